@@ -1,0 +1,72 @@
+/*
+ * The last deltas of one page, in order and bounded: what a replica's owner keeps so that others can be brought from an
+ * older position to the present without asking the store.
+ */
+
+import type { Delta } from "./delta.js";
+import { type Position, samePosition } from "./position.js";
+
+export interface DeltaLogLimits {
+  readonly deltasMax: number;
+  /** Changes in all deltas together: past a page's worth, a snapshot is smaller anyway. */
+  readonly changesMax: number;
+}
+
+export class DeltaLog {
+  readonly #limits: DeltaLogLimits;
+  #deltas: Delta[] = [];
+  #first = 0;
+  #changes = 0;
+
+  constructor(limits: DeltaLogLimits) {
+    this.#limits = limits;
+  }
+
+  /** Adds the delta that follows on the last; one that does not follow empties the log first. */
+  push(delta: Delta): void {
+    const last = this.#deltas.at(-1);
+    if (last && !samePosition(last.to, delta.from)) this.clear();
+    this.#deltas.push(delta);
+    this.#changes += delta.changes.length;
+    while (this.length > this.#limits.deltasMax || this.#changes > this.#limits.changesMax) this.#dropOldest();
+  }
+
+  /** The deltas that lead from `position` to the newest, or undefined if the log does not hold that position. */
+  since(position: Position): readonly Delta[] | undefined {
+    const deltas = this.#deltas;
+    const last = deltas.at(-1);
+    if (last && samePosition(last.to, position)) return [];
+    // Versions grow along the log, so the only candidate is the first delta that starts at or after the version.
+    let low = this.#first;
+    let high = deltas.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((deltas[middle]?.from.version ?? 0) < position.version) low = middle + 1;
+      else high = middle;
+    }
+    const found = deltas[low];
+    return found && samePosition(found.from, position) ? deltas.slice(low) : undefined;
+  }
+
+  get length(): number {
+    return this.#deltas.length - this.#first;
+  }
+
+  clear(): void {
+    this.#deltas = [];
+    this.#first = 0;
+    this.#changes = 0;
+  }
+
+  #dropOldest(): void {
+    const oldest = this.#deltas[this.#first];
+    if (!oldest) return;
+    this.#changes -= oldest.changes.length;
+    this.#first++;
+    // Compact now and then, so that dropping stays O(1) on average.
+    if (this.#first > 64 && this.#first * 2 > this.#deltas.length) {
+      this.#deltas = this.#deltas.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+}

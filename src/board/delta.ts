@@ -1,0 +1,69 @@
+/*
+ * Deltas and snapshots: the two things a replica can be given.
+ *
+ * Changes are packed one to a number, `offset << 1 | value`, in a Uint32Array sorted by offset with each offset at most
+ * once. Sorting them as plain numbers sorts them by cell, and the wire codes the gaps between them.
+ */
+
+import type { Bit } from "./bitmap.js";
+import { type Position, samePosition } from "./position.js";
+
+export type Changes = Uint32Array;
+
+/** The committed changes that took a page from one position to a later one. */
+export interface Delta {
+  readonly kind: "delta";
+  readonly page: number;
+  readonly from: Position;
+  readonly to: Position;
+  readonly changes: Changes;
+}
+
+/** All bits of a page at one position. */
+export interface Snapshot {
+  readonly kind: "snapshot";
+  readonly page: number;
+  readonly position: Position;
+  /** The page's bitmap; zero bytes at the end may be missing. */
+  readonly bits: Uint8Array;
+}
+
+export function packChange(offset: number, value: Bit): number {
+  return offset * 2 + value;
+}
+
+export function changedOffset(change: number): number {
+  return change >>> 1;
+}
+
+export function changedValue(change: number): Bit {
+  return change & 1 ? 1 : 0;
+}
+
+/** Packs changes in the order they were made; of several to one cell the last wins. */
+export function packChanges(changes: Iterable<readonly [offset: number, value: Bit]>): Changes {
+  const last = new Map<number, number>();
+  for (const [offset, value] of changes) last.set(offset, packChange(offset, value));
+  return Uint32Array.from(last.values()).sort();
+}
+
+/** One delta with the effect of all of `deltas`, which must follow on each other; undefined if there are none. */
+export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
+  const first = deltas[0];
+  const final = deltas.at(-1);
+  if (!first || !final || first === final) return first;
+  const last = new Map<number, number>();
+  let at = first.from;
+  for (const delta of deltas) {
+    if (!samePosition(delta.from, at)) throw new Error(`deltas of page ${first.page} do not follow on each other`);
+    for (const change of delta.changes) last.set(change >>> 1, change);
+    at = delta.to;
+  }
+  return {
+    kind: "delta",
+    page: first.page,
+    from: first.from,
+    to: final.to,
+    changes: Uint32Array.from(last.values()).sort(),
+  };
+}

@@ -1,0 +1,106 @@
+/*
+ * A replica: a copy of one page that follows the page's history. The same class runs in the instance, behind Pub/Sub,
+ * and in the client, behind a socket. Both channels may lose messages; this is the one place that notices.
+ *
+ *     receive(delta)     delta.from is where we are          -> applied
+ *                        delta.to is where we are or were    -> duplicate, dropped
+ *                        anything else                       -> gap: the caller asks for what came since
+ *     receive(snapshot)  always taken: the caller vouches that it was asked for after the position we hold, on a channel
+ *                        that cannot reorder it. That is why a snapshot may have a lower version than ours: the store
+ *                        was restored from an older dump, or lost the tail we had.
+ *
+ * Pure: no clock, no I/O. A new replica is at genesis, which is a true state of every page.
+ */
+
+import { type Bit, bitmapBytes, countBits, eachDifference, getBit, setBit } from "./bitmap.js";
+import { changedOffset, changedValue, type Delta, type Snapshot } from "./delta.js";
+import { GENESIS, type Position, samePosition } from "./position.js";
+
+export type Outcome = "applied" | "duplicate" | "gap";
+
+/** Told of each cell that really changed, in ascending order of offset. */
+export type ChangeVisitor = (offset: number, value: Bit) => void;
+
+/** How many positions passed are remembered, to tell a late duplicate from a fork. */
+const PASSED_MAX = 128;
+
+export class Replica {
+  readonly page: number;
+  readonly cells: number;
+  readonly bits: Uint8Array;
+  #position: Position = GENESIS;
+  #checked = 0;
+  /** version -> tag of the last positions this replica went through, oldest first. */
+  readonly #passed = new Map<number, string>([[GENESIS.version, GENESIS.tag]]);
+
+  constructor(page: number, cells: number) {
+    this.page = page;
+    this.cells = cells;
+    this.bits = new Uint8Array(bitmapBytes(cells));
+  }
+
+  get position(): Position {
+    return this.#position;
+  }
+
+  /** How many cells are checked. */
+  get checked(): number {
+    return this.#checked;
+  }
+
+  get(offset: number): Bit {
+    return getBit(this.bits, offset);
+  }
+
+  receive(update: Delta | Snapshot, visit?: ChangeVisitor): Outcome {
+    return update.kind === "delta" ? this.#apply(update, visit) : this.#restart(update, visit);
+  }
+
+  snapshot(): Snapshot {
+    return { kind: "snapshot", page: this.page, position: this.#position, bits: this.bits };
+  }
+
+  #apply(delta: Delta, visit: ChangeVisitor | undefined): Outcome {
+    if (!samePosition(delta.from, this.#position)) {
+      return this.#passed.get(delta.to.version) === delta.to.tag ? "duplicate" : "gap";
+    }
+    const last = delta.changes.at(-1);
+    if (last !== undefined && changedOffset(last) >= this.cells) {
+      throw new RangeError(`delta of page ${this.page} names cell ${changedOffset(last)} of ${this.cells}`);
+    }
+    for (const change of delta.changes) {
+      const offset = changedOffset(change);
+      const value = changedValue(change);
+      if (!setBit(this.bits, offset, value)) continue;
+      this.#checked += value ? 1 : -1;
+      visit?.(offset, value);
+    }
+    this.#moveTo(delta.to);
+    return "applied";
+  }
+
+  #restart(snapshot: Snapshot, visit: ChangeVisitor | undefined): Outcome {
+    if (samePosition(snapshot.position, this.#position)) return "duplicate";
+    if (snapshot.bits.length > this.bits.length) {
+      throw new RangeError(`snapshot of page ${this.page} has ${snapshot.bits.length} of ${this.bits.length} bytes`);
+    }
+    const after = new Uint8Array(this.bits.length);
+    after.set(snapshot.bits);
+    if (visit) eachDifference(this.bits, after, visit);
+    this.bits.set(after);
+    this.#checked = countBits(after);
+    this.#passed.clear();
+    this.#moveTo(snapshot.position);
+    return "applied";
+  }
+
+  #moveTo(position: Position): void {
+    this.#position = position;
+    this.#passed.set(position.version, position.tag);
+    if (this.#passed.size <= PASSED_MAX) return;
+    for (const oldest of this.#passed.keys()) {
+      this.#passed.delete(oldest);
+      break;
+    }
+  }
+}

@@ -1,0 +1,143 @@
+/*
+ * Frames: how deltas and snapshots are written as bytes. PROTOCOL.md has the layout for implementers elsewhere.
+ *
+ *     delta     handle · page · to.version · to.version - from.version · from.tag · to.tag · changes
+ *     snapshot  handle · page · version · tag · coding (0 raw, 1 sparse) · bits
+ *
+ * Numbers are varints (LEB128, least significant group first, at most 53 bits); a tag is its 6 bytes. Changes run to the
+ * end: for each, in ascending order, a varint of `gap << 1 | value`, where the gap is counted from the cell after the
+ * last one. Sparse bits are the gaps of the checked cells alone. The smaller coding of a snapshot is used.
+ *
+ * Untrusted bytes are checked whole: decoding gives a frame that obeys every rule, or undefined.
+ */
+
+import { type Bit, bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChange, type Snapshot } from "../board/delta.js";
+import { PAGE_CELLS } from "../board/geometry.js";
+import { fromBase64url, toBase64url } from "./base64url.js";
+import { Reader, Writer } from "./varint.js";
+
+export interface Framed<Content> {
+  /** The board's handle, as `open` gave it. */
+  readonly handle: number;
+  readonly content: Content;
+}
+
+const RAW = 0;
+const SPARSE = 1;
+
+export function encodeDelta(handle: number, delta: Delta): string {
+  // Header at most 4 varints of 8 bytes and 2 tags; a change at most 3 bytes.
+  const writer = new Writer(44 + delta.changes.length * 3);
+  writer.varint(handle);
+  writer.varint(delta.page);
+  writer.varint(delta.to.version);
+  writer.varint(delta.to.version - delta.from.version);
+  writeTag(writer, delta.from.tag);
+  writeTag(writer, delta.to.tag);
+  let next = 0;
+  for (const change of delta.changes) {
+    const offset = changedOffset(change);
+    writer.varint((offset - next) * 2 + changedValue(change));
+    next = offset + 1;
+  }
+  return toBase64url(writer.bytes());
+}
+
+export function decodeDelta(text: string): Framed<Delta> | undefined {
+  const bytes = fromBase64url(text);
+  if (!bytes) return undefined;
+  const reader = new Reader(bytes);
+  const handle = reader.varint();
+  const page = reader.varint();
+  const version = reader.varint();
+  const steps = reader.varint();
+  const fromTag = readTag(reader);
+  const toTag = readTag(reader);
+  const changes = readChanges(reader);
+  if (reader.failed || !changes || steps < 1 || steps > version) return undefined;
+  const from = { version: version - steps, tag: fromTag };
+  const to = { version, tag: toTag };
+  return { handle, content: { kind: "delta", page, from, to, changes } };
+}
+
+export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
+  const { bits, position, page } = snapshot;
+  const raw = usedBytes(bits);
+  // A sparse cell takes 1 to 3 bytes, so counting tells whether sparse can win at all.
+  const sparse = countBits(bits) < raw ? sparseBits(bits, raw) : undefined;
+  const body = sparse && sparse.length < raw ? sparse : bits.subarray(0, raw);
+  const writer = new Writer(40 + body.length);
+  writer.varint(handle);
+  writer.varint(page);
+  writer.varint(position.version);
+  writeTag(writer, position.tag);
+  writer.varint(body === sparse ? SPARSE : RAW);
+  writer.copy(body);
+  return writer.bytes();
+}
+
+/** `cells` is how many cells the page has, by its number; undefined if there is no such page. */
+export function decodeSnapshot(
+  bytes: Uint8Array,
+  cells: (handle: number, page: number) => number | undefined,
+): Framed<Snapshot> | undefined {
+  const reader = new Reader(bytes);
+  const handle = reader.varint();
+  const page = reader.varint();
+  const position = { version: reader.varint(), tag: readTag(reader) };
+  const coding = reader.varint();
+  const count = reader.failed ? undefined : cells(handle, page);
+  if (count === undefined) return undefined;
+  const bits = new Uint8Array(bitmapBytes(count));
+  if (coding === RAW) {
+    const body = reader.rest();
+    if (body.length > bits.length) return undefined;
+    bits.set(body);
+    if (count % 8 && (bits.at(-1) ?? 0) & (255 >>> (count % 8))) return undefined;
+  } else if (coding === SPARSE) {
+    let next = 0;
+    while (!reader.done) {
+      next += reader.varint();
+      if (reader.failed || next >= count) return undefined;
+      setBit(bits, next, 1);
+      next++;
+    }
+  } else return undefined;
+  return { handle, content: { kind: "snapshot", page, position, bits } };
+}
+
+function sparseBits(bits: Uint8Array, raw: number): Uint8Array {
+  const writer = new Writer(countBits(bits) * 3);
+  let next = 0;
+  eachDifference(NOTHING, bits.subarray(0, raw), (offset: number, _: Bit) => {
+    writer.varint(offset - next);
+    next = offset + 1;
+  });
+  return writer.bytes();
+}
+
+const NOTHING = new Uint8Array(bitmapBytes(PAGE_CELLS));
+
+function readChanges(reader: Reader): Uint32Array | undefined {
+  const changes: number[] = [];
+  let next = 0;
+  while (!reader.done) {
+    const coded = reader.varint();
+    next += Math.floor(coded / 2);
+    if (reader.failed || next >= PAGE_CELLS) return undefined;
+    changes.push(packChange(next, coded % 2 ? 1 : 0));
+    next++;
+  }
+  return Uint32Array.from(changes);
+}
+
+function writeTag(writer: Writer, tag: string): void {
+  const bytes = fromBase64url(tag);
+  if (bytes?.length !== 6) throw new RangeError(`not a tag: ${tag}`);
+  writer.copy(bytes);
+}
+
+function readTag(reader: Reader): string {
+  return toBase64url(reader.take(6));
+}

@@ -1,0 +1,90 @@
+/*
+ * Every error a peer can be told of, in one table. The code is stable and what programs look at; the message says what
+ * the user can do. `outcome` answers the only question that matters about a failed write:
+ *
+ *     refused   it has had no effect and will have none
+ *     unknown   it may have had its effect; sending the same (session, seq) again is safe and settles it
+ *
+ * `retry` says whether the same request may succeed later.
+ */
+
+export interface ErrorRule {
+  /** The HTTP status where the error answers an HTTP request. */
+  readonly http: number;
+  readonly outcome: "refused" | "unknown";
+  readonly retry: boolean;
+  readonly message: string;
+}
+
+export const ERRORS = {
+  BAD_REQUEST: rule(400, "refused", false, "The request is not of the form that PROTOCOL.md describes."),
+  UNSUPPORTED_PROTOCOL: rule(400, "refused", false, "This server does not speak that protocol version; reload."),
+  UNKNOWN_BOARD: rule(404, "refused", false, "There is no board of that name here."),
+  NOT_FOUND: rule(404, "refused", false, "There is nothing at this address."),
+  CELL_OUT_OF_RANGE: rule(400, "refused", false, "The board has no such checkbox; numbers run from 0 to size - 1."),
+  PAGE_OUT_OF_RANGE: rule(404, "refused", false, "The board has no such page; see pages in GET /boards/:board."),
+  BOARD_TOO_LARGE: rule(
+    413,
+    "refused",
+    false,
+    "Too large to send whole; read its pages at /boards/:board/pages/:page.",
+  ),
+  NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
+  SESSION_CHANGED: rule(409, "refused", false, "A connection writes under one session id; reconnect to change it."),
+  STALE_WRITE: rule(409, "refused", false, "A much later write of this session came first; send it under a new seq."),
+  TOO_MANY_CELLS: rule(413, "refused", false, "Too many cells in one write; split it, `open` tells the limit."),
+  TOO_MANY_PAGES: rule(429, "refused", false, "This connection watches too many pages; unwatch some first."),
+  PAYLOAD_TOO_LARGE: rule(413, "refused", false, "The message is larger than this server accepts."),
+  RATE_LIMITED: rule(429, "refused", true, "Too fast. Wait retryAfterMs, then go on."),
+  TOO_MANY_CONNECTIONS: rule(429, "refused", true, "Too many connections from this address. Close some, then retry."),
+  TOO_MANY_ERRORS: rule(429, "refused", true, "Disconnected: too many bad requests on this connection."),
+  TOO_SLOW: rule(429, "refused", true, "Disconnected: this client does not read what it is sent."),
+  BUSY: rule(503, "refused", true, "The instance has too much work queued. Wait retryAfterMs, then retry."),
+  STORE_AWAY: rule(503, "refused", true, "The store does not answer. Nothing was changed; retry in a moment."),
+  OUTCOME_UNKNOWN: rule(503, "unknown", true, "The store did not answer in time. Send the same write again."),
+  INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
+  // The client library's own.
+  OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),
+  EXPIRED: rule(503, "unknown", false, "The change could not be delivered for too long and was given up."),
+  CLOSED: rule(503, "unknown", false, "The client was closed before the change was acknowledged."),
+} as const satisfies Record<string, ErrorRule>;
+
+function rule(http: number, outcome: ErrorRule["outcome"], retry: boolean, message: string): ErrorRule {
+  return { http, outcome, retry, message };
+}
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** How an error crosses the wire. */
+export interface ErrorBody {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+/** The peer's fault or bad luck, told to it by code. */
+export class Refusal extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, options: { detail?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+    const detail = options.detail ? ` (${options.detail})` : "";
+    super(ERRORS[code].message + detail, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = "Refusal";
+    this.code = code;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get rule(): ErrorRule {
+    return ERRORS[this.code];
+  }
+
+  toBody(): ErrorBody {
+    const { code, message, retryAfterMs } = this;
+    return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs: Math.ceil(retryAfterMs) };
+  }
+}
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}

@@ -1,0 +1,107 @@
+/*
+ * What crosses the wire in /boards. Read this first: it is the whole protocol, PROTOCOL.md tells it in prose.
+ *
+ * Requests go from client to server and each is acknowledged with its result or `{error}`. Events go from server to
+ * client. On one connection everything is in order.
+ *
+ *     client                                     server
+ *       open {board, protocol}           ->
+ *                                        <-        {handle, size, pages, limits, …}
+ *       watch {handle, pages}            ->        joins the hub of each page
+ *                                        <-        snapshot or delta, from the position given to the present
+ *                                        <-        {watching}
+ *                                        <-        delta, delta, …
+ *       write {handle, session, seq, …}  ->        admission, writer, store
+ *                                        <-        {at}, and the delta as to everybody
+ */
+
+import type { Bit } from "../board/bitmap.js";
+import type { ErrorBody } from "./errors.js";
+
+export interface OpenRequest {
+  readonly board: string;
+  readonly protocol: number;
+}
+
+export interface OpenResult {
+  /** Names the board in frames and requests, on this connection only. */
+  readonly handle: number;
+  readonly name: string;
+  /** Cells. */
+  readonly size: number;
+  readonly pages: number;
+  /** Name of the instance that answers. */
+  readonly instance: string;
+  readonly online: number;
+  readonly limits: {
+    /** Cells in one write. */
+    readonly writeCellsMax: number;
+    /** Writes of one session that may be unacknowledged, counted from the oldest. */
+    readonly writesInFlightMax: number;
+    /** Pages one connection may watch. */
+    readonly watchedPagesMax: number;
+    /** Pages in one watch request. */
+    readonly watchPagesMax: number;
+  };
+}
+
+export interface WatchRequest {
+  readonly handle: number;
+  /** Page numbers, each alone or with the position the client holds, as `formatPosition` spells it. */
+  readonly pages: readonly (number | readonly [page: number, position: string])[];
+}
+
+export interface WatchResult {
+  /** Pages this connection now watches on the board. */
+  readonly watching: number;
+}
+
+export interface UnwatchRequest {
+  readonly handle: number;
+  readonly pages: readonly number[];
+}
+
+export interface WriteRequest {
+  readonly handle: number;
+  /** 22 characters of base64url, drawn at random by the client and kept secret. */
+  readonly session: string;
+  /** 1, 2, 3 …; the same number again is the same write again. */
+  readonly seq: number;
+  /** In the order they were made; the last to a cell wins. */
+  readonly changes: readonly (readonly [cell: number, value: Bit])[];
+}
+
+export interface WriteResult {
+  /** For each page written: a position version at which the write is in the page. */
+  readonly at: readonly (readonly [page: number, version: number])[];
+}
+
+export interface RequestMap {
+  open: [OpenRequest, OpenResult];
+  watch: [WatchRequest, WatchResult];
+  unwatch: [UnwatchRequest, WatchResult];
+  write: [WriteRequest, WriteResult];
+}
+
+export type RequestName = keyof RequestMap;
+export type Reply<Result> = Result | { readonly error: ErrorBody };
+
+export type ClientToServer = {
+  [Name in RequestName]: (request: RequestMap[Name][0], ack: (reply: Reply<RequestMap[Name][1]>) => void) => void;
+};
+
+export type Notice =
+  /** Sockets on this instance, told at most once a second. */
+  | { readonly kind: "online"; readonly online: number }
+  /** Whether the instance reaches its store. Reads go on while it is away, writes wait or are refused. */
+  | { readonly kind: "store"; readonly available: boolean }
+  /** Why the server is about to close this connection. */
+  | { readonly kind: "goodbye"; readonly error: ErrorBody };
+
+export interface ServerToClient {
+  /** A delta as codec.ts writes it: base64url text, because a text event is one WebSocket frame and a binary one two. */
+  delta: (frame: string) => void;
+  /** A snapshot as codec.ts writes it. */
+  snapshot: (frame: Uint8Array) => void;
+  notice: (notice: Notice) => void;
+}

@@ -1,0 +1,219 @@
+/*
+ * The store inside the process, durable in a data directory: the first run needs nothing installed, and a restart keeps
+ * the board. LMDB gives atomic transactions and survives a kill at any moment; commits that are made at the same time
+ * share one transaction.
+ *
+ * One process has the directory to itself (directory-lock.ts); it may run any number of instances over one such store.
+ * The rules are those of commit.lua and since.lua: the contract tests hold both to them.
+ */
+
+import { mkdirSync } from "node:fs";
+import { type Database, type Key, open, type RootDatabase } from "lmdb";
+import { type Bit, setBit } from "../board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
+import { type PageRef, pageName } from "../board/geometry.js";
+import { type Position, samePosition } from "../board/position.js";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { decodeOps, encodeOps } from "./ops.js";
+import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
+import {
+  type Batch,
+  type Committed,
+  type Since,
+  STORE_LIMITS,
+  type Store,
+  type StoreLimits,
+  StoreUnusable,
+  type SubscriptionListener,
+  type Unsubscribe,
+} from "./store.js";
+
+type PageKey = [board: string, page: number];
+type LogKey = [board: string, page: number, version: number];
+
+interface LogEntry {
+  readonly fromTag: string;
+  readonly toTag: string;
+  readonly ops: Buffer;
+}
+
+export interface EmbeddedStoreOptions {
+  readonly directory: string;
+  readonly limits?: StoreLimits;
+  /** Milliseconds; for tests. */
+  readonly now?: () => number;
+}
+
+export class EmbeddedStore implements Store {
+  readonly engine = "embedded";
+  readonly available = true;
+  readonly #limits: StoreLimits;
+  readonly #now: () => number;
+  readonly #lock: DirectoryLock;
+  readonly #root: RootDatabase;
+  readonly #pages: Database<Buffer, PageKey>;
+  readonly #log: Database<LogEntry, LogKey>;
+  readonly #seen: Database<Seen, Key>;
+  readonly #listeners = new Map<string, Set<SubscriptionListener>>();
+
+  private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
+    this.#limits = options.limits ?? STORE_LIMITS;
+    this.#now = options.now ?? Date.now;
+    this.#lock = lock;
+    this.#root = open({ path: options.directory, maxDbs: 3 });
+    this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
+    this.#log = this.#root.openDB({ name: "log" });
+    this.#seen = this.#root.openDB({ name: "seen" });
+  }
+
+  /** Rejects with StoreUnusable if another process has the directory, or it cannot be written. */
+  static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    try {
+      mkdirSync(options.directory, { recursive: true });
+    } catch (error) {
+      throw new StoreUnusable(`cannot write to the data directory ${options.directory}`, error);
+    }
+    const lock = await lockDirectory(options.directory);
+    try {
+      return new EmbeddedStore(options, lock);
+    } catch (error) {
+      lock.release();
+      throw new StoreUnusable(`cannot open the data directory ${options.directory}`, error);
+    }
+  }
+
+  async commit(ref: PageRef, batch: Batch): Promise<Committed> {
+    const { committed, delta } = await this.#root.transaction(() => this.#commitNow(ref, batch));
+    if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    return committed;
+  }
+
+  async read(ref: PageRef): Promise<Snapshot> {
+    const { position, bits } = this.#load(ref);
+    return { kind: "snapshot", page: ref.page, position, bits };
+  }
+
+  async since(ref: PageRef, position: Position): Promise<Since> {
+    const page = this.#load(ref);
+    if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
+    const missing = page.position.version - position.version;
+    if (missing > 0 && missing <= this.#limits.logDeltasMax) {
+      const deltas = this.#logged(ref, position.version, page.position.version);
+      const first = deltas[0];
+      if (deltas.length === missing && first && samePosition(first.from, position)) return { kind: "deltas", deltas };
+    }
+    return this.read(ref);
+  }
+
+  async subscribe(ref: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
+    const name = pageName(ref);
+    const listeners = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, listeners);
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
+    };
+  }
+
+  async positions(pages: readonly PageRef[]): Promise<Position[]> {
+    return pages.map((page) => this.#load(page).position);
+  }
+
+  restartSubscriptions(): void {}
+
+  onAvailable(): Unsubscribe {
+    return () => undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+    this.#lock.release();
+  }
+
+  #load(ref: PageRef): StoredPage {
+    const record = this.#pages.get([ref.board, ref.page]);
+    return record ? decodePage(record) : UNTOUCHED;
+  }
+
+  /** Runs inside a write transaction: all reads and writes here are one step. */
+  #commitNow(ref: PageRef, batch: Batch): { committed: Committed; delta: Delta | undefined } {
+    const before = this.#load(ref);
+    const page = { ...before, bits: growTo(before.bits, batch) };
+    const rotated = this.#rotateSeen(ref, page);
+    const effects: [number, Bit][] = [];
+    const outcomes = batch.writes.map((write) => {
+      const outcome = write.session === "" ? "taken" : this.#take(ref, page.generation, write.session, write.seq);
+      if (outcome !== "taken") return outcome;
+      for (const change of write.changes) {
+        const value = changedValue(change);
+        if (!setBit(page.bits, changedOffset(change), value)) continue;
+        page.checked += value ? 1 : -1;
+        effects.push([changedOffset(change), value]);
+      }
+      return outcome;
+    });
+    const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
+    if (delta || rotated) this.#pages.put([ref.board, ref.page], encodePage(page));
+    return { committed: { position: page.position, outcomes }, delta };
+  }
+
+  #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {
+    const from = page.position;
+    const to = { version: from.version + 1, tag };
+    const changes = packChanges(effects);
+    page.position = to;
+    this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
+    this.#log.remove([ref.board, ref.page, to.version - this.#limits.logDeltasMax]);
+    return { kind: "delta", page: ref.page, from, to, changes };
+  }
+
+  #logged(ref: PageRef, fromVersion: number, toVersion: number): Delta[] {
+    const start: LogKey = [ref.board, ref.page, fromVersion + 1];
+    const end: LogKey = [ref.board, ref.page, toVersion + 1];
+    return Array.from(this.#log.getRange({ start, end }), ({ key, value }) => ({
+      kind: "delta",
+      page: ref.page,
+      from: { version: key[2] - 1, tag: value.fromTag },
+      to: { version: key[2], tag: value.toTag },
+      changes: decodeOps(value.ops),
+    }));
+  }
+
+  #take(ref: PageRef, generation: number, session: string, seq: number) {
+    const newer = [ref.board, ref.page, generation, session];
+    const older = [ref.board, ref.page, 1 - generation, session];
+    const seen = this.#seen.get(newer) ?? this.#seen.get(older) ?? NOTHING_SEEN;
+    const after = takeSeq(seen, seq);
+    if (after.seen !== seen) this.#seen.put(newer, after.seen);
+    return after.outcome;
+  }
+
+  /** Sessions are remembered in two generations; the older goes whole when the newer is old enough, or full. */
+  #rotateSeen(ref: PageRef, page: { generation: number; generationStart: number }): boolean {
+    const now = this.#now();
+    const age = now - page.generationStart;
+    const range = (generation: number) => ({
+      start: [ref.board, ref.page, generation],
+      end: [ref.board, ref.page, generation + 1],
+    });
+    const full = () => this.#seen.getCount({ ...range(page.generation), limit: this.#limits.seenSessionsMax + 1 });
+    if (age >= 0 && age <= this.#limits.seenMs && full() <= this.#limits.seenSessionsMax) return false;
+    page.generation = 1 - page.generation;
+    page.generationStart = now;
+    for (const key of this.#seen.getKeys(range(page.generation))) this.#seen.remove(key);
+    return true;
+  }
+}
+
+/** A copy of `bits` long enough for every change of the batch. */
+function growTo(bits: Uint8Array, batch: Batch): Uint8Array {
+  let length = bits.length;
+  for (const { changes } of batch.writes) {
+    length = Math.max(length, (changedOffset(changes.at(-1) ?? packChange(0, 0)) >>> 3) + 1);
+  }
+  const grown = new Uint8Array(length);
+  grown.set(bits);
+  return grown;
+}

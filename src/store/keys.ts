@@ -1,0 +1,32 @@
+/*
+ * Every key and channel. All keys of a page carry the page's name as hash tag, so that they live in one slot and one
+ * script may touch them all, while the pages of a board spread over a cluster.
+ */
+
+import { type PageRef, pageName } from "../board/geometry.js";
+
+export interface PageKeys {
+  /** String: the bitmap. */
+  readonly bits: string;
+  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began. */
+  readonly head: string;
+  /** Stream: one entry for each delta, its id the version. */
+  readonly log: string;
+  /** Hashes, two generations: session -> highest sequence number and window. */
+  readonly seen: readonly [string, string];
+  readonly channel: string;
+}
+
+export function pageKeys(ref: PageRef): PageKeys {
+  const tag = `{${pageName(ref)}}`;
+  return {
+    bits: `ss:${tag}:bits`,
+    head: `ss:${tag}:head`,
+    log: `ss:${tag}:log`,
+    seen: [`ss:${tag}:seen:0`, `ss:${tag}:seen:1`],
+    channel: `server:broker:${tag}`,
+  };
+}
+
+/** Prefix of the request counters that instances share. */
+export const LIMIT_PREFIX = "ss:limit:";

@@ -1,0 +1,47 @@
+/*
+ * A page as the embedded store writes it: one record, so that one read gives bits and position of one moment.
+ *
+ *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits
+ */
+
+import { GENESIS, type Position } from "../board/position.js";
+
+export interface StoredPage {
+  position: Position;
+  checked: number;
+  /** Which generation of remembered sessions is current: 0 or 1, and when it began, in ms since 1970. */
+  generation: number;
+  generationStart: number;
+  bits: Uint8Array;
+}
+
+export const UNTOUCHED: Readonly<StoredPage> = {
+  position: GENESIS,
+  checked: 0,
+  generation: 0,
+  generationStart: 0,
+  bits: new Uint8Array(0),
+};
+
+const HEADER_BYTES = 27;
+
+export function encodePage(page: StoredPage): Buffer {
+  const record = Buffer.alloc(HEADER_BYTES + page.bits.length);
+  record.writeDoubleBE(page.position.version, 0);
+  record.write(page.position.tag, 8, "base64url");
+  record.writeUInt32BE(page.checked, 14);
+  record.writeUInt8(page.generation, 18);
+  record.writeDoubleBE(page.generationStart, 19);
+  record.set(page.bits, HEADER_BYTES);
+  return record;
+}
+
+export function decodePage(record: Buffer): StoredPage {
+  return {
+    position: { version: record.readDoubleBE(0), tag: record.toString("base64url", 8, 14) },
+    checked: record.readUInt32BE(14),
+    generation: record.readUInt8(18),
+    generationStart: record.readDoubleBE(19),
+    bits: new Uint8Array(record.subarray(HEADER_BYTES)),
+  };
+}

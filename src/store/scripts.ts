@@ -1,0 +1,133 @@
+/* The scripts as typed calls: what each takes and gives. Only here and in the Lua files is their layout known. */
+
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import type { Delta, Snapshot } from "../board/delta.js";
+import type { PageRef } from "../board/geometry.js";
+import { pageKeys } from "./keys.js";
+import { decodeOps, encodeOps } from "./ops.js";
+import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
+
+export interface Script {
+  readonly name: string;
+  readonly lua: string;
+  readonly sha: string;
+}
+
+/** One script run: its keys, its arguments, and how its reply is read. */
+export interface ScriptCall<Result> {
+  readonly script: Script;
+  readonly keys: readonly string[];
+  readonly args: readonly (string | Buffer)[];
+  /** `reply` is as RESP2 gives it, with every bulk string a Buffer. */
+  readonly read: (reply: unknown) => Result;
+}
+
+export type PublishCommand = "PUBLISH" | "SPUBLISH";
+
+const COMMIT = load("commit");
+const SINCE = load("since");
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
+
+export function commitCall(
+  ref: PageRef,
+  batch: Batch,
+  limits: StoreLimits,
+  publish: PublishCommand,
+): ScriptCall<Committed> {
+  const keys = pageKeys(ref);
+  const args: (string | Buffer)[] = [
+    keys.channel,
+    publish,
+    batch.tag,
+    String(limits.logDeltasMax),
+    String(limits.logMs),
+    String(limits.seenMs),
+    String(limits.seenSessionsMax),
+  ];
+  for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
+  return {
+    script: COMMIT,
+    keys: [keys.bits, keys.head, keys.log, ...keys.seen],
+    args,
+    read: (reply) => {
+      const [version, tag, letters] = strings(reply);
+      const outcomes = Array.from(letters ?? "", (letter) => {
+        const outcome = OUTCOMES[letter];
+        if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
+        return outcome;
+      });
+      return { position: { version: Number(version), tag: tag ?? "" }, outcomes };
+    },
+  };
+}
+
+/** Deltas since `position`, or, without one, a snapshot. */
+export function sinceCall(
+  ref: PageRef,
+  position: { version: number; tag: string } | undefined,
+  limits: StoreLimits,
+): ScriptCall<Since> {
+  const keys = pageKeys(ref);
+  return {
+    script: SINCE,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [String(position?.version ?? -1), position?.tag ?? "", String(limits.logDeltasMax)],
+    read: (reply) => {
+      const [kind, ...rest] = list(reply);
+      if (String(kind) === "deltas") return { kind: "deltas", deltas: rest.map((entry) => logged(ref.page, entry)) };
+      const [version, tag, bits] = rest;
+      const snapshot: Snapshot = {
+        kind: "snapshot",
+        page: ref.page,
+        position: { version: Number(String(version)), tag: String(tag) },
+        bits: bytes(bits),
+      };
+      return snapshot;
+    },
+  };
+}
+
+/** A delta as commit.lua publishes it: `version:from-tag:tag:` and the ops. */
+export function readPublished(page: number, message: Buffer): Delta | undefined {
+  const colon = message.indexOf(":");
+  const version = Number(message.toString("latin1", 0, colon));
+  const tags = message.toString("latin1", colon + 1, colon + 19);
+  if (colon < 1 || !Number.isSafeInteger(version) || tags.length !== 18) return undefined;
+  return deltaTo(page, version, tags.slice(0, 8), tags.slice(9, 17), message.subarray(colon + 19));
+}
+
+function logged(page: number, entry: unknown): Delta {
+  const [id, fields] = list(entry);
+  const [, from, , to, , ops] = list(fields);
+  return deltaTo(page, Number.parseInt(String(id), 10), String(from), String(to), bytes(ops));
+}
+
+function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: Buffer): Delta {
+  return {
+    kind: "delta",
+    page,
+    from: { version: version - 1, tag: fromTag },
+    to: { version, tag: toTag },
+    changes: decodeOps(ops),
+  };
+}
+
+function load(name: string): Script {
+  const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
+  return { name, lua, sha: createHash("sha1").update(lua).digest("hex") };
+}
+
+function list(reply: unknown): readonly unknown[] {
+  if (!Array.isArray(reply)) throw new Error("a script answered something other than a list");
+  return reply;
+}
+
+function strings(reply: unknown): string[] {
+  return list(reply).map(String);
+}
+
+function bytes(reply: unknown): Buffer {
+  if (!Buffer.isBuffer(reply)) throw new Error("a script answered something other than bytes");
+  return reply;
+}

@@ -1,0 +1,96 @@
+#!lua
+--[[
+  Commits one batch to one page: all of it, or, on an error before the first write, nothing.
+
+  KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
+        then for each write: session ("" is not remembered) · seq · ops, 3 bytes each: offset (16 bits), value
+  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
+]]
+local call, byte, sub = redis.call, string.byte, string.sub
+local bits, head, log, seen = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }
+local logMs, seenMs = ARGV[5], tonumber(ARGV[6])
+local FIRST, WINDOW = 8, 32
+
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs')
+local version, tag = tonumber(at[1] or 0), at[2] or 'AAAAAAAA'
+local checked, gen, genStart = tonumber(at[3] or 0), tonumber(at[4] or 0), tonumber(at[5] or 0)
+
+-- The server's clock decides when the older half of the memory of sessions goes: instances' clocks differ.
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now - genStart > seenMs or now < genStart or call('HLEN', seen[gen]) > tonumber(ARGV[7]) then
+  gen, genStart = 1 - gen, now
+  call('DEL', seen[gen])
+  call('HSET', head, 'g', gen, 'gs', string.format('%.0f', now))
+end
+
+local sessions, known = {}, {}
+for i = FIRST, #ARGV, 3 do
+  if ARGV[i] ~= '' and not known[ARGV[i]] then
+    sessions[#sessions + 1], known[ARGV[i]] = ARGV[i], {}
+  end
+end
+if #sessions > 0 then
+  local newer, older = call('HMGET', seen[gen], unpack(sessions)), call('HMGET', seen[1 - gen], unpack(sessions))
+  for i, session in ipairs(sessions) do
+    local record = newer[i] or older[i]
+    local highest, window = 0, 0
+    if record then highest, window = struct.unpack('>dI4', record) end
+    known[session] = { highest = highest, window = window }
+  end
+end
+
+local function take(session, seq)
+  if session == '' then return 't' end
+  local s = known[session]
+  local ahead = seq - s.highest
+  if ahead == 0 then return 'd' end
+  if ahead > 0 then
+    local shifted = ahead < WINDOW and bit.lshift(s.window, ahead) or 0
+    local highestBit = (s.highest > 0 and ahead <= WINDOW) and bit.lshift(1, ahead - 1) or 0
+    s.highest, s.window, s.changed = seq, bit.bor(shifted, highestBit), true
+    return 't'
+  end
+  if -ahead > WINDOW then return 's' end
+  local mask = bit.lshift(1, -ahead - 1)
+  if bit.band(s.window, mask) ~= 0 then return 'd' end
+  s.window, s.changed = bit.bor(s.window, mask), true
+  return 't'
+end
+
+local outcomes, effects = {}, {}
+for i = FIRST, #ARGV, 3 do
+  local outcome, ops = take(ARGV[i], tonumber(ARGV[i + 1])), ARGV[i + 2]
+  outcomes[#outcomes + 1] = outcome
+  for j = 1, outcome == 't' and #ops or 0, 3 do
+    local high, low, value = byte(ops, j, j + 2)
+    if call('SETBIT', bits, high * 256 + low, value) ~= value then
+      checked = checked + value * 2 - 1
+      effects[#effects + 1] = sub(ops, j, j + 2)
+    end
+  end
+end
+
+local remember = {}
+for session, s in pairs(known) do
+  if s.changed then
+    remember[#remember + 1] = session
+    remember[#remember + 1] = struct.pack('>dI4', s.highest, s.window % 4294967296)
+  end
+end
+if #remember > 0 then
+  call('HSET', seen[gen], unpack(remember))
+  call('PEXPIRE', seen[gen], seenMs * 2)
+end
+
+if #effects > 0 then
+  local before, changes = tag, table.concat(effects)
+  version, tag = version + 1, ARGV[3]
+  local number = string.format('%.0f', version)
+  call('HSET', head, 'v', number, 't', tag, 'n', checked)
+  call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
+  call('PEXPIRE', log, logMs)
+  call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
+end
+return { string.format('%.0f', version), tag, table.concat(outcomes) }

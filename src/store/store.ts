@@ -1,0 +1,114 @@
+/*
+ * The store: where pages live, and the only thing that makes history. Two implementations keep this contract, and one
+ * suite in test/contract holds both to it.
+ *
+ *     commit     all or nothing, one after another per page: drops the writes that were taken before, sets the bits,
+ *                and, if any cell changed, moves the page to a new position, logs the delta and publishes it
+ *     read       bits and position of one moment
+ *     since      what came after a position: deltas while the log has them, else a snapshot
+ *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
+ *     positions  where pages stand now: the cheap check behind self-healing
+ */
+
+import type { Changes, Delta, Snapshot } from "../board/delta.js";
+import type { PageRef } from "../board/geometry.js";
+import type { Position } from "../board/position.js";
+
+/** One session's changes to one page. An empty session means that nobody will send it again: it is not remembered. */
+export interface Write {
+  readonly session: string;
+  /** Positive; unique in its session. */
+  readonly seq: number;
+  readonly changes: Changes;
+}
+
+export interface Batch {
+  /** The tag of the position that this batch makes, see `newTag`. */
+  readonly tag: string;
+  readonly writes: readonly Write[];
+}
+
+/**
+ * taken      first time seen; its changes are in the page
+ * duplicate  was taken before; nothing done
+ * stale      more than SEQ_WINDOW below its session's highest: cannot be told apart any more; nothing done
+ */
+export type WriteOutcome = "taken" | "duplicate" | "stale";
+
+export interface Committed {
+  /** Where the page stands after the batch: every write of it that was taken, now or before, is in. */
+  readonly position: Position;
+  /** One for each write, in order. */
+  readonly outcomes: readonly WriteOutcome[];
+}
+
+export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[] } | Snapshot;
+
+export interface SubscriptionListener {
+  delta(delta: Delta): void;
+  /** The channel was interrupted and is live again: what came meanwhile is lost and must be asked for. */
+  resumed(): void;
+}
+
+export type Unsubscribe = () => void;
+
+export interface Store {
+  /** `valkey` or `embedded`. */
+  readonly engine: string;
+  /** False while the store does not answer. */
+  readonly available: boolean;
+  commit(page: PageRef, batch: Batch): Promise<Committed>;
+  read(page: PageRef): Promise<Snapshot>;
+  since(page: PageRef, position: Position): Promise<Since>;
+  /** Resolves when the subscription is live: every delta committed from then on is on its way. */
+  subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
+  positions(pages: readonly PageRef[]): Promise<Position[]>;
+  /** Opens the subscription channel anew: it was found deaf, alive to all appearance but silent. */
+  restartSubscriptions(): void;
+  onAvailable(listener: (available: boolean) => void): Unsubscribe;
+  close(): Promise<void>;
+}
+
+/** The world's fault: the store cannot be reached or refuses to work. Every method may reject with it. */
+export class StoreAway extends Error {
+  /** Whether the request may have reached the store: if not, it had no effect for sure. */
+  readonly sent: boolean;
+
+  constructor(reason: string, options: { sent: boolean; cause?: unknown }) {
+    super(reason, { cause: options.cause });
+    this.name = "StoreAway";
+    this.sent = options.sent;
+  }
+}
+
+/** The store cannot be opened at all; the message is for the person at the terminal. */
+export class StoreUnusable extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "StoreUnusable";
+  }
+}
+
+export interface StoreLimits {
+  /** Deltas a page's log keeps. */
+  readonly logDeltasMax: number;
+  /** After this long without a change, a page's log may go. */
+  readonly logMs: number;
+  /** How long, at least, a session's sequence numbers are remembered. */
+  readonly seenMs: number;
+  /** Sessions remembered for a page before the older half is let go early. */
+  readonly seenSessionsMax: number;
+}
+
+export const STORE_LIMITS: StoreLimits = {
+  logDeltasMax: 2_048,
+  logMs: 600_000,
+  seenMs: 600_000,
+  seenSessionsMax: 50_000,
+};
+
+/** Changes in one batch: bounds the time that one script run holds the store. */
+export const BATCH_CHANGES_MAX = 4_096;
+
+/** Writes in one batch: the script passes them through Lua's stack, which is bounded. */
+export const BATCH_WRITES_MAX = 1_000;

@@ -1,0 +1,16 @@
+/* Tags: 48 random bits for each batch, drawn from a pool so that a batch does not cost a system call. */
+
+import { randomFillSync } from "node:crypto";
+
+const TAG_BYTES = 6;
+const pool = Buffer.alloc(TAG_BYTES * 256);
+let used = pool.length;
+
+export function newTag(): string {
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += TAG_BYTES;
+  return pool.toString("base64url", used - TAG_BYTES, used);
+}

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { packChanges } from "../../src/board/delta.js";
+import { StoreAway, StoreUnusable } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { until } from "../support/until.js";
+import { freePort, startServer } from "../support/valkey-server.js";
+import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
+
+for (const engine of ["valkey-server", "redis-server"] as const) {
+  storeContract(engine, async () => {
+    const server = await startServer(engine);
+    const store = await ValkeyStore.open({ url: server.url, limits: CONTRACT_LIMITS });
+    return {
+      store,
+      close: async () => {
+        await store.close();
+        await server.stop();
+      },
+    };
+  });
+}
+
+const page = { board: "main", page: 0 };
+
+function commitOne(store: ValkeyStore, cell: number) {
+  return store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] });
+}
+
+test("a server that forgot the scripts gets them again", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  await commitOne(store, 1);
+  await store.command("SCRIPT", "FLUSH");
+  assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("an unreachable server is one clear error", async () => {
+  const url = `valkey://:secret@127.0.0.1:${await freePort()}`;
+  await assert.rejects(ValkeyStore.open({ url }), (error) => {
+    assert.ok(error instanceof StoreUnusable);
+    assert.match(error.message, /cannot reach Valkey at valkey:\/\/\*\*\*@127\.0\.0\.1/);
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
+});
+
+test("while the server is gone every call fails as StoreAway; after its return subscribers are told and hear again", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let deltas = 0;
+  let resumed = 0;
+  await store.subscribe(page, { delta: () => deltas++, resumed: () => resumed++ });
+  await server.kill();
+  await until("the loss is noticed", () => !store.available);
+  for (const call of [commitOne(store, 1), store.read(page), store.since(page, { version: 0, tag: "AAAAAAAA" })]) {
+    await assert.rejects(call, (error) => error instanceof StoreAway && !error.sent);
+  }
+  await server.restart();
+  await until("the store is back and subscribed", () => store.available && resumed === 1);
+  await commitOne(store, 1);
+  await until("the delta arrives", () => deltas === 1);
+});
+
+test("a server that hangs is given up and found again", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  server.signal("SIGSTOP");
+  await assert.rejects(commitOne(store, 1), (error) => error instanceof StoreAway && error.sent);
+  assert.equal(store.available, false);
+  server.signal("SIGCONT");
+  await until("the store is back", () => store.available);
+  await commitOne(store, 2);
+});

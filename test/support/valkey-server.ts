@@ -1,0 +1,106 @@
+/*
+ * Starts a real server, Valkey or Redis, on a free port, in a temporary folder, for one test file. The port is chosen by
+ * the system; should another process take it in between, the start fails loudly and is tried again.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+
+export type Engine = "valkey-server" | "redis-server";
+
+export interface ServerProcess {
+  readonly url: string;
+  readonly port: number;
+  readonly directory: string;
+  readonly pid: number;
+  /** Sends a signal: SIGSTOP and SIGCONT make a server that hangs. */
+  signal(name: NodeJS.Signals): void;
+  /** Ends the process at once; its data stays for `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and folder. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("no port");
+  return address.port;
+}
+
+export async function startServer(
+  engine: Engine = "valkey-server",
+  settings: readonly string[] = [],
+): Promise<ServerProcess> {
+  const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+  const port = await freePort();
+  let child = await launch(engine, port, directory, settings);
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return {
+    url: `valkey://127.0.0.1:${port}`,
+    port,
+    directory,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    signal: (name) => void child.kill(name),
+    kill,
+    restart: async () => {
+      await kill();
+      child = await launch(engine, port, directory, settings);
+    },
+    stop: async () => {
+      await kill();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function launch(engine: Engine, port: number, directory: string, settings: readonly string[]) {
+  const args = [
+    "--port",
+    String(port),
+    "--bind",
+    "127.0.0.1",
+    "--dir",
+    directory,
+    "--save",
+    "",
+    "--loglevel",
+    "notice",
+  ];
+  const child = spawn(engine, [...args, ...settings], { stdio: ["ignore", "pipe", "inherit"] });
+  await ready(child, engine);
+  return child;
+}
+
+async function ready(child: ChildProcess, engine: Engine): Promise<void> {
+  if (!child.stdout) throw new Error("no output to read");
+  const lines = createInterface(child.stdout);
+  const seen: string[] = [];
+  const failed = once(child, "exit").then(() => {
+    throw new Error(`${engine} ended at start:\n${seen.join("\n")}`);
+  });
+  const listening = new Promise<void>((done) => {
+    lines.on("line", (line) => {
+      if (seen.length < 50) seen.push(line);
+      if (line.includes("Ready to accept connections")) done();
+    });
+  });
+  failed.catch(() => undefined);
+  await Promise.race([listening, failed]);
+}
