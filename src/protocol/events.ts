@@ -95,6 +95,8 @@ export type Notice =
   | { readonly kind: "online"; readonly online: number }
   /** Whether the instance reaches its store. Reads go on while it is away, writes wait or are refused. */
   | { readonly kind: "store"; readonly available: boolean }
+  /** A request that could not be answered, because it came without an acknowledgement or has an unknown name. */
+  | { readonly kind: "error"; readonly error: ErrorBody }
   /** Why the server is about to close this connection. */
   | { readonly kind: "goodbye"; readonly error: ErrorBody };
 

@@ -1,0 +1,43 @@
+/*
+ * Builds everything into dist/: the compiled layers, the Lua scripts beside them, and the page. With `--if-stale` only
+ * where a source is newer than the last build, so that `npm start` is quick, and a second terminal does not rebuild
+ * under a running instance.
+ */
+
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const stamp = join(root, "dist", ".built");
+const sources = ["src", "package-lock.json", "tsconfig.base.json", "tsconfig.json", "vite.config.ts"];
+
+if (process.argv.includes("--if-stale") && existsSync(stamp)) {
+  const builtMs = statSync(stamp).mtimeMs;
+  if (sources.every((source) => newestMs(join(root, source)) <= builtMs)) process.exit(0);
+}
+
+process.stderr.write("building … ");
+run("tsc", ["-b"]);
+mkdirSync(join(root, "dist", "store", "scripts"), { recursive: true });
+cpSync(join(root, "src", "store", "scripts"), join(root, "dist", "store", "scripts"), { recursive: true });
+run("vite", ["build", "--logLevel", "warn"]);
+writeFileSync(stamp, "");
+process.stderr.write("done\n");
+
+function run(tool, args) {
+  const script = { tsc: "typescript/bin/tsc", vite: "vite/bin/vite.js" }[tool];
+  const { status } = spawnSync(process.execPath, [join(root, "node_modules", script), ...args], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function newestMs(path) {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats) return 0;
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return readdirSync(path).reduce((newest, name) => Math.max(newest, newestMs(join(path, name))), stats.mtimeMs);
+}

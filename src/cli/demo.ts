@@ -1,0 +1,52 @@
+/*
+ * `socketscaler demo`: four instances on four ports, so that one person at one machine sees what scaling is about. They
+ * share nothing but the store: the embedded one of this process or, with VALKEY_URL, Valkey.
+ */
+
+import type { Config } from "../server/config.js";
+import { createLog, type Log } from "../server/log.js";
+import { openStore, type RunningServer, startServer } from "../server/server.js";
+import type { Store } from "../store/store.js";
+import { pageFolder } from "./page-folder.js";
+import { untilSignal } from "./signals.js";
+
+const INSTANCES = 4;
+
+export async function demo(config: Config): Promise<void> {
+  const log = createLog(config.logLevel === "info" ? "warn" : config.logLevel);
+  const servers: RunningServer[] = [];
+  const stores: Store[] = [];
+  try {
+    await startInstances(config, log, servers, stores);
+    const [first] = servers;
+    process.stdout.write(
+      [
+        "",
+        "  Four instances of one board are running:",
+        ...servers.map(({ url }) => `    ${url}`),
+        "",
+        `  Open ${first?.url}/demo to see all four beside each other.`,
+        `  The state is in ${config.valkeyUrl ? "Valkey" : config.dataDir}. Ctrl+C ends the demo.`,
+        "",
+        "",
+      ].join("\n"),
+    );
+    await untilSignal(log);
+  } finally {
+    await Promise.all(servers.map((server) => server.close()));
+    await Promise.all(stores.map((store) => store.close()));
+  }
+}
+
+async function startInstances(config: Config, log: Log, servers: RunningServer[], stores: Store[]): Promise<void> {
+  for (let index = 0; index < INSTANCES; index++) {
+    // The embedded store is one for the process; over Valkey each instance has its own connections.
+    const shared = config.valkeyUrl === undefined ? stores[0] : undefined;
+    const store = shared ?? (await openStore(config, log));
+    if (!shared) stores.push(store);
+    const port = config.port === 0 ? 0 : config.port + index;
+    const demoUrls = () => servers.map((server) => server.url);
+    const name = `instance ${index + 1}`;
+    servers.push(await startServer({ config: { ...config, port, name }, store, log, pageFolder, demoUrls }));
+  }
+}

@@ -1,0 +1,5 @@
+/* Where the build puts the page: beside the compiled code, or, when run from sources, in dist. */
+
+import { fileURLToPath } from "node:url";
+
+export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));

@@ -1,0 +1,390 @@
+/*
+ * A board as a program sees it: read cells, set them, watch ranges of them, hear of changes.
+ *
+ * What is shown is the outbox over the replica: a cell the user just set has its new value at once, and gets the store's
+ * back if the change is refused. Replicas and outbox survive reconnects; the connection below may change its instance.
+ */
+
+import { createNanoEvents } from "nanoevents";
+import type { Delta, Snapshot } from "../board/delta.js";
+import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
+import { formatPosition } from "../board/position.js";
+import { type ErrorCode, Refusal } from "../protocol/errors.js";
+import type { OpenResult, WriteResult } from "../protocol/events.js";
+import { PROTOCOL_VERSION } from "../protocol/version.js";
+import { type Connection, ConnectionLost } from "./connection.js";
+import { type Dropped, Outbox } from "./outbox.js";
+import { Sender } from "./sender.js";
+import { WatchedPages } from "./watched-pages.js";
+
+/** A cell that shows another value than before. */
+export interface CellChange {
+  readonly cell: number;
+  readonly value: boolean;
+  /** Set by this client, or put back because it was refused. */
+  readonly mine: boolean;
+}
+
+export interface RefusedChange {
+  readonly cell: number;
+  /** What was wished for. */
+  readonly value: boolean;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/**
+ * connecting  no connection yet, or a new one is being made
+ * joining     connected; watched pages are on their way
+ * live        every watched page is up to date
+ * closed      for good
+ */
+export type BoardStatus = "connecting" | "joining" | "live" | "closed";
+
+export interface BoardEvents {
+  /** Cells that show another value now. */
+  change: (changes: readonly CellChange[]) => void;
+  status: (status: BoardStatus) => void;
+  /** A change that will not happen; `change` has put the cell back already. */
+  refused: (refused: RefusedChange) => void;
+  /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */
+  delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
+  /** Milliseconds from sending a write to its acknowledgement. */
+  roundTrip: (ms: number) => void;
+}
+
+/** Cells `start` … `end - 1`. */
+export interface CellRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Watch {
+  /** Resolves when every cell of the range can be read for the first time. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+/** Changes of one client that may wait, over all. */
+const PENDING_MAX = 10_000;
+/** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
+const GIVE_UP_MS = 300_000;
+const EXPIRE_EVERY_MS = 5_000;
+const RETRY_MS = 500;
+
+export class Board {
+  readonly name: string;
+  /** Resolves when `size` is known; rejects with a Refusal if there is no such board. */
+  readonly ready: Promise<void>;
+  readonly #connection: Connection;
+  readonly #session: string;
+  readonly #events = createNanoEvents<BoardEvents>();
+  readonly #outbox = new Outbox();
+  readonly #sender: Sender;
+  readonly #pages = new WatchedPages();
+  readonly #expiry: ReturnType<typeof setInterval>;
+  /** What `open` said on the present connection, and what it said last. */
+  #opened: OpenResult | undefined;
+  #known: OpenResult | undefined;
+  #status: BoardStatus = "connecting";
+  /** Why the board cannot be used at all. */
+  #failure: Refusal | undefined;
+  #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
+
+  /** `session` is this board's own: its sequence numbers are. Made by the client, not by users. */
+  constructor(name: string, connection: Connection, session: string) {
+    this.name = name;
+    this.#connection = connection;
+    this.#session = session;
+    this.#sender = new Sender(this.#outbox, {
+      acknowledged: (at) => this.#acknowledged(at),
+      dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
+      delayed: (delay) => this.#events.emit("delayed", delay),
+      roundTrip: (ms) => this.#events.emit("roundTrip", ms),
+    });
+    this.ready = new Promise((done, fail) => {
+      this.#settleReady = { done, fail };
+    });
+    // Whoever does not wait for it learns of the failure from `status` and from `set`.
+    this.ready.catch(() => undefined);
+    this.#expiry = setInterval(() => {
+      this.#giveUp(Date.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+    }, EXPIRE_EVERY_MS);
+    if (connection.isUp) void this.connected();
+  }
+
+  /** Cells; 0 until `ready`. */
+  get size(): number {
+    return this.#known?.size ?? 0;
+  }
+
+  get status(): BoardStatus {
+    return this.#status;
+  }
+
+  /** Name of the instance this client is connected to, or was last. */
+  get instance(): string | undefined {
+    return this.#known?.instance;
+  }
+
+  /** Changes that are not acknowledged yet. */
+  get pending(): number {
+    return this.#outbox.size;
+  }
+
+  /** Checked cells of the watched pages, as the store has them. */
+  get checked(): number {
+    return this.#pages.checked;
+  }
+
+  /** Whether the cell is checked; undefined where it is not watched or not here yet. */
+  get(cell: number): boolean | undefined {
+    const shown = this.#outbox.shown(cell);
+    if (shown !== undefined) return shown === 1;
+    const page = this.#pages.get(pageOf(cell));
+    return page?.isLoaded ? page.replica.get(offsetOf(cell)) === 1 : undefined;
+  }
+
+  /** Whether this client's change of the cell is still on its way. */
+  isPending(cell: number): boolean {
+    return this.#outbox.shown(cell) !== undefined;
+  }
+
+  /**
+   * Sets a cell: shown at once, resolved when the store has committed it, rejected with a Refusal (see `code`) if it
+   * will not, and then shown as it was. Being offline or too fast only delays it.
+   */
+  set(cell: number, value: boolean): Promise<void> {
+    const refusal = this.#checkSet(cell);
+    if (refusal) {
+      this.#events.emit("refused", describe({ cell, value: value ? 1 : 0 }, refusal));
+      return Promise.reject(refusal);
+    }
+    const before = this.get(cell);
+    const settled = new Promise<void>((done, fail) => {
+      this.#outbox.set(cell, value ? 1 : 0, Date.now(), (error) => (error ? fail(error) : done()));
+    });
+    if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
+    this.#sender.wake();
+    return settled;
+  }
+
+  /** Keeps the range up to date until stopped. */
+  watch(range: CellRange): Watch {
+    const { start, end } = range;
+    if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    let isStopped = false;
+    const pages: number[] = [];
+    const ready = this.ready.then(async () => {
+      if (isStopped) return;
+      const last = pageOf(Math.min(end, this.size) - 1);
+      for (let page = pageOf(start); page <= last; page++) pages.push(page);
+      const loaded = this.#pages.hold(pages, this.size);
+      void this.#join(pages);
+      await loaded;
+    });
+    ready.catch(() => undefined);
+    return {
+      ready,
+      stop: () => {
+        if (isStopped) return;
+        isStopped = true;
+        this.#letGo(pages);
+      },
+    };
+  }
+
+  /** Calls `listener` until the returned function is called. */
+  on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** The connection is up. Called by the client. */
+  async connected(): Promise<void> {
+    if (this.#status === "closed") return;
+    this.#setStatus("joining");
+    try {
+      const opened = await this.#connection.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
+      this.#connection.settled();
+      this.#opened = opened;
+      this.#known = opened;
+      this.#settleReady?.done();
+      const { handle, limits } = opened;
+      // Writes go first: they need no page, and their deltas come with the pages.
+      this.#sender.connected(
+        (seq, changes) => this.#connection.request("write", { handle, session: this.#session, seq, changes }),
+        limits,
+      );
+      await this.#join(this.#pages.numbers);
+    } catch (error) {
+      this.#openFailed(error);
+    }
+  }
+
+  /** The connection is down. Called by the client. */
+  disconnected(): void {
+    this.#opened = undefined;
+    this.#sender.disconnected();
+    this.#pages.disconnected();
+    this.#setStatus("connecting");
+  }
+
+  /** The handle that frames of this board carry on this connection. */
+  get handle(): number | undefined {
+    return this.#opened?.handle;
+  }
+
+  /** Cells of a page, or undefined if the board has no such page. */
+  cellsOf(page: number): number | undefined {
+    return cellsInPage(this.size, page) || undefined;
+  }
+
+  /** A frame of this board came. Called by the client. */
+  receive(update: Delta | Snapshot): void {
+    const page = this.#pages.get(update.page);
+    if (!page) return;
+    const changes: CellChange[] = [];
+    const outcome = page.replica.receive(update, (offset, value) => {
+      const cell = cellAt(update.page, offset);
+      if (page.isLoaded && this.#outbox.shown(cell) === undefined) {
+        changes.push({ cell, value: value === 1, mine: false });
+      }
+    });
+    if (outcome === "gap") {
+      // The server sends in order, so a gap is a fault; joining anew from what is held mends it.
+      void this.#join([update.page]);
+      return;
+    }
+    // A snapshot may stand for another history, in which no older acknowledgement can be waited for.
+    const version = update.kind === "snapshot" ? Number.POSITIVE_INFINITY : page.replica.position.version;
+    this.#restore(this.#outbox.reached(update.page, version), changes, false);
+    this.#emitChanges(changes);
+  }
+
+  close(): void {
+    this.#end(new Refusal("CLOSED"));
+  }
+
+  #checkSet(cell: number): Refusal | undefined {
+    if (this.#failure) return this.#failure;
+    const isOutside = this.#known !== undefined && cell >= this.size;
+    if (!Number.isSafeInteger(cell) || cell < 0 || isOutside) return new Refusal("CELL_OUT_OF_RANGE");
+    return this.#outbox.size >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+  }
+
+  #setStatus(status: BoardStatus): void {
+    if (status === this.#status || this.#status === "closed") return;
+    this.#status = status;
+    this.#events.emit("status", status);
+  }
+
+  #emitChanges(changes: readonly CellChange[]): void {
+    if (changes.length > 0) this.#events.emit("change", changes);
+  }
+
+  #openFailed(error: unknown): void {
+    // A lost connection comes back by itself, and `connected` with it.
+    if (error instanceof ConnectionLost || this.#failure) return;
+    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    if (!refusal.rule.retry) this.#end(refusal);
+    else {
+      setTimeout(() => {
+        if (this.#connection.isUp && this.#status === "joining") void this.connected();
+      }, refusal.retryAfterMs ?? RETRY_MS);
+    }
+  }
+
+  #end(refusal: Refusal): void {
+    if (this.#failure) return;
+    this.#failure = refusal;
+    clearInterval(this.#expiry);
+    this.#sender.close();
+    this.#settleReady?.fail(refusal);
+    this.#giveUp(Number.POSITIVE_INFINITY, refusal);
+    this.#setStatus("closed");
+  }
+
+  #giveUp(beforeMs: number, refusal: Refusal): void {
+    this.#emitDropped(this.#outbox.expire(beforeMs, refusal), refusal);
+  }
+
+  #letGo(pages: readonly number[]): void {
+    const left = this.#pages.letGo(pages);
+    for (const page of left) this.#outbox.reached(page, Number.POSITIVE_INFINITY);
+    const opened = this.#opened;
+    if (!opened) return;
+    for (const some of chunks(left, opened.limits.watchPagesMax)) {
+      this.#connection.request("unwatch", { handle: opened.handle, pages: some }).catch(() => undefined);
+    }
+  }
+
+  /** Watches pages on the present connection, each from the position held. */
+  async #join(pages: readonly number[]): Promise<void> {
+    const opened = this.#opened;
+    if (!opened) return;
+    try {
+      for (const some of chunks(pages, opened.limits.watchPagesMax)) {
+        const wanted = some.flatMap((number) => {
+          const page = this.#pages.get(number);
+          return page ? [{ number, page, position: formatPosition(page.replica.position) }] : [];
+        });
+        if (wanted.length === 0) continue;
+        const request = wanted.map(({ number, position }) => [number, position] as const);
+        await this.#connection.request("watch", { handle: opened.handle, pages: request });
+        for (const { number, page } of wanted) {
+          // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
+          if (this.#pages.get(number) === page && this.#pages.joined(page)) this.#loaded(number);
+        }
+      }
+      if (this.#opened === opened && this.#pages.isEveryPageJoined) this.#setStatus("live");
+    } catch (error) {
+      this.#openFailed(error);
+    }
+  }
+
+  /** The page can be read for the first time. */
+  #loaded(number: number): void {
+    const replica = this.#pages.get(number)?.replica;
+    const changes: CellChange[] = [];
+    for (let offset = 0; replica && offset < replica.cells; offset++) {
+      const cell = cellAt(number, offset);
+      if (replica.get(offset) && this.#outbox.shown(cell) === undefined) {
+        changes.push({ cell, value: true, mine: false });
+      }
+    }
+    this.#emitChanges(changes);
+  }
+
+  /** Changes whose delta has been here already, or that are on no watched page, need to be shown by nobody else. */
+  #acknowledged(at: WriteResult["at"]): void {
+    const changes: CellChange[] = [];
+    for (const [number] of at) {
+      const version = this.#pages.get(number)?.replica.position.version ?? Number.POSITIVE_INFINITY;
+      this.#restore(this.#outbox.reached(number, version), changes, false);
+    }
+    this.#emitChanges(changes);
+  }
+
+  /** Adds the cells that the outbox no longer shows and the replica shows otherwise. */
+  #restore(dropped: readonly Dropped[], changes: CellChange[], mine: boolean): void {
+    for (const { cell, value } of dropped) {
+      const now = this.get(cell);
+      if (now !== undefined && now !== (value === 1)) changes.push({ cell, value: now, mine });
+    }
+  }
+
+  #emitDropped(dropped: readonly Dropped[], refusal: Refusal): void {
+    const changes: CellChange[] = [];
+    this.#restore(dropped, changes, true);
+    this.#emitChanges(changes);
+    for (const each of dropped) this.#events.emit("refused", describe(each, refusal));
+  }
+}
+
+function describe({ cell, value }: Dropped, { code, message }: Refusal): RefusedChange {
+  return { cell, value: value === 1, code, message };
+}
+
+function* chunks<Item>(items: readonly Item[], length: number): Iterable<Item[]> {
+  for (let at = 0; at < items.length; at += length) yield items.slice(at, at + length);
+}

@@ -1,0 +1,167 @@
+/*
+ * The door to socket.io-client: one connection to one of several instances at a time. When it is lost, or cannot be had,
+ * the next URL is tried, with growing, jittered pauses; whoever stands on top is told `up` and `down` and carries on.
+ */
+
+import { io, type Socket } from "socket.io-client";
+import { isErrorCode, Refusal } from "../protocol/errors.js";
+import type { ClientToServer, Notice, Reply, RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
+import { BOARDS_NAMESPACE } from "../protocol/version.js";
+
+/** The connection went away before the answer came. */
+export class ConnectionLost extends Error {
+  constructor() {
+    super("the connection was lost before the answer came");
+    this.name = "ConnectionLost";
+  }
+}
+
+export interface ConnectionListener {
+  up(url: string): void;
+  down(reason: Refusal | undefined): void;
+  delta(frame: string): void;
+  snapshot(frame: Uint8Array): void;
+  notice(notice: Notice): void;
+}
+
+const CONNECT_MS_MAX = 5_000;
+const ANSWER_MS_MAX = 15_000;
+const RETRY_MS_FIRST = 100;
+const RETRY_MS_MAX = 5_000;
+
+export class Connection {
+  readonly #urls: readonly string[];
+  readonly #listener: ConnectionListener;
+  #socket: Socket<ServerToClient, ClientToServer> | undefined;
+  #isUp = false;
+  #attempt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  constructor(urls: readonly string[], listener: ConnectionListener) {
+    if (urls.length === 0) throw new RangeError("connect needs at least one URL");
+    this.#urls = urls;
+    this.#listener = listener;
+    this.#open();
+  }
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  /** Rejects with a Refusal, or with ConnectionLost if no answer will come on this connection. */
+  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
+    const socket = this.#socket;
+    if (!socket || !this.#isUp) return Promise.reject(new ConnectionLost());
+    return new Promise((done, fail) => {
+      const lost = () => {
+        clearTimeout(late);
+        fail(new ConnectionLost());
+      };
+      // An instance that does not answer at all is as good as gone.
+      const late = setTimeout(() => socket.disconnect(), ANSWER_MS_MAX);
+      socket.once("disconnect", lost);
+      const answered = (reply: Reply<RequestMap[Name][1]>) => {
+        clearTimeout(late);
+        socket.off("disconnect", lost);
+        const error = errorOf(reply);
+        if (error) fail(error);
+        else if (isResult(reply)) done(reply);
+      };
+      send(socket, name, request, answered);
+    });
+  }
+
+  /** Drops the present connection and takes the next. */
+  reconnect(): void {
+    this.#socket?.disconnect();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#socket?.disconnect();
+  }
+
+  #open(): void {
+    const url = this.#urls[this.#attempt % this.#urls.length] ?? "";
+    const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
+      forceNew: true,
+      reconnection: false,
+      timeout: CONNECT_MS_MAX,
+      transports: ["websocket", "polling"],
+      tryAllTransports: true,
+    });
+    this.#socket = socket;
+    let goodbye: Refusal | undefined;
+    let isOver = false;
+    const over = (reason: Refusal | undefined) => {
+      if (isOver) return;
+      isOver = true;
+      const wasUp = this.#isUp;
+      this.#isUp = false;
+      socket.disconnect();
+      if (wasUp || reason) this.#listener.down(reason);
+      this.#openNext(wasUp, reason?.retryAfterMs);
+    };
+    socket.on("connect", () => {
+      this.#isUp = true;
+      this.#listener.up(url);
+    });
+    socket.on("connect_error", (error) => over(refusalIn(error)));
+    socket.on("disconnect", () => over(goodbye));
+    socket.on("delta", (frame) => this.#listener.delta(frame));
+    socket.on("snapshot", (frame) => this.#listener.snapshot(new Uint8Array(frame)));
+    socket.on("notice", (notice) => {
+      if (notice.kind === "goodbye") goodbye = toRefusal(notice.error);
+      this.#listener.notice(notice);
+    });
+  }
+
+  /** The next URL: at once after a loss where there is another, later the more attempts have failed in a row. */
+  #openNext(wasUp: boolean, retryAfterMs = 0): void {
+    if (this.#closed) return;
+    this.#attempt = wasUp ? (this.#attempt % this.#urls.length) + 1 : this.#attempt + 1;
+    const rounds = wasUp ? 0 : Math.floor(this.#attempt / this.#urls.length);
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + Math.random());
+    this.#retry = setTimeout(() => this.#open(), Math.max(pauseMs, retryAfterMs));
+  }
+
+  /** Requests succeed again: the next loss starts with short pauses. */
+  settled(): void {
+    this.#attempt %= this.#urls.length;
+  }
+}
+
+/** Each name has its own types for request and answer; the switch lets the compiler see that they fit. */
+function send<Name extends RequestName>(
+  socket: Socket<ServerToClient, ClientToServer>,
+  name: Name,
+  request: RequestMap[Name][0],
+  answered: (reply: Reply<RequestMap[Name][1]>) => void,
+): void {
+  const emit: (event: string, ...args: unknown[]) => unknown = socket.emit.bind(socket) as never;
+  emit(name, request, answered);
+}
+
+function isResult<Result extends object>(reply: Reply<Result>): reply is Result {
+  return !("error" in reply);
+}
+
+function errorOf(reply: unknown): Refusal | undefined {
+  if (typeof reply !== "object" || reply === null) return new Refusal("INTERNAL", { detail: "an empty answer" });
+  return "error" in reply ? toRefusal(reply.error) : undefined;
+}
+
+/** What the server said of an error; a code that this client does not know is INTERNAL. */
+function toRefusal(body: unknown): Refusal {
+  if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
+    return new Refusal("INTERNAL");
+  }
+  const retryAfterMs = "retryAfterMs" in body && typeof body.retryAfterMs === "number" ? body.retryAfterMs : undefined;
+  return new Refusal(body.code, retryAfterMs === undefined ? {} : { retryAfterMs });
+}
+
+function refusalIn(error: Error): Refusal | undefined {
+  return "data" in error && error.data !== undefined ? toRefusal(error.data) : undefined;
+}

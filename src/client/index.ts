@@ -1,0 +1,21 @@
+/* The client library of the package: `socketscaler/client`. */
+
+import { Client } from "./client.js";
+
+export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
+export { Refusal } from "../protocol/errors.js";
+export type { Board, BoardEvents, BoardStatus, CellChange, CellRange, RefusedChange, Watch } from "./board.js";
+export type { Client, ClientEvents, ConnectionState } from "./client.js";
+
+/**
+ * Connects to one of the instances at `urls`, and to the next whenever that one is lost.
+ *
+ *     const board = connect("http://localhost:8000").board("main");
+ *     const watch = board.watch({ start: 0, end: 100 });
+ *     await watch.ready;
+ *     board.on("change", (changes) => console.log(changes));
+ *     await board.set(7, true);
+ */
+export function connect(urls: string | readonly string[]): Client {
+  return new Client(typeof urls === "string" ? [urls] : urls);
+}

@@ -1,0 +1,185 @@
+/*
+ * The outbox: a user's changes on their way to the store. What is in it is shown at once, over the replica; it survives
+ * reconnects, and each write is sent under one sequence number until its fate is known, so that it takes effect once.
+ *
+ *     set ──► queued ──take──► in flight (seq) ──acknowledged──► confirmed ──replica there──► gone
+ *               ▲                    │ lost connection, outcome unknown: sent again, same seq
+ *               └── refused, retry ──┤
+ *                                    └ refused for good: gone, and shown as it was
+ *
+ * Pure: no clock, no I/O. Several changes to a queued cell become one; the last wins, and all who wait hear its fate.
+ */
+
+import type { Bit } from "../board/bitmap.js";
+import { pageOf } from "../board/geometry.js";
+import type { Refusal } from "../protocol/errors.js";
+
+/** Told the fate of a change: undefined once it is committed, else why not. */
+export type Settle = (error?: Refusal) => void;
+
+interface Op {
+  readonly cell: number;
+  readonly value: Bit;
+  readonly sinceMs: number;
+  settles: Settle[];
+}
+
+export interface OutboxWrite {
+  readonly seq: number;
+  readonly changes: readonly (readonly [cell: number, value: Bit])[];
+}
+
+interface InFlight {
+  readonly ops: readonly Op[];
+  /** Whether it is on the present connection. */
+  isSent: boolean;
+}
+
+/** A cell no longer held by the outbox, with what it showed. */
+export interface Dropped {
+  readonly cell: number;
+  readonly value: Bit;
+}
+
+export class Outbox {
+  /** The newest change to each cell that is not settled yet. */
+  readonly #newest = new Map<number, Op>();
+  readonly #queued = new Map<number, Op>();
+  readonly #inFlight = new Map<number, InFlight>();
+  /** page -> cell -> committed value and the version that has it, until the replica gets there. */
+  readonly #confirmed = new Map<number, Map<number, { value: Bit; version: number }>>();
+  #seq = 0;
+
+  /** Changes not settled yet. */
+  get size(): number {
+    return this.#newest.size;
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** What the outbox shows at `cell`, or undefined where the replica is to be asked. */
+  shown(cell: number): Bit | undefined {
+    return this.#newest.get(cell)?.value ?? this.#confirmed.get(pageOf(cell))?.get(cell)?.value;
+  }
+
+  set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
+    const before = this.#queued.get(cell);
+    const op = { cell, value, sinceMs: before?.sinceMs ?? nowMs, settles: [...(before?.settles ?? []), settle] };
+    this.#newest.set(cell, op);
+    this.#queued.set(cell, op);
+  }
+
+  /** The next write to send: up to `cellsMax` cells, while fewer than `windowMax` numbers are open. */
+  take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
+    const [oldest] = this.#inFlight.keys();
+    if (this.#queued.size === 0 || (oldest !== undefined && this.#seq + 1 - oldest >= windowMax)) return undefined;
+    const ops: Op[] = [];
+    for (const op of this.#queued.values()) {
+      if (ops.length === cellsMax) break;
+      ops.push(op);
+      this.#queued.delete(op.cell);
+    }
+    const seq = ++this.#seq;
+    this.#inFlight.set(seq, { ops, isSent: true });
+    return { seq, changes: ops.map(({ cell, value }) => [cell, value]) };
+  }
+
+  /** Writes to send again, oldest first; they then count as sent. */
+  takeUnsent(): OutboxWrite[] {
+    const writes: OutboxWrite[] = [];
+    for (const [seq, write] of this.#inFlight) {
+      if (write.isSent) continue;
+      write.isSent = true;
+      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, value]) });
+    }
+    return writes;
+  }
+
+  /** The connection is gone: nothing in flight has an answer coming. */
+  disconnected(): void {
+    for (const write of this.#inFlight.values()) write.isSent = false;
+  }
+
+  /** Outcome unknown: this write is to be sent again. */
+  unsettled(seq: number): void {
+    const write = this.#inFlight.get(seq);
+    if (write) write.isSent = false;
+  }
+
+  /** Committed; on each page it is in at the given version. */
+  acknowledged(seq: number, at: ReadonlyMap<number, number>): void {
+    for (const op of this.#close(seq)) {
+      const version = at.get(pageOf(op.cell));
+      if (this.#newest.get(op.cell) === op) {
+        this.#newest.delete(op.cell);
+        if (version !== undefined) this.#confirm(op, version);
+      }
+      for (const settle of op.settles) settle();
+    }
+  }
+
+  /** Refused, but it may be tried again: back to the queue, unless the user changed the cell since. */
+  requeue(seq: number): void {
+    for (const op of this.#close(seq)) {
+      const newest = this.#newest.get(op.cell);
+      if (newest === op) this.#queued.set(op.cell, op);
+      else if (newest) newest.settles = [...op.settles, ...newest.settles];
+      else for (const settle of op.settles) settle();
+    }
+  }
+
+  /** Refused for good. Returns the cells that show something else now. */
+  refused(seq: number, error: Refusal): Dropped[] {
+    return this.#close(seq).flatMap((op) => this.#drop(op, error));
+  }
+
+  /** Gives up what has waited since before `beforeMs`. */
+  expire(beforeMs: number, error: Refusal): Dropped[] {
+    const dropped: Dropped[] = [];
+    for (const op of this.#queued.values()) {
+      if (op.sinceMs >= beforeMs) continue;
+      this.#queued.delete(op.cell);
+      dropped.push(...this.#drop(op, error));
+    }
+    for (const [seq, { ops }] of this.#inFlight) {
+      if (ops.every((op) => op.sinceMs < beforeMs)) dropped.push(...this.refused(seq, error));
+    }
+    return dropped;
+  }
+
+  /** The replica of `page` is at `version`: what is in it is no longer the outbox's to show. */
+  reached(page: number, version: number): Dropped[] {
+    const cells = this.#confirmed.get(page);
+    if (!cells) return [];
+    const dropped: Dropped[] = [];
+    for (const [cell, confirmed] of cells) {
+      if (confirmed.version > version) continue;
+      cells.delete(cell);
+      if (!this.#newest.has(cell)) dropped.push({ cell, value: confirmed.value });
+    }
+    if (cells.size === 0) this.#confirmed.delete(page);
+    return dropped;
+  }
+
+  #confirm(op: Op, version: number): void {
+    const page = pageOf(op.cell);
+    const cells = this.#confirmed.get(page) ?? new Map<number, { value: Bit; version: number }>();
+    this.#confirmed.set(page, cells);
+    cells.set(op.cell, { value: op.value, version });
+  }
+
+  #close(seq: number): readonly Op[] {
+    const write = this.#inFlight.get(seq);
+    this.#inFlight.delete(seq);
+    return write?.ops ?? [];
+  }
+
+  #drop(op: Op, error: Refusal): Dropped[] {
+    for (const settle of op.settles) settle(error);
+    if (this.#newest.get(op.cell) !== op) return [];
+    this.#newest.delete(op.cell);
+    return [{ cell: op.cell, value: op.value }];
+  }
+}

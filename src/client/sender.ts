@@ -1,0 +1,126 @@
+/*
+ * The sender moves the outbox over the wire: batches what was set together, keeps to the server's limits, sends again
+ * what has no answer, and slows down when it is told to. The outbox says what is to be sent; this says when.
+ */
+
+import type { Bit } from "../board/bitmap.js";
+import { ERRORS, type ErrorCode, Refusal } from "../protocol/errors.js";
+import type { OpenResult, WriteResult } from "../protocol/events.js";
+import { ConnectionLost } from "./connection.js";
+import type { Dropped, Outbox } from "./outbox.js";
+
+export interface SenderListener {
+  /** Committed; on each page it is in at the given version. */
+  acknowledged(at: WriteResult["at"]): void;
+  /** Given up; these cells show something else now. */
+  dropped(dropped: readonly Dropped[], refusal: Refusal): void;
+  delayed(delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }): void;
+  roundTrip(ms: number): void;
+}
+
+/** Sends one write on the present connection. */
+export type Post = (seq: number, changes: readonly (readonly [cell: number, value: Bit])[]) => Promise<WriteResult>;
+
+const RETRY_MS = 500;
+const CELLS_AFTER_LIMIT_MIN = 16;
+
+export class Sender {
+  readonly #outbox: Outbox;
+  readonly #listener: SenderListener;
+  #line: { readonly post: Post; readonly limits: OpenResult["limits"] } | undefined;
+  #isScheduled = false;
+  #pausedUntilMs = 0;
+  #wake: ReturnType<typeof setTimeout> | undefined;
+  #cellsMax = Number.POSITIVE_INFINITY;
+  /** After a refusal for the rate: one write at a time until one is taken. */
+  #isCareful = false;
+
+  constructor(outbox: Outbox, listener: SenderListener) {
+    this.#outbox = outbox;
+    this.#listener = listener;
+  }
+
+  connected(post: Post, limits: OpenResult["limits"]): void {
+    this.#line = { post, limits };
+    this.#cellsMax = Math.min(this.#cellsMax, limits.writeCellsMax);
+    this.wake();
+  }
+
+  disconnected(): void {
+    this.#line = undefined;
+    this.#outbox.disconnected();
+  }
+
+  close(): void {
+    this.#line = undefined;
+    clearTimeout(this.#wake);
+  }
+
+  /** Sends after the present task, so that changes made together travel together. */
+  wake(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.#send();
+    });
+  }
+
+  #send(): void {
+    if (!this.#line) return;
+    const { limits } = this.#line;
+    const waitMs = this.#pausedUntilMs - Date.now();
+    if (waitMs > 0) {
+      clearTimeout(this.#wake);
+      this.#wake = setTimeout(() => this.wake(), waitMs);
+      return;
+    }
+    for (const { seq, changes } of this.#outbox.takeUnsent()) this.#post(seq, changes);
+    const inFlightMax = this.#isCareful ? 1 : limits.writesInFlightMax;
+    while (this.#outbox.inFlight < inFlightMax) {
+      const write = this.#outbox.take(this.#cellsMax, limits.writesInFlightMax);
+      if (!write) return;
+      this.#post(write.seq, write.changes);
+    }
+  }
+
+  #post(seq: number, changes: readonly (readonly [number, Bit])[]): void {
+    const line = this.#line;
+    if (!line) return;
+    const sentMs = performance.now();
+    line.post(seq, changes).then(
+      ({ at }) => {
+        this.#isCareful = false;
+        this.#cellsMax = Math.min(line.limits.writeCellsMax, this.#cellsMax * 2);
+        this.#outbox.acknowledged(seq, new Map(at));
+        this.#listener.acknowledged(at);
+        this.#listener.roundTrip(performance.now() - sentMs);
+        this.wake();
+      },
+      (error: unknown) => {
+        // A lost connection comes back by itself, and then everything without an answer is sent again.
+        if (!(error instanceof ConnectionLost)) this.#failed(seq, error);
+      },
+    );
+  }
+
+  #failed(seq: number, error: unknown): void {
+    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    const { outcome, retry } = ERRORS[refusal.code];
+    if (!retry) {
+      this.#listener.dropped(this.#outbox.refused(seq, refusal), refusal);
+      this.wake();
+      return;
+    }
+    if (outcome === "unknown") this.#outbox.unsettled(seq);
+    else this.#outbox.requeue(seq);
+    if (refusal.code === "RATE_LIMITED") {
+      this.#isCareful = true;
+      this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
+    }
+    const retryAfterMs = refusal.retryAfterMs ?? RETRY_MS;
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, Date.now() + retryAfterMs);
+    this.#listener.delayed({ code: refusal.code, retryAfterMs, waiting: this.#outbox.size });
+    this.wake();
+  }
+}

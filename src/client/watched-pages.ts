@@ -1,0 +1,84 @@
+/*
+ * The pages a board's user watches: a replica for each, how many watches share it, and whether it has been joined on the
+ * present connection. Replicas stay through a reconnect, so that the next instance sends only what was missed.
+ */
+
+import { cellsInPage } from "../board/geometry.js";
+import { Replica } from "../board/replica.js";
+
+export interface WatchedPage {
+  readonly replica: Replica;
+  watches: number;
+  /** Has been up to date once: its cells can be read. */
+  isLoaded: boolean;
+  /** On the present connection. */
+  isJoined: boolean;
+  /** Told when the page is first loaded, or let go. */
+  waiting: (() => void)[];
+}
+
+export class WatchedPages {
+  readonly #pages = new Map<number, WatchedPage>();
+
+  get(page: number): WatchedPage | undefined {
+    return this.#pages.get(page);
+  }
+
+  get numbers(): number[] {
+    return [...this.#pages.keys()];
+  }
+
+  get isEveryPageJoined(): boolean {
+    for (const page of this.#pages.values()) if (!page.isJoined) return false;
+    return true;
+  }
+
+  get checked(): number {
+    let checked = 0;
+    for (const { replica } of this.#pages.values()) checked += replica.checked;
+    return checked;
+  }
+
+  /** Counts a watch of each page in; resolves when all of them are loaded. */
+  async hold(pages: readonly number[], size: number): Promise<void> {
+    await Promise.all(
+      pages.map((number) => {
+        const page = this.#pages.get(number) ?? {
+          replica: new Replica(number, cellsInPage(size, number)),
+          watches: 0,
+          isLoaded: false,
+          isJoined: false,
+          waiting: [],
+        };
+        page.watches++;
+        this.#pages.set(number, page);
+        return page.isLoaded ? undefined : new Promise<void>((done) => page.waiting.push(done));
+      }),
+    );
+  }
+
+  /** Counts a watch of each page out; returns those that nobody watches any more. */
+  letGo(pages: readonly number[]): number[] {
+    return pages.filter((number) => {
+      const page = this.#pages.get(number);
+      if (!page || --page.watches > 0) return false;
+      this.#pages.delete(number);
+      for (const done of page.waiting) done();
+      return true;
+    });
+  }
+
+  /** True if the page can be read for the first time now. */
+  joined(page: WatchedPage): boolean {
+    page.isJoined = true;
+    if (page.isLoaded) return false;
+    page.isLoaded = true;
+    for (const done of page.waiting) done();
+    page.waiting = [];
+    return true;
+  }
+
+  disconnected(): void {
+    for (const page of this.#pages.values()) page.isJoined = false;
+  }
+}

@@ -1,0 +1,247 @@
+/*
+ * The options of an instance: one table, from which come the environment variables, the flags, the help, the checks and
+ * docs/operations.md (docs.test.ts compares). Nothing else in the project reads process.env.
+ */
+
+import { hostname } from "node:os";
+import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import { LOG_LEVELS, type LogLevel } from "./log.js";
+
+export interface Config {
+  readonly port: number;
+  readonly host: string;
+  readonly name: string;
+  readonly valkeyUrl: string | undefined;
+  readonly dataDir: string;
+  readonly boards: Readonly<Record<string, number>>;
+  readonly writesPerSecond: number;
+  readonly writeBurst: number;
+  readonly connectionsPerAddress: number;
+  readonly httpPerMinute: number;
+  readonly watchedPages: number;
+  readonly messageBytes: number;
+  readonly flushMs: number;
+  readonly writeWaitMs: number;
+  readonly origins: readonly string[];
+  readonly logLevel: LogLevel;
+}
+
+/** A value that an option does not take. The message names the option, the value and what was expected. */
+export class BadOption extends Error {}
+
+interface Option<Value> {
+  /** The environment variable; its flag is the same in kebab-case. */
+  readonly env: string;
+  readonly alsoEnv?: string;
+  /** What stands for the value in help. */
+  readonly placeholder: string;
+  readonly fallback: string | undefined;
+  readonly help: string;
+  /** The value, or undefined if `text` is none. */
+  readonly parse: (text: string) => Value | undefined;
+  readonly expected: string;
+}
+
+type Options = { readonly [Name in keyof Config]: Option<Config[Name]> };
+
+export const OPTIONS: Options = {
+  port: {
+    env: "PORT",
+    placeholder: "number",
+    fallback: "8000",
+    help: "port to listen on; 0 takes a free one",
+    ...whole(0, 65_535),
+  },
+  host: {
+    env: "HOST",
+    placeholder: "address",
+    fallback: "0.0.0.0",
+    help: "address to listen on",
+    ...text(255),
+  },
+  name: {
+    env: "INSTANCE_NAME",
+    placeholder: "text",
+    fallback: "",
+    help: "what this instance is called on the page and in logs (default: host name and port)",
+    ...text(64),
+  },
+  valkeyUrl: {
+    env: "VALKEY_URL",
+    alsoEnv: "REDIS_URL",
+    placeholder: "url",
+    fallback: undefined,
+    help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
+    parse: (value) => (isUrl(value, ["valkey:", "valkeys:", "redis:", "rediss:"]) ? value : undefined),
+    expected: "a URL such as valkey://127.0.0.1:6379",
+  },
+  dataDir: {
+    env: "DATA_DIR",
+    placeholder: "folder",
+    fallback: "./data",
+    help: "where the boards live without VALKEY_URL; for one process at a time",
+    ...text(4_096),
+  },
+  boards: {
+    env: "BOARDS",
+    placeholder: "name=size,…",
+    fallback: "main=100",
+    help: "the boards and how many checkboxes each has",
+    parse: parseBoards,
+    expected: `name=size,name=size with names of letters, digits, - and _, and sizes from 1 to ${BOARD_CELLS_MAX}`,
+  },
+  writesPerSecond: {
+    env: "WRITES_PER_SECOND",
+    placeholder: "number",
+    fallback: "50",
+    help: "checkboxes that one session may change a second, lastingly",
+    ...whole(1, 1_000_000),
+  },
+  writeBurst: {
+    env: "WRITE_BURST",
+    placeholder: "number",
+    fallback: "200",
+    help: "checkboxes that one session may change at once after a rest",
+    ...whole(1, 1_000_000),
+  },
+  connectionsPerAddress: {
+    env: "CONNECTIONS_PER_ADDRESS",
+    placeholder: "number",
+    fallback: "500",
+    help: "sockets that one address (of IPv6: one /64) may have open on this instance",
+    ...whole(1, 1_000_000),
+  },
+  httpPerMinute: {
+    env: "HTTP_PER_MINUTE",
+    placeholder: "number",
+    fallback: "3000",
+    help: "HTTP requests a minute from one address, counted over all instances on one Valkey",
+    ...whole(1, 100_000_000),
+  },
+  watchedPages: {
+    env: "WATCHED_PAGES",
+    placeholder: "number",
+    fallback: "1024",
+    help: "pages of 65,536 checkboxes that one socket may watch",
+    ...whole(1, 65_536),
+  },
+  messageBytes: {
+    env: "MESSAGE_BYTES",
+    placeholder: "bytes",
+    fallback: "65536",
+    help: "largest message taken from a socket",
+    ...whole(1_024, 100_000_000),
+  },
+  flushMs: {
+    env: "FLUSH_MS",
+    placeholder: "ms",
+    fallback: "16",
+    help: "shortest time between two frames of a page under load; it grows with the load",
+    ...whole(1, 1_000),
+  },
+  writeWaitMs: {
+    env: "WRITE_WAIT_MS",
+    placeholder: "ms",
+    fallback: "3000",
+    help: "how long a write waits for a store that is away before it is refused",
+    ...whole(0, 60_000),
+  },
+  origins: {
+    env: "ORIGINS",
+    placeholder: "origin,…",
+    fallback: "*",
+    help: "web origins that may connect by long-polling from other sites, or *",
+    parse: (value) => {
+      const origins = value.split(",").map((origin) => origin.trim());
+      return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
+    },
+    expected: "* or origins such as https://example.org, separated by commas",
+  },
+  logLevel: {
+    env: "LOG_LEVEL",
+    placeholder: "level",
+    fallback: "info",
+    help: `how much to log: ${LOG_LEVELS.join(", ")}`,
+    parse: (value) => LOG_LEVELS.find((level) => level === value),
+    expected: `one of ${LOG_LEVELS.join(", ")}`,
+  },
+};
+
+/** `--writes-per-second` for WRITES_PER_SECOND. */
+export function flagOf(option: { readonly env: string }): string {
+  return `--${option.env.toLowerCase().replaceAll("_", "-")}`;
+}
+
+export type Flags = Readonly<Record<string, string | undefined>>;
+
+/** Flags win over the environment, the environment over defaults. `flags` has environment names as keys. */
+export function readConfig(flags: Flags, env: Flags): Config {
+  const read = <Value>(option: Option<Value>): Value => readOption(option, flags, env);
+  const port = read(OPTIONS.port);
+  return {
+    port,
+    host: read(OPTIONS.host),
+    name: read(OPTIONS.name) || `${hostname()}:${port}`,
+    valkeyUrl: read(OPTIONS.valkeyUrl),
+    dataDir: read(OPTIONS.dataDir),
+    boards: read(OPTIONS.boards),
+    writesPerSecond: read(OPTIONS.writesPerSecond),
+    writeBurst: read(OPTIONS.writeBurst),
+    connectionsPerAddress: read(OPTIONS.connectionsPerAddress),
+    httpPerMinute: read(OPTIONS.httpPerMinute),
+    watchedPages: read(OPTIONS.watchedPages),
+    messageBytes: read(OPTIONS.messageBytes),
+    flushMs: read(OPTIONS.flushMs),
+    writeWaitMs: read(OPTIONS.writeWaitMs),
+    origins: read(OPTIONS.origins),
+    logLevel: read(OPTIONS.logLevel),
+  };
+}
+
+function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Value {
+  const flag = flags[option.env];
+  const also = option.alsoEnv && env[option.alsoEnv];
+  // An empty variable is an unset one, as in most shells' use.
+  const given = flag ?? (env[option.env] || also || undefined);
+  const source = flag !== undefined ? flagOf(option) : env[option.env] ? option.env : (option.alsoEnv ?? option.env);
+  const value = given ?? option.fallback;
+  const parsed = value === undefined ? undefined : option.parse(value.trim());
+  if (parsed !== undefined) return parsed;
+  // Only an option without a fallback may go without a value.
+  if (value === undefined) return undefined as Value;
+  throw new BadOption(`${source} is "${value}": expected ${option.expected}`);
+}
+
+function whole(min: number, max: number) {
+  return {
+    parse: (value: string) => {
+      const number = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+    expected: `a whole number from ${min} to ${max}`,
+  };
+}
+
+function text(charactersMax: number) {
+  return {
+    parse: (value: string) => (value.length <= charactersMax ? value : undefined),
+    expected: `at most ${charactersMax} characters`,
+  };
+}
+
+const BOARD = /^([A-Za-z0-9_-]{1,64})=(\d{1,10})$/;
+
+function parseBoards(value: string): Record<string, number> | undefined {
+  const boards = new Map<string, number>();
+  for (const item of value.split(",")) {
+    const [, name, digits] = BOARD.exec(item.trim()) ?? [];
+    const size = Number(digits);
+    if (name === undefined || !(size >= 1 && size <= BOARD_CELLS_MAX) || boards.has(name)) return undefined;
+    boards.set(name, size);
+  }
+  return Object.fromEntries(boards);
+}
+
+function isUrl(value: string, protocols: readonly string[]): boolean {
+  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+}

@@ -1,0 +1,58 @@
+/*
+ * What every conversation with an untrusted peer needs, whatever its protocol: answers to requests that fail, a bound on
+ * the rate of requests and on those under way, and an end for a peer that only sends rubbish.
+ */
+
+import { type ErrorBody, Refusal } from "../protocol/errors.js";
+import type { Instance } from "./instance.js";
+import { TokenBucket } from "./token-bucket.js";
+
+/** Bad requests that a peer may make before it is disconnected; one refused for its rate counts a tenth. */
+const STRIKES = { burst: 100, perSecond: 1 };
+const RATE_STRIKE = 0.1;
+const UNDER_WAY_MAX = 256;
+
+export class Conversation {
+  readonly #instance: Instance;
+  readonly #requests: TokenBucket;
+  readonly #strikes: TokenBucket;
+  readonly #end: (error: ErrorBody) => void;
+  #underWay = 0;
+
+  /** `end` closes the connection with a reason. */
+  constructor(instance: Instance, end: (error: ErrorBody) => void) {
+    this.#instance = instance;
+    this.#requests = instance.admission.requestBucket();
+    this.#strikes = new TokenBucket(STRIKES, instance.clock.now());
+    this.#end = end;
+  }
+
+  /** Runs one request; gives its result or the error to answer with. Never rejects. */
+  async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
+    this.#underWay++;
+    try {
+      const waitMs = this.#requests.take(1, this.#instance.clock.now());
+      if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+      if (this.#underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+      return await request();
+    } catch (error) {
+      return { error: this.#refuse(error) };
+    } finally {
+      this.#underWay--;
+    }
+  }
+
+  /** Counts something that cannot even be answered. */
+  reject(detail: string): ErrorBody {
+    return this.#refuse(new Refusal("BAD_REQUEST", { detail }));
+  }
+
+  #refuse(error: unknown): ErrorBody {
+    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    if (refusal.code === "INTERNAL") this.#instance.log.error({ err: error }, "a request failed");
+    this.#instance.metrics.refused(refusal.code);
+    const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;
+    if (this.#strikes.take(strike, this.#instance.clock.now()) > 0) this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
+    return refusal.toBody();
+  }
+}

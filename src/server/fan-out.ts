@@ -1,0 +1,118 @@
+/*
+ * The flush clock of an instance: when hubs send what has gathered.
+ *
+ * The first delta of a quiet page goes out at once. After that the page's deltas gather, and leave one interval after
+ * its last flush. The interval follows the load: long enough that sending takes at most `share` of the event loop, never
+ * shorter than `flushMsMin`, never longer than `flushMsMax`. All pages share the event loop, so all share the interval.
+ */
+
+import type { Cancel, Clock } from "./clock.js";
+
+export interface FanOutLimits {
+  readonly flushMsMin: number;
+  readonly flushMsMax: number;
+  /** Part of the event loop that fan-out may take: 0 … 1. */
+  readonly share: number;
+}
+
+export interface Flushable {
+  /** Sends what has gathered. */
+  flush(): void;
+}
+
+/** The interval is set anew after this long, or after this many intervals, whichever is longer. */
+const ADAPT_MS = 100;
+const ADAPT_INTERVALS = 4;
+
+export class FanOut {
+  readonly #clock: Clock;
+  readonly #limits: FanOutLimits;
+  readonly #observe: (flush: { ms: number }) => void;
+  /** Pages with something to send -> when they may. */
+  readonly #due = new Map<Flushable, number>();
+  readonly #lastFlushMs = new WeakMap<Flushable, number>();
+  #flushMs: number;
+  #timer: { atMs: number; cancel: Cancel } | undefined;
+  #windowStartMs: number;
+  #windowCostMs = 0;
+
+  constructor(clock: Clock, limits: FanOutLimits, observe: (flush: { ms: number }) => void = () => undefined) {
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#observe = observe;
+    this.#flushMs = limits.flushMsMin;
+    this.#windowStartMs = clock.now();
+  }
+
+  /** The present interval. */
+  get flushMs(): number {
+    return this.#flushMs;
+  }
+
+  /** `page` has something to send. */
+  request(page: Flushable): void {
+    if (this.#due.has(page)) return;
+    const now = this.#clock.now();
+    const dueMs = (this.#lastFlushMs.get(page) ?? Number.NEGATIVE_INFINITY) + this.#flushMs;
+    if (dueMs <= now) this.#flush(page, now);
+    else {
+      this.#due.set(page, dueMs);
+      if (!this.#timer || dueMs < this.#timer.atMs) this.#arm(dueMs, now);
+    }
+  }
+
+  forget(page: Flushable): void {
+    this.#due.delete(page);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#due.clear();
+  }
+
+  #arm(atMs: number, now: number): void {
+    this.#timer?.cancel();
+    const cancel = this.#clock.after(Math.max(0, atMs - now), () => {
+      this.#timer = undefined;
+      this.#flushDue();
+    });
+    this.#timer = { atMs, cancel };
+  }
+
+  #flushDue(): void {
+    const now = this.#clock.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const [page, dueMs] of this.#due) {
+      // A timer may fire a moment early; pages due within that moment go now, not in a round of their own.
+      if (dueMs > now + 1) next = Math.min(next, dueMs);
+      else {
+        this.#due.delete(page);
+        this.#flush(page, now);
+      }
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next, this.#clock.now());
+  }
+
+  #flush(page: Flushable, now: number): void {
+    this.#lastFlushMs.set(page, now);
+    page.flush();
+    const after = this.#clock.now();
+    this.#windowCostMs += after - now;
+    this.#observe({ ms: after - now });
+    if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
+  }
+
+  /*
+   * In the window, sending took cost/length of the loop at the present interval; cost falls as the interval grows.
+   * Moving half the way each time keeps one slow flush from swinging it.
+   */
+  #adapt(now: number): void {
+    const { flushMsMin, flushMsMax, share } = this.#limits;
+    const used = this.#windowCostMs / (now - this.#windowStartMs);
+    const wanted = (this.#flushMs * used) / share;
+    const next = (this.#flushMs + Math.min(flushMsMax, Math.max(flushMsMin, wanted))) / 2;
+    this.#flushMs = next < flushMsMin + 1 ? flushMsMin : next;
+    this.#windowStartMs = now;
+    this.#windowCostMs = 0;
+  }
+}

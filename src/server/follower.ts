@@ -1,0 +1,173 @@
+/*
+ * A follower keeps an instance's replica of one page in step with the store.
+ *
+ *     subscribe, and await its reply ──► buffer what comes ──► since(own position) ──► apply, then the buffer ──► live
+ *     live:  a delta that does not fit (gap), a resumed channel or a failed position check ──► since(own position)
+ *
+ * While an answer of `since` is on its way, deltas are buffered, so the replica stands still: whatever is answered was
+ * read after the position it holds. That is what lets a snapshot be taken without asking (replica.ts), and keeps an old
+ * snapshot from undoing newer deltas.
+ */
+
+import type { Delta } from "../board/delta.js";
+import { DeltaLog } from "../board/delta-log.js";
+import type { PageRef } from "../board/geometry.js";
+import { Replica } from "../board/replica.js";
+import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
+import { backOffMs, type Clock, pause } from "./clock.js";
+
+export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
+
+export interface FollowerListener {
+  /** The replica took this delta. */
+  applied(delta: Delta): void;
+  /** The replica was set from a snapshot: what it was before may be no part of history. */
+  restarted(): void;
+  resync(cause: ResyncCause): void;
+  failed(error: unknown): void;
+}
+
+/** What is kept to bring returning clients up to date without asking the store. */
+const LOG_LIMITS = { deltasMax: 2_048, changesMax: 16_384 };
+/** Deltas buffered during a resync; more than that and the resync is made again instead. */
+const BUFFERED_MAX = 4_096;
+const RETRY_MS_FIRST = 20;
+const RETRY_MS_MAX = 500;
+
+export class Follower {
+  readonly ref: PageRef;
+  readonly replica: Replica;
+  readonly log = new DeltaLog(LOG_LIMITS);
+  /** Resolves when the replica first equals the store's page; stays pending while the store is away. */
+  readonly ready: Promise<void>;
+  /** When the replica was last known to be at the store's position: by a delta, or by a check. */
+  verifiedMs: number;
+  /** Position checks in a row that found the replica behind, with no delta heard in between. */
+  missedChecks = 0;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #listener: FollowerListener;
+  #unsubscribe: Unsubscribe | undefined;
+  #buffer: Delta[] | undefined = [];
+  #running: Promise<void> | undefined;
+  #again: Promise<void> | undefined;
+  #closed = false;
+  #isReady = false;
+
+  constructor(ref: PageRef, cells: number, store: Store, clock: Clock, listener: FollowerListener) {
+    this.ref = ref;
+    this.replica = new Replica(ref.page, cells);
+    this.#store = store;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.verifiedMs = clock.now();
+    this.ready = this.#start();
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Brings the replica to where the store is now, or later. */
+  catchUp(cause: ResyncCause): Promise<void> {
+    if (!this.#running) return this.#resync(cause);
+    // The running request may have been answered before the caller's reason arose: one more, shared by all who ask.
+    this.#again ??= this.#running.then(() => {
+      this.#again = undefined;
+      return this.#resync(cause);
+    });
+    return this.#again;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#unsubscribe?.();
+  }
+
+  async #start(): Promise<void> {
+    const listener = {
+      delta: (delta: Delta) => this.#hear(delta),
+      resumed: () => void this.catchUp("resumed"),
+    };
+    const unsubscribe = await this.#persist(() => this.#store.subscribe(this.ref, listener));
+    if (this.#closed) return unsubscribe?.();
+    this.#unsubscribe = unsubscribe;
+    await this.catchUp("start");
+    this.#isReady = true;
+  }
+
+  #hear(delta: Delta): void {
+    if (this.#buffer) {
+      this.#buffer.push(delta);
+      if (this.#buffer.length <= BUFFERED_MAX) return;
+      this.#buffer = [];
+    } else if (this.#receive(delta)) {
+      this.missedChecks = 0;
+      return;
+    }
+    void this.catchUp("gap");
+  }
+
+  /** False if there is a gap before the delta. */
+  #receive(delta: Delta): boolean {
+    const outcome = this.replica.receive(delta);
+    if (outcome !== "applied") return outcome === "duplicate";
+    this.verifiedMs = this.#clock.now();
+    this.log.push(delta);
+    this.#listener.applied(delta);
+    return true;
+  }
+
+  #resync(cause: ResyncCause): Promise<void> {
+    this.#running = this.#resyncNow(cause).finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #resyncNow(cause: ResyncCause): Promise<void> {
+    this.#listener.resync(cause);
+    this.#buffer ??= [];
+    for (let round = 0; !this.#closed; round++) {
+      if (round > 0) await pause(this.#clock, backOffMs(this.#clock, round, 1, RETRY_MS_MAX));
+      const answer = await this.#persist(() => this.#store.since(this.ref, this.replica.position));
+      if (!answer) return;
+      if (answer.kind === "snapshot") {
+        if (this.replica.receive(answer) === "applied") {
+          this.log.clear();
+          this.#listener.restarted();
+        }
+      } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
+        // Deltas from the replica's own position must fit; if not, what the store answered is not one history.
+        this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
+        continue;
+      }
+      this.verifiedMs = this.#clock.now();
+      if (this.#drainBuffer()) return;
+    }
+  }
+
+  /** True if everything buffered fitted, or was in the answer already: the replica is live. */
+  #drainBuffer(): boolean {
+    const buffered = this.#buffer ?? [];
+    this.#buffer = [];
+    for (const delta of buffered) {
+      if (delta.to.version > this.replica.position.version && !this.#receive(delta)) return false;
+    }
+    this.#buffer = undefined;
+    return true;
+  }
+
+  /** Does `action` until it succeeds; undefined if the follower is closed first. */
+  async #persist<Result>(action: () => Promise<Result>): Promise<Result | undefined> {
+    for (let attempt = 0; !this.#closed; attempt++) {
+      try {
+        return await action();
+      } catch (error) {
+        if (!(error instanceof StoreAway)) this.#listener.failed(error);
+        await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
+      }
+    }
+    return undefined;
+  }
+}

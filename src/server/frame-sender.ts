@@ -1,0 +1,100 @@
+/*
+ * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame around it are built for
+ * the first recipient and reused for all others. Also counts, for each socket, what was handed over and has not reached
+ * the kernel: that is how a client that does not read is noticed before it costs memory.
+ *
+ * Works below `socket.emit`, on the Engine.IO connection, in the way Socket.IO's own adapter broadcasts.
+ */
+
+import type { Server, Socket } from "socket.io";
+import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import type { Frame, Recipient } from "./hub.js";
+
+/** Unsent bytes at which a socket counts as backlogged. */
+const BACKLOG_BYTES_MAX = 262_144;
+/** What a packet that waits costs besides its bytes. */
+const PACKET_OVERHEAD_BYTES = 256;
+const SOCKETIO_EVENT = 2;
+
+interface Prepared {
+  readonly packets: readonly (string | Buffer)[];
+  readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
+  readonly bytes: number;
+}
+
+export class FrameEncoder {
+  readonly #io: Server;
+  readonly #prepared = new WeakMap<Frame, Prepared>();
+
+  constructor(io: Server) {
+    this.#io = io;
+  }
+
+  prepare(frame: Frame): Prepared {
+    const known = this.#prepared.get(frame);
+    if (known) return known;
+    const payload = frame.kind === "delta" ? frame.text : Buffer.from(frame.bytes);
+    const packet = { type: SOCKETIO_EVENT, nsp: BOARDS_NAMESPACE, data: [frame.kind, payload] };
+    const packets: (string | Buffer)[] = this.#io.encoder.encode(packet);
+    const [first] = packets;
+    const isOneText = packets.length === 1 && typeof first === "string";
+    const prepared: Prepared = {
+      packets,
+      options: isOneText ? { compress: false, wsPreEncodedFrame: [webSocketTextFrame(first)] } : { compress: false },
+      bytes: packets.reduce((sum, each) => sum + each.length + PACKET_OVERHEAD_BYTES, 0),
+    };
+    this.#prepared.set(frame, prepared);
+    return prepared;
+  }
+}
+
+export class SocketRecipient implements Recipient {
+  readonly #socket: Socket;
+  readonly #encoder: FrameEncoder;
+  readonly #giveUp: () => void;
+  #unsentBytes = 0;
+
+  constructor(socket: Socket, encoder: FrameEncoder, giveUp: () => void) {
+    this.#socket = socket;
+    this.#encoder = encoder;
+    this.#giveUp = giveUp;
+  }
+
+  get backlogged(): boolean {
+    return this.#unsentBytes > BACKLOG_BYTES_MAX;
+  }
+
+  send(frame: Frame): void {
+    const { packets, options, bytes } = this.#encoder.prepare(frame);
+    this.#unsentBytes += bytes;
+    const last = packets.length - 1;
+    packets.forEach((packet, index) => {
+      if (index < last) this.#socket.conn.write(packet, options);
+      else {
+        this.#socket.conn.write(packet, options, () => {
+          this.#unsentBytes -= bytes;
+        });
+      }
+    });
+  }
+
+  giveUp(): void {
+    this.#giveUp();
+  }
+}
+
+/** An unmasked text frame of RFC 6455, section 5.2, around an Engine.IO message ("4" and the packet). */
+function webSocketTextFrame(packet: string): Buffer {
+  const payload = Buffer.from(`4${packet}`);
+  const FINAL_TEXT = 0x81;
+  let header: Buffer;
+  if (payload.length < 126) header = Buffer.from([FINAL_TEXT, payload.length]);
+  else if (payload.length < 65_536) {
+    header = Buffer.from([FINAL_TEXT, 126, 0, 0]);
+    header.writeUInt16BE(payload.length, 2);
+  } else {
+    header = Buffer.from([FINAL_TEXT, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeUInt32BE(payload.length, 6);
+  }
+  return Buffer.concat([header, payload]);
+}

@@ -1,0 +1,257 @@
+/*
+ * A hub fans one page out to the clients that watch it. All its members stand at one position, that of the last flush:
+ * therefore a frame is encoded once and fits everybody.
+ *
+ *     follower ──applied──► (gathers) ──flush──► one frame ──► every member
+ *
+ *     joining   brought from the position the client holds to the last flush's, and made a member, in one synchronous
+ *               step. If deltas have gathered since that flush, the step waits for the next.
+ *     lagging   a member whose outgoing buffer is not drained is not sent to. It stops being a member, and joins again
+ *               from the position it had, when the buffer is empty.
+ */
+
+import { type Delta, mergeDeltas } from "../board/delta.js";
+import { formatPosition, GENESIS, type Position, samePosition } from "../board/position.js";
+import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
+import { Refusal } from "../protocol/errors.js";
+import { type Store, StoreAway } from "../store/store.js";
+import type { Clock } from "./clock.js";
+import type { FanOut } from "./fan-out.js";
+import type { Follower } from "./follower.js";
+import { Lagging } from "./lagging.js";
+
+export type Frame =
+  | { readonly kind: "delta"; readonly text: string }
+  | { readonly kind: "snapshot"; readonly bytes: Uint8Array };
+
+/** A client's connection, as the hub sees it. */
+export interface Recipient {
+  /** Whether more waits to be sent than the connection should have to hold. */
+  readonly backlogged: boolean;
+  send(frame: Frame): void;
+  /** Closes the connection, which has not read for too long. */
+  giveUp(): void;
+}
+
+/** Someone inside the instance who wants to know after each flush. */
+export type FlushObserver = () => void;
+
+/** A recipient on its way to be a member. */
+interface Arrival {
+  readonly recipient: Recipient;
+  /** What the client holds. */
+  readonly position: Position;
+  /** From there to a position that the follower's log may know, as the store told it. */
+  readonly prefix: Delta | undefined;
+  readonly joined: () => void;
+}
+
+/** Up to this many changes a delta is surely smaller than a snapshot that is worth its bytes. */
+const SMALL_DELTA_CHANGES = 256;
+/** Catch-up frames kept, of at most a snapshot's size each. */
+const CATCH_UPS_MAX = 128;
+
+export class Hub {
+  readonly follower: Follower;
+  readonly #handle: number;
+  readonly #store: Store;
+  readonly #fanOut: FanOut;
+  readonly #members = new Set<Recipient>();
+  /** Everyone who watches, at whatever stage: the arrival under way, or undefined for a member. */
+  readonly #watching = new Map<Recipient, Arrival | undefined>();
+  readonly #arrived = new Set<Arrival>();
+  readonly #lagging: Lagging;
+  readonly #observers = new Set<FlushObserver>();
+  /** Frames that lead to the present position, by where they start: a crowd that returns shares them. */
+  readonly #catchUps = new Map<string, Frame>();
+  /** Questions to the store under way, by position, shared in the same way. */
+  readonly #asked = new Map<string, Promise<Delta | undefined>>();
+  /** Where all members stand. */
+  #flushed: Position = GENESIS;
+  /** The page was set from a snapshot since the last flush. */
+  #restarted = false;
+
+  constructor(handle: number, follower: Follower, store: Store, fanOut: FanOut, clock: Clock) {
+    this.#handle = handle;
+    this.follower = follower;
+    this.#store = store;
+    this.#fanOut = fanOut;
+    this.#lagging = new Lagging(clock, (recipient, position) => this.#rejoin(recipient, position));
+  }
+
+  /** Members, and lagging ones. */
+  get watchers(): number {
+    return this.#watching.size;
+  }
+
+  get laggingCount(): number {
+    return this.#lagging.size;
+  }
+
+  /** Resolves when the recipient stands where all members stand. `position` is what the client holds already. */
+  watch(recipient: Recipient, position: Position): Promise<void> {
+    this.unwatch(recipient);
+    return new Promise((joined, fail) => {
+      this.#join(recipient, position, joined).catch(fail);
+    });
+  }
+
+  unwatch(recipient: Recipient): void {
+    const arrival = this.#watching.get(recipient);
+    this.#watching.delete(recipient);
+    this.#members.delete(recipient);
+    this.#lagging.delete(recipient);
+    if (arrival) {
+      this.#arrived.delete(arrival);
+      arrival.joined();
+    }
+  }
+
+  /** Calls `observer` after each flush until the returned function is called. */
+  observe(observer: FlushObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
+  }
+
+  /** The follower moved. */
+  moved(restarted: boolean): void {
+    this.#catchUps.clear();
+    this.#restarted ||= restarted;
+    this.#fanOut.request(this);
+  }
+
+  flush(): void {
+    const before = this.#flushed;
+    const { position } = this.follower.replica;
+    const restarted = this.#restarted;
+    this.#flushed = position;
+    this.#restarted = false;
+    if (!samePosition(before, position)) {
+      const frame = this.#members.size > 0 ? this.#frameSince(restarted ? undefined : before) : undefined;
+      if (frame) {
+        for (const member of this.#members) {
+          if (member.backlogged) this.#setLagging(member, before);
+          else member.send(frame);
+        }
+      }
+      for (const observer of this.#observers) observer();
+    }
+    for (const arrival of this.#arrived) this.#admit(arrival);
+  }
+
+  close(): void {
+    this.#fanOut.forget(this);
+    this.#lagging.close();
+    this.follower.close();
+  }
+
+  get #isLevel(): boolean {
+    return !this.#restarted && samePosition(this.#flushed, this.follower.replica.position);
+  }
+
+  async #join(recipient: Recipient, position: Position, joined: () => void): Promise<void> {
+    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
+    let arrival: Arrival = { recipient, position, prefix: undefined, joined };
+    this.#watching.set(recipient, arrival);
+    if (!this.follower.isReady) await this.follower.ready;
+    if (this.#watching.get(recipient) !== arrival) return;
+    if (!this.#knows(position)) {
+      const prefix = await this.#ask(position);
+      if (this.#watching.get(recipient) !== arrival) return;
+      arrival = { ...arrival, prefix };
+      this.#watching.set(recipient, arrival);
+    }
+    if (this.#isLevel) this.#admit(arrival);
+    else this.#arrived.add(arrival);
+  }
+
+  #rejoin(recipient: Recipient, position: Position): void {
+    this.#join(recipient, position, () => undefined).catch(() => {
+      // The store was asked and did not answer: later again.
+      if (this.#watching.has(recipient)) this.#setLagging(recipient, position);
+    });
+  }
+
+  /** The synchronous step: what the client misses, then membership. */
+  #admit(arrival: Arrival): void {
+    const { recipient, position } = arrival;
+    this.#arrived.delete(arrival);
+    if (recipient.backlogged) this.#setLagging(recipient, position);
+    else {
+      const frame = this.#catchUpFrame(position, arrival.prefix);
+      if (frame) recipient.send(frame);
+      this.#watching.set(recipient, undefined);
+      this.#members.add(recipient);
+    }
+    arrival.joined();
+  }
+
+  #setLagging(recipient: Recipient, position: Position): void {
+    this.#members.delete(recipient);
+    this.#watching.set(recipient, undefined);
+    this.#lagging.add(recipient, position);
+  }
+
+  /** Whether what is held here leads from `position` to the present: by deltas, or, from genesis, by a snapshot. */
+  #knows(position: Position): boolean {
+    const { replica, log } = this.follower;
+    return (
+      samePosition(position, replica.position) || samePosition(position, GENESIS) || log.since(position) !== undefined
+    );
+  }
+
+  /**
+   * Asks the store what came since a position not known here. After it, the replica is at least as far as the answer:
+   * a client that has seen more than this instance is never set back.
+   */
+  #ask(position: Position): Promise<Delta | undefined> {
+    const key = formatPosition(position);
+    const asked =
+      this.#asked.get(key) ??
+      this.#askNow(position).finally(() => {
+        this.#asked.delete(key);
+      });
+    this.#asked.set(key, asked);
+    return asked;
+  }
+
+  async #askNow(position: Position): Promise<Delta | undefined> {
+    try {
+      const answer = await this.#store.since(this.follower.ref, position);
+      await this.follower.catchUp("ahead");
+      return answer.kind === "deltas" ? mergeDeltas(answer.deltas) : undefined;
+    } catch (error) {
+      if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
+      throw error;
+    }
+  }
+
+  /** What leads from `position` (through `prefix`) to the present; undefined if nothing is missing. */
+  #catchUpFrame(position: Position, prefix: Delta | undefined): Frame | undefined {
+    const { replica, log } = this.follower;
+    if (samePosition(position, replica.position)) return undefined;
+    const key = formatPosition(position);
+    const cached = this.#catchUps.get(key);
+    if (cached) return cached;
+    const from = prefix?.to ?? position;
+    const rest = samePosition(from, replica.position) ? [] : log.since(from);
+    const deltas = rest && prefix ? [prefix, ...rest] : rest;
+    const frame = this.#smaller(deltas && mergeDeltas(deltas));
+    if (this.#catchUps.size >= CATCH_UPS_MAX) this.#catchUps.clear();
+    this.#catchUps.set(key, frame);
+    return frame;
+  }
+
+  #frameSince(position: Position | undefined): Frame {
+    const deltas = position && this.follower.log.since(position);
+    return this.#smaller(deltas && mergeDeltas(deltas));
+  }
+
+  /** The delta's frame, or, where there is none or the page's bits are smaller, the snapshot's. */
+  #smaller(delta: Delta | undefined): Frame {
+    const text = delta && encodeDelta(this.#handle, delta);
+    if (delta && text && delta.changes.length <= SMALL_DELTA_CHANGES) return { kind: "delta", text };
+    const bytes = encodeSnapshot(this.#handle, this.follower.replica.snapshot());
+    return text && text.length <= bytes.length ? { kind: "delta", text } : { kind: "snapshot", bytes };
+  }
+}

@@ -1,0 +1,103 @@
+/*
+ * The parts of one instance that its doors (sockets, HTTP) share, put together from a store and limits. An instance holds
+ * no truth: replicas follow the store, writes are acknowledged only by it, and killing an instance loses nothing.
+ */
+
+import type { Snapshot } from "../board/delta.js";
+import { Refusal } from "../protocol/errors.js";
+import { type Store, StoreAway } from "../store/store.js";
+import { Admission, type AdmissionLimits } from "./admission.js";
+import type { Clock } from "./clock.js";
+import { FanOut, type FanOutLimits } from "./fan-out.js";
+import type { Log } from "./log.js";
+import { Metrics } from "./metrics.js";
+import { type HostedBoard, Pages } from "./pages.js";
+import { Writer, type WriterLimits } from "./writer.js";
+
+export interface InstanceOptions {
+  readonly name: string;
+  /** Board name -> cells. */
+  readonly boards: Readonly<Record<string, number>>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly admission: AdmissionLimits;
+  readonly writer: WriterLimits;
+  readonly fanOut: FanOutLimits;
+  /** Pages one connection may watch. */
+  readonly watchedPagesMax: number;
+}
+
+export class Instance {
+  readonly name: string;
+  readonly boards: ReadonlyMap<string, HostedBoard>;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly admission: Admission;
+  readonly writer: Writer;
+  readonly pages: Pages;
+  readonly metrics: Metrics;
+  readonly watchedPagesMax: number;
+  readonly #fanOut: FanOut;
+
+  constructor(options: InstanceOptions) {
+    const { name, store, clock, log } = options;
+    this.name = name;
+    this.store = store;
+    this.clock = clock;
+    this.log = log;
+    this.watchedPagesMax = options.watchedPagesMax;
+    this.boards = new Map(
+      Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
+    );
+    const failed = (error: unknown) => log.error({ err: error }, "unexpected failure");
+    this.metrics = new Metrics(() => ({
+      pages: this.pages.size,
+      flushMs: this.#fanOut.flushMs,
+      watchers: sum(this.pages.hubs(), (hub) => hub.watchers),
+      lagging: sum(this.pages.hubs(), (hub) => hub.laggingCount),
+      storeAvailable: store.available,
+    }));
+    this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
+    this.admission = new Admission(options.admission, clock);
+    this.writer = new Writer(store, clock, options.writer, {
+      committed: (batch) => this.metrics.committed(batch),
+      failed,
+    });
+    this.pages = new Pages(store, clock, this.#fanOut, { resync: (cause) => this.metrics.resynced(cause), failed });
+  }
+
+  /** The page as it is known here if it is held, else as the store has it. */
+  async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
+    const ref = { board: board.name, page };
+    const follower = this.pages.peek(ref);
+    if (follower) return follower.replica.snapshot();
+    try {
+      return await this.store.read(ref);
+    } catch (error) {
+      if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
+      throw error;
+    }
+  }
+
+  /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */
+  within<Result>(ms: number, wanted: Promise<Result>): Promise<Result> {
+    return new Promise((done, fail) => {
+      const refuse = () => fail(new Refusal("STORE_AWAY", { retryAfterMs: 1_000 }));
+      const cancel = this.clock.after(ms, refuse);
+      wanted.then(done, fail).finally(cancel);
+    });
+  }
+
+  close(): void {
+    this.pages.close();
+    this.#fanOut.close();
+  }
+}
+
+function sum<Item>(items: Iterable<Item>, of: (item: Item) => number): number {
+  let total = 0;
+  for (const item of items) total += of(item);
+  return total;
+}

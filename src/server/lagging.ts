@@ -1,0 +1,56 @@
+/*
+ * Recipients that do not read fast enough, with the position each had when it was last sent to. They cost a map entry
+ * and no queue. When one has drained, it is handed back; one that does not drain for long is closed.
+ */
+
+import type { Position } from "../board/position.js";
+import type { Cancel, Clock } from "./clock.js";
+import type { Recipient } from "./hub.js";
+
+const CHECK_MS = 25;
+const LAGGING_MS_MAX = 60_000;
+
+export class Lagging {
+  readonly #clock: Clock;
+  readonly #drained: (recipient: Recipient, position: Position) => void;
+  readonly #entries = new Map<Recipient, { position: Position; sinceMs: number }>();
+  #cancel: Cancel | undefined;
+
+  constructor(clock: Clock, drained: (recipient: Recipient, position: Position) => void) {
+    this.#clock = clock;
+    this.#drained = drained;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(recipient: Recipient, position: Position): void {
+    this.#entries.set(recipient, { position, sinceMs: this.#clock.now() });
+    this.#cancel ??= this.#clock.after(CHECK_MS, () => this.#check());
+  }
+
+  delete(recipient: Recipient): void {
+    this.#entries.delete(recipient);
+  }
+
+  close(): void {
+    this.#entries.clear();
+    this.#cancel?.();
+  }
+
+  #check(): void {
+    this.#cancel = undefined;
+    const now = this.#clock.now();
+    for (const [recipient, { position, sinceMs }] of this.#entries) {
+      if (!recipient.backlogged) {
+        this.#entries.delete(recipient);
+        this.#drained(recipient, position);
+      } else if (now - sinceMs > LAGGING_MS_MAX) {
+        this.#entries.delete(recipient);
+        recipient.giveUp();
+      }
+    }
+    if (this.#entries.size > 0) this.#cancel ??= this.#clock.after(CHECK_MS, () => this.#check());
+  }
+}

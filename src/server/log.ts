@@ -1,0 +1,12 @@
+/* Logs: structured, one line for each incident, never one for each of a thousand consequences. The door to pino. */
+
+import { type Logger, pino } from "pino";
+
+export type Log = Logger;
+
+export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function createLog(level: LogLevel): Log {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+}

@@ -1,0 +1,94 @@
+/*
+ * What an instance counts, for GET /metrics. Every instance has a registry of its own, so that several in one process
+ * stay apart. The door to prom-client.
+ */
+
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { ResyncCause } from "./follower.js";
+
+export interface Gauged {
+  readonly pages: number;
+  readonly flushMs: number;
+  readonly watchers: number;
+  readonly lagging: number;
+  readonly storeAvailable: boolean;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #connections: Gauge;
+  readonly #writes: Counter;
+  readonly #commits: Histogram;
+  readonly #flushes: Histogram;
+  readonly #resyncs: Counter<"cause">;
+  readonly #refusals: Counter<"code">;
+
+  constructor(gauged: () => Gauged) {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, read: (all: Gauged) => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read(gauged()));
+        },
+      });
+    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages);
+    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers);
+    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging);
+    gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
+    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
+    this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
+    this.#writes = new Counter({ name: "socketscaler_changes_total", help: "Changes committed", registers });
+    this.#commits = new Histogram({
+      name: "socketscaler_commit_seconds",
+      help: "Time of one commit, from sending the batch to its answer",
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+      registers,
+    });
+    this.#flushes = new Histogram({
+      name: "socketscaler_flush_seconds",
+      help: "Time of the event loop that one flush of one page took",
+      buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
+      registers,
+    });
+    this.#resyncs = new Counter({
+      name: "socketscaler_resyncs_total",
+      help: "Times a replica asked the store what it missed, by cause",
+      labelNames: ["cause"],
+      registers,
+    });
+    this.#refusals = new Counter({
+      name: "socketscaler_refusals_total",
+      help: "Requests refused, by error code",
+      labelNames: ["code"],
+      registers,
+    });
+  }
+
+  connected(count: number): void {
+    this.#connections.set(count);
+  }
+
+  committed(batch: { changes: number; ms: number }): void {
+    this.#writes.inc(batch.changes);
+    this.#commits.observe(batch.ms / 1000);
+  }
+
+  flushed(ms: number): void {
+    this.#flushes.observe(ms / 1000);
+  }
+
+  resynced(cause: ResyncCause): void {
+    this.#resyncs.inc({ cause });
+  }
+
+  refused(code: string): void {
+    this.#refusals.inc({ code });
+  }
+
+  text(): Promise<string> {
+    return this.registry.metrics();
+  }
+}

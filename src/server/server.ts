@@ -1,0 +1,156 @@
+/*
+ * One instance as a server: puts Express, Socket.IO and the parts of instance.ts on one port, and takes them down again.
+ * `attachBoards` does the same inside someone else's app.
+ */
+
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { Express } from "express";
+import type { Server as SocketServer } from "socket.io";
+import { Refusal } from "../protocol/errors.js";
+import { EmbeddedStore } from "../store/embedded-store.js";
+import type { Store } from "../store/store.js";
+import { ValkeyStore } from "../store/valkey-store.js";
+import { realClock } from "./clock.js";
+import { type Config, readConfig } from "./config.js";
+import { boardRoutes, createApp } from "./http.js";
+import { Instance } from "./instance.js";
+import { createLog, type Log } from "./log.js";
+import { attachSockets, createSocketServer } from "./sockets.js";
+
+export interface RunningServer {
+  readonly port: number;
+  readonly url: string;
+  readonly instance: Instance;
+  /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  readonly config: Config;
+  readonly store: Store;
+  readonly log: Log;
+  /** The folder of the built page. */
+  readonly pageFolder: string;
+  /** The instances /demo shows, as URLs. */
+  readonly demoUrls?: () => readonly string[];
+}
+
+/** The store that the options name. Rejects with StoreUnusable. */
+export function openStore(config: Config, log: Log): Promise<Store> {
+  const { valkeyUrl: url, dataDir: directory } = config;
+  const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
+  return url === undefined ? EmbeddedStore.open({ directory }) : ValkeyStore.open({ url, incident });
+}
+
+/** Rejects with the system's error if the port cannot be had. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { config, store, log, pageFolder } = options;
+  const instance = createInstance(config, store, log);
+  const app = createApp(instance, httpOptions(config, store), {
+    folder: pageFolder,
+    demoUrls: options.demoUrls ?? (() => []),
+  });
+  const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+  try {
+    http.listen(config.port, config.host);
+    await once(http, "listening");
+  } catch (error) {
+    instance.close();
+    throw error;
+  }
+  const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes });
+  const sockets = attachSockets(io, instance, { teaching: true });
+  const address = http.address();
+  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  let closing: Promise<void> | undefined;
+  return {
+    port,
+    url: `http://localhost:${port}`,
+    instance,
+    close: () => {
+      closing ??= (async () => {
+        sockets.close(new Refusal("BUSY", { detail: "this instance is closing", retryAfterMs: 100 }));
+        await io.close();
+        instance.close();
+      })();
+      return closing;
+    },
+  };
+}
+
+export interface AttachBoardsOptions {
+  /** Board name -> cells. */
+  readonly boards: Readonly<Record<string, number>>;
+  /** Where the boards live: as for the environment variables; `./data` without either. */
+  readonly valkeyUrl?: string;
+  readonly dataDir?: string;
+  /** Speak the teaching protocol in your namespace `/` and at GET /state. */
+  readonly teaching?: boolean;
+}
+
+export interface AttachedBoards {
+  readonly instance: Instance;
+  /** Lets go of the store. Close your own server first. */
+  close(): Promise<void>;
+}
+
+/**
+ * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready` and
+ * `/metrics`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
+ * have the same `valkeyUrl`.
+ */
+export async function attachBoards(
+  io: SocketServer,
+  app: Express,
+  options: AttachBoardsOptions,
+): Promise<AttachedBoards> {
+  const { valkeyUrl, dataDir, boards, teaching = false } = options;
+  const base = readConfig({ VALKEY_URL: valkeyUrl, DATA_DIR: dataDir }, {});
+  const config: Config = { ...base, boards };
+  const log = createLog("warn");
+  const store = await openStore(config, log);
+  const instance = createInstance(config, store, log);
+  app.use(boardRoutes(instance, { ...httpOptions(config, store), teaching }));
+  const sockets = attachSockets(io, instance, { teaching });
+  return {
+    instance,
+    close: async () => {
+      sockets.close(new Refusal("BUSY", { detail: "this instance is closing", retryAfterMs: 100 }));
+      instance.close();
+      await store.close();
+    },
+  };
+}
+
+const FAN_OUT_SHARE = 0.2;
+const FLUSH_MS_MAX = 1_000;
+const QUEUED_CHANGES_MAX = 200_000;
+const REQUESTS = { perSecond: 200, burst: 1_000 };
+
+function createInstance(config: Config, store: Store, log: Log): Instance {
+  return new Instance({
+    name: config.name,
+    boards: config.boards,
+    store,
+    clock: realClock,
+    log,
+    admission: {
+      writes: { perSecond: config.writesPerSecond, burst: config.writeBurst },
+      requests: REQUESTS,
+      connectionsPerAddress: config.connectionsPerAddress,
+    },
+    writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
+    fanOut: { flushMsMin: config.flushMs, flushMsMax: FLUSH_MS_MAX, share: FAN_OUT_SHARE },
+    watchedPagesMax: config.watchedPages,
+  });
+}
+
+function httpOptions(config: Config, store: Store) {
+  return {
+    requestsPerMinute: config.httpPerMinute,
+    sharedCounter:
+      store instanceof ValkeyStore ? (name: string, ...args: string[]) => store.command(name, ...args) : undefined,
+    teaching: true,
+  };
+}

@@ -1,0 +1,178 @@
+/*
+ * One client's conversation on /boards: what it opened, what it watches, and under which session id it writes. Checks
+ * each request against the boards and the limits and hands it on; knows nothing of sockets.
+ */
+
+import type { Bit } from "../board/bitmap.js";
+import { packChanges } from "../board/delta.js";
+import { offsetOf, pageCount, pageOf } from "../board/geometry.js";
+import { GENESIS, type Position } from "../board/position.js";
+import { Refusal } from "../protocol/errors.js";
+import type { OpenResult, WatchResult, WriteResult } from "../protocol/events.js";
+import { PROTOCOL_VERSION } from "../protocol/version.js";
+import { SEQ_WINDOW } from "../store/seen.js";
+import type { Recipient } from "./hub.js";
+import type { Instance } from "./instance.js";
+import type { Hold, HostedBoard } from "./pages.js";
+import {
+  openRequest,
+  parseRequest,
+  unwatchRequest,
+  WATCH_PAGES_MAX,
+  WRITE_CELLS_MAX,
+  watchRequest,
+  writeRequest,
+} from "./requests.js";
+
+/** How long a watch waits for a page that the store does not give. */
+const JOIN_MS_MAX = 5_000;
+
+export class Session {
+  readonly #instance: Instance;
+  readonly #recipient: Recipient;
+  readonly #online: () => number;
+  readonly #opened = new Map<number, HostedBoard>();
+  readonly #watched = new Map<string, Hold>();
+  #writesAs: string | undefined;
+  #closed = false;
+
+  /** `online` counts the sockets on this instance. */
+  constructor(instance: Instance, recipient: Recipient, online: () => number) {
+    this.#instance = instance;
+    this.#online = online;
+    this.#recipient = recipient;
+  }
+
+  async open(input: unknown): Promise<OpenResult> {
+    const { board: name, protocol } = parseRequest(openRequest, input);
+    if (protocol !== PROTOCOL_VERSION) throw new Refusal("UNSUPPORTED_PROTOCOL");
+    const board = this.#instance.boards.get(name);
+    if (!board) throw new Refusal("UNKNOWN_BOARD");
+    this.#opened.set(board.handle, board);
+    return {
+      handle: board.handle,
+      name: board.name,
+      size: board.size,
+      pages: pageCount(board.size),
+      instance: this.#instance.name,
+      online: this.#online(),
+      limits: {
+        writeCellsMax: this.#writeCellsMax,
+        writesInFlightMax: SEQ_WINDOW,
+        watchedPagesMax: this.#instance.watchedPagesMax,
+        watchPagesMax: WATCH_PAGES_MAX,
+      },
+    };
+  }
+
+  async watch(input: unknown): Promise<WatchResult> {
+    const request = parseRequest(watchRequest, input);
+    const board = this.#boardOf(request.handle);
+    const wanted = new Map<number, Position>();
+    for (const entry of request.pages) {
+      const [page, position] = typeof entry === "number" ? [entry, GENESIS] : entry;
+      checkPage(board, page);
+      wanted.set(page, position);
+    }
+    let added = 0;
+    for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
+    if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
+    await Promise.all(Array.from(wanted, ([page, position]) => this.#join(board, page, position)));
+    return { watching: this.#watched.size };
+  }
+
+  async unwatch(input: unknown): Promise<WatchResult> {
+    const request = parseRequest(unwatchRequest, input);
+    const board = this.#boardOf(request.handle);
+    for (const page of request.pages) this.#leave(watchKey(board, page));
+    return { watching: this.#watched.size };
+  }
+
+  async write(input: unknown): Promise<WriteResult> {
+    const { handle, session, seq, changes } = parseRequest(writeRequest, input);
+    const board = this.#boardOf(handle);
+    if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
+    for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
+    this.#writesAs ??= session;
+    if (this.#writesAs !== session) throw new Refusal("SESSION_CHANGED");
+    this.#instance.admission.admitWrite(session, changes.length);
+    return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const key of [...this.#watched.keys()]) this.#leave(key);
+  }
+
+  /** A write of more than the burst could never be admitted. */
+  get #writeCellsMax(): number {
+    return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
+  }
+
+  #boardOf(handle: number): HostedBoard {
+    const board = this.#opened.get(handle);
+    if (!board) throw new Refusal("NOT_OPEN");
+    return board;
+  }
+
+  async #join(board: HostedBoard, page: number, position: Position): Promise<void> {
+    if (this.#closed) return;
+    const key = watchKey(board, page);
+    const hold = this.#watched.get(key) ?? this.#instance.pages.hold(board, page);
+    this.#watched.set(key, hold);
+    try {
+      await this.#instance.within(JOIN_MS_MAX, hold.hub.watch(this.#recipient, position));
+    } catch (error) {
+      this.#leave(key);
+      throw error;
+    }
+  }
+
+  #leave(key: string): void {
+    const hold = this.#watched.get(key);
+    if (!hold) return;
+    this.#watched.delete(key);
+    hold.hub.unwatch(this.#recipient);
+    hold.release();
+  }
+}
+
+export function checkPage(board: HostedBoard, page: number): void {
+  if (page >= pageCount(board.size)) throw new Refusal("PAGE_OUT_OF_RANGE");
+}
+
+/**
+ * Writes to all pages concerned, under one sequence number; for each page, a version at which it is in. Where a page
+ * fails after another took its part, the outcome of the whole is unknown: sending it again completes it.
+ */
+export async function commitChanges(
+  instance: Instance,
+  board: HostedBoard,
+  session: string,
+  seq: number,
+  changes: readonly (readonly [cell: number, value: Bit])[],
+): Promise<[page: number, version: number][]> {
+  const byPage = new Map<number, [offset: number, value: Bit][]>();
+  for (const [cell, value] of changes) {
+    const page = pageOf(cell);
+    const cells = byPage.get(page) ?? [];
+    byPage.set(page, cells);
+    cells.push([offsetOf(cell), value]);
+  }
+  const parts = Array.from(byPage, async ([page, cells]): Promise<[number, number]> => {
+    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
+    return [page, position.version];
+  });
+  const settled = await Promise.allSettled(parts);
+  const done = settled.flatMap((part) => (part.status === "fulfilled" ? [part.value] : []));
+  const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
+  if (reasons.length === 0) return done;
+  const [first] = reasons;
+  const isWhole =
+    done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
+  throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
+}
+
+function watchKey(board: HostedBoard, page: number): string {
+  return `${board.handle}:${page}`;
+}

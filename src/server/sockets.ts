@@ -1,0 +1,201 @@
+/*
+ * The door to Socket.IO: turns its events into requests of sessions and of the teaching protocol, and the reverse. With
+ * frame-sender.ts the only file that imports it.
+ */
+
+import type { Server as HttpServer } from "node:http";
+import { Server, type Socket } from "socket.io";
+import { type ErrorBody, Refusal } from "../protocol/errors.js";
+import type { Notice, RequestName } from "../protocol/events.js";
+import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { addressKey } from "./address.js";
+import { Conversation } from "./conversation.js";
+import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
+import type { Instance } from "./instance.js";
+import { Session } from "./session.js";
+import { Teaching } from "./teaching.js";
+import { TokenBucket } from "./token-bucket.js";
+
+export interface SocketOptions {
+  /** Origins that browsers may connect from by long-polling: `*` or a list. */
+  readonly origins: readonly string[];
+  /** The largest message taken from a client. */
+  readonly messageBytesMax: number;
+}
+
+/** A Socket.IO server with the settings that an instance wants. */
+export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
+  return new Server(http, {
+    cors: { origin: options.origins.includes("*") ? "*" : [...options.origins] },
+    maxHttpBufferSize: options.messageBytesMax,
+    perMessageDeflate: false,
+    httpCompression: false,
+    pingInterval: 10_000,
+    pingTimeout: 8_000,
+    // Who connects and says nothing is let go.
+    connectTimeout: 10_000,
+  });
+}
+
+/** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
+const MESSAGES = { perSecond: 5, burst: 20 };
+const MESSAGE_CHARACTERS_MAX = 2_000;
+/** Unsent packets at which a client of the teaching protocol is disconnected: it cannot be caught up. */
+const TEACHING_PACKETS_MAX = 5_000;
+const ONLINE_EVERY_MS = 1_000;
+const GOODBYE_MS = 200;
+
+export interface AttachedSockets {
+  /** Sockets connected. */
+  online(): number;
+  /** Tells every client why, and disconnects it. */
+  close(reason: Refusal): void;
+}
+
+export interface AttachOptions {
+  /** Speak the teaching protocol in `/`. */
+  readonly teaching: boolean;
+}
+
+export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
+  const boards = io.of(BOARDS_NAMESPACE);
+  const encoder = new FrameEncoder(io);
+  const online = () => io.engine.clientsCount;
+  boards.use(admit(instance));
+  boards.on("connection", (socket) => converse(socket, instance, encoder, online));
+  if (options.teaching) attachTeaching(io, instance);
+
+  const tell = (notice: Notice) => boards.emit("notice", notice);
+  let told = 0;
+  const timer = setInterval(() => {
+    instance.metrics.connected(online());
+    if (online() === told) return;
+    told = online();
+    tell({ kind: "online", online: told });
+  }, ONLINE_EVERY_MS);
+  timer.unref();
+  const forget = instance.store.onAvailable((available) => tell({ kind: "store", available }));
+  return {
+    online,
+    close: (reason) => {
+      clearInterval(timer);
+      forget();
+      tell({ kind: "goodbye", error: reason.toBody() });
+    },
+  };
+}
+
+/** Counts connections by address; a refusal reaches the client as `connect_error` with the error's body as data. */
+function admit(instance: Instance) {
+  return (socket: Socket, next: (error?: Error) => void) => {
+    const address = addressKey(socket.handshake.address);
+    if (!instance.admission.connect(address)) {
+      instance.metrics.refused("TOO_MANY_CONNECTIONS");
+      return next(refusalFor(socket, new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: 5_000 })));
+    }
+    socket.conn.once("close", () => instance.admission.disconnect(address));
+    next();
+  };
+}
+
+/** Refuses one namespace; the connection below is closed once the client can have read why. */
+function refusalFor(socket: Socket, refusal: Refusal): Error {
+  setTimeout(() => socket.conn.close(), GOODBYE_MS).unref();
+  return Object.assign(new Error(refusal.message), { data: refusal.toBody() });
+}
+
+function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
+  let isSaid = false;
+  return (error) => {
+    if (isSaid) return;
+    isSaid = true;
+    socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
+    setTimeout(() => socket.disconnect(true), GOODBYE_MS).unref();
+  };
+}
+
+const REQUESTS = ["open", "watch", "unwatch", "write"] as const satisfies readonly RequestName[];
+
+function converse(socket: Socket, instance: Instance, encoder: FrameEncoder, online: () => number): void {
+  const goodbye = sayGoodbye(socket);
+  const conversation = new Conversation(instance, goodbye);
+  const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
+  const session = new Session(instance, new SocketRecipient(socket, encoder, giveUp), online);
+  const complain = (detail: string) => {
+    socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
+  };
+  for (const name of REQUESTS) {
+    socket.on(name, (...args: unknown[]) => {
+      const ack = args.at(-1);
+      if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
+      const input = args.length > 1 ? args[0] : undefined;
+      void conversation.answer<unknown>(() => session[name](input)).then((reply) => ack(reply));
+    });
+  }
+  socket.onAny((name: string) => {
+    if (!(REQUESTS as readonly string[]).includes(name)) complain("there is no such request");
+  });
+  socket.on("disconnect", () => session.close());
+}
+
+function attachTeaching(io: Server, instance: Instance): void {
+  const root = io.of("/");
+  const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
+  root.use(admit(instance));
+  root.use((socket, next) => {
+    try {
+      teaching.board();
+      next();
+    } catch (error) {
+      next(error instanceof Refusal ? refusalFor(socket, error) : new Error("unexpected failure"));
+    }
+  });
+  root.on("connection", (socket) => {
+    const leave = teaching.join();
+    const goodbye = sayGoodbye(socket);
+    const conversation = new Conversation(instance, goodbye);
+    const write = teaching.writer();
+    const messages = new TokenBucket(MESSAGES, instance.clock.now());
+
+    socket.on("checkbox-update", async (...args: unknown[]) => {
+      const [input] = args;
+      const ack = args.at(-1);
+      const reply = await conversation.answer(() => write(input));
+      const isRefused = reply !== undefined;
+      if (typeof ack === "function") ack(isRefused ? reply : { ok: true });
+      // A page that shows the click at once must learn that it did not happen.
+      const present = isRefused ? teaching.present(input) : undefined;
+      if (present) socket.emit("checkbox-update", present);
+    });
+
+    socket.on("message", async (...args: unknown[]) => {
+      const [text] = args;
+      const ack = args.at(-1);
+      const reply = await conversation.answer(async () => {
+        if (typeof text !== "string" || text.length > MESSAGE_CHARACTERS_MAX) {
+          throw new Refusal("BAD_REQUEST", {
+            detail: `message: a text of at most ${MESSAGE_CHARACTERS_MAX} characters`,
+          });
+        }
+        const waitMs = messages.take(1, instance.clock.now());
+        if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+        root.local.emit("server-message", text);
+      });
+      if (typeof ack === "function") ack(reply ?? { ok: true });
+    });
+
+    socket.onAny((name: string) => {
+      if (name !== "checkbox-update" && name !== "message") conversation.reject("there is no such event");
+    });
+    // The queue of a client that does not read: told apart from a burst by growing from one event to the next.
+    let unsent = 0;
+    socket.onAnyOutgoing(() => {
+      unsent++;
+      if (unsent > TEACHING_PACKETS_MAX) goodbye(new Refusal("TOO_SLOW").toBody());
+    });
+    socket.conn.on("drain", () => {
+      unsent = 0;
+    });
+    socket.on("disconnect", leave);
+  });
+}

@@ -1,0 +1,42 @@
+/*
+ * Token bucket: `burst` tokens at first, `perSecond` more as time goes, never above `burst`. Whoever finds too few is
+ * told how long until there are enough. Pure: the time is passed in.
+ */
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+export class TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  #atMs: number;
+
+  constructor(rate: Rate, nowMs: number) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+    this.#atMs = nowMs;
+  }
+
+  /** Takes `count` tokens and returns 0, or takes none and returns the milliseconds to wait. */
+  take(count: number, nowMs: number): number {
+    this.#refill(nowMs);
+    if (this.#tokens >= count) {
+      this.#tokens -= count;
+      return 0;
+    }
+    return ((count - this.#tokens) / this.#rate.perSecond) * 1000;
+  }
+
+  isFull(nowMs: number): boolean {
+    this.#refill(nowMs);
+    return this.#tokens >= this.#rate.burst;
+  }
+
+  #refill(nowMs: number): void {
+    const grown = this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#rate.perSecond;
+    this.#tokens = Math.min(this.#rate.burst, grown);
+    this.#atMs = nowMs;
+  }
+}

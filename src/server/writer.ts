@@ -1,0 +1,133 @@
+/*
+ * The writer: group commit. The first write to an idle page goes to the store at once. While its commit is in flight,
+ * later writes to the page gather; they leave together as the next batch.
+ *
+ *     write a ──► commit [a] ───────────► ack a
+ *     write b      gathers │
+ *     write c      gathers └► commit [b c] ───────► ack b, ack c
+ *
+ * No timer: one round trip when idle, the store's own throughput when busy. A batch whose answer is lost is sent again
+ * with the same sequence numbers, which take effect once; a later batch of the page never overtakes it. Past its
+ * deadline a write is given up, and the error says whether it may have happened.
+ */
+
+import type { Changes } from "../board/delta.js";
+import { type PageRef, pageName } from "../board/geometry.js";
+import type { Position } from "../board/position.js";
+import { Refusal } from "../protocol/errors.js";
+import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, type Write } from "../store/store.js";
+import { newTag } from "../store/tag.js";
+import { backOffMs, type Clock, pause } from "./clock.js";
+
+export interface WriterLimits {
+  /** How long a write waits for a store that is away before it is given up. */
+  readonly waitMs: number;
+  /** Changes waiting on this instance, all pages together. */
+  readonly queuedChangesMax: number;
+}
+
+export interface WriterObserver {
+  committed(batch: { writes: number; changes: number; ms: number }): void;
+  failed(error: unknown): void;
+}
+
+interface Waiting extends Write {
+  readonly deadlineMs: number;
+  readonly done: (position: Position) => void;
+  readonly fail: (refusal: Refusal) => void;
+}
+
+const RETRY_MS_FIRST = 20;
+const RETRY_MS_MAX = 250;
+
+export class Writer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #limits: WriterLimits;
+  readonly #observer: WriterObserver;
+  readonly #queues = new Map<string, Waiting[]>();
+  #queuedChanges = 0;
+
+  constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#observer = observer;
+  }
+
+  /** Resolves with a position of the page at which the write is in it; rejects with a Refusal. */
+  write(page: PageRef, session: string, seq: number, changes: Changes): Promise<Position> {
+    if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
+      return Promise.reject(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+    }
+    this.#queuedChanges += changes.length;
+    const settled = new Promise<Position>((done, fail) => {
+      const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, done, fail };
+      const name = pageName(page);
+      const queue = this.#queues.get(name);
+      if (queue) queue.push(waiting);
+      else {
+        const first = [waiting];
+        this.#queues.set(name, first);
+        void this.#drain(page, name, first);
+      }
+    });
+    return settled.finally(() => {
+      this.#queuedChanges -= changes.length;
+    });
+  }
+
+  async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
+    while (queue.length > 0) await this.#commit(page, queue.splice(0, batchLength(queue)));
+    this.#queues.delete(name);
+  }
+
+  async #commit(page: PageRef, writes: Waiting[]): Promise<void> {
+    const tag = newTag();
+    let waiting = writes;
+    let sent = false;
+    for (let attempt = 0; waiting.length > 0; attempt++) {
+      const startMs = this.#clock.now();
+      try {
+        const { position, outcomes } = await this.#store.commit(page, { tag, writes: waiting });
+        waiting.forEach((write, index) => {
+          if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
+          else write.done(position);
+        });
+        const changes = waiting.reduce((sum, write) => sum + write.changes.length, 0);
+        this.#observer.committed({ writes: waiting.length, changes, ms: this.#clock.now() - startMs });
+        return;
+      } catch (error) {
+        if (!(error instanceof StoreAway)) {
+          this.#observer.failed(error);
+          for (const write of waiting) write.fail(new Refusal("INTERNAL", { cause: error }));
+          return;
+        }
+        sent ||= error.sent;
+        waiting = this.#giveUpLate(waiting, sent ? "OUTCOME_UNKNOWN" : "STORE_AWAY", error);
+        if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
+      }
+    }
+  }
+
+  #giveUpLate(writes: Waiting[], code: "OUTCOME_UNKNOWN" | "STORE_AWAY", cause: unknown): Waiting[] {
+    const now = this.#clock.now();
+    return writes.filter((write) => {
+      if (write.deadlineMs > now) return true;
+      write.fail(new Refusal(code, { retryAfterMs: 1_000, cause }));
+      return false;
+    });
+  }
+}
+
+/** How many writes from the front make the next batch. */
+function batchLength(queue: readonly Waiting[]): number {
+  let changes = 0;
+  let length = 0;
+  for (const write of queue) {
+    changes += write.changes.length;
+    if (length > 0 && (changes > BATCH_CHANGES_MAX || length === BATCH_WRITES_MAX)) break;
+    length++;
+  }
+  return length;
+}

@@ -1,0 +1,77 @@
+/*
+ * Instances for tests: in this process, where the test must reach inside, or as processes of their own, where one is to
+ * be killed. All on free ports.
+ */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type Flags, readConfig } from "../../src/server/config.js";
+import { createLog } from "../../src/server/log.js";
+import { openStore, type RunningServer, startServer } from "../../src/server/server.js";
+import type { Store } from "../../src/store/store.js";
+
+export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));
+
+export interface LocalInstance extends RunningServer {
+  readonly store: Store;
+  stop(): Promise<void>;
+}
+
+/** An instance in this process. Give it a store to share one; else it opens what the flags name, and closes it. */
+export async function startInstance(flags: Flags, sharedStore?: Store): Promise<LocalInstance> {
+  const config = readConfig({ PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "silent", ...flags }, {});
+  const log = createLog(config.logLevel);
+  const store = sharedStore ?? (await openStore(config, log));
+  const server = await startServer({ config, store, log, pageFolder });
+  return {
+    ...server,
+    url: `http://127.0.0.1:${server.port}`,
+    store,
+    stop: async () => {
+      await server.close();
+      if (!sharedStore) await store.close();
+    },
+  };
+}
+
+export interface ProcessInstance {
+  readonly url: string;
+  readonly child: ChildProcess;
+  /** What it wrote to its log so far. */
+  readonly output: string[];
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+/** An instance as a process of its own; resolves when it serves. */
+export async function spawnInstance(flags: Flags): Promise<ProcessInstance> {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "serve"], {
+    env: { ...process.env, PORT: "0", HOST: "127.0.0.1", ...flags },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const output: string[] = [];
+  const url = await new Promise<string>((done, fail) => {
+    const read = (line: string) => {
+      output.push(line);
+      const port = /"url":"http:\/\/localhost:(\d+)"/.exec(line)?.[1];
+      if (port) done(`http://127.0.0.1:${port}`);
+    };
+    createInterface(child.stdout).on("line", read);
+    createInterface(child.stderr).on("line", read);
+    child.once("exit", (code) => fail(new Error(`an instance ended at start with ${code}:\n${output.join("\n")}`)));
+  });
+  return {
+    url,
+    child,
+    output,
+    kill: async (signal = "SIGKILL") => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, "exit");
+      child.kill(signal);
+      await ended;
+    },
+  };
+}
