@@ -1,0 +1,79 @@
+/*
+ * A store that can be told to lose published deltas, or to act as if it were away, in front of a real one. What is lost
+ * is only the news: commits are real.
+ */
+
+import type { Delta } from "../../src/board/delta.js";
+import type { PageRef } from "../../src/board/geometry.js";
+import type { Position } from "../../src/board/position.js";
+import {
+  type Batch,
+  type Store,
+  StoreAway,
+  type SubscriptionListener,
+  type Unsubscribe,
+} from "../../src/store/store.js";
+
+export class FaultyStore implements Store {
+  readonly #store: Store;
+  /** Called for each delta on its way to the instance; true loses it. */
+  lose: (delta: Delta) => boolean = () => false;
+  /** The next answers of `commit` are lost after the commit was made. */
+  answersToLose = 0;
+  restarts = 0;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  get engine(): string {
+    return this.#store.engine;
+  }
+
+  get available(): boolean {
+    return this.#store.available;
+  }
+
+  async commit(page: PageRef, batch: Batch) {
+    const committed = await this.#store.commit(page, batch);
+    if (this.answersToLose > 0) {
+      this.answersToLose--;
+      throw new StoreAway("the answer was lost", { sent: true });
+    }
+    return committed;
+  }
+
+  read(page: PageRef) {
+    return this.#store.read(page);
+  }
+
+  since(page: PageRef, position: Position) {
+    return this.#store.since(page, position);
+  }
+
+  subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
+    return this.#store.subscribe(page, {
+      delta: (delta) => {
+        if (!this.lose(delta)) listener.delta(delta);
+      },
+      resumed: () => listener.resumed(),
+    });
+  }
+
+  positions(pages: readonly PageRef[]) {
+    return this.#store.positions(pages);
+  }
+
+  restartSubscriptions(): void {
+    this.restarts++;
+    this.#store.restartSubscriptions();
+  }
+
+  onAvailable(listener: (available: boolean) => void): Unsubscribe {
+    return this.#store.onAvailable(listener);
+  }
+
+  close(): Promise<void> {
+    return this.#store.close();
+  }
+}

@@ -1,0 +1,101 @@
+/*
+ * The structure of the source, as STYLE and ARCHITECTURE.md promise it: which layer may import which, and which file is
+ * the door to which package. The compiler and the linter keep these rules too; here they are shown to bite.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { temporaryFolder } from "../support/folder.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const src = join(root, "src");
+
+/** Layer -> the layers it may import. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  board: [],
+  protocol: ["board"],
+  store: ["board", "protocol"],
+  server: ["board", "protocol", "store"],
+  client: ["board", "protocol"],
+  web: ["board", "protocol", "client"],
+  cli: ["store", "server"],
+};
+
+/** Package -> its doors. Files that import only types from it stand behind the colon. */
+const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
+  "socket.io": { files: ["server/sockets.ts"], types: ["server/frame-sender.ts", "server/server.ts"] },
+  "socket.io-client": { files: ["client/connection.ts"] },
+  ioredis: { files: ["store/valkey.ts"] },
+  lmdb: { files: ["store/embedded-store.ts"] },
+  express: { files: ["server/http.ts"], types: ["server/server.ts"] },
+  "express-rate-limit": { files: ["server/http.ts", "server/address.ts"] },
+  "rate-limit-redis": { files: ["server/http.ts"] },
+  helmet: { files: ["server/http.ts"] },
+  pino: { files: ["server/log.ts"] },
+  "prom-client": { files: ["server/metrics.ts"] },
+  zod: { files: ["server/requests.ts"] },
+  commander: { files: ["cli/main.ts"] },
+  nanoevents: { files: ["client/board.ts", "client/client.ts"] },
+  preact: { files: [] },
+};
+
+interface Import {
+  readonly file: string;
+  readonly from: string;
+  readonly isType: boolean;
+}
+
+function* imports(): Iterable<Import> {
+  for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
+    const path = join(entry.parentPath, entry.name);
+    const text = readFileSync(path, "utf8");
+    for (const match of text.matchAll(/^(?:import|export)\s+(type\s)?[^;"]*?from\s+"([^"]+)"/gms)) {
+      yield { file: relative(src, path), from: match[2] ?? "", isType: match[1] !== undefined };
+    }
+  }
+}
+
+describe("the layers", () => {
+  test("each layer imports only those below it", () => {
+    for (const { file, from } of imports()) {
+      if (!from.startsWith(".")) continue;
+      const [layer = ""] = file.split("/");
+      const [target = ""] = normalize(join(dirname(file), from)).split("/");
+      if (target !== layer) assert.ok(MAY_IMPORT[layer]?.includes(target), `${file} imports ${from}`);
+    }
+  });
+
+  test("each third-party package has its doors and no others", () => {
+    for (const { file, from, isType } of imports()) {
+      if (from.startsWith(".") || from.startsWith("node:") || file.startsWith("web/")) continue;
+      const door = DOORS[from];
+      assert.ok(door, `${from}, imported by ${file}, is in no list of doors`);
+      const allowed = door.files.includes(file) || (isType && door.types?.includes(file));
+      assert.ok(allowed, `${file} imports ${from}`);
+    }
+  });
+
+  for (const [layer, line, code] of [
+    ["board", 'import { newTag } from "../store/tag.js";\nexport const x = newTag;\n', "TS6307"],
+    ["board", "export const x = process.pid;\n", "TS2591"],
+    ["protocol", "export const x = document.title;\n", "TS2584"],
+  ] as const) {
+    test(`the compiler refuses a wrong line in ${layer} with ${code}`, (t) => {
+      const folder = temporaryFolder(t);
+      for (const part of ["board", "protocol", "store"]) {
+        cpSync(join(src, part), join(folder, "src", part), { recursive: true });
+      }
+      cpSync(join(root, "tsconfig.base.json"), join(folder, "tsconfig.base.json"));
+      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+      writeFileSync(join(folder, "src", layer, "wrong.ts"), line);
+      const compiler = join(root, "node_modules/typescript/bin/tsc");
+      const { stdout } = spawnSync(process.execPath, [compiler, "-b", join("src", layer)], { cwd: folder });
+      assert.match(String(stdout), new RegExp(`wrong\\.ts.*${code}`));
+    });
+  }
+});
