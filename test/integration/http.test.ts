@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { get as httpGet, type IncomingMessage } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { temporaryFolder } from "../support/folder.js";
+import { type LocalInstance, startInstance } from "../support/instances.js";
+import { startServer } from "../support/valkey-server.js";
+
+const SIZE = 70_000;
+
+describe("HTTP", () => {
+  let store: EmbeddedStore;
+  let instance: LocalInstance;
+  before(async () => {
+    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+    instance = await startInstance({ BOARDS: `main=${SIZE},other=10`, INSTANCE_NAME: "here" }, store);
+  });
+  after(async () => {
+    await instance.stop();
+    await store.close();
+  });
+
+  const get = (path: string, headers: Record<string, string> = {}) => fetch(`${instance.url}${path}`, { headers });
+  const put = (path: string, body: string, type = "application/json") =>
+    fetch(`${instance.url}${path}`, { method: "PUT", headers: { "content-type": type }, body });
+
+  /** By hand, because `fetch` adds `Cache-Control: no-cache` to a conditional request, which asks for the body. */
+  const conditionalStatus = async (etag: string) => {
+    const request = httpGet(`${instance.url}/boards/main/pages/1`, { headers: { "if-none-match": etag } });
+    const [response]: IncomingMessage[] = await once(request, "response");
+    response?.resume();
+    return response?.statusCode;
+  };
+
+  test("describes boards", async () => {
+    const main = { name: "main", size: SIZE, pages: 2, pageCells: 65_536, instance: "here", engine: "embedded" };
+    assert.deepEqual(await (await get("/boards/main")).json(), main);
+    const { boards }: { boards: { name: string }[] } = await (await get("/boards")).json();
+    assert.deepEqual(
+      boards.map(({ name }) => name),
+      ["main", "other"],
+    );
+  });
+
+  test("sets a cell, and gives the page with its position as ETag, or 304", async () => {
+    const before = await get("/boards/main/pages/1");
+    assert.equal(before.headers.get("etag"), '"0.AAAAAAAA"');
+    assert.equal((await before.arrayBuffer()).byteLength, Math.ceil((SIZE - 65_536) / 8));
+    const done = await put("/boards/main/cells/65537", JSON.stringify({ value: true }));
+    assert.deepEqual(await done.json(), { ok: true, cell: 65_537, value: true, at: [[1, 1]] });
+    const page = await get("/boards/main/pages/1");
+    const etag = page.headers.get("etag") ?? "";
+    assert.match(etag, /^"1\.[\w-]{8}"$/);
+    assert.equal(new Uint8Array(await page.arrayBuffer())[0], 0b0100_0000);
+    assert.equal(await conditionalStatus(etag), 304);
+    await put("/boards/main/cells/65537", JSON.stringify({ value: 0 }));
+    assert.equal(await conditionalStatus(etag), 200);
+    const cleared = await get("/boards/main/pages/1");
+    assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
+  });
+
+  test("says that it is alive, ready, and what it counts", async () => {
+    assert.equal((await get("/health")).status, 200);
+    assert.equal((await get("/ready")).status, 200);
+    const metrics = await (await get("/metrics")).text();
+    for (const name of ["socketscaler_connections", "socketscaler_changes_total", "socketscaler_store_available 1"]) {
+      assert.ok(metrics.includes(name), name);
+    }
+  });
+
+  for (const [path, status, code] of [
+    ["/boards/nowhere", 404, "UNKNOWN_BOARD"],
+    ["/boards/__proto__", 404, "UNKNOWN_BOARD"],
+    ["/boards/main/pages/2", 404, "PAGE_OUT_OF_RANGE"],
+    ["/boards/main/pages/-1", 404, "PAGE_OUT_OF_RANGE"],
+    ["/boards/main/pages/1.5", 404, "PAGE_OUT_OF_RANGE"],
+    ["/boards/main/pages/99999999999999999999", 404, "PAGE_OUT_OF_RANGE"],
+    ["/boards/main/pages/0x1", 404, "PAGE_OUT_OF_RANGE"],
+    ["/boards/main/nothing", 404, "NOT_FOUND"],
+    ["/nothing", 404, "NOT_FOUND"],
+    ["/boards/%", 400, "BAD_REQUEST"],
+  ] as const) {
+    test(`GET ${path} is answered with ${code}`, async () => {
+      const response = await get(path);
+      assert.equal(response.status, status);
+      const body: { error: { code: string; message: string } } = await response.json();
+      assert.equal(body.error.code, code);
+      assert.ok(body.error.message.length > 10);
+    });
+  }
+
+  for (const [index, body, status, code] of [
+    ["-1", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    [`${SIZE}`, '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["4294967295", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["9007199254740992", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["NaN", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["1.5", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["length", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["__proto__", '{"value":true}', 400, "CELL_OUT_OF_RANGE"],
+    ["1", "null", 400, "BAD_REQUEST"],
+    ["1", "{}", 400, "BAD_REQUEST"],
+    ["1", '{"value":"true"}', 400, "BAD_REQUEST"],
+    ["1", '{"value":2}', 400, "BAD_REQUEST"],
+    ["1", "{", 400, "BAD_REQUEST"],
+    ["1", `"${"x".repeat(10_000_000)}"`, 413, "PAYLOAD_TOO_LARGE"],
+  ] as const) {
+    test(`PUT of cell ${index} with ${body.slice(0, 20)} is answered with ${code} and changes nothing`, async () => {
+      const before = await store.positions([0, 1].map((page) => ({ board: "main", page })));
+      const response = await put(`/boards/main/cells/${index}`, body);
+      assert.equal(response.status, status);
+      const answer: { error: { code: string } } = await response.json();
+      assert.equal(answer.error.code, code);
+      assert.deepEqual(await store.positions([0, 1].map((page) => ({ board: "main", page }))), before);
+    });
+  }
+
+  test("a body of another type is refused", async () => {
+    assert.equal((await put("/boards/main/cells/1", "value=true", "application/x-www-form-urlencoded")).status, 400);
+  });
+});
+
+describe("the HTTP limit", () => {
+  test("counts an address over all instances on one Valkey, says how long to wait, and leaves sockets alone", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const flags = { VALKEY_URL: valkey.url, HTTP_PER_MINUTE: "20" };
+    const instances = await Promise.all([1, 2].map(() => startInstance(flags)));
+    t.after(() => Promise.all(instances.map((instance) => instance.stop())));
+    const statuses: number[] = [];
+    for (let count = 0; count < 24; count++) {
+      statuses.push((await fetch(`${instances[count % 2]?.url}/boards`)).status);
+    }
+    assert.deepEqual(statuses, [...Array(20).fill(200), ...Array(4).fill(429)]);
+    const refused = await fetch(`${instances[0]?.url}/state`);
+    const { error }: { error: { code: string; retryAfterMs: number } } = await refused.json();
+    assert.equal(error.code, "RATE_LIMITED");
+    assert.ok(error.retryAfterMs > 0 && error.retryAfterMs <= 60_000);
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    assert.equal((await fetch(`${instances[0]?.url}/health`)).status, 200);
+  });
+});

@@ -1,0 +1,103 @@
+/* Limits: whoever reaches one is told by code how long to wait; nobody else notices. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { connect } from "../../src/client/index.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
+import { temporaryFolder } from "../support/folder.js";
+import { startInstance } from "../support/instances.js";
+import { newSession, RawClient, rawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
+
+describe("limits", () => {
+  let store: EmbeddedStore;
+  before(async () => {
+    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+  });
+  after(() => store.close());
+
+  test("a session past its burst is refused with the time to wait; another is served at the same moment", async (t) => {
+    const instance = await startInstance({ WRITE_BURST: "5", WRITES_PER_SECOND: "2" }, store);
+    t.after(() => instance.stop());
+    const [greedy, modest] = [await rawClient(instance.url), await rawClient(instance.url)];
+    const session = newSession();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => greedy.write(session, index + 1, [[index, 1]])),
+    );
+    const refused = answers.filter((answer) => "error" in answer);
+    assert.equal(refused.length, 5);
+    for (const { error } of refused) {
+      assert.equal(error.code, "RATE_LIMITED");
+      assert.ok(error.retryAfterMs > 0 && error.retryAfterMs <= 500, String(error.retryAfterMs));
+    }
+    assert.ok(!("error" in (await modest.write(newSession(), 1, [[50, 1]]))));
+    // The same session on a new connection has no new burst.
+    const again = await rawClient(instance.url);
+    assert.equal((await again.write(session, 11, [[1, 0]])).error?.code, "RATE_LIMITED");
+    for (const client of [greedy, modest, again]) client.close();
+  });
+
+  test("a write larger than the burst is told so, as it could never be admitted", async (t) => {
+    const instance = await startInstance({ WRITE_BURST: "5" }, store);
+    t.after(() => instance.stop());
+    const client = await rawClient(instance.url);
+    assert.equal(client.opened?.limits.writeCellsMax, 5);
+    const cells = Array.from({ length: 6 }, (_, cell): [number, 1] => [cell, 1]);
+    assert.equal((await client.write(newSession(), 1, cells)).error?.code, "TOO_MANY_CELLS");
+    client.close();
+  });
+
+  test("the library slows down at the limit, says so, and loses no click", async (t) => {
+    const instance = await startInstance({ WRITE_BURST: "20", WRITES_PER_SECOND: "400", BOARDS: "slow=300" }, store);
+    t.after(() => instance.stop());
+    const { board, close } = await watchBoard(instance.url, "slow");
+    t.after(close);
+    const delays: number[] = [];
+    board.on("delayed", ({ code, retryAfterMs }) => {
+      assert.equal(code, "RATE_LIMITED");
+      delays.push(retryAfterMs);
+    });
+    await Promise.all(Array.from({ length: 300 }, (_, cell) => board.set(cell, cell % 3 === 0)));
+    assert.ok(delays.length > 0);
+    const expected = Array.from({ length: 300 }, (_, cell) => (cell % 3 === 0 ? "1" : "0")).join("");
+    assert.equal(await storedBits(instance.url, 300, "slow"), expected);
+    await untilAllShow([board], expected);
+  });
+
+  test("connections past the address's number are refused with a code, and admitted when others have gone", async (t) => {
+    const instance = await startInstance({ CONNECTIONS_PER_ADDRESS: "3" }, store);
+    t.after(() => instance.stop());
+    const three = await Promise.all([1, 2, 3].map(() => rawClient(instance.url)));
+    const fourth = new RawClient(instance.url);
+    const error = await new Promise<Error & { data?: { code: string; retryAfterMs: number } }>((done) =>
+      fourth.socket.once("connect_error", done),
+    );
+    assert.equal(error.data?.code, "TOO_MANY_CONNECTIONS");
+    assert.ok((error.data?.retryAfterMs ?? 0) > 0);
+    fourth.close();
+    const waiting = connect(instance.url);
+    t.after(() => waiting.close());
+    await until("the library is told why", () => waiting.state.reason?.code === "TOO_MANY_CONNECTIONS");
+    for (const client of three) client.close();
+    await until("a connection is admitted again", () => waiting.state.connected, 20_000);
+  });
+
+  test("25 viewers of one address all see 1,000 updates", async (t) => {
+    const instance = await startInstance(
+      { BOARDS: "busy=1000", WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" },
+      store,
+    );
+    t.after(() => instance.stop());
+    const viewers = await Promise.all(Array.from({ length: 25 }, () => watchBoard(instance.url, "busy")));
+    t.after(() => {
+      for (const viewer of viewers) viewer.close();
+    });
+    const [writer] = viewers;
+    for (let cell = 0; cell < 1_000; cell++) await writer?.board.set(cell, true);
+    await untilAllShow(
+      viewers.map(({ board }) => board),
+      "1".repeat(1_000),
+    );
+  });
+});

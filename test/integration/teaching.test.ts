@@ -1,0 +1,142 @@
+/* The teaching protocol, spoken by a stock Socket.IO client as the teaching project's page speaks it. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { io, type Socket } from "socket.io-client";
+import { watchBoard } from "../support/clients.js";
+import { type LocalInstance, startInstance } from "../support/instances.js";
+import { until } from "../support/until.js";
+import { type ServerProcess, startServer } from "../support/valkey-server.js";
+
+interface Update {
+  index: number;
+  value: boolean;
+}
+
+describe("the teaching protocol", () => {
+  let valkey: ServerProcess;
+  let instances: LocalInstance[];
+  const sockets: Socket[] = [];
+
+  before(async () => {
+    valkey = await startServer();
+    instances = await Promise.all([1, 2].map(() => startInstance({ VALKEY_URL: valkey.url })));
+  });
+  after(async () => {
+    for (const socket of sockets) socket.disconnect();
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await valkey.stop();
+  });
+
+  async function stockClient(index: number) {
+    const socket = io(instances[index]?.url, { forceNew: true });
+    sockets.push(socket);
+    const updates: Update[] = [];
+    socket.on("checkbox-update", (update: Update) => updates.push(update));
+    if (!socket.connected) await new Promise<void>((done) => socket.once("connect", done));
+    return { socket, updates };
+  }
+
+  async function state(index: number): Promise<boolean[]> {
+    const response = await fetch(`${instances[index]?.url}/state`);
+    const body: { state: boolean[] } = await response.json();
+    return body.state;
+  }
+
+  test("the client script is served where the teaching page loads it from", async () => {
+    const response = await fetch(`${instances[0]?.url}/socket.io/socket.io.js`);
+    assert.equal(response.status, 200);
+    assert.match(await response.text(), /socket\.io/i);
+  });
+
+  test("GET /state gives every cell", async () => {
+    const all = await state(0);
+    assert.equal(all.length, 100);
+    assert.ok(all.every((value) => value === false));
+  });
+
+  test("an update reaches every client of every instance, the sender too, and is in /state", async () => {
+    const first = await stockClient(0);
+    const second = await stockClient(0);
+    const other = await stockClient(1);
+    first.socket.emit("checkbox-update", { index: 3, value: true });
+    const expected = [{ index: 3, value: true }];
+    for (const { updates } of [first, second, other]) {
+      await until("the update arrives", () => updates.length > 0);
+      assert.deepEqual(updates, expected);
+    }
+    assert.equal((await state(1))[3], true);
+  });
+
+  test("an acknowledgement says ok once committed, or the error", async () => {
+    const { socket } = await stockClient(1);
+    assert.deepEqual(await socket.emitWithAck("checkbox-update", { index: 4, value: true }), { ok: true });
+    assert.equal((await state(0))[4], true);
+    const { error } = await socket.emitWithAck("checkbox-update", { index: 100, value: true });
+    assert.equal(error.code, "CELL_OUT_OF_RANGE");
+    assert.equal(typeof error.message, "string");
+  });
+
+  test("a message comes back to everybody on that instance, and to nobody elsewhere", async () => {
+    const [here, alsoHere, there] = [await stockClient(0), await stockClient(0), await stockClient(1)];
+    const heard: string[] = [];
+    for (const [name, { socket }] of Object.entries({ here, alsoHere, there })) {
+      socket.on("server-message", (text: string) => heard.push(`${name}: ${text}`));
+    }
+    await there.socket.emitWithAck("message", "elsewhere");
+    here.socket.emit("message", "hello");
+    await until("all three messages are heard", () => heard.length === 3);
+    assert.deepEqual(heard.sort(), ["alsoHere: hello", "here: hello", "there: elsewhere"]);
+  });
+
+  test("teaching clients and clients of /boards see each other's changes", async () => {
+    const teaching = await stockClient(0);
+    const { board, close } = await watchBoard(instances[1]?.url ?? "");
+    await board.set(50, true);
+    await until("the teaching client sees it", () => teaching.updates.some(({ index }) => index === 50));
+    teaching.socket.emit("checkbox-update", { index: 51, value: true });
+    await until("the board sees it", () => board.get(51) === true);
+    close();
+  });
+
+  test("a refused click is put right on the page that shows it already", async () => {
+    const limited = await startInstance({ VALKEY_URL: valkey.url, WRITE_BURST: "1", WRITES_PER_SECOND: "1" });
+    const socket = io(limited.url, { forceNew: true });
+    sockets.push(socket);
+    const updates: Update[] = [];
+    socket.on("checkbox-update", (update: Update) => updates.push(update));
+    await socket.emitWithAck("checkbox-update", { index: 60, value: true });
+    socket.emit("checkbox-update", { index: 61, value: true });
+    await until("the correction arrives", () => updates.some(({ index, value }) => index === 61 && !value));
+    socket.disconnect();
+    await limited.stop();
+  });
+
+  test("a board too large to send whole is refused, with a pointer to its pages", async () => {
+    const large = await startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100001" });
+    const response = await fetch(`${large.url}/state`);
+    assert.equal(response.status, 413);
+    const body: { error: { code: string; message: string } } = await response.json();
+    assert.equal(body.error.code, "BOARD_TOO_LARGE");
+    assert.match(body.error.message, /\/boards\/main/);
+    const socket = io(large.url, { forceNew: true, reconnection: false });
+    sockets.push(socket);
+    const error = await new Promise<Error>((done) => socket.once("connect_error", done));
+    assert.match(JSON.stringify(error), /BOARD_TOO_LARGE/);
+    await large.stop();
+  });
+
+  test("/state of 100,000 cells is whole", async () => {
+    const largest = await startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100000" });
+    await fetch(`${largest.url}/boards/main/cells/99999`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ value: true }),
+    });
+    const response = await fetch(`${largest.url}/state`);
+    const body: { state: boolean[] } = await response.json();
+    assert.equal(body.state.length, 100_000);
+    assert.equal(body.state[99_999], true);
+    await largest.stop();
+  });
+});
