@@ -1,0 +1,69 @@
+/* The adaptive flush interval. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { FanOut, type Flushable } from "../../src/server/fan-out.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2 };
+
+/** A clock on which work can take time. */
+class BusyClock extends VirtualClock {
+  #workedMs = 0;
+
+  override now(): number {
+    return super.now() + this.#workedMs;
+  }
+
+  work(ms: number): void {
+    this.#workedMs += ms;
+  }
+}
+
+/** Requests a flush every millisecond for `ms`; each flush costs `costMs`. Returns when flushes happened. */
+async function run(fanOut: FanOut, clock: BusyClock, costMs: number, ms: number, pages = 1): Promise<number[]> {
+  const flushes: number[] = [];
+  const all: Flushable[] = Array.from({ length: pages }, () => ({
+    flush: () => {
+      flushes.push(clock.now());
+      clock.work(costMs);
+    },
+  }));
+  for (let at = 0; at < ms; at++) {
+    for (const page of all) fanOut.request(page);
+    await clock.pass(1);
+  }
+  return flushes;
+}
+
+describe("the flush clock", () => {
+  test("flushes a quiet page at once, and a busy one once per frame", async () => {
+    const clock = new BusyClock();
+    const flushes = await run(new FanOut(clock, LIMITS), clock, 0.01, 320);
+    assert.equal(flushes[0], 0);
+    assert.ok(flushes.length >= 19 && flushes.length <= 21, String(flushes.length));
+  });
+
+  test("grows the interval until sending takes its share, and shrinks it again when sending is cheap", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 20, 4_000);
+    assert.ok(fanOut.flushMs > 60 && fanOut.flushMs < 160, `20 ms of work at a share of 0.2: ${fanOut.flushMs}`);
+    await run(fanOut, clock, 0.01, 4_000);
+    assert.equal(fanOut.flushMs, 16);
+  });
+
+  test("counts all pages together", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 2, 4_000, 10);
+    assert.ok(fanOut.flushMs > 60 && fanOut.flushMs < 160, `10 pages of 2 ms at a share of 0.2: ${fanOut.flushMs}`);
+  });
+
+  test("never waits longer than its bound", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 2_000, 10_000);
+    assert.ok(fanOut.flushMs <= LIMITS.flushMsMax);
+  });
+});

@@ -1,0 +1,142 @@
+/* The outbox against a model server that may take, refuse or lose each write: each change takes effect once, in order. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { Outbox, type OutboxWrite } from "../../src/client/outbox.js";
+import { Refusal } from "../../src/protocol/errors.js";
+import { NOTHING_SEEN, SEQ_WINDOW, takeSeq } from "../../src/store/seen.js";
+
+describe("the outbox", () => {
+  test("shows a change at once, and lets it go when the replica has it", () => {
+    const outbox = new Outbox();
+    let settled: unknown = "not yet";
+    outbox.set(5, 1, 0, (error) => {
+      settled = error;
+    });
+    assert.equal(outbox.shown(5), 1);
+    const write = outbox.take(100, 32);
+    assert.deepEqual(write, { seq: 1, changes: [[5, 1]] });
+    outbox.acknowledged(1, new Map([[0, 7]]));
+    assert.equal(settled, undefined);
+    assert.equal(outbox.size, 0);
+    assert.equal(outbox.shown(5), 1, "the delta is not here yet");
+    assert.deepEqual(outbox.reached(0, 6), []);
+    assert.deepEqual(outbox.reached(0, 7), [{ cell: 5, value: 1 }]);
+    assert.equal(outbox.shown(5), undefined);
+  });
+
+  test("makes one of several changes to a cell that are not sent yet, and tells all who wait", () => {
+    const outbox = new Outbox();
+    let told = 0;
+    for (const value of [1, 0, 1, 0] as const) outbox.set(5, value, 0, () => told++);
+    assert.deepEqual(outbox.take(100, 32), { seq: 1, changes: [[5, 0]] });
+    outbox.acknowledged(1, new Map());
+    assert.equal(told, 4);
+  });
+
+  test("after a lost connection sends again under the same numbers, oldest first, before anything new", () => {
+    const outbox = new Outbox();
+    outbox.set(1, 1, 0, () => undefined);
+    const first = outbox.take(1, 32);
+    outbox.set(2, 1, 0, () => undefined);
+    const second = outbox.take(1, 32);
+    outbox.disconnected();
+    assert.deepEqual(outbox.takeUnsent(), [first, second]);
+    assert.deepEqual(outbox.takeUnsent(), []);
+  });
+
+  test("puts a refused change back in the queue, unless the cell was changed since", () => {
+    const outbox = new Outbox();
+    const fates: string[] = [];
+    outbox.set(1, 1, 0, () => fates.push("one"));
+    outbox.set(2, 1, 0, () => fates.push("two"));
+    outbox.take(10, 32);
+    outbox.set(2, 0, 0, () => fates.push("two again"));
+    outbox.requeue(1);
+    const write = outbox.take(10, 32);
+    assert.deepEqual([...(write?.changes ?? [])].sort(), [
+      [1, 1],
+      [2, 0],
+    ]);
+    outbox.acknowledged(2, new Map());
+    assert.deepEqual(fates.sort(), ["one", "two", "two again"]);
+  });
+
+  test("names the cells to put back when a change is refused for good or waited too long", () => {
+    const outbox = new Outbox();
+    const errors: unknown[] = [];
+    outbox.set(1, 1, 0, (error) => errors.push(error));
+    outbox.take(10, 32);
+    const refusal = new Refusal("CELL_OUT_OF_RANGE");
+    assert.deepEqual(outbox.refused(1, refusal), [{ cell: 1, value: 1 }]);
+    outbox.set(2, 1, 100, (error) => errors.push(error));
+    outbox.set(3, 1, 300, () => assert.fail("is not old enough"));
+    const expired = new Refusal("EXPIRED");
+    assert.deepEqual(outbox.expire(200, expired), [{ cell: 2, value: 1 }]);
+    assert.deepEqual(errors, [refusal, expired]);
+    assert.equal(outbox.size, 1);
+  });
+
+  test("never has numbers open over more than the window", () => {
+    const outbox = new Outbox();
+    for (let cell = 0; cell < 100; cell++) outbox.set(cell, 1, 0, () => undefined);
+    const taken: OutboxWrite[] = [];
+    for (let write = outbox.take(1, 32); write; write = outbox.take(1, 32)) taken.push(write);
+    assert.equal(taken.length, 32);
+    // The oldest is still open: no progress of the others may move the window past it.
+    for (const { seq } of taken.slice(1)) outbox.acknowledged(seq, new Map());
+    assert.equal(outbox.take(1, 32), undefined);
+    outbox.acknowledged(1, new Map());
+    assert.ok(outbox.take(1, 32));
+  });
+
+  test("with a server that takes, refuses and loses at random, every change takes effect once and in order", () => {
+    const steps = fc.array(fc.tuple(fc.nat(4), fc.nat(9), fc.constantFrom<0 | 1>(0, 1)), { maxLength: 200 });
+    fc.assert(
+      fc.property(steps, (list) => {
+        const outbox = new Outbox();
+        const wished = new Map<number, 0 | 1>();
+        const board = new Map<number, 0 | 1>();
+        const flight: OutboxWrite[] = [];
+        let seen = NOTHING_SEEN;
+        let settled = 0;
+        let made = 0;
+        const commit = (write: OutboxWrite) => {
+          const taken = takeSeq(seen, write.seq);
+          assert.notEqual(taken.outcome, "stale");
+          seen = taken.seen;
+          if (taken.outcome === "taken") for (const [cell, value] of write.changes) board.set(cell, value);
+        };
+        const send = (write: OutboxWrite | undefined) => write && flight.push(write);
+        const answer = () => {
+          const write = flight.shift();
+          if (!write) return;
+          commit(write);
+          outbox.acknowledged(write.seq, new Map());
+        };
+        for (const [action, cell, value] of list) {
+          if (action <= 1) {
+            made++;
+            wished.set(cell, value);
+            outbox.set(cell, value, 0, () => settled++);
+          } else if (action === 2) send(outbox.take(3, SEQ_WINDOW));
+          else if (action === 3) answer();
+          else {
+            // The connection breaks; some of what was on it was committed, in order, and nobody hears of it.
+            for (const write of flight.slice(0, cell % (flight.length + 1))) commit(write);
+            flight.length = 0;
+            outbox.disconnected();
+            for (const write of outbox.takeUnsent()) flight.push(write);
+          }
+        }
+        for (let guard = 0; outbox.size > 0 && guard < 1_000; guard++) {
+          send(outbox.take(3, SEQ_WINDOW));
+          answer();
+        }
+        assert.deepEqual(board, wished);
+        assert.equal(settled, made);
+      }),
+    );
+  });
+});
