@@ -7,18 +7,19 @@ import { z } from "zod";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../board/geometry.js";
 import { type Position, parsePosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
+import type { WriteRequest } from "../protocol/events.js";
 
 /** Cells in one write. */
 export const WRITE_CELLS_MAX = 512;
 /** Pages in one watch or unwatch. */
 export const WATCH_PAGES_MAX = 256;
 
-const cell = z.int().min(0).max(BOARD_CELLS_MAX);
 const page = z
   .int()
   .min(0)
   .max(BOARD_CELLS_MAX / PAGE_CELLS);
-const handle = z.int().min(0).max(65_535);
+const HANDLE_MAX = 65_535;
+const handle = z.int().min(0).max(HANDLE_MAX);
 const bit = z.literal([0, 1]);
 const position = z
   .string()
@@ -39,18 +40,48 @@ export const watchRequest = z.object({
     .max(WATCH_PAGES_MAX),
 });
 export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max(WATCH_PAGES_MAX) });
-export const writeRequest = z.object({
-  handle,
-  session: z.string().regex(/^[\w-]{22}$/),
-  seq: z.int().min(1),
-  // The array's length is the session's to judge, by a code of its own.
-  changes: z
-    .array(z.tuple([cell, bit]))
-    .min(1)
-    .max(65_536),
-});
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
+
+const SESSION = /^[\w-]{22}$/;
+
+/**
+ * A write, checked by hand: it is on every click's way, where a schema cost 80 µs instead of 10 (measured at one click
+ * at a time). How many changes there may be is the session's to judge, by a code of its own.
+ */
+export function parseWrite(input: unknown): WriteRequest {
+  if (typeof input !== "object" || input === null) throw malformed("request: not an object");
+  const { handle, session, seq, changes } = {
+    handle: undefined,
+    session: undefined,
+    seq: undefined,
+    changes: undefined,
+    ...input,
+  };
+  if (!isWhole(handle, 0, HANDLE_MAX)) throw malformed("handle: not a board's handle");
+  if (typeof session !== "string" || !SESSION.test(session)) throw malformed("session: not 22 characters of base64url");
+  if (!isWhole(seq, 1, Number.MAX_SAFE_INTEGER)) throw malformed("seq: not a positive whole number");
+  if (!areChanges(changes)) throw malformed("changes: not a list of [cell, 0 or 1]");
+  return { handle, session, seq, changes };
+}
+
+function areChanges(input: unknown): input is WriteRequest["changes"] {
+  return Array.isArray(input) && input.length > 0 && input.every(isChange);
+}
+
+function isChange(input: unknown): boolean {
+  if (!Array.isArray(input) || input.length !== 2) return false;
+  const [cell, value]: unknown[] = input;
+  return isWhole(cell, 0, BOARD_CELLS_MAX) && (value === 0 || value === 1);
+}
+
+function isWhole(input: unknown, min: number, max: number): input is number {
+  return typeof input === "number" && Number.isSafeInteger(input) && input >= min && input <= max;
+}
+
+function malformed(detail: string): Refusal {
+  return new Refusal("BAD_REQUEST", { detail });
+}
 
 /** The request in its form, or BAD_REQUEST that names the first thing wrong. */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
@@ -58,5 +89,5 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const where = issue?.path.map(String).join(".") || "request";
-  throw new Refusal("BAD_REQUEST", { detail: `${where}: ${issue?.message ?? "invalid"}`.slice(0, 200) });
+  throw malformed(`${where}: ${issue?.message ?? "invalid"}`.slice(0, 200));
 }

@@ -17,11 +17,11 @@ import type { Hold, HostedBoard } from "./pages.js";
 import {
   openRequest,
   parseRequest,
+  parseWrite,
   unwatchRequest,
   WATCH_PAGES_MAX,
   WRITE_CELLS_MAX,
   watchRequest,
-  writeRequest,
 } from "./requests.js";
 
 /** How long a watch waits for a page that the store does not give. */
@@ -89,7 +89,7 @@ export class Session {
   }
 
   async write(input: unknown): Promise<WriteResult> {
-    const { handle, session, seq, changes } = parseRequest(writeRequest, input);
+    const { handle, session, seq, changes } = parseWrite(input);
     const board = this.#boardOf(handle);
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
     for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");

@@ -7,43 +7,44 @@
         then for each write: session ("" is not remembered) · seq · ops, 3 bytes each: offset (16 bits), value
   Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
 ]]
-local call, byte, sub = redis.call, string.byte, string.sub
+local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }
-local logMs, seenMs = ARGV[5], tonumber(ARGV[6])
-local FIRST, WINDOW = 8, 32
+local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 8, 32
 
-local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs')
-local version, tag = tonumber(at[1] or 0), at[2] or 'AAAAAAAA'
-local checked, gen, genStart = tonumber(at[3] or 0), tonumber(at[4] or 0), tonumber(at[5] or 0)
-
--- The server's clock decides when the older half of the memory of sessions goes: instances' clocks differ.
+-- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off.
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x')
+local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
+local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0), tonumber(at[6] or 0)
+-- The server's clock decides when memory goes: instances' clocks differ.
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if now - genStart > seenMs or now < genStart or call('HLEN', seen[gen]) > tonumber(ARGV[7]) then
-  gen, genStart = 1 - gen, now
+
+local sessions, known, isNew = {}, {}, false
+for i = FIRST, #ARGV, 3 do
+  local session = ARGV[i]
+  if session ~= '' and not known[session] then sessions[#sessions + 1], known[session] = session, {} end
+end
+if #sessions > 0 then
+  local newer, older = call('HMGET', seen[gen], unpack(sessions)), nil
+  for i, session in ipairs(sessions) do
+    local record = newer[i]
+    if not record then
+      older, isNew = older or call('HMGET', seen[1 - gen], unpack(sessions)), true
+      record = older[i]
+    end
+    local highest, window = 0, 0
+    if record then highest, window = unpackBytes('>dI4', record) end
+    known[session] = { highest = highest, window = window }
+  end
+end
+if now - genStart > seenMs or now < genStart or (isNew and call('HLEN', seen[gen]) > tonumber(ARGV[7])) then
+  gen, putOff = 1 - gen, 0
   call('DEL', seen[gen])
   call('HSET', head, 'g', gen, 'gs', string.format('%.0f', now))
 end
 
-local sessions, known = {}, {}
-for i = FIRST, #ARGV, 3 do
-  if ARGV[i] ~= '' and not known[ARGV[i]] then
-    sessions[#sessions + 1], known[ARGV[i]] = ARGV[i], {}
-  end
-end
-if #sessions > 0 then
-  local newer, older = call('HMGET', seen[gen], unpack(sessions)), call('HMGET', seen[1 - gen], unpack(sessions))
-  for i, session in ipairs(sessions) do
-    local record = newer[i] or older[i]
-    local highest, window = 0, 0
-    if record then highest, window = struct.unpack('>dI4', record) end
-    known[session] = { highest = highest, window = window }
-  end
-end
-
-local function take(session, seq)
-  if session == '' then return 't' end
-  local s = known[session]
+local function take(s, seq)
+  if not s then return 't' end
   local ahead = seq - s.highest
   if ahead == 0 then return 'd' end
   if ahead > 0 then
@@ -59,9 +60,9 @@ local function take(session, seq)
   return 't'
 end
 
-local outcomes, effects = {}, {}
+local outcomes, effects, remember = {}, {}, {}
 for i = FIRST, #ARGV, 3 do
-  local outcome, ops = take(ARGV[i], tonumber(ARGV[i + 1])), ARGV[i + 2]
+  local outcome, ops = take(known[ARGV[i]], tonumber(ARGV[i + 1])), ARGV[i + 2]
   outcomes[#outcomes + 1] = outcome
   for j = 1, outcome == 't' and #ops or 0, 3 do
     local high, low, value = byte(ops, j, j + 2)
@@ -71,18 +72,13 @@ for i = FIRST, #ARGV, 3 do
     end
   end
 end
-
-local remember = {}
 for session, s in pairs(known) do
   if s.changed then
     remember[#remember + 1] = session
-    remember[#remember + 1] = struct.pack('>dI4', s.highest, s.window % 4294967296)
+    remember[#remember + 1] = pack('>dI4', s.highest, s.window % 4294967296)
   end
 end
-if #remember > 0 then
-  call('HSET', seen[gen], unpack(remember))
-  call('PEXPIRE', seen[gen], seenMs * 2)
-end
+if #remember > 0 then call('HSET', seen[gen], unpack(remember)) end
 
 if #effects > 0 then
   local before, changes = tag, table.concat(effects)
@@ -90,7 +86,12 @@ if #effects > 0 then
   local number = string.format('%.0f', version)
   call('HSET', head, 'v', number, 't', tag, 'n', checked)
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
-  call('PEXPIRE', log, logMs)
   call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
+end
+-- Not at every commit: expiry has time to spare.
+if now - putOff > seenMs / 4 or now < putOff then
+  call('HSET', head, 'x', string.format('%.0f', now))
+  call('PEXPIRE', seen[gen], seenMs * 3)
+  call('PEXPIRE', log, ARGV[5] + seenMs)
 end
 return { string.format('%.0f', version), tag, table.concat(outcomes) }

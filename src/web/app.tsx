@@ -1,0 +1,122 @@
+/*
+ * The page of one board: header, the way about, the grid. It holds what is on show (which window, which
+ * cell was asked for) and passes on what the board says; the cells are below, in grid-view.tsx.
+ */
+
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type { Board, Client } from "../client/index.js";
+import { type Announcement, Announcer } from "./announcer.js";
+import { GridView } from "./grid-view.js";
+import { windowOf, windowRange } from "./layout.js";
+import { useDelay, useLive } from "./live.js";
+import { Boards, GoToNumber, Windows } from "./navigation.js";
+import { Status } from "./status.js";
+import { countOf, hindrance } from "./wording.js";
+
+export interface AppProps {
+  readonly client: Client;
+  readonly board: Board;
+  readonly isCompact: boolean;
+  /** Names of the boards there are, once known. */
+  readonly names: Promise<readonly string[]>;
+}
+
+const USUAL = "What you check here shows at once for everyone, on every instance.";
+const REFUSAL_SHOWN_MS = 8_000;
+
+export function App({ client, board, isCompact, names }: AppProps) {
+  const live = useLive(client, board);
+  const delay = useDelay(board);
+  const boards = useResolved(names);
+  const [checked, setChecked] = useState<number>();
+  const [window, setWindow] = useState(0);
+  const [target, setTarget] = useState<{ cell: number }>();
+  const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
+  const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
+  const hasBeenLive = useRef(false);
+  hasBeenLive.current ||= live.status === "live";
+
+  useEffect(() => {
+    if (refusal.isShown) return;
+    const timer = setTimeout(() => setRefusal({ text: "", isShown: true }), REFUSAL_SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [refusal]);
+
+  const { size } = live;
+  const { start, end } = windowRange(size, window);
+  const goTo = (cell: number) => {
+    setWindow(windowOf(cell));
+    setTarget({ cell });
+  };
+  // A refusal that no cell on the screen can show is said here.
+  const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
+  const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
+  return (
+    <div class="page" data-compact={isCompact ? "" : undefined}>
+      <header class="header">
+        {!isCompact && <Title board={board.name} size={size} />}
+        <Status live={live} checked={checked} shown={end - start} />
+      </header>
+      {!isCompact && size > 0 && (
+        <div class="toolbar">
+          <GoToNumber size={size} onGo={goTo} />
+          <Windows size={size} window={window} onShow={setWindow} />
+          <Boards names={boards} current={board.name} />
+        </div>
+      )}
+      <main class="main" aria-label="Board">
+        {size > 0 && (
+          <GridView
+            board={board}
+            size={size}
+            window={window}
+            target={target}
+            isDelayed={delay !== undefined || !live.connection.connected || !live.connection.storeAvailable}
+            hint={hint}
+            usual={isCompact ? undefined : USUAL}
+            onChecked={setChecked}
+            onRefused={onRefused}
+          />
+        )}
+        {size === 0 && <Absence failure={hint?.text} names={boards} board={board.name} />}
+      </main>
+      <Announcer live={live} delay={delay} refusal={refusal} />
+    </div>
+  );
+}
+
+function Title({ board, size }: { board: string; size: number }) {
+  return (
+    <div class="title">
+      <img src="/favicon.svg" alt="" width="36" height="36" />
+      <div>
+        <h1>SocketScaler</h1>
+        <p>
+          Board <strong>{board}</strong>
+          {size > 0 && ` · ${countOf(size, "checkbox", "checkboxes")}`}
+          {size > 0 && <span class="numbered">, numbered from 0</span>}
+        </p>
+      </div>
+    </div>
+  );
+}
+
+/** In place of the grid, until the board is known or when there is none. */
+function Absence({ failure, names, board }: { failure: string | undefined; names: readonly string[]; board: string }) {
+  return (
+    <div class="absence">
+      <p role="status" data-testid="absence">
+        {failure ?? "Connecting to the board …"}
+      </p>
+      {failure !== undefined && <Boards names={names} current={board} />}
+    </div>
+  );
+}
+
+function useResolved(names: Promise<readonly string[]>): readonly string[] {
+  const [resolved, setResolved] = useState<readonly string[]>([]);
+  useEffect(() => {
+    names.then(setResolved, () => undefined);
+  }, [names]);
+  return resolved;
+}

@@ -1,0 +1,84 @@
+/*
+ * The grid's place in the page: a box that scrolls, and the line under it. The cells themselves are the CellGrid's; this
+ * makes one for each window shown and takes it down again.
+ */
+
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Board } from "../client/index.js";
+import { CellGrid, type CellGridOptions } from "./cell-grid.js";
+import { columnsOf, windowRange } from "./layout.js";
+import { MessageLine } from "./message-line.js";
+import { PendingCells } from "./pending-cells.js";
+import { countOf, type Wording } from "./wording.js";
+
+export interface GridViewProps {
+  readonly board: Board;
+  /** Cells of the board; more than none. */
+  readonly size: number;
+  readonly window: number;
+  /** The cell last asked for; asking again is another object. */
+  readonly target: { readonly cell: number } | undefined;
+  /** Changes do not go out at present. */
+  readonly isDelayed: boolean;
+  readonly hint: Wording | undefined;
+  /** What the line under the grid says when there is nothing else to say. */
+  readonly usual: string | undefined;
+  readonly onChecked: CellGridOptions["onChecked"];
+  readonly onRefused: CellGridOptions["onRefused"];
+}
+
+export function GridView(props: GridViewProps) {
+  const { board, size, window, target, isDelayed, hint, usual, onChecked, onRefused } = props;
+  const columns = columnsOf(size);
+  const { start, end } = windowRange(size, window);
+  const rows = Math.ceil((end - start) / columns);
+  const root = useRef<HTMLDivElement>(null);
+  const grid = useRef<CellGrid | undefined>(undefined);
+  const pending = useMemo(() => new PendingCells(board), [board]);
+  const [pointed, setPointed] = useState<number>();
+
+  useLayoutEffect(() => {
+    if (!root.current) return;
+    const range = { start, end };
+    const made = new CellGrid(root.current, {
+      board,
+      pending,
+      range,
+      columns,
+      onChecked,
+      onRefused,
+      onPointed: setPointed,
+    });
+    grid.current = made;
+    return () => made.close();
+  }, [board, pending, start, end, columns, onChecked, onRefused]);
+
+  useLayoutEffect(() => {
+    if (target) grid.current?.goTo(target.cell);
+  }, [target]);
+
+  return (
+    <>
+      <div class="scroller">
+        {/* biome-ignore lint/a11y/useSemanticElements: layout can skip rows off the screen, but not those of a table */}
+        <div
+          ref={root}
+          class="cells"
+          role="grid"
+          aria-label={`Board ${board.name}, ${countOf(end - start, "checkbox", "checkboxes")} in ${columns} columns`}
+          aria-colcount={columns}
+          aria-rowcount={rows}
+          style={{ "--columns": columns, "--rows": rows }}
+          data-testid="grid"
+          data-delayed={isDelayed ? "" : undefined}
+        />
+      </div>
+      <MessageLine hint={hint} usual={pointed === undefined ? usual : place(pointed, start, columns)} />
+    </>
+  );
+}
+
+function place(cell: number, start: number, columns: number): string {
+  const index = cell - start;
+  return `Checkbox ${cell} · row ${Math.floor(index / columns) + 1}, column ${(index % columns) + 1}`;
+}

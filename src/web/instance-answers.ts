@@ -1,0 +1,29 @@
+/* What the page asks its instance over HTTP. An answer of another form counts as none: the page works without. */
+
+export async function readBoardNames(): Promise<readonly string[]> {
+  return listIn(await readJson("/boards"), "boards").flatMap((board) => {
+    const name: unknown = isObject(board) ? board.name : undefined;
+    return typeof name === "string" ? [name] : [];
+  });
+}
+
+/** URLs of the instances the demo is made of; none where this instance is alone. */
+export async function readDemoUrls(): Promise<readonly string[]> {
+  return listIn(await readJson("/demo/instances"), "urls").flatMap((url) =>
+    typeof url === "string" && URL.canParse(url) ? [url] : [],
+  );
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const response = await fetch(path);
+  return response.ok ? response.json() : undefined;
+}
+
+function listIn(answer: unknown, name: string): readonly unknown[] {
+  const list = isObject(answer) ? answer[name] : undefined;
+  return Array.isArray(list) ? list : [];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

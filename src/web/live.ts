@@ -1,0 +1,91 @@
+/* What the client and the board say of themselves, as state of a component. */
+
+import { useEffect, useState } from "preact/hooks";
+import type { Board, BoardStatus, Client, ConnectionState, ErrorCode } from "../client/index.js";
+
+export interface Live {
+  readonly connection: ConnectionState;
+  readonly status: BoardStatus;
+  /** Cells; 0 until known. */
+  readonly size: number;
+  readonly instance: string | undefined;
+  readonly roundTripMs: number | undefined;
+  /** Changes of this user that wait for their answer. */
+  readonly waiting: number;
+  /** Why there is no such board. */
+  readonly failure: string | undefined;
+}
+
+export function useLive(client: Client, board: Board): Live {
+  const [live, setLive] = useState<Live>(() => ({
+    ...read(client, board),
+    roundTripMs: undefined,
+    failure: undefined,
+  }));
+  useEffect(() => {
+    const update = (some: Partial<Live> = {}) => setLive((before) => ({ ...before, ...read(client, board), ...some }));
+    update();
+    board.ready.then(
+      () => update(),
+      (error: unknown) => update({ failure: error instanceof Error ? error.message : String(error) }),
+    );
+    const undo = [
+      client.on("state", () => update()),
+      board.on("status", () => update()),
+      board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
+      board.on("refused", () => update()),
+      board.on("delayed", () => update()),
+      board.on("roundTrip", (roundTripMs) => update({ roundTripMs })),
+    ];
+    return () => {
+      for (const off of undo) off();
+    };
+  }, [client, board]);
+  return live;
+}
+
+function read(client: Client, board: Board) {
+  const { status, size, instance, pending } = board;
+  return { connection: client.state, status, size, instance, waiting: pending };
+}
+
+/** Why changes are held back, and for how much longer. */
+export interface Delay {
+  readonly code: ErrorCode;
+  readonly secondsLeft: number;
+}
+
+const TICK_MS = 250;
+
+/** The present delay, from the first time the server asks to wait until nothing waits any more. */
+export function useDelay(board: Board): Delay | undefined {
+  const [delay, setDelay] = useState<Delay>();
+  useEffect(() => {
+    let held: { code: ErrorCode; untilMs: number } | undefined;
+    let timer: ReturnType<typeof setInterval> | undefined;
+    const tick = () => {
+      if (held && board.pending === 0) held = undefined;
+      if (!held) {
+        clearInterval(timer);
+        timer = undefined;
+        setDelay(undefined);
+        return;
+      }
+      const { code } = held;
+      const secondsLeft = Math.max(1, Math.ceil((held.untilMs - performance.now()) / 1000));
+      setDelay((before) =>
+        before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft },
+      );
+    };
+    const off = board.on("delayed", ({ code, retryAfterMs }) => {
+      held = { code, untilMs: performance.now() + retryAfterMs };
+      timer ??= setInterval(tick, TICK_MS);
+      tick();
+    });
+    return () => {
+      off();
+      clearInterval(timer);
+    };
+  }, [board]);
+  return delay;
+}

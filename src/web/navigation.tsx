@@ -1,0 +1,91 @@
+/* Getting about: to a checkbox by its number, to other windows of a large board, to other boards. */
+
+import type { TargetedSubmitEvent } from "preact";
+import { useId, useState } from "preact/hooks";
+import { windowCount, windowRange } from "./layout.js";
+import { formatCount } from "./wording.js";
+
+export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) => void }) {
+  const [text, setText] = useState("");
+  const [isWrong, setWrong] = useState(false);
+  const id = useId();
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const digits = text.trim().replaceAll(",", "");
+    const cell = /^\d{1,10}$/.test(digits) ? Number(digits) : Number.NaN;
+    setWrong(!(cell < size));
+    if (cell < size) onGo(cell);
+  };
+  return (
+    <form class="go-to" onSubmit={submit} data-testid="go-to" noValidate>
+      <label for={id}>Go to number</label>
+      <input
+        id={id}
+        type="text"
+        inputMode="numeric"
+        autoComplete="off"
+        maxLength={13}
+        value={text}
+        placeholder={`0–${size - 1}`}
+        aria-invalid={isWrong}
+        aria-describedby={`${id}-error`}
+        data-testid="go-to-number"
+        onInput={(event) => {
+          setText(event.currentTarget.value);
+          setWrong(false);
+        }}
+      />
+      <button type="submit">Go</button>
+      <span id={`${id}-error`} class="go-to-error" role="status" data-testid="go-to-error">
+        {isWrong && `Numbers run from 0 to ${size - 1}.`}
+      </span>
+    </form>
+  );
+}
+
+export function Windows(props: { size: number; window: number; onShow: (window: number) => void }) {
+  const { size, window, onShow } = props;
+  const count = windowCount(size);
+  if (count <= 1) return null;
+  const { start, end } = windowRange(size, window);
+  // Not `disabled`: a button that loses focus at the last window leaves the keyboard nowhere.
+  const show = (to: number) => to >= 0 && to < count && onShow(to);
+  return (
+    <nav class="windows" aria-label="Part of the board">
+      <button type="button" aria-disabled={window === 0} data-testid="window-previous" onClick={() => show(window - 1)}>
+        Previous
+      </button>
+      <span class="windows-range" data-testid="window-range">
+        <span class="numbers">
+          {formatCount(start)}–{formatCount(end - 1)}
+        </span>
+        <span class="windows-whole"> of {formatCount(size)}</span>
+      </span>
+      <button
+        type="button"
+        aria-disabled={window === count - 1}
+        data-testid="window-next"
+        onClick={() => show(window + 1)}
+      >
+        Next
+      </button>
+    </nav>
+  );
+}
+
+export function Boards({ names, current }: { names: readonly string[]; current: string }) {
+  if (names.length === 0 || (names.length === 1 && names[0] === current)) return null;
+  return (
+    <nav class="boards" aria-label="Boards" data-testid="boards">
+      {names.map((name) => (
+        <a
+          key={name}
+          href={`?board=${encodeURIComponent(name)}`}
+          {...(name === current && { "aria-current": "page" as const })}
+        >
+          {name}
+        </a>
+      ))}
+    </nav>
+  );
+}

@@ -1,0 +1,24 @@
+/* What the page's address asks for: the one reader of `location.search`. */
+
+const BOARD_DEFAULT = "main";
+const PORT_MAX = 65_535;
+
+export interface Query {
+  readonly board: string;
+  /** A reduced header, for a pane of the demo. */
+  readonly isCompact: boolean;
+  /** Ports of the instances that the demo is to show, where the address names some. */
+  readonly ports: readonly number[];
+}
+
+export function readQuery(search: string): Query {
+  const parameters = new URLSearchParams(search);
+  return {
+    board: parameters.get("board") || BOARD_DEFAULT,
+    isCompact: parameters.has("compact"),
+    ports: (parameters.get("ports") ?? "")
+      .split(",")
+      .map(Number)
+      .filter((port) => Number.isInteger(port) && port > 0 && port <= PORT_MAX),
+  };
+}
