@@ -78,6 +78,7 @@ export class Board {
   readonly ready: Promise<void>;
   readonly #connection: Connection;
   readonly #session: string;
+  readonly #told: (opened: OpenResult) => void;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
@@ -91,11 +92,15 @@ export class Board {
   #failure: Refusal | undefined;
   #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
 
-  /** `session` is this board's own: its sequence numbers are. Made by the client, not by users. */
-  constructor(name: string, connection: Connection, session: string) {
+  /**
+   * Made by the client, not by users. `session` is this board's own: its sequence numbers are. `told` hears what each
+   * `open` says of the instance.
+   */
+  constructor(name: string, connection: Connection, session: string, told: (opened: OpenResult) => void) {
     this.name = name;
     this.#connection = connection;
     this.#session = session;
+    this.#told = told;
     this.#sender = new Sender(this.#outbox, {
       acknowledged: (at) => this.#acknowledged(at),
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
@@ -145,7 +150,7 @@ export class Board {
     return page?.isLoaded ? page.replica.get(offsetOf(cell)) === 1 : undefined;
   }
 
-  /** Whether this client's change of the cell is still on its way. */
+  /** Whether this client's change of the cell is still on its way: until its delta is here, a moment after `set` settles. */
   isPending(cell: number): boolean {
     return this.#outbox.shown(cell) !== undefined;
   }
@@ -208,6 +213,7 @@ export class Board {
       this.#connection.settled();
       this.#opened = opened;
       this.#known = opened;
+      this.#told(opened);
       this.#settleReady?.done();
       const { handle, limits } = opened;
       // Writes go first: they need no page, and their deltas come with the pages.

@@ -63,7 +63,9 @@ export class Client {
     const known = this.#boards.get(name);
     if (known) return known;
     const session = toBase64url(crypto.getRandomValues(new Uint8Array(16)));
-    const board = new Board(name, this.#connection, session);
+    const board = new Board(name, this.#connection, session, ({ online, storeAvailable }) => {
+      this.#set({ online, storeAvailable });
+    });
     this.#boards.set(name, board);
     return board;
   }

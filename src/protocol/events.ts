@@ -32,7 +32,10 @@ export interface OpenResult {
   readonly pages: number;
   /** Name of the instance that answers. */
   readonly instance: string;
+  /** Sockets on that instance. */
   readonly online: number;
+  /** Whether the instance reaches its store. */
+  readonly storeAvailable: boolean;
   readonly limits: {
     /** Cells in one write. */
     readonly writeCellsMax: number;

@@ -86,7 +86,11 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
 export function createApp(instance: Instance, options: HttpOptions, page: PageOptions): Express {
   const app = express();
   app.disable("x-powered-by");
-  const frames = () => page.demoUrls().flatMap((url) => anyHost(url));
+  // Panes are other ports of this machine: those of the demo, or, for instances started one by one, whichever ?ports= names.
+  const frames = () => {
+    const urls = page.demoUrls();
+    return urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"];
+  };
   app.use((request, response, next) => secure(frames())(request, response, next));
   app.use(boardRoutes(instance, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));

@@ -70,7 +70,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instance,
     close: () => {
       closing ??= (async () => {
-        sockets.close(new Refusal("BUSY", { detail: "this instance is closing", retryAfterMs: 100 }));
+        sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
         await io.close();
         instance.close();
       })();
@@ -116,7 +116,7 @@ export async function attachBoards(
   return {
     instance,
     close: async () => {
-      sockets.close(new Refusal("BUSY", { detail: "this instance is closing", retryAfterMs: 100 }));
+      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       instance.close();
       await store.close();
     },

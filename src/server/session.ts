@@ -56,6 +56,7 @@ export class Session {
       pages: pageCount(board.size),
       instance: this.#instance.name,
       online: this.#online(),
+      storeAvailable: this.#instance.store.available,
       limits: {
         writeCellsMax: this.#writeCellsMax,
         writesInFlightMax: SEQ_WINDOW,

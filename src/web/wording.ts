@@ -53,7 +53,7 @@ export function hindrance(live: Live, delay: Delay | undefined, hasBeenLive: boo
 
 /** Why this user may not connect. That an instance is busy or on its way out is no fault of theirs: the next try tells. */
 function refusalOf({ connection: { reason } }: Live): string | undefined {
-  return reason === undefined || reason.code === "BUSY" ? undefined : reason.message;
+  return reason === undefined || reason.code === "GOING_AWAY" ? undefined : reason.message;
 }
 
 function delayText({ code, secondsLeft }: Delay, wait: string): string {

@@ -5,9 +5,10 @@
 
 import type { Delta } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
-import type { Position } from "../../src/board/position.js";
+import { GENESIS, type Position } from "../../src/board/position.js";
 import {
   type Batch,
+  type Committed,
   type Store,
   StoreAway,
   type SubscriptionListener,
@@ -20,6 +21,8 @@ export class FaultyStore implements Store {
   lose: (delta: Delta) => boolean = () => false;
   /** The next answers of `commit` are lost after the commit was made. */
   answersToLose = 0;
+  /** While set, every write counts as one that came too late to be judged: it is refused for good. */
+  judgesStale = false;
   restarts = 0;
 
   constructor(store: Store) {
@@ -34,7 +37,11 @@ export class FaultyStore implements Store {
     return this.#store.available;
   }
 
-  async commit(page: PageRef, batch: Batch) {
+  async commit(page: PageRef, batch: Batch): Promise<Committed> {
+    if (this.judgesStale) {
+      const [position = GENESIS] = await this.#store.positions([page]);
+      return { position, outcomes: batch.writes.map(() => "stale") };
+    }
     const committed = await this.#store.commit(page, batch);
     if (this.answersToLose > 0) {
       this.answersToLose--;

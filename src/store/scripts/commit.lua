@@ -88,10 +88,9 @@ if #effects > 0 then
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
   call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
 end
--- Not at every commit: expiry has time to spare.
+-- Not at every commit, as expiry has time to spare; but again and again until there is a log to expire.
 if now - putOff > seenMs / 4 or now < putOff then
-  call('HSET', head, 'x', string.format('%.0f', now))
   call('PEXPIRE', seen[gen], seenMs * 3)
-  call('PEXPIRE', log, ARGV[5] + seenMs)
+  if call('PEXPIRE', log, ARGV[5] + seenMs) == 1 then call('HSET', head, 'x', string.format('%.0f', now)) end
 end
 return { string.format('%.0f', version), tag, table.concat(outcomes) }

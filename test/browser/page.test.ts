@@ -1,0 +1,165 @@
+/* The page in real Chromium, served by real instances. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { launchChromium, openBoard } from "../support/browser.js";
+import { FaultyStore } from "../support/faulty-store.js";
+import { temporaryFolder } from "../support/folder.js";
+import { type LocalInstance, startInstance } from "../support/instances.js";
+import { until } from "../support/until.js";
+import { freePort } from "../support/valkey-server.js";
+
+const cell = (page: Page, number: number) => page.locator(`input[data-cell="${number}"]`);
+const field = (page: Page, name: string) => page.getByTestId(name);
+
+async function untilChecked(page: Page, number: number, isChecked = true): Promise<void> {
+  await until(`cell ${number} shows ${isChecked}`, async () => (await cell(page, number).isChecked()) === isChecked);
+}
+
+async function untilText(page: Page, name: string, pattern: RegExp): Promise<void> {
+  await until(`${name} says ${pattern}`, async () => pattern.test((await field(page, name).textContent()) ?? ""));
+}
+
+describe("the page", () => {
+  let browser: Browser;
+  let store: EmbeddedStore;
+  let instances: LocalInstance[];
+
+  before(async () => {
+    browser = await launchChromium();
+    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+    instances = await Promise.all(
+      [1, 2].map((number) =>
+        startInstance({ INSTANCE_NAME: `instance ${number}`, BOARDS: "main=100,large=10000" }, store),
+      ),
+    );
+  });
+  after(async () => {
+    await browser.close();
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await store.close();
+  });
+
+  test("a click in a tab on one port shows in a tab on another, and both say where they are", async () => {
+    const [one, two] = await Promise.all(instances.map(({ url }) => openBoard(browser, url)));
+    assert.ok(one && two);
+    await cell(one.page, 42).click();
+    await untilChecked(two.page, 42);
+    await cell(two.page, 42).click();
+    await untilChecked(one.page, 42, false);
+    await untilText(one.page, "status-instance", /instance 1/);
+    await untilText(two.page, "status-instance", /instance 2/);
+    await untilText(one.page, "status-connection", /Live/);
+    await untilText(one.page, "status-online", /1/);
+    await untilText(one.page, "status-checked", /0 of 100/);
+    await untilText(one.page, "status-round-trip", /\d/);
+    assert.deepEqual([...one.errors, ...two.errors], []);
+    await Promise.all([one.page.close(), two.page.close()]);
+  });
+
+  test("the keyboard reaches and toggles every cell: arrows, space, and a jump to a number", async () => {
+    const { page } = await openBoard(browser, instances[0]?.url ?? "");
+    await cell(page, 0).focus();
+    for (const key of ["ArrowRight", "ArrowDown", "ArrowDown", "Space"]) await page.keyboard.press(key);
+    await untilChecked(page, 21);
+    assert.equal(await page.locator('input[data-cell][tabindex="0"]').count(), 1, "one tab stop");
+    await field(page, "go-to-number").fill("77");
+    await page.keyboard.press("Enter");
+    await until("cell 77 has the focus", () => cell(page, 77).evaluate((input) => input === document.activeElement));
+    await page.keyboard.press("Space");
+    await untilChecked(page, 77);
+    await page.close();
+  });
+
+  test("every cell has a name for a screen reader, in a grid with a name", async () => {
+    const { page } = await openBoard(browser, instances[0]?.url ?? "");
+    await page.getByRole("grid", { name: /main/ }).waitFor();
+    assert.equal(await page.getByRole("checkbox", { name: "Checkbox 99", exact: true }).count(), 1);
+    assert.equal(await page.getByRole("checkbox").count(), 100);
+    await page.close();
+  });
+
+  test("10,000 cells are real checkboxes in 100 columns, on a phone too", async () => {
+    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large`);
+    assert.equal(await page.locator("input[type=checkbox][data-cell]").count(), 10_000);
+    for (const width of [1_280, 360]) {
+      await page.setViewportSize({ width, height: 740 });
+      const [first, below] = await Promise.all([cell(page, 3).boundingBox(), cell(page, 103).boundingBox()]);
+      assert.ok(first && below && Math.abs(first.x - below.x) < 0.5, `at ${width} px the columns hold`);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      assert.ok(overflow <= 0, `at ${width} px the page itself does not scroll sideways`);
+    }
+    await page.close();
+  });
+
+  test("changes held back by the rate limit are marked, said, and go through", async () => {
+    const limited = await startInstance({ WRITE_BURST: "2", WRITES_PER_SECOND: "1", BOARDS: "main=100" }, store);
+    const { page } = await openBoard(browser, limited.url);
+    for (const number of [60, 61, 62]) await cell(page, number).click();
+    await untilText(page, "message", /too fast/i);
+    await until("all three are stored", async () => {
+      const body: { state: boolean[] } = await (await fetch(`${limited.url}/state`)).json();
+      return [60, 61, 62].every((number) => body.state[number]);
+    });
+    await page.close();
+    await limited.stop();
+  });
+
+  test("a refused change is said at its own cell, which shows the truth again", async () => {
+    const faulty = new FaultyStore(store);
+    const instance = await startInstance({}, faulty);
+    const { page } = await openBoard(browser, instance.url);
+    faulty.judgesStale = true;
+    await cell(page, 88).click();
+    await until(
+      "the cell is marked as refused",
+      async () => (await page.locator('input[data-cell="88"][data-refused]').count()) === 1,
+    );
+    await untilText(page, "refusal-note", /left out; make it again/);
+    await untilChecked(page, 88, false);
+    faulty.judgesStale = false;
+    await cell(page, 88).click();
+    await until("it is stored now", async () => {
+      const body: { state: boolean[] } = await (await fetch(`${instance.url}/state`)).json();
+      return body.state[88] === true;
+    });
+    await page.close();
+    await instance.stop();
+  });
+
+  test("an instance that goes away is said, and its return brings what was missed", async () => {
+    const PORT = String(await freePort());
+    const first = await startInstance({ PORT, BOARDS: "main=100" }, store);
+    const { page } = await openBoard(browser, first.url);
+    await first.stop();
+    await untilText(page, "message", /Connection lost/);
+    await fetch(`${instances[0]?.url}/boards/main/cells/33`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"value":true}',
+    });
+    const second = await startInstance({ PORT, BOARDS: "main=100" }, store);
+    await untilChecked(page, 33);
+    await page.close();
+    await second.stop();
+  });
+
+  test("/demo shows four panes, and a click in one shows in all", async () => {
+    const ports = instances.map(({ port }) => port);
+    const page = await browser.newPage();
+    await page.goto(`${instances[0]?.url}/demo?ports=${[...ports, ...ports].join(",")}`);
+    await until("four panes are filled", async () => {
+      const filled = page.frames().map((frame) => frame.locator('[data-testid=grid][aria-busy="false"]').count());
+      return (await Promise.all(filled)).filter((count) => count === 1).length === 4;
+    });
+    const panes = page.frames().filter((frame) => frame !== page.mainFrame());
+    assert.equal(panes.length, 4);
+    await panes[0]?.locator('input[data-cell="5"]').click();
+    for (const pane of panes) {
+      await until("the pane shows it", () => pane.locator('input[data-cell="5"]').isChecked());
+    }
+    await page.close();
+  });
+});

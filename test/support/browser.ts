@@ -1,0 +1,37 @@
+/* The system's Chromium, driven by playwright-core. */
+
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const QUIET = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+export function launchChromium(): Promise<Browser> {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  const paths = folders.flatMap((folder) => NAMES.map((name) => join(folder, name)));
+  const executablePath = paths.find((path) => existsSync(path));
+  if (!executablePath) throw new Error("no Chromium found; npm test installs one");
+  return chromium.launch({ executablePath, args: QUIET });
+}
+
+/** Opens a board's page and waits until its grid is filled. What the console says of errors is collected. */
+export async function openBoard(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
+  const page = await (await browser.newContext()).newPage();
+  const errors: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error") errors.push(message.text());
+  });
+  page.on("pageerror", (error) => errors.push(String(error)));
+  await page.goto(url);
+  await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+  return { page, errors };
+}
