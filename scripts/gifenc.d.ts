@@ -2,13 +2,17 @@
 
 declare module "gifenc" {
   type Palette = number[][];
+  interface FrameOptions {
+    palette: Palette;
+    /** Milliseconds. */
+    delay: number;
+    transparent: boolean;
+    transparentIndex: number;
+    /** 1 leaves the picture before in place. */
+    dispose: number;
+  }
   interface Encoder {
-    writeFrame(
-      index: Uint8Array,
-      width: number,
-      height: number,
-      options: { palette: Palette /** Milliseconds. */; delay: number },
-    ): void;
+    writeFrame(index: Uint8Array, width: number, height: number, options: FrameOptions): void;
     finish(): void;
     bytes(): Uint8Array;
   }

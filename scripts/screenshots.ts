@@ -106,10 +106,10 @@ async function filmClicks(page: Page): Promise<Uint8Array> {
   let at = { x: 400, y: 370 };
   await moveTo(at.x, at.y);
   for (const [pane, cell] of [
-    [0, 44],
-    [3, 45],
-    [1, 54],
-    [2, 55],
+    [0, 14],
+    [3, 15],
+    [1, 4],
+    [2, 5],
   ] as const) {
     const target = page.frames()[pane + 1]?.locator(`input[data-cell="${cell}"]`);
     const box = await target?.boundingBox();
