@@ -1,0 +1,99 @@
+/* What the documents repeat from the code, or promise of the tests, is compared with it. */
+
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ERRORS } from "../src/protocol/errors.js";
+import { OPTIONS } from "../src/server/config.js";
+import { pageKeys } from "../src/store/keys.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const documents = [
+  ...readdirSync(root).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(root, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
+];
+
+/** The rows of the table behind a marker, without head. */
+function tableAfter(text: string, marker: string): string[] {
+  const lines = text.slice(text.indexOf(marker)).split("\n");
+  const start = lines.findIndex((line) => line.startsWith("| ---"));
+  const rest = lines.slice(start + 1);
+  const end = rest.findIndex((line) => !line.startsWith("|"));
+  return end === -1 ? rest : rest.slice(0, end);
+}
+
+describe("the documents", () => {
+  test("PROTOCOL.md has the error table as it is", () => {
+    const rows = Object.entries(ERRORS).map(
+      ([code, { http, outcome, retry, message }]) =>
+        `| ${code} | ${http} | ${outcome} | ${retry ? "yes" : "no"} | ${message} |`,
+    );
+    assert.deepEqual(tableAfter(read("PROTOCOL.md"), "<!-- errors"), rows);
+  });
+
+  test("docs/operations.md has the option table as it is", () => {
+    const rows = Object.values(OPTIONS).map(({ env, alsoEnv, fallback, help }) => {
+      const names = alsoEnv ? `\`${env}\`, \`${alsoEnv}\`` : `\`${env}\``;
+      return `| ${names} | ${fallback ? `\`${fallback}\`` : ""} | ${help} |`;
+    });
+    assert.deepEqual(tableAfter(read("docs/operations.md"), "<!-- options"), rows);
+  });
+
+  test("every link to a file leads to one", () => {
+    for (const document of documents) {
+      for (const [, target = ""] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
+        assert.ok(existsSync(join(root, dirname(document), target)), `${document} links to ${target}`);
+      }
+    }
+  });
+
+  test("every test that a promise or an invariant names is there", () => {
+    const files = readdirSync(join(root, "test"), { recursive: true }).map(String);
+    const tests = files
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => read(join("test", name)))
+      .join("\n");
+    const promises = read("docs/guarantees.md")
+      .split("\n")
+      .filter((line) => /^\| \d/.test(line));
+    const invariants = tableAfter(read("ARCHITECTURE.md"), "## Invariants");
+    assert.equal(promises.length, 7);
+    assert.equal(invariants.length, 11);
+    for (const row of [...promises, ...invariants]) {
+      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
+      assert.ok(named.length > 0, `no test named: ${row}`);
+      for (const name of named) {
+        const found =
+          tests.includes(name) ||
+          (/^the compiler refuses/.test(name) && tests.includes("the compiler refuses a wrong line in"));
+        assert.ok(found, `no such test: ${name}`);
+      }
+    }
+  });
+
+  test("npm scripts that documents name are there", () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
+    for (const document of documents) {
+      for (const [, name = ""] of read(document).matchAll(/npm run ([\w:-]+)/g)) {
+        assert.ok(name in scripts, `${document} names npm run ${name}`);
+      }
+    }
+  });
+});
+
+describe("the keys", () => {
+  test("every key of a page carries its hash tag, and only keys.ts builds keys", () => {
+    const { bits, head, log, seen, channel } = pageKeys({ board: "main", page: 7 });
+    for (const key of [bits, head, log, ...seen, channel]) assert.ok(key.includes("{main:7}"), key);
+    const src = join(root, "src");
+    for (const name of readdirSync(src, { recursive: true }).map(String)) {
+      if (!name.endsWith(".ts") || name === join("store", "keys.ts")) continue;
+      assert.doesNotMatch(readFileSync(join(src, name), "utf8"), /["'`](ss:|server:broker)/, name);
+    }
+  });
+});

@@ -1,0 +1,75 @@
+/* The package as others get it: packed, installed in an empty folder, run; and the example of embedding. */
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { watchBoard } from "../support/clients.js";
+import { temporaryFolder } from "../support/folder.js";
+import { until } from "../support/until.js";
+import { freePort, startServer } from "../support/valkey-server.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+describe("the package", () => {
+  test("packed and installed in an empty folder, runs the demo and gives client and server", async (t) => {
+    const folder = temporaryFolder(t);
+    // The build is there already, and others read it while this test runs.
+    execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "pipe" });
+    const [tarball = ""] = readdirSync(folder);
+    writeFileSync(join(folder, "package.json"), '{"private":true,"type":"module"}');
+    const install = ["install", "--no-audit", "--no-fund", "--prefer-offline", join(folder, tarball)];
+    execFileSync("npm", install, { cwd: folder, stdio: "pipe" });
+    writeFileSync(
+      join(folder, "use.mjs"),
+      'import { connect } from "socketscaler/client"; import { attachBoards } from "socketscaler"; console.log(typeof connect, typeof attachBoards);',
+    );
+    assert.equal(String(execFileSync(process.execPath, ["use.mjs"], { cwd: folder })).trim(), "function function");
+    const demo = spawn("npx", ["socketscaler", "demo", "--port", "0", "--host", "127.0.0.1"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "inherit"],
+      detached: true,
+    });
+    // npx runs the program through a shell: the whole group is to end.
+    t.after(() => demo.pid && process.kill(-demo.pid, "SIGKILL"));
+    let output = "";
+    demo.stdout.on("data", (chunk: Buffer) => {
+      output += chunk;
+    });
+    await until("the demo runs", () => output.includes("Ctrl+C"), 30_000);
+    const port = /localhost:(\d+)/.exec(output)?.[1];
+    const page = await fetch(`http://127.0.0.1:${port}/`);
+    assert.match(await page.text(), /SocketScaler/);
+  });
+});
+
+describe("the example of embedding", () => {
+  test("serves its own routes and the board, in step over two processes", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const urls = await Promise.all(
+      [1, 2].map(async () => {
+        const port = await freePort();
+        const child = spawn(process.execPath, ["--import", "tsx", join(root, "examples/embed.ts")], {
+          cwd: root,
+          env: { ...process.env, PORT: String(port), VALKEY_URL: valkey.url },
+          stdio: ["ignore", "pipe", "inherit"],
+        });
+        t.after(() => child.kill("SIGKILL"));
+        await new Promise((done) => child.stdout.once("data", done));
+        return `http://127.0.0.1:${port}`;
+      }),
+    );
+    assert.match(await (await fetch(`${urls[0]}/`)).text(), /My own app/);
+    const [one, two] = await Promise.all(urls.map((url) => watchBoard(url, "seats")));
+    t.after(() => {
+      one?.close();
+      two?.close();
+    });
+    assert.equal(one?.board.size, 240);
+    await one?.board.set(17, true);
+    await until("the other process shows it", () => two?.board.get(17) === true);
+  });
+});
