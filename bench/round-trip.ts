@@ -2,19 +2,20 @@
  * Question: how long does one click take to reach a client of another instance when nothing else happens, beside the
  * shortest path that does the same with Socket.IO and Pub/Sub?
  *
- * Both systems run as two server processes over one Valkey. One click at a time goes to one system and is waited for on
- * its other instance; the systems take turns click by click, so that noise of the machine meets both. Between clicks there
+ * Both systems run as two server processes over one Valkey, and the client that is to see the click as a process of its own.
+ * One click at a time goes to one system and is waited for on its other instance; the systems take turns click by click, so that noise of the machine meets both. Between clicks there
  * is a pause longer than a frame, as between the clicks of a person: without it the flush interval would be measured,
  * which is for load. Warm-up clicks are thrown away.
  *
  *     npm run bench:round-trip -- [clicks]
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { io, type Socket } from "socket.io-client";
+import { io } from "socket.io-client";
 import { connect } from "../src/client/index.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { startServer } from "../test/support/valkey-server.js";
@@ -25,35 +26,29 @@ const PAUSE_MS = 20;
 
 interface System {
   readonly name: string;
-  /** Clicks, and resolves when the other instance's client shows it. */
-  click(cell: number, value: boolean): Promise<void>;
+  click(cell: number, value: boolean): void;
+  readonly reader: ChildProcess;
   readonly tookMs: number[];
   stop(): Promise<void>;
 }
 
 async function ours(valkeyUrl: string): Promise<System> {
   const flags = { VALKEY_URL: valkeyUrl, WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000" };
-  const instances = await Promise.all([1, 2].map(() => spawnInstance(flags)));
-  const [from, to] = instances.map(({ url }) => connect(url));
-  const [writer, reader] = [from?.board("main"), to?.board("main")];
-  if (!writer || !reader) throw new Error("no boards");
-  await Promise.all([writer, reader].map((board) => board.watch({ start: 0, end: 100 }).ready));
+  const [from, to] = await Promise.all([1, 2].map(() => spawnInstance(flags)));
+  if (!from || !to) throw new Error("no instances");
+  const client = connect(from.url);
+  const board = client.board("main");
+  await board.watch({ start: 0, end: 100 }).ready;
+  const reader = await startReader("ours", to.url);
   return {
     name: "SocketScaler",
     tookMs: [],
-    click: (cell, value) =>
-      new Promise((done) => {
-        const stop = reader.on("change", (changes) => {
-          if (!changes.some((change) => change.cell === cell && change.value === value)) return;
-          stop();
-          done();
-        });
-        writer.set(cell, value).catch(() => undefined);
-      }),
+    reader,
+    click: (cell, value) => void board.set(cell, value).catch(() => undefined),
     stop: async () => {
-      from?.close();
-      to?.close();
-      await Promise.all(instances.map((instance) => instance.kill()));
+      client.close();
+      reader.kill();
+      await Promise.all([from.kill(), to.kill()]);
     },
   };
 }
@@ -63,30 +58,37 @@ async function bare(valkeyUrl: string): Promise<System> {
   const children = [1, 2].map(() =>
     spawn(process.execPath, ["--import", "tsx", file, valkeyUrl], { stdio: ["ignore", "pipe", "inherit"] }),
   );
-  const sockets = await Promise.all(
-    children.map(async (child): Promise<Socket> => {
-      for await (const line of createInterface(child.stdout)) {
-        const socket = io(`http://127.0.0.1:${line.slice(5)}`, { transports: ["websocket"] });
-        await new Promise<void>((done) => socket.once("connect", done));
-        return socket;
-      }
+  const [from, to] = await Promise.all(
+    children.map(async (child): Promise<string> => {
+      for await (const line of createInterface(child.stdout)) return `http://127.0.0.1:${line.slice(5)}`;
       throw new Error("the peer ended");
     }),
   );
-  const [writer, reader] = sockets;
+  const socket = io(from, { transports: ["websocket"] });
+  await new Promise<void>((done) => socket.once("connect", done));
+  const reader = await startReader("bare", to ?? "");
   return {
     name: "bare Socket.IO + Pub/Sub",
     tookMs: [],
-    click: (index, value) =>
-      new Promise((done) => {
-        reader?.once("checkbox-update", () => done());
-        writer?.emit("checkbox-update", { index, value });
-      }),
+    reader,
+    click: (index, value) => void socket.emit("checkbox-update", { index, value }),
     stop: async () => {
-      for (const socket of sockets) socket.disconnect();
+      socket.disconnect();
+      reader.kill();
       for (const child of children) child.kill();
     },
   };
+}
+
+async function startReader(kind: string, url: string): Promise<ChildProcess> {
+  const file = fileURLToPath(new URL("reader.ts", import.meta.url));
+  const reader = fork(file, [kind, url], { execArgv: ["--import", "tsx"] });
+  await once(reader, "message");
+  return reader;
+}
+
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 const valkey = await startServer();
@@ -94,9 +96,11 @@ const systems = await Promise.all([ours(valkey.url), bare(valkey.url)]);
 for (let click = 0; click < clicks + WARM_UP; click++) {
   for (const system of systems) {
     await pause(PAUSE_MS);
-    const started = performance.now();
-    await system.click(click % 100, Math.floor(click / 100) % 2 === 0);
-    if (click >= WARM_UP) system.tookMs.push(performance.now() - started);
+    const arrived = once(system.reader, "message");
+    const clickedMs = monotonicMs();
+    system.click(click % 100, Math.floor(click / 100) % 2 === 0);
+    const [message]: { atMs: number }[] = await arrived;
+    if (click >= WARM_UP && message) system.tookMs.push(message.atMs - clickedMs);
   }
 }
 await Promise.all(systems.map((system) => system.stop()));

@@ -36,7 +36,7 @@ export function ensureRequirements() {
     ? `echo 'deb ${mirror()} bookworm-backports main' | sudo tee /etc/apt/sources.list.d/backports.list && ` +
       `sudo apt-get update && sudo apt-get install -y ${rest.join(" ")} && sudo apt-get install -y -t bookworm-backports valkey-server`
     : `sudo apt-get update && sudo apt-get install -y ${packages.join(" ")}`;
-  if (!isAllowed) giveUp(hint, packages);
+  if (!isAllowed || (fromBackports && mirror() === "")) giveUp(hint, packages);
 
   process.stderr.write(`installing ${packages.join(", ")} for the tests …\n`);
   if (fromBackports && !hasBackports()) {
@@ -89,7 +89,7 @@ function hasBackports() {
   return /bookworm-backports/.test(sourcesText());
 }
 
-/** The Debian mirror that this machine uses already. */
+/** The Debian mirror that this machine uses already; empty if none can be told. */
 function mirror() {
-  return /(https?:\/\/\S+\/debian)\/?\s/.exec(sourcesText())?.[1] ?? "http://deb.debian.org/debian";
+  return /(https?:\/\/\S+\/debian)\/?\s/.exec(sourcesText())?.[1] ?? "";
 }

@@ -5,7 +5,7 @@
  * once. Sorting them as plain numbers sorts them by cell, and the wire codes the gaps between them.
  */
 
-import type { Bit } from "./bitmap.js";
+import { type Bit, bitmapBytes } from "./bitmap.js";
 import { type Position, samePosition } from "./position.js";
 
 export type Changes = Uint32Array;
@@ -66,4 +66,21 @@ export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
     to: final.to,
     changes: Uint32Array.from(last.values()).sort(),
   };
+}
+
+/**
+ * The update without cells that a page of `cells` cells does not have. The store knows no sizes: it may hold more than the
+ * board has now, if the board was larger once.
+ */
+export function cropUpdate<Update extends Delta | Snapshot>(update: Update, cells: number): Update {
+  if (update.kind === "delta") {
+    const last = update.changes.at(-1);
+    if (last === undefined || changedOffset(last) < cells) return update;
+    return { ...update, changes: update.changes.filter((change) => changedOffset(change) < cells) };
+  }
+  const length = bitmapBytes(cells);
+  if (update.bits.length < length) return update;
+  const bits = update.bits.slice(0, length);
+  if (cells % 8) bits[length - 1] = (bits[length - 1] ?? 0) & (0xff00 >>> (cells % 8));
+  return { ...update, bits };
 }

@@ -9,7 +9,7 @@
  * snapshot from undoing newer deltas.
  */
 
-import type { Delta } from "../board/delta.js";
+import { cropUpdate, type Delta } from "../board/delta.js";
 import { DeltaLog } from "../board/delta-log.js";
 import type { PageRef } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
@@ -109,7 +109,8 @@ export class Follower {
   }
 
   /** False if there is a gap before the delta. */
-  #receive(delta: Delta): boolean {
+  #receive(stored: Delta): boolean {
+    const delta = cropUpdate(stored, this.replica.cells);
     const outcome = this.replica.receive(delta);
     if (outcome !== "applied") return outcome === "duplicate";
     this.verifiedMs = this.#clock.now();
@@ -133,7 +134,7 @@ export class Follower {
       const answer = await this.#persist(() => this.#store.since(this.ref, this.replica.position));
       if (!answer) return;
       if (answer.kind === "snapshot") {
-        if (this.replica.receive(answer) === "applied") {
+        if (this.replica.receive(cropUpdate(answer, this.replica.cells)) === "applied") {
           this.log.clear();
           this.#listener.restarted();
         }

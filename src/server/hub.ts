@@ -10,7 +10,7 @@
  *               from the position it had, when the buffer is empty.
  */
 
-import { type Delta, mergeDeltas } from "../board/delta.js";
+import { cropUpdate, type Delta, mergeDeltas } from "../board/delta.js";
 import { formatPosition, GENESIS, type Position, samePosition } from "../board/position.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import { Refusal } from "../protocol/errors.js";
@@ -219,11 +219,15 @@ export class Hub {
     try {
       const answer = await this.#store.since(this.follower.ref, position);
       await this.follower.catchUp("ahead");
-      return answer.kind === "deltas" ? mergeDeltas(answer.deltas) : undefined;
+      return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
     } catch (error) {
       if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
       throw error;
     }
+  }
+
+  #merged(stored: readonly Delta[]): Delta | undefined {
+    return mergeDeltas(stored.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
   }
 
   /** What leads from `position` (through `prefix`) to the present; undefined if nothing is missing. */

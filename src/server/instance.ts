@@ -3,7 +3,8 @@
  * no truth: replicas follow the store, writes are acknowledged only by it, and killing an instance loses nothing.
  */
 
-import type { Snapshot } from "../board/delta.js";
+import { cropUpdate, type Snapshot } from "../board/delta.js";
+import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
@@ -74,7 +75,7 @@ export class Instance {
     const follower = this.pages.peek(ref);
     if (follower) return follower.replica.snapshot();
     try {
-      return await this.store.read(ref);
+      return cropUpdate(await this.store.read(ref), cellsInPage(board.size, page));
     } catch (error) {
       if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
       throw error;

@@ -35,7 +35,7 @@ type LogKey = [board: string, page: number, version: number];
 interface LogEntry {
   readonly fromTag: string;
   readonly toTag: string;
-  readonly ops: Buffer;
+  readonly ops: string;
 }
 
 export interface EmbeddedStoreOptions {

@@ -1,29 +1,36 @@
 /*
- * Changes as the stores keep them: three bytes each, the offset (16 bits, most significant first) and the value. Fixed
- * width, because the Lua script walks them byte by byte.
+ * Changes as the stores keep them: three characters each. `offset * 2 + value` has 17 bits; each character carries 6 of
+ * them, the most significant first, as the character of code 48 + bits ('0' … 'o').
+ *
+ * Fixed width and no table, because the Lua script walks them byte by byte; text, because a Buffer among the arguments
+ * sends the Valkey client down a path that cost 0.06 ms more a command.
  */
 
-import { type Changes, changedOffset, changedValue, packChanges } from "../board/delta.js";
+import { type Changes, packChanges } from "../board/delta.js";
 
-const CHANGE_BYTES = 3;
+const CHANGE_CHARACTERS = 3;
+const ZERO = 48;
 
-export function encodeOps(changes: Changes): Buffer {
-  const bytes = Buffer.allocUnsafe(changes.length * CHANGE_BYTES);
-  let at = 0;
+export function encodeOps(changes: Changes): string {
+  let text = "";
   for (const change of changes) {
-    at = bytes.writeUInt16BE(changedOffset(change), at);
-    at = bytes.writeUInt8(changedValue(change), at);
+    text += String.fromCharCode(ZERO + (change >>> 12), ZERO + ((change >>> 6) & 63), ZERO + (change & 63));
   }
-  return bytes;
+  return text;
 }
 
 /** Takes them in the order they were made: of several to one cell the last wins. */
-export function decodeOps(bytes: Buffer): Changes {
-  return packChanges(eachOp(bytes));
+export function decodeOps(text: string): Changes {
+  return packChanges(eachOp(text));
 }
 
-function* eachOp(bytes: Buffer): Iterable<[number, 0 | 1]> {
-  for (let at = 0; at + CHANGE_BYTES <= bytes.length; at += CHANGE_BYTES) {
-    yield [bytes.readUInt16BE(at), bytes.readUInt8(at + 2) ? 1 : 0];
+function* eachOp(text: string): Iterable<[number, 0 | 1]> {
+  for (let at = 0; at + CHANGE_CHARACTERS <= text.length; at += CHANGE_CHARACTERS) {
+    const change = (bits(text, at) << 12) | (bits(text, at + 1) << 6) | bits(text, at + 2);
+    yield [change >>> 1, change & 1 ? 1 : 0];
   }
+}
+
+function bits(text: string, at: number): number {
+  return (text.charCodeAt(at) - ZERO) & 63;
 }

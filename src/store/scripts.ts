@@ -18,7 +18,7 @@ export interface Script {
 export interface ScriptCall<Result> {
   readonly script: Script;
   readonly keys: readonly string[];
-  readonly args: readonly (string | Buffer)[];
+  readonly args: readonly string[];
   /** `reply` is as RESP2 gives it, with every bulk string a Buffer. */
   readonly read: (reply: unknown) => Result;
 }
@@ -36,7 +36,7 @@ export function commitCall(
   publish: PublishCommand,
 ): ScriptCall<Committed> {
   const keys = pageKeys(ref);
-  const args: (string | Buffer)[] = [
+  const args: string[] = [
     keys.channel,
     publish,
     batch.tag,
@@ -88,22 +88,22 @@ export function sinceCall(
   };
 }
 
-/** A delta as commit.lua publishes it: `version:from-tag:tag:` and the ops. */
-export function readPublished(page: number, message: Buffer): Delta | undefined {
-  const colon = message.indexOf(":");
-  const version = Number(message.toString("latin1", 0, colon));
-  const tags = message.toString("latin1", colon + 1, colon + 19);
-  if (colon < 1 || !Number.isSafeInteger(version) || tags.length !== 18) return undefined;
-  return deltaTo(page, version, tags.slice(0, 8), tags.slice(9, 17), message.subarray(colon + 19));
+const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
+
+/** A delta as commit.lua publishes it, `version:from-tag:tag:ops`; undefined if it is none. */
+export function readPublished(page: number, message: string): Delta | undefined {
+  const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
+  if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
+  return deltaTo(page, Number(version), fromTag, toTag, ops);
 }
 
 function logged(page: number, entry: unknown): Delta {
   const [id, fields] = list(entry);
   const [, from, , to, , ops] = list(fields);
-  return deltaTo(page, Number.parseInt(String(id), 10), String(from), String(to), bytes(ops));
+  return deltaTo(page, Number.parseInt(String(id), 10), String(from), String(to), String(ops));
 }
 
-function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: Buffer): Delta {
+function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: string): Delta {
   return {
     kind: "delta",
     page,

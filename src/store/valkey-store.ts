@@ -133,7 +133,7 @@ export class ValkeyStore implements Store {
     return this.#link;
   }
 
-  #deliver(name: string, message: Buffer): void {
+  #deliver(name: string, message: string): void {
     const channel = this.#channels.get(name);
     if (!channel) return;
     const delta = readPublished(channel.page, message);

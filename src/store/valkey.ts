@@ -19,7 +19,7 @@ const RECONNECT_MS_MAX = 1_000;
 
 export interface ValkeyEvents {
   /** A published message. */
-  message(channel: string, message: Buffer): void;
+  message(channel: string, message: string): void;
   /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
   subscriberReady(): void;
   available(available: boolean): void;
@@ -44,7 +44,7 @@ export class Valkey {
     commands.on("ready", () => this.#setAvailable(true));
     commands.on("close", () => this.#setAvailable(false));
     subscriber.on("ready", () => events.subscriberReady());
-    subscriber.on("messageBuffer", (channel: Buffer, message: Buffer) => events.message(String(channel), message));
+    subscriber.on("message", (channel: string, message: string) => events.message(channel, message));
     this.#available = commands.status === "ready";
     this.#beat = setInterval(() => {
       this.#checkBeat(commands, "the command connection");

@@ -34,7 +34,7 @@ test("100 clicks at once through four processes on one Valkey all survive, on ev
   t.after(() => valkey.stop());
   const instances = await Promise.all(Array.from({ length: 4 }, () => spawnInstance({ VALKEY_URL: valkey.url })));
   t.after(() => Promise.all(instances.map((instance) => instance.kill())));
-  for (let round = 0; round < 3; round++) await clickEveryCellAtOnce(instances.map(({ url }) => url));
+  for (let round = 0; round < 10; round++) await clickEveryCellAtOnce(instances.map(({ url }) => url));
 });
 
 test("100 clicks at once through four instances over the embedded store all survive, on every client", async (t) => {
@@ -42,5 +42,5 @@ test("100 clicks at once through four instances over the embedded store all surv
   t.after(() => store.close());
   const instances = await Promise.all(Array.from({ length: 4 }, () => startInstance({}, store)));
   t.after(() => Promise.all(instances.map((instance) => instance.stop())));
-  for (let round = 0; round < 3; round++) await clickEveryCellAtOnce(instances.map(({ url }) => url));
+  for (let round = 0; round < 10; round++) await clickEveryCellAtOnce(instances.map(({ url }) => url));
 });

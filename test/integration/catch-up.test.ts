@@ -202,3 +202,24 @@ describe("a lost answer of the store", () => {
     assert.deepEqual((await store.positions([{ board: "main", page: 0 }]))[0]?.version, 1);
   });
 });
+
+describe("a board that was made smaller", () => {
+  test("is served at its new size, whatever the store still holds beyond it", async (t) => {
+    const store = await EmbeddedStore.open({ directory: temporaryFolder(t) });
+    t.after(() => store.close());
+    const large = await startInstance({ BOARDS: "main=1000" }, store);
+    const before = await watchBoard(large.url);
+    await Promise.all([3, 50, 61, 62, 999].map((cell) => before.board.set(cell, true)));
+    before.close();
+    // Both serve the page at once, as during a roll-out; the larger goes on writing where the smaller has no cells.
+    const small = await startInstance({ BOARDS: "main=62" }, store);
+    t.after(() => Promise.all([small.stop(), large.stop()]));
+    assert.equal((await storedBits(small.url, 62)).lastIndexOf("1"), 61);
+    const [after, writer] = await Promise.all([watchBoard(small.url), watchBoard(large.url)]);
+    await Promise.all([4, 900].map((cell) => writer.board.set(cell, true)));
+    await until("the change within the smaller board arrives", () => after.board.get(4) === true);
+    assert.equal(after.board.checked, 4);
+    after.close();
+    writer.close();
+  });
+});

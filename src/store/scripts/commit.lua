@@ -4,7 +4,7 @@
 
   KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
-        then for each write: session ("" is not remembered) · seq · ops, 3 bytes each: offset (16 bits), value
+        then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
   Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
@@ -65,8 +65,10 @@ for i = FIRST, #ARGV, 3 do
   local outcome, ops = take(known[ARGV[i]], tonumber(ARGV[i + 1])), ARGV[i + 2]
   outcomes[#outcomes + 1] = outcome
   for j = 1, outcome == 't' and #ops or 0, 3 do
-    local high, low, value = byte(ops, j, j + 2)
-    if call('SETBIT', bits, high * 256 + low, value) ~= value then
+    local high, middle, low = byte(ops, j, j + 2)
+    local change = (high - 48) * 4096 + (middle - 48) * 64 + low - 48
+    local value = change % 2
+    if call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = sub(ops, j, j + 2)
     end
