@@ -13,6 +13,8 @@ export interface AdmissionLimits {
   readonly writes: Rate;
   /** Requests of any kind on one connection. */
   readonly requests: Rate;
+  /** Pages that one connection asks to watch. */
+  readonly watches: Rate;
   readonly connectionsPerAddress: number;
 }
 
@@ -46,6 +48,10 @@ export class Admission {
 
   requestBucket(): TokenBucket {
     return new TokenBucket(this.limits.requests, this.#clock.now());
+  }
+
+  watchBucket(): TokenBucket {
+    return new TokenBucket(this.limits.watches, this.#clock.now());
   }
 
   /** Throws RATE_LIMITED if `session` may not write `cells` cells now. The bucket outlives the connection. */

@@ -71,6 +71,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     close: () => {
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+        await instance.writer.close();
         await io.close();
         instance.close();
       })();
@@ -117,6 +118,7 @@ export async function attachBoards(
     instance,
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      await instance.writer.close();
       instance.close();
       await store.close();
     },
@@ -127,6 +129,8 @@ const FAN_OUT_SHARE = 0.2;
 const FLUSH_MS_MAX = 1_000;
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 1_000 };
+/** Pages asked for in `watch`: each may cost the store a question. The burst lets a client join all it may watch. */
+const WATCHES = { perSecond: 500, burst: 4_096 };
 
 function createInstance(config: Config, store: Store, log: Log): Instance {
   return new Instance({
@@ -138,6 +142,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
     admission: {
       writes: { perSecond: config.writesPerSecond, burst: config.writeBurst },
       requests: REQUESTS,
+      watches: { ...WATCHES, burst: Math.max(WATCHES.burst, config.watchedPages) },
       connectionsPerAddress: config.connectionsPerAddress,
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },

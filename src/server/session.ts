@@ -23,6 +23,7 @@ import {
   WRITE_CELLS_MAX,
   watchRequest,
 } from "./requests.js";
+import type { TokenBucket } from "./token-bucket.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
@@ -33,6 +34,7 @@ export class Session {
   readonly #online: () => number;
   readonly #opened = new Map<number, HostedBoard>();
   readonly #watched = new Map<string, Hold>();
+  readonly #watches: TokenBucket;
   #writesAs: string | undefined;
   #closed = false;
 
@@ -40,6 +42,7 @@ export class Session {
   constructor(instance: Instance, recipient: Recipient, online: () => number) {
     this.#instance = instance;
     this.#online = online;
+    this.#watches = instance.admission.watchBucket();
     this.#recipient = recipient;
   }
 
@@ -78,6 +81,8 @@ export class Session {
     let added = 0;
     for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
     if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
+    const waitMs = this.#watches.take(wanted.size, this.#instance.clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
     await Promise.all(Array.from(wanted, ([page, position]) => this.#join(board, page, position)));
     return { watching: this.#watched.size };
   }

@@ -94,6 +94,8 @@ function admit(instance: Instance) {
       return next(refusalFor(socket, new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: 5_000 })));
     }
     socket.conn.once("close", () => instance.admission.disconnect(address));
+    // Gone while it was being admitted: the event was before.
+    if (socket.conn.readyState === "closed") instance.admission.disconnect(address);
     next();
   };
 }

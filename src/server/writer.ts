@@ -46,7 +46,9 @@ export class Writer {
   readonly #limits: WriterLimits;
   readonly #observer: WriterObserver;
   readonly #queues = new Map<string, Waiting[]>();
+  readonly #draining = new Set<Promise<void>>();
   #queuedChanges = 0;
+  #isClosed = false;
 
   constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
     this.#store = store;
@@ -57,6 +59,7 @@ export class Writer {
 
   /** Resolves with a position of the page at which the write is in it; rejects with a Refusal. */
   write(page: PageRef, session: string, seq: number, changes: Changes): Promise<Position> {
+    if (this.#isClosed) return Promise.reject(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
     if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
       return Promise.reject(new Refusal("BUSY", { retryAfterMs: 1_000 }));
     }
@@ -69,12 +72,19 @@ export class Writer {
       else {
         const first = [waiting];
         this.#queues.set(name, first);
-        void this.#drain(page, name, first);
+        const draining = this.#drain(page, name, first).finally(() => this.#draining.delete(draining));
+        this.#draining.add(draining);
       }
     });
     return settled.finally(() => {
       this.#queuedChanges -= changes.length;
     });
+  }
+
+  /** Takes no more writes; resolves when every one taken has its answer, which each has by its deadline. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#draining);
   }
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {

@@ -136,4 +136,16 @@ describe("the writer", () => {
     await clock.pass(1);
     await next;
   });
+
+  test("when closed answers what it has taken and refuses the rest with GOING_AWAY", async () => {
+    const { clock, store, writer, write } = setUp();
+    store.delayMs.answer = 10;
+    const taken = [write(0), write(1)];
+    await settle();
+    const closed = writer.close();
+    await assert.rejects(write(2), (error) => error instanceof Refusal && error.code === "GOING_AWAY");
+    await clock.pass(20);
+    await Promise.all([...taken, closed]);
+    assert.equal(store.commits.length, 2);
+  });
 });
