@@ -126,7 +126,7 @@ export class ModelStore implements Store {
     const to = { version: from.version + 1, tag };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: packChanges(effects) };
     page.position = to;
-    page.log = [...page.log, delta].slice(-this.#logMax);
+    page.log = this.#logMax > 0 ? [...page.log, delta].slice(-this.#logMax) : [];
     this.#clock.after(this.delayMs.news, () => {
       for (const listener of this.#listeners.get(pageName(ref)) ?? []) if (!this.lose(delta)) listener.delta(delta);
     });

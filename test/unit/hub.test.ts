@@ -36,9 +36,9 @@ class TestRecipient implements Recipient {
   }
 }
 
-function setUp(seed = 1) {
+function setUp(seed = 1, logMax = 100) {
   const clock = new VirtualClock(seed);
-  const store = new ModelStore(clock);
+  const store = new ModelStore(clock, logMax);
   const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2 });
   const resyncs: string[] = [];
   const pages = new Pages(store, clock, fanOut, {
@@ -188,6 +188,32 @@ describe("the hub", () => {
     assert.equal(recipient.isGivenUp, false);
     await clock.pass(2_000);
     assert.equal(recipient.isGivenUp, true);
+  });
+});
+
+describe("the follower", () => {
+  test("is not set back by a snapshot that was read before the deltas it has heard since", async () => {
+    const { clock, store, hub, commit, join, assertLevel } = setUp(1, 0);
+    const recipient = new TestRecipient();
+    await join(recipient);
+    const versions: number[] = [];
+    hub.observe(() => versions.push(hub.follower.replica.position.version));
+    store.delayMs = { request: 0, answer: 60, news: 30 };
+    //  0 ms  commit 1, and a question that is answered with a snapshot at 1
+    // 30 ms  the news of 1 arrives
+    // 40 ms  the news of 2 arrives
+    // 60 ms  the answer arrives
+    const first = commit([1, 1]);
+    const caughtUp = hub.follower.catchUp("resumed");
+    await clock.pass(10);
+    const second = commit([2, 1]);
+    await clock.pass(200);
+    await Promise.all([first, second, caughtUp]);
+    assert.deepEqual(
+      versions,
+      versions.toSorted((a, b) => a - b),
+    );
+    assertLevel(recipient);
   });
 });
 
