@@ -8,7 +8,7 @@
 
 import type { Server, Socket } from "socket.io";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
-import type { Frame, Recipient } from "./hub.js";
+import type { Frame, Recipient } from "./recipient.js";
 
 /** Unsent bytes at which a socket counts as backlogged. */
 const BACKLOG_BYTES_MAX = 262_144;

@@ -19,19 +19,7 @@ import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
-
-export type Frame =
-  | { readonly kind: "delta"; readonly text: string }
-  | { readonly kind: "snapshot"; readonly bytes: Uint8Array };
-
-/** A client's connection, as the hub sees it. */
-export interface Recipient {
-  /** Whether more waits to be sent than the connection should have to hold. */
-  readonly backlogged: boolean;
-  send(frame: Frame): void;
-  /** Closes the connection, which has not read for too long. */
-  giveUp(): void;
-}
+import type { Frame, Recipient } from "./recipient.js";
 
 /** Someone inside the instance who wants to know after each flush. */
 export type FlushObserver = () => void;

@@ -5,7 +5,7 @@
 
 import type { Position } from "../board/position.js";
 import type { Cancel, Clock } from "./clock.js";
-import type { Recipient } from "./hub.js";
+import type { Recipient } from "./recipient.js";
 
 const CHECK_MS = 25;
 const LAGGING_MS_MAX = 60_000;

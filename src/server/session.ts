@@ -11,9 +11,9 @@ import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, WatchResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
-import type { Recipient } from "./hub.js";
 import type { Instance } from "./instance.js";
 import type { Hold, HostedBoard } from "./pages.js";
+import type { Recipient } from "./recipient.js";
 import {
   openRequest,
   parseRequest,

@@ -1,0 +1,14 @@
+/* What a hub sends, and to whom: a client's connection with all that is not the hub's business left out. */
+
+export type Frame =
+  | { readonly kind: "delta"; readonly text: string }
+  | { readonly kind: "snapshot"; readonly bytes: Uint8Array };
+
+/** A client's connection, as the hub sees it. */
+export interface Recipient {
+  /** Whether more waits to be sent than the connection should have to hold. */
+  readonly backlogged: boolean;
+  send(frame: Frame): void;
+  /** Closes the connection, which has not read for too long. */
+  giveUp(): void;
+}
