@@ -65,7 +65,7 @@ export interface Watch {
   stop(): void;
 }
 
-/** Changes of one client that may wait, over all. */
+/** Calls of `set` that may wait, over all. */
 const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
@@ -113,7 +113,7 @@ export class Board {
     // Whoever does not wait for it learns of the failure from `status` and from `set`.
     this.ready.catch(() => undefined);
     this.#expiry = setInterval(() => {
-      this.#giveUp(Date.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+      this.#giveUp(performance.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
     }, EXPIRE_EVERY_MS);
     if (connection.isUp) void this.connected();
   }
@@ -167,7 +167,7 @@ export class Board {
     }
     const before = this.get(cell);
     const settled = new Promise<void>((done, fail) => {
-      this.#outbox.set(cell, value ? 1 : 0, Date.now(), (error) => (error ? fail(error) : done()));
+      this.#outbox.set(cell, value ? 1 : 0, performance.now(), (error) => (error ? fail(error) : done()));
     });
     if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
     this.#sender.wake();
@@ -185,6 +185,7 @@ export class Board {
       const last = pageOf(Math.min(end, this.size) - 1);
       for (let page = pageOf(start); page <= last; page++) pages.push(page);
       const loaded = this.#pages.hold(pages, this.size);
+      if (this.#status === "live" && this.#pages.unjoined.length > 0) this.#setStatus("joining");
       void this.#join(pages);
       await loaded;
     });
@@ -213,6 +214,7 @@ export class Board {
       this.#connection.settled();
       this.#opened = opened;
       this.#known = opened;
+      this.#pages.resize(opened.size);
       this.#told(opened);
       this.#settleReady?.done();
       const { handle, limits } = opened;
@@ -275,7 +277,7 @@ export class Board {
     if (this.#failure) return this.#failure;
     const isOutside = this.#known !== undefined && cell >= this.size;
     if (!Number.isSafeInteger(cell) || cell < 0 || isOutside) return new Refusal("CELL_OUT_OF_RANGE");
-    return this.#outbox.size >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+    return this.#outbox.waiting >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
   }
 
   #setStatus(status: BoardStatus): void {
@@ -306,6 +308,7 @@ export class Board {
     clearInterval(this.#expiry);
     this.#sender.close();
     this.#settleReady?.fail(refusal);
+    this.#pages.fail(this.#pages.numbers, refusal);
     this.#giveUp(Number.POSITIVE_INFINITY, refusal);
     this.#setStatus("closed");
   }
@@ -342,10 +345,27 @@ export class Board {
           if (this.#pages.get(number) === page && this.#pages.joined(page)) this.#loaded(number);
         }
       }
-      if (this.#opened === opened && this.#pages.isEveryPageJoined) this.#setStatus("live");
+      if (this.#opened === opened && this.#pages.unjoined.length === 0) this.#setStatus("live");
     } catch (error) {
-      this.#openFailed(error);
+      this.#joinFailed(opened, pages, error);
     }
+  }
+
+  /** A watch that may succeed later is tried again; one that cannot is given up, and the board goes on without it. */
+  #joinFailed(opened: OpenResult, pages: readonly number[], error: unknown): void {
+    if (error instanceof ConnectionLost || this.#opened !== opened) return;
+    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    if (refusal.rule.retry) {
+      setTimeout(() => {
+        if (this.#opened === opened) void this.#join(this.#pages.unjoined);
+      }, refusal.retryAfterMs ?? RETRY_MS);
+      return;
+    }
+    this.#pages.fail(
+      pages.filter((number) => !this.#pages.get(number)?.isJoined),
+      refusal,
+    );
+    if (this.#pages.unjoined.length === 0) this.#setStatus("live");
   }
 
   /** The page can be read for the first time. */

@@ -34,7 +34,10 @@ export class Connection {
   readonly #listener: ConnectionListener;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
   #isUp = false;
+  /** Which URL is next, counted up. */
   #attempt = 0;
+  /** Connections in a row that could not be had, or were lost before a request succeeded. */
+  #failures = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
 
@@ -84,7 +87,7 @@ export class Connection {
   }
 
   #open(): void {
-    const url = this.#urls[this.#attempt % this.#urls.length] ?? "";
+    const url = this.#urls[this.#attempt] ?? "";
     const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
       forceNew: true,
       reconnection: false,
@@ -102,7 +105,7 @@ export class Connection {
       this.#isUp = false;
       socket.disconnect();
       if (wasUp || reason) this.#listener.down(reason);
-      this.#openNext(wasUp, reason?.retryAfterMs);
+      this.#openNext(reason?.retryAfterMs);
     };
     socket.on("connect", () => {
       this.#isUp = true;
@@ -118,18 +121,18 @@ export class Connection {
     });
   }
 
-  /** The next URL: at once after a loss where there is another, later the more attempts have failed in a row. */
-  #openNext(wasUp: boolean, retryAfterMs = 0): void {
+  /** The next URL, after a pause that grows with each round in which all failed. */
+  #openNext(retryAfterMs = 0): void {
     if (this.#closed) return;
-    this.#attempt = wasUp ? (this.#attempt % this.#urls.length) + 1 : this.#attempt + 1;
-    const rounds = wasUp ? 0 : Math.floor(this.#attempt / this.#urls.length);
+    this.#attempt = (this.#attempt + 1) % this.#urls.length;
+    const rounds = Math.floor(this.#failures++ / this.#urls.length);
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + Math.random());
     this.#retry = setTimeout(() => this.#open(), Math.max(pauseMs, retryAfterMs));
   }
 
-  /** Requests succeed again: the next loss starts with short pauses. */
+  /** Requests succeed: the next loss starts with short pauses. */
   settled(): void {
-    this.#attempt %= this.#urls.length;
+    this.#failures = 0;
   }
 }
 

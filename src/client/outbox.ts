@@ -19,9 +19,11 @@ export type Settle = (error?: Refusal) => void;
 
 interface Op {
   readonly cell: number;
-  readonly value: Bit;
+  value: Bit;
   readonly sinceMs: number;
-  settles: Settle[];
+  readonly settles: Settle[];
+  /** The user's later change of the same cell, made while this one was in flight. */
+  next: Op | undefined;
 }
 
 export interface OutboxWrite {
@@ -49,10 +51,16 @@ export class Outbox {
   /** page -> cell -> committed value and the version that has it, until the replica gets there. */
   readonly #confirmed = new Map<number, Map<number, { value: Bit; version: number }>>();
   #seq = 0;
+  #waiting = 0;
 
   /** Changes not settled yet. */
   get size(): number {
     return this.#newest.size;
+  }
+
+  /** Calls of `set` whose fate is open; several may wait for one change. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   get inFlight(): number {
@@ -65,8 +73,16 @@ export class Outbox {
   }
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
-    const before = this.#queued.get(cell);
-    const op = { cell, value, sinceMs: before?.sinceMs ?? nowMs, settles: [...(before?.settles ?? []), settle] };
+    this.#waiting++;
+    const queued = this.#queued.get(cell);
+    if (queued) {
+      queued.value = value;
+      queued.settles.push(settle);
+      return;
+    }
+    const op: Op = { cell, value, sinceMs: nowMs, settles: [settle], next: undefined };
+    const older = this.#newest.get(cell);
+    if (older) older.next = op;
     this.#newest.set(cell, op);
     this.#queued.set(cell, op);
   }
@@ -86,13 +102,16 @@ export class Outbox {
     return { seq, changes: ops.map(({ cell, value }) => [cell, value]) };
   }
 
-  /** Writes to send again, oldest first; they then count as sent. */
+  /**
+   * Writes to send again, oldest first; they then count as sent. If the first sending took effect, the second has none. If
+   * it did not, the second must not undo what the user has changed since, so it says the newest wish of each cell.
+   */
   takeUnsent(): OutboxWrite[] {
     const writes: OutboxWrite[] = [];
     for (const [seq, write] of this.#inFlight) {
       if (write.isSent) continue;
       write.isSent = true;
-      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, value]) });
+      writes.push({ seq, changes: write.ops.map((op) => [op.cell, newestOf(op).value]) });
     }
     return writes;
   }
@@ -116,7 +135,7 @@ export class Outbox {
         this.#newest.delete(op.cell);
         if (version !== undefined) this.#confirm(op, version);
       }
-      for (const settle of op.settles) settle();
+      this.#settle(op);
     }
   }
 
@@ -125,8 +144,8 @@ export class Outbox {
     for (const op of this.#close(seq)) {
       const newest = this.#newest.get(op.cell);
       if (newest === op) this.#queued.set(op.cell, op);
-      else if (newest) newest.settles = [...op.settles, ...newest.settles];
-      else for (const settle of op.settles) settle();
+      else if (newest) newest.settles.push(...op.settles);
+      else this.#settle(op);
     }
   }
 
@@ -170,6 +189,11 @@ export class Outbox {
     cells.set(op.cell, { value: op.value, version });
   }
 
+  #settle(op: Op, error?: Refusal): void {
+    this.#waiting -= op.settles.length;
+    for (const settle of op.settles) settle(error);
+  }
+
   #close(seq: number): readonly Op[] {
     const write = this.#inFlight.get(seq);
     this.#inFlight.delete(seq);
@@ -177,9 +201,15 @@ export class Outbox {
   }
 
   #drop(op: Op, error: Refusal): Dropped[] {
-    for (const settle of op.settles) settle(error);
+    this.#settle(op, error);
     if (this.#newest.get(op.cell) !== op) return [];
     this.#newest.delete(op.cell);
     return [{ cell: op.cell, value: op.value }];
   }
+}
+
+function newestOf(op: Op): Op {
+  let newest = op;
+  while (newest.next) newest = newest.next;
+  return newest;
 }

@@ -69,7 +69,7 @@ export class Sender {
   #send(): void {
     if (!this.#line) return;
     const { limits } = this.#line;
-    const waitMs = this.#pausedUntilMs - Date.now();
+    const waitMs = this.#pausedUntilMs - performance.now();
     if (waitMs > 0) {
       clearTimeout(this.#wake);
       this.#wake = setTimeout(() => this.wake(), waitMs);
@@ -119,7 +119,7 @@ export class Sender {
       this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
     }
     const retryAfterMs = refusal.retryAfterMs ?? RETRY_MS;
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, Date.now() + retryAfterMs);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + retryAfterMs);
     this.#listener.delayed({ code: refusal.code, retryAfterMs, waiting: this.#outbox.size });
     this.wake();
   }

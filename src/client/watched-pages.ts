@@ -7,14 +7,14 @@ import { cellsInPage } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
 
 export interface WatchedPage {
-  readonly replica: Replica;
+  replica: Replica;
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
   /** On the present connection. */
   isJoined: boolean;
-  /** Told when the page is first loaded, or let go. */
-  waiting: (() => void)[];
+  /** Told when the page is loaded or let go, or cannot be had. */
+  waiting: { done(): void; fail(error: unknown): void }[];
 }
 
 export class WatchedPages {
@@ -28,9 +28,9 @@ export class WatchedPages {
     return [...this.#pages.keys()];
   }
 
-  get isEveryPageJoined(): boolean {
-    for (const page of this.#pages.values()) if (!page.isJoined) return false;
-    return true;
+  /** Pages that are not joined on the present connection. */
+  get unjoined(): number[] {
+    return this.numbers.filter((number) => !this.#pages.get(number)?.isJoined);
   }
 
   get checked(): number {
@@ -52,7 +52,7 @@ export class WatchedPages {
         };
         page.watches++;
         this.#pages.set(number, page);
-        return page.isLoaded ? undefined : new Promise<void>((done) => page.waiting.push(done));
+        return page.isLoaded ? undefined : new Promise<void>((done, fail) => page.waiting.push({ done, fail }));
       }),
     );
   }
@@ -63,7 +63,7 @@ export class WatchedPages {
       const page = this.#pages.get(number);
       if (!page || --page.watches > 0) return false;
       this.#pages.delete(number);
-      for (const done of page.waiting) done();
+      for (const { done } of page.waiting) done();
       return true;
     });
   }
@@ -73,9 +73,27 @@ export class WatchedPages {
     page.isJoined = true;
     if (page.isLoaded) return false;
     page.isLoaded = true;
-    for (const done of page.waiting) done();
+    for (const { done } of page.waiting) done();
     page.waiting = [];
     return true;
+  }
+
+  /** These pages cannot be had: whoever waits for them is told, and they are watched no more. */
+  fail(numbers: readonly number[], error: unknown): void {
+    for (const number of numbers) {
+      for (const { fail } of this.#pages.get(number)?.waiting ?? []) fail(error);
+      this.#pages.delete(number);
+    }
+  }
+
+  /** The board has another size than before: pages of another size are loaded anew. */
+  resize(size: number): void {
+    for (const [number, page] of this.#pages) {
+      const cells = cellsInPage(size, number);
+      if (page.replica.cells === cells) continue;
+      page.replica = new Replica(number, cells);
+      page.isLoaded = false;
+    }
   }
 
   disconnected(): void {

@@ -18,6 +18,8 @@ export interface AdmissionLimits {
   readonly connectionsPerAddress: number;
 }
 
+/** An address may write as much as so many sessions at their limit. */
+const ADDRESS_SESSIONS = 20;
 /** Buckets kept before the full ones are swept out. */
 const BUCKETS_MAX = 100_000;
 
@@ -25,7 +27,8 @@ export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
   readonly #connections = new Map<string, number>();
-  readonly #writes = new Map<string, TokenBucket>();
+  readonly #sessionWrites = new Map<string, TokenBucket>();
+  readonly #addressWrites = new Map<string, TokenBucket>();
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
@@ -54,22 +57,34 @@ export class Admission {
     return new TokenBucket(this.limits.watches, this.#clock.now());
   }
 
-  /** Throws RATE_LIMITED if `session` may not write `cells` cells now. The bucket outlives the connection. */
-  admitWrite(session: string, cells: number): void {
+  /**
+   * Throws RATE_LIMITED if `session`, or its address, may not write `cells` cells now. The buckets outlive the connection,
+   * and a new session at the same address starts with what the address has left.
+   */
+  admitWrite(address: string, session: string | undefined, cells: number): void {
     const now = this.#clock.now();
-    let bucket = this.#writes.get(session);
-    if (!bucket) {
-      this.#makeRoom(now);
-      bucket = new TokenBucket(this.limits.writes, now);
-      this.#writes.set(session, bucket);
-    }
-    const waitMs = bucket.take(cells, now);
-    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    const { perSecond, burst } = this.limits.writes;
+    const shared = { perSecond: perSecond * ADDRESS_SESSIONS, burst: burst * ADDRESS_SESSIONS };
+    if (session !== undefined) take(this.#sessionWrites, session, this.limits.writes, cells, now);
+    take(this.#addressWrites, address, shared, cells, now);
   }
+}
 
-  #makeRoom(now: number): void {
-    if (this.#writes.size < BUCKETS_MAX) return;
-    for (const [session, bucket] of this.#writes) if (bucket.isFull(now)) this.#writes.delete(session);
-    if (this.#writes.size >= BUCKETS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+/** Takes from the bucket of `key`, which is made full where there is none; throws RATE_LIMITED if it holds too little. */
+function take(buckets: Map<string, TokenBucket>, key: string, rate: Rate, count: number, now: number): void {
+  let bucket = buckets.get(key);
+  if (!bucket) {
+    makeRoom(buckets, now);
+    bucket = new TokenBucket(rate, now);
+    buckets.set(key, bucket);
   }
+  const waitMs = bucket.take(count, now);
+  if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+}
+
+/** Forgets buckets that are full again, which are as good as new ones. */
+function makeRoom(buckets: Map<string, TokenBucket>, now: number): void {
+  if (buckets.size < BUCKETS_MAX) return;
+  for (const [key, bucket] of buckets) if (bucket.isFull(now)) buckets.delete(key);
+  if (buckets.size >= BUCKETS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
 }

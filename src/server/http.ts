@@ -73,6 +73,7 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
       if (cell === undefined || cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
+      instance.admission.admitWrite(addressKey(request.ip), undefined, 1);
       const at = await commitChanges(instance, board, session, 1, [[cell, value ? 1 : 0]]);
       response.json({ ok: true, cell, value: Boolean(value), at });
     },

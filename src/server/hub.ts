@@ -31,7 +31,13 @@ interface Arrival {
   readonly position: Position;
   /** From there to a position that the follower's log may know, as the store told it. */
   readonly prefix: Delta | undefined;
-  readonly joined: () => void;
+  readonly waiters: Waiter[];
+}
+
+/** Someone who waits for a recipient to have joined: several, where one watch overtook another. */
+interface Waiter {
+  done(): void;
+  fail(error: unknown): void;
 }
 
 /** Up to this many changes a delta is surely smaller than a snapshot that is worth its bytes. */
@@ -78,21 +84,17 @@ export class Hub {
 
   /** Resolves when the recipient stands where all members stand. `position` is what the client holds already. */
   watch(recipient: Recipient, position: Position): Promise<void> {
-    this.unwatch(recipient);
-    return new Promise((joined, fail) => {
-      this.#join(recipient, position, joined).catch(fail);
+    const waiters = this.#drop(recipient);
+    return new Promise((done, fail) => {
+      waiters.push({ done, fail });
+      this.#join(recipient, position, waiters).catch((error: unknown) => {
+        for (const waiter of waiters) waiter.fail(error);
+      });
     });
   }
 
   unwatch(recipient: Recipient): void {
-    const arrival = this.#watching.get(recipient);
-    this.#watching.delete(recipient);
-    this.#members.delete(recipient);
-    this.#lagging.delete(recipient);
-    if (arrival) {
-      this.#arrived.delete(arrival);
-      arrival.joined();
-    }
+    for (const waiter of this.#drop(recipient)) waiter.done();
   }
 
   /** Calls `observer` after each flush until the returned function is called. */
@@ -133,13 +135,24 @@ export class Hub {
     this.follower.close();
   }
 
+  /** Takes the recipient out, at whatever stage; returns who waited for it to join. */
+  #drop(recipient: Recipient): Waiter[] {
+    const arrival = this.#watching.get(recipient);
+    this.#watching.delete(recipient);
+    this.#members.delete(recipient);
+    this.#lagging.delete(recipient);
+    if (!arrival) return [];
+    this.#arrived.delete(arrival);
+    return arrival.waiters;
+  }
+
   get #isLevel(): boolean {
     return !this.#restarted && samePosition(this.#flushed, this.follower.replica.position);
   }
 
-  async #join(recipient: Recipient, position: Position, joined: () => void): Promise<void> {
+  async #join(recipient: Recipient, position: Position, waiters: Waiter[]): Promise<void> {
     // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
-    let arrival: Arrival = { recipient, position, prefix: undefined, joined };
+    let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
     if (!this.follower.isReady) await this.follower.ready;
     if (this.#watching.get(recipient) !== arrival) return;
@@ -154,7 +167,7 @@ export class Hub {
   }
 
   #rejoin(recipient: Recipient, position: Position): void {
-    this.#join(recipient, position, () => undefined).catch(() => {
+    this.#join(recipient, position, []).catch(() => {
       // The store was asked and did not answer: later again.
       if (this.#watching.has(recipient)) this.#setLagging(recipient, position);
     });
@@ -171,7 +184,7 @@ export class Hub {
       this.#watching.set(recipient, undefined);
       this.#members.add(recipient);
     }
-    arrival.joined();
+    for (const waiter of arrival.waiters) waiter.done();
   }
 
   #setLagging(recipient: Recipient, position: Position): void {

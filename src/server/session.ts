@@ -28,20 +28,27 @@ import type { TokenBucket } from "./token-bucket.js";
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
 
+export interface SessionPeer {
+  /** As addressKey gives it. */
+  readonly address: string;
+  /** Counts the sockets on this instance. */
+  online(): number;
+}
+
 export class Session {
   readonly #instance: Instance;
   readonly #recipient: Recipient;
-  readonly #online: () => number;
+  readonly #peer: SessionPeer;
   readonly #opened = new Map<number, HostedBoard>();
   readonly #watched = new Map<string, Hold>();
   readonly #watches: TokenBucket;
-  #writesAs: string | undefined;
+  /** Board handle -> the session id that this connection writes under. */
+  readonly #writesAs = new Map<number, string>();
   #closed = false;
 
-  /** `online` counts the sockets on this instance. */
-  constructor(instance: Instance, recipient: Recipient, online: () => number) {
+  constructor(instance: Instance, recipient: Recipient, peer: SessionPeer) {
     this.#instance = instance;
-    this.#online = online;
+    this.#peer = peer;
     this.#watches = instance.admission.watchBucket();
     this.#recipient = recipient;
   }
@@ -58,7 +65,7 @@ export class Session {
       size: board.size,
       pages: pageCount(board.size),
       instance: this.#instance.name,
-      online: this.#online(),
+      online: this.#peer.online(),
       storeAvailable: this.#instance.store.available,
       limits: {
         writeCellsMax: this.#writeCellsMax,
@@ -99,9 +106,9 @@ export class Session {
     const board = this.#boardOf(handle);
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
     for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
-    this.#writesAs ??= session;
-    if (this.#writesAs !== session) throw new Refusal("SESSION_CHANGED");
-    this.#instance.admission.admitWrite(session, changes.length);
+    if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
+    this.#writesAs.set(handle, session);
+    this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
     return { at: await commitChanges(this.#instance, board, session, seq, changes) };
   }
 

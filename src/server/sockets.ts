@@ -122,7 +122,10 @@ function converse(socket: Socket, instance: Instance, encoder: FrameEncoder, onl
   const goodbye = sayGoodbye(socket);
   const conversation = new Conversation(instance, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-  const session = new Session(instance, new SocketRecipient(socket, encoder, giveUp), online);
+  const session = new Session(instance, new SocketRecipient(socket, encoder, giveUp), {
+    address: addressKey(socket.handshake.address),
+    online,
+  });
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
   };
@@ -156,7 +159,7 @@ function attachTeaching(io: Server, instance: Instance): void {
     const leave = teaching.join();
     const goodbye = sayGoodbye(socket);
     const conversation = new Conversation(instance, goodbye);
-    const write = teaching.writer();
+    const write = teaching.writer(addressKey(socket.handshake.address));
     const messages = new TokenBucket(MESSAGES, instance.clock.now());
 
     socket.on("checkbox-update", async (...args: unknown[]) => {

@@ -53,15 +53,15 @@ export class Teaching {
     };
   }
 
-  /** A client's writes, under a session of its own. */
-  writer(): (input: unknown) => Promise<void> {
+  /** The writes of a client at `address`, under a session of its own. */
+  writer(address: string): (input: unknown) => Promise<void> {
     const session = randomBytes(16).toString("base64url");
     let seq = 0;
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
       const board = this.board();
       if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
-      this.#instance.admission.admitWrite(session, 1);
+      this.#instance.admission.admitWrite(address, session, 1);
       await commitChanges(this.#instance, board, session, ++seq, [[index, value ? 1 : 0]]);
     };
   }

@@ -7,7 +7,8 @@
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
  * No timer: one round trip when idle, the store's own throughput when busy. A batch whose answer is lost is sent again
- * with the same sequence numbers, which take effect once; a later batch of the page never overtakes it. Past its
+ * with the same sequence numbers, which take effect once, but
+ * under a new tag: an attempt that a lost primary took and its successor did not must not share a position with this one; a later batch of the page never overtakes it. Past its
  * deadline a write is given up, and the error says whether it may have happened.
  */
 
@@ -93,13 +94,12 @@ export class Writer {
   }
 
   async #commit(page: PageRef, writes: Waiting[]): Promise<void> {
-    const tag = newTag();
     let waiting = writes;
     let sent = false;
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const startMs = this.#clock.now();
       try {
-        const { position, outcomes } = await this.#store.commit(page, { tag, writes: waiting });
+        const { position, outcomes } = await this.#store.commit(page, { tag: newTag(), writes: waiting });
         waiting.forEach((write, index) => {
           if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
           else write.done(position);

@@ -55,6 +55,8 @@ export class EmbeddedStore implements Store {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
+  /** Page -> sessions remembered in its current generation. */
+  readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
   private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
@@ -184,9 +186,12 @@ export class EmbeddedStore implements Store {
   #take(ref: PageRef, generation: number, session: string, seq: number) {
     const newer = [ref.board, ref.page, generation, session];
     const older = [ref.board, ref.page, 1 - generation, session];
-    const seen = this.#seen.get(newer) ?? this.#seen.get(older) ?? NOTHING_SEEN;
+    const current = this.#seen.get(newer);
+    const seen = current ?? this.#seen.get(older) ?? NOTHING_SEEN;
     const after = takeSeq(seen, seq);
-    if (after.seen !== seen) this.#seen.put(newer, after.seen);
+    if (after.seen === seen) return after.outcome;
+    this.#seen.put(newer, after.seen);
+    if (!current) this.#seenCounts.set(pageName(ref), (this.#seenCounts.get(pageName(ref)) ?? 0) + 1);
     return after.outcome;
   }
 
@@ -198,8 +203,12 @@ export class EmbeddedStore implements Store {
       start: [ref.board, ref.page, generation],
       end: [ref.board, ref.page, generation + 1],
     });
-    const full = () => this.#seen.getCount({ ...range(page.generation), limit: this.#limits.seenSessionsMax + 1 });
-    if (age >= 0 && age <= this.#limits.seenMs && full() <= this.#limits.seenSessionsMax) return false;
+    const name = pageName(ref);
+    // Counted once for each page and process, then kept up by #take.
+    const count = this.#seenCounts.get(name) ?? this.#seen.getKeysCount(range(page.generation));
+    this.#seenCounts.set(name, count);
+    if (age >= 0 && age <= this.#limits.seenMs && count <= this.#limits.seenSessionsMax) return false;
+    this.#seenCounts.set(name, 0);
     page.generation = 1 - page.generation;
     page.generationStart = now;
     for (const key of this.#seen.getKeys(range(page.generation))) this.#seen.remove(key);

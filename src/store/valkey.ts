@@ -34,6 +34,7 @@ export class Valkey {
   readonly #beat: NodeJS.Timeout;
   /** Connections whose last ping is not answered yet. */
   readonly #beating = new Set<Redis>();
+  #leftMs = Number.NEGATIVE_INFINITY;
   #available = false;
   #closed = false;
 
@@ -132,7 +133,20 @@ export class Valkey {
     if (this.#commands.status !== "ready") {
       return Promise.reject(new StoreAway("Valkey is not connected", { sent: false }));
     }
-    return answered(command(this.#commands));
+    return answered(command(this.#commands)).catch((error: unknown) => {
+      if (error instanceof StoreAway && errorCode(error.cause) === "READONLY") this.#leaveReplica();
+      throw error;
+    });
+  }
+
+  /** The server became a replica: the address may lead to its successor by now. */
+  #leaveReplica(): void {
+    const now = performance.now();
+    if (now - this.#leftMs < RECONNECT_MS_MAX) return;
+    this.#leftMs = now;
+    this.#events.incident("Valkey is read-only here: connecting anew, to its successor");
+    this.#commands.disconnect(true);
+    this.#subscriber.disconnect(true);
   }
 
   #setAvailable(available: boolean): void {
