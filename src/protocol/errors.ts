@@ -30,7 +30,12 @@ export const ERRORS = {
     "Too large to send whole; read its pages at /boards/:board/pages/:page.",
   ),
   NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
-  SESSION_CHANGED: rule(409, "refused", false, "A connection writes under one session; reconnect to change it."),
+  SESSION_CHANGED: rule(
+    409,
+    "refused",
+    false,
+    "A connection writes to a board under one session; reconnect to change it.",
+  ),
   STALE_WRITE: rule(
     409,
     "refused",

@@ -66,7 +66,7 @@ export interface UnwatchRequest {
 
 export interface WriteRequest {
   readonly handle: number;
-  /** 22 characters of base64url, drawn at random by the client and kept secret. */
+  /** 22 characters of base64url, drawn at random by the client for this board, and kept secret. */
   readonly session: string;
   /** 1, 2, 3 …; the same number again is the same write again. */
   readonly seq: number;

@@ -38,6 +38,27 @@ describe("limits", () => {
     for (const client of [greedy, modest, again]) client.close();
   });
 
+  test("new sessions of one address do not get round the limit: together they have an address's", async (t) => {
+    const instance = await startInstance({ WRITE_BURST: "5", WRITES_PER_SECOND: "1", BOARDS: "many=500" }, store);
+    t.after(() => instance.stop());
+    let taken = 0;
+    for (let session = 0; session < 40; session++) {
+      const client = await rawClient(instance.url, "many");
+      const cells = Array.from({ length: 5 }, (_, i): [number, 1] => [session * 5 + i, 1]);
+      const answer = await client.write(newSession(), 1, cells);
+      if (!("error" in answer)) taken += 5;
+      else assert.equal(answer.error.code, "RATE_LIMITED");
+      client.close();
+    }
+    assert.ok(taken >= 100 && taken <= 160, `20 bursts of 5 and a little: ${taken}`);
+    const put = await fetch(`${instance.url}/boards/many/cells/499`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"value":true}',
+    });
+    assert.ok([200, 429].includes(put.status));
+  });
+
   test("a write larger than the burst is told so, as it could never be admitted", async (t) => {
     const instance = await startInstance({ WRITE_BURST: "5" }, store);
     t.after(() => instance.stop());

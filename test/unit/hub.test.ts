@@ -118,6 +118,21 @@ describe("the hub", () => {
     }
   });
 
+  test("a watch that overtakes another of the same client lets neither think that it has joined before it has", async () => {
+    const { clock, store, hub, commit, assertLevel } = setUp();
+    await commit([9, 1]);
+    store.delayMs.answer = 100;
+    const recipient = new TestRecipient();
+    const seen: number[] = [];
+    const watches = [1, 2].map(() => hub.watch(recipient, GENESIS).then(() => seen.push(recipient.replica.get(9))));
+    await clock.pass(50);
+    assert.deepEqual(seen, []);
+    await clock.pass(500);
+    await Promise.all(watches);
+    assert.deepEqual(seen, [1, 1]);
+    assertLevel(recipient);
+  });
+
   test("brings a returning client up to date by one delta from its own log", async () => {
     const { clock, commit, join, hub, assertLevel } = setUp();
     const recipient = new TestRecipient();

@@ -78,6 +78,36 @@ describe("the outbox", () => {
     assert.equal(outbox.size, 1);
   });
 
+  test("sent again, an older write says the newest wish of each cell: it must not undo what came after it", () => {
+    const outbox = new Outbox();
+    outbox.set(1, 1, 0, () => undefined);
+    outbox.set(2, 1, 0, () => undefined);
+    outbox.take(10, 32);
+    outbox.set(1, 0, 0, () => undefined);
+    outbox.take(10, 32);
+    outbox.acknowledged(2, new Map());
+    outbox.unsettled(1);
+    assert.deepEqual(outbox.takeUnsent(), [
+      {
+        seq: 1,
+        changes: [
+          [1, 0],
+          [2, 1],
+        ],
+      },
+    ]);
+  });
+
+  test("counts every call that waits, also many for one cell", () => {
+    const outbox = new Outbox();
+    for (let call = 0; call < 100; call++) outbox.set(1, call % 2 ? 1 : 0, 0, () => undefined);
+    assert.equal(outbox.size, 1);
+    assert.equal(outbox.waiting, 100);
+    outbox.take(10, 32);
+    outbox.acknowledged(1, new Map());
+    assert.equal(outbox.waiting, 0);
+  });
+
   test("never has numbers open over more than the window", () => {
     const outbox = new Outbox();
     for (let cell = 0; cell < 100; cell++) outbox.set(cell, 1, 0, () => undefined);

@@ -148,4 +148,19 @@ describe("the writer", () => {
     await Promise.all([...taken, closed]);
     assert.equal(store.commits.length, 2);
   });
+
+  test("gives each attempt a tag of its own, so that no two histories share a position", async () => {
+    const { clock, store, write } = setUp();
+    const commit = store.commit.bind(store);
+    const tags: string[] = [];
+    store.commit = async (ref, batch) => {
+      tags.push(batch.tag);
+      if (tags.length < 3) throw new StoreAway("lost", { sent: true });
+      return commit(ref, batch);
+    };
+    const written = write(7);
+    await clock.pass(500);
+    await written;
+    assert.equal(new Set(tags).size, 3);
+  });
 });

@@ -1,0 +1,95 @@
+/* The client library where things go wrong around it: several boards, watches that fail, boards that change their size. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { connect } from "../../src/client/index.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { StoreAway } from "../../src/store/store.js";
+import { bitsOf, watchBoard } from "../support/clients.js";
+import { FaultyStore } from "../support/faulty-store.js";
+import { temporaryFolder } from "../support/folder.js";
+import { startInstance } from "../support/instances.js";
+import { until } from "../support/until.js";
+import { freePort } from "../support/valkey-server.js";
+
+describe("the client library", () => {
+  let store: EmbeddedStore;
+  before(async () => {
+    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+  });
+  after(() => store.close());
+
+  test("writes to several boards over one connection", async (t) => {
+    const instance = await startInstance({ BOARDS: "one=10,two=10" }, store);
+    const client = connect(instance.url);
+    t.after(async () => {
+      client.close();
+      await instance.stop();
+    });
+    await Promise.all(["one", "two"].map((name) => client.board(name).set(3, true)));
+  });
+
+  test("tries a watch again that failed because the store was away", async (t) => {
+    const faulty = new FaultyStore(store);
+    const subscribe = faulty.subscribe.bind(faulty);
+    let isAway = true;
+    faulty.subscribe = (page, listener) =>
+      isAway ? Promise.reject(new StoreAway("away", { sent: false })) : subscribe(page, listener);
+    const instance = await startInstance({ BOARDS: "away=10" }, faulty);
+    const client = connect(instance.url);
+    t.after(async () => {
+      client.close();
+      await instance.stop();
+    });
+    const board = client.board("away");
+    await board.ready;
+    const { ready } = board.watch({ start: 0, end: 10 });
+    await until("the board says that it is not up to date", () => board.status === "joining");
+    isAway = false;
+    await ready;
+    await until("the board is live", () => board.status === "live");
+  });
+
+  test("gives up a watch that is too wide, and goes on without it", async (t) => {
+    const instance = await startInstance({ BOARDS: "wide=1000000", WATCHED_PAGES: "4" }, store);
+    const client = connect(instance.url);
+    t.after(async () => {
+      client.close();
+      await instance.stop();
+    });
+    const board = client.board("wide");
+    await assert.rejects(board.watch({ start: 0, end: 1_000_000 }).ready, { code: "TOO_MANY_PAGES" });
+    await board.watch({ start: 0, end: 100 }).ready;
+    await board.set(5, true);
+    assert.equal(board.get(5), true);
+    assert.equal(board.status, "live");
+  });
+
+  test("rejects a watch of a board that is not there, and of one that is closed", async (t) => {
+    const instance = await startInstance({}, store);
+    const client = connect(instance.url);
+    t.after(() => instance.stop());
+    const nowhere = client.board("nowhere");
+    await assert.rejects(nowhere.watch({ start: 0, end: 1 }).ready, { code: "UNKNOWN_BOARD" });
+    await assert.rejects(nowhere.set(0, true), { code: "UNKNOWN_BOARD" });
+    const main = client.board("main");
+    await main.ready;
+    client.close();
+    await assert.rejects(main.set(0, true), { code: "CLOSED" });
+  });
+
+  test("follows a board that comes back larger", async (t) => {
+    const PORT = String(await freePort());
+    const first = await startInstance({ PORT, BOARDS: "grows=100" }, store);
+    const { board, close } = await watchBoard(first.url, "grows");
+    t.after(close);
+    await board.set(7, true);
+    await first.stop();
+    const second = await startInstance({ PORT, BOARDS: "grows=200" }, store);
+    t.after(() => second.stop());
+    await until("the board has its new size", () => board.size === 200 && board.status === "live");
+    await board.set(150, true);
+    await until("both cells show", () => bitsOf(board).lastIndexOf("1") === 150 && board.get(7) === true);
+    await until("the store's own count says so too", () => board.checked === 2);
+  });
+});
