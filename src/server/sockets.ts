@@ -40,8 +40,8 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
 /** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
 const MESSAGES = { perSecond: 5, burst: 20 };
 const MESSAGE_CHARACTERS_MAX = 2_000;
-/** Unsent packets at which a client of the teaching protocol is disconnected: it cannot be caught up. */
-const TEACHING_PACKETS_MAX = 5_000;
+/** Packets that wait for a client to read, of any kind, at which it is disconnected. Frames are skipped long before. */
+const UNSENT_PACKETS_MAX = 5_000;
 const ONLINE_EVERY_MS = 1_000;
 const GOODBYE_MS = 200;
 
@@ -112,8 +112,24 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
     if (isSaid) return;
     isSaid = true;
     socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
-    setTimeout(() => socket.disconnect(true), GOODBYE_MS).unref();
+    setTimeout(() => {
+      socket.disconnect(true);
+      // With `true` also from a client that does not read: an orderly close would wait for it.
+      socket.conn.close(true);
+    }, GOODBYE_MS).unref();
   };
+}
+
+/** Counts packets since the last time the connection took what was queued for it. */
+function limitUnsent(socket: Socket, goodbye: (error: ErrorBody) => void): void {
+  let unsent = 0;
+  socket.conn.on("packetCreate", () => {
+    unsent++;
+    if (unsent > UNSENT_PACKETS_MAX) goodbye(new Refusal("TOO_SLOW").toBody());
+  });
+  socket.conn.on("drain", () => {
+    unsent = 0;
+  });
 }
 
 const REQUESTS = ["open", "watch", "unwatch", "write"] as const satisfies readonly RequestName[];
@@ -126,6 +142,7 @@ function converse(socket: Socket, instance: Instance, encoder: FrameEncoder, onl
     address: addressKey(socket.handshake.address),
     online,
   });
+  limitUnsent(socket, goodbye);
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
   };
@@ -192,15 +209,7 @@ function attachTeaching(io: Server, instance: Instance): void {
     socket.onAny((name: string) => {
       if (name !== "checkbox-update" && name !== "message") conversation.reject("there is no such event");
     });
-    // The queue of a client that does not read: told apart from a burst by growing from one event to the next.
-    let unsent = 0;
-    socket.onAnyOutgoing(() => {
-      unsent++;
-      if (unsent > TEACHING_PACKETS_MAX) goodbye(new Refusal("TOO_SLOW").toBody());
-    });
-    socket.conn.on("drain", () => {
-      unsent = 0;
-    });
+    limitUnsent(socket, goodbye);
     socket.on("disconnect", leave);
   });
 }

@@ -1,7 +1,9 @@
 /* Limits: whoever reaches one is told by code how long to wait; nobody else notices. */
 
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
 import { connect } from "../../src/client/index.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
@@ -102,6 +104,44 @@ describe("limits", () => {
     await until("the library is told why", () => waiting.state.reason?.code === "TOO_MANY_CONNECTIONS");
     for (const client of three) client.close();
     await until("a connection is admitted again", () => waiting.state.connected, 20_000);
+  });
+
+  test("a client that never reads what it cannot be caught up on is disconnected, and nobody else", async (t) => {
+    const flags = { BOARDS: "main=100000", WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000" };
+    const instance = await startInstance(flags, store);
+    const [deaf, writer] = [io(instance.url, { transports: ["websocket"] }), await rawClient(instance.url)];
+    await until("the client is connected", () => deaf.connected);
+    const online = async () => {
+      const text = await (await fetch(`${instance.url}/metrics`)).text();
+      return Number(/^socketscaler_connections (\d+)/m.exec(text)?.[1]);
+    };
+    await until("both are counted", async () => (await online()) === 2);
+    // Stop reading below everything that could answer for it.
+    const { ws }: { ws: { _socket: Socket } } = deaf.io.engine.transport as never;
+    ws._socket.pause();
+    t.after(async () => {
+      ws._socket.destroy();
+      deaf.disconnect();
+      writer.close();
+      await instance.stop();
+    });
+    const session = newSession();
+    let seq = 0;
+    await until(
+      "it is disconnected",
+      async () => {
+        seq++;
+        const cells = Array.from({ length: 512 }, (_, i): [number, 0 | 1] => [
+          ((seq * 512) % 99_000) + i,
+          seq % 386 < 193 ? 1 : 0,
+        ]);
+        const answer = await writer.write(session, seq, cells);
+        assert.ok(!("error" in answer), JSON.stringify(answer));
+        return seq % 50 === 0 && (await online()) === 1;
+      },
+      40_000,
+    );
+    assert.ok(writer.socket.connected);
   });
 
   test("25 viewers of one address all see 1,000 updates", async (t) => {
