@@ -26,6 +26,7 @@ const BUCKETS_MAX = 100_000;
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
+  readonly #addressRate: Rate;
   readonly #connections = new Map<string, number>();
   readonly #sessionWrites = new Map<string, TokenBucket>();
   readonly #addressWrites = new Map<string, TokenBucket>();
@@ -33,6 +34,8 @@ export class Admission {
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
     this.#clock = clock;
+    const { perSecond, burst } = limits.writes;
+    this.#addressRate = { perSecond: perSecond * ADDRESS_SESSIONS, burst: burst * ADDRESS_SESSIONS };
   }
 
   /** Counts a connection in; false if its address has too many. Count every connection out again. */
@@ -63,10 +66,8 @@ export class Admission {
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
     const now = this.#clock.now();
-    const { perSecond, burst } = this.limits.writes;
-    const shared = { perSecond: perSecond * ADDRESS_SESSIONS, burst: burst * ADDRESS_SESSIONS };
     if (session !== undefined) take(this.#sessionWrites, session, this.limits.writes, cells, now);
-    take(this.#addressWrites, address, shared, cells, now);
+    take(this.#addressWrites, address, this.#addressRate, cells, now);
   }
 }
 

@@ -90,9 +90,9 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
   // Panes are other ports of this machine: those of the demo, or, for instances started one by one, whichever ?ports= names.
   const frames = () => {
     const urls = page.demoUrls();
-    return urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"];
+    return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
-  app.use((request, response, next) => secure(frames())(request, response, next));
+  app.use(secure(frames));
   app.use(boardRoutes(instance, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
@@ -176,13 +176,14 @@ function toReply(reply: unknown): Reply {
   return typeof reply === "number" || typeof reply === "boolean" ? reply : String(reply);
 }
 
-function secure(frames: readonly string[]) {
+/** `frames` names, separated by spaces, where panes come from; it is asked for each answer. */
+function secure(frames: () => string) {
   return helmet({
     contentSecurityPolicy: {
       directives: {
         "connect-src": ["'self'", "http:", "https:", "ws:", "wss:"],
-        "frame-src": ["'self'", ...frames],
-        "frame-ancestors": ["'self'", ...frames],
+        "frame-src": ["'self'", frames],
+        "frame-ancestors": ["'self'", frames],
         // The page is served over plain HTTP on many a machine; whoever terminates TLS sets this.
         "upgrade-insecure-requests": null,
       },

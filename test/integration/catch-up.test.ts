@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import { STORE_LIMITS } from "../../src/store/store.js";
+import { STORE_LIMITS, type Store } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -59,6 +59,17 @@ async function framesAfterReturn(t: TestContext, writes: number, logDeltasMax: n
   const shown = Array.from({ length: PAGE_CELLS }, (_, cell) => replica?.get(cell)).join("");
   assert.equal(shown, await storedBits(second.url, PAGE_CELLS));
   return returned.frames.map(({ kind, outcome }) => `${kind} ${outcome}`);
+}
+
+/** An instance over a store that can be told to lose messages; both end with the test. */
+async function startFaulty(t: TestContext, real: Store) {
+  const store = new FaultyStore(real);
+  const instance = await startInstance(FLAGS, store);
+  t.after(async () => {
+    await instance.stop();
+    await store.close();
+  });
+  return { store, instance };
 }
 
 describe("a client cut off while 1,000 writes go on, returning to another instance", () => {
@@ -140,12 +151,7 @@ describe("a published delta that is lost", () => {
       const real = valkey
         ? await ValkeyStore.open({ url: valkey.url })
         : await EmbeddedStore.open({ directory: temporaryFolder(t) });
-      const store = new FaultyStore(real);
-      const instance = await startInstance(FLAGS, store);
-      t.after(async () => {
-        await instance.stop();
-        await store.close();
-      });
+      const { store, instance } = await startFaulty(t, real);
       const { board, close } = await watchBoard(instance.url);
       t.after(close);
       let lost = 0;
@@ -166,12 +172,7 @@ describe("a published delta that is lost", () => {
   }
 
   test("over and over means a deaf subscriber: its connection is made anew, and clients see everything meanwhile", async (t) => {
-    const store = new FaultyStore(await EmbeddedStore.open({ directory: temporaryFolder(t) }));
-    const instance = await startInstance(FLAGS, store);
-    t.after(async () => {
-      await instance.stop();
-      await store.close();
-    });
+    const { store, instance } = await startFaulty(t, await EmbeddedStore.open({ directory: temporaryFolder(t) }));
     const client = await rawClient(instance.url);
     t.after(() => client.close());
     await client.watch([0]);
@@ -189,12 +190,7 @@ describe("a published delta that is lost", () => {
 
 describe("a lost answer of the store", () => {
   test("is asked for again, and the write takes effect once", async (t) => {
-    const store = new FaultyStore(await EmbeddedStore.open({ directory: temporaryFolder(t) }));
-    const instance = await startInstance(FLAGS, store);
-    t.after(async () => {
-      await instance.stop();
-      await store.close();
-    });
+    const { store, instance } = await startFaulty(t, await EmbeddedStore.open({ directory: temporaryFolder(t) }));
     const { board, close } = await watchBoard(instance.url);
     t.after(close);
     store.answersToLose = 3;
