@@ -51,6 +51,11 @@ export class DurableLane {
     });
   }
 
+  /** While it waits it cannot answer a beat; a round has its own bound. */
+  beat(): void {
+    this.#connection.unstick();
+  }
+
   restart(): void {
     this.#connection.restart();
   }

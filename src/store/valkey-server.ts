@@ -68,6 +68,7 @@ export class ValkeyServer {
     this.#beat = setInterval(() => {
       this.#commands.beat();
       this.#subscriber.beat();
+      this.#lane?.beat();
     }, BEAT_MS);
     this.#beat.unref();
   }

@@ -52,6 +52,10 @@ export class ValkeyConnection {
   readonly #isSharded: boolean;
   readonly #events: ConnectionEvents;
   #isBeating = false;
+  /** When the server took the connection that is not ready yet. */
+  #takenMs = 0;
+  #revival: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** Connects in the background, and again whenever the connection is lost. `name` is what CLIENT LIST shows. */
   constructor(address: ValkeyAddress, endpoint: Endpoint, name: string, events: ConnectionEvents) {
@@ -62,6 +66,11 @@ export class ValkeyConnection {
     this.#redis = new Redis(options);
     this.#redis.on("ready", () => events.up());
     this.#redis.on("close", () => events.down());
+    this.#redis.on("connect", () => {
+      this.#takenMs = performance.now();
+    });
+    // The client gives up for good where Sentinel tells of a switch while it asks Sentinel for the primary.
+    this.#redis.on("end", () => this.#revive());
     // Without a listener an error would end the process.
     this.#redis.on("error", (error) => events.failed(error));
     const message = (channel: string, text: string) => events.message(channel, text);
@@ -138,6 +147,7 @@ export class ValkeyConnection {
 
   /** Asks for a sign of life; makes the connection anew if there is none. */
   beat(): void {
+    this.unstick();
     if (!this.isUp || this.#isBeating) return;
     this.#isBeating = true;
     const late = setTimeout(() => {
@@ -153,12 +163,27 @@ export class ValkeyConnection {
       });
   }
 
+  /** The kernel of a server that hangs takes connections, on which then nothing is answered: gives up such a one. */
+  unstick(): void {
+    const isStuck = this.#redis.status === "connect" && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
+    if (isStuck) this.#redis.disconnect(true);
+  }
+
+  /** Makes the connection anew; one that is being made already is left alone. */
   restart(): void {
-    this.#redis.disconnect(true);
+    if (this.isUp) this.#redis.disconnect(true);
   }
 
   close(): void {
+    this.#closed = true;
+    clearTimeout(this.#revival);
     this.#redis.disconnect();
+  }
+
+  #revive(): void {
+    if (this.#closed) return;
+    this.#revival = setTimeout(() => this.#redis.connect().catch(() => undefined), retryMs(10));
+    this.#revival.unref();
   }
 
   async #load(script: Script): Promise<void> {
