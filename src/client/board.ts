@@ -9,10 +9,12 @@ import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
+import type { Replica } from "../board/replica.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { type ErrorCode, Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
-import { type Connection, ConnectionLost } from "./connection.js";
+import { ConnectionLost, type Line } from "./line.js";
 import { type Dropped, Outbox } from "./outbox.js";
 import { Sender } from "./sender.js";
 import { WatchedPages } from "./watched-pages.js";
@@ -76,14 +78,15 @@ export class Board {
   readonly name: string;
   /** Resolves when `size` is known; rejects with a Refusal if there is no such board. */
   readonly ready: Promise<void>;
-  readonly #connection: Connection;
+  readonly #line: Line;
+  readonly #clock: Clock;
   readonly #session: string;
   readonly #told: (opened: OpenResult) => void;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
-  readonly #expiry: ReturnType<typeof setInterval>;
+  #nextExpiry: Cancel;
   /** What `open` said on the present connection, and what it said last. */
   #opened: OpenResult | undefined;
   #known: OpenResult | undefined;
@@ -96,12 +99,13 @@ export class Board {
    * Made by the client, not by users. `session` is this board's own: its sequence numbers are. `told` hears what each
    * `open` says of the instance.
    */
-  constructor(name: string, connection: Connection, session: string, told: (opened: OpenResult) => void) {
+  constructor(name: string, line: Line, clock: Clock, session: string, told: (opened: OpenResult) => void) {
     this.name = name;
-    this.#connection = connection;
+    this.#line = line;
+    this.#clock = clock;
     this.#session = session;
     this.#told = told;
-    this.#sender = new Sender(this.#outbox, {
+    this.#sender = new Sender(this.#outbox, clock, {
       acknowledged: (at) => this.#acknowledged(at),
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
@@ -112,10 +116,8 @@ export class Board {
     });
     // Whoever does not wait for it learns of the failure from `status` and from `set`.
     this.ready.catch(() => undefined);
-    this.#expiry = setInterval(() => {
-      this.#giveUp(performance.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-    }, EXPIRE_EVERY_MS);
-    if (connection.isUp) void this.connected();
+    this.#nextExpiry = this.#scheduleExpiry();
+    if (line.isUp) void this.connected();
   }
 
   /** Cells; 0 until `ready`. */
@@ -167,7 +169,7 @@ export class Board {
     }
     const before = this.get(cell);
     const settled = new Promise<void>((done, fail) => {
-      this.#outbox.set(cell, value ? 1 : 0, performance.now(), (error) => (error ? fail(error) : done()));
+      this.#outbox.set(cell, value ? 1 : 0, this.#clock.now(), (error) => (error ? fail(error) : done()));
     });
     if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
     this.#sender.wake();
@@ -210,8 +212,8 @@ export class Board {
     if (this.#status === "closed") return;
     this.#setStatus("joining");
     try {
-      const opened = await this.#connection.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
-      this.#connection.settled();
+      const opened = await this.#line.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
+      this.#line.settled();
       this.#opened = opened;
       this.#known = opened;
       this.#pages.resize(opened.size);
@@ -220,7 +222,7 @@ export class Board {
       const { handle, limits } = opened;
       // Writes go first: they need no page, and their deltas come with the pages.
       this.#sender.connected(
-        (seq, changes) => this.#connection.request("write", { handle, session: this.#session, seq, changes }),
+        (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
         limits,
       );
       await this.#join(this.#pages.numbers);
@@ -245,6 +247,11 @@ export class Board {
   /** Cells of a page, or undefined if the board has no such page. */
   cellsOf(page: number): number | undefined {
     return cellsInPage(this.size, page) || undefined;
+  }
+
+  /** What is held of a page, while it is watched: not for users, but for whoever compares it with the store. */
+  replicaOf(page: number): Replica | undefined {
+    return this.#pages.get(page)?.replica;
   }
 
   /** A frame of this board came. Called by the client. */
@@ -296,21 +303,28 @@ export class Board {
     const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
     if (!refusal.rule.retry) this.#end(refusal);
     else {
-      setTimeout(() => {
-        if (this.#connection.isUp && this.#status === "joining") void this.connected();
-      }, refusal.retryAfterMs ?? RETRY_MS);
+      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
+        if (this.#line.isUp && this.#status === "joining") void this.connected();
+      });
     }
   }
 
   #end(refusal: Refusal): void {
     if (this.#failure) return;
     this.#failure = refusal;
-    clearInterval(this.#expiry);
+    this.#nextExpiry();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
     this.#giveUp(Number.POSITIVE_INFINITY, refusal);
     this.#setStatus("closed");
+  }
+
+  #scheduleExpiry(): Cancel {
+    return this.#clock.after(EXPIRE_EVERY_MS, () => {
+      this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+      if (!this.#failure) this.#nextExpiry = this.#scheduleExpiry();
+    });
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {
@@ -323,7 +337,7 @@ export class Board {
     const opened = this.#opened;
     if (!opened) return;
     for (const some of chunks(left, opened.limits.watchPagesMax)) {
-      this.#connection.request("unwatch", { handle: opened.handle, pages: some }).catch(() => undefined);
+      this.#line.request("unwatch", { handle: opened.handle, pages: some }).catch(() => undefined);
     }
   }
 
@@ -339,7 +353,7 @@ export class Board {
         });
         if (wanted.length === 0) continue;
         const request = wanted.map(({ number, position }) => [number, position] as const);
-        await this.#connection.request("watch", { handle: opened.handle, pages: request });
+        await this.#line.request("watch", { handle: opened.handle, pages: request });
         for (const { number, page } of wanted) {
           // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
           if (this.#pages.get(number) === page && this.#pages.joined(page)) this.#loaded(number);
@@ -356,9 +370,9 @@ export class Board {
     if (error instanceof ConnectionLost || this.#opened !== opened) return;
     const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
     if (refusal.rule.retry) {
-      setTimeout(() => {
+      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
         if (this.#opened === opened) void this.#join(this.#pages.unjoined);
-      }, refusal.retryAfterMs ?? RETRY_MS);
+      });
       return;
     }
     this.#pages.fail(
