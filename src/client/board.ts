@@ -71,7 +71,7 @@ export interface Watch {
 const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
-const EXPIRE_EVERY_MS = 5_000;
+const TICK_MS = 1_000;
 const RETRY_MS = 500;
 
 export class Board {
@@ -86,7 +86,7 @@ export class Board {
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
-  #nextExpiry: Cancel;
+  #nextTick: Cancel;
   /** What `open` said on the present connection, and what it said last. */
   #opened: OpenResult | undefined;
   #known: OpenResult | undefined;
@@ -116,7 +116,7 @@ export class Board {
     });
     // Whoever does not wait for it learns of the failure from `status` and from `set`.
     this.ready.catch(() => undefined);
-    this.#nextExpiry = this.#scheduleExpiry();
+    this.#nextTick = this.#scheduleTick();
     if (line.isUp) void this.connected();
   }
 
@@ -312,7 +312,7 @@ export class Board {
   #end(refusal: Refusal): void {
     if (this.#failure) return;
     this.#failure = refusal;
-    this.#nextExpiry();
+    this.#nextTick();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
@@ -320,11 +320,19 @@ export class Board {
     this.#setStatus("closed");
   }
 
-  #scheduleExpiry(): Cancel {
-    return this.#clock.after(EXPIRE_EVERY_MS, () => {
+  #scheduleTick(): Cancel {
+    return this.#clock.after(TICK_MS, () => {
       this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-      if (!this.#failure) this.#nextExpiry = this.#scheduleExpiry();
+      this.#stopWaiting();
+      if (!this.#failure) this.#nextTick = this.#scheduleTick();
     });
+  }
+
+  /** Another second has passed: what the followed pages have not reached by now may never come. */
+  #stopWaiting(): void {
+    const changes: CellChange[] = [];
+    for (const number of this.#pages.joined) this.#restore(this.#outbox.waited(number), changes, false);
+    this.#emitChanges(changes);
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {
@@ -356,7 +364,7 @@ export class Board {
         await this.#line.request("watch", { handle: opened.handle, pages: request });
         for (const { number, page } of wanted) {
           // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
-          if (this.#pages.get(number) === page && this.#pages.joined(page)) this.#loaded(number);
+          if (this.#pages.get(number) === page && this.#pages.markJoined(page)) this.#loaded(number);
         }
       }
       if (this.#opened === opened && this.#pages.unjoined.length === 0) this.#setStatus("live");

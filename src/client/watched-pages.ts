@@ -33,6 +33,11 @@ export class WatchedPages {
     return this.numbers.filter((number) => !this.#pages.get(number)?.isJoined);
   }
 
+  /** Pages that are followed on the present connection. */
+  get joined(): number[] {
+    return this.numbers.filter((number) => this.#pages.get(number)?.isJoined);
+  }
+
   get checked(): number {
     let checked = 0;
     for (const { replica } of this.#pages.values()) checked += replica.checked;
@@ -69,7 +74,7 @@ export class WatchedPages {
   }
 
   /** True if the page can be read for the first time now. */
-  joined(page: WatchedPage): boolean {
+  markJoined(page: WatchedPage): boolean {
     page.isJoined = true;
     if (page.isLoaded) return false;
     page.isLoaded = true;
