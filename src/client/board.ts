@@ -8,52 +8,17 @@
 import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
-import { formatPosition } from "../board/position.js";
 import type { Replica } from "../board/replica.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { type ErrorCode, Refusal } from "../protocol/errors.js";
+import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
+import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+import { Joiner } from "./joiner.js";
 import { ConnectionLost, type Line } from "./line.js";
 import { type Dropped, Outbox } from "./outbox.js";
 import { Sender } from "./sender.js";
 import { WatchedPages } from "./watched-pages.js";
-
-/** A cell that shows another value than before. */
-export interface CellChange {
-  readonly cell: number;
-  readonly value: boolean;
-  /** Set by this client, or put back because it was refused. */
-  readonly mine: boolean;
-}
-
-export interface RefusedChange {
-  readonly cell: number;
-  /** What was wished for. */
-  readonly value: boolean;
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-/**
- * connecting  no connection yet, or a new one is being made
- * joining     connected; watched pages are on their way
- * live        every watched page is up to date
- * closed      for good
- */
-export type BoardStatus = "connecting" | "joining" | "live" | "closed";
-
-export interface BoardEvents {
-  /** Cells that show another value now. */
-  change: (changes: readonly CellChange[]) => void;
-  status: (status: BoardStatus) => void;
-  /** A change that will not happen; `change` has put the cell back already. */
-  refused: (refused: RefusedChange) => void;
-  /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */
-  delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
-  /** Milliseconds from sending a write to its acknowledgement. */
-  roundTrip: (ms: number) => void;
-}
 
 /** Cells `start` … `end - 1`. */
 export interface CellRange {
@@ -86,6 +51,7 @@ export class Board {
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
+  readonly #joiner: Joiner;
   #nextTick: Cancel;
   /** What `open` said on the present connection, and what it said last. */
   #opened: OpenResult | undefined;
@@ -110,6 +76,10 @@ export class Board {
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
+    });
+    this.#joiner = new Joiner(this.#pages, line, clock, {
+      loaded: (page) => this.#loaded(page),
+      changed: () => this.#joinsChanged(),
     });
     this.ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
@@ -187,8 +157,7 @@ export class Board {
       const last = pageOf(Math.min(end, this.size) - 1);
       for (let page = pageOf(start); page <= last; page++) pages.push(page);
       const loaded = this.#pages.hold(pages, this.size);
-      if (this.#status === "live" && this.#pages.unjoined.length > 0) this.#setStatus("joining");
-      void this.#join(pages);
+      this.#joiner.join();
       await loaded;
     });
     ready.catch(() => undefined);
@@ -225,7 +194,7 @@ export class Board {
         (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
         limits,
       );
-      await this.#join(this.#pages.numbers);
+      this.#joiner.connected(opened);
     } catch (error) {
       this.#openFailed(error);
     }
@@ -235,7 +204,7 @@ export class Board {
   disconnected(): void {
     this.#opened = undefined;
     this.#sender.disconnected();
-    this.#pages.disconnected();
+    this.#joiner.disconnected();
     this.#setStatus("connecting");
   }
 
@@ -257,7 +226,7 @@ export class Board {
   /** A frame of this board came. Called by the client. */
   receive(update: Delta | Snapshot): void {
     const page = this.#pages.get(update.page);
-    if (!page) return;
+    if (!page || !this.#joiner.takes(update.page)) return;
     const changes: CellChange[] = [];
     const outcome = page.replica.receive(update, (offset, value) => {
       const cell = cellAt(update.page, offset);
@@ -267,7 +236,7 @@ export class Board {
     });
     if (outcome === "gap") {
       // The server sends in order, so a gap is a fault; joining anew from what is held mends it.
-      void this.#join([update.page]);
+      this.#joiner.leave([update.page]);
       return;
     }
     // A snapshot may stand for another history, in which no older acknowledgement can be waited for.
@@ -331,7 +300,9 @@ export class Board {
   /** Another second has passed: what the followed pages have not reached by now may never come. */
   #stopWaiting(): void {
     const changes: CellChange[] = [];
-    for (const number of this.#pages.joined) this.#restore(this.#outbox.waited(number), changes, false);
+    for (const number of this.#pages.numbers) {
+      if (this.#joiner.isJoined(number)) this.#restore(this.#outbox.waited(number), changes, false);
+    }
     this.#emitChanges(changes);
   }
 
@@ -342,52 +313,11 @@ export class Board {
   #letGo(pages: readonly number[]): void {
     const left = this.#pages.letGo(pages);
     for (const page of left) this.#outbox.reached(page, Number.POSITIVE_INFINITY);
-    const opened = this.#opened;
-    if (!opened) return;
-    for (const some of chunks(left, opened.limits.watchPagesMax)) {
-      this.#line.request("unwatch", { handle: opened.handle, pages: some }).catch(() => undefined);
-    }
+    this.#joiner.leave(left);
   }
 
-  /** Watches pages on the present connection, each from the position held. */
-  async #join(pages: readonly number[]): Promise<void> {
-    const opened = this.#opened;
-    if (!opened) return;
-    try {
-      for (const some of chunks(pages, opened.limits.watchPagesMax)) {
-        const wanted = some.flatMap((number) => {
-          const page = this.#pages.get(number);
-          return page ? [{ number, page, position: formatPosition(page.replica.position) }] : [];
-        });
-        if (wanted.length === 0) continue;
-        const request = wanted.map(({ number, position }) => [number, position] as const);
-        await this.#line.request("watch", { handle: opened.handle, pages: request });
-        for (const { number, page } of wanted) {
-          // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
-          if (this.#pages.get(number) === page && this.#pages.markJoined(page)) this.#loaded(number);
-        }
-      }
-      if (this.#opened === opened && this.#pages.unjoined.length === 0) this.#setStatus("live");
-    } catch (error) {
-      this.#joinFailed(opened, pages, error);
-    }
-  }
-
-  /** A watch that may succeed later is tried again; one that cannot is given up, and the board goes on without it. */
-  #joinFailed(opened: OpenResult, pages: readonly number[], error: unknown): void {
-    if (error instanceof ConnectionLost || this.#opened !== opened) return;
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
-    if (refusal.rule.retry) {
-      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
-        if (this.#opened === opened) void this.#join(this.#pages.unjoined);
-      });
-      return;
-    }
-    this.#pages.fail(
-      pages.filter((number) => !this.#pages.get(number)?.isJoined),
-      refusal,
-    );
-    if (this.#pages.unjoined.length === 0) this.#setStatus("live");
+  #joinsChanged(): void {
+    if (this.#opened) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
   }
 
   /** The page can be read for the first time. */
@@ -431,8 +361,4 @@ export class Board {
 
 function describe({ cell, value }: Dropped, { code, message }: Refusal): RefusedChange {
   return { cell, value: value === 1, code, message };
-}
-
-function* chunks<Item>(items: readonly Item[], length: number): Iterable<Item[]> {
-  for (let at = 0; at < items.length; at += length) yield items.slice(at, at + length);
 }

@@ -7,7 +7,8 @@ import { Connection } from "./connection.js";
 
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
-export type { Board, BoardEvents, BoardStatus, CellChange, CellRange, RefusedChange, Watch } from "./board.js";
+export type { Board, CellRange, Watch } from "./board.js";
+export type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
 
 /**
