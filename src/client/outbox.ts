@@ -23,8 +23,6 @@ interface Op {
   value: Bit;
   readonly sinceMs: number;
   readonly settles: Settle[];
-  /** The user's later change of the same cell, made while this one was in flight. */
-  next: Op | undefined;
 }
 
 export interface OutboxWrite {
@@ -61,6 +59,8 @@ export class Outbox {
   /** The newest change to each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
   readonly #queued = new Map<number, Op>();
+  /** Of cells with changes whose fate is open: the last wish, whatever became of it, and how many are open. */
+  readonly #wished = new Map<number, { value: Bit; open: number }>();
   readonly #inFlight = new Map<number, InFlight>();
   /** page -> cell -> committed value and the version that has it, until the replica gets there. */
   readonly #confirmed = new Map<number, Map<number, Confirmed>>();
@@ -88,15 +88,17 @@ export class Outbox {
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
     this.#waiting++;
+    const wished = this.#wished.get(cell) ?? { value, open: 0 };
+    this.#wished.set(cell, wished);
+    wished.value = value;
     const queued = this.#queued.get(cell);
     if (queued) {
       queued.value = value;
       queued.settles.push(settle);
       return;
     }
-    const op: Op = { cell, value, sinceMs: nowMs, settles: [settle], next: undefined };
-    const older = this.#newest.get(cell);
-    if (older) older.next = op;
+    const op: Op = { cell, value, sinceMs: nowMs, settles: [settle] };
+    wished.open++;
     this.#newest.set(cell, op);
     this.#queued.set(cell, op);
   }
@@ -125,7 +127,7 @@ export class Outbox {
     for (const [seq, write] of this.#inFlight) {
       if (write.isSent) continue;
       write.isSent = true;
-      writes.push({ seq, changes: write.ops.map((op) => [op.cell, newestOf(op).value]) });
+      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, this.#wished.get(cell)?.value ?? value]) });
     }
     return writes;
   }
@@ -168,8 +170,10 @@ export class Outbox {
     for (const op of this.#close(seq)) {
       const newest = this.#newest.get(op.cell);
       if (newest === op) this.#queued.set(op.cell, op);
-      else if (newest) newest.settles.push(...op.settles);
-      else this.#settle(op);
+      else if (newest) {
+        newest.settles.push(...op.settles);
+        this.#forget(op);
+      } else this.#settle(op);
     }
   }
 
@@ -228,7 +232,14 @@ export class Outbox {
 
   #settle(op: Op, error?: Refusal): void {
     this.#waiting -= op.settles.length;
+    this.#forget(op);
     for (const settle of op.settles) settle(error);
+  }
+
+  /** The change's fate is known, or is that of a later one. */
+  #forget({ cell }: Op): void {
+    const wished = this.#wished.get(cell);
+    if (wished && --wished.open === 0) this.#wished.delete(cell);
   }
 
   #close(seq: number): readonly Op[] {
@@ -243,10 +254,4 @@ export class Outbox {
     this.#newest.delete(op.cell);
     return [{ cell: op.cell, value: op.value }];
   }
-}
-
-function newestOf(op: Op): Op {
-  let newest = op;
-  while (newest.next) newest = newest.next;
-  return newest;
 }

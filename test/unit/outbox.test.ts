@@ -125,6 +125,19 @@ describe("the outbox", () => {
     assert.equal(outbox.shown(5), undefined);
   });
 
+  test("sent again, an older write says the newest wish also where a later one is through already", () => {
+    const outbox = new Outbox();
+    for (const value of [1, 0, 1] as const) {
+      outbox.set(1, value, 0, () => undefined);
+      outbox.take(10, 32);
+      // The first write has no answer; the second is through before the third is made.
+      if (value === 0) outbox.acknowledged(2, new Map());
+    }
+    outbox.acknowledged(3, new Map());
+    outbox.unsettled(1);
+    assert.deepEqual(outbox.takeUnsent(), [{ seq: 1, changes: [[1, 1]] }]);
+  });
+
   test("counts every call that waits, also many for one cell", () => {
     const outbox = new Outbox();
     for (let call = 0; call < 100; call++) outbox.set(1, call % 2 ? 1 : 0, 0, () => undefined);
