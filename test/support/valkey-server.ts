@@ -22,8 +22,8 @@ export interface ServerProcess {
   signal(name: NodeJS.Signals): void;
   /** Ends the process at once; its data stays for `restart`. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and folder. */
-  restart(): Promise<void>;
+  /** Starts it again on the same port and folder; settings given here win over those of the first start. */
+  restart(settings?: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -59,9 +59,9 @@ export async function startServer(
     },
     signal: (name) => void child.kill(name),
     kill,
-    restart: async () => {
+    restart: async (others = []) => {
       await kill();
-      child = await launch(engine, port, directory, settings);
+      child = await launch(engine, port, directory, [...settings, ...others]);
     },
     stop: async () => {
       await kill();

@@ -1,0 +1,64 @@
+/* A chaos run, whatever its topology: starts everything, strikes faults by name, and holds the judge's verdict. */
+
+import { Clustered } from "./clustered.js";
+import { Deployment, type Sizes } from "./deployment.js";
+import { CLUSTER_FAULTS, COMMON_FAULTS, type Fault, STANDALONE_FAULTS } from "./faults.js";
+import { History } from "./history.js";
+import { Judge, type Violation } from "./judge.js";
+import { Random } from "./random.js";
+import { inspect, type Round, runRound } from "./round.js";
+import { Standalone } from "./standalone.js";
+import type { CommonTopology, TopologyName } from "./topology.js";
+
+export interface Chaos {
+  /** Names of the faults that this topology can have. */
+  readonly faults: readonly string[];
+  readonly random: Random;
+  readonly violations: readonly Violation[];
+  /** Everything that was done and seen, counted. */
+  readonly happenings: number;
+  round(fault: string): Promise<Round>;
+  stop(): Promise<void>;
+}
+
+export async function startChaos(topology: TopologyName, seed: number, sizes: Sizes): Promise<Chaos> {
+  const random = new Random(seed);
+  switch (topology) {
+    case "standalone":
+      return over(await Standalone.start(sizes.instances), [...COMMON_FAULTS, ...STANDALONE_FAULTS], sizes, random);
+    case "cluster":
+      return over(await Clustered.start(), [...COMMON_FAULTS, ...CLUSTER_FAULTS], sizes, random);
+  }
+}
+
+async function over<Store extends CommonTopology>(
+  store: Store,
+  faults: readonly Fault<Store>[],
+  sizes: Sizes,
+  random: Random,
+): Promise<Chaos> {
+  const judge = new Judge();
+  let happenings = 0;
+  const history = new History((happening) => {
+    happenings++;
+    judge.take(happening);
+  });
+  const deployment = await Deployment.start(store, sizes, history, random.fork());
+  return {
+    faults: faults.map(({ name }) => name),
+    random,
+    violations: judge.violations,
+    get happenings() {
+      return happenings;
+    },
+    round: async (name) => {
+      const fault = faults.find((one) => one.name === name);
+      if (!fault)
+        throw new RangeError(`no fault "${name}" here; there are: ${faults.map((one) => one.name).join(", ")}`);
+      const round = await runRound(deployment, fault, random.fork());
+      inspect(deployment);
+      return round;
+    },
+    stop: () => deployment.stop(),
+  };
+}

@@ -1,0 +1,126 @@
+/*
+ * Everything that runs: servers, instances as processes of their own, each behind a proxy that its users connect through,
+ * and users. An instance that is killed is replaced by another behind the same proxy, as behind a load balancer.
+ */
+
+import { type ProcessInstance, spawnInstance } from "../support/instances.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
+import type { History, State } from "./history.js";
+import type { Random } from "./random.js";
+import { BOARD_CELLS } from "./register.js";
+import { readStored } from "./stored-state.js";
+import type { CommonTopology } from "./topology.js";
+import { User } from "./user.js";
+
+export interface Sizes {
+  readonly instances: number;
+  readonly users: number;
+}
+
+/** Lines that an instance writes only when something is wrong with itself. */
+const COMPLAINT = /unhandled|uncaught|unexpected failure|"level":(50|60)/i;
+
+export class ChaosInstance {
+  /** Between the users and the instance. */
+  readonly front: TcpProxy;
+  #process: ProcessInstance;
+  readonly #spawn: () => Promise<ProcessInstance>;
+  /** What instances that are no more wrote. */
+  readonly #past: string[] = [];
+
+  private constructor(front: TcpProxy, process: ProcessInstance, spawn: () => Promise<ProcessInstance>) {
+    this.front = front;
+    this.#process = process;
+    this.#spawn = spawn;
+  }
+
+  static async start(valkeyUrl: string): Promise<ChaosInstance> {
+    const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000", WRITE_WAIT_MS: "500" };
+    const spawn = () => spawnInstance({ ...limits, BOARDS: `main=${BOARD_CELLS}`, VALKEY_URL: valkeyUrl });
+    const process = await spawn();
+    return new ChaosInstance(await TcpProxy.start(portOf(process)), process, spawn);
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process.child.kill(name);
+  }
+
+  async kill(): Promise<void> {
+    await this.#process.kill();
+    this.#past.push(...this.#process.output);
+  }
+
+  async replace(): Promise<void> {
+    this.#process = await this.#spawn();
+    this.front.moveTo(portOf(this.#process));
+  }
+
+  get isRunning(): boolean {
+    return this.#process.child.exitCode === null && this.#process.child.signalCode === null;
+  }
+
+  get complaints(): string[] {
+    return [...this.#past, ...this.#process.output].filter((line) => COMPLAINT.test(line));
+  }
+
+  async stop(): Promise<void> {
+    await this.#process.kill();
+    await this.front.close();
+  }
+}
+
+export class Deployment<Store extends CommonTopology> {
+  readonly store: Store;
+  readonly instances: readonly ChaosInstance[];
+  readonly users: readonly User[];
+  readonly history: History;
+
+  private constructor(store: Store, instances: readonly ChaosInstance[], users: readonly User[], history: History) {
+    this.store = store;
+    this.instances = instances;
+    this.users = users;
+    this.history = history;
+  }
+
+  /** Takes the store over: `stop` stops it too, also when the rest cannot be started. */
+  static async start<Store extends CommonTopology>(
+    store: Store,
+    sizes: Sizes,
+    history: History,
+    random: Random,
+  ): Promise<Deployment<Store>> {
+    const instances: ChaosInstance[] = [];
+    const users: User[] = [];
+    try {
+      const starting = Array.from({ length: sizes.instances }, (_, index) => ChaosInstance.start(store.urlFor(index)));
+      for (const started of await Promise.allSettled(starting)) {
+        if (started.status === "rejected") throw started.reason;
+        instances.push(started.value);
+      }
+      const urls = instances.map(({ front }) => `http://127.0.0.1:${front.port}`);
+      for (let index = 0; index < sizes.users; index++) {
+        const first = index % urls.length;
+        const preferred = [...urls.slice(first), ...urls.slice(0, first)];
+        users.push(await User.arrive(index, preferred, history, random.fork()));
+      }
+      return new Deployment(store, instances, users, history);
+    } catch (error) {
+      await new Deployment(store, instances, users, history).stop();
+      throw error;
+    }
+  }
+
+  stored(): Promise<{ state: State; counted: number }> {
+    return readStored((page, ...args) => this.store.command(page, ...args), this.users.length);
+  }
+
+  async stop(): Promise<void> {
+    for (const user of this.users) user.close();
+    await Promise.all(this.instances.map((instance) => instance.stop()));
+    await this.store.stop();
+  }
+}
+
+function portOf(process: ProcessInstance): number {
+  return Number(new URL(process.url).port);
+}

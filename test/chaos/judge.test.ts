@@ -1,0 +1,133 @@
+/* The judge against planted histories: it must catch each kind of lie, and must not cry at what is allowed. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Happening, State, WriteOutcome } from "./history.js";
+import { Judge } from "./judge.js";
+import { encodeWord } from "./register.js";
+
+const ALL_PAGES = [0, 1, 2];
+let writes = 0;
+
+function verdict(...happenings: readonly (Happening | readonly Happening[])[]): string[] {
+  const judge = new Judge();
+  for (const happening of happenings.flat()) judge.take(happening);
+  return judge.violations.map(({ rule }) => rule);
+}
+
+function write(counter: number, outcome: WriteOutcome = "acknowledged", register = 0): Happening[] {
+  const number = writes++;
+  return [
+    { kind: "invoked", write: number, user: 0, target: { kind: "register", register, counter } },
+    { kind: "settled", write: number, outcome },
+  ];
+}
+
+function begin(cell: number, value: boolean): { invoked: Happening; settled(outcome?: WriteOutcome): Happening } {
+  const number = writes++;
+  return {
+    invoked: { kind: "invoked", write: number, user: 0, target: { kind: "cell", cell, value } },
+    settled: (outcome = "acknowledged") => ({ kind: "settled", write: number, outcome }),
+  };
+}
+
+function see(counter: number, user = 1): Happening {
+  return { kind: "seen", user, register: 0, word: encodeWord(0, counter) };
+}
+
+function state(counter: number, cells: readonly boolean[] = [], checked = 0): State {
+  return { words: [encodeWord(0, counter)], cells, checked };
+}
+
+function quiet(store: State, users: readonly State[] = [store], counted = store.checked): Happening {
+  return { kind: "quiet", store, counted, users };
+}
+
+function fork(survivor: State | undefined): Happening {
+  return { kind: "forked", survivor, pages: ALL_PAGES };
+}
+
+describe("the judge", () => {
+  test("finds nothing in a history in which all is well", () => {
+    assert.deepEqual(verdict(write(1), see(1), write(2), see(2), see(2), quiet(state(2))), []);
+  });
+
+  test("sees a write torn apart", () => {
+    const word = encodeWord(0, 2) + (encodeWord(0, 1) % 256) - (encodeWord(0, 2) % 256);
+    assert.deepEqual(verdict(write(1), write(2), { kind: "seen", user: 1, register: 0, word }), ["torn"]);
+  });
+
+  test("sees a value that nobody has written, and one whose write was refused", () => {
+    assert.deepEqual(verdict(write(1), see(2)), ["invented"]);
+    assert.deepEqual(verdict(write(1), write(2, "refused"), see(2)), ["invented"]);
+  });
+
+  test("sees someone go back, as after a write that took effect twice", () => {
+    assert.deepEqual(verdict(write(1), write(2), see(2), see(1)), ["back"]);
+    assert.deepEqual(verdict(write(1), write(2), see(2), see(1, 2)), [], "another may be behind");
+  });
+
+  test("sees an acknowledged write lost, and lets an unknown one be either way", () => {
+    assert.deepEqual(verdict(write(1), write(2), quiet(state(1))), ["lost"]);
+    assert.deepEqual(verdict(write(1), write(2, "unknown"), quiet(state(1))), []);
+    assert.deepEqual(verdict(write(1), write(2, "unknown"), quiet(state(2))), []);
+  });
+
+  test("allows a fork one step back for each viewer, no further than to the survivor", () => {
+    const history = [...write(1), ...write(2), ...write(3), see(3), fork(state(2))];
+    assert.deepEqual(verdict(history, see(2), quiet(state(2))), []);
+    assert.deepEqual(verdict(history, see(1)), ["back"], "further than the survivor");
+    assert.deepEqual(verdict(history, see(2), write(4), see(4), see(2)), ["back"], "a second step");
+    assert.deepEqual(verdict(history, quiet(state(1))), ["lost"], "the survivor had more");
+    assert.deepEqual(verdict(history, write(4), quiet(state(2))), ["lost"], "acknowledged by the survivor");
+  });
+
+  test("does not hold the survivor to what was under way when the store forked", () => {
+    const [invoked, settled] = write(3);
+    assert.ok(invoked && settled);
+    assert.deepEqual(verdict(write(1), write(2), invoked, fork(state(2)), settled, quiet(state(2))), []);
+  });
+
+  test("sees a contended cell at a value that no write accounts for", () => {
+    const on = begin(0, true);
+    const off = begin(0, false);
+    const inTurn = [on.invoked, on.settled(), off.invoked, off.settled()];
+    const atOnce = [on.invoked, off.invoked, on.settled(), off.settled()];
+    assert.deepEqual(verdict(inTurn, quiet(state(0, [true]))), ["unfounded"]);
+    assert.deepEqual(verdict(inTurn, quiet(state(0, [false]))), []);
+    assert.deepEqual(verdict(atOnce, quiet(state(0, [true]))), []);
+    assert.deepEqual(verdict(on.invoked, on.settled(), quiet(state(0, [false]))), ["unfounded"], "as it was before");
+    assert.deepEqual(verdict(on.invoked, on.settled("unknown"), inTurn.slice(2), quiet(state(0, [true]))), []);
+    assert.deepEqual(verdict(on.invoked, on.settled(), fork(state(0, [false])), quiet(state(0, [false]))), []);
+    assert.deepEqual(
+      verdict(
+        fork(state(0, [true])),
+        on.invoked,
+        off.invoked,
+        off.settled(),
+        on.settled("refused"),
+        quiet(state(0, [true])),
+      ),
+      ["unfounded"],
+    );
+  });
+
+  test("sees someone apart from the store, and a wrong count", () => {
+    assert.deepEqual(verdict(write(1), quiet(state(1), [state(1), state(0)])), ["apart"]);
+    assert.deepEqual(verdict(quiet(state(0, [], 5), [state(0, [], 4)])), ["apart"]);
+    assert.deepEqual(verdict(quiet(state(0, [], 5), [], 6)), ["miscount"]);
+  });
+
+  test("names the fault during which it happened", () => {
+    const judge = new Judge();
+    for (const happening of [...write(1), ...write(2), see(2)]) judge.take(happening);
+    judge.take({ kind: "struck", fault: "primary killed" });
+    judge.take(see(1));
+    judge.take({ kind: "healed", fault: "primary killed" });
+    judge.take({ kind: "stuck", what: "the load does not go on" });
+    assert.deepEqual(
+      judge.violations.map(({ during }) => during),
+      ["primary killed", "after primary killed"],
+    );
+  });
+});

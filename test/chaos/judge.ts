@@ -1,0 +1,238 @@
+/*
+ * The judge: reads a history and says what in it must not be. It shares no code with the server and the library.
+ *
+ *     torn       a register is seen in a state that was never written whole
+ *     invented   a register is seen at a counter that nobody has written yet, or whose write was refused
+ *     back       someone sees a register go back. A store that lost its tail allows it once to each who looks, and only to
+ *                the survivor's value or later. A write that took effect twice shows here: it sets the register back
+ *     lost       nobody writes, and the store holds less than what was acknowledged
+ *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts: every write of it was
+ *                over before an acknowledged write of the other value began
+ *     apart      nobody writes, and someone shows something else than the store
+ *     miscount   the store's count of checked cells differs from its bits
+ *     stuck      the harness waited in vain
+ */
+
+import type { Happening, State, Target, WriteOutcome } from "./history.js";
+import { decodeWord, PAGES, pageOfRegister } from "./register.js";
+
+export interface Violation {
+  readonly rule: "torn" | "invented" | "back" | "lost" | "unfounded" | "apart" | "miscount" | "stuck";
+  readonly text: string;
+  /** The faults that were on, or the last that was. */
+  readonly during: string;
+}
+
+interface WriteRecord {
+  readonly target: Target;
+  readonly invokedAt: number;
+  settledAt: number;
+  outcome: WriteOutcome | "open";
+}
+
+type Forked = Extract<Happening, { kind: "forked" }> & { readonly at: number };
+
+interface Look {
+  counter: number;
+  /** Forks up to here have been used to excuse a step back. */
+  forksUsed: number;
+}
+
+/** Enough to understand a failure; after a real one there may be thousands. */
+const VIOLATIONS_MAX = 20;
+
+export class Judge {
+  readonly violations: Violation[] = [];
+  readonly #writes = new Map<number, WriteRecord>();
+  /** Writes of each contended cell that may still account for its value. */
+  readonly #cellWrites = new Map<number, WriteRecord[]>();
+  readonly #invoked: number[] = [];
+  readonly #acknowledged: number[] = [];
+  readonly #refused = new Set<string>();
+  readonly #looks = new Map<string, Look>();
+  readonly #forks: Forked[] = [];
+  readonly #faults = new Set<string>();
+  #lastFault = "no fault";
+  #at = 0;
+
+  take(happening: Happening): void {
+    this.#at++;
+    switch (happening.kind) {
+      case "invoked":
+        this.#invoke(happening.write, happening.target);
+        break;
+      case "settled":
+        this.#settle(happening.write, happening.outcome);
+        break;
+      case "seen":
+        this.#see(happening.user, happening.register, happening.word);
+        break;
+      case "struck":
+        this.#faults.add(happening.fault);
+        this.#lastFault = happening.fault;
+        break;
+      case "healed":
+        this.#faults.delete(happening.fault);
+        break;
+      case "forked":
+        this.#fork({ ...happening, at: this.#at });
+        break;
+      case "quiet":
+        this.#compare(happening.store, happening.counted, happening.users);
+        break;
+      case "stuck":
+        this.#accuse("stuck", happening.what);
+        break;
+    }
+  }
+
+  #invoke(number: number, target: Target): void {
+    const write: WriteRecord = { target, invokedAt: this.#at, settledAt: Number.POSITIVE_INFINITY, outcome: "open" };
+    this.#writes.set(number, write);
+    if (target.kind === "register") this.#invoked[target.register] = target.counter;
+    else this.#writesOf(target.cell).push(write);
+  }
+
+  #settle(number: number, outcome: WriteOutcome): void {
+    const write = this.#writes.get(number);
+    if (!write) throw new Error(`write ${number} was settled but never invoked`);
+    this.#writes.delete(number);
+    write.outcome = outcome;
+    // An unknown outcome may come about at any later time.
+    if (outcome !== "unknown") write.settledAt = this.#at;
+    const { target } = write;
+    if (target.kind === "cell") return;
+    if (outcome === "refused") this.#refused.add(`${target.register}:${target.counter}`);
+    // One that was under way while the store forked may have been acknowledged by the side that was lost.
+    const isFromBefore = this.#forks.some((fork) => concerns(fork, target.register) && fork.at > write.invokedAt);
+    if (outcome === "acknowledged" && !isFromBefore) this.#acknowledged[target.register] = target.counter;
+  }
+
+  #see(user: number, register: number, word: number): void {
+    const who = `user ${user} sees register ${register}`;
+    const counter = decodeWord(register, word);
+    if (counter === undefined) {
+      this.#accuse("torn", `${who} as ${word.toString(16)}, which was never written`);
+      return;
+    }
+    this.#checkWritten(who, register, counter);
+    const name = `${user}:${register}`;
+    const look = this.#looks.get(name) ?? { counter, forksUsed: 0 };
+    this.#looks.set(name, look);
+    if (counter < look.counter && !this.#excuse(look, register, counter)) {
+      this.#accuse("back", `${who} go back from ${look.counter} to ${counter}`);
+    }
+    look.counter = counter;
+  }
+
+  /** A fork that allows this step back, and has not yet allowed one to the same viewer. */
+  #excuse(look: Look, register: number, counter: number): boolean {
+    for (let index = look.forksUsed; index < this.#forks.length; index++) {
+      const fork = this.#forks[index];
+      if (!fork || !concerns(fork, register) || counter < survived(fork, register)) continue;
+      look.forksUsed = index + 1;
+      return true;
+    }
+    return false;
+  }
+
+  #fork(fork: Forked): void {
+    this.#forks.push(fork);
+    for (const page of fork.pages) {
+      for (let register = page; register < this.#invoked.length; register += PAGES) {
+        this.#acknowledged[register] = survived(fork, register);
+      }
+    }
+    for (const [cell, writes] of this.#cellWrites) {
+      if (!fork.pages.includes(cell % PAGES)) continue;
+      // What was over is lost or in the survivor; where the survivor is not known, it may be anything that was.
+      const over = writes.filter(({ settledAt }) => settledAt < fork.at);
+      const rest = writes.filter(({ settledAt }) => settledAt >= fork.at);
+      const kept = fork.survivor ? [this.#standing(cell, fork.survivor.cells[cell] ?? false)] : over.map(asOpen);
+      this.#cellWrites.set(cell, [...kept, ...rest]);
+    }
+  }
+
+  #compare(store: State, counted: number, users: readonly State[]): void {
+    if (counted !== store.checked)
+      this.#accuse("miscount", `${store.checked} cells are checked, the heads say ${counted}`);
+    for (const [register, word] of store.words.entries()) {
+      const counter = decodeWord(register, word);
+      if (counter === undefined) {
+        this.#accuse("torn", `the store holds register ${register} as ${word.toString(16)}`);
+        continue;
+      }
+      this.#checkWritten(`the store holds register ${register}`, register, counter);
+      const least = this.#acknowledged[register] ?? 0;
+      if (counter < least) this.#accuse("lost", `register ${register} is at ${counter}, acknowledged was ${least}`);
+    }
+    for (const [cell, value] of store.cells.entries()) this.#explain(cell, value);
+    for (const [user, shown] of users.entries()) this.#compareUser(user, shown, store);
+  }
+
+  #compareUser(user: number, shown: State, store: State): void {
+    const parts: string[] = [];
+    for (const [register, word] of store.words.entries()) {
+      if (shown.words[register] !== word) parts.push(`register ${register}`);
+    }
+    for (const [cell, value] of store.cells.entries()) if (shown.cells[cell] !== value) parts.push(`cell ${cell}`);
+    if (shown.checked !== store.checked) parts.push(`${shown.checked} instead of ${store.checked} checked cells`);
+    if (parts.length > 0) this.#accuse("apart", `user ${user} differs from the store: ${parts.join(", ")}`);
+  }
+
+  /** Some write of `value` must not have been over before an acknowledged write of the other value began. */
+  #explain(cell: number, value: boolean): void {
+    const writes = this.#writesOf(cell);
+    const overruledBy = Math.max(
+      ...writes.map(({ target, outcome, invokedAt }) =>
+        target.kind === "cell" && target.value !== value && outcome === "acknowledged" ? invokedAt : -1,
+      ),
+    );
+    const isFounded = writes.some(
+      ({ target, outcome, settledAt }) =>
+        target.kind === "cell" && target.value === value && outcome !== "refused" && settledAt > overruledBy,
+    );
+    if (!isFounded) this.#accuse("unfounded", `contended cell ${cell} is ${value}`);
+    // What can still account for anything later: what is standing now, and what may yet come about.
+    const open = writes.filter(({ outcome }) => outcome === "open" || outcome === "unknown");
+    this.#cellWrites.set(cell, [this.#standing(cell, value), ...open]);
+  }
+
+  #checkWritten(who: string, register: number, counter: number): void {
+    if (counter > (this.#invoked[register] ?? 0)) {
+      this.#accuse("invented", `${who} at ${counter}, which nobody has written yet`);
+    } else if (this.#refused.has(`${register}:${counter}`)) {
+      this.#accuse("invented", `${who} at ${counter}, whose write was refused`);
+    }
+  }
+
+  #writesOf(cell: number): WriteRecord[] {
+    const writes = this.#cellWrites.get(cell) ?? [this.#standing(cell, false)];
+    this.#cellWrites.set(cell, writes);
+    return writes;
+  }
+
+  /** The value a cell is known to have at this moment, as if someone had just written it. */
+  #standing(cell: number, value: boolean): WriteRecord {
+    return { target: { kind: "cell", cell, value }, invokedAt: -1, settledAt: this.#at, outcome: "acknowledged" };
+  }
+
+  #accuse(rule: Violation["rule"], text: string): void {
+    if (this.violations.length >= VIOLATIONS_MAX) return;
+    const during = this.#faults.size > 0 ? [...this.#faults].join(" and ") : `after ${this.#lastFault}`;
+    this.violations.push({ rule, text, during });
+  }
+}
+
+function concerns(fork: Forked, register: number): boolean {
+  return fork.pages.includes(pageOfRegister(register));
+}
+
+/** The counter that the survivor holds; 0 where that is not known. */
+function survived(fork: Forked, register: number): number {
+  return decodeWord(register, fork.survivor?.words[register] ?? 0) ?? 0;
+}
+
+function asOpen(write: WriteRecord): WriteRecord {
+  return { ...write, invokedAt: -1, settledAt: Number.POSITIVE_INFINITY };
+}

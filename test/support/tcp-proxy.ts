@@ -1,0 +1,121 @@
+/*
+ * A TCP proxy that misbehaves on request, in front of a server on this machine.
+ *
+ *     cut       ends every connection; new ones pass
+ *     refuse    ends every connection, and each new one at once, until `heal`
+ *     stall     half-open: connections stay, but what is sent into them is held back; new connections pass
+ *     heal      takes connections again, and delivers what was held back, late, as a network does: even what was sent by
+ *               someone who has long given the connection up
+ *     moveTo    new connections lead to another server
+ */
+
+import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
+
+export class TcpProxy {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  #target: number;
+  #isRefusing = false;
+
+  private constructor(server: Server, port: number, target: number) {
+    this.#server = server;
+    this.port = port;
+    this.#target = target;
+    server.on("connection", (near: Socket) => {
+      near.on("error", () => undefined);
+      if (this.#isRefusing) near.destroy();
+      else this.#join(near);
+    });
+  }
+
+  static async start(target: number): Promise<TcpProxy> {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return new TcpProxy(server, address.port, target);
+  }
+
+  moveTo(target: number): void {
+    this.#target = target;
+  }
+
+  cut(): void {
+    for (const link of this.#links) link.end();
+  }
+
+  refuse(): void {
+    this.#isRefusing = true;
+    this.cut();
+  }
+
+  stall(): void {
+    for (const link of this.#links) link.stall();
+  }
+
+  heal(): void {
+    this.#isRefusing = false;
+    for (const link of this.#links) link.release();
+  }
+
+  async close(): Promise<void> {
+    this.refuse();
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    await closed;
+  }
+
+  #join(near: Socket): void {
+    const far = connect({ port: this.#target, host: "127.0.0.1" });
+    far.on("error", () => undefined);
+    const link = new Link(near, far);
+    this.#links.add(link);
+    link.onEnd = () => this.#links.delete(link);
+  }
+}
+
+/** One connection through the proxy: two sockets, and what is held back between them. */
+class Link {
+  onEnd: () => void = () => undefined;
+  readonly #near: Socket;
+  readonly #far: Socket;
+  /** What waits to be done, in order, while the link is stalled. */
+  #held: (() => void)[] | undefined;
+
+  constructor(near: Socket, far: Socket) {
+    this.#near = near;
+    this.#far = far;
+    this.#pass(near, far);
+    this.#pass(far, near);
+  }
+
+  stall(): void {
+    this.#held ??= [];
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const pass of held) pass();
+  }
+
+  end(): void {
+    this.#held = undefined;
+    this.#near.destroy();
+    this.#far.destroy();
+    this.onEnd();
+  }
+
+  #pass(from: Socket, to: Socket): void {
+    from.setNoDelay(true);
+    from.on("data", (data) => this.#do(() => void (to.writable && to.write(data))));
+    from.on("close", () => this.#do(() => void to.end(() => this.end())));
+  }
+
+  #do(pass: () => void): void {
+    if (this.#held) this.#held.push(pass);
+    else pass();
+  }
+}
