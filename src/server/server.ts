@@ -23,6 +23,8 @@ export interface RunningServer {
   readonly port: number;
   readonly url: string;
   readonly instance: Instance;
+  /** The Socket.IO server, for namespaces beside ours. */
+  readonly io: SocketServer;
   /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
@@ -94,6 +96,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port,
     url: `http://localhost:${port}`,
     instance,
+    io,
     close: () => {
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));

@@ -1,0 +1,33 @@
+/* Changes so many and so random that each frame of a page is about as large as its bitmap. */
+
+import type { Bit } from "../../src/board/bitmap.js";
+import { packChanges } from "../../src/board/delta.js";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import type { LocalInstance } from "./instances.js";
+import { newSession } from "./raw-client.js";
+
+const CHANGES = 4_096;
+
+/** Each call of the function returned commits one batch on every page; limits do not apply to it. */
+export function churn({ instance }: LocalInstance, pages: number, seed = 1): () => Promise<void> {
+  const session = newSession();
+  let seq = 0;
+  let state = seed;
+  const random = () => {
+    // A linear congruential generator with the constants of Numerical Recipes.
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state;
+  };
+  return async () => {
+    seq++;
+    await Promise.all(
+      Array.from({ length: pages }, (_, page) => {
+        const changes = Array.from({ length: CHANGES }, (): [number, Bit] => [
+          (random() >>> 8) % PAGE_CELLS,
+          random() & 0x8000 ? 1 : 0,
+        ]);
+        return instance.writer.write({ board: "main", page }, session, seq, packChanges(changes));
+      }),
+    );
+  };
+}
