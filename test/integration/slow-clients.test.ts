@@ -54,6 +54,7 @@ async function churnUntil(instance: LocalInstance, isEnough: () => boolean): Pro
   const measured = async () => {
     await change();
     most = Math.max(most, ...heldBytes(instance.io));
+    assert.ok(most <= BUFFER_BYTES, `${most} bytes were held for one client`);
   };
   await until(
     "the buffers of the kernel are full",
@@ -97,7 +98,6 @@ describe("clients that do not read", () => {
     for (const link of deafLinks) link.slow(0);
     const most = await churnUntil(instance, () => laggingCount(instance) >= links.length * PAGES);
     t.diagnostic(`at most ${most} bytes were held for one client`);
-    assert.ok(most <= BUFFER_BYTES, `${most} bytes were held for one client`);
     assert.ok(most > BUFFER_BYTES / 4, "the clients were not slow");
     const stored = await storedBits(instance.url, SIZE);
     await untilAllShow(
@@ -163,7 +163,7 @@ describe("long-polling", () => {
     const poll = await startPolling(instance.url);
     await poll.take();
     const most = await churnUntil(instance, () => laggingCount(instance) >= PAGES);
-    assert.ok(most > BUFFER_BYTES / 4 && most <= BUFFER_BYTES, `${most} bytes were held for it`);
+    assert.ok(most > BUFFER_BYTES / 4, "the client was not slow");
     await untilAllShow([bystander.board], await storedBits(instance.url, SIZE));
   });
 });

@@ -5,6 +5,7 @@ import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import type { LocalInstance } from "./instances.js";
 import { newSession } from "./raw-client.js";
+import { mulberry } from "./virtual-clock.js";
 
 const CHANGES = 4_096;
 
@@ -12,19 +13,14 @@ const CHANGES = 4_096;
 export function churn({ instance }: LocalInstance, pages: number, seed = 1): () => Promise<void> {
   const session = newSession();
   let seq = 0;
-  let state = seed;
-  const random = () => {
-    // A linear congruential generator with the constants of Numerical Recipes.
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state;
-  };
+  const random = mulberry(seed);
   return async () => {
     seq++;
     await Promise.all(
       Array.from({ length: pages }, (_, page) => {
         const changes = Array.from({ length: CHANGES }, (): [number, Bit] => [
-          (random() >>> 8) % PAGE_CELLS,
-          random() & 0x8000 ? 1 : 0,
+          Math.floor(random() * PAGE_CELLS),
+          random() < 0.5 ? 1 : 0,
         ]);
         return instance.writer.write({ board: "main", page }, session, seq, packChanges(changes));
       }),

@@ -15,10 +15,11 @@ export class VirtualClock implements Clock {
   #nowMs = 0;
   #order = 0;
   readonly #timers = new Set<Timer>();
-  #state: number;
+  /** 0 ≤ x < 1. */
+  readonly random: () => number;
 
   constructor(seed = 1) {
-    this.#state = seed >>> 0;
+    this.random = mulberry(seed);
   }
 
   now(): number {
@@ -29,15 +30,6 @@ export class VirtualClock implements Clock {
     const timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
-  }
-
-  /** Mulberry32, a small generator that passes the usual tests. */
-  random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
   /** Lets `ms` pass. */
@@ -65,4 +57,16 @@ export class VirtualClock implements Clock {
 /** Until every promise that needs no timer has settled: a turn of the event loop runs all microtasks before it. */
 export function settle(): Promise<void> {
   return new Promise((done) => setImmediate(done));
+}
+
+/** Mulberry32, a small generator that passes the usual tests: numbers from 0 to 1, the same for the same seed. */
+export function mulberry(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
