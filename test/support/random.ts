@@ -36,3 +36,9 @@ export class Random {
     return picked;
   }
 }
+
+/** The generator as a function, where nothing but its numbers is wanted. */
+export function mulberry(seed: number): () => number {
+  const random = new Random(seed);
+  return () => random.next();
+}

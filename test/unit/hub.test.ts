@@ -43,6 +43,7 @@ function setUp(seed = 1, logMax = 100) {
   const resyncs: string[] = [];
   const pages = new Pages(store, clock, fanOut, {
     resync: (cause) => resyncs.push(cause),
+    caughtUp: () => undefined,
     failed: (error) => assert.fail(String(error)),
   });
   const { hub, release } = pages.hold(board, 0);
