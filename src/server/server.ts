@@ -167,8 +167,7 @@ export async function attachBoards(
   };
 }
 
-const FAN_OUT_SHARE = 0.2;
-const FLUSH_MS_MAX = 1_000;
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 1_000 };
 /** Pages asked for in `watch`: each may cost the store a question. The burst lets a client join all it may watch. */
@@ -191,7 +190,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { flushMsMin: config.flushMs, flushMsMax: FLUSH_MS_MAX, share: FAN_OUT_SHARE },
+    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: Math.max(config.flushMs, FAN_OUT.unseenMs) },
     watchedPagesMax: config.watchedPages,
   });
 }

@@ -165,6 +165,13 @@ export async function commitChanges(
   seq: number,
   changes: readonly (readonly [cell: number, value: Bit])[],
 ): Promise<[page: number, version: number][]> {
+  const write = async (page: number, cells: Iterable<readonly [offset: number, value: Bit]>) => {
+    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
+    return [page, position.version] satisfies [number, number];
+  };
+  const [only] = changes;
+  // A click: most writes are one, and need no more.
+  if (only && changes.length === 1) return [await write(pageOf(only[0]), [[offsetOf(only[0]), only[1]]])];
   const byPage = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
     const page = pageOf(cell);
@@ -172,11 +179,7 @@ export async function commitChanges(
     byPage.set(page, cells);
     cells.push([offsetOf(cell), value]);
   }
-  const parts = Array.from(byPage, async ([page, cells]): Promise<[number, number]> => {
-    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
-    return [page, position.version];
-  });
-  const settled = await Promise.allSettled(parts);
+  const settled = await Promise.allSettled(Array.from(byPage, ([page, cells]) => write(page, cells)));
   const done = settled.flatMap((part) => (part.status === "fulfilled" ? [part.value] : []));
   const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
   if (reasons.length === 0) return done;

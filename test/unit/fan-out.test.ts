@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { FanOut, type Flushable } from "../../src/server/fan-out.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
-const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2 };
+const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
 
 /** A clock on which work can take time. */
 class BusyClock extends VirtualClock {
@@ -51,6 +51,15 @@ describe("the flush clock", () => {
     assert.ok(fanOut.flushMs > 60 && fanOut.flushMs < 160, `20 ms of work at a share of 0.2: ${fanOut.flushMs}`);
     await run(fanOut, clock, 0.01, 4_000);
     assert.equal(fanOut.flushMs, 16);
+  });
+
+  test("waits up to what nobody notices where that saves work, and no longer", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 0.3, 4_000);
+    assert.ok(fanOut.flushMs > 24 && fanOut.flushMs < 36, `0.3 ms of work at a share of 0.01: ${fanOut.flushMs}`);
+    await run(fanOut, clock, 3, 4_000);
+    assert.ok(fanOut.flushMs > 55 && fanOut.flushMs < 61, `3 ms of work: ${fanOut.flushMs}`);
   });
 
   test("counts all pages together", async () => {
