@@ -159,10 +159,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "if (this.#newest.has(cell)) wished.value = value;",
   },
   {
-    name: "frames of an earlier watch are taken",
-    file: "src/client/board.ts",
-    search: "if (!page || !this.#joiner.takes(update.page)) return;",
-    replacement: "if (!page) return;",
+    name: "a page is asked for again before its unwatch is answered",
+    file: "src/client/joiner.ts",
+    search: 'for (const number of left) this.#stages.set(number, "leaving");',
+    replacement: "for (const number of left) this.#stages.delete(number);",
   },
   {
     name: "a watch that failed is taken for joined",
