@@ -14,9 +14,10 @@ import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+import type { Dropped } from "./confirmed.js";
 import { Joiner } from "./joiner.js";
 import { ConnectionLost, type Line } from "./line.js";
-import { type Dropped, Outbox } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import { Sender } from "./sender.js";
 import { WatchedPages } from "./watched-pages.js";
 

@@ -172,8 +172,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the client waits for ever for a version that the store lost",
-    file: "src/client/outbox.ts",
-    search: "++confirmed.waits > WAITS_MAX",
+    file: "src/client/confirmed.ts",
+    search: "++change.waits > WAITS_MAX",
     replacement: "false",
   },
 ];
