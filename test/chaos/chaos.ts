@@ -17,7 +17,10 @@ export interface Chaos {
   readonly violations: readonly Violation[];
   /** Everything that was done and seen, counted. */
   readonly happenings: number;
-  round(fault: string): Promise<Round>;
+  /** The faults that may be on together with `fault`. */
+  partnersOf(fault: string): readonly string[];
+  /** Strikes the faults and heals them in the same order, the store's first: a new instance needs it. */
+  round(...faults: readonly string[]): Promise<Round>;
   stop(): Promise<void>;
 }
 
@@ -44,6 +47,11 @@ async function over<Store extends CommonTopology>(
     judge.take(happening);
   });
   const deployment = await Deployment.start(store, sizes, history, random.fork());
+  const find = (name: string) => {
+    const fault = faults.find((one) => one.name === name);
+    if (!fault) throw new RangeError(`no fault "${name}" here; there are: ${faults.map((one) => one.name).join(", ")}`);
+    return fault;
+  };
   return {
     faults: faults.map(({ name }) => name),
     random,
@@ -51,14 +59,16 @@ async function over<Store extends CommonTopology>(
     get happenings() {
       return happenings;
     },
-    round: async (name) => {
-      const fault = faults.find((one) => one.name === name);
-      if (!fault)
-        throw new RangeError(`no fault "${name}" here; there are: ${faults.map((one) => one.name).join(", ")}`);
-      const round = await runRound(deployment, fault, random.fork());
+    round: async (...names) => {
+      const round = await runRound(deployment, names.map(find).sort(storeFirst), random.fork());
       inspect(deployment);
       return round;
     },
+    partnersOf: (name) => faults.filter(({ on }) => on !== find(name).on).map((fault) => fault.name),
     stop: () => deployment.stop(),
   };
+}
+
+function storeFirst<Store extends CommonTopology>(a: Fault<Store>, b: Fault<Store>): number {
+  return Number(b.on === "store") - Number(a.on === "store");
 }

@@ -16,6 +16,8 @@ export type Heal = () => Promise<void> | void;
 
 export interface Fault<Store extends CommonTopology> {
   readonly name: string;
+  /** Two faults may be on at once if they are on different parts. */
+  readonly on: "instance" | "store";
   /** How long it stays, at least and at most, before it is healed. */
   readonly holdMs: readonly [least: number, most: number];
   strike(deployment: Deployment<Store>, random: Random): Promise<Heal> | Heal;
@@ -29,11 +31,15 @@ const ALL_PAGES = Array.from({ length: PAGES }, (_, page) => page);
 /** How long the survivor of a fork misses what is written. */
 const TAIL_MS = [50, 600] as const;
 
+/** How much later than another an instance finds the survivor: long enough for the lost versions to be used again. */
+const LATER_MS = [0, 800] as const;
+
 const nothing: Heal = () => undefined;
 
 export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   {
     name: "instance killed",
+    on: "instance",
     holdMs: SECONDS,
     strike: async ({ instances }, random) => {
       const instance = random.pick(instances);
@@ -43,6 +49,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "instance stopped",
+    on: "instance",
     holdMs: SECONDS,
     strike: ({ instances }, random) => {
       const instance = random.pick(instances);
@@ -52,6 +59,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "users' connections cut",
+    on: "instance",
     holdMs: MOMENT,
     strike: ({ instances }, random) => {
       random.pick(instances).front.cut();
@@ -60,6 +68,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "users' connections half-open",
+    on: "instance",
     holdMs: SECONDS,
     strike: ({ instances }, random) => {
       const { front } = random.pick(instances);
@@ -70,6 +79,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "primary killed",
+    on: "store",
     holdMs: SECONDS,
     strike: async ({ store, history }, random) => {
       const { server, pages } = await store.primaryOf(random.below(PAGES));
@@ -80,6 +90,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "primary stopped",
+    on: "store",
     holdMs: [1_000, 4_000],
     strike: async ({ store, history }, random) => {
       const { server, pages } = await store.primaryOf(random.below(PAGES));
@@ -97,6 +108,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "clients killed",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
       for (const type of random.shuffle(["normal", "pubsub"])) {
@@ -107,6 +119,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "scripts flushed",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }) => {
       await store.everywhere("SCRIPT", "FLUSH");
@@ -115,6 +128,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "memory full",
+    on: "store",
     holdMs: SECONDS,
     strike: async ({ store }) => {
       await store.everywhere("CONFIG", "SET", "maxmemory", "1mb");
@@ -126,6 +140,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
 export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   {
     name: "store connections cut",
+    on: "store",
     holdMs: MOMENT,
     strike: ({ store }, random) => {
       random.pick(store.links).cut();
@@ -134,6 +149,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "store unreachable from one instance",
+    on: "store",
     holdMs: SECONDS,
     strike: ({ store }, random) => {
       const link = random.pick(store.links);
@@ -144,6 +160,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   {
     // The instance gives the connection up and sends again on another; then the first copy arrives after all.
     name: "store connections half-open",
+    on: "store",
     holdMs: LONG,
     strike: ({ store }, random) => {
       const link = random.pick(store.links);
@@ -153,6 +170,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "primary hands over",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }) => {
       await store.handOver();
@@ -161,6 +179,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "replica promoted without the tail",
+    on: "store",
     holdMs: MOMENT,
     strike: async (deployment, random) => {
       const { store, history } = deployment;
@@ -169,12 +188,13 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
       store.closeLinks();
       await store.promoteReplica();
       history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
-      store.openLinks();
+      await store.openLinks(() => pause(random.between(...LATER_MS)));
       return () => store.readmitReplica();
     },
   },
   {
     name: "primary restored from an older dump",
+    on: "store",
     holdMs: MOMENT,
     strike: async (deployment, random) => {
       const { store, history } = deployment;
@@ -183,7 +203,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
       store.closeLinks();
       await store.restoreDump();
       history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
-      store.openLinks();
+      await store.openLinks(() => pause(random.between(...LATER_MS)));
       return nothing;
     },
   },
@@ -192,6 +212,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
 export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
   {
     name: "CLUSTER FAILOVER",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
       await store.cluster.failover(store.slotOf(random.below(PAGES)));
@@ -200,6 +221,7 @@ export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
   },
   {
     name: "slot migrated",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
       const page = random.below(PAGES);

@@ -3,9 +3,11 @@
  * the harness did to them. The judge reads nothing else.
  */
 
-/** What one party holds: each register's word and each contended cell, by number. */
+/** What one party holds: each register's word and ledger, and each contended cell, by number. */
 export interface State {
   readonly words: readonly number[];
+  /** The cells of each ledger as a text of 0 and 1. */
+  readonly ledgers: readonly string[];
   readonly cells: readonly boolean[];
   /** Checked cells of the whole board. */
   readonly checked: number;

@@ -13,9 +13,11 @@ import {
   BOARD_CELLS,
   bitsOfWord,
   CONTENDED_CELLS,
+  cellsOfLedger,
   cellsOfRegister,
   contendedCell,
   encodeWord,
+  markOf,
   registerOfCell,
   wordOfBits,
 } from "./register.js";
@@ -86,8 +88,10 @@ export class User {
   async #writeRegister(): Promise<void> {
     const counter = ++this.#counter;
     const bits = bitsOfWord(encodeWord(this.index, counter));
-    const cells = cellsOfRegister(this.index).map((cell, index) => [cell, bits[index] ?? false] as const);
-    await this.#set({ kind: "register", register: this.index, counter }, cells);
+    const register = cellsOfRegister(this.index).map((cell, index) => [cell, bits[index] ?? false] as const);
+    const { index, value } = markOf(counter);
+    const mark = [cellsOfLedger(this.index)[index] ?? 0, value] as const;
+    await this.#set({ kind: "register", register: this.index, counter }, [...register, mark]);
   }
 
   async #writeContended(): Promise<void> {
