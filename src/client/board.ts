@@ -8,50 +8,17 @@
 import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
-import { formatPosition } from "../board/position.js";
-import { type ErrorCode, Refusal } from "../protocol/errors.js";
+import type { Replica } from "../board/replica.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
+import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
-import { type Connection, ConnectionLost } from "./connection.js";
+import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+import { Joiner } from "./joiner.js";
+import { ConnectionLost, type Line } from "./line.js";
 import { type Dropped, Outbox } from "./outbox.js";
 import { Sender } from "./sender.js";
 import { WatchedPages } from "./watched-pages.js";
-
-/** A cell that shows another value than before. */
-export interface CellChange {
-  readonly cell: number;
-  readonly value: boolean;
-  /** Set by this client, or put back because it was refused. */
-  readonly mine: boolean;
-}
-
-export interface RefusedChange {
-  readonly cell: number;
-  /** What was wished for. */
-  readonly value: boolean;
-  readonly code: ErrorCode;
-  readonly message: string;
-}
-
-/**
- * connecting  no connection yet, or a new one is being made
- * joining     connected; watched pages are on their way
- * live        every watched page is up to date
- * closed      for good
- */
-export type BoardStatus = "connecting" | "joining" | "live" | "closed";
-
-export interface BoardEvents {
-  /** Cells that show another value now. */
-  change: (changes: readonly CellChange[]) => void;
-  status: (status: BoardStatus) => void;
-  /** A change that will not happen; `change` has put the cell back already. */
-  refused: (refused: RefusedChange) => void;
-  /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */
-  delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
-  /** Milliseconds from sending a write to its acknowledgement. */
-  roundTrip: (ms: number) => void;
-}
 
 /** Cells `start` … `end - 1`. */
 export interface CellRange {
@@ -69,21 +36,23 @@ export interface Watch {
 const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
-const EXPIRE_EVERY_MS = 5_000;
+const TICK_MS = 1_000;
 const RETRY_MS = 500;
 
 export class Board {
   readonly name: string;
   /** Resolves when `size` is known; rejects with a Refusal if there is no such board. */
   readonly ready: Promise<void>;
-  readonly #connection: Connection;
+  readonly #line: Line;
+  readonly #clock: Clock;
   readonly #session: string;
   readonly #told: (opened: OpenResult) => void;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
-  readonly #expiry: ReturnType<typeof setInterval>;
+  readonly #joiner: Joiner;
+  #nextTick: Cancel;
   /** What `open` said on the present connection, and what it said last. */
   #opened: OpenResult | undefined;
   #known: OpenResult | undefined;
@@ -96,26 +65,29 @@ export class Board {
    * Made by the client, not by users. `session` is this board's own: its sequence numbers are. `told` hears what each
    * `open` says of the instance.
    */
-  constructor(name: string, connection: Connection, session: string, told: (opened: OpenResult) => void) {
+  constructor(name: string, line: Line, clock: Clock, session: string, told: (opened: OpenResult) => void) {
     this.name = name;
-    this.#connection = connection;
+    this.#line = line;
+    this.#clock = clock;
     this.#session = session;
     this.#told = told;
-    this.#sender = new Sender(this.#outbox, {
+    this.#sender = new Sender(this.#outbox, clock, {
       acknowledged: (at) => this.#acknowledged(at),
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
+    });
+    this.#joiner = new Joiner(this.#pages, line, clock, {
+      loaded: (page) => this.#loaded(page),
+      changed: () => this.#joinsChanged(),
     });
     this.ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
     });
     // Whoever does not wait for it learns of the failure from `status` and from `set`.
     this.ready.catch(() => undefined);
-    this.#expiry = setInterval(() => {
-      this.#giveUp(performance.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-    }, EXPIRE_EVERY_MS);
-    if (connection.isUp) void this.connected();
+    this.#nextTick = this.#scheduleTick();
+    if (line.isUp) void this.connected();
   }
 
   /** Cells; 0 until `ready`. */
@@ -167,7 +139,7 @@ export class Board {
     }
     const before = this.get(cell);
     const settled = new Promise<void>((done, fail) => {
-      this.#outbox.set(cell, value ? 1 : 0, performance.now(), (error) => (error ? fail(error) : done()));
+      this.#outbox.set(cell, value ? 1 : 0, this.#clock.now(), (error) => (error ? fail(error) : done()));
     });
     if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
     this.#sender.wake();
@@ -185,8 +157,7 @@ export class Board {
       const last = pageOf(Math.min(end, this.size) - 1);
       for (let page = pageOf(start); page <= last; page++) pages.push(page);
       const loaded = this.#pages.hold(pages, this.size);
-      if (this.#status === "live" && this.#pages.unjoined.length > 0) this.#setStatus("joining");
-      void this.#join(pages);
+      this.#joiner.join();
       await loaded;
     });
     ready.catch(() => undefined);
@@ -210,8 +181,8 @@ export class Board {
     if (this.#status === "closed") return;
     this.#setStatus("joining");
     try {
-      const opened = await this.#connection.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
-      this.#connection.settled();
+      const opened = await this.#line.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
+      this.#line.settled();
       this.#opened = opened;
       this.#known = opened;
       this.#pages.resize(opened.size);
@@ -220,10 +191,10 @@ export class Board {
       const { handle, limits } = opened;
       // Writes go first: they need no page, and their deltas come with the pages.
       this.#sender.connected(
-        (seq, changes) => this.#connection.request("write", { handle, session: this.#session, seq, changes }),
+        (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
         limits,
       );
-      await this.#join(this.#pages.numbers);
+      this.#joiner.connected(opened);
     } catch (error) {
       this.#openFailed(error);
     }
@@ -233,7 +204,7 @@ export class Board {
   disconnected(): void {
     this.#opened = undefined;
     this.#sender.disconnected();
-    this.#pages.disconnected();
+    this.#joiner.disconnected();
     this.#setStatus("connecting");
   }
 
@@ -247,10 +218,15 @@ export class Board {
     return cellsInPage(this.size, page) || undefined;
   }
 
+  /** What is held of a page, while it is watched: not for users, but for whoever compares it with the store. */
+  replicaOf(page: number): Replica | undefined {
+    return this.#pages.get(page)?.replica;
+  }
+
   /** A frame of this board came. Called by the client. */
   receive(update: Delta | Snapshot): void {
     const page = this.#pages.get(update.page);
-    if (!page) return;
+    if (!page || !this.#joiner.takes(update.page)) return;
     const changes: CellChange[] = [];
     const outcome = page.replica.receive(update, (offset, value) => {
       const cell = cellAt(update.page, offset);
@@ -260,7 +236,7 @@ export class Board {
     });
     if (outcome === "gap") {
       // The server sends in order, so a gap is a fault; joining anew from what is held mends it.
-      void this.#join([update.page]);
+      this.#joiner.leave([update.page]);
       return;
     }
     // A snapshot may stand for another history, in which no older acknowledgement can be waited for.
@@ -296,21 +272,38 @@ export class Board {
     const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
     if (!refusal.rule.retry) this.#end(refusal);
     else {
-      setTimeout(() => {
-        if (this.#connection.isUp && this.#status === "joining") void this.connected();
-      }, refusal.retryAfterMs ?? RETRY_MS);
+      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
+        if (this.#line.isUp && this.#status === "joining") void this.connected();
+      });
     }
   }
 
   #end(refusal: Refusal): void {
     if (this.#failure) return;
     this.#failure = refusal;
-    clearInterval(this.#expiry);
+    this.#nextTick();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
     this.#giveUp(Number.POSITIVE_INFINITY, refusal);
     this.#setStatus("closed");
+  }
+
+  #scheduleTick(): Cancel {
+    return this.#clock.after(TICK_MS, () => {
+      this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+      this.#stopWaiting();
+      if (!this.#failure) this.#nextTick = this.#scheduleTick();
+    });
+  }
+
+  /** Another second has passed: what the followed pages have not reached by now may never come. */
+  #stopWaiting(): void {
+    const changes: CellChange[] = [];
+    for (const number of this.#pages.numbers) {
+      if (this.#joiner.isJoined(number)) this.#restore(this.#outbox.waited(number), changes, false);
+    }
+    this.#emitChanges(changes);
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {
@@ -320,52 +313,11 @@ export class Board {
   #letGo(pages: readonly number[]): void {
     const left = this.#pages.letGo(pages);
     for (const page of left) this.#outbox.reached(page, Number.POSITIVE_INFINITY);
-    const opened = this.#opened;
-    if (!opened) return;
-    for (const some of chunks(left, opened.limits.watchPagesMax)) {
-      this.#connection.request("unwatch", { handle: opened.handle, pages: some }).catch(() => undefined);
-    }
+    this.#joiner.leave(left);
   }
 
-  /** Watches pages on the present connection, each from the position held. */
-  async #join(pages: readonly number[]): Promise<void> {
-    const opened = this.#opened;
-    if (!opened) return;
-    try {
-      for (const some of chunks(pages, opened.limits.watchPagesMax)) {
-        const wanted = some.flatMap((number) => {
-          const page = this.#pages.get(number);
-          return page ? [{ number, page, position: formatPosition(page.replica.position) }] : [];
-        });
-        if (wanted.length === 0) continue;
-        const request = wanted.map(({ number, position }) => [number, position] as const);
-        await this.#connection.request("watch", { handle: opened.handle, pages: request });
-        for (const { number, page } of wanted) {
-          // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
-          if (this.#pages.get(number) === page && this.#pages.joined(page)) this.#loaded(number);
-        }
-      }
-      if (this.#opened === opened && this.#pages.unjoined.length === 0) this.#setStatus("live");
-    } catch (error) {
-      this.#joinFailed(opened, pages, error);
-    }
-  }
-
-  /** A watch that may succeed later is tried again; one that cannot is given up, and the board goes on without it. */
-  #joinFailed(opened: OpenResult, pages: readonly number[], error: unknown): void {
-    if (error instanceof ConnectionLost || this.#opened !== opened) return;
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
-    if (refusal.rule.retry) {
-      setTimeout(() => {
-        if (this.#opened === opened) void this.#join(this.#pages.unjoined);
-      }, refusal.retryAfterMs ?? RETRY_MS);
-      return;
-    }
-    this.#pages.fail(
-      pages.filter((number) => !this.#pages.get(number)?.isJoined),
-      refusal,
-    );
-    if (this.#pages.unjoined.length === 0) this.#setStatus("live");
+  #joinsChanged(): void {
+    if (this.#opened) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
   }
 
   /** The page can be read for the first time. */
@@ -409,8 +361,4 @@ export class Board {
 
 function describe({ cell, value }: Dropped, { code, message }: Refusal): RefusedChange {
   return { cell, value: value === 1, code, message };
-}
-
-function* chunks<Item>(items: readonly Item[], length: number): Iterable<Item[]> {
-  for (let at = 0; at < items.length; at += length) yield items.slice(at, at + length);
 }

@@ -3,12 +3,12 @@
  */
 
 import { createNanoEvents } from "nanoevents";
-import { toBase64url } from "../protocol/base64url.js";
+import type { Clock } from "../protocol/clock.js";
 import { decodeDelta, decodeSnapshot } from "../protocol/codec.js";
 import type { ErrorBody } from "../protocol/errors.js";
 import type { Notice } from "../protocol/events.js";
 import { Board } from "./board.js";
-import { Connection } from "./connection.js";
+import type { Line, LineListener } from "./line.js";
 
 export interface ConnectionState {
   readonly connected: boolean;
@@ -26,10 +26,21 @@ export interface ClientEvents {
   state: (state: ConnectionState) => void;
 }
 
+/** What a client is made of: `connect` of index.ts brings the real parts, a simulation its own. */
+export interface ClientParts {
+  /** Opens the line that all boards share. */
+  readonly open: (listener: LineListener) => Line;
+  readonly clock: Clock;
+  /** Draws a session id: 22 characters of base64url that nobody can guess. */
+  readonly newSession: () => string;
+}
+
 export class Client {
   readonly #boards = new Map<string, Board>();
   readonly #events = createNanoEvents<ClientEvents>();
-  readonly #connection: Connection;
+  readonly #line: Line;
+  readonly #clock: Clock;
+  readonly #newSession: () => string;
   #state: ConnectionState = {
     connected: false,
     url: undefined,
@@ -38,8 +49,10 @@ export class Client {
     reason: undefined,
   };
 
-  constructor(urls: readonly string[]) {
-    this.#connection = new Connection(urls, {
+  constructor({ open, clock, newSession }: ClientParts) {
+    this.#clock = clock;
+    this.#newSession = newSession;
+    this.#line = open({
       up: (url) => {
         this.#set({ connected: true, url, storeAvailable: true, reason: undefined });
         for (const board of this.#boards.values()) void board.connected();
@@ -62,8 +75,7 @@ export class Client {
   board(name: string): Board {
     const known = this.#boards.get(name);
     if (known) return known;
-    const session = toBase64url(crypto.getRandomValues(new Uint8Array(16)));
-    const board = new Board(name, this.#connection, session, ({ online, storeAvailable }) => {
+    const board = new Board(name, this.#line, this.#clock, this.#newSession(), ({ online, storeAvailable }) => {
       this.#set({ online, storeAvailable });
     });
     this.#boards.set(name, board);
@@ -77,12 +89,12 @@ export class Client {
 
   /** Drops the connection and makes the next, to the next URL where there are several. */
   reconnect(): void {
-    this.#connection.reconnect();
+    this.#line.reconnect();
   }
 
   close(): void {
     for (const board of this.#boards.values()) board.close();
-    this.#connection.close();
+    this.#line.close();
   }
 
   #find(handle: number): Board | undefined {
@@ -92,7 +104,7 @@ export class Client {
 
   #receive(frame: ReturnType<typeof decodeDelta> | ReturnType<typeof decodeSnapshot>): void {
     // A frame that cannot be read leaves a gap behind it; a new connection brings what is missing.
-    if (!frame) this.#connection.reconnect();
+    if (!frame) this.#line.reconnect();
     else this.#find(frame.handle)?.receive(frame.content);
   }
 

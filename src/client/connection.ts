@@ -4,46 +4,34 @@
  */
 
 import { io, type Socket } from "socket.io-client";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { isErrorCode, Refusal } from "../protocol/errors.js";
-import type { ClientToServer, Notice, Reply, RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
+import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
-
-/** The connection went away before the answer came. */
-export class ConnectionLost extends Error {
-  constructor() {
-    super("the connection was lost before the answer came");
-    this.name = "ConnectionLost";
-  }
-}
-
-export interface ConnectionListener {
-  up(url: string): void;
-  down(reason: Refusal | undefined): void;
-  delta(frame: string): void;
-  snapshot(frame: Uint8Array): void;
-  notice(notice: Notice): void;
-}
+import { ConnectionLost, type Line, type LineListener } from "./line.js";
 
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
 const RETRY_MS_FIRST = 100;
 const RETRY_MS_MAX = 5_000;
 
-export class Connection {
+export class Connection implements Line {
   readonly #urls: readonly string[];
-  readonly #listener: ConnectionListener;
+  readonly #clock: Clock;
+  readonly #listener: LineListener;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
   #isUp = false;
   /** Which URL is next, counted up. */
   #attempt = 0;
   /** Connections in a row that could not be had, or were lost before a request succeeded. */
   #failures = 0;
-  #retry: ReturnType<typeof setTimeout> | undefined;
+  #cancelRetry: Cancel | undefined;
   #closed = false;
 
-  constructor(urls: readonly string[], listener: ConnectionListener) {
+  constructor(urls: readonly string[], clock: Clock, listener: LineListener) {
     if (urls.length === 0) throw new RangeError("connect needs at least one URL");
     this.#urls = urls;
+    this.#clock = clock;
     this.#listener = listener;
     this.#open();
   }
@@ -52,20 +40,19 @@ export class Connection {
     return this.#isUp;
   }
 
-  /** Rejects with a Refusal, or with ConnectionLost if no answer will come on this connection. */
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
     const socket = this.#socket;
     if (!socket || !this.#isUp) return Promise.reject(new ConnectionLost());
     return new Promise((done, fail) => {
       const lost = () => {
-        clearTimeout(late);
+        cancelLate();
         fail(new ConnectionLost());
       };
       // An instance that does not answer at all is as good as gone.
-      const late = setTimeout(() => socket.disconnect(), ANSWER_MS_MAX);
+      const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => socket.disconnect());
       socket.once("disconnect", lost);
       const answered = (reply: Reply<RequestMap[Name][1]>) => {
-        clearTimeout(late);
+        cancelLate();
         socket.off("disconnect", lost);
         const error = errorOf(reply);
         if (error) fail(error);
@@ -75,14 +62,13 @@ export class Connection {
     });
   }
 
-  /** Drops the present connection and takes the next. */
   reconnect(): void {
     this.#socket?.disconnect();
   }
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#cancelRetry?.();
     this.#socket?.disconnect();
   }
 
@@ -126,11 +112,10 @@ export class Connection {
     if (this.#closed) return;
     this.#attempt = (this.#attempt + 1) % this.#urls.length;
     const rounds = Math.floor(this.#failures++ / this.#urls.length);
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + Math.random());
-    this.#retry = setTimeout(() => this.#open(), Math.max(pauseMs, retryAfterMs));
+    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + this.#clock.random());
+    this.#cancelRetry = this.#clock.after(Math.max(pauseMs, retryAfterMs), () => this.#open());
   }
 
-  /** Requests succeed: the next loss starts with short pauses. */
   settled(): void {
     this.#failures = 0;
   }

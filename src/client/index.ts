@@ -1,10 +1,14 @@
 /* The client library of the package: `socketscaler/client`. */
 
+import { toBase64url } from "../protocol/base64url.js";
 import { Client } from "./client.js";
+import { realClock } from "./clock.js";
+import { Connection } from "./connection.js";
 
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
-export type { Board, BoardEvents, BoardStatus, CellChange, CellRange, RefusedChange, Watch } from "./board.js";
+export type { Board, CellRange, Watch } from "./board.js";
+export type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
 
 /**
@@ -17,5 +21,10 @@ export type { Client, ClientEvents, ConnectionState } from "./client.js";
  *     await board.set(7, true);
  */
 export function connect(urls: string | readonly string[]): Client {
-  return new Client(typeof urls === "string" ? [urls] : urls);
+  const all = typeof urls === "string" ? [urls] : urls;
+  return new Client({
+    open: (listener) => new Connection(all, realClock, listener),
+    clock: realClock,
+    newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
+  });
 }

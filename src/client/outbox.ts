@@ -3,7 +3,8 @@
  * reconnects, and each write is sent under one sequence number until its fate is known, so that it takes effect once.
  *
  *     set ──► queued ──take──► in flight (seq) ──acknowledged──► confirmed ──replica there──► gone
- *               ▲                    │ lost connection, outcome unknown: sent again, same seq
+ *               ▲                    │ lost connection, outcome unknown: sent again, same seq, until its fate is told:
+ *               │                    │ a refusal then speaks of the new attempt, and says nothing of the first
  *               └── refused, retry ──┤
  *                                    └ refused for good: gone, and shown as it was
  *
@@ -22,8 +23,6 @@ interface Op {
   value: Bit;
   readonly sinceMs: number;
   readonly settles: Settle[];
-  /** The user's later change of the same cell, made while this one was in flight. */
-  next: Op | undefined;
 }
 
 export interface OutboxWrite {
@@ -35,7 +34,20 @@ interface InFlight {
   readonly ops: readonly Op[];
   /** Whether it is on the present connection. */
   isSent: boolean;
+  /** An earlier attempt may have had its effect, or have it yet. */
+  isUncertain: boolean;
 }
+
+/** A committed change that the replica does not have yet. */
+interface Confirmed {
+  readonly value: Bit;
+  readonly version: number;
+  /** How often `waited` was said of it. */
+  waits: number;
+}
+
+/** So often may it be said that the page was waited for, before a confirmed change is taken for lost. */
+const WAITS_MAX = 5;
 
 /** A cell no longer held by the outbox, with what it showed. */
 export interface Dropped {
@@ -47,9 +59,11 @@ export class Outbox {
   /** The newest change to each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
   readonly #queued = new Map<number, Op>();
+  /** Of cells with changes whose fate is open: the last wish, whatever became of it, and how many are open. */
+  readonly #wished = new Map<number, { value: Bit; open: number }>();
   readonly #inFlight = new Map<number, InFlight>();
   /** page -> cell -> committed value and the version that has it, until the replica gets there. */
-  readonly #confirmed = new Map<number, Map<number, { value: Bit; version: number }>>();
+  readonly #confirmed = new Map<number, Map<number, Confirmed>>();
   #seq = 0;
   #waiting = 0;
 
@@ -74,15 +88,17 @@ export class Outbox {
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
     this.#waiting++;
+    const wished = this.#wished.get(cell) ?? { value, open: 0 };
+    this.#wished.set(cell, wished);
+    wished.value = value;
     const queued = this.#queued.get(cell);
     if (queued) {
       queued.value = value;
       queued.settles.push(settle);
       return;
     }
-    const op: Op = { cell, value, sinceMs: nowMs, settles: [settle], next: undefined };
-    const older = this.#newest.get(cell);
-    if (older) older.next = op;
+    const op: Op = { cell, value, sinceMs: nowMs, settles: [settle] };
+    wished.open++;
     this.#newest.set(cell, op);
     this.#queued.set(cell, op);
   }
@@ -98,7 +114,7 @@ export class Outbox {
       this.#queued.delete(op.cell);
     }
     const seq = ++this.#seq;
-    this.#inFlight.set(seq, { ops, isSent: true });
+    this.#inFlight.set(seq, { ops, isSent: true, isUncertain: false });
     return { seq, changes: ops.map(({ cell, value }) => [cell, value]) };
   }
 
@@ -111,20 +127,23 @@ export class Outbox {
     for (const [seq, write] of this.#inFlight) {
       if (write.isSent) continue;
       write.isSent = true;
-      writes.push({ seq, changes: write.ops.map((op) => [op.cell, newestOf(op).value]) });
+      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, this.#wished.get(cell)?.value ?? value]) });
     }
     return writes;
   }
 
-  /** The connection is gone: nothing in flight has an answer coming. */
+  /** The connection is gone: nothing in flight has an answer coming, and no page is followed. */
   disconnected(): void {
-    for (const write of this.#inFlight.values()) write.isSent = false;
+    for (const seq of this.#inFlight.keys()) this.unsettled(seq);
+    for (const cells of this.#confirmed.values()) for (const confirmed of cells.values()) confirmed.waits = 0;
   }
 
   /** Outcome unknown: this write is to be sent again. */
   unsettled(seq: number): void {
     const write = this.#inFlight.get(seq);
-    if (write) write.isSent = false;
+    if (!write) return;
+    write.isSent = false;
+    write.isUncertain = true;
   }
 
   /** Committed; on each page it is in at the given version. */
@@ -139,13 +158,22 @@ export class Outbox {
     }
   }
 
-  /** Refused, but it may be tried again: back to the queue, unless the user changed the cell since. */
+  /**
+   * Refused, but it may be tried again: back to the queue, unless the user changed the cell since. Under its number, if
+   * another attempt may have taken effect: under a new one it could do so twice.
+   */
   requeue(seq: number): void {
+    if (this.#inFlight.get(seq)?.isUncertain) {
+      this.unsettled(seq);
+      return;
+    }
     for (const op of this.#close(seq)) {
       const newest = this.#newest.get(op.cell);
       if (newest === op) this.#queued.set(op.cell, op);
-      else if (newest) newest.settles.push(...op.settles);
-      else this.#settle(op);
+      else if (newest) {
+        newest.settles.push(...op.settles);
+        this.#forget(op);
+      } else this.#settle(op);
     }
   }
 
@@ -170,11 +198,24 @@ export class Outbox {
 
   /** The replica of `page` is at `version`: what is in it is no longer the outbox's to show. */
   reached(page: number, version: number): Dropped[] {
+    return this.#release(page, (confirmed) => confirmed.version <= version);
+  }
+
+  /**
+   * The page was followed for another second. A change that it still has not reached was lost by the store after it was
+   * acknowledged (a replica took over that lacked it): the version that had it may never come, and must not be waited for.
+   */
+  waited(page: number): Dropped[] {
+    return this.#release(page, (confirmed) => ++confirmed.waits > WAITS_MAX);
+  }
+
+  /** Confirmed changes that are no longer the outbox's to show. */
+  #release(page: number, isOver: (confirmed: Confirmed) => boolean): Dropped[] {
     const cells = this.#confirmed.get(page);
     if (!cells) return [];
     const dropped: Dropped[] = [];
     for (const [cell, confirmed] of cells) {
-      if (confirmed.version > version) continue;
+      if (!isOver(confirmed)) continue;
       cells.delete(cell);
       if (!this.#newest.has(cell)) dropped.push({ cell, value: confirmed.value });
     }
@@ -184,14 +225,21 @@ export class Outbox {
 
   #confirm(op: Op, version: number): void {
     const page = pageOf(op.cell);
-    const cells = this.#confirmed.get(page) ?? new Map<number, { value: Bit; version: number }>();
+    const cells = this.#confirmed.get(page) ?? new Map<number, Confirmed>();
     this.#confirmed.set(page, cells);
-    cells.set(op.cell, { value: op.value, version });
+    cells.set(op.cell, { value: op.value, version, waits: 0 });
   }
 
   #settle(op: Op, error?: Refusal): void {
     this.#waiting -= op.settles.length;
+    this.#forget(op);
     for (const settle of op.settles) settle(error);
+  }
+
+  /** The change's fate is known, or is that of a later one. */
+  #forget({ cell }: Op): void {
+    const wished = this.#wished.get(cell);
+    if (wished && --wished.open === 0) this.#wished.delete(cell);
   }
 
   #close(seq: number): readonly Op[] {
@@ -206,10 +254,4 @@ export class Outbox {
     this.#newest.delete(op.cell);
     return [{ cell: op.cell, value: op.value }];
   }
-}
-
-function newestOf(op: Op): Op {
-  let newest = op;
-  while (newest.next) newest = newest.next;
-  return newest;
 }

@@ -4,9 +4,10 @@
  */
 
 import type { Bit } from "../board/bitmap.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { ERRORS, type ErrorCode, Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
-import { ConnectionLost } from "./connection.js";
+import { ConnectionLost } from "./line.js";
 import type { Dropped, Outbox } from "./outbox.js";
 
 export interface SenderListener {
@@ -26,17 +27,19 @@ const CELLS_AFTER_LIMIT_MIN = 16;
 
 export class Sender {
   readonly #outbox: Outbox;
+  readonly #clock: Clock;
   readonly #listener: SenderListener;
   #line: { readonly post: Post; readonly limits: OpenResult["limits"] } | undefined;
   #isScheduled = false;
   #pausedUntilMs = 0;
-  #wake: ReturnType<typeof setTimeout> | undefined;
+  #cancelWake: Cancel | undefined;
   #cellsMax = Number.POSITIVE_INFINITY;
   /** After a refusal for the rate: one write at a time until one is taken. */
   #isCareful = false;
 
-  constructor(outbox: Outbox, listener: SenderListener) {
+  constructor(outbox: Outbox, clock: Clock, listener: SenderListener) {
     this.#outbox = outbox;
+    this.#clock = clock;
     this.#listener = listener;
   }
 
@@ -53,7 +56,7 @@ export class Sender {
 
   close(): void {
     this.#line = undefined;
-    clearTimeout(this.#wake);
+    this.#cancelWake?.();
   }
 
   /** Sends after the present task, so that changes made together travel together. */
@@ -69,10 +72,10 @@ export class Sender {
   #send(): void {
     if (!this.#line) return;
     const { limits } = this.#line;
-    const waitMs = this.#pausedUntilMs - performance.now();
+    const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
-      clearTimeout(this.#wake);
-      this.#wake = setTimeout(() => this.wake(), waitMs);
+      this.#cancelWake?.();
+      this.#cancelWake = this.#clock.after(waitMs, () => this.wake());
       return;
     }
     for (const { seq, changes } of this.#outbox.takeUnsent()) this.#post(seq, changes);
@@ -87,14 +90,14 @@ export class Sender {
   #post(seq: number, changes: readonly (readonly [number, Bit])[]): void {
     const line = this.#line;
     if (!line) return;
-    const sentMs = performance.now();
+    const sentMs = this.#clock.now();
     line.post(seq, changes).then(
       ({ at }) => {
         this.#isCareful = false;
         this.#cellsMax = Math.min(line.limits.writeCellsMax, this.#cellsMax * 2);
         this.#outbox.acknowledged(seq, new Map(at));
         this.#listener.acknowledged(at);
-        this.#listener.roundTrip(performance.now() - sentMs);
+        this.#listener.roundTrip(this.#clock.now() - sentMs);
         this.wake();
       },
       (error: unknown) => {
@@ -119,7 +122,7 @@ export class Sender {
       this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
     }
     const retryAfterMs = refusal.retryAfterMs ?? RETRY_MS;
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, performance.now() + retryAfterMs);
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + retryAfterMs);
     this.#listener.delayed({ code: refusal.code, retryAfterMs, waiting: this.#outbox.size });
     this.wake();
   }

@@ -1,6 +1,6 @@
 /*
- * The pages a board's user watches: a replica for each, how many watches share it, and whether it has been joined on the
- * present connection. Replicas stay through a reconnect, so that the next instance sends only what was missed.
+ * The pages a board's user watches: a replica for each, and how many watches share it. Replicas stay through a reconnect, so
+ * that the next instance sends only what was missed.
  */
 
 import { cellsInPage } from "../board/geometry.js";
@@ -11,8 +11,6 @@ export interface WatchedPage {
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
-  /** On the present connection. */
-  isJoined: boolean;
   /** Told when the page is loaded or let go, or cannot be had. */
   waiting: { done(): void; fail(error: unknown): void }[];
 }
@@ -26,11 +24,6 @@ export class WatchedPages {
 
   get numbers(): number[] {
     return [...this.#pages.keys()];
-  }
-
-  /** Pages that are not joined on the present connection. */
-  get unjoined(): number[] {
-    return this.numbers.filter((number) => !this.#pages.get(number)?.isJoined);
   }
 
   get checked(): number {
@@ -47,7 +40,6 @@ export class WatchedPages {
           replica: new Replica(number, cellsInPage(size, number)),
           watches: 0,
           isLoaded: false,
-          isJoined: false,
           waiting: [],
         };
         page.watches++;
@@ -69,8 +61,7 @@ export class WatchedPages {
   }
 
   /** True if the page can be read for the first time now. */
-  joined(page: WatchedPage): boolean {
-    page.isJoined = true;
+  markLoaded(page: WatchedPage): boolean {
     if (page.isLoaded) return false;
     page.isLoaded = true;
     for (const { done } of page.waiting) done();
@@ -94,9 +85,5 @@ export class WatchedPages {
       page.replica = new Replica(number, cells);
       page.isLoaded = false;
     }
-  }
-
-  disconnected(): void {
-    for (const page of this.#pages.values()) page.isJoined = false;
   }
 }

@@ -53,6 +53,12 @@ export const ERRORS = {
   BUSY: rule(503, "refused", true, "The instance has too much work queued. Wait a little, then retry."),
   STORE_AWAY: rule(503, "refused", true, "The store does not answer. Nothing was changed; retry in a moment."),
   OUTCOME_UNKNOWN: rule(503, "unknown", true, "The store did not answer in time. Send the same write again."),
+  NOT_CONFIRMED: rule(
+    503,
+    "unknown",
+    true,
+    "The change is made, but not yet as safe as this board asks. Send the same write again.",
+  ),
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),

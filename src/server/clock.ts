@@ -1,14 +1,8 @@
-/* Time and chance, passed in: a simulation brings its own of both. */
+/* The clock of a running server, and what every part that waits needs with it. */
 
-export type Cancel = () => void;
+import type { Clock } from "../protocol/clock.js";
 
-export interface Clock {
-  /** Milliseconds from some fixed moment; never runs backwards. */
-  now(): number;
-  after(ms: number, run: () => void): Cancel;
-  /** 0 ≤ x < 1. */
-  random(): number;
-}
+export { backOffMs, type Cancel, type Clock, pause } from "../protocol/clock.js";
 
 export const realClock: Clock = {
   now: () => performance.now(),
@@ -18,12 +12,3 @@ export const realClock: Clock = {
   },
   random: Math.random,
 };
-
-export function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((done) => clock.after(ms, done));
-}
-
-/** Exponential back-off with jitter: half to all of `first * 2^attempt`, at most `most`. */
-export function backOffMs(clock: Clock, attempt: number, first: number, most: number): number {
-  return Math.min(most, first * 2 ** Math.min(attempt, 20)) * (0.5 + clock.random() / 2);
-}

@@ -5,6 +5,8 @@
 
 import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import { type Durabilities, parseDurabilities } from "../store/durability.js";
+import { parseValkeyUrl } from "../store/valkey-url.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
 export interface Config {
@@ -14,6 +16,8 @@ export interface Config {
   readonly valkeyUrl: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
+  readonly durabilities: Durabilities;
+  readonly durabilityWaitMs: number;
   readonly writesPerSecond: number;
   readonly writeBurst: number;
   readonly connectionsPerAddress: number;
@@ -72,8 +76,8 @@ export const OPTIONS: Options = {
     placeholder: "url",
     fallback: undefined,
     help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
-    parse: (value) => (isUrl(value, ["valkey:", "valkeys:", "redis:", "rediss:"]) ? value : undefined),
-    expected: "a URL such as valkey://127.0.0.1:6379",
+    parse: (value) => (parseValkeyUrl(value) ? value : undefined),
+    expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
   },
   dataDir: {
     env: "DATA_DIR",
@@ -89,6 +93,21 @@ export const OPTIONS: Options = {
     help: "the boards and how many checkboxes each has",
     parse: parseBoards,
     expected: `name=size,name=size with names of letters, digits, - and _, and sizes from 1 to ${BOARD_CELLS_MAX}`,
+  },
+  durabilities: {
+    env: "DURABILITY",
+    placeholder: "level,…",
+    fallback: "applied",
+    help: "how safe a write is before it is acknowledged: applied, fsynced, replicated:N; for one board: name=level",
+    parse: parseDurabilities,
+    expected: "applied, fsynced or replicated:N with N from 1 to 9, for all boards or as name=level,name=level",
+  },
+  durabilityWaitMs: {
+    env: "DURABILITY_WAIT_MS",
+    placeholder: "ms",
+    fallback: "1500",
+    help: "how long one attempt at a write waits to be as safe as its board asks, before it is made again",
+    ...whole(1, 60_000),
   },
   writesPerSecond: {
     env: "WRITES_PER_SECOND",
@@ -178,13 +197,21 @@ export type Flags = Readonly<Record<string, string | undefined>>;
 export function readConfig(flags: Flags, env: Flags): Config {
   const read = <Value>(option: Option<Value>): Value => readOption(option, flags, env);
   const port = read(OPTIONS.port);
+  const boards = read(OPTIONS.boards);
+  const durabilities = read(OPTIONS.durabilities);
+  for (const name of durabilities.boards.keys()) {
+    if (!Object.hasOwn(boards, name))
+      throw new BadOption(`DURABILITY names the board "${name}", which BOARDS does not`);
+  }
   return {
     port,
     host: read(OPTIONS.host),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
     valkeyUrl: read(OPTIONS.valkeyUrl),
     dataDir: read(OPTIONS.dataDir),
-    boards: read(OPTIONS.boards),
+    boards,
+    durabilities,
+    durabilityWaitMs: read(OPTIONS.durabilityWaitMs),
     writesPerSecond: read(OPTIONS.writesPerSecond),
     writeBurst: read(OPTIONS.writeBurst),
     connectionsPerAddress: read(OPTIONS.connectionsPerAddress),

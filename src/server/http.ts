@@ -13,6 +13,7 @@ import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
+import { durabilityOf, formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
@@ -24,7 +25,7 @@ import { readState } from "./teaching.js";
 export interface HttpOptions {
   readonly requestsPerMinute: number;
   /** Runs a command on the Valkey that instances share, so that they count together; without it each counts alone. */
-  readonly sharedCounter: ((name: string, ...args: string[]) => Promise<unknown>) | undefined;
+  readonly sharedCounter: ((key: string, name: string, ...args: string[]) => Promise<unknown>) | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
 }
@@ -110,6 +111,7 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     pageCells: PAGE_CELLS,
     instance: instance.name,
     engine: instance.store.engine,
+    durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
   };
 }
 
@@ -143,7 +145,8 @@ function limiter(instance: Instance, options: HttpOptions) {
     new RedisStore({
       prefix: LIMIT_PREFIX,
       // The library types replies as Redis types; what comes is what Valkey sent.
-      sendCommand: async (...args) => toReply(await sharedCounter(args[0] ?? "", ...args.slice(1))),
+      sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
+        toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
     });
   return rateLimit({
     windowMs: WINDOW_MS,

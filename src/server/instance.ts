@@ -6,6 +6,7 @@
 import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
+import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
@@ -19,6 +20,8 @@ export interface InstanceOptions {
   readonly name: string;
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
+  /** As the store keeps them: to be told to those who ask. */
+  readonly durabilities?: Durabilities;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -32,6 +35,7 @@ export interface InstanceOptions {
 export class Instance {
   readonly name: string;
   readonly boards: ReadonlyMap<string, HostedBoard>;
+  readonly durabilities: Durabilities;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,6 +53,7 @@ export class Instance {
     this.clock = clock;
     this.log = log;
     this.watchedPagesMax = options.watchedPagesMax;
+    this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );
@@ -59,6 +64,7 @@ export class Instance {
       watchers: sum(this.pages.hubs(), (hub) => hub.watchers),
       lagging: sum(this.pages.hubs(), (hub) => hub.laggingCount),
       storeAvailable: store.available,
+      storeFailures: store.failures,
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
     this.admission = new Admission(options.admission, clock);

@@ -12,6 +12,7 @@ export interface Gauged {
   readonly watchers: number;
   readonly lagging: number;
   readonly storeAvailable: boolean;
+  readonly storeFailures: number;
 }
 
 export class Metrics {
@@ -39,6 +40,15 @@ export class Metrics {
     gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging);
     gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
     gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
+    new Counter({
+      name: "socketscaler_store_failures_total",
+      help: "Requests to the store and attempts to connect to it that failed",
+      registers,
+      collect() {
+        this.reset();
+        this.inc(gauged().storeFailures);
+      },
+    });
     this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
     this.#writes = new Counter({ name: "socketscaler_changes_total", help: "Changes committed", registers });
     this.#commits = new Histogram({

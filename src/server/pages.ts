@@ -155,7 +155,7 @@ export class Pages {
     const before = followers.map((follower) => follower.replica.position);
     const now = this.#clock.now();
     const positions = await this.#store.positions(followers.map((follower) => follower.ref));
-    let isDeaf = false;
+    const deaf: PageRef[] = [];
     followers.forEach((follower, index) => {
       const stored = positions[index];
       // A replica that moved meanwhile hears; it is judged the next time.
@@ -166,12 +166,12 @@ export class Pages {
         return;
       }
       follower.missedChecks++;
-      isDeaf ||= follower.missedChecks >= DEAF_AFTER_CHECKS;
+      if (follower.missedChecks >= DEAF_AFTER_CHECKS) deaf.push(follower.ref);
       void follower.catchUp("check");
     });
-    if (isDeaf && now - this.#restartedMs > RESTART_EVERY_MS) {
+    if (deaf.length > 0 && now - this.#restartedMs > RESTART_EVERY_MS) {
       this.#restartedMs = now;
-      this.#store.restartSubscriptions();
+      this.#store.restartSubscriptions(deaf);
     }
   }
 }

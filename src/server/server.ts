@@ -38,9 +38,11 @@ export interface ServerOptions {
 
 /** The store that the options name. Rejects with StoreUnusable. */
 export function openStore(config: Config, log: Log): Promise<Store> {
-  const { valkeyUrl: url, dataDir: directory } = config;
+  const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
-  return url === undefined ? EmbeddedStore.open({ directory }) : ValkeyStore.open({ url, incident });
+  return url === undefined
+    ? EmbeddedStore.open({ directory, durabilities })
+    : ValkeyStore.open({ url, durabilities, durabilityWaitMs, incident });
 }
 
 /** Rejects with the system's error if the port cannot be had. */
@@ -86,6 +88,8 @@ export interface AttachBoardsOptions {
   /** Where the boards live: as for the environment variables; `./data` without either. */
   readonly valkeyUrl?: string;
   readonly dataDir?: string;
+  /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
+  readonly durability?: string;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
@@ -106,9 +110,12 @@ export async function attachBoards(
   app: Express,
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
-  const { valkeyUrl, dataDir, boards, teaching = false } = options;
-  const base = readConfig({ VALKEY_URL: valkeyUrl, DATA_DIR: dataDir }, {});
-  const config: Config = { ...base, boards };
+  const { valkeyUrl, dataDir, durability, teaching = false } = options;
+  const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
+  const config = readConfig(
+    { VALKEY_URL: valkeyUrl, DATA_DIR: dataDir, BOARDS: boards.join(), DURABILITY: durability },
+    {},
+  );
   const log = createLog("warn");
   const store = await openStore(config, log);
   const instance = createInstance(config, store, log);
@@ -136,6 +143,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
   return new Instance({
     name: config.name,
     boards: config.boards,
+    durabilities: config.durabilities,
     store,
     clock: realClock,
     log,
@@ -155,7 +163,9 @@ function httpOptions(config: Config, store: Store) {
   return {
     requestsPerMinute: config.httpPerMinute,
     sharedCounter:
-      store instanceof ValkeyStore ? (name: string, ...args: string[]) => store.command(name, ...args) : undefined,
+      store instanceof ValkeyStore
+        ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
+        : undefined,
     teaching: true,
   };
 }

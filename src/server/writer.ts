@@ -7,16 +7,16 @@
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
  * No timer: one round trip when idle, the store's own throughput when busy. A batch whose answer is lost is sent again
- * with the same sequence numbers, which take effect once, but
- * under a new tag: an attempt that a lost primary took and its successor did not must not share a position with this one; a later batch of the page never overtakes it. Past its
+ * with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took and
+ * its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past its
  * deadline a write is given up, and the error says whether it may have happened.
  */
 
 import type { Changes } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
-import { Refusal } from "../protocol/errors.js";
-import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, type Write } from "../store/store.js";
+import { type ErrorCode, Refusal } from "../protocol/errors.js";
+import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
 
@@ -95,7 +95,7 @@ export class Writer {
 
   async #commit(page: PageRef, writes: Waiting[]): Promise<void> {
     let waiting = writes;
-    let sent = false;
+    let code: "STORE_AWAY" | "OUTCOME_UNKNOWN" | "NOT_CONFIRMED" = "STORE_AWAY";
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const startMs = this.#clock.now();
       try {
@@ -113,14 +113,15 @@ export class Writer {
           for (const write of waiting) write.fail(new Refusal("INTERNAL", { cause: error }));
           return;
         }
-        sent ||= error.sent;
-        waiting = this.#giveUpLate(waiting, sent ? "OUTCOME_UNKNOWN" : "STORE_AWAY", error);
+        // The last attempt that arrived tells most; one that did not arrive tells nothing about those before it.
+        if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
+        waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
       }
     }
   }
 
-  #giveUpLate(writes: Waiting[], code: "OUTCOME_UNKNOWN" | "STORE_AWAY", cause: unknown): Waiting[] {
+  #giveUpLate(writes: Waiting[], code: ErrorCode, cause: unknown): Waiting[] {
     const now = this.#clock.now();
     return writes.filter((write) => {
       if (write.deadlineMs > now) return true;

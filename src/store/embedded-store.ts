@@ -14,6 +14,7 @@ import { changedOffset, changedValue, type Delta, packChange, packChanges, type 
 import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
@@ -41,6 +42,7 @@ interface LogEntry {
 export interface EmbeddedStoreOptions {
   readonly directory: string;
   readonly limits?: StoreLimits;
+  readonly durabilities?: Durabilities;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -48,7 +50,9 @@ export interface EmbeddedStoreOptions {
 export class EmbeddedStore implements Store {
   readonly engine = "embedded";
   readonly available = true;
+  readonly failures = 0;
   readonly #limits: StoreLimits;
+  readonly #durabilities: Durabilities;
   readonly #now: () => number;
   readonly #lock: DirectoryLock;
   readonly #root: RootDatabase;
@@ -61,6 +65,7 @@ export class EmbeddedStore implements Store {
 
   private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
     this.#limits = options.limits ?? STORE_LIMITS;
+    this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#lock = lock;
     this.#root = open({ path: options.directory, maxDbs: 3 });
@@ -69,8 +74,13 @@ export class EmbeddedStore implements Store {
     this.#seen = this.#root.openDB({ name: "seen" });
   }
 
-  /** Rejects with StoreUnusable if another process has the directory, or it cannot be written. */
+  /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
+    if (asked(options.durabilities ?? ALL_APPLIED).some(({ level }) => level === "replicated")) {
+      throw new StoreUnusable(
+        "a board asks for durability replicated, which takes Valkey: set VALKEY_URL, or DURABILITY to applied or fsynced",
+      );
+    }
     try {
       mkdirSync(options.directory, { recursive: true });
     } catch (error) {
@@ -88,6 +98,7 @@ export class EmbeddedStore implements Store {
   async commit(ref: PageRef, batch: Batch): Promise<Committed> {
     const { committed, delta } = await this.#root.transaction(() => this.#commitNow(ref, batch));
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
     return committed;
   }
 

@@ -34,6 +34,8 @@ export function commitCall(
   batch: Batch,
   limits: StoreLimits,
   publish: PublishCommand,
+  /** Writes something whatever the batch does, so that there is something to wait for (durable-lane.ts). */
+  isMarked: boolean,
 ): ScriptCall<Committed> {
   const keys = pageKeys(ref);
   const args: string[] = [
@@ -44,6 +46,7 @@ export function commitCall(
     String(limits.logMs),
     String(limits.seenMs),
     String(limits.seenSessionsMax),
+    isMarked ? "1" : "0",
   ];
   for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
   return {

@@ -3,7 +3,8 @@
  * suite in test/contract holds both to it.
  *
  *     commit     all or nothing, one after another per page: drops the writes that were taken before, sets the bits,
- *                and, if any cell changed, moves the page to a new position, logs the delta and publishes it
+ *                and, if any cell changed, moves the page to a new position, logs the delta and publishes it; resolves
+ *                when all that is as safe as the page's board asks (durability.ts)
  *     read       bits and position of one moment
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
@@ -57,14 +58,17 @@ export interface Store {
   readonly engine: string;
   /** False while the store does not answer. */
   readonly available: boolean;
+  /** Requests and attempts to connect that failed for the world's fault, since the start. */
+  readonly failures: number;
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   read(page: PageRef): Promise<Snapshot>;
   since(page: PageRef, position: Position): Promise<Since>;
   /** Resolves when the subscription is live: every delta committed from then on is on its way. */
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
-  positions(pages: readonly PageRef[]): Promise<Position[]>;
-  /** Opens the subscription channel anew: it was found deaf, alive to all appearance but silent. */
-  restartSubscriptions(): void;
+  /** Undefined for a page whose part of the store does not answer soon: the other parts are not kept waiting. */
+  positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]>;
+  /** Opens the channels of these pages anew: they were found deaf, alive to all appearance but silent. */
+  restartSubscriptions(pages: readonly PageRef[]): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
   close(): Promise<void>;
 }
@@ -78,6 +82,14 @@ export class StoreAway extends Error {
     super(reason, { cause: options.cause });
     this.name = "StoreAway";
     this.sent = options.sent;
+  }
+}
+
+/** The batch was applied, but not as safely as its board asks within the time for it. Sending it again is safe. */
+export class Unconfirmed extends StoreAway {
+  constructor(reason: string) {
+    super(reason, { sent: true });
+    this.name = "Unconfirmed";
   }
 }
 

@@ -1,5 +1,5 @@
 /*
- * The store over Valkey. A page lives under the keys of keys.ts; commit and since are one script run each, so their
+ * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts; commit and since are one script run each, so their
  * steps cannot be torn apart by another instance. Pub/Sub delivers at most once: this file reports every interruption
  * (`resumed`), and the followers ask for what they missed.
  */
@@ -7,8 +7,12 @@
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
+import { ClusterLink } from "./cluster-link.js";
+import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
+import { checkDurabilities } from "./durability-check.js";
 import { pageKeys } from "./keys.js";
 import { commitCall, readPublished, sinceCall } from "./scripts.js";
+import { SingleLink } from "./single-link.js";
 import {
   type Batch,
   type Committed,
@@ -16,13 +20,12 @@ import {
   STORE_LIMITS,
   type Store,
   type StoreLimits,
+  StoreUnusable,
   type SubscriptionListener,
   type Unsubscribe,
 } from "./store.js";
-import { Valkey } from "./valkey.js";
-
-/** Channels in one SUBSCRIBE: keeps a reconnect with many pages from building one huge command. */
-const SUBSCRIBE_CHANNELS_MAX = 500;
+import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
+import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
 
 interface Channel {
   readonly page: number;
@@ -30,55 +33,92 @@ interface Channel {
 }
 
 export interface ValkeyStoreOptions {
+  /** As valkey-url.ts describes. */
   readonly url: string;
   readonly limits?: StoreLimits;
+  /** How safe a write must be before it is acknowledged; `applied` without it. */
+  readonly durabilities?: Durabilities;
+  /** How long a write waits for its copies. */
+  readonly durabilityWaitMs?: number;
   /** Told one line for each incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
+const DURABILITY_WAIT_MS = 1_500;
+
 export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
+  readonly #durabilities: Durabilities;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #channels = new Map<string, Channel>();
   readonly #availability = new Set<(available: boolean) => void>();
-  #link: Valkey | undefined;
+  #opened: ValkeyLink | undefined;
+  #failures = 0;
 
   private constructor(options: ValkeyStoreOptions) {
     this.#limits = options.limits ?? STORE_LIMITS;
+    this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#incident = options.incident ?? (() => undefined);
   }
 
-  /** Rejects with StoreUnusable if the server cannot be reached. */
+  /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
+    const { url } = options;
+    const address = parseValkeyUrl(url);
+    const shown = withoutPassword(url);
+    if (!address) throw new StoreUnusable(`${shown} is not an address of Valkey`);
     const store = new ValkeyStore(options);
-    store.#link = await Valkey.connect(options.url, {
+    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
+    const events: LinkEvents = {
       message: (channel, message) => store.#deliver(channel, message),
-      subscriberReady: () => void store.#resubscribe(),
+      resumed: (channel) => {
+        for (const listener of store.#channels.get(channel)?.listeners ?? []) listener.resumed();
+      },
       available: (available) => {
         for (const listener of store.#availability) listener(available);
       },
+      failure: () => {
+        store.#failures++;
+      },
       incident: store.#incident,
-    });
+    };
+    store.#opened =
+      address.kind === "cluster"
+        ? await ClusterLink.open(address, shown, wait, events)
+        : await SingleLink.open(address, shown, wait, events);
+    try {
+      await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
     return store;
   }
 
   get available(): boolean {
-    return this.#valkey.available;
+    return this.#link.available;
+  }
+
+  /** Commands and attempts to connect that failed, since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
-    return this.#valkey.run(commitCall(page, batch, this.#limits, "PUBLISH"));
+    const durability = durabilityOf(this.#durabilities, page.board);
+    const isMarked = durability.level !== "applied";
+    return this.#link.run(commitCall(page, batch, this.#limits, this.#link.publish, isMarked), durability);
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#valkey.run(sinceCall(page, undefined, this.#limits));
+    const answer = await this.#link.run(sinceCall(page, undefined, this.#limits));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
   since(page: PageRef, position: Position): Promise<Since> {
-    return this.#valkey.run(sinceCall(page, position, this.#limits));
+    return this.#link.run(sinceCall(page, position, this.#limits));
   }
 
   async subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
@@ -90,11 +130,11 @@ export class ValkeyStore implements Store {
       if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
       if (this.#channels.get(name) !== channel) return;
       this.#channels.delete(name);
-      this.#valkey.unsubscribe(name);
+      this.#link.unsubscribe(name);
     };
     try {
       // Also for the second listener of a channel: its own reply is what tells that the subscription is live.
-      await this.#valkey.subscribe([name]);
+      await this.#link.subscribe(name);
     } catch (error) {
       unsubscribe();
       throw error;
@@ -102,15 +142,18 @@ export class ValkeyStore implements Store {
     return unsubscribe;
   }
 
-  async positions(pages: readonly PageRef[]): Promise<Position[]> {
+  async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
     const heads = pages.map((page) => pageKeys(page).head);
-    const fields = await this.#valkey.fieldsOf(heads, ["v", "t"]);
-    return fields.map(([version, tag]) => (version && tag ? { version: Number(version), tag } : GENESIS));
+    const fields = await this.#link.fieldsOf(heads, ["v", "t"]);
+    return fields.map((head) => {
+      if (!head) return undefined;
+      const [version, tag] = head;
+      return version && tag ? { version: Number(version), tag } : GENESIS;
+    });
   }
 
-  restartSubscriptions(): void {
-    this.#incident("the subscriber connection to Valkey was found deaf: connecting anew");
-    this.#valkey.restartSubscriber();
+  restartSubscriptions(pages: readonly PageRef[]): void {
+    this.#link.restartSubscribers(pages.map((page) => pageKeys(page).channel));
   }
 
   onAvailable(listener: (available: boolean) => void): Unsubscribe {
@@ -118,19 +161,19 @@ export class ValkeyStore implements Store {
     return () => this.#availability.delete(listener);
   }
 
-  /** Runs any command, for the counters that instances share. */
-  command(name: string, ...args: string[]): Promise<unknown> {
-    return this.#valkey.command(name, ...args);
+  /** Runs any command where `key` lives, for the counters that instances share. */
+  command(key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#link.command(key, name, ...args);
   }
 
   async close(): Promise<void> {
     this.#channels.clear();
-    await this.#valkey.close();
+    await this.#link.close();
   }
 
-  get #valkey(): Valkey {
-    if (!this.#link) throw new Error("the store is used before it is open");
-    return this.#link;
+  get #link(): ValkeyLink {
+    if (!this.#opened) throw new Error("the store is used before it is open");
+    return this.#opened;
   }
 
   #deliver(name: string, message: string): void {
@@ -140,19 +183,5 @@ export class ValkeyStore implements Store {
     // Anyone with access to Valkey can publish; what is not a delta is not history.
     if (!delta) this.#incident(`a message on ${name} is not a delta`);
     else for (const listener of channel.listeners) listener.delta(delta);
-  }
-
-  async #resubscribe(): Promise<void> {
-    const names = [...this.#channels.keys()];
-    for (let at = 0; at < names.length; at += SUBSCRIBE_CHANNELS_MAX) {
-      const some = names.slice(at, at + SUBSCRIBE_CHANNELS_MAX);
-      try {
-        await this.#valkey.subscribe(some);
-      } catch {
-        // The connection broke again: the next `ready` brings us back here, with all channels.
-        return;
-      }
-      for (const name of some) for (const listener of this.#channels.get(name)?.listeners ?? []) listener.resumed();
-    }
   }
 }

@@ -1,176 +1,220 @@
 /*
- * The door to Valkey: the only file that imports its client. Two connections for each instance, whatever the number of
- * users: one for commands, one for subscriptions.
+ * The door to Valkey: the only file that imports its client. One connection to one server.
  *
  * The client is told to do little. It does not queue while the connection is down and does not resend: a command fails,
  * with StoreAway saying whether it may have reached the server, and the caller, which knows what may be repeated,
- * decides. It does not resubscribe by itself either, because it swallows the errors of that; we do, and then tell
- * the listeners that messages may have been lost.
+ * decides. It does not resubscribe by itself either, because it swallows the errors of that. It does not follow a
+ * cluster's redirections, because it would resend: they are Redirected, and cluster-link.ts follows them.
  */
 
 import { Redis, type RedisOptions } from "ioredis";
 import type { Script, ScriptCall } from "./scripts.js";
-import { StoreAway, StoreUnusable } from "./store.js";
+import { StoreAway } from "./store.js";
+import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
-const BEAT_MS = 1_000;
 const BEAT_ANSWER_MS_MAX = 2_000;
+const CONNECT_MS_MAX = 3_000;
 const RECONNECT_MS_MAX = 1_000;
 
-export interface ValkeyEvents {
+export interface ConnectionEvents {
+  /** The connection came (back) up; nothing is subscribed on it yet. */
+  up(): void;
+  down(): void;
   /** A published message. */
   message(channel: string, message: string): void;
-  /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
-  subscriberReady(): void;
-  available(available: boolean): void;
-  /** One line for the log; at most one for each incident. */
-  incident(message: string, cause?: unknown): void;
+  /** The server let go of some channels: their slot is another's now. */
+  channelsMoved(): void;
+  /** An attempt to connect, or a command, failed by the world's fault. */
+  failed(error: unknown): void;
+  /** A beat was not answered: the connection is being made anew. */
+  silent(ms: number): void;
 }
 
-export class Valkey {
-  readonly #commands: Redis;
-  readonly #subscriber: Redis;
-  readonly #events: ValkeyEvents;
-  readonly #beat: NodeJS.Timeout;
-  /** Connections whose last ping is not answered yet. */
-  readonly #beating = new Set<Redis>();
-  #leftMs = Number.NEGATIVE_INFINITY;
-  #available = false;
+/** The server does not own the key: it has moved for good, or (`isAsk`) may be found elsewhere for this once. */
+export class Redirected extends Error {
+  readonly slot: number;
+  readonly to: Endpoint;
+  readonly isAsk: boolean;
+
+  constructor(slot: number, to: Endpoint, isAsk: boolean) {
+    super(`slot ${slot} is at ${formatEndpoint(to)}`);
+    this.name = "Redirected";
+    this.slot = slot;
+    this.to = to;
+    this.isAsk = isAsk;
+  }
+}
+
+export class ValkeyConnection {
+  readonly #redis: Redis;
+  readonly #endpoint: Endpoint;
+  readonly #isSharded: boolean;
+  readonly #events: ConnectionEvents;
+  #isBeating = false;
+  /** When the server took the connection that is not ready yet. */
+  #takenMs = 0;
+  #revival: NodeJS.Timeout | undefined;
   #closed = false;
 
-  private constructor(commands: Redis, subscriber: Redis, events: ValkeyEvents) {
-    this.#commands = commands;
-    this.#subscriber = subscriber;
+  /** Connects in the background, and again whenever the connection is lost. `name` is what CLIENT LIST shows. */
+  constructor(address: ValkeyAddress, endpoint: Endpoint, name: string, events: ConnectionEvents) {
+    this.#endpoint = endpoint;
+    this.#isSharded = address.kind === "cluster";
     this.#events = events;
-    commands.on("ready", () => this.#setAvailable(true));
-    commands.on("close", () => this.#setAvailable(false));
-    subscriber.on("ready", () => events.subscriberReady());
-    subscriber.on("message", (channel: string, message: string) => events.message(channel, message));
-    this.#available = commands.status === "ready";
-    this.#beat = setInterval(() => {
-      this.#checkBeat(commands, "the command connection");
-      this.#checkBeat(subscriber, "the subscriber connection");
-    }, BEAT_MS);
-    this.#beat.unref();
+    const options = { ...addressOptions(address, endpoint), ...OPTIONS, connectionName: name };
+    this.#redis = new Redis(options);
+    this.#redis.on("ready", () => events.up());
+    this.#redis.on("close", () => events.down());
+    this.#redis.on("connect", () => {
+      this.#takenMs = performance.now();
+    });
+    // The client gives up for good where Sentinel tells of a switch while it asks Sentinel for the primary.
+    this.#redis.on("end", () => this.#revive());
+    // Without a listener an error would end the process.
+    this.#redis.on("error", (error) => events.failed(error));
+    const message = (channel: string, text: string) => events.message(channel, text);
+    this.#redis.on("message", message);
+    this.#redis.on("smessage", message);
+    this.#redis.on("moved", () => events.channelsMoved());
+    this.#redis.connect().catch(() => undefined);
   }
 
-  /** Connects, or rejects with StoreUnusable if the first attempt fails. */
-  static async connect(url: string, events: ValkeyEvents): Promise<Valkey> {
-    const commands = new Redis(url.replace(/^valkey(s?):/, "redis$1:"), { ...OPTIONS, connectionName: "socketscaler" });
-    const subscriber = commands.duplicate({ connectionName: "socketscaler-subscriber" });
-    let lastError: unknown;
-    for (const connection of [commands, subscriber]) {
-      // Without a listener an error would end the process. Each loss of a connection is reported once, by `available`.
-      connection.on("error", (error) => {
+  get isUp(): boolean {
+    return this.#redis.status === "ready";
+  }
+
+  /** Resolves when the connection is up; rejects with the reason at the first failure, or after a time. */
+  firstUp(): Promise<void> {
+    const redis = this.#redis;
+    if (this.isUp) return Promise.resolve();
+    return new Promise((done, fail) => {
+      let lastError: unknown;
+      const settle = (error?: unknown) => {
+        clearTimeout(late);
+        redis.off("ready", ready).off("error", failed).off("close", closed);
+        if (error) fail(error);
+        else done();
+      };
+      const ready = () => settle();
+      const failed = (error: unknown) => {
         lastError = error;
-      });
-    }
-    try {
-      await Promise.all([commands.connect(), subscriber.connect()]);
-    } catch (error) {
-      commands.disconnect();
-      subscriber.disconnect();
-      throw new StoreUnusable(`cannot reach Valkey at ${withoutPassword(url)}: ${reason(lastError ?? error)}`, error);
-    }
-    return new Valkey(commands, subscriber, events);
-  }
-
-  get available(): boolean {
-    return this.#available;
+      };
+      const closed = () => settle(lastError ?? new Error(`no answer within ${CONNECT_MS_MAX} ms`));
+      const late = setTimeout(closed, CONNECT_MS_MAX);
+      redis.on("ready", ready).on("error", failed).on("close", closed);
+    });
   }
 
   /** Runs a script by its hash; loads it along the way where the server does not have it. */
-  async run<Result>(call: ScriptCall<Result>): Promise<Result> {
+  async run<Result>(call: ScriptCall<Result>, isAsking = false): Promise<Result> {
     const { script, keys, args } = call;
     const parts = [keys.length, ...keys, ...args];
-    const reply = await this.#send((connection) => connection.callBuffer("EVALSHA", script.sha, ...parts)).catch(
-      (error: unknown) => {
-        if (errorCode(error) !== "NOSCRIPT") throw error;
-        return this.#load(script).then(() =>
-          this.#send((connection) => connection.callBuffer("EVALSHA", script.sha, ...parts)),
-        );
-      },
-    );
+    const evaluate = () =>
+      this.#send(() => {
+        // Speaks for the next command on this connection alone.
+        if (isAsking) this.#redis.call("ASKING").catch(() => undefined);
+        return this.#redis.callBuffer("EVALSHA", script.sha, ...parts);
+      });
+    const reply = await evaluate().catch((error: unknown) => {
+      if (errorCode(error) !== "NOSCRIPT") throw error;
+      return this.#load(script).then(evaluate);
+    });
     return call.read(reply);
   }
 
-  /** The same fields of many hashes, in one round trip. */
-  async fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<(string | null)[][]> {
-    return Promise.all(keys.map((key) => this.#send((connection) => connection.hmget(key, ...fields))));
+  fields(key: string, fields: readonly string[]): Promise<(string | null)[]> {
+    return this.#send(() => this.#redis.hmget(key, ...fields));
   }
 
-  /** Any command; for libraries that bring their own. */
   command(name: string, ...args: string[]): Promise<unknown> {
-    return this.#send((connection) => connection.call(name, ...args));
+    return this.#send(() => this.#redis.call(name, ...args));
   }
 
+  /** On a cluster: channels of one slot only. */
   async subscribe(channels: readonly string[]): Promise<void> {
-    if (this.#subscriber.status !== "ready") throw new StoreAway("the subscriber is not connected", { sent: false });
-    await answered(this.#subscriber.subscribe(...channels));
+    await this.#send(() =>
+      this.#isSharded ? this.#redis.ssubscribe(...channels) : this.#redis.subscribe(...channels),
+    );
   }
 
   /** Best effort: on a connection that is down there is nothing to unsubscribe. */
   unsubscribe(channel: string): void {
-    if (this.#subscriber.status === "ready") this.#subscriber.unsubscribe(channel).catch(() => undefined);
+    if (!this.isUp) return;
+    const done = this.#isSharded ? this.#redis.sunsubscribe(channel) : this.#redis.unsubscribe(channel);
+    done.catch(() => undefined);
   }
 
-  restartSubscriber(): void {
-    if (!this.#closed) this.#subscriber.disconnect(true);
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#beat);
-    this.#commands.disconnect();
-    this.#subscriber.disconnect();
-  }
-
-  async #load(script: Script): Promise<void> {
-    await this.#send((connection) => connection.script("LOAD", script.lua));
-  }
-
-  #send<Reply>(command: (connection: Redis) => Promise<Reply>): Promise<Reply> {
-    if (this.#commands.status !== "ready") {
-      return Promise.reject(new StoreAway("Valkey is not connected", { sent: false }));
-    }
-    return answered(command(this.#commands)).catch((error: unknown) => {
-      if (error instanceof StoreAway && errorCode(error.cause) === "READONLY") this.#leaveReplica();
-      throw error;
-    });
-  }
-
-  /** The server became a replica: the address may lead to its successor by now. */
-  #leaveReplica(): void {
-    const now = performance.now();
-    if (now - this.#leftMs < RECONNECT_MS_MAX) return;
-    this.#leftMs = now;
-    this.#events.incident("Valkey is read-only here: connecting anew, to its successor");
-    this.#commands.disconnect(true);
-    this.#subscriber.disconnect(true);
-  }
-
-  #setAvailable(available: boolean): void {
-    if (available === this.#available || this.#closed) return;
-    this.#available = available;
-    this.#events.incident(available ? "Valkey is back" : "Valkey is away: writes wait, then are refused");
-    this.#events.available(available);
-  }
-
-  #checkBeat(connection: Redis, name: string): void {
-    if (connection.status !== "ready" || this.#beating.has(connection)) return;
-    this.#beating.add(connection);
+  /** Asks for a sign of life; makes the connection anew if there is none. */
+  beat(): void {
+    this.unstick();
+    if (!this.isUp || this.#isBeating) return;
+    this.#isBeating = true;
     const late = setTimeout(() => {
-      this.#events.incident(`${name} to Valkey had no answer for ${BEAT_ANSWER_MS_MAX} ms: connecting anew`);
-      connection.disconnect(true);
+      this.#events.silent(BEAT_ANSWER_MS_MAX);
+      this.restart();
     }, BEAT_ANSWER_MS_MAX);
-    connection
+    this.#redis
       .ping()
       .catch(() => undefined)
       .finally(() => {
         clearTimeout(late);
-        this.#beating.delete(connection);
+        this.#isBeating = false;
       });
   }
+
+  /** The kernel of a server that hangs takes connections, on which then nothing is answered: gives up such a one. */
+  unstick(): void {
+    const isStuck = this.#redis.status === "connect" && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
+    if (isStuck) this.#redis.disconnect(true);
+  }
+
+  /** Makes the connection anew; one that is being made already is left alone. */
+  restart(): void {
+    if (this.isUp) this.#redis.disconnect(true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#revival);
+    this.#redis.disconnect();
+  }
+
+  #revive(): void {
+    if (this.#closed) return;
+    this.#revival = setTimeout(() => this.#redis.connect().catch(() => undefined), retryMs(10));
+    this.#revival.unref();
+  }
+
+  async #load(script: Script): Promise<void> {
+    await this.#send(() => this.#redis.script("LOAD", script.lua));
+  }
+
+  async #send<Reply>(command: () => Promise<Reply>): Promise<Reply> {
+    if (!this.isUp) throw new StoreAway("Valkey is not connected", { sent: false });
+    try {
+      return await command();
+    } catch (error) {
+      const meaning = this.#understand(error);
+      if (meaning instanceof StoreAway) this.#events.failed(error);
+      throw meaning;
+    }
+  }
+
+  /** What the failure of a command means: StoreAway, Redirected, or, as it came, a fault of ours. */
+  #understand(error: unknown): unknown {
+    const code = errorCode(error);
+    if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });
+    if (AWAY_CODES.has(code)) return new StoreAway(`Valkey refuses: ${code}`, { sent: false, cause: error });
+    const [, kind, slot, host, port] = (error instanceof Error && REDIRECTION.exec(error.message)) || [];
+    if (host === undefined) return error;
+    return new Redirected(Number(slot), { host: host || this.#endpoint.host, port: Number(port) }, kind === "ASK");
+  }
+}
+
+/** The code of an error that the server answered with; undefined if it did not answer. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
 }
 
 const OPTIONS = {
@@ -181,10 +225,51 @@ const OPTIONS = {
   autoResubscribe: false,
   // Fails what was in flight as soon as the connection closes; with any other value it would wait for a reconnect.
   maxRetriesPerRequest: 0,
-  connectTimeout: 3_000,
+  connectTimeout: CONNECT_MS_MAX,
   disconnectTimeout: 200,
-  retryStrategy: (attempt: number) => Math.min(RECONNECT_MS_MAX, 25 * 2 ** attempt) * (0.5 + Math.random() / 2),
+  retryStrategy: retryMs,
 } satisfies RedisOptions;
+
+function retryMs(attempt: number): number {
+  return Math.min(RECONNECT_MS_MAX, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
+}
+
+type AddressOptions = Pick<
+  RedisOptions,
+  | "username"
+  | "password"
+  | "tls"
+  | "host"
+  | "port"
+  | "db"
+  | "sentinels"
+  | "name"
+  | "role"
+  | "failoverDetector"
+  | "sentinelRetryStrategy"
+  | "enableTLSForSentinelMode"
+>;
+
+function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): AddressOptions {
+  const { username, password } = address;
+  const access: AddressOptions = {
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(address.tls ? { tls: {} } : {}),
+  };
+  if (address.kind === "cluster") return { ...access, host, port };
+  if (address.kind === "single") return { ...access, host, port, db: address.database };
+  return {
+    ...access,
+    sentinels: address.sentinels.map((sentinel) => ({ ...sentinel })),
+    name: address.name,
+    role: "master",
+    failoverDetector: true,
+    // Without it, a moment in which no Sentinel answers would end the connection for good.
+    sentinelRetryStrategy: retryMs,
+    ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
+  };
+}
 
 /** Replies that mean "not now", not "wrong": by the first word of the error, which RESP fixes as its code. */
 const AWAY_CODES = new Set([
@@ -199,27 +284,5 @@ const AWAY_CODES = new Set([
   "MISCONF",
 ]);
 
-async function answered<Reply>(reply: Promise<Reply>): Promise<Reply> {
-  try {
-    return await reply;
-  } catch (error) {
-    const code = errorCode(error);
-    if (code === undefined) throw new StoreAway("the connection to Valkey broke", { sent: true, cause: error });
-    if (AWAY_CODES.has(code)) throw new StoreAway(`Valkey refuses: ${code}`, { sent: false, cause: error });
-    throw error;
-  }
-}
-
-/** The code of an error that the server answered with; undefined if it did not answer. */
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
-}
-
-function reason(error: unknown): string {
-  if (error instanceof AggregateError) return reason(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
-}
-
-export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//***@");
-}
+/** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
+const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;

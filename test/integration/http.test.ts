@@ -34,8 +34,15 @@ describe("HTTP", () => {
   };
 
   test("describes boards", async () => {
-    const main = { name: "main", size: SIZE, pages: 2, pageCells: 65_536, instance: "here", engine: "embedded" };
-    assert.deepEqual(await (await get("/boards/main")).json(), main);
+    assert.deepEqual(await (await get("/boards/main")).json(), {
+      name: "main",
+      size: SIZE,
+      pages: 2,
+      pageCells: 65_536,
+      instance: "here",
+      engine: "embedded",
+      durability: "applied",
+    });
     const { boards }: { boards: { name: string }[] } = await (await get("/boards")).json();
     assert.deepEqual(
       boards.map(({ name }) => name),

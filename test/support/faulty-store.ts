@@ -37,6 +37,10 @@ export class FaultyStore implements Store {
     return this.#store.available;
   }
 
+  get failures(): number {
+    return this.#store.failures;
+  }
+
   async commit(page: PageRef, batch: Batch): Promise<Committed> {
     if (this.judgesStale) {
       const [position = GENESIS] = await this.#store.positions([page]);
@@ -71,9 +75,9 @@ export class FaultyStore implements Store {
     return this.#store.positions(pages);
   }
 
-  restartSubscriptions(): void {
+  restartSubscriptions(pages: readonly PageRef[]): void {
     this.restarts++;
-    this.#store.restartSubscriptions();
+    this.#store.restartSubscriptions(pages);
   }
 
   onAvailable(listener: (available: boolean) => void): Unsubscribe {

@@ -29,6 +29,7 @@ interface ModelPage {
 export class ModelStore implements Store {
   readonly engine = "model";
   available = true;
+  readonly failures = 0;
   /** Time from a request to its arrival, from there to its answer, and from a commit to its news. */
   delayMs = { request: 0, answer: 0, news: 0 };
   /** Called for each delta on its way to a subscriber; true loses it. */

@@ -3,22 +3,18 @@
  * between them all promises that can settle do. One seed gives one run.
  */
 
-import type { Cancel, Clock } from "../../src/server/clock.js";
-
-interface Timer {
-  readonly atMs: number;
-  readonly order: number;
-  readonly run: () => void;
-}
+import type { Cancel, Clock } from "../../src/protocol/clock.js";
+import { Random } from "./random.js";
+import { type Timer, TimerQueue } from "./timer-queue.js";
 
 export class VirtualClock implements Clock {
   #nowMs = 0;
   #order = 0;
-  readonly #timers = new Set<Timer>();
-  #state: number;
+  readonly #timers = new TimerQueue();
+  readonly #random: Random;
 
   constructor(seed = 1) {
-    this.#state = seed >>> 0;
+    this.#random = new Random(seed);
   }
 
   now(): number {
@@ -26,39 +22,27 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, run: () => void): Cancel {
-    const timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
-    this.#timers.add(timer);
-    return () => this.#timers.delete(timer);
+    const timer: Timer = { atMs: this.#nowMs + Math.max(0, ms), order: this.#order++, run };
+    this.#timers.push(timer);
+    return () => {
+      timer.run = undefined;
+    };
   }
 
-  /** Mulberry32, a small generator that passes the usual tests. */
   random(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    return this.#random.next();
   }
 
   /** Lets `ms` pass. */
   async pass(ms: number): Promise<void> {
     const endMs = this.#nowMs + ms;
     await settle();
-    for (let next = this.#next(); next && next.atMs <= endMs; next = this.#next()) {
-      this.#timers.delete(next);
+    for (let next = this.#timers.take(endMs); next; next = this.#timers.take(endMs)) {
       this.#nowMs = next.atMs;
-      next.run();
+      next.run?.();
       await settle();
     }
     this.#nowMs = endMs;
-  }
-
-  #next(): Timer | undefined {
-    let next: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (!next || timer.atMs < next.atMs || (timer.atMs === next.atMs && timer.order < next.order)) next = timer;
-    }
-    return next;
   }
 }
 

@@ -30,6 +30,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "socket.io": { files: ["server/sockets.ts"], types: ["server/frame-sender.ts", "server/server.ts"] },
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey.ts"] },
+  "cluster-key-slot": { files: ["store/slot-map.ts"] },
   lmdb: { files: ["store/embedded-store.ts"] },
   express: { files: ["server/http.ts"], types: ["server/server.ts"] },
   "express-rate-limit": { files: ["server/http.ts", "server/address.ts"] },

@@ -98,6 +98,46 @@ describe("the outbox", () => {
     ]);
   });
 
+  test("a write that may have taken effect keeps its number when a later attempt is refused", () => {
+    for (const lose of [(outbox: Outbox) => outbox.disconnected(), (outbox: Outbox) => outbox.unsettled(1)]) {
+      const outbox = new Outbox();
+      outbox.set(1, 1, 0, () => undefined);
+      const first = outbox.take(10, 32);
+      lose(outbox);
+      assert.deepEqual(outbox.takeUnsent(), [first]);
+      // The first attempt may be in the store already: under another number it would be there twice.
+      outbox.requeue(1);
+      assert.equal(outbox.take(10, 32), undefined);
+      assert.deepEqual(outbox.takeUnsent(), [first]);
+    }
+  });
+
+  test("a committed change that the page does not reach, because the store lost it, is let go after some seconds", () => {
+    const outbox = new Outbox();
+    outbox.set(5, 1, 0, () => undefined);
+    outbox.take(100, 32);
+    outbox.acknowledged(1, new Map([[0, 7]]));
+    // A page that is not followed for long enough at a stretch may yet get there.
+    for (let second = 0; second < 4; second++) assert.deepEqual(outbox.waited(0), []);
+    outbox.disconnected();
+    for (let second = 0; second < 5; second++) assert.deepEqual(outbox.waited(0), []);
+    assert.deepEqual(outbox.waited(0), [{ cell: 5, value: 1 }]);
+    assert.equal(outbox.shown(5), undefined);
+  });
+
+  test("sent again, an older write says the newest wish also where a later one is through already", () => {
+    const outbox = new Outbox();
+    for (const value of [1, 0, 1] as const) {
+      outbox.set(1, value, 0, () => undefined);
+      outbox.take(10, 32);
+      // The first write has no answer; the second is through before the third is made.
+      if (value === 0) outbox.acknowledged(2, new Map());
+    }
+    outbox.acknowledged(3, new Map());
+    outbox.unsettled(1);
+    assert.deepEqual(outbox.takeUnsent(), [{ seq: 1, changes: [[1, 1]] }]);
+  });
+
   test("counts every call that waits, also many for one cell", () => {
     const outbox = new Outbox();
     for (let call = 0; call < 100; call++) outbox.set(1, call % 2 ? 1 : 0, 0, () => undefined);

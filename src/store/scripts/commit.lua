@@ -4,14 +4,15 @@
 
   KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
+        8 1 to write a mark even if the batch writes nothing, so that WAIT has something to wait for
         then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
   Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }
-local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 8, 32
+local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 9, 32
 
--- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off.
+-- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark.
 local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x')
 local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0), tonumber(at[6] or 0)
@@ -90,6 +91,7 @@ if #effects > 0 then
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
   call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
 end
+if ARGV[8] == '1' and #effects == 0 and #remember == 0 then call('HSET', head, 'm', '1') end
 -- Not at every commit, as expiry has time to spare; but again and again until there is a log to expire.
 if now - putOff > seenMs / 4 or now < putOff then
   call('PEXPIRE', seen[gen], seenMs * 3)

@@ -1,0 +1,39 @@
+/* What a board tells its user, in the user's terms. */
+
+import type { ErrorCode } from "../protocol/errors.js";
+
+/** A cell that shows another value than before. */
+export interface CellChange {
+  readonly cell: number;
+  readonly value: boolean;
+  /** Set by this client, or put back because it was refused. */
+  readonly mine: boolean;
+}
+
+export interface RefusedChange {
+  readonly cell: number;
+  /** What was wished for. */
+  readonly value: boolean;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/**
+ * connecting  no connection yet, or a new one is being made
+ * joining     connected; watched pages are on their way
+ * live        every watched page is up to date
+ * closed      for good
+ */
+export type BoardStatus = "connecting" | "joining" | "live" | "closed";
+
+export interface BoardEvents {
+  /** Cells that show another value now. */
+  change: (changes: readonly CellChange[]) => void;
+  status: (status: BoardStatus) => void;
+  /** A change that will not happen; `change` has put the cell back already. */
+  refused: (refused: RefusedChange) => void;
+  /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */
+  delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
+  /** Milliseconds from sending a write to its acknowledgement. */
+  roundTrip: (ms: number) => void;
+}

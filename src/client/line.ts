@@ -1,0 +1,35 @@
+/*
+ * A line: one connection to one of several instances at a time, as the boards above it see it. connection.ts is the real
+ * one; a simulation brings its own.
+ */
+
+import type { Refusal } from "../protocol/errors.js";
+import type { Notice, RequestMap, RequestName } from "../protocol/events.js";
+
+/** The connection went away before the answer came. */
+export class ConnectionLost extends Error {
+  constructor() {
+    super("the connection was lost before the answer came");
+    this.name = "ConnectionLost";
+  }
+}
+
+/** Told everything in the order in which the instance sent it, and nothing of an earlier connection. */
+export interface LineListener {
+  up(url: string): void;
+  down(reason: Refusal | undefined): void;
+  delta(frame: string): void;
+  snapshot(frame: Uint8Array): void;
+  notice(notice: Notice): void;
+}
+
+export interface Line {
+  readonly isUp: boolean;
+  /** Rejects with a Refusal, or with ConnectionLost if no answer will come on this connection. */
+  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
+  /** Requests succeed: the next loss starts with short pauses. */
+  settled(): void;
+  /** Drops the present connection and takes the next. */
+  reconnect(): void;
+  close(): void;
+}

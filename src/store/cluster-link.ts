@@ -1,0 +1,264 @@
+/*
+ * The link to a Valkey Cluster: finds the primary that owns a key's slot, follows the cluster's redirections, and keeps
+ * the map of slots fresh.
+ *
+ * A command is sent once. If the server answers that the slot is elsewhere it has not run, and goes there; if the
+ * connection breaks, the caller is told and decides: no blind resend. The map is asked for again every second, and at
+ * once when something hints that it is old: a redirection, a lost connection, a server that let go of channels. Asking is
+ * limited in rate, and every connection comes back with growing, jittered pauses, so that a dead primary costs little.
+ */
+
+import type { Durability } from "./durability.js";
+import type { ScriptCall } from "./scripts.js";
+import { reason } from "./single-link.js";
+import { readClusterSlots, SlotMap, slotOf } from "./slot-map.js";
+import { StoreAway, StoreUnusable } from "./store.js";
+import { Subscriptions } from "./subscriptions.js";
+import { errorCode, Redirected } from "./valkey.js";
+import { answersInTime, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
+import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
+import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+
+type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
+
+const REDIRECTIONS_MAX = 4;
+const REFRESH_MS = 1_000;
+/** Between two refreshes that hints ask for. */
+const REFRESH_MS_MIN = 100;
+const REFRESH_ANSWER_MS_MAX = 500;
+/** A server that owns no slot any more is let go after so long: a migration may go back and forth. */
+const IDLE_MS_MAX = 30_000;
+
+export class ClusterLink implements ValkeyLink {
+  readonly publish = "SPUBLISH";
+  readonly #address: ClusterAddress;
+  readonly #options: ServerOptions;
+  readonly #events: LinkEvents;
+  readonly #slots = new SlotMap();
+  /** `host:port` -> server. */
+  readonly #servers = new Map<string, ValkeyServer>();
+  /** Servers without a slot, and since when. */
+  readonly #idleSinceMs = new Map<string, number>();
+  readonly #subscriptions: Subscriptions;
+  #refreshing: Promise<void> | undefined;
+  #refreshedMs = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #available = false;
+  #closed = false;
+
+  private constructor(address: ClusterAddress, options: ServerOptions, events: LinkEvents) {
+    this.#address = address;
+    this.#options = options;
+    this.#events = events;
+    this.#subscriptions = new Subscriptions({
+      serverOf: (channel) => this.#owner(slotOf(channel)),
+      isSharded: true,
+      redirected: (redirected) => this.#redirected(redirected),
+      resumed: events.resumed,
+    });
+  }
+
+  /** Rejects with StoreUnusable if no seed answers, or they are no cluster. */
+  static async open(
+    address: ClusterAddress,
+    shownUrl: string,
+    options: ServerOptions,
+    events: LinkEvents,
+  ): Promise<ClusterLink> {
+    const link = new ClusterLink(address, options, events);
+    let lastError: unknown;
+    for (const seed of address.seeds) {
+      try {
+        await link.#learnFrom(seed);
+        await Promise.allSettled(Array.from(link.#servers.values(), (server) => server.firstUp()));
+        link.#scheduleRefresh(REFRESH_MS);
+        return link;
+      } catch (error) {
+        lastError = error;
+      }
+    }
+    await link.close();
+    const hint = errorCode(lastError) === "ERR" ? ". For a server outside a cluster write valkey:// instead" : "";
+    throw new StoreUnusable(`cannot use the Valkey Cluster at ${shownUrl}: ${reason(lastError)}${hint}`, lastError);
+  }
+
+  get available(): boolean {
+    return this.#available;
+  }
+
+  run<Result>(call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
+    const slot = slotOf(call.keys[0] ?? "");
+    return this.#route(slot, (server, isAsking) => server.run(call, durability, isAsking));
+  }
+
+  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]> {
+    return answersInTime(keys.map((key) => this.#route(slotOf(key), (server) => server.fields(key, fields))));
+  }
+
+  command(key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#route(slotOf(key), (server) => server.command(name, ...args));
+  }
+
+  everywhere(name: string, ...args: string[]): Promise<unknown[]> {
+    const primaries = Array.from(this.#slots.primaries, (endpoint) => this.#servers.get(endpoint));
+    return Promise.all(primaries.flatMap((server) => (server ? [server.command(name, ...args)] : [])));
+  }
+
+  subscribe(channel: string): Promise<void> {
+    return this.#subscriptions.add(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#subscriptions.delete(channel);
+  }
+
+  restartSubscribers(channels: readonly string[]): void {
+    const servers = new Set(channels.map((channel) => this.#subscriptions.serverOf(channel)));
+    for (const server of servers) server?.restartSubscriber();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#subscriptions.close();
+    for (const server of this.#servers.values()) server.close();
+  }
+
+  /** Does `action` at the slot's owner, and at whoever that one names instead. */
+  async #route<Result>(
+    slot: number,
+    action: (server: ValkeyServer, isAsking: boolean) => Promise<Result>,
+  ): Promise<Result> {
+    let server = this.#owner(slot);
+    let isAsking = false;
+    for (let redirections = 0; redirections <= REDIRECTIONS_MAX; redirections++) {
+      if (!server) throw new StoreAway(`no server of the cluster is known to own slot ${slot}`, { sent: false });
+      try {
+        return await action(server, isAsking);
+      } catch (error) {
+        if (error instanceof StoreAway) this.#refreshSoon();
+        if (!(error instanceof Redirected)) throw error;
+        this.#redirected(error);
+        isAsking = error.isAsk;
+        server = this.#server(error.to);
+      }
+    }
+    throw new StoreAway(`slot ${slot} is moving`, { sent: false });
+  }
+
+  #owner(slot: number): ValkeyServer | undefined {
+    const owner = this.#slots.owner(slot);
+    return owner === undefined ? undefined : this.#servers.get(owner);
+  }
+
+  #redirected({ slot, to, isAsk }: Redirected): void {
+    this.#server(to);
+    if (isAsk) return;
+    this.#slots.move(slot, to);
+    this.#subscriptions.mend();
+    this.#refreshSoon();
+  }
+
+  #server(endpoint: Endpoint): ValkeyServer {
+    const name = formatEndpoint(endpoint);
+    const known = this.#servers.get(name);
+    if (known) return known;
+    const server = new ValkeyServer(this.#address, endpoint, this.#options, {
+      message: this.#events.message,
+      failure: this.#events.failure,
+      incident: this.#events.incident,
+      subscriberReady: () => {
+        this.#subscriptions.lost(server);
+        this.#subscriptions.mend();
+      },
+      channelsMoved: () => this.#refreshSoon(server),
+      available: () => {
+        this.#setAvailable();
+        this.#refreshSoon();
+      },
+    });
+    this.#servers.set(name, server);
+    return server;
+  }
+
+  #setAvailable(): void {
+    const available = Array.from(this.#servers.values()).some((server) => server.available);
+    if (available === this.#available || this.#closed) return;
+    this.#available = available;
+    this.#events.available(available);
+  }
+
+  #scheduleRefresh(ms: number): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#refresh(), ms * (0.75 + Math.random() / 2));
+    this.#timer.unref();
+  }
+
+  /** Something hints that the map is old. `witness` is a server that is sure to know better. */
+  #refreshSoon(witness?: ValkeyServer): void {
+    if (this.#closed) return;
+    if (witness) void this.#ask(witness).catch(() => undefined);
+    const waitMs = this.#refreshedMs + REFRESH_MS_MIN - performance.now();
+    this.#scheduleRefresh(Math.max(0, waitMs));
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#refreshNow().finally(() => {
+      this.#refreshing = undefined;
+      this.#refreshedMs = performance.now();
+      this.#scheduleRefresh(REFRESH_MS);
+    });
+    return this.#refreshing;
+  }
+
+  async #refreshNow(): Promise<void> {
+    const able = [...this.#servers.values()].filter((server) => server.available);
+    const start = Math.floor(Math.random() * able.length);
+    for (let at = 0; at < able.length; at++) {
+      const server = able[(start + at) % able.length];
+      if (server && (await this.#ask(server).catch(() => false))) return this.#closeIdle();
+    }
+    // Nobody who is known can tell: the cluster may have moved as a whole, and the seeds may know where.
+    if (able.length === 0) for (const seed of this.#address.seeds) this.#server(seed);
+  }
+
+  async #learnFrom(seed: Endpoint): Promise<void> {
+    const server = this.#server(seed);
+    await server.firstUp();
+    if (!(await this.#ask(server))) throw new Error("the cluster is down: see CLUSTER INFO and CLUSTER NODES");
+  }
+
+  /**
+   * Takes over the map that a server has; false if the server itself says that it does not see a working cluster, as one
+   * that is cut off from the others does.
+   */
+  async #ask(server: ValkeyServer): Promise<boolean> {
+    const late = new Promise<never>((_, fail) => {
+      setTimeout(() => fail(new Error("no answer")), REFRESH_ANSWER_MS_MAX).unref();
+    });
+    const asked = Promise.all([server.command("CLUSTER", "INFO"), server.command("CLUSTER", "SLOTS")]);
+    const [info, slots] = await Promise.race([asked, late]);
+    if (!String(info).includes("cluster_state:ok")) return false;
+    if (this.#closed) return true;
+    this.#slots.adopt(readClusterSlots(slots, server.endpoint));
+    for (const primary of readClusterSlots(slots, server.endpoint)) this.#server(primary.primary);
+    this.#subscriptions.mend();
+    return true;
+  }
+
+  #closeIdle(): void {
+    const owners = this.#slots.primaries;
+    const now = performance.now();
+    for (const [name, server] of this.#servers) {
+      if (owners.has(name)) this.#idleSinceMs.delete(name);
+      else if (!this.#idleSinceMs.has(name)) this.#idleSinceMs.set(name, now);
+      else if (now - (this.#idleSinceMs.get(name) ?? now) > IDLE_MS_MAX) {
+        this.#idleSinceMs.delete(name);
+        this.#servers.delete(name);
+        server.close();
+        this.#setAvailable();
+      }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+/*
+ * How safe a write is before it is acknowledged, by board:
+ *
+ *     applied        the primary (or the embedded store) has applied it
+ *     fsynced        and its append-only file is on disk (WAITAOF; embedded: the sync of LMDB)
+ *     replicated:2   and so many replicas have it (WAIT)
+ *
+ * An acknowledged write is lost only by what its level does not cover: docs/guarantees.md says by what.
+ */
+
+export type Durability =
+  | { readonly level: "applied" }
+  | { readonly level: "fsynced" }
+  | { readonly level: "replicated"; readonly replicas: number };
+
+export const APPLIED: Durability = { level: "applied" };
+
+/** What each board asks. */
+export interface Durabilities {
+  /** Boards that are named. */
+  readonly boards: ReadonlyMap<string, Durability>;
+  /** All others. */
+  readonly others: Durability;
+}
+
+export const ALL_APPLIED: Durabilities = { boards: new Map(), others: APPLIED };
+
+export function durabilityOf({ boards, others }: Durabilities, board: string): Durability {
+  return boards.get(board) ?? others;
+}
+
+/** Every durability that some board may ask. */
+export function asked({ boards, others }: Durabilities): Durability[] {
+  return [...boards.values(), others];
+}
+
+/** `fsynced`, or `main=replicated:2,seats=fsynced`, or both: `applied,seats=fsynced`; undefined if it is neither. */
+export function parseDurabilities(text: string): Durabilities | undefined {
+  const boards = new Map<string, Durability>();
+  let others: Durability | undefined;
+  for (const item of text.split(",")) {
+    const [, board, level] = /^(?:([^=]+)=)?([^=]+)$/.exec(item.trim()) ?? [];
+    const durability = parseDurability(level ?? "");
+    if (!durability || (board === undefined ? others !== undefined : boards.has(board))) return undefined;
+    if (board === undefined) others = durability;
+    else boards.set(board, durability);
+  }
+  return { boards, others: others ?? APPLIED };
+}
+
+const REPLICATED = /^replicated(?::([1-9]))?$/;
+
+/** The durability that `text` spells, or undefined. */
+function parseDurability(text: string): Durability | undefined {
+  if (text === "applied" || text === "fsynced") return { level: text };
+  const match = REPLICATED.exec(text);
+  return match ? { level: "replicated", replicas: Number(match[1] ?? 1) } : undefined;
+}
+
+export function formatDurability(durability: Durability): string {
+  return durability.level === "replicated" ? `replicated:${durability.replicas}` : durability.level;
+}

@@ -1,0 +1,109 @@
+/* The link to one Valkey server: at a fixed address, or at the one that Sentinel names. */
+
+import type { Durability } from "./durability.js";
+import type { ScriptCall } from "./scripts.js";
+import { StoreUnusable } from "./store.js";
+import { Subscriptions } from "./subscriptions.js";
+import { answersInTime, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
+import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
+import type { ValkeyAddress } from "./valkey-url.js";
+
+type SingleAddress = Extract<ValkeyAddress, { kind: "single" | "sentinel" }>;
+
+export class SingleLink implements ValkeyLink {
+  readonly publish = "PUBLISH";
+  readonly #server: ValkeyServer;
+  readonly #subscriptions: Subscriptions;
+
+  private constructor(address: SingleAddress, options: ServerOptions, events: LinkEvents) {
+    // Sentinel's own client finds the primary; the endpoint is then only a name.
+    const endpoint = address.kind === "single" ? address.endpoint : { host: address.name, port: 0 };
+    this.#server = new ValkeyServer(address, endpoint, options, {
+      ...events,
+      subscriberReady: () => {
+        this.#subscriptions.lost(this.#server);
+        this.#subscriptions.mend();
+      },
+      channelsMoved: () => undefined,
+    });
+    this.#subscriptions = new Subscriptions({
+      serverOf: () => this.#server,
+      isSharded: false,
+      redirected: () => undefined,
+      resumed: events.resumed,
+    });
+  }
+
+  /** Rejects with StoreUnusable. `shownUrl` is the address without its password. */
+  static async open(
+    address: SingleAddress,
+    shownUrl: string,
+    options: ServerOptions,
+    events: LinkEvents,
+  ): Promise<SingleLink> {
+    const link = new SingleLink(address, options, events);
+    try {
+      await link.#server.firstUp();
+    } catch (error) {
+      await link.close();
+      throw new StoreUnusable(`cannot reach Valkey at ${shownUrl}: ${reason(error)}`, error);
+    }
+    if (address.kind === "single" && (await isInCluster(link.#server))) {
+      await link.close();
+      throw new StoreUnusable(
+        `Valkey at ${shownUrl} is part of a cluster: write valkey+cluster:// instead of valkey://`,
+      );
+    }
+    return link;
+  }
+
+  get available(): boolean {
+    return this.#server.available;
+  }
+
+  run<Result>(call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
+    return this.#server.run(call, durability);
+  }
+
+  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]> {
+    return answersInTime(keys.map((key) => this.#server.fields(key, fields)));
+  }
+
+  command(_key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#server.command(name, ...args);
+  }
+
+  async everywhere(name: string, ...args: string[]): Promise<unknown[]> {
+    return [await this.#server.command(name, ...args)];
+  }
+
+  subscribe(channel: string): Promise<void> {
+    return this.#subscriptions.add(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.#subscriptions.delete(channel);
+  }
+
+  restartSubscribers(): void {
+    this.#server.restartSubscriber();
+  }
+
+  async close(): Promise<void> {
+    this.#subscriptions.close();
+    this.#server.close();
+  }
+}
+
+/** A server outside a cluster answers with an error; so does one where the command is not allowed. */
+function isInCluster(server: ValkeyServer): Promise<boolean> {
+  return server.command("CLUSTER", "INFO").then(
+    () => true,
+    () => false,
+  );
+}
+
+export function reason(error: unknown): string {
+  if (error instanceof AggregateError) return reason(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,77 @@
+/*
+ * The address of Valkey as one text, in three forms:
+ *
+ *     valkey://user:password@host:6379/0                 one server
+ *     valkey+cluster://user:password@host:7000,host:7001 a Valkey Cluster, by some of its servers
+ *     valkey+sentinel://user:password@host:26379,host:26379/name   the primary that Sentinel calls `name`
+ *
+ * `valkeys` instead of `valkey` asks for TLS; `redis` and `rediss` mean the same. Several hosts are more than the URL
+ * standard allows, so they are read here.
+ */
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface Access {
+  readonly username: string | undefined;
+  readonly password: string | undefined;
+  readonly tls: boolean;
+}
+
+export type ValkeyAddress = Access &
+  (
+    | { readonly kind: "single"; readonly endpoint: Endpoint; readonly database: number }
+    | { readonly kind: "cluster"; readonly seeds: readonly Endpoint[] }
+    | { readonly kind: "sentinel"; readonly sentinels: readonly Endpoint[]; readonly name: string }
+  );
+
+const ADDRESS =
+  /^(?:valkey|redis)(?<tls>s?)(?:\+(?<kind>cluster|sentinel))?:\/\/(?:(?<user>[^:@/]*)(?::(?<password>[^@/]*))?@)?(?<hosts>[^@/?#]+)(?:\/(?<path>[^/?#]*))?$/;
+const HOST = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
+const DEFAULT_PORTS = { single: 6_379, cluster: 6_379, sentinel: 26_379 };
+
+/** The address that `text` spells, or undefined. */
+export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
+  const parts = ADDRESS.exec(text)?.groups;
+  if (!parts) return undefined;
+  const kind = parts.kind === "cluster" || parts.kind === "sentinel" ? parts.kind : "single";
+  const endpoints = (parts.hosts ?? "").split(",").map((host) => parseEndpoint(host, DEFAULT_PORTS[kind]));
+  const known = endpoints.filter((endpoint) => endpoint !== undefined);
+  const [first] = known;
+  const username = decoded(parts.user);
+  const password = decoded(parts.password);
+  if (!first || known.length < endpoints.length || username === null || password === null) return undefined;
+  const access = { username, password, tls: parts.tls === "s" };
+  const path = parts.path ?? "";
+  if (kind === "cluster") return path === "" ? { ...access, kind, seeds: known } : undefined;
+  if (kind === "sentinel") return path !== "" ? { ...access, kind, sentinels: known, name: path } : undefined;
+  if (known.length > 1 || !/^\d{0,5}$/.test(path)) return undefined;
+  return { ...access, kind, endpoint: first, database: Number(path) };
+}
+
+export function formatEndpoint({ host, port }: Endpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^@/]*@/, "//***@");
+}
+
+function parseEndpoint(text: string, defaultPort: number): Endpoint | undefined {
+  const parts = HOST.exec(text.trim())?.groups;
+  const host = parts?.v6 ?? parts?.name;
+  const port = Number(parts?.port ?? defaultPort);
+  return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** Percent-decoded; undefined where there is nothing, null where it is malformed. */
+function decoded(text: string | undefined): string | undefined | null {
+  if (text === undefined || text === "") return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,225 @@
+/* The store over a real Valkey Cluster of three primaries with a replica each, through what happens to clusters. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { type Delta, packChanges } from "../../src/board/delta.js";
+import type { PageRef } from "../../src/board/geometry.js";
+import { Replica } from "../../src/board/replica.js";
+import { pageKeys } from "../../src/store/keys.js";
+import { slotOf } from "../../src/store/slot-map.js";
+import { StoreAway, StoreUnusable } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { until } from "../support/until.js";
+import { type Cluster, startCluster } from "../support/valkey-cluster.js";
+import { startServer } from "../support/valkey-server.js";
+import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
+
+storeContract("valkey cluster", async () => {
+  const cluster = await startCluster({ replicasEach: 0 });
+  const store = await ValkeyStore.open({ url: cluster.url, limits: CONTRACT_LIMITS });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await cluster.stop();
+    },
+  };
+});
+
+/** Commits cell after cell to a page until told to stop, retrying what failed; and follows the page meanwhile. */
+async function exercise(store: ValkeyStore, page: PageRef) {
+  const replica = new Replica(page.page, 65_536);
+  const gaps: Delta[] = [];
+  let resumed = 0;
+  await store.subscribe(page, {
+    delta: (delta) => {
+      if (replica.receive(delta) === "gap") gaps.push(delta);
+    },
+    resumed: () => {
+      resumed++;
+      void store.since(page, replica.position).then(
+        (since) => {
+          for (const update of since.kind === "deltas" ? since.deltas : [since]) replica.receive(update);
+        },
+        () => undefined,
+      );
+    },
+  });
+  let stopped = false;
+  let committed = 0;
+  const writing = (async () => {
+    for (let seq = 1; !stopped; seq++) {
+      const write = {
+        session: `${page.board}-${page.page}`,
+        seq,
+        changes: packChanges([
+          [seq % 1000, 1],
+          [seq % 999, 0],
+        ]),
+      };
+      for (;;) {
+        try {
+          await store.commit(page, { tag: newTag(), writes: [write] });
+          committed++;
+          break;
+        } catch (error) {
+          assert.ok(error instanceof StoreAway, String(error));
+          await new Promise((done) => setTimeout(done, 10));
+        }
+      }
+    }
+  })();
+  return {
+    get committed() {
+      return committed;
+    },
+    /** Ends the writing; resolves when the follower has all of it. */
+    finish: async () => {
+      stopped = true;
+      await writing;
+      const stored = await store.read(page);
+      await until("the follower is where the store is", async () => {
+        for (const update of await store
+          .since(page, replica.position)
+          .then((since) => (since.kind === "deltas" ? since.deltas : [since]))) {
+          replica.receive(update);
+        }
+        return replica.position.tag === stored.position.tag;
+      });
+      return { resumed, gaps };
+    },
+  };
+}
+
+describe("a Valkey Cluster", () => {
+  let cluster: Cluster;
+  const incidents: string[] = [];
+  let store: ValkeyStore;
+  before(async () => {
+    cluster = await startCluster();
+    store = await ValkeyStore.open({ url: cluster.url, incident: (message) => incidents.push(message) });
+  });
+  after(async () => {
+    await store.close();
+    await cluster.stop();
+  });
+
+  const page = { board: "main", page: 0 };
+  const slot = slotOf(pageKeys(page).bits);
+
+  test("spreads pages over its primaries", async () => {
+    const pages = Array.from({ length: 60 }, (_, number) => ({ board: "spread", page: number }));
+    await Promise.all(
+      pages.map((each) =>
+        store.commit(each, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[0, 1]]) }] }),
+      ),
+    );
+    const sizes = await Promise.all(
+      cluster.nodes.map(async (node) => [await node.role(), await node.command("DBSIZE")]),
+    );
+    const ofPrimaries = sizes.filter(([role]) => role === "primary").map(([, size]) => Number(size));
+    assert.equal(ofPrimaries.length, 3);
+    for (const size of ofPrimaries) assert.ok(size >= 30, `${ofPrimaries}`);
+    const positions = await store.positions(pages);
+    assert.ok(positions.every((position) => position?.version === 1));
+  });
+
+  test("any command goes where its key lives, also when the map of slots is wrong", async () => {
+    for (const key of ["a", "b", "c", "d", "e"]) assert.equal(await store.command(key, "INCR", key), 1);
+    const moved = slotOf("a");
+    const from = await cluster.primaryOf(moved);
+    await cluster.migrateSlot(moved, await primaryBesides(from.id));
+    assert.equal(await store.command("a", "INCR", "a"), 2);
+  });
+
+  test("a slot that moves under load is followed, and its channel with it", async () => {
+    const work = await exercise(store, page);
+    const from = await cluster.primaryOf(slot);
+    const target = await primaryBesides(from.id);
+    await until("there is load", () => work.committed > 20);
+    await cluster.migrateSlot(slot, target);
+    const atMove = work.committed;
+    await until("writes go on", () => work.committed > atMove + 20);
+    const { resumed } = await work.finish();
+    assert.ok(resumed >= 1);
+    assert.equal((await cluster.primaryOf(slot)).id, target.id);
+  });
+
+  test("a planned failover is followed", async () => {
+    const work = await exercise(store, page);
+    await until("there is load", () => work.committed > 20);
+    await cluster.failover(slot);
+    const atMove = work.committed;
+    await until("writes go on", () => work.committed > atMove + 20);
+    await work.finish();
+  });
+
+  test("a killed primary is replaced; other pages go on meanwhile, and it is told in a few lines", async () => {
+    await cluster.untilHealthy();
+    incidents.length = 0;
+    const elsewhere = await pageElsewhere();
+    const work = await exercise(store, page);
+    const other = await exercise(store, elsewhere);
+    await until("there is load", () => work.committed > 20 && other.committed > 20);
+    const victim = await cluster.killPrimaryOf(slot);
+    const atKill = other.committed;
+    const stuck = work.committed;
+    await until("another page is written while this one waits", () => other.committed > atKill + 50);
+    await until("the successor takes over", () => work.committed > stuck + 20, 15_000);
+    await work.finish();
+    await other.finish();
+    assert.ok(store.available);
+    assert.ok(incidents.length <= 4, incidents.join("\n"));
+    await victim.restart();
+    await cluster.untilHealthy();
+  });
+
+  test("a primary that hangs is left for its successor", async () => {
+    const work = await exercise(store, page);
+    await until("there is load", () => work.committed > 20);
+    const victim = await cluster.primaryOf(slot);
+    victim.signal("SIGSTOP");
+    const stuck = work.committed;
+    await until("the successor takes over", () => work.committed > stuck + 20, 15_000);
+    victim.signal("SIGCONT");
+    await work.finish();
+    await cluster.untilHealthy();
+  });
+
+  async function primaryBesides(id: string) {
+    for (const node of cluster.nodes) if (node.id !== id && (await node.role()) === "primary") return node;
+    throw new Error("there is no other primary");
+  }
+
+  async function pageElsewhere(): Promise<PageRef> {
+    const primary = await cluster.primaryOf(slot);
+    for (let number = 1; ; number++) {
+      const ref = { board: "main", page: number };
+      if ((await cluster.primaryOf(slotOf(pageKeys(ref).bits))).id !== primary.id) return ref;
+    }
+  }
+});
+
+describe("the wrong form of address", () => {
+  test("a server of a cluster asks for valkey+cluster://", async (t) => {
+    const cluster = await startCluster({ primaries: 1, replicasEach: 0 });
+    t.after(() => cluster.stop());
+    await assert.rejects(ValkeyStore.open({ url: cluster.url.replace("+cluster", "") }), (error) => {
+      assert.ok(error instanceof StoreUnusable);
+      assert.match(error.message, /write valkey\+cluster:\/\//);
+      return true;
+    });
+  });
+
+  test("a server outside a cluster asks for valkey://", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const url = server.url.replace("valkey:", "valkey+cluster:");
+    await assert.rejects(ValkeyStore.open({ url }), (error) => {
+      assert.ok(error instanceof StoreUnusable);
+      assert.match(error.message, /write valkey:\/\//);
+      return true;
+    });
+  });
+});

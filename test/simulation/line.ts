@@ -1,0 +1,207 @@
+/*
+ * A client's line to the instances: what connection.ts and sockets.ts do over Socket.IO, on the world's clock. At the
+ * instance's end stand the real `Session` and `Conversation`. Messages cross as JSON and encoded frames, in order, each way
+ * with delays of its own; a cut loses what is on its way, and the two ends learn of it at different times.
+ */
+
+import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
+import type { Clock } from "../../src/protocol/clock.js";
+import { type ErrorBody, Refusal } from "../../src/protocol/errors.js";
+import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
+import { Conversation } from "../../src/server/conversation.js";
+import type { Instance } from "../../src/server/instance.js";
+import type { Frame, Recipient } from "../../src/server/recipient.js";
+import { Session } from "../../src/server/session.js";
+import type { Random } from "../support/random.js";
+import type { Host } from "./host.js";
+import { Pipe } from "./pipe.js";
+
+/** Who watches what crosses the line, to judge it. */
+export interface LineWitness {
+  connected(host: Host): void;
+  lost(): void;
+  requested<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): void;
+  answered<Name extends RequestName>(name: Name, request: RequestMap[Name][0], reply: Reply<RequestMap[Name][1]>): void;
+  /** The instance sends; `isBacklogged` is what it was told of the line. */
+  sent(host: Host, frame: Frame, isBacklogged: boolean): void;
+  /** The client is given the frame when `deliver` is called. */
+  delivered(frame: Frame, deliver: () => void): void;
+  /** The instance ends the connection for a reason. */
+  ended(error: ErrorBody): void;
+}
+
+export interface LineOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hosts: readonly Host[];
+  readonly delayMsMax: number;
+  readonly listener: LineListener;
+  readonly witness: LineWitness;
+}
+
+interface Connected {
+  readonly host: Host;
+  readonly instance: Instance;
+  readonly up: Pipe;
+  readonly down: Pipe;
+  readonly session: Session;
+  readonly conversation: Conversation;
+  readonly lose: Set<(error: Error) => void>;
+  readonly forget: () => void;
+}
+
+/** Frames that wait for a client that does not read, at which its connection counts as backlogged. */
+const BACKLOG_FRAMES_MAX = 2;
+
+export class SimulatedLine implements Line {
+  readonly #options: LineOptions;
+  #connected: Connected | undefined;
+  #next: number;
+  #isAway = false;
+  #isClosed = false;
+
+  constructor(options: LineOptions) {
+    this.#options = options;
+    this.#next = options.random.whole(0, options.hosts.length - 1);
+    this.#connectLater();
+  }
+
+  get isUp(): boolean {
+    return this.#connected !== undefined;
+  }
+
+  get host(): Host | undefined {
+    return this.#connected?.host;
+  }
+
+  get isStalled(): boolean {
+    return this.#connected?.down.isHeld ?? false;
+  }
+
+  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
+    const connected = this.#connected;
+    if (!connected) return Promise.reject(new ConnectionLost());
+    const { session, conversation, up, down, lose } = connected;
+    const { witness } = this.#options;
+    const sent: RequestMap[Name][0] = JSON.parse(JSON.stringify(request));
+    witness.requested(name, sent);
+    return new Promise((done, fail) => {
+      lose.add(fail);
+      up.send(async () => {
+        const ask: (input: unknown) => Promise<unknown> = session[name].bind(session);
+        const reply = await conversation.answer(() => ask(sent));
+        const text = JSON.stringify(reply);
+        down.send(() => {
+          lose.delete(fail);
+          const answer: Reply<RequestMap[Name][1]> = JSON.parse(text);
+          witness.answered(name, sent, answer);
+          if ("error" in answer) fail(refusalOf(answer.error));
+          else done(answer);
+        });
+      });
+    });
+  }
+
+  settled(): void {}
+
+  reconnect(): void {
+    this.cut();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.cut();
+  }
+
+  /** The connection breaks now; each end learns of it in its own time. */
+  cut(): void {
+    const connected = this.#connected;
+    if (!connected) return;
+    const { random, clock, listener, witness } = this.#options;
+    this.#connected = undefined;
+    const { host, instance, up, down, session, lose } = connected;
+    connected.forget();
+    down.cut();
+    const isAlive = () => host.running?.instance === instance;
+    // What the client had sent may still arrive; nobody hears the answers.
+    if (random.chance(0.5) || !isAlive()) up.cut();
+    clock.after(random.pick([0, 5, 150]), () => {
+      up.cut();
+      if (isAlive()) session.close();
+    });
+    witness.lost();
+    listener.down(undefined);
+    for (const fail of lose) fail(new ConnectionLost());
+    this.#connectLater();
+  }
+
+  /** The client is cut off until it comes back. */
+  goAway(): void {
+    this.#isAway = true;
+    this.cut();
+  }
+
+  comeBack(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#connectLater();
+  }
+
+  /** The client reads nothing until it is released. */
+  stall(): void {
+    this.#connected?.down.hold();
+  }
+
+  release(): void {
+    this.#connected?.down.release();
+  }
+
+  #connectLater(): void {
+    const { clock, random } = this.#options;
+    clock.after(random.between(1, 120), () => this.#connect());
+  }
+
+  #connect(): void {
+    if (this.#isAway || this.#isClosed || this.#connected) return;
+    const { hosts, clock, random, delayMsMax, listener, witness } = this.#options;
+    const host = hosts[this.#next++ % hosts.length];
+    const running = host?.running;
+    if (!host || !running) {
+      this.#connectLater();
+      return;
+    }
+    const { instance } = running;
+    const delayMs = () => random.between(0.1, delayMsMax);
+    const up = new Pipe(clock, delayMs);
+    const down = new Pipe(clock, delayMs);
+    const end = (error: ErrorBody) => {
+      witness.ended(error);
+      this.cut();
+    };
+    const recipient: Recipient = {
+      get backlogged() {
+        return down.waiting > BACKLOG_FRAMES_MAX;
+      },
+      send: (frame) => {
+        witness.sent(host, frame, down.waiting > BACKLOG_FRAMES_MAX);
+        down.send(() => witness.delivered(frame, () => deliver(listener, frame)));
+      },
+      giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
+    };
+    const session = new Session(instance, recipient, { address: "10.0.0.1", online: () => 1 });
+    const conversation = new Conversation(instance, end);
+    const forget = host.onDeath(() => this.cut());
+    this.#connected = { host, instance, up, down, session, conversation, lose: new Set(), forget };
+    witness.connected(host);
+    listener.up(host.name);
+  }
+}
+
+function deliver(listener: LineListener, frame: Frame): void {
+  if (frame.kind === "delta") listener.delta(frame.text);
+  else listener.snapshot(new Uint8Array(frame.bytes));
+}
+
+function refusalOf({ code, retryAfterMs }: ErrorBody): Refusal {
+  return new Refusal(code, retryAfterMs === undefined ? {} : { retryAfterMs });
+}

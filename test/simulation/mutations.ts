@@ -1,0 +1,179 @@
+/*
+ * Faults to plant in the code, one at a time: each is a mistake that one could make, and the simulation has to find it.
+ * mutate.ts plants them; simulation.test.ts sees that each still fits the code.
+ */
+
+export interface Mutation {
+  readonly name: string;
+  readonly file: string;
+  /** Must be in the file exactly once. */
+  readonly search: string;
+  readonly replacement: string;
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "positions are compared without their tags",
+    file: "src/board/position.ts",
+    search: "return a.version === b.version && a.tag === b.tag;",
+    replacement: "return a.version === b.version;",
+  },
+  {
+    name: "a delta is applied after a gap",
+    file: "src/board/replica.ts",
+    search: "if (!samePosition(delta.from, this.#position)) {",
+    replacement: "if (delta.to.version <= this.#position.version) {",
+  },
+  {
+    name: "a duplicate is applied again",
+    file: "src/board/replica.ts",
+    search: "if (!samePosition(delta.from, this.#position)) {",
+    replacement:
+      "if (!samePosition(delta.from, this.#position) && this.#passed.get(delta.to.version) !== delta.to.tag) {",
+  },
+  {
+    name: "a snapshot of a lower version is refused",
+    file: "src/board/replica.ts",
+    search: 'if (samePosition(snapshot.position, this.#position)) return "duplicate";',
+    replacement: 'if (snapshot.position.version <= this.#position.version) return "duplicate";',
+  },
+  {
+    name: "the store takes a write that is sent again",
+    file: "src/store/seen.ts",
+    search: 'if (ahead === 0) return { outcome: "duplicate", seen };',
+    replacement: 'if (ahead === 0) return { outcome: "taken", seen };',
+  },
+  {
+    name: "the writer acknowledges before the commit",
+    file: "src/server/writer.ts",
+    search: "const startMs = this.#clock.now();",
+    replacement:
+      'const startMs = this.#clock.now();\nfor (const write of waiting) write.done({ version: 0, tag: "AAAAAAAA" });',
+  },
+  {
+    name: "all attempts at a batch have one tag",
+    file: "src/server/writer.ts",
+    search: "{ tag: newTag(), writes: waiting }",
+    replacement: "{ tag: ((writes as unknown as { tag?: string }).tag ??= newTag()), writes: waiting }",
+  },
+  {
+    name: "a write that may have happened is told as refused",
+    file: "src/server/writer.ts",
+    search: "sent ||= error.sent;",
+    replacement: "",
+  },
+  {
+    name: "a write half done over two pages is told as refused",
+    file: "src/server/session.ts",
+    search: 'throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });',
+    replacement: "throw first;",
+  },
+  {
+    name: "deltas are not buffered while the follower asks",
+    file: "src/server/follower.ts",
+    search: "    this.#buffer ??= [];\n",
+    replacement: "",
+  },
+  {
+    name: "the follower does not ask after a gap",
+    file: "src/server/follower.ts",
+    search: 'void this.catchUp("gap");',
+    replacement: "",
+  },
+  {
+    name: "the follower does not ask when its channel stands again",
+    file: "src/server/follower.ts",
+    search: 'resumed: () => void this.catchUp("resumed"),',
+    replacement: "resumed: () => undefined,",
+  },
+  {
+    name: "the position check does not ask for what is missing",
+    file: "src/server/pages.ts",
+    search: 'void follower.catchUp("check");',
+    replacement: "",
+  },
+  {
+    name: "a client joins between two flushes",
+    file: "src/server/hub.ts",
+    search: "if (this.#isLevel) this.#admit(arrival);\n    else this.#arrived.add(arrival);",
+    replacement: "this.#admit(arrival);",
+  },
+  {
+    name: "a client that is ahead of the instance is set back",
+    file: "src/server/hub.ts",
+    search: '      await this.follower.catchUp("ahead");\n',
+    replacement: "",
+  },
+  {
+    name: "frames are sent to a client that does not read",
+    file: "src/server/hub.ts",
+    search: "if (member.backlogged) this.#setLagging(member, before);\n          else member.send(frame);",
+    replacement: "member.send(frame);",
+  },
+  {
+    name: "a client that was skipped stays a member",
+    file: "src/server/hub.ts",
+    search: "    this.#members.delete(recipient);\n    this.#watching.set(recipient, undefined);\n    this.#lagging",
+    replacement: "    this.#watching.set(recipient, undefined);\n    this.#lagging",
+  },
+  {
+    name: "a client that was skipped rejoins from where it never was",
+    file: "src/server/hub.ts",
+    search: "this.#setLagging(member, before);",
+    replacement: "this.#setLagging(member, position);",
+  },
+  {
+    name: "a frame that led to an earlier position is sent again",
+    file: "src/server/hub.ts",
+    search: "    this.#catchUps.clear();\n    this.#restarted ||= restarted;",
+    replacement: "    this.#restarted ||= restarted;",
+  },
+  {
+    name: "a frame is encoded for each client",
+    file: "src/server/hub.ts",
+    search: "else member.send(frame);",
+    replacement: "else member.send(this.#frameSince(restarted ? undefined : before));",
+  },
+  {
+    name: "the client does not send again what was on a lost connection",
+    file: "src/client/outbox.ts",
+    search: "for (const seq of this.#inFlight.keys()) this.unsettled(seq);",
+    replacement: "",
+  },
+  {
+    name: "a retry that is refused gets a new number",
+    file: "src/client/outbox.ts",
+    search: "if (this.#inFlight.get(seq)?.isUncertain) {",
+    replacement: "if (false) {",
+  },
+  {
+    name: "a write that is sent again says the old wish",
+    file: "src/client/outbox.ts",
+    search: "this.#wished.get(cell)?.value ?? value",
+    replacement: "value",
+  },
+  {
+    name: "a write that is sent again knows only the wishes made before another was through",
+    file: "src/client/outbox.ts",
+    search: "wished.value = value;",
+    replacement: "if (this.#newest.has(cell)) wished.value = value;",
+  },
+  {
+    name: "frames of an earlier watch are taken",
+    file: "src/client/board.ts",
+    search: "if (!page || !this.#joiner.takes(update.page)) return;",
+    replacement: "if (!page) return;",
+  },
+  {
+    name: "a watch that failed is taken for joined",
+    file: "src/client/joiner.ts",
+    search: "if (refusal.rule.retry) this.leave(asked, refusal.retryAfterMs ?? RETRY_MS);",
+    replacement: 'if (refusal.rule.retry) for (const number of asked) this.#stages.set(number, "joined");',
+  },
+  {
+    name: "the client waits for ever for a version that the store lost",
+    file: "src/client/outbox.ts",
+    search: "++confirmed.waits > WAITS_MAX",
+    replacement: "false",
+  },
+];

@@ -1,0 +1,84 @@
+/*
+ * What a seed decides before anything happens: how large the world is, which of its parts fail, and how often. Each run
+ * has its own mixture of faults (swarm testing: Groce et al., 2012): with all of them in every run, one hides another.
+ */
+
+import type { Random } from "../support/random.js";
+
+export const FAULTS = [
+  "lose news",
+  "repeat news",
+  "slow news",
+  "interrupt",
+  "deafen",
+  "cut store link",
+  "hang",
+  "fail over",
+  "restore dump",
+  "trim logs",
+  "crash",
+  "cut line",
+  "stall",
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Faults that strike at a moment; the others colour the whole run. */
+export const STRIKES = [
+  "interrupt",
+  "deafen",
+  "cut store link",
+  "hang",
+  "fail over",
+  "restore dump",
+  "trim logs",
+  "crash",
+  "cut line",
+  "stall",
+] as const satisfies readonly Fault[];
+export type Strike = (typeof STRIKES)[number];
+
+export interface Plan {
+  readonly instances: number;
+  readonly users: number;
+  /** Board name -> cells. */
+  readonly boards: Readonly<Record<string, number>>;
+  /** The cells that users set, of each board. */
+  readonly cells: readonly number[];
+  /** Time with faults; then comes the quiet. */
+  readonly stormMs: number;
+  readonly faults: ReadonlySet<Fault>;
+  /** Mean time between strikes. */
+  readonly strikeEveryMs: number;
+  /** Mean time between two acts of one user. */
+  readonly actEveryMs: number;
+  readonly delayMsMax: number;
+  readonly logMax: number;
+  readonly writeWaitMs: number;
+  readonly writesPerSecond: number;
+  readonly queuedChangesMax: number;
+}
+
+const SMALL = { boards: { main: 100 }, cells: [0, 1, 7, 8, 9, 50, 98, 99] };
+const TWO_BOARDS = { boards: { main: 40, other: 9 }, cells: [0, 1, 5, 8] };
+/** Two pages, the second short. */
+const LARGE = { boards: { main: 65_576 }, cells: [0, 9, 65_535, 65_536, 65_537, 65_575] };
+
+export function planFor(random: Random): Plan {
+  const share = random.pick([0.25, 0.5, 0.75]);
+  const faults = new Set(FAULTS.filter(() => random.chance(share)));
+  const size = random.pick([SMALL, SMALL, SMALL, SMALL, TWO_BOARDS, LARGE]);
+  return {
+    ...size,
+    instances: random.whole(1, 3),
+    users: random.whole(1, 4),
+    stormMs: random.between(600, 2_500),
+    faults,
+    strikeEveryMs: random.between(60, 400),
+    actEveryMs: random.pick([15, 60, 120]),
+    delayMsMax: random.pick([2, 10, 40]),
+    logMax: random.pick([0, 2, 8, 50]),
+    writeWaitMs: random.pick([150, 600, 3_000]),
+    writesPerSecond: random.pick([30, 10_000, 10_000]),
+    queuedChangesMax: random.pick([12, 1_000, 1_000]),
+  };
+}

@@ -1,0 +1,74 @@
+/* One board on one user's screen: the real `Board`, what the user wished for there, and what became of it. */
+
+import type { Bit } from "../../src/board/bitmap.js";
+import { cellAt, pageCount } from "../../src/board/geometry.js";
+import type { Board, Watch } from "../../src/client/board.js";
+import { Joins } from "./joins.js";
+
+export interface Wish {
+  readonly value: Bit;
+  fate: "open" | "kept" | "refused";
+}
+
+export class Screen {
+  readonly board: Board;
+  readonly session: string;
+  readonly size: number;
+  readonly joins = new Joins();
+  /** cell -> the user's wishes, in the order they were made. */
+  readonly wishes = new Map<number, Wish[]>();
+  readonly #watches = new Map<number, Watch>();
+  readonly #refused: (reason: string) => void;
+
+  constructor(board: Board, session: string, size: number, refused: (reason: string) => void) {
+    this.board = board;
+    this.session = session;
+    this.size = size;
+    this.#refused = refused;
+  }
+
+  get pages(): number {
+    return pageCount(this.size);
+  }
+
+  /** Whether the fate of some wish is open. */
+  get isWaiting(): boolean {
+    for (const wishes of this.wishes.values()) if (wishes.some(({ fate }) => fate === "open")) return true;
+    return false;
+  }
+
+  isWatching(page: number): boolean {
+    return this.#watches.has(page);
+  }
+
+  set(cell: number, value: Bit): void {
+    const wish: Wish = { value, fate: "open" };
+    const wishes = this.wishes.get(cell) ?? [];
+    this.wishes.set(cell, wishes);
+    wishes.push(wish);
+    this.board.set(cell, value === 1).then(
+      () => {
+        wish.fate = "kept";
+      },
+      (error: unknown) => {
+        wish.fate = "refused";
+        this.#refused(`the wish for cell ${cell} is refused: ${error}`);
+      },
+    );
+  }
+
+  watch(page: number): void {
+    if (this.#watches.has(page)) return;
+    const start = cellAt(page, 0);
+    this.#watches.set(page, this.board.watch({ start, end: Math.min(this.size, cellAt(page + 1, 0)) }));
+  }
+
+  stopWatching(page: number): void {
+    this.#watches.get(page)?.stop();
+    this.#watches.delete(page);
+  }
+
+  watchAll(): void {
+    for (let page = 0; page < this.pages; page++) this.watch(page);
+  }
+}

@@ -1,0 +1,57 @@
+/* The cluster on a virtual clock: every promise, whatever fails. A failing seed is printed and replays exactly. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { MUTATIONS } from "./mutations.js";
+import { FAULTS } from "./plan.js";
+import { simulate } from "./world.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const SEEDS = 3_000;
+
+describe("the simulated cluster", () => {
+  test("keeps its promises through crashes, failovers, lost news and slow clients, whatever the seed", async (t) => {
+    // In a process of its own: the test runner follows every promise, which makes it four times slower.
+    const args = ["--import", "tsx", join(import.meta.dirname, "simulate.ts"), "--seeds", String(SEEDS)];
+    const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+    const said = (await text(child.stdout)).trim().split("\n");
+    const last = said.at(-1) ?? "";
+    t.diagnostic(last);
+    assert.match(last, new RegExp(`^${SEEDS} seeds hold`), said.join("\n"));
+  });
+
+  test("a storm breaks much, but not all, and every kind of fault strikes", async () => {
+    const faults = new Set<string>();
+    let [commits, lost] = [0, 0];
+    for (let seed = 1; seed <= 60; seed++) {
+      const { plan, ...result } = await simulate(seed);
+      for (const fault of plan.faults) faults.add(fault);
+      commits += result.commits;
+      lost += result.lost;
+    }
+    assert.equal(faults.size, FAULTS.length);
+    assert.ok(lost > 60 && commits > lost, `${commits} commits survived, ${lost} were lost`);
+  });
+
+  test("one seed is one run: what happens is the same to the letter", async () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const [first, second] = [await simulate(seed, { trace: true }), await simulate(seed, { trace: true })];
+      assert.ok(first.trace.length > 20);
+      assert.deepEqual(first.trace, second.trace, `seed ${seed}`);
+      const { commits, lost } = await simulate(seed);
+      assert.deepEqual([commits, lost], [first.commits, first.lost], `seed ${seed}, without a trace`);
+    }
+  });
+
+  test("every fault that the mutation test plants still fits the code", () => {
+    for (const { name, file, search } of MUTATIONS) {
+      const times = readFileSync(join(root, file), "utf8").split(search).length - 1;
+      assert.equal(times, 1, `${name}: in ${file}, this must be there once: ${search}`);
+    }
+  });
+});

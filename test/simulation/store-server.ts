@@ -1,0 +1,177 @@
+/*
+ * A model of the server that holds the pages: the plainest thing that keeps the contract, and that can lose what it has
+ * acknowledged, as a server does whose replica takes over, or that is set back to an older dump.
+ *
+ * All state is the effect of a list of commits, as it would be on a replica that was sent them. To fail over is to cut off
+ * the end of the list and to apply the rest anew: data and the memory of sequence numbers go back together.
+ */
+
+import { getBit, setBit } from "../../src/board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
+import { type PageRef, pageName } from "../../src/board/geometry.js";
+import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
+import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
+import type { Batch, Committed, Since, WriteOutcome } from "../../src/store/store.js";
+import { History } from "./history.js";
+
+/** One commit, as it would be sent to a replica of the server. */
+export interface Entry {
+  readonly ref: PageRef;
+  readonly batch: Batch;
+  readonly outcomes: readonly WriteOutcome[];
+}
+
+interface Page {
+  position: Position;
+  readonly bits: Uint8Array;
+  log: Delta[];
+  readonly seen: Map<string, Seen>;
+}
+
+export interface StoreServerOptions {
+  /** Bytes of a page: no more than the board of a simulation needs, so that a thousand runs cost little. */
+  readonly pageBytes: number;
+  /** Deltas a page's log keeps. */
+  readonly logMax: number;
+  /** The name under which a batch's tag is kept: makes a run independent of the random bytes in real tags. */
+  readonly tagFor?: (tag: string) => string;
+}
+
+export interface StoreServerListener {
+  committed(entry: Entry, position: Position): void;
+  published(name: string, delta: Delta): void;
+  /** Two states of one page under one position. */
+  confused(name: string, position: Position): void;
+}
+
+export class StoreServer {
+  /** What every replica of the server would have been sent. */
+  entries: Entry[] = [];
+  /** Commits that were made, perhaps acknowledged, and then lost. */
+  readonly lost: Entry[] = [];
+  readonly #options: StoreServerOptions;
+  readonly #listener: StoreServerListener;
+  readonly #histories = new Map<string, History>();
+  #pages = new Map<string, Page>();
+  #waiting: (() => void)[] | undefined;
+
+  constructor(options: StoreServerOptions, listener: StoreServerListener) {
+    this.#options = options;
+    this.#listener = listener;
+  }
+
+  get isHung(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  /** Stops serving, as a process that is stopped: requests that arrive are kept and served in order later. */
+  hang(): void {
+    this.#waiting ??= [];
+  }
+
+  resume(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const serve of waiting) serve();
+  }
+
+  /** What had arrived is lost with the server. */
+  die(): void {
+    this.#waiting = undefined;
+  }
+
+  /** A request arrived. */
+  serve(request: () => void): void {
+    if (this.#waiting) this.#waiting.push(request);
+    else request();
+  }
+
+  commit(ref: PageRef, batch: Batch): Committed {
+    const { tagFor } = this.#options;
+    const named = tagFor ? { ...batch, tag: tagFor(batch.tag) } : batch;
+    const { outcomes, delta, page } = this.#apply(ref, named);
+    const name = pageName(ref);
+    const entry = { ref, batch: named, outcomes };
+    this.entries.push(entry);
+    if (delta && !this.history(name).add(delta.from, delta.to, page.bits)) this.#listener.confused(name, delta.to);
+    this.#listener.committed(entry, page.position);
+    if (delta) this.#listener.published(name, delta);
+    return { position: page.position, outcomes };
+  }
+
+  snapshot(ref: PageRef): Snapshot {
+    const { position, bits } = this.#page(ref);
+    return { kind: "snapshot", page: ref.page, position, bits: bits.slice() };
+  }
+
+  since(ref: PageRef, position: Position): Since {
+    const page = this.#page(ref);
+    if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
+    const index = page.log.findIndex((delta) => samePosition(delta.from, position));
+    return index === -1 ? this.snapshot(ref) : { kind: "deltas", deltas: page.log.slice(index) };
+  }
+
+  position(ref: PageRef): Position {
+    return this.#page(ref).position;
+  }
+
+  /** A replica takes over that lacks the last `count` commits; or, with many, an older dump was restored. */
+  loseTail(count: number): void {
+    this.lost.push(...this.entries.splice(Math.max(0, this.entries.length - count)));
+    this.#pages = new Map();
+    for (const { ref, batch } of this.entries) this.#apply(ref, batch);
+  }
+
+  trimLogs(): void {
+    for (const page of this.#pages.values()) page.log = [];
+  }
+
+  history(name: string): History {
+    const known = this.#histories.get(name);
+    if (known) return known;
+    const history = new History(this.#options.pageBytes);
+    this.#histories.set(name, history);
+    return history;
+  }
+
+  /** Whether a position of a page is on the surviving branch. */
+  survives(ref: PageRef, position: Position): boolean {
+    return this.history(pageName(ref)).leads(position, this.position(ref));
+  }
+
+  #page(ref: PageRef): Page {
+    const name = pageName(ref);
+    const known = this.#pages.get(name);
+    if (known) return known;
+    const page = { position: GENESIS, bits: new Uint8Array(this.#options.pageBytes), log: [], seen: new Map() };
+    this.#pages.set(name, page);
+    return page;
+  }
+
+  #apply(ref: PageRef, batch: Batch): { outcomes: WriteOutcome[]; delta: Delta | undefined; page: Page } {
+    const page = this.#page(ref);
+    const touched = new Set<number>();
+    const outcomes = batch.writes.map((write): WriteOutcome => {
+      if (write.session !== "") {
+        const { outcome, seen } = takeSeq(page.seen.get(write.session) ?? NOTHING_SEEN, write.seq);
+        page.seen.set(write.session, seen);
+        if (outcome !== "taken") return outcome;
+      }
+      for (const change of write.changes) {
+        if (setBit(page.bits, changedOffset(change), changedValue(change))) touched.add(changedOffset(change));
+      }
+      return "taken";
+    });
+    if (touched.size === 0) return { outcomes, delta: undefined, page };
+    const delta: Delta = {
+      kind: "delta",
+      page: ref.page,
+      from: page.position,
+      to: { version: page.position.version + 1, tag: batch.tag },
+      changes: packChanges(Array.from(touched, (offset) => [offset, getBit(page.bits, offset)] as const)),
+    };
+    page.position = delta.to;
+    page.log = this.#options.logMax > 0 ? [...page.log, delta].slice(-this.#options.logMax) : [];
+    return { outcomes, delta, page };
+  }
+}

@@ -1,0 +1,126 @@
+/* One user: a real client on a simulated line, and a hand that clicks here and there, quickly, and often at one place. */
+
+import { Client } from "../../src/client/client.js";
+import type { Clock } from "../../src/protocol/clock.js";
+import type { Random } from "../support/random.js";
+import type { EncodeCount } from "./encode-count.js";
+import type { Host } from "./host.js";
+import type { Judge } from "./judge.js";
+import { SimulatedLine } from "./line.js";
+import { Witness } from "./line-witness.js";
+import type { Plan } from "./plan.js";
+import { Screen } from "./screen.js";
+import type { StoreServer } from "./store-server.js";
+import type { Trace } from "./trace.js";
+
+export interface UserParts {
+  readonly name: string;
+  readonly plan: Plan;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hosts: readonly Host[];
+  readonly server: StoreServer;
+  readonly judge: Judge;
+  readonly trace: Trace;
+  readonly encodeCount: EncodeCount;
+}
+
+/** What a session id has, see WriteRequest. */
+const SESSION_CHARACTERS = 22;
+
+export class User {
+  readonly name: string;
+  readonly client: Client;
+  readonly screens: readonly Screen[];
+  readonly witness: Witness;
+  /** When the client last did not read. */
+  stalledMs = Number.NEGATIVE_INFINITY;
+  readonly #parts: UserParts;
+  #line: SimulatedLine | undefined;
+
+  constructor(parts: UserParts) {
+    const { name, plan, clock, random, hosts, judge, trace } = parts;
+    this.name = name;
+    this.#parts = parts;
+    const screens: Screen[] = [];
+    this.screens = screens;
+    this.witness = new Witness({ ...parts, screens });
+    let sessions = 0;
+    const sessionName = (index: number) => `${name}_${index}`.padEnd(SESSION_CHARACTERS, "_");
+    this.client = new Client({
+      open: (listener) => {
+        const { delayMsMax } = plan;
+        this.#line = new SimulatedLine({ clock, random, hosts, delayMsMax, listener, witness: this.witness });
+        return this.#line;
+      },
+      clock,
+      newSession: () => sessionName(sessions++),
+    });
+    for (const [board, size] of Object.entries(plan.boards)) {
+      const refused = (reason: string) => judge.fail(`${name}: ${reason}`);
+      const screen = new Screen(this.client.board(board), sessionName(screens.length), size, refused);
+      screens.push(screen);
+      screen.watchAll();
+      screen.board.on("change", (changes) => {
+        trace.say(() => `${name}  shows ${board} ${changes.map((it) => `${it.cell}=${it.value ? 1 : 0}`).join(" ")}`);
+      });
+    }
+  }
+
+  get line(): SimulatedLine {
+    if (!this.#line) throw new Error("the client opened no line");
+    return this.#line;
+  }
+
+  /** Acts again and again until `untilMs`. */
+  live(untilMs: number): void {
+    const { clock, random, plan } = this.#parts;
+    clock.after(random.between(0, plan.actEveryMs * 2), () => {
+      if (clock.now() >= untilMs) return;
+      this.#act();
+      this.live(untilMs);
+    });
+  }
+
+  stall(): void {
+    this.stalledMs = this.#parts.clock.now();
+    this.line.stall();
+  }
+
+  release(): void {
+    if (this.line.isStalled) this.stalledMs = this.#parts.clock.now();
+    this.line.release();
+  }
+
+  #act(): void {
+    const { random } = this.#parts;
+    const screen = random.pick(this.screens);
+    const chance = random.next();
+    if (chance < 0.6) this.#click(screen);
+    else if (chance < 0.75) for (let count = random.whole(2, 5); count > 0; count--) this.#click(screen);
+    else if (chance < 0.85) this.#clickTwice(screen);
+    else {
+      const page = random.whole(0, screen.pages - 1);
+      if (screen.isWatching(page)) screen.stopWatching(page);
+      else screen.watch(page);
+    }
+  }
+
+  #click(screen: Screen): void {
+    const { random, plan } = this.#parts;
+    this.#set(screen, random.pick(plan.cells) % screen.size, random.chance(0.5));
+  }
+
+  #clickTwice(screen: Screen): void {
+    const { random, plan } = this.#parts;
+    const cell = random.pick(plan.cells) % screen.size;
+    const isFirst = random.chance(0.5);
+    this.#set(screen, cell, isFirst);
+    this.#set(screen, cell, !isFirst);
+  }
+
+  #set(screen: Screen, cell: number, value: boolean): void {
+    this.#parts.trace.say(() => `${this.name}  sets ${screen.board.name} ${cell}=${value ? 1 : 0}`);
+    screen.set(cell, value ? 1 : 0);
+  }
+}

@@ -1,0 +1,133 @@
+/* The joiner against a line that a test answers by hand. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Joiner } from "../../src/client/joiner.js";
+import { ConnectionLost, type Line } from "../../src/client/line.js";
+import { WatchedPages } from "../../src/client/watched-pages.js";
+import { Refusal } from "../../src/protocol/errors.js";
+import type { OpenResult } from "../../src/protocol/events.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+const OPENED: OpenResult = {
+  handle: 0,
+  name: "main",
+  size: 200_000,
+  pages: 4,
+  instance: "i",
+  online: 1,
+  storeAvailable: true,
+  limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
+};
+
+interface Asked {
+  readonly name: string;
+  readonly pages: readonly number[];
+  readonly answer: (error?: Error) => Promise<void>;
+}
+
+function setUp(...pages: number[]) {
+  const clock = new VirtualClock();
+  const asked: Asked[] = [];
+  const line: Line = {
+    isUp: true,
+    request: (name: string, request: object) =>
+      new Promise((done, fail) => {
+        const entries: readonly (number | readonly [number, string])[] =
+          "pages" in request ? (request.pages as []) : [];
+        asked.push({
+          name,
+          pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
+          answer: (error) => {
+            if (error) fail(error);
+            else done({ watching: 0 } as never);
+            return settle();
+          },
+        });
+      }),
+    settled: () => undefined,
+    reconnect: () => undefined,
+    close: () => undefined,
+  };
+  const watched = new WatchedPages();
+  const loaded: number[] = [];
+  const joiner = new Joiner(watched, line, clock, {
+    loaded: (page) => loaded.push(page),
+    changed: () => undefined,
+  });
+  watched.hold(pages, OPENED.size).catch(() => undefined);
+  joiner.connected(OPENED);
+  const shown = () => asked.map(({ name, pages: numbers }) => `${name} ${numbers.join(" ")}`);
+  return { clock, joiner, watched, asked, loaded, shown };
+}
+
+describe("the joiner", () => {
+  test("asks for all pages, so many at a time, and is live when the last is answered", async () => {
+    const { joiner, asked, loaded, shown } = setUp(0, 1, 2);
+    assert.deepEqual(shown(), ["watch 0 1"]);
+    await asked[0]?.answer();
+    assert.deepEqual(shown(), ["watch 0 1", "watch 2"]);
+    assert.equal(joiner.isLive, false);
+    await asked[1]?.answer();
+    assert.equal(joiner.isLive, true);
+    assert.deepEqual(loaded, [0, 1, 2]);
+  });
+
+  test("asks only for the page that is new when another is watched", async () => {
+    const { joiner, asked, watched, shown } = setUp(0);
+    await asked[0]?.answer();
+    void watched.hold([0, 1], OPENED.size);
+    joiner.join();
+    assert.deepEqual(shown(), ["watch 0", "watch 1"]);
+  });
+
+  test("takes no frame of a page that was let go, and asks for it again only when the unwatch is answered", async () => {
+    const { joiner, asked, watched, shown } = setUp(0);
+    await asked[0]?.answer();
+    joiner.leave(watched.letGo([0]));
+    void watched.hold([0], OPENED.size);
+    joiner.join();
+    assert.equal(joiner.takes(0), false, "frames of the first watch may be on their way");
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0"]);
+    await asked[1]?.answer();
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0", "watch 0"]);
+    assert.equal(joiner.takes(0), true);
+  });
+
+  test("a page whose watch is refused is given up and asked for again, also if it had been joined before", async () => {
+    const { clock, joiner, asked, shown } = setUp(0);
+    await asked[0]?.answer();
+    joiner.leave([0]);
+    await asked[1]?.answer();
+    await asked[2]?.answer(new Refusal("STORE_AWAY", { retryAfterMs: 300 }));
+    assert.equal(joiner.isLive, false);
+    assert.equal(joiner.takes(0), false);
+    await asked[3]?.answer();
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0", "watch 0", "unwatch 0"]);
+    await clock.pass(300);
+    assert.equal(asked.at(-1)?.name, "watch");
+    await asked[4]?.answer();
+    assert.equal(joiner.isLive, true);
+  });
+
+  test("a page that cannot be had is let go, and the others go on", async () => {
+    const { joiner, asked, watched } = setUp(0, 1, 2);
+    await asked[0]?.answer();
+    await asked[1]?.answer(new Refusal("TOO_MANY_PAGES"));
+    assert.deepEqual(watched.numbers, [0, 1]);
+    assert.equal(joiner.isLive, true);
+  });
+
+  test("an unwatch that is refused is made again, on this connection only", async () => {
+    const { clock, joiner, asked, shown } = setUp(0);
+    await asked[0]?.answer();
+    joiner.leave([0]);
+    await asked[1]?.answer(new Refusal("RATE_LIMITED", { retryAfterMs: 50 }));
+    await clock.pass(50);
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0", "unwatch 0"]);
+    joiner.disconnected();
+    await asked[2]?.answer(new ConnectionLost());
+    await clock.pass(1_000);
+    assert.equal(asked.length, 3);
+  });
+});
