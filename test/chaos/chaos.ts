@@ -1,11 +1,11 @@
 /* A chaos run, whatever its topology: starts everything, strikes faults by name, and holds the judge's verdict. */
 
+import { Random } from "../support/random.js";
 import { Clustered } from "./clustered.js";
 import { Deployment, type Sizes } from "./deployment.js";
 import { CLUSTER_FAULTS, COMMON_FAULTS, type Fault, STANDALONE_FAULTS } from "./faults.js";
 import { History } from "./history.js";
 import { Judge, type Violation } from "./judge.js";
-import { Random } from "./random.js";
 import { inspect, type Round, runRound } from "./round.js";
 import { Standalone } from "./standalone.js";
 import type { CommonTopology, TopologyName } from "./topology.js";

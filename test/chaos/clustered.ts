@@ -4,9 +4,9 @@
  * lack what was acknowledged in its last moment.
  */
 
+import type { Random } from "../support/random.js";
 import type { Reply } from "../support/resp.js";
 import { type Cluster, type ClusterNode, startCluster } from "../support/valkey-cluster.js";
-import type { Random } from "./random.js";
 import { PAGES } from "./register.js";
 import { pageKey } from "./stored-state.js";
 import type { CommonTopology, Server } from "./topology.js";

@@ -4,9 +4,9 @@
  */
 
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
+import type { Random } from "../support/random.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import type { History, State } from "./history.js";
-import type { Random } from "./random.js";
 import { BOARD_CELLS } from "./register.js";
 import { readStored } from "./stored-state.js";
 import type { CommonTopology } from "./topology.js";

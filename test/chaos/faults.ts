@@ -5,9 +5,9 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
+import type { Random } from "../support/random.js";
 import type { Clustered } from "./clustered.js";
 import type { Deployment } from "./deployment.js";
-import type { Random } from "./random.js";
 import { PAGES } from "./register.js";
 import type { Standalone } from "./standalone.js";
 import type { CommonTopology } from "./topology.js";
@@ -74,7 +74,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
       const { front } = random.pick(instances);
       front.stall();
       // What was held back arrives late, or never.
-      return () => (random.isLuck(0.5) ? front.heal() : front.cut());
+      return () => (random.chance(0.5) ? front.heal() : front.cut());
     },
   },
   {
@@ -82,7 +82,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
     on: "store",
     holdMs: SECONDS,
     strike: async ({ store, history }, random) => {
-      const { server, pages } = await store.primaryOf(random.below(PAGES));
+      const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       await server.kill();
       if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
       return () => server.restart();
@@ -93,7 +93,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
     on: "store",
     holdMs: [1_000, 4_000],
     strike: async ({ store, history }, random) => {
-      const { server, pages } = await store.primaryOf(random.below(PAGES));
+      const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       // Where others may depose it meanwhile, it may lack the tail, and again when it wakes and does not know yet.
       const mayFork = () => {
         if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
@@ -215,7 +215,7 @@ export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
     on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
-      await store.cluster.failover(store.slotOf(random.below(PAGES)));
+      await store.cluster.failover(store.slotOf(random.whole(0, PAGES - 1)));
       return nothing;
     },
   },
@@ -224,7 +224,7 @@ export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
     on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
-      const page = random.below(PAGES);
+      const page = random.whole(0, PAGES - 1);
       await store.cluster.migrateSlot(store.slotOf(page), await store.otherPrimary(page, random));
       return nothing;
     },

@@ -49,7 +49,7 @@ async function runUntil(endMs: number, { faults, random, violations, round, part
     if (bag.length === 0) bag = random.shuffle(chosen);
     const fault = bag.pop() ?? "";
     const partners = partnersOf(fault).filter((name) => chosen.includes(name));
-    const isPair = partners.length > 0 && random.isLuck(PAIRS_PART);
+    const isPair = partners.length > 0 && random.chance(PAIRS_PART);
     const done = await (isPair ? round(fault, random.pick(partners)) : round(fault));
     rounds.push(done);
     print(row(done));

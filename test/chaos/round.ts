@@ -10,11 +10,11 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
+import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
 import type { Deployment } from "./deployment.js";
 import type { Fault, Heal } from "./faults.js";
 import type { History } from "./history.js";
-import type { Random } from "./random.js";
 import type { CommonTopology } from "./topology.js";
 
 export interface Round {
@@ -51,7 +51,7 @@ export async function runRound<Store extends CommonTopology>(
   const heals: Heal[] = [];
   for (const fault of faults) heals.push(await fault.strike(deployment, random));
   for (const fault of faults) await pause(random.between(...fault.holdMs) / faults.length);
-  const isSilent = random.isLuck(0.5);
+  const isSilent = random.chance(0.5);
   const silence = isSilent ? rest(deployment) : undefined;
   for (const heal of heals) await heal();
   history.add({ kind: "healed", fault: name });

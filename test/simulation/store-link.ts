@@ -58,6 +58,7 @@ const ANSWER_MS_MAX = 300;
 
 export class StoreLink implements Store {
   readonly engine = "simulated";
+  readonly failures = 0;
   readonly #server: StoreServer;
   readonly #clock: Clock;
   readonly #weather: Weather;

@@ -27,6 +27,10 @@ export class EpochStore implements Store {
     return this.#store.available;
   }
 
+  get failures(): number {
+    return this.#store.failures;
+  }
+
   async commit(page: PageRef, batch: Batch): Promise<Committed> {
     const { position, outcomes } = await this.#store.commit(page, batch);
     return { position: { ...position, tag: await this.#epoch(page) }, outcomes };
@@ -55,14 +59,14 @@ export class EpochStore implements Store {
     });
   }
 
-  async positions(pages: readonly PageRef[]): Promise<Position[]> {
+  async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
     const positions = await this.#store.positions(pages);
     const epochs = await Promise.all(pages.map((page) => this.#epoch(page)));
-    return positions.map((position, index) => ({ ...position, tag: epochs[index] ?? position.tag }));
+    return positions.map((position, index) => position && { ...position, tag: epochs[index] ?? position.tag });
   }
 
-  restartSubscriptions(): void {
-    this.#store.restartSubscriptions();
+  restartSubscriptions(pages: readonly PageRef[]): void {
+    this.#store.restartSubscriptions(pages);
   }
 
   onAvailable(listener: (available: boolean) => void): Unsubscribe {
@@ -76,16 +80,17 @@ export class EpochStore implements Store {
   /** Draws the page's epoch where it has none yet. */
   async #epoch(page: PageRef): Promise<string> {
     const key = `ss:{${pageName(page)}}:epoch`;
-    const known = await this.#store.command("GET", key);
+    const known = await this.#store.command(key, "GET", key);
     if (known !== null) return String(known);
-    await this.#store.command("SET", key, newTag(), "NX");
-    return String(await this.#store.command("GET", key));
+    await this.#store.command(key, "SET", key, newTag(), "NX");
+    return String(await this.#store.command(key, "GET", key));
   }
 
   /** The real tag under a version, which the real log asks for. */
   async #tagAt(page: PageRef, version: number): Promise<string> {
     const next = `${version + 1}-0`;
-    const entries = await this.#store.command("XRANGE", `ss:{${pageName(page)}}:log`, next, next);
+    const log = `ss:{${pageName(page)}}:log`;
+    const entries = await this.#store.command(log, "XRANGE", log, next, next);
     const [[, [, tag = ""] = []] = []] = entries as [id: string, fields: string[]][];
     return tag;
   }
