@@ -7,7 +7,7 @@ import { startChaos } from "./chaos.js";
 test("every fault of a primary with a replica passes without a loss, a step back or a lasting difference", async (t) => {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
-  const chaos = await startChaos("standalone", seed, { instances: 3, users: 6 });
+  const chaos = await startChaos("standalone", seed, { instances: 3, users: 6, durability: "applied" });
   t.after(() => chaos.stop());
   for (const fault of chaos.random.shuffle(chaos.faults)) {
     const { heldMs, recoveredMs, equalMs, writes } = await chaos.round(fault);

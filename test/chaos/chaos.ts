@@ -2,7 +2,7 @@
 
 import { Random } from "../support/random.js";
 import { Clustered } from "./clustered.js";
-import { Deployment, type Sizes } from "./deployment.js";
+import { Deployment, type Wanted } from "./deployment.js";
 import { CLUSTER_FAULTS, COMMON_FAULTS, type Fault, STANDALONE_FAULTS } from "./faults.js";
 import { History } from "./history.js";
 import { Judge, type Violation } from "./judge.js";
@@ -24,20 +24,20 @@ export interface Chaos {
   stop(): Promise<void>;
 }
 
-export async function startChaos(topology: TopologyName, seed: number, sizes: Sizes): Promise<Chaos> {
+export async function startChaos(topology: TopologyName, seed: number, wanted: Wanted): Promise<Chaos> {
   const random = new Random(seed);
   switch (topology) {
     case "standalone":
-      return over(await Standalone.start(sizes.instances), [...COMMON_FAULTS, ...STANDALONE_FAULTS], sizes, random);
+      return over(await Standalone.start(wanted.instances), [...COMMON_FAULTS, ...STANDALONE_FAULTS], wanted, random);
     case "cluster":
-      return over(await Clustered.start(), [...COMMON_FAULTS, ...CLUSTER_FAULTS], sizes, random);
+      return over(await Clustered.start(), [...COMMON_FAULTS, ...CLUSTER_FAULTS], wanted, random);
   }
 }
 
 async function over<Store extends CommonTopology>(
   store: Store,
   faults: readonly Fault<Store>[],
-  sizes: Sizes,
+  wanted: Wanted,
   random: Random,
 ): Promise<Chaos> {
   const judge = new Judge();
@@ -46,7 +46,7 @@ async function over<Store extends CommonTopology>(
     happenings++;
     judge.take(happening);
   });
-  const deployment = await Deployment.start(store, sizes, history, random.fork());
+  const deployment = await Deployment.start(store, wanted, history, random.fork());
   const find = (name: string) => {
     const fault = faults.find((one) => one.name === name);
     if (!fault) throw new RangeError(`no fault "${name}" here; there are: ${faults.map((one) => one.name).join(", ")}`);

@@ -81,10 +81,10 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
     name: "primary killed",
     on: "store",
     holdMs: SECONDS,
-    strike: async ({ store, history }, random) => {
+    strike: async ({ store, history, keepsAcknowledged }, random) => {
       const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       await server.kill();
-      if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
+      if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
       return () => server.restart();
     },
   },
@@ -92,11 +92,11 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
     name: "primary stopped",
     on: "store",
     holdMs: [1_000, 4_000],
-    strike: async ({ store, history }, random) => {
+    strike: async ({ store, history, keepsAcknowledged }, random) => {
       const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       // Where others may depose it meanwhile, it may lack the tail, and again when it wakes and does not know yet.
       const mayFork = () => {
-        if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
+        if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
       };
       server.signal("SIGSTOP");
       mayFork();
@@ -182,12 +182,13 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
     on: "store",
     holdMs: MOMENT,
     strike: async (deployment, random) => {
-      const { store, history } = deployment;
+      const { store, history, keepsAcknowledged } = deployment;
       store.cutOffReplica();
       await pause(random.between(...TAIL_MS));
       store.closeLinks();
       await store.promoteReplica();
-      history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
+      const survivor = (await deployment.stored()).state;
+      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged });
       await store.openLinks(() => pause(random.between(...LATER_MS)));
       return () => store.readmitReplica();
     },
@@ -202,7 +203,8 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
       await pause(random.between(...TAIL_MS));
       store.closeLinks();
       await store.restoreDump();
-      history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
+      const survivor = (await deployment.stored()).state;
+      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged: false });
       await store.openLinks(() => pause(random.between(...LATER_MS)));
       return nothing;
     },

@@ -29,9 +29,15 @@ export type Happening =
   | { readonly kind: "healed"; readonly fault: string }
   /**
    * The store lost its tail: from here on its history goes on from `survivor`, read while nobody could write; where that
-   * could not be had, from some earlier state. `pages` are those concerned.
+   * could not be had, from some earlier state. `pages` are those concerned. Where acknowledging waits for replicas, only
+   * what was not acknowledged may be lost.
    */
-  | { readonly kind: "forked"; readonly survivor: State | undefined; readonly pages: readonly number[] }
+  | {
+      readonly kind: "forked";
+      readonly survivor: State | undefined;
+      readonly pages: readonly number[];
+      readonly keepsAcknowledged: boolean;
+    }
   /** Nobody writes. `users` are what they show when they equal the store, or when the time for that is over. */
   | { readonly kind: "quiet"; readonly store: State; readonly counted: number; readonly users: readonly State[] }
   /** Something that must happen did not. */

@@ -48,8 +48,8 @@ function quiet(store: State, users: readonly State[] = [store], counted = store.
   return { kind: "quiet", store, counted, users };
 }
 
-function fork(survivor: State | undefined): Happening {
-  return { kind: "forked", survivor, pages: ALL_PAGES };
+function fork(survivor: State | undefined, keepsAcknowledged = false): Happening {
+  return { kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged };
 }
 
 describe("the judge", () => {
@@ -96,6 +96,14 @@ describe("the judge", () => {
     assert.deepEqual(verdict(history, see(2), write(4), see(4), see(2)), ["back"], "a second step");
     assert.deepEqual(verdict(history, quiet(state(1))), ["lost"], "the survivor had more");
     assert.deepEqual(verdict(history, write(4), quiet(state(2))), ["lost"], "acknowledged by the survivor");
+  });
+
+  test("holds a fork to what was acknowledged where that was promised", () => {
+    const history = [...write(1), ...write(2), ...write(3, "unknown"), see(3)];
+    assert.deepEqual(verdict(history, fork(undefined, true), see(2), quiet(state(2))), []);
+    assert.deepEqual(verdict(history, fork(undefined, true), see(1)), ["back"]);
+    assert.deepEqual(verdict(history, fork(state(1), true), quiet(state(1))), ["lost"]);
+    assert.deepEqual(verdict(history, fork(state(1)), quiet(state(1))), []);
   });
 
   test("does not hold the survivor to what was under way when the store forked", () => {

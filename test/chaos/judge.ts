@@ -31,7 +31,13 @@ interface WriteRecord {
   outcome: WriteOutcome | "open";
 }
 
-type Forked = Extract<Happening, { kind: "forked" }> & { readonly at: number };
+type Fork = Extract<Happening, { kind: "forked" }>;
+
+interface Forked extends Fork {
+  readonly at: number;
+  /** The counter of each register that a viewer may be set back to, by number; 0 where there is none. */
+  readonly least: readonly number[];
+}
 
 interface Look {
   counter: number;
@@ -78,7 +84,7 @@ export class Judge {
         this.#faults.delete(happening.fault);
         break;
       case "forked":
-        this.#fork({ ...happening, at: this.#at });
+        this.#fork(happening);
         break;
       case "quiet":
         this.#compare(happening.store, happening.counted, happening.users);
@@ -110,7 +116,9 @@ export class Judge {
     if (target.kind === "cell") return;
     if (outcome === "refused") this.#refused.add(`${target.register}:${target.counter}`);
     // One that was under way while the store forked may have been acknowledged by the side that was lost.
-    const isFromBefore = this.#forks.some((fork) => concerns(fork, target.register) && fork.at > write.invokedAt);
+    const isFromBefore = this.#forks.some(
+      (fork) => concerns(fork, target.register) && fork.at > write.invokedAt && !fork.keepsAcknowledged,
+    );
     if (outcome !== "acknowledged" || isFromBefore) return;
     this.#acknowledged[target.register] = target.counter;
     this.#marksOf(target.register).set(markOf(target.counter).index, target.counter);
@@ -137,28 +145,36 @@ export class Judge {
   #excuse(look: Look, register: number, counter: number): boolean {
     for (let index = look.forksUsed; index < this.#forks.length; index++) {
       const fork = this.#forks[index];
-      if (!fork || !concerns(fork, register) || counter < survived(fork, register)) continue;
+      if (!fork || !concerns(fork, register) || counter < (fork.least[register] ?? 0)) continue;
       look.forksUsed = index + 1;
       return true;
     }
     return false;
   }
 
-  #fork(fork: Forked): void {
-    this.#forks.push(fork);
-    for (const page of fork.pages) {
-      for (let register = page; register < this.#invoked.length; register += PAGES) {
-        const least = survived(fork, register);
-        this.#acknowledged[register] = least;
-        const marks = this.#marksOf(register);
-        for (const [index, counter] of marks) if (counter > least) marks.delete(index);
-      }
+  #fork(fork: Fork): void {
+    const { survivor, keepsAcknowledged } = fork;
+    const least = this.#invoked.map((_, register) => {
+      if (survivor) return decodeWord(register, survivor.words[register] ?? 0) ?? 0;
+      return keepsAcknowledged ? (this.#acknowledged[register] ?? 0) : 0;
+    });
+    this.#forks.push({ ...fork, at: this.#at, least });
+    if (!keepsAcknowledged) this.#forgive(fork, least);
+  }
+
+  /** What was acknowledged before a fork, and is not in the survivor, need not be there any more. */
+  #forgive(fork: Fork, least: readonly number[]): void {
+    for (const [register, kept] of least.entries()) {
+      if (!concerns(fork, register)) continue;
+      this.#acknowledged[register] = kept;
+      const marks = this.#marksOf(register);
+      for (const [index, counter] of marks) if (counter > kept) marks.delete(index);
     }
     for (const [cell, writes] of this.#cellWrites) {
       if (!fork.pages.includes(cell % PAGES)) continue;
       // What was over is lost or in the survivor; where the survivor is not known, it may be anything that was.
-      const over = writes.filter(({ settledAt }) => settledAt < fork.at);
-      const rest = writes.filter(({ settledAt }) => settledAt >= fork.at);
+      const over = writes.filter(({ settledAt }) => settledAt < this.#at);
+      const rest = writes.filter(({ settledAt }) => settledAt >= this.#at);
       const kept = fork.survivor ? [this.#standing(cell, fork.survivor.cells[cell] ?? false)] : over.map(asOpen);
       this.#cellWrites.set(cell, [...kept, ...rest]);
     }
@@ -250,13 +266,8 @@ export class Judge {
   }
 }
 
-function concerns(fork: Forked, register: number): boolean {
+function concerns(fork: Fork, register: number): boolean {
   return fork.pages.includes(pageOfRegister(register));
-}
-
-/** The counter that the survivor holds; 0 where that is not known. */
-function survived(fork: Forked, register: number): number {
-  return decodeWord(register, fork.survivor?.words[register] ?? 0) ?? 0;
 }
 
 function asOpen(write: WriteRecord): WriteRecord {

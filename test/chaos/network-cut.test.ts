@@ -76,6 +76,8 @@ function networkCut(name: string, holdMs: Fault<Remote>["holdMs"]): Fault<Remote
   };
 }
 
+const WANTED = { instances: 2, users: 4, durability: "applied" };
+
 const CUTS = [
   networkCut("network cut for a moment", [200, 800]),
   // Longer than an instance waits for the answer to its beat.
@@ -90,7 +92,7 @@ test("a network between instances and primary that loses everything for a while 
   const random = new Random(seed);
   const judge = new Judge();
   const history = new History((happening) => judge.take(happening));
-  const deployment = await Deployment.start(await Remote.start(), { instances: 2, users: 4 }, history, random);
+  const deployment = await Deployment.start(await Remote.start(), WANTED, history, random);
   t.after(() => deployment.stop());
   for (const cut of CUTS) {
     const { heldMs, recoveredMs, writes } = await runRound(deployment, [cut], random);
