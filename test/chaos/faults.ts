@@ -5,9 +5,9 @@
  */
 
 import { setTimeout as pause } from "node:timers/promises";
+import type { Random } from "../support/random.js";
 import type { Clustered } from "./clustered.js";
 import type { Deployment } from "./deployment.js";
-import type { Random } from "./random.js";
 import { PAGES } from "./register.js";
 import type { Standalone } from "./standalone.js";
 import type { CommonTopology } from "./topology.js";
@@ -16,6 +16,8 @@ export type Heal = () => Promise<void> | void;
 
 export interface Fault<Store extends CommonTopology> {
   readonly name: string;
+  /** Two faults may be on at once if they are on different parts. */
+  readonly on: "instance" | "store";
   /** How long it stays, at least and at most, before it is healed. */
   readonly holdMs: readonly [least: number, most: number];
   strike(deployment: Deployment<Store>, random: Random): Promise<Heal> | Heal;
@@ -29,11 +31,15 @@ const ALL_PAGES = Array.from({ length: PAGES }, (_, page) => page);
 /** How long the survivor of a fork misses what is written. */
 const TAIL_MS = [50, 600] as const;
 
+/** How much later than another an instance finds the survivor: long enough for the lost versions to be used again. */
+const LATER_MS = [0, 800] as const;
+
 const nothing: Heal = () => undefined;
 
 export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   {
     name: "instance killed",
+    on: "instance",
     holdMs: SECONDS,
     strike: async ({ instances }, random) => {
       const instance = random.pick(instances);
@@ -43,6 +49,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "instance stopped",
+    on: "instance",
     holdMs: SECONDS,
     strike: ({ instances }, random) => {
       const instance = random.pick(instances);
@@ -52,6 +59,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "users' connections cut",
+    on: "instance",
     holdMs: MOMENT,
     strike: ({ instances }, random) => {
       random.pick(instances).front.cut();
@@ -60,32 +68,35 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "users' connections half-open",
+    on: "instance",
     holdMs: SECONDS,
     strike: ({ instances }, random) => {
       const { front } = random.pick(instances);
       front.stall();
       // What was held back arrives late, or never.
-      return () => (random.isLuck(0.5) ? front.heal() : front.cut());
+      return () => (random.chance(0.5) ? front.heal() : front.cut());
     },
   },
   {
     name: "primary killed",
+    on: "store",
     holdMs: SECONDS,
-    strike: async ({ store, history }, random) => {
-      const { server, pages } = await store.primaryOf(random.below(PAGES));
+    strike: async ({ store, history, keepsAcknowledged }, random) => {
+      const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       await server.kill();
-      if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
+      if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
       return () => server.restart();
     },
   },
   {
     name: "primary stopped",
+    on: "store",
     holdMs: [1_000, 4_000],
-    strike: async ({ store, history }, random) => {
-      const { server, pages } = await store.primaryOf(random.below(PAGES));
+    strike: async ({ store, history, keepsAcknowledged }, random) => {
+      const { server, pages } = await store.primaryOf(random.whole(0, PAGES - 1));
       // Where others may depose it meanwhile, it may lack the tail, and again when it wakes and does not know yet.
       const mayFork = () => {
-        if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages });
+        if (store.isReplacedWhenKilled) history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
       };
       server.signal("SIGSTOP");
       mayFork();
@@ -97,6 +108,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "clients killed",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
       for (const type of random.shuffle(["normal", "pubsub"])) {
@@ -107,6 +119,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "scripts flushed",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }) => {
       await store.everywhere("SCRIPT", "FLUSH");
@@ -115,6 +128,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   },
   {
     name: "memory full",
+    on: "store",
     holdMs: SECONDS,
     strike: async ({ store }) => {
       await store.everywhere("CONFIG", "SET", "maxmemory", "1mb");
@@ -126,6 +140,7 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
 export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   {
     name: "store connections cut",
+    on: "store",
     holdMs: MOMENT,
     strike: ({ store }, random) => {
       random.pick(store.links).cut();
@@ -134,6 +149,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "store unreachable from one instance",
+    on: "store",
     holdMs: SECONDS,
     strike: ({ store }, random) => {
       const link = random.pick(store.links);
@@ -144,6 +160,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   {
     // The instance gives the connection up and sends again on another; then the first copy arrives after all.
     name: "store connections half-open",
+    on: "store",
     holdMs: LONG,
     strike: ({ store }, random) => {
       const link = random.pick(store.links);
@@ -153,6 +170,7 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "primary hands over",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }) => {
       await store.handOver();
@@ -161,20 +179,23 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
   },
   {
     name: "replica promoted without the tail",
+    on: "store",
     holdMs: MOMENT,
     strike: async (deployment, random) => {
-      const { store, history } = deployment;
+      const { store, history, keepsAcknowledged } = deployment;
       store.cutOffReplica();
       await pause(random.between(...TAIL_MS));
       store.closeLinks();
       await store.promoteReplica();
-      history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
-      store.openLinks();
+      const survivor = (await deployment.stored()).state;
+      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged });
+      await store.openLinks(() => pause(random.between(...LATER_MS)));
       return () => store.readmitReplica();
     },
   },
   {
     name: "primary restored from an older dump",
+    on: "store",
     holdMs: MOMENT,
     strike: async (deployment, random) => {
       const { store, history } = deployment;
@@ -182,8 +203,9 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
       await pause(random.between(...TAIL_MS));
       store.closeLinks();
       await store.restoreDump();
-      history.add({ kind: "forked", survivor: (await deployment.stored()).state, pages: ALL_PAGES });
-      store.openLinks();
+      const survivor = (await deployment.stored()).state;
+      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged: false });
+      await store.openLinks(() => pause(random.between(...LATER_MS)));
       return nothing;
     },
   },
@@ -192,17 +214,19 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
 export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
   {
     name: "CLUSTER FAILOVER",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
-      await store.cluster.failover(store.slotOf(random.below(PAGES)));
+      await store.cluster.failover(store.slotOf(random.whole(0, PAGES - 1)));
       return nothing;
     },
   },
   {
     name: "slot migrated",
+    on: "store",
     holdMs: MOMENT,
     strike: async ({ store }, random) => {
-      const page = random.below(PAGES);
+      const page = random.whole(0, PAGES - 1);
       await store.cluster.migrateSlot(store.slotOf(page), await store.otherPrimary(page, random));
       return nothing;
     },
