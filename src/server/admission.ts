@@ -22,7 +22,7 @@ export interface AdmissionLimits {
   readonly connects: Rate;
 }
 
-/** An address may write as much as so many sessions at their limit, a network as much as so many addresses. */
+/** An address may write and watch as much as so many sessions at their limit, a network write as much as so many addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /** Whoever has all the connections it may have is told to come again after this. */
@@ -38,6 +38,7 @@ export class Admission {
   readonly #sessionWrites: KeyedBuckets;
   readonly #addressWrites: KeyedBuckets;
   readonly #networkWrites: KeyedBuckets;
+  readonly #addressWatches: KeyedBuckets;
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
@@ -46,6 +47,7 @@ export class Admission {
     this.#sessionWrites = new KeyedBuckets(limits.writes);
     this.#addressWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS));
     this.#networkWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS * NETWORK_ADDRESSES));
+    this.#addressWatches = new KeyedBuckets(times(limits.watches, ADDRESS_SESSIONS));
   }
 
   /** Counts a connection in; throws TOO_MANY_CONNECTIONS. Count every connection that was admitted out again. */
@@ -74,6 +76,13 @@ export class Admission {
 
   watchBucket(): TokenBucket {
     return new TokenBucket(this.limits.watches, this.#clock.now());
+  }
+
+  /** Throws RATE_LIMITED if the connection of `own`, from watchBucket, or its address may not watch `pages` pages now. */
+  admitWatch(address: string, own: TokenBucket, pages: number): void {
+    const waitMs = own.take(pages, this.#clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    this.#take(this.#addressWatches, address, pages);
   }
 
   /**

@@ -112,6 +112,23 @@ describe("admission", () => {
     assert.ok(inSite >= 80_000 && inSite <= 100_000, `400 sessions' worth: ${inSite}`);
   });
 
+  test("lets an address watch as much as 20 connections, however many it opens", () => {
+    const admission = new Admission(LIMITS, new VirtualClock());
+    let watched = 0;
+    for (let connection = 0; connection < 50; connection++) {
+      const own = admission.watchBucket();
+      try {
+        for (;;) {
+          admission.admitWatch("a", own, 256);
+          watched += 256;
+        }
+      } catch (error) {
+        assert.ok(error instanceof Refusal && error.code === "RATE_LIMITED" && (error.retryAfterMs ?? 0) > 0);
+      }
+    }
+    assert.equal(watched, 20 * LIMITS.watches.burst);
+  });
+
   test("counts connections by number and by rate, tells both how long to wait, and lets others in meanwhile", async () => {
     const clock = new VirtualClock();
     const admission = new Admission(

@@ -60,10 +60,7 @@ export class Link {
     for (const { client, server } of this.#pairs) {
       client.destroy();
       if (how === "reset") server.resetAndDestroy();
-      else {
-        server.pause();
-        this.#forgotten.add(server);
-      }
+      else this.#forgotten.add(server);
     }
     this.#pairs.clear();
   }
@@ -100,7 +97,7 @@ export class Link {
     client.on("data", (data) => server.write(data));
     client.resume();
     server.on("readable", () => {
-      if (this.#bytesPerSecond === undefined) this.#moveAll(pair);
+      if (this.#bytesPerSecond === undefined && this.#pairs.has(pair)) this.#moveAll(pair);
     });
     for (const [from, to] of [
       [client, server],
