@@ -26,12 +26,14 @@ import { startServer } from "../test/support/valkey-server.js";
 import { usage } from "./process.js";
 
 const rounds = Number(process.argv[2] ?? 5);
-const seconds = Number(process.argv[3] ?? 7);
+const seconds = Number(process.argv[3] ?? 6);
 const PAGES = 4;
 const SIZE = PAGES * 65_536;
 const CLICK_EVERY_MS = 20;
 const BYSTANDERS = 10;
-const SETTLE_MS = 1_000;
+/** After this the crowd's bursts are used up, and what lasts is measured. */
+const SETTLE_MS = 6_000;
+const PAUSE_MS = 1_000;
 const CROWD = { deaf: 20, slow: 10, silent: 50, restless: 10, greedy: 10 };
 const kinds = process.argv[4]?.split(",") ?? Object.keys(CROWD);
 const HOSTILE = Object.fromEntries(Object.entries(CROWD).filter(([kind]) => kinds.includes(kind)));
@@ -111,7 +113,7 @@ for (let round = 0; round < rounds; round++) {
   const gone = once(crowd, "exit");
   crowd.kill("SIGKILL");
   await gone;
-  await pause(SETTLE_MS);
+  await pause(PAUSE_MS);
 }
 
 const crowdSize = Object.entries(HOSTILE).map(([kind, count]) => `${count} ${kind}`);

@@ -30,6 +30,9 @@ const CONNECTIONS_RETRY_MS = 5_000;
 /** Those refused for their rate come again spread over this time at least, not all with the next token. */
 const CONNECT_RETRY_MS_MIN = 1_000;
 
+/** A connection that had to be ended for its errors counts as so many: coming back at once brings no fresh limits. */
+const OFFENCE_CONNECTS = 25;
+
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
@@ -68,6 +71,11 @@ export class Admission {
     const count = this.#connections.get(address) ?? 0;
     if (count > 1) this.#connections.set(address, count - 1);
     else this.#connections.delete(address);
+  }
+
+  /** A connection of `address` was ended for its errors. */
+  offended(address: string): void {
+    this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
 
   requestBucket(): TokenBucket {

@@ -163,7 +163,7 @@ export async function attachBoards(
 const FAN_OUT_SHARE = 0.2;
 const FLUSH_MS_MAX = 1_000;
 const QUEUED_CHANGES_MAX = 200_000;
-const REQUESTS = { perSecond: 200, burst: 1_000 };
+const REQUESTS = { perSecond: 200, burst: 400 };
 /**
  * Pages asked for in `watch`: each may cost the store a question and 8 KiB of snapshot. The burst lets a client join all it
  * may watch, the rate is more than anyone scrolls.

@@ -154,6 +154,31 @@ describe("admission", () => {
     await clock.pass(waitMs);
     assert.equal(connect("a"), 0, "after the time it was told");
   });
+
+  test("counts a connection that was ended for its errors as many, and the debt is paid back by time", async () => {
+    const clock = new VirtualClock();
+    const admission = new Admission(LIMITS, clock);
+    const connects = (address: string): boolean => {
+      try {
+        admission.connect(address);
+        admission.disconnect(address);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    let offences = 0;
+    for (let attempt = 0; attempt < 1_000; attempt++) {
+      if (!connects("a")) continue;
+      admission.offended("a");
+      offences++;
+    }
+    assert.ok(offences <= 21, `${offences} connections before it had to wait`);
+    assert.ok(connects("b"));
+    for (let count = 0; count < 1_000; count++) admission.offended("a");
+    await clock.pass(10_100);
+    assert.ok(connects("a"), "a debt is at most a burst");
+  });
 });
 
 describe("buckets by key", () => {
