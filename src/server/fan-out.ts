@@ -28,6 +28,11 @@ export interface FanOutLimits {
 export interface Flushable {
   /** Sends what has gathered. */
   flush(): void;
+  /**
+   * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
+   * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
+   */
+  flushed(): void;
 }
 
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
@@ -109,6 +114,7 @@ export class FanOut {
     const after = this.#clock.now();
     this.#windowCostMs += after - now;
     this.#observe({ ms: after - now });
+    page.flushed();
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 

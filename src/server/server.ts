@@ -169,9 +169,12 @@ export async function attachBoards(
 
 const FAN_OUT = { flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
 const QUEUED_CHANGES_MAX = 200_000;
-const REQUESTS = { perSecond: 200, burst: 1_000 };
-/** Pages asked for in `watch`: each may cost the store a question. The burst lets a client join all it may watch. */
-const WATCHES = { perSecond: 500, burst: 4_096 };
+const REQUESTS = { perSecond: 200, burst: 400 };
+/**
+ * Pages asked for in `watch`: each may cost the store a question and 8 KiB of snapshot. The burst lets a client join all it
+ * may watch, the rate is more than anyone scrolls.
+ */
+const WATCHES = { perSecond: 100, burst: 2_048 };
 
 function createInstance(config: Config, store: Store, log: Log): Instance {
   return new Instance({

@@ -88,8 +88,7 @@ export class Session {
     let added = 0;
     for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
     if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
-    const waitMs = this.#watches.take(wanted.size, this.#instance.clock.now());
-    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    this.#instance.admission.admitWatch(this.#peer.address, this.#watches, wanted.size);
     await Promise.all(Array.from(wanted, ([page, position]) => this.#join(board, page, position)));
     return { watching: this.#watched.size };
   }

@@ -20,14 +20,24 @@ class BusyClock extends VirtualClock {
   }
 }
 
-/** Requests a flush every millisecond for `ms`; each flush costs `costMs`. Returns when flushes happened. */
-async function run(fanOut: FanOut, clock: BusyClock, costMs: number, ms: number, pages = 1): Promise<number[]> {
+/**
+ * Requests a flush every millisecond for `ms`; each flush costs `costMs`, and who joins after it `joinsMs`. Returns when
+ * flushes happened.
+ */
+async function run(
+  fanOut: FanOut,
+  clock: BusyClock,
+  costMs: number,
+  ms: number,
+  { pages = 1, joinsMs = 0 } = {},
+): Promise<number[]> {
   const flushes: number[] = [];
   const all: Flushable[] = Array.from({ length: pages }, () => ({
     flush: () => {
       flushes.push(clock.now());
       clock.work(costMs);
     },
+    flushed: () => clock.work(joinsMs),
   }));
   for (let at = 0; at < ms; at++) {
     for (const page of all) fanOut.request(page);
@@ -65,8 +75,15 @@ describe("the flush clock", () => {
   test("counts all pages together", async () => {
     const clock = new BusyClock();
     const fanOut = new FanOut(clock, LIMITS);
-    await run(fanOut, clock, 2, 4_000, 10);
+    await run(fanOut, clock, 2, 4_000, { pages: 10 });
     assert.ok(fanOut.flushMs > 60 && fanOut.flushMs < 160, `10 pages of 2 ms at a share of 0.2: ${fanOut.flushMs}`);
+  });
+
+  test("is not slowed down by clients that join, however much work they are", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 0.01, 4_000, { joinsMs: 20 });
+    assert.equal(fanOut.flushMs, 16);
   });
 
   test("never waits longer than its bound", async () => {
