@@ -147,16 +147,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "if (false) {",
   },
   {
-    name: "a write that is sent again says the old wish",
+    name: "a later change of a cell overtakes one whose fate is open",
     file: "src/client/outbox.ts",
-    search: "this.#wished.get(cell)?.value ?? value",
-    replacement: "value",
-  },
-  {
-    name: "a write that is sent again knows only the wishes made before another was through",
-    file: "src/client/outbox.ts",
-    search: "wished.value = value;",
-    replacement: "if (this.#newest.has(cell)) wished.value = value;",
+    search: "if (this.#cellsInFlight.has(op.cell)) continue;",
+    replacement: "",
   },
   {
     name: "a page is asked for again before its unwatch is answered",
