@@ -88,7 +88,7 @@ class World {
           this.#deadlines.committed(this.#hosts, this.#users, ref, position);
         },
         published: (name, delta) => {
-          for (const { running } of this.#hosts) running?.link.publish(name, delta);
+          for (const { running } of this.#hosts) running?.link.news.publish(name, delta);
         },
         confused: (name, position) => judge.fail(`two states of ${name} at ${formatPosition(position)}`),
       },
