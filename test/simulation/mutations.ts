@@ -166,6 +166,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: 'if (refusal.rule.retry) for (const number of asked) this.#stages.set(number, "joined");',
   },
   {
+    name: "a wish that is over before its page can be read is not told",
+    file: "src/client/shown-cells.ts",
+    search: "if (now === undefined) this.#pages.get(pageOf(cell))?.untold.add(cell);",
+    replacement: "",
+  },
+  {
     name: "the client waits for ever for a version that the store lost",
     file: "src/client/confirmed.ts",
     search: "++change.waits > WAITS_MAX",

@@ -96,20 +96,16 @@ function judgeOnce(judge: Judge, server: StoreServer): void {
   }
 }
 
-/** What is shown is what the store has, and nothing is shown as on its way. */
-function judgeShown(
-  judge: Judge,
-  server: StoreServer,
-  name: string,
-  { board, size }: Screen,
-  cells: readonly number[],
-): void {
+/** What is shown, and what the user was told of it, is what the store has. */
+function judgeShown(judge: Judge, server: StoreServer, name: string, screen: Screen, cells: readonly number[]): void {
+  const { board, size } = screen;
   const pages = Array.from({ length: pageCount(size) }, (_, page) => server.snapshot({ board: board.name, page }).bits);
   for (const wanted of cells) {
     const cell = wanted % size;
     const bits = pages[pageOf(cell)];
     const stored = bits && getBit(bits, offsetOf(cell)) === 1;
     if (board.get(cell) !== stored) judge.fail(`${name}: ${board.name} ${cell} is shown as ${board.get(cell)}`);
+    if (screen.told(cell) !== stored) judge.fail(`${name}: ${board.name} ${cell} was told to be ${screen.told(cell)}`);
   }
 }
 
