@@ -8,7 +8,8 @@
  *               └── refused, retry ──┤
  *                                    └ refused for good: gone, and shown as it was
  *
- * Pure: no clock, no I/O. Several changes to a queued cell become one; the last wins, and all who wait hear its fate.
+ * Pure: no clock, no I/O. Several changes to a queued cell become one; the last wins, and all who wait hear its fate. A cell is
+ * in one write in flight at most, so a user's changes of it take effect in the order in which they were made.
  */
 
 import type { Bit } from "../board/bitmap.js";
@@ -43,9 +44,9 @@ export class Outbox {
   /** The newest change to each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
   readonly #queued = new Map<number, Op>();
-  /** Of cells with changes whose fate is open: the last wish, whatever became of it, and how many are open. */
-  readonly #wished = new Map<number, { value: Bit; open: number }>();
   readonly #inFlight = new Map<number, InFlight>();
+  /** Cells in flight. A later change of one waits: sent at once, it could be overtaken by an attempt at the earlier. */
+  readonly #cellsInFlight = new Set<number>();
   readonly #confirmed = new Confirmed();
   #seq = 0;
   #waiting = 0;
@@ -71,9 +72,6 @@ export class Outbox {
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
     this.#waiting++;
-    const wished = this.#wished.get(cell) ?? { value, open: 0 };
-    this.#wished.set(cell, wished);
-    wished.value = value;
     const queued = this.#queued.get(cell);
     if (queued) {
       queued.value = value;
@@ -81,7 +79,6 @@ export class Outbox {
       return;
     }
     const op: Op = { cell, value, sinceMs: nowMs, settles: [settle] };
-    wished.open++;
     this.#newest.set(cell, op);
     this.#queued.set(cell, op);
   }
@@ -93,24 +90,24 @@ export class Outbox {
     const ops: Op[] = [];
     for (const op of this.#queued.values()) {
       if (ops.length === cellsMax) break;
+      if (this.#cellsInFlight.has(op.cell)) continue;
       ops.push(op);
       this.#queued.delete(op.cell);
     }
+    if (ops.length === 0) return undefined;
+    for (const op of ops) this.#cellsInFlight.add(op.cell);
     const seq = ++this.#seq;
     this.#inFlight.set(seq, { ops, isSent: true, isUncertain: false });
-    return { seq, changes: ops.map(({ cell, value }) => [cell, value]) };
+    return { seq, changes: changesOf(ops) };
   }
 
-  /**
-   * Writes to send again, oldest first; they then count as sent. If the first sending took effect, the second has none. If
-   * it did not, the second must not undo what the user has changed since, so it says the newest wish of each cell.
-   */
+  /** Writes to send again, oldest first; they then count as sent. */
   takeUnsent(): OutboxWrite[] {
     const writes: OutboxWrite[] = [];
     for (const [seq, write] of this.#inFlight) {
       if (write.isSent) continue;
       write.isSent = true;
-      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, this.#wished.get(cell)?.value ?? value]) });
+      writes.push({ seq, changes: changesOf(write.ops) });
     }
     return writes;
   }
@@ -153,10 +150,8 @@ export class Outbox {
     for (const op of this.#close(seq)) {
       const newest = this.#newest.get(op.cell);
       if (newest === op) this.#queued.set(op.cell, op);
-      else if (newest) {
-        newest.settles.push(...op.settles);
-        this.#forget(op);
-      } else this.#settle(op);
+      else if (newest) newest.settles.push(...op.settles);
+      else this.#settle(op);
     }
   }
 
@@ -196,19 +191,13 @@ export class Outbox {
 
   #settle(op: Op, error?: Refusal): void {
     this.#waiting -= op.settles.length;
-    this.#forget(op);
     for (const settle of op.settles) settle(error);
-  }
-
-  /** The change's fate is known, or is that of a later one. */
-  #forget({ cell }: Op): void {
-    const wished = this.#wished.get(cell);
-    if (wished && --wished.open === 0) this.#wished.delete(cell);
   }
 
   #close(seq: number): readonly Op[] {
     const write = this.#inFlight.get(seq);
     this.#inFlight.delete(seq);
+    for (const { cell } of write?.ops ?? []) this.#cellsInFlight.delete(cell);
     return write?.ops ?? [];
   }
 
@@ -218,4 +207,8 @@ export class Outbox {
     this.#newest.delete(op.cell);
     return [{ cell: op.cell, value: op.value }];
   }
+}
+
+function changesOf(ops: readonly Op[]): OutboxWrite["changes"] {
+  return ops.map(({ cell, value }) => [cell, value]);
 }

@@ -46,14 +46,16 @@ export class ShownCells {
 
   /** The page can be read for the first time. */
   loaded(number: number): CellChange[] {
-    const replica = this.#pages.get(number)?.replica;
+    const page = this.#pages.get(number);
+    if (!page) return [];
+    const { replica, untold } = page;
     const changes: CellChange[] = [];
-    for (let offset = 0; replica && offset < replica.cells; offset++) {
-      const cell = cellAt(number, offset);
-      if (replica.get(offset) && this.#outbox.shown(cell) === undefined) {
-        changes.push({ cell, value: true, mine: false });
-      }
-    }
+    const tell = (cell: number, value: boolean) => {
+      if (this.#outbox.shown(cell) === undefined) changes.push({ cell, value, mine: false });
+    };
+    for (let offset = 0; offset < replica.cells; offset++) if (replica.get(offset)) tell(cellAt(number, offset), true);
+    for (const cell of untold) if (!replica.get(offsetOf(cell))) tell(cell, false);
+    untold.clear();
     return changes;
   }
 
@@ -74,6 +76,7 @@ export class ShownCells {
   dropped(dropped: readonly Dropped[], mine: boolean): CellChange[] {
     return dropped.flatMap(({ cell, value }) => {
       const now = this.get(cell);
+      if (now === undefined) this.#pages.get(pageOf(cell))?.untold.add(cell);
       return now !== undefined && now !== (value === 1) ? [{ cell, value: now, mine }] : [];
     });
   }
