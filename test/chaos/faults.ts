@@ -6,6 +6,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../support/random.js";
+import { until } from "../support/until.js";
 import type { Clustered } from "./clustered.js";
 import type { Deployment } from "./deployment.js";
 import { PAGES } from "./register.js";
@@ -163,9 +164,11 @@ export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
     on: "store",
     holdMs: LONG,
     strike: ({ store }, random) => {
-      const link = random.pick(store.links);
-      link.stall();
-      return () => link.heal();
+      const links = random.chance(0.5) ? [random.pick(store.links)] : store.links;
+      for (const link of links) link.stall();
+      return () => {
+        for (const link of links) link.heal();
+      };
     },
   },
   {
@@ -229,6 +232,26 @@ export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
       const page = random.whole(0, PAGES - 1);
       await store.cluster.migrateSlot(store.slotOf(page), await store.otherPrimary(page, random));
       return nothing;
+    },
+  },
+  {
+    name: "replica taken over without the tail",
+    on: "store",
+    holdMs: MOMENT,
+    strike: async ({ store, history, keepsAcknowledged }, random) => {
+      const page = random.whole(0, PAGES - 1);
+      const { pages } = await store.primaryOf(page);
+      const primary = await store.cluster.primaryOf(store.slotOf(page));
+      const replica = await store.cluster.replicaOf(store.slotOf(page));
+      await primary.command("ACL", "SETUSER", "default", "-psync", "-sync");
+      await primary.command("CLIENT", "KILL", "TYPE", "replica");
+      await pause(random.between(...TAIL_MS));
+      history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
+      await replica.command("CLUSTER", "FAILOVER", "TAKEOVER");
+      await until("the old primary has heard of it", async () => (await primary.role()) === "replica");
+      // Until then it took writes, and lost them.
+      history.add({ kind: "forked", survivor: undefined, pages, keepsAcknowledged });
+      return async () => void (await primary.command("ACL", "SETUSER", "default", "+psync", "+sync"));
     },
   },
 ];
