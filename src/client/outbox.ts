@@ -14,6 +14,7 @@
 import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { Refusal } from "../protocol/errors.js";
+import { Confirmed, type Dropped } from "./confirmed.js";
 
 /** Told the fate of a change: undefined once it is committed, else why not. */
 export type Settle = (error?: Refusal) => void;
@@ -38,23 +39,6 @@ interface InFlight {
   isUncertain: boolean;
 }
 
-/** A committed change that the replica does not have yet. */
-interface Confirmed {
-  readonly value: Bit;
-  readonly version: number;
-  /** How often `waited` was said of it. */
-  waits: number;
-}
-
-/** So often may it be said that the page was waited for, before a confirmed change is taken for lost. */
-const WAITS_MAX = 5;
-
-/** A cell no longer held by the outbox, with what it showed. */
-export interface Dropped {
-  readonly cell: number;
-  readonly value: Bit;
-}
-
 export class Outbox {
   /** The newest change to each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
@@ -62,8 +46,7 @@ export class Outbox {
   /** Of cells with changes whose fate is open: the last wish, whatever became of it, and how many are open. */
   readonly #wished = new Map<number, { value: Bit; open: number }>();
   readonly #inFlight = new Map<number, InFlight>();
-  /** page -> cell -> committed value and the version that has it, until the replica gets there. */
-  readonly #confirmed = new Map<number, Map<number, Confirmed>>();
+  readonly #confirmed = new Confirmed();
   #seq = 0;
   #waiting = 0;
 
@@ -83,7 +66,7 @@ export class Outbox {
 
   /** What the outbox shows at `cell`, or undefined where the replica is to be asked. */
   shown(cell: number): Bit | undefined {
-    return this.#newest.get(cell)?.value ?? this.#confirmed.get(pageOf(cell))?.get(cell)?.value;
+    return this.#newest.get(cell)?.value ?? this.#confirmed.get(cell);
   }
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
@@ -135,7 +118,7 @@ export class Outbox {
   /** The connection is gone: nothing in flight has an answer coming, and no page is followed. */
   disconnected(): void {
     for (const seq of this.#inFlight.keys()) this.unsettled(seq);
-    for (const cells of this.#confirmed.values()) for (const confirmed of cells.values()) confirmed.waits = 0;
+    this.#confirmed.disconnected();
   }
 
   /** Outcome unknown: this write is to be sent again. */
@@ -152,7 +135,7 @@ export class Outbox {
       const version = at.get(pageOf(op.cell));
       if (this.#newest.get(op.cell) === op) {
         this.#newest.delete(op.cell);
-        if (version !== undefined) this.#confirm(op, version);
+        if (version !== undefined) this.#confirmed.add(op.cell, op.value, version);
       }
       this.#settle(op);
     }
@@ -198,36 +181,17 @@ export class Outbox {
 
   /** The replica of `page` is at `version`: what is in it is no longer the outbox's to show. */
   reached(page: number, version: number): Dropped[] {
-    return this.#release(page, (confirmed) => confirmed.version <= version);
+    return this.#notNewer(this.#confirmed.reached(page, version));
   }
 
-  /**
-   * The page was followed for another second. A change that it still has not reached was lost by the store after it was
-   * acknowledged (a replica took over that lacked it): the version that had it may never come, and must not be waited for.
-   */
+  /** `page` was followed for another second: what it still has not reached was lost by the store. */
   waited(page: number): Dropped[] {
-    return this.#release(page, (confirmed) => ++confirmed.waits > WAITS_MAX);
+    return this.#notNewer(this.#confirmed.waited(page));
   }
 
-  /** Confirmed changes that are no longer the outbox's to show. */
-  #release(page: number, isOver: (confirmed: Confirmed) => boolean): Dropped[] {
-    const cells = this.#confirmed.get(page);
-    if (!cells) return [];
-    const dropped: Dropped[] = [];
-    for (const [cell, confirmed] of cells) {
-      if (!isOver(confirmed)) continue;
-      cells.delete(cell);
-      if (!this.#newest.has(cell)) dropped.push({ cell, value: confirmed.value });
-    }
-    if (cells.size === 0) this.#confirmed.delete(page);
-    return dropped;
-  }
-
-  #confirm(op: Op, version: number): void {
-    const page = pageOf(op.cell);
-    const cells = this.#confirmed.get(page) ?? new Map<number, Confirmed>();
-    this.#confirmed.set(page, cells);
-    cells.set(op.cell, { value: op.value, version, waits: 0 });
+  /** Where the user has changed a cell since, that is shown. */
+  #notNewer(dropped: readonly Dropped[]): Dropped[] {
+    return dropped.filter(({ cell }) => !this.#newest.has(cell));
   }
 
   #settle(op: Op, error?: Refusal): void {

@@ -1,11 +1,12 @@
 /*
- * Admission: who may connect and how fast a session may write. Each session and each address has a count of its own, so
- * that one at its limit never holds up another. Counts are kept for one instance; they are bounded, and what is full
- * again is forgotten.
+ * Admission: who may connect and how fast a session may write. Each session, each address and each network has a count of
+ * its own, so that one at its limit never holds up another. Counts are kept for one instance, and they are bounded.
  */
 
 import { Refusal } from "../protocol/errors.js";
+import { networkKey } from "./address.js";
 import type { Clock } from "./clock.js";
+import { KeyedBuckets } from "./keyed-buckets.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 export interface AdmissionLimits {
@@ -15,41 +16,66 @@ export interface AdmissionLimits {
   readonly requests: Rate;
   /** Pages that one connection asks to watch. */
   readonly watches: Rate;
+  /** Connections that one address has open. */
   readonly connectionsPerAddress: number;
+  /** Connections that one address opens. */
+  readonly connects: Rate;
 }
 
-/** An address may write as much as so many sessions at their limit. */
+/** An address may write and watch as much as so many sessions at their limit, a network write as much as so many addresses. */
 const ADDRESS_SESSIONS = 20;
-/** Buckets kept before the full ones are swept out. */
-const BUCKETS_MAX = 100_000;
+const NETWORK_ADDRESSES = 20;
+/** Whoever has all the connections it may have is told to come again after this. */
+const CONNECTIONS_RETRY_MS = 5_000;
+/** Those refused for their rate come again spread over this time at least, not all with the next token. */
+const CONNECT_RETRY_MS_MIN = 1_000;
+
+/** A connection that had to be ended for its errors counts as so many: coming back at once brings no fresh limits. */
+const OFFENCE_CONNECTS = 25;
 
 export class Admission {
   readonly limits: AdmissionLimits;
   readonly #clock: Clock;
-  readonly #addressRate: Rate;
   readonly #connections = new Map<string, number>();
-  readonly #sessionWrites = new Map<string, TokenBucket>();
-  readonly #addressWrites = new Map<string, TokenBucket>();
+  readonly #connects: KeyedBuckets;
+  readonly #sessionWrites: KeyedBuckets;
+  readonly #addressWrites: KeyedBuckets;
+  readonly #networkWrites: KeyedBuckets;
+  readonly #addressWatches: KeyedBuckets;
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
     this.#clock = clock;
-    const { perSecond, burst } = limits.writes;
-    this.#addressRate = { perSecond: perSecond * ADDRESS_SESSIONS, burst: burst * ADDRESS_SESSIONS };
+    this.#connects = new KeyedBuckets(limits.connects);
+    this.#sessionWrites = new KeyedBuckets(limits.writes);
+    this.#addressWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS));
+    this.#networkWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS * NETWORK_ADDRESSES));
+    this.#addressWatches = new KeyedBuckets(times(limits.watches, ADDRESS_SESSIONS));
   }
 
-  /** Counts a connection in; false if its address has too many. Count every connection out again. */
-  connect(address: string): boolean {
+  /** Counts a connection in; throws TOO_MANY_CONNECTIONS. Count every connection that was admitted out again. */
+  connect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
-    if (count >= this.limits.connectionsPerAddress) return false;
+    if (count >= this.limits.connectionsPerAddress) {
+      throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: CONNECTIONS_RETRY_MS });
+    }
+    const waitMs = this.#connects.take(address, 1, this.#clock.now());
+    if (waitMs > 0) {
+      const retryAfterMs = Math.max(waitMs, CONNECT_RETRY_MS_MIN * (1 + this.#clock.random()));
+      throw new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs });
+    }
     this.#connections.set(address, count + 1);
-    return true;
   }
 
   disconnect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
     if (count > 1) this.#connections.set(address, count - 1);
     else this.#connections.delete(address);
+  }
+
+  /** A connection of `address` was ended for its errors. */
+  offended(address: string): void {
+    this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
 
   requestBucket(): TokenBucket {
@@ -60,32 +86,31 @@ export class Admission {
     return new TokenBucket(this.limits.watches, this.#clock.now());
   }
 
+  /** Throws RATE_LIMITED if the connection of `own`, from watchBucket, or its address may not watch `pages` pages now. */
+  admitWatch(address: string, own: TokenBucket, pages: number): void {
+    const waitMs = own.take(pages, this.#clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    this.#take(this.#addressWatches, address, pages);
+  }
+
   /**
-   * Throws RATE_LIMITED if `session`, or its address, may not write `cells` cells now. The buckets outlive the connection,
-   * and a new session at the same address starts with what the address has left.
+   * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now. The buckets outlive the
+   * connection, and a new session at the same address starts with what the address has left. The narrowest is asked
+   * first: what it refuses takes nothing from those who share the address.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
-    const now = this.#clock.now();
-    if (session !== undefined) take(this.#sessionWrites, session, this.limits.writes, cells, now);
-    take(this.#addressWrites, address, this.#addressRate, cells, now);
+    if (session !== undefined) this.#take(this.#sessionWrites, session, cells);
+    this.#take(this.#addressWrites, address, cells);
+    const network = networkKey(address);
+    if (network !== undefined) this.#take(this.#networkWrites, network, cells);
+  }
+
+  #take(buckets: KeyedBuckets, key: string, count: number): void {
+    const waitMs = buckets.take(key, count, this.#clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
   }
 }
 
-/** Takes from the bucket of `key`, which is made full where there is none; throws RATE_LIMITED if it holds too little. */
-function take(buckets: Map<string, TokenBucket>, key: string, rate: Rate, count: number, now: number): void {
-  let bucket = buckets.get(key);
-  if (!bucket) {
-    makeRoom(buckets, now);
-    bucket = new TokenBucket(rate, now);
-    buckets.set(key, bucket);
-  }
-  const waitMs = bucket.take(count, now);
-  if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-}
-
-/** Forgets buckets that are full again, which are as good as new ones. */
-function makeRoom(buckets: Map<string, TokenBucket>, now: number): void {
-  if (buckets.size < BUCKETS_MAX) return;
-  for (const [key, bucket] of buckets) if (bucket.isFull(now)) buckets.delete(key);
-  if (buckets.size >= BUCKETS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+function times({ perSecond, burst }: Rate, factor: number): Rate {
+  return { perSecond: perSecond * factor, burst: burst * factor };
 }

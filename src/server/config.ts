@@ -21,9 +21,11 @@ export interface Config {
   readonly writesPerSecond: number;
   readonly writeBurst: number;
   readonly connectionsPerAddress: number;
+  readonly connectsPerSecond: number;
   readonly httpPerMinute: number;
   readonly watchedPages: number;
   readonly messageBytes: number;
+  readonly clientBufferBytes: number;
   readonly flushMs: number;
   readonly writeWaitMs: number;
   readonly origins: readonly string[];
@@ -130,6 +132,13 @@ export const OPTIONS: Options = {
     help: "sockets that one address (of IPv6: one /64) may have open on this instance",
     ...whole(1, 1_000_000),
   },
+  connectsPerSecond: {
+    env: "CONNECTS_PER_SECOND",
+    placeholder: "number",
+    fallback: "50",
+    help: "sockets that one address may open a second, lastingly; after a rest CONNECTIONS_PER_ADDRESS at once",
+    ...whole(1, 1_000_000),
+  },
   httpPerMinute: {
     env: "HTTP_PER_MINUTE",
     placeholder: "number",
@@ -150,6 +159,13 @@ export const OPTIONS: Options = {
     fallback: "65536",
     help: "largest message taken from a socket",
     ...whole(1_024, 100_000_000),
+  },
+  clientBufferBytes: {
+    env: "CLIENT_BUFFER_BYTES",
+    placeholder: "bytes",
+    fallback: "524288",
+    help: "bytes that may wait to be sent to one client; from half of it changes are skipped, beyond it the client is disconnected",
+    ...whole(65_536, 100_000_000),
   },
   flushMs: {
     env: "FLUSH_MS",
@@ -215,9 +231,11 @@ export function readConfig(flags: Flags, env: Flags): Config {
     writesPerSecond: read(OPTIONS.writesPerSecond),
     writeBurst: read(OPTIONS.writeBurst),
     connectionsPerAddress: read(OPTIONS.connectionsPerAddress),
+    connectsPerSecond: read(OPTIONS.connectsPerSecond),
     httpPerMinute: read(OPTIONS.httpPerMinute),
     watchedPages: read(OPTIONS.watchedPages),
     messageBytes: read(OPTIONS.messageBytes),
+    clientBufferBytes: read(OPTIONS.clientBufferBytes),
     flushMs: read(OPTIONS.flushMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
     origins: read(OPTIONS.origins),

@@ -16,12 +16,15 @@ export class Conversation {
   readonly #instance: Instance;
   readonly #requests: TokenBucket;
   readonly #strikes: TokenBucket;
+  readonly #address: string;
   readonly #end: (error: ErrorBody) => void;
   #underWay = 0;
+  #isEnded = false;
 
-  /** `end` closes the connection with a reason. */
-  constructor(instance: Instance, end: (error: ErrorBody) => void) {
+  /** `end` closes the connection with a reason. `address` is as addressKey gives it. */
+  constructor(instance: Instance, address: string, end: (error: ErrorBody) => void) {
     this.#instance = instance;
+    this.#address = address;
     this.#requests = instance.admission.requestBucket();
     this.#strikes = new TokenBucket(STRIKES, instance.clock.now());
     this.#end = end;
@@ -52,7 +55,14 @@ export class Conversation {
     if (refusal.code === "INTERNAL") this.#instance.log.error({ err: error }, "a request failed");
     this.#instance.metrics.refused(refusal.code);
     const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;
-    if (this.#strikes.take(strike, this.#instance.clock.now()) > 0) this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
+    if (this.#strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
+  }
+
+  #giveUp(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#instance.admission.offended(this.#address);
+    this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
   }
 }

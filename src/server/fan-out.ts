@@ -2,8 +2,14 @@
  * The flush clock of an instance: when hubs send what has gathered.
  *
  * The first delta of a quiet page goes out at once. After that the page's deltas gather, and leave one interval after
- * its last flush. The interval follows the load: long enough that sending takes at most `share` of the event loop, never
- * shorter than `flushMsMin`, never longer than `flushMsMax`. All pages share the event loop, so all share the interval.
+ * its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`. Waiting costs little as long as
+ * nobody sees it, so there are two shares of the event loop: sending takes at most `shareUnseen` where an interval of up
+ * to `unseenMs` can bring that about, and at most `share` in any case.
+ *
+ *     watchers       1 ─────────── some ──────────────────────── thousands
+ *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
+ *
+ * All pages share the event loop, so all share the interval.
  */
 
 import type { Cancel, Clock } from "./clock.js";
@@ -13,11 +19,20 @@ export interface FanOutLimits {
   readonly flushMsMax: number;
   /** Part of the event loop that fan-out may take: 0 … 1. */
   readonly share: number;
+  /** What a person does not notice. */
+  readonly unseenMs: number;
+  /** Part of the event loop that fan-out takes while the interval is at most `unseenMs`. */
+  readonly shareUnseen: number;
 }
 
 export interface Flushable {
   /** Sends what has gathered. */
   flush(): void;
+  /**
+   * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
+   * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
+   */
+  flushed(): void;
 }
 
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
@@ -99,6 +114,7 @@ export class FanOut {
     const after = this.#clock.now();
     this.#windowCostMs += after - now;
     this.#observe({ ms: after - now });
+    page.flushed();
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 
@@ -107,9 +123,10 @@ export class FanOut {
    * Moving half the way each time keeps one slow flush from swinging it.
    */
   #adapt(now: number): void {
-    const { flushMsMin, flushMsMax, share } = this.#limits;
+    const { flushMsMin, flushMsMax, share, unseenMs, shareUnseen } = this.#limits;
     const used = this.#windowCostMs / (now - this.#windowStartMs);
-    const wanted = (this.#flushMs * used) / share;
+    const costMs = this.#flushMs * used;
+    const wanted = Math.max(costMs / share, Math.min(unseenMs, costMs / shareUnseen));
     const next = (this.#flushMs + Math.min(flushMsMax, Math.max(flushMsMin, wanted))) / 2;
     this.#flushMs = next < flushMsMin + 1 ? flushMsMin : next;
     this.#windowStartMs = now;

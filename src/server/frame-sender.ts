@@ -1,25 +1,20 @@
 /*
  * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame around it are built for
- * the first recipient and reused for all others. Also counts, for each socket, what was handed over and has not reached
- * the kernel: that is how a client that does not read is noticed before it costs memory.
+ * the first recipient and reused for all others.
  *
  * Works below `socket.emit`, on the Engine.IO connection, in the way Socket.IO's own adapter broadcasts.
  */
 
 import type { Server, Socket } from "socket.io";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import type { Backlog } from "./backlog.js";
 import type { Frame, Recipient } from "./recipient.js";
 
-/** Unsent bytes at which a socket counts as backlogged. */
-const BACKLOG_BYTES_MAX = 262_144;
-/** What a packet that waits costs besides its bytes. */
-const PACKET_OVERHEAD_BYTES = 256;
 const SOCKETIO_EVENT = 2;
 
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
-  readonly bytes: number;
 }
 
 export class FrameEncoder {
@@ -41,7 +36,6 @@ export class FrameEncoder {
     const prepared: Prepared = {
       packets,
       options: isOneText ? { compress: false, wsPreEncodedFrame: [webSocketTextFrame(first)] } : { compress: false },
-      bytes: packets.reduce((sum, each) => sum + each.length + PACKET_OVERHEAD_BYTES, 0),
     };
     this.#prepared.set(frame, prepared);
     return prepared;
@@ -51,31 +45,23 @@ export class FrameEncoder {
 export class SocketRecipient implements Recipient {
   readonly #socket: Socket;
   readonly #encoder: FrameEncoder;
+  readonly #backlog: Backlog;
   readonly #giveUp: () => void;
-  #unsentBytes = 0;
 
-  constructor(socket: Socket, encoder: FrameEncoder, giveUp: () => void) {
+  constructor(socket: Socket, encoder: FrameEncoder, backlog: Backlog, giveUp: () => void) {
     this.#socket = socket;
     this.#encoder = encoder;
+    this.#backlog = backlog;
     this.#giveUp = giveUp;
   }
 
   get backlogged(): boolean {
-    return this.#unsentBytes > BACKLOG_BYTES_MAX;
+    return this.#backlog.isHigh;
   }
 
   send(frame: Frame): void {
-    const { packets, options, bytes } = this.#encoder.prepare(frame);
-    this.#unsentBytes += bytes;
-    const last = packets.length - 1;
-    packets.forEach((packet, index) => {
-      if (index < last) this.#socket.conn.write(packet, options);
-      else {
-        this.#socket.conn.write(packet, options, () => {
-          this.#unsentBytes -= bytes;
-        });
-      }
-    });
+    const { packets, options } = this.#encoder.prepare(frame);
+    for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
   giveUp(): void {

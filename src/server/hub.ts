@@ -24,6 +24,9 @@ import type { Frame, Recipient } from "./recipient.js";
 /** Someone inside the instance who wants to know after each flush. */
 export type FlushObserver = () => void;
 
+/** Told of each client that joins: what it was sent to be level, nothing where it was already. */
+export type CatchUpObserver = (frame: Frame | undefined) => void;
+
 /** A recipient on its way to be a member. */
 interface Arrival {
   readonly recipient: Recipient;
@@ -55,6 +58,7 @@ export class Hub {
   readonly #watching = new Map<Recipient, Arrival | undefined>();
   readonly #arrived = new Set<Arrival>();
   readonly #lagging: Lagging;
+  readonly #caughtUp: CatchUpObserver;
   readonly #observers = new Set<FlushObserver>();
   /** Frames that lead to the present position, by where they start: a crowd that returns shares them. */
   readonly #catchUps = new Map<string, Frame>();
@@ -65,11 +69,19 @@ export class Hub {
   /** The page was set from a snapshot since the last flush. */
   #restarted = false;
 
-  constructor(handle: number, follower: Follower, store: Store, fanOut: FanOut, clock: Clock) {
+  constructor(
+    handle: number,
+    follower: Follower,
+    store: Store,
+    fanOut: FanOut,
+    clock: Clock,
+    caughtUp: CatchUpObserver,
+  ) {
     this.#handle = handle;
     this.follower = follower;
     this.#store = store;
     this.#fanOut = fanOut;
+    this.#caughtUp = caughtUp;
     this.#lagging = new Lagging(clock, (recipient, position) => this.#rejoin(recipient, position));
   }
 
@@ -126,6 +138,10 @@ export class Hub {
       }
       for (const observer of this.#observers) observer();
     }
+  }
+
+  /** Level with the flush: those who waited for it join. */
+  flushed(): void {
     for (const arrival of this.#arrived) this.#admit(arrival);
   }
 
@@ -181,6 +197,7 @@ export class Hub {
     else {
       const frame = this.#catchUpFrame(position, arrival.prefix);
       if (frame) recipient.send(frame);
+      this.#caughtUp(frame);
       this.#watching.set(recipient, undefined);
       this.#members.add(recipient);
     }

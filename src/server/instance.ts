@@ -72,7 +72,11 @@ export class Instance {
       committed: (batch) => this.metrics.committed(batch),
       failed,
     });
-    this.pages = new Pages(store, clock, this.#fanOut, { resync: (cause) => this.metrics.resynced(cause), failed });
+    this.pages = new Pages(store, clock, this.#fanOut, {
+      resync: (cause) => this.metrics.resynced(cause),
+      caughtUp: (frame) => this.metrics.caughtUp(frame),
+      failed,
+    });
   }
 
   /** The page as it is known here if it is held, else as the store has it. */

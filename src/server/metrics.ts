@@ -5,6 +5,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
+import type { Frame } from "./recipient.js";
 
 export interface Gauged {
   readonly pages: number;
@@ -22,6 +23,8 @@ export class Metrics {
   readonly #commits: Histogram;
   readonly #flushes: Histogram;
   readonly #resyncs: Counter<"cause">;
+  readonly #catchUps: Counter<"by">;
+  readonly #catchUpBytes: Counter<"by">;
   readonly #refusals: Counter<"code">;
 
   constructor(gauged: () => Gauged) {
@@ -69,6 +72,18 @@ export class Metrics {
       labelNames: ["cause"],
       registers,
     });
+    this.#catchUps = new Counter({
+      name: "socketscaler_catch_ups_total",
+      help: "Clients that joined a page, by what made them level: a delta, a snapshot, or nothing",
+      labelNames: ["by"],
+      registers,
+    });
+    this.#catchUpBytes = new Counter({
+      name: "socketscaler_catch_up_bytes_total",
+      help: "Bytes of the frames that made clients level",
+      labelNames: ["by"],
+      registers,
+    });
     this.#refusals = new Counter({
       name: "socketscaler_refusals_total",
       help: "Requests refused, by error code",
@@ -92,6 +107,12 @@ export class Metrics {
 
   resynced(cause: ResyncCause): void {
     this.#resyncs.inc({ cause });
+  }
+
+  caughtUp(frame: Frame | undefined): void {
+    const by = frame?.kind ?? "nothing";
+    this.#catchUps.inc({ by });
+    if (frame) this.#catchUpBytes.inc({ by }, frame.kind === "delta" ? frame.text.length : frame.bytes.length);
   }
 
   refused(code: string): void {

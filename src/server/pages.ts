@@ -13,7 +13,7 @@ import { type Store, StoreAway } from "../store/store.js";
 import type { Cancel, Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
-import { Hub } from "./hub.js";
+import { type CatchUpObserver, Hub } from "./hub.js";
 
 export interface HostedBoard {
   readonly name: string;
@@ -25,6 +25,7 @@ export interface HostedBoard {
 
 export interface PagesObserver {
   resync(cause: ResyncCause): void;
+  caughtUp: CatchUpObserver;
   failed(error: unknown): void;
 }
 
@@ -121,7 +122,8 @@ export class Pages {
       resync: (cause) => this.#observer.resync(cause),
       failed: (error) => this.#observer.failed(error),
     });
-    const hub = new Hub(board.handle, follower, this.#store, this.#fanOut, this.#clock);
+    const caughtUp: CatchUpObserver = (frame) => this.#observer.caughtUp(frame);
+    const hub = new Hub(board.handle, follower, this.#store, this.#fanOut, this.#clock, caughtUp);
     const held: Held = { hub, holders: 0, letGo: undefined };
     this.#held.set(name, held);
     return held;

@@ -17,11 +17,14 @@ import { boardRoutes, createApp } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
+import { TcpConnections } from "./tcp-connections.js";
 
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
   readonly instance: Instance;
+  /** The Socket.IO server, for namespaces beside ours. */
+  readonly io: SocketServer;
   /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
@@ -34,7 +37,18 @@ export interface ServerOptions {
   readonly pageFolder: string;
   /** The instances /demo shows, as URLs. */
   readonly demoUrls?: () => readonly string[];
+  /** Who connects and says nothing is let go after this; 10 s. */
+  readonly silentMsMax?: number;
 }
+
+const SILENT_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 30_000;
+/** An HTTP connection on which nothing moves, in either direction, is closed. Long-polling is answered every 10 s. */
+const STILL_MS_MAX = 60_000;
+/** TCP connections of one address beyond its sockets: HTTP requests, and sockets that are being refused with a code. */
+const EXTRA_TCP_PER_ADDRESS = 1_000;
+/** After this an instance that closes waits for nobody who does not close his connection. */
+const CLOSING_MS_MAX = 2_000;
 
 /** The store that the options name. Rejects with StoreUnusable. */
 export function openStore(config: Config, log: Log): Promise<Store> {
@@ -53,7 +67,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     folder: pageFolder,
     demoUrls: options.demoUrls ?? (() => []),
   });
-  const http = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, app);
+  const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
+  const http = createServer(
+    {
+      headersTimeout: silentMsMax,
+      requestTimeout: REQUEST_MS_MAX,
+      connectionsCheckingInterval: Math.min(silentMsMax, 2_000),
+    },
+    app,
+  );
+  http.setTimeout(STILL_MS_MAX);
+  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS);
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");
@@ -61,8 +85,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instance.close();
     throw error;
   }
-  const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes });
-  const sockets = attachSockets(io, instance, { teaching: true });
+  const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  const sockets = attachSockets(io, instance, {
+    teaching: true,
+    clientBufferBytesMax: config.clientBufferBytes,
+    countsAll: true,
+  });
   const address = http.address();
   const port = typeof address === "object" && address !== null ? address.port : config.port;
   let closing: Promise<void> | undefined;
@@ -70,11 +98,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     port,
     url: `http://localhost:${port}`,
     instance,
+    io,
     close: () => {
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
         await instance.writer.close();
+        const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
         await io.close();
+        clearTimeout(impatient);
         instance.close();
       })();
       return closing;
@@ -120,7 +151,11 @@ export async function attachBoards(
   const store = await openStore(config, log);
   const instance = createInstance(config, store, log);
   app.use(boardRoutes(instance, { ...httpOptions(config, store), teaching }));
-  const sockets = attachSockets(io, instance, { teaching });
+  const sockets = attachSockets(io, instance, {
+    teaching,
+    clientBufferBytesMax: config.clientBufferBytes,
+    countsAll: false,
+  });
   return {
     instance,
     close: async () => {
@@ -132,12 +167,14 @@ export async function attachBoards(
   };
 }
 
-const FAN_OUT_SHARE = 0.2;
-const FLUSH_MS_MAX = 1_000;
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
 const QUEUED_CHANGES_MAX = 200_000;
-const REQUESTS = { perSecond: 200, burst: 1_000 };
-/** Pages asked for in `watch`: each may cost the store a question. The burst lets a client join all it may watch. */
-const WATCHES = { perSecond: 500, burst: 4_096 };
+const REQUESTS = { perSecond: 200, burst: 400 };
+/**
+ * Pages asked for in `watch`: each may cost the store a question and 8 KiB of snapshot. The burst lets a client join all it
+ * may watch, the rate is more than anyone scrolls.
+ */
+const WATCHES = { perSecond: 100, burst: 2_048 };
 
 function createInstance(config: Config, store: Store, log: Log): Instance {
   return new Instance({
@@ -152,9 +189,11 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
       requests: REQUESTS,
       watches: { ...WATCHES, burst: Math.max(WATCHES.burst, config.watchedPages) },
       connectionsPerAddress: config.connectionsPerAddress,
+      // All that an address may have open may come back at once, as after the loss of an instance.
+      connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { flushMsMin: config.flushMs, flushMsMax: FLUSH_MS_MAX, share: FAN_OUT_SHARE },
+    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: Math.max(config.flushMs, FAN_OUT.unseenMs) },
     watchedPagesMax: config.watchedPages,
   });
 }

@@ -8,7 +8,7 @@ import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
-import { addressKey } from "./address.js";
+import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import type { Instance } from "./instance.js";
@@ -21,6 +21,8 @@ export interface SocketOptions {
   readonly origins: readonly string[];
   /** The largest message taken from a client. */
   readonly messageBytesMax: number;
+  /** Who connects and joins no namespace in this time is let go. */
+  readonly silentMsMax: number;
 }
 
 /** A Socket.IO server with the settings that an instance wants. */
@@ -32,16 +34,13 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     httpCompression: false,
     pingInterval: 10_000,
     pingTimeout: 8_000,
-    // Who connects and says nothing is let go.
-    connectTimeout: 10_000,
+    connectTimeout: options.silentMsMax,
   });
 }
 
 /** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
 const MESSAGES = { perSecond: 5, burst: 20 };
 const MESSAGE_CHARACTERS_MAX = 2_000;
-/** Packets that wait for a client to read, of any kind, at which it is disconnected. Frames are skipped long before. */
-const UNSENT_PACKETS_MAX = 5_000;
 const ONLINE_EVERY_MS = 1_000;
 const GOODBYE_MS = 200;
 
@@ -55,15 +54,21 @@ export interface AttachedSockets {
 export interface AttachOptions {
   /** Speak the teaching protocol in `/`. */
   readonly teaching: boolean;
+  /** Bytes that may wait to be sent to one client. */
+  readonly clientBufferBytesMax: number;
+  /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
+  readonly countsAll: boolean;
 }
 
 export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
   const boards = io.of(BOARDS_NAMESPACE);
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
-  boards.use(admit(instance));
-  boards.on("connection", (socket) => converse(socket, instance, encoder, online));
-  if (options.teaching) attachTeaching(io, instance);
+  const connections = new Connections(instance, options.clientBufferBytesMax);
+  if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
+  boards.use(admit(connections));
+  boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, online));
+  if (options.teaching) attachTeaching(io, instance, connections);
 
   const tell = (notice: Notice) => boards.emit("notice", notice);
   let told = 0;
@@ -85,18 +90,11 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   };
 }
 
-/** Counts connections by address; a refusal reaches the client as `connect_error` with the error's body as data. */
-function admit(instance: Instance) {
+/** A refusal reaches the client as `connect_error` with the error's body as data. */
+function admit(connections: Connections) {
   return (socket: Socket, next: (error?: Error) => void) => {
-    const address = addressKey(socket.handshake.address);
-    if (!instance.admission.connect(address)) {
-      instance.metrics.refused("TOO_MANY_CONNECTIONS");
-      return next(refusalFor(socket, new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: 5_000 })));
-    }
-    socket.conn.once("close", () => instance.admission.disconnect(address));
-    // Gone while it was being admitted: the event was before.
-    if (socket.conn.readyState === "closed") instance.admission.disconnect(address);
-    next();
+    const { refusal } = connections.admit(socket.conn);
+    next(refusal && refusalFor(socket, refusal));
   };
 }
 
@@ -120,29 +118,19 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
   };
 }
 
-/** Counts packets since the last time the connection took what was queued for it. */
-function limitUnsent(socket: Socket, goodbye: (error: ErrorBody) => void): void {
-  let unsent = 0;
-  socket.conn.on("packetCreate", () => {
-    unsent++;
-    if (unsent > UNSENT_PACKETS_MAX) goodbye(new Refusal("TOO_SLOW").toBody());
-  });
-  socket.conn.on("drain", () => {
-    unsent = 0;
-  });
-}
-
 const REQUESTS = ["open", "watch", "unwatch", "write"] as const satisfies readonly RequestName[];
 
-function converse(socket: Socket, instance: Instance, encoder: FrameEncoder, online: () => number): void {
+function converse(
+  socket: Socket,
+  instance: Instance,
+  { address, backlog }: Admitted,
+  encoder: FrameEncoder,
+  online: () => number,
+): void {
   const goodbye = sayGoodbye(socket);
-  const conversation = new Conversation(instance, goodbye);
+  const conversation = new Conversation(instance, address, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-  const session = new Session(instance, new SocketRecipient(socket, encoder, giveUp), {
-    address: addressKey(socket.handshake.address),
-    online,
-  });
-  limitUnsent(socket, goodbye);
+  const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), { address, online });
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
   };
@@ -160,10 +148,10 @@ function converse(socket: Socket, instance: Instance, encoder: FrameEncoder, onl
   socket.on("disconnect", () => session.close());
 }
 
-function attachTeaching(io: Server, instance: Instance): void {
+function attachTeaching(io: Server, instance: Instance, connections: Connections): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
-  root.use(admit(instance));
+  root.use(admit(connections));
   root.use((socket, next) => {
     try {
       teaching.board();
@@ -175,8 +163,9 @@ function attachTeaching(io: Server, instance: Instance): void {
   root.on("connection", (socket) => {
     const leave = teaching.join();
     const goodbye = sayGoodbye(socket);
-    const conversation = new Conversation(instance, goodbye);
-    const write = teaching.writer(addressKey(socket.handshake.address));
+    const { address } = connections.admit(socket.conn);
+    const conversation = new Conversation(instance, address, goodbye);
+    const write = teaching.writer(address);
     const messages = new TokenBucket(MESSAGES, instance.clock.now());
 
     socket.on("checkbox-update", async (...args: unknown[]) => {
@@ -209,7 +198,6 @@ function attachTeaching(io: Server, instance: Instance): void {
     socket.onAny((name: string) => {
       if (name !== "checkbox-update" && name !== "message") conversation.reject("there is no such event");
     });
-    limitUnsent(socket, goodbye);
     socket.on("disconnect", leave);
   });
 }

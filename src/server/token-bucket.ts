@@ -29,6 +29,12 @@ export class TokenBucket {
     return ((count - this.#tokens) / this.#rate.perSecond) * 1000;
   }
 
+  /** Takes `count` tokens whether they are there or not: a debt, of at most a burst, that time pays back. */
+  charge(count: number, nowMs: number): void {
+    this.#refill(nowMs);
+    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - count);
+  }
+
   isFull(nowMs: number): boolean {
     this.#refill(nowMs);
     return this.#tokens >= this.#rate.burst;

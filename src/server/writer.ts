@@ -6,7 +6,9 @@
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * No timer: one round trip when idle, the store's own throughput when busy. A batch whose answer is lost is sent again
+ * One round trip when idle. An instance that commits often paces itself: batches of one page then start PACE_MS apart, so
+ * that they grow instead of their number; the time is too short to be seen, and a commit costs every instance that holds
+ * the page. A batch whose answer is lost is sent again
  * with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took and
  * its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past its
  * deadline a write is given up, and the error says whether it may have happened.
@@ -38,6 +40,10 @@ interface Waiting extends Write {
   readonly fail: (refusal: Refusal) => void;
 }
 
+/** Commits a second of this instance from which on it paces itself. */
+const UNPACED_PER_SECOND = 150;
+const PACE_MS = 10;
+const RATE_WINDOW_MS = 100;
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 250;
 
@@ -50,6 +56,9 @@ export class Writer {
   readonly #draining = new Set<Promise<void>>();
   #queuedChanges = 0;
   #isClosed = false;
+  #windowStartMs = Number.NEGATIVE_INFINITY;
+  #windowCommits = 0;
+  #isPaced = false;
 
   constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
     this.#store = store;
@@ -89,8 +98,25 @@ export class Writer {
   }
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await this.#commit(page, queue.splice(0, batchLength(queue)));
+    while (queue.length > 0) {
+      const startMs = this.#clock.now();
+      this.#countCommit(startMs);
+      await this.#commit(page, queue.splice(0, batchLength(queue)));
+      // Also when nothing waits yet: what comes within the time gathers.
+      const restMs = this.#isPaced && !this.#isClosed ? startMs + PACE_MS - this.#clock.now() : 0;
+      if (restMs > 0) await pause(this.#clock, restMs);
+    }
     this.#queues.delete(name);
+  }
+
+  #countCommit(now: number): void {
+    const elapsedMs = now - this.#windowStartMs;
+    if (elapsedMs >= RATE_WINDOW_MS) {
+      this.#isPaced = this.#windowCommits * 1_000 > UNPACED_PER_SECOND * elapsedMs;
+      this.#windowStartMs = now;
+      this.#windowCommits = 0;
+    }
+    this.#windowCommits++;
   }
 
   async #commit(page: PageRef, writes: Waiting[]): Promise<void> {

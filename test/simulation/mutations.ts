@@ -159,10 +159,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "if (this.#newest.has(cell)) wished.value = value;",
   },
   {
-    name: "frames of an earlier watch are taken",
-    file: "src/client/board.ts",
-    search: "if (!page || !this.#joiner.takes(update.page)) return;",
-    replacement: "if (!page) return;",
+    name: "a page is asked for again before its unwatch is answered",
+    file: "src/client/joiner.ts",
+    search: 'for (const number of left) this.#stages.set(number, "leaving");',
+    replacement: "for (const number of left) this.#stages.delete(number);",
   },
   {
     name: "a watch that failed is taken for joined",
@@ -172,8 +172,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the client waits for ever for a version that the store lost",
-    file: "src/client/outbox.ts",
-    search: "++confirmed.waits > WAITS_MAX",
+    file: "src/client/confirmed.ts",
+    search: "++change.waits > WAITS_MAX",
     replacement: "false",
   },
 ];

@@ -41,7 +41,8 @@ export class Screen {
     return this.#watches.has(page);
   }
 
-  set(cell: number, value: Bit): void {
+  /** Calls `then` when the wish has come true. */
+  set(cell: number, value: Bit, then: () => void = () => undefined): void {
     const wish: Wish = { value, fate: "open" };
     const wishes = this.wishes.get(cell) ?? [];
     this.wishes.set(cell, wishes);
@@ -49,6 +50,7 @@ export class Screen {
     this.board.set(cell, value === 1).then(
       () => {
         wish.fate = "kept";
+        then();
       },
       (error: unknown) => {
         wish.fate = "refused";

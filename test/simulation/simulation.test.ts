@@ -12,7 +12,7 @@ import { FAULTS } from "./plan.js";
 import { simulate } from "./world.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const SEEDS = 3_000;
+const SEEDS = 2_500;
 
 describe("the simulated cluster", () => {
   test("keeps its promises through crashes, failovers, lost news and slow clients, whatever the seed", async (t) => {

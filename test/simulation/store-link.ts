@@ -2,8 +2,8 @@
  * What one instance sees of the store: the contract of store.ts over two connections that break. One carries commands and
  * answers, in order; the other the news of each page, which may be lost, late, repeated, and in any order between pages.
  *
- *     commands   cut, or without an answer for ANSWER_MS_MAX: all that is under way ends with StoreAway{sent}, whether it
- *                had its effect or not; until the next connection stands, requests end with StoreAway at once
+ *     commands   cut, or mute and so without an answer for ANSWER_MS_MAX: all that is under way ends with StoreAway{sent},
+ *                whether it had its effect or not; until the next connection stands, requests end with StoreAway at once
  *     news       cut: nothing is heard until the pages are subscribed again, then `resumed`. Or deaf: nothing is heard, and
  *                nothing says so, until `restartSubscriptions`
  *
@@ -172,6 +172,12 @@ export class StoreLink implements Store {
     this.#underWay.clear();
     this.#tell(false);
     this.#reconnect();
+  }
+
+  /** What is sent one way is lost, and nobody is told until an answer is late. */
+  mute(lost: "requests" | "answers"): void {
+    if (lost === "requests") this.#commands?.up.cut();
+    else this.#commands?.down.cut();
   }
 
   /** The connection for news breaks; after a while it stands again, and all pages are subscribed anew. */

@@ -100,6 +100,10 @@ export class Storm implements Weather {
         this.#say(`${host.name}'s connection to the store breaks`);
         host.running?.link.cut(random.chance(0.5));
         break;
+      case "mute store link":
+        this.#say(`${host.name} and the store do not hear each other`);
+        host.running?.link.mute(random.pick(["requests", "answers"]));
+        break;
       case "hang":
         this.#hang(random.between(20, 700));
         break;

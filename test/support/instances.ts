@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Flags, readConfig } from "../../src/server/config.js";
 import { createLog } from "../../src/server/log.js";
-import { openStore, type RunningServer, startServer } from "../../src/server/server.js";
+import { openStore, type RunningServer, type ServerOptions, startServer } from "../../src/server/server.js";
 import type { Store } from "../../src/store/store.js";
 
 export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));
@@ -20,11 +20,15 @@ export interface LocalInstance extends RunningServer {
 }
 
 /** An instance in this process. Give it a store to share one; else it opens what the flags name, and closes it. */
-export async function startInstance(flags: Flags, sharedStore?: Store): Promise<LocalInstance> {
+export async function startInstance(
+  flags: Flags,
+  sharedStore?: Store,
+  times: Pick<ServerOptions, "silentMsMax"> = {},
+): Promise<LocalInstance> {
   const config = readConfig({ PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "silent", ...flags }, {});
   const log = createLog(config.logLevel);
   const store = sharedStore ?? (await openStore(config, log));
-  const server = await startServer({ config, store, log, pageFolder });
+  const server = await startServer({ config, store, log, pageFolder, ...times });
   return {
     ...server,
     url: `http://127.0.0.1:${server.port}`,

@@ -46,3 +46,9 @@ export class Random {
     return new Random(this.whole(0, 2 ** 32 - 1));
   }
 }
+
+/** The generator as a function, where nothing but its numbers is wanted. */
+export function mulberry(seed: number): () => number {
+  const random = new Random(seed);
+  return () => random.next();
+}

@@ -1,0 +1,72 @@
+/*
+ * What waits in this process to be sent to one connection, in bytes, of every kind: frames, answers, notices. A client that
+ * does not read, or reads slowly, costs no more than the bound, in two steps:
+ *
+ *     0 ─────────── half ─────────── bytesMax
+ *       frames go    │ frames are     │ what cannot be skipped came over it all the same:
+ *                    │ skipped        │ the connection is given up
+ *
+ * Counts below Socket.IO, on the Engine.IO connection, where all of it passes. What the kernel holds is not counted.
+ */
+
+import type { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+
+/** An Engine.IO connection, as far as it matters here. */
+export interface EngineConnection extends EventEmitter {
+  readonly transport: EventEmitter & { readonly name: string; readonly writable: boolean };
+}
+
+/** What a packet that waits costs besides its bytes. */
+const PACKET_OVERHEAD_BYTES = 256;
+
+export class Backlog {
+  readonly #connection: EngineConnection;
+  readonly #bytesMax: number;
+  /** Packets that wait until the transport can take them. */
+  #queued = 0;
+  /** Given to the transport; in the process until the transport can take more. */
+  #inTransport = 0;
+  /** Where answers to long-polling went: their client may ask on another connection and never read these. */
+  readonly #responding = new Set<TcpSocket>();
+
+  /** Calls `overflow` when more than `bytesMax` wait. */
+  constructor(connection: EngineConnection, bytesMax: number, overflow: () => void) {
+    this.#connection = connection;
+    this.#bytesMax = bytesMax;
+    connection.on("packetCreate", ({ data }: { data?: string | Buffer }) => {
+      this.#queued += PACKET_OVERHEAD_BYTES + (data === undefined ? 0 : Buffer.byteLength(data));
+      if (this.bytes > bytesMax) overflow();
+    });
+    connection.on("flush", () => {
+      this.#inTransport = this.#queued;
+      this.#queued = 0;
+    });
+    connection.transport.on("headers", (_headers: unknown, { socket }: IncomingMessage) => {
+      this.#responding.add(socket);
+    });
+  }
+
+  get bytes(): number {
+    const { name, writable } = this.#connection.transport;
+    let bytes = this.#queued;
+    // A transport of long-polling is done with an answer when it has handed it to the connection it came for.
+    if (!writable && name !== "polling") bytes += this.#inTransport;
+    for (const socket of this.#responding) {
+      if (socket.writableLength === 0 || socket.destroyed) this.#responding.delete(socket);
+      else bytes += socket.writableLength;
+    }
+    return bytes;
+  }
+
+  /** Whether what can be skipped should be. */
+  get isHigh(): boolean {
+    return this.bytes > this.#bytesMax / 2;
+  }
+
+  /** Drops the answers to long-polling that were not read. */
+  abandon(): void {
+    for (const socket of this.#responding) if (socket.writableLength > 0) socket.destroy();
+  }
+}

@@ -1,0 +1,54 @@
+/*
+ * A token bucket for each key: session, address, network. Bounded: a bucket that is full again is as good as a new one
+ * and is forgotten when room is needed. Where none is, new keys are refused, and those that are known go on.
+ */
+
+import { Refusal } from "../protocol/errors.js";
+import { type Rate, TokenBucket } from "./token-bucket.js";
+
+const BUCKETS_MAX = 100_000;
+const SWEEP_EVERY_MS = 1_000;
+
+export class KeyedBuckets {
+  readonly #rate: Rate;
+  readonly #bucketsMax: number;
+  readonly #buckets = new Map<string, TokenBucket>();
+  #sweptMs = Number.NEGATIVE_INFINITY;
+
+  constructor(rate: Rate, bucketsMax = BUCKETS_MAX) {
+    this.#rate = rate;
+    this.#bucketsMax = bucketsMax;
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** As TokenBucket's, of the bucket of `key`. Throws BUSY if there is none and no room for one. */
+  take(key: string, count: number, nowMs: number): number {
+    return this.#of(key, nowMs).take(count, nowMs);
+  }
+
+  /** As TokenBucket's, of the bucket of `key`. Throws BUSY likewise. */
+  charge(key: string, count: number, nowMs: number): void {
+    this.#of(key, nowMs).charge(count, nowMs);
+  }
+
+  #of(key: string, nowMs: number): TokenBucket {
+    const known = this.#buckets.get(key);
+    if (known) return known;
+    this.#makeRoom(nowMs);
+    const bucket = new TokenBucket(this.#rate, nowMs);
+    this.#buckets.set(key, bucket);
+    return bucket;
+  }
+
+  #makeRoom(nowMs: number): void {
+    if (this.#buckets.size < this.#bucketsMax) return;
+    if (nowMs - this.#sweptMs >= SWEEP_EVERY_MS) {
+      this.#sweptMs = nowMs;
+      for (const [key, bucket] of this.#buckets) if (bucket.isFull(nowMs)) this.#buckets.delete(key);
+    }
+    if (this.#buckets.size >= this.#bucketsMax) throw new Refusal("BUSY", { retryAfterMs: SWEEP_EVERY_MS });
+  }
+}

@@ -1,0 +1,37 @@
+/*
+ * The TCP connections of an HTTP server, whatever they carry: those that never say a word, long-polling, WebSockets. No
+ * address has more than its share, and at the end none is left. What this guard closes is told nothing: refusals with a
+ * code are given above, and this is for those who do not come that far.
+ */
+
+import type { Server as HttpServer } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+import { addressKey } from "./address.js";
+
+export class TcpConnections {
+  readonly #open = new Map<string, Set<TcpSocket>>();
+  readonly #perAddressMax: number;
+
+  constructor(server: HttpServer, perAddressMax: number) {
+    this.#perAddressMax = perAddressMax;
+    server.on("connection", (socket: TcpSocket) => this.#add(socket));
+  }
+
+  destroyAll(): void {
+    for (const sockets of this.#open.values()) for (const socket of sockets) socket.destroy();
+  }
+
+  #add(socket: TcpSocket): void {
+    const address = addressKey(socket.remoteAddress);
+    const sockets = this.#open.get(address) ?? new Set();
+    if (sockets.size >= this.#perAddressMax) {
+      socket.destroy();
+      return;
+    }
+    this.#open.set(address, sockets.add(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      if (sockets.size === 0) this.#open.delete(address);
+    });
+  }
+}
