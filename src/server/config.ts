@@ -27,6 +27,7 @@ export interface Config {
   readonly messageBytes: number;
   readonly clientBufferBytes: number;
   readonly flushMs: number;
+  readonly flushUnseenMs: number;
   readonly writeWaitMs: number;
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
@@ -174,6 +175,13 @@ export const OPTIONS: Options = {
     help: "shortest time between two frames of a page under load; it grows with the load",
     ...whole(1, 1_000),
   },
+  flushUnseenMs: {
+    env: "FLUSH_UNSEEN_MS",
+    placeholder: "ms",
+    fallback: "60",
+    help: "how far that time may grow already where it saves work, as nobody notices it",
+    ...whole(1, 1_000),
+  },
   writeWaitMs: {
     env: "WRITE_WAIT_MS",
     placeholder: "ms",
@@ -237,6 +245,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     messageBytes: read(OPTIONS.messageBytes),
     clientBufferBytes: read(OPTIONS.clientBufferBytes),
     flushMs: read(OPTIONS.flushMs),
+    flushUnseenMs: read(OPTIONS.flushUnseenMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
     origins: read(OPTIONS.origins),
     logLevel: read(OPTIONS.logLevel),

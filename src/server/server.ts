@@ -167,7 +167,7 @@ export async function attachBoards(
   };
 }
 
-const FAN_OUT = { flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, shareUnseen: 0.01 };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**
@@ -193,7 +193,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: Math.max(config.flushMs, FAN_OUT.unseenMs) },
+    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: config.flushUnseenMs },
     watchedPagesMax: config.watchedPages,
   });
 }

@@ -99,11 +99,11 @@ export class Writer {
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
     while (queue.length > 0) {
-      const startMs = this.#clock.now();
-      this.#countCommit(startMs);
+      const beganMs = this.#clock.now();
+      this.#countCommit(beganMs);
       await this.#commit(page, queue.splice(0, batchLength(queue)));
       // Also when nothing waits yet: what comes within the time gathers.
-      const restMs = this.#isPaced && !this.#isClosed ? startMs + PACE_MS - this.#clock.now() : 0;
+      const restMs = this.#isPaced && !this.#isClosed ? beganMs + PACE_MS - this.#clock.now() : 0;
       if (restMs > 0) await pause(this.#clock, restMs);
     }
     this.#queues.delete(name);

@@ -19,7 +19,12 @@ import { until } from "../support/until.js";
 const PAGES = 8;
 const SIZE = PAGES * PAGE_CELLS;
 const BUFFER_BYTES = 65_536;
-const FLAGS = { BOARDS: `main=${SIZE}`, CLIENT_BUFFER_BYTES: String(BUFFER_BYTES), FLUSH_MS: "1" };
+const FLAGS = {
+  BOARDS: `main=${SIZE}`,
+  CLIENT_BUFFER_BYTES: String(BUFFER_BYTES),
+  FLUSH_MS: "1",
+  FLUSH_UNSEEN_MS: "1",
+};
 
 let store: EmbeddedStore;
 before(async () => {

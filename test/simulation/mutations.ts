@@ -59,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a write that may have happened is told as refused",
     file: "src/server/writer.ts",
-    search: "sent ||= error.sent;",
+    search: 'if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";',
     replacement: "",
   },
   {
