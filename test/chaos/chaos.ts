@@ -1,13 +1,15 @@
 /* A chaos run, whatever its topology: starts everything, strikes faults by name, and holds the judge's verdict. */
 
 import { Random } from "../support/random.js";
+import { CLUSTER_FAULTS } from "./cluster-faults.js";
 import { Clustered } from "./clustered.js";
 import { Deployment, type Wanted } from "./deployment.js";
-import { CLUSTER_FAULTS, COMMON_FAULTS, type Fault, STANDALONE_FAULTS } from "./faults.js";
+import { COMMON_FAULTS, type Fault } from "./faults.js";
 import { History } from "./history.js";
 import { Judge, type Violation } from "./judge.js";
 import { inspect, type Round, runRound } from "./round.js";
 import { Standalone } from "./standalone.js";
+import { STANDALONE_FAULTS } from "./standalone-faults.js";
 import type { CommonTopology, TopologyName } from "./topology.js";
 
 export interface Chaos {

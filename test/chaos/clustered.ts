@@ -5,9 +5,10 @@
  * without one it would come back empty, still as the primary, and its replica would follow it into emptiness.
  */
 
+import type { ClusterNode } from "../support/cluster-node.js";
 import type { Random } from "../support/random.js";
 import type { Reply } from "../support/resp.js";
-import { type Cluster, type ClusterNode, startCluster } from "../support/valkey-cluster.js";
+import { type Cluster, startCluster } from "../support/valkey-cluster.js";
 import { PAGES } from "./register.js";
 import { pageKey } from "./stored-state.js";
 import type { CommonTopology, Server } from "./topology.js";

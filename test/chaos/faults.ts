@@ -1,15 +1,13 @@
 /*
- * The faults, as data: what is done, how long it stays, and how it ends. Each begins at a random moment while all users
- * write. What a fault may cost is said where it happens: one that makes the store lose its tail records a fork, with the
- * survivor's state where it can be read; every other fault may cost nothing that was acknowledged.
+ * What a fault is, and the faults that every topology can have. Faults are data: what is done, how long it stays, and how
+ * it ends. Each begins at a random moment while all users write. What it may cost is said where it happens: a fault that
+ * makes the store lose its tail records a fork, with the survivor's state where it can be read; every other may cost
+ * nothing that was acknowledged.
  */
 
-import { setTimeout as pause } from "node:timers/promises";
 import type { Random } from "../support/random.js";
-import type { Clustered } from "./clustered.js";
 import type { Deployment } from "./deployment.js";
 import { PAGES } from "./register.js";
-import type { Standalone } from "./standalone.js";
 import type { CommonTopology } from "./topology.js";
 
 export type Heal = () => Promise<void> | void;
@@ -23,18 +21,14 @@ export interface Fault<Store extends CommonTopology> {
   strike(deployment: Deployment<Store>, random: Random): Promise<Heal> | Heal;
 }
 
-const MOMENT = [0, 100] as const;
-const SECONDS = [700, 2_500] as const;
-/** Longer than an instance needs to notice that its store does not answer, and to connect anew. */
-const LONG = [4_000, 5_500] as const;
-const ALL_PAGES = Array.from({ length: PAGES }, (_, page) => page);
+/** Bounds of `holdMs`. */
+export const MOMENT = [0, 100] as const;
+export const SECONDS = [700, 2_500] as const;
+
 /** How long the survivor of a fork misses what is written. */
-const TAIL_MS = [50, 600] as const;
+export const TAIL_MS = [50, 600] as const;
 
-/** How much later than another an instance finds the survivor: long enough for the lost versions to be used again. */
-const LATER_MS = [0, 800] as const;
-
-const nothing: Heal = () => undefined;
+export const nothing: Heal = () => undefined;
 
 export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
   {
@@ -133,102 +127,6 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
     strike: async ({ store }) => {
       await store.everywhere("CONFIG", "SET", "maxmemory", "1mb");
       return () => store.everywhere("CONFIG", "SET", "maxmemory", "0");
-    },
-  },
-];
-
-export const STANDALONE_FAULTS: readonly Fault<Standalone>[] = [
-  {
-    name: "store connections cut",
-    on: "store",
-    holdMs: MOMENT,
-    strike: ({ store }, random) => {
-      random.pick(store.links).cut();
-      return nothing;
-    },
-  },
-  {
-    name: "store unreachable from one instance",
-    on: "store",
-    holdMs: SECONDS,
-    strike: ({ store }, random) => {
-      const link = random.pick(store.links);
-      link.refuse();
-      return () => link.heal();
-    },
-  },
-  {
-    // The instance gives the connection up and sends again on another; then the first copy arrives after all.
-    name: "store connections half-open",
-    on: "store",
-    holdMs: LONG,
-    strike: ({ store }, random) => {
-      const link = random.pick(store.links);
-      link.stall();
-      return () => link.heal();
-    },
-  },
-  {
-    name: "primary hands over",
-    on: "store",
-    holdMs: MOMENT,
-    strike: async ({ store }) => {
-      await store.handOver();
-      return nothing;
-    },
-  },
-  {
-    name: "replica promoted without the tail",
-    on: "store",
-    holdMs: MOMENT,
-    strike: async (deployment, random) => {
-      const { store, history, keepsAcknowledged } = deployment;
-      store.cutOffReplica();
-      await pause(random.between(...TAIL_MS));
-      store.closeLinks();
-      await store.promoteReplica();
-      const survivor = (await deployment.stored()).state;
-      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged });
-      await store.openLinks(() => pause(random.between(...LATER_MS)));
-      return () => store.readmitReplica();
-    },
-  },
-  {
-    name: "primary restored from an older dump",
-    on: "store",
-    holdMs: MOMENT,
-    strike: async (deployment, random) => {
-      const { store, history } = deployment;
-      await store.saveDump();
-      await pause(random.between(...TAIL_MS));
-      store.closeLinks();
-      await store.restoreDump();
-      const survivor = (await deployment.stored()).state;
-      history.add({ kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged: false });
-      await store.openLinks(() => pause(random.between(...LATER_MS)));
-      return nothing;
-    },
-  },
-];
-
-export const CLUSTER_FAULTS: readonly Fault<Clustered>[] = [
-  {
-    name: "CLUSTER FAILOVER",
-    on: "store",
-    holdMs: MOMENT,
-    strike: async ({ store }, random) => {
-      await store.cluster.failover(store.slotOf(random.whole(0, PAGES - 1)));
-      return nothing;
-    },
-  },
-  {
-    name: "slot migrated",
-    on: "store",
-    holdMs: MOMENT,
-    strike: async ({ store }, random) => {
-      const page = random.whole(0, PAGES - 1);
-      await store.cluster.migrateSlot(store.slotOf(page), await store.otherPrimary(page, random));
-      return nothing;
     },
   },
 ];

@@ -46,12 +46,19 @@ export type Happening =
 export class History {
   readonly #listener: (happening: Happening) => void;
   #writes = 0;
+  #forks = 0;
 
   constructor(listener: (happening: Happening) => void) {
     this.#listener = listener;
   }
 
+  /** How often the store lost its tail. */
+  get forks(): number {
+    return this.#forks;
+  }
+
   add(happening: Happening): void {
+    if (happening.kind === "forked") this.#forks++;
     this.#listener(happening);
   }
 

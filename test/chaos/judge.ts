@@ -7,15 +7,15 @@
  *                the survivor's value or later. A write that took effect twice shows here: it sets the register back
  *     lost       nobody writes, and the store holds less than what was acknowledged: of the last write by the register, of
  *                those before by their marks in the ledger
- *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts: every write of it was
- *                over before an acknowledged write of the other value began
+ *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts, see contended.ts
  *     apart      nobody writes, and someone shows something else than the store
  *     miscount   the store's count of checked cells differs from its bits
  *     stuck      the harness waited in vain
  */
 
+import { type CellWrite, ContendedCells } from "./contended.js";
 import type { Happening, State, Target, WriteOutcome } from "./history.js";
-import { decodeWord, markOf, PAGES, pageOfRegister } from "./register.js";
+import { decodeWord, markOf, pageOfRegister } from "./register.js";
 
 export interface Violation {
   readonly rule: "torn" | "invented" | "back" | "lost" | "unfounded" | "apart" | "miscount" | "stuck";
@@ -27,8 +27,8 @@ export interface Violation {
 interface WriteRecord {
   readonly target: Target;
   readonly invokedAt: number;
-  settledAt: number;
-  outcome: WriteOutcome | "open";
+  /** Where it is one to a contended cell. */
+  readonly cellWrite: CellWrite | undefined;
 }
 
 type Fork = Extract<Happening, { kind: "forked" }>;
@@ -51,8 +51,7 @@ const VIOLATIONS_MAX = 20;
 export class Judge {
   readonly violations: Violation[] = [];
   readonly #writes = new Map<number, WriteRecord>();
-  /** Writes of each contended cell that may still account for its value. */
-  readonly #cellWrites = new Map<number, WriteRecord[]>();
+  readonly #contended = new ContendedCells();
   readonly #invoked: number[] = [];
   readonly #acknowledged: number[] = [];
   /** Of each register, the acknowledged writes that its ledger must show, by the index of the mark. */
@@ -96,23 +95,25 @@ export class Judge {
   }
 
   #invoke(number: number, target: Target): void {
-    const write: WriteRecord = { target, invokedAt: this.#at, settledAt: Number.POSITIVE_INFINITY, outcome: "open" };
-    this.#writes.set(number, write);
-    if (target.kind === "register") {
-      this.#invoked[target.register] = target.counter;
-      // From now on the mark of a lap ago may be written over.
-      this.#marksOf(target.register).delete(markOf(target.counter).index);
-    } else this.#writesOf(target.cell).push(write);
+    const at = this.#at;
+    const isCell = target.kind === "cell";
+    const cellWrite = isCell ? this.#contended.begin(target.cell, target.value, at) : undefined;
+    this.#writes.set(number, { target, invokedAt: at, cellWrite });
+    if (isCell) return;
+    this.#invoked[target.register] = target.counter;
+    // From now on the mark of a lap ago may be written over.
+    this.#marksOf(target.register).delete(markOf(target.counter).index);
   }
 
   #settle(number: number, outcome: WriteOutcome): void {
     const write = this.#writes.get(number);
     if (!write) throw new Error(`write ${number} was settled but never invoked`);
     this.#writes.delete(number);
-    write.outcome = outcome;
-    // An unknown outcome may come about at any later time.
-    if (outcome !== "unknown") write.settledAt = this.#at;
-    const { target } = write;
+    const { target, cellWrite } = write;
+    if (cellWrite) {
+      cellWrite.outcome = outcome;
+      if (outcome !== "unknown") cellWrite.settledAt = this.#at;
+    }
     if (target.kind === "cell") return;
     if (outcome === "refused") this.#refused.add(`${target.register}:${target.counter}`);
     // One that was under way while the store forked may have been acknowledged by the side that was lost.
@@ -170,14 +171,7 @@ export class Judge {
       const marks = this.#marksOf(register);
       for (const [index, counter] of marks) if (counter > kept) marks.delete(index);
     }
-    for (const [cell, writes] of this.#cellWrites) {
-      if (!fork.pages.includes(cell % PAGES)) continue;
-      // What was over is lost or in the survivor; where the survivor is not known, it may be anything that was.
-      const over = writes.filter(({ settledAt }) => settledAt < this.#at);
-      const rest = writes.filter(({ settledAt }) => settledAt >= this.#at);
-      const kept = fork.survivor ? [this.#standing(cell, fork.survivor.cells[cell] ?? false)] : over.map(asOpen);
-      this.#cellWrites.set(cell, [...kept, ...rest]);
-    }
+    this.#contended.fork(fork.pages, fork.survivor?.cells, this.#at);
   }
 
   #compare(store: State, counted: number, users: readonly State[]): void {
@@ -194,7 +188,10 @@ export class Judge {
       if (counter < least) this.#accuse("lost", `register ${register} is at ${counter}, acknowledged was ${least}`);
       this.#compareLedger(register, store.ledgers[register] ?? "");
     }
-    for (const [cell, value] of store.cells.entries()) this.#explain(cell, value);
+    for (const [cell, value] of store.cells.entries()) {
+      const isFounded = this.#contended.isFounded(cell, value, this.#at);
+      if (!isFounded) this.#accuse("unfounded", `contended cell ${cell} is ${value}`);
+    }
     for (const [user, shown] of users.entries()) this.#compareUser(user, shown, store);
   }
 
@@ -222,41 +219,12 @@ export class Judge {
     if (parts.length > 0) this.#accuse("apart", `user ${user} differs from the store: ${parts.join(", ")}`);
   }
 
-  /** Some write of `value` must not have been over before an acknowledged write of the other value began. */
-  #explain(cell: number, value: boolean): void {
-    const writes = this.#writesOf(cell);
-    const overruledBy = Math.max(
-      ...writes.map(({ target, outcome, invokedAt }) =>
-        target.kind === "cell" && target.value !== value && outcome === "acknowledged" ? invokedAt : -1,
-      ),
-    );
-    const isFounded = writes.some(
-      ({ target, outcome, settledAt }) =>
-        target.kind === "cell" && target.value === value && outcome !== "refused" && settledAt > overruledBy,
-    );
-    if (!isFounded) this.#accuse("unfounded", `contended cell ${cell} is ${value}`);
-    // What can still account for anything later: what is standing now, and what may yet come about.
-    const open = writes.filter(({ outcome }) => outcome === "open" || outcome === "unknown");
-    this.#cellWrites.set(cell, [this.#standing(cell, value), ...open]);
-  }
-
   #checkWritten(who: string, register: number, counter: number): void {
     if (counter > (this.#invoked[register] ?? 0)) {
       this.#accuse("invented", `${who} at ${counter}, which nobody has written yet`);
     } else if (this.#refused.has(`${register}:${counter}`)) {
       this.#accuse("invented", `${who} at ${counter}, whose write was refused`);
     }
-  }
-
-  #writesOf(cell: number): WriteRecord[] {
-    const writes = this.#cellWrites.get(cell) ?? [this.#standing(cell, false)];
-    this.#cellWrites.set(cell, writes);
-    return writes;
-  }
-
-  /** The value a cell is known to have at this moment, as if someone had just written it. */
-  #standing(cell: number, value: boolean): WriteRecord {
-    return { target: { kind: "cell", cell, value }, invokedAt: -1, settledAt: this.#at, outcome: "acknowledged" };
   }
 
   #accuse(rule: Violation["rule"], text: string): void {
@@ -268,8 +236,4 @@ export class Judge {
 
 function concerns(fork: Fork, register: number): boolean {
   return fork.pages.includes(pageOfRegister(register));
-}
-
-function asOpen(write: WriteRecord): WriteRecord {
-  return { ...write, invokedAt: -1, settledAt: Number.POSITIVE_INFINITY };
 }
