@@ -1,11 +1,12 @@
 /*
  * What every conversation with an untrusted peer needs, whatever its protocol: answers to requests that fail, a bound on
- * the rate of requests and on those under way, and an end for a peer that only sends rubbish.
+ * the rate of requests and on those under way, turns with everybody else, and an end for a peer that only sends rubbish.
  */
 
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Instance } from "./instance.js";
 import { TokenBucket } from "./token-bucket.js";
+import { Turns } from "./turns.js";
 
 /** Bad requests that a peer may make before it is disconnected; one refused for its rate counts a tenth. */
 const STRIKES = { burst: 100, perSecond: 1 };
@@ -16,6 +17,7 @@ export class Conversation {
   readonly #instance: Instance;
   readonly #requests: TokenBucket;
   readonly #strikes: TokenBucket;
+  readonly #turns: Turns;
   readonly #address: string;
   readonly #end: (error: ErrorBody) => void;
   #underWay = 0;
@@ -27,6 +29,7 @@ export class Conversation {
     this.#address = address;
     this.#requests = instance.admission.requestBucket();
     this.#strikes = new TokenBucket(STRIKES, instance.clock.now());
+    this.#turns = new Turns(instance.clock);
     this.#end = end;
   }
 
@@ -37,6 +40,8 @@ export class Conversation {
       const waitMs = this.#requests.take(1, this.#instance.clock.now());
       if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
       if (this.#underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+      const turn = this.#turns.take();
+      if (turn) await turn;
       return await request();
     } catch (error) {
       return { error: this.#refuse(error) };
