@@ -6,9 +6,7 @@
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * One round trip when idle. An instance that commits often paces itself: batches of one page then start PACE_MS apart, so
- * that they grow instead of their number; the time is too short to be seen, and a commit costs every instance that holds
- * the page. A batch whose answer is lost is sent again
+ * One round trip when idle; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is sent again
  * with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took and
  * its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past its
  * deadline a write is given up, and the error says whether it may have happened.
@@ -21,6 +19,7 @@ import { type ErrorCode, Refusal } from "../protocol/errors.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
+import { Pace } from "./pace.js";
 
 export interface WriterLimits {
   /** How long a write waits for a store that is away before it is given up. */
@@ -40,10 +39,6 @@ interface Waiting extends Write {
   readonly fail: (refusal: Refusal) => void;
 }
 
-/** Commits a second of this instance from which on it paces itself. */
-const UNPACED_PER_SECOND = 150;
-const PACE_MS = 10;
-const RATE_WINDOW_MS = 100;
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 250;
 
@@ -55,10 +50,8 @@ export class Writer {
   readonly #queues = new Map<string, Waiting[]>();
   readonly #draining = new Set<Promise<void>>();
   #queuedChanges = 0;
+  readonly #pace = new Pace();
   #isClosed = false;
-  #windowStartMs = Number.NEGATIVE_INFINITY;
-  #windowCommits = 0;
-  #isPaced = false;
 
   constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
     this.#store = store;
@@ -99,24 +92,15 @@ export class Writer {
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
     while (queue.length > 0) {
+      const batch = queue.splice(0, batchLength(queue));
       const beganMs = this.#clock.now();
-      this.#countCommit(beganMs);
-      await this.#commit(page, queue.splice(0, batchLength(queue)));
+      this.#pace.started(batch.length, beganMs);
+      await this.#commit(page, batch);
       // Also when nothing waits yet: what comes within the time gathers.
-      const restMs = this.#isPaced && !this.#isClosed ? beganMs + PACE_MS - this.#clock.now() : 0;
+      const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
       if (restMs > 0) await pause(this.#clock, restMs);
     }
     this.#queues.delete(name);
-  }
-
-  #countCommit(now: number): void {
-    const elapsedMs = now - this.#windowStartMs;
-    if (elapsedMs >= RATE_WINDOW_MS) {
-      this.#isPaced = this.#windowCommits * 1_000 > UNPACED_PER_SECOND * elapsedMs;
-      this.#windowStartMs = now;
-      this.#windowCommits = 0;
-    }
-    this.#windowCommits++;
   }
 
   async #commit(page: PageRef, writes: Waiting[]): Promise<void> {
