@@ -3,7 +3,7 @@
  * present connection, and the last time.
  */
 
-import type { Clock } from "../protocol/clock.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
@@ -26,6 +26,7 @@ export class Opening {
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #listener: OpeningListener;
+  #retry: Cancel | undefined;
   #isClosed = false;
 
   constructor(board: string, line: Line, clock: Clock, listener: OpeningListener) {
@@ -51,10 +52,13 @@ export class Opening {
 
   disconnected(): void {
     this.present = undefined;
+    // The next connection opens for itself.
+    this.#retry?.();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#retry?.();
   }
 
   #refused(error: unknown): void {
@@ -63,7 +67,7 @@ export class Opening {
     const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
-      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
+      this.#retry = this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
         if (this.#line.isUp && !this.present && !this.#isClosed) void this.connected();
       });
     }

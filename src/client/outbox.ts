@@ -23,7 +23,8 @@ export type Settle = (error?: Refusal) => void;
 interface Op {
   readonly cell: number;
   value: Bit;
-  readonly sinceMs: number;
+  /** When it was last wished for. */
+  sinceMs: number;
   readonly settles: Settle[];
 }
 
@@ -75,6 +76,7 @@ export class Outbox {
     const queued = this.#queued.get(cell);
     if (queued) {
       queued.value = value;
+      queued.sinceMs = nowMs;
       queued.settles.push(settle);
       return;
     }

@@ -95,14 +95,18 @@ export class Admission {
 
   /**
    * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now. The buckets outlive the
-   * connection, and a new session at the same address starts with what the address has left. The narrowest is asked
-   * first: what it refuses takes nothing from those who share the address.
+   * connection, and a new session at the same address starts with what the address has left. All are asked before any
+   * is taken from: what is refused costs nobody anything, and may be tried again.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
-    if (session !== undefined) this.#take(this.#sessionWrites, session, cells);
-    this.#take(this.#addressWrites, address, cells);
+    const now = this.#clock.now();
     const network = networkKey(address);
-    if (network !== undefined) this.#take(this.#networkWrites, network, cells);
+    const asked: [KeyedBuckets, string][] = [[this.#addressWrites, address]];
+    if (session !== undefined) asked.push([this.#sessionWrites, session]);
+    if (network !== undefined) asked.push([this.#networkWrites, network]);
+    const waitMs = Math.max(...asked.map(([buckets, key]) => buckets.waitMs(key, cells, now)));
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    for (const [buckets, key] of asked) buckets.take(key, cells, now);
   }
 
   #take(buckets: KeyedBuckets, key: string, count: number): void {

@@ -5,8 +5,8 @@
 
 import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
-import { type Durabilities, parseDurabilities } from "../store/durability.js";
-import { parseValkeyUrl } from "../store/valkey-url.js";
+import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
+import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
 export interface Config {
@@ -43,6 +43,8 @@ interface Option<Value> {
   /** What stands for the value in help. */
   readonly placeholder: string;
   readonly fallback: string | undefined;
+  /** May carry a password, which is not shown. */
+  readonly isAddress?: true;
   readonly help: string;
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
@@ -79,6 +81,7 @@ export const OPTIONS: Options = {
     placeholder: "url",
     fallback: undefined,
     help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
+    isAddress: true,
     parse: (value) => (parseValkeyUrl(value) ? value : undefined),
     expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
   },
@@ -108,7 +111,7 @@ export const OPTIONS: Options = {
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
     placeholder: "ms",
-    fallback: "1500",
+    fallback: String(DURABILITY_WAIT_MS),
     help: "how long one attempt at a write waits to be as safe as its board asks, before it is made again",
     ...whole(1, 60_000),
   },
@@ -263,7 +266,8 @@ function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Val
   if (parsed !== undefined) return parsed;
   // Only an option without a fallback may go without a value.
   if (value === undefined) return undefined as Value;
-  throw new BadOption(`${source} is "${value}": expected ${option.expected}`);
+  const shown = option.isAddress ? withoutPassword(value) : value;
+  throw new BadOption(`${source} is "${shown}": expected ${option.expected}`);
 }
 
 function whole(min: number, max: number) {

@@ -69,7 +69,7 @@ export class FanOut {
     if (this.#due.has(page)) return;
     const now = this.#clock.now();
     const dueMs = (this.#lastFlushMs.get(page) ?? Number.NEGATIVE_INFINITY) + this.#flushMs;
-    if (dueMs <= now) this.#flush(page, now);
+    if (dueMs <= now) this.#flush(page);
     else {
       this.#due.set(page, dueMs);
       if (!this.#timer || dueMs < this.#timer.atMs) this.#arm(dueMs, now);
@@ -102,18 +102,20 @@ export class FanOut {
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
-        this.#flush(page, now);
+        this.#flush(page);
       }
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next, this.#clock.now());
   }
 
-  #flush(page: Flushable, now: number): void {
-    this.#lastFlushMs.set(page, now);
+  #flush(page: Flushable): void {
+    // Of each page anew: many may be due in one round, and each is to count for itself alone.
+    const before = this.#clock.now();
+    this.#lastFlushMs.set(page, before);
     page.flush();
     const after = this.#clock.now();
-    this.#windowCostMs += after - now;
-    this.#observe({ ms: after - now });
+    this.#windowCostMs += after - before;
+    this.#observe({ ms: after - before });
     page.flushed();
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }

@@ -29,6 +29,11 @@ export class KeyedBuckets {
     return this.#of(key, nowMs).take(count, nowMs);
   }
 
+  /** As TokenBucket's, of the bucket of `key`. Throws BUSY as `take` does. */
+  waitMs(key: string, count: number, nowMs: number): number {
+    return this.#of(key, nowMs).waitMs(count, nowMs);
+  }
+
   /** As TokenBucket's, of the bucket of `key`; does nothing where there is none and no room for one. */
   charge(key: string, count: number, nowMs: number): void {
     if (!this.#buckets.has(key) && this.#buckets.size >= this.#bucketsMax) return;

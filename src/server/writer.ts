@@ -84,7 +84,7 @@ export class Writer {
     });
   }
 
-  /** Takes no more writes; resolves when every one taken has its answer, which each has by its deadline. */
+  /** Takes no more writes; resolves when every one taken has its answer: by its deadline, or when the attempt under way then ends. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#draining);

@@ -8,7 +8,7 @@ import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
 import { ClusterLink } from "./cluster-link.js";
-import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { pageKeys } from "./keys.js";
 import { commitCall, readPublished, sinceCall } from "./scripts.js";
@@ -38,13 +38,11 @@ export interface ValkeyStoreOptions {
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
-  /** How long a write waits for its copies. */
+  /** How long one attempt at a write waits for its copies; DURABILITY_WAIT_MS without it. */
   readonly durabilityWaitMs?: number;
   /** Told one line for each incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
-
-const DURABILITY_WAIT_MS = 1_500;
 
 export class ValkeyStore implements Store {
   readonly engine = "valkey";

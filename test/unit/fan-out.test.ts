@@ -63,6 +63,17 @@ describe("the flush clock", () => {
     assert.equal(fanOut.flushMs, 16);
   });
 
+  test("counts each of many pages that are due together for itself alone", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    const costs: number[] = [];
+    const observed = new FanOut(clock, LIMITS, ({ ms }) => costs.push(ms));
+    await run(observed, clock, 0.5, 400, { pages: 50 });
+    assert.ok(Math.max(...costs) < 0.6, `a flush of 0.5 ms was counted as ${Math.max(...costs)}`);
+    await run(fanOut, clock, 0.02, 4_000, { pages: 100 });
+    assert.ok(fanOut.flushMs <= 61, `100 pages of 0.02 ms: ${fanOut.flushMs}`);
+  });
+
   test("waits up to what nobody notices where that saves work, and no longer", async () => {
     const clock = new BusyClock();
     const fanOut = new FanOut(clock, LIMITS);
