@@ -7,6 +7,7 @@ import { packChanges } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
+import { parseDurabilities } from "../../src/store/durability.js";
 import { pageKeys } from "../../src/store/keys.js";
 import { slotOf } from "../../src/store/slot-map.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
@@ -235,6 +236,46 @@ describe("a Valkey Cluster", () => {
       const ref = { board: "main", page: number };
       if ((await cluster.primaryOf(slotOf(pageKeys(ref).bits))).id !== primary.id) return ref;
     }
+  }
+});
+
+describe("a cluster with a primary gone and nobody in its place", () => {
+  test("counts as away where it refuses everything", async (t) => {
+    const cluster = await startCluster({ replicasEach: 0 });
+    t.after(() => cluster.stop());
+    const store = await ValkeyStore.open({ url: cluster.url });
+    t.after(() => store.close());
+    const victim = await cluster.killPrimaryOf(0);
+    await until("the store is away", () => !store.available);
+    await victim.restart();
+    await until("the store is back", () => store.available);
+  });
+
+  test("is opened, and gone on with, where the others go on", async (t) => {
+    const cluster = await startCluster({ replicasEach: 0, settings: ["--cluster-require-full-coverage", "no"] });
+    t.after(() => cluster.stop());
+    await cluster.killPrimaryOf(0);
+    const [, alive] = cluster.nodes;
+    const isMarked = async () => String(await alive?.command("CLUSTER", "NODES")).includes("fail");
+    await until("the others know", isMarked);
+    const incidents: string[] = [];
+    const parsed = parseDurabilities("applied,safe=replicated");
+    assert.ok(parsed);
+    const store = await ValkeyStore.open({
+      url: `valkey+cluster://127.0.0.1:${alive?.port}`,
+      durabilities: parsed,
+      incident: (message) => incidents.push(message),
+    });
+    t.after(() => store.close());
+    assert.ok(incidents.some((line) => line.includes("replicas")));
+    const ref = { board: "main", page: Array.from({ length: 99 }, (_, page) => page).find(isServed) ?? 0 };
+    const write = { session: "", seq: 1, changes: packChanges([[5, 1]]) };
+    assert.equal((await store.commit(ref, { tag: newTag(), writes: [write] })).position.version, 1);
+  });
+
+  /** By the second or the third primary. */
+  function isServed(page: number): boolean {
+    return slotOf(pageKeys({ board: "main", page }).bits) > 5_461;
   }
 });
 
