@@ -57,6 +57,10 @@ export class OurClient implements BoardClient {
   #seq = 0;
   /** Frames that did not fit. */
   gaps = 0;
+  /** Of frames of deltas, with the header of WebSocket. */
+  deltaBytes = 0;
+  /** Called after each frame of a delta. */
+  framed: () => void = () => undefined;
 
   private constructor(changed: Changed) {
     this.#changed = changed;
@@ -66,7 +70,11 @@ export class OurClient implements BoardClient {
     const self = new OurClient(changed);
     const wire = await SocketIoWire.open(url, "/boards", {
       event: (json) => {
-        if (json.startsWith(DELTA)) self.#receive(decodeOnce(json)?.content);
+        if (!json.startsWith(DELTA)) return;
+        const payload = EVENT.length + json.length;
+        self.deltaBytes += payload + (payload < 126 ? 2 : 4);
+        self.#receive(decodeOnce(json)?.content);
+        self.framed();
       },
       binary: (bytes) => {
         const frame = decodeSnapshot(bytes, (_, page) => self.#replicas.get(page)?.cells);
@@ -122,6 +130,7 @@ export class OurClient implements BoardClient {
 /** Writes that were refused: none may be, as limits are raised. */
 export const refusals: unknown[] = [];
 
+const EVENT = "42/boards,";
 const DELTA = '["delta","';
 let lastJson = "";
 let lastFrame: ReturnType<typeof decodeDelta>;
