@@ -25,6 +25,8 @@ export interface System {
   readonly about: string;
   /** Sends a frame for each change, as peers do that the targets are set against. */
   readonly isPerChange: boolean;
+  /** Writes a second up to which the harness can run 200 of its clients; without it, any. */
+  readonly rateMax?: number;
   /** Arguments of Node that start a server, which prints its port. */
   readonly args: (valkey: ServerProcess, cells: number) => readonly string[];
   readonly env?: (valkey: ServerProcess, cells: number) => Readonly<Record<string, string>>;

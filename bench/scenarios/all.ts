@@ -4,6 +4,7 @@ import type { Scenario } from "../load/outcome.js";
 import { boardSize } from "./board-size.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000 } from "./cpu.js";
+import { frameCost } from "./frame-cost.js";
 import { idleClick } from "./idle-click.js";
 import { join } from "./join.js";
 import { knee } from "./knee.js";
@@ -14,6 +15,7 @@ import { wireBytes } from "./wire-bytes.js";
 export const scenarios: readonly Scenario[] = [
   cpu200,
   cpu2000,
+  frameCost,
   knee,
   idleClick,
   commits,

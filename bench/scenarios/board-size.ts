@@ -45,8 +45,8 @@ const onPage = (system: System, page: number): System => ({
 export const boardSize: Scenario = {
   name: "board-size",
   run: async ({ isQuick, tell }) => {
-    const rounds = isQuick ? 2 : 5;
-    const seconds = isQuick ? 2 : 4;
+    const rounds = isQuick ? 2 : 4;
+    const seconds = isQuick ? 2 : 3;
     const options = { servers: 2, clients: 20 };
     const fleets = [await Fleet.start(small, { ...options, cells: SMALL })];
     try {

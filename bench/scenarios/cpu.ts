@@ -51,13 +51,17 @@ async function measure(
   const notes: string[] = [];
   try {
     for (const system of [ours(CELLS), ...allPeers]) {
+      if (rate > (system.rateMax ?? rate)) {
+        notes.push(`${system.name} is left out: its clients alone would take more than this machine has.`);
+        continue;
+      }
       try {
         fleets.push(await Fleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS }));
       } catch (error) {
         notes.push(`${system.name} could not be run: ${error instanceof Error ? error.message : error}`);
       }
     }
-    for (const fleet of fleets) await fleet.run(Math.min(rate, 200), 1);
+    for (const fleet of fleets) await fleet.run(Math.min(rate, 200), settings.isQuick ? 1 : 3);
     for (let round = 1; round <= rounds; round++) {
       for (const fleet of fleets) {
         const run = await fleet.run(rate, seconds);

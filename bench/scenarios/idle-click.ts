@@ -31,7 +31,7 @@ export const idleClick: Scenario = {
   name: "idle-click",
   run: async ({ isQuick }) => {
     installPeers();
-    const clicks = isQuick ? 150 : 800;
+    const clicks = isQuick ? 100 : 500;
     const pairs: Pair[] = [];
     try {
       for (const system of [ours(CELLS), wsPubSub, redisAdapter]) pairs.push(await startPair(system));

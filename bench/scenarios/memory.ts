@@ -17,7 +17,7 @@ import { usage } from "../process.js";
 const CELLS = 65_536;
 const RATIO = 1.15;
 const AT_ONCE = 20;
-const SETTLE_MS = 1_500;
+const SETTLE_MS = 1_000;
 const COLLECT = ["--expose-gc", "--require", fileURLToPath(new URL("../load/collect-on-signal.cjs", import.meta.url))];
 
 /** Socket.IO alone: what any server of it holds for a client. */
