@@ -23,7 +23,8 @@ const SUBSCRIBERS = 4;
 const IN_FLIGHT = 8;
 const TARGET = 1_000_000;
 
-interface Shape {
+/** A batch: so many writes of so many changes, by so many sessions in turn. */
+export interface Shape {
   readonly name: string;
   readonly writes: number;
   readonly changes: number;
@@ -50,7 +51,7 @@ export const commits: Scenario = {
       const found = new Map<string, number[]>();
       for (let round = 0; round < rounds; round++) {
         for (const shape of SHAPES) {
-          const perSecond = await measure(connection, valkey.pid, shape, seconds);
+          const perSecond = await measureCommits(connection, valkey.pid, shape, seconds);
           found.set(shape.name, [...(found.get(shape.name) ?? []), perSecond]);
           tell(`${shape.name}: ${Math.round(perSecond).toLocaleString("en-US")} changes per CPU second`);
         }
@@ -84,7 +85,8 @@ export const commits: Scenario = {
   },
 };
 
-async function measure(connection: Resp, pid: number, shape: Shape, seconds: number): Promise<number> {
+/** Changes per second of Valkey's CPU. */
+export async function measureCommits(connection: Resp, pid: number, shape: Shape, seconds: number): Promise<number> {
   await connection.command("FLUSHALL");
   const sessions = Array.from({ length: shape.sessions }, () => randomBytes(16).toString("base64url"));
   let batch = 0;
