@@ -72,14 +72,22 @@ export class Fleet {
 
   static async start(system: System, options: FleetOptions): Promise<Fleet> {
     const valkey = await startValkey();
-    const servers = await Promise.all(
-      Array.from({ length: options.servers }, () =>
-        start(process.execPath, system.args(valkey, options.cells), system.env?.(valkey, options.cells)),
-      ),
-    );
+    const servers: Running[] = [];
     const fleet = new Fleet(system, options, valkey, servers);
-    await fleet.#connect();
-    return fleet;
+    try {
+      const starting = Array.from({ length: options.servers }, async () => {
+        servers.push(
+          await start(process.execPath, system.args(valkey, options.cells), system.env?.(valkey, options.cells)),
+        );
+      });
+      await Promise.all(starting);
+      await fleet.#connect();
+      return fleet;
+    } catch (error) {
+      // What cannot take part must not take time from those that do.
+      await fleet.stop();
+      throw error;
+    }
   }
 
   /** Processor seconds used so far. */

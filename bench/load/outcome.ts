@@ -52,7 +52,8 @@ export function isMet({ measured, bound, sense }: Target): boolean {
 }
 
 export function spreadOf(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
+  // A round without a value is one that could not be measured.
+  const sorted = values.filter(Number.isFinite).toSorted((a, b) => a - b);
   const [low = Number.NaN] = sorted;
   return { median: median(sorted), low, high: sorted.at(-1) ?? Number.NaN };
 }

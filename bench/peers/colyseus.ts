@@ -53,7 +53,8 @@ class BoardRoom extends Room {
 
 const http = createServer();
 const server = new Server({
-  transport: new WebSocketTransport({ server: http }),
+  // Its default gives clients up after six seconds, which they may take here when overwhelmed.
+  transport: new WebSocketTransport({ server: http, pingInterval: 10_000, pingMaxRetries: 5 }),
   presence: new RedisPresence({ host: hostname, port: Number(port) }),
   greet: false,
   // A room for the board here, not on whichever process has the fewest.

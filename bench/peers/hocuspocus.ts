@@ -18,6 +18,9 @@ const server = new Server({
   port: 0,
   address: "127.0.0.1",
   quiet: true,
+  // There is nothing to store, and its store hook would only quarrel with the other servers over a lock.
+  debounce: 600_000,
+  maxDebounce: 600_000,
   extensions: [new Redis({ host: hostname, port: Number(port) })],
 });
 await server.listen();

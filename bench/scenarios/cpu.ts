@@ -6,10 +6,10 @@
  * what a system put off is in its bill.
  */
 
-import { Fleet, type Run } from "../load/fleet.js";
-import { ours } from "../load/ours.js";
+import type { Run } from "../load/fleet.js";
+import { HostedFleet } from "../load/hosted-fleet.js";
 import { type Outcome, type Scenario, type Settings, spreadOf, type Target } from "../load/outcome.js";
-import { allPeers } from "../load/peers.js";
+import { comparedSystems } from "../load/systems.js";
 import { installPeers } from "../process.js";
 
 const CELLS = 10_000;
@@ -46,17 +46,17 @@ async function measure(
 ): Promise<Outcome> {
   installPeers();
   const rounds = settings.isQuick ? 1 : 3;
-  const fleets: Fleet[] = [];
+  const fleets: HostedFleet[] = [];
   const runs = new Map<string, Run[]>();
   const notes: string[] = [];
   try {
-    for (const system of [ours(CELLS), ...allPeers]) {
+    for (const system of comparedSystems(CELLS)) {
       if (rate > (system.rateMax ?? rate)) {
         notes.push(`${system.name} is left out: its clients alone would take more than this machine has.`);
         continue;
       }
       try {
-        fleets.push(await Fleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS }));
+        fleets.push(await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS }));
       } catch (error) {
         notes.push(`${system.name} could not be run: ${error instanceof Error ? error.message : error}`);
       }
@@ -91,12 +91,15 @@ async function measure(
   }
 }
 
+/** A round in which less than this arrived says nothing of what a change costs. */
+const DELIVERED_MIN = 0.5;
+
 /** Microseconds. */
-function costOf({ serversCpuSeconds, delivered }: Run): number {
-  return (serversCpuSeconds * 1e6) / Math.max(1, delivered);
+function costOf({ serversCpuSeconds, delivered, expected }: Run): number {
+  return delivered < expected * DELIVERED_MIN ? Number.NaN : (serversCpuSeconds * 1e6) / delivered;
 }
 
-async function rowOf(fleet: Fleet, runs: readonly Run[]) {
+async function rowOf(fleet: HostedFleet, runs: readonly Run[]) {
   const { lostWrites, divergedClients, brokenConnections } = await fleet.judge();
   const delivered =
     runs.reduce((sum, run) => sum + run.delivered, 0) / runs.reduce((sum, run) => sum + run.expected, 0);
@@ -114,14 +117,14 @@ async function rowOf(fleet: Fleet, runs: readonly Run[]) {
 }
 
 function targetsOf(
-  fleets: readonly Fleet[],
+  fleets: readonly HostedFleet[],
   runs: ReadonlyMap<string, readonly Run[]>,
   rate: number,
   times: number,
 ): Target[] {
   const middle = (name: string, read: (run: Run) => number) => spreadOf((runs.get(name) ?? []).map(read)).median;
   const peers = fleets.filter(({ system }) => system.isPerChange);
-  const best = Math.min(...peers.map(({ system }) => middle(system.name, costOf)));
+  const best = Math.min(...peers.map(({ system }) => middle(system.name, costOf)).filter(Number.isFinite));
   return [
     {
       text: `CPU per change delivered at ${rate} writes/s, of the best peer that sends a frame per change`,

@@ -20,6 +20,8 @@ import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
+/** A frame of one change, the dearest there is, with all headers above TCP. */
+const CHANGE_BYTES_MAX = 64;
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 async function bench(...args: string[]) {
@@ -91,7 +93,9 @@ describe("socketscaler bench", () => {
     // Every client but the writer sees each probe.
     assert.equal(result.shown.count % 7, 0);
     assert.ok(result.shown.count > 0 && (result.shown.p50 ?? 0) <= (result.shown.p99 ?? 0));
-    assert.ok(result.counts.bytes > result.counts.seen && result.counts.frames > 0);
+    assert.ok(result.counts.frames > 0 && result.counts.frames <= result.counts.seen);
+    const bytesPerChange = result.counts.bytes / result.counts.seen;
+    assert.ok(bytesPerChange > 1 && bytesPerChange < CHANGE_BYTES_MAX, `${bytesPerChange} bytes a change`);
     assert.deepEqual(result.codes, {});
     assert.deepEqual(result.verdict.mismatches, []);
     assert.equal(result.verdict.ok, true);
