@@ -5,6 +5,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { makeReport } from "../bench/load/report-text.js";
+import { readResults } from "../bench/load/results.js";
+import { micros } from "../bench/micro/all.js";
+import { scenarios } from "../bench/scenarios/all.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
 import { pageKeys } from "../src/store/keys.js";
@@ -76,6 +80,12 @@ describe("the documents", () => {
         assert.ok(found, `no such test: ${name}`);
       }
     }
+  });
+
+  test("bench/README.md is what bench:report makes of the recorded results", () => {
+    const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
+    assert.equal(read("bench/README.md"), markdown);
+    for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
   });
 
   test("npm scripts that documents name are there", () => {
