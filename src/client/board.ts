@@ -6,6 +6,7 @@
  */
 
 import { createNanoEvents } from "nanoevents";
+import { setBit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
@@ -99,6 +100,11 @@ export class Board {
     return this.#status;
   }
 
+  /** What the server allows, as it last said. */
+  get limits(): OpenResult["limits"] | undefined {
+    return this.#known?.limits;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
     return this.#known?.instance;
@@ -120,6 +126,15 @@ export class Board {
     if (shown !== undefined) return shown === 1;
     const page = this.#pages.get(pageOf(cell));
     return page?.isLoaded ? page.replica.get(offsetOf(cell)) === 1 : undefined;
+  }
+
+  /** A copy of a page's bits as `get` gives them, cell by cell; undefined where it is not watched or not here yet. */
+  bitsOf(page: number): Uint8Array | undefined {
+    const watched = this.#pages.get(page);
+    if (!watched?.isLoaded) return undefined;
+    const bits = watched.replica.bits.slice();
+    for (const [cell, value] of this.#outbox.shownOn(page)) setBit(bits, offsetOf(cell), value);
+    return bits;
   }
 
   /** Whether this client's change of the cell is still on its way: until its delta is here, a moment after `set` settles. */
