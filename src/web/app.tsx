@@ -6,7 +6,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { type Announcement, Announcer } from "./announcer.js";
-import { CanvasView } from "./canvas/canvas-view.js";
+import { CanvasView, type Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
 import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
@@ -34,6 +34,11 @@ export function App({ client, board, isCompact, names }: AppProps) {
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
   const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
+  const [everywhere, setEverywhere] = useState<number>();
+  const onTotals = useCallback((totals: Totals) => {
+    setChecked(totals.checked);
+    setEverywhere(totals.everywhere);
+  }, []);
   const hasBeenLive = useRef(false);
   hasBeenLive.current ||= live.status === "live";
 
@@ -53,7 +58,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} />
+        <Status live={live} checked={checked} shown={size} everywhere={everywhere} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -71,6 +76,8 @@ export function App({ client, board, isCompact, names }: AppProps) {
             isDelayed={isDelayed}
             hint={hint}
             usual={isCompact ? undefined : USUAL_LARGE}
+            onTotals={onTotals}
+            onRefused={onRefused}
           />
         )}
         {size > 0 && size <= GRID_CELLS_MAX && (

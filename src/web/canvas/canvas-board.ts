@@ -3,6 +3,7 @@
  * gestures and brush change it. It draws at most once for each frame of the screen, and only when something looks different.
  */
 
+import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
 import { Activity } from "./activity.js";
@@ -20,23 +21,22 @@ import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
 import { Viewport } from "./viewport.js";
 
-export interface CanvasBoardListener {
+export interface CanvasBoardEvents {
   /** A frame was drawn: what depends on the view can follow. */
-  drawn(): void;
+  drawn: (nowMs: number) => void;
   /** The cell under the pointer. */
-  pointed(cell: number | undefined): void;
+  pointed: (cell: number | undefined) => void;
   /** A cell was tapped or clicked. */
-  chosen(cell: number): void;
-  /** Tool, strokes or places changed. */
-  toolsChanged(): void;
-  changed(changes: readonly CellChange[]): void;
+  chosen: (cell: number) => void;
+  /** Another tool, or other strokes to undo. */
+  tools: () => void;
+  changed: (changes: readonly CellChange[]) => void;
 }
 
 export interface CanvasBoardOptions {
   readonly board: Board;
   readonly pending: PendingCells;
   readonly plane: Plane;
-  readonly listener: CanvasBoardListener;
 }
 
 const FADE_MS = 180;
@@ -55,6 +55,7 @@ export class CanvasBoard {
   readonly marks = new Marks();
   readonly brush: Brush;
   readonly activity: Activity;
+  readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #options: CanvasBoardOptions;
@@ -70,7 +71,7 @@ export class CanvasBoard {
   #frame: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, options: CanvasBoardOptions) {
-    const { board, pending, plane, listener } = options;
+    const { board, pending, plane } = options;
     this.#canvas = canvas;
     this.#context = contextOf(canvas);
     this.#options = options;
@@ -108,7 +109,7 @@ export class CanvasBoard {
       },
       strokeEnds: () => {
         this.brush.end();
-        listener.toolsChanged();
+        this.#events.emit("tools");
         this.draw();
       },
       panned: (dx, dy) => this.#moved(() => this.viewport.pan(dx, dy)),
@@ -123,6 +124,10 @@ export class CanvasBoard {
     for (const media of this.#media) media.addEventListener("change", this.#recolor);
     this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
     this.#resize();
+  }
+
+  on<Name extends keyof CanvasBoardEvents>(name: Name, listener: CanvasBoardEvents[Name]): () => void {
+    return this.#events.on(name, listener);
   }
 
   get palette(): Palette {
@@ -166,22 +171,22 @@ export class CanvasBoard {
 
   use(tool: Tool): void {
     this.brush.tool = tool;
-    this.#options.listener.toolsChanged();
+    this.#events.emit("tools");
   }
 
   toggle(cell: number): void {
     this.brush.toggle(cell);
-    this.#options.listener.toolsChanged();
+    this.#events.emit("tools");
   }
 
   undo(): void {
     this.brush.undo();
-    this.#options.listener.toolsChanged();
+    this.#events.emit("tools");
   }
 
   redo(): void {
     this.brush.redo();
-    this.#options.listener.toolsChanged();
+    this.#events.emit("tools");
   }
 
   refuse(refused: RefusedChange): void {
@@ -192,6 +197,13 @@ export class CanvasBoard {
   /** The cell's upper left corner, in CSS pixels of the canvas. */
   pointOf(cell: number): Point {
     return toView(this.viewport.camera, this.viewport.view, placeOf(cell));
+  }
+
+  isInSight(cell: number): boolean {
+    const { x, y } = this.pointOf(cell);
+    const { scale } = this.viewport.camera;
+    const { width, height } = this.viewport.view;
+    return x > -scale && y > -scale && x < width && y < height;
   }
 
   close(): void {
@@ -218,7 +230,7 @@ export class CanvasBoard {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
     const { viewport, pages, marks, brush, activity } = this;
-    const { plane, listener } = this.#options;
+    const { plane } = this.#options;
     viewport.tick(nowMs);
     pages.look(viewport, nowMs);
     const screen = new Screen(viewport.camera, viewport.view);
@@ -246,7 +258,7 @@ export class CanvasBoard {
       isStill,
     });
     activity.forget(nowMs);
-    listener.drawn();
+    this.#events.emit("drawn", nowMs);
     const isComing = Math.hypot(viewport.velocity.x, viewport.velocity.y) * viewport.camera.scale > 1;
     if (isUnfinished || viewport.isMoving || isComing || !marks.isEmpty) this.draw();
   }
@@ -266,7 +278,7 @@ export class CanvasBoard {
       if (!mine) this.marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
-    this.#options.listener.changed(changes);
+    this.#events.emit("changed", changes);
   }
 
   #moved(move: () => void): void {
@@ -276,7 +288,7 @@ export class CanvasBoard {
 
   #hover(point: Point | undefined): void {
     this.#hovered = point;
-    this.#options.listener.pointed(point && this.#cellAt(point));
+    this.#events.emit("pointed", point && this.#cellAt(point));
     this.draw();
   }
 
@@ -290,10 +302,10 @@ export class CanvasBoard {
     }
     const cell = this.#cellAt(point);
     if (cell === undefined) return;
-    this.#options.listener.chosen(cell);
+    this.#events.emit("chosen", cell);
     if (this.brush.tool === "erase") this.brush.setAll([cell], false);
     else this.brush.toggle(cell);
-    this.#options.listener.toolsChanged();
+    this.#events.emit("tools");
   }
 
   #strokeStarts(point: Point): boolean {

@@ -33,6 +33,8 @@ const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
 export class ShownPages {
   readonly densities: Densities;
   readonly pages = new Map<number, ShownPage>();
+  /** The cell with the keyboard's focus: its page is watched wherever the view is. */
+  focus: number | undefined;
   readonly #board: Board;
   readonly #plane: Plane;
   readonly #keeper: PageKeeper;
@@ -89,7 +91,8 @@ export class ShownPages {
     const ahead = isSeen ? pagesIn(this.#plane, areaAhead(area, velocity)) : [];
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
     const isAmong = new Set(this.#inSight);
-    this.#keeper.want([...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
+    const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
+    this.#keeper.want([...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
     if (this.#seen?.scale !== camera.scale) {
       const cellPx = camera.scale * view.density;
       for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);

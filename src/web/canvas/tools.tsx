@@ -1,6 +1,7 @@
 /* The buttons over the canvas: what the pointer does, undo and redo, zoom. */
 
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type { Tool } from "./brush.js";
 import type { CanvasBoard } from "./canvas-board.js";
 
@@ -17,8 +18,17 @@ const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly ico
 
 const STEP = 2;
 
-export function Tools({ board }: { board: CanvasBoard }) {
+export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number) => void }) {
   const { brush } = board;
+  const { places } = brush.strokes;
+  // Which of the own changes was gone to last; the newest is the first to be gone to.
+  const [visited, setVisited] = useState(places.length);
+  const visit = (index: number) => {
+    const cell = places[index];
+    setVisited(index);
+    if (cell !== undefined) onGo(cell);
+  };
+  useEffect(() => setVisited(places.length), [places.length]);
   return (
     <>
       <div class="tools tools-left" role="toolbar" aria-label="Drawing">
@@ -45,6 +55,20 @@ export function Tools({ board }: { board: CanvasBoard }) {
           id="redo"
           isOff={!brush.strokes.canRedo}
           onPress={() => board.redo()}
+        />
+        <IconButton
+          name="Previous change of mine"
+          icon="M10 3L5 8l5 5"
+          id="mine-previous"
+          isOff={visited <= 0}
+          onPress={() => visit(visited - 1)}
+        />
+        <IconButton
+          name="Next change of mine"
+          icon="M6 3l5 5-5 5"
+          id="mine-next"
+          isOff={visited >= places.length - 1}
+          onPress={() => visit(visited + 1)}
         />
       </div>
       <div class="tools tools-right" role="toolbar" aria-label="Zoom">
