@@ -73,7 +73,6 @@ export function App({ client, board, isCompact, names }: AppProps) {
             size={size}
             target={target}
             isCompact={isCompact}
-            isDelayed={isDelayed}
             hint={hint}
             usual={isCompact ? undefined : USUAL_LARGE}
             onTotals={onTotals}

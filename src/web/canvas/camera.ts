@@ -31,7 +31,7 @@ export const SCALE_MAX = 80;
 const WHOLE_FROM_PX = 4;
 const FIT_MARGIN_PX = 12;
 /** So much of the view may lie beyond the board's edge. */
-const BEYOND_SHARE = 0.4;
+const BEYOND_SHARE = 0.375;
 
 /** The scale at which the whole board is seen. */
 export function fitScale(plane: Plane, view: View): number {

@@ -27,7 +27,6 @@ export interface CanvasViewProps {
   readonly board: Board;
   readonly size: number;
   readonly target: { readonly cell: number } | undefined;
-  readonly isDelayed: boolean;
   readonly isCompact: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
@@ -47,7 +46,7 @@ const TOTALS_MS = 500;
 const WIDE = "(min-width: 40rem)";
 
 export function CanvasView(props: CanvasViewProps) {
-  const { board, size, target, hint, usual, isCompact, isDelayed, onTotals, onRefused } = props;
+  const { board, size, target, hint, usual, isCompact, onTotals, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
@@ -75,7 +74,6 @@ export function CanvasView(props: CanvasViewProps) {
       <div
         class="stage"
         data-testid="stage"
-        data-delayed={isDelayed ? "" : undefined}
         onKeyDown={(event) => parts && pressShortcut(event, parts.canvas) && event.preventDefault()}
       >
         <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />

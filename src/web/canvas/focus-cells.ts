@@ -44,6 +44,7 @@ export class FocusCells {
     root.addEventListener("change", (event) => this.#toggled(event), { signal });
     root.addEventListener("focusin", (event) => this.#focused(event), { signal });
     root.addEventListener("focusout", (event) => this.#blurred(event), { signal });
+    root.ariaBusy = "true";
     this.#show(this.#middle());
   }
 
@@ -68,8 +69,11 @@ export class FocusCells {
     if (placed !== this.#placed) {
       this.#placed = placed;
       this.#root.style.setProperty("--pitch", `${scale}px`);
-      this.#root.style.translate = `${x}px ${y}px`;
+      this.#root.style.setProperty("--x", `${x}px`);
+      this.#root.style.setProperty("--y", `${y}px`);
     }
+    // Until all there is to see has come for the first time.
+    if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.pages.get(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
