@@ -275,7 +275,7 @@ export class CanvasBoard {
   #changed(changes: readonly CellChange[]): void {
     const nowMs = performance.now();
     for (const { cell, mine } of changes) {
-      if (!mine) this.marks.put("flash", cell, nowMs);
+      if (!mine && this.isInSight(cell)) this.marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
     this.#events.emit("changed", changes);

@@ -3,12 +3,13 @@
  * larger as checkboxes, with their numbers where these fit.
  */
 
-import { offsetOf, pageOf } from "../../board/geometry.js";
+import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
 import { type BoxSprites, makeSprites } from "./box-sprites.js";
+import type { Area } from "./camera.js";
 import type { Context } from "./context.js";
 import type { PagesScene } from "./paint-pages.js";
 import type { Palette } from "./palette.js";
-import { cellAt, PAGE_SIDE } from "./plane.js";
+import { PAGE_SIDE, placeOfPage } from "./plane.js";
 import type { Screen } from "./screen.js";
 
 /** CSS pixels of a cell from which there are lines, and from which there are boxes. */
@@ -26,7 +27,7 @@ export function paintCells(context: Context, screen: Screen, scene: PagesScene):
 }
 
 /** Columns and rows in sight. */
-function span({ area }: Screen, { plane }: PagesScene) {
+function span({ area }: Screen, { plane }: PagesScene): Area {
   return {
     left: Math.max(0, Math.floor(area.left)),
     top: Math.max(0, Math.floor(area.top)),
@@ -48,29 +49,58 @@ function paintLines(context: Context, screen: Screen, scene: PagesScene): void {
 }
 
 function paintBoxes(context: Context, screen: Screen, scene: PagesScene): void {
-  const { plane, pages, palette } = scene;
+  const { plane, pages, inSight, palette } = scene;
   const font = fontPx(screen, plane.size);
-  const { empty, checked } = spritesFor(screen, font !== undefined, palette);
-  const { left, top, right, bottom } = span(screen, scene);
+  const sprites = spritesFor(screen, font !== undefined, palette);
+  const seen = span(screen, scene);
   if (font !== undefined) {
     context.font = `${font * screen.density}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
   }
-  for (let y = top; y < bottom; y++) {
-    for (let x = left; x < right; x++) {
-      const cell = cellAt(plane, { x, y });
-      const picture = cell === undefined ? undefined : pages.get(pageOf(cell))?.picture;
-      if (cell === undefined || !picture) continue;
-      const isChecked = picture.get(offsetOf(cell));
-      const [atX, atY] = [screen.left(x), screen.top(y)];
-      context.drawImage(isChecked ? checked : empty, atX, atY);
-      if (font === undefined) continue;
-      context.fillStyle = isChecked ? palette.onAccent : palette.textSoft;
-      context.fillText(String(cell), atX + screen.cellPx / 2, atY + screen.cellPx * (isChecked ? 0.72 : 0.52));
+  for (const page of inSight) {
+    const picture = pages.get(page)?.picture;
+    if (!picture) continue;
+    const { x, y } = placeOfPage(page);
+    const [pageLeft, pageTop] = [x * PAGE_SIDE, y * PAGE_SIDE];
+    const part = {
+      left: Math.max(seen.left, pageLeft),
+      top: Math.max(seen.top, pageTop),
+      right: Math.min(seen.right, pageLeft + PAGE_SIDE),
+      bottom: Math.min(seen.bottom, pageTop + PAGE_SIDE),
+    };
+    const isTiled = picture.cells === PAGE_CELLS && Number.isInteger(screen.cellPx);
+    if (isTiled) tileEmpty(context, screen, part, sprites);
+    for (let row = part.top; row < part.bottom; row++) {
+      for (let column = part.left; column < part.right; column++) {
+        const offset = (row - pageTop) * PAGE_SIDE + column - pageLeft;
+        if (offset >= picture.cells) continue;
+        const isChecked = picture.get(offset);
+        const [atX, atY] = [screen.left(column), screen.top(row)];
+        if (isChecked || !isTiled) context.drawImage(isChecked ? sprites.checked : sprites.empty, atX, atY);
+        if (font === undefined) continue;
+        context.fillStyle = isChecked ? palette.onAccent : palette.textSoft;
+        const middle = atY + screen.cellPx * (isChecked ? 0.72 : 0.52);
+        context.fillText(String(cellAt(page, offset)), atX + screen.cellPx / 2, middle);
+      }
     }
   }
-  // The lines between pages are hidden by the boxes; so that one still sees them:
+  paintPageEdges(context, screen, seen, palette);
+}
+
+/** Empty boxes in one go: most are, and one by one they would take most of a frame. */
+function tileEmpty(context: Context, screen: Screen, { left, top, right, bottom }: Area, { empty }: BoxSprites): void {
+  const pattern = context.createPattern(empty, "repeat");
+  if (!pattern || right <= left || bottom <= top) return;
+  context.save();
+  context.translate(screen.left(left), screen.top(top));
+  context.fillStyle = pattern;
+  context.fillRect(0, 0, screen.left(right) - screen.left(left), screen.top(bottom) - screen.top(top));
+  context.restore();
+}
+
+/** The boxes hide where pages meet. */
+function paintPageEdges(context: Context, screen: Screen, { left, top, right, bottom }: Area, palette: Palette): void {
   context.fillStyle = palette.line;
   const thin = Math.round(screen.density);
   for (let x = Math.ceil(left / PAGE_SIDE) * PAGE_SIDE; x <= right; x += PAGE_SIDE) {
