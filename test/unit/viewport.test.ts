@@ -59,6 +59,13 @@ describe("the viewport", () => {
     assert.equal(viewport.camera.scale, scale);
   });
 
+  test("that starts at a place is there before it has a size, and stays", () => {
+    const viewport = new Viewport(million, () => false);
+    viewport.startAt({ x: 300.5, y: 200.5, scale: 24 });
+    viewport.resize(view);
+    assert.deepEqual(viewport.camera, { x: 300.5, y: 200.5, scale: 24 });
+  });
+
   test("small turns of the wheel add up although scales are whole pixels", () => {
     const viewport = make();
     viewport.flyTo({ x: 500, y: 500, scale: 10 }, 0);

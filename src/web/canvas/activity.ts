@@ -36,10 +36,6 @@ export class Activity {
     this.#pages.set(page, { heat: heat + 1, sinceMs: nowMs, cell: cell ?? warmth?.cell });
   }
 
-  get isCold(): boolean {
-    return this.#pages.size === 0;
-  }
-
   /** Warm pages and how warm they are. */
   *all(nowMs: number): Iterable<ActivePage> {
     for (const [page, warmth] of this.#pages) yield { page, heat: decayed(warmth, nowMs), cell: warmth.cell };
@@ -53,6 +49,11 @@ export class Activity {
   forget(nowMs: number): void {
     for (const [page, warmth] of this.#pages) if (decayed(warmth, nowMs) < COLD) this.#pages.delete(page);
   }
+}
+
+/** How strongly that much heat is shown: from barely to nearly opaque, by orders of magnitude. */
+export function alphaOf(heat: number): number {
+  return heat < 1 ? heat * 0.25 : Math.min(0.9, 0.25 + Math.log2(heat) / 10);
 }
 
 function decayed({ heat, sinceMs }: Warmth, nowMs: number): number {

@@ -1,6 +1,6 @@
 /*
  * A large board on a canvas. Ties the parts: the viewport says what is seen, the shown pages hold it, the painters draw it,
- * gestures and brush change it. It draws at most once for each frame of the screen, and only when something looks different.
+ * pointer and brush change it. It draws at most once for each frame of the screen, and only when something looks different.
  */
 
 import { createNanoEvents } from "nanoevents";
@@ -8,18 +8,19 @@ import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
 import { Activity } from "./activity.js";
 import { Brush, type Tool } from "./brush.js";
-import { type Camera, toPlane, toView } from "./camera.js";
+import { type Camera, toView } from "./camera.js";
 import { contextOf } from "./context.js";
-import { Gestures } from "./gestures.js";
 import { Marks } from "./marks.js";
 import { paintCells } from "./paint-cells.js";
 import { paintMarks } from "./paint-marks.js";
-import { paintPages } from "./paint-pages.js";
+import { paintActivity, paintPages } from "./paint-pages.js";
 import { type Palette, readPalette } from "./palette.js";
-import { cellAt, type Plane, type Point, placeOf } from "./plane.js";
+import { type Plane, type Point, placeOf } from "./plane.js";
+import { Pointer } from "./pointer.js";
 import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
 import { Viewport } from "./viewport.js";
+import { WaitingCells } from "./waiting-cells.js";
 
 export interface CanvasBoardEvents {
   /** A frame was drawn: what depends on the view can follow. */
@@ -37,47 +38,44 @@ export interface CanvasBoardOptions {
   readonly board: Board;
   readonly pending: PendingCells;
   readonly plane: Plane;
+  /** What is seen at first; without it, the whole board. */
+  readonly start: Camera | undefined;
 }
 
 const FADE_MS = 180;
 const HOUSEKEEPING_MS = 1_000;
-/** CSS pixels of a cell from which a tap sets it; below, it zooms in. */
-const TOUCH_FROM_PX = 4;
-const DRAW_FROM_PX = 1;
-/** A change that takes shorter is not seen to wait. */
-const WAIT_SHOWN_MS = 200;
-const WAITING_SHOWN_MAX = 1_000;
-const ZOOM_IN_PX = 24;
+/** CSS pixels of a cell that is jumped to, at the least. */
+const JUMP_PX = 24;
+const MOVING_PX_PER_S = 1;
+const THEMES = ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"];
 
 export class CanvasBoard {
   readonly viewport: Viewport;
   readonly pages: ShownPages;
-  readonly marks = new Marks();
   readonly brush: Brush;
-  readonly activity: Activity;
+  readonly activity = new Activity();
   readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
-  readonly #options: CanvasBoardOptions;
-  readonly #gestures: Gestures;
+  readonly #plane: Plane;
+  readonly #marks = new Marks();
+  readonly #pointer: Pointer;
+  readonly #waiting: WaitingCells;
   readonly #resized: ResizeObserver;
-  readonly #media: readonly MediaQueryList[];
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
+  readonly #themes = THEMES.map((query) => matchMedia(query));
   readonly #housekeeping: ReturnType<typeof setInterval>;
   readonly #recolor = () => this.recolor();
-  readonly #waiting = new Map<number, number>();
   #palette: Palette;
-  #hovered: Point | undefined;
   #frame: number | undefined;
 
-  constructor(canvas: HTMLCanvasElement, options: CanvasBoardOptions) {
-    const { board, pending, plane } = options;
+  constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
     this.#canvas = canvas;
     this.#context = contextOf(canvas);
-    this.#options = options;
+    this.#plane = plane;
     this.#palette = readPalette(canvas);
     this.viewport = new Viewport(plane, () => this.#still.matches);
-    this.activity = new Activity();
+    if (start) this.viewport.startAt(start);
     this.pages = new ShownPages(board, plane, this.#palette, {
       changed: () => this.draw(),
       cellsChanged: (changes) => this.#changed(changes),
@@ -89,39 +87,21 @@ export class CanvasBoard {
       plane,
       read: (cell) => this.pages.get(cell),
       set: (cell, value) => {
-        this.marks.remove("refused", cell);
+        this.#marks.remove("refused", cell);
         pending.set(cell, value);
       },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
-    pending.onChange = (cell, isPending) => {
-      if (isPending) this.#waiting.set(cell, performance.now());
-      else this.#waiting.delete(cell);
-      this.draw();
-    };
-    this.#gestures = new Gestures(canvas, {
-      hovered: (point) => this.#hover(point),
-      tapped: (point) => this.#tapped(point),
-      strokeStarts: (point) => this.#strokeStarts(point),
-      stroked: (point) => {
-        this.brush.moveTo(this.#wholePlace(point));
-        this.draw();
-      },
-      strokeEnds: () => {
-        this.brush.end();
-        this.#events.emit("tools");
-        this.draw();
-      },
-      panned: (dx, dy) => this.#moved(() => this.viewport.pan(dx, dy)),
-      thrown: (velocity) => this.#moved(() => this.viewport.throwBy(velocity)),
-      zoomed: (point, factor) => this.#moved(() => this.viewport.zoom(point, factor)),
+    this.#waiting = new WaitingCells(pending, () => this.draw());
+    this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
+      changed: () => this.draw(),
+      pointed: (cell) => this.#events.emit("pointed", cell),
+      chosen: (cell) => this.#events.emit("chosen", cell),
+      drawn: () => this.#toolsChanged(),
     });
     this.#resized = new ResizeObserver(() => this.#resize());
     this.#resized.observe(canvas);
-    this.#media = ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"].map(
-      matchMedia,
-    );
-    for (const media of this.#media) media.addEventListener("change", this.#recolor);
+    for (const theme of this.#themes) theme.addEventListener("change", this.#recolor);
     this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
     this.#resize();
   }
@@ -145,52 +125,56 @@ export class CanvasBoard {
   }
 
   flyTo(camera: Camera): void {
-    this.#moved(() => this.viewport.flyTo(camera, performance.now()));
+    this.viewport.flyTo(camera, performance.now());
+    this.draw();
   }
 
-  /** Zooms by steps around the middle. */
+  /** Zooms by a factor around the middle. */
   step(factor: number): void {
-    this.#moved(() => this.viewport.step(factor, performance.now()));
+    this.viewport.step(factor, performance.now());
+    this.draw();
   }
 
   fit(): void {
-    this.#moved(() => this.viewport.fit(performance.now()));
+    this.viewport.fit(performance.now());
+    this.draw();
   }
 
+  /** Moves the view by CSS pixels, in a short flight. */
   pan(dx: number, dy: number): void {
-    const { target } = this.viewport;
-    this.flyTo({ ...target, x: target.x + dx / target.scale, y: target.y + dy / target.scale });
+    const { x, y, scale } = this.viewport.target;
+    this.flyTo({ x: x + dx / scale, y: y + dy / scale, scale });
   }
 
-  /** Shows the cell in the middle, large enough to be set, and points it out. */
-  goTo(cell: number, scale = Math.max(this.viewport.target.scale, ZOOM_IN_PX)): void {
+  /** Shows the cell in the middle, large enough to be checked, and points it out. */
+  goTo(cell: number): void {
     const { x, y } = placeOf(cell);
-    this.marks.put("found", cell, performance.now());
-    this.flyTo({ x: x + 0.5, y: y + 0.5, scale });
+    this.#marks.put("found", cell, performance.now());
+    this.flyTo({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
   use(tool: Tool): void {
     this.brush.tool = tool;
-    this.#events.emit("tools");
+    this.#toolsChanged();
   }
 
   toggle(cell: number): void {
     this.brush.toggle(cell);
-    this.#events.emit("tools");
+    this.#toolsChanged();
   }
 
   undo(): void {
     this.brush.undo();
-    this.#events.emit("tools");
+    this.#toolsChanged();
   }
 
   redo(): void {
     this.brush.redo();
-    this.#events.emit("tools");
+    this.#toolsChanged();
   }
 
   refuse(refused: RefusedChange): void {
-    this.marks.put("refused", refused.cell, performance.now());
+    this.#marks.put("refused", refused.cell, performance.now());
     this.draw();
   }
 
@@ -209,9 +193,9 @@ export class CanvasBoard {
   close(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     clearInterval(this.#housekeeping);
-    for (const media of this.#media) media.removeEventListener("change", this.#recolor);
+    for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
     this.#resized.disconnect();
-    this.#gestures.close();
+    this.#pointer.close();
     this.pages.close();
   }
 
@@ -229,14 +213,26 @@ export class CanvasBoard {
   #draw(nowMs: number): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     this.#frame = undefined;
-    const { viewport, pages, marks, brush, activity } = this;
-    const { plane } = this.#options;
+    const { viewport, pages, activity } = this;
     viewport.tick(nowMs);
     pages.look(viewport, nowMs);
+    activity.forget(nowMs);
+    const isUnfinished = this.#paint(nowMs);
+    this.#events.emit("drawn", nowMs);
+    // Until it is seen to stand still: what lies ahead of it is fetched.
+    const { velocity, camera } = viewport;
+    const isComing = Math.hypot(velocity.x, velocity.y) * camera.scale > MOVING_PX_PER_S;
+    if (isUnfinished || viewport.isMoving || isComing || !this.#marks.isEmpty) this.draw();
+  }
+
+  /** True if another frame is needed to show all there is. */
+  #paint(nowMs: number): boolean {
+    const { viewport, pages, brush, activity } = this;
+    const context = this.#context;
     const screen = new Screen(viewport.camera, viewport.view);
     const isStill = this.#still.matches;
     const scene = {
-      plane,
+      plane: this.#plane,
       palette: this.#palette,
       densities: pages.map,
       pages: pages.pages,
@@ -244,81 +240,34 @@ export class CanvasBoard {
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
     };
-    this.#context.clearRect(0, 0, screen.width, screen.height);
-    const isUnfinished = paintPages(this.#context, screen, scene);
-    paintCells(this.#context, screen, scene);
-    const rectangle = brush.rectangle;
-    const hovered = this.#hovered && this.#cellAt(this.#hovered);
-    paintMarks(this.#context, screen, {
-      ...scene,
-      marks,
-      waiting: this.#longWaiting(nowMs),
-      hovered,
-      rectangle,
+    context.clearRect(0, 0, screen.width, screen.height);
+    const isUnfinished = paintPages(context, screen, scene);
+    if (pages.inSight.length === 0) paintActivity(context, screen, this.#palette, activity.all(nowMs));
+    paintCells(context, screen, scene);
+    paintMarks(context, screen, {
+      plane: this.#plane,
+      palette: this.#palette,
+      marks: this.#marks,
+      waiting: this.#waiting.shown(nowMs),
+      hovered: this.#pointer.hovered,
+      rectangle: brush.rectangle,
+      nowMs,
       isStill,
     });
-    activity.forget(nowMs);
-    this.#events.emit("drawn", nowMs);
-    const isComing = Math.hypot(viewport.velocity.x, viewport.velocity.y) * viewport.camera.scale > 1;
-    if (isUnfinished || viewport.isMoving || isComing || !marks.isEmpty) this.draw();
+    return isUnfinished;
   }
 
-  *#longWaiting(nowMs: number): Iterable<number> {
-    let count = 0;
-    for (const [cell, sinceMs] of this.#waiting) {
-      if (nowMs - sinceMs < WAIT_SHOWN_MS) continue;
-      if (++count > WAITING_SHOWN_MAX) return;
-      yield cell;
-    }
+  #toolsChanged(): void {
+    this.#events.emit("tools");
+    this.draw();
   }
 
   #changed(changes: readonly CellChange[]): void {
     const nowMs = performance.now();
     for (const { cell, mine } of changes) {
-      if (!mine && this.isInSight(cell)) this.marks.put("flash", cell, nowMs);
+      if (!mine && this.isInSight(cell)) this.#marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
     this.#events.emit("changed", changes);
-  }
-
-  #moved(move: () => void): void {
-    move();
-    this.draw();
-  }
-
-  #hover(point: Point | undefined): void {
-    this.#hovered = point;
-    this.#events.emit("pointed", point && this.#cellAt(point));
-    this.draw();
-  }
-
-  #tapped(point: Point): void {
-    const { viewport } = this;
-    const isSmall = viewport.camera.scale < (this.brush.tool === "move" ? TOUCH_FROM_PX : DRAW_FROM_PX);
-    if (isSmall) {
-      const factor = Math.max(4, Math.min(ZOOM_IN_PX, ZOOM_IN_PX / viewport.camera.scale));
-      this.#moved(() => viewport.step(factor, performance.now(), point));
-      return;
-    }
-    const cell = this.#cellAt(point);
-    if (cell === undefined) return;
-    this.#events.emit("chosen", cell);
-    if (this.brush.tool === "erase") this.brush.setAll([cell], false);
-    else this.brush.toggle(cell);
-    this.#events.emit("tools");
-  }
-
-  #strokeStarts(point: Point): boolean {
-    if (this.viewport.camera.scale < DRAW_FROM_PX) return false;
-    return this.brush.start(this.#wholePlace(point));
-  }
-
-  #cellAt(point: Point): number | undefined {
-    return cellAt(this.#options.plane, this.#wholePlace(point));
-  }
-
-  #wholePlace(point: Point): Point {
-    const { x, y } = toPlane(this.viewport.camera, this.viewport.view, point);
-    return { x: Math.floor(x), y: Math.floor(y) };
   }
 }

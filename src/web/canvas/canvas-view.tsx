@@ -11,7 +11,7 @@ import { CanvasBoard } from "./canvas-board.js";
 import { FocusCells } from "./focus-cells.js";
 import { FocusTeller } from "./focus-teller.js";
 import { OverviewPanel } from "./overview-panel.js";
-import { PlaceHistory } from "./place-history.js";
+import { linkedCamera, PlaceHistory } from "./place-history.js";
 import { type Plane, placeOf, planeOf } from "./plane.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
@@ -132,7 +132,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
   useLayoutEffect(() => {
     if (!canvas.current || !grid.current || !anchor.current) return;
     const anchored = anchor.current;
-    const made = new CanvasBoard(canvas.current, { board, pending, plane });
+    const made = new CanvasBoard(canvas.current, { board, pending, plane, start: linkedCamera(plane) });
     const places = new PlaceHistory(made, plane);
     const teller = new FocusTeller(setSaid);
     const focus = new FocusCells(grid.current, made, plane, {

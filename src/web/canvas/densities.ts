@@ -13,6 +13,8 @@ export interface Overview {
   readonly onlineEverywhere: number;
   /** Checked cells of a page. */
   count(page: number): number;
+  /** Connections that watch a page, this one among them, of the pages with most. */
+  watchers(page: number): number;
 }
 
 interface OverviewSource {
@@ -22,22 +24,33 @@ interface OverviewSource {
 }
 
 export interface DensitiesListener {
-  changed(pages: readonly number[]): void;
+  /** Densities are others; `isNews` if because something happened on these pages just now. */
+  changed(pages: readonly number[], isNews: boolean): void;
 }
 
 export class Densities {
   readonly #size: number;
+  readonly #pages: readonly number[];
   readonly #source: OverviewSource | undefined;
   readonly #watch: Watch | undefined;
   readonly #off: (() => void) | undefined;
+  #isKnown = false;
+  #looking: readonly number[] = [];
   /** Of pages whose cells are here. */
   readonly #checked = new Map<number, number>();
 
   constructor(board: Board, listener: DensitiesListener) {
     this.#size = board.size;
+    this.#pages = Array.from({ length: pageCount(board.size) }, (_, page) => page);
     if (!hasOverview(board)) return;
     this.#source = board;
-    this.#off = board.on("overview", (pages) => listener.changed(pages));
+    this.#off = board.on("overview", (changed) => {
+      const wasKnown = this.#isKnown;
+      this.#isKnown = board.overview !== undefined;
+      if (changed.length === 0) this.#looking = this.#pages.filter((page) => this.#isLookedAt(page));
+      // At first, what is full of old is no news, and an empty page is known to be empty now.
+      listener.changed(wasKnown ? changed : this.#pages, wasKnown);
+    });
     this.#watch = board.watchOverview();
     this.#watch.ready.catch(() => undefined);
   }
@@ -60,6 +73,11 @@ export class Densities {
     return total;
   }
 
+  /** Pages that somebody else looks at. */
+  get looking(): readonly number[] {
+    return this.#looking;
+  }
+
   /** The cells of the page are here, so many of them checked; or, without a number, no longer. */
   setLoaded(page: number, checked: number | undefined): void {
     if (checked === undefined) this.#checked.delete(page);
@@ -75,6 +93,11 @@ export class Densities {
   close(): void {
     this.#off?.();
     this.#watch?.stop();
+  }
+
+  #isLookedAt(page: number): boolean {
+    const own = this.#checked.has(page) ? 1 : 0;
+    return (this.#source?.overview?.watchers(page) ?? 0) > own;
   }
 }
 

@@ -3,6 +3,7 @@
  * travels there.
  */
 
+import { alphaOf } from "./activity.js";
 import { seenArea } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { contextOf } from "./context.js";
@@ -62,10 +63,16 @@ export class Minimap {
     const side = Math.max(pagePx, HEAT_PX_MIN * density);
     for (const { page, heat } of activity.all(nowMs)) {
       const { x, y } = placeOfPage(page);
-      context.globalAlpha = Math.min(0.9, 0.25 + Math.log2(1 + heat) / 10);
+      context.globalAlpha = alphaOf(heat);
       context.fillRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
     }
     context.globalAlpha = 1;
+    context.strokeStyle = palette.focus;
+    context.lineWidth = density;
+    for (const page of pages.densities.looking) {
+      const { x, y } = placeOfPage(page);
+      context.strokeRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
+    }
     this.#frame(context, pagePx, density);
   }
 

@@ -3,11 +3,14 @@
  * history, so that "back" returns. Written only when the view rests: browsers refuse it many times a second.
  */
 
+import type { Camera } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { formatPlace, parsePlace } from "./place-link.js";
 import { cellAt, type Plane, placeOf } from "./plane.js";
 
 const REST_MS = 250;
+/** CSS pixels of a cell where a link leaves it open, at the least. */
+const LINK_PX = 24;
 
 export class PlaceHistory {
   readonly #board: CanvasBoard;
@@ -22,7 +25,6 @@ export class PlaceHistory {
     this.#written = location.hash;
     const { signal } = this.#abort;
     window.addEventListener("popstate", () => this.#follow(), { signal });
-    this.#follow();
   }
 
   /** The view moved, or may have. */
@@ -66,13 +68,16 @@ export class PlaceHistory {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#written = location.hash;
-    const place = parsePlace(location.hash, this.#plane.size);
-    if (!place) {
-      this.#board.fit();
-      return;
-    }
-    const { x, y } = placeOf(place.cell);
-    const { scale } = this.#board.viewport.target;
-    this.#board.flyTo({ x: x + 0.5, y: y + 0.5, scale: place.scale ?? Math.max(scale, 24) });
+    const camera = linkedCamera(this.#plane, this.#board.viewport.target.scale);
+    if (camera) this.#board.flyTo(camera);
+    else this.#board.fit();
   }
+}
+
+/** What the address asks to be seen, or undefined if it asks for no place of the board. */
+export function linkedCamera(plane: Plane, scaleNow = 0): Camera | undefined {
+  const place = parsePlace(location.hash, plane.size);
+  if (!place) return undefined;
+  const { x, y } = placeOf(place.cell);
+  return { x: x + 0.5, y: y + 0.5, scale: place.scale ?? Math.max(scaleNow, LINK_PX) };
 }

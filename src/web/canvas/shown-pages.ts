@@ -51,9 +51,9 @@ export class ShownPages {
     this.#palette = palette;
     this.#listener = listener;
     this.densities = new Densities(board, {
-      changed: (pages) => {
+      changed: (pages, isNews) => {
         for (const page of pages) this.#map.set(page, this.densities.shareOf(page));
-        listener.pagesChanged(pages);
+        if (isNews) listener.pagesChanged(pages);
         listener.changed();
       },
     });
@@ -81,7 +81,7 @@ export class ShownPages {
 
   /** Whether all that is in sight is here. */
   get isComplete(): boolean {
-    return this.#inSight.every((page) => this.pages.has(page));
+    return this.#seen !== undefined && this.#inSight.every((page) => this.pages.has(page));
   }
 
   /** Looks after what is watched; called while the view moves, and now and then. */

@@ -84,6 +84,14 @@ export class Viewport {
     } else this.#show({ ...this.#camera, scale: boundScale(this.#wished, this.plane, view) });
   }
 
+  /** Is there from the beginning. */
+  startAt(camera: Camera): void {
+    this.#isFitted = false;
+    this.#wished = camera.scale;
+    this.#camera = camera;
+    this.#lastCamera = camera;
+  }
+
   /** At once, as under a finger. */
   pan(dx: number, dy: number): void {
     this.#take();
