@@ -1,12 +1,11 @@
 /* The whole board as a picture in which a pixel is a page: the ground of the canvas, where cells are too small, and of the minimap. */
 
+import { PAGE_CELLS } from "../../board/geometry.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 import { type Plane, placeOfPage } from "./plane.js";
 
 const STEPS = 255;
-/** A page with a few cells checked among 65,536 must be seen. */
-const RAMP_POWER = 0.4;
 
 export class DensityMap {
   readonly canvas: OffscreenCanvas;
@@ -22,14 +21,14 @@ export class DensityMap {
     this.canvas = new OffscreenCanvas(plane.pageColumns, plane.pageRows);
     this.#image = new ImageData(plane.pageColumns, plane.pageRows);
     this.#pixels = new Uint32Array(this.#image.data.buffer);
-    this.#ramp = palette.ramp(STEPS, RAMP_POWER);
+    this.#ramp = palette.ramp(STEPS, 1);
     this.#unknown = palette.unknown;
     for (let page = 0; page < plane.pages; page++) this.set(page, shareOf(page));
   }
 
   set(page: number, share: number | undefined): void {
     const { x, y } = placeOfPage(page);
-    const color = share === undefined ? this.#unknown : (this.#ramp[Math.ceil(share * STEPS)] ?? 0);
+    const color = share === undefined ? this.#unknown : (this.#ramp[Math.ceil(toneOf(share) * STEPS)] ?? 0);
     this.#pixels[y * this.#plane.pageColumns + x] = color;
     this.#isStale = true;
   }
@@ -40,4 +39,12 @@ export class DensityMap {
     this.#isStale = false;
     return this.canvas;
   }
+}
+
+/**
+ * How strongly a density is shown, 0 … 1. By its logarithm, so that one cell among 65,536 is seen and a hundred are told from
+ * it, and by its root, so that half full is told from full.
+ */
+export function toneOf(share: number): number {
+  return (Math.log1p(share * PAGE_CELLS) / Math.log1p(PAGE_CELLS) + Math.sqrt(share)) / 2;
 }

@@ -13,7 +13,7 @@ import { PAGE_SIDE } from "./plane.js";
 
 const LEVELS = 4;
 /** Few checked cells among many must be seen. */
-const RAMP_POWER = 0.6;
+const RAMP_POWER = 0.45;
 
 interface Level {
   readonly canvas: OffscreenCanvas;
