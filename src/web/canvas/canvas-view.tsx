@@ -76,26 +76,22 @@ export function CanvasView(props: CanvasViewProps) {
         data-testid="stage"
         onKeyDown={(event) => parts && pressShortcut(event, parts.canvas) && event.preventDefault()}
       >
-        <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
-        {/* biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the cells that are not near the focus */}
-        <div
-          ref={grid}
-          class="focus-cells"
-          role="grid"
-          aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${plane.columns} columns`}
-          aria-colcount={plane.columns}
-          aria-rowcount={plane.rows}
-          aria-describedby="canvas-keys"
-          data-testid="grid"
-        />
-        <p id="canvas-keys" class="for-screen-readers">
-          Arrow keys move, space checks. Plus and minus zoom, 0 shows the whole board, shift with arrows moves the view.
-          Control Z undoes.
-        </p>
-        <div ref={anchor} class="stage-anchor" />
-        {parts && !isCompact && (
-          <>
-            <Tools board={parts.canvas} onGo={goTo} />
+        {parts && !isCompact && <Tools board={parts.canvas} onGo={goTo} />}
+        <div class="stage-view">
+          <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
+          {/* biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the cells that are not near the focus */}
+          <div
+            ref={grid}
+            class="focus-cells"
+            role="grid"
+            aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${plane.columns} columns`}
+            aria-colcount={plane.columns}
+            aria-rowcount={plane.rows}
+            aria-describedby="canvas-keys"
+            data-testid="grid"
+          />
+          <div ref={anchor} class="stage-anchor" />
+          {parts && !isCompact && (
             <OverviewPanel
               board={parts.canvas}
               plane={plane}
@@ -103,8 +99,12 @@ export function CanvasView(props: CanvasViewProps) {
               onGo={goTo}
               isOpen={matchMedia(WIDE).matches}
             />
-          </>
-        )}
+          )}
+        </div>
+        <p id="canvas-keys" class="for-screen-readers">
+          Arrow keys move, space checks. Plus and minus zoom, 0 shows the whole board, shift with arrows moves the view.
+          Control Z undoes.
+        </p>
         <div class="for-screen-readers" role="status" data-testid="focus-announcer">
           {said}
         </div>

@@ -28,6 +28,9 @@ export interface DensitiesListener {
   changed(pages: readonly number[], isNews: boolean): void;
 }
 
+/** So old may be what is said of who watches what. */
+const STALE_MS = 12_000;
+
 export class Densities {
   readonly #size: number;
   readonly #pages: readonly number[];
@@ -35,7 +38,10 @@ export class Densities {
   readonly #watch: Watch | undefined;
   readonly #off: (() => void) | undefined;
   #isKnown = false;
-  #looking: readonly number[] = [];
+  /** Pages that somebody watches, this client among them. */
+  #watched: readonly number[] = [];
+  /** When this client ceased to watch a page. */
+  readonly #leftMs = new Map<number, number>();
   /** Of pages whose cells are here. */
   readonly #checked = new Map<number, number>();
 
@@ -47,7 +53,7 @@ export class Densities {
     this.#off = board.on("overview", (changed) => {
       const wasKnown = this.#isKnown;
       this.#isKnown = board.overview !== undefined;
-      if (changed.length === 0) this.#looking = this.#pages.filter((page) => this.#isLookedAt(page));
+      if (changed.length === 0) this.#watched = this.#pages.filter((page) => (board.overview?.watchers(page) ?? 0) > 0);
       // At first, what is full of old is no news, and an empty page is known to be empty now.
       listener.changed(wasKnown ? changed : this.#pages, wasKnown);
     });
@@ -74,14 +80,17 @@ export class Densities {
   }
 
   /** Pages that somebody else looks at. */
-  get looking(): readonly number[] {
-    return this.#looking;
+  looking(nowMs: number): readonly number[] {
+    for (const [page, leftMs] of this.#leftMs) if (nowMs - leftMs > STALE_MS) this.#leftMs.delete(page);
+    return this.#watched.filter((page) => this.#isLookedAt(page));
   }
 
   /** The cells of the page are here, so many of them checked; or, without a number, no longer. */
   setLoaded(page: number, checked: number | undefined): void {
-    if (checked === undefined) this.#checked.delete(page);
-    else this.#checked.set(page, checked);
+    if (checked === undefined) {
+      this.#checked.delete(page);
+      this.#leftMs.set(page, performance.now());
+    } else this.#checked.set(page, checked);
   }
 
   /** 0 … 1, or undefined where it is not known. */
@@ -96,7 +105,7 @@ export class Densities {
   }
 
   #isLookedAt(page: number): boolean {
-    const own = this.#checked.has(page) ? 1 : 0;
+    const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
     return (this.#source?.overview?.watchers(page) ?? 0) > own;
   }
 }

@@ -46,5 +46,5 @@ export class DensityMap {
  * it, and by its root, so that half full is told from full.
  */
 export function toneOf(share: number): number {
-  return (Math.log1p(share * PAGE_CELLS) / Math.log1p(PAGE_CELLS) + Math.sqrt(share)) / 2;
+  return 0.7 * (Math.log1p(share * PAGE_CELLS) / Math.log1p(PAGE_CELLS)) + 0.3 * Math.sqrt(share);
 }

@@ -1,5 +1,6 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, and what part is seen. A press or a drag
+ * The whole board in a corner: how full each page is, where things are happening, where others look, and what
+ * part is seen. A press or a drag
  * travels there.
  */
 
@@ -13,6 +14,8 @@ const SIDE_PX_MAX = 148;
 /** Redrawn so often at the most. */
 const EVERY_MS = 60;
 const HEAT_PX_MIN = 3;
+/** Radius of the dot where somebody else looks. */
+const LOOKING_PX = 2;
 
 export class Minimap {
   readonly #canvas: HTMLCanvasElement;
@@ -20,6 +23,7 @@ export class Minimap {
   readonly #plane: Plane;
   readonly #abort = new AbortController();
   readonly #pagePx: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
   /** `jumps` is told before a press travels. */
@@ -44,7 +48,12 @@ export class Minimap {
   }
 
   draw(nowMs: number): void {
-    if (nowMs - this.#drawnMs < EVERY_MS) return;
+    if (nowMs - this.#drawnMs < EVERY_MS) {
+      this.#timer ??= setTimeout(() => this.draw(performance.now()), EVERY_MS);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#drawnMs = nowMs;
     const { viewport, pages, palette, activity } = this.#board;
     const { density } = viewport.view;
@@ -67,16 +76,18 @@ export class Minimap {
       context.fillRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
     }
     context.globalAlpha = 1;
-    context.strokeStyle = palette.focus;
-    context.lineWidth = density;
-    for (const page of pages.densities.looking) {
+    context.fillStyle = palette.focus;
+    for (const page of pages.densities.looking(nowMs)) {
       const { x, y } = placeOfPage(page);
-      context.strokeRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
+      context.beginPath();
+      context.arc((x + 0.5) * pagePx, (y + 0.5) * pagePx, LOOKING_PX * density, 0, 2 * Math.PI);
+      context.fill();
     }
     this.#frame(context, pagePx, density);
   }
 
   close(): void {
+    clearTimeout(this.#timer);
     this.#abort.abort();
   }
 

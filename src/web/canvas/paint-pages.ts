@@ -32,6 +32,7 @@ export interface PagesScene {
 const PICTURES_PER_FRAME = 12;
 const ACTIVE_PX_MIN = 3;
 const BORDER_FROM_PX = 40;
+const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
 
 /** True if another frame is needed to show all there is. */
@@ -95,7 +96,7 @@ export function paintActivity(context: Context, screen: Screen, palette: Palette
 }
 
 /** Where one page ends and the next begins, faintly, and where the board ends. */
-function paintBorders(context: Context, screen: Screen, { plane, palette, inSight }: PagesScene): void {
+function paintBorders(context: Context, screen: Screen, { plane, palette, pages, inSight }: PagesScene): void {
   const thin = Math.max(1, Math.round(screen.density));
   context.strokeStyle = palette.line;
   context.lineWidth = thin;
@@ -103,6 +104,8 @@ function paintBorders(context: Context, screen: Screen, { plane, palette, inSigh
   if (screen.cellPx * PAGE_SIDE >= BORDER_FROM_PX * screen.density) {
     context.beginPath();
     for (const page of inSight) {
+      // Small cells are pictures, through which no lines should go.
+      if (pages.has(page) && screen.cellCssPx < BORDER_FROM_CELL_PX) continue;
       const { x, y } = placeOfPage(page);
       const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
       context.moveTo(left + half, screen.top((y + 1) * PAGE_SIDE));

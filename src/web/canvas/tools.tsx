@@ -30,8 +30,8 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
   };
   useEffect(() => setVisited(places.length), [places.length]);
   return (
-    <>
-      <div class="tools tools-left" role="toolbar" aria-label="Drawing">
+    <div class="stage-tools">
+      <div class="tools" role="toolbar" aria-label="Drawing">
         {TOOLS.map(({ tool, name, icon }) => (
           <IconButton
             key={tool}
@@ -71,7 +71,7 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
           onPress={() => visit(visited + 1)}
         />
       </div>
-      <div class="tools tools-right" role="toolbar" aria-label="Zoom">
+      <div class="tools" role="toolbar" aria-label="Zoom">
         <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.step(STEP)} />
         <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.step(1 / STEP)} />
         <IconButton
@@ -81,7 +81,7 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
           onPress={() => board.fit()}
         />
       </div>
-    </>
+    </div>
   );
 }
 
