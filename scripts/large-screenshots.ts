@@ -8,7 +8,7 @@ import { startInstance } from "../test/support/instances.js";
 import { until } from "../test/support/until.js";
 import { paintScene, paintSpiral } from "./paint-board.js";
 
-const VIEWPORT = { width: 960, height: 640 };
+const VIEWPORT = { width: 1100, height: 720 };
 const CELL = 5 * 65_536 + 70 * 256 + 20;
 const ZOOMS = [
   { name: "million-whole", hash: "" },
@@ -46,7 +46,7 @@ export async function pictureLargeBoards(browser: Browser, store: Store, images:
   await take(browser, options, `${instance.url}/?board=billion`, "billion-overview", images, async (page) => {
     const again = Array.from({ length: 40 }, () => billion.set(Math.floor(Math.random() * billion.size), true));
     await Promise.all(again);
-    await until("places are listed", async () => (await page.getByTestId("places").getByRole("button").count()) > 0);
+    await until("places are listed", async () => (await page.getByTestId("places").locator("button").count()) > 0);
   });
   painter.close();
   await instance.stop();
