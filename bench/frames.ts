@@ -44,9 +44,23 @@ console.log(`\nfirst picture            bytes of the page   bytes of the board  
 for (const name of ["small", "million", "billion"]) await firstPicture(browser, name);
 
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+// How long the page's own drawing takes in a frame: no other process has a part in it but by taking the processor.
+await page.addInitScript(() => {
+  const request = window.requestAnimationFrame.bind(window);
+  const took: number[] = [];
+  Object.assign(window, { took });
+  window.requestAnimationFrame = (run) =>
+    request((nowMs) => {
+      const startMs = performance.now();
+      run(nowMs);
+      took.push(performance.now() - startMs);
+    });
+});
 // What tsx compiles names its functions with a helper that the browser lacks.
 await page.addInitScript("globalThis.__name = (made) => made");
-console.log(`\npanning for ${seconds} s, ${CHANGES_PER_SECOND} changes a second, ms between frames`);
+console.log(
+  `\npanning for ${seconds} s, ${CHANGES_PER_SECOND} changes a second: ms between frames; p50 and p99 of the page's own time in a frame`,
+);
 console.log(
   `px a cell   frames     p50     p95     p99     max   over 16.7+1   ${BUCKETS_MS.map((ms) => `≤${ms}`.padStart(9)).join("")}`,
 );
@@ -90,9 +104,11 @@ async function pan(page: Page, zoom: number): Promise<void> {
   await page.locator('[data-testid=grid][aria-busy="false"]').waitFor({ state: "attached" });
   const stop = startWriting(board);
   // The user's hand: small moves of the pointer with the button down, in the page itself so that driving it costs nothing.
-  const frames = await page.evaluate(async (runMs) => {
+  const { frames, scripts } = await page.evaluate(async (runMs) => {
+    const scripts: number[] = Reflect.get(window, "took");
+    scripts.length = 0;
     const canvas = document.querySelector("[data-testid=canvas]");
-    if (!canvas) return [];
+    if (!canvas) return { frames: [], scripts };
     const press = (type: string, x: number, y: number) =>
       canvas.dispatchEvent(
         new PointerEvent(type, {
@@ -122,10 +138,10 @@ async function pan(page: Page, zoom: number): Promise<void> {
       requestAnimationFrame(frame);
     });
     press("pointerup", 640, 400);
-    return took;
+    return { frames: took, scripts };
   }, seconds * 1_000);
   const written = await stop();
-  report(zoom, frames.slice(30), written);
+  report(zoom, frames.slice(30), scripts, written);
 }
 
 /** Sets random cells, evenly over time; returns how many were set when stopped. */
@@ -148,16 +164,19 @@ function startWriting(board: Board): () => Promise<number> {
   };
 }
 
-function report(zoom: number, frames: readonly number[], written: number): void {
-  const sorted = frames.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
+function report(zoom: number, frames: readonly number[], scripts: readonly number[], written: number): void {
+  const at = (share: number) => quantile(frames, share);
   const late = frames.filter((ms) => ms > FRAME_MS + 1).length / Math.max(1, frames.length);
   const histogram = BUCKETS_MS.map((most, index) => {
     const least = BUCKETS_MS[index - 1] ?? 0;
     return String(frames.filter((ms) => ms > least && ms <= most).length).padStart(9);
   });
   console.log(
-    `${String(zoom).padEnd(9)}${String(frames.length).padStart(9)}${[at(0.5), at(0.95), at(0.99), at(1)].map((ms) => ms.padStart(8)).join("")}${`${(late * 100).toFixed(1)} %`.padStart(15)}   ${histogram.join("")}   (${written} written)`,
+    `${String(zoom).padEnd(9)}${String(frames.length).padStart(9)}${[at(0.5), at(0.95), at(0.99), at(1)].map((ms) => ms.padStart(8)).join("")}${`${(late * 100).toFixed(1)} %`.padStart(15)}   ${histogram.join("")}   script ${quantile(scripts, 0.5)} ${quantile(scripts, 0.99)}   (${written} written)`,
   );
+}
+
+function quantile(values: readonly number[], share: number): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(1);
 }

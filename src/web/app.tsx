@@ -6,8 +6,9 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { type Announcement, Announcer } from "./announcer.js";
-import { CanvasView, type Totals } from "./canvas/canvas-view.js";
+import type { Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
+import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
@@ -68,7 +69,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
       )}
       <main class="main" aria-label="Board">
         {size > GRID_CELLS_MAX && (
-          <CanvasView
+          <LargeBoard
             board={board}
             size={size}
             target={target}

@@ -53,7 +53,7 @@ export class Activity {
 
 /** How strongly that much heat is shown: from barely to nearly opaque, by orders of magnitude. */
 export function alphaOf(heat: number): number {
-  return heat < 1 ? heat * 0.25 : Math.min(0.9, 0.25 + Math.log2(heat) / 10);
+  return heat < 1 ? heat * 0.5 : Math.min(0.95, 0.5 + Math.log2(heat) / 12);
 }
 
 function decayed({ heat, sinceMs }: Warmth, nowMs: number): number {
