@@ -104,6 +104,11 @@ export class Board {
     return this.#status;
   }
 
+  /** What the server allows, as it last said. */
+  get limits(): OpenResult["limits"] | undefined {
+    return this.#opening.known?.limits;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
     return this.#opening.known?.instance;
@@ -122,6 +127,11 @@ export class Board {
   /** Whether the cell is checked; undefined where it is not watched or not here yet. */
   get(cell: number): boolean | undefined {
     return this.#shown.get(cell);
+  }
+
+  /** A copy of a page's bits as `get` gives them, cell by cell; undefined where it is not watched or not here yet. */
+  bitsOf(page: number): Uint8Array | undefined {
+    return this.#shown.bitsOf(page);
   }
 
   /** Whether this client's change of the cell is still on its way: until its delta is here, a moment after `set` settles. */

@@ -34,6 +34,11 @@ export class Confirmed {
     return this.#pages.get(pageOf(cell))?.get(cell)?.value;
   }
 
+  /** All of a page. */
+  *on(page: number): Iterable<readonly [cell: number, value: Bit]> {
+    for (const [cell, { value }] of this.#pages.get(page) ?? []) yield [cell, value];
+  }
+
   add(cell: number, value: Bit, version: number): void {
     const page = pageOf(cell);
     const cells = this.#pages.get(page) ?? new Map<number, Change>();

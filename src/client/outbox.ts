@@ -71,6 +71,12 @@ export class Outbox {
     return this.#newest.get(cell)?.value ?? this.#confirmed.get(cell);
   }
 
+  /** All that the outbox shows on a page. */
+  *shownOn(page: number): Iterable<readonly [cell: number, value: Bit]> {
+    for (const [cell, value] of this.#confirmed.on(page)) if (!this.#newest.has(cell)) yield [cell, value];
+    for (const [cell, { value }] of this.#newest) if (pageOf(cell) === page) yield [cell, value];
+  }
+
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
     this.#waiting++;
     const queued = this.#queued.get(cell);

@@ -3,6 +3,7 @@
  * lets go has the store's. Everything here that may change what is shown returns the cells for which it did.
  */
 
+import { setBit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, offsetOf, pageOf } from "../board/geometry.js";
 import type { WriteResult } from "../protocol/events.js";
@@ -26,6 +27,15 @@ export class ShownCells {
     if (shown !== undefined) return shown === 1;
     const page = this.#pages.get(pageOf(cell));
     return page?.isLoaded ? page.replica.get(offsetOf(cell)) === 1 : undefined;
+  }
+
+  /** A copy of a page's bits as `get` gives them; undefined where it is not watched or not here yet. */
+  bitsOf(page: number): Uint8Array | undefined {
+    const watched = this.#pages.get(page);
+    if (!watched?.isLoaded) return undefined;
+    const bits = watched.replica.bits.slice();
+    for (const [cell, value] of this.#outbox.shownOn(page)) setBit(bits, offsetOf(cell), value);
+    return bits;
   }
 
   /** The page takes the update; undefined if it does not fit. */

@@ -26,6 +26,22 @@ describe("the outbox", () => {
     assert.equal(outbox.shown(5), undefined);
   });
 
+  test("tells all it shows on a page: what waits over what is committed and not here yet", () => {
+    const outbox = new Outbox();
+    for (const cell of [1, 2, 70_000]) outbox.set(cell, 1, 0, () => undefined);
+    outbox.take(100, 32);
+    outbox.acknowledged(1, new Map([[0, 7]]));
+    outbox.set(2, 0, 0, () => undefined);
+    assert.deepEqual(
+      new Map(outbox.shownOn(0)),
+      new Map([
+        [1, 1],
+        [2, 0],
+      ] as const),
+    );
+    assert.deepEqual([...outbox.shownOn(1)], []);
+  });
+
   test("makes one of several changes to a cell that are not sent yet, and tells all who wait", () => {
     const outbox = new Outbox();
     let told = 0;
