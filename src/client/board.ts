@@ -7,7 +7,7 @@
 
 import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellAt, cellsInPage, offsetOf, pageOf } from "../board/geometry.js";
+import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
@@ -17,6 +17,7 @@ import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./boar
 import { Joiner } from "./joiner.js";
 import { ConnectionLost, type Line } from "./line.js";
 import { type Dropped, Outbox } from "./outbox.js";
+import { type Overview, OverviewWatches } from "./overview.js";
 import { Sender } from "./sender.js";
 import { WatchedPages } from "./watched-pages.js";
 
@@ -52,6 +53,8 @@ export class Board {
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
   readonly #joiner: Joiner;
+  /** For the client, which hands frames on; a user asks `overview`. */
+  readonly overviews: OverviewWatches;
   #nextTick: Cancel;
   /** What `open` said on the present connection, and what it said last. */
   #opened: OpenResult | undefined;
@@ -81,6 +84,7 @@ export class Board {
       loaded: (page) => this.#loaded(page),
       changed: () => this.#joinsChanged(),
     });
+    this.overviews = new OverviewWatches(line, clock, (pages) => this.#events.emit("overview", pages));
     this.ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
     });
@@ -93,6 +97,11 @@ export class Board {
   /** Cells; 0 until `ready`. */
   get size(): number {
     return this.#known?.size ?? 0;
+  }
+
+  /** Pages; 0 until `ready`. */
+  get pages(): number {
+    return pageCount(this.size);
   }
 
   get status(): BoardStatus {
@@ -171,6 +180,16 @@ export class Board {
     };
   }
 
+  /** How many cells of each page are checked: undefined until a `watchOverview` is ready. */
+  get overview(): Overview | undefined {
+    return this.overviews.current;
+  }
+
+  /** Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. */
+  watchOverview(): Watch {
+    return this.overviews.watch();
+  }
+
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
     return this.#events.on(name, listener);
@@ -195,6 +214,7 @@ export class Board {
         limits,
       );
       this.#joiner.connected(opened);
+      this.overviews.connected(opened);
     } catch (error) {
       this.#openFailed(error);
     }
@@ -205,6 +225,7 @@ export class Board {
     this.#opened = undefined;
     this.#sender.disconnected();
     this.#joiner.disconnected();
+    this.overviews.disconnected();
     this.#setStatus("connecting");
   }
 
@@ -284,6 +305,7 @@ export class Board {
     this.#nextTick();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
+    this.overviews.close(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
     this.#giveUp(Number.POSITIVE_INFINITY, refusal);
     this.#setStatus("closed");

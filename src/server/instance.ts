@@ -13,7 +13,9 @@ import type { Clock } from "./clock.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
+import { Overviews } from "./overviews.js";
 import { type HostedBoard, Pages } from "./pages.js";
+import { Reporter } from "./reporter.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
 export interface InstanceOptions {
@@ -42,6 +44,8 @@ export class Instance {
   readonly admission: Admission;
   readonly writer: Writer;
   readonly pages: Pages;
+  readonly overviews: Overviews;
+  readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
   readonly #fanOut: FanOut;
@@ -68,8 +72,12 @@ export class Instance {
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
     this.admission = new Admission(options.admission, clock);
+    this.reporter = new Reporter(store, clock, failed);
     this.writer = new Writer(store, clock, options.writer, {
-      committed: (batch) => this.metrics.committed(batch),
+      committed: (batch) => {
+        this.metrics.committed(batch);
+        this.reporter.committed(batch);
+      },
       failed,
     });
     this.pages = new Pages(store, clock, this.#fanOut, {
@@ -77,6 +85,7 @@ export class Instance {
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });
+    this.overviews = new Overviews(store, clock, this.#fanOut, failed);
   }
 
   /** The page as it is known here if it is held, else as the store has it. */
@@ -102,6 +111,8 @@ export class Instance {
   }
 
   close(): void {
+    this.reporter.close();
+    this.overviews.close();
     this.pages.close();
     this.#fanOut.close();
   }

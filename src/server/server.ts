@@ -103,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
         await instance.writer.close();
+        await instance.reporter.flush();
         const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
         await io.close();
         clearTimeout(impatient);
@@ -161,6 +162,7 @@ export async function attachBoards(
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await instance.writer.close();
+      await instance.reporter.flush();
       instance.close();
       await store.close();
     },

@@ -15,8 +15,11 @@ import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
+import { LocalInstances } from "./local-instances.js";
+import { isNone, LocalOverview } from "./local-overview.js";
 import { decodeOps, encodeOps } from "./ops.js";
-import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import type { OverviewStore, Tally } from "./overview.js";
+import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
 import {
   type Batch,
@@ -51,6 +54,7 @@ export class EmbeddedStore implements Store {
   readonly engine = "embedded";
   readonly available = true;
   readonly failures = 0;
+  readonly overview: OverviewStore;
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #now: () => number;
@@ -59,6 +63,9 @@ export class EmbeddedStore implements Store {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
+  /** The list of overview.ts. */
+  readonly #tallies: Database<Tally, PageKey>;
+  readonly #instances: LocalInstances;
   /** Page -> sessions remembered in its current generation. */
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
@@ -68,10 +75,13 @@ export class EmbeddedStore implements Store {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 3 });
+    this.#root = open({ path: options.directory, maxDbs: 4 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
+    this.#tallies = this.#root.openDB({ name: "tallies" });
+    this.#instances = new LocalInstances(this.#now);
+    this.overview = this.#openOverview();
   }
 
   /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
@@ -134,6 +144,10 @@ export class EmbeddedStore implements Store {
     return pages.map((page) => this.#load(page).position);
   }
 
+  async announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#instances.announce(instance, text);
+  }
+
   restartSubscriptions(): void {}
 
   onAvailable(): Unsubscribe {
@@ -143,6 +157,25 @@ export class EmbeddedStore implements Store {
   async close(): Promise<void> {
     await this.#root.close();
     this.#lock.release();
+  }
+
+  #openOverview(): OverviewStore {
+    const tallies = this.#tallies;
+    return new LocalOverview({
+      tally: (ref) => {
+        const record = this.#pages.get([ref.board, ref.page]);
+        return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+      },
+      entry: (board, page) => tallies.get([board, page]),
+      entries: (board) =>
+        tallies.getRange({ start: [board], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
+      put: (board, entry) => {
+        if (isNone(entry)) tallies.remove([board, entry.page]);
+        else tallies.put([board, entry.page], entry);
+      },
+      read: async (action) => action(),
+      atomically: (action) => this.#root.transaction(action),
+    });
   }
 
   #load(ref: PageRef): StoredPage {
@@ -169,7 +202,7 @@ export class EmbeddedStore implements Store {
     });
     const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
     if (delta || rotated) this.#pages.put([ref.board, ref.page], encodePage(page));
-    return { committed: { position: page.position, outcomes }, delta };
+    return { committed: { position: page.position, outcomes, checked: page.checked }, delta };
   }
 
   #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {

@@ -28,5 +28,14 @@ export function pageKeys(ref: PageRef): PageKeys {
   };
 }
 
+/** The overview of a board: one list for all its pages, in a slot of its own. No page has a number that is this word. */
+export function overviewKeys(board: string): { readonly list: string; readonly channel: string } {
+  const tag = `{${board}:overview}`;
+  return { list: `ss:${tag}:counts`, channel: `server:broker:${tag}` };
+}
+
+/** Hash: the instances that are there. */
+export const INSTANCES_KEY = "ss:{instances}";
+
 /** Prefix of the request counters that instances share. */
 export const LIMIT_PREFIX = "ss:limit:";

@@ -36,6 +36,11 @@ export function encodePage(page: StoredPage): Buffer {
   return record;
 }
 
+/** What the overview needs, without the bits. */
+export function decodeCount(record: Buffer): { version: number; checked: number } {
+  return { version: record.readDoubleBE(0), checked: record.readUInt32BE(14) };
+}
+
 export function decodePage(record: Buffer): StoredPage {
   return {
     position: { version: record.readDoubleBE(0), tag: record.toString("base64url", 8, 14) },

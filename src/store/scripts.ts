@@ -4,8 +4,9 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
-import { pageKeys } from "./keys.js";
+import { INSTANCES_KEY, overviewKeys, pageKeys } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
+import type { Report, Tally } from "./overview.js";
 import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
@@ -27,6 +28,8 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
+const OVERVIEW = load("overview");
+const ANNOUNCE = load("announce");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
 
 export function commitCall(
@@ -54,13 +57,13 @@ export function commitCall(
     keys: [keys.bits, keys.head, keys.log, ...keys.seen],
     args,
     read: (reply) => {
-      const [version, tag, letters] = strings(reply);
+      const [version, tag, letters, checked] = strings(reply);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
         return outcome;
       });
-      return { position: { version: Number(version), tag: tag ?? "" }, outcomes };
+      return { position: { version: Number(version), tag: tag ?? "" }, outcomes, checked: Number(checked) };
     },
   };
 }
@@ -89,6 +92,33 @@ export function sinceCall(
       return snapshot;
     },
   };
+}
+
+export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
+  const { list, channel } = overviewKeys(board);
+  const args: string[] = [channel, publish];
+  for (const { page, version, checked, instead } of reports) {
+    args.push(String(page), String(version), String(checked), instead ? `${instead.version}:${instead.checked}` : "");
+  }
+  return { script: OVERVIEW, keys: [list], args, read: () => undefined };
+}
+
+/** The texts of all instances that are there; with an empty `text` the instance takes itself out. */
+export function announceCall(instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
+  return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
+}
+
+const TALLY = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15}):(0|[1-9]\d{0,9})$/;
+
+/** Tallies as overview.lua publishes them, `page:version:checked,…`; undefined if they are none. */
+export function readTallies(message: string): readonly Tally[] | undefined {
+  const tallies: Tally[] = [];
+  for (const text of message.split(",")) {
+    const [, page, version, checked] = TALLY.exec(text) ?? [];
+    if (checked === undefined) return undefined;
+    tallies.push({ page: Number(page), version: Number(version), checked: Number(checked) });
+  }
+  return tallies;
 }
 
 const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;

@@ -9,11 +9,14 @@
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
  *     positions  where pages stand now: the cheap check behind self-healing
+ *     overview   how many cells of each page are checked (overview.ts)
+ *     announce   which instances there are, and what they say of themselves
  */
 
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { OverviewStore } from "./overview.js";
 
 /** One session's changes to one page. An empty session means that nobody will send it again: it is not remembered. */
 export interface Write {
@@ -41,6 +44,8 @@ export interface Committed {
   readonly position: Position;
   /** One for each write, in order. */
   readonly outcomes: readonly WriteOutcome[];
+  /** Checked cells of the page there. */
+  readonly checked: number;
 }
 
 export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[] } | Snapshot;
@@ -67,6 +72,12 @@ export interface Store {
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
   /** Undefined for a page whose part of the store does not answer soon: the other parts are not kept waiting. */
   positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]>;
+  readonly overview: OverviewStore;
+  /**
+   * Says that the instance is there, for ANNOUNCED_MS, and gives the texts of all that are. With an empty text it is there
+   * no more.
+   */
+  announce(instance: string, text: string): Promise<readonly string[]>;
   /** Opens the channels of these pages anew: they were found deaf, alive to all appearance but silent. */
   restartSubscriptions(pages: readonly PageRef[]): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
@@ -118,6 +129,9 @@ export const STORE_LIMITS: StoreLimits = {
   seenMs: 600_000,
   seenSessionsMax: 50_000,
 };
+
+/** How long an instance counts as being there after it said so. */
+export const ANNOUNCED_MS = 6_000;
 
 /** Changes in one batch: bounds the time that one script run holds the store. */
 export const BATCH_CHANGES_MAX = 4_096;

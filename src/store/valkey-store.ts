@@ -7,13 +7,16 @@
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
+import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
 import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { pageKeys } from "./keys.js";
-import { commitCall, readPublished, sinceCall } from "./scripts.js";
+import type { OverviewStore } from "./overview.js";
+import { announceCall, commitCall, readPublished, sinceCall } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
+  ANNOUNCED_MS,
   type Batch,
   type Committed,
   type Since,
@@ -25,12 +28,8 @@ import {
   type Unsubscribe,
 } from "./store.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
+import { ValkeyOverview } from "./valkey-overview.js";
 import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
-
-interface Channel {
-  readonly page: number;
-  readonly listeners: Set<SubscriptionListener>;
-}
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
@@ -51,9 +50,10 @@ export class ValkeyStore implements Store {
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #incident: (message: string, cause?: unknown) => void;
-  readonly #channels = new Map<string, Channel>();
+  readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
   #opened: ValkeyLink | undefined;
+  #overview: OverviewStore | undefined;
   #failures = 0;
 
   private constructor(options: ValkeyStoreOptions) {
@@ -71,10 +71,8 @@ export class ValkeyStore implements Store {
     const store = new ValkeyStore(options);
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
     const events: LinkEvents = {
-      message: (channel, message) => store.#deliver(channel, message),
-      resumed: (channel) => {
-        for (const listener of store.#channels.get(channel)?.listeners ?? []) listener.resumed();
-      },
+      message: (channel, message) => store.#channels.deliver(channel, message),
+      resumed: (channel) => store.#channels.resumed(channel),
       available: (available) => {
         for (const listener of store.#availability) listener(available);
       },
@@ -121,25 +119,17 @@ export class ValkeyStore implements Store {
     return this.#link.run(sinceCall(page, position, this.#limits));
   }
 
-  async subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
+  subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
     const name = pageKeys(page).channel;
-    const channel = this.#channels.get(name) ?? { page: page.page, listeners: new Set<SubscriptionListener>() };
-    this.#channels.set(name, channel);
-    channel.listeners.add(listener);
-    const unsubscribe = () => {
-      if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
-      if (this.#channels.get(name) !== channel) return;
-      this.#channels.delete(name);
-      this.#link.unsubscribe(name);
-    };
-    try {
-      // Also for the second listener of a channel: its own reply is what tells that the subscription is live.
-      await this.#link.subscribe(name);
-    } catch (error) {
-      unsubscribe();
-      throw error;
-    }
-    return unsubscribe;
+    return this.#channels.subscribe(this.#link, name, {
+      message: (text) => {
+        const delta = readPublished(page.page, text);
+        // Anyone with access to Valkey can publish; what is not a delta is not history.
+        if (delta) listener.delta(delta);
+        else this.#incident(`a message on ${name} is not a delta`);
+      },
+      resumed: () => listener.resumed(),
+    });
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
@@ -150,6 +140,15 @@ export class ValkeyStore implements Store {
       const [version, tag] = head;
       return version && tag ? { version: Number(version), tag } : GENESIS;
     });
+  }
+
+  get overview(): OverviewStore {
+    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#incident);
+    return this.#overview;
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#link.run(announceCall(instance, text, ANNOUNCED_MS));
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {
@@ -167,21 +166,12 @@ export class ValkeyStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#channels.clear();
+    this.#channels.close();
     await this.#link.close();
   }
 
   get #link(): ValkeyLink {
     if (!this.#opened) throw new Error("the store is used before it is open");
     return this.#opened;
-  }
-
-  #deliver(name: string, message: string): void {
-    const channel = this.#channels.get(name);
-    if (!channel) return;
-    const delta = readPublished(channel.page, message);
-    // Anyone with access to Valkey can publish; what is not a delta is not history.
-    if (!delta) this.#incident(`a message on ${name} is not a delta`);
-    else for (const listener of channel.listeners) listener.delta(delta);
   }
 }

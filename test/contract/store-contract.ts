@@ -15,6 +15,7 @@ import { SEQ_WINDOW } from "../../src/store/seen.js";
 import type { Batch, Store, StoreLimits, Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { until } from "../support/until.js";
+import { overviewContract } from "./overview-contract.js";
 
 export const CONTRACT_LIMITS: StoreLimits = {
   logDeltasMax: 200,
@@ -54,6 +55,8 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     });
     after(() => close());
 
+    overviewContract(() => store);
+
     test("an untouched page is at genesis with no bits", async () => {
       const page = freshPage(7);
       assert.deepEqual((await store.read(page)).position, GENESIS);
@@ -66,7 +69,11 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const page = freshPage();
       const first = batch(write([[3, 1]]), write([[65_535, 1]]));
       const committed = await store.commit(page, first);
-      assert.deepEqual(committed, { position: { version: 1, tag: first.tag }, outcomes: ["taken", "taken"] });
+      assert.deepEqual(committed, {
+        position: { version: 1, tag: first.tag },
+        outcomes: ["taken", "taken"],
+        checked: 2,
+      });
       const snapshot = await store.read(page);
       assert.deepEqual(snapshot.position, committed.position);
       assert.equal(getBit(snapshot.bits, 3), 1);
@@ -79,7 +86,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const page = freshPage();
       const { deltas, unsubscribe } = await collect(store, page);
       const idle = await store.commit(page, batch(write([[5, 0]])));
-      assert.deepEqual(idle, { position: GENESIS, outcomes: ["taken"] });
+      assert.deepEqual(idle, { position: GENESIS, outcomes: ["taken"], checked: 0 });
       const changed = await store.commit(page, batch(write([[5, 1]])));
       const again = await store.commit(page, batch(write([[5, 1]])));
       assert.deepEqual(again.position, changed.position);
@@ -108,7 +115,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       await store.commit(page, batch(original));
       const others = await store.commit(page, batch(write([[1, 0]])));
       const retried = await store.commit(page, batch(original));
-      assert.deepEqual(retried, { position: others.position, outcomes: ["duplicate"] });
+      assert.deepEqual(retried, { position: others.position, outcomes: ["duplicate"], checked: 0 });
       assert.equal(getBit((await store.read(page)).bits, 1), 0);
     });
 

@@ -14,6 +14,8 @@ import type { Delta, Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
+import { LocalOverview } from "../../src/store/local-overview.js";
+import type { OverviewStore } from "../../src/store/overview.js";
 import {
   type Batch,
   type Committed,
@@ -59,6 +61,8 @@ const ANSWER_MS_MAX = 300;
 export class StoreLink implements Store {
   readonly engine = "simulated";
   readonly failures = 0;
+  /** What one instance reports the others find by their checks: there is no news of it. */
+  readonly overview: OverviewStore;
   readonly #server: StoreServer;
   readonly #clock: Clock;
   readonly #weather: Weather;
@@ -82,6 +86,12 @@ export class StoreLink implements Store {
     this.#weather = weather;
     this.#listener = listener;
     this.#commands = this.#connection();
+    this.overview = new LocalOverview({
+      ...server.tallies,
+      tally: (page) => server.tally(page),
+      read: (action) => this.#ask(action),
+      atomically: (action) => this.#ask(action),
+    });
   }
 
   get available(): boolean {
@@ -102,6 +112,10 @@ export class StoreLink implements Store {
 
   positions(pages: readonly PageRef[]): Promise<Position[]> {
     return this.#ask(() => pages.map((page) => this.#server.position(page)));
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#ask(() => this.#server.instances.announce(instance, text));
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {

@@ -44,7 +44,8 @@ export class FaultyStore implements Store {
   async commit(page: PageRef, batch: Batch): Promise<Committed> {
     if (this.judgesStale) {
       const [position = GENESIS] = await this.#store.positions([page]);
-      return { position, outcomes: batch.writes.map(() => "stale") };
+      const [tally] = await this.#store.overview.tallies([page]);
+      return { position, outcomes: batch.writes.map(() => "stale"), checked: tally?.checked ?? 0 };
     }
     const committed = await this.#store.commit(page, batch);
     if (this.answersToLose > 0) {
@@ -73,6 +74,14 @@ export class FaultyStore implements Store {
 
   positions(pages: readonly PageRef[]) {
     return this.#store.positions(pages);
+  }
+
+  get overview() {
+    return this.#store.overview;
+  }
+
+  announce(instance: string, text: string) {
+    return this.#store.announce(instance, text);
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {

@@ -8,6 +8,8 @@ import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } f
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/server/clock.js";
+import { LocalInstances } from "../../src/store/local-instances.js";
+import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {
   type Batch,
@@ -36,14 +38,29 @@ export class ModelStore implements Store {
   lose: (delta: Delta) => boolean = () => false;
   restarts = 0;
   commits: Batch[] = [];
+  readonly overview = new LocalOverview({
+    ...listInMemory(),
+    tally: (ref) => {
+      const touched = this.touched(ref);
+      return {
+        page: ref.page,
+        version: touched ? this.#page(ref).position.version : 0,
+        checked: touched ? this.checked(ref) : 0,
+      };
+    },
+    read: (action) => this.#ask(action),
+    atomically: (action) => this.#ask(action),
+  });
   readonly #clock: Clock;
   readonly #logMax: number;
   readonly #pages = new Map<string, ModelPage>();
+  readonly #instances: LocalInstances;
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
   constructor(clock: Clock, logMax = 100) {
     this.#clock = clock;
     this.#logMax = logMax;
+    this.#instances = new LocalInstances(() => clock.now());
   }
 
   commit(ref: PageRef, batch: Batch): Promise<Committed> {
@@ -64,7 +81,7 @@ export class ModelStore implements Store {
         return "taken" as const;
       });
       if (effects.length > 0) this.#advance(ref, page, batch.tag, effects);
-      return { position: page.position, outcomes };
+      return { position: page.position, outcomes, checked: countBits(page.bits) };
     });
   }
 
@@ -95,6 +112,10 @@ export class ModelStore implements Store {
     return this.#ask(() => pages.map((page) => this.#page(page).position));
   }
 
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#ask(() => this.#instances.announce(instance, text));
+  }
+
   restartSubscriptions(): void {
     this.restarts++;
   }
@@ -109,6 +130,23 @@ export class ModelStore implements Store {
   snapshot(ref: PageRef): Snapshot {
     const { position, bits } = this.#page(ref);
     return { kind: "snapshot", page: ref.page, position, bits: bits.slice() };
+  }
+
+  /** Whether anything was ever asked of the page that made it. */
+  touched(ref: PageRef): boolean {
+    return this.#pages.has(pageName(ref));
+  }
+
+  /** A replica took over that lacks the page's last `count` deltas. */
+  loseTail(ref: PageRef, count: number): void {
+    const page = this.#page(ref);
+    const kept = page.log.slice(0, -count);
+    page.bits = new Uint8Array(page.bits.length);
+    for (const { changes } of kept) {
+      for (const change of changes) setBit(page.bits, changedOffset(change), changedValue(change));
+    }
+    page.log = kept;
+    page.position = kept.at(-1)?.to ?? GENESIS;
   }
 
   checked(ref: PageRef): number {

@@ -6,7 +6,7 @@
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
         8 1 to write a mark even if the batch writes nothing, so that WAIT has something to wait for
         then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
+  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts) · cells checked
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }
@@ -97,4 +97,4 @@ if now - putOff > seenMs / 4 or now < putOff then
   call('PEXPIRE', seen[gen], seenMs * 3)
   if call('PEXPIRE', log, ARGV[5] + seenMs) == 1 then call('HSET', head, 'x', string.format('%.0f', now)) end
 end
-return { string.format('%.0f', version), tag, table.concat(outcomes) }
+return { string.format('%.0f', version), tag, table.concat(outcomes), checked }
