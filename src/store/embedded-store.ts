@@ -9,7 +9,7 @@
 
 import { mkdirSync } from "node:fs";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { type Bit, setBit } from "../board/bitmap.js";
+import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
@@ -24,6 +24,7 @@ import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   STORE_LIMITS,
   type Store,
@@ -32,6 +33,7 @@ import {
   type SubscriptionListener,
   type Unsubscribe,
 } from "./store.js";
+import { newTag } from "./tag.js";
 
 type PageKey = [board: string, page: number];
 type LogKey = [board: string, page: number, version: number];
@@ -110,6 +112,13 @@ export class EmbeddedStore implements Store {
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
     if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
     return committed;
+  }
+
+  async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    const { replaced, delta } = await this.#root.transaction(() => this.#replaceNow(ref, tag, bits));
+    if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    return replaced;
   }
 
   async read(ref: PageRef): Promise<Snapshot> {
@@ -203,6 +212,25 @@ export class EmbeddedStore implements Store {
     const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
     if (delta || rotated) this.#pages.put([ref.board, ref.page], encodePage(page));
     return { committed: { position: page.position, outcomes, checked: page.checked }, delta };
+  }
+
+  #replaceNow(ref: PageRef, tag: string, bits: Uint8Array): { replaced: Replaced; delta: Delta | undefined } {
+    const page = this.#load(ref);
+    const used = bits.slice(0, usedBytes(bits));
+    const { position, checked } = page;
+    if (Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
+      return { replaced: { position, checked, isReplaced: false }, delta: undefined };
+    }
+    const to = { version: position.version + 1, tag };
+    const after = { ...page, position: to, checked: countBits(used), bits: used };
+    this.#pages.put([ref.board, ref.page], encodePage(after));
+    const start: LogKey = [ref.board, ref.page, 0];
+    const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
+    for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
+    // A delta that builds on what nobody has: whoever hears it asks for what came since, and is given the snapshot.
+    const from = { version: position.version, tag: newTag() };
+    const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
+    return { replaced: { position: to, checked: after.checked, isReplaced: true }, delta };
   }
 
   #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {

@@ -7,7 +7,7 @@ import type { PageRef } from "../board/geometry.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
-import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
+import type { Batch, Committed, Replaced, Since, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
   readonly name: string;
@@ -19,7 +19,7 @@ export interface Script {
 export interface ScriptCall<Result> {
   readonly script: Script;
   readonly keys: readonly string[];
-  readonly args: readonly string[];
+  readonly args: readonly (string | Buffer)[];
   /** `reply` is as RESP2 gives it, with every bulk string a Buffer. */
   readonly read: (reply: unknown) => Result;
 }
@@ -28,6 +28,7 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
+const REPLACE = load("replace");
 const OVERVIEW = load("overview");
 const ANNOUNCE = load("announce");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
@@ -64,6 +65,30 @@ export function commitCall(
         return outcome;
       });
       return { position: { version: Number(version), tag: tag ?? "" }, outcomes, checked: Number(checked) };
+    },
+  };
+}
+
+/** `bits` without zero bytes at the end. `noTag` is a tag that no position has. */
+export function replaceCall(
+  ref: PageRef,
+  tags: { readonly tag: string; readonly noTag: string },
+  bits: Uint8Array,
+  publish: PublishCommand,
+  isMarked: boolean,
+): ScriptCall<Replaced> {
+  const keys = pageKeys(ref);
+  return {
+    script: REPLACE,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [keys.channel, publish, tags.tag, tags.noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+    read: (reply) => {
+      const [version, tag, checked, isReplaced] = strings(reply);
+      return {
+        position: { version: Number(version), tag: tag ?? "" },
+        checked: Number(checked),
+        isReplaced: isReplaced === "1",
+      };
     },
   };
 }

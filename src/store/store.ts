@@ -5,6 +5,7 @@
  *     commit     all or nothing, one after another per page: drops the writes that were taken before, sets the bits,
  *                and, if any cell changed, moves the page to a new position, logs the delta and publishes it; resolves
  *                when all that is as safe as the page's board asks (durability.ts)
+ *     replace    sets the bits whole, at a new position to which no delta leads: all who follow take a snapshot
  *     read       bits and position of one moment
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
@@ -48,6 +49,14 @@ export interface Committed {
   readonly checked: number;
 }
 
+export interface Replaced {
+  readonly position: Position;
+  /** Checked cells of the page there. */
+  readonly checked: number;
+  /** False if the page had these bits already: then nothing was done. */
+  readonly isReplaced: boolean;
+}
+
 export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[] } | Snapshot;
 
 export interface SubscriptionListener {
@@ -66,6 +75,8 @@ export interface Store {
   /** Requests and attempts to connect that failed for the world's fault, since the start. */
   readonly failures: number;
   commit(page: PageRef, batch: Batch): Promise<Committed>;
+  /** `tag` is that of the position that this makes. For restoring: what was written since the bits were taken is lost. */
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
   read(page: PageRef): Promise<Snapshot>;
   since(page: PageRef, position: Position): Promise<Since>;
   /** Resolves when the subscription is live: every delta committed from then on is on its way. */

@@ -4,6 +4,7 @@
  * (`resumed`), and the followers ask for what they missed.
  */
 
+import { usedBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
@@ -13,12 +14,13 @@ import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { pageKeys } from "./keys.js";
 import type { OverviewStore } from "./overview.js";
-import { announceCall, commitCall, readPublished, sinceCall } from "./scripts.js";
+import { announceCall, commitCall, readPublished, replaceCall, sinceCall } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
   ANNOUNCED_MS,
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   STORE_LIMITS,
   type Store,
@@ -27,6 +29,7 @@ import {
   type SubscriptionListener,
   type Unsubscribe,
 } from "./store.js";
+import { newTag } from "./tag.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
 import { ValkeyOverview } from "./valkey-overview.js";
 import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
@@ -107,6 +110,14 @@ export class ValkeyStore implements Store {
     const durability = durabilityOf(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     return this.#link.run(commitCall(page, batch, this.#limits, this.#link.publish, isMarked), durability);
+  }
+
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    const durability = durabilityOf(this.#durabilities, page.board);
+    const isMarked = durability.level !== "applied";
+    const used = bits.subarray(0, usedBytes(bits));
+    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked);
+    return this.#link.run(call, durability);
   }
 
   async read(page: PageRef): Promise<Snapshot> {

@@ -19,6 +19,7 @@ import type { OverviewStore } from "../../src/store/overview.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   type Store,
   StoreAway,
@@ -100,6 +101,10 @@ export class StoreLink implements Store {
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     return this.#ask(() => this.#server.commit(page, batch));
+  }
+
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    return this.#ask(() => this.#server.replace(page, tag, bits));
   }
 
   read(page: PageRef): Promise<Snapshot> {

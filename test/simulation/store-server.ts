@@ -14,7 +14,8 @@ import { LocalInstances } from "../../src/store/local-instances.js";
 import { listInMemory } from "../../src/store/local-overview.js";
 import type { Tally } from "../../src/store/overview.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
-import type { Batch, Committed, Since, WriteOutcome } from "../../src/store/store.js";
+import type { Batch, Committed, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
 import { History } from "./history.js";
 
 /** One commit, as it would be sent to a replica of the server. */
@@ -103,6 +104,25 @@ export class StoreServer {
     this.#listener.committed(entry, page.position);
     if (delta) this.#listener.published(name, delta);
     return { position: page.position, outcomes, checked: countBits(page.bits) };
+  }
+
+  /** Nobody does so in a simulation: it is not among the entries, and would not come back with them. */
+  replace(ref: PageRef, tag: string, bits: Uint8Array): Replaced {
+    const page = this.#page(ref);
+    const after = new Uint8Array(page.bits.length);
+    after.set(bits);
+    const isReplaced = Buffer.compare(after, page.bits) !== 0;
+    if (isReplaced) {
+      const from = { version: page.position.version, tag: newTag() };
+      const to = { version: page.position.version + 1, tag };
+      this.history(pageName(ref)).add(page.position, to, after);
+      page.position = to;
+      page.bits.set(after);
+      page.log = [];
+      const delta: Delta = { kind: "delta", page: ref.page, from, to: page.position, changes: new Uint32Array(0) };
+      this.#listener.published(pageName(ref), delta);
+    }
+    return { position: page.position, checked: countBits(page.bits), isReplaced };
   }
 
   snapshot(ref: PageRef): Snapshot {

@@ -55,6 +55,10 @@ export class FaultyStore implements Store {
     return committed;
   }
 
+  replace(page: PageRef, tag: string, bits: Uint8Array) {
+    return this.#store.replace(page, tag, bits);
+  }
+
   read(page: PageRef) {
     return this.#store.read(page);
   }

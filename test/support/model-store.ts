@@ -14,12 +14,14 @@ import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   type Store,
   StoreAway,
   type SubscriptionListener,
   type Unsubscribe,
 } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
 
 interface ModelPage {
   position: Position;
@@ -82,6 +84,23 @@ export class ModelStore implements Store {
       });
       if (effects.length > 0) this.#advance(ref, page, batch.tag, effects);
       return { position: page.position, outcomes, checked: countBits(page.bits) };
+    });
+  }
+
+  replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    return this.#ask(() => {
+      const page = this.#page(ref);
+      const after = new Uint8Array(page.bits.length);
+      after.set(bits);
+      const isReplaced = Buffer.compare(after, page.bits) !== 0;
+      if (isReplaced) {
+        const from = { version: page.position.version, tag: newTag() };
+        page.position = { version: page.position.version + 1, tag };
+        page.bits = after;
+        page.log = [];
+        this.#publish(ref, { kind: "delta", page: ref.page, from, to: page.position, changes: new Uint32Array(0) });
+      }
+      return { position: page.position, checked: countBits(page.bits), isReplaced };
     });
   }
 
@@ -166,6 +185,10 @@ export class ModelStore implements Store {
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: packChanges(effects) };
     page.position = to;
     page.log = this.#logMax > 0 ? [...page.log, delta].slice(-this.#logMax) : [];
+    this.#publish(ref, delta);
+  }
+
+  #publish(ref: PageRef, delta: Delta): void {
     this.#clock.after(this.delayMs.news, () => {
       for (const listener of this.#listeners.get(pageName(ref)) ?? []) if (!this.lose(delta)) listener.delta(delta);
     });
