@@ -8,7 +8,6 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import { type Store as LimitStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
-import { bitmapBytes } from "../board/bitmap.js";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
@@ -17,6 +16,7 @@ import { durabilityOf, formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
+import { CODINGS, PageBodies } from "./page-bodies.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, parseRequest } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
@@ -64,7 +64,8 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   router.get("/boards/:board", (request, response) => {
     response.json(describeBoard(instance, boardNamed(instance, request.params.board)));
   });
-  router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, request, response));
+  const bodies = new PageBodies();
+  router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
   router.put(
     "/boards/:board/cells/:index",
     express.json({ limit: BODY_BYTES_MAX, strict: false }),
@@ -116,15 +117,24 @@ function describeBoard(instance: Instance, board: HostedBoard) {
 }
 
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
-async function sendPage(instance: Instance, request: Request, response: Response): Promise<void> {
+async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const board = boardNamed(instance, String(request.params.board));
   const page = wholeNumber(String(request.params.page));
   if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
   checkPage(board, page);
   const snapshot = await instance.readPage(board, page);
-  const body = Buffer.alloc(bitmapBytes(cellsInPage(board.size, page)));
-  body.set(snapshot.bits);
-  response.set({ ETag: `"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
+  const accepted = request.acceptsEncodings([...CODINGS]);
+  const coding = CODINGS.find((each) => each === accepted) ?? "identity";
+  // The same position in other bytes: the same page, but not the same representation.
+  const weak = coding === "identity" ? "" : "W/";
+  response.set({ ETag: `${weak}"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
+  response.vary("Accept-Encoding");
+  if (request.fresh) {
+    response.status(304).end();
+    return;
+  }
+  const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
+  if (coding !== "identity") response.set("Content-Encoding", coding);
   response.type("application/octet-stream").send(body);
 }
 

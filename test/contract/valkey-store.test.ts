@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
+import { pageKeys } from "../../src/store/keys.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
@@ -36,6 +37,24 @@ test("a server that forgot the scripts gets them again", async (t) => {
   await commitOne(store, 1);
   await store.command("any", "SCRIPT", "FLUSH");
   assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("clearing where nothing is checked makes no bitmap, and the last cell cleared takes it away", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const set = (value: 0 | 1) =>
+    store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[65_535, value]]) }] });
+  const { bits } = pageKeys(page);
+  const bitmaps = () => store.command(bits, "EXISTS", bits);
+  await set(0);
+  assert.equal(await bitmaps(), 0);
+  await set(1);
+  assert.equal(await bitmaps(), 1);
+  assert.equal((await set(0)).checked, 0);
+  assert.equal(await bitmaps(), 0);
+  assert.equal((await store.read(page)).bits.length, 0);
 });
 
 test("an unreachable server is one clear error", async () => {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get as httpGet, type IncomingMessage } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
@@ -52,13 +54,13 @@ describe("HTTP", () => {
 
   test("sets a cell, and gives the page with its position as ETag, or 304", async () => {
     const before = await get("/boards/main/pages/1");
-    assert.equal(before.headers.get("etag"), '"0.AAAAAAAA"');
+    assert.equal(before.headers.get("etag"), 'W/"0.AAAAAAAA"');
     assert.equal((await before.arrayBuffer()).byteLength, Math.ceil((SIZE - 65_536) / 8));
     const done = await put("/boards/main/cells/65537", JSON.stringify({ value: true }));
     assert.deepEqual(await done.json(), { ok: true, cell: 65_537, value: true, at: [[1, 1]] });
     const page = await get("/boards/main/pages/1");
     const etag = page.headers.get("etag") ?? "";
-    assert.match(etag, /^"1\.[\w-]{8}"$/);
+    assert.match(etag, /^W\/"1\.[\w-]{8}"$/);
     assert.equal(new Uint8Array(await page.arrayBuffer())[0], 0b0100_0000);
     assert.equal(await conditionalStatus(etag), 304);
     await put("/boards/main/cells/65537", JSON.stringify({ value: 0 }));
@@ -66,6 +68,36 @@ describe("HTTP", () => {
     const cleared = await get("/boards/main/pages/1");
     assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
   });
+
+  for (const [accepted, coding, unpack] of [
+    ["br, gzip", "br", brotliDecompressSync],
+    ["gzip", "gzip", gunzipSync],
+    ["gzip;q=1, br;q=0", "gzip", gunzipSync],
+    ["identity", undefined, (body: Buffer) => body],
+  ] as const) {
+    test(`gives a page compressed for a client that takes ${accepted}, and 304 for its ETag`, async () => {
+      await put("/boards/main/cells/70", JSON.stringify({ value: true }));
+      const ask = async (headers: Record<string, string>) => {
+        const request = httpGet(`${instance.url}/boards/main/pages/0`, { headers });
+        const [response]: IncomingMessage[] = await once(request, "response");
+        assert.ok(response);
+        return { response, body: await buffer(response) };
+      };
+      const { response, body } = await ask({ "accept-encoding": accepted });
+      assert.equal(response.headers["content-encoding"], coding);
+      assert.match(response.headers.vary ?? "", /accept-encoding/i);
+      const bits = unpack(body);
+      assert.equal(bits.length, 8_192);
+      assert.equal(bits[8], 0b0000_0010);
+      assert.ok(coding === undefined || body.length < 100, `${body.length} bytes for one checkbox`);
+      const { etag = "" } = response.headers;
+      assert.match(etag, coding ? /^W\/"\d+\.[\w-]{8}"$/ : /^"\d+\.[\w-]{8}"$/);
+      const again = await ask({ "accept-encoding": accepted, "if-none-match": etag });
+      assert.deepEqual([again.response.statusCode, again.body.length], [304, 0]);
+      const { body: same } = await ask({ "accept-encoding": accepted });
+      assert.deepEqual(same, body);
+    });
+  }
 
   test("says that it is alive, ready, and what it counts", async () => {
     assert.equal((await get("/health")).status, 200);

@@ -69,7 +69,8 @@ for i = FIRST, #ARGV, 3 do
     local high, middle, low = byte(ops, j, j + 2)
     local change = (high - 48) * 4096 + (middle - 48) * 64 + low - 48
     local value = change % 2
-    if call('SETBIT', bits, (change - value) / 2, value) ~= value then
+    -- Where nothing is checked there is nothing to clear; SETBIT would make the bitmap all the same.
+    if (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = sub(ops, j, j + 2)
     end
@@ -88,6 +89,7 @@ if #effects > 0 then
   version, tag = version + 1, ARGV[3]
   local number = string.format('%.0f', version)
   call('HSET', head, 'v', number, 't', tag, 'n', checked)
+  if checked == 0 then call('DEL', bits) end
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
   call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
 end
