@@ -13,12 +13,14 @@ import { formatPosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import { durabilityOf, formatDurability } from "../store/durability.js";
+import { historyMsOf } from "../store/history.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
+import { readHistory } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
-import { cellBody, parseRequest } from "./requests.js";
+import { cellBody, historyQuery, parseRequest } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
 import { readState } from "./teaching.js";
 
@@ -66,6 +68,11 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   });
   const bodies = new PageBodies();
   router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
+  router.get("/boards/:board/pages/:page/history", async (request, response) => {
+    const { board, page } = pageNamed(instance, request);
+    const { from, to } = parseRequest(historyQuery, request.query);
+    response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
+  });
   router.put(
     "/boards/:board/cells/:index",
     express.json({ limit: BODY_BYTES_MAX, strict: false }),
@@ -113,15 +120,13 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     instance: instance.name,
     engine: instance.store.engine,
     durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
+    historyMs: historyMsOf(instance.history, board.name),
   };
 }
 
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
-  const board = boardNamed(instance, String(request.params.board));
-  const page = wholeNumber(String(request.params.page));
-  if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
-  checkPage(board, page);
+  const { board, page } = pageNamed(instance, request);
   const snapshot = await instance.readPage(board, page);
   const accepted = request.acceptsEncodings([...CODINGS]);
   const coding = CODINGS.find((each) => each === accepted) ?? "identity";
@@ -136,6 +141,14 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
   const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
   if (coding !== "identity") response.set("Content-Encoding", coding);
   response.type("application/octet-stream").send(body);
+}
+
+function pageNamed(instance: Instance, request: Request): { board: HostedBoard; page: number } {
+  const board = boardNamed(instance, String(request.params.board));
+  const page = wholeNumber(String(request.params.page));
+  if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
+  checkPage(board, page);
+  return { board, page };
 }
 
 function boardNamed(instance: Instance, name: string): HostedBoard {

@@ -7,6 +7,7 @@ import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
+import { NO_HISTORY, type Retention } from "../store/history.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
@@ -24,6 +25,7 @@ export interface InstanceOptions {
   readonly boards: Readonly<Record<string, number>>;
   /** As the store keeps them: to be told to those who ask. */
   readonly durabilities?: Durabilities;
+  readonly history?: Retention;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -38,6 +40,7 @@ export class Instance {
   readonly name: string;
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
+  readonly history: Retention;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -58,6 +61,7 @@ export class Instance {
     this.log = log;
     this.watchedPagesMax = options.watchedPagesMax;
     this.durabilities = options.durabilities ?? ALL_APPLIED;
+    this.history = options.history ?? NO_HISTORY;
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );

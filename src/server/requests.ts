@@ -44,6 +44,9 @@ export const overviewRequest = z.object({ handle, watch: z.boolean() });
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
+const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+export const historyQuery = z.object({ from: moment, to: moment });
+
 const SESSION = /^[\w-]{22}$/;
 
 /**

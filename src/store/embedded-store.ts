@@ -15,6 +15,8 @@ import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
+import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
+import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
 import { decodeOps, encodeOps } from "./ops.js";
@@ -48,6 +50,8 @@ export interface EmbeddedStoreOptions {
   readonly directory: string;
   readonly limits?: StoreLimits;
   readonly durabilities?: Durabilities;
+  /** Which boards keep a record of what is done; none without it. */
+  readonly histories?: Histories;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -68,6 +72,7 @@ export class EmbeddedStore implements Store {
   /** The list of overview.ts. */
   readonly #tallies: Database<Tally, PageKey>;
   readonly #instances: LocalInstances;
+  readonly #history: EmbeddedHistory;
   /** Page -> sessions remembered in its current generation. */
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
@@ -77,12 +82,14 @@ export class EmbeddedStore implements Store {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 4 });
+    this.#root = open({ path: options.directory, maxDbs: 5 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
     this.#tallies = this.#root.openDB({ name: "tallies" });
     this.#instances = new LocalInstances(this.#now);
+    const records: RecordDatabase = this.#root.openDB({ name: "history" });
+    this.#history = new EmbeddedHistory(records, options.histories ?? NO_HISTORY, this.#now);
     this.overview = this.#openOverview();
   }
 
@@ -147,6 +154,10 @@ export class EmbeddedStore implements Store {
       listeners.delete(listener);
       if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
     };
+  }
+
+  async history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
+    return this.#history.read(ref, await this.read(ref), range);
   }
 
   async positions(pages: readonly PageRef[]): Promise<Position[]> {
@@ -224,6 +235,7 @@ export class EmbeddedStore implements Store {
     const to = { version: position.version + 1, tag };
     const after = { ...page, position: to, checked: countBits(used), bits: used };
     this.#pages.put([ref.board, ref.page], encodePage(after));
+    this.#history.add(ref, position, to, opsBetween(page.bits, used));
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
@@ -238,6 +250,7 @@ export class EmbeddedStore implements Store {
     const to = { version: from.version + 1, tag };
     const changes = packChanges(effects);
     page.position = to;
+    this.#history.add(ref, from, to, effects);
     this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
     this.#log.remove([ref.board, ref.page, to.version - this.#limits.logDeltasMax]);
     return { kind: "delta", page: ref.page, from, to, changes };

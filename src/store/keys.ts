@@ -14,6 +14,8 @@ export interface PageKeys {
   readonly log: string;
   /** Hashes, two generations: session -> highest sequence number and window. */
   readonly seen: readonly [string, string];
+  /** Stream: one entry for each delta, by time; only where a history is kept. */
+  readonly history: string;
   readonly channel: string;
 }
 
@@ -24,6 +26,7 @@ export function pageKeys(ref: PageRef): PageKeys {
     head: `ss:${tag}:head`,
     log: `ss:${tag}:log`,
     seen: [`ss:${tag}:seen:0`, `ss:${tag}:seen:1`],
+    history: `ss:${tag}:history`,
     channel: `server:broker:${tag}`,
   };
 }

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
+import type { Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
@@ -24,6 +25,13 @@ export interface ScriptCall<Result> {
   readonly read: (reply: unknown) => Result;
 }
 
+/** How long and how much of a page's history is kept. */
+export interface HistoryBounds {
+  /** 0 is not at all. */
+  readonly ms: number;
+  readonly deltasMax: number;
+}
+
 export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
@@ -40,6 +48,7 @@ export function commitCall(
   publish: PublishCommand,
   /** Writes something whatever the batch does, so that there is something to wait for (durable-lane.ts). */
   isMarked: boolean,
+  history: HistoryBounds,
 ): ScriptCall<Committed> {
   const keys = pageKeys(ref);
   const args: string[] = [
@@ -51,11 +60,13 @@ export function commitCall(
     String(limits.seenMs),
     String(limits.seenSessionsMax),
     isMarked ? "1" : "0",
+    String(history.ms),
+    String(history.deltasMax),
   ];
   for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
   return {
     script: COMMIT,
-    keys: [keys.bits, keys.head, keys.log, ...keys.seen],
+    keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
     args,
     read: (reply) => {
       const [version, tag, letters, checked] = strings(reply);
@@ -76,12 +87,16 @@ export function replaceCall(
   bits: Uint8Array,
   publish: PublishCommand,
   isMarked: boolean,
+  history: HistoryBounds,
 ): ScriptCall<Replaced> {
   const keys = pageKeys(ref);
   return {
     script: REPLACE,
-    keys: [keys.bits, keys.head, keys.log],
-    args: [keys.channel, publish, tags.tag, tags.noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+    keys: [keys.bits, keys.head, keys.log, keys.history],
+    args: [
+      ...[keys.channel, publish, tags.tag, tags.noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+      ...[String(history.ms), String(history.deltasMax)],
+    ],
     read: (reply) => {
       const [version, tag, checked, isReplaced] = strings(reply);
       return {
@@ -146,6 +161,17 @@ export function readTallies(message: string): readonly Tally[] | undefined {
   return tallies;
 }
 
+/** Records as XREVRANGE gives them: the newest first. */
+export function readRecorded(reply: unknown): { readonly id: string; readonly recorded: Recorded }[] {
+  return list(reply).map((entry) => {
+    const [id, fields] = list(entry);
+    const [, version, , fromTag, , toTag, , ops] = strings(fields);
+    const ms = Number.parseInt(String(id), 10);
+    const recorded = { ms, version: Number(version), fromTag: fromTag ?? "", toTag: toTag ?? "", ops: ops ?? "" };
+    return { id: String(id), recorded };
+  });
+}
+
 const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
 
 /** A delta as commit.lua publishes it, `version:from-tag:tag:ops`; undefined if it is none. */
@@ -183,6 +209,10 @@ function list(reply: unknown): readonly unknown[] {
 
 function strings(reply: unknown): string[] {
   return list(reply).map(String);
+}
+
+export function readNumbers(reply: unknown): number[] {
+  return list(reply).map(Number);
 }
 
 function bytes(reply: unknown): Buffer {

@@ -9,6 +9,7 @@
  *     read       bits and position of one moment
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
+ *     history    what was committed in a time, where that is recorded (history.ts)
  *     positions  where pages stand now: the cheap check behind self-healing
  *     overview   how many cells of each page are checked (overview.ts)
  *     announce   which instances there are, and what they say of themselves
@@ -17,6 +18,7 @@
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { HistoryRange, PageHistory } from "./history.js";
 import type { OverviewStore } from "./overview.js";
 
 /** One session's changes to one page. An empty session means that nobody will send it again: it is not remembered. */
@@ -81,6 +83,8 @@ export interface Store {
   since(page: PageRef, position: Position): Promise<Since>;
   /** Resolves when the subscription is live: every delta committed from then on is on its way. */
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
+  /** Undefined where no history is kept. */
+  history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
   /** Undefined for a page whose part of the store does not answer soon: the other parts are not kept waiting. */
   positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]>;
   readonly overview: OverviewStore;

@@ -12,9 +12,26 @@ import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
 import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import {
+  type Histories,
+  type HistoryRange,
+  HistoryWalk,
+  historyMsOf,
+  NO_HISTORY,
+  type PageHistory,
+} from "./history.js";
 import { pageKeys } from "./keys.js";
 import type { OverviewStore } from "./overview.js";
-import { announceCall, commitCall, readPublished, replaceCall, sinceCall } from "./scripts.js";
+import {
+  announceCall,
+  commitCall,
+  type HistoryBounds,
+  readNumbers,
+  readPublished,
+  readRecorded,
+  replaceCall,
+  sinceCall,
+} from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
   ANNOUNCED_MS,
@@ -42,16 +59,21 @@ export interface ValkeyStoreOptions {
   readonly durabilities?: Durabilities;
   /** How long a write waits for its copies. */
   readonly durabilityWaitMs?: number;
+  /** Which boards keep a record of what is done; none without it. */
+  readonly histories?: Histories;
   /** Told one line for each incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
 const DURABILITY_WAIT_MS = 1_500;
+/** Records of a page's history in one answer of the server. */
+const RECORDS_AT_ONCE = 500;
 
 export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
+  readonly #histories: Histories;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
@@ -62,6 +84,7 @@ export class ValkeyStore implements Store {
   private constructor(options: ValkeyStoreOptions) {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
+    this.#histories = options.histories ?? NO_HISTORY;
     this.#incident = options.incident ?? (() => undefined);
   }
 
@@ -109,14 +132,17 @@ export class ValkeyStore implements Store {
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     const durability = durabilityOf(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
-    return this.#link.run(commitCall(page, batch, this.#limits, this.#link.publish, isMarked), durability);
+    return this.#link.run(
+      commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
+      durability,
+    );
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
     const durability = durabilityOf(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
-    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked);
+    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
     return this.#link.run(call, durability);
   }
 
@@ -141,6 +167,26 @@ export class ValkeyStore implements Store {
       },
       resumed: () => listener.resumed(),
     });
+  }
+
+  async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
+    const bounds = this.#historyOf(page);
+    if (bounds.ms === 0) return undefined;
+    const key = pageKeys(page).history;
+    const walk = new HistoryWalk(await this.read(page), range);
+    const [seconds, micros] = readNumbers(await this.#link.command(key, "TIME"));
+    let newest = "+";
+    let count = 0;
+    for (;;) {
+      const reply = await this.#link.command(key, "XREVRANGE", key, newest, "-", "COUNT", String(RECORDS_AT_ONCE));
+      const records = readRecorded(reply);
+      const isEnough = records.some(({ recorded }) => !walk.take(recorded));
+      count += records.length;
+      const last = records.at(-1);
+      if (isEnough || !last || records.length < RECORDS_AT_ONCE) break;
+      newest = `(${last.id}`;
+    }
+    return walk.result((seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000), count >= bounds.deltasMax);
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
@@ -179,6 +225,10 @@ export class ValkeyStore implements Store {
   async close(): Promise<void> {
     this.#channels.close();
     await this.#link.close();
+  }
+
+  #historyOf({ board }: PageRef): HistoryBounds {
+    return { ms: historyMsOf(this.#histories, board), deltasMax: this.#histories.deltasMax };
   }
 
   get #link(): ValkeyLink {

@@ -7,6 +7,7 @@ import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
+import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
 for (const engine of ["valkey-server", "redis-server"] as const) {
@@ -22,6 +23,18 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
     };
   });
 }
+
+historyContract("valkey", async () => {
+  const server = await startServer();
+  const store = await ValkeyStore.open({ url: server.url, histories: CONTRACT_HISTORIES });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await server.stop();
+    },
+  };
+});
 
 const page = { board: "main", page: 0 };
 

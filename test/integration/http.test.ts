@@ -4,6 +4,10 @@ import { get as httpGet, type IncomingMessage } from "node:http";
 import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { Replica } from "../../src/board/replica.js";
+import { fromBase64url } from "../../src/protocol/base64url.js";
+import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import type { HistoryBody } from "../../src/server/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
@@ -44,6 +48,7 @@ describe("HTTP", () => {
       instance: "here",
       engine: "embedded",
       durability: "applied",
+      historyMs: 0,
     });
     const { boards }: { boards: { name: string }[] } = await (await get("/boards")).json();
     assert.deepEqual(
@@ -67,6 +72,52 @@ describe("HTTP", () => {
     assert.equal(await conditionalStatus(etag), 200);
     const cleared = await get("/boards/main/pages/1");
     assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
+  });
+
+  test("gives what happened on a page, where that is recorded, as frames to replay", async () => {
+    const recording = await startInstance({
+      BOARDS: "main=100",
+      HISTORY: "main=1h",
+      DATA_DIR: temporaryFolder({ after }),
+    });
+    after(() => recording.stop());
+    const put = (cell: number, value: boolean) =>
+      fetch(`${recording.url}/boards/main/cells/${cell}`, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ value }),
+      });
+    for (const [cell, value] of [
+      [1, true],
+      [2, true],
+      [1, false],
+    ] as const) {
+      await put(cell, value);
+    }
+    const ask = async (query: string) => {
+      const response = await fetch(`${recording.url}/boards/main/pages/0/history${query}`);
+      assert.equal(response.status, 200);
+      const body: HistoryBody = JSON.parse(await response.text());
+      return body;
+    };
+    const { start, deltas, now } = await ask("");
+    const replica = new Replica(0, 100);
+    replica.receive(decodeSnapshot(fromBase64url(start) ?? new Uint8Array(), () => 100)?.content ?? assert.fail());
+    const states = deltas.map(([, frame]) => {
+      assert.equal(replica.receive(decodeDelta(frame)?.content ?? assert.fail()), "applied");
+      return [replica.get(1), replica.get(2)];
+    });
+    assert.deepEqual(states, [
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ]);
+    const later = await ask(`?from=${now + 1}`);
+    assert.deepEqual(later.deltas, []);
+    const { historyMs }: { historyMs: number } = JSON.parse(await (await fetch(`${recording.url}/boards/main`)).text());
+    assert.equal(historyMs, 3_600_000);
+    assert.equal((await fetch(`${recording.url}/boards/main/pages/0/history?from=abc`)).status, 400);
+    assert.equal((await get("/boards/main/pages/0/history")).status, 404);
   });
 
   for (const [accepted, coding, unpack] of [

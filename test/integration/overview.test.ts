@@ -116,7 +116,21 @@ for (const engine of ["embedded", "valkey"] as const) {
       await until("all people are counted", () => board.overview?.onlineEverywhere === everywhere());
       await until("the page is known to be watched", () => board.overview?.watchers(77) === 1);
       assert.equal(board.overview?.watchers(78), 0);
-      assert.ok(other.state.onlineEverywhere > other.state.online);
+      await until("the other client is told as well", () => other.state.onlineEverywhere === everywhere());
+    });
+
+    test("the overview goes on after a reconnect, also on another instance", async () => {
+      const client = connect(instances.map(({ url }) => url));
+      clients.push(client);
+      const board = client.board("small");
+      await board.watchOverview().ready;
+      const [before, total] = [client.state.url, board.overview?.total ?? 0];
+      client.reconnect();
+      await until("it is connected elsewhere", () => client.state.connected && client.state.url !== before);
+      await board.set(50, true);
+      await until("the change is seen", () => board.overview?.total === total + 1);
+      await board.set(50, false);
+      await until("and the change back", () => board.overview?.total === total);
     });
 
     test("an overview that is watched no more costs no frames, and can be watched again", async () => {

@@ -115,6 +115,11 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.since(page, position));
   }
 
+  /** None is kept. */
+  async history(): Promise<undefined> {
+    return undefined;
+  }
+
   positions(pages: readonly PageRef[]): Promise<Position[]> {
     return this.#ask(() => pages.map((page) => this.#server.position(page)));
   }

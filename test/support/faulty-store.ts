@@ -6,6 +6,7 @@
 import type { Delta } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, type Position } from "../../src/board/position.js";
+import type { HistoryRange } from "../../src/store/history.js";
 import {
   type Batch,
   type Committed,
@@ -74,6 +75,10 @@ export class FaultyStore implements Store {
       },
       resumed: () => listener.resumed(),
     });
+  }
+
+  history(page: PageRef, range: HistoryRange) {
+    return this.#store.history(page, range);
   }
 
   positions(pages: readonly PageRef[]) {

@@ -127,6 +127,11 @@ export class ModelStore implements Store {
     });
   }
 
+  /** None is kept. */
+  async history(): Promise<undefined> {
+    return undefined;
+  }
+
   positions(pages: readonly PageRef[]): Promise<Position[]> {
     return this.#ask(() => pages.map((page) => this.#page(page).position));
   }
