@@ -127,7 +127,7 @@ describe("the overview", () => {
       resumed: () => undefined,
     });
     store.delayMs = { request: 120, answer: 120, news: 0 };
-    for (let at = 0; at < 60; at++) {
+    for (let at = 0; at < 500; at++) {
       void commit(3, [[at, 1]], at % 3 > 0);
       await clock.pass(97);
     }
