@@ -93,8 +93,8 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   let changed = 0;
   const commitOne = async () => {
     const writes = writesOf(shape, sessions, batch++);
-    const call = commitCall(REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false);
-    await run(connection, call.script, call.keys, call.args);
+    const call = commitCall(REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    await run(connection, call.script, call.keys, call.args.map(String));
     changed += shape.writes * shape.changes;
   };
   await commitOne();

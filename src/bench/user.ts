@@ -101,6 +101,9 @@ function counting(listener: LineListener, tally: Tally): LineListener {
       count(tally, frame.length + AROUND_SNAPSHOT_BYTES);
       listener.snapshot(frame);
     },
+    overview: (frame) => listener.overview(frame),
+    counts: (frame) => listener.counts(frame),
+    looking: (looking) => listener.looking(looking),
     notice: (notice) => listener.notice(notice),
   };
 }

@@ -6,10 +6,12 @@ import { Command, CommanderError, Option } from "commander";
 import { DeploymentUnusable } from "../bench/deployment.js";
 import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.js";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
-import { StoreUnusable } from "../store/store.js";
+import { BadFile } from "../store/board-file.js";
+import { StoreAway, StoreUnusable } from "../store/store.js";
 import { bench } from "./bench.js";
 import { demo } from "./demo.js";
 import { serve } from "./serve.js";
+import { exportTo, importFrom } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -20,9 +22,20 @@ const program = new Command("socketscaler")
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
+const { valkeyUrl, dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
+const STORE_OPTIONS = [valkeyUrl, dataDir, boards, durabilities, durabilityWaitMs];
+
 command("serve", "run one instance", serve);
 command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);
 benchCommand();
+const BOARD = ["--board <name>", "the board", "main"] as const;
+command("export", "write a board to a file, or to standard output", exportTo, STORE_OPTIONS)
+  .option(...BOARD)
+  .option("--out <file>", "a file that is not there yet")
+  .option("--from-page <number>", "leave out the pages before this one", "0");
+command("import", "set a board to what a file holds, while it is served or not", importFrom, STORE_OPTIONS)
+  .argument("<file>", "as `export` wrote it, or - for standard input")
+  .option(...BOARD);
 
 try {
   await program.parseAsync();
@@ -30,9 +43,22 @@ try {
   process.exitCode = explain(error);
 }
 
-function command(name: string, description: string, run: (config: Config) => Promise<void>): void {
+/** What a command was given beside the options of the table. */
+interface Choice {
+  readonly board: string;
+  readonly out: string | undefined;
+  readonly fromPage: string;
+  readonly file: string;
+}
+
+function command(
+  name: string,
+  description: string,
+  run: (config: Config, choice: Choice) => Promise<void>,
+  options: readonly (typeof OPTIONS)[keyof typeof OPTIONS][] = Object.values(OPTIONS),
+): Command {
   const command = program.command(name).description(description);
-  for (const option of Object.values(OPTIONS)) {
+  for (const option of options) {
     const fallback = option.fallback === undefined || option.fallback === "" ? "" : ` (default: ${option.fallback})`;
     const also = option.alsoEnv ? `, ${option.alsoEnv}` : "";
     const flag = new Option(
@@ -41,13 +67,15 @@ function command(name: string, description: string, run: (config: Config) => Pro
     );
     command.addOption(flag);
   }
-  command.action((_options, parsed: Command) => {
+  return command.action((...given: unknown[]) => {
+    const parsed = command;
     const flags: Record<string, string | undefined> = {};
-    for (const option of Object.values(OPTIONS)) {
+    for (const option of options) {
       const value: unknown = parsed.getOptionValue(attributeOf(option.env));
       if (typeof value === "string") flags[option.env] = value;
     }
-    return run(readConfig(flags satisfies Flags, process.env));
+    const { board = "", out, fromPage = "0" } = parsed.opts<Partial<Choice>>();
+    return run(readConfig(flags satisfies Flags, process.env), { board, out, fromPage, file: String(given[0]) });
   });
 }
 
@@ -84,10 +112,14 @@ function explain(error: unknown): number {
   if (error instanceof BadScenario) return say(error.message, EXIT_USAGE);
   if (error instanceof DeploymentUnusable) return say(error.message, EXIT_FAILED);
   if (error instanceof StoreUnusable) return say(error.message, EXIT_FAILED);
+  if (error instanceof BadFile) return say(error.message, EXIT_FAILED);
+  if (error instanceof StoreAway) return say(`the store does not answer: ${error.message}`, EXIT_FAILED);
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const port = error instanceof Error && "port" in error ? error.port : "";
   if (code === "EADDRINUSE")
     return say(`port ${port} is in use: end what uses it, or choose another PORT`, EXIT_FAILED);
+  if (code === "EEXIST") return say("the file is there already: choose another, or remove it", EXIT_FAILED);
+  if (code === "ENOENT") return say("there is no such file", EXIT_FAILED);
   if (code === "EACCES") return say(`port ${port} may not be used by this user: choose a PORT above 1023`, EXIT_FAILED);
   if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return say("HOST is no address of this machine", EXIT_FAILED);
   throw error;

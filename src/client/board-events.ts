@@ -34,6 +34,11 @@ export interface BoardEvents {
   refused: (refused: RefusedChange) => void;
   /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */
   delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
+  /**
+   * While the overview is watched: how many cells of these pages are checked has changed. Told at most about twice a
+   * second; with no pages where only the number of people or where they look did.
+   */
+  overview: (changedPages: readonly number[]) => void;
   /** Milliseconds from sending a write to its acknowledgement. */
   roundTrip: (ms: number) => void;
 }

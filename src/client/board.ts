@@ -8,7 +8,7 @@
 
 import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellsInPage, pageOf } from "../board/geometry.js";
+import { cellsInPage, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
@@ -19,6 +19,7 @@ import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { Opening } from "./opening.js";
 import { Outbox } from "./outbox.js";
+import { type Overview, OverviewWatches } from "./overview.js";
 import { Sender } from "./sender.js";
 import { ShownCells } from "./shown-cells.js";
 import { WatchedPages } from "./watched-pages.js";
@@ -56,6 +57,8 @@ export class Board {
   readonly #shown = new ShownCells(this.#outbox, this.#pages);
   readonly #opening: Opening;
   readonly #joiner: Joiner;
+  /** For the client, which hands frames on; a user asks `overview`. */
+  readonly overviews: OverviewWatches;
   #nextTick: Cancel;
   #status: BoardStatus = "connecting";
   /** Why the board cannot be used at all. */
@@ -86,6 +89,7 @@ export class Board {
       opened: (opened) => this.#opened(opened),
       failed: (refusal) => this.#end(refusal),
     });
+    this.overviews = new OverviewWatches(line, clock, (pages) => this.#events.emit("overview", pages));
     this.ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
     });
@@ -98,6 +102,11 @@ export class Board {
   /** Cells; 0 until `ready`. */
   get size(): number {
     return this.#opening.known?.size ?? 0;
+  }
+
+  /** Pages; 0 until `ready`. */
+  get pages(): number {
+    return pageCount(this.size);
   }
 
   get status(): BoardStatus {
@@ -183,6 +192,16 @@ export class Board {
     };
   }
 
+  /** How many cells of each page are checked: undefined until a `watchOverview` is ready. */
+  get overview(): Overview | undefined {
+    return this.overviews.current;
+  }
+
+  /** Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. */
+  watchOverview(): Watch {
+    return this.overviews.watch();
+  }
+
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
     return this.#events.on(name, listener);
@@ -200,6 +219,7 @@ export class Board {
     this.#opening.disconnected();
     this.#sender.disconnected();
     this.#joiner.disconnected();
+    this.overviews.disconnected();
     this.#setStatus("connecting");
   }
 
@@ -270,6 +290,7 @@ export class Board {
     this.#opening.close();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
+    this.overviews.close(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
     this.#giveUp(Number.POSITIVE_INFINITY, refusal);
     this.#setStatus("closed");

@@ -7,6 +7,7 @@ import type { Clock } from "../protocol/clock.js";
 import { decodeDelta, decodeSnapshot } from "../protocol/codec.js";
 import type { ErrorBody } from "../protocol/errors.js";
 import type { Notice } from "../protocol/events.js";
+import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import { Board } from "./board.js";
 import type { Line, LineListener } from "./line.js";
 
@@ -16,6 +17,8 @@ export interface ConnectionState {
   readonly url: string | undefined;
   /** Sockets on that instance, as last told. */
   readonly online: number;
+  /** Sockets on all instances, as last told. */
+  readonly onlineEverywhere: number;
   /** Whether the instance reaches its store; while not, reading goes on and writes wait. */
   readonly storeAvailable: boolean;
   /** Why the server closed or refused the last connection, if it said so. */
@@ -45,6 +48,7 @@ export class Client {
     connected: false,
     url: undefined,
     online: 0,
+    onlineEverywhere: 0,
     storeAvailable: true,
     reason: undefined,
   };
@@ -63,6 +67,17 @@ export class Client {
       },
       delta: (frame) => this.#receive(decodeDelta(frame)),
       snapshot: (frame) => this.#receive(decodeSnapshot(frame, (handle, page) => this.#find(handle)?.cellsOf(page))),
+      overview: (frame) => {
+        const decoded = decodeOverview(frame, (handle) => this.#find(handle)?.pages);
+        if (!decoded) this.#line.reconnect();
+        else this.#find(decoded.handle)?.overviews.receiveAll(decoded.content);
+      },
+      counts: (frame) => {
+        const decoded = decodeCounts(frame, (handle) => this.#find(handle)?.pages);
+        if (!decoded) this.#line.reconnect();
+        else this.#find(decoded.handle)?.overviews.receiveSome(decoded.content);
+      },
+      looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
       notice: (notice) => this.#notice(notice),
     });
   }
@@ -75,8 +90,9 @@ export class Client {
   board(name: string): Board {
     const known = this.#boards.get(name);
     if (known) return known;
-    const board = new Board(name, this.#line, this.#clock, this.#newSession(), ({ online, storeAvailable }) => {
-      this.#set({ online, storeAvailable });
+    const board = new Board(name, this.#line, this.#clock, this.#newSession(), (opened) => {
+      const { online, onlineEverywhere, storeAvailable } = opened;
+      this.#setOnline(online, onlineEverywhere, { storeAvailable });
     });
     this.#boards.set(name, board);
     return board;
@@ -109,9 +125,14 @@ export class Client {
   }
 
   #notice(notice: Notice): void {
-    if (notice.kind === "online") this.#set({ online: notice.online });
+    if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);
     else if (notice.kind === "store") this.#set({ storeAvailable: notice.available });
     else if (notice.kind === "goodbye") this.#set({ reason: notice.error });
+  }
+
+  #setOnline(online: number, onlineEverywhere: number, others: Partial<ConnectionState> = {}): void {
+    this.#set({ ...others, online, onlineEverywhere });
+    for (const board of this.#boards.values()) board.overviews.receiveOnline(onlineEverywhere);
   }
 
   #set(some: Partial<ConnectionState>): void {

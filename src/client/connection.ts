@@ -101,6 +101,9 @@ export class Connection implements Line {
     socket.on("disconnect", () => over(goodbye));
     socket.on("delta", (frame) => this.#listener.delta(frame));
     socket.on("snapshot", (frame) => this.#listener.snapshot(new Uint8Array(frame)));
+    socket.on("overview", (frame) => this.#listener.overview(new Uint8Array(frame)));
+    socket.on("counts", (frame) => this.#listener.counts(frame));
+    socket.on("looking", (looking) => this.#listener.looking(looking));
     socket.on("notice", (notice) => {
       if (notice.kind === "goodbye") goodbye = toRefusal(notice.error);
       this.#listener.notice(notice);

@@ -10,6 +10,7 @@ export { Refusal } from "../protocol/errors.js";
 export type { Board, CellRange, Watch } from "./board.js";
 export type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
+export type { Overview } from "./overview.js";
 
 /**
  * Connects to one of the instances at `urls`, and to the next whenever that one is lost.

@@ -4,7 +4,7 @@
  */
 
 import type { Refusal } from "../protocol/errors.js";
-import type { Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
 /** The connection went away before the answer came. */
 export class ConnectionLost extends Error {
@@ -20,6 +20,9 @@ export interface LineListener {
   down(reason: Refusal | undefined): void;
   delta(frame: string): void;
   snapshot(frame: Uint8Array): void;
+  overview(frame: Uint8Array): void;
+  counts(frame: string): void;
+  looking(looking: Looking): void;
   notice(notice: Notice): void;
 }
 

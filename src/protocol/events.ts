@@ -11,6 +11,10 @@
  *                                        <-        snapshot or delta, from the position given to the present
  *                                        <-        {watching}
  *                                        <-        delta, delta, …
+ *       overview {handle, watch: true}   ->
+ *                                        <-        overview: how many cells of each page are checked
+ *                                        <-        {watching}
+ *                                        <-        counts, counts, …
  *       write {handle, session, seq, …}  ->        admission, writer, store
  *                                        <-        {at}, and the delta as to everybody
  */
@@ -34,6 +38,8 @@ export interface OpenResult {
   readonly instance: string;
   /** Sockets on that instance. */
   readonly online: number;
+  /** Sockets on all instances of the store, a few seconds old. */
+  readonly onlineEverywhere: number;
   /** Whether the instance reaches its store. */
   readonly storeAvailable: boolean;
   readonly limits: {
@@ -79,11 +85,23 @@ export interface WriteResult {
   readonly at: readonly (readonly [page: number, version: number])[];
 }
 
+export interface OverviewRequest {
+  readonly handle: number;
+  /** Whether to be told from now on, or no more. */
+  readonly watch: boolean;
+}
+
+export interface OverviewResult {
+  /** Whether this connection now watches the board's overview. */
+  readonly watching: boolean;
+}
+
 export interface RequestMap {
   open: [OpenRequest, OpenResult];
   watch: [WatchRequest, WatchResult];
   unwatch: [UnwatchRequest, WatchResult];
   write: [WriteRequest, WriteResult];
+  overview: [OverviewRequest, OverviewResult];
 }
 
 export type RequestName = keyof RequestMap;
@@ -94,8 +112,8 @@ export type ClientToServer = {
 };
 
 export type Notice =
-  /** Sockets on this instance, told at most once a second. */
-  | { readonly kind: "online"; readonly online: number }
+  /** Sockets on this instance and on all instances of the store, told at most once a second. */
+  | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
   /** Whether the instance reaches its store. Reads go on while it is away, writes wait or are refused. */
   | { readonly kind: "store"; readonly available: boolean }
   /** A request that could not be answered, because it came without an acknowledgement or has an unknown name. */
@@ -103,10 +121,22 @@ export type Notice =
   /** Why the server is about to close this connection. */
   | { readonly kind: "goodbye"; readonly error: ErrorBody };
 
+/** Where on a board people look: the pages with most watchers on all instances. Of other pages nothing is told. */
+export interface Looking {
+  readonly handle: number;
+  readonly pages: readonly (readonly [page: number, watchers: number])[];
+}
+
 export interface ServerToClient {
   /** A delta as codec.ts writes it: base64url text, because a text event is one WebSocket frame and a binary one two. */
   delta: (frame: string) => void;
   /** A snapshot as codec.ts writes it. */
   snapshot: (frame: Uint8Array) => void;
+  /** The counts of all pages as overview-codec.ts writes them. */
+  overview: (frame: Uint8Array) => void;
+  /** The counts of the pages that changed, as base64url text. */
+  counts: (frame: string) => void;
+  /** To those who watch the overview, every few seconds at most. */
+  looking: (looking: Looking) => void;
   notice: (notice: Notice) => void;
 }

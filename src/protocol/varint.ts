@@ -21,6 +21,12 @@ export class Writer {
     this.#buffer[this.#length++] = rest;
   }
 
+  /** Two bytes, the most significant first: 0 … 65,535. */
+  word(value: number): void {
+    this.#buffer[this.#length++] = value >>> 8;
+    this.#buffer[this.#length++] = value & 255;
+  }
+
   copy(bytes: Uint8Array): void {
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
@@ -58,6 +64,14 @@ export class Reader {
       }
       scale *= 128;
     }
+    this.failed = true;
+    return 0;
+  }
+
+  word(): number {
+    const high = this.#bytes[this.#at++];
+    const low = this.#bytes[this.#at++];
+    if (high !== undefined && low !== undefined) return high * 256 + low;
     this.failed = true;
     return 0;
   }

@@ -6,6 +6,7 @@
 import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
+import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
@@ -18,6 +19,8 @@ export interface Config {
   readonly boards: Readonly<Record<string, number>>;
   readonly durabilities: Durabilities;
   readonly durabilityWaitMs: number;
+  readonly history: Retention;
+  readonly historyDeltas: number;
   readonly writesPerSecond: number;
   readonly writeBurst: number;
   readonly connectionsPerAddress: number;
@@ -114,6 +117,21 @@ export const OPTIONS: Options = {
     fallback: String(DURABILITY_WAIT_MS),
     help: "how long one attempt at a write waits to be as safe as its board asks, before it is made again",
     ...whole(1, 60_000),
+  },
+  history: {
+    env: "HISTORY",
+    placeholder: "time,…",
+    fallback: "off",
+    help: "how long it is recorded what was changed when, for replays: off, or a time such as 30m, 1h, 1d; for one board: name=1h",
+    parse: parseRetention,
+    expected: "off, or a number with s, m, h or d, at most 30d, for all boards or as name=time,name=time",
+  },
+  historyDeltas: {
+    env: "HISTORY_DELTAS",
+    placeholder: "number",
+    fallback: "20000",
+    help: "how many batches of changes of one page are recorded at most",
+    ...whole(1, 1_000_000),
   },
   writesPerSecond: {
     env: "WRITES_PER_SECOND",
@@ -230,6 +248,10 @@ export function readConfig(flags: Flags, env: Flags): Config {
     if (!Object.hasOwn(boards, name))
       throw new BadOption(`DURABILITY names the board "${name}", which BOARDS does not`);
   }
+  const history = read(OPTIONS.history);
+  for (const name of history.boards.keys()) {
+    if (!Object.hasOwn(boards, name)) throw new BadOption(`HISTORY names the board "${name}", which BOARDS does not`);
+  }
   return {
     port,
     host: read(OPTIONS.host),
@@ -239,6 +261,8 @@ export function readConfig(flags: Flags, env: Flags): Config {
     boards,
     durabilities,
     durabilityWaitMs: read(OPTIONS.durabilityWaitMs),
+    history,
+    historyDeltas: read(OPTIONS.historyDeltas),
     writesPerSecond: read(OPTIONS.writesPerSecond),
     writeBurst: read(OPTIONS.writeBurst),
     connectionsPerAddress: read(OPTIONS.connectionsPerAddress),

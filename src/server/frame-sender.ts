@@ -40,7 +40,7 @@ export class FrameEncoder {
   prepare(frame: Frame): Prepared {
     const known = this.#prepared.get(frame);
     if (known) return known;
-    const payload = frame.kind === "delta" ? frame.text : Buffer.from(frame.bytes);
+    const payload = payloadOf(frame);
     const packet = { type: SOCKETIO_EVENT, nsp: BOARDS_NAMESPACE, data: [frame.kind, payload] };
     const packets: (string | Buffer)[] = this.#io.encoder.encode(packet);
     const [first] = packets;
@@ -93,6 +93,19 @@ export class SocketRecipient implements Recipient {
     if (transport.name !== "websocket" || !transport.writable || conn.readyState !== "open") return undefined;
     const tcp = transport.socket?._socket;
     return tcp && !tcp.destroyed && tcp.writableLength === 0 ? tcp : undefined;
+  }
+}
+
+function payloadOf(frame: Frame): unknown {
+  switch (frame.kind) {
+    case "delta":
+    case "counts":
+      return frame.text;
+    case "snapshot":
+    case "overview":
+      return Buffer.from(frame.bytes);
+    case "looking":
+      return frame.looking;
   }
 }
 

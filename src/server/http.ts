@@ -8,18 +8,20 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import { type Store as LimitStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
-import { bitmapBytes } from "../board/bitmap.js";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import { durabilityOf, formatDurability } from "../store/durability.js";
+import { historyMsOf } from "../store/history.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
+import { CODINGS, PageBodies } from "./page-bodies.js";
+import { readHistory } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
-import { cellBody, parseRequest } from "./requests.js";
+import { cellBody, historyQuery, parseRequest } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
 import { readState } from "./teaching.js";
 
@@ -65,7 +67,13 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   router.get("/boards/:board", (request, response) => {
     response.json(describeBoard(instance, boardNamed(instance, request.params.board)));
   });
-  router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, request, response));
+  const bodies = new PageBodies();
+  router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
+  router.get("/boards/:board/pages/:page/history", async (request, response) => {
+    const { board, page } = pageNamed(instance, request);
+    const { from, to } = parseRequest(historyQuery, request.query);
+    response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
+  });
   router.put(
     "/boards/:board/cells/:index",
     express.json({ limit: BODY_BYTES_MAX, strict: false }),
@@ -113,20 +121,35 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     instance: instance.name,
     engine: instance.store.engine,
     durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
+    historyMs: historyMsOf(instance.history, board.name),
   };
 }
 
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
-async function sendPage(instance: Instance, request: Request, response: Response): Promise<void> {
+async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
+  const { board, page } = pageNamed(instance, request);
+  const snapshot = await instance.readPage(board, page);
+  const accepted = request.acceptsEncodings([...CODINGS]);
+  const coding = CODINGS.find((each) => each === accepted) ?? "identity";
+  // The same position in other bytes: the same page, but not the same representation.
+  const weak = coding === "identity" ? "" : "W/";
+  response.set({ ETag: `${weak}"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
+  response.vary("Accept-Encoding");
+  if (request.fresh) {
+    response.status(304).end();
+    return;
+  }
+  const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
+  if (coding !== "identity") response.set("Content-Encoding", coding);
+  response.type("application/octet-stream").send(body);
+}
+
+function pageNamed(instance: Instance, request: Request): { board: HostedBoard; page: number } {
   const board = boardNamed(instance, String(request.params.board));
   const page = wholeNumber(String(request.params.page));
   if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
   checkPage(board, page);
-  const snapshot = await instance.readPage(board, page);
-  const body = Buffer.alloc(bitmapBytes(cellsInPage(board.size, page)));
-  body.set(snapshot.bits);
-  response.set({ ETag: `"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
-  response.type("application/octet-stream").send(body);
+  return { board, page };
 }
 
 function boardNamed(instance: Instance, name: string): HostedBoard {

@@ -19,13 +19,13 @@ import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
-import type { Frame, Recipient } from "./recipient.js";
+import type { PageFrame, Recipient } from "./recipient.js";
 
 /** Someone inside the instance who wants to know after each flush. */
 export type FlushObserver = () => void;
 
 /** Told of each client that joins: what it was sent to be level, nothing where it was already. */
-export type CatchUpObserver = (frame: Frame | undefined) => void;
+export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 
 /** A recipient on its way to be a member. */
 interface Arrival {
@@ -61,7 +61,7 @@ export class Hub {
   readonly #caughtUp: CatchUpObserver;
   readonly #observers = new Set<FlushObserver>();
   /** Frames that lead to the present position, by where they start: a crowd that returns shares them. */
-  readonly #catchUps = new Map<string, Frame>();
+  readonly #catchUps = new Map<string, PageFrame>();
   /** Questions to the store under way, by position, shared in the same way. */
   readonly #asked = new Map<string, Promise<Delta | undefined>>();
   /** Where all members stand. */
@@ -249,7 +249,7 @@ export class Hub {
   }
 
   /** What leads from `position` (through `prefix`) to the present; undefined if nothing is missing. */
-  #catchUpFrame(position: Position, prefix: Delta | undefined): Frame | undefined {
+  #catchUpFrame(position: Position, prefix: Delta | undefined): PageFrame | undefined {
     const { replica, log } = this.follower;
     if (samePosition(position, replica.position)) return undefined;
     const key = formatPosition(position);
@@ -264,13 +264,13 @@ export class Hub {
     return frame;
   }
 
-  #frameSince(position: Position | undefined): Frame {
+  #frameSince(position: Position | undefined): PageFrame {
     const deltas = position && this.follower.log.since(position);
     return this.#smaller(deltas && mergeDeltas(deltas));
   }
 
   /** The delta's frame, or, where there is none or the page's bits are smaller, the snapshot's. */
-  #smaller(delta: Delta | undefined): Frame {
+  #smaller(delta: Delta | undefined): PageFrame {
     const text = delta && encodeDelta(this.#handle, delta);
     if (delta && text && delta.changes.length <= SMALL_DELTA_CHANGES) return { kind: "delta", text };
     const bytes = encodeSnapshot(this.#handle, this.follower.replica.snapshot());

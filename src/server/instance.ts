@@ -7,13 +7,16 @@ import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
+import { NO_HISTORY, type Retention } from "../store/history.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
+import { Overviews } from "./overviews.js";
 import { type HostedBoard, Pages } from "./pages.js";
+import { Reporter } from "./reporter.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
 export interface InstanceOptions {
@@ -22,6 +25,7 @@ export interface InstanceOptions {
   readonly boards: Readonly<Record<string, number>>;
   /** As the store keeps them: to be told to those who ask. */
   readonly durabilities?: Durabilities;
+  readonly history?: Retention;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
@@ -36,12 +40,15 @@ export class Instance {
   readonly name: string;
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
+  readonly history: Retention;
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: Admission;
   readonly writer: Writer;
   readonly pages: Pages;
+  readonly overviews: Overviews;
+  readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
   readonly #fanOut: FanOut;
@@ -54,6 +61,7 @@ export class Instance {
     this.log = log;
     this.watchedPagesMax = options.watchedPagesMax;
     this.durabilities = options.durabilities ?? ALL_APPLIED;
+    this.history = options.history ?? NO_HISTORY;
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );
@@ -68,8 +76,12 @@ export class Instance {
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
     this.admission = new Admission(options.admission, clock);
+    this.reporter = new Reporter(store, clock, failed);
     this.writer = new Writer(store, clock, options.writer, {
-      committed: (batch) => this.metrics.committed(batch),
+      committed: (batch) => {
+        this.metrics.committed(batch);
+        this.reporter.committed(batch);
+      },
       failed,
     });
     this.pages = new Pages(store, clock, this.#fanOut, {
@@ -77,6 +89,7 @@ export class Instance {
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });
+    this.overviews = new Overviews(store, clock, this.#fanOut, failed);
   }
 
   /** The page as it is known here if it is held, else as the store has it. */
@@ -102,6 +115,8 @@ export class Instance {
   }
 
   close(): void {
+    this.reporter.close();
+    this.overviews.close();
     this.pages.close();
     this.#fanOut.close();
   }

@@ -5,7 +5,7 @@
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
-import type { Frame } from "./recipient.js";
+import type { PageFrame } from "./recipient.js";
 
 export interface Gauged {
   readonly pages: number;
@@ -96,7 +96,7 @@ export class Metrics {
     this.#connections.set(count);
   }
 
-  committed(batch: { changes: number; ms: number }): void {
+  committed(batch: { readonly changes: number; readonly ms: number }): void {
     this.#writes.inc(batch.changes);
     this.#commits.observe(batch.ms / 1000);
   }
@@ -109,7 +109,7 @@ export class Metrics {
     this.#resyncs.inc({ cause });
   }
 
-  caughtUp(frame: Frame | undefined): void {
+  caughtUp(frame: PageFrame | undefined): void {
     const by = frame?.kind ?? "nothing";
     this.#catchUps.inc({ by });
     if (frame) this.#catchUpBytes.inc({ by }, frame.kind === "delta" ? frame.text.length : frame.bytes.length);

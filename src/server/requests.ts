@@ -40,8 +40,12 @@ export const watchRequest = z.object({
     .max(WATCH_PAGES_MAX),
 });
 export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max(WATCH_PAGES_MAX) });
+export const overviewRequest = z.object({ handle, watch: z.boolean() });
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
+
+const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+export const historyQuery = z.object({ from: moment, to: moment });
 
 const SESSION = /^[\w-]{22}$/;
 
@@ -90,4 +94,20 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
   const issue = parsed.error.issues[0];
   const where = issue?.path.map(String).join(".") || "request";
   throw malformed(`${where}: ${issue?.message ?? "invalid"}`.slice(0, 200));
+}
+
+/** What an instance says of itself to the others: sockets, and for each board the pages with most watchers. */
+const announcement = z.object({
+  id: z.string().max(64),
+  online: z.int().min(0),
+  looking: z.record(z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)),
+});
+export type Announcement = z.output<typeof announcement>;
+
+export function parseAnnouncement(text: string): Announcement | undefined {
+  try {
+    return announcement.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }

@@ -53,10 +53,11 @@ const CLOSING_MS_MAX = 2_000;
 /** The store that the options name. Rejects with StoreUnusable. */
 export function openStore(config: Config, log: Log): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
+  const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
-    ? EmbeddedStore.open({ directory, durabilities })
-    : ValkeyStore.open({ url, durabilities, durabilityWaitMs, incident });
+    ? EmbeddedStore.open({ directory, durabilities, histories })
+    : ValkeyStore.open({ url, durabilities, durabilityWaitMs, histories, incident });
 }
 
 /** Rejects with the system's error if the port cannot be had. */
@@ -103,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
         await instance.writer.close();
+        await instance.reporter.flush();
         const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
         await io.close();
         clearTimeout(impatient);
@@ -121,6 +123,8 @@ export interface AttachBoardsOptions {
   readonly dataDir?: string;
   /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
   readonly durability?: string;
+  /** How long it is recorded what was changed when, as for the environment variable: `off` without it. */
+  readonly history?: string;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
@@ -141,10 +145,10 @@ export async function attachBoards(
   app: Express,
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
-  const { valkeyUrl, dataDir, durability, teaching = false } = options;
+  const { valkeyUrl, dataDir, durability, history, teaching = false } = options;
   const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
   const config = readConfig(
-    { VALKEY_URL: valkeyUrl, DATA_DIR: dataDir, BOARDS: boards.join(), DURABILITY: durability },
+    { VALKEY_URL: valkeyUrl, DATA_DIR: dataDir, BOARDS: boards.join(), DURABILITY: durability, HISTORY: history },
     {},
   );
   const log = createLog("warn");
@@ -161,6 +165,7 @@ export async function attachBoards(
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await instance.writer.close();
+      await instance.reporter.flush();
       instance.close();
       await store.close();
     },
@@ -181,6 +186,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
     name: config.name,
     boards: config.boards,
     durabilities: config.durabilities,
+    history: config.history,
     store,
     clock: realClock,
     log,

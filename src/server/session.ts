@@ -8,14 +8,16 @@ import { packChanges } from "../board/delta.js";
 import { offsetOf, pageCount, pageOf } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
-import type { OpenResult, WatchResult, WriteResult } from "../protocol/events.js";
+import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 import type { Instance } from "./instance.js";
+import type { OverviewHold } from "./overviews.js";
 import type { Hold, HostedBoard } from "./pages.js";
 import type { Recipient } from "./recipient.js";
 import {
   openRequest,
+  overviewRequest,
   parseRequest,
   parseWrite,
   unwatchRequest,
@@ -27,12 +29,16 @@ import type { TokenBucket } from "./token-bucket.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
+/** An overview counts as so many watched pages: it may be of that size. */
+const OVERVIEW_WATCHES = 8;
 
 export interface SessionPeer {
   /** As addressKey gives it. */
   readonly address: string;
   /** Counts the sockets on this instance. */
   online(): number;
+  /** Those on all instances, as last told. */
+  onlineEverywhere(): number;
 }
 
 export class Session {
@@ -41,6 +47,7 @@ export class Session {
   readonly #peer: SessionPeer;
   readonly #opened = new Map<number, HostedBoard>();
   readonly #watched = new Map<string, Hold>();
+  readonly #overviews = new Map<HostedBoard, OverviewHold>();
   readonly #watches: TokenBucket;
   /** Board handle -> the session id that this connection writes under. */
   readonly #writesAs = new Map<number, string>();
@@ -66,6 +73,7 @@ export class Session {
       pages: pageCount(board.size),
       instance: this.#instance.name,
       online: this.#peer.online(),
+      onlineEverywhere: this.#peer.onlineEverywhere(),
       storeAvailable: this.#instance.store.available,
       limits: {
         writeCellsMax: this.#writeCellsMax,
@@ -100,6 +108,18 @@ export class Session {
     return { watching: this.#watched.size };
   }
 
+  async overview(input: unknown): Promise<OverviewResult> {
+    const request = parseRequest(overviewRequest, input);
+    const board = this.#boardOf(request.handle);
+    if (!request.watch) this.#leaveOverview(board);
+    else {
+      const waitMs = this.#watches.take(OVERVIEW_WATCHES, this.#instance.clock.now());
+      if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+      await this.#joinOverview(board);
+    }
+    return { watching: request.watch };
+  }
+
   async write(input: unknown): Promise<WriteResult> {
     const { handle, session, seq, changes } = parseWrite(input);
     const board = this.#boardOf(handle);
@@ -114,6 +134,7 @@ export class Session {
   close(): void {
     this.#closed = true;
     for (const key of [...this.#watched.keys()]) this.#leave(key);
+    for (const board of [...this.#overviews.keys()]) this.#leaveOverview(board);
   }
 
   /** A write of more than the burst could never be admitted. */
@@ -138,6 +159,26 @@ export class Session {
       this.#leave(key);
       throw error;
     }
+  }
+
+  async #joinOverview(board: HostedBoard): Promise<void> {
+    if (this.#closed) return;
+    const hold = this.#overviews.get(board) ?? this.#instance.overviews.hold(board);
+    this.#overviews.set(board, hold);
+    try {
+      await this.#instance.within(JOIN_MS_MAX, hold.hub.watch(this.#recipient));
+    } catch (error) {
+      this.#leaveOverview(board);
+      throw error;
+    }
+  }
+
+  #leaveOverview(board: HostedBoard): void {
+    const hold = this.#overviews.get(board);
+    if (!hold) return;
+    this.#overviews.delete(board);
+    hold.hub.unwatch(this.#recipient);
+    hold.release();
   }
 
   #leave(key: string): void {

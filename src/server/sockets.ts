@@ -12,6 +12,7 @@ import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import type { Instance } from "./instance.js";
+import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
 import { TokenBucket } from "./token-bucket.js";
@@ -65,18 +66,20 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.clientBufferBytesMax);
+  const presence = new Presence(instance, online);
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   boards.use(admit(connections));
-  boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, online));
+  boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, presence));
   if (options.teaching) attachTeaching(io, instance, connections);
 
   const tell = (notice: Notice) => boards.emit("notice", notice);
-  let told = 0;
+  let told = "";
   const timer = setInterval(() => {
     instance.metrics.connected(online());
-    if (online() === told) return;
-    told = online();
-    tell({ kind: "online", online: told });
+    const { online: here, onlineEverywhere } = presence;
+    if (told === `${here} ${onlineEverywhere}`) return;
+    told = `${here} ${onlineEverywhere}`;
+    tell({ kind: "online", online: here, onlineEverywhere });
   }, ONLINE_EVERY_MS);
   timer.unref();
   const forget = instance.store.onAvailable((available) => tell({ kind: "store", available }));
@@ -84,6 +87,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
     online,
     close: (reason) => {
       clearInterval(timer);
+      presence.close();
       forget();
       tell({ kind: "goodbye", error: reason.toBody() });
     },
@@ -118,19 +122,23 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
   };
 }
 
-const REQUESTS = ["open", "watch", "unwatch", "write"] as const satisfies readonly RequestName[];
+const REQUESTS = ["open", "watch", "unwatch", "write", "overview"] as const satisfies readonly RequestName[];
 
 function converse(
   socket: Socket,
   instance: Instance,
   { address, backlog }: Admitted,
   encoder: FrameEncoder,
-  online: () => number,
+  presence: Presence,
 ): void {
   const goodbye = sayGoodbye(socket);
   const conversation = new Conversation(instance, address, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-  const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), { address, online });
+  const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), {
+    address,
+    online: () => presence.online,
+    onlineEverywhere: () => presence.onlineEverywhere,
+  });
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
   };

@@ -28,8 +28,18 @@ export interface WriterLimits {
   readonly queuedChangesMax: number;
 }
 
+export interface CommittedBatch {
+  readonly page: PageRef;
+  /** Where the page stands now, and how many of its cells are checked there. */
+  readonly position: Position;
+  readonly checked: number;
+  readonly writes: number;
+  readonly changes: number;
+  readonly ms: number;
+}
+
 export interface WriterObserver {
-  committed(batch: { writes: number; changes: number; ms: number }): void;
+  committed(batch: CommittedBatch): void;
   failed(error: unknown): void;
 }
 
@@ -109,13 +119,14 @@ export class Writer {
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const startMs = this.#clock.now();
       try {
-        const { position, outcomes } = await this.#store.commit(page, { tag: newTag(), writes: waiting });
+        const { position, outcomes, checked } = await this.#store.commit(page, { tag: newTag(), writes: waiting });
         waiting.forEach((write, index) => {
           if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
           else write.done(position);
         });
         const changes = waiting.reduce((sum, write) => sum + write.changes.length, 0);
-        this.#observer.committed({ writes: waiting.length, changes, ms: this.#clock.now() - startMs });
+        const ms = this.#clock.now() - startMs;
+        this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
         return;
       } catch (error) {
         if (!(error instanceof StoreAway)) {

@@ -9,18 +9,24 @@
 
 import { mkdirSync } from "node:fs";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { type Bit, setBit } from "../board/bitmap.js";
+import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
+import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
+import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
+import { LocalInstances } from "./local-instances.js";
+import { isNone, LocalOverview } from "./local-overview.js";
 import { decodeOps, encodeOps } from "./ops.js";
-import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import type { OverviewStore, Tally } from "./overview.js";
+import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   STORE_LIMITS,
   type Store,
@@ -29,6 +35,7 @@ import {
   type SubscriptionListener,
   type Unsubscribe,
 } from "./store.js";
+import { newTag } from "./tag.js";
 
 type PageKey = [board: string, page: number];
 type LogKey = [board: string, page: number, version: number];
@@ -43,6 +50,8 @@ export interface EmbeddedStoreOptions {
   readonly directory: string;
   readonly limits?: StoreLimits;
   readonly durabilities?: Durabilities;
+  /** Which boards keep a record of what is done; none without it. */
+  readonly histories?: Histories;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
 }
@@ -51,6 +60,7 @@ export class EmbeddedStore implements Store {
   readonly engine = "embedded";
   readonly available = true;
   readonly failures = 0;
+  readonly overview: OverviewStore;
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #now: () => number;
@@ -59,6 +69,10 @@ export class EmbeddedStore implements Store {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
+  /** The list of overview.ts. */
+  readonly #tallies: Database<Tally, PageKey>;
+  readonly #instances: LocalInstances;
+  readonly #history: EmbeddedHistory;
   /** Page -> sessions remembered in its current generation. */
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
@@ -68,10 +82,15 @@ export class EmbeddedStore implements Store {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 3 });
+    this.#root = open({ path: options.directory, maxDbs: 5 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
+    this.#tallies = this.#root.openDB({ name: "tallies" });
+    this.#instances = new LocalInstances(this.#now);
+    const records: RecordDatabase = this.#root.openDB({ name: "history" });
+    this.#history = new EmbeddedHistory(records, options.histories ?? NO_HISTORY, this.#now);
+    this.overview = this.#openOverview();
   }
 
   /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
@@ -102,6 +121,13 @@ export class EmbeddedStore implements Store {
     return committed;
   }
 
+  async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    const { replaced, delta } = await this.#root.transaction(() => this.#replaceNow(ref, tag, bits));
+    if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    return replaced;
+  }
+
   async read(ref: PageRef): Promise<Snapshot> {
     const { position, bits } = this.#load(ref);
     return { kind: "snapshot", page: ref.page, position, bits };
@@ -130,8 +156,16 @@ export class EmbeddedStore implements Store {
     };
   }
 
+  async history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
+    return this.#history.read(ref, await this.read(ref), range);
+  }
+
   async positions(pages: readonly PageRef[]): Promise<Position[]> {
     return pages.map((page) => this.#load(page).position);
+  }
+
+  async announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#instances.announce(instance, text);
   }
 
   restartSubscriptions(): void {}
@@ -143,6 +177,25 @@ export class EmbeddedStore implements Store {
   async close(): Promise<void> {
     await this.#root.close();
     this.#lock.release();
+  }
+
+  #openOverview(): OverviewStore {
+    const tallies = this.#tallies;
+    return new LocalOverview({
+      tally: (ref) => {
+        const record = this.#pages.get([ref.board, ref.page]);
+        return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+      },
+      entry: (board, page) => tallies.get([board, page]),
+      entries: (board) =>
+        tallies.getRange({ start: [board], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
+      put: (board, entry) => {
+        if (isNone(entry)) tallies.remove([board, entry.page]);
+        else tallies.put([board, entry.page], entry);
+      },
+      read: async (action) => action(),
+      atomically: (action) => this.#root.transaction(action),
+    });
   }
 
   #load(ref: PageRef): StoredPage {
@@ -169,7 +222,27 @@ export class EmbeddedStore implements Store {
     });
     const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
     if (delta || rotated) this.#pages.put([ref.board, ref.page], encodePage(page));
-    return { committed: { position: page.position, outcomes }, delta };
+    return { committed: { position: page.position, outcomes, checked: page.checked }, delta };
+  }
+
+  #replaceNow(ref: PageRef, tag: string, bits: Uint8Array): { replaced: Replaced; delta: Delta | undefined } {
+    const page = this.#load(ref);
+    const used = bits.slice(0, usedBytes(bits));
+    const { position, checked } = page;
+    if (Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
+      return { replaced: { position, checked, isReplaced: false }, delta: undefined };
+    }
+    const to = { version: position.version + 1, tag };
+    const after = { ...page, position: to, checked: countBits(used), bits: used };
+    this.#pages.put([ref.board, ref.page], encodePage(after));
+    this.#history.add(ref, position, to, opsBetween(page.bits, used));
+    const start: LogKey = [ref.board, ref.page, 0];
+    const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
+    for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
+    // A delta that builds on what nobody has: whoever hears it asks for what came since, and is given the snapshot.
+    const from = { version: position.version, tag: newTag() };
+    const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
+    return { replaced: { position: to, checked: after.checked, isReplaced: true }, delta };
   }
 
   #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {
@@ -177,6 +250,7 @@ export class EmbeddedStore implements Store {
     const to = { version: from.version + 1, tag };
     const changes = packChanges(effects);
     page.position = to;
+    this.#history.add(ref, from, to, effects);
     this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
     this.#log.remove([ref.board, ref.page, to.version - this.#limits.logDeltasMax]);
     return { kind: "delta", page: ref.page, from, to, changes };

@@ -14,6 +14,8 @@ export interface PageKeys {
   readonly log: string;
   /** Hashes, two generations: session -> highest sequence number and window. */
   readonly seen: readonly [string, string];
+  /** Stream: one entry for each delta, by time; only where a history is kept. */
+  readonly history: string;
   readonly channel: string;
 }
 
@@ -24,9 +26,19 @@ export function pageKeys(ref: PageRef): PageKeys {
     head: `ss:${tag}:head`,
     log: `ss:${tag}:log`,
     seen: [`ss:${tag}:seen:0`, `ss:${tag}:seen:1`],
+    history: `ss:${tag}:history`,
     channel: `server:broker:${tag}`,
   };
 }
+
+/** The overview of a board: one list for all its pages, in a slot of its own. No page has a number that is this word. */
+export function overviewKeys(board: string): { readonly list: string; readonly channel: string } {
+  const tag = `{${board}:overview}`;
+  return { list: `ss:${tag}:counts`, channel: `server:broker:${tag}` };
+}
+
+/** Hash: the instances that are there. */
+export const INSTANCES_KEY = "ss:{instances}";
 
 /** Prefix of the request counters that instances share. */
 export const LIMIT_PREFIX = "ss:limit:";

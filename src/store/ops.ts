@@ -24,7 +24,8 @@ export function decodeOps(text: string): Changes {
   return packChanges(eachOp(text));
 }
 
-function* eachOp(text: string): Iterable<[number, 0 | 1]> {
+/** In the order they were made. */
+export function* eachOp(text: string): Iterable<[number, 0 | 1]> {
   for (let at = 0; at + CHANGE_CHARACTERS <= text.length; at += CHANGE_CHARACTERS) {
     const change = (bits(text, at) << 12) | (bits(text, at + 1) << 6) | bits(text, at + 2);
     yield [change >>> 1, change & 1 ? 1 : 0];

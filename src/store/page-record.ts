@@ -1,9 +1,10 @@
 /*
  * A page as the embedded store writes it: one record, so that one read gives bits and position of one moment.
  *
- *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits
+ *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits, without zero bytes at the end
  */
 
+import { usedBytes } from "../board/bitmap.js";
 import { GENESIS, type Position } from "../board/position.js";
 
 export interface StoredPage {
@@ -26,14 +27,20 @@ export const UNTOUCHED: Readonly<StoredPage> = {
 const HEADER_BYTES = 27;
 
 export function encodePage(page: StoredPage): Buffer {
-  const record = Buffer.alloc(HEADER_BYTES + page.bits.length);
+  const used = page.bits.subarray(0, usedBytes(page.bits));
+  const record = Buffer.alloc(HEADER_BYTES + used.length);
   record.writeDoubleBE(page.position.version, 0);
   record.write(page.position.tag, 8, "base64url");
   record.writeUInt32BE(page.checked, 14);
   record.writeUInt8(page.generation, 18);
   record.writeDoubleBE(page.generationStart, 19);
-  record.set(page.bits, HEADER_BYTES);
+  record.set(used, HEADER_BYTES);
   return record;
+}
+
+/** What the overview needs, without the bits. */
+export function decodeCount(record: Buffer): { version: number; checked: number } {
+  return { version: record.readDoubleBE(0), checked: record.readUInt32BE(14) };
 }
 
 export function decodePage(record: Buffer): StoredPage {

@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
-import { pageKeys } from "./keys.js";
+import type { Recorded } from "./history.js";
+import { INSTANCES_KEY, overviewKeys, pageKeys } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
-import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
+import type { Report, Tally } from "./overview.js";
+import type { Batch, Committed, Replaced, Since, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
   readonly name: string;
@@ -18,15 +20,25 @@ export interface Script {
 export interface ScriptCall<Result> {
   readonly script: Script;
   readonly keys: readonly string[];
-  readonly args: readonly string[];
+  readonly args: readonly (string | Buffer)[];
   /** `reply` is as RESP2 gives it, with every bulk string a Buffer. */
   readonly read: (reply: unknown) => Result;
+}
+
+/** How long and how much of a page's history is kept. */
+export interface HistoryBounds {
+  /** 0 is not at all. */
+  readonly ms: number;
+  readonly deltasMax: number;
 }
 
 export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
+const REPLACE = load("replace");
+const OVERVIEW = load("overview");
+const ANNOUNCE = load("announce");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
 
 export function commitCall(
@@ -36,6 +48,7 @@ export function commitCall(
   publish: PublishCommand,
   /** Writes something whatever the batch does, so that there is something to wait for (durable-lane.ts). */
   isMarked: boolean,
+  history: HistoryBounds,
 ): ScriptCall<Committed> {
   const keys = pageKeys(ref);
   const args: string[] = [
@@ -47,20 +60,50 @@ export function commitCall(
     String(limits.seenMs),
     String(limits.seenSessionsMax),
     isMarked ? "1" : "0",
+    String(history.ms),
+    String(history.deltasMax),
   ];
   for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
   return {
     script: COMMIT,
-    keys: [keys.bits, keys.head, keys.log, ...keys.seen],
+    keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
     args,
     read: (reply) => {
-      const [version, tag, letters] = strings(reply);
+      const [version, tag, letters, checked] = strings(reply);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
         return outcome;
       });
-      return { position: { version: Number(version), tag: tag ?? "" }, outcomes };
+      return { position: { version: Number(version), tag: tag ?? "" }, outcomes, checked: Number(checked) };
+    },
+  };
+}
+
+/** `bits` without zero bytes at the end. `noTag` is a tag that no position has. */
+export function replaceCall(
+  ref: PageRef,
+  tags: { readonly tag: string; readonly noTag: string },
+  bits: Uint8Array,
+  publish: PublishCommand,
+  isMarked: boolean,
+  history: HistoryBounds,
+): ScriptCall<Replaced> {
+  const keys = pageKeys(ref);
+  return {
+    script: REPLACE,
+    keys: [keys.bits, keys.head, keys.log, keys.history],
+    args: [
+      ...[keys.channel, publish, tags.tag, tags.noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+      ...[String(history.ms), String(history.deltasMax)],
+    ],
+    read: (reply) => {
+      const [version, tag, checked, isReplaced] = strings(reply);
+      return {
+        position: { version: Number(version), tag: tag ?? "" },
+        checked: Number(checked),
+        isReplaced: isReplaced === "1",
+      };
     },
   };
 }
@@ -89,6 +132,44 @@ export function sinceCall(
       return snapshot;
     },
   };
+}
+
+export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
+  const { list, channel } = overviewKeys(board);
+  const args: string[] = [channel, publish];
+  for (const { page, version, checked, instead } of reports) {
+    args.push(String(page), String(version), String(checked), instead ? `${instead.version}:${instead.checked}` : "");
+  }
+  return { script: OVERVIEW, keys: [list], args, read: () => undefined };
+}
+
+/** The texts of all instances that are there; with an empty `text` the instance takes itself out. */
+export function announceCall(instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
+  return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
+}
+
+const TALLY = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15}):(0|[1-9]\d{0,9})$/;
+
+/** Tallies as overview.lua publishes them, `page:version:checked,…`; undefined if they are none. */
+export function readTallies(message: string): readonly Tally[] | undefined {
+  const tallies: Tally[] = [];
+  for (const text of message.split(",")) {
+    const [, page, version, checked] = TALLY.exec(text) ?? [];
+    if (checked === undefined) return undefined;
+    tallies.push({ page: Number(page), version: Number(version), checked: Number(checked) });
+  }
+  return tallies;
+}
+
+/** Records as XREVRANGE gives them: the newest first. */
+export function readRecorded(reply: unknown): { readonly id: string; readonly recorded: Recorded }[] {
+  return list(reply).map((entry) => {
+    const [id, fields] = list(entry);
+    const [, version, , fromTag, , toTag, , ops] = strings(fields);
+    const ms = Number.parseInt(String(id), 10);
+    const recorded = { ms, version: Number(version), fromTag: fromTag ?? "", toTag: toTag ?? "", ops: ops ?? "" };
+    return { id: String(id), recorded };
+  });
 }
 
 const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
@@ -128,6 +209,10 @@ function list(reply: unknown): readonly unknown[] {
 
 function strings(reply: unknown): string[] {
   return list(reply).map(String);
+}
+
+export function readNumbers(reply: unknown): number[] {
+  return list(reply).map(Number);
 }
 
 function bytes(reply: unknown): Buffer {

@@ -5,15 +5,21 @@
  *     commit     all or nothing, one after another per page: drops the writes that were taken before, sets the bits,
  *                and, if any cell changed, moves the page to a new position, logs the delta and publishes it; resolves
  *                when all that is as safe as the page's board asks (durability.ts)
+ *     replace    sets the bits whole, at a new position to which no delta leads: all who follow take a snapshot
  *     read       bits and position of one moment
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
+ *     history    what was committed in a time, where that is recorded (history.ts)
  *     positions  where pages stand now: the cheap check behind self-healing
+ *     overview   how many cells of each page are checked (overview.ts)
+ *     announce   which instances there are, and what they say of themselves
  */
 
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { HistoryRange, PageHistory } from "./history.js";
+import type { OverviewStore } from "./overview.js";
 
 /** One session's changes to one page. An empty session means that nobody will send it again: it is not remembered. */
 export interface Write {
@@ -41,6 +47,16 @@ export interface Committed {
   readonly position: Position;
   /** One for each write, in order. */
   readonly outcomes: readonly WriteOutcome[];
+  /** Checked cells of the page there. */
+  readonly checked: number;
+}
+
+export interface Replaced {
+  readonly position: Position;
+  /** Checked cells of the page there. */
+  readonly checked: number;
+  /** False if the page had these bits already: then nothing was done. */
+  readonly isReplaced: boolean;
 }
 
 export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[] } | Snapshot;
@@ -61,12 +77,22 @@ export interface Store {
   /** Requests and attempts to connect that failed for the world's fault, since the start. */
   readonly failures: number;
   commit(page: PageRef, batch: Batch): Promise<Committed>;
+  /** `tag` is that of the position that this makes. For restoring: what was written since the bits were taken is lost. */
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
   read(page: PageRef): Promise<Snapshot>;
   since(page: PageRef, position: Position): Promise<Since>;
   /** Resolves when the subscription is live: every delta committed from then on is on its way. */
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
+  /** Undefined where no history is kept. */
+  history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
   /** Undefined for a page whose part of the store does not answer soon: the other parts are not kept waiting. */
   positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]>;
+  readonly overview: OverviewStore;
+  /**
+   * Says that the instance is there, for ANNOUNCED_MS, and gives the texts of all that are. With an empty text it is there
+   * no more.
+   */
+  announce(instance: string, text: string): Promise<readonly string[]>;
   /** Opens the channels of these pages anew: they were found deaf, alive to all appearance but silent. */
   restartSubscriptions(pages: readonly PageRef[]): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
@@ -118,6 +144,9 @@ export const STORE_LIMITS: StoreLimits = {
   seenMs: 600_000,
   seenSessionsMax: 50_000,
 };
+
+/** How long an instance counts as being there after it said so. */
+export const ANNOUNCED_MS = 6_000;
 
 /** Changes in one batch: bounds the time that one script run holds the store. */
 export const BATCH_CHANGES_MAX = 4_096;

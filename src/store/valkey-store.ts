@@ -4,18 +4,40 @@
  * (`resumed`), and the followers ask for what they missed.
  */
 
+import { usedBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
+import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import {
+  type Histories,
+  type HistoryRange,
+  HistoryWalk,
+  historyMsOf,
+  NO_HISTORY,
+  type PageHistory,
+} from "./history.js";
 import { pageKeys } from "./keys.js";
-import { commitCall, readPublished, sinceCall } from "./scripts.js";
+import type { OverviewStore } from "./overview.js";
+import {
+  announceCall,
+  commitCall,
+  type HistoryBounds,
+  readNumbers,
+  readPublished,
+  readRecorded,
+  replaceCall,
+  sinceCall,
+} from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
+  ANNOUNCED_MS,
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   STORE_LIMITS,
   type Store,
@@ -24,13 +46,10 @@ import {
   type SubscriptionListener,
   type Unsubscribe,
 } from "./store.js";
+import { newTag } from "./tag.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
+import { ValkeyOverview } from "./valkey-overview.js";
 import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
-
-interface Channel {
-  readonly page: number;
-  readonly listeners: Set<SubscriptionListener>;
-}
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
@@ -40,23 +59,31 @@ export interface ValkeyStoreOptions {
   readonly durabilities?: Durabilities;
   /** How long one attempt at a write waits for its copies; DURABILITY_WAIT_MS without it. */
   readonly durabilityWaitMs?: number;
+  /** Which boards keep a record of what is done; none without it. */
+  readonly histories?: Histories;
   /** Told one line for each incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
+
+/** Records of a page's history in one answer of the server. */
+const RECORDS_AT_ONCE = 500;
 
 export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
+  readonly #histories: Histories;
   readonly #incident: (message: string, cause?: unknown) => void;
-  readonly #channels = new Map<string, Channel>();
+  readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
   #opened: ValkeyLink | undefined;
+  #overview: OverviewStore | undefined;
   #failures = 0;
 
   private constructor(options: ValkeyStoreOptions) {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
+    this.#histories = options.histories ?? NO_HISTORY;
     this.#incident = options.incident ?? (() => undefined);
   }
 
@@ -69,10 +96,8 @@ export class ValkeyStore implements Store {
     const store = new ValkeyStore(options);
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
     const events: LinkEvents = {
-      message: (channel, message) => store.#deliver(channel, message),
-      resumed: (channel) => {
-        for (const listener of store.#channels.get(channel)?.listeners ?? []) listener.resumed();
-      },
+      message: (channel, message) => store.#channels.deliver(channel, message),
+      resumed: (channel) => store.#channels.resumed(channel),
       available: (available) => {
         for (const listener of store.#availability) listener(available);
       },
@@ -106,7 +131,18 @@ export class ValkeyStore implements Store {
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     const durability = durabilityOf(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
-    return this.#link.run(commitCall(page, batch, this.#limits, this.#link.publish, isMarked), durability);
+    return this.#link.run(
+      commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
+      durability,
+    );
+  }
+
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    const durability = durabilityOf(this.#durabilities, page.board);
+    const isMarked = durability.level !== "applied";
+    const used = bits.subarray(0, usedBytes(bits));
+    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
+    return this.#link.run(call, durability);
   }
 
   async read(page: PageRef): Promise<Snapshot> {
@@ -119,25 +155,37 @@ export class ValkeyStore implements Store {
     return this.#link.run(sinceCall(page, position, this.#limits));
   }
 
-  async subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
+  subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
     const name = pageKeys(page).channel;
-    const channel = this.#channels.get(name) ?? { page: page.page, listeners: new Set<SubscriptionListener>() };
-    this.#channels.set(name, channel);
-    channel.listeners.add(listener);
-    const unsubscribe = () => {
-      if (!channel.listeners.delete(listener) || channel.listeners.size > 0) return;
-      if (this.#channels.get(name) !== channel) return;
-      this.#channels.delete(name);
-      this.#link.unsubscribe(name);
-    };
-    try {
-      // Also for the second listener of a channel: its own reply is what tells that the subscription is live.
-      await this.#link.subscribe(name);
-    } catch (error) {
-      unsubscribe();
-      throw error;
+    return this.#channels.subscribe(this.#link, name, {
+      message: (text) => {
+        const delta = readPublished(page.page, text);
+        // Anyone with access to Valkey can publish; what is not a delta is not history.
+        if (delta) listener.delta(delta);
+        else this.#incident(`a message on ${name} is not a delta`);
+      },
+      resumed: () => listener.resumed(),
+    });
+  }
+
+  async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
+    const bounds = this.#historyOf(page);
+    if (bounds.ms === 0) return undefined;
+    const key = pageKeys(page).history;
+    const walk = new HistoryWalk(await this.read(page), range);
+    const [seconds, micros] = readNumbers(await this.#link.command(key, "TIME"));
+    let newest = "+";
+    let count = 0;
+    for (;;) {
+      const reply = await this.#link.command(key, "XREVRANGE", key, newest, "-", "COUNT", String(RECORDS_AT_ONCE));
+      const records = readRecorded(reply);
+      const isEnough = records.some(({ recorded }) => !walk.take(recorded));
+      count += records.length;
+      const last = records.at(-1);
+      if (isEnough || !last || records.length < RECORDS_AT_ONCE) break;
+      newest = `(${last.id}`;
     }
-    return unsubscribe;
+    return walk.result((seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000), count >= bounds.deltasMax);
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
@@ -148,6 +196,15 @@ export class ValkeyStore implements Store {
       const [version, tag] = head;
       return version && tag ? { version: Number(version), tag } : GENESIS;
     });
+  }
+
+  get overview(): OverviewStore {
+    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#incident);
+    return this.#overview;
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#link.run(announceCall(instance, text, ANNOUNCED_MS));
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {
@@ -165,21 +222,16 @@ export class ValkeyStore implements Store {
   }
 
   async close(): Promise<void> {
-    this.#channels.clear();
+    this.#channels.close();
     await this.#link.close();
+  }
+
+  #historyOf({ board }: PageRef): HistoryBounds {
+    return { ms: historyMsOf(this.#histories, board), deltasMax: this.#histories.deltasMax };
   }
 
   get #link(): ValkeyLink {
     if (!this.#opened) throw new Error("the store is used before it is open");
     return this.#opened;
-  }
-
-  #deliver(name: string, message: string): void {
-    const channel = this.#channels.get(name);
-    if (!channel) return;
-    const delta = readPublished(channel.page, message);
-    // Anyone with access to Valkey can publish; what is not a delta is not history.
-    if (!delta) this.#incident(`a message on ${name} is not a delta`);
-    else for (const listener of channel.listeners) listener.delta(delta);
   }
 }

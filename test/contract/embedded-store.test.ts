@@ -11,11 +11,24 @@ import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { temporaryFolder } from "../support/folder.js";
+import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
 storeContract("embedded", async () => {
   const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
   const store = await EmbeddedStore.open({ directory, limits: CONTRACT_LIMITS });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+});
+
+historyContract("embedded", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+  const store = await EmbeddedStore.open({ directory, histories: CONTRACT_HISTORIES });
   return {
     store,
     close: async () => {

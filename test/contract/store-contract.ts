@@ -15,6 +15,7 @@ import { SEQ_WINDOW } from "../../src/store/seen.js";
 import type { Batch, Store, StoreLimits, Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { until } from "../support/until.js";
+import { overviewContract } from "./overview-contract.js";
 
 export const CONTRACT_LIMITS: StoreLimits = {
   logDeltasMax: 200,
@@ -54,6 +55,8 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
     });
     after(() => close());
 
+    overviewContract(() => store);
+
     test("an untouched page is at genesis with no bits", async () => {
       const page = freshPage(7);
       assert.deepEqual((await store.read(page)).position, GENESIS);
@@ -66,7 +69,11 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const page = freshPage();
       const first = batch(write([[3, 1]]), write([[65_535, 1]]));
       const committed = await store.commit(page, first);
-      assert.deepEqual(committed, { position: { version: 1, tag: first.tag }, outcomes: ["taken", "taken"] });
+      assert.deepEqual(committed, {
+        position: { version: 1, tag: first.tag },
+        outcomes: ["taken", "taken"],
+        checked: 2,
+      });
       const snapshot = await store.read(page);
       assert.deepEqual(snapshot.position, committed.position);
       assert.equal(getBit(snapshot.bits, 3), 1);
@@ -79,7 +86,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const page = freshPage();
       const { deltas, unsubscribe } = await collect(store, page);
       const idle = await store.commit(page, batch(write([[5, 0]])));
-      assert.deepEqual(idle, { position: GENESIS, outcomes: ["taken"] });
+      assert.deepEqual(idle, { position: GENESIS, outcomes: ["taken"], checked: 0 });
       const changed = await store.commit(page, batch(write([[5, 1]])));
       const again = await store.commit(page, batch(write([[5, 1]])));
       assert.deepEqual(again.position, changed.position);
@@ -108,7 +115,7 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       await store.commit(page, batch(original));
       const others = await store.commit(page, batch(write([[1, 0]])));
       const retried = await store.commit(page, batch(original));
-      assert.deepEqual(retried, { position: others.position, outcomes: ["duplicate"] });
+      assert.deepEqual(retried, { position: others.position, outcomes: ["duplicate"], checked: 0 });
       assert.equal(getBit((await store.read(page)).bits, 1), 0);
     });
 
@@ -199,6 +206,51 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       assert.equal(first.deltas.length, 1);
       assert.ok(samePosition(second.deltas[1]?.from ?? GENESIS, second.deltas[0]?.to ?? GENESIS));
       second.unsubscribe();
+    });
+
+    test("replace sets the bits whole, at a new position that whoever follows reaches by a snapshot alone", async () => {
+      const page = freshPage();
+      const replica = new Replica(0, 65_536);
+      const { deltas, unsubscribe } = await collect(store, page);
+      const retried = write([[1, 1]], "before", 1);
+      await store.commit(page, batch(retried));
+      await store.commit(page, batch(write([[2, 1]])));
+      await until("both deltas are here", () => deltas.length === 2);
+      for (const delta of deltas) assert.equal(replica.receive(delta), "applied");
+      const bits = new Uint8Array(8_192);
+      for (const cell of [3, 40_000]) setBit(bits, cell, 1);
+      const tag = newTag();
+      const replaced = await store.replace(page, tag, bits);
+      assert.deepEqual(replaced, { position: { version: 3, tag }, checked: 2, isReplaced: true });
+      await until("the news is here", () => deltas.length === 3);
+      for (const delta of deltas.slice(2)) assert.equal(replica.receive(delta), "gap");
+      const answer = await store.since(page, replica.position);
+      assert.ok(answer.kind === "snapshot");
+      replica.receive(answer);
+      assert.deepEqual(Buffer.from(replica.bits), Buffer.from(bits));
+      assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
+      const after = await store.commit(page, batch(retried, write([[4, 1]])));
+      assert.deepEqual([after.position.version, after.outcomes, after.checked], [4, ["duplicate", "taken"], 3]);
+      assert.equal((await store.since(page, replica.position)).kind, "deltas");
+      assert.equal((await store.since(page, { version: 2, tag: deltas[1]?.to.tag ?? "" })).kind, "snapshot");
+      unsubscribe();
+    });
+
+    test("replace by what is there does nothing, and an empty page can be made of any", async () => {
+      const page = freshPage();
+      assert.equal((await store.replace(page, newTag(), new Uint8Array(8_192))).isReplaced, false);
+      assert.deepEqual(await store.positions([page]), [GENESIS]);
+      const { position } = await store.commit(
+        page,
+        batch(write([[100, 1]]), write([[60_000, 1]]), write([[60_000, 0]])),
+      );
+      const { bits } = await store.read(page);
+      const same = await store.replace(page, newTag(), bits.slice(0, 100));
+      assert.deepEqual(same, { position, checked: 1, isReplaced: false });
+      const emptied = await store.replace(page, newTag(), new Uint8Array(0));
+      assert.deepEqual([emptied.checked, emptied.isReplaced], [0, true]);
+      assert.equal(countBits((await store.read(page)).bits), 0);
+      assert.deepEqual(await store.overview.tallies([page]), [{ page: 0, version: 2, checked: 0 }]);
     });
 
     test("concurrent commits never undo each other", async () => {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
+import { pageKeys } from "../../src/store/keys.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
+import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
 for (const engine of ["valkey-server", "redis-server"] as const) {
@@ -22,6 +24,18 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
   });
 }
 
+historyContract("valkey", async () => {
+  const server = await startServer();
+  const store = await ValkeyStore.open({ url: server.url, histories: CONTRACT_HISTORIES });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await server.stop();
+    },
+  };
+});
+
 const page = { board: "main", page: 0 };
 
 function commitOne(store: ValkeyStore, cell: number) {
@@ -36,6 +50,24 @@ test("a server that forgot the scripts gets them again", async (t) => {
   await commitOne(store, 1);
   await store.command("any", "SCRIPT", "FLUSH");
   assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("clearing where nothing is checked makes no bitmap, and the last cell cleared takes it away", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const set = (value: 0 | 1) =>
+    store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[65_535, value]]) }] });
+  const { bits } = pageKeys(page);
+  const bitmaps = () => store.command(bits, "EXISTS", bits);
+  await set(0);
+  assert.equal(await bitmaps(), 0);
+  await set(1);
+  assert.equal(await bitmaps(), 1);
+  assert.equal((await set(0)).checked, 0);
+  assert.equal(await bitmaps(), 0);
+  assert.equal((await store.read(page)).bits.length, 0);
 });
 
 test("an unreachable server is one clear error", async () => {

@@ -1,41 +1,24 @@
 /* The command as a person meets it: help, one clear line when something is wrong, and an orderly end. */
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OPTIONS } from "../../src/server/config.js";
+import { runCommand, startCommand } from "../support/command.js";
 import { temporaryFolder } from "../support/folder.js";
 import { spawnInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ["--import", "tsx", join(root, "src/cli/main.ts"), ...args], {
-    env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-}
-
-async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const child = start(args, env);
-  assert.ok(child.stdout && child.stderr);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
-  return { stdout, stderr, code };
-}
-
 describe("socketscaler", () => {
   test("--help names all commands, serve --help every option with its flag, variable and default", async () => {
-    const help = await run(["--help"]);
+    const help = await runCommand(["--help"]);
     assert.equal(help.code, 0);
     for (const word of ["serve", "demo", "bench"]) assert.ok(help.stdout.includes(word));
-    const serve = await run(["serve", "--help"]);
+    const serve = await runCommand(["serve", "--help"]);
     for (const { env, fallback } of Object.values(OPTIONS)) {
       assert.ok(serve.stdout.includes(env), env);
       assert.ok(serve.stdout.includes(`--${env.toLowerCase().replaceAll("_", "-")}`), env);
@@ -50,7 +33,7 @@ describe("socketscaler", () => {
     ["an unknown command", ["sevre"], {}],
   ] as const) {
     test(`${name} ends it with code 2 and one line`, async () => {
-      const { code, stderr } = await run(args, env);
+      const { code, stderr } = await runCommand(args, env);
       assert.equal(code, 2);
       assert.equal(
         stderr
@@ -64,7 +47,7 @@ describe("socketscaler", () => {
   }
 
   test("a bad value's line names the option, the value and what was expected", async () => {
-    const { stderr } = await run(["serve", "--boards", "main=zero"]);
+    const { stderr } = await runCommand(["serve", "--boards", "main=zero"]);
     assert.match(stderr, /--boards is "main=zero": expected name=size/);
   });
 
@@ -74,27 +57,30 @@ describe("socketscaler", () => {
     await once(other, "listening");
     t.after(() => other.close());
     const env = { PORT: String(port), HOST: "127.0.0.1", DATA_DIR: temporaryFolder(t) };
-    assertOneLine(await run(["serve"], env), new RegExp(`port ${port} is in use`));
+    assertOneLine(await runCommand(["serve"], env), new RegExp(`port ${port} is in use`));
   });
 
   test("a locked data directory is one clear line that says to set VALKEY_URL", async (t) => {
     const folder = temporaryFolder(t);
     const first = await spawnInstance({ DATA_DIR: folder });
     t.after(() => first.kill());
-    assertOneLine(await run(["serve"], { PORT: "0", DATA_DIR: folder }), /in use by another process.*VALKEY_URL/);
+    assertOneLine(
+      await runCommand(["serve"], { PORT: "0", DATA_DIR: folder }),
+      /in use by another process.*VALKEY_URL/,
+    );
   });
 
   test("an unreachable Valkey is one clear line without its password", async () => {
     const url = `valkey://:secret@127.0.0.1:${await freePort()}`;
-    const result = await run(["serve"], { PORT: "0", VALKEY_URL: url });
+    const result = await runCommand(["serve"], { PORT: "0", VALKEY_URL: url });
     assertOneLine(result, /cannot reach Valkey at valkey:\/\/\*\*\*@/);
     assert.doesNotMatch(result.stderr, /secret/);
   });
 
   test("a data directory that cannot be made is one clear line", async (t) => {
-    const file = join(root, "package.json");
+    const file = join(fileURLToPath(new URL("../..", import.meta.url)), "package.json");
     assertOneLine(
-      await run(["serve"], { PORT: "0", DATA_DIR: join(file, "data") }),
+      await runCommand(["serve"], { PORT: "0", DATA_DIR: join(file, "data") }),
       /cannot write to the data directory/,
     );
     t.diagnostic("a path below a file");
@@ -123,7 +109,7 @@ async function runDemo(t: TestContext, withValkey: boolean): Promise<void> {
   const valkey = withValkey ? await startServer() : undefined;
   t.after(() => valkey?.stop());
   const env = valkey ? { VALKEY_URL: valkey.url } : { DATA_DIR: temporaryFolder(t) };
-  const demo = start(["demo"], { PORT: "0", HOST: "127.0.0.1", ...env });
+  const demo = startCommand(["demo"], { PORT: "0", HOST: "127.0.0.1", ...env });
   t.after(() => demo.kill("SIGKILL"));
   let output = "";
   demo.stdout?.on("data", (chunk: Buffer) => {

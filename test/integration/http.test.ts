@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get as httpGet, type IncomingMessage } from "node:http";
+import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
+import { Replica } from "../../src/board/replica.js";
+import { fromBase64url } from "../../src/protocol/base64url.js";
+import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import type { HistoryBody } from "../../src/server/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
@@ -42,6 +48,7 @@ describe("HTTP", () => {
       instance: "here",
       engine: "embedded",
       durability: "applied",
+      historyMs: 0,
     });
     const { boards }: { boards: { name: string }[] } = await (await get("/boards")).json();
     assert.deepEqual(
@@ -52,13 +59,13 @@ describe("HTTP", () => {
 
   test("sets a cell, and gives the page with its position as ETag, or 304", async () => {
     const before = await get("/boards/main/pages/1");
-    assert.equal(before.headers.get("etag"), '"0.AAAAAAAA"');
+    assert.equal(before.headers.get("etag"), 'W/"0.AAAAAAAA"');
     assert.equal((await before.arrayBuffer()).byteLength, Math.ceil((SIZE - 65_536) / 8));
     const done = await put("/boards/main/cells/65537", JSON.stringify({ value: true }));
     assert.deepEqual(await done.json(), { ok: true, cell: 65_537, value: true, at: [[1, 1]] });
     const page = await get("/boards/main/pages/1");
     const etag = page.headers.get("etag") ?? "";
-    assert.match(etag, /^"1\.[\w-]{8}"$/);
+    assert.match(etag, /^W\/"1\.[\w-]{8}"$/);
     assert.equal(new Uint8Array(await page.arrayBuffer())[0], 0b0100_0000);
     assert.equal(await conditionalStatus(etag), 304);
     await put("/boards/main/cells/65537", JSON.stringify({ value: 0 }));
@@ -66,6 +73,82 @@ describe("HTTP", () => {
     const cleared = await get("/boards/main/pages/1");
     assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
   });
+
+  test("gives what happened on a page, where that is recorded, as frames to replay", async () => {
+    const recording = await startInstance({
+      BOARDS: "main=100",
+      HISTORY: "main=1h",
+      DATA_DIR: temporaryFolder({ after }),
+    });
+    after(() => recording.stop());
+    const put = (cell: number, value: boolean) =>
+      fetch(`${recording.url}/boards/main/cells/${cell}`, {
+        method: "PUT",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ value }),
+      });
+    for (const [cell, value] of [
+      [1, true],
+      [2, true],
+      [1, false],
+    ] as const) {
+      await put(cell, value);
+    }
+    const ask = async (query: string) => {
+      const response = await fetch(`${recording.url}/boards/main/pages/0/history${query}`);
+      assert.equal(response.status, 200);
+      const body: HistoryBody = JSON.parse(await response.text());
+      return body;
+    };
+    const { start, deltas, now } = await ask("");
+    const replica = new Replica(0, 100);
+    replica.receive(decodeSnapshot(fromBase64url(start) ?? new Uint8Array(), () => 100)?.content ?? assert.fail());
+    const states = deltas.map(([, frame]) => {
+      assert.equal(replica.receive(decodeDelta(frame)?.content ?? assert.fail()), "applied");
+      return [replica.get(1), replica.get(2)];
+    });
+    assert.deepEqual(states, [
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ]);
+    const later = await ask(`?from=${now + 1}`);
+    assert.deepEqual(later.deltas, []);
+    const { historyMs }: { historyMs: number } = JSON.parse(await (await fetch(`${recording.url}/boards/main`)).text());
+    assert.equal(historyMs, 3_600_000);
+    assert.equal((await fetch(`${recording.url}/boards/main/pages/0/history?from=abc`)).status, 400);
+    assert.equal((await get("/boards/main/pages/0/history")).status, 404);
+  });
+
+  for (const [accepted, coding, unpack] of [
+    ["br, gzip", "br", brotliDecompressSync],
+    ["gzip", "gzip", gunzipSync],
+    ["gzip;q=1, br;q=0", "gzip", gunzipSync],
+    ["identity", undefined, (body: Buffer) => body],
+  ] as const) {
+    test(`gives a page compressed for a client that takes ${accepted}, and 304 for its ETag`, async () => {
+      await put("/boards/main/cells/70", JSON.stringify({ value: true }));
+      const ask = async (headers: Record<string, string>) => {
+        const request = httpGet(`${instance.url}/boards/main/pages/0`, { headers });
+        const [response]: IncomingMessage[] = await once(request, "response");
+        assert.ok(response);
+        return { response, body: await buffer(response) };
+      };
+      const { response, body } = await ask({ "accept-encoding": accepted });
+      assert.equal(response.headers["content-encoding"], coding);
+      assert.match(response.headers.vary ?? "", /accept-encoding/i);
+      const bits = unpack(body);
+      assert.equal(bits.length, 8_192);
+      assert.equal(bits[8], 0b0000_0010);
+      assert.ok(coding === undefined || body.length < 100, `${body.length} bytes for one checkbox`);
+      const { etag = "" } = response.headers;
+      assert.match(etag, coding ? /^W\/"\d+\.[\w-]{8}"$/ : /^"\d+\.[\w-]{8}"$/);
+      const again = await ask({ "accept-encoding": accepted, "if-none-match": etag });
+      assert.deepEqual([again.response.statusCode, again.body.length], [304, 0]);
+      const { body: same } = await ask({ "accept-encoding": accepted });
+      assert.deepEqual(same, body);
+    });
+  }
 
   test("says that it is alive, ready, and what it counts", async () => {
     assert.equal((await get("/health")).status, 200);

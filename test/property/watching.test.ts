@@ -26,6 +26,7 @@ class Viewer implements Recipient {
   backlogged = false;
 
   send(frame: Frame): void {
+    assert.ok(frame.kind === "delta" || frame.kind === "snapshot");
     const decoded = frame.kind === "delta" ? decodeDelta(frame.text) : decodeSnapshot(frame.bytes, () => PAGE_CELLS);
     assert.ok(decoded);
     assert.notEqual(this.replicas[decoded.content.page]?.receive(decoded.content), "gap");
@@ -52,7 +53,7 @@ function setUp(seed: number) {
     watchedPagesMax: PAGES,
   });
   const join = async (viewer: Viewer) => {
-    const session = new Session(instance, viewer, { address: "a", online: () => 1 });
+    const session = new Session(instance, viewer, { address: "a", online: () => 1, onlineEverywhere: () => 1 });
     await session.open({ board: "main", protocol: 1 });
     return session;
   };

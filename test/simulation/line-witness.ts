@@ -89,6 +89,10 @@ export class Witness implements LineWitness {
 
   delivered(frame: Frame, deliver: () => void): void {
     const { judge, name } = this.#parts;
+    if (frame.kind !== "delta" && frame.kind !== "snapshot") {
+      this.#fail("a frame that nobody asked for");
+      return;
+    }
     const framed =
       frame.kind === "delta"
         ? decodeDelta(frame.text)

@@ -190,7 +190,11 @@ export class SimulatedLine implements Line {
       },
       giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
     };
-    const session = new Session(instance, recipient, { address: ADDRESS, online: () => 1 });
+    const session = new Session(instance, recipient, {
+      address: ADDRESS,
+      online: () => 1,
+      onlineEverywhere: () => 1,
+    });
     const conversation = new Conversation(instance, ADDRESS, end);
     const forget = host.onDeath(() => this.cut());
     this.#connected = { host, instance, up, down, session, conversation, lose: new Set(), forget };
@@ -201,7 +205,8 @@ export class SimulatedLine implements Line {
 
 function deliver(listener: LineListener, frame: Frame): void {
   if (frame.kind === "delta") listener.delta(frame.text);
-  else listener.snapshot(new Uint8Array(frame.bytes));
+  else if (frame.kind === "snapshot") listener.snapshot(new Uint8Array(frame.bytes));
+  else throw new Error("nobody watches an overview here");
 }
 
 function refusalOf({ code, retryAfterMs }: ErrorBody): Refusal {

@@ -11,9 +11,12 @@ import type { Snapshot } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
+import { LocalOverview } from "../../src/store/local-overview.js";
+import type { OverviewStore } from "../../src/store/overview.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   type Store,
   StoreAway,
@@ -37,6 +40,8 @@ export class StoreLink implements Store {
   readonly engine = "simulated";
   readonly failures = 0;
   readonly news: News;
+  /** What one instance reports the others find by their checks: there is no news of it. */
+  readonly overview: OverviewStore;
   readonly #server: StoreServer;
   readonly #clock: Clock;
   readonly #weather: Weather;
@@ -54,6 +59,12 @@ export class StoreLink implements Store {
     this.#troubled = () => listener.troubled();
     this.news = new News(server, clock, weather, listener);
     this.#commands = this.#connection();
+    this.overview = new LocalOverview({
+      ...server.tallies,
+      tally: (page) => server.tally(page),
+      read: (action) => this.#ask(action),
+      atomically: (action) => this.#ask(action),
+    });
   }
 
   get available(): boolean {
@@ -64,6 +75,10 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.commit(page, batch));
   }
 
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    return this.#ask(() => this.#server.replace(page, tag, bits));
+  }
+
   read(page: PageRef): Promise<Snapshot> {
     return this.#ask(() => this.#server.snapshot(page));
   }
@@ -72,8 +87,17 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.since(page, position));
   }
 
+  /** None is kept. */
+  async history(): Promise<undefined> {
+    return undefined;
+  }
+
   positions(pages: readonly PageRef[]): Promise<Position[]> {
     return this.#ask(() => pages.map((page) => this.#server.position(page)));
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#ask(() => this.#server.instances.announce(instance, text));
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {

@@ -6,12 +6,16 @@
  * the end of the list and to apply the rest anew: data and the memory of sequence numbers go back together.
  */
 
-import { getBit, setBit } from "../../src/board/bitmap.js";
+import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
+import { LocalInstances } from "../../src/store/local-instances.js";
+import { listInMemory } from "../../src/store/local-overview.js";
+import type { Tally } from "../../src/store/overview.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
-import type { Batch, Committed, Since, WriteOutcome } from "../../src/store/store.js";
+import type { Batch, Committed, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
 import { History } from "./history.js";
 
 /** One commit, as it would be sent to a replica of the server. */
@@ -49,6 +53,9 @@ export class StoreServer {
   entries: Entry[] = [];
   /** Commits that were made, perhaps acknowledged, and then lost. */
   readonly lost: Entry[] = [];
+  /** Lives on another server than the pages, as on a cluster: it does not go back with them. */
+  readonly tallies = listInMemory();
+  readonly instances = new LocalInstances(() => 0);
   readonly #options: StoreServerOptions;
   readonly #listener: StoreServerListener;
   readonly #histories = new Map<string, History>();
@@ -96,7 +103,26 @@ export class StoreServer {
     if (delta && !this.history(name).add(delta.from, delta.to, page.bits)) this.#listener.confused(name, delta.to);
     this.#listener.committed(entry, page.position);
     if (delta) this.#listener.published(name, delta);
-    return { position: page.position, outcomes };
+    return { position: page.position, outcomes, checked: countBits(page.bits) };
+  }
+
+  /** Nobody does so in a simulation: it is not among the entries, and would not come back with them. */
+  replace(ref: PageRef, tag: string, bits: Uint8Array): Replaced {
+    const page = this.#page(ref);
+    const after = new Uint8Array(page.bits.length);
+    after.set(bits);
+    const isReplaced = Buffer.compare(after, page.bits) !== 0;
+    if (isReplaced) {
+      const from = { version: page.position.version, tag: newTag() };
+      const to = { version: page.position.version + 1, tag };
+      this.history(pageName(ref)).add(page.position, to, after);
+      page.position = to;
+      page.bits.set(after);
+      page.log = [];
+      const delta: Delta = { kind: "delta", page: ref.page, from, to: page.position, changes: new Uint32Array(0) };
+      this.#listener.published(pageName(ref), delta);
+    }
+    return { position: page.position, checked: countBits(page.bits), isReplaced };
   }
 
   snapshot(ref: PageRef): Snapshot {
@@ -113,6 +139,11 @@ export class StoreServer {
 
   position(ref: PageRef): Position {
     return this.#page(ref).position;
+  }
+
+  tally(ref: PageRef): Tally {
+    const { position, bits } = this.#page(ref);
+    return { page: ref.page, version: position.version, checked: countBits(bits) };
   }
 
   /** A replica takes over that lacks the last `count` commits; or, with many, an older dump was restored. */

@@ -11,7 +11,17 @@
 import type { Delta, Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
-import type { Batch, Committed, Since, Store, SubscriptionListener, Unsubscribe } from "../../src/store/store.js";
+import type { HistoryRange, PageHistory } from "../../src/store/history.js";
+import type { OverviewStore } from "../../src/store/overview.js";
+import type {
+  Batch,
+  Committed,
+  Replaced,
+  Since,
+  Store,
+  SubscriptionListener,
+  Unsubscribe,
+} from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import type { ValkeyStore } from "../../src/store/valkey-store.js";
 
@@ -32,8 +42,8 @@ export class EpochStore implements Store {
   }
 
   async commit(page: PageRef, batch: Batch): Promise<Committed> {
-    const { position, outcomes } = await this.#store.commit(page, batch);
-    return { position: { ...position, tag: await this.#epoch(page) }, outcomes };
+    const committed = await this.#store.commit(page, batch);
+    return { ...committed, position: { ...committed.position, tag: await this.#epoch(page) } };
   }
 
   async read(page: PageRef): Promise<Snapshot> {
@@ -63,6 +73,22 @@ export class EpochStore implements Store {
     const positions = await this.#store.positions(pages);
     const epochs = await Promise.all(pages.map((page) => this.#epoch(page)));
     return positions.map((position, index) => position && { ...position, tag: epochs[index] ?? position.tag });
+  }
+
+  get overview(): OverviewStore {
+    return this.#store.overview;
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#store.announce(instance, text);
+  }
+
+  history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
+    return this.#store.history(page, range);
+  }
+
+  replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    return this.#store.replace(page, tag, bits);
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {

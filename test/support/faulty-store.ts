@@ -6,6 +6,7 @@
 import type { Delta } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, type Position } from "../../src/board/position.js";
+import type { HistoryRange } from "../../src/store/history.js";
 import {
   type Batch,
   type Committed,
@@ -44,7 +45,8 @@ export class FaultyStore implements Store {
   async commit(page: PageRef, batch: Batch): Promise<Committed> {
     if (this.judgesStale) {
       const [position = GENESIS] = await this.#store.positions([page]);
-      return { position, outcomes: batch.writes.map(() => "stale") };
+      const [tally] = await this.#store.overview.tallies([page]);
+      return { position, outcomes: batch.writes.map(() => "stale"), checked: tally?.checked ?? 0 };
     }
     const committed = await this.#store.commit(page, batch);
     if (this.answersToLose > 0) {
@@ -52,6 +54,10 @@ export class FaultyStore implements Store {
       throw new StoreAway("the answer was lost", { sent: true });
     }
     return committed;
+  }
+
+  replace(page: PageRef, tag: string, bits: Uint8Array) {
+    return this.#store.replace(page, tag, bits);
   }
 
   read(page: PageRef) {
@@ -71,8 +77,20 @@ export class FaultyStore implements Store {
     });
   }
 
+  history(page: PageRef, range: HistoryRange) {
+    return this.#store.history(page, range);
+  }
+
   positions(pages: readonly PageRef[]) {
     return this.#store.positions(pages);
+  }
+
+  get overview() {
+    return this.#store.overview;
+  }
+
+  announce(instance: string, text: string) {
+    return this.#store.announce(instance, text);
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {

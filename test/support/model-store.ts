@@ -8,16 +8,20 @@ import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } f
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/server/clock.js";
+import { LocalInstances } from "../../src/store/local-instances.js";
+import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {
   type Batch,
   type Committed,
+  type Replaced,
   type Since,
   type Store,
   StoreAway,
   type SubscriptionListener,
   type Unsubscribe,
 } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
 
 interface ModelPage {
   position: Position;
@@ -36,9 +40,23 @@ export class ModelStore implements Store {
   lose: (delta: Delta) => boolean = () => false;
   restarts = 0;
   commits: Batch[] = [];
+  readonly overview = new LocalOverview({
+    ...listInMemory(),
+    tally: (ref) => {
+      const touched = this.touched(ref);
+      return {
+        page: ref.page,
+        version: touched ? this.#page(ref).position.version : 0,
+        checked: touched ? this.checked(ref) : 0,
+      };
+    },
+    read: (action) => this.#ask(action),
+    atomically: (action) => this.#ask(action),
+  });
   readonly #clock: Clock;
   readonly #logMax: number;
   readonly #pages = new Map<string, ModelPage>();
+  readonly #instances: LocalInstances;
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
   /** Subscriptions that are live. */
@@ -49,6 +67,7 @@ export class ModelStore implements Store {
   constructor(clock: Clock, logMax = 100) {
     this.#clock = clock;
     this.#logMax = logMax;
+    this.#instances = new LocalInstances(() => clock.now());
   }
 
   commit(ref: PageRef, batch: Batch): Promise<Committed> {
@@ -69,7 +88,24 @@ export class ModelStore implements Store {
         return "taken" as const;
       });
       if (effects.length > 0) this.#advance(ref, page, batch.tag, effects);
-      return { position: page.position, outcomes };
+      return { position: page.position, outcomes, checked: countBits(page.bits) };
+    });
+  }
+
+  replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
+    return this.#ask(() => {
+      const page = this.#page(ref);
+      const after = new Uint8Array(page.bits.length);
+      after.set(bits);
+      const isReplaced = Buffer.compare(after, page.bits) !== 0;
+      if (isReplaced) {
+        const from = { version: page.position.version, tag: newTag() };
+        page.position = { version: page.position.version + 1, tag };
+        page.bits = after;
+        page.log = [];
+        this.#publish(ref, { kind: "delta", page: ref.page, from, to: page.position, changes: new Uint32Array(0) });
+      }
+      return { position: page.position, checked: countBits(page.bits), isReplaced };
     });
   }
 
@@ -96,8 +132,17 @@ export class ModelStore implements Store {
     });
   }
 
+  /** None is kept. */
+  async history(): Promise<undefined> {
+    return undefined;
+  }
+
   positions(pages: readonly PageRef[]): Promise<Position[]> {
     return this.#ask(() => pages.map((page) => this.#page(page).position));
+  }
+
+  announce(instance: string, text: string): Promise<readonly string[]> {
+    return this.#ask(() => this.#instances.announce(instance, text));
   }
 
   restartSubscriptions(): void {
@@ -114,6 +159,23 @@ export class ModelStore implements Store {
   snapshot(ref: PageRef): Snapshot {
     const { position, bits } = this.#page(ref);
     return { kind: "snapshot", page: ref.page, position, bits: bits.slice() };
+  }
+
+  /** Whether anything was ever asked of the page that made it. */
+  touched(ref: PageRef): boolean {
+    return this.#pages.has(pageName(ref));
+  }
+
+  /** A replica took over that lacks the page's last `count` deltas. */
+  loseTail(ref: PageRef, count: number): void {
+    const page = this.#page(ref);
+    const kept = page.log.slice(0, -count);
+    page.bits = new Uint8Array(page.bits.length);
+    for (const { changes } of kept) {
+      for (const change of changes) setBit(page.bits, changedOffset(change), changedValue(change));
+    }
+    page.log = kept;
+    page.position = kept.at(-1)?.to ?? GENESIS;
   }
 
   checked(ref: PageRef): number {
@@ -133,6 +195,10 @@ export class ModelStore implements Store {
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: packChanges(effects) };
     page.position = to;
     page.log = this.#logMax > 0 ? [...page.log, delta].slice(-this.#logMax) : [];
+    this.#publish(ref, delta);
+  }
+
+  #publish(ref: PageRef, delta: Delta): void {
     this.#clock.after(this.delayMs.news, () => {
       for (const listener of this.#listeners.get(pageName(ref)) ?? []) if (!this.lose(delta)) listener.delta(delta);
     });

@@ -39,6 +39,9 @@ describe("options", () => {
     ["VALKEY_URL", "localhost:6379"],
     ["VALKEY_URL", "http://localhost"],
     ["WRITE_BURST", "0"],
+    ["HISTORY", "1y"],
+    ["HISTORY", "1h,2h"],
+    ["HISTORY", "31d"],
     ["LOG_LEVEL", "loud"],
     ["ORIGINS", "example.org"],
   ] as const) {

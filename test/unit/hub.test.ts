@@ -8,7 +8,7 @@ import { type Outcome, Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { FanOut } from "../../src/server/fan-out.js";
 import { Pages } from "../../src/server/pages.js";
-import type { Frame, Recipient } from "../../src/server/recipient.js";
+import type { PageFrame, Recipient } from "../../src/server/recipient.js";
 import { newTag } from "../../src/store/tag.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -18,12 +18,12 @@ const page = { board: "main", page: 0 };
 
 class TestRecipient implements Recipient {
   readonly replica = new Replica(0, board.size);
-  readonly frames: Frame[] = [];
+  readonly frames: PageFrame[] = [];
   readonly outcomes: Outcome[] = [];
   backlogged = false;
   isGivenUp = false;
 
-  send(frame: Frame): void {
+  send(frame: PageFrame): void {
     this.frames.push(frame);
     const decoded = frame.kind === "delta" ? decodeDelta(frame.text) : decodeSnapshot(frame.bytes, () => board.size);
     assert.ok(decoded);

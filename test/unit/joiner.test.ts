@@ -16,6 +16,7 @@ const OPENED: OpenResult = {
   pages: 4,
   instance: "i",
   online: 1,
+  onlineEverywhere: 1,
   storeAvailable: true,
   limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
 };

@@ -2,15 +2,16 @@
 --[[
   Commits one batch to one page: all of it, or, on an error before the first write, nothing.
 
-  KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1
+  KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1 · 6 history
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
         8 1 to write a mark even if the batch writes nothing, so that WAIT has something to wait for
+        9 ms that the history is kept, 0 for not at all · 10 its length
         then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts)
+  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts) · cells checked
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
-local bits, head, log, seen = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }
-local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 9, 32
+local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
+local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 11, 32
 
 -- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark.
 local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x')
@@ -69,7 +70,8 @@ for i = FIRST, #ARGV, 3 do
     local high, middle, low = byte(ops, j, j + 2)
     local change = (high - 48) * 4096 + (middle - 48) * 64 + low - 48
     local value = change % 2
-    if call('SETBIT', bits, (change - value) / 2, value) ~= value then
+    -- Where nothing is checked there is nothing to clear; SETBIT would make the bitmap all the same.
+    if (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = sub(ops, j, j + 2)
     end
@@ -88,7 +90,14 @@ if #effects > 0 then
   version, tag = version + 1, ARGV[3]
   local number = string.format('%.0f', version)
   call('HSET', head, 'v', number, 't', tag, 'n', checked)
+  if checked == 0 then call('DEL', bits) end
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
+  if ARGV[9] ~= '0' then
+    -- By the server's clock, which may be another's after a failover; a stream's own numbering never goes back.
+    call('XADD', history, 'MAXLEN', '~', ARGV[10], '*', 'v', number, 'f', before, 't', tag, 'c', changes)
+    call('XTRIM', history, 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[9])))
+    call('PEXPIRE', history, ARGV[9])
+  end
   call(ARGV[2], ARGV[1], number .. ':' .. before .. ':' .. tag .. ':' .. changes)
 end
 if ARGV[8] == '1' and #effects == 0 and #remember == 0 then call('HSET', head, 'm', '1') end
@@ -97,4 +106,4 @@ if now - putOff > seenMs / 4 or now < putOff then
   call('PEXPIRE', seen[gen], seenMs * 3)
   if call('PEXPIRE', log, ARGV[5] + seenMs) == 1 then call('HSET', head, 'x', string.format('%.0f', now)) end
 end
-return { string.format('%.0f', version), tag, table.concat(outcomes) }
+return { string.format('%.0f', version), tag, table.concat(outcomes), checked }

@@ -1,0 +1,84 @@
+/* `socketscaler export` and `socketscaler import`: a board to a file and back, from or to the store that the options name. */
+
+import { once } from "node:events";
+import { createReadStream, createWriteStream } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
+import { pageCount } from "../board/geometry.js";
+import { BadOption, type Config } from "../server/config.js";
+import { createLog } from "../server/log.js";
+import { openStore } from "../server/server.js";
+import { type BoardOfSize, exportBoard, importBoard, type Progress } from "../store/board-transfer.js";
+
+export interface ExportChoice {
+  readonly board: string;
+  /** Standard output without it. */
+  readonly out: string | undefined;
+  readonly fromPage: string;
+}
+
+export async function exportTo(config: Config, choice: ExportChoice): Promise<void> {
+  const board = boardNamed(config, choice.board);
+  const fromPage = Number(choice.fromPage);
+  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage >= pageCount(board.size)) {
+    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${pageCount(board.size) - 1}`);
+  }
+  const store = await openStore(config, createLog("warn"));
+  try {
+    // Never over a file that is there: it may be the only backup.
+    const out = choice.out === undefined ? process.stdout : createWriteStream(choice.out, { flags: "wx" });
+    for await (const line of exportBoard(store, board, fromPage, showProgress("exported"))) await write(out, line);
+    if (out !== process.stdout) {
+      out.end();
+      await finished(out);
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+export interface ImportChoice {
+  readonly board: string;
+  /** `-` is standard input. */
+  readonly file: string;
+}
+
+export async function importFrom(config: Config, choice: ImportChoice): Promise<void> {
+  const board = boardNamed(config, choice.board);
+  const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
+  if (choice.file !== "-") await once(input, "open");
+  const store = await openStore(config, createLog("warn"));
+  try {
+    const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
+    const { pages, checked, replaced } = await importBoard(store, board, lines, showProgress("imported"));
+    process.stderr.write(
+      `imported ${checked} checked cells on ${pages} pages into board ${board.name}: ${replaced} pages were other before\n`,
+    );
+  } finally {
+    input.destroy();
+    await store.close();
+  }
+}
+
+function boardNamed({ boards }: Config, name: string): BoardOfSize {
+  const size = boards[name];
+  if (size === undefined) throw new BadOption(`--board is "${name}": expected one that BOARDS names`);
+  return { name, size };
+}
+
+async function write(out: Writable, line: string): Promise<void> {
+  if (!out.write(line)) await once(out, "drain");
+}
+
+const PROGRESS_EVERY_MS = 1_000;
+
+/** A line on standard error now and then, for what takes longer. */
+function showProgress(done: string): Progress {
+  let saidMs = performance.now();
+  return (pages, of) => {
+    if (performance.now() - saidMs < PROGRESS_EVERY_MS) return;
+    saidMs = performance.now();
+    process.stderr.write(`${done} ${pages} of ${of} pages\n`);
+  };
+}

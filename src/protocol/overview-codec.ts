@@ -1,0 +1,95 @@
+/*
+ * Frames of a board's overview: how many cells of each page are checked. Always absolute numbers, so that a frame that was
+ * left out costs nothing but time. PROTOCOL.md has the layout for implementers elsewhere.
+ *
+ *     overview  handle · runs to the end: gap · length · for each page of the run, its count - 1 as two bytes
+ *     counts    handle · to the end: gap · count, for each page that changed
+ *
+ * Gaps are counted from the page after the last one. An overview names only pages on which something is checked: an
+ * untouched page costs nothing, a page of a run 2 bytes, and no board more than about 2 bytes a page.
+ *
+ * Untrusted bytes are checked whole: decoding gives a frame that obeys every rule, or undefined.
+ */
+
+import { PAGE_CELLS } from "../board/geometry.js";
+import { fromBase64url, toBase64url } from "./base64url.js";
+import type { Framed } from "./codec.js";
+import { Reader, Writer } from "./varint.js";
+
+export type PageCount = readonly [page: number, checked: number];
+
+/** `counts[page]` is the page's count. */
+export function encodeOverview(handle: number, counts: ArrayLike<number>): Uint8Array {
+  // Header at most 8 bytes. A run takes two varints of at most 3 bytes and ends at an empty page, or at the end.
+  const writer = new Writer(16 + counts.length * 4);
+  writer.varint(handle);
+  let next = 0;
+  for (let start = 0; start < counts.length; start++) {
+    if (!counts[start]) continue;
+    let end = start;
+    while (counts[end]) end++;
+    writer.varint(start - next);
+    writer.varint(end - start);
+    for (let page = start; page < end; page++) writer.word((counts[page] ?? 0) - 1);
+    next = end;
+    start = end;
+  }
+  return writer.bytes();
+}
+
+/** `pages` is how many pages the board has that a handle names; undefined if there is none. */
+export function decodeOverview(
+  bytes: Uint8Array,
+  pages: (handle: number) => number | undefined,
+): Framed<Uint32Array> | undefined {
+  const reader = new Reader(bytes);
+  const handle = reader.varint();
+  const count = reader.failed ? undefined : pages(handle);
+  if (count === undefined) return undefined;
+  const counts = new Uint32Array(count);
+  let next = 0;
+  while (!reader.done) {
+    const start = next + reader.varint();
+    const end = start + reader.varint();
+    // Of two runs without a gap between them the encoder makes one.
+    if (reader.failed || end <= start || end > count || (next > 0 && start === next)) return undefined;
+    for (let page = start; page < end; page++) counts[page] = reader.word() + 1;
+    next = end;
+  }
+  return reader.failed ? undefined : { handle, content: counts };
+}
+
+/** The pages ascending, each once. */
+export function encodeCounts(handle: number, counts: readonly PageCount[]): string {
+  const writer = new Writer(16 + counts.length * 8);
+  writer.varint(handle);
+  let next = 0;
+  for (const [page, checked] of counts) {
+    writer.varint(page - next);
+    writer.varint(checked);
+    next = page + 1;
+  }
+  return toBase64url(writer.bytes());
+}
+
+export function decodeCounts(
+  text: string,
+  pages: (handle: number) => number | undefined,
+): Framed<readonly PageCount[]> | undefined {
+  const bytes = fromBase64url(text);
+  if (!bytes) return undefined;
+  const reader = new Reader(bytes);
+  const handle = reader.varint();
+  const count = reader.failed ? undefined : pages(handle);
+  if (count === undefined) return undefined;
+  const counts: PageCount[] = [];
+  let next = 0;
+  while (!reader.done) {
+    next += reader.varint();
+    const checked = reader.varint();
+    if (reader.failed || next >= count || checked > PAGE_CELLS) return undefined;
+    counts.push([next, checked]);
+    next++;
+  }
+  return { handle, content: counts };
+}

@@ -1,0 +1,131 @@
+/*
+ * Tells the clients that watch a board's overview how many cells of each page are checked: all pages when one joins, then,
+ * at most every FLUSH_EVERY_MS, those that changed, in one frame for everybody. The numbers are absolute, so a client that
+ * does not read is left out; when it has drained it is sent all pages.
+ */
+
+import { encodeCounts, encodeOverview, type PageCount } from "../protocol/overview-codec.js";
+import type { Cancel, Clock } from "./clock.js";
+import type { FanOut } from "./fan-out.js";
+import type { OverviewFollower } from "./overview-follower.js";
+import type { Frame, Recipient } from "./recipient.js";
+
+const FLUSH_EVERY_MS = 500;
+const DRAINED_CHECK_MS = 250;
+/** With more pages changed than this part of the board, the whole overview is smaller. */
+const CHANGED_PART_MAX = 0.4;
+
+export class OverviewHub {
+  readonly #handle: number;
+  readonly #follower: OverviewFollower;
+  readonly #fanOut: FanOut;
+  readonly #clock: Clock;
+  readonly #members = new Set<Recipient>();
+  /** Those that do not read fast enough. */
+  readonly #lagging = new Set<Recipient>();
+  readonly #changed = new Set<number>();
+  #whole: Frame | undefined;
+  #looking: Frame | undefined;
+  #nextFlush: Cancel | undefined;
+  #nextCheck: Cancel | undefined;
+  #flushedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(handle: number, follower: OverviewFollower, fanOut: FanOut, clock: Clock) {
+    this.#handle = handle;
+    this.#follower = follower;
+    this.#fanOut = fanOut;
+    this.#clock = clock;
+  }
+
+  get watchers(): number {
+    return this.#members.size + this.#lagging.size;
+  }
+
+  /** Resolves when the recipient has been sent all counts. */
+  async watch(recipient: Recipient): Promise<void> {
+    // Claims the place at once: who unwatches meanwhile takes it away.
+    this.#members.delete(recipient);
+    this.#lagging.add(recipient);
+    await this.#follower.ready;
+    if (this.#lagging.has(recipient)) this.#join(recipient);
+  }
+
+  unwatch(recipient: Recipient): void {
+    this.#members.delete(recipient);
+    this.#lagging.delete(recipient);
+  }
+
+  /** The page's count is another now. Called by who made the follower. */
+  changed(page: number): void {
+    this.#whole = undefined;
+    if (this.#members.size === 0) return;
+    this.#changed.add(page);
+    if (this.#nextFlush) return;
+    const waitMs = this.#flushedMs + FLUSH_EVERY_MS - this.#clock.now();
+    // Even the first gathers what is told in one message.
+    this.#nextFlush = this.#clock.after(Math.max(0, waitMs), () => this.#fanOut.request(this));
+  }
+
+  /** Where people look on all instances: the pages with most watchers. */
+  looked(pages: readonly PageCount[]): void {
+    this.#looking = { kind: "looking", looking: { handle: this.#handle, pages } };
+    for (const member of this.#members) if (!member.backlogged) member.send(this.#looking);
+  }
+
+  flush(): void {
+    this.#nextFlush = undefined;
+    this.#flushedMs = this.#clock.now();
+    if (this.#changed.size === 0) return;
+    const frame = this.#frame();
+    this.#changed.clear();
+    for (const member of this.#members) {
+      if (member.backlogged) this.#setLagging(member);
+      else member.send(frame);
+    }
+  }
+
+  flushed(): void {}
+
+  close(): void {
+    this.#fanOut.forget(this);
+    this.#nextFlush?.();
+    this.#nextCheck?.();
+    this.#follower.close();
+  }
+
+  #join(recipient: Recipient): void {
+    if (recipient.backlogged) {
+      this.#setLagging(recipient);
+      return;
+    }
+    this.#lagging.delete(recipient);
+    this.#members.add(recipient);
+    this.#whole ??= { kind: "overview", bytes: encodeOverview(this.#handle, this.#follower.counts) };
+    recipient.send(this.#whole);
+    if (this.#looking) recipient.send(this.#looking);
+  }
+
+  #setLagging(recipient: Recipient): void {
+    this.#members.delete(recipient);
+    this.#lagging.add(recipient);
+    this.#nextCheck ??= this.#clock.after(DRAINED_CHECK_MS, () => {
+      this.#nextCheck = undefined;
+      if (!this.#follower.isReady) return;
+      for (const lagging of [...this.#lagging]) this.#join(lagging);
+    });
+  }
+
+  #frame(): Frame {
+    const { counts } = this.#follower;
+    if (this.#changed.size > Math.max(1, counts.length * CHANGED_PART_MAX)) {
+      this.#whole ??= { kind: "overview", bytes: encodeOverview(this.#handle, counts) };
+      return this.#whole;
+    }
+    const pages = [...this.#changed].sort((a, b) => a - b);
+    const text = encodeCounts(
+      this.#handle,
+      pages.map((page) => [page, counts[page] ?? 0]),
+    );
+    return { kind: "counts", text };
+  }
+}

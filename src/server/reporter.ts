@@ -1,0 +1,72 @@
+/*
+ * Reports what this instance commits to the board's list of counts (store/overview.ts): a page's last count only, and all
+ * pages together, so that a flood of writes costs the store a couple of small script runs a second. A report that cannot be
+ * made waits, merged with what comes; one that is lost with the instance is made good by whoever watches the overview.
+ */
+
+import { REPORTS_MAX, type Tally } from "../store/overview.js";
+import { type Store, StoreAway } from "../store/store.js";
+import type { Cancel, Clock } from "./clock.js";
+import type { CommittedBatch } from "./writer.js";
+
+/** From the first commit after a report to the next report. */
+const REPORT_AFTER_MS = 500;
+
+export class Reporter {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #failed: (error: unknown) => void;
+  /** Board -> page -> its last count. At most one for each page of the boards. */
+  readonly #waiting = new Map<string, Map<number, Tally>>();
+  #next: Cancel | undefined;
+  #isClosed = false;
+
+  constructor(store: Store, clock: Clock, failed: (error: unknown) => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#failed = failed;
+  }
+
+  committed({ page: { board, page }, position, checked }: CommittedBatch): void {
+    const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
+    this.#waiting.set(board, pages);
+    pages.set(page, { page, version: position.version, checked });
+    this.#schedule();
+  }
+
+  /** Reports at once what waits. */
+  async flush(): Promise<void> {
+    this.#next?.();
+    this.#next = undefined;
+    for (const [board, pages] of [...this.#waiting]) {
+      this.#waiting.delete(board);
+      const reports = [...pages.values()];
+      for (let at = 0; at < reports.length; at += REPORTS_MAX) {
+        await this.#report(board, reports.slice(at, at + REPORTS_MAX));
+      }
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#next?.();
+  }
+
+  async #report(board: string, reports: readonly Tally[]): Promise<void> {
+    try {
+      await this.#store.overview.report(board, reports);
+    } catch (error) {
+      if (!(error instanceof StoreAway)) return this.#failed(error);
+      const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
+      this.#waiting.set(board, pages);
+      // What was committed meanwhile is newer.
+      for (const report of reports) if (!pages.has(report.page)) pages.set(report.page, report);
+      this.#schedule();
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isClosed) return;
+    this.#next ??= this.#clock.after(REPORT_AFTER_MS, () => void this.flush());
+  }
+}

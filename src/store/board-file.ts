@@ -1,0 +1,118 @@
+/*
+ * A board as a file: lines of JSON, so that it can be streamed, cut, looked at and compressed by whatever is at hand.
+ *
+ *     {"socketscaler":"board","format":1,"board":"main","size":1000000000,"fromPage":0}
+ *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}      …ascending
+ *     {"end":true,"pages":1,"checked":3}
+ *
+ * A page's bits are its bitmap without zero bytes at the end, deflated (RFC 1951), in base64; crc32 is that of the bitmap.
+ * Pages on which nothing is checked have no line. `position` is where the page stood: for the reader of the file, nothing
+ * depends on it. Without its last line a file is incomplete.
+ */
+
+import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
+import { bitmapBytes, countBits, usedBytes } from "../board/bitmap.js";
+import type { Snapshot } from "../board/delta.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS } from "../board/geometry.js";
+import { formatPosition } from "../board/position.js";
+
+const FORMAT = 1;
+/** No line is longer: a page of random bits takes 11,000 characters. */
+export const LINE_CHARACTERS_MAX = 20_000;
+
+export interface FileHeader {
+  readonly board: string;
+  /** Cells. */
+  readonly size: number;
+  /** The file says nothing of pages before this one. */
+  readonly fromPage: number;
+}
+
+export interface FilePage {
+  readonly page: number;
+  /** Without zero bytes at the end. */
+  readonly bits: Uint8Array;
+}
+
+export interface FileEnd {
+  readonly pages: number;
+  readonly checked: number;
+}
+
+/** The file is not what the format says. The message is for the person at the terminal. */
+export class BadFile extends Error {}
+
+export function writeHeader({ board, size, fromPage }: FileHeader): string {
+  return `${JSON.stringify({ socketscaler: "board", format: FORMAT, board, size, fromPage })}\n`;
+}
+
+export function writePage({ page, position, bits }: Snapshot): { readonly line: string; readonly checked: number } {
+  const used = bits.subarray(0, usedBytes(bits));
+  const deflate = deflateRawSync(used).toString("base64");
+  const checked = countBits(used);
+  const record = { page, position: formatPosition(position), checked, crc32: crc32(used), deflate };
+  return { line: `${JSON.stringify(record)}\n`, checked };
+}
+
+export function writeEnd({ pages, checked }: FileEnd): string {
+  return `${JSON.stringify({ end: true, pages, checked })}\n`;
+}
+
+export function readHeader(line: string): FileHeader {
+  const { socketscaler, format, board, size, fromPage } = parse(
+    line,
+    "socketscaler",
+    "format",
+    "board",
+    "size",
+    "fromPage",
+  );
+  if (socketscaler !== "board") throw new BadFile("this is not an exported board");
+  if (format !== FORMAT) throw new BadFile(`the file has format ${format}; this version reads format ${FORMAT}`);
+  if (
+    typeof board !== "string" ||
+    !isWhole(size, BOARD_CELLS_MAX) ||
+    !isWhole(fromPage, BOARD_CELLS_MAX / PAGE_CELLS)
+  ) {
+    throw new BadFile("the file's first line is damaged");
+  }
+  return { board, size, fromPage };
+}
+
+/** A page, or, at the end of the file, what it holds. */
+export function readRecord(line: string): FilePage | FileEnd {
+  const record = parse(line, "page", "checked", "crc32", "deflate", "end", "pages");
+  const { page, checked, deflate, end, pages } = record;
+  if (end === true && isWhole(pages, PAGE_CELLS) && isWhole(checked, BOARD_CELLS_MAX)) return { pages, checked };
+  if (!isWhole(page, BOARD_CELLS_MAX / PAGE_CELLS) || typeof deflate !== "string")
+    throw new BadFile("a line is damaged");
+  const bits = inflate(deflate);
+  if (!bits || crc32(bits) !== record.crc32 || countBits(bits) !== checked) {
+    throw new BadFile(`page ${page} is damaged: its checksum does not fit`);
+  }
+  return { page, bits: bits.subarray(0, usedBytes(bits)) };
+}
+
+function parse<Name extends string>(line: string, ...names: Name[]): Record<Name, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new BadFile("a line is not whole: the file may have been cut off");
+  }
+  const record = new Map(Object.entries(typeof value === "object" && value !== null ? value : {}));
+  // Every name is set, so the cast only says what the loop does.
+  return Object.fromEntries(names.map((name) => [name, record.get(name)])) as Record<Name, unknown>;
+}
+
+function inflate(text: string): Uint8Array | undefined {
+  try {
+    return inflateRawSync(Buffer.from(text, "base64"), { maxOutputLength: bitmapBytes(PAGE_CELLS) });
+  } catch {
+    return undefined;
+  }
+}
+
+function isWhole(value: unknown, max: number): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 && value <= max;
+}

@@ -1,0 +1,187 @@
+/*
+ * Export and import of a whole board, as a stream of lines (board-file.ts) from or to any store. What is held at a time is
+ * a few pages, whatever the size of the board; a page that nothing is checked on costs a question for its count.
+ *
+ * Every page is of one moment, the board as a whole is not: writes go on meanwhile. An import sets page by page what is
+ * different, by `replace`, and clears the pages that the file leaves out; who watches gets the new state at once, without
+ * a reload. Either can be made again: an export from a later page on, an import from the start, as what is equal is left.
+ */
+
+import { bitmapBytes } from "../board/bitmap.js";
+import type { Snapshot } from "../board/delta.js";
+import { cropUpdate } from "../board/delta.js";
+import { cellsInPage, pageCount } from "../board/geometry.js";
+import {
+  BadFile,
+  type FileEnd,
+  type FileHeader,
+  readHeader,
+  readRecord,
+  writeEnd,
+  writeHeader,
+  writePage,
+} from "./board-file.js";
+import type { Report } from "./overview.js";
+import { type Store, StoreAway } from "./store.js";
+import { newTag } from "./tag.js";
+
+export interface BoardOfSize {
+  readonly name: string;
+  /** Cells. */
+  readonly size: number;
+}
+
+/** Told of progress: pages looked at, of all. */
+export type Progress = (pages: number, of: number) => void;
+
+/** Pages asked for their counts at once; and read, or replaced, at once. */
+const COUNTS_AT_ONCE = 1_000;
+const PAGES_AT_ONCE = 32;
+
+/** The lines of the board's file. Rejects with StoreAway. */
+export async function* exportBoard(
+  store: Store,
+  board: BoardOfSize,
+  fromPage = 0,
+  progress: Progress = () => undefined,
+): AsyncGenerator<string> {
+  const end = { pages: 0, checked: 0 };
+  const pages = pageCount(board.size);
+  yield writeHeader({ board: board.name, size: board.size, fromPage });
+  for (let start = fromPage; start < pages; start += COUNTS_AT_ONCE) {
+    const last = Math.min(pages, start + COUNTS_AT_ONCE);
+    const filled = await filledPages(store, board, start, last);
+    for (let at = 0; at < filled.length; at += PAGES_AT_ONCE) {
+      const some = filled.slice(at, at + PAGES_AT_ONCE);
+      const snapshots = await Promise.all(some.map((page) => readPage(store, board, page)));
+      for (const snapshot of snapshots) {
+        const { line, checked } = writePage(snapshot);
+        end.pages++;
+        end.checked += checked;
+        yield line;
+      }
+    }
+    progress(last, pages);
+  }
+  yield writeEnd(end);
+}
+
+export interface Imported extends FileEnd {
+  /** Pages that were other before. */
+  readonly replaced: number;
+}
+
+/** Takes in the lines of a file. Rejects with BadFile, after all pages before the bad line, or with StoreAway. */
+export async function importBoard(
+  store: Store,
+  board: BoardOfSize,
+  lines: AsyncIterable<string>,
+  progress: Progress = () => undefined,
+): Promise<Imported> {
+  const pages = pageCount(board.size);
+  const restore = new Restore(store, board);
+  let header: FileHeader | undefined;
+  let end: FileEnd | undefined;
+  let next = 0;
+  const counted = { pages: 0, checked: 0 };
+  for await (const line of lines) {
+    if (line === "") continue;
+    if (end) throw new BadFile("there is more after the end of the board");
+    if (!header) {
+      header = readHeader(line);
+      if (header.size > board.size) {
+        throw new BadFile(`the file's board has ${header.size} cells, "${board.name}" has ${board.size}`);
+      }
+      next = header.fromPage;
+      continue;
+    }
+    const record = await readOr(restore, line);
+    if (!("bits" in record)) {
+      end = record;
+      continue;
+    }
+    if (record.page < next) throw new BadFile(`page ${record.page} comes out of order`);
+    if (record.bits.length > bitmapBytes(cellsInPage(header.size, record.page))) {
+      throw new BadFile(`page ${record.page} has cells that the board has not`);
+    }
+    await restore.clear(next, record.page);
+    await restore.set(record.page, record.bits);
+    counted.pages++;
+    next = record.page + 1;
+    progress(next, pages);
+  }
+  if (!header) throw new BadFile("the file is empty");
+  if (!end || end.pages !== counted.pages) {
+    await restore.finish();
+    throw new BadFile(
+      `the file ends early, at page ${next}: export on with --from-page ${next}, and import that as well`,
+    );
+  }
+  await restore.clear(next, pages);
+  await restore.finish();
+  progress(pages, pages);
+  return { ...end, replaced: restore.replaced };
+}
+
+/** What was read before a bad line is brought to its end. */
+async function readOr(restore: Restore, line: string): Promise<ReturnType<typeof readRecord>> {
+  try {
+    return readRecord(line);
+  } catch (error) {
+    await restore.finish();
+    throw error;
+  }
+}
+
+/** Replaces pages, some at a time, and reports their counts. */
+class Restore {
+  replaced = 0;
+  readonly #store: Store;
+  readonly #board: BoardOfSize;
+  #underWay: Promise<void>[] = [];
+  #reports: Report[] = [];
+
+  constructor(store: Store, board: BoardOfSize) {
+    this.#store = store;
+    this.#board = board;
+  }
+
+  async set(page: number, bits: Uint8Array): Promise<void> {
+    this.#underWay.push(this.#replace(page, bits));
+    if (this.#underWay.length >= PAGES_AT_ONCE) await this.finish();
+  }
+
+  /** Clears the pages from `start` up to and without `end`. */
+  async clear(start: number, end: number): Promise<void> {
+    for (let at = start; at < end; at += COUNTS_AT_ONCE) {
+      const filled = await filledPages(this.#store, this.#board, at, Math.min(end, at + COUNTS_AT_ONCE));
+      for (const page of filled) await this.set(page, new Uint8Array(0));
+    }
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.#underWay.splice(0));
+    if (this.#reports.length > 0) await this.#store.overview.report(this.#board.name, this.#reports.splice(0));
+  }
+
+  async #replace(page: number, bits: Uint8Array): Promise<void> {
+    const ref = { board: this.#board.name, page };
+    const { position, checked, isReplaced } = await this.#store.replace(ref, newTag(), bits);
+    if (!isReplaced) return;
+    this.replaced++;
+    this.#reports.push({ page, version: position.version, checked });
+  }
+}
+
+async function filledPages(store: Store, board: BoardOfSize, start: number, end: number): Promise<number[]> {
+  const pages = Array.from({ length: end - start }, (_, index) => ({ board: board.name, page: start + index }));
+  const tallies = await store.overview.tallies(pages);
+  return tallies.flatMap((tally) => {
+    if (!tally) throw new StoreAway("a part of the store does not answer", { sent: false });
+    return tally.checked > 0 ? [tally.page] : [];
+  });
+}
+
+async function readPage(store: Store, board: BoardOfSize, page: number): Promise<Snapshot> {
+  return cropUpdate(await store.read({ board: board.name, page }), cellsInPage(board.size, page));
+}

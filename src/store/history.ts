@@ -1,0 +1,163 @@
+/*
+ * The record of what was committed to a page, with times, for as long as the option says: off by default. It is written in
+ * the same step as the page itself, so it has the page's history and no other, also after a failover.
+ *
+ * Only deltas are recorded, and only what really changed; so the state at any moment is found backwards from the present,
+ * by undoing, and a click costs no snapshot:
+ *
+ *     recorded   c1 ── c2 ── c3 ── c4 ── present bits
+ *     asked from     ↑        start = present, without c4, c3 and c2;  then c2, c3, c4, each with its time
+ */
+
+import { bitmapBytes, getBit, setBit } from "../board/bitmap.js";
+import { type Delta, packChanges, type Snapshot } from "../board/delta.js";
+import { PAGE_CELLS } from "../board/geometry.js";
+import { type Position, samePosition } from "../board/position.js";
+import { eachOp } from "./ops.js";
+
+/** How long each board keeps its record, in ms; 0 is not at all. */
+export interface Retention {
+  /** Boards that are named. */
+  readonly boards: ReadonlyMap<string, number>;
+  /** All others. */
+  readonly others: number;
+}
+
+export interface Histories extends Retention {
+  /** Deltas that a page keeps at most. */
+  readonly deltasMax: number;
+}
+
+export const NO_HISTORY: Histories = { boards: new Map(), others: 0, deltasMax: 0 };
+
+export function historyMsOf({ boards, others }: Retention, board: string): number {
+  return boards.get(board) ?? others;
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `off`, `1h`, or `main=1d,seats=30m`, or both: `10m,main=1d`; undefined if it is neither. At most 30 days. */
+export function parseRetention(text: string): Retention | undefined {
+  const boards = new Map<string, number>();
+  let others: number | undefined;
+  for (const item of text.split(",")) {
+    const [, board, kept, count, unit] = /^(?:([^=]+)=)?(off|([1-9]\d{0,5})([smhd]))$/.exec(item.trim()) ?? [];
+    const ms = kept === "off" ? 0 : Number(count) * (UNITS[unit ?? ""] ?? Number.NaN);
+    const isTwice = board === undefined ? others !== undefined : boards.has(board);
+    if (!(ms <= 30 * (UNITS.d ?? 0)) || isTwice) return undefined;
+    if (board === undefined) others = ms;
+    else boards.set(board, ms);
+  }
+  return { boards, others: others ?? 0 };
+}
+
+/** One delta of the record. `ops` are all that was done, in order, as ops.ts writes them. */
+export interface Recorded {
+  /** By the store's clock, since 1970. */
+  readonly ms: number;
+  readonly version: number;
+  readonly fromTag: string;
+  readonly toTag: string;
+  readonly ops: string;
+}
+
+export interface TimedDelta {
+  readonly ms: number;
+  readonly delta: Delta;
+}
+
+export interface PageHistory {
+  /** What the page was at `fromMs`. */
+  readonly start: Snapshot;
+  /** As asked, or later: where the record begins, or where as much as is given at once begins. */
+  readonly fromMs: number;
+  /** The store's clock. */
+  readonly nowMs: number;
+  readonly deltas: readonly TimedDelta[];
+}
+
+export interface HistoryRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** What one answer holds at most. */
+export const HISTORY_DELTAS_MAX = 5_000;
+export const HISTORY_CHANGES_MAX = 100_000;
+
+/**
+ * Walks backwards from the present. Give it records newest first, until it wants no more; those newer than the snapshot are
+ * passed over, and where records do not lead on from each other the record begins.
+ */
+export class HistoryWalk {
+  readonly #page: number;
+  readonly #range: HistoryRange;
+  readonly #bits = new Uint8Array(bitmapBytes(PAGE_CELLS));
+  readonly #deltas: TimedDelta[] = [];
+  #position: Position;
+  #fromMs: number;
+  #changes = 0;
+  /** When the oldest delta was made that was undone. */
+  #oldestMs: number | undefined;
+  #isOver = false;
+
+  constructor(present: Snapshot, range: HistoryRange) {
+    this.#page = present.page;
+    this.#range = range;
+    this.#bits.set(present.bits);
+    this.#position = present.position;
+    this.#fromMs = range.fromMs;
+  }
+
+  /** True if it wants more. */
+  take({ ms, version, fromTag, toTag, ops }: Recorded): boolean {
+    const to = { version, tag: toTag };
+    if (this.#isOver || version > this.#position.version) return !this.#isOver;
+    const isWanted = ms <= this.#range.toMs;
+    const changes = ops.length / 3;
+    const isFull = this.#deltas.length === HISTORY_DELTAS_MAX || this.#changes + changes > HISTORY_CHANGES_MAX;
+    if (!samePosition(to, this.#position)) return this.#end(this.#oldestMs ?? Number.POSITIVE_INFINITY);
+    if (ms < this.#range.fromMs) return this.#end(this.#range.fromMs);
+    if (isWanted && isFull) return this.#end(ms);
+    this.#oldestMs = ms;
+    // Backwards, as a batch may have set a cell more than once.
+    const done = [...eachOp(ops)];
+    for (const [offset, value] of done.toReversed()) setBit(this.#bits, offset, value ? 0 : 1);
+    const from = { version: version - 1, tag: fromTag };
+    if (isWanted) {
+      const changed = packChanges(done);
+      this.#deltas.push({ ms, delta: { kind: "delta", page: this.#page, from, to, changes: changed } });
+      this.#changes += changes;
+    }
+    this.#position = from;
+    return true;
+  }
+
+  /**
+   * `isTrimmed` if the record is so long that older parts are gone. If not, and the walk came to its end, nothing was
+   * done to the page before.
+   */
+  result(nowMs: number, isTrimmed: boolean): PageHistory {
+    if (!this.#isOver && isTrimmed) this.#end(this.#oldestMs ?? nowMs);
+    const fromMs = Math.min(nowMs, this.#fromMs);
+    const start: Snapshot = { kind: "snapshot", page: this.#page, position: this.#position, bits: this.#bits };
+    return { start, fromMs, nowMs, deltas: this.#deltas.toReversed() };
+  }
+
+  /** The start is what the page was from `fromMs` on. */
+  #end(fromMs: number): false {
+    this.#fromMs = Math.max(this.#fromMs, fromMs);
+    this.#isOver = true;
+    return false;
+  }
+}
+
+/** The differences between two bitmaps as ops. */
+export function opsBetween(before: Uint8Array, after: Uint8Array): [offset: number, value: 0 | 1][] {
+  const ops: [number, 0 | 1][] = [];
+  for (let offset = 0; offset < Math.max(before.length, after.length) * 8; offset++) {
+    const value = getBit(after, offset);
+    if (getBit(before, offset) !== value) ops.push([offset, value]);
+  }
+  return ops;
+}

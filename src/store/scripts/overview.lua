@@ -1,0 +1,43 @@
+#!lua
+--[[
+  Takes reports of how many cells of pages are checked into the board's list; the rule is judgeReport of overview.ts.
+
+  KEYS  1 the list, a hash: page -> version:checked
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH
+        then for each report: page · version · checked · the entry that it corrects, 0:0 for none, or "" for no correction
+  Reply nothing. Published: page:version:checked of each entry that changed or was not corrected, joined by commas
+]]
+local call, FIRST = redis.call, 3
+local list = KEYS[1]
+
+local pages, changed, gone, told = {}, {}, {}, {}
+for i = FIRST, #ARGV, 4 do pages[#pages + 1] = ARGV[i] end
+if #pages == 0 then return false end
+local entries = call('HMGET', list, unpack(pages))
+
+for at, page in ipairs(pages) do
+  local i = FIRST + (at - 1) * 4
+  local version, checked, instead = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local before, entry = entries[at] or '0:0', version .. ':' .. checked
+  local taken
+  if instead == '' then
+    taken = tonumber(version) >= tonumber(string.match(before, '^%d+'))
+  else
+    taken = before == instead
+  end
+  if taken and before ~= entry then
+    if entry == '0:0' then
+      gone[#gone + 1] = page
+    else
+      changed[#changed + 1], changed[#changed + 2] = page, entry
+    end
+    told[#told + 1] = page .. ':' .. entry
+  elseif instead ~= '' then
+    told[#told + 1] = page .. ':' .. before
+  end
+end
+
+if #changed > 0 then call('HSET', list, unpack(changed)) end
+if #gone > 0 then call('HDEL', list, unpack(gone)) end
+if #told > 0 then call(ARGV[2], ARGV[1], table.concat(told, ',')) end
+return false

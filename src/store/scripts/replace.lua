@@ -1,0 +1,53 @@
+#!lua
+--[[
+  Sets a page's bits whole, as a restore does: a new position on which no log leads, so that all who follow take a snapshot.
+  A page that has these bits already is left as it is.
+
+  KEYS  1 bits · 2 head · 3 log · 4 history
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag that no position has
+        5 the bits, without zero bytes at the end
+        6 1 to write a mark even if nothing else is written, so that WAIT has something to wait for
+        7 ms that the history is kept, 0 for not at all · 8 its length
+  Reply version · tag · cells checked · 1 if the bits were others before
+]]
+local call, byte, sub = redis.call, string.byte, string.sub
+local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
+
+local at = call('HMGET', head, 'v', 't', 'n')
+local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
+local before = call('GET', bits) or ''
+local length = #before
+while length > 0 and byte(before, length) == 0 do length = length - 1 end
+
+if sub(before, 1, length) == after then
+  if ARGV[6] == '1' and version > 0 then call('HSET', head, 'm', '1') end
+  return { string.format('%.0f', version), tag, checked, 0 }
+end
+
+local from = tag
+version, tag = version + 1, ARGV[3]
+if after == '' then call('DEL', bits) else call('SET', bits, after) end
+checked = call('BITCOUNT', bits)
+local number = string.format('%.0f', version)
+if ARGV[7] ~= '0' then
+  -- The history is undone backwards, so it wants the cells that differ, as ops.ts writes them.
+  local ops = {}
+  for i = 1, math.max(length, #after) do
+    local old, new = byte(before, i) or 0, byte(after, i) or 0
+    local different = bit.bxor(old, new)
+    for j = 7, different == 0 and 8 or 0, -1 do
+      if bit.band(different, bit.lshift(1, j)) ~= 0 then
+        local op = ((i - 1) * 8 + 7 - j) * 2 + bit.band(bit.rshift(new, j), 1)
+        ops[#ops + 1] = string.char(48 + bit.rshift(op, 12), 48 + bit.band(bit.rshift(op, 6), 63), 48 + bit.band(op, 63))
+      end
+    end
+  end
+  local changes = table.concat(ops)
+  call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'v', number, 'f', from, 't', tag, 'c', changes)
+  call('PEXPIRE', KEYS[4], ARGV[7])
+end
+call('HSET', head, 'v', number, 't', tag, 'n', checked)
+call('DEL', log)
+-- A delta that builds on what nobody has: whoever hears it asks for what came since, and is given the snapshot.
+call(ARGV[2], ARGV[1], number .. ':' .. ARGV[4] .. ':' .. tag .. ':')
+return { number, tag, checked, 1 }

@@ -1,0 +1,94 @@
+/* A board of 1,000,000,000 checkboxes costs what one of 100 costs, until its pages are used. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { connect } from "../../src/client/index.js";
+import { INSTANCES_KEY, LIMIT_PREFIX, overviewKeys, pageKeys } from "../../src/store/keys.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { startInstance } from "../support/instances.js";
+import { newSession, rawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
+import { startServer } from "../support/valkey-server.js";
+
+const BILLION = 1_000_000_000;
+const PAGES = 15_259;
+
+/** Counts the calls of every method of an object, and of those inside it. */
+function counting<Target extends object>(target: Target, calls: Map<string, number>, prefix = ""): Target {
+  return new Proxy(target, {
+    get: (_, key) => {
+      const value: unknown = Reflect.get(target, key);
+      const name = `${prefix}${String(key)}`;
+      if (typeof value === "object" && value !== null) return counting(value, calls, `${name}.`);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        calls.set(name, (calls.get(name) ?? 0) + 1);
+        return value.apply(target, args);
+      };
+    },
+  });
+}
+
+describe("a giant board", () => {
+  test("an untouched page costs no key, no frame and, when nobody watches, nothing in the instance", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const store = await ValkeyStore.open({ url: server.url });
+    t.after(() => store.close());
+    const instance = await startInstance({ BOARDS: `main=${BILLION}` }, store);
+    t.after(() => instance.stop());
+    const keys = async () => {
+      const all: unknown = await store.command("any", "KEYS", "*");
+      const shared = (key: string) => key === INSTANCES_KEY || key.startsWith(LIMIT_PREFIX);
+      return (Array.isArray(all) ? all.map(String) : []).filter((key) => !shared(key)).toSorted();
+    };
+    const client = await rawClient(instance.url);
+    t.after(() => client.close());
+    const wanted = Array.from({ length: 200 }, (_, index) => index * 76);
+    await client.watch(wanted);
+    await client.ask("overview", { handle: client.opened?.handle, watch: true });
+    for (const page of [0, 4, PAGES - 1]) {
+      const response = await fetch(`${instance.url}/boards/main/pages/${page}`);
+      assert.equal(response.headers.get("etag"), 'W/"0.AAAAAAAA"');
+    }
+    assert.equal(client.frames.length, 0);
+    assert.equal(instance.instance.pages.size, wanted.length);
+    assert.deepEqual(await keys(), []);
+    await client.write(newSession(), 1, [[76 * 65_536 + 3, 1]]);
+    const { bits, head, log, seen } = pageKeys({ board: "main", page: 76 });
+    const { list } = overviewKeys("main");
+    await until("the count is reported", async () => (await keys()).includes(list));
+    const made = await keys();
+    assert.deepEqual(
+      made.filter((key) => !seen.includes(key)),
+      [bits, head, log, list].toSorted(),
+    );
+    assert.equal(client.frames.length, 1);
+    assert.ok((client.frames[0]?.bytes ?? 0) < 60);
+  });
+
+  test("start, first look and first click ask the store the same of a billion as of a hundred", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const asked = [];
+    for (const size of [100, BILLION]) {
+      const calls = new Map<string, number>();
+      const store = await ValkeyStore.open({ url: server.url });
+      t.after(() => store.close());
+      const instance = await startInstance({ BOARDS: `b${size}=${size}` }, counting(store, calls));
+      t.after(() => instance.stop());
+      assert.equal(instance.instance.pages.size, 0);
+      const client = connect(instance.url);
+      t.after(() => client.close());
+      const board = client.board(`b${size}`);
+      await board.watch({ start: 0, end: 100 }).ready;
+      await board.set(7, true);
+      await until("the count is reported", () => calls.has("overview.report"));
+      // Told by the clock, or of the world outside.
+      for (const name of ["announce", "positions", "available", "command"]) calls.delete(name);
+      asked.push(Object.fromEntries(calls));
+    }
+    assert.deepEqual(asked[0], asked[1]);
+    assert.deepEqual(asked[1], { onAvailable: 1, subscribe: 1, since: 1, commit: 1, "overview.report": 1 });
+  });
+});

@@ -1,0 +1,271 @@
+/* Boards as files: to and fro between stores, cut off, damaged, and under people who are watching. */
+
+import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { usedBytes } from "../../src/board/bitmap.js";
+import { packChanges } from "../../src/board/delta.js";
+import { exportBoard, importBoard } from "../../src/store/board-transfer.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import type { Store } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
+import { runCommand } from "../support/command.js";
+import { temporaryFolder } from "../support/folder.js";
+import { spawnInstance, startInstance } from "../support/instances.js";
+import { Random } from "../support/random.js";
+import { until } from "../support/until.js";
+import { type ServerProcess, startServer } from "../support/valkey-server.js";
+
+const GIANT = { name: "giant", size: 1_000_000_000 };
+const MAIN = { name: "main", size: 70_000 };
+
+async function* linesOf(text: string): AsyncGenerator<string> {
+  yield* text.split("\n");
+}
+
+async function exported(store: Store, board = GIANT, fromPage = 0): Promise<string> {
+  let text = "";
+  for await (const line of exportBoard(store, board, fromPage)) text += line;
+  return text;
+}
+
+function set(store: Store, board: string, page: number, cells: readonly number[]) {
+  const changes = packChanges(cells.map((cell) => [cell, 1]));
+  return store.commit({ board, page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
+}
+
+/** Some pages of all kinds: a cell or two, a random tenth, everything, and one that was cleared again. */
+async function fill(store: Store, seed: number): Promise<number[]> {
+  const random = new Random(seed);
+  const pages = [0, 1, 2, 6_543, 15_258];
+  await set(store, GIANT.name, 0, [0]);
+  await set(
+    store,
+    GIANT.name,
+    1,
+    Array.from({ length: 4_000 }, () => random.whole(0, 65_535)),
+  );
+  for (let start = 0; start < 65_536; start += 4_096) {
+    await set(
+      store,
+      GIANT.name,
+      2,
+      Array.from({ length: 4_096 }, (_, at) => start + at),
+    );
+  }
+  await set(store, GIANT.name, 6_543, [65_535, 17]);
+  await set(store, GIANT.name, 15_258, [random.whole(0, 99)]);
+  await store.replace({ board: GIANT.name, page: 77 }, newTag(), Uint8Array.of(1));
+  await store.replace({ board: GIANT.name, page: 77 }, newTag(), new Uint8Array(0));
+  return pages;
+}
+
+async function bitsOfPages(store: Store, pages: readonly number[]): Promise<string[]> {
+  const snapshots = await Promise.all(pages.map((page) => store.read({ board: GIANT.name, page })));
+  return snapshots.map(({ bits }) => Buffer.from(bits.subarray(0, usedBytes(bits))).toString("hex"));
+}
+
+describe("a board as a file", () => {
+  let server: ServerProcess;
+  let valkey: ValkeyStore;
+  let embedded: EmbeddedStore;
+  before(async () => {
+    server = await startServer();
+    valkey = await ValkeyStore.open({ url: server.url });
+    embedded = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+  });
+  after(async () => {
+    await valkey.close();
+    await embedded.close();
+    await server.stop();
+  });
+
+  test("a billion cells go from the embedded store to Valkey and back, and only what is checked takes a line", async () => {
+    const pages = await fill(embedded, 1);
+    const file = await exported(embedded);
+    assert.equal(file.trim().split("\n").length, pages.length + 2);
+    // What is there before and not in the file goes.
+    await set(valkey, GIANT.name, 9_000, [1, 2, 3]);
+    await set(valkey, GIANT.name, 6_543, [18]);
+    const imported = await importBoard(valkey, GIANT, linesOf(file));
+    assert.deepEqual([imported.pages, imported.replaced], [pages.length, pages.length + 1]);
+    assert.deepEqual(await bitsOfPages(valkey, [...pages, 9_000]), await bitsOfPages(embedded, [...pages, 9_000]));
+    const listed = await valkey.overview.read(GIANT.name);
+    assert.equal(
+      listed.reduce((sum, { checked }) => sum + checked, 0),
+      imported.checked,
+    );
+    assert.equal((await importBoard(valkey, GIANT, linesOf(file))).replaced, 0);
+    assert.equal((await importBoard(embedded, GIANT, linesOf(await exported(valkey)))).replaced, 0);
+  });
+
+  test("a file that is cut off imports up to there, says where to go on, and the rest completes it", async () => {
+    const pages = await fill(embedded, 2);
+    const file = await exported(embedded);
+    const lines = file.split("\n");
+    const whole = lines.slice(0, 4).join("\n");
+    const cut = `${whole}\n${lines[4]?.slice(0, 30)}`;
+    await set(valkey, GIANT.name, 8_000, [5]);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole/);
+    assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
+    assert.equal((await valkey.overview.tallies([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
+    const rest = await exported(embedded, GIANT, 3);
+    await importBoard(valkey, GIANT, linesOf(rest));
+    assert.deepEqual(await bitsOfPages(valkey, [...pages, 8_000]), await bitsOfPages(embedded, [...pages, 8_000]));
+  });
+
+  for (const [name, damage, message] of [
+    ["of something else", () => '{"hello":1}\n', /not an exported board/],
+    ["of a later format", (file: string) => file.replace('"format":1', '"format":2'), /reads format 1/],
+    ["that is empty", () => "", /empty/],
+    ["with other bits than their checksum", (file: string) => file.replace(/"crc32":\d/, '"crc32":9'), /checksum/],
+    [
+      "with a count that is not that of its bits",
+      (file: string) => file.replace('"checked":1,', '"checked":2,'),
+      /checksum/,
+    ],
+    ["with pages out of order", (file: string) => file.replace('"page":6543', '"page":1'), /out of order/],
+    ["of a larger board", (file: string) => file.replace(/"size":\d+/, '"size":4000000000'), /4000000000 cells/],
+    [
+      "that goes on after its end",
+      (file: string) => `${file}{"end":true,"pages":0,"checked":0}\n`,
+      /more after the end/,
+    ],
+  ] as const) {
+    test(`a file ${name} is refused`, async () => {
+      await fill(embedded, 3);
+      const file = damage(await exported(embedded));
+      await assert.rejects(importBoard(embedded, { ...GIANT, name: "target" }, linesOf(file)), message);
+    });
+  }
+
+  test("a page restored from an older file under live clients shows on every one, with no reload, and writes go on", async (t) => {
+    const flags = {
+      VALKEY_URL: server.url,
+      BOARDS: `main=${MAIN.size}`,
+      WRITE_BURST: "10000",
+      WRITES_PER_SECOND: "10000",
+    };
+    const instances = await Promise.all([startInstance(flags), startInstance(flags)]);
+    const clients = await Promise.all(instances.flatMap(({ url }) => [watchBoard(url), watchBoard(url)]));
+    t.after(async () => {
+      for (const client of clients) client.close();
+      for (const instance of instances) await instance.stop();
+    });
+    const boards = clients.map(({ board }) => board);
+    const [one, two] = boards;
+    const [instance] = instances;
+    assert.ok(one && two && instance);
+    await Promise.all([one.set(5, true), two.set(66_000, true)]);
+    const older = await storedBits(instance.url, MAIN.size);
+    const file = await exported(valkey, MAIN);
+    for (let cell = 0; cell < 300; cell++) void boards[cell % boards.length]?.set(cell * 230, true);
+    await until("the later writes are through", () => boards.every(({ pending }) => pending === 0));
+    assert.notEqual(await storedBits(instance.url, MAIN.size), older);
+    let downs = 0;
+    for (const { client } of clients) client.on("state", ({ connected }) => (downs += connected ? 0 : 1));
+    // As the command does it: another process's connection.
+    const other = await ValkeyStore.open({ url: server.url });
+    t.after(() => other.close());
+    assert.equal((await importBoard(other, MAIN, linesOf(file))).replaced, 2);
+    await untilAllShow(boards, older);
+    assert.equal(downs, 0);
+    await two.set(6, true);
+    await untilAllShow(boards, `${older.slice(0, 6)}1${older.slice(7)}`);
+    assert.equal(bitsOf(one)[5], "1");
+  });
+
+  test("an older dump of Valkey restored under live clients shows on every one, and its counts with it", async (t) => {
+    const dumped = await startServer();
+    t.after(() => dumped.stop());
+    const flags = {
+      VALKEY_URL: dumped.url,
+      BOARDS: `main=${MAIN.size}`,
+      WRITE_BURST: "10000",
+      WRITES_PER_SECOND: "10000",
+    };
+    const instances = await Promise.all([startInstance(flags), startInstance(flags)]);
+    const clients = await Promise.all(instances.map(({ url }) => watchBoard(url)));
+    t.after(async () => {
+      for (const client of clients) client.close();
+      for (const instance of instances) await instance.stop();
+    });
+    const boards = clients.map(({ board }) => board);
+    const [one, two] = boards;
+    const [instance] = instances;
+    assert.ok(one && two && instance);
+    await Promise.all(boards.map((board) => board.watchOverview().ready));
+    await Promise.all([one.set(5, true), two.set(66_000, true)]);
+    const older = await storedBits(instance.url, MAIN.size);
+    const backup = await ValkeyStore.open({ url: dumped.url });
+    await backup.command("any", "SAVE");
+    await backup.close();
+    copyFileSync(join(dumped.directory, "dump.rdb"), join(dumped.directory, "older.rdb"));
+    await Promise.all(Array.from({ length: 100 }, (_, cell) => one.set(cell * 600, true)));
+    await until("the overview has them", () => boards.every(({ overview }) => (overview?.total ?? 0) >= 100));
+    await dumped.kill();
+    copyFileSync(join(dumped.directory, "older.rdb"), join(dumped.directory, "dump.rdb"));
+    await dumped.restart();
+    await untilAllShow(boards, older);
+    await until("the counts are those of the dump", () => boards.every(({ overview }) => overview?.total === 2));
+    assert.deepEqual(
+      boards.map(({ overview }) => [overview?.count(0), overview?.count(1)]),
+      [
+        [1, 1],
+        [1, 1],
+      ],
+    );
+  });
+});
+
+describe("socketscaler export and import", () => {
+  test("write a file that is not there yet, and set a board that is being served", async (t) => {
+    const folder = temporaryFolder(t);
+    const server = await startServer();
+    t.after(() => server.stop());
+    const instance = await spawnInstance({ VALKEY_URL: server.url, BOARDS: "main=100" });
+    t.after(() => instance.kill());
+    const { board, close } = await watchBoard(instance.url);
+    t.after(close);
+    await board.set(7, true);
+    const file = join(folder, "main.jsonl");
+    const env = { VALKEY_URL: server.url, BOARDS: "main=100" };
+    const done = await runCommand(["export", "--out", file], env);
+    assert.deepEqual([done.code, done.stdout, done.stderr], [0, "", ""]);
+    assert.equal((await runCommand(["export"], env)).stdout, readFileSync(file, "utf8"));
+    const again = await runCommand(["export", "--out", file], env);
+    assert.deepEqual(
+      [again.code, again.stderr],
+      [1, "socketscaler: the file is there already: choose another, or remove it\n"],
+    );
+    await board.set(8, true);
+    const imported = await runCommand(["import", file], env);
+    assert.equal(imported.code, 0, imported.stderr);
+    assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main: 1 pages were other before/);
+    await until("the client shows the file's state", () => board.get(7) === true && board.get(8) === false);
+  });
+
+  test("say in one line what is wrong", async (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, "bad.jsonl");
+    writeFileSync(file, '{"socketscaler":"board"');
+    const held = await EmbeddedStore.open({ directory: join(folder, "held") });
+    t.after(() => held.close());
+    for (const [args, dataDir, code, line] of [
+      [["export"], "held", 1, /data directory .* is in use by another process: end it/],
+      [["import", file], "free", 1, /not whole/],
+      [["import", join(folder, "none")], "free", 1, /no such file/],
+      [["export", "--board", "other"], "free", 2, /--board is "other"/],
+      [["export", "--from-page", "1"], "free", 2, /--from-page is "1"/],
+    ] as const) {
+      const result = await runCommand(args, { DATA_DIR: join(folder, dataDir) });
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stderr, line);
+      assert.equal(result.stderr.trim().split("\n").length, 1, result.stderr);
+    }
+  });
+});
