@@ -15,7 +15,8 @@ import { freePort } from "../support/valkey-server.js";
 const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
-const BOARDS = "draw=1000000,keys=1000000000,move=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
+const BOARDS =
+  "draw=1000000,keys=1000000000,move=1000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -160,6 +161,35 @@ describe("the canvas", () => {
     await page.getByTestId("zoom-fit").click();
     await until("the whole board needs no place", () => placeIn(page) === null);
     await page.close();
+  });
+
+  test("on a touch screen two fingers zoom, one moves, a tap checks", async () => {
+    const context = await browser.newContext({ hasTouch: true, viewport: { width: 360, height: 740 } });
+    const page = await context.newPage();
+    await page.goto(url(at("touch", 40_000)));
+    await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+    const middle = await pointAt(page);
+    await page.touchscreen.tap(middle.x, middle.y);
+    const board = await read("touch", 40_000);
+    await until("the tap is stored", () => board.get(40_000) === true);
+
+    const session = await context.newCDPSession(page);
+    const touch = (
+      type: "touchStart" | "touchMove" | "touchEnd",
+      touchPoints: { x: number; y: number; id: number }[],
+    ) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    const fingers = (apart: number) => [-1, 1].map((side, id) => ({ x: middle.x + side * apart, y: middle.y, id }));
+    await touch("touchStart", fingers(40));
+    for (const apart of [50, 60, 70, 80]) await touch("touchMove", fingers(apart));
+    await touch("touchEnd", []);
+    await until("twice as far apart is twice as large", () => Math.abs(Number(placeIn(page)?.[2]) - 2 * PITCH_PX) <= 2);
+    assert.equal(Number(placeIn(page)?.[1]), 40_000, "and in the same place");
+
+    await touch("touchStart", [{ ...middle, id: 0 }]);
+    for (const moved of [40, 80, 120]) await touch("touchMove", [{ x: middle.x - moved, y: middle.y, id: 0 }]);
+    await touch("touchEnd", []);
+    await until("it has moved to the right", () => Number(placeIn(page)?.[1]) > 40_000);
+    await context.close();
   });
 
   test("with the keyboard alone, the last of 1,000,000,000 is reached and toggled", async () => {

@@ -91,7 +91,7 @@ export function CanvasView(props: CanvasViewProps) {
             data-testid="grid"
           />
           <div ref={anchor} class="stage-anchor" />
-          {parts && !isCompact && (
+          {parts && !isCompact && plane.pages > 1 && (
             <OverviewPanel
               board={parts.canvas}
               plane={plane}
