@@ -329,7 +329,8 @@ describe("the canvas", () => {
   });
 
   test("a replay shows the board as it was, and as it is again", { skip: !("history" in OPTIONS) }, async () => {
-    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", ...LIMITS }, store);
+    const DATA_DIR = temporaryFolder({ after });
+    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", DATA_DIR, ...LIMITS });
     const writer = connect(instance.url);
     await writer.board("replay").set(40_002, true);
     const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`);
