@@ -14,7 +14,7 @@ export async function readDemoUrls(): Promise<readonly string[]> {
   );
 }
 
-async function readJson(path: string): Promise<unknown> {
+export async function readJson(path: string): Promise<unknown> {
   const response = await fetch(path);
   return response.ok ? response.json() : undefined;
 }
@@ -24,6 +24,6 @@ function listIn(answer: unknown, name: string): readonly unknown[] {
   return Array.isArray(list) ? list : [];
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type Board, type Client, connect } from "../../src/client/index.js";
+import { OPTIONS } from "../../src/server/config.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { launchChromium, openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -15,7 +16,8 @@ import { freePort } from "../support/valkey-server.js";
 const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
-const BOARDS = "draw=1000000,keys=1000000000,move=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
+const BOARDS =
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -162,6 +164,35 @@ describe("the canvas", () => {
     await page.close();
   });
 
+  test("on a touch screen two fingers zoom, one moves, a tap checks", async () => {
+    const context = await browser.newContext({ hasTouch: true, viewport: { width: 360, height: 740 } });
+    const page = await context.newPage();
+    await page.goto(url(at("touch", 40_000)));
+    await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+    const middle = await pointAt(page);
+    await page.touchscreen.tap(middle.x, middle.y);
+    const board = await read("touch", 40_000);
+    await until("the tap is stored", () => board.get(40_000) === true);
+
+    const session = await context.newCDPSession(page);
+    const touch = (
+      type: "touchStart" | "touchMove" | "touchEnd",
+      touchPoints: { x: number; y: number; id: number }[],
+    ) => session.send("Input.dispatchTouchEvent", { type, touchPoints });
+    const fingers = (apart: number) => [-1, 1].map((side, id) => ({ x: middle.x + side * apart, y: middle.y, id }));
+    await touch("touchStart", fingers(40));
+    for (const apart of [50, 60, 70, 80]) await touch("touchMove", fingers(apart));
+    await touch("touchEnd", []);
+    await until("twice as far apart is twice as large", () => Math.abs(Number(placeIn(page)?.[2]) - 2 * PITCH_PX) <= 2);
+    assert.equal(Number(placeIn(page)?.[1]), 40_000, "and in the same place");
+
+    await touch("touchStart", [{ ...middle, id: 0 }]);
+    for (const moved of [40, 80, 120]) await touch("touchMove", [{ x: middle.x - moved, y: middle.y, id: 0 }]);
+    await touch("touchEnd", []);
+    await until("it has moved to the right", () => Number(placeIn(page)?.[1]) > 40_000);
+    await context.close();
+  });
+
   test("with the keyboard alone, the last of 1,000,000,000 is reached and toggled", async () => {
     const { page } = await openBoard(browser, url("/?board=keys"));
     await page.locator("[data-testid=grid] input[tabindex='0']").focus();
@@ -272,6 +303,20 @@ describe("the canvas", () => {
     await second.stop();
   });
 
+  test("where the focus is, a checkbox can be set although the view shows none so small", async () => {
+    const { page } = await openBoard(browser, url("/?board=far"));
+    const box = page.locator("[data-testid=grid] input[tabindex='0']");
+    await box.focus();
+    await until("its page is here", () =>
+      box.evaluate((input) => input instanceof HTMLInputElement && !input.indeterminate),
+    );
+    const cell = await focused(page);
+    await page.keyboard.press("Space");
+    const board = await read("far", cell);
+    await until("it is stored", () => board.get(cell) === true);
+    await page.close();
+  });
+
   test("a click is stored although the view leaves its page at once", async () => {
     const { page } = await openBoard(browser, url(at("leave", 40_000)));
     const { x, y } = await pointAt(page);
@@ -281,5 +326,31 @@ describe("the canvas", () => {
     const board = await read("leave", 40_000);
     await until("it is stored", () => board.get(40_000) === true);
     await page.close();
+  });
+
+  test("a replay shows the board as it was, and as it is again", { skip: !("history" in OPTIONS) }, async () => {
+    const DATA_DIR = temporaryFolder({ after });
+    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", DATA_DIR, ...LIMITS });
+    const writer = connect(instance.url);
+    await writer.board("replay").set(40_002, true);
+    const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`);
+    await untilPainted(page, 2);
+    await page.getByTestId("replay-open").click();
+    const time = page.getByTestId("replay-time");
+    await time.focus();
+    await page.keyboard.press("Home");
+    await untilPainted(page, 2, 0, false);
+    await page.keyboard.press("End");
+    await untilPainted(page, 2);
+    await page.keyboard.press("Home");
+    await untilPainted(page, 2, 0, false);
+    const { x, y } = await pointAt(page);
+    await page.mouse.click(x, y);
+    await page.getByTestId("replay-close").click();
+    await untilPainted(page, 2);
+    assert.equal(await isPainted(page), false, "nothing can be set in the past");
+    writer.close();
+    await page.close();
+    await instance.stop();
   });
 });

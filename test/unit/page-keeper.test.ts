@@ -10,13 +10,14 @@ import { PageKeeper } from "../../src/web/canvas/page-keeper.js";
 class CountingSource {
   readonly open = new Map<number, number>();
   watches = 0;
+  isRefusing = false;
 
   watch({ start }: CellRange) {
     const page = pageOf(start);
     this.watches++;
     this.open.set(page, (this.open.get(page) ?? 0) + 1);
     return {
-      ready: Promise.resolve(),
+      ready: this.isRefusing ? Promise.reject(new Error("too many")) : Promise.resolve(),
       stop: () => {
         this.open.set(page, (this.open.get(page) ?? 0) - 1);
         if (this.open.get(page) === 0) this.open.delete(page);
@@ -48,6 +49,19 @@ describe("the page keeper", () => {
     assert.deepEqual([...source.open.keys()], [2]);
     await Promise.resolve();
     assert.deepEqual(events, ["left 1", "loaded 2"]);
+  });
+
+  test("a page that is refused is asked for again, but not with every frame", async () => {
+    const { source, keeper, events } = make();
+    source.isRefusing = true;
+    keeper.want([1], 0);
+    await new Promise(setImmediate);
+    for (let nowMs = 16; nowMs < 2_000; nowMs += 16) keeper.want([1], nowMs);
+    assert.equal(source.watches, 1);
+    source.isRefusing = false;
+    keeper.want([1], 2_000);
+    await new Promise(setImmediate);
+    assert.deepEqual([source.watches, source.open.get(1), events], [2, 1, ["loaded 1"]]);
   });
 
   test("past the bound, what was wanted longest ago goes first, and the least important is not had", () => {

@@ -17,6 +17,7 @@ import { paintActivity, paintPages } from "./paint-pages.js";
 import { type Palette, readPalette } from "./palette.js";
 import { type Plane, type Point, placeOf } from "./plane.js";
 import { Pointer } from "./pointer.js";
+import type { Replay } from "./replay.js";
 import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
 import { Viewport } from "./viewport.js";
@@ -54,6 +55,8 @@ export class CanvasBoard {
   readonly pages: ShownPages;
   readonly brush: Brush;
   readonly activity = new Activity();
+  /** The board as it was, shown in place of how it is; nothing is drawn on it then. */
+  replay: Replay | undefined;
   readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
@@ -85,7 +88,7 @@ export class CanvasBoard {
     });
     this.brush = new Brush({
       plane,
-      read: (cell) => this.pages.get(cell),
+      read: (cell) => (this.replay ? undefined : this.pages.get(cell)),
       set: (cell, value) => {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
@@ -216,6 +219,7 @@ export class CanvasBoard {
     const { viewport, pages, activity } = this;
     viewport.tick(nowMs);
     pages.look(viewport, nowMs);
+    this.replay?.want(pages.inSight);
     activity.forget(nowMs);
     const isUnfinished = this.#paint(nowMs);
     this.#events.emit("drawn", nowMs);
@@ -235,7 +239,7 @@ export class CanvasBoard {
       plane: this.#plane,
       palette: this.#palette,
       densities: pages.map,
-      pages: pages.pages,
+      pages: this.replay?.pages ?? pages.pages,
       inSight: pages.inSight,
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
@@ -265,7 +269,7 @@ export class CanvasBoard {
   #changed(changes: readonly CellChange[]): void {
     const nowMs = performance.now();
     for (const { cell, mine } of changes) {
-      if (!mine && this.isInSight(cell)) this.#marks.put("flash", cell, nowMs);
+      if (!mine && !this.replay && this.isInSight(cell)) this.#marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
     this.#events.emit("changed", changes);

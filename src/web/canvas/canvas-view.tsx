@@ -13,6 +13,7 @@ import { FocusTeller } from "./focus-teller.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 import { type Plane, placeOf, planeOf } from "./plane.js";
+import { ReplayBar } from "./replay-bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 
@@ -92,6 +93,9 @@ export function CanvasView(props: CanvasViewProps) {
           />
           <div ref={anchor} class="stage-anchor" />
           {parts && !isCompact && (
+            <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
+          )}
+          {parts && !isCompact && plane.pages > 1 && (
             <OverviewPanel
               board={parts.canvas}
               plane={plane}

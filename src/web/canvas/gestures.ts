@@ -23,7 +23,9 @@ export interface GestureListener {
   zoomed(point: Point, factor: number): void;
 }
 
+/** A press that moves less is a tap; a finger is less steady than a mouse. */
 const TAP_PX = 5;
+const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
 const LINE_PX = 16;
 const WHEEL_RATE = 0.0018;
@@ -95,7 +97,8 @@ export class Gestures {
       return;
     }
     if (this.#drag === "undecided") {
-      if (Math.hypot(point.x - this.#from.x, point.y - this.#from.y) < TAP_PX) return;
+      const least = event.pointerType === "touch" ? TOUCH_TAP_PX : TAP_PX;
+      if (Math.hypot(point.x - this.#from.x, point.y - this.#from.y) < least) return;
       this.#drag = this.#listener.strokeStarts(this.#from) ? "stroke" : "pan";
     }
     if (this.#drag === "stroke") {

@@ -19,9 +19,12 @@ export interface PageKeeperListener {
 interface Kept {
   readonly watch: Watch;
   wantedMs: number;
+  /** The server did not give it: it is asked for again a while later, and not at once. */
+  failedMs: number | undefined;
 }
 
 const LINGER_MS = 6_000;
+const RETRY_MS = 2_000;
 
 export class PageKeeper {
   readonly #source: PageSource;
@@ -44,10 +47,15 @@ export class PageKeeper {
   want(wanted: readonly number[], nowMs: number): void {
     const pages = wanted.slice(0, this.#pagesMax);
     for (const page of pages) {
-      const kept = this.#kept.get(page);
+      let kept = this.#kept.get(page);
       this.#kept.delete(page);
-      if (kept) kept.wantedMs = nowMs;
-      this.#kept.set(page, kept ?? this.#watch(page, nowMs));
+      if (kept?.failedMs !== undefined && nowMs - kept.failedMs >= RETRY_MS) {
+        kept.watch.stop();
+        kept = undefined;
+      }
+      kept ??= this.#watch(page, nowMs);
+      kept.wantedMs = nowMs;
+      this.#kept.set(page, kept);
     }
     for (const [page, { wantedMs }] of this.#kept) {
       const isOver = nowMs - wantedMs >= LINGER_MS || this.#kept.size > this.#pagesMax;
@@ -62,11 +70,12 @@ export class PageKeeper {
 
   #watch(page: number, nowMs: number): Kept {
     const watch = this.#source.watch({ start: cellAt(page, 0), end: cellAt(page, PAGE_CELLS) });
-    const kept = { watch, wantedMs: nowMs };
+    const kept: Kept = { watch, wantedMs: nowMs, failedMs: undefined };
     watch.ready.then(
       () => this.#kept.get(page) === kept && this.#listener.loaded(page),
-      // A board that cannot be had says so itself, in its status.
-      () => undefined,
+      () => {
+        kept.failedMs = kept.wantedMs;
+      },
     );
     return kept;
   }

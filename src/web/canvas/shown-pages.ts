@@ -27,8 +27,9 @@ export interface ShownPagesListener {
   pagesChanged(pages: readonly number[]): void;
 }
 
-/** Of those that one connection may watch, some are left for what is let go and not yet known to be. */
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
+/** Of those that one connection may watch, some are left for what is let go while the server does not know it yet. */
+const LIMIT_SHARE = 0.75;
 
 export class ShownPages {
   readonly densities: Densities;
@@ -58,7 +59,8 @@ export class ShownPages {
       },
     });
     this.#map = this.#makeMap();
-    const pagesMax = Math.min(WATCHED_PAGES_MAX, board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX);
+    const allowed = Math.ceil((board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX) * LIMIT_SHARE);
+    const pagesMax = Math.min(WATCHED_PAGES_MAX, allowed);
     this.#keeper = new PageKeeper(board, pagesMax, {
       loaded: (page) => this.#loaded(page),
       left: (page) => {

@@ -1,0 +1,41 @@
+/* What the instance recorded of a board, over HTTP. An answer of another form counts as none: the page works without. */
+
+import { bitmapBytes } from "../../board/bitmap.js";
+import { fromBase64url } from "../../protocol/base64url.js";
+import { decodeDelta, decodeSnapshot } from "../../protocol/codec.js";
+import { isObject, readJson } from "../instance-answers.js";
+import type { RecordedChanges } from "./page-replay.js";
+import type { PageRecord } from "./replay.js";
+
+/** How long the board's changes are kept, in ms; 0 if they are not. */
+export async function readHistoryMs(board: string): Promise<number> {
+  const answer = await readJson(boardPath(board));
+  return isObject(answer) && typeof answer.historyMs === "number" ? answer.historyMs : 0;
+}
+
+export async function readPageRecord(
+  board: string,
+  page: number,
+  cells: number,
+  range: { readonly fromMs: number; readonly toMs: number },
+): Promise<PageRecord | undefined> {
+  const query = `from=${Math.floor(range.fromMs)}&to=${Math.ceil(range.toMs)}`;
+  const answer = await readJson(`${boardPath(board)}/pages/${page}/history?${query}`);
+  if (!isObject(answer) || typeof answer.start !== "string" || !Array.isArray(answer.deltas)) return undefined;
+  const frame = fromBase64url(answer.start);
+  const snapshot = frame && decodeSnapshot(frame, () => cells);
+  if (!snapshot) return undefined;
+  const start = new Uint8Array(bitmapBytes(cells));
+  start.set(snapshot.content.bits.subarray(0, start.length));
+  return { cells, start, record: answer.deltas.flatMap(readChanges) };
+}
+
+function readChanges(item: unknown): RecordedChanges[] {
+  const [ms, frame]: unknown[] = Array.isArray(item) ? item : [];
+  const delta = typeof frame === "string" ? decodeDelta(frame) : undefined;
+  return typeof ms === "number" && delta ? [{ ms, changes: delta.content.changes }] : [];
+}
+
+function boardPath(board: string): string {
+  return `/boards/${encodeURIComponent(board)}`;
+}

@@ -1,0 +1,113 @@
+/* The controls of a replay: a span of time, play, and a slider over it. Shown where the board's changes are recorded. */
+
+import { useEffect, useState } from "preact/hooks";
+import type { CanvasBoard } from "./canvas-board.js";
+import { readHistoryMs, readPageRecord } from "./recorded-pages.js";
+import { Replay } from "./replay.js";
+
+const HOUR_MS = 3_600_000;
+const SPANS = [
+  { name: "Last hour", ms: HOUR_MS },
+  { name: "Last day", ms: 24 * HOUR_MS },
+];
+/** A replay of any span takes so long. */
+const PLAY_MS = 20_000;
+const TICK_MS = 50;
+const STEPS = 1_000;
+const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+
+export interface ReplayBarProps {
+  readonly canvas: CanvasBoard;
+  readonly name: string;
+  readonly cellsOf: (page: number) => number | undefined;
+}
+
+export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
+  const [keptMs, setKept] = useState(0);
+  const [replay, setReplay] = useState<Replay>();
+  const [atMs, setAt] = useState(0);
+  const [isPlaying, setPlaying] = useState(false);
+
+  useEffect(() => {
+    readHistoryMs(name).then(setKept, () => undefined);
+  }, [name]);
+  useEffect(() => {
+    if (!replay || !isPlaying) return;
+    const stepMs = ((replay.toMs - replay.fromMs) * TICK_MS) / PLAY_MS;
+    const timer = setInterval(() => {
+      seek(replay.atMs + stepMs);
+      if (replay.atMs >= replay.toMs) setPlaying(false);
+    }, TICK_MS);
+    return () => clearInterval(timer);
+  }, [replay, isPlaying]);
+
+  const show = (next: Replay | undefined) => {
+    canvas.replay = next;
+    canvas.draw();
+    setReplay(next);
+    setPlaying(false);
+  };
+  const seek = (ms: number) => {
+    replay?.moveTo(ms);
+    setAt(replay?.atMs ?? 0);
+  };
+  const open = (spanMs: number) => {
+    const toMs = Date.now();
+    const next = new Replay({
+      fromMs: toMs - Math.min(keptMs, spanMs),
+      toMs,
+      palette: canvas.palette,
+      read: async (page, fromMs, toMs) => {
+        const cells = cellsOf(page);
+        return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
+      },
+      changed: () => canvas.draw(),
+    });
+    setAt(toMs);
+    show(next);
+  };
+  const play = () => {
+    if (replay && replay.atMs >= replay.toMs) seek(replay.fromMs);
+    setPlaying(!isPlaying);
+  };
+
+  if (keptMs === 0) return null;
+  if (!replay) {
+    return (
+      <div class="replay" data-testid="replay">
+        <button type="button" data-testid="replay-open" onClick={() => open(HOUR_MS)}>
+          Replay
+        </button>
+      </div>
+    );
+  }
+  return (
+    <fieldset class="replay" aria-label="Replay" data-testid="replay">
+      <button type="button" data-testid="replay-play" onClick={play}>
+        {isPlaying ? "Pause" : "Play"}
+      </button>
+      <input
+        type="range"
+        min={0}
+        max={STEPS}
+        value={((atMs - replay.fromMs) / (replay.toMs - replay.fromMs)) * STEPS}
+        aria-label="Time"
+        aria-valuetext={clock.format(atMs)}
+        data-testid="replay-time"
+        onInput={(event) => {
+          setPlaying(false);
+          seek(replay.fromMs + (Number(event.currentTarget.value) / STEPS) * (replay.toMs - replay.fromMs));
+        }}
+      />
+      <output>{clock.format(atMs)}</output>
+      {SPANS.filter(({ ms }, index) => index === 0 || ms / 24 < keptMs).map((span) => (
+        <button key={span.name} type="button" onClick={() => open(span.ms)}>
+          {span.name}
+        </button>
+      ))}
+      <button type="button" data-testid="replay-close" onClick={() => show(undefined)}>
+        Back to now
+      </button>
+    </fieldset>
+  );
+}
