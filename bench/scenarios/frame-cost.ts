@@ -61,7 +61,9 @@ export const frameCost: Scenario = {
           BARE_WS,
           await floorCost(stream, seconds, "ws", (args) => start(process.execPath, [...WS_FLOOR, ...args])),
         );
-        if (sendFloor) note(C_LOOP, await floorCost(stream, seconds, "tcp", (args) => start(sendFloor, args)));
+        const raw = (args: readonly string[]) =>
+          sendFloor ? start(sendFloor, args) : start(process.execPath, [...NET_FLOOR, ...args]);
+        note(sendFloor ? C_LOOP : NET_LOOP, await floorCost(stream, seconds, "tcp", raw));
       }
     } finally {
       await fleet.stop();
@@ -87,7 +89,7 @@ export const frameCost: Scenario = {
           unit: "×",
         },
       ],
-      notes: sendFloor ? [] : ["There was no C compiler, so the send() loop is missing."],
+      notes: sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."],
       chart: "cost",
     };
   },
@@ -96,7 +98,9 @@ export const frameCost: Scenario = {
 const OURS = "SocketScaler";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
+const NET_LOOP = "node:net loop";
 const WS_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/ws-floor.ts", import.meta.url))];
+const NET_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/net-floor.ts", import.meta.url))];
 
 async function floorCost(
   stream: Stream,

@@ -41,7 +41,7 @@ export function adviceOn(result: BenchResult): string[] {
   }
   if (busy > BUSY_MAX || (late.p99 ?? 0) > LATE_MS_MAX) {
     advice.push(
-      `The generator was busy ${(busy * 100).toFixed(0)} % of the time and up to ${(late.p99 ?? 0).toFixed(0)} ms late ` +
+      `The generator was busy up to ${(busy * 100).toFixed(0)} % of a second, and ${(late.p99 ?? 0).toFixed(0)} ms late ` +
         "(p99): its own delays are in the latencies. Use more --workers, or another machine.",
     );
   }

@@ -35,8 +35,7 @@ const READ_MS = 25;
 
 export async function judge(
   crew: Crew,
-  { urls, board }: Scenario,
-  pages: number,
+  { urls, board, pages }: Scenario,
   pending: number,
   withinMs: number,
 ): Promise<Verdict> {

@@ -37,7 +37,7 @@ export function htmlReport(result: BenchResult): string {
     ["Load", `${number(scenario.rate)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
     [
       "Generator",
-      `${scenario.workers} thread(s), busy ${(result.busy * 100).toFixed(0)} %; Node ${machine.node}, ${machine.system}, ${machine.cores} × ${machine.cpu}`,
+      `${scenario.workers} thread(s), busy up to ${(result.busy * 100).toFixed(0)} %; Node ${machine.node}, ${machine.system}, ${machine.cores} × ${machine.cpu}`,
     ],
     ["Started", startedAt],
   ];

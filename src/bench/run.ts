@@ -5,10 +5,10 @@
 
 import { cpus, release, type } from "node:os";
 import { PAGE_CELLS, pageCount } from "../board/geometry.js";
-import { judge } from "./correctness.js";
+import { judge, type Verdict } from "./correctness.js";
 import { Crew } from "./crew.js";
-import { DeploymentUnusable, readInstance } from "./deployment.js";
-import { findMax, judgeTrial, type Trial } from "./find-max.js";
+import { DeploymentUnusable, type InstanceInfo, readInstance } from "./deployment.js";
+import { type Found, findMax, judgeTrial, type Trial } from "./find-max.js";
 import { latencyOf, Recorder } from "./recorder.js";
 import type { BenchResult, Second } from "./result.js";
 import type { Scenario } from "./scenario.js";
@@ -19,78 +19,72 @@ const LEVEL_MS_MAX = 15_000;
 /** Of each trial, before it is measured: the flush interval follows the load. */
 const WARM_UP_MS = 1_000;
 const SECOND_MS = 1_000;
+const NO_SEARCH: Found = { trials: [], knee: null };
 
 export async function runBench(
-  scenario: Scenario,
+  asked: Scenario,
   tell: (second: Second) => void = () => undefined,
 ): Promise<BenchResult> {
   const startedAt = new Date().toISOString();
-  const instances = await Promise.all(scenario.urls.map((url) => readInstance(url, scenario.board)));
-  const size = Math.min(...instances.map((instance) => instance.size));
-  if (new Set(instances.map((instance) => instance.size)).size > 1) {
-    throw new DeploymentUnusable(`the instances disagree on the size of board "${scenario.board}"`);
-  }
-  const pages = Math.min(scenario.pages, pageCount(size));
+  const instances = await Promise.all(asked.urls.map((url) => readInstance(url, asked.board)));
+  const size = sizeOf(instances);
+  const scenario = { ...asked, pages: Math.min(asked.pages, pageCount(size)) };
   const recorder = new Recorder(tell);
-  const crew = new Crew({ ...scenario, pages }, Math.min(size, pages * PAGE_CELLS), {
+  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), {
     tally: (worker, tallied, live, busy) => recorder.take(worker, tallied, live, busy),
   });
   const ticking = setInterval(() => recorder.tick(), SECOND_MS);
   let isOrderly = false;
   try {
-    const live = await crew.connect(CONNECT_MS_MAX);
-    const connected = live.reduce((sum, answer) => sum + answer.live, 0);
-    if (connected === 0) throw new DeploymentUnusable(`no client could connect${reasons(recorder)}`);
+    const connected = await connectAll(crew, recorder);
     recorder.phase = "load";
     const found = scenario.findMax
       ? await findMax(scenario.rate, (rate) => attempt(crew, recorder, scenario, rate))
-      : undefined;
-    recorder.restart();
-    const startMs = performance.now();
-    // After a search, the measured run is at the knee.
-    const rate = found ? (found.knee ?? 0) : scenario.rate;
-    if (rate > 0) await crew.load(rate, scenario.durationMs);
-    const loadMs = performance.now() - startMs;
-    // Answers that are still under way belong to the load.
-    const pending = await crew.settle(SETTLE_MS_MAX);
-    recorder.phase = "check";
-    const verdict = await judge(
-      crew,
-      scenario,
-      pages,
-      pending.reduce((sum, answer) => sum + answer.pending, 0),
-      LEVEL_MS_MAX,
-    );
+      : NO_SEARCH;
+    // After a search, what is measured is the knee.
+    const rate = scenario.findMax ? (found.knee ?? 0) : scenario.rate;
+    const { loadMs, verdict } = await loadAndJudge(crew, recorder, scenario, rate);
     isOrderly = true;
     const { counts, shown, settled, late } = recorder.total;
     return {
       format: 1,
       startedAt,
-      scenario: { ...scenario, pages },
+      scenario,
       instances,
-      machine: {
-        node: process.version,
-        system: `${type()} ${release()}`,
-        cpu: cpus()[0]?.model ?? "unknown",
-        cores: cpus().length,
-      },
+      machine: describeMachine(),
       connected,
       seconds: recorder.seconds,
-      loadMs: Math.round(loadMs),
+      loadMs,
       counts,
       shown: latencyOf(shown),
       settled: latencyOf(settled),
       late: latencyOf(late),
       busy: recorder.busy,
       codes: recorder.codes.codes,
-      trials: found?.trials ?? [],
-      knee: found?.knee ?? null,
+      ...found,
       verdict,
     };
   } finally {
     clearInterval(ticking);
     await crew.close(isOrderly);
   }
+}
+
+function sizeOf(instances: readonly InstanceInfo[]): number {
+  const [first, ...others] = instances;
+  if (!first || others.some(({ size }) => size !== first.size)) {
+    throw new DeploymentUnusable("the instances disagree on the size of the board: are they of one deployment?");
+  }
+  return first.size;
+}
+
+/** How many clients are up to date when the load begins. */
+async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
+  const answers = await crew.connect(CONNECT_MS_MAX);
+  const connected = answers.reduce((sum, { live }) => sum + live, 0);
+  if (connected > 0) return connected;
+  const codes = Object.keys(recorder.codes.codes);
+  throw new DeploymentUnusable(`no client could connect${codes.length > 0 ? `: told ${codes.join(", ")}` : ""}`);
 }
 
 async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate: number): Promise<Trial> {
@@ -108,7 +102,29 @@ async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate:
   return trial;
 }
 
-function reasons(recorder: Recorder): string {
-  const codes = Object.keys(recorder.codes.codes);
-  return codes.length > 0 ? `: refused with ${codes.join(", ")}` : "";
+async function loadAndJudge(
+  crew: Crew,
+  recorder: Recorder,
+  scenario: Scenario,
+  rate: number,
+): Promise<{ loadMs: number; verdict: Verdict }> {
+  recorder.restart();
+  const startMs = performance.now();
+  if (rate > 0) await crew.load(rate, scenario.durationMs);
+  const loadMs = Math.round(performance.now() - startMs);
+  // Answers that are still under way belong to the load.
+  const answers = await crew.settle(SETTLE_MS_MAX);
+  const pending = answers.reduce((sum, answer) => sum + answer.pending, 0);
+  recorder.phase = "check";
+  return { loadMs, verdict: await judge(crew, scenario, pending, LEVEL_MS_MAX) };
+}
+
+function describeMachine(): BenchResult["machine"] {
+  const all = cpus();
+  return {
+    node: process.version,
+    system: `${type()} ${release()}`,
+    cpu: all[0]?.model ?? "unknown",
+    cores: all.length,
+  };
 }

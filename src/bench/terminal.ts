@@ -37,7 +37,7 @@ export function resultTable(result: BenchResult): string {
     ],
     ["click to change", percentiles(shown)],
     ["click to answer", percentiles(settled)],
-    ["generator", `busy ${(busy * 100).toFixed(0)} %, late p99 ${ms(late.p99)}`],
+    ["generator", `busy up to ${(busy * 100).toFixed(0)} %, late p99 ${ms(late.p99)}`],
     ...trialRows(result),
     ["correctness", verdictText(result)],
   ];

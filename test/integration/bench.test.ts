@@ -20,14 +20,13 @@ import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
-/** A frame of one change, the dearest there is, with all headers above TCP. */
-const CHANGE_BYTES_MAX = 64;
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+/** Of a frame of one change, the dearest there is, with all headers above TCP; the writer's own copy is counted in. */
+const CHANGE_BYTES_MAX = 80;
+/** As built: its threads are too. */
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 async function bench(...args: string[]) {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "bench", ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(process.execPath, [MAIN, "bench", ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   return { stdout, stderr, code };
 }
@@ -93,7 +92,6 @@ describe("socketscaler bench", () => {
     // Every client but the writer sees each probe.
     assert.equal(result.shown.count % 7, 0);
     assert.ok(result.shown.count > 0 && (result.shown.p50 ?? 0) <= (result.shown.p99 ?? 0));
-    assert.ok(result.counts.frames > 0 && result.counts.frames <= result.counts.seen);
     const bytesPerChange = result.counts.bytes / result.counts.seen;
     assert.ok(bytesPerChange > 1 && bytesPerChange < CHANGE_BYTES_MAX, `${bytesPerChange} bytes a change`);
     assert.deepEqual(result.codes, {});
@@ -156,7 +154,7 @@ describe("socketscaler bench", () => {
 
   test("--find-max raises the rate until the bound is passed", async (t) => {
     const urls = await twoInstances(t, { WRITES_PER_SECOND: "100", WRITE_BURST: "100" });
-    const load = ["--clients", "2", "--rate", "100", "--duration", "1", "--ramp", "0", "--p99", "60000"];
+    const load = ["--clients", "2", "--rate", "100", "--duration", "0.5", "--ramp", "0", "--p99", "60000"];
     const json = join(temporaryFolder(t), "result.json");
     const { stdout } = await bench(...urls, ...load, "--find-max", "--json", json);
     const { knee, trials }: BenchResult = JSON.parse(readFileSync(json, "utf8"));

@@ -14,7 +14,7 @@ import { freePort, startServer } from "../support/valkey-server.js";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 describe("the package", () => {
-  test("packed and installed in an empty folder, runs the demo and gives client and server", async (t) => {
+  test("packed and installed in an empty folder, runs the demo and the bench, and gives client and server", async (t) => {
     const folder = temporaryFolder(t);
     // The build is there already, and others read it while this test runs.
     execFileSync("npm", ["pack", "--ignore-scripts", "--pack-destination", folder], { cwd: root, stdio: "pipe" });
@@ -42,6 +42,9 @@ describe("the package", () => {
     const port = /localhost:(\d+)/.exec(output)?.[1];
     const page = await fetch(`http://127.0.0.1:${port}/`);
     assert.match(await page.text(), /SocketScaler/);
+    const load = ["--clients", "2", "--rate", "10", "--ramp", "0", "--duration", "1"];
+    const bench = ["socketscaler", "bench", `http://127.0.0.1:${port}`, ...load];
+    assert.match(String(execFileSync("npx", bench, { cwd: folder, stdio: "pipe" })), /all 2 clients equal the store/);
   });
 });
 
