@@ -3,8 +3,7 @@
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
+import { pipeline } from "node:stream/promises";
 import { pageCount } from "../board/geometry.js";
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
@@ -26,13 +25,10 @@ export async function exportTo(config: Config, choice: ExportChoice): Promise<vo
   }
   const store = await openStore(config, createLog("warn"));
   try {
+    const lines = exportBoard(store, board, fromPage, showProgress("exported"));
+    if (choice.out === undefined) await pipeline(lines, process.stdout, { end: false });
     // Never over a file that is there: it may be the only backup.
-    const out = choice.out === undefined ? process.stdout : createWriteStream(choice.out, { flags: "wx" });
-    for await (const line of exportBoard(store, board, fromPage, showProgress("exported"))) await write(out, line);
-    if (out !== process.stdout) {
-      out.end();
-      await finished(out);
-    }
+    else await pipeline(lines, createWriteStream(choice.out, { flags: "wx" }));
   } finally {
     await store.close();
   }
@@ -65,10 +61,6 @@ function boardNamed({ boards }: Config, name: string): BoardOfSize {
   const size = boards[name];
   if (size === undefined) throw new BadOption(`--board is "${name}": expected one that BOARDS names`);
   return { name, size };
-}
-
-async function write(out: Writable, line: string): Promise<void> {
-  if (!out.write(line)) await once(out, "drain");
 }
 
 const PROGRESS_EVERY_MS = 1_000;
