@@ -103,6 +103,21 @@ describe("the overview", () => {
     assertLevel(recipient);
   });
 
+  test("finds what was lost where something was going on within 4 s, also on a board of a billion", async () => {
+    const { clock, store, commit, join, assertLevel } = setUp();
+    const { recipient } = await join();
+    for (let cell = 0; cell < 20; cell++) for (const page of [9_000, 15_258]) await commit(page, [[cell, 1]]);
+    await clock.pass(700);
+    // The instance dies before its next report.
+    await commit(9_000, [[100, 1]], false);
+    // A replica takes over that lacks three deltas, and writes go on there, under versions that were there before.
+    store.loseTail({ board: "main", page: 15_258 }, 3);
+    await commit(15_258, [[200, 1]]);
+    await clock.pass(4_000);
+    assertLevel(recipient);
+    assert.deepEqual([recipient.counts[9_000], recipient.counts[15_258]], [21, 18]);
+  });
+
   test("finds a page that lost the end of its history, also where its versions come again", async () => {
     const { clock, store, commit, join, assertLevel } = setUp(1_000_000);
     const { recipient } = await join();
