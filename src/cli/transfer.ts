@@ -4,11 +4,10 @@ import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
-import { pageCount } from "../board/geometry.js";
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
 import { openStore } from "../server/server.js";
-import { type BoardOfSize, exportBoard, importBoard, type Progress } from "../store/board-transfer.js";
+import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
 
 export interface ExportChoice {
   readonly board: string;
@@ -20,8 +19,8 @@ export interface ExportChoice {
 export async function exportTo(config: Config, choice: ExportChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const fromPage = Number(choice.fromPage);
-  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage >= pageCount(board.size)) {
-    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${pageCount(board.size) - 1}`);
+  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
+    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${lastPageOf(board)}`);
   }
   const store = await openStore(config, createLog("warn"));
   try {
