@@ -209,5 +209,40 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Any page over HTTP, while others write. */
+async function pages(): Promise<void> {
+  const valkey = await startServer();
+  const flags = { ...FREE, VALKEY_URL: valkey.url, BOARDS: `main=${BILLION}`, HTTP_PER_MINUTE: "10000000" };
+  const instance = await spawnInstance(flags);
+  const writer = connect(instance.url);
+  const board = writer.board("main");
+  await board.ready;
+  let isOver = false;
+  let clicks = 0;
+  const writing = (async () => {
+    for (; !isOver; clicks += 20) {
+      await Promise.all(Array.from({ length: 20 }, (_, at) => board.set(((clicks + at) * 7_919_993) % BILLION, true)));
+    }
+  })();
+  const tookMs: number[] = [];
+  for (let at = 0; at < 2_000; at++) {
+    const startMs = performance.now();
+    const response = await fetch(`${instance.url}/boards/main/pages/${(at * 7_919) % 15_259}`);
+    await response.arrayBuffer();
+    if (at >= 200) tookMs.push(performance.now() - startMs);
+  }
+  isOver = true;
+  await writing;
+  const sorted = tookMs.toSorted((a, b) => a - b);
+  const part = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(1);
+  print(
+    `\nany page of the billion over HTTP, beside ${clicks} clicks all over it: p50 ${part(0.5)} ms, p99 ${part(0.99)} ms`,
+  );
+  writer.close();
+  await instance.kill();
+  await valkey.stop();
+}
+
 await boards();
 await viewers();
+await pages();

@@ -11,7 +11,7 @@ import { micros } from "../bench/micro/all.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
-import { pageKeys } from "../src/store/keys.js";
+import { overviewKeys, pageKeys } from "../src/store/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -100,8 +100,10 @@ describe("the documents", () => {
 
 describe("the keys", () => {
   test("every key of a page carries its hash tag, and only keys.ts builds keys", () => {
-    const { bits, head, log, seen, channel } = pageKeys({ board: "main", page: 7 });
-    for (const key of [bits, head, log, ...seen, channel]) assert.ok(key.includes("{main:7}"), key);
+    const { bits, head, log, seen, history, channel } = pageKeys({ board: "main", page: 7 });
+    for (const key of [bits, head, log, ...seen, history, channel]) assert.ok(key.includes("{main:7}"), key);
+    const overview = overviewKeys("main");
+    for (const key of [overview.list, overview.channel]) assert.ok(key.includes("{main:overview}"), key);
     const src = join(root, "src");
     for (const name of readdirSync(src, { recursive: true }).map(String)) {
       if (!name.endsWith(".ts") || name === join("store", "keys.ts")) continue;

@@ -118,6 +118,8 @@ function explain(error: unknown): number {
   const port = error instanceof Error && "port" in error ? error.port : "";
   if (code === "EADDRINUSE")
     return say(`port ${port} is in use: end what uses it, or choose another PORT`, EXIT_FAILED);
+  // Whoever read our output has seen enough.
+  if (code === "EPIPE") return EXIT_FAILED;
   if (code === "EEXIST") return say("the file is there already: choose another, or remove it", EXIT_FAILED);
   if (code === "ENOENT") return say("there is no such file", EXIT_FAILED);
   if (code === "EACCES") return say(`port ${port} may not be used by this user: choose a PORT above 1023`, EXIT_FAILED);

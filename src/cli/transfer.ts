@@ -3,13 +3,11 @@
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
 import { createInterface } from "node:readline";
-import type { Writable } from "node:stream";
-import { finished } from "node:stream/promises";
-import { pageCount } from "../board/geometry.js";
+import { pipeline } from "node:stream/promises";
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
 import { openStore } from "../server/server.js";
-import { type BoardOfSize, exportBoard, importBoard, type Progress } from "../store/board-transfer.js";
+import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
 
 export interface ExportChoice {
   readonly board: string;
@@ -21,18 +19,15 @@ export interface ExportChoice {
 export async function exportTo(config: Config, choice: ExportChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const fromPage = Number(choice.fromPage);
-  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage >= pageCount(board.size)) {
-    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${pageCount(board.size) - 1}`);
+  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
+    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${lastPageOf(board)}`);
   }
   const store = await openStore(config, createLog("warn"));
   try {
+    const lines = exportBoard(store, board, fromPage, showProgress("exported"));
+    if (choice.out === undefined) await pipeline(lines, process.stdout, { end: false });
     // Never over a file that is there: it may be the only backup.
-    const out = choice.out === undefined ? process.stdout : createWriteStream(choice.out, { flags: "wx" });
-    for await (const line of exportBoard(store, board, fromPage, showProgress("exported"))) await write(out, line);
-    if (out !== process.stdout) {
-      out.end();
-      await finished(out);
-    }
+    else await pipeline(lines, createWriteStream(choice.out, { flags: "wx" }));
   } finally {
     await store.close();
   }
@@ -65,10 +60,6 @@ function boardNamed({ boards }: Config, name: string): BoardOfSize {
   const size = boards[name];
   if (size === undefined) throw new BadOption(`--board is "${name}": expected one that BOARDS names`);
   return { name, size };
-}
-
-async function write(out: Writable, line: string): Promise<void> {
-  if (!out.write(line)) await once(out, "drain");
 }
 
 const PROGRESS_EVERY_MS = 1_000;

@@ -71,6 +71,7 @@ export class Instance {
       flushMs: this.#fanOut.flushMs,
       watchers: sum(this.pages.hubs(), (hub) => hub.watchers),
       lagging: sum(this.pages.hubs(), (hub) => hub.laggingCount),
+      overviewWatchers: this.overviews.watchers,
       storeAvailable: store.available,
       storeFailures: store.failures,
     }));

@@ -12,6 +12,7 @@ export interface Gauged {
   readonly flushMs: number;
   readonly watchers: number;
   readonly lagging: number;
+  readonly overviewWatchers: number;
   readonly storeAvailable: boolean;
   readonly storeFailures: number;
 }
@@ -41,6 +42,7 @@ export class Metrics {
     gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages);
     gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers);
     gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging);
+    gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (all) => all.overviewWatchers);
     gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
     gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
     new Counter({

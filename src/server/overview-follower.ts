@@ -9,12 +9,13 @@
  *
  * The check is what keeps list and copy from drifting, whatever was lost: reports with their instance, messages, or the tail
  * of a page's history. It asks the pages themselves, PAGES_A_CHECK every CHECK_EVERY_MS, round and round; after a start or an
- * interruption all of them without a pause. Where the answer is another than the copy, it has the list corrected; from there
+ * interruption all of them without a pause. Pages that were told of are asked once more when it has become quiet about them:
+ * where something was going on, something is most likely to have been lost. Where the answer is another than the copy, it has the list corrected; from there
  * the right count comes back through the channel, or, if the list had it already, the entry is told again.
  */
 
 import { pageCount } from "../board/geometry.js";
-import type { Report, Tally } from "../store/overview.js";
+import { REPORTS_MAX, type Report, type Tally } from "../store/overview.js";
 import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
 import { backOffMs, type Cancel, type Clock, pause } from "./clock.js";
 import type { HostedBoard } from "./pages.js";
@@ -27,6 +28,10 @@ export interface OverviewListener {
 
 export const PAGES_A_CHECK = 1_000;
 export const CHECK_EVERY_MS = 1_000;
+/** A page is quiet so long after it was told of: longer than an instance takes to report. */
+const QUIET_MS = 1_000;
+/** Quiet pages that one check asks beside those whose turn it is. */
+const QUIET_PAGES_MAX = 500;
 const RETRY_MS_FIRST = 50;
 const RETRY_MS_MAX = 1_000;
 /** A correction is told on the channel; one that hears nothing for so long is deaf. */
@@ -48,6 +53,8 @@ export class OverviewFollower {
   /** What was told while the list is read. */
   #buffer: (readonly Tally[])[] | undefined;
   #isStale = true;
+  /** Pages told of since they were checked last -> when, oldest first. At most one entry for each page. */
+  readonly #told = new Map<number, number>();
   /** The next page to check, and how many are to be checked without a pause. */
   #at = 0;
   #hurry = 0;
@@ -113,7 +120,13 @@ export class OverviewFollower {
   }
 
   #take(tallies: readonly Tally[]): void {
-    for (const tally of tallies) this.#set(tally);
+    const now = this.#clock.now();
+    for (const tally of tallies) {
+      this.#set(tally);
+      if (tally.page >= this.counts.length) continue;
+      this.#told.delete(tally.page);
+      this.#told.set(tally.page, now);
+    }
   }
 
   #set({ page, version, checked }: Tally): void {
@@ -154,13 +167,14 @@ export class OverviewFollower {
     }
     const start = this.#at;
     const end = Math.min(this.counts.length, start + PAGES_A_CHECK);
-    const counts = this.counts.slice(start, end);
-    const versions = this.#versions.slice(start, end);
-    const pages = Array.from(counts, (_, index) => ({ board: this.#board.name, page: start + index }));
-    const tallies = await this.#store.overview.tallies(pages);
+    const quiet = this.#takeQuiet();
+    const pages = [...quiet];
+    for (let page = start; page < end; page++) if (!quiet.has(page)) pages.push(page);
+    const held = pages.map((page) => ({ version: this.#versions[page] ?? 0, checked: this.counts[page] ?? 0 }));
+    const tallies = await this.#store.overview.tallies(pages.map((page) => ({ board: this.#board.name, page })));
     const corrections = tallies.flatMap((tally, index): Report[] => {
-      const instead = { version: versions[index] ?? 0, checked: counts[index] ?? 0 };
-      if (!tally || (tally.version === instead.version && tally.checked === instead.checked)) return [];
+      const instead = held[index];
+      if (!tally || !instead || (tally.version === instead.version && tally.checked === instead.checked)) return [];
       // One that moved meanwhile is followed; it is judged the next time.
       const { page } = tally;
       const isMoved = this.#versions[page] !== instead.version || this.counts[page] !== instead.checked;
@@ -170,7 +184,21 @@ export class OverviewFollower {
     this.#hurry -= end - start;
     if (corrections.length === 0) return;
     this.#unheardMs ??= this.#clock.now();
-    await this.#store.overview.report(this.#board.name, corrections);
+    for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
+      await this.#store.overview.report(this.#board.name, corrections.slice(at, at + REPORTS_MAX));
+    }
+  }
+
+  /** Takes out the pages about which it has become quiet. */
+  #takeQuiet(): Set<number> {
+    const beforeMs = this.#clock.now() - QUIET_MS;
+    const quiet = new Set<number>();
+    for (const [page, toldMs] of this.#told) {
+      if (toldMs > beforeMs || quiet.size === QUIET_PAGES_MAX) break;
+      quiet.add(page);
+      this.#told.delete(page);
+    }
+    return quiet;
   }
 
   /** Does `action` until it succeeds, or the follower is closed. */

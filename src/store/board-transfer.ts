@@ -31,6 +31,10 @@ export interface BoardOfSize {
   readonly size: number;
 }
 
+export function lastPageOf({ size }: BoardOfSize): number {
+  return pageCount(size) - 1;
+}
+
 /** Told of progress: pages looked at, of all. */
 export type Progress = (pages: number, of: number) => void;
 

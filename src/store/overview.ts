@@ -40,7 +40,7 @@ export interface OverviewStore {
   tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]>;
   /** The list: every page that something was reported of. */
   read(board: string): Promise<readonly Tally[]>;
-  /** At most REPORTS_MAX. Listeners hear what changed, and the present entry of each correction that was not taken. */
+  /** At most REPORTS_MAX. Listeners hear what changed, and the present entry of what was not taken. */
   report(board: string, reports: readonly Report[]): Promise<void>;
   /** Resolves when the subscription is live. */
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe>;
@@ -62,5 +62,6 @@ export function judgeReport(
     ? before.version === instead.version && before.checked === instead.checked
     : version >= before.version;
   if (isTaken && !isSame) return { entry: { page, version, checked }, isTold: true };
-  return { entry: before, isTold: instead !== undefined };
+  // Also where a report is refused: if the page lost the end of its history, those who hear of it will find out.
+  return { entry: before, isTold: !isTaken || instead !== undefined };
 }

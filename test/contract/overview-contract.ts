@@ -69,7 +69,7 @@ export function overviewContract(store: () => Store): void {
     assert.deepEqual(await overview.read(board), [{ page: 4, version: 3, checked: 30 }]);
   });
 
-  test("listeners hear what changed, and the entry that a correction did not fit, until they unsubscribe", async () => {
+  test("listeners hear what changed, and the entry that stayed against a report, until they unsubscribe", async () => {
     const board = freshBoard();
     const { overview } = store();
     const heard: Tally[] = [];
@@ -81,13 +81,14 @@ export function overviewContract(store: () => Store): void {
     await overview.report(board, [first]);
     await overview.report(board, [first]);
     await overview.report(board, [{ page: 0, version: 5, checked: 5, instead: { version: 4, checked: 4 } }]);
+    await overview.report(board, [{ page: 0, version: 0, checked: 7 }]);
     const last = { page: 9, version: 1, checked: 3 };
     await overview.report(board, [last]);
     await until("the last is heard", () => heard.at(-1)?.page === 9);
-    assert.deepEqual(heard, [first, first, last]);
+    assert.deepEqual(heard, [first, first, first, last]);
     unsubscribe();
     await overview.report(board, [{ page: 1, version: 1, checked: 1 }]);
-    assert.equal(heard.length, 3);
+    assert.equal(heard.length, 4);
   });
 
   test("any reports leave the list that the rule gives", async () => {

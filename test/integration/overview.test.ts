@@ -136,10 +136,14 @@ for (const engine of ["embedded", "valkey"] as const) {
     test("an overview that is watched no more costs no frames, and can be watched again", async () => {
       const raw = new RawClient(instances[0]?.url ?? "");
       const { handle } = await raw.open("small");
+      const watches = async () =>
+        /socketscaler_overview_watches (\d+)/.exec((await instances[0]?.instance.metrics.text()) ?? "")?.[1];
+      const before = Number(await watches());
       let frames = 0;
       for (const name of ["overview", "counts"]) raw.socket.on(name, () => frames++);
       assert.deepEqual(await raw.ask("overview", { handle, watch: true }), { watching: true });
       assert.equal(frames, 1);
+      assert.equal(Number(await watches()), before + 1);
       assert.deepEqual(await raw.ask("overview", { handle, watch: false }), { watching: false });
       await watcher(0);
       const small = clients.at(-1)?.board("small");

@@ -90,7 +90,7 @@ if #effects > 0 then
   version, tag = version + 1, ARGV[3]
   local number = string.format('%.0f', version)
   call('HSET', head, 'v', number, 't', tag, 'n', checked)
-  if checked == 0 then call('DEL', bits) end
+  if checked == 0 and call('BITPOS', bits, 1) == -1 then call('DEL', bits) end
   call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
   if ARGV[9] ~= '0' then
     -- By the server's clock, which may be another's after a failover; a stream's own numbering never goes back.

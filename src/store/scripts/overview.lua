@@ -5,7 +5,7 @@
   KEYS  1 the list, a hash: page -> version:checked
   ARGV  1 channel · 2 PUBLISH or SPUBLISH
         then for each report: page · version · checked · the entry that it corrects, 0:0 for none, or "" for no correction
-  Reply nothing. Published: page:version:checked of each entry that changed or was not corrected, joined by commas
+  Reply nothing. Published: page:version:checked of each entry that changed, or that stayed against what was reported, joined by commas
 ]]
 local call, FIRST = redis.call, 3
 local list = KEYS[1]
@@ -32,7 +32,7 @@ for at, page in ipairs(pages) do
       changed[#changed + 1], changed[#changed + 2] = page, entry
     end
     told[#told + 1] = page .. ':' .. entry
-  elseif instead ~= '' then
+  elseif not taken or instead ~= '' then
     told[#told + 1] = page .. ':' .. before
   end
 end
