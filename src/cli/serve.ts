@@ -13,7 +13,8 @@ export async function serve(config: Config): Promise<void> {
     const server = await startServer({ config, store, log, pageFolder });
     log.info({ url: server.url, instance: config.name, store: store.engine, boards: config.boards }, "serving");
     await untilSignal(log);
-    await server.close();
+    // Without Valkey this is the only instance: there is nowhere to move to.
+    await (config.valkeyUrl === undefined ? server.close() : server.drain());
   } finally {
     await store.close();
   }

@@ -29,6 +29,7 @@ export interface Config {
   readonly flushMs: number;
   readonly flushUnseenMs: number;
   readonly writeWaitMs: number;
+  readonly drainMs: number;
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
 }
@@ -189,6 +190,13 @@ export const OPTIONS: Options = {
     help: "how long a write waits for a store that is away before it is refused",
     ...whole(0, 60_000),
   },
+  drainMs: {
+    env: "DRAIN_MS",
+    placeholder: "ms",
+    fallback: "10000",
+    help: "time over which clients are told to move to other instances when this one is to end",
+    ...whole(0, 3_600_000),
+  },
   origins: {
     env: "ORIGINS",
     placeholder: "origin,…",
@@ -247,6 +255,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     flushMs: read(OPTIONS.flushMs),
     flushUnseenMs: read(OPTIONS.flushUnseenMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
+    drainMs: read(OPTIONS.drainMs),
     origins: read(OPTIONS.origins),
     logLevel: read(OPTIONS.logLevel),
   };

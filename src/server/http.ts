@@ -45,8 +45,8 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
-    const ready = instance.store.available;
-    response.status(ready ? 200 : 503).json(ready ? { ok: true } : { error: new Refusal("STORE_AWAY").toBody() });
+    const refusal = unready(instance);
+    response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
   router.get("/metrics", async (_, response) => {
     response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
@@ -94,6 +94,11 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
     return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
   app.use(secure(frames));
+  app.use((_, response, next) => {
+    // The next request of a connection that is kept open would come to an instance that is gone.
+    if (instance.departures.isDraining) response.set("Connection", "close");
+    next();
+  });
   app.use(boardRoutes(instance, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
@@ -101,6 +106,12 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
+}
+
+/** Why a balancer should send nobody here, if so. */
+function unready({ departures, store }: Instance): Refusal | undefined {
+  if (departures.isDraining) return new Refusal("GOING_AWAY");
+  return store.available ? undefined : new Refusal("STORE_AWAY");
 }
 
 function describeBoard(instance: Instance, board: HostedBoard) {

@@ -10,6 +10,7 @@ import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
+import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
@@ -40,6 +41,7 @@ export class Instance {
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: Admission;
+  readonly departures: Departures;
   readonly writer: Writer;
   readonly pages: Pages;
   readonly metrics: Metrics;
@@ -67,6 +69,7 @@ export class Instance {
       storeFailures: store.failures,
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
+    this.departures = new Departures(clock);
     this.admission = new Admission(options.admission, clock);
     this.writer = new Writer(store, clock, options.writer, {
       committed: (batch) => this.metrics.committed(batch),

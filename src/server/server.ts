@@ -25,6 +25,8 @@ export interface RunningServer {
   readonly instance: Instance;
   /** The Socket.IO server, for namespaces beside ours. */
   readonly io: SocketServer;
+  /** As `close`, but clients are told to move one by one over DRAIN_MS; meanwhile `/ready` is 503, and new sockets are refused. */
+  drain(): Promise<void>;
   /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
@@ -94,22 +96,31 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = http.address();
   const port = typeof address === "object" && address !== null ? address.port : config.port;
   let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      instance.departures.begin();
+      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      await instance.writer.close();
+      // Answers that follow from the last commit are sent before the connections are ended.
+      await new Promise(setImmediate);
+      const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
+      await io.close();
+      clearTimeout(impatient);
+      instance.close();
+    })();
+    return closing;
+  };
+  let draining: Promise<void> | undefined;
   return {
     port,
     url: `http://localhost:${port}`,
     instance,
     io,
-    close: () => {
-      closing ??= (async () => {
-        sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-        await instance.writer.close();
-        const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
-        await io.close();
-        clearTimeout(impatient);
-        instance.close();
-      })();
-      return closing;
+    drain: () => {
+      draining ??= instance.departures.drain(config.drainMs, config.writeWaitMs).then(close);
+      return draining;
     },
+    close,
   };
 }
 

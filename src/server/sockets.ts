@@ -11,6 +11,7 @@ import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
+import { refuseHandshakes } from "./handshake.js";
 import type { Instance } from "./instance.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
@@ -65,8 +66,9 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.clientBufferBytesMax);
+  io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
-  boards.use(admit(connections));
+  boards.use(admit(connections, instance));
   boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, online));
   if (options.teaching) attachTeaching(io, instance, connections);
 
@@ -91,9 +93,10 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
 }
 
 /** A refusal reaches the client as `connect_error` with the error's body as data. */
-function admit(connections: Connections) {
+function admit(connections: Connections, instance: Instance) {
   return (socket: Socket, next: (error?: Error) => void) => {
-    const { refusal } = connections.admit(socket.conn);
+    const admitted = connections.admit(socket.conn);
+    const refusal = instance.departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
     next(refusal && refusalFor(socket, refusal));
   };
 }
@@ -114,6 +117,20 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
       socket.disconnect(true);
       // With `true` also from a client that does not read: an orderly close would wait for it.
       socket.conn.close(true);
+    }, GOODBYE_MS).unref();
+  };
+}
+
+/**
+ * Tells a client to move, gives its requests under way their answers, and ends the connection below the namespaces: a
+ * stock client takes that for a loss and connects anew by itself.
+ */
+function sayMove(socket: Socket, conversation: Conversation): () => void {
+  return () => {
+    socket.emit("notice", { kind: "goodbye", error: new Refusal("GOING_AWAY").toBody() } satisfies Notice);
+    setTimeout(async () => {
+      await conversation.finish();
+      setImmediate(() => socket.conn.close());
     }, GOODBYE_MS).unref();
   };
 }
@@ -145,13 +162,17 @@ function converse(
   socket.onAny((name: string) => {
     if (!(REQUESTS as readonly string[]).includes(name)) complain("there is no such request");
   });
-  socket.on("disconnect", () => session.close());
+  const gone = instance.departures.add(sayMove(socket, conversation));
+  socket.on("disconnect", () => {
+    gone();
+    session.close();
+  });
 }
 
 function attachTeaching(io: Server, instance: Instance, connections: Connections): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
-  root.use(admit(connections));
+  root.use(admit(connections, instance));
   root.use((socket, next) => {
     try {
       teaching.board();
@@ -198,6 +219,10 @@ function attachTeaching(io: Server, instance: Instance, connections: Connections
     socket.onAny((name: string) => {
       if (name !== "checkbox-update" && name !== "message") conversation.reject("there is no such event");
     });
-    socket.on("disconnect", leave);
+    const gone = instance.departures.add(sayMove(socket, conversation));
+    socket.on("disconnect", () => {
+      gone();
+      leave();
+    });
   });
 }
