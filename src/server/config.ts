@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseValkeyUrl } from "../store/valkey-url.js";
+import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
 export interface Config {
@@ -20,6 +21,7 @@ export interface Config {
   readonly durabilityWaitMs: number;
   readonly writesPerSecond: number;
   readonly writeBurst: number;
+  readonly trustedProxies: readonly string[];
   readonly connectionsPerAddress: number;
   readonly connectsPerSecond: number;
   readonly httpPerMinute: number;
@@ -126,6 +128,17 @@ export const OPTIONS: Options = {
     fallback: "200",
     help: "checkboxes that one session may change at once after a rest",
     ...whole(1, 1_000_000),
+  },
+  trustedProxies: {
+    env: "TRUSTED_PROXIES",
+    placeholder: "address,…",
+    fallback: "",
+    help: "proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
+    parse: (value) => {
+      const proxies = value === "" ? [] : value.split(",").map((proxy) => proxy.trim());
+      return trustIn(proxies) && proxies;
+    },
+    expected: "addresses or ranges such as 10.0.0.1 or 10.0.0.0/8, separated by commas",
   },
   connectionsPerAddress: {
     env: "CONNECTIONS_PER_ADDRESS",
@@ -246,6 +259,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     durabilityWaitMs: read(OPTIONS.durabilityWaitMs),
     writesPerSecond: read(OPTIONS.writesPerSecond),
     writeBurst: read(OPTIONS.writeBurst),
+    trustedProxies: read(OPTIONS.trustedProxies),
     connectionsPerAddress: read(OPTIONS.connectionsPerAddress),
     connectsPerSecond: read(OPTIONS.connectsPerSecond),
     httpPerMinute: read(OPTIONS.httpPerMinute),

@@ -16,6 +16,7 @@ import { TEACHING_BOARD } from "../protocol/version.js";
 import { durabilityOf, formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
+import type { Trust } from "./client-address.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, parseRequest } from "./requests.js";
@@ -28,6 +29,17 @@ export interface HttpOptions {
   readonly sharedCounter: ((key: string, name: string, ...args: string[]) => Promise<unknown>) | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
+}
+
+export interface AppOptions extends HttpOptions {
+  /** Which proxies are believed. */
+  readonly trust: Trust;
+}
+
+/** What an app believes of proxies: its own setting `trust proxy`. */
+export function trustOf(app: Express): Trust {
+  const trust: unknown = app.get("trust proxy fn");
+  return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
 }
 
 export interface PageOptions {
@@ -85,8 +97,9 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(instance: Instance, options: HttpOptions, page: PageOptions): Express {
+export function createApp(instance: Instance, options: AppOptions, page: PageOptions): Express {
   const app = express();
+  app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
   // Panes are other ports of this machine: those of the demo, or, for instances started one by one, whichever ?ports= names.
   const frames = () => {

@@ -11,9 +11,10 @@ import { Refusal } from "../protocol/errors.js";
 import { EmbeddedStore } from "../store/embedded-store.js";
 import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
+import { trustIn, trustNobody } from "./client-address.js";
 import { realClock } from "./clock.js";
 import { type Config, readConfig } from "./config.js";
-import { boardRoutes, createApp } from "./http.js";
+import { boardRoutes, createApp, trustOf } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
@@ -65,10 +66,15 @@ export function openStore(config: Config, log: Log): Promise<Store> {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   const instance = createInstance(config, store, log);
-  const app = createApp(instance, httpOptions(config, store), {
-    folder: pageFolder,
-    demoUrls: options.demoUrls ?? (() => []),
-  });
+  const trust = trustIn(config.trustedProxies) ?? trustNobody;
+  const app = createApp(
+    instance,
+    { ...httpOptions(config, store), trust },
+    {
+      folder: pageFolder,
+      demoUrls: options.demoUrls ?? (() => []),
+    },
+  );
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -79,7 +85,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app,
   );
   http.setTimeout(STILL_MS_MAX);
-  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS);
+  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");
@@ -91,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const sockets = attachSockets(io, instance, {
     teaching: true,
     clientBufferBytesMax: config.clientBufferBytes,
+    trust,
     countsAll: true,
   });
   const address = http.address();
@@ -165,6 +172,7 @@ export async function attachBoards(
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
+    trust: trustOf(app),
     countsAll: false,
   });
   return {

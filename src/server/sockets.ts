@@ -8,6 +8,7 @@ import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
@@ -57,6 +58,8 @@ export interface AttachOptions {
   readonly teaching: boolean;
   /** Bytes that may wait to be sent to one client. */
   readonly clientBufferBytesMax: number;
+  /** Which proxies are believed. */
+  readonly trust: Trust;
   /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
   readonly countsAll: boolean;
 }
@@ -65,7 +68,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const boards = io.of(BOARDS_NAMESPACE);
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
-  const connections = new Connections(instance, options.clientBufferBytesMax);
+  const connections = new Connections(instance, options.clientBufferBytesMax, options.trust);
   io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   boards.use(admit(connections, instance));
