@@ -48,7 +48,8 @@ export function ensureRequirements() {
     else spawnSync("sudo", ["-n", "tee", BACKPORTS], { input: text });
   }
   // RUNLEVEL=1 keeps what is installed from being started as a service of this machine.
-  const apt = (...args) => run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq", ...args]);
+  const apt = (...args) =>
+    run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq", ...args]);
   apt("update");
   if (rest.length > 0) apt("install", "-y", "--no-install-recommends", ...rest);
   if (fromBackports) apt("install", "-y", "--no-install-recommends", ...target, "valkey-server");

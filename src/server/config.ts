@@ -14,6 +14,7 @@ export interface Config {
   readonly port: number;
   readonly host: string;
   readonly name: string;
+  readonly workers: number;
   readonly valkeyUrl: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
@@ -75,6 +76,13 @@ export const OPTIONS: Options = {
     fallback: "",
     help: "what this instance is called on the page and in logs (default: host name and port)",
     ...text(64),
+  },
+  workers: {
+    env: "WORKERS",
+    placeholder: "number",
+    fallback: "1",
+    help: "processes that share the port, each an instance of its own: as many as cores; needs VALKEY_URL",
+    ...whole(1, 256),
   },
   valkeyUrl: {
     env: "VALKEY_URL",
@@ -248,11 +256,17 @@ export function readConfig(flags: Flags, env: Flags): Config {
     if (!Object.hasOwn(boards, name))
       throw new BadOption(`DURABILITY names the board "${name}", which BOARDS does not`);
   }
+  const workers = read(OPTIONS.workers);
+  const valkeyUrl = read(OPTIONS.valkeyUrl);
+  if (workers > 1 && valkeyUrl === undefined) {
+    throw new BadOption(`WORKERS is ${workers}: workers share their boards through Valkey, so set VALKEY_URL`);
+  }
   return {
     port,
     host: read(OPTIONS.host),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
-    valkeyUrl: read(OPTIONS.valkeyUrl),
+    workers,
+    valkeyUrl,
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,

@@ -17,6 +17,7 @@ import { type Config, readConfig } from "./config.js";
 import { boardRoutes, createApp, trustOf } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
+import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
 
@@ -40,6 +41,8 @@ export interface ServerOptions {
   readonly pageFolder: string;
   /** The instances /demo shows, as URLs. */
   readonly demoUrls?: () => readonly string[];
+  /** Where this instance stands among the workers that share its port. */
+  readonly worker?: WorkerPlace | undefined;
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
 }
@@ -94,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   const sockets = attachSockets(io, instance, {
     teaching: true,
     clientBufferBytesMax: config.clientBufferBytes,
@@ -113,6 +117,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
       await io.close();
       clearTimeout(impatient);
+      neighbours?.close();
+      neighbours?.closeAllConnections();
       instance.close();
     })();
     return closing;
