@@ -1,5 +1,5 @@
 /*
- * What the tests need besides Node: a Valkey and a Redis server, and Chromium. What is missing is installed with the
+ * What the tests need besides Node: a Valkey and a Redis server, Chromium, and the balancers of deploy/. What is missing is installed with the
  * system's package manager where that can be done, and else named together with the line to type. No test is skipped for
  * want of one of them.
  */
@@ -15,6 +15,9 @@ const BACKPORTS = join(SOURCES, "socketscaler-backports.sources");
 const NEEDED = [
   { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
   { names: ["redis-server"], debian: "redis-server", brew: "redis" },
+  { names: ["nginx"], debian: "nginx", brew: "nginx" },
+  { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
+  { names: ["caddy"], debian: "caddy", brew: "caddy" },
   { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
 ];
 
@@ -44,7 +47,9 @@ export function ensureRequirements() {
     if (sudo.length === 0) writeFileSync(BACKPORTS, text);
     else spawnSync("sudo", ["-n", "tee", BACKPORTS], { input: text });
   }
-  const apt = (...args) => run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", ...args]);
+  // RUNLEVEL=1 keeps what is installed from being started as a service of this machine.
+  const apt = (...args) =>
+    run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq", ...args]);
   apt("update");
   if (rest.length > 0) apt("install", "-y", "--no-install-recommends", ...rest);
   if (fromBackports) apt("install", "-y", "--no-install-recommends", ...target, "valkey-server");
@@ -58,7 +63,8 @@ function giveUp(line, packages) {
 }
 
 function find(names) {
-  for (const folder of (process.env.PATH ?? "").split(delimiter)) {
+  // Servers are where not every user looks.
+  for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]) {
     for (const name of names) if (folder && existsSync(join(folder, name))) return join(folder, name);
   }
   return undefined;

@@ -1,19 +1,37 @@
-/* `socketscaler serve`: one instance, until a signal ends it. */
+/* `socketscaler serve`: one instance, until a signal ends it; or one in each of several workers. */
 
+import cluster from "node:cluster";
 import type { Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
+import type { WorkerPlace } from "../server/neighbours.js";
 import { openStore, startServer } from "../server/server.js";
 import { pageFolder } from "./page-folder.js";
 import { untilSignal } from "./signals.js";
+import { placeOfWorker, serveByWorkers, untilAsked } from "./workers.js";
 
 export async function serve(config: Config): Promise<void> {
+  if (config.workers === 1) return serveOne(config, undefined);
+  if (cluster.isPrimary) return serveByWorkers(config);
+  const place = await placeOfWorker();
+  try {
+    await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, place);
+  } finally {
+    process.disconnect();
+  }
+}
+
+async function serveOne(config: Config, worker: WorkerPlace | undefined): Promise<void> {
   const log = createLog(config.logLevel);
   const store = await openStore(config, log);
   try {
-    const server = await startServer({ config, store, log, pageFolder });
-    log.info({ url: server.url, instance: config.name, store: store.engine, boards: config.boards }, "serving");
-    await untilSignal(log);
-    await server.close();
+    const server = await startServer({ config, store, log, pageFolder, worker });
+    log.info(
+      { url: server.url, pid: process.pid, instance: config.name, store: store.engine, boards: config.boards },
+      "serving",
+    );
+    await (worker ? untilAsked() : untilSignal(log));
+    // Without Valkey this is the only instance: there is nowhere to move to.
+    await (config.valkeyUrl === undefined ? server.close() : server.drain());
   } finally {
     await store.close();
   }

@@ -91,6 +91,8 @@ export class Connection implements Line {
       this.#isUp = false;
       socket.disconnect();
       if (wasUp || reason) this.#listener.down(reason);
+      // All who are told to move would else move to the same next one.
+      if (reason?.code === "GOING_AWAY") this.#skip();
       this.#openNext(reason?.retryAfterMs);
     };
     socket.on("connect", () => {
@@ -117,6 +119,11 @@ export class Connection implements Line {
     const rounds = Math.floor(this.#failures++ / this.#urls.length);
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + this.#clock.random());
     this.#cancelRetry = this.#clock.after(Math.max(pauseMs, retryAfterMs), () => this.#open());
+  }
+
+  /** Makes any of the other URLs the next. */
+  #skip(): void {
+    this.#attempt += Math.floor(this.#clock.random() * (this.#urls.length - 1));
   }
 
   settled(): void {

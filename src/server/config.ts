@@ -8,12 +8,14 @@ import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
+import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
 export interface Config {
   readonly port: number;
   readonly host: string;
   readonly name: string;
+  readonly workers: number;
   readonly valkeyUrl: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
@@ -23,6 +25,7 @@ export interface Config {
   readonly historyDeltas: number;
   readonly writesPerSecond: number;
   readonly writeBurst: number;
+  readonly trustedProxies: readonly string[];
   readonly connectionsPerAddress: number;
   readonly connectsPerSecond: number;
   readonly httpPerMinute: number;
@@ -32,6 +35,7 @@ export interface Config {
   readonly flushMs: number;
   readonly flushUnseenMs: number;
   readonly writeWaitMs: number;
+  readonly drainMs: number;
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
 }
@@ -77,6 +81,13 @@ export const OPTIONS: Options = {
     fallback: "",
     help: "what this instance is called on the page and in logs (default: host name and port)",
     ...text(64),
+  },
+  workers: {
+    env: "WORKERS",
+    placeholder: "number",
+    fallback: "1",
+    help: "processes that share the port, each an instance of its own: as many as cores; needs VALKEY_URL",
+    ...whole(1, 256),
   },
   valkeyUrl: {
     env: "VALKEY_URL",
@@ -147,6 +158,17 @@ export const OPTIONS: Options = {
     help: "checkboxes that one session may change at once after a rest",
     ...whole(1, 1_000_000),
   },
+  trustedProxies: {
+    env: "TRUSTED_PROXIES",
+    placeholder: "address,…",
+    fallback: "",
+    help: "proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
+    parse: (value) => {
+      const proxies = value === "" ? [] : value.split(",").map((proxy) => proxy.trim());
+      return trustIn(proxies) && proxies;
+    },
+    expected: "addresses or ranges such as 10.0.0.1 or 10.0.0.0/8, separated by commas",
+  },
   connectionsPerAddress: {
     env: "CONNECTIONS_PER_ADDRESS",
     placeholder: "number",
@@ -210,6 +232,13 @@ export const OPTIONS: Options = {
     help: "how long a write waits for a store that is away before it is refused",
     ...whole(0, 60_000),
   },
+  drainMs: {
+    env: "DRAIN_MS",
+    placeholder: "ms",
+    fallback: "10000",
+    help: "time over which clients are told to move to other instances when this one is to end",
+    ...whole(0, 3_600_000),
+  },
   origins: {
     env: "ORIGINS",
     placeholder: "origin,…",
@@ -252,11 +281,17 @@ export function readConfig(flags: Flags, env: Flags): Config {
   for (const name of history.boards.keys()) {
     if (!Object.hasOwn(boards, name)) throw new BadOption(`HISTORY names the board "${name}", which BOARDS does not`);
   }
+  const workers = read(OPTIONS.workers);
+  const valkeyUrl = read(OPTIONS.valkeyUrl);
+  if (workers > 1 && valkeyUrl === undefined) {
+    throw new BadOption(`WORKERS is ${workers}: workers share their boards through Valkey, so set VALKEY_URL`);
+  }
   return {
     port,
     host: read(OPTIONS.host),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
-    valkeyUrl: read(OPTIONS.valkeyUrl),
+    workers,
+    valkeyUrl,
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,
@@ -265,6 +300,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     historyDeltas: read(OPTIONS.historyDeltas),
     writesPerSecond: read(OPTIONS.writesPerSecond),
     writeBurst: read(OPTIONS.writeBurst),
+    trustedProxies: read(OPTIONS.trustedProxies),
     connectionsPerAddress: read(OPTIONS.connectionsPerAddress),
     connectsPerSecond: read(OPTIONS.connectsPerSecond),
     httpPerMinute: read(OPTIONS.httpPerMinute),
@@ -274,6 +310,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     flushMs: read(OPTIONS.flushMs),
     flushUnseenMs: read(OPTIONS.flushUnseenMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
+    drainMs: read(OPTIONS.drainMs),
     origins: read(OPTIONS.origins),
     logLevel: read(OPTIONS.logLevel),
   };

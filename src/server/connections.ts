@@ -3,14 +3,18 @@
  * and when it is over its bytes are let go of soon, whatever the peer does.
  */
 
+import type { IncomingMessage } from "node:http";
 import { Refusal } from "../protocol/errors.js";
 import { addressKey } from "./address.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
+import { clientAddress, type Trust } from "./client-address.js";
 import type { Instance } from "./instance.js";
 
 /** A connection of Socket.IO's, as far as it matters here. */
 export interface Connection extends EngineConnection {
   readonly remoteAddress: string;
+  /** The one that began it. */
+  readonly request: IncomingMessage;
   readonly readyState: string;
   close(discard?: boolean): void;
 }
@@ -31,10 +35,12 @@ const CLOSING_MS_MAX = 2_000;
 export class Connections {
   readonly #instance: Instance;
   readonly #bufferBytesMax: number;
+  readonly #trust: Trust;
   readonly #admitted = new WeakMap<Connection, Admitted>();
 
-  /** `bufferBytesMax` may wait to be sent to each. */
-  constructor(instance: Instance, bufferBytesMax: number) {
+  /** `bufferBytesMax` may wait to be sent to each; proxies that `trust` knows are asked for whom they stand. */
+  constructor(instance: Instance, bufferBytesMax: number, trust: Trust) {
+    this.#trust = trust;
     this.#instance = instance;
     this.#bufferBytesMax = bufferBytesMax;
   }
@@ -43,7 +49,7 @@ export class Connections {
   admit(connection: Connection): Admitted {
     const known = this.#admitted.get(connection);
     if (known) return known;
-    const address = addressKey(connection.remoteAddress);
+    const address = addressKey(clientAddress(connection.request, this.#trust) ?? connection.remoteAddress);
     const backlog = new Backlog(connection, this.#bufferBytesMax, () => {
       this.#instance.metrics.refused("TOO_SLOW");
       connection.close(true);

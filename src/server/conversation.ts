@@ -21,6 +21,8 @@ export class Conversation {
   readonly #address: string;
   readonly #end: (error: ErrorBody) => void;
   #underWay = 0;
+  #isFinishing = false;
+  #finished: () => void = () => undefined;
   #isEnded = false;
 
   /** `end` closes the connection with a reason. `address` is as addressKey gives it. */
@@ -37,6 +39,7 @@ export class Conversation {
   async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
     this.#underWay++;
     try {
+      if (this.#isFinishing) throw new Refusal("GOING_AWAY");
       const waitMs = this.#requests.take(1, this.#instance.clock.now());
       if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
       if (this.#underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
@@ -47,7 +50,17 @@ export class Conversation {
       return { error: this.#refuse(error) };
     } finally {
       this.#underWay--;
+      if (this.#isFinishing && this.#underWay === 0) this.#finished();
     }
+  }
+
+  /** Refuses what comes from now on with GOING_AWAY; resolves when what is under way has its answer. */
+  finish(): Promise<void> {
+    this.#isFinishing = true;
+    return new Promise((done) => {
+      this.#finished = done;
+      if (this.#underWay === 0) done();
+    });
   }
 
   /** Counts something that cannot even be answered. */

@@ -16,6 +16,7 @@ import { durabilityOf, formatDurability } from "../store/durability.js";
 import { historyMsOf } from "../store/history.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
+import type { Trust } from "./client-address.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
@@ -33,6 +34,17 @@ export interface HttpOptions {
   readonly teaching: boolean;
 }
 
+export interface AppOptions extends HttpOptions {
+  /** Which proxies are believed. */
+  readonly trust: Trust;
+}
+
+/** What an app believes of proxies: its own setting `trust proxy`. */
+export function trustOf(app: Express): Trust {
+  const trust: unknown = app.get("trust proxy fn");
+  return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
+}
+
 export interface PageOptions {
   /** The folder of the built page. */
   readonly folder: string;
@@ -48,8 +60,8 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
-    const ready = instance.store.available;
-    response.status(ready ? 200 : 503).json(ready ? { ok: true } : { error: new Refusal("STORE_AWAY").toBody() });
+    const refusal = unready(instance);
+    response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
   router.get("/metrics", async (_, response) => {
     response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
@@ -94,8 +106,9 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(instance: Instance, options: HttpOptions, page: PageOptions): Express {
+export function createApp(instance: Instance, options: AppOptions, page: PageOptions): Express {
   const app = express();
+  app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
   // Panes are other ports of this machine: those of the demo, or, for instances started one by one, whichever ?ports= names.
   const frames = () => {
@@ -103,6 +116,11 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
     return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
   app.use(secure(frames));
+  app.use((_, response, next) => {
+    // The next request of a connection that is kept open would come to an instance that is gone.
+    if (instance.departures.isDraining) response.set("Connection", "close");
+    next();
+  });
   app.use(boardRoutes(instance, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
@@ -110,6 +128,12 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
+}
+
+/** Why a balancer should send nobody here, if so. */
+function unready({ departures, store }: Instance): Refusal | undefined {
+  if (departures.isDraining) return new Refusal("GOING_AWAY");
+  return store.available ? undefined : new Refusal("STORE_AWAY");
 }
 
 function describeBoard(instance: Instance, board: HostedBoard) {

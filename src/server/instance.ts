@@ -11,6 +11,7 @@ import { NO_HISTORY, type Retention } from "../store/history.js";
 import { type Store, StoreAway } from "../store/store.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
+import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import type { Log } from "./log.js";
 import { Metrics } from "./metrics.js";
@@ -45,6 +46,7 @@ export class Instance {
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: Admission;
+  readonly departures: Departures;
   readonly writer: Writer;
   readonly pages: Pages;
   readonly overviews: Overviews;
@@ -76,6 +78,7 @@ export class Instance {
       storeFailures: store.failures,
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
+    this.departures = new Departures(clock);
     this.admission = new Admission(options.admission, clock);
     this.reporter = new Reporter(store, clock, failed);
     this.writer = new Writer(store, clock, options.writer, {

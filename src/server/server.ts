@@ -11,11 +11,13 @@ import { Refusal } from "../protocol/errors.js";
 import { EmbeddedStore } from "../store/embedded-store.js";
 import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
+import { trustIn, trustNobody } from "./client-address.js";
 import { realClock } from "./clock.js";
 import { type Config, readConfig } from "./config.js";
-import { boardRoutes, createApp } from "./http.js";
+import { boardRoutes, createApp, trustOf } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
+import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
 
@@ -25,6 +27,8 @@ export interface RunningServer {
   readonly instance: Instance;
   /** The Socket.IO server, for namespaces beside ours. */
   readonly io: SocketServer;
+  /** As `close`, but clients are told to move one by one over DRAIN_MS; meanwhile `/ready` is 503, and new sockets are refused. */
+  drain(): Promise<void>;
   /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
@@ -37,6 +41,8 @@ export interface ServerOptions {
   readonly pageFolder: string;
   /** The instances /demo shows, as URLs. */
   readonly demoUrls?: () => readonly string[];
+  /** Where this instance stands among the workers that share its port. */
+  readonly worker?: WorkerPlace | undefined;
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
 }
@@ -64,10 +70,15 @@ export function openStore(config: Config, log: Log): Promise<Store> {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   const instance = createInstance(config, store, log);
-  const app = createApp(instance, httpOptions(config, store), {
-    folder: pageFolder,
-    demoUrls: options.demoUrls ?? (() => []),
-  });
+  const trust = trustIn(config.trustedProxies) ?? trustNobody;
+  const app = createApp(
+    instance,
+    { ...httpOptions(config, store), trust },
+    {
+      folder: pageFolder,
+      demoUrls: options.demoUrls ?? (() => []),
+    },
+  );
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -78,7 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app,
   );
   http.setTimeout(STILL_MS_MAX);
-  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS);
+  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");
@@ -87,31 +98,44 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   const sockets = attachSockets(io, instance, {
     teaching: true,
     clientBufferBytesMax: config.clientBufferBytes,
+    trust,
     countsAll: true,
   });
   const address = http.address();
   const port = typeof address === "object" && address !== null ? address.port : config.port;
   let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= (async () => {
+      instance.departures.begin();
+      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      await instance.writer.close();
+      await instance.reporter.flush();
+      // Answers that follow from the last commit are sent before the connections are ended.
+      await new Promise(setImmediate);
+      const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
+      await io.close();
+      clearTimeout(impatient);
+      neighbours?.close();
+      neighbours?.closeAllConnections();
+      instance.close();
+    })();
+    return closing;
+  };
+  let draining: Promise<void> | undefined;
   return {
     port,
     url: `http://localhost:${port}`,
     instance,
     io,
-    close: () => {
-      closing ??= (async () => {
-        sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-        await instance.writer.close();
-        await instance.reporter.flush();
-        const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
-        await io.close();
-        clearTimeout(impatient);
-        instance.close();
-      })();
-      return closing;
+    drain: () => {
+      draining ??= instance.departures.drain(config.drainMs, config.writeWaitMs).then(close);
+      return draining;
     },
+    close,
   };
 }
 
@@ -158,6 +182,7 @@ export async function attachBoards(
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
+    trust: trustOf(app),
     countsAll: false,
   });
   return {

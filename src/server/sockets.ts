@@ -8,9 +8,11 @@ import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
+import { refuseHandshakes } from "./handshake.js";
 import type { Instance } from "./instance.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";
@@ -57,6 +59,8 @@ export interface AttachOptions {
   readonly teaching: boolean;
   /** Bytes that may wait to be sent to one client. */
   readonly clientBufferBytesMax: number;
+  /** Which proxies are believed. */
+  readonly trust: Trust;
   /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
   readonly countsAll: boolean;
 }
@@ -65,10 +69,11 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const boards = io.of(BOARDS_NAMESPACE);
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
-  const connections = new Connections(instance, options.clientBufferBytesMax);
+  const connections = new Connections(instance, options.clientBufferBytesMax, options.trust);
   const presence = new Presence(instance, online);
+  io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
-  boards.use(admit(connections));
+  boards.use(admit(connections, instance));
   boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, presence));
   if (options.teaching) attachTeaching(io, instance, connections);
 
@@ -95,9 +100,10 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
 }
 
 /** A refusal reaches the client as `connect_error` with the error's body as data. */
-function admit(connections: Connections) {
+function admit(connections: Connections, instance: Instance) {
   return (socket: Socket, next: (error?: Error) => void) => {
-    const { refusal } = connections.admit(socket.conn);
+    const admitted = connections.admit(socket.conn);
+    const refusal = instance.departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
     next(refusal && refusalFor(socket, refusal));
   };
 }
@@ -118,6 +124,20 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
       socket.disconnect(true);
       // With `true` also from a client that does not read: an orderly close would wait for it.
       socket.conn.close(true);
+    }, GOODBYE_MS).unref();
+  };
+}
+
+/**
+ * Tells a client to move, gives its requests under way their answers, and ends the connection below the namespaces: a
+ * stock client takes that for a loss and connects anew by itself.
+ */
+function sayMove(socket: Socket, conversation: Conversation): () => void {
+  return () => {
+    socket.emit("notice", { kind: "goodbye", error: new Refusal("GOING_AWAY").toBody() } satisfies Notice);
+    setTimeout(async () => {
+      await conversation.finish();
+      setImmediate(() => socket.conn.close());
     }, GOODBYE_MS).unref();
   };
 }
@@ -153,13 +173,17 @@ function converse(
   socket.onAny((name: string) => {
     if (!(REQUESTS as readonly string[]).includes(name)) complain("there is no such request");
   });
-  socket.on("disconnect", () => session.close());
+  const gone = instance.departures.add(sayMove(socket, conversation));
+  socket.on("disconnect", () => {
+    gone();
+    session.close();
+  });
 }
 
 function attachTeaching(io: Server, instance: Instance, connections: Connections): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
-  root.use(admit(connections));
+  root.use(admit(connections, instance));
   root.use((socket, next) => {
     try {
       teaching.board();
@@ -206,6 +230,10 @@ function attachTeaching(io: Server, instance: Instance, connections: Connections
     socket.onAny((name: string) => {
       if (name !== "checkbox-update" && name !== "message") conversation.reject("there is no such event");
     });
-    socket.on("disconnect", leave);
+    const gone = instance.departures.add(sayMove(socket, conversation));
+    socket.on("disconnect", () => {
+      gone();
+      leave();
+    });
   });
 }

@@ -1,18 +1,21 @@
 /*
  * The TCP connections of an HTTP server, whatever they carry: those that never say a word, long-polling, WebSockets. No
  * address has more than its share, and at the end none is left. What this guard closes is told nothing: refusals with a
- * code are given above, and this is for those who do not come that far.
+ * code are given above, and this is for those who do not come that far. A trusted proxy has as many as its clients need.
  */
 
 import type { Server as HttpServer } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { addressKey } from "./address.js";
+import type { Trust } from "./client-address.js";
 
 export class TcpConnections {
   readonly #open = new Map<string, Set<TcpSocket>>();
   readonly #perAddressMax: number;
+  readonly #trust: Trust;
 
-  constructor(server: HttpServer, perAddressMax: number) {
+  constructor(server: HttpServer, perAddressMax: number, trust: Trust) {
+    this.#trust = trust;
     this.#perAddressMax = perAddressMax;
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }
@@ -22,9 +25,10 @@ export class TcpConnections {
   }
 
   #add(socket: TcpSocket): void {
-    const address = addressKey(socket.remoteAddress);
+    const { remoteAddress = "" } = socket;
+    const address = addressKey(remoteAddress);
     const sockets = this.#open.get(address) ?? new Set();
-    if (sockets.size >= this.#perAddressMax) {
+    if (sockets.size >= this.#perAddressMax && !this.#trust(remoteAddress, 0)) {
       socket.destroy();
       return;
     }

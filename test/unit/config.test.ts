@@ -30,6 +30,8 @@ describe("options", () => {
     ["PORT", "70000"],
     ["PORT", "-1"],
     ["PORT", "8000.5"],
+    ["TRUSTED_PROXIES", "10.0.0.0/40"],
+    ["TRUSTED_PROXIES", "everybody"],
     ["BOARDS", "main"],
     ["BOARDS", "main=0"],
     ["BOARDS", "main=4294967297"],

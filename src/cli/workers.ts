@@ -1,0 +1,134 @@
+/*
+ * `socketscaler serve --workers N`: an instance in each of N processes, all on one port, so that all cores of a machine are
+ * used. The primary only starts them, starts anew those that die, and passes signals on; it serves nobody itself.
+ */
+
+import cluster, { type Worker } from "node:cluster";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Config } from "../server/config.js";
+import { createLog, type Log } from "../server/log.js";
+import type { WorkerPlace } from "../server/neighbours.js";
+import { untilSignal } from "./signals.js";
+
+const RESTART_MS_FIRST = 250;
+const RESTART_MS_MAX = 15_000;
+/** A worker that lived so long did not fail at its start. */
+const SETTLED_MS = 30_000;
+
+export async function serveByWorkers(config: Config): Promise<void> {
+  const log = createLog(config.logLevel);
+  const folder = mkdtempSync(join(tmpdir(), "socketscaler-"));
+  const keepers = Array.from({ length: config.workers }, (_, index) => new Keeper({ number: index + 1, folder }, log));
+  try {
+    const failed = Promise.race(keepers.map((keeper) => keeper.failed));
+    const signal = untilSignal(log).then(() => undefined);
+    const code = await Promise.race([failed, signal]);
+    await Promise.all(keepers.map((keeper) => keeper.end()));
+    if (code !== undefined) process.exitCode = code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** In a worker: where it stands, as its keeper says. */
+export function placeOfWorker(): Promise<WorkerPlace> {
+  // Signals are for the primary to pass on: a terminal and systemd send them to every process.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
+  const place = heard((order) => order.place);
+  // What is sent before anybody listens is lost.
+  process.send?.({ asks: true } satisfies Question);
+  return place;
+}
+
+/** In a worker: its keeper asks it to end. Without a primary it ends at once, as Node has it. */
+export function untilAsked(): Promise<void> {
+  return heard((order) => order.end).then(() => undefined);
+}
+
+/** What a keeper tells its worker. */
+interface Order {
+  readonly place?: WorkerPlace;
+  readonly end?: true;
+}
+
+/** A worker listens, and asks for its place. */
+interface Question {
+  readonly asks: true;
+}
+
+/** The first order that has what is looked for. Others send messages too, such as a loader. */
+function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found> {
+  return new Promise((done) => {
+    const hear = (message: unknown) => {
+      const found = typeof message === "object" && message !== null ? find(message) : undefined;
+      if (found === undefined) return;
+      process.off("message", hear);
+      done(found);
+    };
+    process.on("message", hear);
+  });
+}
+
+/** Keeps one place filled. */
+class Keeper {
+  /** Resolves with the exit code of a worker that never came to serve: it has said why, and another try would not help. */
+  readonly failed: Promise<number>;
+  readonly #place: WorkerPlace;
+  readonly #log: Log;
+  #worker: Worker;
+  #isEnding = false;
+  #hasServed = false;
+  #restarts = 0;
+  #fail: (code: number) => void = () => undefined;
+  readonly #waking = new AbortController();
+
+  constructor(place: WorkerPlace, log: Log) {
+    this.#place = place;
+    this.#log = log;
+    this.failed = new Promise((done) => {
+      this.#fail = done;
+    });
+    this.#worker = this.#start();
+  }
+
+  /** Asks the worker to end, and waits until it has. */
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    this.#waking.abort();
+    const worker = this.#worker;
+    if (worker.isDead()) return;
+    await new Promise<void>((done) => {
+      worker.once("exit", () => done());
+      worker.send({ end: true } satisfies Order);
+    });
+  }
+
+  #start(): Worker {
+    const worker = cluster.fork();
+    const startedMs = performance.now();
+    worker.on("message", (message: unknown) => {
+      const isQuestion = typeof message === "object" && message !== null && "asks" in message;
+      if (isQuestion) worker.send({ place: this.#place } satisfies Order);
+    });
+    worker.once("listening", () => {
+      this.#hasServed = true;
+    });
+    worker.once("exit", (code, signal) => {
+      if (this.#isEnding) return;
+      if (!this.#hasServed) return this.#fail(code || 1);
+      if (performance.now() - startedMs >= SETTLED_MS) this.#restarts = 0;
+      const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS_FIRST * 2 ** this.#restarts++);
+      this.#log.error({ worker: this.#place.number, code, signal, waitMs }, "a worker ended; another takes its place");
+      pause(waitMs, undefined, { signal: this.#waking.signal }).then(
+        () => {
+          this.#worker = this.#start();
+        },
+        () => undefined,
+      );
+    });
+    return worker;
+  }
+}

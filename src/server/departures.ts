@@ -1,0 +1,76 @@
+/*
+ * Draining: the clients of an instance are told to move in random order, evenly over a time, so that the instances they
+ * move to are not stormed. Knows only how many are here and how each is asked to leave; who comes while it drains is
+ * refused by the doors, which ask `isDraining`.
+ */
+
+import type { Cancel, Clock } from "./clock.js";
+
+export class Departures {
+  readonly #clock: Clock;
+  readonly #present = new Set<() => void>();
+  #isDraining = false;
+  #emptied: () => void = () => undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** `leave` asks a client to go. Call what is returned once it has gone. */
+  add(leave: () => void): () => void {
+    this.#present.add(leave);
+    // Admitted just before the drain began.
+    if (this.#isDraining) leave();
+    return () => {
+      this.#present.delete(leave);
+      if (this.#present.size === 0) this.#emptied();
+    };
+  }
+
+  /** Doors refuse from now on. */
+  begin(): void {
+    this.#isDraining = true;
+  }
+
+  /** Asks all to leave over `overMs`; resolves when all have gone, or `graceMs` after the last was asked. */
+  drain(overMs: number, graceMs: number): Promise<void> {
+    this.begin();
+    const order = shuffled([...this.#present], this.#clock);
+    const startedMs = this.#clock.now();
+    let asked = 0;
+    return new Promise((done) => {
+      let cancel: Cancel | undefined;
+      this.#emptied = () => {
+        cancel?.();
+        done();
+      };
+      const dueMs = () => startedMs + (asked * overMs) / order.length;
+      const ask = () => {
+        for (; asked < order.length && dueMs() <= this.#clock.now(); asked++) {
+          const leave = order[asked];
+          if (leave && this.#present.has(leave)) leave();
+        }
+        if (this.#present.size === 0) return done();
+        cancel =
+          asked < order.length ? this.#clock.after(dueMs() - this.#clock.now(), ask) : this.#clock.after(graceMs, done);
+      };
+      ask();
+    });
+  }
+}
+
+/** Fisher and Yates: every order is as likely. */
+function shuffled<Item>(items: Item[], clock: Clock): Item[] {
+  for (let end = items.length - 1; end > 0; end--) {
+    const drawn = Math.floor(clock.random() * (end + 1));
+    const [last, other] = [items[end], items[drawn]];
+    if (last === undefined || other === undefined) break;
+    items[end] = other;
+    items[drawn] = last;
+  }
+  return items;
+}

@@ -1,0 +1,98 @@
+/*
+ * Long-polling with several workers on one port. Any worker may be handed any TCP connection, but a session lives in one. So
+ * a session's id begins with the number of its worker, and a worker that gets a request of another's session passes it on,
+ * over a Unix socket in a folder that only these workers know:
+ *
+ *     client ── POST ?sid=2-abc ──► worker 1 ── 2.sock ──► worker 2
+ *
+ * The way holds whatever connections a balancer in front keeps open and shares. A WebSocket that begins as one is served
+ * where it arrives and never passed on; so a page that uses the library costs nothing here.
+ */
+
+import { once } from "node:events";
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import type { HandshakeMiddleware } from "./handshake.js";
+
+/** Where a worker stands among the others. */
+export interface WorkerPlace {
+  /** 1, 2, 3 … */
+  readonly number: number;
+  /** A folder that only this user may read. */
+  readonly folder: string;
+}
+
+/** Who serves the sessions that are passed on: the engine of a Socket.IO server. */
+export interface SessionEngine {
+  generateId(request: IncomingMessage): string | PromiseLike<string>;
+  handleRequest(request: IncomingMessage, response: ServerResponse): void;
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  use(middleware: HandshakeMiddleware): void;
+}
+
+const SESSION = /[?&]sid=(\d{1,4})-/;
+
+/** Gives the engine's sessions ids that name this worker, and passes on and takes in what belongs elsewhere. */
+export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace): Promise<Server> {
+  const draw = engine.generateId.bind(engine);
+  engine.generateId = async (request) => `${place.number}-${await draw(request)}`;
+  engine.use((request, response, next) => {
+    const [, number] = SESSION.exec(request.url ?? "") ?? [];
+    if (number === undefined || Number(number) === place.number) next();
+    else passOn(request, response, socketPath(place.folder, Number(number)));
+  });
+  const server = createServer((request, response) => engine.handleRequest(request, response));
+  server.on("upgrade", (request, socket, head) => engine.handleUpgrade(request, socket, head));
+  server.listen(socketPath(place.folder, place.number));
+  await once(server, "listening");
+  return server;
+}
+
+function socketPath(folder: string, number: number): string {
+  return join(folder, `${number}.sock`);
+}
+
+function passOn(request: IncomingMessage, response: ServerResponse, path: string): void {
+  const { method, url, headers } = request;
+  const isUpgrade = headers.upgrade !== undefined;
+  const passed = httpRequest({ socketPath: path, method, path: url, headers });
+  // What Socket.IO passes as the response of an upgrade carries nothing: the connection is written to itself.
+  passed.on("upgrade", (answer, socket, head) => {
+    request.socket.write(headOf(answer));
+    request.socket.write(head);
+    socket.on("error", () => request.socket.destroy());
+    request.socket.on("error", () => socket.destroy());
+    socket.pipe(request.socket).pipe(socket);
+  });
+  passed.on("response", (answer) => {
+    if (isUpgrade) {
+      request.socket.write(headOf(answer));
+      answer.pipe(request.socket);
+    } else {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    }
+  });
+  // The worker is gone, and its sessions with it: as if the id were unknown, upon which the client begins anew.
+  passed.on("error", () => {
+    if (isUpgrade || response.headersSent) request.socket.destroy();
+    else
+      response.writeHead(400, { "Content-Type": "application/json" }).end('{"code":1,"message":"Session ID unknown"}');
+  });
+  response.on("close", () => passed.destroy());
+  if (isUpgrade) passed.end();
+  else request.pipe(passed);
+}
+
+function headOf({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {
+  let head = `HTTP/1.1 ${statusCode} ${statusMessage}\r\n`;
+  for (let at = 0; at < rawHeaders.length; at += 2) head += `${rawHeaders[at]}: ${rawHeaders[at + 1]}\r\n`;
+  return `${head}\r\n`;
+}

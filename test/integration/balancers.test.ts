@@ -1,0 +1,158 @@
+/* The balancers of deploy/, each real and in front of two real instances. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { Agent } from "node:http";
+import { after, before, describe, test } from "node:test";
+import { io } from "socket.io-client";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { BALANCERS, type BalancerName, balancerFile, startBalancer } from "../support/balancers.js";
+import { watchBoard } from "../support/clients.js";
+import { temporaryFolder } from "../support/folder.js";
+import { spawnInstance, startInstance } from "../support/instances.js";
+import { newSession, RawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
+import { startServer } from "../support/valkey-server.js";
+
+const FROM = "127.0.0.2";
+
+for (const name of BALANCERS) {
+  describe(`${name} as in deploy/`, () => {
+    let store: EmbeddedStore;
+    before(async () => {
+      store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+    });
+    after(() => store.close());
+
+    test("spreads WebSockets, keeps long-polling where its session is, and hands on whose address it is", async (t) => {
+      const flags = { TRUSTED_PROXIES: "127.0.0.1" };
+      const instances = await Promise.all(
+        ["one", "two"].map((instance) => startInstance({ ...flags, INSTANCE_NAME: instance }, store)),
+      );
+      t.after(() => Promise.all(instances.map((instance) => instance.stop())));
+      const addresses = new Set<string>();
+      for (const { admission } of instances.map(({ instance }) => instance)) {
+        const connect = admission.connect.bind(admission);
+        admission.connect = (address) => {
+          addresses.add(address);
+          connect(address);
+        };
+      }
+      const url = await startBalancer(
+        t,
+        name,
+        instances.map(({ port }) => port),
+      );
+      const homes = { websocket: new Set<string>(), polling: new Set<string>() };
+      for (const transport of ["websocket", "polling"] as const) {
+        for (let count = 0; count < 4; count++) {
+          const client = new RawClient(url, [transport]);
+          t.after(() => client.close());
+          homes[transport].add((await client.open()).instance);
+          await client.watch([0]);
+          assert.ok("at" in (await client.write(newSession(), 1, [[count, 1]])));
+        }
+      }
+      assert.equal(homes.websocket.size, 2);
+      assert.equal(homes.polling.size, 1);
+
+      const agent = new Agent({ localAddress: FROM, keepAlive: true });
+      t.after(() => agent.destroy());
+      for (const transport of ["websocket", "polling"] as const) {
+        addresses.clear();
+        const socket = io(url, {
+          transports: [transport],
+          forceNew: true,
+          agent: agent as never,
+          extraHeaders: { "X-Forwarded-For": "6.6.6.6" },
+        });
+        t.after(() => void socket.disconnect());
+        await until("it is connected", () => socket.connected);
+        assert.deepEqual([...addresses], [FROM], transport);
+      }
+
+      const stock = io(url, { transports: ["polling", "websocket"], forceNew: true });
+      t.after(() => void stock.disconnect());
+      await until("a stock client goes over from polling to WebSocket", () => {
+        return stock.connected && stock.io.engine.transport.name === "websocket";
+      });
+      assert.equal((await fetch(`${url}/metrics`)).status, 404);
+    });
+
+    test("sends the clients of an instance that drains, and of one that is killed, to the other", async (t) => {
+      const valkey = await startServer();
+      t.after(() => valkey.stop());
+      const flags = { VALKEY_URL: valkey.url, TRUSTED_PROXIES: "127.0.0.1", DRAIN_MS: "300" };
+      const start = (port = "0") => spawnInstance({ ...flags, PORT: port });
+      let [leaving, staying] = await Promise.all([start(), start()]);
+      t.after(() => Promise.all([leaving, staying].map((instance) => instance.kill())));
+      const url = await startBalancer(
+        t,
+        name,
+        [leaving, staying].map((instance) => Number(new URL(instance.url).port)),
+      );
+      const clients = await Promise.all([1, 2, 3, 4].map(() => watchBoard(url)));
+      t.after(() => clients.map(({ close }) => close()));
+      const polling = io(url, { transports: ["polling"], forceNew: true, reconnectionDelay: 50 });
+      t.after(() => void polling.disconnect());
+      const heard = new Set<number>();
+      polling.on("checkbox-update", ({ index }: { index: number }) => heard.add(index));
+      await until("it is connected by long-polling", () => polling.connected);
+      const refusals = new Set<string>();
+      for (const { client } of clients) {
+        client.on("state", ({ reason }) => reason && reason.code !== "GOING_AWAY" && refusals.add(reason.code));
+      }
+      const allCarryOn = async (cell: number, which: string) => {
+        await until(`all are back after one ${which}`, () => {
+          return (
+            polling.connected && clients.every(({ client, board }) => client.state.connected && board.status === "live")
+          );
+        });
+        await clients[0]?.board.set(cell, true);
+        await until(`all hear of it after one ${which}`, () => {
+          return heard.has(cell) && clients.every(({ board }) => board.get(cell) === true);
+        });
+      };
+
+      await allCarryOn(1, "nothing");
+      const port = new URL(leaving.url).port;
+      const ended = once(leaving.child, "exit");
+      leaving.child.kill("SIGTERM");
+      assert.deepEqual(await ended, [0, null]);
+      await allCarryOn(2, "drained");
+
+      [leaving, staying] = [staying, await start(port)];
+      await until("the instance that is back is used again", async () => {
+        const probe = await watchBoard(url);
+        probe.close();
+        const metrics = await (await fetch(`${staying.url}/metrics`)).text();
+        return /^socketscaler_catch_ups_total\S* [1-9]/m.test(metrics);
+      });
+      await leaving.kill("SIGKILL");
+      await allCarryOn(3, "killed");
+      assert.deepEqual([...refusals], []);
+    });
+  });
+}
+
+/** What each calls the time after which it ends a connection on which nothing moves. */
+const TIMEOUTS: Readonly<Record<BalancerName, readonly RegExp[]>> = {
+  nginx: [/proxy_read_timeout (\d+)s/, /proxy_send_timeout (\d+)s/],
+  haproxy: [/timeout client (\d+)s/, /timeout server (\d+)s/, /timeout tunnel (\d+)s/],
+  caddy: [/response_header_timeout (\d+)s/, /read_timeout (\d+)s/, /write_timeout (\d+)s/],
+};
+
+test("every balancer waits longer than the heartbeat takes to find a connection dead", async (t) => {
+  const instance = await startInstance({ DATA_DIR: temporaryFolder(t) });
+  t.after(() => instance.stop());
+  const { pingInterval = 0, pingTimeout = 0 } = instance.io.engine.opts;
+  for (const name of BALANCERS) {
+    for (const pattern of TIMEOUTS[name]) {
+      const [, seconds] = pattern.exec(balancerFile(name)) ?? [];
+      assert.ok(Number(seconds) * 1_000 > pingInterval + pingTimeout, `${name}: ${pattern} is ${seconds}`);
+    }
+    // The numbers that the file's comment tells.
+    const told = `every ${pingInterval / 1_000} s and gives up after ${(pingInterval + pingTimeout) / 1_000} s`;
+    assert.ok(balancerFile(name).includes(told), `${name} says: ${told}`);
+  }
+});
