@@ -29,6 +29,9 @@ export const ERRORS = {
     false,
     "Too large to send whole; read its pages at /boards/:board/pages/:page.",
   ),
+  UNAUTHORIZED: rule(401, "refused", false, "This needs a valid token, and there is none, or it is not accepted."),
+  TOKEN_EXPIRED: rule(401, "refused", false, "The token is over: viewing goes on; come again with a fresh one."),
+  FORBIDDEN: rule(403, "refused", false, "You may not do this on this board."),
   NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
   SESSION_CHANGED: rule(
     409,
@@ -59,6 +62,7 @@ export const ERRORS = {
     true,
     "The change is made, but not yet as safe as this board asks. Send the same write again.",
   ),
+  KEYS_AWAY: rule(503, "refused", true, "The keys that tokens are checked with cannot be had. Retry in a moment."),
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),

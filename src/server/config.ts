@@ -7,7 +7,9 @@ import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseValkeyUrl } from "../store/valkey-url.js";
+import { type AccessRules, parseAccess } from "./access.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
+import { SECRET_BYTES_MIN } from "./tokens.js";
 
 export interface Config {
   readonly port: number;
@@ -30,6 +32,11 @@ export interface Config {
   readonly flushUnseenMs: number;
   readonly writeWaitMs: number;
   readonly origins: readonly string[];
+  readonly access: AccessRules;
+  readonly jwtSecret: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly jwtIssuer: string | undefined;
+  readonly jwtAudience: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -47,6 +54,8 @@ interface Option<Value> {
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
+  /** Its value is never shown. */
+  readonly isSecret?: true;
 }
 
 type Options = { readonly [Name in keyof Config]: Option<Config[Name]> };
@@ -193,12 +202,51 @@ export const OPTIONS: Options = {
     env: "ORIGINS",
     placeholder: "origin,…",
     fallback: "*",
-    help: "web origins that may connect by long-polling from other sites, or *",
+    help: "web origins whose pages may connect, besides pages of the instance itself, or *",
     parse: (value) => {
       const origins = value.split(",").map((origin) => origin.trim());
       return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
     },
     expected: "* or origins such as https://example.org, separated by commas",
+  },
+  access: {
+    env: "ACCESS",
+    placeholder: "rule,…",
+    fallback: "open",
+    help: "who may do what: open, read-only (writing needs a token) or token (viewing too); for one board: name=rule",
+    parse: parseAccess,
+    expected: "open, read-only or token, for all boards or as name=rule,name=rule",
+  },
+  jwtSecret: {
+    env: "JWT_SECRET",
+    placeholder: "text",
+    fallback: undefined,
+    help: "secret that tokens (JWT, HS256) are signed with; give it as a variable, others see flags",
+    parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
+    expected: `at least ${SECRET_BYTES_MIN} bytes`,
+    isSecret: true,
+  },
+  jwksUrl: {
+    env: "JWKS_URL",
+    placeholder: "url",
+    fallback: undefined,
+    help: "where the public keys of whoever signs tokens are published, instead of JWT_SECRET",
+    parse: (value) => (isUrl(value, ["https:"]) || isLoopbackUrl(value) ? value : undefined),
+    expected: "an https:// URL (http:// on this machine only)",
+  },
+  jwtIssuer: {
+    env: "JWT_ISSUER",
+    placeholder: "text",
+    fallback: undefined,
+    help: "what a token must name as its issuer (iss)",
+    ...text(255),
+  },
+  jwtAudience: {
+    env: "JWT_AUDIENCE",
+    placeholder: "text",
+    fallback: undefined,
+    help: "what a token must name as its audience (aud)",
+    ...text(255),
   },
   logLevel: {
     env: "LOG_LEVEL",
@@ -227,6 +275,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     if (!Object.hasOwn(boards, name))
       throw new BadOption(`DURABILITY names the board "${name}", which BOARDS does not`);
   }
+  const access = readAccess(read, boards);
   return {
     port,
     host: read(OPTIONS.host),
@@ -248,8 +297,24 @@ export function readConfig(flags: Flags, env: Flags): Config {
     flushUnseenMs: read(OPTIONS.flushUnseenMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
     origins: read(OPTIONS.origins),
+    ...access,
     logLevel: read(OPTIONS.logLevel),
   };
+}
+
+function readAccess(read: <Value>(option: Option<Value>) => Value, boards: Readonly<Record<string, number>>) {
+  const access = read(OPTIONS.access);
+  const jwtSecret = read(OPTIONS.jwtSecret);
+  const jwksUrl = read(OPTIONS.jwksUrl);
+  for (const name of access.boards.keys()) {
+    if (!Object.hasOwn(boards, name)) throw new BadOption(`ACCESS names the board "${name}", which BOARDS does not`);
+  }
+  if (jwtSecret !== undefined && jwksUrl !== undefined) throw new BadOption("set JWT_SECRET or JWKS_URL, not both");
+  const needsKeys = [...access.boards.values(), access.others].includes("token");
+  if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
+    throw new BadOption("ACCESS has a board that needs a token: set JWT_SECRET or JWKS_URL too");
+  }
+  return { access, jwtSecret, jwksUrl, jwtIssuer: read(OPTIONS.jwtIssuer), jwtAudience: read(OPTIONS.jwtAudience) };
 }
 
 function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Value {
@@ -263,7 +328,8 @@ function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Val
   if (parsed !== undefined) return parsed;
   // Only an option without a fallback may go without a value.
   if (value === undefined) return undefined as Value;
-  throw new BadOption(`${source} is "${value}": expected ${option.expected}`);
+  const shown = option.isSecret ? "not usable" : `"${value}"`;
+  throw new BadOption(`${source} is ${shown}: expected ${option.expected}`);
 }
 
 function whole(min: number, max: number) {
@@ -298,4 +364,8 @@ function parseBoards(value: string): Record<string, number> | undefined {
 
 function isUrl(value: string, protocols: readonly string[]): boolean {
   return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+}
+
+function isLoopbackUrl(value: string): boolean {
+  return isUrl(value, ["http:"]) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(value).hostname);
 }

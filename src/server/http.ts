@@ -4,7 +4,14 @@
  */
 
 import { randomBytes } from "node:crypto";
-import express, { type ErrorRequestHandler, type Express, type Request, type Response, Router } from "express";
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from "express";
 import { type Store as LimitStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
@@ -15,6 +22,7 @@ import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import { durabilityOf, formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
+import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
@@ -53,23 +61,26 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   });
 
   router.use(["/state", "/boards"], limiter(instance, options));
+  router.use(["/state", "/boards"], identify(instance));
   if (options.teaching) {
     router.get("/state", async (_, response) => {
-      response.json({ state: await readState(instance, boardNamed(instance, TEACHING_BOARD)) });
+      response.json({ state: await readState(instance, boardFor(instance, response, TEACHING_BOARD, "view")) });
     });
   }
   router.get("/boards", (_, response) => {
-    response.json({ boards: Array.from(instance.boards.values(), (board) => describeBoard(instance, board)) });
+    const visitor = visitorOf(response);
+    const seen = Array.from(instance.boards.values()).filter(({ name }) => instance.access.may(visitor, name, "view"));
+    response.json({ boards: seen.map((board) => describeBoard(instance, board)) });
   });
   router.get("/boards/:board", (request, response) => {
-    response.json(describeBoard(instance, boardNamed(instance, request.params.board)));
+    response.json(describeBoard(instance, boardFor(instance, response, request.params.board, "view")));
   });
   router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, request, response));
   router.put(
     "/boards/:board/cells/:index",
     express.json({ limit: BODY_BYTES_MAX, strict: false }),
     async (request, response) => {
-      const board = boardNamed(instance, request.params.board);
+      const board = boardFor(instance, response, request.params.board, "write");
       const cell = wholeNumber(request.params.index);
       if (cell === undefined || cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
       const { value } = parseRequest(cellBody, request.body);
@@ -111,27 +122,52 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     pageCells: PAGE_CELLS,
     instance: instance.name,
     engine: instance.store.engine,
+    access: instance.access.ruleOf(board.name),
     durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
   };
 }
 
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
 async function sendPage(instance: Instance, request: Request, response: Response): Promise<void> {
-  const board = boardNamed(instance, String(request.params.board));
+  const board = boardFor(instance, response, String(request.params.board), "view");
   const page = wholeNumber(String(request.params.page));
   if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
   checkPage(board, page);
   const snapshot = await instance.readPage(board, page);
   const body = Buffer.alloc(bitmapBytes(cellsInPage(board.size, page)));
   body.set(snapshot.bits);
-  response.set({ ETag: `"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
+  response.set({
+    ETag: `"${formatPosition(snapshot.position)}"`,
+    "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
+  });
   response.type("application/octet-stream").send(body);
 }
 
-function boardNamed(instance: Instance, name: string): HostedBoard {
+/** The board, if there is one and the visitor has the right to it. */
+function boardFor(instance: Instance, response: Response, name: string, right: Right): HostedBoard {
   const board = instance.boards.get(name);
   if (!board) throw new Refusal("UNKNOWN_BOARD");
+  instance.access.require(visitorOf(response), name, right);
   return board;
+}
+
+/** Who asks, by the token in `Authorization: Bearer`. What only some may see stays out of shared caches. */
+function identify(instance: Instance): RequestHandler {
+  return async (request, response, next) => {
+    const { authorization } = request.headers;
+    const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
+    if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
+    const visitor = await instance.access.visitor(token);
+    response.locals.visitor = visitor;
+    response.vary("Authorization");
+    if (visitor.grant) response.set("Cache-Control", "private, no-cache");
+    next();
+  };
+}
+
+function visitorOf(response: Response): Visitor {
+  const { visitor }: { visitor?: Visitor } = response.locals;
+  return visitor ?? ANYBODY;
 }
 
 function wholeNumber(text: string): number | undefined {
@@ -231,5 +267,6 @@ function asRefusal(instance: Instance, error: unknown): Refusal {
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {
   instance.metrics.refused(refusal.code);
   if (refusal.retryAfterMs !== undefined) response.set("Retry-After", String(Math.ceil(refusal.retryAfterMs / 1000)));
+  if (refusal.rule.http === 401) response.set("WWW-Authenticate", "Bearer");
   response.status(refusal.rule.http).json({ error: refusal.toBody() });
 }

@@ -8,6 +8,7 @@ import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { type Store, StoreAway } from "../store/store.js";
+import { type Access, OPEN_ACCESS } from "./access.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
@@ -23,6 +24,8 @@ export interface InstanceOptions {
   /** As the store keeps them: to be told to those who ask. */
   readonly durabilities?: Durabilities;
   readonly store: Store;
+  /** Who may do what; everybody may view and write without it. */
+  readonly access?: Access;
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: AdmissionLimits;
@@ -37,6 +40,7 @@ export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
   readonly store: Store;
+  readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: Admission;
@@ -50,6 +54,7 @@ export class Instance {
     const { name, store, clock, log } = options;
     this.name = name;
     this.store = store;
+    this.access = options.access ?? OPEN_ACCESS;
     this.clock = clock;
     this.log = log;
     this.watchedPagesMax = options.watchedPagesMax;

@@ -11,6 +11,7 @@ import { Refusal } from "../protocol/errors.js";
 import { EmbeddedStore } from "../store/embedded-store.js";
 import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
+import { Access } from "./access.js";
 import { realClock } from "./clock.js";
 import { type Config, readConfig } from "./config.js";
 import { boardRoutes, createApp } from "./http.js";
@@ -18,6 +19,7 @@ import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
+import { tokenVerifier } from "./tokens.js";
 
 export interface RunningServer {
   readonly port: number;
@@ -39,6 +41,8 @@ export interface ServerOptions {
   readonly demoUrls?: () => readonly string[];
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
+  /** Milliseconds since 1970, by which tokens end. */
+  readonly wallClock?: () => number;
 }
 
 const SILENT_MS_MAX = 10_000;
@@ -62,7 +66,7 @@ export function openStore(config: Config, log: Log): Promise<Store> {
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const instance = createInstance(config, store, log);
+  const instance = createInstance(config, store, log, options.wallClock);
   const app = createApp(instance, httpOptions(config, store), {
     folder: pageFolder,
     demoUrls: options.demoUrls ?? (() => []),
@@ -121,6 +125,12 @@ export interface AttachBoardsOptions {
   readonly dataDir?: string;
   /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
   readonly durability?: string;
+  /** Who may do what, and how tokens are checked, as for the environment variables: `open` without them. */
+  readonly access?: string;
+  readonly jwtSecret?: string;
+  readonly jwksUrl?: string;
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
@@ -144,7 +154,17 @@ export async function attachBoards(
   const { valkeyUrl, dataDir, durability, teaching = false } = options;
   const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
   const config = readConfig(
-    { VALKEY_URL: valkeyUrl, DATA_DIR: dataDir, BOARDS: boards.join(), DURABILITY: durability },
+    {
+      VALKEY_URL: valkeyUrl,
+      DATA_DIR: dataDir,
+      BOARDS: boards.join(),
+      DURABILITY: durability,
+      ACCESS: options.access,
+      JWT_SECRET: options.jwtSecret,
+      JWKS_URL: options.jwksUrl,
+      JWT_ISSUER: options.jwtIssuer,
+      JWT_AUDIENCE: options.jwtAudience,
+    },
     {},
   );
   const log = createLog("warn");
@@ -176,12 +196,14 @@ const REQUESTS = { perSecond: 200, burst: 400 };
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
 
-function createInstance(config: Config, store: Store, log: Log): Instance {
+function createInstance(config: Config, store: Store, log: Log, wallClock: () => number = Date.now): Instance {
+  const { jwtSecret: secret, jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = config;
   return new Instance({
     name: config.name,
     boards: config.boards,
     durabilities: config.durabilities,
     store,
+    access: new Access(config.access, tokenVerifier({ secret, jwksUrl, issuer, audience }, wallClock), wallClock),
     clock: realClock,
     log,
     admission: {

@@ -41,6 +41,7 @@ describe("HTTP", () => {
       pageCells: 65_536,
       instance: "here",
       engine: "embedded",
+      access: "open",
       durability: "applied",
     });
     const { boards }: { boards: { name: string }[] } = await (await get("/boards")).json();

@@ -17,6 +17,7 @@ const OPENED: OpenResult = {
   instance: "i",
   online: 1,
   storeAvailable: true,
+  right: "write",
   limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
 };
 
