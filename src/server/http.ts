@@ -24,9 +24,10 @@ import { durabilityOf, formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
+import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
-import { cellBody, parseRequest } from "./requests.js";
+import { cellBody, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
 import { readState } from "./teaching.js";
 
@@ -90,6 +91,20 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );
+  router.get("/boards/:board/frozen", async (request, response) => {
+    response.json({
+      frozen: await frozenRegions(instance, boardFor(instance, response, request.params.board, "view")),
+    });
+  });
+  for (const action of ADMIN_ACTIONS) {
+    router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
+      const board = instance.boards.get(request.params.board ?? "");
+      if (!board) throw new Refusal("UNKNOWN_BOARD");
+      const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
+      const by = { visitor: visitorOf(response), address: addressKey(request.ip) };
+      response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
+    });
+  }
   router.use("/boards", refuseUnknown);
   router.use(refuse(instance));
   return router;

@@ -12,7 +12,7 @@ import { type Access, OPEN_ACCESS } from "./access.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
-import type { Log } from "./log.js";
+import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { type HostedBoard, Pages } from "./pages.js";
 import { Writer, type WriterLimits } from "./writer.js";
@@ -43,6 +43,8 @@ export class Instance {
   readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where what admins did is noted. */
+  readonly audit: Log;
   readonly admission: Admission;
   readonly writer: Writer;
   readonly pages: Pages;
@@ -57,6 +59,7 @@ export class Instance {
     this.access = options.access ?? OPEN_ACCESS;
     this.clock = clock;
     this.log = log;
+    this.audit = auditLog(log);
     this.watchedPagesMax = options.watchedPagesMax;
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.boards = new Map(

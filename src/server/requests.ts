@@ -43,6 +43,10 @@ export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
+export const regionBody = z
+  .object({ start: z.int().min(0).max(BOARD_CELLS_MAX), end: z.int().min(1).max(BOARD_CELLS_MAX) })
+  .partial();
+
 const SESSION = /^[\w-]{22}$/;
 
 /**

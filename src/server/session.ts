@@ -203,6 +203,8 @@ export async function commitChanges(
   const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
   if (reasons.length === 0) return done;
   const [first] = reasons;
+  const areFrozen = reasons.every((reason) => reason instanceof Refusal && reason.code === "FROZEN");
+  if (areFrozen && done.length > 0) throw new Refusal("PARTLY_FROZEN");
   const isWhole =
     done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
   throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });

@@ -15,6 +15,7 @@ import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
+import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
@@ -28,6 +29,8 @@ import {
   StoreUnusable,
   type SubscriptionListener,
   type Unsubscribe,
+  type Write,
+  type WriteOutcome,
 } from "./store.js";
 
 type PageKey = [board: string, page: number];
@@ -47,7 +50,7 @@ export interface EmbeddedStoreOptions {
   readonly now?: () => number;
 }
 
-export class EmbeddedStore implements Store {
+export class EmbeddedStore implements Store, Freezing {
   readonly engine = "embedded";
   readonly available = true;
   readonly failures = 0;
@@ -59,6 +62,7 @@ export class EmbeddedStore implements Store {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
+  readonly #frozen: Database<OffsetRange[], PageKey>;
   /** Page -> sessions remembered in its current generation. */
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
@@ -68,10 +72,11 @@ export class EmbeddedStore implements Store {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 3 });
+    this.#root = open({ path: options.directory, maxDbs: 4 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
+    this.#frozen = this.#root.openDB({ name: "frozen" });
   }
 
   /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
@@ -100,6 +105,21 @@ export class EmbeddedStore implements Store {
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
     if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
     return committed;
+  }
+
+  async freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
+    const isDone = await this.#root.transaction(() => {
+      const ranges = withRange(this.#frozenNow(ref), range, isFrozen);
+      if (ranges.length > FROZEN_RANGES_MAX) return false;
+      this.#frozen.put([ref.board, ref.page], ranges);
+      return true;
+    });
+    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    return isDone;
+  }
+
+  async frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[])[]> {
+    return pages.map((page) => this.#frozenNow(page));
   }
 
   async read(ref: PageRef): Promise<Snapshot> {
@@ -150,14 +170,20 @@ export class EmbeddedStore implements Store {
     return record ? decodePage(record) : UNTOUCHED;
   }
 
+  #frozenNow(ref: PageRef): readonly OffsetRange[] {
+    return this.#frozen.get([ref.board, ref.page]) ?? [];
+  }
+
   /** Runs inside a write transaction: all reads and writes here are one step. */
   #commitNow(ref: PageRef, batch: Batch): { committed: Committed; delta: Delta | undefined } {
     const before = this.#load(ref);
     const page = { ...before, bits: growTo(before.bits, batch) };
     const rotated = this.#rotateSeen(ref, page);
     const effects: [number, Bit][] = [];
+    const frozen = batch.overridesFreeze ? [] : this.#frozenNow(ref);
     const outcomes = batch.writes.map((write) => {
-      const outcome = write.session === "" ? "taken" : this.#take(ref, page.generation, write.session, write.seq);
+      const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
+      const outcome = this.#take(ref, page.generation, write, isFrozen);
       if (outcome !== "taken") return outcome;
       for (const change of write.changes) {
         const value = changedValue(change);
@@ -194,12 +220,14 @@ export class EmbeddedStore implements Store {
     }));
   }
 
-  #take(ref: PageRef, generation: number, session: string, seq: number) {
+  #take(ref: PageRef, generation: number, { session, seq }: Write, isFrozen: boolean): WriteOutcome {
+    if (session === "") return isFrozen ? "frozen" : "taken";
     const newer = [ref.board, ref.page, generation, session];
     const older = [ref.board, ref.page, 1 - generation, session];
     const current = this.#seen.get(newer);
     const seen = current ?? this.#seen.get(older) ?? NOTHING_SEEN;
     const after = takeSeq(seen, seq);
+    if (after.outcome === "taken" && isFrozen) return "frozen";
     if (after.seen === seen) return after.outcome;
     this.#seen.put(newer, after.seen);
     if (!current) this.#seenCounts.set(pageName(ref), (this.#seenCounts.get(pageName(ref)) ?? 0) + 1);

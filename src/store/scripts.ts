@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
+import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
 import { pageKeys } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
@@ -27,7 +28,8 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
-const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
+const FREEZE = load("freeze");
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
   ref: PageRef,
@@ -47,6 +49,7 @@ export function commitCall(
     String(limits.seenMs),
     String(limits.seenSessionsMax),
     isMarked ? "1" : "0",
+    batch.overridesFreeze ? "1" : "0",
   ];
   for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
   return {
@@ -62,6 +65,16 @@ export function commitCall(
       });
       return { position: { version: Number(version), tag: tag ?? "" }, outcomes };
     },
+  };
+}
+
+/** Whether it could be done: a page keeps only so many ranges. */
+export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
+  return {
+    script: FREEZE,
+    keys: [pageKeys(ref).head],
+    args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
+    read: (reply) => Number(reply) === 1,
   };
 }
 

@@ -10,8 +10,9 @@ import { GENESIS, type Position } from "../board/position.js";
 import { ClusterLink } from "./cluster-link.js";
 import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { pageKeys } from "./keys.js";
-import { commitCall, readPublished, sinceCall } from "./scripts.js";
+import { commitCall, freezeCall, readPublished, sinceCall } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
   type Batch,
@@ -46,7 +47,7 @@ export interface ValkeyStoreOptions {
 
 const DURABILITY_WAIT_MS = 1_500;
 
-export class ValkeyStore implements Store {
+export class ValkeyStore implements Store, Freezing {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -109,6 +110,18 @@ export class ValkeyStore implements Store {
     const durability = durabilityOf(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     return this.#link.run(commitCall(page, batch, this.#limits, this.#link.publish, isMarked), durability);
+  }
+
+  freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
+    return this.#link.run(freezeCall(page, range, isFrozen), durabilityOf(this.#durabilities, page.board));
+  }
+
+  async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
+    const fields = await this.#link.fieldsOf(
+      pages.map((page) => pageKeys(page).head),
+      ["fz"],
+    );
+    return fields.map((head) => head && parseRanges(head[0] ?? ""));
   }
 
   async read(page: PageRef): Promise<Snapshot> {

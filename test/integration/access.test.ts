@@ -39,7 +39,10 @@ async function raw(t: TestContext, url: string, auth?: { token: unknown }): Prom
 }
 
 function onceRefused(socket: Socket): Promise<Error & { data?: { code: string } }> {
-  return new Promise((done) => void socket.once("connect_error", done));
+  return new Promise((done, fail) => {
+    socket.once("connect_error", done);
+    socket.once("connect", () => fail(new Error("it was let in")));
+  });
 }
 
 async function refusedAt(url: string, auth: { token: unknown }, namespace = "/boards"): Promise<string> {
