@@ -16,6 +16,7 @@ export interface Config {
   readonly host: string;
   readonly name: string;
   readonly valkeyUrl: string | undefined;
+  readonly valkeyCa: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
   readonly durabilities: Durabilities;
@@ -90,6 +91,13 @@ export const OPTIONS: Options = {
     help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
     parse: (value) => (parseValkeyUrl(value) ? value : undefined),
     expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
+  },
+  valkeyCa: {
+    env: "VALKEY_CA",
+    placeholder: "file",
+    fallback: undefined,
+    help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
+    ...text(4_096),
   },
   dataDir: {
     env: "DATA_DIR",
@@ -281,6 +289,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     host: read(OPTIONS.host),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
     valkeyUrl: read(OPTIONS.valkeyUrl),
+    valkeyCa: read(OPTIONS.valkeyCa),
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,

@@ -4,12 +4,13 @@
  */
 
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { Express } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import { EmbeddedStore } from "../store/embedded-store.js";
-import type { Store } from "../store/store.js";
+import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
 import { realClock } from "./clock.js";
@@ -55,12 +56,20 @@ const EXTRA_TCP_PER_ADDRESS = 1_000;
 const CLOSING_MS_MAX = 2_000;
 
 /** The store that the options name. Rejects with StoreUnusable. */
-export function openStore(config: Config, log: Log): Promise<Store> {
+export async function openStore(config: Config, log: Log): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
     ? EmbeddedStore.open({ directory, durabilities })
-    : ValkeyStore.open({ url, durabilities, durabilityWaitMs, incident });
+    : ValkeyStore.open({ url, ca: readAuthorities(config.valkeyCa), durabilities, durabilityWaitMs, incident });
+}
+
+function readAuthorities(file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, "utf8");
+  } catch (error) {
+    throw new StoreUnusable(`cannot read VALKEY_CA, ${file}`, error);
+  }
 }
 
 /** Rejects with the system's error if the port cannot be had. */
@@ -122,6 +131,7 @@ export interface AttachBoardsOptions {
   readonly boards: Readonly<Record<string, number>>;
   /** Where the boards live: as for the environment variables; `./data` without either. */
   readonly valkeyUrl?: string;
+  readonly valkeyCa?: string;
   readonly dataDir?: string;
   /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
   readonly durability?: string;
@@ -156,6 +166,7 @@ export async function attachBoards(
   const config = readConfig(
     {
       VALKEY_URL: valkeyUrl,
+      VALKEY_CA: options.valkeyCa,
       DATA_DIR: dataDir,
       BOARDS: boards.join(),
       DURABILITY: durability,

@@ -36,6 +36,8 @@ interface Channel {
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
   readonly url: string;
+  /** With `valkeys://`: certificates of the authorities to trust instead of the system's, as PEM. */
+  readonly ca?: string | undefined;
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
@@ -66,9 +68,13 @@ export class ValkeyStore implements Store, Freezing {
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
     const { url } = options;
-    const address = parseValkeyUrl(url);
+    const parsed = parseValkeyUrl(url);
     const shown = withoutPassword(url);
-    if (!address) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+    if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+    if (options.ca !== undefined && !parsed.tls) {
+      throw new StoreUnusable(`VALKEY_CA is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
+    }
+    const address = options.ca === undefined ? parsed : { ...parsed, ca: options.ca };
     const store = new ValkeyStore(options);
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
     const events: LinkEvents = {
