@@ -11,7 +11,8 @@ export async function serve(config: Config): Promise<void> {
   const store = await openStore(config, log);
   try {
     const server = await startServer({ config, store, log, pageFolder });
-    log.info({ url: server.url, instance: config.name, store: store.engine, boards: config.boards }, "serving");
+    const { url, metricsUrl } = server;
+    log.info({ url, metricsUrl, instance: config.name, store: store.engine, boards: config.boards }, "serving");
     await untilSignal(log);
     await server.close();
   } finally {

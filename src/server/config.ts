@@ -14,6 +14,8 @@ import { SECRET_BYTES_MIN } from "./tokens.js";
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
   readonly name: string;
   readonly valkeyUrl: string | undefined;
   readonly valkeyCa: string | undefined;
@@ -74,6 +76,20 @@ export const OPTIONS: Options = {
     placeholder: "address",
     fallback: "0.0.0.0",
     help: "address to listen on",
+    ...text(255),
+  },
+  metricsPort: {
+    env: "METRICS_PORT",
+    placeholder: "number",
+    fallback: undefined,
+    help: "port for /metrics and /cluster alone, which are then not on PORT; 0 takes a free one",
+    ...whole(0, 65_535),
+  },
+  metricsHost: {
+    env: "METRICS_HOST",
+    placeholder: "address",
+    fallback: "127.0.0.1",
+    help: "address that METRICS_PORT is opened on",
     ...text(255),
   },
   name: {
@@ -287,6 +303,8 @@ export function readConfig(flags: Flags, env: Flags): Config {
   return {
     port,
     host: read(OPTIONS.host),
+    metricsPort: read(OPTIONS.metricsPort),
+    metricsHost: read(OPTIONS.metricsHost),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
     valkeyUrl: read(OPTIONS.valkeyUrl),
     valkeyCa: read(OPTIONS.valkeyCa),

@@ -37,6 +37,8 @@ export interface HttpOptions {
   readonly sharedCounter: ((key: string, name: string, ...args: string[]) => Promise<unknown>) | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
+  /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
+  readonly forOperators: boolean;
 }
 
 export interface PageOptions {
@@ -57,9 +59,7 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
     const ready = instance.store.available;
     response.status(ready ? 200 : 503).json(ready ? { ok: true } : { error: new Refusal("STORE_AWAY").toBody() });
   });
-  router.get("/metrics", async (_, response) => {
-    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
-  });
+  if (options.forOperators) router.use(operatorRoutes(instance));
 
   router.use(["/state", "/boards"], limiter(instance, options));
   router.use(["/state", "/boards"], identify(instance));
@@ -108,6 +108,25 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   router.use("/boards", refuseUnknown);
   router.use(refuse(instance));
   return router;
+}
+
+function operatorRoutes(instance: Instance): Router {
+  const router = Router();
+  router.get("/metrics", async (_, response) => {
+    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
+  });
+  return router;
+}
+
+/** What operators need to know, for a port of its own. */
+export function createOperatorApp(instance: Instance): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.use(secure(() => ""));
+  app.use(operatorRoutes(instance));
+  app.use(refuseUnknown);
+  app.use(refuse(instance));
+  return app;
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */

@@ -5,7 +5,7 @@
 
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
 import type { Express } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
@@ -15,7 +15,7 @@ import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
 import { realClock } from "./clock.js";
 import { type Config, readConfig } from "./config.js";
-import { boardRoutes, createApp } from "./http.js";
+import { boardRoutes, createApp, createOperatorApp } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
@@ -25,6 +25,8 @@ import { tokenVerifier } from "./tokens.js";
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
+  /** Where /metrics and /cluster are, if they have a port of their own. */
+  readonly metricsUrl: string | undefined;
   readonly instance: Instance;
   /** The Socket.IO server, for namespaces beside ours. */
   readonly io: SocketServer;
@@ -98,18 +100,27 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instance.close();
     throw error;
   }
+  const operators = config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance));
+  try {
+    operators?.listen(config.metricsPort, config.metricsHost);
+    if (operators) await once(operators, "listening");
+  } catch (error) {
+    http.close();
+    instance.close();
+    throw error;
+  }
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
   const sockets = attachSockets(io, instance, {
     teaching: true,
     clientBufferBytesMax: config.clientBufferBytes,
     countsAll: true,
   });
-  const address = http.address();
-  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;
   return {
     port,
     url: `http://localhost:${port}`,
+    metricsUrl: operators && `http://localhost:${portOf(operators)}`,
     instance,
     io,
     close: () => {
@@ -119,11 +130,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
         await io.close();
         clearTimeout(impatient);
+        operators?.closeAllConnections();
+        operators?.close();
         instance.close();
       })();
       return closing;
     },
   };
+}
+
+function portOf(server: HttpServer): number | undefined {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : undefined;
 }
 
 export interface AttachBoardsOptions {
@@ -239,5 +257,6 @@ function httpOptions(config: Config, store: Store) {
         ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
         : undefined,
     teaching: true,
+    forOperators: config.metricsPort === undefined,
   };
 }

@@ -129,6 +129,19 @@ describe("HTTP", () => {
   });
 });
 
+describe("METRICS_PORT", () => {
+  test("has /metrics and nothing else, and PORT has it no more", async (t) => {
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), METRICS_PORT: "0" });
+    t.after(() => instance.stop());
+    const metricsUrl = instance.metricsUrl?.replace("localhost", "127.0.0.1");
+    assert.equal((await fetch(`${instance.url}/metrics`)).status, 404);
+    assert.equal((await fetch(`${metricsUrl}/metrics`)).status, 200);
+    for (const path of ["/state", "/boards", "/socket.io/?EIO=4&transport=polling"]) {
+      assert.equal((await fetch(`${metricsUrl}${path}`)).status, 404, path);
+    }
+  });
+});
+
 describe("the HTTP limit", () => {
   test("counts an address over all instances on one Valkey, says how long to wait, and leaves sockets alone", async (t) => {
     const valkey = await startServer();
