@@ -68,6 +68,22 @@ describe("HTTP", () => {
     assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
   });
 
+  test("tells browsers to load and run nothing but its own, nothing inline, and to keep others' pages from framing it", async () => {
+    const { headers } = await get("/boards");
+    const policy = new Map(
+      (headers.get("content-security-policy") ?? "").split(";").map((each) => {
+        const [name = "", ...values] = each.split(" ");
+        return [name, values.join(" ")];
+      }),
+    );
+    assert.equal(policy.get("default-src"), "'none'");
+    for (const name of ["script-src", "style-src", "connect-src"]) assert.equal(policy.get(name), "'self'", name);
+    for (const name of ["base-uri", "form-action"]) assert.equal(policy.get(name), "'none'", name);
+    assert.match(policy.get("frame-ancestors") ?? "", /^'self'/);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("x-powered-by"), null);
+  });
+
   test("says that it is alive, ready, and what it counts", async () => {
     assert.equal((await get("/health")).status, 200);
     assert.equal((await get("/ready")).status, 200);
