@@ -82,6 +82,8 @@ export class Instance {
     });
     this.pages = new Pages(store, clock, this.#fanOut, {
       resync: (cause) => this.metrics.resynced(cause),
+      applied: () => this.metrics.applied(),
+      checked: (ms) => this.metrics.checked(ms),
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });

@@ -82,6 +82,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     folder: pageFolder,
     demoUrls: options.demoUrls ?? (() => []),
   });
+  const stopMeasuring = instance.metrics.measureLoop();
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -132,6 +133,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         clearTimeout(impatient);
         operators?.closeAllConnections();
         operators?.close();
+        stopMeasuring();
         instance.close();
       })();
       return closing;
@@ -199,6 +201,7 @@ export async function attachBoards(
   const log = createLog("warn");
   const store = await openStore(config, log);
   const instance = createInstance(config, store, log);
+  const stopMeasuring = instance.metrics.measureLoop();
   app.use(boardRoutes(instance, { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
@@ -211,6 +214,7 @@ export async function attachBoards(
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await instance.writer.close();
       instance.close();
+      stopMeasuring();
       await store.close();
     },
   };

@@ -88,7 +88,12 @@ describe("HTTP", () => {
     assert.equal((await get("/health")).status, 200);
     assert.equal((await get("/ready")).status, 200);
     const metrics = await (await get("/metrics")).text();
-    for (const name of ["socketscaler_connections", "socketscaler_changes_total", "socketscaler_store_available 1"]) {
+    for (const name of [
+      "socketscaler_connections",
+      "socketscaler_changes_total",
+      "socketscaler_store_available 1",
+      "process_cpu_seconds_total",
+    ]) {
       assert.ok(metrics.includes(name), name);
     }
   });
