@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from "commander";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
 import { StoreUnusable } from "../store/store.js";
 import { demo } from "./demo.js";
+import { doctor } from "./doctor.js";
 import { serve } from "./serve.js";
 
 const EXIT_FAILED = 1;
@@ -19,6 +20,7 @@ const program = new Command("socketscaler")
 
 command("serve", "run one instance", serve);
 command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);
+command("doctor", "check a deployment, as these options and the URLs of instances name it", doctor, "[url...]");
 
 try {
   await program.parseAsync();
@@ -26,7 +28,12 @@ try {
   process.exitCode = explain(error);
 }
 
-function command(name: string, description: string, run: (config: Config) => Promise<void>): void {
+function command(
+  name: string,
+  description: string,
+  run: (config: Config, args: readonly string[]) => Promise<void>,
+  argument?: string,
+): void {
   const command = program.command(name).description(description);
   for (const option of Object.values(OPTIONS)) {
     const fallback = option.fallback === undefined || option.fallback === "" ? "" : ` (default: ${option.fallback})`;
@@ -37,13 +44,14 @@ function command(name: string, description: string, run: (config: Config) => Pro
     );
     command.addOption(flag);
   }
-  command.action((_options, parsed: Command) => {
+  if (argument !== undefined) command.argument(argument, "URLs of instances, or of the balancer before them");
+  command.action(() => {
     const flags: Record<string, string | undefined> = {};
     for (const option of Object.values(OPTIONS)) {
-      const value: unknown = parsed.getOptionValue(attributeOf(option.env));
+      const value: unknown = command.getOptionValue(attributeOf(option.env));
       if (typeof value === "string") flags[option.env] = value;
     }
-    return run(readConfig(flags satisfies Flags, process.env));
+    return run(readConfig(flags satisfies Flags, process.env), command.args);
   });
 }
 

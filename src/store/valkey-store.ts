@@ -185,6 +185,11 @@ export class ValkeyStore implements Store, Freezing {
     return this.#link.command(key, name, ...args);
   }
 
+  /** Runs any command on every primary. */
+  everywhere(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#link.everywhere(name, ...args);
+  }
+
   async close(): Promise<void> {
     this.#channels.clear();
     await this.#link.close();

@@ -31,10 +31,10 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
 }
 
 describe("socketscaler", () => {
-  test("--help names both commands, serve --help every option with its flag, variable and default", async () => {
+  test("--help names the commands, serve --help every option with its flag, variable and default", async () => {
     const help = await run(["--help"]);
     assert.equal(help.code, 0);
-    for (const word of ["serve", "demo"]) assert.ok(help.stdout.includes(word));
+    for (const word of ["serve", "demo", "doctor"]) assert.ok(help.stdout.includes(word));
     const serve = await run(["serve", "--help"]);
     for (const { env, fallback } of Object.values(OPTIONS)) {
       assert.ok(serve.stdout.includes(env), env);
