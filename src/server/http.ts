@@ -25,6 +25,7 @@ import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, parseRequest, regionBody } from "./requests.js";
@@ -52,14 +53,14 @@ const WINDOW_MS = 60_000;
 const BODY_BYTES_MAX = 16_384;
 
 /** The routes of an instance, to be mounted in any Express app. */
-export function boardRoutes(instance: Instance, options: HttpOptions): Router {
+export function boardRoutes(instance: Instance, cluster: () => ClusterState, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const ready = instance.store.available;
     response.status(ready ? 200 : 503).json(ready ? { ok: true } : { error: new Refusal("STORE_AWAY").toBody() });
   });
-  if (options.forOperators) router.use(operatorRoutes(instance));
+  if (options.forOperators) router.use(operatorRoutes(instance, cluster));
 
   router.use(["/state", "/boards"], limiter(instance, options));
   router.use(["/state", "/boards"], identify(instance));
@@ -110,27 +111,33 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
   return router;
 }
 
-function operatorRoutes(instance: Instance): Router {
+function operatorRoutes(instance: Instance, cluster: () => ClusterState): Router {
   const router = Router();
   router.get("/metrics", async (_, response) => {
     response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
   });
+  router.get("/cluster", (_, response) => void response.set("Cache-Control", "no-store").json(cluster()));
   return router;
 }
 
 /** What operators need to know, for a port of its own. */
-export function createOperatorApp(instance: Instance): Express {
+export function createOperatorApp(instance: Instance, cluster: () => ClusterState): Express {
   const app = express();
   app.disable("x-powered-by");
   app.use(secure(() => ""));
-  app.use(operatorRoutes(instance));
+  app.use(operatorRoutes(instance, cluster));
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(instance: Instance, options: HttpOptions, page: PageOptions): Express {
+export function createApp(
+  instance: Instance,
+  cluster: () => ClusterState,
+  options: HttpOptions,
+  page: PageOptions,
+): Express {
   const app = express();
   app.disable("x-powered-by");
   // Panes are other ports of this machine: those of the demo, or, for instances started one by one, whichever ?ports= names.
@@ -139,7 +146,7 @@ export function createApp(instance: Instance, options: HttpOptions, page: PageOp
     return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
   app.use(secure(frames));
-  app.use(boardRoutes(instance, options));
+  app.use(boardRoutes(instance, cluster, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
   app.use(express.static(page.folder, { setHeaders: cacheHashed }));

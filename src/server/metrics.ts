@@ -38,12 +38,17 @@ export class Metrics {
   readonly #refusals: Counter<"code">;
 
   // Counted on every packet and delta: plain numbers cost nothing there.
+  #writes = 0;
+  #changed = 0;
   #sentBytes = 0;
   #sentPackets = 0;
   #applied = 0;
   #loop: IntervalHistogram | undefined;
 
+  readonly gauged: () => Gauged;
+
   constructor(gauged: () => Gauged) {
+    this.gauged = gauged;
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: (all: Gauged) => number) =>
       new Gauge({
@@ -161,6 +166,11 @@ export class Metrics {
     return () => void loop.disable();
   }
 
+  /** Since the start. */
+  get totals() {
+    return { writes: this.#writes, changes: this.#changed, deltas: this.#applied, sentBytes: this.#sentBytes };
+  }
+
   sent(bytes: number): void {
     this.#sentPackets++;
     this.#sentBytes += bytes;
@@ -175,6 +185,8 @@ export class Metrics {
   }
 
   committed(batch: { writes: number; changes: number; ms: number }): void {
+    this.#writes += batch.writes;
+    this.#changed += batch.changes;
     this.#changes.inc(batch.changes);
     this.#batches.observe(batch.writes);
     this.#commits.observe(batch.ms / 1000);

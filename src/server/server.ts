@@ -14,6 +14,7 @@ import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
 import { realClock } from "./clock.js";
+import { ClusterReport } from "./cluster-report.js";
 import { type Config, readConfig } from "./config.js";
 import { boardRoutes, createApp, createOperatorApp } from "./http.js";
 import { Instance } from "./instance.js";
@@ -78,7 +79,10 @@ function readAuthorities(file: string | undefined): string | undefined {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   const instance = createInstance(config, store, log, options.wallClock);
-  const app = createApp(instance, httpOptions(config, store), {
+  let online = () => 0;
+  const report = new ClusterReport(instance, () => online());
+  const cluster = () => report.state();
+  const app = createApp(instance, cluster, httpOptions(config, store), {
     folder: pageFolder,
     demoUrls: options.demoUrls ?? (() => []),
   });
@@ -98,15 +102,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     http.listen(config.port, config.host);
     await once(http, "listening");
   } catch (error) {
+    await report.close();
     instance.close();
     throw error;
   }
-  const operators = config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance));
+  const operators = config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster));
   try {
     operators?.listen(config.metricsPort, config.metricsHost);
     if (operators) await once(operators, "listening");
   } catch (error) {
     http.close();
+    await report.close();
     instance.close();
     throw error;
   }
@@ -116,6 +122,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clientBufferBytesMax: config.clientBufferBytes,
     countsAll: true,
   });
+  online = sockets.online;
   const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;
   return {
@@ -127,7 +134,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     close: () => {
       closing ??= (async () => {
         sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-        await instance.writer.close();
+        await Promise.all([instance.writer.close(), report.close()]);
         const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
         await io.close();
         clearTimeout(impatient);
@@ -202,17 +209,20 @@ export async function attachBoards(
   const store = await openStore(config, log);
   const instance = createInstance(config, store, log);
   const stopMeasuring = instance.metrics.measureLoop();
-  app.use(boardRoutes(instance, { ...httpOptions(config, store), teaching }));
+  let online = () => 0;
+  const report = new ClusterReport(instance, () => online());
+  app.use(boardRoutes(instance, () => report.state(), { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
     countsAll: false,
   });
+  online = sockets.online;
   return {
     instance,
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      await instance.writer.close();
+      await Promise.all([instance.writer.close(), report.close()]);
       instance.close();
       stopMeasuring();
       await store.close();

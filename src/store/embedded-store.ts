@@ -18,6 +18,7 @@ import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durabilit
 import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import { decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import { type Announced, LocalRoll, type Roll } from "./roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
 import {
   type Batch,
@@ -50,7 +51,7 @@ export interface EmbeddedStoreOptions {
   readonly now?: () => number;
 }
 
-export class EmbeddedStore implements Store, Freezing {
+export class EmbeddedStore implements Store, Freezing, Roll {
   readonly engine = "embedded";
   readonly available = true;
   readonly failures = 0;
@@ -67,10 +68,13 @@ export class EmbeddedStore implements Store, Freezing {
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
+  readonly #roll: LocalRoll;
+
   private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
+    this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
     this.#root = open({ path: options.directory, maxDbs: 4 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
@@ -120,6 +124,11 @@ export class EmbeddedStore implements Store, Freezing {
 
   async frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[])[]> {
     return pages.map((page) => this.#frozenNow(page));
+  }
+
+  /** Of the instances of this process. */
+  announce(id: string, record: string): Promise<Announced[]> {
+    return this.#roll.announce(id, record);
   }
 
   async read(ref: PageRef): Promise<Snapshot> {

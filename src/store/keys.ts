@@ -28,5 +28,8 @@ export function pageKeys(ref: PageRef): PageKeys {
   };
 }
 
+/** The roll of instances, in one slot: when each was heard last, and what it said. */
+export const ROLL_KEYS = { heard: "ss:{roll}:heard", records: "ss:{roll}:records" } as const;
+
 /** Prefix of the request counters that instances share. */
 export const LIMIT_PREFIX = "ss:limit:";

@@ -5,8 +5,9 @@ import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
-import { pageKeys } from "./keys.js";
+import { pageKeys, ROLL_KEYS } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
+import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
 import type { Batch, Committed, Since, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
@@ -28,6 +29,7 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
+const ANNOUNCE = load("announce");
 const FREEZE = load("freeze");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
@@ -75,6 +77,22 @@ export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: 
     keys: [pageKeys(ref).head],
     args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
     read: (reply) => Number(reply) === 1,
+  };
+}
+
+export function announceCall(id: string, record: string): ScriptCall<Announced[]> {
+  return {
+    script: ANNOUNCE,
+    keys: [ROLL_KEYS.heard, ROLL_KEYS.records],
+    args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
+    read: (reply) => {
+      const parts = strings(reply);
+      const all: Announced[] = [];
+      for (let at = 0; at + 2 < parts.length; at += 3) {
+        all.push({ id: parts[at] ?? "", record: parts[at + 1] ?? "", ageMs: Number(parts[at + 2]) });
+      }
+      return all;
+    },
   };
 }
 

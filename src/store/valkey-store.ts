@@ -12,7 +12,8 @@ import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { pageKeys } from "./keys.js";
-import { commitCall, freezeCall, readPublished, sinceCall } from "./scripts.js";
+import type { Announced, Roll } from "./roll.js";
+import { announceCall, commitCall, freezeCall, readPublished, sinceCall } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
   type Batch,
@@ -49,7 +50,7 @@ export interface ValkeyStoreOptions {
 
 const DURABILITY_WAIT_MS = 1_500;
 
-export class ValkeyStore implements Store, Freezing {
+export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -128,6 +129,10 @@ export class ValkeyStore implements Store, Freezing {
       ["fz"],
     );
     return fields.map((head) => head && parseRanges(head[0] ?? ""));
+  }
+
+  announce(id: string, record: string): Promise<Announced[]> {
+    return this.#link.run(announceCall(id, record));
   }
 
   async read(page: PageRef): Promise<Snapshot> {
