@@ -40,6 +40,8 @@ export interface HttpOptions {
   readonly teaching: boolean;
   /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
   readonly forOperators: boolean;
+  /** The folder of the built page, where /cluster is to be one for people too. */
+  readonly pageFolder?: string;
 }
 
 export interface PageOptions {
@@ -60,7 +62,7 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
     const ready = instance.store.available;
     response.status(ready ? 200 : 503).json(ready ? { ok: true } : { error: new Refusal("STORE_AWAY").toBody() });
   });
-  if (options.forOperators) router.use(operatorRoutes(instance, cluster));
+  if (options.forOperators) router.use(operatorRoutes(instance, cluster, options.pageFolder));
 
   router.use(["/state", "/boards"], limiter(instance, options));
   router.use(["/state", "/boards"], identify(instance));
@@ -111,21 +113,28 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
   return router;
 }
 
-function operatorRoutes(instance: Instance, cluster: () => ClusterState): Router {
+function operatorRoutes(instance: Instance, cluster: () => ClusterState, pageFolder: string | undefined): Router {
   const router = Router();
   router.get("/metrics", async (_, response) => {
     response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
   });
-  router.get("/cluster", (_, response) => void response.set("Cache-Control", "no-store").json(cluster()));
+  router.get("/cluster", (request, response) => {
+    response.vary("Accept").set("Cache-Control", "no-store");
+    // Programs that take anything get the data; browsers ask for a document first.
+    const wantsPage = pageFolder !== undefined && request.accepts(["json", "html"]) === "html";
+    if (wantsPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
+    else response.json(cluster());
+  });
   return router;
 }
 
 /** What operators need to know, for a port of its own. */
-export function createOperatorApp(instance: Instance, cluster: () => ClusterState): Express {
+export function createOperatorApp(instance: Instance, cluster: () => ClusterState, pageFolder: string): Express {
   const app = express();
   app.disable("x-powered-by");
   app.use(secure(() => ""));
-  app.use(operatorRoutes(instance, cluster));
+  app.use(operatorRoutes(instance, cluster, pageFolder));
+  app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
@@ -146,7 +155,7 @@ export function createApp(
     return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
   app.use(secure(frames));
-  app.use(boardRoutes(instance, cluster, options));
+  app.use(boardRoutes(instance, cluster, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
   app.use(express.static(page.folder, { setHeaders: cacheHashed }));

@@ -106,7 +106,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     instance.close();
     throw error;
   }
-  const operators = config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster));
+  const operators =
+    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster, pageFolder));
   try {
     operators?.listen(config.metricsPort, config.metricsHost);
     if (operators) await once(operators, "listening");
