@@ -70,13 +70,13 @@ export class ClusterReport {
     this.#loop.disable();
     const { store } = this.#instance;
     await this.#announcing;
-    if (hasRoll(store) && store.available) await store.announce(this.#id, "").catch(() => undefined);
+    if (hasRoll(store) && store.available) await store.enroll(this.#id, "").catch(() => undefined);
   }
 
   #announce(): void {
     const { store, log } = this.#instance;
     if (!hasRoll(store) || !store.available) return;
-    this.#announcing = store.announce(this.#id, JSON.stringify(this.#last)).then(
+    this.#announcing = store.enroll(this.#id, JSON.stringify(this.#last)).then(
       (all) => {
         if (!this.#isClosed) this.#heard = { ms: performance.now(), all };
       },

@@ -127,8 +127,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   /** Of the instances of this process. */
-  announce(id: string, record: string): Promise<Announced[]> {
-    return this.#roll.announce(id, record);
+  enroll(id: string, record: string): Promise<Announced[]> {
+    return this.#roll.enroll(id, record);
   }
 
   async read(ref: PageRef): Promise<Snapshot> {

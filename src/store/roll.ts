@@ -15,7 +15,7 @@ export interface Announced {
 
 export interface Roll {
   /** Notes what the instance `id` says of itself, or, with an empty record, that it goes; gives all that are there. */
-  announce(id: string, record: string): Promise<Announced[]>;
+  enroll(id: string, record: string): Promise<Announced[]>;
 }
 
 export const GONE_MS = 7_000;
@@ -23,7 +23,7 @@ export const GONE_MS = 7_000;
 export const INSTANCES_MAX = 1_000;
 
 export function hasRoll(store: Store): store is Store & Roll {
-  return "announce" in store;
+  return "enroll" in store;
 }
 
 /** The roll of one process. */
@@ -35,7 +35,7 @@ export class LocalRoll implements Roll {
     this.#now = now;
   }
 
-  async announce(id: string, record: string): Promise<Announced[]> {
+  async enroll(id: string, record: string): Promise<Announced[]> {
     const now = this.#now();
     this.#records.delete(id);
     if (record !== "") this.#records.set(id, { record, heardMs: now });

@@ -29,7 +29,7 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 const COMMIT = load("commit");
 const SINCE = load("since");
-const ANNOUNCE = load("announce");
+const ROLL_CALL = load("roll-call");
 const FREEZE = load("freeze");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
@@ -80,9 +80,9 @@ export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: 
   };
 }
 
-export function announceCall(id: string, record: string): ScriptCall<Announced[]> {
+export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
   return {
-    script: ANNOUNCE,
+    script: ROLL_CALL,
     keys: [ROLL_KEYS.heard, ROLL_KEYS.records],
     args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
     read: (reply) => {

@@ -13,7 +13,7 @@ import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { pageKeys } from "./keys.js";
 import type { Announced, Roll } from "./roll.js";
-import { announceCall, commitCall, freezeCall, readPublished, sinceCall } from "./scripts.js";
+import { commitCall, freezeCall, readPublished, rollCall, sinceCall } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
   type Batch,
@@ -131,8 +131,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
     return fields.map((head) => head && parseRanges(head[0] ?? ""));
   }
 
-  announce(id: string, record: string): Promise<Announced[]> {
-    return this.#link.run(announceCall(id, record));
+  enroll(id: string, record: string): Promise<Announced[]> {
+    return this.#link.run(rollCall(id, record));
   }
 
   async read(page: PageRef): Promise<Snapshot> {

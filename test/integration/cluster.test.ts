@@ -63,6 +63,9 @@ describe("GET /cluster", () => {
     assert.notEqual((await told(one.url)).self, (await told(other)).self);
     client.close();
     await one.stop();
+    assert.ok(two.store instanceof ValkeyStore);
+    const left = await two.store.enroll("probe", "{}");
+    assert.ok(!left.some(({ record }) => record.includes('"one"')), "it took itself off the roll");
     await until("the one that ended is gone", async () => names(await told(other)).join() === "two");
   });
 
@@ -82,13 +85,13 @@ describe("GET /cluster", () => {
     const { store } = instance;
     assert.ok(store instanceof ValkeyStore);
     for (const [index, record] of ["{", "[]", '{"name":"x"}', `{"name":${"9".repeat(400)}}`].entries()) {
-      await store.announce(`bad${index}`, record);
+      await store.enroll(`bad${index}`, record);
     }
-    const heard = await store.announce("probe", "{}");
+    const heard = await store.enroll("probe", "{}");
     assert.equal(heard.length, 6);
     const since = performance.now();
     await until("the next announcement has heard of them", async () => {
-      const later = await store.announce("probe", "{}");
+      const later = await store.enroll("probe", "{}");
       return later.some(({ id, ageMs }) => !/bad|probe/.test(id) && ageMs < performance.now() - since - 50);
     });
     assert.deepEqual(names(await told(instance.url)), ["a"]);
@@ -111,28 +114,28 @@ describe("the roll", () => {
     t.after(() => valkey.stop());
     const store = await ValkeyStore.open({ url: valkey.url });
     t.after(() => store.close());
-    await store.announce("a", "A");
+    await store.enroll("a", "A");
     await ask(valkey.port, "ZADD", "ss:{roll}:heard", Date.now() - GONE_MS - 1, "old");
     await ask(valkey.port, "HSET", "ss:{roll}:records", "old", "O");
     await ask(valkey.port, "ZADD", "ss:{roll}:heard", Date.now() - GONE_MS / 2, "late");
     await ask(valkey.port, "HSET", "ss:{roll}:records", "late", "L");
-    const heard = await store.announce("b", "B");
+    const heard = await store.enroll("b", "B");
     assert.deepEqual(heard.map(({ record }) => record).sort(), ["A", "B", "L"]);
     const late = heard.find(({ id }) => id === "late");
     assert.ok(late && late.ageMs >= GONE_MS / 2 && late.ageMs < GONE_MS);
-    assert.deepEqual((await store.announce("a", "")).map(({ id }) => id).sort(), ["b", "late"]);
+    assert.deepEqual((await store.enroll("a", "")).map(({ id }) => id).sort(), ["b", "late"]);
     assert.equal(await ask(valkey.port, "HEXISTS", "ss:{roll}:records", "old"), 0);
     let now = 0;
     const local = new LocalRoll(() => now);
-    await local.announce("a", "A");
+    await local.enroll("a", "A");
     now += GONE_MS - 1;
-    assert.equal((await local.announce("b", "B")).length, 2);
+    assert.equal((await local.enroll("b", "B")).length, 2);
     now += 1;
     assert.deepEqual(
-      (await local.announce("b", "B")).map(({ id }) => id),
+      (await local.enroll("b", "B")).map(({ id }) => id),
       ["b"],
     );
-    assert.deepEqual(await local.announce("b", ""), []);
+    assert.deepEqual(await local.enroll("b", ""), []);
   });
 
   test("keeps only so many", async (t) => {
@@ -143,8 +146,8 @@ describe("the roll", () => {
     const ids = Array.from({ length: INSTANCES_MAX + 20 }, (_, index) => `i${index}`);
     await ask(valkey.port, "ZADD", "ss:{roll}:heard", ...ids.flatMap((id) => [Date.now(), id]));
     const local = new LocalRoll(() => 0);
-    for (const id of ids) await local.announce(id, "x");
-    assert.equal((await store.announce("last", "x")).length, INSTANCES_MAX);
-    assert.equal((await local.announce("last", "x")).length, INSTANCES_MAX);
+    for (const id of ids) await local.enroll(id, "x");
+    assert.equal((await store.enroll("last", "x")).length, INSTANCES_MAX);
+    assert.equal((await local.enroll("last", "x")).length, INSTANCES_MAX);
   });
 });
