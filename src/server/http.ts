@@ -94,9 +94,10 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );
+  // It costs the store a question for each page, of which a board may have 65,536.
   router.get("/boards/:board/frozen", async (request, response) => {
     response.json({
-      frozen: await frozenRegions(instance, boardFor(instance, response, request.params.board, "view")),
+      frozen: await frozenRegions(instance, boardFor(instance, response, request.params.board, "admin")),
     });
   });
   for (const action of ADMIN_ACTIONS) {

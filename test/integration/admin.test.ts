@@ -82,7 +82,9 @@ describe("what admins do", () => {
       ["taken", "FROZEN", "FROZEN", "FROZEN", "taken"],
     );
     assert.equal(await write(5, 65_600), "PARTLY_FROZEN");
-    assert.deepEqual(await (await fetch(`${there.url}/boards/main/frozen`)).json(), {
+    assert.equal((await fetch(`${there.url}/boards/main/frozen`)).status, 401);
+    const headers = { authorization: `Bearer ${await token("admin")}` };
+    assert.deepEqual(await (await fetch(`${there.url}/boards/main/frozen`, { headers })).json(), {
       frozen: [{ start: 65_500, end: 131_080 }],
     });
     const put = await fetch(`${there.url}/boards/main/cells/65536`, {
