@@ -1,4 +1,4 @@
-/* How the page is built: two documents, src/web/index.html and demo.html, into dist/page. Everything is served from there. */
+/* How the page is built: the documents of src/web into dist/page. Everything is served from there. */
 
 import { fileURLToPath } from "node:url";
 import preact from "@preact/preset-vite";
@@ -14,6 +14,8 @@ export default defineConfig({
     emptyOutDir: true,
     // The browsers that have modulepreload are the ones the page is made for.
     modulePreload: { polyfill: false },
-    rolldownOptions: { input: [pathOf("src/web/index.html"), pathOf("src/web/demo.html")] },
+    rolldownOptions: {
+      input: [pathOf("src/web/index.html"), pathOf("src/web/demo.html"), pathOf("src/web/cluster.html")],
+    },
   },
 });

@@ -56,7 +56,7 @@ describe("the documents", () => {
     }
   });
 
-  test("every test that a promise or an invariant names is there", () => {
+  test("every test that a promise, an invariant or a threat names is there", () => {
     const files = readdirSync(join(root, "test"), { recursive: true }).map(String);
     const tests = files
       .filter((name) => name.endsWith(".ts"))
@@ -70,7 +70,9 @@ describe("the documents", () => {
     const invariants = tableAfter(read("ARCHITECTURE.md"), "## Invariants");
     assert.equal(promises.length, 7);
     assert.equal(invariants.length, 11);
-    for (const row of [...promises, ...invariants, ...judged]) {
+    const threats = tableAfter(read("docs/security.md"), "# Security").map((row) => row.split("|").at(-2) ?? "");
+    assert.ok(threats.length > 15);
+    for (const row of [...promises, ...invariants, ...judged, ...threats]) {
       const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {

@@ -10,6 +10,7 @@ import { BadFile } from "../store/board-file.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
 import { bench } from "./bench.js";
 import { demo } from "./demo.js";
+import { doctor } from "./doctor.js";
 import { serve } from "./serve.js";
 import { exportTo, importFrom } from "./transfer.js";
 
@@ -22,11 +23,14 @@ const program = new Command("socketscaler")
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
-const { valkeyUrl, dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
-const STORE_OPTIONS = [valkeyUrl, dataDir, boards, durabilities, durabilityWaitMs];
+const { valkeyUrl, valkeyCa, dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
+const STORE_OPTIONS = [valkeyUrl, valkeyCa, dataDir, boards, durabilities, durabilityWaitMs];
 
 command("serve", "run one instance", serve);
 command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);
+command("doctor", "check a deployment, as these options and the URLs of instances name it", (config, { args }) =>
+  doctor(config, args),
+).argument("[url...]", "URLs of instances, or of the balancer before them");
 benchCommand();
 const BOARD = ["--board <name>", "the board", "main"] as const;
 command("export", "write a board to a file, or to standard output", exportTo, STORE_OPTIONS)
@@ -49,6 +53,7 @@ interface Choice {
   readonly out: string | undefined;
   readonly fromPage: string;
   readonly file: string;
+  readonly args: readonly string[];
 }
 
 function command(
@@ -67,15 +72,15 @@ function command(
     );
     command.addOption(flag);
   }
-  return command.action((...given: unknown[]) => {
-    const parsed = command;
+  return command.action(() => {
+    const { args } = command;
     const flags: Record<string, string | undefined> = {};
     for (const option of options) {
-      const value: unknown = parsed.getOptionValue(attributeOf(option.env));
+      const value: unknown = command.getOptionValue(attributeOf(option.env));
       if (typeof value === "string") flags[option.env] = value;
     }
-    const { board = "", out, fromPage = "0" } = parsed.opts<Partial<Choice>>();
-    return run(readConfig(flags satisfies Flags, process.env), { board, out, fromPage, file: String(given[0]) });
+    const { board = "", out, fromPage = "0" } = command.opts<Partial<Choice>>();
+    return run(readConfig(flags satisfies Flags, process.env), { board, out, fromPage, file: args[0] ?? "", args });
   });
 }
 

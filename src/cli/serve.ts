@@ -25,10 +25,9 @@ async function serveOne(config: Config, worker: WorkerPlace | undefined): Promis
   const store = await openStore(config, log);
   try {
     const server = await startServer({ config, store, log, pageFolder, worker });
-    log.info(
-      { url: server.url, pid: process.pid, instance: config.name, store: store.engine, boards: config.boards },
-      "serving",
-    );
+    const { url, metricsUrl } = server;
+    const { name: instance, boards } = config;
+    log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
     await (worker ? untilAsked() : untilSignal(log));
     // Without Valkey this is the only instance: there is nowhere to move to.
     await (config.valkeyUrl === undefined ? server.close() : server.drain());

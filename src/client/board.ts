@@ -252,6 +252,11 @@ export class Board {
     this.#end(new Refusal("CLOSED"));
   }
 
+  /** No connection will come any more. Called by the client. */
+  refused(reason: Refusal): void {
+    this.#end(reason);
+  }
+
   #checkSet(cell: number): Refusal | undefined {
     if (this.#failure) return this.#failure;
     const isOutside = this.#opening.known !== undefined && cell >= this.size;

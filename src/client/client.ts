@@ -5,7 +5,7 @@
 import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
 import { decodeDelta, decodeSnapshot } from "../protocol/codec.js";
-import type { ErrorBody } from "../protocol/errors.js";
+import type { ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice } from "../protocol/events.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import { Board } from "./board.js";
@@ -44,6 +44,8 @@ export class Client {
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #newSession: () => string;
+  /** Why no connection will come any more. */
+  #refusal: Refusal | undefined;
   #state: ConnectionState = {
     connected: false,
     url: undefined,
@@ -64,6 +66,7 @@ export class Client {
       down: (reason) => {
         for (const board of this.#boards.values()) board.disconnected();
         this.#set({ connected: false, url: undefined, reason: reason?.toBody() });
+        if (reason?.code === "UNAUTHORIZED") this.#end(reason);
       },
       delta: (frame) => this.#receive(decodeDelta(frame)),
       snapshot: (frame) => this.#receive(decodeSnapshot(frame, (handle, page) => this.#find(handle)?.cellsOf(page))),
@@ -95,6 +98,7 @@ export class Client {
       this.#setOnline(online, onlineEverywhere, { storeAvailable });
     });
     this.#boards.set(name, board);
+    if (this.#refusal) board.refused(this.#refusal);
     return board;
   }
 
@@ -111,6 +115,12 @@ export class Client {
   close(): void {
     for (const board of this.#boards.values()) board.close();
     this.#line.close();
+  }
+
+  /** The token is not accepted, and the next would not be either. */
+  #end(refusal: Refusal): void {
+    this.#refusal = refusal;
+    for (const board of this.#boards.values()) board.refused(refusal);
   }
 
   #find(handle: number): Board | undefined {

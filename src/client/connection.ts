@@ -10,6 +10,9 @@ import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } f
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 
+/** Gives the token that tells the server who this is; asked anew for each connection. */
+export type GetToken = () => string | Promise<string>;
+
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
 const RETRY_MS_FIRST = 100;
@@ -19,6 +22,9 @@ export class Connection implements Line {
   readonly #urls: readonly string[];
   readonly #clock: Clock;
   readonly #listener: LineListener;
+  readonly #getToken: GetToken | undefined;
+  /** What the present connection was made with. */
+  #token: string | undefined;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
   #isUp = false;
   /** Which URL is next, counted up. */
@@ -28,11 +34,12 @@ export class Connection implements Line {
   #cancelRetry: Cancel | undefined;
   #closed = false;
 
-  constructor(urls: readonly string[], clock: Clock, listener: LineListener) {
+  constructor(urls: readonly string[], clock: Clock, listener: LineListener, getToken?: GetToken) {
     if (urls.length === 0) throw new RangeError("connect needs at least one URL");
     this.#urls = urls;
     this.#clock = clock;
     this.#listener = listener;
+    this.#getToken = getToken;
     this.#open();
   }
 
@@ -55,7 +62,9 @@ export class Connection implements Line {
         cancelLate();
         socket.off("disconnect", lost);
         const error = errorOf(reply);
-        if (error) fail(error);
+        if (error?.code === "TOKEN_EXPIRED")
+          void this.#renew(socket).then((renewed) => fail(renewed ? new ConnectionLost() : error));
+        else if (error) fail(error);
         else if (isResult(reply)) done(reply);
       };
       send(socket, name, request, answered);
@@ -72,6 +81,19 @@ export class Connection implements Line {
     this.#socket?.disconnect();
   }
 
+  /** The token is over: comes again with a fresh one, if there is one; else what is open stays open. */
+  async #renew(socket: Socket): Promise<boolean> {
+    const before = this.#token;
+    const token = await this.#fetchToken().catch(() => before);
+    if (token === before && this.#socket === socket) return false;
+    socket.disconnect();
+    return true;
+  }
+
+  async #fetchToken(): Promise<string | undefined> {
+    return this.#getToken?.();
+  }
+
   #open(): void {
     const url = this.#urls[this.#attempt] ?? "";
     const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
@@ -80,6 +102,7 @@ export class Connection implements Line {
       timeout: CONNECT_MS_MAX,
       transports: ["websocket", "polling"],
       tryAllTransports: true,
+      ...(this.#getToken ? { auth: (give) => void this.#authenticate(socket, give) } : {}),
     });
     this.#socket = socket;
     let goodbye: Refusal | undefined;
@@ -99,7 +122,12 @@ export class Connection implements Line {
       this.#isUp = true;
       this.#listener.up(url);
     });
-    socket.on("connect_error", (error) => over(refusalIn(error)));
+    socket.on("connect_error", (error) => {
+      const reason = refusalIn(error);
+      // The same token would be refused again; another may be had only for one that is over.
+      if (reason?.code === "UNAUTHORIZED") this.#closed = true;
+      over(reason);
+    });
     socket.on("disconnect", () => over(goodbye));
     socket.on("delta", (frame) => this.#listener.delta(frame));
     socket.on("snapshot", (frame) => this.#listener.snapshot(new Uint8Array(frame)));
@@ -110,6 +138,17 @@ export class Connection implements Line {
       if (notice.kind === "goodbye") goodbye = toRefusal(notice.error);
       this.#listener.notice(notice);
     });
+  }
+
+  async #authenticate(socket: Socket, give: (auth: { token?: string }) => void): Promise<void> {
+    try {
+      const token = await this.#fetchToken();
+      if (this.#socket === socket) this.#token = token;
+      give(token === undefined ? {} : { token });
+    } catch {
+      // Whoever makes tokens is away: the next attempt asks again.
+      socket.io.engine.close();
+    }
   }
 
   /** The next URL, after a pause that grows with each round in which all failed. */

@@ -3,12 +3,18 @@
 import { toBase64url } from "../protocol/base64url.js";
 import { Client } from "./client.js";
 import { realClock } from "./clock.js";
-import { Connection } from "./connection.js";
+import { Connection, type GetToken } from "./connection.js";
 
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
 export type { Board, CellRange, Watch } from "./board.js";
 export type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+export type { GetToken } from "./connection.js";
+export interface ConnectOptions {
+  /** For boards that need a token: a function, as it is asked for a fresh one whenever a connection is made. */
+  readonly token?: GetToken;
+}
+
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
 export type { Overview } from "./overview.js";
 
@@ -21,10 +27,10 @@ export type { Overview } from "./overview.js";
  *     board.on("change", (changes) => console.log(changes));
  *     await board.set(7, true);
  */
-export function connect(urls: string | readonly string[]): Client {
+export function connect(urls: string | readonly string[], options: ConnectOptions = {}): Client {
   const all = typeof urls === "string" ? [urls] : urls;
   return new Client({
-    open: (listener) => new Connection(all, realClock, listener),
+    open: (listener) => new Connection(all, realClock, listener, options.token),
     clock: realClock,
     newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
   });

@@ -29,6 +29,12 @@ export const ERRORS = {
     false,
     "Too large to send whole; read its pages at /boards/:board/pages/:page.",
   ),
+  UNAUTHORIZED: rule(401, "refused", false, "This needs a valid token, and there is none, or it is not accepted."),
+  TOKEN_EXPIRED: rule(401, "refused", false, "The token is over: viewing goes on; come again with a fresh one."),
+  FORBIDDEN: rule(403, "refused", false, "You may not do this on this board."),
+  FROZEN: rule(423, "refused", false, "These checkboxes are frozen; nobody may change them now."),
+  PARTLY_FROZEN: rule(423, "unknown", false, "Some of these checkboxes are frozen; those on other pages were changed."),
+  TOO_MANY_REGIONS: rule(409, "unknown", false, "Too many frozen regions lie apart on one page; freeze larger ones."),
   NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
   SESSION_CHANGED: rule(
     409,
@@ -59,6 +65,7 @@ export const ERRORS = {
     true,
     "The change is made, but not yet as safe as this board asks. Send the same write again.",
   ),
+  KEYS_AWAY: rule(503, "refused", true, "The keys that tokens are checked with cannot be had. Retry in a moment."),
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),

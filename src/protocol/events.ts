@@ -34,6 +34,8 @@ export interface OpenResult {
   /** Cells. */
   readonly size: number;
   readonly pages: number;
+  /** What this connection may do on the board, until its token is over. */
+  readonly right: "view" | "write" | "admin";
   /** Name of the instance that answers. */
   readonly instance: string;
   /** Sockets on that instance. */

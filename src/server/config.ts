@@ -8,15 +8,20 @@ import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
+import { type AccessRules, parseAccess } from "./access.js";
 import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
+import { SECRET_BYTES_MIN } from "./tokens.js";
 
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly metricsPort: number | undefined;
+  readonly metricsHost: string;
   readonly name: string;
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
+  readonly valkeyCa: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
   readonly durabilities: Durabilities;
@@ -37,6 +42,11 @@ export interface Config {
   readonly writeWaitMs: number;
   readonly drainMs: number;
   readonly origins: readonly string[];
+  readonly access: AccessRules;
+  readonly jwtSecret: string | undefined;
+  readonly jwksUrl: string | undefined;
+  readonly jwtIssuer: string | undefined;
+  readonly jwtAudience: string | undefined;
   readonly logLevel: LogLevel;
 }
 
@@ -56,6 +66,8 @@ interface Option<Value> {
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
+  /** Its value is never shown. */
+  readonly isSecret?: true;
 }
 
 type Options = { readonly [Name in keyof Config]: Option<Config[Name]> };
@@ -73,6 +85,20 @@ export const OPTIONS: Options = {
     placeholder: "address",
     fallback: "0.0.0.0",
     help: "address to listen on",
+    ...text(255),
+  },
+  metricsPort: {
+    env: "METRICS_PORT",
+    placeholder: "number",
+    fallback: undefined,
+    help: "port for /metrics and /cluster alone, which are then not on PORT; 0 takes a free one",
+    ...whole(0, 65_535),
+  },
+  metricsHost: {
+    env: "METRICS_HOST",
+    placeholder: "address",
+    fallback: "127.0.0.1",
+    help: "address that METRICS_PORT is opened on",
     ...text(255),
   },
   name: {
@@ -98,6 +124,13 @@ export const OPTIONS: Options = {
     isAddress: true,
     parse: (value) => (parseValkeyUrl(value) ? value : undefined),
     expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
+  },
+  valkeyCa: {
+    env: "VALKEY_CA",
+    placeholder: "file",
+    fallback: undefined,
+    help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
+    ...text(4_096),
   },
   dataDir: {
     env: "DATA_DIR",
@@ -243,12 +276,51 @@ export const OPTIONS: Options = {
     env: "ORIGINS",
     placeholder: "origin,…",
     fallback: "*",
-    help: "web origins that may connect by long-polling from other sites, or *",
+    help: "web origins whose pages may connect, besides pages of the instance itself, or *",
     parse: (value) => {
       const origins = value.split(",").map((origin) => origin.trim());
       return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
     },
     expected: "* or origins such as https://example.org, separated by commas",
+  },
+  access: {
+    env: "ACCESS",
+    placeholder: "rule,…",
+    fallback: "open",
+    help: "who may do what: open, read-only (writing needs a token) or token (viewing too); for one board: name=rule",
+    parse: parseAccess,
+    expected: "open, read-only or token, for all boards or as name=rule,name=rule",
+  },
+  jwtSecret: {
+    env: "JWT_SECRET",
+    placeholder: "text",
+    fallback: undefined,
+    help: "secret that tokens (JWT, HS256) are signed with; give it as a variable, others see flags",
+    parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
+    expected: `at least ${SECRET_BYTES_MIN} bytes`,
+    isSecret: true,
+  },
+  jwksUrl: {
+    env: "JWKS_URL",
+    placeholder: "url",
+    fallback: undefined,
+    help: "where the public keys of whoever signs tokens are published, instead of JWT_SECRET",
+    parse: (value) => (isUrl(value, ["https:"]) || isLoopbackUrl(value) ? value : undefined),
+    expected: "an https:// URL (http:// on this machine only)",
+  },
+  jwtIssuer: {
+    env: "JWT_ISSUER",
+    placeholder: "text",
+    fallback: undefined,
+    help: "what a token must name as its issuer (iss)",
+    ...text(255),
+  },
+  jwtAudience: {
+    env: "JWT_AUDIENCE",
+    placeholder: "text",
+    fallback: undefined,
+    help: "what a token must name as its audience (aud)",
+    ...text(255),
   },
   logLevel: {
     env: "LOG_LEVEL",
@@ -286,12 +358,16 @@ export function readConfig(flags: Flags, env: Flags): Config {
   if (workers > 1 && valkeyUrl === undefined) {
     throw new BadOption(`WORKERS is ${workers}: workers share their boards through Valkey, so set VALKEY_URL`);
   }
+  const access = readAccess(read, boards);
   return {
     port,
     host: read(OPTIONS.host),
+    metricsPort: read(OPTIONS.metricsPort),
+    metricsHost: read(OPTIONS.metricsHost),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,
     workers,
     valkeyUrl,
+    valkeyCa: read(OPTIONS.valkeyCa),
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,
@@ -312,8 +388,24 @@ export function readConfig(flags: Flags, env: Flags): Config {
     writeWaitMs: read(OPTIONS.writeWaitMs),
     drainMs: read(OPTIONS.drainMs),
     origins: read(OPTIONS.origins),
+    ...access,
     logLevel: read(OPTIONS.logLevel),
   };
+}
+
+function readAccess(read: <Value>(option: Option<Value>) => Value, boards: Readonly<Record<string, number>>) {
+  const access = read(OPTIONS.access);
+  const jwtSecret = read(OPTIONS.jwtSecret);
+  const jwksUrl = read(OPTIONS.jwksUrl);
+  for (const name of access.boards.keys()) {
+    if (!Object.hasOwn(boards, name)) throw new BadOption(`ACCESS names the board "${name}", which BOARDS does not`);
+  }
+  if (jwtSecret !== undefined && jwksUrl !== undefined) throw new BadOption("set JWT_SECRET or JWKS_URL, not both");
+  const needsKeys = [...access.boards.values(), access.others].includes("token");
+  if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
+    throw new BadOption("ACCESS has a board that needs a token: set JWT_SECRET or JWKS_URL too");
+  }
+  return { access, jwtSecret, jwksUrl, jwtIssuer: read(OPTIONS.jwtIssuer), jwtAudience: read(OPTIONS.jwtAudience) };
 }
 
 function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Value {
@@ -327,8 +419,8 @@ function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Val
   if (parsed !== undefined) return parsed;
   // Only an option without a fallback may go without a value.
   if (value === undefined) return undefined as Value;
-  const shown = option.isAddress ? withoutPassword(value) : value;
-  throw new BadOption(`${source} is "${shown}": expected ${option.expected}`);
+  const shown = option.isSecret ? "not usable" : `"${option.isAddress ? withoutPassword(value) : value}"`;
+  throw new BadOption(`${source} is ${shown}: expected ${option.expected}`);
 }
 
 function whole(min: number, max: number) {
@@ -363,4 +455,8 @@ function parseBoards(value: string): Record<string, number> | undefined {
 
 function isUrl(value: string, protocols: readonly string[]): boolean {
   return URL.canParse(value) && protocols.includes(new URL(value).protocol);
+}
+
+function isLoopbackUrl(value: string): boolean {
+  return isUrl(value, ["http:"]) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(value).hostname);
 }

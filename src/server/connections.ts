@@ -54,6 +54,9 @@ export class Connections {
       this.#instance.metrics.refused("TOO_SLOW");
       connection.close(true);
     });
+    connection.on("packetCreate", ({ data }: { data?: string | Buffer }) => {
+      this.#instance.metrics.sent(data === undefined ? 0 : Buffer.byteLength(data));
+    });
     const admitted = { address, backlog, refusal: this.#connect(address) };
     this.#admitted.set(connection, admitted);
     const over = () => {

@@ -4,7 +4,14 @@
  */
 
 import { randomBytes } from "node:crypto";
-import express, { type ErrorRequestHandler, type Express, type Request, type Response, Router } from "express";
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from "express";
 import { type Store as LimitStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
@@ -15,14 +22,17 @@ import { TEACHING_BOARD } from "../protocol/version.js";
 import { durabilityOf, formatDurability } from "../store/durability.js";
 import { historyMsOf } from "../store/history.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
+import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
+import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import type { Trust } from "./client-address.js";
+import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
 import { readHistory } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
-import { cellBody, historyQuery, parseRequest } from "./requests.js";
+import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
 import { readState } from "./teaching.js";
 
@@ -32,6 +42,10 @@ export interface HttpOptions {
   readonly sharedCounter: SharedCommand | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
+  /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
+  readonly forOperators: boolean;
+  /** The folder of the built page, where /cluster is to be one for people too. */
+  readonly pageFolder?: string;
 }
 
 export interface AppOptions extends HttpOptions {
@@ -56,33 +70,34 @@ const WINDOW_MS = 60_000;
 const BODY_BYTES_MAX = 16_384;
 
 /** The routes of an instance, to be mounted in any Express app. */
-export function boardRoutes(instance: Instance, options: HttpOptions): Router {
+export function boardRoutes(instance: Instance, cluster: () => ClusterState, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
-  router.get("/metrics", async (_, response) => {
-    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
-  });
+  if (options.forOperators) router.use(operatorRoutes(instance, cluster, options.pageFolder));
 
   router.use(["/state", "/boards"], limiter(instance, options));
+  router.use(["/state", "/boards"], identify(instance));
   if (options.teaching) {
     router.get("/state", async (_, response) => {
-      response.json({ state: await readState(instance, boardNamed(instance, TEACHING_BOARD)) });
+      response.json({ state: await readState(instance, boardFor(instance, response, TEACHING_BOARD, "view")) });
     });
   }
   router.get("/boards", (_, response) => {
-    response.json({ boards: Array.from(instance.boards.values(), (board) => describeBoard(instance, board)) });
+    const visitor = visitorOf(response);
+    const seen = Array.from(instance.boards.values()).filter(({ name }) => instance.access.may(visitor, name, "view"));
+    response.json({ boards: seen.map((board) => describeBoard(instance, board)) });
   });
   router.get("/boards/:board", (request, response) => {
-    response.json(describeBoard(instance, boardNamed(instance, request.params.board)));
+    response.json(describeBoard(instance, boardFor(instance, response, request.params.board, "view")));
   });
   const bodies = new PageBodies();
   router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
-    const { board, page } = pageNamed(instance, request);
+    const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
     response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
   });
@@ -90,7 +105,7 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
     "/boards/:board/cells/:index",
     express.json({ limit: BODY_BYTES_MAX, strict: false }),
     async (request, response) => {
-      const board = boardNamed(instance, request.params.board);
+      const board = boardFor(instance, response, request.params.board, "write");
       const cell = wholeNumber(request.params.index);
       if (cell === undefined || cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
       const { value } = parseRequest(cellBody, request.body);
@@ -100,13 +115,60 @@ export function boardRoutes(instance: Instance, options: HttpOptions): Router {
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );
+  // It costs the store a question for each page, of which a board may have 65,536.
+  router.get("/boards/:board/frozen", async (request, response) => {
+    response.json({
+      frozen: await frozenRegions(instance, boardFor(instance, response, request.params.board, "admin")),
+    });
+  });
+  for (const action of ADMIN_ACTIONS) {
+    router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
+      const board = instance.boards.get(request.params.board ?? "");
+      if (!board) throw new Refusal("UNKNOWN_BOARD");
+      const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
+      const by = { visitor: visitorOf(response), address: addressKey(request.ip) };
+      response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
+    });
+  }
   router.use("/boards", refuseUnknown);
   router.use(refuse(instance));
   return router;
 }
 
+function operatorRoutes(instance: Instance, cluster: () => ClusterState, pageFolder: string | undefined): Router {
+  const router = Router();
+  router.get("/metrics", async (_, response) => {
+    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
+  });
+  router.get("/cluster", (request, response) => {
+    response.vary("Accept").set("Cache-Control", "no-store");
+    // Programs that take anything get the data; browsers ask for a document first.
+    const wantsPage = pageFolder !== undefined && request.accepts(["json", "html"]) === "html";
+    if (wantsPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
+    else response.json(cluster());
+  });
+  return router;
+}
+
+/** What operators need to know, for a port of its own. */
+export function createOperatorApp(instance: Instance, cluster: () => ClusterState, pageFolder: string): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.use(secure(() => ""));
+  app.use(operatorRoutes(instance, cluster, pageFolder));
+  app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
+  app.use(refuseUnknown);
+  app.use(refuse(instance));
+  return app;
+}
+
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(instance: Instance, options: AppOptions, page: PageOptions): Express {
+export function createApp(
+  instance: Instance,
+  cluster: () => ClusterState,
+  options: AppOptions,
+  page: PageOptions,
+): Express {
   const app = express();
   app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
@@ -121,7 +183,7 @@ export function createApp(instance: Instance, options: AppOptions, page: PageOpt
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
-  app.use(boardRoutes(instance, options));
+  app.use(boardRoutes(instance, cluster, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
   app.use(express.static(page.folder, { setHeaders: cacheHashed }));
@@ -144,6 +206,7 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     pageCells: PAGE_CELLS,
     instance: instance.name,
     engine: instance.store.engine,
+    access: instance.access.ruleOf(board.name),
     durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
     historyMs: historyMsOf(instance.history, board.name),
   };
@@ -151,13 +214,16 @@ function describeBoard(instance: Instance, board: HostedBoard) {
 
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
-  const { board, page } = pageNamed(instance, request);
+  const { board, page } = pageFor(instance, request, response);
   const snapshot = await instance.readPage(board, page);
   const accepted = request.acceptsEncodings([...CODINGS]);
   const coding = CODINGS.find((each) => each === accepted) ?? "identity";
   // The same position in other bytes: the same page, but not the same representation.
   const weak = coding === "identity" ? "" : "W/";
-  response.set({ ETag: `${weak}"${formatPosition(snapshot.position)}"`, "Cache-Control": "no-cache" });
+  response.set({
+    ETag: `${weak}"${formatPosition(snapshot.position)}"`,
+    "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
+  });
   response.vary("Accept-Encoding");
   if (request.fresh) {
     response.status(304).end();
@@ -168,18 +234,40 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
   response.type("application/octet-stream").send(body);
 }
 
-function pageNamed(instance: Instance, request: Request): { board: HostedBoard; page: number } {
-  const board = boardNamed(instance, String(request.params.board));
+/** The page that a request names, if the visitor may view its board. */
+function pageFor(instance: Instance, request: Request, response: Response): { board: HostedBoard; page: number } {
+  const board = boardFor(instance, response, String(request.params.board), "view");
   const page = wholeNumber(String(request.params.page));
   if (page === undefined) throw new Refusal("PAGE_OUT_OF_RANGE");
   checkPage(board, page);
   return { board, page };
 }
 
-function boardNamed(instance: Instance, name: string): HostedBoard {
+/** The board, if there is one and the visitor has the right to it. */
+function boardFor(instance: Instance, response: Response, name: string, right: Right): HostedBoard {
   const board = instance.boards.get(name);
   if (!board) throw new Refusal("UNKNOWN_BOARD");
+  instance.access.require(visitorOf(response), name, right);
   return board;
+}
+
+/** Who asks, by the token in `Authorization: Bearer`. What only some may see stays out of shared caches. */
+function identify(instance: Instance): RequestHandler {
+  return async (request, response, next) => {
+    const { authorization } = request.headers;
+    const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
+    if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
+    const visitor = await instance.access.visitor(token);
+    response.locals.visitor = visitor;
+    response.vary("Authorization");
+    if (visitor.grant) response.set("Cache-Control", "private, no-cache");
+    next();
+  };
+}
+
+function visitorOf(response: Response): Visitor {
+  const { visitor }: { visitor?: Visitor } = response.locals;
+  return visitor ?? ANYBODY;
 }
 
 function wholeNumber(text: string): number | undefined {
@@ -231,12 +319,20 @@ function toReply(reply: unknown): Reply {
 function secure(frames: () => string) {
   return helmet({
     contentSecurityPolicy: {
+      useDefaults: false,
       directives: {
-        "connect-src": ["'self'", "http:", "https:", "ws:", "wss:"],
+        // The page needs its own scripts, styles and pictures, and its own instance. Nothing else, and nothing inline.
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "manifest-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'none'"],
         "frame-src": ["'self'", frames],
         "frame-ancestors": ["'self'", frames],
-        // The page is served over plain HTTP on many a machine; whoever terminates TLS sets this.
-        "upgrade-insecure-requests": null,
+        // No upgrade-insecure-requests: the page is served over plain HTTP on many a machine.
       },
     },
     strictTransportSecurity: false,
@@ -279,5 +375,6 @@ function asRefusal(instance: Instance, error: unknown): Refusal {
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {
   instance.metrics.refused(refusal.code);
   if (refusal.retryAfterMs !== undefined) response.set("Retry-After", String(Math.ceil(refusal.retryAfterMs / 1000)));
+  if (refusal.rule.http === 401) response.set("WWW-Authenticate", "Bearer");
   response.status(refusal.rule.http).json({ error: refusal.toBody() });
 }

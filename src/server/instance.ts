@@ -9,11 +9,12 @@ import { Refusal } from "../protocol/errors.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { NO_HISTORY, type Retention } from "../store/history.js";
 import { type Store, StoreAway } from "../store/store.js";
+import { type Access, OPEN_ACCESS } from "./access.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
-import type { Log } from "./log.js";
+import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
 import { type HostedBoard, Pages } from "./pages.js";
@@ -28,6 +29,8 @@ export interface InstanceOptions {
   readonly durabilities?: Durabilities;
   readonly history?: Retention;
   readonly store: Store;
+  /** Who may do what; everybody may view and write without it. */
+  readonly access?: Access;
   readonly clock: Clock;
   readonly log: Log;
   readonly admission: AdmissionLimits;
@@ -43,8 +46,11 @@ export class Instance {
   readonly durabilities: Durabilities;
   readonly history: Retention;
   readonly store: Store;
+  readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where what admins did is noted. */
+  readonly audit: Log;
   readonly admission: Admission;
   readonly departures: Departures;
   readonly writer: Writer;
@@ -59,8 +65,10 @@ export class Instance {
     const { name, store, clock, log } = options;
     this.name = name;
     this.store = store;
+    this.access = options.access ?? OPEN_ACCESS;
     this.clock = clock;
     this.log = log;
+    this.audit = auditLog(log);
     this.watchedPagesMax = options.watchedPagesMax;
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
@@ -90,6 +98,8 @@ export class Instance {
     });
     this.pages = new Pages(store, clock, this.#fanOut, {
       resync: (cause) => this.metrics.resynced(cause),
+      applied: () => this.metrics.applied(),
+      checked: (ms) => this.metrics.checked(ms),
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });

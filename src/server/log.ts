@@ -10,3 +10,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export function createLog(level: LogLevel): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime });
 }
+
+/** Lines that are there whatever the level, as long as anything is logged at all. */
+export function auditLog(log: Log): Log {
+  return log.level === "silent" ? log : log.child({}, { level: "info" });
+}

@@ -3,6 +3,7 @@
  * stay apart. The door to prom-client.
  */
 
+import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
 import type { PageFrame } from "./recipient.js";
@@ -17,10 +18,19 @@ export interface Gauged {
   readonly storeFailures: number;
 }
 
+const LOOP_RESOLUTION_MS = 10;
+
+/** What is measured is the whole time between two ticks of a timer. */
+function lateSeconds(tickNs: number): number {
+  return Math.max(0, tickNs / 1e9 - LOOP_RESOLUTION_MS / 1e3);
+}
+
 export class Metrics {
   readonly registry = new Registry();
   readonly #connections: Gauge;
-  readonly #writes: Counter;
+  readonly #changes: Counter;
+  readonly #batches: Histogram;
+  readonly #checks: Histogram;
   readonly #commits: Histogram;
   readonly #flushes: Histogram;
   readonly #resyncs: Counter<"cause">;
@@ -28,7 +38,18 @@ export class Metrics {
   readonly #catchUpBytes: Counter<"by">;
   readonly #refusals: Counter<"code">;
 
+  // Counted on every packet and delta: plain numbers cost nothing there.
+  #writes = 0;
+  #changed = 0;
+  #sentBytes = 0;
+  #sentPackets = 0;
+  #applied = 0;
+  #loop: IntervalHistogram | undefined;
+
+  readonly gauged: () => Gauged;
+
   constructor(gauged: () => Gauged) {
+    this.gauged = gauged;
     const registers = [this.registry];
     const gauge = (name: string, help: string, read: (all: Gauged) => number) =>
       new Gauge({
@@ -45,17 +66,58 @@ export class Metrics {
     gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (all) => all.overviewWatchers);
     gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
     gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
-    new Counter({
-      name: "socketscaler_store_failures_total",
-      help: "Requests to the store and attempts to connect to it that failed",
+    const counter = (name: string, help: string, read: () => number) =>
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+    counter(
+      "socketscaler_store_failures_total",
+      "Requests to the store and attempts to connect to it that failed",
+      () => gauged().storeFailures,
+    );
+    counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => this.#applied);
+    counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => this.#sentPackets);
+    counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => this.#sentBytes);
+    counter("process_cpu_seconds_total", "CPU that the process used", () => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    });
+    gauge("process_resident_memory_bytes", "Memory that the process has", () => process.memoryUsage.rss());
+    const loop = () => this.#loop;
+    new Gauge({
+      name: "socketscaler_event_loop_delay_seconds",
+      help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
+      labelNames: ["quantile"],
       registers,
       collect() {
-        this.reset();
-        this.inc(gauged().storeFailures);
+        const delay = loop();
+        if (!delay || delay.count === 0) return;
+        this.set({ quantile: "0.5" }, lateSeconds(delay.percentile(50)));
+        this.set({ quantile: "0.99" }, lateSeconds(delay.percentile(99)));
+        this.set({ quantile: "1" }, lateSeconds(delay.max));
+        delay.reset();
       },
     });
     this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
-    this.#writes = new Counter({ name: "socketscaler_changes_total", help: "Changes committed", registers });
+    this.#changes = new Counter({ name: "socketscaler_changes_total", help: "Changes committed", registers });
+    this.#batches = new Histogram({
+      name: "socketscaler_batch_writes",
+      help: "Writes in one commit; its sum counts all writes",
+      buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
+      registers,
+    });
+    this.#checks = new Histogram({
+      name: "socketscaler_check_seconds",
+      help: "Time the store took to tell positions: its latency, also when nobody writes",
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
+      registers,
+    });
     this.#commits = new Histogram({
       name: "socketscaler_commit_seconds",
       help: "Time of one commit, from sending the batch to its answer",
@@ -98,8 +160,37 @@ export class Metrics {
     this.#connections.set(count);
   }
 
-  committed(batch: { readonly changes: number; readonly ms: number }): void {
-    this.#writes.inc(batch.changes);
+  /** Measures the event loop until the returned function is called. */
+  measureLoop(): () => void {
+    const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+    loop.enable();
+    this.#loop = loop;
+    return () => void loop.disable();
+  }
+
+  /** Since the start. */
+  get totals() {
+    return { writes: this.#writes, changes: this.#changed, deltas: this.#applied, sentBytes: this.#sentBytes };
+  }
+
+  sent(bytes: number): void {
+    this.#sentPackets++;
+    this.#sentBytes += bytes;
+  }
+
+  applied(): void {
+    this.#applied++;
+  }
+
+  checked(ms: number): void {
+    this.#checks.observe(ms / 1000);
+  }
+
+  committed(batch: { readonly writes: number; readonly changes: number; readonly ms: number }): void {
+    this.#writes += batch.writes;
+    this.#changed += batch.changes;
+    this.#changes.inc(batch.changes);
+    this.#batches.observe(batch.writes);
     this.#commits.observe(batch.ms / 1000);
   }
 

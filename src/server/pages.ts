@@ -26,6 +26,10 @@ export interface HostedBoard {
 export interface PagesObserver {
   resync(cause: ResyncCause): void;
   caughtUp: CatchUpObserver;
+  /** A replica moved by one delta. */
+  applied?(): void;
+  /** The store told positions, after so long. */
+  checked?(ms: number): void;
   failed(error: unknown): void;
 }
 
@@ -117,7 +121,10 @@ export class Pages {
 
   #open(board: HostedBoard, ref: PageRef, name: string): Held {
     const follower = new Follower(ref, cellsInPage(board.size, ref.page), this.#store, this.#clock, {
-      applied: () => hub.moved(false),
+      applied: () => {
+        hub.moved(false);
+        this.#observer.applied?.();
+      },
       restarted: () => hub.moved(true),
       resync: (cause) => this.#observer.resync(cause),
       failed: (error) => this.#observer.failed(error),
@@ -157,6 +164,7 @@ export class Pages {
     const before = followers.map((follower) => follower.replica.position);
     const now = this.#clock.now();
     const positions = await this.#store.positions(followers.map((follower) => follower.ref));
+    this.#observer.checked?.(this.#clock.now() - now);
     const deaf: PageRef[] = [];
     followers.forEach((follower, index) => {
       const stored = positions[index];

@@ -9,6 +9,8 @@ import { type Store, StoreAway } from "../store/store.js";
 import type { Cancel, Clock } from "./clock.js";
 import type { CommittedBatch } from "./writer.js";
 
+type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
+
 /** From the first commit after a report to the next report. */
 const REPORT_AFTER_MS = 500;
 
@@ -27,7 +29,7 @@ export class Reporter {
     this.#failed = failed;
   }
 
-  committed({ page: { board, page }, position, checked }: CommittedBatch): void {
+  committed({ page: { board, page }, position, checked }: Counted): void {
     const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
     this.#waiting.set(board, pages);
     pages.set(page, { page, version: position.version, checked });

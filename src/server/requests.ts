@@ -46,6 +46,33 @@ export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
 const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 export const historyQuery = z.object({ from: moment, to: moment });
+export const regionBody = z
+  .object({ start: z.int().min(0).max(BOARD_CELLS_MAX), end: z.int().min(1).max(BOARD_CELLS_MAX) })
+  .partial();
+
+const amount = z.number().min(0);
+/** What an instance says of itself on the roll. Instances of another version may say more, or less. */
+export const instanceRecord = z.object({
+  name: z.string().max(255),
+  engine: z.string().max(32),
+  upSeconds: amount,
+  /** Sockets. */
+  clients: amount,
+  watches: amount,
+  lagging: amount,
+  pages: amount,
+  storeAvailable: z.boolean(),
+  writesPerSecond: amount,
+  changesPerSecond: amount,
+  deltasPerSecond: amount,
+  sentBytesPerSecond: amount,
+  cores: amount,
+  memoryBytes: amount,
+  flushMs: amount,
+  /** 99 of 100 ticks of the event loop were no later. */
+  loopDelayMs: amount,
+});
+export type InstanceRecord = z.output<typeof instanceRecord>;
 
 const SESSION = /^[\w-]{22}$/;
 

@@ -4,26 +4,32 @@
  */
 
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { readFileSync } from "node:fs";
+import { createServer, type Server as HttpServer } from "node:http";
 import type { Express } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import { EmbeddedStore } from "../store/embedded-store.js";
-import type { Store } from "../store/store.js";
+import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
+import { Access } from "./access.js";
 import { trustIn, trustNobody } from "./client-address.js";
 import { realClock } from "./clock.js";
+import { ClusterReport } from "./cluster-report.js";
 import { type Config, readConfig } from "./config.js";
-import { boardRoutes, createApp, trustOf } from "./http.js";
+import { boardRoutes, createApp, createOperatorApp, trustOf } from "./http.js";
 import { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
+import { tokenVerifier } from "./tokens.js";
 
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
+  /** Where /metrics and /cluster are, if they have a port of their own. */
+  readonly metricsUrl: string | undefined;
   readonly instance: Instance;
   /** The Socket.IO server, for namespaces beside ours. */
   readonly io: SocketServer;
@@ -45,6 +51,8 @@ export interface ServerOptions {
   readonly worker?: WorkerPlace | undefined;
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
+  /** Milliseconds since 1970, by which tokens end. */
+  readonly wallClock?: () => number;
 }
 
 const SILENT_MS_MAX = 10_000;
@@ -57,28 +65,48 @@ const EXTRA_TCP_PER_ADDRESS = 1_000;
 const CLOSING_MS_MAX = 2_000;
 
 /** The store that the options name. Rejects with StoreUnusable. */
-export function openStore(config: Config, log: Log): Promise<Store> {
+export async function openStore(config: Config, log: Log): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
     ? EmbeddedStore.open({ directory, durabilities, histories })
-    : ValkeyStore.open({ url, durabilities, durabilityWaitMs, histories, incident });
+    : ValkeyStore.open({
+        url,
+        ca: readAuthorities(config.valkeyCa),
+        durabilities,
+        durabilityWaitMs,
+        histories,
+        incident,
+      });
+}
+
+function readAuthorities(file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, "utf8");
+  } catch (error) {
+    throw new StoreUnusable(`cannot read VALKEY_CA, ${file}`, error);
+  }
 }
 
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const instance = createInstance(config, store, log);
+  const instance = createInstance(config, store, log, options.wallClock);
+  let online = () => 0;
+  const report = new ClusterReport(instance, () => online());
+  const cluster = () => report.state();
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const app = createApp(
     instance,
+    cluster,
     { ...httpOptions(config, store), trust },
     {
       folder: pageFolder,
       demoUrls: options.demoUrls ?? (() => []),
     },
   );
+  const stopMeasuring = instance.metrics.measureLoop();
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -94,6 +122,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     http.listen(config.port, config.host);
     await once(http, "listening");
   } catch (error) {
+    await report.close();
+    instance.close();
+    throw error;
+  }
+  const operators =
+    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster, pageFolder));
+  try {
+    operators?.listen(config.metricsPort, config.metricsHost);
+    if (operators) await once(operators, "listening");
+  } catch (error) {
+    http.close();
+    await report.close();
     instance.close();
     throw error;
   }
@@ -105,14 +145,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     trust,
     countsAll: true,
   });
-  const address = http.address();
-  const port = typeof address === "object" && address !== null ? address.port : config.port;
+  online = sockets.online;
+  const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       instance.departures.begin();
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      await instance.writer.close();
+      await Promise.all([instance.writer.close(), report.close()]);
       await instance.reporter.flush();
       // Answers that follow from the last commit are sent before the connections are ended.
       await new Promise(setImmediate);
@@ -121,6 +161,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       clearTimeout(impatient);
       neighbours?.close();
       neighbours?.closeAllConnections();
+      operators?.close();
+      operators?.closeAllConnections();
+      stopMeasuring();
       instance.close();
     })();
     return closing;
@@ -129,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   return {
     port,
     url: `http://localhost:${port}`,
+    metricsUrl: operators && `http://localhost:${portOf(operators)}`,
     instance,
     io,
     drain: () => {
@@ -139,16 +183,28 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   };
 }
 
+function portOf(server: HttpServer): number | undefined {
+  const address = server.address();
+  return typeof address === "object" && address !== null ? address.port : undefined;
+}
+
 export interface AttachBoardsOptions {
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
   /** Where the boards live: as for the environment variables; `./data` without either. */
   readonly valkeyUrl?: string;
+  readonly valkeyCa?: string;
   readonly dataDir?: string;
   /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
   readonly durability?: string;
   /** How long it is recorded what was changed when, as for the environment variable: `off` without it. */
   readonly history?: string;
+  /** Who may do what, and how tokens are checked, as for the environment variables: `open` without them. */
+  readonly access?: string;
+  readonly jwtSecret?: string;
+  readonly jwksUrl?: string;
+  readonly jwtIssuer?: string;
+  readonly jwtAudience?: string;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
@@ -172,26 +228,43 @@ export async function attachBoards(
   const { valkeyUrl, dataDir, durability, history, teaching = false } = options;
   const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
   const config = readConfig(
-    { VALKEY_URL: valkeyUrl, DATA_DIR: dataDir, BOARDS: boards.join(), DURABILITY: durability, HISTORY: history },
+    {
+      VALKEY_URL: valkeyUrl,
+      VALKEY_CA: options.valkeyCa,
+      DATA_DIR: dataDir,
+      BOARDS: boards.join(),
+      DURABILITY: durability,
+      HISTORY: history,
+      ACCESS: options.access,
+      JWT_SECRET: options.jwtSecret,
+      JWKS_URL: options.jwksUrl,
+      JWT_ISSUER: options.jwtIssuer,
+      JWT_AUDIENCE: options.jwtAudience,
+    },
     {},
   );
   const log = createLog("warn");
   const store = await openStore(config, log);
   const instance = createInstance(config, store, log);
-  app.use(boardRoutes(instance, { ...httpOptions(config, store), teaching }));
+  const stopMeasuring = instance.metrics.measureLoop();
+  let online = () => 0;
+  const report = new ClusterReport(instance, () => online());
+  app.use(boardRoutes(instance, () => report.state(), { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
     trust: trustOf(app),
     countsAll: false,
   });
+  online = sockets.online;
   return {
     instance,
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      await instance.writer.close();
+      await Promise.all([instance.writer.close(), report.close()]);
       await instance.reporter.flush();
       instance.close();
+      stopMeasuring();
       await store.close();
     },
   };
@@ -206,13 +279,15 @@ const REQUESTS = { perSecond: 200, burst: 400 };
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
 
-function createInstance(config: Config, store: Store, log: Log): Instance {
+function createInstance(config: Config, store: Store, log: Log, wallClock: () => number = Date.now): Instance {
+  const { jwtSecret: secret, jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = config;
   return new Instance({
     name: config.name,
     boards: config.boards,
     durabilities: config.durabilities,
     history: config.history,
     store,
+    access: new Access(config.access, tokenVerifier({ secret, jwksUrl, issuer, audience }, wallClock), wallClock),
     clock: realClock,
     log,
     admission: {
@@ -237,5 +312,6 @@ function httpOptions(config: Config, store: Store) {
         ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
         : undefined,
     teaching: true,
+    forOperators: config.metricsPort === undefined,
   };
 }

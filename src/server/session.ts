@@ -11,6 +11,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
+import { ANYBODY, type Visitor } from "./access.js";
 import type { Instance } from "./instance.js";
 import type { OverviewHold } from "./overviews.js";
 import type { Hold, HostedBoard } from "./pages.js";
@@ -39,6 +40,8 @@ export interface SessionPeer {
   online(): number;
   /** Those on all instances, as last told. */
   onlineEverywhere(): number;
+  /** Who it is; anybody without it. */
+  readonly visitor?: Visitor;
 }
 
 export class Session {
@@ -65,12 +68,14 @@ export class Session {
     if (protocol !== PROTOCOL_VERSION) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#instance.boards.get(name);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
+    this.#require(board, "view");
     this.#opened.set(board.handle, board);
     return {
       handle: board.handle,
       name: board.name,
       size: board.size,
       pages: pageCount(board.size),
+      right: this.#right(board),
       instance: this.#instance.name,
       online: this.#peer.online(),
       onlineEverywhere: this.#peer.onlineEverywhere(),
@@ -126,6 +131,7 @@ export class Session {
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
     for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
     if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
+    this.#require(board, "write");
     this.#writesAs.set(handle, session);
     this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
     return { at: await commitChanges(this.#instance, board, session, seq, changes) };
@@ -140,6 +146,20 @@ export class Session {
   /** A write of more than the burst could never be admitted. */
   get #writeCellsMax(): number {
     return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
+  }
+
+  get #visitor(): Visitor {
+    return this.#peer.visitor ?? ANYBODY;
+  }
+
+  /** Asked at `open` for the view, which then lasts as long as the connection, and at every write. */
+  #require(board: HostedBoard, right: "view" | "write"): void {
+    this.#instance.access.require(this.#visitor, board.name, right);
+  }
+
+  #right(board: HostedBoard): OpenResult["right"] {
+    const right = this.#instance.access.rightOf(this.#visitor, board.name);
+    return right === "nothing" ? "view" : right;
   }
 
   #boardOf(handle: number): HostedBoard {
@@ -224,6 +244,8 @@ export async function commitChanges(
   const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
   if (reasons.length === 0) return done;
   const [first] = reasons;
+  const areFrozen = reasons.every((reason) => reason instanceof Refusal && reason.code === "FROZEN");
+  if (areFrozen && done.length > 0) throw new Refusal("PARTLY_FROZEN");
   const isWhole =
     done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
   throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });

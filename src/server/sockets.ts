@@ -3,11 +3,12 @@
  * frame-sender.ts the only file that imports it.
  */
 
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { ANYBODY, type Visitor } from "./access.js";
 import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
@@ -31,6 +32,7 @@ export interface SocketOptions {
 /** A Socket.IO server with the settings that an instance wants. */
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
   return new Server(http, {
+    allowRequest: (request, decide) => decide(null, isFromAllowedOrigin(request, options.origins)),
     cors: { origin: options.origins.includes("*") ? "*" : [...options.origins] },
     maxHttpBufferSize: options.messageBytesMax,
     perMessageDeflate: false,
@@ -39,6 +41,16 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: options.silentMsMax,
   });
+}
+
+/**
+ * A WebSocket may be opened by any site's page, with no word of CORS: so the origin that browsers tell is checked here, for
+ * every transport. Whoever tells none is no page of another site.
+ */
+function isFromAllowedOrigin({ headers }: IncomingMessage, origins: readonly string[]): boolean {
+  const { origin, host } = headers;
+  if (origin === undefined || origins.includes("*") || origins.includes(origin)) return true;
+  return URL.canParse(origin) && new URL(origin).host === host;
 }
 
 /** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
@@ -73,9 +85,14 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const presence = new Presence(instance, online);
   io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
+  const visitors = new WeakMap<Socket, Visitor>();
   boards.use(admit(connections, instance));
-  boards.on("connection", (socket) => converse(socket, instance, connections.admit(socket.conn), encoder, presence));
-  if (options.teaching) attachTeaching(io, instance, connections);
+  boards.use(identify(instance, visitors));
+  boards.on("connection", (socket) => {
+    const visitor = visitors.get(socket) ?? ANYBODY;
+    converse(socket, instance, connections.admit(socket.conn), visitor, encoder, presence);
+  });
+  if (options.teaching) attachTeaching(io, instance, connections, visitors);
 
   const tell = (notice: Notice) => boards.emit("notice", notice);
   let told = "";
@@ -106,6 +123,32 @@ function admit(connections: Connections, instance: Instance) {
     const refusal = instance.departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
     next(refusal && refusalFor(socket, refusal));
   };
+}
+
+/** Who comes, by the token in the handshake, `auth: {token}`. A token that is not accepted lets nobody in. */
+function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
+  return async (socket: Socket, next: (error?: Error) => void) => {
+    try {
+      const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
+      visitors.set(socket, await instance.access.visitor(tokenIn(auth.token)));
+      next();
+    } catch (error) {
+      next(refused(socket, instance, error));
+    }
+  };
+}
+
+function tokenIn(token: unknown): string | undefined {
+  if (token === undefined || token === null || token === "") return undefined;
+  if (typeof token !== "string") throw new Refusal("UNAUTHORIZED");
+  return token;
+}
+
+function refused(socket: Socket, instance: Instance, error: unknown): Error {
+  const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+  if (refusal.code === "INTERNAL") instance.log.error({ err: error }, "a connection failed");
+  instance.metrics.refused(refusal.code);
+  return refusalFor(socket, refusal);
 }
 
 /** Refuses one namespace; the connection below is closed once the client can have read why. */
@@ -148,6 +191,7 @@ function converse(
   socket: Socket,
   instance: Instance,
   { address, backlog }: Admitted,
+  visitor: Visitor,
   encoder: FrameEncoder,
   presence: Presence,
 ): void {
@@ -156,6 +200,7 @@ function converse(
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
   const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), {
     address,
+    visitor,
     online: () => presence.online,
     onlineEverywhere: () => presence.onlineEverywhere,
   });
@@ -180,16 +225,23 @@ function converse(
   });
 }
 
-function attachTeaching(io: Server, instance: Instance, connections: Connections): void {
+function attachTeaching(
+  io: Server,
+  instance: Instance,
+  connections: Connections,
+  visitors: WeakMap<Socket, Visitor>,
+): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
   root.use(admit(connections, instance));
+  root.use(identify(instance, visitors));
   root.use((socket, next) => {
     try {
       teaching.board();
+      teaching.require(visitors.get(socket) ?? ANYBODY, "view");
       next();
     } catch (error) {
-      next(error instanceof Refusal ? refusalFor(socket, error) : new Error("unexpected failure"));
+      next(refused(socket, instance, error));
     }
   });
   root.on("connection", (socket) => {
@@ -197,7 +249,8 @@ function attachTeaching(io: Server, instance: Instance, connections: Connections
     const goodbye = sayGoodbye(socket);
     const { address } = connections.admit(socket.conn);
     const conversation = new Conversation(instance, address, goodbye);
-    const write = teaching.writer(address);
+    const visitor = visitors.get(socket) ?? ANYBODY;
+    const write = teaching.writer(address, visitor);
     const messages = new TokenBucket(MESSAGES, instance.clock.now());
 
     socket.on("checkbox-update", async (...args: unknown[]) => {
@@ -220,6 +273,7 @@ function attachTeaching(io: Server, instance: Instance, connections: Connections
             detail: `message: a text of at most ${MESSAGE_CHARACTERS_MAX} characters`,
           });
         }
+        teaching.require(visitor, "write");
         const waitMs = messages.take(1, instance.clock.now());
         if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
         root.local.emit("server-message", text);

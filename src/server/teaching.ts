@@ -10,6 +10,7 @@ import { type Bit, eachDifference, getBit } from "../board/bitmap.js";
 import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
+import type { Visitor } from "./access.js";
 import type { Instance } from "./instance.js";
 import type { Hold, HostedBoard } from "./pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
@@ -53,14 +54,20 @@ export class Teaching {
     };
   }
 
+  /** Throws a Refusal if the visitor may not do this on the board. */
+  require(visitor: Visitor, right: "view" | "write"): void {
+    this.#instance.access.require(visitor, TEACHING_BOARD, right);
+  }
+
   /** The writes of a client at `address`, under a session of its own. */
-  writer(address: string): (input: unknown) => Promise<void> {
+  writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
     const session = randomBytes(16).toString("base64url");
     let seq = 0;
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
       const board = this.board();
       if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
+      this.require(visitor, "write");
       this.#instance.admission.admitWrite(address, session, 1);
       await commitChanges(this.#instance, board, session, ++seq, [[index, value ? 1 : 0]]);
     };

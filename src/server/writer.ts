@@ -122,6 +122,7 @@ export class Writer {
         const { position, outcomes, checked } = await this.#store.commit(page, { tag: newTag(), writes: waiting });
         waiting.forEach((write, index) => {
           if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
+          else if (outcomes[index] === "frozen") write.fail(new Refusal("FROZEN"));
           else write.done(position);
         });
         const changes = waiting.reduce((sum, write) => sum + write.changes.length, 0);

@@ -16,12 +16,14 @@ import { type Position, samePosition } from "../board/position.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
+import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { OverviewStore, Tally } from "./overview.js";
 import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import { type Announced, LocalRoll, type Roll } from "./roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
 import {
   type Batch,
@@ -34,6 +36,8 @@ import {
   StoreUnusable,
   type SubscriptionListener,
   type Unsubscribe,
+  type Write,
+  type WriteOutcome,
 } from "./store.js";
 import { newTag } from "./tag.js";
 
@@ -56,7 +60,7 @@ export interface EmbeddedStoreOptions {
   readonly now?: () => number;
 }
 
-export class EmbeddedStore implements Store {
+export class EmbeddedStore implements Store, Freezing, Roll {
   readonly engine = "embedded";
   readonly available = true;
   readonly failures = 0;
@@ -69,6 +73,7 @@ export class EmbeddedStore implements Store {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
+  readonly #frozen: Database<OffsetRange[], PageKey>;
   /** The list of overview.ts. */
   readonly #tallies: Database<Tally, PageKey>;
   readonly #instances: LocalInstances;
@@ -77,15 +82,19 @@ export class EmbeddedStore implements Store {
   readonly #seenCounts = new Map<string, number>();
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
+  readonly #roll: LocalRoll;
+
   private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
+    this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 5 });
+    this.#root = open({ path: options.directory, maxDbs: 6 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
+    this.#frozen = this.#root.openDB({ name: "frozen" });
     this.#tallies = this.#root.openDB({ name: "tallies" });
     this.#instances = new LocalInstances(this.#now);
     const records: RecordDatabase = this.#root.openDB({ name: "history" });
@@ -126,6 +135,26 @@ export class EmbeddedStore implements Store {
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
     if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
     return replaced;
+  }
+
+  async freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
+    const isDone = await this.#root.transaction(() => {
+      const ranges = withRange(this.#frozenNow(ref), range, isFrozen);
+      if (ranges.length > FROZEN_RANGES_MAX) return false;
+      this.#frozen.put([ref.board, ref.page], ranges);
+      return true;
+    });
+    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    return isDone;
+  }
+
+  async frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[])[]> {
+    return pages.map((page) => this.#frozenNow(page));
+  }
+
+  /** Of the instances of this process. */
+  enroll(id: string, record: string): Promise<Announced[]> {
+    return this.#roll.enroll(id, record);
   }
 
   async read(ref: PageRef): Promise<Snapshot> {
@@ -203,14 +232,20 @@ export class EmbeddedStore implements Store {
     return record ? decodePage(record) : UNTOUCHED;
   }
 
+  #frozenNow(ref: PageRef): readonly OffsetRange[] {
+    return this.#frozen.get([ref.board, ref.page]) ?? [];
+  }
+
   /** Runs inside a write transaction: all reads and writes here are one step. */
   #commitNow(ref: PageRef, batch: Batch): { committed: Committed; delta: Delta | undefined } {
     const before = this.#load(ref);
     const page = { ...before, bits: growTo(before.bits, batch) };
     const rotated = this.#rotateSeen(ref, page);
     const effects: [number, Bit][] = [];
+    const frozen = batch.overridesFreeze ? [] : this.#frozenNow(ref);
     const outcomes = batch.writes.map((write) => {
-      const outcome = write.session === "" ? "taken" : this.#take(ref, page.generation, write.session, write.seq);
+      const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
+      const outcome = this.#take(ref, page.generation, write, isFrozen);
       if (outcome !== "taken") return outcome;
       for (const change of write.changes) {
         const value = changedValue(change);
@@ -268,12 +303,14 @@ export class EmbeddedStore implements Store {
     }));
   }
 
-  #take(ref: PageRef, generation: number, session: string, seq: number) {
+  #take(ref: PageRef, generation: number, { session, seq }: Write, isFrozen: boolean): WriteOutcome {
+    if (session === "") return isFrozen ? "frozen" : "taken";
     const newer = [ref.board, ref.page, generation, session];
     const older = [ref.board, ref.page, 1 - generation, session];
     const current = this.#seen.get(newer);
     const seen = current ?? this.#seen.get(older) ?? NOTHING_SEEN;
     const after = takeSeq(seen, seq);
+    if (after.outcome === "taken" && isFrozen) return "frozen";
     if (after.seen === seen) return after.outcome;
     this.#seen.put(newer, after.seen);
     if (!current) this.#seenCounts.set(pageName(ref), (this.#seenCounts.get(pageName(ref)) ?? 0) + 1);

@@ -8,7 +8,7 @@ import { type PageRef, pageName } from "../board/geometry.js";
 export interface PageKeys {
   /** String: the bitmap. */
   readonly bits: string;
-  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x and m see commit.lua. */
+  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x and m see commit.lua, fz what is frozen. */
   readonly head: string;
   /** Stream: one entry for each delta, its id the version. */
   readonly log: string;
@@ -39,6 +39,8 @@ export function overviewKeys(board: string): { readonly list: string; readonly c
 
 /** Hash: the instances that are there. */
 export const INSTANCES_KEY = "ss:{instances}";
+/** The roll of instances, in one slot: when each was heard last, and what it said. */
+export const ROLL_KEYS = { heard: "ss:{roll}:heard", records: "ss:{roll}:records" } as const;
 
 /** Prefix of the request counters that instances share. */
 export const LIMIT_PREFIX = "ss:limit:";

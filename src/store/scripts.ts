@@ -4,10 +4,12 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
+import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
 import type { Recorded } from "./history.js";
-import { INSTANCES_KEY, overviewKeys, pageKeys } from "./keys.js";
+import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
+import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
 import type { Batch, Committed, Replaced, Since, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
@@ -39,7 +41,9 @@ const SINCE = load("since");
 const REPLACE = load("replace");
 const OVERVIEW = load("overview");
 const ANNOUNCE = load("announce");
-const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", s: "stale" };
+const ROLL_CALL = load("roll-call");
+const FREEZE = load("freeze");
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
   ref: PageRef,
@@ -62,6 +66,7 @@ export function commitCall(
     isMarked ? "1" : "0",
     String(history.ms),
     String(history.deltasMax),
+    batch.overridesFreeze ? "1" : "0",
   ];
   for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
   return {
@@ -104,6 +109,32 @@ export function replaceCall(
         checked: Number(checked),
         isReplaced: isReplaced === "1",
       };
+    },
+  };
+}
+
+/** Whether it could be done: a page keeps only so many ranges. */
+export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
+  return {
+    script: FREEZE,
+    keys: [pageKeys(ref).head],
+    args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
+    read: (reply) => Number(reply) === 1,
+  };
+}
+
+export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
+  return {
+    script: ROLL_CALL,
+    keys: [ROLL_KEYS.heard, ROLL_KEYS.records],
+    args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
+    read: (reply) => {
+      const parts = strings(reply);
+      const all: Announced[] = [];
+      for (let at = 0; at + 2 < parts.length; at += 3) {
+        all.push({ id: parts[at] ?? "", record: parts[at + 1] ?? "", ageMs: Number(parts[at + 2]) });
+      }
+      return all;
     },
   };
 }

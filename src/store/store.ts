@@ -33,14 +33,17 @@ export interface Batch {
   /** The tag of the position that this batch makes, see `newTag`. */
   readonly tag: string;
   readonly writes: readonly Write[];
+  /** Takes effect on frozen cells too: for admins. */
+  readonly overridesFreeze?: boolean;
 }
 
 /**
  * taken      first time seen; its changes are in the page
  * duplicate  was taken before; nothing done
+ * frozen     it has a cell that is frozen (frozen.ts); nothing done, and not remembered: it may be taken later
  * stale      more than SEQ_WINDOW below its session's highest: cannot be told apart any more; nothing done
  */
-export type WriteOutcome = "taken" | "duplicate" | "stale";
+export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
 
 export interface Committed {
   /** Where the page stands after the batch: every write of it that was taken, now or before, is in. */

@@ -12,6 +12,7 @@ import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import {
   type Histories,
   type HistoryRange,
@@ -22,14 +23,17 @@ import {
 } from "./history.js";
 import { pageKeys } from "./keys.js";
 import type { OverviewStore } from "./overview.js";
+import type { Announced, Roll } from "./roll.js";
 import {
   announceCall,
   commitCall,
+  freezeCall,
   type HistoryBounds,
   readNumbers,
   readPublished,
   readRecorded,
   replaceCall,
+  rollCall,
   sinceCall,
 } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
@@ -54,6 +58,8 @@ import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
   readonly url: string;
+  /** With `valkeys://`: certificates of the authorities to trust instead of the system's, as PEM. */
+  readonly ca?: string | undefined;
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
@@ -68,7 +74,7 @@ export interface ValkeyStoreOptions {
 /** Records of a page's history in one answer of the server. */
 const RECORDS_AT_ONCE = 500;
 
-export class ValkeyStore implements Store {
+export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -90,9 +96,13 @@ export class ValkeyStore implements Store {
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
     const { url } = options;
-    const address = parseValkeyUrl(url);
+    const parsed = parseValkeyUrl(url);
     const shown = withoutPassword(url);
-    if (!address) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+    if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+    if (options.ca !== undefined && !parsed.tls) {
+      throw new StoreUnusable(`VALKEY_CA is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
+    }
+    const address = options.ca === undefined ? parsed : { ...parsed, ca: options.ca };
     const store = new ValkeyStore(options);
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
     const events: LinkEvents = {
@@ -143,6 +153,22 @@ export class ValkeyStore implements Store {
     const used = bits.subarray(0, usedBytes(bits));
     const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
     return this.#link.run(call, durability);
+  }
+
+  freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
+    return this.#link.run(freezeCall(page, range, isFrozen), durabilityOf(this.#durabilities, page.board));
+  }
+
+  async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
+    const fields = await this.#link.fieldsOf(
+      pages.map((page) => pageKeys(page).head),
+      ["fz"],
+    );
+    return fields.map((head) => head && parseRanges(head[0] ?? ""));
+  }
+
+  enroll(id: string, record: string): Promise<Announced[]> {
+    return this.#link.run(rollCall(id, record));
   }
 
   async read(page: PageRef): Promise<Snapshot> {
@@ -219,6 +245,11 @@ export class ValkeyStore implements Store {
   /** Runs any command where `key` lives, for the counters that instances share. */
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
     return this.#link.command(key, name, ...args);
+  }
+
+  /** Runs any command on every primary. */
+  everywhere(name: string, ...args: string[]): Promise<unknown[]> {
+    return this.#link.everywhere(name, ...args);
   }
 
   async close(): Promise<void> {

@@ -18,6 +18,8 @@ interface Access {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly tls: boolean;
+  /** Certificates of the authorities that are trusted instead of the system's, as PEM. */
+  readonly ca?: string;
 }
 
 export type ValkeyAddress = Access &

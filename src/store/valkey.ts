@@ -256,7 +256,7 @@ function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): Addre
   const access: AddressOptions = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(address.tls ? { tls: {} } : {}),
+    ...(address.tls ? { tls: address.ca === undefined ? {} : { ca: address.ca } } : {}),
   };
   if (address.kind === "cluster") return { ...access, host, port };
   if (address.kind === "single") return { ...access, host, port, db: address.database };

@@ -47,6 +47,7 @@ describe("HTTP", () => {
       pageCells: 65_536,
       instance: "here",
       engine: "embedded",
+      access: "open",
       durability: "applied",
       historyMs: 0,
     });
@@ -150,11 +151,32 @@ describe("HTTP", () => {
     });
   }
 
+  test("tells browsers to load and run nothing but its own, nothing inline, and to keep others' pages from framing it", async () => {
+    const { headers } = await get("/boards");
+    const policy = new Map(
+      (headers.get("content-security-policy") ?? "").split(";").map((each) => {
+        const [name = "", ...values] = each.split(" ");
+        return [name, values.join(" ")];
+      }),
+    );
+    assert.equal(policy.get("default-src"), "'none'");
+    for (const name of ["script-src", "style-src", "connect-src"]) assert.equal(policy.get(name), "'self'", name);
+    for (const name of ["base-uri", "form-action"]) assert.equal(policy.get(name), "'none'", name);
+    assert.match(policy.get("frame-ancestors") ?? "", /^'self'/);
+    assert.equal(headers.get("x-content-type-options"), "nosniff");
+    assert.equal(headers.get("x-powered-by"), null);
+  });
+
   test("says that it is alive, ready, and what it counts", async () => {
     assert.equal((await get("/health")).status, 200);
     assert.equal((await get("/ready")).status, 200);
     const metrics = await (await get("/metrics")).text();
-    for (const name of ["socketscaler_connections", "socketscaler_changes_total", "socketscaler_store_available 1"]) {
+    for (const name of [
+      "socketscaler_connections",
+      "socketscaler_changes_total",
+      "socketscaler_store_available 1",
+      "process_cpu_seconds_total",
+    ]) {
       assert.ok(metrics.includes(name), name);
     }
   });
@@ -208,6 +230,19 @@ describe("HTTP", () => {
 
   test("a body of another type is refused", async () => {
     assert.equal((await put("/boards/main/cells/1", "value=true", "application/x-www-form-urlencoded")).status, 400);
+  });
+});
+
+describe("METRICS_PORT", () => {
+  test("has /metrics and nothing else, and PORT has it no more", async (t) => {
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), METRICS_PORT: "0" });
+    t.after(() => instance.stop());
+    const metricsUrl = instance.metricsUrl?.replace("localhost", "127.0.0.1");
+    assert.equal((await fetch(`${instance.url}/metrics`)).status, 404);
+    assert.equal((await fetch(`${metricsUrl}/metrics`)).status, 200);
+    for (const path of ["/state", "/boards", "/socket.io/?EIO=4&transport=polling"]) {
+      assert.equal((await fetch(`${metricsUrl}${path}`)).status, 404, path);
+    }
   });
 });
 

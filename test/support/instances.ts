@@ -23,12 +23,12 @@ export interface LocalInstance extends RunningServer {
 export async function startInstance(
   flags: Flags,
   sharedStore?: Store,
-  times: Pick<ServerOptions, "silentMsMax"> = {},
+  others: Pick<ServerOptions, "silentMsMax" | "wallClock"> = {},
 ): Promise<LocalInstance> {
   const config = readConfig({ PORT: "0", HOST: "127.0.0.1", LOG_LEVEL: "silent", ...flags }, {});
   const log = createLog(config.logLevel);
   const store = sharedStore ?? (await openStore(config, log));
-  const server = await startServer({ config, store, log, pageFolder, ...times });
+  const server = await startServer({ config, store, log, pageFolder, ...others });
   return {
     ...server,
     url: `http://127.0.0.1:${server.port}`,

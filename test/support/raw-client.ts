@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { io, type Socket } from "socket.io-client";
+import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import { cellsInPage } from "../../src/board/geometry.js";
 import { formatPosition } from "../../src/board/position.js";
 import { type Outcome, Replica } from "../../src/board/replica.js";
@@ -28,8 +28,12 @@ export class RawClient {
   readonly replicas = new Map<number, Replica>();
   opened: OpenResult | undefined;
 
-  constructor(url: string, transports: ("websocket" | "polling")[] = ["websocket"]) {
-    this.socket = io(`${url}/boards`, { forceNew: true, reconnection: false, transports });
+  constructor(
+    url: string,
+    transports: ("websocket" | "polling")[] = ["websocket"],
+    others: Partial<ManagerOptions & SocketOptions> = {},
+  ) {
+    this.socket = io(`${url}/boards`, { forceNew: true, reconnection: false, transports, ...others });
     this.socket.on("delta", (text: string) => {
       const frame = decodeDelta(text);
       assert.ok(frame, "the server sent a delta that cannot be decoded");

@@ -46,6 +46,9 @@ describe("options", () => {
     ["HISTORY", "31d"],
     ["LOG_LEVEL", "loud"],
     ["ORIGINS", "example.org"],
+    ["ACCESS", "closed"],
+    ["ACCESS", "main=open,main=token"],
+    ["JWKS_URL", "http://id.example/keys"],
   ] as const) {
     test(`${name}=${value} is refused with the name, the value and what was expected`, () => {
       assert.throws(
@@ -56,6 +59,23 @@ describe("options", () => {
           return true;
         },
       );
+    });
+  }
+});
+
+describe("options of access", () => {
+  for (const [name, env, message] of [
+    ["a rule for a board that is not there", { ACCESS: "mian=open" }, /ACCESS names the board "mian"/],
+    ["a board that needs a token without keys", { ACCESS: "token" }, /set JWT_SECRET or JWKS_URL too/],
+    ["two kinds of keys", { JWT_SECRET: "x".repeat(32), JWKS_URL: "https://id.example" }, /not both/],
+    [
+      "a short secret, which is not shown",
+      { JWT_SECRET: "hunter2" },
+      /^JWT_SECRET is not usable: expected at least 32/,
+    ],
+  ] as const) {
+    test(`${name} is refused`, () => {
+      assert.throws(() => readConfig({}, env), { message });
     });
   }
 });

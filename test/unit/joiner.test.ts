@@ -18,6 +18,7 @@ const OPENED: OpenResult = {
   online: 1,
   onlineEverywhere: 1,
   storeAvailable: true,
+  right: "write",
   limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
 };
 

@@ -39,6 +39,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   helmet: { files: ["server/http.ts"] },
   pino: { files: ["server/log.ts"] },
   "prom-client": { files: ["server/metrics.ts"] },
+  jose: { files: ["server/tokens.ts"] },
   "proxy-addr": { files: ["server/client-address.ts"] },
   zod: { files: ["server/requests.ts"] },
   commander: { files: ["cli/main.ts"] },

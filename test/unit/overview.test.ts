@@ -51,7 +51,7 @@ function setUp(size = BILLION) {
     const ref = { board: "main", page };
     const batch = { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges(changes) }] };
     const { position, checked } = await store.commit(ref, batch);
-    if (isReported) reporter.committed({ page: ref, position, checked, writes: 1, changes: changes.length, ms: 0 });
+    if (isReported) reporter.committed({ page: ref, position, checked });
   };
   const join = async () => {
     const recipient = new TestRecipient(pages);

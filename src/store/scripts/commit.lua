@@ -5,21 +5,26 @@
   KEYS  1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1 · 6 history
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
         8 1 to write a mark even if the batch writes nothing, so that WAIT has something to wait for
-        9 ms that the history is kept, 0 for not at all · 10 its length
+        9 ms that the history is kept, 0 for not at all · 10 its length · 11 1 to write to frozen cells too
         then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply version · tag · for each write a letter: t taken, d duplicate, s stale (the rule of seen.ts) · cells checked
+  Reply version · tag · for each write a letter: t taken, d duplicate, f frozen, s stale (the rule of seen.ts) · cells checked
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
-local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 11, 32
+local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 12, 32
 
--- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark.
-local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x')
+-- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark; fz: what is frozen.
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz')
 local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0), tonumber(at[6] or 0)
 -- The server's clock decides when memory goes: instances' clocks differ.
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local frozen = {}
+for first, last in string.gmatch(ARGV[11] == '0' and at[7] or '', '(%d+)-(%d+)') do
+  frozen[#frozen + 1] = { tonumber(first), tonumber(last) }
+end
 
 local sessions, known, isNew = {}, {}, false
 for i = FIRST, #ARGV, 3 do
@@ -45,11 +50,24 @@ if now - genStart > seenMs or now < genStart or (isNew and call('HLEN', seen[gen
   call('HSET', head, 'g', gen, 'gs', string.format('%.0f', now))
 end
 
-local function take(s, seq)
-  if not s then return 't' end
+local function isFrozen(ops)
+  for j = 1, #frozen > 0 and #ops or 0, 3 do
+    local high, middle, low = byte(ops, j, j + 2)
+    local cell = math.floor(((high - 48) * 4096 + (middle - 48) * 64 + low - 48) / 2)
+    for _, range in ipairs(frozen) do
+      if cell >= range[1] and cell < range[2] then return true end
+    end
+  end
+  return false
+end
+
+-- A write that was taken before the freeze is a duplicate still: it has had its effect.
+local function take(s, seq, ops)
+  if not s then return isFrozen(ops) and 'f' or 't' end
   local ahead = seq - s.highest
   if ahead == 0 then return 'd' end
   if ahead > 0 then
+    if isFrozen(ops) then return 'f' end
     local shifted = ahead < WINDOW and bit.lshift(s.window, ahead) or 0
     local highestBit = (s.highest > 0 and ahead <= WINDOW) and bit.lshift(1, ahead - 1) or 0
     s.highest, s.window, s.changed = seq, bit.bor(shifted, highestBit), true
@@ -58,13 +76,15 @@ local function take(s, seq)
   if -ahead > WINDOW then return 's' end
   local mask = bit.lshift(1, -ahead - 1)
   if bit.band(s.window, mask) ~= 0 then return 'd' end
+  if isFrozen(ops) then return 'f' end
   s.window, s.changed = bit.bor(s.window, mask), true
   return 't'
 end
 
 local outcomes, effects, remember = {}, {}, {}
 for i = FIRST, #ARGV, 3 do
-  local outcome, ops = take(known[ARGV[i]], tonumber(ARGV[i + 1])), ARGV[i + 2]
+  local ops = ARGV[i + 2]
+  local outcome = take(known[ARGV[i]], tonumber(ARGV[i + 1]), ops)
   outcomes[#outcomes + 1] = outcome
   for j = 1, outcome == 't' and #ops or 0, 3 do
     local high, middle, low = byte(ops, j, j + 2)

@@ -1,0 +1,156 @@
+/*
+ * What only admins may do: freeze a board or a region of it, thaw it, and clear it. Every action, also one that is
+ * refused or fails, is a line in the log, whatever its level: who, what, where, and how it ended.
+ *
+ * Pages are done one after another, some at a time: each is done whole or not at all, and doing all again is harmless.
+ */
+
+import { eachDifference } from "../board/bitmap.js";
+import { packChanges } from "../board/delta.js";
+import { offsetOf, PAGE_CELLS, pageOf } from "../board/geometry.js";
+import { GENESIS, samePosition } from "../board/position.js";
+import { Refusal } from "../protocol/errors.js";
+import { canFreeze, type Freezing, type OffsetRange } from "../store/frozen.js";
+import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
+import { newTag } from "../store/tag.js";
+import type { Visitor } from "./access.js";
+import type { Instance } from "./instance.js";
+import type { HostedBoard } from "./pages.js";
+
+export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
+export type AdminAction = (typeof ADMIN_ACTIONS)[number];
+
+/** Cells `start` … `end - 1` of a board. */
+export interface Region {
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Part extends OffsetRange {
+  readonly page: number;
+}
+
+const PAGES_AT_ONCE = 32;
+const POSITIONS_AT_ONCE = 1_000;
+
+/** Does it, or throws a Refusal. `address` is where the request came from, for the log. */
+export async function administer(
+  instance: Instance,
+  board: HostedBoard,
+  action: AdminAction,
+  region: Region,
+  by: { readonly visitor: Visitor; readonly address: string },
+): Promise<{ readonly cells: number }> {
+  const line = { audit: action, board: board.name, ...region, by: by.visitor.grant?.subject, address: by.address };
+  try {
+    instance.access.require(by.visitor, board.name, "admin");
+    if (region.end > board.size || region.start >= region.end) throw new Refusal("CELL_OUT_OF_RANGE");
+    const cells = await (action === "clear" ? clear(instance, board, region) : freeze(instance, board, region, action));
+    instance.audit.info({ ...line, outcome: "done", cells }, "admin action");
+    return { cells };
+  } catch (error) {
+    const refusal = asRefusal(error);
+    instance.audit.info({ ...line, outcome: refusal.code }, "admin action");
+    throw refusal;
+  }
+}
+
+/** The frozen regions of the board, ascending; what touches across pages is one. */
+export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
+  const store = freezing(instance);
+  const regions: { start: number; end: number }[] = [];
+  const parts = partsOf({ start: 0, end: board.size });
+  for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
+    const some = parts.slice(at, at + POSITIONS_AT_ONCE);
+    const frozen = await store.frozen(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
+    some.forEach(({ page }, index) => {
+      const ranges = frozen[index];
+      if (!ranges) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
+      for (const range of ranges) {
+        const start = page * PAGE_CELLS + range.start;
+        const end = Math.min(page * PAGE_CELLS + range.end, board.size);
+        const last = regions.at(-1);
+        if (last?.end === start) last.end = end;
+        else regions.push({ start, end });
+      }
+    });
+  }
+  return regions;
+}
+
+async function freeze(instance: Instance, board: HostedBoard, region: Region, action: AdminAction): Promise<number> {
+  const store = freezing(instance);
+  await eachPart(partsOf(region), async ({ page, start, end }) => {
+    const isDone = await store.freeze({ board: board.name, page }, { start, end }, action === "freeze");
+    if (!isDone) throw new Refusal("TOO_MANY_REGIONS");
+  });
+  return region.end - region.start;
+}
+
+/** Unchecks what is checked when its page is reached, frozen or not. */
+async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
+  const { store } = instance;
+  const parts = partsOf(region);
+  let cleared = 0;
+  for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
+    const some = parts.slice(at, at + POSITIONS_AT_ONCE);
+    const positions = await store.positions(some.map(({ page }) => ({ board: board.name, page })));
+    // A page that nobody wrote to has nothing to clear; most of a large board is so.
+    const written = some.filter((_, index) => !samePosition(positions[index] ?? { version: 1, tag: "" }, GENESIS));
+    await eachPart(written, async (part) => {
+      const cells = await clearPart(instance, board, part);
+      cleared += cells;
+    });
+  }
+  return cleared;
+}
+
+async function clearPart(instance: Instance, board: HostedBoard, { page, start, end }: Part): Promise<number> {
+  const ref = { board: board.name, page };
+  const { bits } = await instance.store.read(ref);
+  const offsets: number[] = [];
+  eachDifference(new Uint8Array(bits.length), bits, (offset) => {
+    if (offset >= start && offset < end) offsets.push(offset);
+  });
+  for (let at = 0; at < offsets.length; at += BATCH_CHANGES_MAX) {
+    const changes = packChanges(offsets.slice(at, at + BATCH_CHANGES_MAX).map((offset) => [offset, 0] as const));
+    const writes = [{ session: "", seq: 1, changes }];
+    const { position, checked } = await instance.store.commit(ref, { tag: newTag(), writes, overridesFreeze: true });
+    instance.reporter.committed({ page: ref, position, checked });
+  }
+  return offsets.length;
+}
+
+function partsOf({ start, end }: Region): Part[] {
+  const parts: Part[] = [];
+  for (let page = pageOf(start); page <= pageOf(end - 1); page++) {
+    parts.push({
+      page,
+      start: page === pageOf(start) ? offsetOf(start) : 0,
+      end: page === pageOf(end - 1) ? offsetOf(end - 1) + 1 : PAGE_CELLS,
+    });
+  }
+  return parts;
+}
+
+async function eachPart(parts: readonly Part[], run: (part: Part) => Promise<void>): Promise<void> {
+  for (let at = 0; at < parts.length; at += PAGES_AT_ONCE) {
+    await Promise.all(parts.slice(at, at + PAGES_AT_ONCE).map(run));
+  }
+}
+
+function freezing(instance: Instance): Freezing {
+  if (!canFreeze(instance.store)) throw new Refusal("NOT_FOUND");
+  return instance.store;
+}
+
+function away(error: unknown): never {
+  throw asRefusal(error);
+}
+
+function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  // Other pages may be done: to do all again is harmless, and settles it.
+  if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
+  return new Refusal("INTERNAL", { cause: error });
+}

@@ -1,0 +1,145 @@
+/*
+ * What is said of the whole cluster at GET /cluster: every instance samples its own load every ANNOUNCE_MS, announces it
+ * on the store's roll and hears of the others by the same call. Asking costs the store nothing: what was heard last is
+ * told.
+ */
+
+import { randomBytes } from "node:crypto";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { type Announced, GONE_MS, hasRoll } from "../store/roll.js";
+import { StoreAway } from "../store/store.js";
+import type { Instance } from "./instance.js";
+import { type InstanceRecord, instanceRecord } from "./requests.js";
+
+const ANNOUNCE_MS = 2_000;
+const LOOP_RESOLUTION_MS = 10;
+
+export interface ClusterState {
+  /** The id of the instance that answers. */
+  readonly self: string;
+  readonly storeAvailable: boolean;
+  /** Sorted by name. An instance that has not been heard for a while is gone from it. */
+  readonly instances: readonly (InstanceRecord & { readonly id: string; readonly heardMsAgo: number })[];
+}
+
+export class ClusterReport {
+  readonly #instance: Instance;
+  readonly #clients: () => number;
+  readonly #id = randomBytes(8).toString("hex");
+  readonly #startedMs = performance.now();
+  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #timer: NodeJS.Timeout;
+  #before: { readonly ms: number; readonly totals: Totals };
+  #heard: { readonly ms: number; readonly all: readonly Announced[] } | undefined;
+  #last: InstanceRecord;
+  #announcing: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  /** `clients` counts the sockets of the instance. */
+  constructor(instance: Instance, clients: () => number) {
+    this.#instance = instance;
+    this.#clients = clients;
+    this.#loop.enable();
+    this.#before = { ms: performance.now(), totals: totalsOf(instance) };
+    this.#last = this.#sample();
+    this.#announce();
+    this.#timer = setInterval(() => {
+      this.#last = this.#sample();
+      this.#announce();
+    }, ANNOUNCE_MS);
+    this.#timer.unref();
+  }
+
+  state(): ClusterState {
+    const now = performance.now();
+    const heard = this.#heard;
+    const others = (heard?.all ?? []).flatMap(({ id, record, ageMs }) => {
+      const heardMsAgo = Math.round(ageMs + now - (heard?.ms ?? now));
+      const read = id === this.#id || heardMsAgo >= GONE_MS ? undefined : readRecord(record);
+      return read ? [{ ...read, id, heardMsAgo }] : [];
+    });
+    const self = { ...this.#last, clients: this.#clients(), id: this.#id, heardMsAgo: 0 };
+    const instances = [self, ...others].sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id));
+    return { self: this.#id, storeAvailable: this.#instance.store.available, instances };
+  }
+
+  /** Resolves when the others have been told that it goes, or cannot be. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    this.#loop.disable();
+    const { store } = this.#instance;
+    await this.#announcing;
+    if (hasRoll(store) && store.available) await store.enroll(this.#id, "").catch(() => undefined);
+  }
+
+  #announce(): void {
+    const { store, log } = this.#instance;
+    if (!hasRoll(store) || !store.available) return;
+    this.#announcing = store.enroll(this.#id, JSON.stringify(this.#last)).then(
+      (all) => {
+        if (!this.#isClosed) this.#heard = { ms: performance.now(), all };
+      },
+      (error: unknown) => {
+        // While the store is away, that is said elsewhere.
+        if (!(error instanceof StoreAway)) log.error({ err: error }, "the instance could not be announced");
+      },
+    );
+  }
+
+  #sample(): InstanceRecord {
+    const { instance } = { instance: this.#instance };
+    const ms = performance.now();
+    const totals = totalsOf(instance);
+    const { ms: beforeMs, totals: before } = this.#before;
+    const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
+    const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
+    this.#before = { ms, totals };
+    const loopDelayMs = this.#loop.count === 0 ? 0 : this.#loop.percentile(99) / 1e6 - LOOP_RESOLUTION_MS;
+    this.#loop.reset();
+    return {
+      name: instance.name,
+      engine: instance.store.engine,
+      upSeconds: Math.round((ms - this.#startedMs) / 1_000),
+      clients: this.#clients(),
+      watches: instance.metrics.gauged().watchers,
+      lagging: instance.metrics.gauged().lagging,
+      pages: instance.pages.size,
+      storeAvailable: instance.store.available,
+      writesPerSecond: rate("writes"),
+      changesPerSecond: rate("changes"),
+      deltasPerSecond: rate("deltas"),
+      sentBytesPerSecond: rate("sentBytes"),
+      cores: rate("cpuSeconds"),
+      memoryBytes: process.memoryUsage.rss(),
+      flushMs: rounded(instance.metrics.gauged().flushMs),
+      loopDelayMs: rounded(Math.max(0, loopDelayMs)),
+    };
+  }
+}
+
+interface Totals {
+  readonly writes: number;
+  readonly changes: number;
+  readonly deltas: number;
+  readonly sentBytes: number;
+  readonly cpuSeconds: number;
+}
+
+function totalsOf({ metrics }: Instance): Totals {
+  const { user, system } = process.cpuUsage();
+  return { ...metrics.totals, cpuSeconds: (user + system) / 1e6 };
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Whoever has access to Valkey can write a record: what is none is left out. */
+function readRecord(text: string): InstanceRecord | undefined {
+  try {
+    return instanceRecord.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,88 @@
+/*
+ * Tokens: JWTs that someone else makes (the app around, an identity provider) and this only checks. The door to jose.
+ *
+ *     { "sub": "ann", "exp": 1796000000, "boards": { "seats": "write", "*": "view" } }
+ *
+ * The kind of key fixes the algorithms: a shared secret takes HS256 alone, published keys take asymmetric ones alone. A
+ * token's own word about it is never enough, so neither `none` nor a public key used as a secret gets through. Each
+ * token must end.
+ */
+
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import { Refusal } from "../protocol/errors.js";
+import { type Grant, isRight, type Right, type Verify } from "./access.js";
+
+export interface TokenKeys {
+  readonly secret: string | undefined;
+  /** Where the keys are published, as a JSON Web Key Set. */
+  readonly jwksUrl: string | undefined;
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+/** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
+export const SECRET_BYTES_MIN = 32;
+const TOKEN_CHARACTERS_MAX = 8_192;
+const BOARDS_MAX = 256;
+const JWKS_MS_MAX = 3_000;
+const SYMMETRIC = ["HS256"];
+const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+
+/** Undefined where there are no keys. `now` is the time since 1970 in ms. */
+export function tokenVerifier(keys: TokenKeys, now: () => number): Verify | undefined {
+  const { secret, jwksUrl, issuer, audience } = keys;
+  if (secret === undefined && jwksUrl === undefined) return undefined;
+  const rules = (): JWTVerifyOptions => ({
+    algorithms: jwksUrl === undefined ? SYMMETRIC : ASYMMETRIC,
+    requiredClaims: ["exp"],
+    currentDate: new Date(now()),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+  });
+  const published =
+    jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_MS_MAX });
+  const shared = new TextEncoder().encode(secret ?? "");
+  return async (token) => {
+    if (token.length > TOKEN_CHARACTERS_MAX) throw new Refusal("UNAUTHORIZED", { detail: "the token is too long" });
+    try {
+      const { payload } = published
+        ? await jwtVerify(token, published, rules())
+        : await jwtVerify(token, shared, rules());
+      return grantOf(payload);
+    } catch (error) {
+      throw meaning(error);
+    }
+  };
+}
+
+function grantOf(payload: JWTPayload): Grant {
+  const claim: unknown = payload.boards;
+  if (typeof claim !== "object" || claim === null || Array.isArray(claim)) {
+    throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` is not an object of board names and rights" });
+  }
+  const entries: [string, unknown][] = Object.entries(claim);
+  if (entries.length > BOARDS_MAX) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` names too many" });
+  const boards = new Map<string, Right>();
+  for (const [board, right] of entries) {
+    if (!isRight(right)) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` has an unknown right" });
+    boards.set(board, right);
+  }
+  return { subject: payload.sub ?? "unnamed", boards, expiresMs: (payload.exp ?? 0) * 1_000 };
+}
+
+/** What the failure means to the peer. Details of a signature are nobody's business. */
+function meaning(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof errors.JWTExpired) return new Refusal("TOKEN_EXPIRED", { cause: error });
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return new Refusal("UNAUTHORIZED", { detail: `the claim ${error.claim} is missing or wrong`, cause: error });
+  }
+  const isTokens =
+    error instanceof errors.JOSEError &&
+    !(error instanceof errors.JWKSTimeout) &&
+    !(error instanceof errors.JWKSInvalid) &&
+    error.code !== "ERR_JOSE_GENERIC";
+  if (isTokens) return new Refusal("UNAUTHORIZED", { cause: error });
+  // What is left are the published keys: they do not come, or are none.
+  return new Refusal("KEYS_AWAY", { retryAfterMs: 2_000, cause: error });
+}

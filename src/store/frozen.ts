@@ -1,0 +1,55 @@
+/*
+ * What of a page is frozen, and the stores that can freeze. It is kept with the page and judged inside the commit, in the
+ * same step that would set the bits: so no instance, however late or cut off from news, can get round it. From the moment
+ * a freeze is acknowledged no write into it is taken.
+ */
+
+import type { PageRef } from "../board/geometry.js";
+import type { Store } from "./store.js";
+
+/** Offsets `start` … `end - 1` of a page. */
+export interface OffsetRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Ranges that a page keeps: what would make more is refused. */
+export const FROZEN_RANGES_MAX = 32;
+
+export interface Freezing {
+  /** Freezes or thaws a part of a page. False if the page has too many frozen ranges already. */
+  freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
+  /** For each page what is frozen, ascending. Undefined where it is not known soon. */
+  frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[] | undefined)[]>;
+}
+
+export function canFreeze(store: Store): store is Store & Freezing {
+  return "freeze" in store && "frozen" in store;
+}
+
+/** The union, or the difference, of sorted ranges that do not touch, and one more. The rule of freeze.lua. */
+export function withRange(ranges: readonly OffsetRange[], range: OffsetRange, isFrozen: boolean): OffsetRange[] {
+  let { start, end } = range;
+  const kept: OffsetRange[] = [];
+  for (const each of ranges) {
+    if (isFrozen && each.end >= start && each.start <= end) {
+      start = Math.min(start, each.start);
+      end = Math.max(end, each.end);
+    } else if (isFrozen || each.end <= start || each.start >= end) kept.push(each);
+    else {
+      if (each.start < start) kept.push({ start: each.start, end: start });
+      if (each.end > end) kept.push({ start: end, end: each.end });
+    }
+  }
+  if (isFrozen) kept.push({ start, end });
+  return kept.sort((a, b) => a.start - b.start);
+}
+
+export function isIn(ranges: readonly OffsetRange[], offset: number): boolean {
+  return ranges.some(({ start, end }) => offset >= start && offset < end);
+}
+
+/** `10-20,30-65536`, as freeze.lua writes it. */
+export function parseRanges(text: string): OffsetRange[] {
+  return Array.from(text.matchAll(/(\d+)-(\d+)/g), ([, start, end]) => ({ start: Number(start), end: Number(end) }));
+}

@@ -1,0 +1,39 @@
+#!lua
+--[[
+  Notes what one instance says of itself, forgets those that have said nothing for too long, and tells what all say.
+
+  KEYS  1 when each was heard last (sorted set) · 2 what each said (hash)
+  ARGV  1 the instance's id · 2 its record, or '' if it goes · 3 ms after which an instance is gone · 4 instances at most
+  Reply id · record · ms since it was heard …
+]]
+local call, heard, records = redis.call, KEYS[1], KEYS[2]
+local id, record, goneMs, instancesMax = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+-- One clock judges: instances' clocks differ.
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function forget(gone)
+  if gone == id then return end
+  call('ZREM', heard, gone)
+  call('HDEL', records, gone)
+end
+if record == '' then
+  call('ZREM', heard, id)
+  call('HDEL', records, id)
+else
+  call('ZADD', heard, now, id)
+  call('HSET', records, id, record)
+end
+for _, gone in ipairs(call('ZRANGEBYSCORE', heard, '-inf', now - goneMs)) do forget(gone) end
+for _, gone in ipairs(call('ZRANGE', heard, 0, -instancesMax - 1)) do forget(gone) end
+call('PEXPIRE', heard, goneMs)
+call('PEXPIRE', records, goneMs)
+
+local reply = {}
+local all = call('ZRANGE', heard, 0, -1, 'WITHSCORES')
+for i = 1, #all, 2 do
+  reply[#reply + 1] = all[i]
+  reply[#reply + 1] = call('HGET', records, all[i]) or ''
+  reply[#reply + 1] = string.format('%.0f', math.max(0, now - tonumber(all[i + 1])))
+end
+return reply

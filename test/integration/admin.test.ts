@@ -1,0 +1,144 @@
+/* Freezing, thawing and clearing, over two instances on one Valkey: who may, what it does everywhere, and the line in the log. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, type TestContext, test } from "node:test";
+import { SignJWT } from "jose";
+import { auditLog, createLog } from "../../src/server/log.js";
+import { watchBoard } from "../support/clients.js";
+import { temporaryFolder } from "../support/folder.js";
+import { type LocalInstance, spawnInstance, startInstance } from "../support/instances.js";
+import { newSession, rawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
+import { type ServerProcess, startServer } from "../support/valkey-server.js";
+
+const SECRET = "a secret of at least thirty-two bytes";
+const SIZE = 200_000;
+const flags = { BOARDS: `main=${SIZE}`, JWT_SECRET: SECRET };
+
+function token(right: string): Promise<string> {
+  return new SignJWT({ boards: { main: right }, sub: "ann" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(SECRET));
+}
+
+async function act(url: string, action: string, body: unknown, right = "admin") {
+  const headers = {
+    "content-type": "application/json",
+    ...(right ? { authorization: `Bearer ${await token(right)}` } : {}),
+  };
+  const response = await fetch(`${url}/boards/main/${action}`, { method: "POST", headers, body: JSON.stringify(body) });
+  const answer: { ok?: boolean; cells?: number; error?: { code: string } } = await response.json();
+  return answer.error ? `${response.status} ${answer.error.code}` : answer;
+}
+
+describe("what admins do", () => {
+  let valkey: ServerProcess;
+  let here: LocalInstance;
+  let there: LocalInstance;
+  before(async () => {
+    valkey = await startServer();
+    [here, there] = (await Promise.all([1, 2].map(() => startInstance({ ...flags, VALKEY_URL: valkey.url })))) as [
+      LocalInstance,
+      LocalInstance,
+    ];
+  });
+  after(async () => {
+    await Promise.all([here.stop(), there.stop()]);
+    await valkey.stop();
+  });
+  const client = async (t: TestContext, url: string) => {
+    const raw = await rawClient(url);
+    t.after(() => raw.close());
+    return raw;
+  };
+
+  test("takes the right admin, and a region of the board", async () => {
+    for (const action of ["freeze", "thaw", "clear"]) {
+      assert.equal(await act(here.url, action, {}, ""), "401 UNAUTHORIZED");
+      assert.equal(await act(here.url, action, {}, "write"), "403 FORBIDDEN");
+      assert.equal(await act(here.url, action, { start: 10, end: 10 }), "400 CELL_OUT_OF_RANGE");
+      assert.equal(await act(here.url, action, { start: 0, end: SIZE + 1 }), "400 CELL_OUT_OF_RANGE");
+      assert.equal(await act(here.url, action, { start: "0" }), "400 BAD_REQUEST");
+    }
+  });
+
+  test("a region frozen through one instance takes no write through another, from the acknowledgement on", async (t) => {
+    const writer = await client(t, there.url);
+    const session = newSession();
+    let seq = 0;
+    const write = async (...cells: number[]) => {
+      const answer = await writer.write(
+        session,
+        ++seq,
+        cells.map((cell) => [cell, 1]),
+      );
+      return answer.error?.code ?? "taken";
+    };
+    assert.equal(await write(65_530), "taken");
+    assert.deepEqual(await act(here.url, "freeze", { start: 65_500, end: 131_080 }), { ok: true, cells: 65_580 });
+    assert.deepEqual(
+      [await write(65_499), await write(65_500), await write(65_536), await write(131_079), await write(131_080)],
+      ["taken", "FROZEN", "FROZEN", "FROZEN", "taken"],
+    );
+    assert.equal(await write(5, 65_600), "PARTLY_FROZEN");
+    assert.equal((await fetch(`${there.url}/boards/main/frozen`)).status, 401);
+    const headers = { authorization: `Bearer ${await token("admin")}` };
+    assert.deepEqual(await (await fetch(`${there.url}/boards/main/frozen`, { headers })).json(), {
+      frozen: [{ start: 65_500, end: 131_080 }],
+    });
+    const put = await fetch(`${there.url}/boards/main/cells/65536`, {
+      method: "PUT",
+      headers: { "content-type": "application/json" },
+      body: '{"value":true}',
+    });
+    assert.equal(put.status, 423);
+    await act(there.url, "thaw", {});
+    assert.equal(await write(65_536), "taken");
+  });
+
+  test("clearing reaches every client, also in what is frozen; the library takes back a click on it", async (t) => {
+    const [one, two] = await Promise.all([watchBoard(here.url), watchBoard(there.url)]);
+    t.after(() => {
+      one.close();
+      two.close();
+    });
+    const cells = [0, 7, 70_000, 199_999];
+    for (const cell of cells) await one.board.set(cell, true);
+    await act(here.url, "freeze", {});
+    await assert.rejects(two.board.set(8, true), { code: "FROZEN" });
+    assert.equal(two.board.get(8), false);
+    const cleared = await act(there.url, "clear", { start: 7, end: SIZE });
+    assert.ok(typeof cleared === "object" && (cleared.cells ?? 0) >= 3, JSON.stringify(cleared));
+    await until("both show the cleared board", () =>
+      [one, two].every(
+        ({ board }) => board.get(0) === true && cells.slice(1).every((cell) => board.get(cell) === false),
+      ),
+    );
+    await assert.rejects(two.board.set(8, true), { code: "FROZEN" });
+    await act(here.url, "thaw", {});
+    await two.board.set(8, true);
+  });
+});
+
+describe("the audit", () => {
+  test("each admin action is one line in the log, also a refused one, with who, what and where", async (t) => {
+    const instance = await spawnInstance({ ...flags, DATA_DIR: temporaryFolder(t) });
+    t.after(() => instance.kill());
+    await act(instance.url, "freeze", { start: 1, end: 3 });
+    await act(instance.url, "clear", {}, "write");
+    const lines = () => instance.output.flatMap((line) => (line.includes('"audit"') ? [JSON.parse(line)] : []));
+    await until("both lines are there", () => lines().length === 2);
+    const [done, refused] = lines();
+    const common = { board: "main", by: "ann", address: "127.0.0.1", msg: "admin action" };
+    const { level: _, time: __, ...first } = done;
+    assert.deepEqual(first, { ...common, audit: "freeze", start: 1, end: 3, outcome: "done", cells: 2 });
+    assert.equal(refused.audit, "clear");
+    assert.equal(refused.outcome, "FORBIDDEN");
+  });
+
+  test("is logged whatever the level, unless nothing is", () => {
+    assert.equal(auditLog(createLog("error")).isLevelEnabled("info"), true);
+    assert.equal(auditLog(createLog("silent")).isLevelEnabled("info"), false);
+  });
+});
