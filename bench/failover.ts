@@ -14,9 +14,10 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pageKeys } from "../src/store/keys.js";
 import { slotOf } from "../src/store/slot-map.js";
 import { watchBoard } from "../test/support/clients.js";
+import type { ClusterNode } from "../test/support/cluster-node.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { until } from "../test/support/until.js";
-import { type ClusterNode, startCluster } from "../test/support/valkey-cluster.js";
+import { startCluster } from "../test/support/valkey-cluster.js";
 
 const PAGES = 6;
 const EVERY_MS = 50;

@@ -212,7 +212,7 @@ function judge(name: string, subjects: readonly Subject[], stored: string): stri
     wrongCells += wrong;
     if (wrong === 0) equal++;
   }
-  const share = ((100 * received) / (freshCells * subjects.length)).toFixed(1);
+  const share = ((100 * received) / (freshCells * subjects.length)).toFixed(2);
   return (
     `  ${name.padEnd(30)} equal to the store: ${equal} of ${subjects.length} clients` +
     ` (${wrongCells} wrong cells)   messages received: ${share} %   ${Math.round(bytes / subjects.length / 1_000)} kB to each`

@@ -1,16 +1,19 @@
 /* Peers and helpers of benchmarks as processes of their own, and what a process used. */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const PEERS = fileURLToPath(new URL("peers/", import.meta.url));
 
-/** Installs what the peers need, if it is not there. */
+/** Installs what the peers need, if it is not there as the lock file says. No package's scripts run. */
 export function installPeers(): void {
-  if (existsSync(`${PEERS}node_modules`)) return;
-  const { status } = spawnSync("npm", ["ci", "--prefix", PEERS], { stdio: ["ignore", "inherit", "inherit"] });
+  const installed = `${PEERS}node_modules/.package-lock.json`;
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(`${PEERS}package-lock.json`).mtimeMs) return;
+  // What it prints is no result.
+  const args = ["ci", "--ignore-scripts", "--silent", "--prefix", PEERS];
+  const { status } = spawnSync("npm", args, { stdio: ["ignore", "ignore", "inherit"] });
   if (status !== 0) throw new Error("the peers could not be installed");
 }
 

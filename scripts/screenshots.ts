@@ -1,6 +1,6 @@
 /*
- * The pictures of the README, from real runs: four clients on one port, four clients on four ports, and a click on its
- * way through four panes. Starts the demo, drives Chromium, and writes docs/images.
+ * The pictures of the README, from real runs: four clients on one port, four clients on four ports, a click on its way
+ * through four panes, and large boards (large-screenshots.ts). Starts the demo, drives Chromium, and writes docs/images.
  *
  *     npm run screenshots
  */
@@ -16,6 +16,7 @@ import { connect } from "../src/client/index.js";
 import { EmbeddedStore } from "../src/store/embedded-store.js";
 import { launchChromium } from "../test/support/browser.js";
 import { startInstance } from "../test/support/instances.js";
+import { pictureLargeBoards } from "./large-screenshots.js";
 
 const { GIFEncoder, quantize, applyPalette } = gifenc;
 const images = fileURLToPath(new URL("../docs/images/", import.meta.url));
@@ -71,6 +72,8 @@ await page.screenshot({ path: join(images, "four-clients-four-ports.png") });
 await page.setViewportSize({ width: 900, height: 920 });
 await show(page, ports);
 writeFileSync(join(images, "a-click-through-four-panes.gif"), await filmClicks(page));
+
+await pictureLargeBoards(browser, store, images);
 
 await browser.close();
 await Promise.all(instances.map((instance) => instance.stop()));

@@ -5,6 +5,10 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { makeReport } from "../bench/load/report-text.js";
+import { readResults } from "../bench/load/results.js";
+import { micros } from "../bench/micro/all.js";
+import { scenarios } from "../bench/scenarios/all.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
 import { overviewKeys, pageKeys } from "../src/store/keys.js";
@@ -58,13 +62,15 @@ describe("the documents", () => {
       .filter((name) => name.endsWith(".ts"))
       .map((name) => read(join("test", name)))
       .join("\n");
-    const promises = read("docs/guarantees.md")
-      .split("\n")
-      .filter((line) => /^\| \d/.test(line));
+    const guarantees = read("docs/guarantees.md");
+    const promises = guarantees.split("\n").filter((line) => /^\| \d/.test(line));
+    const [, chaos = ""] = guarantees.split("## What chaos does and judges");
+    const judged = chaos.split("\n").filter((line) => line.includes('"'));
+    assert.ok(judged.length > 0);
     const invariants = tableAfter(read("ARCHITECTURE.md"), "## Invariants");
     assert.equal(promises.length, 7);
     assert.equal(invariants.length, 11);
-    for (const row of [...promises, ...invariants]) {
+    for (const row of [...promises, ...invariants, ...judged]) {
       const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
@@ -74,6 +80,12 @@ describe("the documents", () => {
         assert.ok(found, `no such test: ${name}`);
       }
     }
+  });
+
+  test("bench/README.md is what bench:report makes of the recorded results", () => {
+    const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
+    assert.equal(read("bench/README.md"), markdown);
+    for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
   });
 
   test("npm scripts that documents name are there", () => {

@@ -3,9 +3,12 @@
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import { DeploymentUnusable } from "../bench/deployment.js";
+import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.js";
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
 import { BadFile } from "../store/board-file.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
+import { bench } from "./bench.js";
 import { demo } from "./demo.js";
 import { serve } from "./serve.js";
 import { exportTo, importFrom } from "./transfer.js";
@@ -24,6 +27,7 @@ const STORE_OPTIONS = [valkeyUrl, dataDir, boards, durabilities, durabilityWaitM
 
 command("serve", "run one instance", serve);
 command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);
+benchCommand();
 const BOARD = ["--board <name>", "the board", "main"] as const;
 command("export", "write a board to a file, or to standard output", exportTo, STORE_OPTIONS)
   .option(...BOARD)
@@ -75,6 +79,27 @@ function command(
   });
 }
 
+function benchCommand(): void {
+  const command = program
+    .command("bench")
+    .description("put load on a running deployment, measure it, and check that every client equals the store")
+    .argument("<url...>", "instances of one deployment; clients are dealt to them in turn")
+    .configureHelp({ showGlobalOptions: false });
+  for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
+    const option = new Option(`${flag} <${placeholder}>`, `${help} (default: ${fallback})`);
+    // The table's own name, where commander would make one of the flag.
+    option.attributeName = () => name;
+    command.addOption(option);
+  }
+  command
+    .option("--find-max", "raise the rate until the bound of --p99 is passed, and report the highest that was borne")
+    .option("--json <file>", "write the result as JSON")
+    .option("--html <file>", "write the result as a page with charts")
+    .action((urls: string[], { findMax, json, html, ...flags }) =>
+      bench(readScenario(urls, flags, findMax === true), { json, html }),
+    );
+}
+
 /** Commander's name for the value of a flag: `writesPerSecond` for WRITES_PER_SECOND. */
 function attributeOf(env: string): string {
   return env.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -84,6 +109,8 @@ function attributeOf(env: string): string {
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof BadOption) return say(error.message, EXIT_USAGE);
+  if (error instanceof BadScenario) return say(error.message, EXIT_USAGE);
+  if (error instanceof DeploymentUnusable) return say(error.message, EXIT_FAILED);
   if (error instanceof StoreUnusable) return say(error.message, EXIT_FAILED);
   if (error instanceof BadFile) return say(error.message, EXIT_FAILED);
   if (error instanceof StoreAway) return say(`the store does not answer: ${error.message}`, EXIT_FAILED);

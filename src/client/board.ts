@@ -1,24 +1,27 @@
 /*
  * A board as a program sees it: read cells, set them, watch ranges of them, hear of changes.
  *
- * What is shown is the outbox over the replica: a cell the user just set has its new value at once, and gets the store's
- * back if the change is refused. Replicas and outbox survive reconnects; the connection below may change its instance.
+ * Puts together the parts, each of which does one thing: opening opens the board on each connection, joiner keeps the watched
+ * pages up to date, outbox and sender bring the user's changes to the store, shown-cells says what is seen of both. Replicas
+ * and outbox survive reconnects; the connection below may change its instance.
  */
 
 import { createNanoEvents } from "nanoevents";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../board/geometry.js";
+import { cellsInPage, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
-import type { OpenResult, WriteResult } from "../protocol/events.js";
-import { PROTOCOL_VERSION } from "../protocol/version.js";
+import type { OpenResult } from "../protocol/events.js";
 import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+import type { Dropped } from "./confirmed.js";
 import { Joiner } from "./joiner.js";
-import { ConnectionLost, type Line } from "./line.js";
-import { type Dropped, Outbox } from "./outbox.js";
+import type { Line } from "./line.js";
+import { Opening } from "./opening.js";
+import { Outbox } from "./outbox.js";
 import { type Overview, OverviewWatches } from "./overview.js";
 import { Sender } from "./sender.js";
+import { ShownCells } from "./shown-cells.js";
 import { WatchedPages } from "./watched-pages.js";
 
 /** Cells `start` … `end - 1`. */
@@ -38,7 +41,6 @@ const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
 const TICK_MS = 1_000;
-const RETRY_MS = 500;
 
 export class Board {
   readonly name: string;
@@ -52,13 +54,12 @@ export class Board {
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
+  readonly #shown = new ShownCells(this.#outbox, this.#pages);
+  readonly #opening: Opening;
   readonly #joiner: Joiner;
   /** For the client, which hands frames on; a user asks `overview`. */
   readonly overviews: OverviewWatches;
   #nextTick: Cancel;
-  /** What `open` said on the present connection, and what it said last. */
-  #opened: OpenResult | undefined;
-  #known: OpenResult | undefined;
   #status: BoardStatus = "connecting";
   /** Why the board cannot be used at all. */
   #failure: Refusal | undefined;
@@ -75,14 +76,18 @@ export class Board {
     this.#session = session;
     this.#told = told;
     this.#sender = new Sender(this.#outbox, clock, {
-      acknowledged: (at) => this.#acknowledged(at),
+      acknowledged: (at) => this.#emitChanges(this.#shown.acknowledged(at)),
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
     this.#joiner = new Joiner(this.#pages, line, clock, {
-      loaded: (page) => this.#loaded(page),
+      loaded: (page) => this.#emitChanges(this.#shown.loaded(page)),
       changed: () => this.#joinsChanged(),
+    });
+    this.#opening = new Opening(name, line, clock, {
+      opened: (opened) => this.#opened(opened),
+      failed: (refusal) => this.#end(refusal),
     });
     this.overviews = new OverviewWatches(line, clock, (pages) => this.#events.emit("overview", pages));
     this.ready = new Promise((done, fail) => {
@@ -91,12 +96,12 @@ export class Board {
     // Whoever does not wait for it learns of the failure from `status` and from `set`.
     this.ready.catch(() => undefined);
     this.#nextTick = this.#scheduleTick();
-    if (line.isUp) void this.connected();
+    if (line.isUp) this.connected();
   }
 
   /** Cells; 0 until `ready`. */
   get size(): number {
-    return this.#known?.size ?? 0;
+    return this.#opening.known?.size ?? 0;
   }
 
   /** Pages; 0 until `ready`. */
@@ -108,9 +113,14 @@ export class Board {
     return this.#status;
   }
 
+  /** What the server allows, as it last said. */
+  get limits(): OpenResult["limits"] | undefined {
+    return this.#opening.known?.limits;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
-    return this.#known?.instance;
+    return this.#opening.known?.instance;
   }
 
   /** Changes that are not acknowledged yet. */
@@ -125,10 +135,12 @@ export class Board {
 
   /** Whether the cell is checked; undefined where it is not watched or not here yet. */
   get(cell: number): boolean | undefined {
-    const shown = this.#outbox.shown(cell);
-    if (shown !== undefined) return shown === 1;
-    const page = this.#pages.get(pageOf(cell));
-    return page?.isLoaded ? page.replica.get(offsetOf(cell)) === 1 : undefined;
+    return this.#shown.get(cell);
+  }
+
+  /** A copy of a page's bits as `get` gives them, cell by cell; undefined where it is not watched or not here yet. */
+  bitsOf(page: number): Uint8Array | undefined {
+    return this.#shown.bitsOf(page);
   }
 
   /** Whether this client's change of the cell is still on its way: until its delta is here, a moment after `set` settles. */
@@ -196,33 +208,15 @@ export class Board {
   }
 
   /** The connection is up. Called by the client. */
-  async connected(): Promise<void> {
+  connected(): void {
     if (this.#status === "closed") return;
     this.#setStatus("joining");
-    try {
-      const opened = await this.#line.request("open", { board: this.name, protocol: PROTOCOL_VERSION });
-      this.#line.settled();
-      this.#opened = opened;
-      this.#known = opened;
-      this.#pages.resize(opened.size);
-      this.#told(opened);
-      this.#settleReady?.done();
-      const { handle, limits } = opened;
-      // Writes go first: they need no page, and their deltas come with the pages.
-      this.#sender.connected(
-        (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
-        limits,
-      );
-      this.#joiner.connected(opened);
-      this.overviews.connected(opened);
-    } catch (error) {
-      this.#openFailed(error);
-    }
+    void this.#opening.connected();
   }
 
   /** The connection is down. Called by the client. */
   disconnected(): void {
-    this.#opened = undefined;
+    this.#opening.disconnected();
     this.#sender.disconnected();
     this.#joiner.disconnected();
     this.overviews.disconnected();
@@ -231,7 +225,7 @@ export class Board {
 
   /** The handle that frames of this board carry on this connection. */
   get handle(): number | undefined {
-    return this.#opened?.handle;
+    return this.#opening.present?.handle;
   }
 
   /** Cells of a page, or undefined if the board has no such page. */
@@ -247,23 +241,11 @@ export class Board {
   /** A frame of this board came. Called by the client. */
   receive(update: Delta | Snapshot): void {
     const page = this.#pages.get(update.page);
-    if (!page || !this.#joiner.takes(update.page)) return;
-    const changes: CellChange[] = [];
-    const outcome = page.replica.receive(update, (offset, value) => {
-      const cell = cellAt(update.page, offset);
-      if (page.isLoaded && this.#outbox.shown(cell) === undefined) {
-        changes.push({ cell, value: value === 1, mine: false });
-      }
-    });
-    if (outcome === "gap") {
-      // The server sends in order, so a gap is a fault; joining anew from what is held mends it.
-      this.#joiner.leave([update.page]);
-      return;
-    }
-    // A snapshot may stand for another history, in which no older acknowledgement can be waited for.
-    const version = update.kind === "snapshot" ? Number.POSITIVE_INFINITY : page.replica.position.version;
-    this.#restore(this.#outbox.reached(update.page, version), changes, false);
-    this.#emitChanges(changes);
+    if (!page) return;
+    const changes = this.#shown.receive(page, update);
+    if (changes) this.#emitChanges(changes);
+    // The server sends in order, so a gap is a fault; joining anew from what is held mends it.
+    else this.#joiner.leave([update.page]);
   }
 
   close(): void {
@@ -272,7 +254,7 @@ export class Board {
 
   #checkSet(cell: number): Refusal | undefined {
     if (this.#failure) return this.#failure;
-    const isOutside = this.#known !== undefined && cell >= this.size;
+    const isOutside = this.#opening.known !== undefined && cell >= this.size;
     if (!Number.isSafeInteger(cell) || cell < 0 || isOutside) return new Refusal("CELL_OUT_OF_RANGE");
     return this.#outbox.waiting >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
   }
@@ -287,22 +269,26 @@ export class Board {
     if (changes.length > 0) this.#events.emit("change", changes);
   }
 
-  #openFailed(error: unknown): void {
-    // A lost connection comes back by itself, and `connected` with it.
-    if (error instanceof ConnectionLost || this.#failure) return;
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
-    if (!refusal.rule.retry) this.#end(refusal);
-    else {
-      this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
-        if (this.#line.isUp && this.#status === "joining") void this.connected();
-      });
-    }
+  #opened(opened: OpenResult): void {
+    if (this.#failure) return;
+    this.#pages.resize(opened.size);
+    this.#told(opened);
+    this.#settleReady?.done();
+    const { handle, limits } = opened;
+    // Writes go first: they need no page, and their deltas come with the pages.
+    this.#sender.connected(
+      (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
+      limits,
+    );
+    this.#joiner.connected(opened);
+    this.overviews.connected(opened);
   }
 
   #end(refusal: Refusal): void {
     if (this.#failure) return;
     this.#failure = refusal;
     this.#nextTick();
+    this.#opening.close();
     this.#sender.close();
     this.#settleReady?.fail(refusal);
     this.overviews.close(refusal);
@@ -314,18 +300,10 @@ export class Board {
   #scheduleTick(): Cancel {
     return this.#clock.after(TICK_MS, () => {
       this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-      this.#stopWaiting();
+      const joined = this.#pages.numbers.filter((page) => this.#joiner.isJoined(page));
+      this.#emitChanges(this.#shown.waited(joined));
       if (!this.#failure) this.#nextTick = this.#scheduleTick();
     });
-  }
-
-  /** Another second has passed: what the followed pages have not reached by now may never come. */
-  #stopWaiting(): void {
-    const changes: CellChange[] = [];
-    for (const number of this.#pages.numbers) {
-      if (this.#joiner.isJoined(number)) this.#restore(this.#outbox.waited(number), changes, false);
-    }
-    this.#emitChanges(changes);
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {
@@ -339,44 +317,11 @@ export class Board {
   }
 
   #joinsChanged(): void {
-    if (this.#opened) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
-  }
-
-  /** The page can be read for the first time. */
-  #loaded(number: number): void {
-    const replica = this.#pages.get(number)?.replica;
-    const changes: CellChange[] = [];
-    for (let offset = 0; replica && offset < replica.cells; offset++) {
-      const cell = cellAt(number, offset);
-      if (replica.get(offset) && this.#outbox.shown(cell) === undefined) {
-        changes.push({ cell, value: true, mine: false });
-      }
-    }
-    this.#emitChanges(changes);
-  }
-
-  /** Changes whose delta has been here already, or that are on no watched page, need to be shown by nobody else. */
-  #acknowledged(at: WriteResult["at"]): void {
-    const changes: CellChange[] = [];
-    for (const [number] of at) {
-      const version = this.#pages.get(number)?.replica.position.version ?? Number.POSITIVE_INFINITY;
-      this.#restore(this.#outbox.reached(number, version), changes, false);
-    }
-    this.#emitChanges(changes);
-  }
-
-  /** Adds the cells that the outbox no longer shows and the replica shows otherwise. */
-  #restore(dropped: readonly Dropped[], changes: CellChange[], mine: boolean): void {
-    for (const { cell, value } of dropped) {
-      const now = this.get(cell);
-      if (now !== undefined && now !== (value === 1)) changes.push({ cell, value: now, mine });
-    }
+    if (this.#opening.present) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
   }
 
   #emitDropped(dropped: readonly Dropped[], refusal: Refusal): void {
-    const changes: CellChange[] = [];
-    this.#restore(dropped, changes, true);
-    this.#emitChanges(changes);
+    this.#emitChanges(this.#shown.dropped(dropped, true));
     for (const each of dropped) this.#events.emit("refused", describe(each, refusal));
   }
 }

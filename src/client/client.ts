@@ -59,7 +59,7 @@ export class Client {
     this.#line = open({
       up: (url) => {
         this.#set({ connected: true, url, storeAvailable: true, reason: undefined });
-        for (const board of this.#boards.values()) void board.connected();
+        for (const board of this.#boards.values()) board.connected();
       },
       down: (reason) => {
         for (const board of this.#boards.values()) board.disconnected();

@@ -6,9 +6,9 @@
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page's frames count only while it is asked for or joined, and it is asked for again only when its unwatch is answered.
- * Else frames of the earlier watch could arrive after the position was said in the next: the client would stand where the
- * instance does not know it to be, and where nothing more fits. On one connection all is in order, so this is enough.
+ * A page is asked for again only when its unwatch is answered. Else frames of the earlier watch could arrive after the
+ * position was said in the next: the client would stand where the instance does not know it to be, and where nothing more
+ * fits. On one connection all is in order, so this is enough.
  */
 
 import { formatPosition } from "../board/position.js";
@@ -53,12 +53,6 @@ export class Joiner {
     return this.#stages.get(page) === "joined";
   }
 
-  /** Whether frames of the page are to be taken. */
-  takes(page: number): boolean {
-    const stage = this.#stages.get(page);
-    return stage === "asked" || stage === "joined";
-  }
-
   connected(opened: OpenResult): void {
     this.#opened = opened;
     this.#stages.clear();
@@ -79,7 +73,10 @@ export class Joiner {
   /** Gives pages up; those that are watched still, or by then, are asked for again, at the earliest `afterMs` later. */
   leave(numbers: readonly number[], afterMs = 0): void {
     const opened = this.#opened;
-    const left = numbers.filter((number) => this.takes(number));
+    const left = numbers.filter((number) => {
+      const stage = this.#stages.get(number);
+      return stage === "asked" || stage === "joined";
+    });
     if (!opened || left.length === 0) return;
     for (const number of left) this.#stages.set(number, "leaving");
     for (let at = 0; at < left.length; at += opened.limits.watchPagesMax) {

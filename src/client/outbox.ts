@@ -8,12 +8,14 @@
  *               └── refused, retry ──┤
  *                                    └ refused for good: gone, and shown as it was
  *
- * Pure: no clock, no I/O. Several changes to a queued cell become one; the last wins, and all who wait hear its fate.
+ * Pure: no clock, no I/O. Several changes to a queued cell become one; the last wins, and all who wait hear its fate. A cell is
+ * in one write in flight at most, so a user's changes of it take effect in the order in which they were made.
  */
 
 import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { Refusal } from "../protocol/errors.js";
+import { Confirmed, type Dropped } from "./confirmed.js";
 
 /** Told the fate of a change: undefined once it is committed, else why not. */
 export type Settle = (error?: Refusal) => void;
@@ -21,7 +23,8 @@ export type Settle = (error?: Refusal) => void;
 interface Op {
   readonly cell: number;
   value: Bit;
-  readonly sinceMs: number;
+  /** When it was last wished for. */
+  sinceMs: number;
   readonly settles: Settle[];
 }
 
@@ -38,32 +41,14 @@ interface InFlight {
   isUncertain: boolean;
 }
 
-/** A committed change that the replica does not have yet. */
-interface Confirmed {
-  readonly value: Bit;
-  readonly version: number;
-  /** How often `waited` was said of it. */
-  waits: number;
-}
-
-/** So often may it be said that the page was waited for, before a confirmed change is taken for lost. */
-const WAITS_MAX = 5;
-
-/** A cell no longer held by the outbox, with what it showed. */
-export interface Dropped {
-  readonly cell: number;
-  readonly value: Bit;
-}
-
 export class Outbox {
   /** The newest change to each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
   readonly #queued = new Map<number, Op>();
-  /** Of cells with changes whose fate is open: the last wish, whatever became of it, and how many are open. */
-  readonly #wished = new Map<number, { value: Bit; open: number }>();
   readonly #inFlight = new Map<number, InFlight>();
-  /** page -> cell -> committed value and the version that has it, until the replica gets there. */
-  readonly #confirmed = new Map<number, Map<number, Confirmed>>();
+  /** Cells in flight. A later change of one waits: sent at once, it could be overtaken by an attempt at the earlier. */
+  readonly #cellsInFlight = new Set<number>();
+  readonly #confirmed = new Confirmed();
   #seq = 0;
   #waiting = 0;
 
@@ -83,22 +68,25 @@ export class Outbox {
 
   /** What the outbox shows at `cell`, or undefined where the replica is to be asked. */
   shown(cell: number): Bit | undefined {
-    return this.#newest.get(cell)?.value ?? this.#confirmed.get(pageOf(cell))?.get(cell)?.value;
+    return this.#newest.get(cell)?.value ?? this.#confirmed.get(cell);
+  }
+
+  /** All that the outbox shows on a page. */
+  *shownOn(page: number): Iterable<readonly [cell: number, value: Bit]> {
+    for (const [cell, value] of this.#confirmed.on(page)) if (!this.#newest.has(cell)) yield [cell, value];
+    for (const [cell, { value }] of this.#newest) if (pageOf(cell) === page) yield [cell, value];
   }
 
   set(cell: number, value: Bit, nowMs: number, settle: Settle): void {
     this.#waiting++;
-    const wished = this.#wished.get(cell) ?? { value, open: 0 };
-    this.#wished.set(cell, wished);
-    wished.value = value;
     const queued = this.#queued.get(cell);
     if (queued) {
       queued.value = value;
+      queued.sinceMs = nowMs;
       queued.settles.push(settle);
       return;
     }
     const op: Op = { cell, value, sinceMs: nowMs, settles: [settle] };
-    wished.open++;
     this.#newest.set(cell, op);
     this.#queued.set(cell, op);
   }
@@ -110,24 +98,24 @@ export class Outbox {
     const ops: Op[] = [];
     for (const op of this.#queued.values()) {
       if (ops.length === cellsMax) break;
+      if (this.#cellsInFlight.has(op.cell)) continue;
       ops.push(op);
       this.#queued.delete(op.cell);
     }
+    if (ops.length === 0) return undefined;
+    for (const op of ops) this.#cellsInFlight.add(op.cell);
     const seq = ++this.#seq;
     this.#inFlight.set(seq, { ops, isSent: true, isUncertain: false });
-    return { seq, changes: ops.map(({ cell, value }) => [cell, value]) };
+    return { seq, changes: changesOf(ops) };
   }
 
-  /**
-   * Writes to send again, oldest first; they then count as sent. If the first sending took effect, the second has none. If
-   * it did not, the second must not undo what the user has changed since, so it says the newest wish of each cell.
-   */
+  /** Writes to send again, oldest first; they then count as sent. */
   takeUnsent(): OutboxWrite[] {
     const writes: OutboxWrite[] = [];
     for (const [seq, write] of this.#inFlight) {
       if (write.isSent) continue;
       write.isSent = true;
-      writes.push({ seq, changes: write.ops.map(({ cell, value }) => [cell, this.#wished.get(cell)?.value ?? value]) });
+      writes.push({ seq, changes: changesOf(write.ops) });
     }
     return writes;
   }
@@ -135,7 +123,7 @@ export class Outbox {
   /** The connection is gone: nothing in flight has an answer coming, and no page is followed. */
   disconnected(): void {
     for (const seq of this.#inFlight.keys()) this.unsettled(seq);
-    for (const cells of this.#confirmed.values()) for (const confirmed of cells.values()) confirmed.waits = 0;
+    this.#confirmed.disconnected();
   }
 
   /** Outcome unknown: this write is to be sent again. */
@@ -152,7 +140,7 @@ export class Outbox {
       const version = at.get(pageOf(op.cell));
       if (this.#newest.get(op.cell) === op) {
         this.#newest.delete(op.cell);
-        if (version !== undefined) this.#confirm(op, version);
+        if (version !== undefined) this.#confirmed.add(op.cell, op.value, version);
       }
       this.#settle(op);
     }
@@ -170,10 +158,8 @@ export class Outbox {
     for (const op of this.#close(seq)) {
       const newest = this.#newest.get(op.cell);
       if (newest === op) this.#queued.set(op.cell, op);
-      else if (newest) {
-        newest.settles.push(...op.settles);
-        this.#forget(op);
-      } else this.#settle(op);
+      else if (newest) newest.settles.push(...op.settles);
+      else this.#settle(op);
     }
   }
 
@@ -198,53 +184,28 @@ export class Outbox {
 
   /** The replica of `page` is at `version`: what is in it is no longer the outbox's to show. */
   reached(page: number, version: number): Dropped[] {
-    return this.#release(page, (confirmed) => confirmed.version <= version);
+    return this.#notNewer(this.#confirmed.reached(page, version));
   }
 
-  /**
-   * The page was followed for another second. A change that it still has not reached was lost by the store after it was
-   * acknowledged (a replica took over that lacked it): the version that had it may never come, and must not be waited for.
-   */
+  /** `page` was followed for another second: what it still has not reached was lost by the store. */
   waited(page: number): Dropped[] {
-    return this.#release(page, (confirmed) => ++confirmed.waits > WAITS_MAX);
+    return this.#notNewer(this.#confirmed.waited(page));
   }
 
-  /** Confirmed changes that are no longer the outbox's to show. */
-  #release(page: number, isOver: (confirmed: Confirmed) => boolean): Dropped[] {
-    const cells = this.#confirmed.get(page);
-    if (!cells) return [];
-    const dropped: Dropped[] = [];
-    for (const [cell, confirmed] of cells) {
-      if (!isOver(confirmed)) continue;
-      cells.delete(cell);
-      if (!this.#newest.has(cell)) dropped.push({ cell, value: confirmed.value });
-    }
-    if (cells.size === 0) this.#confirmed.delete(page);
-    return dropped;
-  }
-
-  #confirm(op: Op, version: number): void {
-    const page = pageOf(op.cell);
-    const cells = this.#confirmed.get(page) ?? new Map<number, Confirmed>();
-    this.#confirmed.set(page, cells);
-    cells.set(op.cell, { value: op.value, version, waits: 0 });
+  /** Where the user has changed a cell since, that is shown. */
+  #notNewer(dropped: readonly Dropped[]): Dropped[] {
+    return dropped.filter(({ cell }) => !this.#newest.has(cell));
   }
 
   #settle(op: Op, error?: Refusal): void {
     this.#waiting -= op.settles.length;
-    this.#forget(op);
     for (const settle of op.settles) settle(error);
-  }
-
-  /** The change's fate is known, or is that of a later one. */
-  #forget({ cell }: Op): void {
-    const wished = this.#wished.get(cell);
-    if (wished && --wished.open === 0) this.#wished.delete(cell);
   }
 
   #close(seq: number): readonly Op[] {
     const write = this.#inFlight.get(seq);
     this.#inFlight.delete(seq);
+    for (const { cell } of write?.ops ?? []) this.#cellsInFlight.delete(cell);
     return write?.ops ?? [];
   }
 
@@ -254,4 +215,8 @@ export class Outbox {
     this.#newest.delete(op.cell);
     return [{ cell: op.cell, value: op.value }];
   }
+}
+
+function changesOf(ops: readonly Op[]): OutboxWrite["changes"] {
+  return ops.map(({ cell, value }) => [cell, value]);
 }

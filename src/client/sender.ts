@@ -7,8 +7,9 @@ import type { Bit } from "../board/bitmap.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { ERRORS, type ErrorCode, Refusal } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
+import type { Dropped } from "./confirmed.js";
 import { ConnectionLost } from "./line.js";
-import type { Dropped, Outbox } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
 
 export interface SenderListener {
   /** Committed; on each page it is in at the given version. */

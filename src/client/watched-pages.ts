@@ -11,6 +11,8 @@ export interface WatchedPage {
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
+  /** Cells that showed a wish and do so no more, though the page cannot be read yet: to be told when it can. */
+  readonly untold: Set<number>;
   /** Told when the page is loaded or let go, or cannot be had. */
   waiting: { done(): void; fail(error: unknown): void }[];
 }
@@ -40,6 +42,7 @@ export class WatchedPages {
           replica: new Replica(number, cellsInPage(size, number)),
           watches: 0,
           isLoaded: false,
+          untold: new Set<number>(),
           waiting: [],
         };
         page.watches++;

@@ -22,13 +22,16 @@ export interface AdmissionLimits {
   readonly connects: Rate;
 }
 
-/** An address may write as much as so many sessions at their limit, a network as much as so many addresses. */
+/** An address may write and watch as much as so many sessions at their limit, a network write as much as so many addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /** Whoever has all the connections it may have is told to come again after this. */
 const CONNECTIONS_RETRY_MS = 5_000;
 /** Those refused for their rate come again spread over this time at least, not all with the next token. */
 const CONNECT_RETRY_MS_MIN = 1_000;
+
+/** A connection that had to be ended for its errors counts as so many: coming back at once brings no fresh limits. */
+const OFFENCE_CONNECTS = 25;
 
 export class Admission {
   readonly limits: AdmissionLimits;
@@ -38,6 +41,7 @@ export class Admission {
   readonly #sessionWrites: KeyedBuckets;
   readonly #addressWrites: KeyedBuckets;
   readonly #networkWrites: KeyedBuckets;
+  readonly #addressWatches: KeyedBuckets;
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
@@ -46,6 +50,7 @@ export class Admission {
     this.#sessionWrites = new KeyedBuckets(limits.writes);
     this.#addressWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS));
     this.#networkWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS * NETWORK_ADDRESSES));
+    this.#addressWatches = new KeyedBuckets(times(limits.watches, ADDRESS_SESSIONS));
   }
 
   /** Counts a connection in; throws TOO_MANY_CONNECTIONS. Count every connection that was admitted out again. */
@@ -68,6 +73,11 @@ export class Admission {
     else this.#connections.delete(address);
   }
 
+  /** A connection of `address` was ended for its errors. */
+  offended(address: string): void {
+    this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
+  }
+
   requestBucket(): TokenBucket {
     return new TokenBucket(this.limits.requests, this.#clock.now());
   }
@@ -76,16 +86,27 @@ export class Admission {
     return new TokenBucket(this.limits.watches, this.#clock.now());
   }
 
+  /** Throws RATE_LIMITED if the connection of `own`, from watchBucket, or its address may not watch `pages` pages now. */
+  admitWatch(address: string, own: TokenBucket, pages: number): void {
+    const waitMs = own.take(pages, this.#clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    this.#take(this.#addressWatches, address, pages);
+  }
+
   /**
    * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now. The buckets outlive the
-   * connection, and a new session at the same address starts with what the address has left. The narrowest is asked
-   * first: what it refuses takes nothing from those who share the address.
+   * connection, and a new session at the same address starts with what the address has left. All are asked before any
+   * is taken from: what is refused costs nobody anything, and may be tried again.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
-    if (session !== undefined) this.#take(this.#sessionWrites, session, cells);
-    this.#take(this.#addressWrites, address, cells);
+    const now = this.#clock.now();
     const network = networkKey(address);
-    if (network !== undefined) this.#take(this.#networkWrites, network, cells);
+    const asked: [KeyedBuckets, string][] = [[this.#addressWrites, address]];
+    if (session !== undefined) asked.push([this.#sessionWrites, session]);
+    if (network !== undefined) asked.push([this.#networkWrites, network]);
+    const waitMs = Math.max(...asked.map(([buckets, key]) => buckets.waitMs(key, cells, now)));
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    for (const [buckets, key] of asked) buckets.take(key, cells, now);
   }
 
   #take(buckets: KeyedBuckets, key: string, count: number): void {

@@ -5,9 +5,9 @@
 
 import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
-import { type Durabilities, parseDurabilities } from "../store/durability.js";
+import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
-import { parseValkeyUrl } from "../store/valkey-url.js";
+import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 
 export interface Config {
@@ -30,6 +30,7 @@ export interface Config {
   readonly messageBytes: number;
   readonly clientBufferBytes: number;
   readonly flushMs: number;
+  readonly flushUnseenMs: number;
   readonly writeWaitMs: number;
   readonly origins: readonly string[];
   readonly logLevel: LogLevel;
@@ -45,6 +46,8 @@ interface Option<Value> {
   /** What stands for the value in help. */
   readonly placeholder: string;
   readonly fallback: string | undefined;
+  /** May carry a password, which is not shown. */
+  readonly isAddress?: true;
   readonly help: string;
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
@@ -81,6 +84,7 @@ export const OPTIONS: Options = {
     placeholder: "url",
     fallback: undefined,
     help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
+    isAddress: true,
     parse: (value) => (parseValkeyUrl(value) ? value : undefined),
     expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
   },
@@ -110,7 +114,7 @@ export const OPTIONS: Options = {
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
     placeholder: "ms",
-    fallback: "1500",
+    fallback: String(DURABILITY_WAIT_MS),
     help: "how long one attempt at a write waits to be as safe as its board asks, before it is made again",
     ...whole(1, 60_000),
   },
@@ -192,6 +196,13 @@ export const OPTIONS: Options = {
     help: "shortest time between two frames of a page under load; it grows with the load",
     ...whole(1, 1_000),
   },
+  flushUnseenMs: {
+    env: "FLUSH_UNSEEN_MS",
+    placeholder: "ms",
+    fallback: "60",
+    help: "how far that time may grow already where it saves work, as nobody notices it",
+    ...whole(1, 1_000),
+  },
   writeWaitMs: {
     env: "WRITE_WAIT_MS",
     placeholder: "ms",
@@ -261,6 +272,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     messageBytes: read(OPTIONS.messageBytes),
     clientBufferBytes: read(OPTIONS.clientBufferBytes),
     flushMs: read(OPTIONS.flushMs),
+    flushUnseenMs: read(OPTIONS.flushUnseenMs),
     writeWaitMs: read(OPTIONS.writeWaitMs),
     origins: read(OPTIONS.origins),
     logLevel: read(OPTIONS.logLevel),
@@ -278,7 +290,8 @@ function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Val
   if (parsed !== undefined) return parsed;
   // Only an option without a fallback may go without a value.
   if (value === undefined) return undefined as Value;
-  throw new BadOption(`${source} is "${value}": expected ${option.expected}`);
+  const shown = option.isAddress ? withoutPassword(value) : value;
+  throw new BadOption(`${source} is "${shown}": expected ${option.expected}`);
 }
 
 function whole(min: number, max: number) {

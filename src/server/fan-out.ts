@@ -2,8 +2,14 @@
  * The flush clock of an instance: when hubs send what has gathered.
  *
  * The first delta of a quiet page goes out at once. After that the page's deltas gather, and leave one interval after
- * its last flush. The interval follows the load: long enough that sending takes at most `share` of the event loop, never
- * shorter than `flushMsMin`, never longer than `flushMsMax`. All pages share the event loop, so all share the interval.
+ * its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`. Waiting costs little as long as
+ * nobody sees it, so there are two shares of the event loop: sending takes at most `shareUnseen` where an interval of up
+ * to `unseenMs` can bring that about, and at most `share` in any case.
+ *
+ *     watchers       1 ─────────── some ──────────────────────── thousands
+ *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
+ *
+ * All pages share the event loop, so all share the interval.
  */
 
 import type { Cancel, Clock } from "./clock.js";
@@ -13,11 +19,20 @@ export interface FanOutLimits {
   readonly flushMsMax: number;
   /** Part of the event loop that fan-out may take: 0 … 1. */
   readonly share: number;
+  /** What a person does not notice. */
+  readonly unseenMs: number;
+  /** Part of the event loop that fan-out takes while the interval is at most `unseenMs`. */
+  readonly shareUnseen: number;
 }
 
 export interface Flushable {
   /** Sends what has gathered. */
   flush(): void;
+  /**
+   * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
+   * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
+   */
+  flushed(): void;
 }
 
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
@@ -54,7 +69,7 @@ export class FanOut {
     if (this.#due.has(page)) return;
     const now = this.#clock.now();
     const dueMs = (this.#lastFlushMs.get(page) ?? Number.NEGATIVE_INFINITY) + this.#flushMs;
-    if (dueMs <= now) this.#flush(page, now);
+    if (dueMs <= now) this.#flush(page);
     else {
       this.#due.set(page, dueMs);
       if (!this.#timer || dueMs < this.#timer.atMs) this.#arm(dueMs, now);
@@ -87,18 +102,21 @@ export class FanOut {
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
-        this.#flush(page, now);
+        this.#flush(page);
       }
     }
     if (next < Number.POSITIVE_INFINITY) this.#arm(next, this.#clock.now());
   }
 
-  #flush(page: Flushable, now: number): void {
-    this.#lastFlushMs.set(page, now);
+  #flush(page: Flushable): void {
+    // Of each page anew: many may be due in one round, and each is to count for itself alone.
+    const before = this.#clock.now();
+    this.#lastFlushMs.set(page, before);
     page.flush();
     const after = this.#clock.now();
-    this.#windowCostMs += after - now;
-    this.#observe({ ms: after - now });
+    this.#windowCostMs += after - before;
+    this.#observe({ ms: after - before });
+    page.flushed();
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 
@@ -107,9 +125,10 @@ export class FanOut {
    * Moving half the way each time keeps one slow flush from swinging it.
    */
   #adapt(now: number): void {
-    const { flushMsMin, flushMsMax, share } = this.#limits;
+    const { flushMsMin, flushMsMax, share, unseenMs, shareUnseen } = this.#limits;
     const used = this.#windowCostMs / (now - this.#windowStartMs);
-    const wanted = (this.#flushMs * used) / share;
+    const costMs = this.#flushMs * used;
+    const wanted = Math.max(costMs / share, Math.min(unseenMs, costMs / shareUnseen));
     const next = (this.#flushMs + Math.min(flushMsMax, Math.max(flushMsMin, wanted))) / 2;
     this.#flushMs = next < flushMsMin + 1 ? flushMsMin : next;
     this.#windowStartMs = now;

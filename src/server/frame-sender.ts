@@ -2,9 +2,12 @@
  * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame around it are built for
  * the first recipient and reused for all others.
  *
- * Works below `socket.emit`, on the Engine.IO connection, in the way Socket.IO's own adapter broadcasts.
+ * Works below `socket.emit`, in the way Socket.IO's own adapter broadcasts. Where nothing waits above or on the TCP
+ * connection, which is nearly always, the finished frame goes straight to it: what Engine.IO does for each packet costs a
+ * quarter of sending a small one. Everything else takes the ordinary way, so that the order stays.
  */
 
+import type { Socket as TcpSocket } from "node:net";
 import type { Server, Socket } from "socket.io";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import type { Backlog } from "./backlog.js";
@@ -15,6 +18,15 @@ const SOCKETIO_EVENT = 2;
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
+  /** The same as bytes on the wire, where it is one text packet. */
+  readonly webSocketFrame: Buffer | undefined;
+}
+
+/** A transport of Engine.IO; one over WebSocket has the socket of `ws`, and that the TCP connection. */
+interface MaybeWebSocket {
+  readonly name: string;
+  readonly writable: boolean;
+  readonly socket?: { readonly _socket?: TcpSocket | null };
 }
 
 export class FrameEncoder {
@@ -32,10 +44,11 @@ export class FrameEncoder {
     const packet = { type: SOCKETIO_EVENT, nsp: BOARDS_NAMESPACE, data: [frame.kind, payload] };
     const packets: (string | Buffer)[] = this.#io.encoder.encode(packet);
     const [first] = packets;
-    const isOneText = packets.length === 1 && typeof first === "string";
+    const webSocketFrame = packets.length === 1 && typeof first === "string" ? webSocketTextFrame(first) : undefined;
     const prepared: Prepared = {
       packets,
-      options: isOneText ? { compress: false, wsPreEncodedFrame: [webSocketTextFrame(first)] } : { compress: false },
+      options: webSocketFrame ? { compress: false, wsPreEncodedFrame: [webSocketFrame] } : { compress: false },
+      webSocketFrame,
     };
     this.#prepared.set(frame, prepared);
     return prepared;
@@ -60,12 +73,26 @@ export class SocketRecipient implements Recipient {
   }
 
   send(frame: Frame): void {
-    const { packets, options } = this.#encoder.prepare(frame);
+    const { packets, options, webSocketFrame } = this.#encoder.prepare(frame);
+    const wire = webSocketFrame && this.#freeWire();
+    if (wire) {
+      wire.write(webSocketFrame);
+      return;
+    }
     for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
   giveUp(): void {
     this.#giveUp();
+  }
+
+  /** The TCP connection of a WebSocket that has nothing waiting; undefined where there is none, or something waits. */
+  #freeWire(): TcpSocket | undefined {
+    const { conn } = this.#socket;
+    const transport: MaybeWebSocket = conn.transport;
+    if (transport.name !== "websocket" || !transport.writable || conn.readyState !== "open") return undefined;
+    const tcp = transport.socket?._socket;
+    return tcp && !tcp.destroyed && tcp.writableLength === 0 ? tcp : undefined;
   }
 }
 

@@ -17,6 +17,7 @@ import { historyMsOf } from "../store/history.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { addressKey } from "./address.js";
 import type { Instance } from "./instance.js";
+import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
 import { readHistory } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
@@ -27,7 +28,7 @@ import { readState } from "./teaching.js";
 export interface HttpOptions {
   readonly requestsPerMinute: number;
   /** Runs a command on the Valkey that instances share, so that they count together; without it each counts alone. */
-  readonly sharedCounter: ((key: string, name: string, ...args: string[]) => Promise<unknown>) | undefined;
+  readonly sharedCounter: SharedCommand | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
 }
@@ -162,7 +163,7 @@ function wholeNumber(text: string): number | undefined {
 }
 
 function limiter(instance: Instance, options: HttpOptions) {
-  const { sharedCounter } = options;
+  const sharedCounter = options.sharedCounter && withScripts(options.sharedCounter);
   const store: LimitStore | undefined =
     sharedCounter &&
     new RedisStore({

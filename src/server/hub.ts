@@ -138,6 +138,10 @@ export class Hub {
       }
       for (const observer of this.#observers) observer();
     }
+  }
+
+  /** Level with the flush: those who waited for it join. */
+  flushed(): void {
     for (const arrival of this.#arrived) this.#admit(arrival);
   }
 

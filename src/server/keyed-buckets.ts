@@ -26,13 +26,27 @@ export class KeyedBuckets {
 
   /** As TokenBucket's, of the bucket of `key`. Throws BUSY if there is none and no room for one. */
   take(key: string, count: number, nowMs: number): number {
-    let bucket = this.#buckets.get(key);
-    if (!bucket) {
-      this.#makeRoom(nowMs);
-      bucket = new TokenBucket(this.#rate, nowMs);
-      this.#buckets.set(key, bucket);
-    }
-    return bucket.take(count, nowMs);
+    return this.#of(key, nowMs).take(count, nowMs);
+  }
+
+  /** As TokenBucket's, of the bucket of `key`. Throws BUSY as `take` does. */
+  waitMs(key: string, count: number, nowMs: number): number {
+    return this.#of(key, nowMs).waitMs(count, nowMs);
+  }
+
+  /** As TokenBucket's, of the bucket of `key`; does nothing where there is none and no room for one. */
+  charge(key: string, count: number, nowMs: number): void {
+    if (!this.#buckets.has(key) && this.#buckets.size >= this.#bucketsMax) return;
+    this.#of(key, nowMs).charge(count, nowMs);
+  }
+
+  #of(key: string, nowMs: number): TokenBucket {
+    const known = this.#buckets.get(key);
+    if (known) return known;
+    this.#makeRoom(nowMs);
+    const bucket = new TokenBucket(this.#rate, nowMs);
+    this.#buckets.set(key, bucket);
+    return bucket;
   }
 
   #makeRoom(nowMs: number): void {

@@ -84,6 +84,8 @@ export class OverviewHub {
     }
   }
 
+  flushed(): void {}
+
   close(): void {
     this.#fanOut.forget(this);
     this.#nextFlush?.();

@@ -172,12 +172,14 @@ export async function attachBoards(
   };
 }
 
-const FAN_OUT_SHARE = 0.2;
-const FLUSH_MS_MAX = 1_000;
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, shareUnseen: 0.01 };
 const QUEUED_CHANGES_MAX = 200_000;
-const REQUESTS = { perSecond: 200, burst: 1_000 };
-/** Pages asked for in `watch`: each may cost the store a question. The burst lets a client join all it may watch. */
-const WATCHES = { perSecond: 500, burst: 4_096 };
+const REQUESTS = { perSecond: 200, burst: 400 };
+/**
+ * Pages asked for in `watch`: each may cost the store a question and 8 KiB of snapshot. The burst lets a client join all it
+ * may watch, the rate is more than anyone scrolls.
+ */
+const WATCHES = { perSecond: 100, burst: 2_048 };
 
 function createInstance(config: Config, store: Store, log: Log): Instance {
   return new Instance({
@@ -197,7 +199,7 @@ function createInstance(config: Config, store: Store, log: Log): Instance {
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { flushMsMin: config.flushMs, flushMsMax: FLUSH_MS_MAX, share: FAN_OUT_SHARE },
+    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: config.flushUnseenMs },
     watchedPagesMax: config.watchedPages,
   });
 }

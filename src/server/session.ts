@@ -96,8 +96,7 @@ export class Session {
     let added = 0;
     for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
     if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
-    const waitMs = this.#watches.take(wanted.size, this.#instance.clock.now());
-    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    this.#instance.admission.admitWatch(this.#peer.address, this.#watches, wanted.size);
     await Promise.all(Array.from(wanted, ([page, position]) => this.#join(board, page, position)));
     return { watching: this.#watched.size };
   }
@@ -206,6 +205,13 @@ export async function commitChanges(
   seq: number,
   changes: readonly (readonly [cell: number, value: Bit])[],
 ): Promise<[page: number, version: number][]> {
+  const write = async (page: number, cells: Iterable<readonly [offset: number, value: Bit]>) => {
+    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
+    return [page, position.version] satisfies [number, number];
+  };
+  const [only] = changes;
+  // A click: most writes are one, and need no more.
+  if (only && changes.length === 1) return [await write(pageOf(only[0]), [[offsetOf(only[0]), only[1]]])];
   const byPage = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
     const page = pageOf(cell);
@@ -213,11 +219,7 @@ export async function commitChanges(
     byPage.set(page, cells);
     cells.push([offsetOf(cell), value]);
   }
-  const parts = Array.from(byPage, async ([page, cells]): Promise<[number, number]> => {
-    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
-    return [page, position.version];
-  });
-  const settled = await Promise.allSettled(parts);
+  const settled = await Promise.allSettled(Array.from(byPage, ([page, cells]) => write(page, cells)));
   const done = settled.flatMap((part) => (part.status === "fulfilled" ? [part.value] : []));
   const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
   if (reasons.length === 0) return done;

@@ -132,7 +132,7 @@ function converse(
   presence: Presence,
 ): void {
   const goodbye = sayGoodbye(socket);
-  const conversation = new Conversation(instance, goodbye);
+  const conversation = new Conversation(instance, address, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
   const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), {
     address,
@@ -171,8 +171,9 @@ function attachTeaching(io: Server, instance: Instance, connections: Connections
   root.on("connection", (socket) => {
     const leave = teaching.join();
     const goodbye = sayGoodbye(socket);
-    const conversation = new Conversation(instance, goodbye);
-    const write = teaching.writer(connections.admit(socket.conn).address);
+    const { address } = connections.admit(socket.conn);
+    const conversation = new Conversation(instance, address, goodbye);
+    const write = teaching.writer(address);
     const messages = new TokenBucket(MESSAGES, instance.clock.now());
 
     socket.on("checkbox-update", async (...args: unknown[]) => {

@@ -21,12 +21,21 @@ export class TokenBucket {
 
   /** Takes `count` tokens and returns 0, or takes none and returns the milliseconds to wait. */
   take(count: number, nowMs: number): number {
+    const waitMs = this.waitMs(count, nowMs);
+    if (waitMs === 0) this.#tokens -= count;
+    return waitMs;
+  }
+
+  /** How long until `take` would give as many; 0 if it would now. */
+  waitMs(count: number, nowMs: number): number {
     this.#refill(nowMs);
-    if (this.#tokens >= count) {
-      this.#tokens -= count;
-      return 0;
-    }
-    return ((count - this.#tokens) / this.#rate.perSecond) * 1000;
+    return this.#tokens >= count ? 0 : ((count - this.#tokens) / this.#rate.perSecond) * 1000;
+  }
+
+  /** Takes `count` tokens whether they are there or not: a debt, of at most a burst, that time pays back. */
+  charge(count: number, nowMs: number): void {
+    this.#refill(nowMs);
+    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - count);
   }
 
   isFull(nowMs: number): boolean {

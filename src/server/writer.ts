@@ -6,7 +6,7 @@
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * No timer: one round trip when idle, the store's own throughput when busy. A batch whose answer is lost is sent again
+ * One round trip when idle; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is sent again
  * with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took and
  * its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past its
  * deadline a write is given up, and the error says whether it may have happened.
@@ -19,6 +19,7 @@ import { type ErrorCode, Refusal } from "../protocol/errors.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
+import { Pace } from "./pace.js";
 
 export interface WriterLimits {
   /** How long a write waits for a store that is away before it is given up. */
@@ -59,6 +60,7 @@ export class Writer {
   readonly #queues = new Map<string, Waiting[]>();
   readonly #draining = new Set<Promise<void>>();
   #queuedChanges = 0;
+  readonly #pace = new Pace();
   #isClosed = false;
 
   constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
@@ -92,14 +94,22 @@ export class Writer {
     });
   }
 
-  /** Takes no more writes; resolves when every one taken has its answer, which each has by its deadline. */
+  /** Takes no more writes; resolves when every one taken has its answer: by its deadline, or when the attempt under way then ends. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#draining);
   }
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
-    while (queue.length > 0) await this.#commit(page, queue.splice(0, batchLength(queue)));
+    while (queue.length > 0) {
+      const batch = queue.splice(0, batchLength(queue));
+      const beganMs = this.#clock.now();
+      this.#pace.started(batch.length, beganMs);
+      await this.#commit(page, batch);
+      // Also when nothing waits yet: what comes within the time gathers.
+      const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
+      if (restMs > 0) await pause(this.#clock, restMs);
+    }
     this.#queues.delete(name);
   }
 

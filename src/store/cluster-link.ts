@@ -10,12 +10,11 @@
 
 import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
-import { reason } from "./single-link.js";
 import { readClusterSlots, SlotMap, slotOf } from "./slot-map.js";
 import { StoreAway, StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
 import { errorCode, Redirected } from "./valkey.js";
-import { answersInTime, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
+import { answersInTime, answersOf, type LinkEvents, reason, type ValkeyLink } from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
 
@@ -39,7 +38,11 @@ export class ClusterLink implements ValkeyLink {
   readonly #servers = new Map<string, ValkeyServer>();
   /** Servers without a slot, and since when. */
   readonly #idleSinceMs = new Map<string, number>();
-  readonly #subscriptions: Subscriptions;
+  readonly #subscriptions: Subscriptions<ValkeyServer>;
+  /** Servers asked for their map; true if one more question is to follow. */
+  readonly #asking = new Map<ValkeyServer, boolean>();
+  /** Servers answer, and say that the cluster as a whole refuses to work. */
+  #isDown = false;
   #refreshing: Promise<void> | undefined;
   #refreshedMs = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -100,8 +103,7 @@ export class ClusterLink implements ValkeyLink {
   }
 
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {
-    const primaries = Array.from(this.#slots.primaries, (endpoint) => this.#servers.get(endpoint));
-    return Promise.all(primaries.flatMap((server) => (server ? [server.command(name, ...args)] : [])));
+    return answersOf(this.#owners().map((server) => server.command(name, ...args)));
   }
 
   subscribe(channel: string): Promise<void> {
@@ -151,6 +153,10 @@ export class ClusterLink implements ValkeyLink {
     return owner === undefined ? undefined : this.#servers.get(owner);
   }
 
+  #owners(): ValkeyServer[] {
+    return Array.from(this.#slots.primaries, (owner) => this.#servers.get(owner)).filter((server) => !!server);
+  }
+
   #redirected({ slot, to, isAsk }: Redirected): void {
     this.#server(to);
     if (isAsk) return;
@@ -182,7 +188,7 @@ export class ClusterLink implements ValkeyLink {
   }
 
   #setAvailable(): void {
-    const available = Array.from(this.#servers.values()).some((server) => server.available);
+    const available = !this.#isDown && this.#owners().some((server) => server.available);
     if (available === this.#available || this.#closed) return;
     this.#available = available;
     this.#events.available(available);
@@ -198,7 +204,7 @@ export class ClusterLink implements ValkeyLink {
   /** Something hints that the map is old. `witness` is a server that is sure to know better. */
   #refreshSoon(witness?: ValkeyServer): void {
     if (this.#closed) return;
-    if (witness) void this.#ask(witness).catch(() => undefined);
+    if (witness) this.#askOnce(witness);
     const waitMs = this.#refreshedMs + REFRESH_MS_MIN - performance.now();
     this.#scheduleRefresh(Math.max(0, waitMs));
   }
@@ -215,12 +221,30 @@ export class ClusterLink implements ValkeyLink {
   async #refreshNow(): Promise<void> {
     const able = [...this.#servers.values()].filter((server) => server.available);
     const start = Math.floor(Math.random() * able.length);
+    let isSaidDown = false;
     for (let at = 0; at < able.length; at++) {
       const server = able[(start + at) % able.length];
-      if (server && (await this.#ask(server).catch(() => false))) return this.#closeIdle();
+      const isUp = server && (await this.#ask(server).catch(() => undefined));
+      if (isUp) return this.#closeIdle();
+      isSaidDown ||= isUp === false;
     }
+    this.#isDown = isSaidDown;
+    this.#setAvailable();
     // Nobody who is known can tell: the cluster may have moved as a whole, and the seeds may know where.
     if (able.length === 0) for (const seed of this.#address.seeds) this.#server(seed);
+  }
+
+  /** A server that lets go of a thousand channels hints as often: one question, and one more for what came meanwhile. */
+  #askOnce(witness: ValkeyServer): void {
+    const isUnderWay = this.#asking.has(witness);
+    this.#asking.set(witness, isUnderWay);
+    if (isUnderWay) return;
+    const ended = () => {
+      const again = this.#asking.get(witness);
+      this.#asking.delete(witness);
+      if (again) this.#askOnce(witness);
+    };
+    this.#ask(witness).then(ended, ended);
   }
 
   async #learnFrom(seed: Endpoint): Promise<void> {
@@ -241,8 +265,11 @@ export class ClusterLink implements ValkeyLink {
     const [info, slots] = await Promise.race([asked, late]);
     if (!String(info).includes("cluster_state:ok")) return false;
     if (this.#closed) return true;
-    this.#slots.adopt(readClusterSlots(slots, server.endpoint));
-    for (const primary of readClusterSlots(slots, server.endpoint)) this.#server(primary.primary);
+    const ranges = readClusterSlots(slots, server.endpoint);
+    this.#slots.adopt(ranges);
+    for (const { primary } of ranges) this.#server(primary);
+    this.#isDown = false;
+    this.#setAvailable();
     this.#subscriptions.mend();
     return true;
   }

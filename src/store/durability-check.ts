@@ -1,11 +1,12 @@
 /*
  * Whether the servers can do what the boards ask, found out at the start rather than at the first write. A server without
- * WAITAOF, or without an append-only file, is refused; missing replicas may still come, and are only reported.
+ * WAITAOF, or without an append-only file, is refused. What may still come right is only reported: missing replicas, a
+ * file that nobody syncs, a server of a cluster that is away.
  */
 
 import { asked, type Durabilities } from "./durability.js";
-import { StoreAway, StoreUnusable } from "./store.js";
-import type { ValkeyLink } from "./valkey-link.js";
+import { StoreUnusable } from "./store.js";
+import { reason, type ValkeyLink } from "./valkey-link.js";
 
 /** Rejects with StoreUnusable. */
 export async function checkDurabilities(
@@ -14,32 +15,40 @@ export async function checkDurabilities(
   incident: (message: string) => void,
 ): Promise<void> {
   let replicas = 0;
+  let isFsyncAsked = false;
   for (const durability of asked(durabilities)) {
-    if (durability.level === "fsynced") await checkFsync(link);
+    if (durability.level === "fsynced") isFsyncAsked = true;
     if (durability.level === "replicated") replicas = Math.max(replicas, durability.replicas);
   }
-  if (replicas === 0) return;
-  const present = (await link.everywhere("INFO", "replication")).map(connectedReplicas);
-  const fewest = Math.min(...present);
-  if (fewest >= replicas) return;
-  incident(
-    `a board asks for ${replicas} replicas and there are ${fewest}: its writes are not acknowledged until there are`,
-  );
+  if (isFsyncAsked) await checkFsync(link, incident);
+  if (replicas > 0) await checkReplicas(link, replicas, incident);
 }
 
-async function checkFsync(link: ValkeyLink): Promise<void> {
+async function checkFsync(link: ValkeyLink, incident: (message: string) => void): Promise<void> {
   try {
     // Nothing was written on this connection, so that there is nothing to wait for.
     await link.everywhere("WAITAOF", "1", "0", "100");
   } catch (error) {
-    if (error instanceof StoreAway) throw error;
-    const words = error instanceof Error ? error.message : String(error);
     throw new StoreUnusable(
-      `a board asks for durability fsynced, which this Valkey cannot confirm (${words}). ` +
+      `a board asks for durability fsynced, which this Valkey cannot confirm (${reason(error)}). ` +
         "It takes Valkey 7.2 or Redis 7.2 or later, with appendonly yes; or set DURABILITY to applied or replicated.",
       error,
     );
   }
+  // Not every operator allows CONFIG.
+  const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
+  if (settings.some((setting) => String(setting) === "appendfsync,no")) {
+    incident("a board asks for durability fsynced and appendfsync is no: its writes are not acknowledged");
+  }
+}
+
+async function checkReplicas(link: ValkeyLink, wanted: number, incident: (message: string) => void): Promise<void> {
+  const present = (await link.everywhere("INFO", "replication")).map(connectedReplicas);
+  const fewest = Math.min(...present);
+  if (fewest >= wanted) return;
+  incident(
+    `a board asks for ${wanted} replicas and there are ${fewest}: its writes are not acknowledged until there are`,
+  );
 }
 
 function connectedReplicas(info: unknown): number {

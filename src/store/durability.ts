@@ -15,6 +15,9 @@ export type Durability =
 
 export const APPLIED: Durability = { level: "applied" };
 
+/** How long one attempt at a write waits for its copies: more than the second that `appendfsync everysec` takes. */
+export const DURABILITY_WAIT_MS = 1_500;
+
 /** What each board asks. */
 export interface Durabilities {
   /** Boards that are named. */

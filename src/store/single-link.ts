@@ -4,7 +4,7 @@ import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
-import { answersInTime, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
+import { answersInTime, answersOf, type LinkEvents, reason, type ValkeyLink } from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import type { ValkeyAddress } from "./valkey-url.js";
 
@@ -13,7 +13,7 @@ type SingleAddress = Extract<ValkeyAddress, { kind: "single" | "sentinel" }>;
 export class SingleLink implements ValkeyLink {
   readonly publish = "PUBLISH";
   readonly #server: ValkeyServer;
-  readonly #subscriptions: Subscriptions;
+  readonly #subscriptions: Subscriptions<ValkeyServer>;
 
   private constructor(address: SingleAddress, options: ServerOptions, events: LinkEvents) {
     // Sentinel's own client finds the primary; the endpoint is then only a name.
@@ -73,8 +73,8 @@ export class SingleLink implements ValkeyLink {
     return this.#server.command(name, ...args);
   }
 
-  async everywhere(name: string, ...args: string[]): Promise<unknown[]> {
-    return [await this.#server.command(name, ...args)];
+  everywhere(name: string, ...args: string[]): Promise<unknown[]> {
+    return answersOf([this.#server.command(name, ...args)]);
   }
 
   subscribe(channel: string): Promise<void> {
@@ -101,9 +101,4 @@ function isInCluster(server: ValkeyServer): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-export function reason(error: unknown): string {
-  if (error instanceof AggregateError) return reason(error.errors[0]);
-  return error instanceof Error ? error.message : String(error);
 }

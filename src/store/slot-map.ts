@@ -1,10 +1,10 @@
 /*
  * Which server of a Valkey Cluster owns which of its 16,384 slots: as CLUSTER SLOTS tells it, corrected by what a server
- * that was asked in vain says (MOVED). Pure; who asks whom, and when, is valkey-cluster.ts.
+ * that was asked in vain says (MOVED). Pure; who asks whom, and when, is cluster-link.ts.
  */
 
 import keySlot from "cluster-key-slot";
-import { type Endpoint, formatEndpoint } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, knownHost } from "./valkey-url.js";
 
 const SLOTS = 16_384;
 
@@ -29,9 +29,7 @@ export class SlotMap {
   /** Takes over a whole map. A slot that nobody owns keeps its last owner: asking there tells more than not asking. */
   adopt(ranges: readonly SlotRange[]): void {
     for (const { first, last, primary } of ranges) {
-      for (let slot = Math.max(0, first); slot <= last && slot < SLOTS; slot++) {
-        this.#owners[slot] = formatEndpoint(primary);
-      }
+      this.#owners.fill(formatEndpoint(primary), Math.max(0, first), Math.min(SLOTS, last + 1));
     }
   }
 
@@ -53,11 +51,10 @@ export function readClusterSlots(reply: unknown, asked: Endpoint): SlotRange[] {
   return reply.map((range: unknown) => {
     const [first, last, primary] = Array.isArray(range) ? range : [];
     const [host, port] = Array.isArray(primary) ? primary : [];
-    const name = host === null || host === undefined ? "" : String(host);
     return {
       first: Number(first),
       last: Number(last),
-      primary: { host: name === "" || name === "?" ? asked.host : name, port: Number(port) || asked.port },
+      primary: { host: knownHost(String(host ?? ""), asked), port: Number(port) || asked.port },
     };
   });
 }

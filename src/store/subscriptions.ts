@@ -1,7 +1,7 @@
 /*
  * Keeps channels subscribed, each on the server that has it now. Told of what may have changed (a connection came back, a
- * slot moved), it compares where each channel is with where it belongs and mends the difference; whatever was
- * interrupted is reported as resumed, because messages may have been lost.
+ * slot moved), it compares where each channel is with where it belongs and mends the difference, server by server, so
+ * that one that hangs holds up no other. Whatever was interrupted is reported as resumed, because messages may be lost.
  *
  *     placed ──server lost its connection, or the slot moved──► misplaced ──subscribed again──► placed, resumed
  *                                                                  │  ▲
@@ -11,15 +11,30 @@
 import { slotOf } from "./slot-map.js";
 import { StoreAway } from "./store.js";
 import { Redirected } from "./valkey.js";
-import type { ValkeyServer } from "./valkey-server.js";
 
-export interface SubscriptionsOptions {
+/** A server, as far as subscriptions go. */
+export interface SubscribedServer {
+  readonly canSubscribe: boolean;
+  subscribe(channels: readonly string[]): Promise<void>;
+  unsubscribe(channel: string): void;
+}
+
+export interface SubscriptionsOptions<Server extends SubscribedServer> {
   /** Where a channel belongs now; undefined if that is not known. */
-  readonly serverOf: (channel: string) => ValkeyServer | undefined;
+  readonly serverOf: (channel: string) => Server | undefined;
   /** On a cluster, channels of different slots cannot share a command. */
   readonly isSharded: boolean;
-  readonly redirected: (redirected: Redirected, by: ValkeyServer) => void;
+  readonly redirected: (redirected: Redirected) => void;
   readonly resumed: (channel: string) => void;
+}
+
+/** A wanted channel; another object if it was let go and wanted again meanwhile. */
+interface Place<Server> {
+  readonly channel: string;
+  /** Where it is subscribed; undefined while it is nowhere. */
+  at: Server | undefined;
+  /** Has been subscribed once: when it is again, something may have been lost. */
+  wasLive: boolean;
 }
 
 /** Channels in one SUBSCRIBE: keeps a reconnect with many pages from building one huge command. */
@@ -28,116 +43,126 @@ const REDIRECTIONS_MAX = 4;
 const RETRY_MS_FIRST = 50;
 const RETRY_MS_MAX = 1_000;
 
-export class Subscriptions {
-  readonly #options: SubscriptionsOptions;
-  /** Channel -> where it is subscribed; undefined while it is nowhere. */
-  readonly #placed = new Map<string, ValkeyServer | undefined>();
-  #running: Promise<void> | undefined;
-  #again = false;
+export class Subscriptions<Server extends SubscribedServer> {
+  readonly #options: SubscriptionsOptions<Server>;
+  readonly #places = new Map<string, Place<Server>>();
+  readonly #mending = new Set<Server>();
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(options: SubscriptionsOptions) {
+  constructor(options: SubscriptionsOptions<Server>) {
     this.#options = options;
   }
 
-  /** Resolves when the server has confirmed the subscription. */
+  /** Resolves when the server has confirmed the subscription; `delete` it also if this fails. */
   async add(channel: string): Promise<void> {
+    const place = this.#places.get(channel) ?? { channel, at: undefined, wasLive: false };
+    this.#places.set(channel, place);
     for (let redirections = 0; ; redirections++) {
       const server = this.#options.serverOf(channel);
       if (!server) throw new StoreAway("nobody is known to have the channel", { sent: false });
       try {
         await server.subscribe([channel]);
-        this.#placed.set(channel, server);
+        this.#arrived(place, server);
         return;
       } catch (error) {
         if (!(error instanceof Redirected)) throw error;
-        this.#options.redirected(error, server);
+        this.#options.redirected(error);
         if (redirections >= REDIRECTIONS_MAX) throw new StoreAway("the channel's slot is moving", { sent: false });
       }
     }
   }
 
   delete(channel: string): void {
-    this.#placed.get(channel)?.unsubscribe(channel);
-    this.#placed.delete(channel);
+    this.#places.get(channel)?.at?.unsubscribe(channel);
+    this.#places.delete(channel);
   }
 
   /** The server has lost all its subscriptions. */
-  lost(server: ValkeyServer): void {
-    for (const [channel, at] of this.#placed) if (at === server) this.#placed.set(channel, undefined);
+  lost(server: Server): void {
+    for (const place of this.#places.values()) if (place.at === server) place.at = undefined;
   }
 
   /** Brings every channel to where it belongs. */
   mend(): void {
-    this.#again = true;
-    this.#running ??= this.#mend().finally(() => {
-      this.#running = undefined;
-    });
+    if (this.#closed) return;
+    const servers = new Set<Server>();
+    for (const place of this.#places.values()) {
+      const server = this.#options.serverOf(place.channel);
+      if (server && server !== place.at) servers.add(server);
+    }
+    // A server that is not there yet calls us when it is; one that is being mended looks again before it ends.
+    for (const server of servers) if (server.canSubscribe && !this.#mending.has(server)) void this.#mend(server);
   }
 
-  serverOf(channel: string): ValkeyServer | undefined {
-    return this.#placed.get(channel);
+  serverOf(channel: string): Server | undefined {
+    return this.#places.get(channel)?.at;
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#retry);
-    this.#placed.clear();
+    this.#places.clear();
   }
 
-  async #mend(): Promise<void> {
-    while (this.#again && !this.#closed) {
-      this.#again = false;
-      clearTimeout(this.#retry);
-      const groups = this.#misplaced();
-      const done = await Promise.all(groups.map(({ server, channels }) => this.#move(server, channels)));
-      if (done.every(Boolean)) this.#failures = 0;
-      else this.#mendLater();
+  async #mend(server: Server): Promise<void> {
+    this.#mending.add(server);
+    let isDone = true;
+    for (let groups = this.#missingAt(server); groups.length > 0 && isDone; groups = this.#missingAt(server)) {
+      isDone = (await Promise.all(groups.map((group) => this.#subscribe(server, group)))).every(Boolean);
     }
+    // In the same step in which nothing was found missing: a later hint starts anew.
+    this.#mending.delete(server);
+    if (isDone) this.#failures = 0;
+    else this.#mendLater();
   }
 
-  #misplaced(): { server: ValkeyServer; channels: string[] }[] {
-    const groups = new Map<string, { server: ValkeyServer; channels: string[] }>();
-    for (const [channel, at] of this.#placed) {
-      const server = this.#options.serverOf(channel);
-      // A server that is not there yet calls us when it is.
-      if (!server?.canSubscribe || at === server) continue;
-      const key = this.#options.isSharded ? `${server.name} ${slotOf(channel)}` : server.name;
-      const group = groups.get(key) ?? { server, channels: [] };
-      groups.set(key, group);
-      group.channels.push(channel);
+  /** Channels that belong at `server` and are not there, in groups that one command may name. */
+  #missingAt(server: Server): Place<Server>[][] {
+    const groups = new Map<number, Place<Server>[]>();
+    let count = 0;
+    if (this.#closed) return [];
+    for (const place of this.#places.values()) {
+      if (place.at === server || this.#options.serverOf(place.channel) !== server) continue;
+      const key = this.#options.isSharded ? slotOf(place.channel) : Math.floor(count++ / CHANNELS_MAX);
+      const group = groups.get(key);
+      if (group) group.push(place);
+      else groups.set(key, [place]);
     }
     return [...groups.values()];
   }
 
-  async #move(server: ValkeyServer, channels: readonly string[]): Promise<boolean> {
-    for (let at = 0; at < channels.length; at += CHANNELS_MAX) {
-      const some = channels.slice(at, at + CHANNELS_MAX);
-      try {
-        await server.subscribe(some);
-      } catch (error) {
-        if (error instanceof Redirected) this.#options.redirected(error, server);
-        return false;
-      }
-      for (const channel of some) this.#arrived(channel, server);
+  async #subscribe(server: Server, places: readonly Place<Server>[]): Promise<boolean> {
+    try {
+      await server.subscribe(places.map(({ channel }) => channel));
+    } catch (error) {
+      if (error instanceof Redirected) this.#options.redirected(error);
+      return false;
     }
+    for (const place of places) this.#arrived(place, server);
     return true;
   }
 
-  #arrived(channel: string, server: ValkeyServer): void {
-    if (!this.#placed.has(channel)) {
-      server.unsubscribe(channel);
+  #arrived(place: Place<Server>, server: Server): void {
+    const { channel } = place;
+    const wanted = this.#places.get(channel);
+    if (wanted !== place) {
+      // Let go meanwhile. If it is wanted again, that has its own subscription under way, behind this one.
+      if (!wanted) server.unsubscribe(channel);
       return;
     }
-    const before = this.#placed.get(channel);
-    this.#placed.set(channel, server);
-    if (before && before !== server) before.unsubscribe(channel);
-    this.#options.resumed(channel);
+    const before = place.at;
+    if (before === server) return;
+    place.at = server;
+    before?.unsubscribe(channel);
+    if (place.wasLive) this.#options.resumed(channel);
+    place.wasLive = true;
   }
 
   #mendLater(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#retry);
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(this.#failures++, 10));
     this.#retry = setTimeout(() => this.mend(), pauseMs * (0.5 + Math.random() / 2));
     this.#retry.unref();

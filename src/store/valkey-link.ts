@@ -5,6 +5,7 @@
 
 import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
+import { StoreAway } from "./store.js";
 
 export interface ValkeyLink {
   /** Whether a server answers; on a cluster, whether any does. */
@@ -17,7 +18,7 @@ export interface ValkeyLink {
   fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]>;
   /** Any command, where `key` lives. */
   command(key: string, name: string, ...args: string[]): Promise<unknown>;
-  /** Any command, on every server that has keys. */
+  /** Any command, on every server that has keys and can be reached; their answers. */
   everywhere(name: string, ...args: string[]): Promise<unknown[]>;
   /** Resolves when the subscription is live. From then on it is kept alive, and each interruption told. */
   subscribe(channel: string): Promise<void>;
@@ -42,14 +43,31 @@ export interface LinkEvents {
 /** How long a position may take to be told before the check goes on without it. */
 const FIELDS_MS_MAX = 500;
 
-/** Each answer, or undefined where it failed for the world's fault or did not come soon. */
+/** Each answer, or undefined where the world keeps it from coming, or from coming soon. */
 export async function answersInTime<Answer>(asked: readonly Promise<Answer>[]): Promise<(Answer | undefined)[]> {
   let cancel: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((done) => {
     cancel = setTimeout(() => done(undefined), FIELDS_MS_MAX);
   });
-  const answers = asked.map((answer) => Promise.race([answer, late]).catch(() => undefined));
-  const settled = await Promise.all(answers);
-  clearTimeout(cancel);
-  return settled;
+  try {
+    return await Promise.all(asked.map((answer) => Promise.race([answer, late]).catch(undefinedIfAway)));
+  } finally {
+    clearTimeout(cancel);
+  }
+}
+
+/** The answers of those that can be reached. */
+export async function answersOf(asked: readonly Promise<unknown>[]): Promise<unknown[]> {
+  const answers = await Promise.all(asked.map((each) => each.then((answer) => [answer]).catch(undefinedIfAway)));
+  return answers.flatMap((answer) => answer ?? []);
+}
+
+function undefinedIfAway(error: unknown): undefined {
+  if (!(error instanceof StoreAway)) throw error;
+}
+
+/** What an error says, for a person. */
+export function reason(error: unknown): string {
+  if (error instanceof AggregateError) return reason(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
 }

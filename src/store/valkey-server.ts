@@ -1,10 +1,10 @@
 /*
- * One Valkey server: a connection for commands, one for subscriptions, and, only where a board asks for more than
- * `applied`, one for the writes that wait for their copies. Their number does not depend on that of users. Tells its loss
+ * One Valkey server: a connection for commands, one for subscriptions, and, only where boards ask for more than
+ * `applied`, one for each level asked, for the writes that wait for their copies. Their number does not depend on that of users. Tells its loss
  * and its return once each, with what was counted in between.
  */
 
-import { APPLIED, type Durability } from "./durability.js";
+import { APPLIED, type Durability, formatDurability } from "./durability.js";
 import { DurableLane } from "./durable-lane.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
@@ -42,7 +42,8 @@ export class ValkeyServer {
   readonly #events: ServerEvents;
   readonly #commands: ValkeyConnection;
   readonly #subscriber: ValkeyConnection;
-  #lane: DurableLane | undefined;
+  /** By the durability that they wait for. */
+  readonly #lanes = new Map<string, DurableLane>();
   readonly #beat: NodeJS.Timeout;
   #leftMs = Number.NEGATIVE_INFINITY;
   #away: { readonly sinceMs: number; failures: number } | undefined;
@@ -68,7 +69,7 @@ export class ValkeyServer {
     this.#beat = setInterval(() => {
       this.#commands.beat();
       this.#subscriber.beat();
-      this.#lane?.beat();
+      for (const lane of this.#lanes.values()) lane.beat();
     }, BEAT_MS);
     this.#beat.unref();
   }
@@ -89,8 +90,7 @@ export class ValkeyServer {
   /** Resolves when what the script wrote is as safe as `durability` asks; rejects with Unconfirmed if that is not known. */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
     if (durability.level === "applied") return this.#leaving(this.#commands.run(call, isAsking));
-    this.#lane ??= new DurableLane(this.#connection("durable", {}), this.#options.durabilityWaitMs);
-    return this.#leaving(this.#lane.run(call, durability, isAsking));
+    return this.#leaving(this.#lane(durability).run(call, isAsking));
   }
 
   fields(key: string, fields: readonly string[]): Promise<(string | null)[]> {
@@ -121,7 +121,16 @@ export class ValkeyServer {
     clearInterval(this.#beat);
     this.#commands.close();
     this.#subscriber.close();
-    this.#lane?.close();
+    for (const lane of this.#lanes.values()) lane.close();
+  }
+
+  #lane(durability: Durability): DurableLane {
+    const level = formatDurability(durability);
+    const known = this.#lanes.get(level);
+    if (known) return known;
+    const lane = new DurableLane(this.#connection(level, {}), durability, this.#options.durabilityWaitMs);
+    this.#lanes.set(level, lane);
+    return lane;
   }
 
   #connection(purpose: string, events: Partial<ConnectionEvents>): ValkeyConnection {
@@ -159,7 +168,7 @@ export class ValkeyServer {
     this.#events.incident(`Valkey at ${this.name} is read-only: connecting anew, to its successor`);
     this.#commands.restart();
     this.#subscriber.restart();
-    this.#lane?.restart();
+    for (const lane of this.#lanes.values()) lane.restart();
   }
 
   #setAvailable(available: boolean): void {

@@ -10,7 +10,7 @@ import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
 import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
-import { ALL_APPLIED, type Durabilities, durabilityOf } from "./durability.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, durabilityOf } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import {
   type Histories,
@@ -57,7 +57,7 @@ export interface ValkeyStoreOptions {
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
-  /** How long a write waits for its copies. */
+  /** How long one attempt at a write waits for its copies; DURABILITY_WAIT_MS without it. */
   readonly durabilityWaitMs?: number;
   /** Which boards keep a record of what is done; none without it. */
   readonly histories?: Histories;
@@ -65,7 +65,6 @@ export interface ValkeyStoreOptions {
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
-const DURABILITY_WAIT_MS = 1_500;
 /** Records of a page's history in one answer of the server. */
 const RECORDS_AT_ONCE = 500;
 

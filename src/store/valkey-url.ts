@@ -44,19 +44,25 @@ export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   const password = decoded(parts.password);
   if (!first || known.length < endpoints.length || username === null || password === null) return undefined;
   const access = { username, password, tls: parts.tls === "s" };
-  const path = parts.path ?? "";
+  const path = decoded(parts.path) ?? "";
   if (kind === "cluster") return path === "" ? { ...access, kind, seeds: known } : undefined;
   if (kind === "sentinel") return path !== "" ? { ...access, kind, sentinels: known, name: path } : undefined;
   if (known.length > 1 || !/^\d{0,5}$/.test(path)) return undefined;
   return { ...access, kind, endpoint: first, database: Number(path) };
 }
 
+/** A server may not know its own host, and says nothing or `?`: then it is the one that was asked. */
+export function knownHost(host: string, asked: Endpoint): string {
+  return host === "" || host === "?" ? asked.host : host;
+}
+
 export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Also where the address cannot be parsed, which it may not be because of its password. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//***@");
+  return url.replace(/\/\/.*@/s, "//***@");
 }
 
 function parseEndpoint(text: string, defaultPort: number): Endpoint | undefined {

@@ -10,7 +10,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
-import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, knownHost, type ValkeyAddress } from "./valkey-url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
 const BEAT_ANSWER_MS_MAX = 2_000;
@@ -208,7 +208,7 @@ export class ValkeyConnection {
     if (AWAY_CODES.has(code)) return new StoreAway(`Valkey refuses: ${code}`, { sent: false, cause: error });
     const [, kind, slot, host, port] = (error instanceof Error && REDIRECTION.exec(error.message)) || [];
     if (host === undefined) return error;
-    return new Redirected(Number(slot), { host: host || this.#endpoint.host, port: Number(port) }, kind === "ASK");
+    return new Redirected(Number(slot), { host: knownHost(host, this.#endpoint), port: Number(port) }, kind === "ASK");
   }
 }
 
@@ -247,6 +247,7 @@ type AddressOptions = Pick<
   | "role"
   | "failoverDetector"
   | "sentinelRetryStrategy"
+  | "sentinelCommandTimeout"
   | "enableTLSForSentinelMode"
 >;
 
@@ -267,6 +268,8 @@ function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): Addre
     failoverDetector: true,
     // Without it, a moment in which no Sentinel answers would end the connection for good.
     sentinelRetryStrategy: retryMs,
+    // Nor may one that hangs keep the next from being asked.
+    sentinelCommandTimeout: BEAT_ANSWER_MS_MAX,
     ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
   };
 }

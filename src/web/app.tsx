@@ -1,15 +1,17 @@
 /*
- * The page of one board: header, the way about, the grid. It holds what is on show (which window, which
- * cell was asked for) and passes on what the board says; the cells are below, in grid-view.tsx.
+ * The page of one board: header, the way about, the cells. It holds which cell was asked for and passes on what the board
+ * says; the cells are below, as real checkboxes in grid-view.tsx or, for more, on a canvas in canvas/canvas-view.tsx.
  */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { type Announcement, Announcer } from "./announcer.js";
+import type { Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
-import { windowOf, windowRange } from "./layout.js";
+import { LargeBoard } from "./large-board.js";
+import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
-import { Boards, GoToNumber, Windows } from "./navigation.js";
+import { Boards, GoToNumber } from "./navigation.js";
 import { Status } from "./status.js";
 import { countOf, hindrance } from "./wording.js";
 
@@ -22,6 +24,7 @@ export interface AppProps {
 }
 
 const USUAL = "What you check here shows at once for everyone, on every instance.";
+const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
 export function App({ client, board, isCompact, names }: AppProps) {
@@ -29,10 +32,14 @@ export function App({ client, board, isCompact, names }: AppProps) {
   const delay = useDelay(board);
   const boards = useResolved(names);
   const [checked, setChecked] = useState<number>();
-  const [window, setWindow] = useState(0);
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
   const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
+  const [everywhere, setEverywhere] = useState<number>();
+  const onTotals = useCallback((totals: Totals) => {
+    setChecked(totals.checked);
+    setEverywhere(totals.everywhere);
+  }, []);
   const hasBeenLive = useRef(false);
   hasBeenLive.current ||= live.status === "live";
 
@@ -43,35 +50,42 @@ export function App({ client, board, isCompact, names }: AppProps) {
   }, [refusal]);
 
   const { size } = live;
-  const { start, end } = windowRange(size, window);
-  const goTo = (cell: number) => {
-    setWindow(windowOf(cell));
-    setTarget({ cell });
-  };
+  const goTo = (cell: number) => setTarget({ cell });
   // A refusal that no cell on the screen can show is said here.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
+  const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={end - start} />
+        <Status live={live} checked={checked} shown={size} everywhere={everywhere} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
           <GoToNumber size={size} onGo={goTo} />
-          <Windows size={size} window={window} onShow={setWindow} />
           <Boards names={boards} current={board.name} />
         </div>
       )}
       <main class="main" aria-label="Board">
-        {size > 0 && (
+        {size > GRID_CELLS_MAX && (
+          <LargeBoard
+            board={board}
+            size={size}
+            target={target}
+            isCompact={isCompact}
+            hint={hint}
+            usual={isCompact ? undefined : USUAL_LARGE}
+            onTotals={onTotals}
+            onRefused={onRefused}
+          />
+        )}
+        {size > 0 && size <= GRID_CELLS_MAX && (
           <GridView
             board={board}
             size={size}
-            window={window}
             target={target}
-            isDelayed={delay !== undefined || !live.connection.connected || !live.connection.storeAvailable}
+            isDelayed={isDelayed}
             hint={hint}
             usual={isCompact ? undefined : USUAL}
             onChecked={setChecked}

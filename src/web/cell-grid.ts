@@ -10,6 +10,7 @@ import { buildCells } from "./cell-elements.js";
 import { moveByKey } from "./layout.js";
 import type { PendingCells } from "./pending-cells.js";
 import { RefusalNote } from "./refusal-note.js";
+import { type RefusalRun, RefusalRuns } from "./refusal-runs.js";
 import { TimedMark } from "./timed-mark.js";
 
 export interface CellGridOptions {
@@ -41,7 +42,7 @@ export class CellGrid {
   readonly #refused = new TimedMark({ name: "refused", lastsMs: REFUSED_MS, cellsMax: FLASHES_MAX });
   readonly #found = new TimedMark({ name: "found", lastsMs: FOUND_MS, cellsMax: 1 });
   readonly #note: RefusalNote;
-  readonly #refusals: RefusedChange[] = [];
+  readonly #refusals = new RefusalRuns((run) => this.#tellRefusals(run));
   readonly #undo: (() => void)[] = [];
   #checked = 0;
   #current = 0;
@@ -183,7 +184,6 @@ export class CellGrid {
     this.#current = index;
   }
 
-  /** Refusals come in runs, for all cells of a write: one note and one announcement for each run. */
   #gather(refused: RefusedChange): void {
     const input = this.#inputAt(refused.cell);
     if (input) {
@@ -191,15 +191,13 @@ export class CellGrid {
       // A click on a cell that cannot be set has changed the input itself.
       this.#show(refused.cell - this.#options.range.start, this.#options.board.get(refused.cell) ?? false);
     }
-    if (this.#refusals.push(refused) === 1) queueMicrotask(() => this.#tellRefusals());
+    this.#refusals.add(refused);
   }
 
-  #tellRefusals(): void {
-    const [first, ...others] = this.#refusals.splice(0);
-    if (!first || this.#isClosed) return;
-    const also = others.length > 0 ? ` (and ${others.length} more)` : "";
+  #tellRefusals({ first, note, text }: RefusalRun): void {
+    if (this.#isClosed) return;
     const input = this.#inputAt(first.cell);
-    if (input) this.#note.show(input, first.message + also);
-    this.#options.onRefused(`Checkbox ${first.cell}${also} was not changed. ${first.message}`, input !== undefined);
+    if (input) this.#note.show(input, note);
+    this.#options.onRefused(text, input !== undefined);
   }
 }

@@ -1,12 +1,12 @@
 /*
  * The grid's place in the page: a box that scrolls, and the line under it. The cells themselves are the CellGrid's; this
- * makes one for each window shown and takes it down again.
+ * makes one for the board shown and takes it down again.
  */
 
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
 import { CellGrid, type CellGridOptions } from "./cell-grid.js";
-import { columnsOf, windowRange } from "./layout.js";
+import { columnsOf } from "./layout.js";
 import { MessageLine } from "./message-line.js";
 import { PendingCells } from "./pending-cells.js";
 import { countOf, type Wording } from "./wording.js";
@@ -15,7 +15,6 @@ export interface GridViewProps {
   readonly board: Board;
   /** Cells of the board; more than none. */
   readonly size: number;
-  readonly window: number;
   /** The cell last asked for; asking again is another object. */
   readonly target: { readonly cell: number } | undefined;
   /** Changes do not go out at present. */
@@ -28,10 +27,9 @@ export interface GridViewProps {
 }
 
 export function GridView(props: GridViewProps) {
-  const { board, size, window, target, isDelayed, hint, usual, onChecked, onRefused } = props;
+  const { board, size, target, isDelayed, hint, usual, onChecked, onRefused } = props;
   const columns = columnsOf(size);
-  const { start, end } = windowRange(size, window);
-  const rows = Math.ceil((end - start) / columns);
+  const rows = Math.ceil(size / columns);
   const root = useRef<HTMLDivElement>(null);
   const grid = useRef<CellGrid | undefined>(undefined);
   const pending = useMemo(() => new PendingCells(board), [board]);
@@ -39,7 +37,7 @@ export function GridView(props: GridViewProps) {
 
   useLayoutEffect(() => {
     if (!root.current) return;
-    const range = { start, end };
+    const range = { start: 0, end: size };
     const made = new CellGrid(root.current, {
       board,
       pending,
@@ -51,7 +49,7 @@ export function GridView(props: GridViewProps) {
     });
     grid.current = made;
     return () => made.close();
-  }, [board, pending, start, end, columns, onChecked, onRefused]);
+  }, [board, pending, size, columns, onChecked, onRefused]);
 
   useLayoutEffect(() => {
     if (target) grid.current?.goTo(target.cell);
@@ -65,7 +63,7 @@ export function GridView(props: GridViewProps) {
           ref={root}
           class="cells"
           role="grid"
-          aria-label={`Board ${board.name}, ${countOf(end - start, "checkbox", "checkboxes")} in ${columns} columns`}
+          aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${columns} columns`}
           aria-colcount={columns}
           aria-rowcount={rows}
           style={{ "--columns": columns, "--rows": rows }}
@@ -73,12 +71,11 @@ export function GridView(props: GridViewProps) {
           data-delayed={isDelayed ? "" : undefined}
         />
       </div>
-      <MessageLine hint={hint} usual={pointed === undefined ? usual : place(pointed, start, columns)} />
+      <MessageLine hint={hint} usual={pointed === undefined ? usual : place(pointed, columns)} />
     </>
   );
 }
 
-function place(cell: number, start: number, columns: number): string {
-  const index = cell - start;
-  return `Checkbox ${cell} · row ${Math.floor(index / columns) + 1}, column ${(index % columns) + 1}`;
+function place(cell: number, columns: number): string {
+  return `Checkbox ${cell} · row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}`;
 }

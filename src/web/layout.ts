@@ -1,32 +1,14 @@
 /*
- * Where cells lie: a pure function of the board's size, so that what people draw looks the same on every screen.
- *
- *     size 100     10 columns, one window           size 1,000,000   100 columns, 100 windows of 10,000
- *
- * A window is the run of cells shown at once. Windows never overlap, so a cell has one place for everybody.
+ * Where the cells of a small board lie, in a grid of real checkboxes: a pure function of its size, so that what people draw
+ * looks the same on every screen. Larger boards are a plane, in canvas/plane.ts.
  */
 
-import type { CellRange } from "../client/index.js";
-
-/** Cells shown at once, each a real input: more would make browsers slow. */
-export const WINDOW_CELLS_MAX = 10_000;
+/** Each cell a real input: more would make browsers slow. */
+export const GRID_CELLS_MAX = 10_000;
 const COLUMNS_MAX = 100;
 
 export function columnsOf(size: number): number {
   return Math.max(1, Math.min(COLUMNS_MAX, Math.ceil(Math.sqrt(size))));
-}
-
-export function windowCount(size: number): number {
-  return Math.ceil(size / WINDOW_CELLS_MAX);
-}
-
-export function windowOf(cell: number): number {
-  return Math.floor(cell / WINDOW_CELLS_MAX);
-}
-
-export function windowRange(size: number, window: number): CellRange {
-  const start = window * WINDOW_CELLS_MAX;
-  return { start, end: Math.min(size, start + WINDOW_CELLS_MAX) };
 }
 
 export interface KeyPress {

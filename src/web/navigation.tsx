@@ -1,9 +1,7 @@
-/* Getting about: to a checkbox by its number, to other windows of a large board, to other boards. */
+/* Getting about: to a checkbox by its number, to other boards. */
 
 import type { TargetedSubmitEvent } from "preact";
 import { useId, useState } from "preact/hooks";
-import { windowCount, windowRange } from "./layout.js";
-import { formatCount } from "./wording.js";
 
 export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) => void }) {
   const [text, setText] = useState("");
@@ -40,36 +38,6 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
         {isWrong && `Numbers run from 0 to ${size - 1}.`}
       </span>
     </form>
-  );
-}
-
-export function Windows(props: { size: number; window: number; onShow: (window: number) => void }) {
-  const { size, window, onShow } = props;
-  const count = windowCount(size);
-  if (count <= 1) return null;
-  const { start, end } = windowRange(size, window);
-  // Not `disabled`: a button that loses focus at the last window leaves the keyboard nowhere.
-  const show = (to: number) => to >= 0 && to < count && onShow(to);
-  return (
-    <nav class="windows" aria-label="Part of the board">
-      <button type="button" aria-disabled={window === 0} data-testid="window-previous" onClick={() => show(window - 1)}>
-        Previous
-      </button>
-      <span class="windows-range" data-testid="window-range">
-        <span class="numbers">
-          {formatCount(start)}–{formatCount(end - 1)}
-        </span>
-        <span class="windows-whole"> of {formatCount(size)}</span>
-      </span>
-      <button
-        type="button"
-        aria-disabled={window === count - 1}
-        data-testid="window-next"
-        onClick={() => show(window + 1)}
-      >
-        Next
-      </button>
-    </nav>
   );
 }
 

@@ -10,7 +10,7 @@ export class RefusalNote {
   readonly #scroller: HTMLElement | null;
   readonly #lastsMs: number;
   readonly #note = document.createElement("div");
-  readonly #place = () => this.#follow();
+  readonly #place = () => this.follow();
   #cell: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -28,27 +28,14 @@ export class RefusalNote {
     this.#cell = cell;
     this.#note.textContent = text;
     this.#note.showPopover();
-    this.#follow();
+    this.follow();
     this.#scroller?.addEventListener("scroll", this.#place, { passive: true });
     window.addEventListener("resize", this.#place);
     this.#timer = setTimeout(() => this.#hide(), this.#lastsMs);
   }
 
-  close(): void {
-    this.#hide();
-    this.#note.remove();
-  }
-
-  #hide(): void {
-    clearTimeout(this.#timer);
-    this.#scroller?.removeEventListener("scroll", this.#place);
-    window.removeEventListener("resize", this.#place);
-    if (this.#note.matches(":popover-open")) this.#note.hidePopover();
-    this.#cell = undefined;
-  }
-
-  /** Above the cell where there is room, else below, and inside the screen; hidden while the cell is scrolled away. */
-  #follow(): void {
+  /** To where its cell is now: above it where there is room, else below, and inside the screen; hidden while the cell is scrolled away. */
+  follow(): void {
     if (!this.#cell) return;
     const cell = this.#cell.getBoundingClientRect();
     const { width, height } = this.#note.getBoundingClientRect();
@@ -66,5 +53,18 @@ export class RefusalNote {
     const screen = this.#scroller?.getBoundingClientRect();
     const isAway = screen !== undefined && (cell.bottom < screen.top || cell.top > screen.bottom);
     this.#note.style.visibility = isAway ? "hidden" : "visible";
+  }
+
+  close(): void {
+    this.#hide();
+    this.#note.remove();
+  }
+
+  #hide(): void {
+    clearTimeout(this.#timer);
+    this.#scroller?.removeEventListener("scroll", this.#place);
+    window.removeEventListener("resize", this.#place);
+    if (this.#note.matches(":popover-open")) this.#note.hidePopover();
+    this.#cell = undefined;
   }
 }

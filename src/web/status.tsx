@@ -6,14 +6,16 @@ import { connectionWording, formatCount, formatMs } from "./wording.js";
 
 export interface StatusProps {
   readonly live: Live;
-  /** Cells checked in the window shown; undefined until it is filled. */
+  /** Cells of those shown that are checked; undefined until it is known. */
   readonly checked: number | undefined;
   readonly shown: number;
+  /** People on all instances, where that is known. */
+  readonly everywhere: number | undefined;
 }
 
 const UNKNOWN = "–";
 
-export function Status({ live, checked, shown }: StatusProps) {
+export function Status({ live, checked, shown, everywhere }: StatusProps) {
   const { connection, instance, roundTripMs, size } = live;
   const { tone, text } = connectionWording(live);
   const isWhole = shown === size;
@@ -29,6 +31,7 @@ export function Status({ live, checked, shown }: StatusProps) {
       </Fact>
       <Fact label="Online here" name="online">
         {connection.connected && connection.online > 0 ? formatCount(connection.online) : UNKNOWN}
+        {connection.connected && everywhere !== undefined && <span class="of">{` of ${formatCount(everywhere)}`}</span>}
       </Fact>
       <Fact label={isWhole ? "Checked" : "Checked in view"} name="checked">
         {checked === undefined ? UNKNOWN : formatCount(checked)}

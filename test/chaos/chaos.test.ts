@@ -1,18 +1,31 @@
 /* The short form of `npm run test:chaos`: every fault once, in random order. The seed is printed. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { startChaos } from "./chaos.js";
+import { type TestContext, test } from "node:test";
+import { type Chaos, startChaos } from "./chaos.js";
+import type { TopologyName } from "./topology.js";
 
-test("every fault of a primary with a replica passes without a loss, a step back or a lasting difference", async (t) => {
+async function strikeAll(
+  t: TestContext,
+  topology: TopologyName,
+  durability: string,
+  choose: (chaos: Chaos) => readonly string[],
+): Promise<void> {
   const seed = Date.now() % 1_000_000;
   t.diagnostic(`seed ${seed}`);
-  const chaos = await startChaos("standalone", seed, { instances: 3, users: 6 });
+  const chaos = await startChaos(topology, seed, { instances: 3, users: 6, durability });
   t.after(() => chaos.stop());
-  for (const fault of chaos.random.shuffle(chaos.faults)) {
+  for (const fault of chaos.random.shuffle(choose(chaos))) {
     const { heldMs, recoveredMs, equalMs, writes } = await chaos.round(fault);
-    const ms = [heldMs, recoveredMs, equalMs].map((value) => value.toFixed(0));
-    t.diagnostic(`${fault}: held ${ms[0]} ms, recovered in ${ms[1]} ms, equal in ${ms[2]} ms, ${writes} writes`);
+    const [held, recovered, equal] = [heldMs, recoveredMs, equalMs].map((ms) => ms.toFixed(0));
+    t.diagnostic(`${fault}: held ${held} ms, recovered in ${recovered} ms, equal in ${equal} ms, ${writes} writes`);
     assert.deepEqual(chaos.violations, [], `seed ${seed}`);
   }
-});
+}
+
+test("every fault of a primary with a replica passes without a loss, a step back or a lasting difference", (t) =>
+  strikeAll(t, "standalone", "applied", ({ faults }) => faults));
+
+// What happens to instances and users is the same as above; here it is the store's turn.
+test("every fault of a cluster passes, and takes back nothing that was acknowledged at replicated:1", (t) =>
+  strikeAll(t, "cluster", "replicated:1", ({ partnersOf }) => partnersOf("instance killed")));

@@ -1,12 +1,14 @@
 /*
  * A 3+3 cluster. Instances find the nodes by themselves, so there is no proxy between: what is cut is cut by CLIENT KILL,
  * by stopping a node and by killing it. A primary that dies is replaced after the node time-out by its replica, which may
- * lack what was acknowledged in its last moment.
+ * lack what was acknowledged in its last moment. One that comes back before it is replaced has everything, from its AOF:
+ * without one it would come back empty, still as the primary, and its replica would follow it into emptiness.
  */
 
+import type { ClusterNode } from "../support/cluster-node.js";
+import type { Random } from "../support/random.js";
 import type { Reply } from "../support/resp.js";
-import { type Cluster, type ClusterNode, startCluster } from "../support/valkey-cluster.js";
-import type { Random } from "./random.js";
+import { type Cluster, startCluster } from "../support/valkey-cluster.js";
 import { PAGES } from "./register.js";
 import { pageKey } from "./stored-state.js";
 import type { CommonTopology, Server } from "./topology.js";
@@ -22,7 +24,7 @@ export class Clustered implements CommonTopology {
   }
 
   static async start(): Promise<Clustered> {
-    const cluster = await startCluster();
+    const cluster = await startCluster({ settings: ["--appendonly", "yes", "--appendfsync", "always"] });
     const slots = Array.from({ length: PAGES }, (_, page) => cluster.slotOf(pageKey(page, "bits")));
     return new Clustered(cluster, await Promise.all(slots));
   }

@@ -4,17 +4,20 @@
  */
 
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
+import type { Random } from "../support/random.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import type { History, State } from "./history.js";
-import type { Random } from "./random.js";
 import { BOARD_CELLS } from "./register.js";
 import { readStored } from "./stored-state.js";
 import type { CommonTopology } from "./topology.js";
 import { User } from "./user.js";
 
-export interface Sizes {
+/** What is started. */
+export interface Wanted {
   readonly instances: number;
   readonly users: number;
+  /** As the option takes it; with replicas to wait for, a fail-over may lose nothing that was acknowledged. */
+  readonly durability: string;
 }
 
 /** Lines that an instance writes only when something is wrong with itself. */
@@ -34,9 +37,10 @@ export class ChaosInstance {
     this.#spawn = spawn;
   }
 
-  static async start(valkeyUrl: string): Promise<ChaosInstance> {
+  static async start(valkeyUrl: string, durability: string): Promise<ChaosInstance> {
     const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000", WRITE_WAIT_MS: "500" };
-    const spawn = () => spawnInstance({ ...limits, BOARDS: `main=${BOARD_CELLS}`, VALKEY_URL: valkeyUrl });
+    const spawn = () =>
+      spawnInstance({ ...limits, DURABILITY: durability, BOARDS: `main=${BOARD_CELLS}`, VALKEY_URL: valkeyUrl });
     const process = await spawn();
     return new ChaosInstance(await TcpProxy.start(portOf(process)), process, spawn);
   }
@@ -74,8 +78,17 @@ export class Deployment<Store extends CommonTopology> {
   readonly instances: readonly ChaosInstance[];
   readonly users: readonly User[];
   readonly history: History;
+  /** Whether a replica that is promoted has all that was acknowledged. */
+  readonly keepsAcknowledged: boolean;
 
-  private constructor(store: Store, instances: readonly ChaosInstance[], users: readonly User[], history: History) {
+  private constructor(
+    store: Store,
+    instances: readonly ChaosInstance[],
+    users: readonly User[],
+    history: History,
+    wanted: Wanted,
+  ) {
+    this.keepsAcknowledged = wanted.durability.startsWith("replicated");
     this.store = store;
     this.instances = instances;
     this.users = users;
@@ -85,27 +98,29 @@ export class Deployment<Store extends CommonTopology> {
   /** Takes the store over: `stop` stops it too, also when the rest cannot be started. */
   static async start<Store extends CommonTopology>(
     store: Store,
-    sizes: Sizes,
+    wanted: Wanted,
     history: History,
     random: Random,
   ): Promise<Deployment<Store>> {
     const instances: ChaosInstance[] = [];
     const users: User[] = [];
     try {
-      const starting = Array.from({ length: sizes.instances }, (_, index) => ChaosInstance.start(store.urlFor(index)));
+      const starting = Array.from({ length: wanted.instances }, (_, index) =>
+        ChaosInstance.start(store.urlFor(index), wanted.durability),
+      );
       for (const started of await Promise.allSettled(starting)) {
         if (started.status === "rejected") throw started.reason;
         instances.push(started.value);
       }
       const urls = instances.map(({ front }) => `http://127.0.0.1:${front.port}`);
-      for (let index = 0; index < sizes.users; index++) {
+      for (let index = 0; index < wanted.users; index++) {
         const first = index % urls.length;
         const preferred = [...urls.slice(first), ...urls.slice(0, first)];
         users.push(await User.arrive(index, preferred, history, random.fork()));
       }
-      return new Deployment(store, instances, users, history);
+      return new Deployment(store, instances, users, history, wanted);
     } catch (error) {
-      await new Deployment(store, instances, users, history).stop();
+      await new Deployment(store, instances, users, history, wanted).stop();
       throw error;
     }
   }

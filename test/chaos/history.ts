@@ -3,9 +3,11 @@
  * the harness did to them. The judge reads nothing else.
  */
 
-/** What one party holds: each register's word and each contended cell, by number. */
+/** What one party holds: each register's word and ledger, and each contended cell, by number. */
 export interface State {
   readonly words: readonly number[];
+  /** The cells of each ledger as a text of 0 and 1. */
+  readonly ledgers: readonly string[];
   readonly cells: readonly boolean[];
   /** Checked cells of the whole board. */
   readonly checked: number;
@@ -27,9 +29,15 @@ export type Happening =
   | { readonly kind: "healed"; readonly fault: string }
   /**
    * The store lost its tail: from here on its history goes on from `survivor`, read while nobody could write; where that
-   * could not be had, from some earlier state. `pages` are those concerned.
+   * could not be had, from some earlier state. `pages` are those concerned. Where acknowledging waits for replicas, only
+   * what was not acknowledged may be lost.
    */
-  | { readonly kind: "forked"; readonly survivor: State | undefined; readonly pages: readonly number[] }
+  | {
+      readonly kind: "forked";
+      readonly survivor: State | undefined;
+      readonly pages: readonly number[];
+      readonly keepsAcknowledged: boolean;
+    }
   /** Nobody writes. `users` are what they show when they equal the store, or when the time for that is over. */
   | { readonly kind: "quiet"; readonly store: State; readonly counted: number; readonly users: readonly State[] }
   /** Something that must happen did not. */
@@ -38,12 +46,19 @@ export type Happening =
 export class History {
   readonly #listener: (happening: Happening) => void;
   #writes = 0;
+  #forks = 0;
 
   constructor(listener: (happening: Happening) => void) {
     this.#listener = listener;
   }
 
+  /** How often the store lost its tail. */
+  get forks(): number {
+    return this.#forks;
+  }
+
   add(happening: Happening): void {
+    if (happening.kind === "forked") this.#forks++;
     this.#listener(happening);
   }
 

@@ -9,10 +9,11 @@ import { encodeWord } from "./register.js";
 const ALL_PAGES = [0, 1, 2];
 let writes = 0;
 
+/** The rules that were broken, each once. */
 function verdict(...happenings: readonly (Happening | readonly Happening[])[]): string[] {
   const judge = new Judge();
   for (const happening of happenings.flat()) judge.take(happening);
-  return judge.violations.map(({ rule }) => rule);
+  return [...new Set(judge.violations.map(({ rule }) => rule))];
 }
 
 function write(counter: number, outcome: WriteOutcome = "acknowledged", register = 0): Happening[] {
@@ -35,16 +36,20 @@ function see(counter: number, user = 1): Happening {
   return { kind: "seen", user, register: 0, word: encodeWord(0, counter) };
 }
 
-function state(counter: number, cells: readonly boolean[] = [], checked = 0): State {
-  return { words: [encodeWord(0, counter)], cells, checked };
+/** All writes up to `counter` left their mark in the ledger, but `missing`. */
+function state(counter: number, cells: readonly boolean[] = [], checked = 0, missing?: number): State {
+  const ledger = Array.from({ length: 8 }, (_, index) =>
+    index > 0 && index <= counter && index !== missing ? "1" : "0",
+  );
+  return { words: [encodeWord(0, counter)], ledgers: [ledger.join("")], cells, checked };
 }
 
 function quiet(store: State, users: readonly State[] = [store], counted = store.checked): Happening {
   return { kind: "quiet", store, counted, users };
 }
 
-function fork(survivor: State | undefined): Happening {
-  return { kind: "forked", survivor, pages: ALL_PAGES };
+function fork(survivor: State | undefined, keepsAcknowledged = false): Happening {
+  return { kind: "forked", survivor, pages: ALL_PAGES, keepsAcknowledged };
 }
 
 describe("the judge", () => {
@@ -73,6 +78,17 @@ describe("the judge", () => {
     assert.deepEqual(verdict(write(1), write(2, "unknown"), quiet(state(2))), []);
   });
 
+  test("sees an acknowledged write lost that later ones have written over", () => {
+    const history = [...write(1), ...write(2), ...write(3)];
+    assert.deepEqual(verdict(history, quiet(state(3, [], 0, 2))), ["lost"]);
+    assert.deepEqual(verdict(history, fork(state(2)), write(4), quiet(state(4, [], 0, 3))), [], "lost with the tail");
+    assert.deepEqual(
+      verdict(history, fork(state(2)), write(4), quiet(state(4, [], 0, 2))),
+      ["lost"],
+      "not of the tail",
+    );
+  });
+
   test("allows a fork one step back for each viewer, no further than to the survivor", () => {
     const history = [...write(1), ...write(2), ...write(3), see(3), fork(state(2))];
     assert.deepEqual(verdict(history, see(2), quiet(state(2))), []);
@@ -80,6 +96,14 @@ describe("the judge", () => {
     assert.deepEqual(verdict(history, see(2), write(4), see(4), see(2)), ["back"], "a second step");
     assert.deepEqual(verdict(history, quiet(state(1))), ["lost"], "the survivor had more");
     assert.deepEqual(verdict(history, write(4), quiet(state(2))), ["lost"], "acknowledged by the survivor");
+  });
+
+  test("holds a fork to what was acknowledged where that was promised", () => {
+    const history = [...write(1), ...write(2), ...write(3, "unknown"), see(3)];
+    assert.deepEqual(verdict(history, fork(undefined, true), see(2), quiet(state(2))), []);
+    assert.deepEqual(verdict(history, fork(undefined, true), see(1)), ["back"]);
+    assert.deepEqual(verdict(history, fork(state(1), true), quiet(state(1))), ["lost"]);
+    assert.deepEqual(verdict(history, fork(state(1)), quiet(state(1))), []);
   });
 
   test("does not hold the survivor to what was under way when the store forked", () => {

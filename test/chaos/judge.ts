@@ -5,16 +5,17 @@
  *     invented   a register is seen at a counter that nobody has written yet, or whose write was refused
  *     back       someone sees a register go back. A store that lost its tail allows it once to each who looks, and only to
  *                the survivor's value or later. A write that took effect twice shows here: it sets the register back
- *     lost       nobody writes, and the store holds less than what was acknowledged
- *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts: every write of it was
- *                over before an acknowledged write of the other value began
+ *     lost       nobody writes, and the store holds less than what was acknowledged: of the last write by the register, of
+ *                those before by their marks in the ledger
+ *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts, see contended.ts
  *     apart      nobody writes, and someone shows something else than the store
  *     miscount   the store's count of checked cells differs from its bits
  *     stuck      the harness waited in vain
  */
 
+import { type CellWrite, ContendedCells } from "./contended.js";
 import type { Happening, State, Target, WriteOutcome } from "./history.js";
-import { decodeWord, PAGES, pageOfRegister } from "./register.js";
+import { decodeWord, markOf, pageOfRegister } from "./register.js";
 
 export interface Violation {
   readonly rule: "torn" | "invented" | "back" | "lost" | "unfounded" | "apart" | "miscount" | "stuck";
@@ -26,11 +27,17 @@ export interface Violation {
 interface WriteRecord {
   readonly target: Target;
   readonly invokedAt: number;
-  settledAt: number;
-  outcome: WriteOutcome | "open";
+  /** Where it is one to a contended cell. */
+  readonly cellWrite: CellWrite | undefined;
 }
 
-type Forked = Extract<Happening, { kind: "forked" }> & { readonly at: number };
+type Fork = Extract<Happening, { kind: "forked" }>;
+
+interface Forked extends Fork {
+  readonly at: number;
+  /** The counter of each register that a viewer may be set back to, by number; 0 where there is none. */
+  readonly least: readonly number[];
+}
 
 interface Look {
   counter: number;
@@ -44,10 +51,11 @@ const VIOLATIONS_MAX = 20;
 export class Judge {
   readonly violations: Violation[] = [];
   readonly #writes = new Map<number, WriteRecord>();
-  /** Writes of each contended cell that may still account for its value. */
-  readonly #cellWrites = new Map<number, WriteRecord[]>();
+  readonly #contended = new ContendedCells();
   readonly #invoked: number[] = [];
   readonly #acknowledged: number[] = [];
+  /** Of each register, the acknowledged writes that its ledger must show, by the index of the mark. */
+  readonly #marks = new Map<number, Map<number, number>>();
   readonly #refused = new Set<string>();
   readonly #looks = new Map<string, Look>();
   readonly #forks: Forked[] = [];
@@ -75,7 +83,7 @@ export class Judge {
         this.#faults.delete(happening.fault);
         break;
       case "forked":
-        this.#fork({ ...happening, at: this.#at });
+        this.#fork(happening);
         break;
       case "quiet":
         this.#compare(happening.store, happening.counted, happening.users);
@@ -87,25 +95,34 @@ export class Judge {
   }
 
   #invoke(number: number, target: Target): void {
-    const write: WriteRecord = { target, invokedAt: this.#at, settledAt: Number.POSITIVE_INFINITY, outcome: "open" };
-    this.#writes.set(number, write);
-    if (target.kind === "register") this.#invoked[target.register] = target.counter;
-    else this.#writesOf(target.cell).push(write);
+    const at = this.#at;
+    const isCell = target.kind === "cell";
+    const cellWrite = isCell ? this.#contended.begin(target.cell, target.value, at) : undefined;
+    this.#writes.set(number, { target, invokedAt: at, cellWrite });
+    if (isCell) return;
+    this.#invoked[target.register] = target.counter;
+    // From now on the mark of a lap ago may be written over.
+    this.#marksOf(target.register).delete(markOf(target.counter).index);
   }
 
   #settle(number: number, outcome: WriteOutcome): void {
     const write = this.#writes.get(number);
     if (!write) throw new Error(`write ${number} was settled but never invoked`);
     this.#writes.delete(number);
-    write.outcome = outcome;
-    // An unknown outcome may come about at any later time.
-    if (outcome !== "unknown") write.settledAt = this.#at;
-    const { target } = write;
+    const { target, cellWrite } = write;
+    if (cellWrite) {
+      cellWrite.outcome = outcome;
+      if (outcome !== "unknown") cellWrite.settledAt = this.#at;
+    }
     if (target.kind === "cell") return;
     if (outcome === "refused") this.#refused.add(`${target.register}:${target.counter}`);
     // One that was under way while the store forked may have been acknowledged by the side that was lost.
-    const isFromBefore = this.#forks.some((fork) => concerns(fork, target.register) && fork.at > write.invokedAt);
-    if (outcome === "acknowledged" && !isFromBefore) this.#acknowledged[target.register] = target.counter;
+    const isFromBefore = this.#forks.some(
+      (fork) => concerns(fork, target.register) && fork.at > write.invokedAt && !fork.keepsAcknowledged,
+    );
+    if (outcome !== "acknowledged" || isFromBefore) return;
+    this.#acknowledged[target.register] = target.counter;
+    this.#marksOf(target.register).set(markOf(target.counter).index, target.counter);
   }
 
   #see(user: number, register: number, word: number): void {
@@ -129,28 +146,32 @@ export class Judge {
   #excuse(look: Look, register: number, counter: number): boolean {
     for (let index = look.forksUsed; index < this.#forks.length; index++) {
       const fork = this.#forks[index];
-      if (!fork || !concerns(fork, register) || counter < survived(fork, register)) continue;
+      if (!fork || !concerns(fork, register) || counter < (fork.least[register] ?? 0)) continue;
       look.forksUsed = index + 1;
       return true;
     }
     return false;
   }
 
-  #fork(fork: Forked): void {
-    this.#forks.push(fork);
-    for (const page of fork.pages) {
-      for (let register = page; register < this.#invoked.length; register += PAGES) {
-        this.#acknowledged[register] = survived(fork, register);
-      }
+  #fork(fork: Fork): void {
+    const { survivor, keepsAcknowledged } = fork;
+    const least = this.#invoked.map((_, register) => {
+      if (survivor) return decodeWord(register, survivor.words[register] ?? 0) ?? 0;
+      return keepsAcknowledged ? (this.#acknowledged[register] ?? 0) : 0;
+    });
+    this.#forks.push({ ...fork, at: this.#at, least });
+    if (!keepsAcknowledged) this.#forgive(fork, least);
+  }
+
+  /** What was acknowledged before a fork, and is not in the survivor, need not be there any more. */
+  #forgive(fork: Fork, least: readonly number[]): void {
+    for (const [register, kept] of least.entries()) {
+      if (!concerns(fork, register)) continue;
+      this.#acknowledged[register] = kept;
+      const marks = this.#marksOf(register);
+      for (const [index, counter] of marks) if (counter > kept) marks.delete(index);
     }
-    for (const [cell, writes] of this.#cellWrites) {
-      if (!fork.pages.includes(cell % PAGES)) continue;
-      // What was over is lost or in the survivor; where the survivor is not known, it may be anything that was.
-      const over = writes.filter(({ settledAt }) => settledAt < fork.at);
-      const rest = writes.filter(({ settledAt }) => settledAt >= fork.at);
-      const kept = fork.survivor ? [this.#standing(cell, fork.survivor.cells[cell] ?? false)] : over.map(asOpen);
-      this.#cellWrites.set(cell, [...kept, ...rest]);
-    }
+    this.#contended.fork(fork.pages, fork.survivor?.cells, this.#at);
   }
 
   #compare(store: State, counted: number, users: readonly State[]): void {
@@ -165,37 +186,37 @@ export class Judge {
       this.#checkWritten(`the store holds register ${register}`, register, counter);
       const least = this.#acknowledged[register] ?? 0;
       if (counter < least) this.#accuse("lost", `register ${register} is at ${counter}, acknowledged was ${least}`);
+      this.#compareLedger(register, store.ledgers[register] ?? "");
     }
-    for (const [cell, value] of store.cells.entries()) this.#explain(cell, value);
+    for (const [cell, value] of store.cells.entries()) {
+      const isFounded = this.#contended.isFounded(cell, value, this.#at);
+      if (!isFounded) this.#accuse("unfounded", `contended cell ${cell} is ${value}`);
+    }
     for (const [user, shown] of users.entries()) this.#compareUser(user, shown, store);
+  }
+
+  #compareLedger(register: number, ledger: string): void {
+    for (const [index, counter] of this.#marksOf(register)) {
+      const isThere = (ledger[index] === "1") === markOf(counter).value;
+      if (!isThere) this.#accuse("lost", `write ${counter} of register ${register} was acknowledged and left no mark`);
+    }
+  }
+
+  #marksOf(register: number): Map<number, number> {
+    const marks = this.#marks.get(register) ?? new Map<number, number>();
+    this.#marks.set(register, marks);
+    return marks;
   }
 
   #compareUser(user: number, shown: State, store: State): void {
     const parts: string[] = [];
     for (const [register, word] of store.words.entries()) {
       if (shown.words[register] !== word) parts.push(`register ${register}`);
+      if (shown.ledgers[register] !== store.ledgers[register]) parts.push(`ledger ${register}`);
     }
     for (const [cell, value] of store.cells.entries()) if (shown.cells[cell] !== value) parts.push(`cell ${cell}`);
     if (shown.checked !== store.checked) parts.push(`${shown.checked} instead of ${store.checked} checked cells`);
     if (parts.length > 0) this.#accuse("apart", `user ${user} differs from the store: ${parts.join(", ")}`);
-  }
-
-  /** Some write of `value` must not have been over before an acknowledged write of the other value began. */
-  #explain(cell: number, value: boolean): void {
-    const writes = this.#writesOf(cell);
-    const overruledBy = Math.max(
-      ...writes.map(({ target, outcome, invokedAt }) =>
-        target.kind === "cell" && target.value !== value && outcome === "acknowledged" ? invokedAt : -1,
-      ),
-    );
-    const isFounded = writes.some(
-      ({ target, outcome, settledAt }) =>
-        target.kind === "cell" && target.value === value && outcome !== "refused" && settledAt > overruledBy,
-    );
-    if (!isFounded) this.#accuse("unfounded", `contended cell ${cell} is ${value}`);
-    // What can still account for anything later: what is standing now, and what may yet come about.
-    const open = writes.filter(({ outcome }) => outcome === "open" || outcome === "unknown");
-    this.#cellWrites.set(cell, [this.#standing(cell, value), ...open]);
   }
 
   #checkWritten(who: string, register: number, counter: number): void {
@@ -206,17 +227,6 @@ export class Judge {
     }
   }
 
-  #writesOf(cell: number): WriteRecord[] {
-    const writes = this.#cellWrites.get(cell) ?? [this.#standing(cell, false)];
-    this.#cellWrites.set(cell, writes);
-    return writes;
-  }
-
-  /** The value a cell is known to have at this moment, as if someone had just written it. */
-  #standing(cell: number, value: boolean): WriteRecord {
-    return { target: { kind: "cell", cell, value }, invokedAt: -1, settledAt: this.#at, outcome: "acknowledged" };
-  }
-
   #accuse(rule: Violation["rule"], text: string): void {
     if (this.violations.length >= VIOLATIONS_MAX) return;
     const during = this.#faults.size > 0 ? [...this.#faults].join(" and ") : `after ${this.#lastFault}`;
@@ -224,15 +234,6 @@ export class Judge {
   }
 }
 
-function concerns(fork: Forked, register: number): boolean {
+function concerns(fork: Fork, register: number): boolean {
   return fork.pages.includes(pageOfRegister(register));
-}
-
-/** The counter that the survivor holds; 0 where that is not known. */
-function survived(fork: Forked, register: number): number {
-  return decodeWord(register, fork.survivor?.words[register] ?? 0) ?? 0;
-}
-
-function asOpen(write: WriteRecord): WriteRecord {
-  return { ...write, invokedAt: -1, settledAt: Number.POSITIVE_INFINITY };
 }

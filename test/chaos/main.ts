@@ -2,6 +2,7 @@
  * Question: does every promise hold while everything under it breaks?
  *
  *     npm run test:chaos -- [--seconds 60] [--seed S] [--topology standalone|cluster] [--faults "a,b"] [--users 6]
+ *                           [--instances 3] [--durability applied|fsynced|replicated:1]
  *
  * Strikes faults at random until the time is over. Ends with 1, and the seed, if the judge found a violation. The seed
  * makes the same choices again; when a packet arrives, nobody can make again.
@@ -19,14 +20,19 @@ const { values } = parseArgs({
     faults: { type: "string" },
     instances: { type: "string", default: "3" },
     users: { type: "string", default: "6" },
+    durability: { type: "string", default: "applied" },
   },
 });
+const NAME_LENGTH = 40;
+/** Of the rounds, those with two faults at once. */
+const PAIRS_PART = 0.25;
 const topology = values.topology === "cluster" ? "cluster" : "standalone";
 const rounds: Round[] = [];
 
-print(`chaos: ${topology}, seed ${values.seed}`);
-const sizes = { instances: Number(values.instances), users: Number(values.users) };
-const chaos = await startChaos(topology, Number(values.seed), sizes);
+print(`chaos: ${topology}, ${values.durability}, seed ${values.seed}`);
+const { durability } = values;
+const wanted = { instances: Number(values.instances), users: Number(values.users), durability };
+const chaos = await startChaos(topology, Number(values.seed), wanted);
 const interrupted = () => void chaos.stop().finally(() => process.exit(130));
 process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
 try {
@@ -39,26 +45,28 @@ try {
 }
 summarize(chaos);
 
-async function runUntil(endMs: number, { faults, random, violations, round }: Chaos): Promise<void> {
+async function runUntil(endMs: number, { faults, random, violations, round, partnersOf }: Chaos): Promise<void> {
   const chosen = values.faults?.split(",").map((name) => name.trim()) ?? faults;
   let bag: string[] = [];
   while (performance.now() < endMs && violations.length === 0) {
     if (bag.length === 0) bag = random.shuffle(chosen);
-    const done = await round(bag.pop() ?? "");
+    const fault = bag.pop() ?? "";
+    const partners = partnersOf(fault).filter((name) => chosen.includes(name));
+    const isPair = partners.length > 0 && random.chance(PAIRS_PART);
+    const done = await (isPair ? round(fault, random.pick(partners)) : round(fault));
     rounds.push(done);
     print(row(done));
   }
 }
 
-function summarize({ faults, violations, happenings }: Chaos): void {
-  print(`\n${"fault".padEnd(40)} times  held   recovered  equal again   (worst, ms)`);
-  for (const fault of faults) {
+function summarize({ violations, happenings }: Chaos): void {
+  print(`\n${"fault".padEnd(NAME_LENGTH)} times   held  recovered  equal again   (worst, ms)`);
+  for (const fault of new Set(rounds.map((round) => round.fault))) {
     const of = rounds.filter((round) => round.fault === fault);
-    if (of.length === 0) continue;
     const worst = (value: (round: Round) => number) => Math.max(...of.map(value)).toFixed(0);
     print(
-      `${fault.padEnd(40)} ${String(of.length).padStart(5)} ${worst((round) => round.heldMs).padStart(6)}` +
-        ` ${worst((round) => round.recoveredMs).padStart(10)} ${worst((round) => round.equalMs).padStart(11)}`,
+      `${fault.padEnd(NAME_LENGTH)} ${String(of.length).padStart(5)} ${worst((round) => round.heldMs).padStart(6)}` +
+        ` ${worst((round) => round.recoveredMs).padStart(10)} ${worst((round) => round.equalMs).padStart(12)}`,
     );
   }
   const writes = rounds.reduce((sum, round) => sum + round.writes, 0);
@@ -68,9 +76,10 @@ function summarize({ faults, violations, happenings }: Chaos): void {
   print(process.exitCode ? `FAILED; seed ${values.seed}` : "every promise held");
 }
 
-function row({ fault, heldMs, recoveredMs, equalMs, writes }: Round): string {
-  const ms = (value: number) => value.toFixed(0).padStart(6);
-  return `${fault.padEnd(40)} held ${ms(heldMs)}  recovered ${ms(recoveredMs)}  equal ${ms(equalMs)}  ${writes} writes`;
+function row({ fault, isSilent, heldMs, recoveredMs, equalMs, writes }: Round): string {
+  const ms = (value: number) => value.toFixed(0).padStart(5);
+  const times = `held ${ms(heldMs)}  recovered ${ms(recoveredMs)}  equal ${ms(equalMs)}`;
+  return `${fault.padEnd(NAME_LENGTH)} ${times}  ${writes} writes${isSilent ? ", then silence" : ""}`;
 }
 
 function print(line: string): void {

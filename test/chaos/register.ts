@@ -4,10 +4,15 @@
  *
  *     cells   0 … 23 counter · 24 … 31 checksum
  *
- * So every state of a register tells by itself whether it was ever written whole, and which of two came first. Besides
- * there are contended cells, one for each page and a few more, that all users set to what they please.
+ * So every state of a register tells by itself whether it was ever written whole, and which of two came first. But what
+ * is lost of a register is soon written over. Therefore the same write also makes a mark that stays for long: it sets
+ * cell `counter % 1024` of the user's ledger, to 1 on the first lap, to 0 on the second, and so on.
+ *
+ * Besides there are contended cells that all users set to what they please.
  *
  * Registers are numbered by their user; pages are used in turn. Pure.
+ *
+ *     page   5 … registers · 3,000 … contended cells · 4,096 … ledgers
  */
 
 const PAGE_CELLS = 65_536;
@@ -17,10 +22,11 @@ export const PAGES = 3;
 export const REGISTER_CELLS = 32;
 export const CONTENDED_CELLS = 6;
 /** The last page is short, as on most boards. */
-export const BOARD_CELLS = (PAGES - 1) * PAGE_CELLS + 4_096;
+export const BOARD_CELLS = (PAGES - 1) * PAGE_CELLS + 40_000;
+export const LEDGER_CELLS = 1_024;
 
-/** More users than that would reach into the contended cells. */
-export const REGISTERS_MAX = 100;
+/** More users than that would reach beyond the last page. */
+export const REGISTERS_MAX = 90;
 /** Off the byte borders, because that is where mistakes would show. */
 const FIRST_OFFSET = 5;
 
@@ -40,8 +46,19 @@ export function registerOfCell(cell: number): number | undefined {
   return isRegister && cell < (pageOfRegister(register) + 1) * PAGE_CELLS ? register : undefined;
 }
 
+export function cellsOfLedger(register: number): number[] {
+  const row = Math.floor(register / PAGES);
+  const first = pageOfRegister(register) * PAGE_CELLS + 4_096 + row * LEDGER_CELLS;
+  return Array.from({ length: LEDGER_CELLS }, (_, index) => first + index);
+}
+
+/** The mark that a write of `counter` makes in its ledger. */
+export function markOf(counter: number): { index: number; value: boolean } {
+  return { index: counter % LEDGER_CELLS, value: Math.floor(counter / LEDGER_CELLS) % 2 === 0 };
+}
+
 export function contendedCell(index: number): number {
-  return (index % PAGES) * PAGE_CELLS + 4_095 - index;
+  return (index % PAGES) * PAGE_CELLS + 3_000 + index;
 }
 
 /** Counter and checksum as one number of 32 bits; counter 0 is the empty register. */

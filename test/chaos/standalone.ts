@@ -82,8 +82,10 @@ export class Standalone implements CommonTopology {
     for (const link of this.links) link.refuse();
   }
 
-  openLinks(): void {
-    for (const link of this.links) {
+  /** To the present primary, whichever that is; `between` is awaited before each but the first. */
+  async openLinks(between: () => Promise<void>): Promise<void> {
+    for (const [index, link] of this.links.entries()) {
+      if (index > 0) await between();
       link.moveTo(this.#primary.port);
       link.heal();
     }

@@ -6,7 +6,7 @@
 
 import type { Reply } from "../support/resp.js";
 import type { State } from "./history.js";
-import { BOARD_CELLS, CONTENDED_CELLS, cellsOfRegister, contendedCell, PAGES, wordOfBits } from "./register.js";
+import { CONTENDED_CELLS, cellsOfLedger, cellsOfRegister, contendedCell, PAGES, wordOfBits } from "./register.js";
 
 const PAGE_CELLS = 65_536;
 
@@ -30,20 +30,29 @@ export async function readStored(command: PageCommand, registers: number): Promi
     const byte = pages[Math.floor(cell / PAGE_CELLS)]?.[offset >>> 3] ?? 0;
     return ((byte >>> (7 - (offset & 7))) & 1) === 1;
   };
-  return { state: stateOf(get, registers, checkedIn(get)), counted };
+  return {
+    state: stateOf(
+      get,
+      registers,
+      pages.reduce((sum, page) => sum + onesIn(page), 0),
+    ),
+    counted,
+  };
 }
 
 /** Gathers a state from whoever can tell a cell. */
 export function stateOf(get: (cell: number) => boolean, registers: number, checked: number): State {
+  const textOf = (cells: readonly number[]) => cells.map((cell) => (get(cell) ? "1" : "0")).join("");
   return {
+    ledgers: Array.from({ length: registers }, (_, register) => textOf(cellsOfLedger(register))),
     words: Array.from({ length: registers }, (_, register) => wordOfBits(cellsOfRegister(register).map(get))),
     cells: Array.from({ length: CONTENDED_CELLS }, (_, index) => get(contendedCell(index))),
     checked,
   };
 }
 
-function checkedIn(get: (cell: number) => boolean): number {
-  let checked = 0;
-  for (let cell = 0; cell < BOARD_CELLS; cell++) if (get(cell)) checked++;
-  return checked;
+function onesIn(bytes: Buffer): number {
+  let ones = 0;
+  for (const byte of bytes) for (let rest = byte; rest > 0; rest &= rest - 1) ones++;
+  return ones;
 }

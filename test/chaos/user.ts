@@ -7,15 +7,17 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Board, type Client, connect, Refusal } from "../../src/client/index.js";
 import { ERRORS } from "../../src/protocol/errors.js";
+import type { Random } from "../support/random.js";
 import type { History, State, Target, WriteOutcome } from "./history.js";
-import type { Random } from "./random.js";
 import {
   BOARD_CELLS,
   bitsOfWord,
   CONTENDED_CELLS,
+  cellsOfLedger,
   cellsOfRegister,
   contendedCell,
   encodeWord,
+  markOf,
   registerOfCell,
   wordOfBits,
 } from "./register.js";
@@ -78,7 +80,7 @@ export class User {
   async #run(): Promise<void> {
     while (this.#isWriting) {
       await this.#writeRegister();
-      if (this.#random.isLuck(CONTENDED_PART)) await this.#writeContended();
+      if (this.#random.chance(CONTENDED_PART)) await this.#writeContended();
       await pause(this.#random.between(0, THINK_MS_MAX));
     }
   }
@@ -86,13 +88,15 @@ export class User {
   async #writeRegister(): Promise<void> {
     const counter = ++this.#counter;
     const bits = bitsOfWord(encodeWord(this.index, counter));
-    const cells = cellsOfRegister(this.index).map((cell, index) => [cell, bits[index] ?? false] as const);
-    await this.#set({ kind: "register", register: this.index, counter }, cells);
+    const register = cellsOfRegister(this.index).map((cell, index) => [cell, bits[index] ?? false] as const);
+    const { index, value } = markOf(counter);
+    const mark = [cellsOfLedger(this.index)[index] ?? 0, value] as const;
+    await this.#set({ kind: "register", register: this.index, counter }, [...register, mark]);
   }
 
   async #writeContended(): Promise<void> {
-    const cell = this.#random.below(CONTENDED_CELLS);
-    const value = this.#random.isLuck(0.5);
+    const cell = this.#random.whole(0, CONTENDED_CELLS - 1);
+    const value = this.#random.chance(0.5);
     await this.#set({ kind: "cell", cell, value }, [[contendedCell(cell), value]]);
   }
 

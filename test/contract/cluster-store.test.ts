@@ -2,9 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { type Delta, packChanges } from "../../src/board/delta.js";
+import { setTimeout as pause } from "node:timers/promises";
+import { packChanges } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
+import { samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
+import { parseDurabilities } from "../../src/store/durability.js";
 import { pageKeys } from "../../src/store/keys.js";
 import { slotOf } from "../../src/store/slot-map.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
@@ -13,6 +16,7 @@ import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { until } from "../support/until.js";
 import { type Cluster, startCluster } from "../support/valkey-cluster.js";
 import { startServer } from "../support/valkey-server.js";
+import { settle } from "../support/virtual-clock.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
 storeContract("valkey cluster", async () => {
@@ -27,67 +31,61 @@ storeContract("valkey cluster", async () => {
   };
 });
 
-/** Commits cell after cell to a page until told to stop, retrying what failed; and follows the page meanwhile. */
+/** Commits cell after cell to a page until told to stop, retrying what failed; and follows the page as followers do. */
 async function exercise(store: ValkeyStore, page: PageRef) {
   const replica = new Replica(page.page, 65_536);
-  const gaps: Delta[] = [];
+  const catchUp = async () => {
+    const since = await store.since(page, replica.position).catch(() => undefined);
+    for (const update of since?.kind === "deltas" ? since.deltas : since ? [since] : []) replica.receive(update);
+  };
   let resumed = 0;
   await store.subscribe(page, {
     delta: (delta) => {
-      if (replica.receive(delta) === "gap") gaps.push(delta);
+      if (replica.receive(delta) === "gap") void catchUp();
     },
     resumed: () => {
       resumed++;
-      void store.since(page, replica.position).then(
-        (since) => {
-          for (const update of since.kind === "deltas" ? since.deltas : [since]) replica.receive(update);
-        },
-        () => undefined,
-      );
+      void catchUp();
     },
   });
-  let stopped = false;
   let committed = 0;
-  const writing = (async () => {
-    for (let seq = 1; !stopped; seq++) {
-      const write = {
-        session: `${page.board}-${page.page}`,
-        seq,
-        changes: packChanges([
-          [seq % 1000, 1],
-          [seq % 999, 0],
-        ]),
-      };
-      for (;;) {
-        try {
-          await store.commit(page, { tag: newTag(), writes: [write] });
-          committed++;
-          break;
-        } catch (error) {
-          assert.ok(error instanceof StoreAway, String(error));
-          await new Promise((done) => setTimeout(done, 10));
-        }
+  let isOver = false;
+  const commitNext = async () => {
+    const seq = committed + 1;
+    const changes = packChanges([
+      [seq % 1000, 1],
+      [seq % 999, 0],
+    ]);
+    const write = { session: `${page.board}-${page.page}`, seq, changes };
+    for (;;) {
+      try {
+        await store.commit(page, { tag: newTag(), writes: [write] });
+        committed++;
+        return;
+      } catch (error) {
+        assert.ok(error instanceof StoreAway, String(error));
+        await pause(10);
       }
     }
+  };
+  const writing = (async () => {
+    while (!isOver) await commitNext();
   })();
   return {
     get committed() {
       return committed;
     },
-    /** Ends the writing; resolves when the follower has all of it. */
+    /** Ends the writing. Resolves when the follower hears what is committed from then on, and has all of it. */
     finish: async () => {
-      stopped = true;
+      isOver = true;
       await writing;
-      const stored = await store.read(page);
-      await until("the follower is where the store is", async () => {
-        for (const update of await store
-          .since(page, replica.position)
-          .then((since) => (since.kind === "deltas" ? since.deltas : [since]))) {
-          replica.receive(update);
-        }
-        return replica.position.tag === stored.position.tag;
+      await until("what is committed is heard, and fits", async () => {
+        await commitNext();
+        const { position } = await store.read(page);
+        await settle();
+        return samePosition(position, replica.position);
       });
-      return { resumed, gaps };
+      return { resumed };
     },
   };
 }
@@ -146,6 +144,46 @@ describe("a Valkey Cluster", () => {
     assert.equal((await cluster.primaryOf(slot)).id, target.id);
   });
 
+  test("while a slot is being moved its pages refuse writes, and nothing is lost of those that are made again", async () => {
+    const ref = { board: "moving", page: 0 };
+    const moving = slotOf(pageKeys(ref).bits);
+    const from = await cluster.primaryOf(moving);
+    const to = await primaryBesides(from.id);
+    const work = await exercise(store, ref);
+    await until("there is load", () => work.committed > 20);
+    await to.command("CLUSTER", "SETSLOT", moving, "IMPORTING", from.id);
+    await from.command("CLUSTER", "SETSLOT", moving, "MIGRATING", to.id);
+    const write = { session: "", seq: 1, changes: packChanges([[5, 1]]) };
+    await assert.rejects(
+      store.commit(ref, { tag: newTag(), writes: [write] }),
+      (error) => error instanceof StoreAway && !error.sent,
+    );
+    await cluster.migrateSlot(moving, to);
+    const atMove = work.committed;
+    await until("writes go on", () => work.committed > atMove + 20);
+    await work.finish();
+  });
+
+  test("a server that lets go of many channels is asked a few times where they are now", async () => {
+    await cluster.untilHealthy();
+    const pages = Array.from({ length: 2_000 }, (_, number) => ({ board: "many", page: number }));
+    const near = pages.filter((ref) => slotOf(pageKeys(ref).bits) < 5_000);
+    let resumed = 0;
+    const listener = { delta: () => undefined, resumed: () => resumed++ };
+    const ends = await Promise.all(near.map((ref) => store.subscribe(ref, listener)));
+    const asked = async () => {
+      const stats = await Promise.all(cluster.nodes.map((node) => node.command("INFO", "commandstats")));
+      const counts = stats.map((text) => Number(/cmdstat_cluster\|slots:calls=(\d+)/.exec(String(text))?.[1] ?? 0));
+      return counts.reduce((sum, count) => sum + count, 0);
+    };
+    const before = await asked();
+    await cluster.failover(0);
+    await until("all channels are live again", () => resumed >= near.length, 20_000);
+    const questions = (await asked()) - before;
+    assert.ok(questions < 40, `${questions} questions for ${near.length} channels`);
+    for (const end of ends) end();
+  });
+
   test("a planned failover is followed", async () => {
     const work = await exercise(store, page);
     await until("there is load", () => work.committed > 20);
@@ -198,6 +236,46 @@ describe("a Valkey Cluster", () => {
       const ref = { board: "main", page: number };
       if ((await cluster.primaryOf(slotOf(pageKeys(ref).bits))).id !== primary.id) return ref;
     }
+  }
+});
+
+describe("a cluster with a primary gone and nobody in its place", () => {
+  test("counts as away where it refuses everything", async (t) => {
+    const cluster = await startCluster({ replicasEach: 0 });
+    t.after(() => cluster.stop());
+    const store = await ValkeyStore.open({ url: cluster.url });
+    t.after(() => store.close());
+    const victim = await cluster.killPrimaryOf(0);
+    await until("the store is away", () => !store.available);
+    await victim.restart();
+    await until("the store is back", () => store.available);
+  });
+
+  test("is opened, and gone on with, where the others go on", async (t) => {
+    const cluster = await startCluster({ replicasEach: 0, settings: ["--cluster-require-full-coverage", "no"] });
+    t.after(() => cluster.stop());
+    await cluster.killPrimaryOf(0);
+    const [, alive] = cluster.nodes;
+    const isMarked = async () => String(await alive?.command("CLUSTER", "NODES")).includes("fail");
+    await until("the others know", isMarked);
+    const incidents: string[] = [];
+    const parsed = parseDurabilities("applied,safe=replicated");
+    assert.ok(parsed);
+    const store = await ValkeyStore.open({
+      url: `valkey+cluster://127.0.0.1:${alive?.port}`,
+      durabilities: parsed,
+      incident: (message) => incidents.push(message),
+    });
+    t.after(() => store.close());
+    assert.ok(incidents.some((line) => line.includes("replicas")));
+    const ref = { board: "main", page: Array.from({ length: 99 }, (_, page) => page).find(isServed) ?? 0 };
+    const write = { session: "", seq: 1, changes: packChanges([[5, 1]]) };
+    assert.equal((await store.commit(ref, { tag: newTag(), writes: [write] })).position.version, 1);
+  });
+
+  /** By the second or the third primary. */
+  function isServed(page: number): boolean {
+    return slotOf(pageKeys({ board: "main", page }).bits) > 5_461;
   }
 });
 

@@ -103,10 +103,31 @@ describe("replicated", () => {
     assert.ok(waits >= 1 && waits <= 5, `${waits} WAITs for 100 commits`);
   });
 
+  test("one commit after another is answered, with nothing else to wake the lane", async (t) => {
+    const primary = await start(t);
+    const store = await openStore(t, primary, "replicated", PATIENT_MS);
+    await startReplica(t, primary, store);
+    for (let cell = 1; cell <= 20; cell++) await store.commit(page, batchOf(cell));
+    assert.equal((await store.read(page)).position.version, 20);
+  });
+
   test("boards may differ: one that asks for less does not wait", async (t) => {
-    const store = await openStore(t, await start(t), "applied,safe=replicated:2");
-    await store.commit(page, batchOf(1));
-    await assert.rejects(store.commit({ board: "safe", page: 0 }, batchOf(1)), isUnconfirmed);
+    const server = await start(t, [...AOF, "always"]);
+    const store = await openStore(t, server, "applied,safe=replicated:2,disk=fsynced", PATIENT_MS);
+    let isSettled = false;
+    const waiting = store.commit({ board: "safe", page: 0 }, batchOf(1)).then(
+      () => assert.fail("there are no replicas"),
+      (error: unknown) => {
+        isSettled = true;
+        assert.ok(isUnconfirmed(error));
+      },
+    );
+    const isApplied = async () => (await store.read({ board: "safe", page: 0 })).position.version === 1;
+    await until("the write waits for replicas", isApplied);
+    for (const board of ["main", "disk"]) await store.commit({ board, page: 0 }, batchOf(1));
+    assert.equal(isSettled, false, "the others waited with it");
+    await server.kill();
+    await waiting;
   });
 
   test("the client is told NOT_CONFIRMED, sends again by itself, and gets its acknowledgement when the replica is back", async (t) => {

@@ -1,6 +1,8 @@
 /* The store over a primary that Sentinel names, and over one address behind which the primary changes. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
@@ -91,6 +93,26 @@ test("Sentinel's successor is found when the primary is replaced on purpose, tho
   await worksAgain(listening);
   const stored = await ask(replica.port, "HGET", "ss:{main:0}:head", "t");
   await until("what the successor has is heard", () => listening.heard.at(-1) === String(stored));
+});
+
+test("a Sentinel that hangs does not keep the next from being asked", async (t) => {
+  const { primary, replica } = await startPair(t);
+  const sentinel = await startSentinel(primary);
+  t.after(() => sentinel.stop());
+  const taken = new Set<Socket>();
+  const hanging = createServer((socket) => taken.add(socket)).listen(0, "127.0.0.1");
+  await once(hanging, "listening");
+  t.after(() => {
+    for (const socket of taken) socket.destroy();
+    hanging.close();
+  });
+  const address = hanging.address();
+  assert.ok(address && typeof address === "object");
+  const listening = await openListening(t, sentinel.url.replace("://", `://127.0.0.1:${address.port},`));
+  await primary.kill();
+  await until("Sentinel has promoted the replica", async () => (await sentinel.primaryPort()) === replica.port);
+  await worksAgain(listening);
+  assert.ok(taken.size > 0, "the one that hangs was never asked");
 });
 
 test("a Sentinel that cannot be reached is one clear error", async () => {

@@ -18,7 +18,7 @@ storeContract("simulated", async () => {
     { pageBytes: 8192, logMax: CONTRACT_LIMITS.logDeltasMax },
     {
       committed: () => undefined,
-      published: (name, delta) => link.publish(name, delta),
+      published: (name, delta) => link.news.publish(name, delta),
       confused: (name) => {
         throw new Error(`two states of ${name} at one position`);
       },

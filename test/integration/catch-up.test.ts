@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { STORE_LIMITS, type Store } from "../../src/store/store.js";
@@ -10,11 +11,21 @@ import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
-import { newSession, rawClient } from "../support/raw-client.js";
+import { newSession, type RawClient, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
 
 const FLAGS = { BOARDS: `main=${PAGE_CELLS}`, WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000" };
+
+/** Writes, as often as it is told to go slower. */
+async function persist(client: RawClient, session: string, seq: number, cells: [number, 1][]): Promise<void> {
+  for (;;) {
+    const { error } = await client.write(session, seq, cells);
+    if (!error) return;
+    assert.equal(error.code, "RATE_LIMITED");
+    await pause(error.retryAfterMs);
+  }
+}
 
 /**
  * Two instances on one Valkey. A client of the first is cut off in the middle of `writes` writes through the second, and
@@ -37,14 +48,14 @@ async function framesAfterReturn(t: TestContext, writes: number, logDeltasMax: n
   // A page full enough that a snapshot of it is larger than the deltas of what is missed.
   for (let start = 0; start < PAGE_CELLS; start += 2_048) {
     const cells = Array.from({ length: 512 }, (_, i): [number, 1] => [start + i * 4 + ((i * 7) % 3), 1]);
-    await writer.write(session, ++seq, cells);
+    await persist(writer, session, ++seq, cells);
   }
   const away = await rawClient(first.url);
   await away.watch([0]);
   const behind = seq;
   for (let written = 0; written < writes; written++) {
     if (written === Math.floor(writes / 10)) away.socket.io.engine.close();
-    assert.ok(!("error" in (await writer.write(session, ++seq, [[written * 60 + 3, 1]]))));
+    await persist(writer, session, ++seq, [[written * 60 + 3, 1]]);
   }
   const position = away.replicas.get(0)?.position.version ?? 0;
   assert.ok(position >= behind && position < seq, `cut off at ${position}, between ${behind} and ${seq}`);

@@ -14,10 +14,10 @@ import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
 describe("socketscaler", () => {
-  test("--help names both commands, serve --help every option with its flag, variable and default", async () => {
+  test("--help names all commands, serve --help every option with its flag, variable and default", async () => {
     const help = await runCommand(["--help"]);
     assert.equal(help.code, 0);
-    for (const word of ["serve", "demo"]) assert.ok(help.stdout.includes(word));
+    for (const word of ["serve", "demo", "bench"]) assert.ok(help.stdout.includes(word));
     const serve = await runCommand(["serve", "--help"]);
     for (const { env, fallback } of Object.values(OPTIONS)) {
       assert.ok(serve.stdout.includes(env), env);

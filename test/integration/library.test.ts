@@ -29,6 +29,25 @@ describe("the client library", () => {
     await Promise.all(["one", "two"].map((name) => client.board(name).set(3, true)));
   });
 
+  test("gives a page's bits as one reads them cell by cell, with the own changes on their way", async (t) => {
+    const instance = await startInstance({ BOARDS: "bits=70000" }, store);
+    const client = connect(instance.url);
+    t.after(async () => {
+      client.close();
+      await instance.stop();
+    });
+    const board = client.board("bits");
+    await board.ready;
+    assert.equal(board.bitsOf(1), undefined, "not watched");
+    await board.set(65_539, true);
+    await board.watch({ start: 65_536, end: 70_000 }).ready;
+    const waiting = board.set(65_541, true);
+    assert.equal(board.bitsOf(1)?.[0], 0b0001_0100);
+    await waiting;
+    assert.equal(board.bitsOf(1)?.[0], 0b0001_0100);
+    assert.equal(board.bitsOf(2), undefined, "no such page");
+  });
+
   test("tries a watch again that failed because the store was away", async (t) => {
     const faulty = new FaultyStore(store);
     const subscribe = faulty.subscribe.bind(faulty);

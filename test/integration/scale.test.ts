@@ -16,7 +16,7 @@ describe("scale", () => {
     const probe = await ValkeyStore.open({ url: valkey.url });
     t.after(() => probe.close());
     const connections = async () => {
-      const list = String(await probe.command("CLIENT", "LIST"))
+      const list = String(await probe.command("", "CLIENT", "LIST"))
         .trim()
         .split("\n");
       return list.length - 2;

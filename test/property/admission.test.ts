@@ -112,6 +112,23 @@ describe("admission", () => {
     assert.ok(inSite >= 80_000 && inSite <= 100_000, `400 sessions' worth: ${inSite}`);
   });
 
+  test("lets an address watch as much as 20 connections, however many it opens", () => {
+    const admission = new Admission(LIMITS, new VirtualClock());
+    let watched = 0;
+    for (let connection = 0; connection < 50; connection++) {
+      const own = admission.watchBucket();
+      try {
+        for (;;) {
+          admission.admitWatch("a", own, 256);
+          watched += 256;
+        }
+      } catch (error) {
+        assert.ok(error instanceof Refusal && error.code === "RATE_LIMITED" && (error.retryAfterMs ?? 0) > 0);
+      }
+    }
+    assert.equal(watched, 20 * LIMITS.watches.burst);
+  });
+
   test("counts connections by number and by rate, tells both how long to wait, and lets others in meanwhile", async () => {
     const clock = new VirtualClock();
     const admission = new Admission(
@@ -137,6 +154,31 @@ describe("admission", () => {
     await clock.pass(waitMs);
     assert.equal(connect("a"), 0, "after the time it was told");
   });
+
+  test("counts a connection that was ended for its errors as many, and the debt is paid back by time", async () => {
+    const clock = new VirtualClock();
+    const admission = new Admission(LIMITS, clock);
+    const connects = (address: string): boolean => {
+      try {
+        admission.connect(address);
+        admission.disconnect(address);
+        return true;
+      } catch {
+        return false;
+      }
+    };
+    let offences = 0;
+    for (let attempt = 0; attempt < 1_000; attempt++) {
+      if (!connects("a")) continue;
+      admission.offended("a");
+      offences++;
+    }
+    assert.ok(offences <= 21, `${offences} connections before it had to wait`);
+    assert.ok(connects("b"));
+    for (let count = 0; count < 1_000; count++) admission.offended("a");
+    await clock.pass(10_100);
+    assert.ok(connects("a"), "a debt is at most a burst");
+  });
 });
 
 describe("buckets by key", () => {
@@ -144,6 +186,7 @@ describe("buckets by key", () => {
     const buckets = new KeyedBuckets({ perSecond: 1, burst: 2 }, 1_000);
     for (let key = 0; key < 1_000; key++) assert.equal(buckets.take(String(key), 1, 0), 0);
     assert.throws(() => buckets.take("new", 1, 0), { code: "BUSY" });
+    buckets.charge("new", 1, 0);
     assert.equal(buckets.take("5", 1, 0), 0);
     assert.ok(buckets.take("5", 1, 0) > 0);
     assert.equal(buckets.take("new", 1, 1_500), 0);

@@ -19,7 +19,6 @@ import type { Host } from "./host.js";
 import type { Judge } from "./judge.js";
 import type { LineWitness } from "./line.js";
 import type { Screen } from "./screen.js";
-import type { StoreServer } from "./store-server.js";
 import type { Trace } from "./trace.js";
 
 /** What may be answered in bad times. */
@@ -29,7 +28,6 @@ export interface WitnessParts {
   readonly name: string;
   readonly clock: Clock;
   readonly judge: Judge;
-  readonly server: StoreServer;
   readonly trace: Trace;
   readonly encodeCount: EncodeCount;
   /** By the handle that the instances give their boards. */
@@ -64,7 +62,7 @@ export class Witness implements LineWitness {
     this.#say(() => `-> ${name} ${JSON.stringify(request)}`);
     if ("pages" in request) {
       const { joins } = this.#screen(request.handle);
-      for (const entry of request.pages) joins.asked(typeof entry === "number" ? entry : entry[0]);
+      for (const entry of request.pages) joins.asked(typeof entry === "number" ? entry : entry[0], name);
     } else if ("seq" in request) {
       const key = `${request.session}:${request.seq}`;
       this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
@@ -90,7 +88,7 @@ export class Witness implements LineWitness {
   }
 
   delivered(frame: Frame, deliver: () => void): void {
-    const { judge, server, name } = this.#parts;
+    const { judge, name } = this.#parts;
     if (frame.kind !== "delta" && frame.kind !== "snapshot") {
       this.#fail("a frame that nobody asked for");
       return;
@@ -108,6 +106,8 @@ export class Witness implements LineWitness {
     const ref = { board: board.name, page: content.page };
     const replica = board.replicaOf(content.page);
     const before = replica?.position;
+    // Only before: one that does not fit makes the client leave the page.
+    const isFollowed = joins.isFollowed(ref.page);
     deliver();
     if (!replica || !before) return;
     const after = replica.position;
@@ -116,9 +116,8 @@ export class Witness implements LineWitness {
     );
     judge.checkState(name, ref, replica);
     judge.checkMove(name, ref, before, after);
-    if (content.kind === "snapshot" || !samePosition(before, after) || !joins.has(ref.page)) return;
-    const history = server.history(`${ref.board}:${ref.page}`);
-    if (!history.leads(content.to, before)) this.#fail(`the delta to ${formatPosition(content.to)} does not fit`);
+    if (content.kind === "snapshot" || !isFollowed || samePosition(content.from, before)) return;
+    this.#fail(`the delta from ${formatPosition(content.from)} does not fit ${formatPosition(before)}`);
   }
 
   ended(error: ErrorBody): void {

@@ -51,6 +51,8 @@ interface Connected {
 }
 
 /** Frames that wait for a client that does not read, at which its connection counts as backlogged. */
+/** All users share it: the limits by address are for whole crowds. */
+const ADDRESS = "10.0.0.1";
 const BACKLOG_FRAMES_MAX = 2;
 
 export class SimulatedLine implements Line {
@@ -189,11 +191,11 @@ export class SimulatedLine implements Line {
       giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
     };
     const session = new Session(instance, recipient, {
-      address: "10.0.0.1",
+      address: ADDRESS,
       online: () => 1,
       onlineEverywhere: () => 1,
     });
-    const conversation = new Conversation(instance, end);
+    const conversation = new Conversation(instance, ADDRESS, end);
     const forget = host.onDeath(() => this.cut());
     this.#connected = { host, instance, up, down, session, conversation, lose: new Set(), forget };
     witness.connected(host);

@@ -59,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a write that may have happened is told as refused",
     file: "src/server/writer.ts",
-    search: "sent ||= error.sent;",
+    search: 'if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";',
     replacement: "",
   },
   {
@@ -86,6 +86,7 @@ export const MUTATIONS: readonly Mutation[] = [
     search: 'resumed: () => void this.catchUp("resumed"),',
     replacement: "resumed: () => undefined,",
   },
+  // Takes the most seeds: a second check that fails restarts the subscriber, which hides it unless that was done lately.
   {
     name: "the position check does not ask for what is missing",
     file: "src/server/pages.ts",
@@ -147,22 +148,16 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "if (false) {",
   },
   {
-    name: "a write that is sent again says the old wish",
+    name: "a later change of a cell overtakes one whose fate is open",
     file: "src/client/outbox.ts",
-    search: "this.#wished.get(cell)?.value ?? value",
-    replacement: "value",
+    search: "if (this.#cellsInFlight.has(op.cell)) continue;",
+    replacement: "",
   },
   {
-    name: "a write that is sent again knows only the wishes made before another was through",
-    file: "src/client/outbox.ts",
-    search: "wished.value = value;",
-    replacement: "if (this.#newest.has(cell)) wished.value = value;",
-  },
-  {
-    name: "frames of an earlier watch are taken",
-    file: "src/client/board.ts",
-    search: "if (!page || !this.#joiner.takes(update.page)) return;",
-    replacement: "if (!page) return;",
+    name: "a page is asked for again before its unwatch is answered",
+    file: "src/client/joiner.ts",
+    search: 'for (const number of left) this.#stages.set(number, "leaving");',
+    replacement: "for (const number of left) this.#stages.delete(number);",
   },
   {
     name: "a watch that failed is taken for joined",
@@ -171,9 +166,15 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: 'if (refusal.rule.retry) for (const number of asked) this.#stages.set(number, "joined");',
   },
   {
+    name: "a wish that is over before its page can be read is not told",
+    file: "src/client/shown-cells.ts",
+    search: "if (now === undefined) this.#pages.get(pageOf(cell))?.untold.add(cell);",
+    replacement: "",
+  },
+  {
     name: "the client waits for ever for a version that the store lost",
-    file: "src/client/outbox.ts",
-    search: "++confirmed.waits > WAITS_MAX",
+    file: "src/client/confirmed.ts",
+    search: "++change.waits > WAITS_MAX",
     replacement: "false",
   },
 ];

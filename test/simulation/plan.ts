@@ -12,6 +12,7 @@ export const FAULTS = [
   "interrupt",
   "deafen",
   "cut store link",
+  "mute store link",
   "hang",
   "fail over",
   "restore dump",
@@ -27,6 +28,7 @@ export const STRIKES = [
   "interrupt",
   "deafen",
   "cut store link",
+  "mute store link",
   "hang",
   "fail over",
   "restore dump",
@@ -67,18 +69,21 @@ export function planFor(random: Random): Plan {
   const share = random.pick([0.25, 0.5, 0.75]);
   const faults = new Set(FAULTS.filter(() => random.chance(share)));
   const size = random.pick([SMALL, SMALL, SMALL, SMALL, TWO_BOARDS, LARGE]);
+  // At one or two cells, users are in each other's way all the time, and in their own.
+  const cells = random.chance(0.3) ? size.cells.slice(-2) : size.cells;
   return {
     ...size,
+    cells,
     instances: random.whole(1, 3),
     users: random.whole(1, 4),
-    stormMs: random.between(600, 2_500),
+    stormMs: random.between(500, 2_000),
     faults,
     strikeEveryMs: random.between(60, 400),
-    actEveryMs: random.pick([15, 60, 120]),
+    actEveryMs: random.pick([20, 60, 120]),
     delayMsMax: random.pick([2, 10, 40]),
     logMax: random.pick([0, 2, 8, 50]),
-    writeWaitMs: random.pick([150, 600, 3_000]),
-    writesPerSecond: random.pick([30, 10_000, 10_000]),
+    writeWaitMs: random.pick([60, 150, 600, 3_000]),
+    writesPerSecond: random.pick([10, 30, 10_000, 10_000]),
     queuedChangesMax: random.pick([12, 1_000, 1_000]),
   };
 }

@@ -1,7 +1,7 @@
 /* One board on one user's screen: the real `Board`, what the user wished for there, and what became of it. */
 
 import type { Bit } from "../../src/board/bitmap.js";
-import { cellAt, pageCount } from "../../src/board/geometry.js";
+import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
 import type { Board, Watch } from "../../src/client/board.js";
 import { Joins } from "./joins.js";
 
@@ -17,6 +17,8 @@ export class Screen {
   readonly joins = new Joins();
   /** cell -> the user's wishes, in the order they were made. */
   readonly wishes = new Map<number, Wish[]>();
+  /** cell -> what the user was told that it shows; of pages that are watched. */
+  readonly #told = new Map<number, boolean>();
   readonly #watches = new Map<number, Watch>();
   readonly #refused: (reason: string) => void;
 
@@ -25,6 +27,14 @@ export class Screen {
     this.session = session;
     this.size = size;
     this.#refused = refused;
+    board.on("change", (changes) => {
+      for (const { cell, value } of changes) this.#told.set(cell, value);
+    });
+  }
+
+  /** What a user sees who looked at the board when the page came into view, and then only hears of changes. */
+  told(cell: number): boolean {
+    return this.#told.get(cell) ?? false;
   }
 
   get pages(): number {
@@ -41,7 +51,8 @@ export class Screen {
     return this.#watches.has(page);
   }
 
-  set(cell: number, value: Bit): void {
+  /** Calls `then` when the wish has come true. */
+  set(cell: number, value: Bit, then: () => void = () => undefined): void {
     const wish: Wish = { value, fate: "open" };
     const wishes = this.wishes.get(cell) ?? [];
     this.wishes.set(cell, wishes);
@@ -49,6 +60,7 @@ export class Screen {
     this.board.set(cell, value === 1).then(
       () => {
         wish.fate = "kept";
+        then();
       },
       (error: unknown) => {
         wish.fate = "refused";
@@ -60,6 +72,11 @@ export class Screen {
   watch(page: number): void {
     if (this.#watches.has(page)) return;
     const start = cellAt(page, 0);
+    for (const cell of [...this.#told.keys()].filter((it) => pageOf(it) === page)) {
+      const shown = this.board.get(cell);
+      if (shown === undefined) this.#told.delete(cell);
+      else this.#told.set(cell, shown);
+    }
     this.#watches.set(page, this.board.watch({ start, end: Math.min(this.size, cellAt(page + 1, 0)) }));
   }
 

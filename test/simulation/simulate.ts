@@ -1,13 +1,18 @@
 /*
- * `npm run simulate -- --seeds N [--from S]` lives through N seeds; `--seed S` replays one and says what happened. Exits
- * with 1 at the first seed that fails.
+ * `npm run simulate -- --seeds N [--from S] [--seconds T]` lives through N seeds, or as many as T seconds allow; `--seed S`
+ * replays one and says what happened. Exits with 1 at the first seed that fails.
  */
 
 import { parseArgs } from "node:util";
 import { simulate } from "./world.js";
 
 const { values } = parseArgs({
-  options: { seeds: { type: "string" }, from: { type: "string" }, seed: { type: "string" } },
+  options: {
+    seeds: { type: "string" },
+    from: { type: "string" },
+    seconds: { type: "string" },
+    seed: { type: "string" },
+  },
 });
 
 const PROGRESS_MS = 5_000;
@@ -21,11 +26,13 @@ if (values.seed !== undefined) {
 
 const from = Number(values.from ?? 1);
 const seeds = Number(values.seeds ?? 10_000);
+const secondsMax = Number(values.seconds ?? Number.POSITIVE_INFINITY);
 const startMs = performance.now();
 let toldMs = startMs;
 let commits = 0;
 let lost = 0;
-for (let seed = from; seed < from + seeds; seed++) {
+let held = 0;
+for (let seed = from; held < seeds && performance.now() - startMs < secondsMax * 1000; seed++) {
   const result = await simulate(seed);
   commits += result.commits;
   lost += result.lost;
@@ -34,11 +41,12 @@ for (let seed = from; seed < from + seeds; seed++) {
     console.log(`replay it with: npm run simulate -- --seed ${seed}`);
     process.exit(1);
   }
+  held++;
   if (performance.now() - toldMs < PROGRESS_MS) continue;
   toldMs = performance.now();
-  console.log(`${seed - from + 1} of ${seeds} seeds hold, ${rate(seed - from + 1)} a second`);
+  console.log(`${held} of ${seeds} seeds hold, ${rate(held)} a second`);
 }
-console.log(`${seeds} seeds hold, ${rate(seeds)} a second: ${commits} commits survived, ${lost} were lost`);
+console.log(`${held} seeds hold, ${rate(held)} a second: ${commits} commits survived, ${lost} were lost`);
 process.exit(0);
 
 function rate(done: number): number {

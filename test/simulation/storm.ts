@@ -4,10 +4,10 @@ import type { Clock } from "../../src/protocol/clock.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import { type Plan, STRIKES, type Strike } from "./plan.js";
-import type { Weather } from "./store-link.js";
 import type { StoreServer } from "./store-server.js";
 import type { Trace } from "./trace.js";
 import type { User } from "./user.js";
+import type { Weather } from "./weather.js";
 
 export interface StormParts {
   readonly plan: Plan;
@@ -22,11 +22,14 @@ export interface StormParts {
 const LOSE_NEWS = 0.15;
 const REPEAT_NEWS = 0.15;
 const SLOW_NEWS_MS_MAX = 200;
+const NEWS_AFTER_STORM_MS = 400;
 
 export class Storm implements Weather {
   readonly #parts: StormParts;
   readonly #strikes: readonly Strike[];
   #isOver = false;
+  /** News go astray a little longer: so that it may be the last change of all of which an instance does not hear. */
+  #newsMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: StormParts) {
     this.#parts = parts;
@@ -65,9 +68,10 @@ export class Storm implements Weather {
     });
   }
 
-  /** Nothing fails any more, and what was broken is whole. A deaf subscriber stays deaf: it has to be found. */
+  /** Nothing more breaks, and what was broken is whole. A deaf subscriber stays deaf: it has to be found. */
   end(): void {
     this.#isOver = true;
+    this.#newsMs = this.#parts.clock.now() + NEWS_AFTER_STORM_MS;
     const { server, hosts, users, trace } = this.#parts;
     trace.say(() => "── the storm is over");
     this.#resume();
@@ -80,7 +84,8 @@ export class Storm implements Weather {
   }
 
   #rages(fault: "lose news" | "repeat news" | "slow news", probability: number): boolean {
-    return !this.#isOver && this.#parts.plan.faults.has(fault) && this.#parts.random.chance(probability);
+    const { clock, plan, random } = this.#parts;
+    return clock.now() < this.#newsMs && plan.faults.has(fault) && random.chance(probability);
   }
 
   #strike(strike: Strike): void {
@@ -90,15 +95,19 @@ export class Storm implements Weather {
     switch (strike) {
       case "interrupt":
         this.#say(`${host.name}'s news are interrupted`);
-        host.running?.link.interrupt();
+        host.running?.link.news.interrupt();
         break;
       case "deafen":
         this.#say(`${host.name} goes deaf`);
-        host.running?.link.deafen();
+        host.running?.link.news.deafen();
         break;
       case "cut store link":
         this.#say(`${host.name}'s connection to the store breaks`);
         host.running?.link.cut(random.chance(0.5));
+        break;
+      case "mute store link":
+        this.#say(`${host.name} and the store do not hear each other`);
+        host.running?.link.mute(random.pick(["requests", "answers"]));
         break;
       case "hang":
         this.#hang(random.between(20, 700));
@@ -149,7 +158,7 @@ export class Storm implements Weather {
     for (const { running } of hosts) {
       running?.link.cut(false);
       // News of the lost server may still be on the way when the instances have turned to the new one.
-      if (wasHung || random.chance(0.8)) running?.link.interrupt();
+      if (wasHung || random.chance(0.8)) running?.link.news.interrupt();
     }
   }
 

@@ -27,6 +27,7 @@ export interface UserParts {
 
 /** What a session id has, see WriteRequest. */
 const SESSION_CHARACTERS = 22;
+const TAKE_BACK = 0.15;
 
 export class User {
   readonly name: string;
@@ -36,6 +37,7 @@ export class User {
   /** When the client last did not read. */
   stalledMs = Number.NEGATIVE_INFINITY;
   readonly #parts: UserParts;
+  #untilMs = 0;
   #line: SimulatedLine | undefined;
 
   constructor(parts: UserParts) {
@@ -74,6 +76,7 @@ export class User {
 
   /** Acts again and again until `untilMs`. */
   live(untilMs: number): void {
+    this.#untilMs = untilMs;
     const { clock, random, plan } = this.#parts;
     clock.after(random.between(0, plan.actEveryMs * 2), () => {
       if (clock.now() >= untilMs) return;
@@ -120,7 +123,11 @@ export class User {
   }
 
   #set(screen: Screen, cell: number, value: boolean): void {
-    this.#parts.trace.say(() => `${this.name}  sets ${screen.board.name} ${cell}=${value ? 1 : 0}`);
-    screen.set(cell, value ? 1 : 0);
+    const { trace, random, clock } = this.#parts;
+    trace.say(() => `${this.name}  sets ${screen.board.name} ${cell}=${value ? 1 : 0}`);
+    screen.set(cell, value ? 1 : 0, () => {
+      // Some take back what they did as soon as it is done.
+      if (clock.now() < this.#untilMs && random.chance(TAKE_BACK)) this.#set(screen, cell, !value);
+    });
   }
 }

@@ -6,7 +6,8 @@
  *        every frame, answer and commit on the way ──► judge
  */
 
-import { type PageRef, pageName } from "../../src/board/geometry.js";
+import { bitmapBytes } from "../../src/board/bitmap.js";
+import { PAGE_CELLS, type PageRef, pageCount, pageName } from "../../src/board/geometry.js";
 import { formatPosition } from "../../src/board/position.js";
 import { Random } from "../support/random.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -88,7 +89,7 @@ class World {
           this.#deadlines.committed(this.#hosts, this.#users, ref, position);
         },
         published: (name, delta) => {
-          for (const { running } of this.#hosts) running?.link.publish(name, delta);
+          for (const { running } of this.#hosts) running?.link.news.publish(name, delta);
         },
         confused: (name, position) => judge.fail(`two states of ${name} at ${formatPosition(position)}`),
       },
@@ -138,7 +139,7 @@ class World {
   #openLink(host: Host): StoreLink {
     const refs = new Map<string, PageRef>();
     for (const [board, size] of Object.entries(this.plan.boards)) {
-      for (let page = 0; page * 65_536 < size; page++) refs.set(pageName({ board, page }), { board, page });
+      for (let page = 0; page < pageCount(size); page++) refs.set(pageName({ board, page }), { board, page });
     }
     return new StoreLink(this.server, this.#clock, this.#storm, {
       troubled: () => {
@@ -159,7 +160,7 @@ class World {
 /** As much as the largest page needs, and a little that the board does not have. */
 function pageBytes({ boards }: Plan): number {
   const largest = Math.max(...Object.values(boards));
-  return largest > 65_536 ? 8_192 : Math.ceil(largest / 8) + 3;
+  return Math.min(bitmapBytes(PAGE_CELLS), bitmapBytes(largest) + 3);
 }
 
 /** Names real tags, which are drawn at random, by the order in which they come. */

@@ -19,6 +19,7 @@ interface Pair {
 export class Link {
   readonly #server: Server;
   readonly #targets: readonly number[];
+  readonly #localAddress: string;
   readonly #pairs = new Set<Pair>();
   /** Server sides of silent cuts, which hear nothing until the link is closed. */
   readonly #forgotten = new Set<Socket>();
@@ -29,22 +30,24 @@ export class Link {
   readonly #pump: ReturnType<typeof setInterval>;
   bytesToClient = 0;
 
-  private constructor(server: Server, targets: readonly number[], first: number) {
+  private constructor(server: Server, targets: readonly number[], first: number, localAddress: string) {
     this.#server = server;
+    this.#localAddress = localAddress;
     this.#targets = targets;
     this.#next = first;
     server.on("connection", (client) => this.#join(client));
     this.#pump = setInterval(() => this.#moveSlowly(), READ_EVERY_MS);
   }
 
-  /** To the ports of `urls` in turn, beginning with number `first`. */
-  static async open(urls: readonly string[], first = 0): Promise<Link> {
+  /** To the ports of `urls` in turn, beginning with number `first`; there it seems to come from `localAddress`. */
+  static async open(urls: readonly string[], first = 0, localAddress = "127.0.0.1"): Promise<Link> {
     const server = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
     await once(server, "listening");
     return new Link(
       server,
       urls.map((url) => Number(new URL(url).port)),
       first,
+      localAddress,
     );
   }
 
@@ -60,10 +63,7 @@ export class Link {
     for (const { client, server } of this.#pairs) {
       client.destroy();
       if (how === "reset") server.resetAndDestroy();
-      else {
-        server.pause();
-        this.#forgotten.add(server);
-      }
+      else this.#forgotten.add(server);
     }
     this.#pairs.clear();
   }
@@ -94,13 +94,13 @@ export class Link {
       return;
     }
     const port = this.#targets[this.#next++ % this.#targets.length] ?? 0;
-    const server = tcpConnect(port, "127.0.0.1");
+    const server = tcpConnect({ port, host: "127.0.0.1", localAddress: this.#localAddress });
     const pair = { client, server };
     this.#pairs.add(pair);
     client.on("data", (data) => server.write(data));
     client.resume();
     server.on("readable", () => {
-      if (this.#bytesPerSecond === undefined) this.#moveAll(pair);
+      if (this.#bytesPerSecond === undefined && this.#pairs.has(pair)) this.#moveAll(pair);
     });
     for (const [from, to] of [
       [client, server],

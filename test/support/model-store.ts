@@ -59,6 +59,11 @@ export class ModelStore implements Store {
   readonly #instances: LocalInstances;
   readonly #listeners = new Map<string, Set<SubscriptionListener>>();
 
+  /** Subscriptions that are live. */
+  get subscriptions(): number {
+    return Array.from(this.#listeners.values()).reduce((sum, { size }) => sum + size, 0);
+  }
+
   constructor(clock: Clock, logMax = 100) {
     this.#clock = clock;
     this.#logMax = logMax;

@@ -35,6 +35,16 @@ export class Random {
     if (picked === undefined) throw new RangeError("nothing to pick from");
     return picked;
   }
+
+  shuffle<Item>(items: readonly Item[]): Item[] {
+    const keyed = items.map((item) => ({ item, key: this.next() }));
+    return keyed.sort((a, b) => a.key - b.key).map(({ item }) => item);
+  }
+
+  /** Another generator, so that what one part draws does not shift what another gets. */
+  fork(): Random {
+    return new Random(this.whole(0, 2 ** 32 - 1));
+  }
 }
 
 /** The generator as a function, where nothing but its numbers is wanted. */

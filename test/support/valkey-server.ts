@@ -37,13 +37,22 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
+/** Where a server runs: its address, and what is put before its command. */
+export interface Place {
+  readonly address: string;
+  readonly inside: readonly string[];
+}
+
+const HERE: Place = { address: "127.0.0.1", inside: [] };
+
 export async function startServer(
   engine: Engine = "valkey-server",
   settings: readonly string[] = [],
+  place: Place = HERE,
 ): Promise<ServerProcess> {
   const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
   const port = await freePort();
-  let child = await launch(engine, port, directory, settings);
+  let child = await launch(engine, port, directory, settings, place);
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
@@ -51,7 +60,7 @@ export async function startServer(
     await ended;
   };
   return {
-    url: `valkey://127.0.0.1:${port}`,
+    url: `valkey://${place.address}:${port}`,
     port,
     directory,
     get pid() {
@@ -61,7 +70,7 @@ export async function startServer(
     kill,
     restart: async (others = []) => {
       await kill();
-      child = await launch(engine, port, directory, [...settings, ...others]);
+      child = await launch(engine, port, directory, [...settings, ...others], place);
     },
     stop: async () => {
       await kill();
@@ -70,12 +79,12 @@ export async function startServer(
   };
 }
 
-async function launch(engine: Engine, port: number, directory: string, settings: readonly string[]) {
+async function launch(engine: Engine, port: number, directory: string, settings: readonly string[], place: Place) {
   const args = [
     "--port",
     String(port),
     "--bind",
-    "127.0.0.1",
+    place.address,
     "--dir",
     directory,
     "--save",
@@ -83,7 +92,8 @@ async function launch(engine: Engine, port: number, directory: string, settings:
     "--loglevel",
     "notice",
   ];
-  const child = spawn(engine, [...args, ...settings], { stdio: ["ignore", "pipe", "inherit"] });
+  const [command = engine, ...before] = [...place.inside, engine];
+  const child = spawn(command, [...before, ...args, ...settings], { stdio: ["ignore", "pipe", "inherit"] });
   await ready(child, engine);
   return child;
 }

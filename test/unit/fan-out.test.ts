@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { FanOut, type Flushable } from "../../src/server/fan-out.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
-const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2 };
+const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
 
 /** A clock on which work can take time. */
 class BusyClock extends VirtualClock {
@@ -20,14 +20,24 @@ class BusyClock extends VirtualClock {
   }
 }
 
-/** Requests a flush every millisecond for `ms`; each flush costs `costMs`. Returns when flushes happened. */
-async function run(fanOut: FanOut, clock: BusyClock, costMs: number, ms: number, pages = 1): Promise<number[]> {
+/**
+ * Requests a flush every millisecond for `ms`; each flush costs `costMs`, and who joins after it `joinsMs`. Returns when
+ * flushes happened.
+ */
+async function run(
+  fanOut: FanOut,
+  clock: BusyClock,
+  costMs: number,
+  ms: number,
+  { pages = 1, joinsMs = 0 } = {},
+): Promise<number[]> {
   const flushes: number[] = [];
   const all: Flushable[] = Array.from({ length: pages }, () => ({
     flush: () => {
       flushes.push(clock.now());
       clock.work(costMs);
     },
+    flushed: () => clock.work(joinsMs),
   }));
   for (let at = 0; at < ms; at++) {
     for (const page of all) fanOut.request(page);
@@ -53,11 +63,38 @@ describe("the flush clock", () => {
     assert.equal(fanOut.flushMs, 16);
   });
 
+  test("counts each of many pages that are due together for itself alone", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    const costs: number[] = [];
+    const observed = new FanOut(clock, LIMITS, ({ ms }) => costs.push(ms));
+    await run(observed, clock, 0.5, 400, { pages: 50 });
+    assert.ok(Math.max(...costs) < 0.6, `a flush of 0.5 ms was counted as ${Math.max(...costs)}`);
+    await run(fanOut, clock, 0.02, 4_000, { pages: 100 });
+    assert.ok(fanOut.flushMs <= 61, `100 pages of 0.02 ms: ${fanOut.flushMs}`);
+  });
+
+  test("waits up to what nobody notices where that saves work, and no longer", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 0.3, 4_000);
+    assert.ok(fanOut.flushMs > 24 && fanOut.flushMs < 36, `0.3 ms of work at a share of 0.01: ${fanOut.flushMs}`);
+    await run(fanOut, clock, 3, 4_000);
+    assert.ok(fanOut.flushMs > 55 && fanOut.flushMs < 61, `3 ms of work: ${fanOut.flushMs}`);
+  });
+
   test("counts all pages together", async () => {
     const clock = new BusyClock();
     const fanOut = new FanOut(clock, LIMITS);
-    await run(fanOut, clock, 2, 4_000, 10);
+    await run(fanOut, clock, 2, 4_000, { pages: 10 });
     assert.ok(fanOut.flushMs > 60 && fanOut.flushMs < 160, `10 pages of 2 ms at a share of 0.2: ${fanOut.flushMs}`);
+  });
+
+  test("is not slowed down by clients that join, however much work they are", async () => {
+    const clock = new BusyClock();
+    const fanOut = new FanOut(clock, LIMITS);
+    await run(fanOut, clock, 0.01, 4_000, { joinsMs: 20 });
+    assert.equal(fanOut.flushMs, 16);
   });
 
   test("never waits longer than its bound", async () => {

@@ -22,7 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["board", "protocol", "store"],
   client: ["board", "protocol"],
   web: ["board", "protocol", "client"],
-  cli: ["store", "server"],
+  bench: ["board", "protocol", "client"],
+  cli: ["board", "store", "server", "bench"],
 };
 
 /** Package -> its doors. Files that import only types from it stand behind the colon. */

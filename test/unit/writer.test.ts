@@ -164,3 +164,41 @@ describe("the writer", () => {
     assert.equal(new Set(tags).size, 3);
   });
 });
+
+describe("pacing", () => {
+  async function run(writesPerMs: number, isSequential: boolean): Promise<number> {
+    const clock = new VirtualClock();
+    const store = new ModelStore(clock);
+    store.delayMs = { request: 0.5, answer: 0.5, news: 0 };
+    const limits = { waitMs: 3_000, queuedChangesMax: 100_000 };
+    const writer = new Writer(store, clock, limits, { committed: () => undefined, failed: assert.fail });
+    const page = { board: "main", page: 0 };
+    let seq = 0;
+    const one = () => writer.write(page, "session", ++seq, packChanges([[seq % 1_000, 1]]));
+    if (isSequential) {
+      let isOver = false;
+      void (async () => {
+        while (!isOver) await one();
+      })();
+      await clock.pass(2_000);
+      isOver = true;
+    } else {
+      for (let ms = 0; ms < 2_000; ms++) {
+        for (let count = 0; count < writesPerMs; count++) void one();
+        await clock.pass(1);
+      }
+    }
+    await clock.pass(20);
+    return store.commits.length;
+  }
+
+  test("many writes gather into a batch every ten milliseconds", async () => {
+    const commits = await run(1, false);
+    assert.ok(commits > 200 && commits < 400, `${commits} commits for 2,000 writes in 2 s`);
+  });
+
+  test("one writer who waits for each answer is slowed down a tenth of the time at most", async () => {
+    const commits = await run(0, true);
+    assert.ok(commits > 1_700, `${commits} writes one after another in 2 s of round trips of 1 ms`);
+  });
+});

@@ -1,0 +1,198 @@
+/*
+ * One system under the harness: its own Valkey, its servers as processes, its clients in this process, dealt to the servers in
+ * turn. `run` writes at a rate, waits until every change has reached every client, and tells what that cost.
+ *
+ * Cells are written in a fixed order that comes to each again only after all others, every write a change: so each
+ * sighting can be timed, and what the store and every client must hold in the end is known.
+ */
+
+import { createHistogram } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
+import { pace } from "../../src/bench/pace.js";
+import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { cpuSeconds, type Running, start, startValkey } from "./processes.js";
+import type { BoardClient, System } from "./system.js";
+
+export interface FleetOptions {
+  readonly servers: number;
+  readonly clients: number;
+  readonly cells: number;
+}
+
+export interface Run {
+  readonly writes: number;
+  /** Changes that reached a client, and how many should have. */
+  readonly delivered: number;
+  readonly expected: number;
+  readonly serversCpuSeconds: number;
+  readonly valkeyCpuSeconds: number;
+  /** Seconds until the last change was there. */
+  readonly seconds: number;
+  /** Milliseconds from a click to its change at a client. */
+  readonly p50: number;
+  readonly p99: number;
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface Correctness {
+  /** Cells that the store has otherwise than they were last written. */
+  readonly lostWrites: number;
+  /** Clients that show a cell otherwise than the store. */
+  readonly divergedClients: number;
+  readonly brokenConnections: number;
+}
+
+/** Coprime to every number of cells used: neighbours in time are no neighbours on the board. */
+const STEP = 7_919;
+/** A system is done when nothing has come for so long, or after DRAIN_MS_MAX. */
+const SILENT_MS = 1_500;
+const DRAIN_MS_MAX = 40_000;
+const CONNECT_AT_ONCE = 20;
+
+export class Fleet {
+  readonly system: System;
+  readonly options: FleetOptions;
+  readonly valkey: ServerProcess;
+  readonly servers: readonly Running[];
+  readonly clients: BoardClient[] = [];
+  readonly #writtenMs: Float64Array;
+  #shown = createHistogram({ figures: 3 });
+  #delivered = 0;
+  #deliveredMs = 0;
+  #writes = 0;
+
+  private constructor(system: System, options: FleetOptions, valkey: ServerProcess, servers: readonly Running[]) {
+    this.system = system;
+    this.options = options;
+    this.valkey = valkey;
+    this.servers = servers;
+    this.#writtenMs = new Float64Array(options.cells);
+  }
+
+  static async start(system: System, options: FleetOptions): Promise<Fleet> {
+    const valkey = await startValkey();
+    const servers: Running[] = [];
+    const fleet = new Fleet(system, options, valkey, servers);
+    try {
+      const starting = Array.from({ length: options.servers }, async () => {
+        servers.push(
+          await start(process.execPath, system.args(valkey, options.cells), system.env?.(valkey, options.cells)),
+        );
+      });
+      await Promise.all(starting);
+      await fleet.#connect();
+      return fleet;
+    } catch (error) {
+      // What cannot take part must not take time from those that do.
+      await fleet.stop();
+      throw error;
+    }
+  }
+
+  /** Processor seconds used so far. */
+  get cpu(): { readonly servers: number; readonly valkey: number } {
+    return { servers: cpuSeconds(this.servers.map(({ pid }) => pid)), valkey: cpuSeconds([this.valkey.pid]) };
+  }
+
+  get received(): { readonly frames: number; readonly bytes: number } {
+    return this.clients.reduce(
+      (sum, { received }) => ({ frames: sum.frames + received.frames, bytes: sum.bytes + received.bytes }),
+      { frames: 0, bytes: 0 },
+    );
+  }
+
+  async run(rate: number, seconds: number): Promise<Run> {
+    const startMs = performance.now();
+    const before = { cpu: this.cpu, received: this.received, writes: this.#writes };
+    this.#shown = createHistogram({ figures: 3 });
+    this.#delivered = 0;
+    await pace(
+      rate,
+      seconds * 1_000,
+      () => this.#write(),
+      () => undefined,
+    );
+    const writes = this.#writes - before.writes;
+    const expected = writes * this.clients.length;
+    const deadlineMs = performance.now() + DRAIN_MS_MAX;
+    this.#deliveredMs = performance.now();
+    while (this.#delivered < expected) {
+      const now = performance.now();
+      if (now > deadlineMs || now - this.#deliveredMs > SILENT_MS) break;
+      await pause(5);
+    }
+    const cpu = this.cpu;
+    const received = this.received;
+    return {
+      writes,
+      delivered: this.#delivered,
+      expected,
+      serversCpuSeconds: cpu.servers - before.cpu.servers,
+      valkeyCpuSeconds: cpu.valkey - before.cpu.valkey,
+      seconds: (performance.now() - startMs) / 1_000,
+      p50: this.#shown.percentile(50) / 1_000,
+      p99: this.#shown.percentile(99) / 1_000,
+      frames: received.frames - before.received.frames,
+      bytes: received.bytes - before.received.bytes,
+    };
+  }
+
+  async judge(): Promise<Correctness> {
+    const stored = await this.system.stored(this.valkey, this.servers[0]?.url ?? "", this.options.cells);
+    const { cells } = this.options;
+    let lostWrites = 0;
+    for (let write = Math.max(0, this.#writes - cells); write < this.#writes; write++) {
+      if (stored(this.#cellOf(write)) !== this.#valueOf(write)) lostWrites++;
+    }
+    const differs = (client: BoardClient) => {
+      for (let cell = 0; cell < cells; cell++) if (client.get(cell) !== stored(cell)) return true;
+      return false;
+    };
+    return {
+      lostWrites,
+      divergedClients: this.clients.filter(differs).length,
+      brokenConnections: this.clients.filter(({ isOpen }) => !isOpen).length,
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) client.close();
+    await Promise.all(this.servers.map((server) => server.stop()));
+    await this.valkey.stop();
+  }
+
+  async #connect(): Promise<void> {
+    const { clients, cells } = this.options;
+    while (this.clients.length < clients) {
+      const first = this.clients.length;
+      const some = Array.from({ length: Math.min(CONNECT_AT_ONCE, clients - first) }, (_, index) => {
+        const { url = "" } = this.servers[(first + index) % this.servers.length] ?? {};
+        return this.system.connect(url, cells, (cell) => this.#changed(cell));
+      });
+      this.clients.push(...(await Promise.all(some)));
+    }
+  }
+
+  #changed(cell: number): void {
+    const now = performance.now();
+    this.#delivered++;
+    this.#deliveredMs = now;
+    this.#shown.record(Math.max(1, Math.round((now - (this.#writtenMs[cell] ?? now)) * 1_000)));
+  }
+
+  #write(): void {
+    const write = this.#writes++;
+    const cell = this.#cellOf(write);
+    this.#writtenMs[cell] = performance.now();
+    this.clients[write % this.clients.length]?.set(cell, this.#valueOf(write));
+  }
+
+  #cellOf(write: number): number {
+    return (write * STEP) % this.options.cells;
+  }
+
+  #valueOf(write: number): boolean {
+    return Math.floor(write / this.options.cells) % 2 === 0;
+  }
+}

@@ -1,0 +1,107 @@
+/*
+ * Colyseus and Hocuspocus as the harness sees them: with their own clients, as their protocols are their own. Both packages are
+ * installed for the benchmark alone, so nothing of them is typed here.
+ */
+
+import { createRequire } from "node:module";
+import { peerArgs, storedBitmap } from "./per-change.js";
+import type { System } from "./system.js";
+
+const require = createRequire(new URL("../peers/", import.meta.url));
+const SYNC_MS_MAX = 20_000;
+
+export const colyseus: System = {
+  name: "Colyseus + Redis presence",
+  about:
+    "Colyseus 0.16, a room in each process, changes between rooms over its Redis presence, merged patches every 16 ms",
+  isPerChange: false,
+  args: peerArgs("colyseus.ts"),
+  stored: storedBitmap,
+  connect: async (url, cells, changed) => {
+    const { Client, getStateCallbacks } = require("colyseus.js");
+    const room = await new Client(url).joinOrCreate("board");
+    const values = new Uint8Array(cells);
+    getStateCallbacks(room)(room.state).cells.onChange((value: boolean, key: string) => {
+      values[Number(key)] = value ? 1 : 0;
+      changed(Number(key), value);
+    });
+    const received = countFrames(room.connection.transport.ws);
+    return {
+      set: (cell, value) => room.send("set", { cell, value }),
+      get: (cell) => values[cell] === 1,
+      received,
+      get isOpen() {
+        return room.connection.isOpen === true;
+      },
+      close: () => void room.connection.close(),
+    };
+  },
+};
+
+export const hocuspocus: System = {
+  name: "Hocuspocus (Yjs) + Redis",
+  about:
+    "Hocuspocus 3, the board as a Y.Map, with its Redis extension; without persistence, so its truth is what a new client gets",
+  isPerChange: true,
+  // Each client applies every update to a Yjs document of its own: at 2,000 writes/s that is eight cores of clients.
+  rateMax: 500,
+  args: peerArgs("hocuspocus.ts"),
+  stored: async (_, url, cells) => {
+    const client = await hocuspocus.connect(url, cells, () => undefined);
+    const values = Uint8Array.from({ length: cells }, (_, cell) => (client.get(cell) ? 1 : 0));
+    client.close();
+    return (cell) => values[cell] === 1;
+  },
+  connect: async (url, _, changed) => {
+    const { HocuspocusProvider, HocuspocusProviderWebsocket } = require("@hocuspocus/provider");
+    const { Doc } = require("yjs");
+    const websocketProvider = new HocuspocusProviderWebsocket({
+      url: url.replace(/^http/, "ws"),
+      WebSocketPolyfill: require("ws"),
+    });
+    const document = new Doc();
+    const provider = new HocuspocusProvider({ websocketProvider, document, name: "board" });
+    const map = document.getMap("cells");
+    map.observe(({ keysChanged }: { keysChanged: Set<string> }) => {
+      for (const key of keysChanged) changed(Number(key), map.get(key) === true);
+    });
+    provider.attach();
+    await new Promise<void>((done, fail) => {
+      const late = setTimeout(() => fail(new Error("never synced")), SYNC_MS_MAX);
+      provider.on("synced", () => {
+        clearTimeout(late);
+        done();
+      });
+    });
+    const received = countFrames(websocketProvider.webSocket);
+    return {
+      set: (cell, value) => map.set(String(cell), value),
+      get: (cell) => map.get(String(cell)) === true,
+      received,
+      get isOpen() {
+        return websocketProvider.status === "connected";
+      },
+      close: () => {
+        provider.destroy();
+        websocketProvider.destroy();
+      },
+    };
+  },
+};
+
+interface Socket {
+  addEventListener(
+    name: "message",
+    listener: (event: { data: { byteLength?: number; length?: number } }) => void,
+  ): void;
+}
+
+function countFrames(socket: Socket): { frames: number; bytes: number } {
+  const received = { frames: 0, bytes: 0 };
+  socket.addEventListener("message", ({ data }) => {
+    const length = data.byteLength ?? data.length ?? 0;
+    received.frames++;
+    received.bytes += length + (length < 126 ? 2 : 4);
+  });
+  return received;
+}

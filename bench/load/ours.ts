@@ -1,0 +1,151 @@
+/* SocketScaler as the harness sees it: the built server with its limits raised, and a client of the codec and the replica. */
+
+import { randomBytes } from "node:crypto";
+import { fileURLToPath } from "node:url";
+import { getBit } from "../../src/board/bitmap.js";
+import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
+import { Replica } from "../../src/board/replica.js";
+import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { SocketIoWire } from "./socket-io-wire.js";
+import type { BoardClient, Changed, System } from "./system.js";
+
+const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+/** Limits meant against abuse, which a benchmark is to a server; everything else is as it comes. */
+export const NO_LIMITS = {
+  WRITES_PER_SECOND: "1000000",
+  WRITE_BURST: "1000000",
+  CONNECTIONS_PER_ADDRESS: "100000",
+  CONNECTS_PER_SECOND: "100000",
+  HTTP_PER_MINUTE: "10000000",
+};
+
+export function oursOn(boards: string, flags: Readonly<Record<string, string>> = {}): System {
+  return {
+    name: "SocketScaler",
+    about: "this project, as built, default settings but for the limits against abuse",
+    isPerChange: false,
+    args: () => [MAIN, "serve"],
+    env: (valkey) => ({ PORT: "0", HOST: "127.0.0.1", VALKEY_URL: valkey.url, BOARDS: boards, ...NO_LIMITS, ...flags }),
+    connect: (url, cells, changed) => OurClient.open(url, pagesOf(cells), changed),
+    stored: (_, url, cells) => readBoard(url, pageCount(cells)),
+  };
+}
+
+export const ours = (cells: number): System => oursOn(`main=${cells}`);
+
+function pagesOf(cells: number): number[] {
+  return Array.from({ length: pageCount(cells) }, (_, page) => page);
+}
+
+async function readBoard(url: string, pages: number): Promise<(cell: number) => boolean> {
+  const all = await Promise.all(
+    Array.from({ length: pages }, async (_, page) => {
+      const response = await fetch(`${url}/boards/main/pages/${page}`);
+      return new Uint8Array(await response.arrayBuffer());
+    }),
+  );
+  return (cell) => getBit(all[pageOf(cell)] ?? new Uint8Array(), offsetOf(cell)) === 1;
+}
+
+/** Watches some pages of board `main`; frames that came to another client of the same instance are decoded once. */
+export class OurClient implements BoardClient {
+  readonly #replicas = new Map<number, Replica>();
+  readonly #session = randomBytes(16).toString("base64url").slice(0, 22);
+  readonly #changed: Changed;
+  #wire: SocketIoWire | undefined;
+  #handle = 0;
+  #seq = 0;
+  /** Frames that did not fit. */
+  gaps = 0;
+  /** Of frames of deltas, with the header of WebSocket. */
+  deltaBytes = 0;
+  /** Called after each frame of a delta. */
+  framed: () => void = () => undefined;
+
+  private constructor(changed: Changed) {
+    this.#changed = changed;
+  }
+
+  static async open(url: string, pages: readonly number[], changed: Changed = () => undefined): Promise<OurClient> {
+    const self = new OurClient(changed);
+    const wire = await SocketIoWire.open(url, "/boards", {
+      event: (json) => {
+        if (!json.startsWith(DELTA)) return;
+        const payload = EVENT.length + json.length;
+        self.deltaBytes += payload + (payload < 126 ? 2 : 4);
+        self.#receive(decodeOnce(json)?.content);
+        self.framed();
+      },
+      binary: (bytes) => {
+        const frame = decodeSnapshot(bytes, (_, page) => self.#replicas.get(page)?.cells);
+        self.#receive(frame?.content);
+      },
+    });
+    self.#wire = wire;
+    const [opened] = await wire.ask('["open",{"board":"main","protocol":1}]');
+    const { handle, size } = readOpened(opened);
+    self.#handle = handle;
+    for (const page of pages) self.#replicas.set(page, new Replica(page, cellsInPage(size, page)));
+    const [watched] = await wire.ask(JSON.stringify(["watch", { handle, pages }]));
+    if (typeof watched !== "object" || watched === null || "error" in watched) throw new Error(JSON.stringify(watched));
+    return self;
+  }
+
+  get received(): { readonly frames: number; readonly bytes: number } {
+    return this.#wire?.received ?? { frames: 0, bytes: 0 };
+  }
+
+  get isOpen(): boolean {
+    return this.#wire?.isOpen ?? false;
+  }
+
+  set(cell: number, value: boolean): void {
+    void this.write([[cell, value ? 1 : 0]]);
+  }
+
+  /** Resolves when it is acknowledged. */
+  async write(changes: readonly (readonly [number, 0 | 1])[]): Promise<void> {
+    const request = { handle: this.#handle, session: this.#session, seq: ++this.#seq, changes };
+    const [answer] = (await this.#wire?.ask(JSON.stringify(["write", request]))) ?? [];
+    if (typeof answer !== "object" || answer === null || "error" in answer) refusals.push(answer);
+  }
+
+  get(cell: number): boolean {
+    return this.#replicas.get(pageOf(cell))?.get(offsetOf(cell)) === 1;
+  }
+
+  close(): void {
+    this.#wire?.close();
+  }
+
+  #receive(update: Parameters<Replica["receive"]>[0] | undefined): void {
+    const replica = update && this.#replicas.get(update.page);
+    if (!replica) return;
+    const { page } = replica;
+    const outcome = replica.receive(update, (offset, value) => this.#changed(cellAt(page, offset), value === 1));
+    if (outcome === "gap") this.gaps++;
+  }
+}
+
+/** Writes that were refused: none may be, as limits are raised. */
+export const refusals: unknown[] = [];
+
+const EVENT = "42/boards,";
+const DELTA = '["delta","';
+let lastJson = "";
+let lastFrame: ReturnType<typeof decodeDelta>;
+
+function decodeOnce(json: string): ReturnType<typeof decodeDelta> {
+  if (json !== lastJson) {
+    lastJson = json;
+    lastFrame = decodeDelta(json.slice(DELTA.length, -2));
+  }
+  return lastFrame;
+}
+
+function readOpened(answer: unknown): { handle: number; size: number } {
+  if (typeof answer === "object" && answer !== null && "handle" in answer && "size" in answer) {
+    return { handle: Number(answer.handle), size: Number(answer.size) };
+  }
+  throw new Error(`open was answered with ${JSON.stringify(answer)}`);
+}

@@ -1,0 +1,166 @@
+/* The peers that send one event per change, as the harness sees them. */
+
+import { fileURLToPath } from "node:url";
+import { ask } from "../../test/support/resp.js";
+import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { SocketIoWire } from "./socket-io-wire.js";
+import type { BoardClient, Changed, System } from "./system.js";
+import { Wire } from "./wire.js";
+
+const BITS = "peer:bits";
+
+/** Arguments that start a server of bench/peers. */
+export function peerArgs(file: string): System["args"] {
+  const path = fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
+  return (valkey, cells) => ["--import", "tsx", path, valkey.url, String(cells)];
+}
+
+/** A bitmap under one key, as SETBIT makes it. */
+export async function storedBitmap(valkey: ServerProcess): Promise<(cell: number) => boolean> {
+  const reply = await ask(valkey.port, "GET", BITS);
+  const bits = Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
+  return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+}
+
+async function storedArray(valkey: ServerProcess): Promise<(cell: number) => boolean> {
+  const reply = await ask(valkey.port, "GET", "checkboxes");
+  const state: unknown = JSON.parse(String(reply ?? "[]"));
+  return (cell) => Array.isArray(state) && state[cell] === true;
+}
+
+/** What clients of these peers keep: the last value told of each cell. */
+class Told {
+  readonly #values: Uint8Array;
+  readonly #changed: Changed;
+
+  constructor(cells: number, changed: Changed) {
+    this.#values = new Uint8Array(cells);
+    this.#changed = changed;
+  }
+
+  get(cell: number): boolean {
+    return this.#values[cell] === 1;
+  }
+
+  receive(cell: number, value: boolean): void {
+    this.#values[cell] = value ? 1 : 0;
+    this.#changed(cell, value);
+  }
+}
+
+interface Spoken {
+  /** The event that clients send, as JSON. */
+  readonly write: (cell: number, value: boolean) => string;
+  readonly isAcknowledged: boolean;
+  /** The event that clients hear, up to the cell's number. */
+  readonly heard: string;
+}
+
+function socketIoPeer(
+  name: string,
+  about: string,
+  file: string,
+  { write, isAcknowledged, heard }: Spoken,
+  stored: System["stored"],
+): System {
+  const read = new RegExp(`^${heard.replace(/[[\]{}"]/g, "\\$&")}(\\d+),"value":(true|false)`);
+  return {
+    name,
+    about,
+    isPerChange: true,
+    args: peerArgs(file),
+    stored,
+    connect: async (url, cells, changed) => {
+      const told = new Told(cells, changed);
+      const wire = await SocketIoWire.open(url, "/", {
+        event: (json) => {
+          const match = read.exec(json);
+          if (match) told.receive(Number(match[1]), match[2] === "true");
+        },
+        binary: () => undefined,
+      });
+      return clientOf(wire, told, (cell, value) => {
+        if (isAcknowledged) void wire.ask(write(cell, value));
+        else wire.emit(write(cell, value));
+      });
+    },
+  };
+}
+
+function clientOf(wire: SocketIoWire, told: Told, set: BoardClient["set"]): BoardClient {
+  return {
+    set,
+    get: (cell) => told.get(cell),
+    get received() {
+      return wire.received;
+    },
+    get isOpen() {
+      return wire.isOpen;
+    },
+    close: () => wire.close(),
+  };
+}
+
+const SET: Spoken = {
+  write: (cell, value) => `["set",{"cell":${cell},"value":${value}}]`,
+  isAcknowledged: true,
+  heard: '["change",{"cell":',
+};
+
+export const teaching = socketIoPeer(
+  "teaching design",
+  "Express + Socket.IO + Pub/Sub, the state as a JSON array under one key, read, changed and written back",
+  "teaching.ts",
+  {
+    write: (cell, value) => `["checkbox-update",{"index":${cell},"value":${value}}]`,
+    isAcknowledged: false,
+    heard: '["checkbox-update",{"index":',
+  },
+  storedArray,
+);
+
+export const redisAdapter = socketIoPeer(
+  "Socket.IO + redis-adapter",
+  "Socket.IO with @socket.io/redis-adapter, an atomic SETBIT and one emit per change",
+  "socket-io-redis.ts",
+  SET,
+  storedBitmap,
+);
+
+export const streamsAdapter = socketIoPeer(
+  "Socket.IO + redis-streams-adapter",
+  "Socket.IO with @socket.io/redis-streams-adapter and connection state recovery, SETBIT and one emit per change",
+  "socket-io-streams.ts",
+  SET,
+  storedBitmap,
+);
+
+/** Without any framework: what the floor of one message per change costs. */
+export const wsPubSub: System = {
+  name: "ws + Pub/Sub",
+  about: "bare ws, SETBIT and PUBLISH in one round trip, one text message per change, slow clients skipped",
+  isPerChange: true,
+  args: peerArgs("ws-pubsub.ts"),
+  stored: storedBitmap,
+  connect: async (url, cells, changed) => {
+    const told = new Told(cells, changed);
+    const wire = await Wire.open(url, "/", {
+      text: (text) => {
+        const comma = text.indexOf(",");
+        told.receive(Number(text.slice(0, comma)), text.endsWith("1"));
+      },
+      binary: () => undefined,
+    });
+    return {
+      set: (cell, value) => wire.send(`${cell},${value ? 1 : 0}`),
+      get: (cell) => told.get(cell),
+      get received() {
+        return { frames: wire.frames, bytes: wire.bytes };
+      },
+      get isOpen() {
+        return wire.isOpen;
+      },
+      close: () => wire.close(),
+    };
+  },
+};

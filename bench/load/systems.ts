@@ -1,0 +1,10 @@
+/* All systems that can do the work of a shared board: ours first, then the peers. */
+
+import { colyseus, hocuspocus } from "./frameworks.js";
+import { ours } from "./ours.js";
+import { redisAdapter, streamsAdapter, teaching, wsPubSub } from "./per-change.js";
+import type { System } from "./system.js";
+
+export function comparedSystems(cells: number): readonly System[] {
+  return [ours(cells), teaching, redisAdapter, streamsAdapter, wsPubSub, colyseus, hocuspocus];
+}

@@ -1,0 +1,10 @@
+/*
+ * `npm run bench:micro`: single parts, each with its question: codec, replica, fan-out, commit script.
+ *
+ *     npm run bench:micro -- [--quick] [--only micro-codec] [--list]
+ */
+
+import { runScenarios } from "./load/runner.js";
+import { micros } from "./micro/all.js";
+
+await runScenarios(micros);

@@ -1,0 +1,63 @@
+/*
+ * Question: what do our frames cost to write and read, and how long are they, beside the same changes as JSON?
+ */
+
+import { changedOffset, changedValue } from "../../src/board/delta.js";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { decodeDelta, decodeSnapshot, encodeDelta, encodeSnapshot } from "../../src/protocol/codec.js";
+import type { Scenario } from "../load/outcome.js";
+import { deltaOf, snapshotOf } from "./pages.js";
+import { microsecondsOf } from "./time.js";
+
+export const microCodec: Scenario = {
+  name: "micro-codec",
+  run: async ({ isQuick }) => {
+    const deltas = [1, 4, 32, 256, 4_096].map((count) => {
+      const delta = deltaOf(count);
+      const text = encodeDelta(1, delta);
+      const pairs = Array.from(delta.changes, (change) => [changedOffset(change), changedValue(change)]);
+      const { page, from, to } = delta;
+      const plain = { handle: 1, page, from, to, changes: pairs };
+      const json = JSON.stringify(plain);
+      return {
+        system: `delta of ${count.toLocaleString("en-US")}`,
+        write: microsecondsOf(() => encodeDelta(1, delta), isQuick),
+        read: microsecondsOf(() => decodeDelta(text), isQuick),
+        bytes: text.length,
+        jsonWrite: microsecondsOf(() => JSON.stringify(plain), isQuick),
+        jsonRead: microsecondsOf(() => JSON.parse(json), isQuick),
+        jsonBytes: json.length,
+      };
+    });
+    const snapshots = [0.001, 0.05, 0.5].map((share) => {
+      const snapshot = snapshotOf(share);
+      const bytes = encodeSnapshot(1, snapshot);
+      return {
+        system: `snapshot, ${share * 100} % checked`,
+        write: microsecondsOf(() => encodeSnapshot(1, snapshot), isQuick),
+        read: microsecondsOf(() => decodeSnapshot(bytes, () => PAGE_CELLS), isQuick),
+        bytes: bytes.length,
+        jsonWrite: null,
+        jsonRead: null,
+        jsonBytes: null,
+      };
+    });
+    return {
+      name: "micro-codec",
+      question: "What frames cost to write and read, beside the same as JSON",
+      method: "Random cells of one page. Microseconds a frame.",
+      columns: [
+        { key: "system", label: "frame" },
+        { key: "write", label: "write, µs" },
+        { key: "read", label: "read, µs" },
+        { key: "bytes", label: "bytes" },
+        { key: "jsonWrite", label: "JSON write, µs" },
+        { key: "jsonRead", label: "JSON read, µs" },
+        { key: "jsonBytes", label: "JSON bytes" },
+      ],
+      rows: [...deltas, ...snapshots],
+      targets: [],
+      notes: [],
+    };
+  },
+};

@@ -1,0 +1,59 @@
+/*
+ * Question: what does a flush cost before the first byte is sent, and what would it cost to encode for each client?
+ *
+ * A flush merges the deltas that have gathered and encodes one frame: the delta, the Socket.IO packet, the WebSocket frame.
+ */
+
+import { createServer } from "node:http";
+import { mergeDeltas } from "../../src/board/delta.js";
+import { encodeDelta } from "../../src/protocol/codec.js";
+import { FrameEncoder } from "../../src/server/frame-sender.js";
+import { createSocketServer } from "../../src/server/sockets.js";
+import type { Scenario } from "../load/outcome.js";
+import { deltaOf } from "./pages.js";
+import { microsecondsOf } from "./time.js";
+
+const CLIENTS = 200;
+
+export const microFanOut: Scenario = {
+  name: "micro-fan-out",
+  run: async ({ isQuick }) => {
+    const io = createSocketServer(createServer(), { origins: ["*"], messageBytesMax: 65_536, silentMsMax: 10_000 });
+    const encoder = new FrameEncoder(io);
+    const rows = [
+      [1, 1],
+      [4, 1],
+      [8, 32],
+      [32, 256],
+    ].map(([deltas = 0, changes = 0]) => {
+      const gathered = Array.from({ length: deltas }, (_, version) => deltaOf(changes, version));
+      const flush = () => {
+        const merged = mergeDeltas(gathered);
+        return merged && encoder.prepare({ kind: "delta", text: encodeDelta(1, merged) });
+      };
+      const once = microsecondsOf(flush, isQuick);
+      const merge = microsecondsOf(() => mergeDeltas(gathered), isQuick);
+      return {
+        system: `${deltas} × ${changes} changes`,
+        merge,
+        once,
+        each: (merge.median + (once.median - merge.median) * CLIENTS) / 1_000,
+      };
+    });
+    await io.close();
+    return {
+      name: "micro-fan-out",
+      question: "What a flush costs before the first byte is sent",
+      method: `Merging what has gathered, then delta, Socket.IO packet and WebSocket frame, once for all; and, computed from it, for each of ${CLIENTS} clients.`,
+      columns: [
+        { key: "system", label: "gathered" },
+        { key: "merge", label: "of it merging, µs" },
+        { key: "once", label: "a flush, µs" },
+        { key: "each", label: `encoded for each of ${CLIENTS}, ms` },
+      ],
+      rows,
+      targets: [],
+      notes: [],
+    };
+  },
+};

@@ -1,0 +1,96 @@
+/*
+ * Question: what does a write cost on a board of 1,000,000,000 cells, beside a board of 100?
+ *
+ * Two servers, 20 clients and 500 writes a second each; on the large board the clients watch one page far inside and write all over
+ * it. CPU of servers and Valkey, in turns.
+ */
+
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { Fleet } from "../load/fleet.js";
+import { OurClient, oursOn } from "../load/ours.js";
+import { type Scenario, spreadOf } from "../load/outcome.js";
+import type { System } from "../load/system.js";
+
+const SMALL = 100;
+const LARGE = 1_000_000_000;
+const FAR_PAGE = 7_000;
+const RATE = 500;
+const RATIO = 1.15;
+
+const small = { ...oursOn(`main=${SMALL}`), name: "board of 100" };
+const onPage = (system: System, page: number): System => ({
+  ...system,
+  name: "board of 1,000,000,000",
+  connect: async (url, _, changed) => {
+    const first = page * PAGE_CELLS;
+    const client = await OurClient.open(url, [page], (cell, value) => changed(cell - first, value));
+    return {
+      set: (cell, value) => client.set(first + cell, value),
+      get: (cell) => client.get(first + cell),
+      get received() {
+        return client.received;
+      },
+      get isOpen() {
+        return client.isOpen;
+      },
+      close: () => client.close(),
+    };
+  },
+  stored: async (_, url) => {
+    const bits = new Uint8Array(await (await fetch(`${url}/boards/main/pages/${page}`)).arrayBuffer());
+    return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+  },
+});
+
+export const boardSize: Scenario = {
+  name: "board-size",
+  run: async ({ isQuick, tell }) => {
+    const rounds = isQuick ? 2 : 4;
+    const seconds = isQuick ? 2 : 3;
+    const options = { servers: 2, clients: 20 };
+    const fleets = [await Fleet.start(small, { ...options, cells: SMALL })];
+    try {
+      fleets.push(await Fleet.start(onPage(oursOn(`main=${LARGE}`), FAR_PAGE), { ...options, cells: PAGE_CELLS }));
+      const found = new Map<string, number[]>();
+      for (const fleet of fleets) await fleet.run(RATE, 2);
+      for (let round = 0; round < rounds; round++) {
+        for (const fleet of fleets) {
+          const { serversCpuSeconds, valkeyCpuSeconds, writes } = await fleet.run(RATE, seconds);
+          const cost = ((serversCpuSeconds + valkeyCpuSeconds) * 1e6) / writes;
+          found.set(fleet.system.name, [...(found.get(fleet.system.name) ?? []), cost]);
+          tell(`${fleet.system.name}: ${cost.toFixed(0)} µs a write`);
+        }
+      }
+      const rows = [];
+      for (const fleet of fleets) {
+        const { name } = fleet.system;
+        rows.push({ system: name, cost: spreadOf(found.get(name) ?? []), ...(await fleet.judge()) });
+      }
+      const [first, second] = rows;
+      return {
+        name: "board-size",
+        question: "Cost of a write on a board of 1,000,000,000 cells against one of 100",
+        method: `Two servers, 20 clients, ${RATE} writes/s for ${seconds} s, ${rounds} rounds in turns; CPU of servers and Valkey together. On the large board the clients watch page ${FAR_PAGE} and write all over it.`,
+        columns: [
+          { key: "system", label: "board" },
+          { key: "cost", label: "CPU per write, µs" },
+          { key: "lostWrites", label: "lost writes" },
+          { key: "divergedClients", label: "diverged clients" },
+        ],
+        rows,
+        targets: [
+          {
+            text: "cost per write, of that on a board of 100",
+            measured: first && second ? second.cost.median / first.cost.median : null,
+            bound: RATIO,
+            sense: "at most",
+            unit: "×",
+          },
+        ],
+        notes: [],
+      };
+    } finally {
+      await Promise.all(fleets.map((fleet) => fleet.stop()));
+    }
+  },
+};

@@ -1,0 +1,130 @@
+/*
+ * Question: how many changes a second does one core of Valkey commit through our script?
+ *
+ * The script's own calls over one connection, some in flight so that Valkey never waits, with four subscribers as four
+ * instances would be. What is counted is Valkey's CPU, so the speed of what sends does not matter. Every change changes
+ * its cell.
+ */
+
+import { randomBytes } from "node:crypto";
+import type { Bit } from "../../src/board/bitmap.js";
+import { packChanges } from "../../src/board/delta.js";
+import { pageKeys } from "../../src/store/keys.js";
+import { commitCall, type Script } from "../../src/store/scripts.js";
+import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
+import { Resp } from "../../test/support/resp.js";
+import { type Scenario, spreadOf } from "../load/outcome.js";
+import { cpuSeconds, startValkey } from "../load/processes.js";
+
+const REF = { board: "main", page: 0 };
+const CELLS = 65_536;
+const SUBSCRIBERS = 4;
+const IN_FLIGHT = 8;
+const TARGET = 1_000_000;
+
+/** A batch: so many writes of so many changes, by so many sessions in turn. */
+export interface Shape {
+  readonly name: string;
+  readonly writes: number;
+  readonly changes: number;
+  readonly sessions: number;
+}
+
+const FULL: Shape = { name: "full batch: 8 writes of 512", writes: BATCH_CHANGES_MAX / 512, changes: 512, sessions: 8 };
+const SHAPES: readonly Shape[] = [
+  { name: "one click", writes: 1, changes: 1, sessions: 1 },
+  { name: "1,000 clicks of 200 sessions", writes: BATCH_WRITES_MAX, changes: 1, sessions: 200 },
+  FULL,
+];
+
+export const commits: Scenario = {
+  name: "commits",
+  run: async ({ isQuick, tell }) => {
+    const seconds = isQuick ? 1 : 3;
+    const rounds = isQuick ? 1 : 3;
+    const valkey = await startValkey();
+    const connection = await Resp.connect(valkey.port);
+    const listeners = await Promise.all(Array.from({ length: SUBSCRIBERS }, () => Resp.connect(valkey.port)));
+    try {
+      for (const listener of listeners) await listener.command("SUBSCRIBE", pageKeys(REF).channel);
+      const found = new Map<string, number[]>();
+      for (let round = 0; round < rounds; round++) {
+        for (const shape of SHAPES) {
+          const perSecond = await measureCommits(connection, valkey.pid, shape, seconds);
+          found.set(shape.name, [...(found.get(shape.name) ?? []), perSecond]);
+          tell(`${shape.name}: ${Math.round(perSecond).toLocaleString("en-US")} changes per CPU second`);
+        }
+      }
+      const rows = SHAPES.map(({ name }) => ({ system: name, perSecond: spreadOf(found.get(name) ?? []) }));
+      return {
+        name: "commits",
+        question: "Changes that one core of Valkey commits a second through commit.lua",
+        method: `EVALSHA over one connection, ${IN_FLIGHT} in flight, ${SUBSCRIBERS} subscribers; changes divided by Valkey's CPU time, ${rounds} rounds.`,
+        columns: [
+          { key: "system", label: "batch" },
+          { key: "perSecond", label: "changes per CPU second" },
+        ],
+        rows,
+        targets: [
+          {
+            text: "changes/s in full batches",
+            measured: spreadOf(found.get(FULL.name) ?? []).median,
+            bound: TARGET,
+            sense: "at least",
+            unit: "",
+          },
+        ],
+        notes: [],
+      };
+    } finally {
+      connection.close();
+      for (const listener of listeners) listener.close();
+      await valkey.stop();
+    }
+  },
+};
+
+/** Changes per second of Valkey's CPU. */
+export async function measureCommits(connection: Resp, pid: number, shape: Shape, seconds: number): Promise<number> {
+  await connection.command("FLUSHALL");
+  const sessions = Array.from({ length: shape.sessions }, () => randomBytes(16).toString("base64url"));
+  let batch = 0;
+  let changed = 0;
+  const commitOne = async () => {
+    const writes = writesOf(shape, sessions, batch++);
+    const call = commitCall(REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    await run(connection, call.script, call.keys, call.args.map(String));
+    changed += shape.writes * shape.changes;
+  };
+  await commitOne();
+  changed = 0;
+  const before = cpuSeconds([pid]);
+  const endMs = performance.now() + seconds * 1_000;
+  const lane = async () => {
+    while (performance.now() < endMs) await commitOne();
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+  return changed / (cpuSeconds([pid]) - before);
+}
+
+/** Cells in turn over the page, in each pass with the other value. */
+function writesOf({ writes, changes }: Shape, sessions: readonly string[], batch: number): Write[] {
+  return Array.from({ length: writes }, (_, index) => {
+    const first = (batch * writes + index) * changes;
+    const value: Bit = Math.floor(first / CELLS) % 2 === 0 ? 1 : 0;
+    return {
+      session: sessions[index % sessions.length] ?? "",
+      seq: batch * Math.ceil(writes / sessions.length) + Math.floor(index / sessions.length) + 1,
+      changes: packChanges(Array.from({ length: changes }, (_, change) => [(first + change) % CELLS, value])),
+    };
+  });
+}
+
+async function run(connection: Resp, script: Script, keys: readonly string[], args: readonly string[]): Promise<void> {
+  try {
+    await connection.command("EVALSHA", script.sha, keys.length, ...keys, ...args);
+  } catch {
+    await connection.command("EVAL", script.lua, keys.length, ...keys, ...args);
+  }
+}

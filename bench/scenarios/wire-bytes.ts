@@ -1,0 +1,102 @@
+/*
+ * Question: how many bytes does a change take on the wire to a client, beside the fewest that could say it?
+ *
+ * 200 writes a second, uniform over one page. To say which k of 65,536 cells changed, and to what, takes at least
+ * log2 C(65536, k) + k bits; the bound is summed over the frames as they came, so it holds at the flush interval used. It
+ * knows neither positions nor framing, which a client cannot do without.
+ */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { pace } from "../../src/bench/pace.js";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { OurClient, ours } from "../load/ours.js";
+import type { Scenario } from "../load/outcome.js";
+import { start, startValkey } from "../load/processes.js";
+
+const RATE = 200;
+const TIMES = 2;
+
+export const wireBytes: Scenario = {
+  name: "wire-bytes",
+  run: async ({ isQuick }) => {
+    const seconds = isQuick ? 4 : 15;
+    const system = ours(PAGE_CELLS);
+    const valkey = await startValkey();
+    const server = await start(process.execPath, system.args(valkey, PAGE_CELLS), system.env?.(valkey, PAGE_CELLS));
+    const clients: OurClient[] = [];
+    try {
+      let inFrame = 0;
+      const frames: number[] = [];
+      for (let index = 0; index < 10; index++)
+        clients.push(await OurClient.open(server.url, [0], index === 0 ? () => inFrame++ : undefined));
+      const [watcher] = clients;
+      if (!watcher) throw new Error("no client");
+      watcher.framed = () => {
+        if (inFrame > 0) frames.push(inFrame);
+        inFrame = 0;
+      };
+      await pause(200);
+      const before = watcher.deltaBytes;
+      let write = 0;
+      const startMs = performance.now();
+      await pace(
+        RATE,
+        seconds * 1_000,
+        () => {
+          // Not the watcher, whose acknowledgements would be counted in.
+          const writer = clients[1 + (write % (clients.length - 1))];
+          const cell = Math.floor(Math.random() * PAGE_CELLS);
+          writer?.set(cell, !writer.get(cell));
+          write++;
+        },
+        () => undefined,
+      );
+      await pause(300);
+      const changes = frames.reduce((sum, count) => sum + count, 0);
+      const bits = frames.reduce((sum, count) => sum + log2Choose(PAGE_CELLS, count) + count, 0);
+      const bytes = watcher.deltaBytes - before;
+      const row = {
+        system: "SocketScaler",
+        bytes: bytes / changes,
+        bound: bits / 8 / changes,
+        perFrame: changes / frames.length,
+        framesPerSecond: (frames.length * 1_000) / (performance.now() - startMs),
+        frameBytes: bytes / frames.length,
+      };
+      return {
+        name: "wire-bytes",
+        question: `Bytes on the wire per change per client at ${RATE} writes/s, uniform over a page`,
+        method: `One server, default flush interval, ${seconds} s; bytes of the WebSocket frames of changes with their headers. Bound: log2 C(65536, k) + k bits for each frame of k changes, as they came.`,
+        columns: [
+          { key: "system", label: "system" },
+          { key: "bytes", label: "bytes per change" },
+          { key: "bound", label: "bound, bytes per change" },
+          { key: "perFrame", label: "changes per frame" },
+          { key: "framesPerSecond", label: "frames/s" },
+          { key: "frameBytes", label: "bytes per frame" },
+        ],
+        rows: [row],
+        targets: [
+          {
+            text: "bytes per change, framing counted, of the bound",
+            measured: row.bytes / row.bound,
+            bound: TIMES,
+            sense: "at most",
+            unit: "×",
+          },
+        ],
+        notes: [],
+      };
+    } finally {
+      for (const client of clients) client.close();
+      await server.stop();
+      await valkey.stop();
+    }
+  },
+};
+
+function log2Choose(n: number, k: number): number {
+  let bits = 0;
+  for (let index = 0; index < k; index++) bits += Math.log2((n - index) / (index + 1));
+  return bits;
+}

@@ -1,0 +1,83 @@
+/*
+ * The judge at the end of a run. Every live client's every page must once be equal to what the instances say is in the
+ * store, all instances must say the same, and what a probe was acknowledged with must be there. Where others write to the
+ * board at the same time, a client is level as soon as it stands where the answer stood.
+ */
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { Crew } from "./crew.js";
+import { readPage } from "./deployment.js";
+import type { Mismatch, ReferencePage } from "./messages.js";
+import type { Scenario } from "./scenario.js";
+
+export interface Verdict {
+  readonly ok: boolean;
+  /** Clients that were compared, and those of them that were level in every page. */
+  readonly clients: number;
+  readonly level: number;
+  readonly pages: number;
+  /** At most `MISMATCHES_MAX` of them; `mismatchCount` counts all. */
+  readonly mismatches: readonly Mismatch[];
+  readonly mismatchCount: number;
+  /** Pages of which two instances gave different bits. */
+  readonly instancesDiffer: readonly number[];
+  /** Acknowledged, and not in the store. */
+  readonly lostWrites: number;
+  /** Writes that had no answer in the end. */
+  readonly pending: number;
+}
+
+const MISMATCHES_MAX = 20;
+const AGAIN_MS = 250;
+const FINAL_LOOKS = 3;
+/** Keeps below the servers' default limit of HTTP requests, 50 a second. */
+const READ_MS = 25;
+
+export async function judge(
+  crew: Crew,
+  { urls, board }: Scenario,
+  pages: number,
+  pending: number,
+  withinMs: number,
+): Promise<Verdict> {
+  const deadlineMs = performance.now() + withinMs;
+  /** Looks in a row at which whoever was not level had diverged: nothing is on its way that would change it. */
+  let finalLooks = 0;
+  for (;;) {
+    const { reference, instancesDiffer } = await readAll(urls, board, pages);
+    const answers = await crew.compare(reference);
+    const mismatches = answers.flatMap((answer) => answer.mismatches);
+    const lostWrites = answers.reduce((sum, { lost }) => sum + lost.length, 0);
+    const clients = answers.reduce((sum, { live }) => sum + live, 0);
+    const level = answers.reduce((sum, answer) => sum + answer.level, 0);
+    const isLevel = mismatches.length === 0 && instancesDiffer.length === 0 && lostWrites === 0;
+    const isFinal = mismatches.length > 0 && mismatches.every(({ kind }) => kind === "diverged");
+    finalLooks = isFinal ? finalLooks + 1 : 0;
+    if (isLevel || finalLooks === FINAL_LOOKS || performance.now() > deadlineMs) {
+      return {
+        ok: isLevel && pending === 0 && clients > 0,
+        clients,
+        level,
+        pages,
+        mismatches: mismatches.slice(0, MISMATCHES_MAX),
+        mismatchCount: mismatches.length,
+        instancesDiffer,
+        lostWrites,
+        pending,
+      };
+    }
+    await pause(Math.max(AGAIN_MS, READ_MS * urls.length * pages));
+  }
+}
+
+async function readAll(urls: readonly string[], board: string, pages: number) {
+  const reference: ReferencePage[] = [];
+  const instancesDiffer: number[] = [];
+  for (let page = 0; page < pages; page++) {
+    const [first, ...others] = await Promise.all(urls.map((url) => readPage(url, board, page)));
+    if (!first) continue;
+    reference.push(first);
+    if (others.some(({ bits }) => Buffer.compare(bits, first.bits) !== 0)) instancesDiffer.push(page);
+  }
+  return { reference, instancesDiffer };
+}

@@ -1,0 +1,47 @@
+/* What the bench asks of a deployment over HTTP: what a board is, and what a page holds. */
+
+import type { ReferencePage } from "./messages.js";
+
+/** The deployment is not there, or not what the scenario needs. The message says what to do. */
+export class DeploymentUnusable extends Error {}
+
+export interface InstanceInfo {
+  readonly url: string;
+  readonly name: string;
+  /** Of its store. */
+  readonly engine: string;
+  /** Cells of the board. */
+  readonly size: number;
+}
+
+const ANSWER_MS_MAX = 10_000;
+
+export async function readInstance(url: string, board: string): Promise<InstanceInfo> {
+  const response = await get(`${url}/boards/${board}`);
+  if (response.status === 404) throw new DeploymentUnusable(`${url} has no board "${board}": choose one with --board`);
+  const body: unknown = response.ok ? await response.json() : undefined;
+  if (typeof body !== "object" || body === null || !("size" in body) || typeof body.size !== "number") {
+    throw new DeploymentUnusable(`${url} does not answer as an instance of SocketScaler (status ${response.status})`);
+  }
+  const textOf = (name: string): string => String(Object.entries(body).find(([key]) => key === name)?.[1] ?? "");
+  return { url, name: textOf("instance"), engine: textOf("engine"), size: body.size };
+}
+
+export async function readPage(url: string, board: string, page: number): Promise<ReferencePage> {
+  const response = await get(`${url}/boards/${board}/pages/${page}`);
+  if (response.status === 429) {
+    throw new DeploymentUnusable(`${url} limits reading over HTTP: raise HTTP_PER_MINUTE, or use fewer --pages`);
+  }
+  if (!response.ok) throw new DeploymentUnusable(`${url} answers ${response.status} for page ${page}`);
+  // Weak where the body was compressed on the way: the position is the same.
+  const position = (response.headers.get("etag") ?? "").replace(/^W\//, "").replaceAll('"', "");
+  return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
+}
+
+async function get(url: string): Promise<Response> {
+  try {
+    return await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+  } catch (error) {
+    throw new DeploymentUnusable(`${url} cannot be reached`, { cause: error });
+  }
+}

@@ -1,0 +1,64 @@
+/*
+ * The search for the knee: the highest rate that a deployment bears with p99 within a bound. Doubles until a trial fails,
+ * then halves the distance between the best that passed and the worst that failed. Pure but for the trials themselves.
+ */
+
+export interface Trial {
+  /** Writes a second. */
+  readonly rate: number;
+  readonly acknowledged: number;
+  /** Milliseconds; null if nothing was seen. */
+  readonly p99: number | null;
+  /** Why it failed; undefined if it passed. */
+  readonly failure?: string;
+}
+
+export interface Found {
+  /** In the order made. */
+  readonly trials: readonly Trial[];
+  readonly knee: number | null;
+}
+
+const RATE_MAX = 1_000_000;
+/** The search ends when pass and failure are as near as this. */
+const NEAR = 1.1;
+
+export async function findMax(firstRate: number, attempt: (rate: number) => Promise<Trial>): Promise<Found> {
+  const trials: Trial[] = [];
+  let passed: number | null = null;
+  let failed: number | null = null;
+  for (let rate = Math.max(1, firstRate); ; ) {
+    const trial = await attempt(rate);
+    trials.push(trial);
+    if (trial.failure === undefined) passed = Math.max(passed ?? 0, rate);
+    else failed = Math.min(failed ?? RATE_MAX, rate);
+    if (passed === null) rate = Math.floor(rate / 2);
+    else if (failed === null) rate *= 2;
+    else if (failed / passed <= NEAR || failed - passed <= 1) break;
+    // The middle by ratio: what counts is how many times more.
+    else rate = Math.round(Math.sqrt(passed * failed));
+    if (rate < 1 || rate > RATE_MAX) break;
+  }
+  return { trials, knee: passed };
+}
+
+export interface Measured {
+  readonly rate: number;
+  /** Writes acknowledged a second. */
+  readonly acknowledged: number;
+  readonly p99: number | null;
+  /** Codes that clients were told. */
+  readonly codes: readonly string[];
+}
+
+/** Acknowledged writes that may be missing of those asked for, before the trial counts as failed. */
+const SHORT = 0.95;
+
+export function judgeTrial({ rate, acknowledged, p99, codes }: Measured, p99MsMax: number): Trial {
+  const trial = { rate, acknowledged: Math.round(acknowledged), p99 };
+  if (codes.length > 0) return { ...trial, failure: `refused with ${codes.join(", ")}` };
+  if (acknowledged < rate * SHORT) return { ...trial, failure: `only ${Math.round(acknowledged)} of ${rate} writes/s` };
+  if (p99 === null) return { ...trial, failure: "no change was seen" };
+  if (p99 > p99MsMax) return { ...trial, failure: `p99 ${p99.toFixed(0)} ms` };
+  return trial;
+}

@@ -1,0 +1,123 @@
+/*
+ * How long a click takes to show. Where a cell is written again before all have seen it, nobody can tell which write a
+ * client sees (instances merge changes, the last value wins). So every tenth cell is a probe: a probe is written only
+ * when its last write is acknowledged and two seconds old, and every sighting of it is timed. Other cells are load only.
+ * Probes ride in the same frames as the rest, so what is true of them is true of all.
+ *
+ * The time of each probe's last write lies in memory that all threads share, so that a client on one thread can time what
+ * a client on another wrote, with no message between them. All threads read one monotonic clock.
+ */
+
+const STRIDE = 10;
+const REST_MS = 2_000;
+
+/** Milliseconds of the machine's monotonic clock, the same on every thread. */
+export const sharedNow: () => number = (() => {
+  const offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+  return () => performance.now() + offset;
+})();
+
+export class Probes {
+  readonly count: number;
+  readonly #stride: number;
+  /** By probe: when it was last written, negative if with the value 0; 0 before. One 64-bit store, so never torn. */
+  readonly #written: Float64Array;
+
+  /** Of the cells 0 … cells - 1. All threads are given one `shared`, as `Probes.memory` makes it. */
+  constructor(cells: number, shared: SharedArrayBuffer) {
+    this.#stride = Math.min(STRIDE, cells);
+    this.count = Math.floor(cells / this.#stride);
+    this.#written = new Float64Array(shared);
+  }
+
+  static memory(cells: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(8 * Math.floor(cells / Math.min(STRIDE, cells)));
+  }
+
+  cellOf(probe: number): number {
+    return probe * this.#stride + this.#stride - 1;
+  }
+
+  /** The cell itself, or a neighbour where it is a probe: load does not touch probes. */
+  beside(cell: number): number {
+    return this.#isProbe(cell) && this.#stride > 1 ? cell - 1 : cell;
+  }
+
+  wrote(probe: number, value: boolean): void {
+    this.#written[probe] = value ? sharedNow() : -sharedNow();
+  }
+
+  /** Milliseconds since the write that a client sees now; undefined if the cell is no probe, or shows an older write. */
+  seen(cell: number, value: boolean): number | undefined {
+    if (!this.#isProbe(cell)) return undefined;
+    const written = this.#written[Math.floor(cell / this.#stride)] ?? 0;
+    if (written === 0 || written > 0 !== value) return undefined;
+    return sharedNow() - Math.abs(written);
+  }
+
+  #isProbe(cell: number): boolean {
+    return cell % this.#stride === this.#stride - 1;
+  }
+}
+
+interface Turn {
+  atMs: number;
+  isOpen: boolean;
+  value: boolean;
+}
+
+/** One thread's share of the probes, in turn: no two threads write the same. */
+export class ProbeTurns {
+  readonly #probes: Probes;
+  readonly #first: number;
+  readonly #step: number;
+  readonly #count: number;
+  readonly #turns = new Map<number, Turn>();
+  #next = 0;
+
+  constructor(probes: Probes, worker: number, workers: number) {
+    this.#probes = probes;
+    this.#first = worker;
+    this.#step = workers;
+    this.#count = Math.floor((probes.count - 1 - worker) / workers) + 1;
+  }
+
+  /** The next probe, if it has rested. Neighbours in time lie far apart, so that every page is measured. */
+  take(): number | undefined {
+    if (this.#count < 1) return undefined;
+    const probe = this.#first + this.#step * (this.#next % this.#count);
+    const turn = this.#turns.get(probe);
+    if (turn && (turn.isOpen || sharedNow() - turn.atMs < REST_MS)) return undefined;
+    this.#next += coprimeStep(this.#count);
+    return probe;
+  }
+
+  wrote(probe: number, value: boolean): void {
+    this.#turns.set(probe, { atMs: sharedNow(), isOpen: true, value });
+    this.#probes.wrote(probe, value);
+  }
+
+  /** Acknowledged, or refused: then nothing is known of the probe. */
+  settled(probe: number, isAcknowledged: boolean): void {
+    const turn = this.#turns.get(probe);
+    if (!turn) return;
+    turn.isOpen = false;
+    if (!isAcknowledged) this.#turns.delete(probe);
+  }
+
+  /** What the store must have, because it acknowledged it and nobody here has written it since. */
+  *acknowledged(): Iterable<{ readonly cell: number; readonly value: boolean }> {
+    for (const [probe, { isOpen, value }] of this.#turns) {
+      if (!isOpen) yield { cell: this.#probes.cellOf(probe), value };
+    }
+  }
+}
+
+/** A step near the golden ratio that visits all of `count` places before it repeats. */
+function coprimeStep(count: number): number {
+  for (let step = Math.max(1, Math.round(count * 0.618)); ; step++) if (gcd(step, count) === 1) return step;
+}
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}

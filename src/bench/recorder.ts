@@ -1,0 +1,67 @@
+/* Puts what the workers hand over into seconds, and into the totals of the load. */
+
+import type { Histogram } from "node:perf_hooks";
+import type { Latency, Phase, Second } from "./result.js";
+import { addTallied, empty, type Tallied } from "./tally.js";
+
+export class Recorder {
+  readonly seconds: Second[] = [];
+  phase: Phase = "connect";
+  /** Of the load, or of one trial, since `restart`. */
+  total = empty();
+  /** All codes of the run, also those of the ramp. */
+  readonly codes = empty();
+  busy = 0;
+  readonly #startMs = performance.now();
+  readonly #live = new Map<number, number>();
+  readonly #tell: (second: Second) => void;
+  #now = empty();
+
+  constructor(tell: (second: Second) => void) {
+    this.#tell = tell;
+  }
+
+  take(worker: number, tallied: Tallied, live: number, busy: number): void {
+    this.#live.set(worker, live);
+    addTallied(this.#now, tallied);
+    addTallied(this.codes, { ...empty(), codes: tallied.codes });
+    if (this.phase !== "load") return;
+    addTallied(this.total, tallied);
+    this.busy = Math.max(this.busy, busy);
+  }
+
+  restart(): void {
+    this.total = empty();
+  }
+
+  /** Ends the present second. */
+  tick(): void {
+    const { counts, codes, shown, settled } = this.#now;
+    this.#now = empty();
+    const second: Second = {
+      at: Math.round((performance.now() - this.#startMs) / 100) / 10,
+      phase: this.phase,
+      live: [...this.#live.values()].reduce((sum, live) => sum + live, 0),
+      counts,
+      errors: Object.values(codes).reduce((sum, count) => sum + count, 0),
+      shown: latencyOf(shown),
+      settled: latencyOf(settled),
+    };
+    this.seconds.push(second);
+    this.#tell(second);
+  }
+}
+
+/** Of a histogram of microseconds. */
+export function latencyOf(histogram: Histogram): Latency {
+  const { count } = histogram;
+  const ms = (part: number) => (count === 0 ? null : histogram.percentile(part) / 1_000);
+  return {
+    count,
+    p50: ms(50),
+    p90: ms(90),
+    p99: ms(99),
+    p999: ms(99.9),
+    max: count === 0 ? null : histogram.max / 1_000,
+  };
+}

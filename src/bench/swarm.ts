@@ -1,0 +1,134 @@
+/* The clients of one thread: connects them, writes through them in turn, compares them. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { getBit } from "../board/bitmap.js";
+import { offsetOf, pageOf } from "../board/geometry.js";
+import { formatPosition } from "../board/position.js";
+import type { Compared, Mismatch, ReferencePage, Share } from "./messages.js";
+import { pace } from "./pace.js";
+import { Probes, ProbeTurns } from "./probes.js";
+import { createPicker, type Picker } from "./spread.js";
+import type { Tally } from "./tally.js";
+import { User } from "./user.js";
+
+/** One write of so many goes to a probe, where one has rested. */
+const PROBE_EVERY = 10;
+const ASK_EVERY_MS = 20;
+
+export class Swarm {
+  readonly #share: Share;
+  readonly #tally: Tally;
+  readonly #users: User[] = [];
+  readonly #probes: Probes;
+  readonly #turns: ProbeTurns;
+  readonly #pick: Picker;
+  /** Clients whose pages were all equal to the store's since the last load, each page at some moment. */
+  readonly #level = new Map<User, Set<number>>();
+  #writes = 0;
+  #writer = 0;
+
+  constructor(share: Share, tally: Tally) {
+    this.#share = share;
+    this.#tally = tally;
+    this.#probes = new Probes(share.cells, share.probes);
+    this.#turns = new ProbeTurns(this.#probes, share.worker, share.scenario.workers);
+    this.#pick = createPicker(share.scenario.spread, share.cells, Math.random);
+  }
+
+  get live(): number {
+    return this.#users.filter((user) => user.isLive).length;
+  }
+
+  async connect(withinMs: number): Promise<number> {
+    const { scenario, worker } = this.#share;
+    const { clients, workers, rampMs, urls, board, pages } = scenario;
+    const startMs = performance.now();
+    for (let number = worker; number < clients; number += workers) {
+      const waitMs = startMs + (rampMs * number) / clients - performance.now();
+      if (waitMs > 1) await pause(waitMs);
+      const url = urls[number % urls.length] ?? "";
+      this.#users.push(new User(number, url, board, pages, this.#tally, this.#probes));
+    }
+    await within(withinMs, () => this.live === this.#users.length);
+    return this.live;
+  }
+
+  async load(rate: number, durationMs: number): Promise<void> {
+    this.#level.clear();
+    const share = (rate * this.#users.length) / this.#share.scenario.clients;
+    if (share > 0) {
+      const late = (ms: number) => this.#tally.late(ms);
+      await pace(share, durationMs, () => this.#write(), late);
+    } else await pause(durationMs);
+  }
+
+  async settle(withinMs: number): Promise<number> {
+    const pending = () => this.#users.reduce((sum, user) => sum + user.pending, 0);
+    await within(withinMs, () => pending() === 0);
+    return pending();
+  }
+
+  compare(pages: readonly ReferencePage[]): Compared {
+    const live = this.#users.filter((user) => user.isLive);
+    const mismatches: Mismatch[] = [];
+    for (const user of live) {
+      const done = this.#level.get(user) ?? new Set();
+      this.#level.set(user, done);
+      for (const reference of pages) {
+        if (done.has(reference.page)) continue;
+        const mismatch = compareUser(user, reference);
+        if (mismatch) mismatches.push(mismatch);
+        else done.add(reference.page);
+      }
+    }
+    const byPage = new Map(pages.map((reference) => [reference.page, reference.bits]));
+    const lost: number[] = [];
+    for (const { cell, value } of this.#turns.acknowledged()) {
+      const bits = byPage.get(pageOf(cell));
+      if (bits && (getBit(bits, offsetOf(cell)) === 1) !== value) lost.push(cell);
+    }
+    const level = live.filter((user) => this.#level.get(user)?.size === pages.length).length;
+    return { mismatches, lost, level, live: live.length };
+  }
+
+  close(): void {
+    for (const user of this.#users) user.close();
+  }
+
+  #write(): void {
+    const user = this.#nextWriter();
+    if (!user) return;
+    const probe = this.#writes++ % PROBE_EVERY === 0 ? this.#turns.take() : undefined;
+    if (probe === undefined) void user.flip(this.#probes.beside(this.#pick(user.number)));
+    else void this.#writeProbe(user, probe);
+  }
+
+  async #writeProbe(user: User, probe: number): Promise<void> {
+    const isAcknowledged = await user.flip(this.#probes.cellOf(probe), (value) => this.#turns.wrote(probe, value));
+    this.#turns.settled(probe, isAcknowledged);
+  }
+
+  /** The live clients in turn. */
+  #nextWriter(): User | undefined {
+    for (let tries = 0; tries < this.#users.length; tries++) {
+      const user = this.#users[this.#writer++ % this.#users.length];
+      if (user?.isLive) return user;
+    }
+    return undefined;
+  }
+}
+
+function compareUser(user: User, { page, position, bits }: ReferencePage): Mismatch | undefined {
+  const replica = user.replicaOf(page);
+  const at = { client: user.number, url: user.url, page };
+  if (!replica) return { ...at, kind: "missing", cells: 0 };
+  let cells = 0;
+  for (let offset = 0; offset < replica.cells; offset++) if (replica.get(offset) !== getBit(bits, offset)) cells++;
+  if (cells === 0) return undefined;
+  return { ...at, kind: formatPosition(replica.position) === position ? "diverged" : "behind", cells };
+}
+
+async function within(ms: number, isDone: () => boolean): Promise<void> {
+  const deadlineMs = performance.now() + ms;
+  while (!isDone() && performance.now() < deadlineMs) await pause(ASK_EVERY_MS);
+}

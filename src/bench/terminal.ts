@@ -1,0 +1,91 @@
+/* A run on the terminal: a line for each second, a table at the end. Text only; who prints it is the command's matter. */
+
+import { adviceOn } from "./advice.js";
+import type { BenchResult, Latency, Second } from "./result.js";
+
+export function secondLine({ at, phase, live, counts, errors, shown }: Second, clients: number): string {
+  return [
+    `${at.toFixed(0).padStart(4)} s`,
+    phase.padEnd(7),
+    `connected ${live}/${clients}`,
+    `writes ${number(counts.acknowledged)}/s`,
+    `changes shown ${number(counts.seen)}/s`,
+    `p50 ${ms(shown.p50)}`,
+    `p99 ${ms(shown.p99)}`,
+    `errors ${errors}`,
+  ].join("  ");
+}
+
+export function resultTable(result: BenchResult): string {
+  const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy } = result;
+  const perSecond = (count: number) => number(count / (loadMs / 1_000 || 1));
+  const bytesPerChange = counts.seen > 0 ? (counts.bytes / counts.seen).toFixed(1) : "-";
+  const rows = [
+    ["instances", instances.map(({ name, engine }) => `${name} (${engine})`).join(", ")],
+    [
+      "board",
+      `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${scenario.pages} page(s), ${scenario.spread}`,
+    ],
+    ["clients", `${connected} of ${scenario.clients}`],
+    [
+      "writes",
+      `${perSecond(counts.written)}/s made, ${perSecond(counts.acknowledged)}/s acknowledged, ${counts.refused} refused`,
+    ],
+    [
+      "changes shown",
+      `${perSecond(counts.seen)}/s in ${perSecond(counts.frames)} frames/s, ${bytesPerChange} bytes each`,
+    ],
+    ["click to change", percentiles(shown)],
+    ["click to answer", percentiles(settled)],
+    ["generator", `busy ${(busy * 100).toFixed(0)} %, late p99 ${ms(late.p99)}`],
+    ...trialRows(result),
+    ["correctness", verdictText(result)],
+  ];
+  const table = rows.map(([name = "", value = ""]) => `  ${name.padEnd(16)} ${value}`).join("\n");
+  const advice = adviceOn(result).map((line) => `  ! ${line}`);
+  return ["", table, ...(advice.length > 0 ? ["", ...advice] : []), ""].join("\n");
+}
+
+function trialRows({ trials, knee, scenario }: BenchResult): string[][] {
+  if (!scenario.findMax) return [];
+  const lines = trials.map(({ rate, p99, failure }) => [
+    "",
+    `${number(rate)}/s: p99 ${ms(p99)}, ${failure ? `failed: ${failure}` : "passed"}`,
+  ]);
+  return [
+    ["knee", knee === null ? "no rate passed" : `${number(knee)} writes/s with p99 under ${scenario.p99MsMax} ms`],
+    ...lines,
+  ];
+}
+
+export function verdictText({ verdict }: BenchResult): string {
+  const { ok, clients, level, pages, mismatches, mismatchCount, instancesDiffer, lostWrites, pending } = verdict;
+  if (ok) return `all ${clients} clients equal the store in ${pages} page(s); no acknowledged write is missing`;
+  const faults = [
+    clients === 0 ? "no client was left to compare" : `${level} of ${clients} clients equal the store`,
+    ...(instancesDiffer.length > 0 ? [`instances differ in page ${instancesDiffer.join(", ")}`] : []),
+    ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
+    ...(pending > 0 ? [`${pending} writes have no answer`] : []),
+    ...mismatches
+      .slice(0, 3)
+      .map(
+        ({ kind, client, url, page, cells }) => `client ${client} at ${url} ${kind}: ${cells} cells of page ${page}`,
+      ),
+    ...(mismatchCount > 3 ? [`and ${mismatchCount - 3} more`] : []),
+  ];
+  return `FAILED: ${faults.join("; ")}`;
+}
+
+function percentiles({ p50, p90, p99, p999, max, count }: Latency): string {
+  if (count === 0) return "nothing measured";
+  return `p50 ${ms(p50)}, p90 ${ms(p90)}, p99 ${ms(p99)}, p99.9 ${ms(p999)}, max ${ms(max)} (${number(count)} measured)`;
+}
+
+export function ms(value: number | null): string {
+  if (value === null) return "-";
+  return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} ms`;
+}
+
+export function number(value: number): string {
+  return value >= 100 || Number.isInteger(value) ? Math.round(value).toLocaleString("en-US") : value.toFixed(1);
+}

@@ -1,0 +1,32 @@
+/* `socketscaler bench URL…`: runs a scenario and prints it. Exit code 1 if a client or a write is not as the store has it. */
+
+import { writeFileSync } from "node:fs";
+import { htmlReport } from "../bench/html.js";
+import type { Second } from "../bench/result.js";
+import { runBench } from "../bench/run.js";
+import type { Scenario } from "../bench/scenario.js";
+import { resultTable, secondLine } from "../bench/terminal.js";
+
+const EXIT_WRONG = 1;
+
+export interface BenchFiles {
+  readonly json?: string | undefined;
+  readonly html?: string | undefined;
+}
+
+export async function bench(scenario: Scenario, files: BenchFiles): Promise<void> {
+  const result = await runBench(scenario, progress(scenario.clients));
+  process.stdout.write(`${resultTable(result)}\n`);
+  if (files.json) writeFileSync(files.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (files.html) writeFileSync(files.html, htmlReport(result));
+  if (!result.verdict.ok) process.exitCode = EXIT_WRONG;
+}
+
+/** One line that is written over on a terminal, one line a second elsewhere. */
+function progress(clients: number): (second: Second) => void {
+  const { isTTY, columns } = process.stderr;
+  return (second) => {
+    const line = secondLine(second, clients);
+    process.stderr.write(isTTY ? `\r\x1b[K${line.slice(0, columns - 1)}` : `${line}\n`);
+  };
+}

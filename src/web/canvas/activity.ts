@@ -1,0 +1,61 @@
+/*
+ * Where things are happening: how much changed on each page in the last seconds, fading. Pure but for the time it is given;
+ * it keeps only pages that are warm.
+ */
+
+import { pageOf } from "../../board/geometry.js";
+
+interface Warmth {
+  heat: number;
+  sinceMs: number;
+  /** The cell that changed last, where it is known. */
+  cell: number | undefined;
+}
+
+export interface ActivePage {
+  readonly page: number;
+  readonly heat: number;
+  readonly cell: number | undefined;
+}
+
+const HALF_MS = 5_000;
+const COLD = 0.02;
+const PAGES_MAX = 4_096;
+
+export class Activity {
+  readonly #pages = new Map<number, Warmth>();
+
+  addCell(cell: number, nowMs: number): void {
+    this.add(pageOf(cell), cell, nowMs);
+  }
+
+  add(page: number, cell: number | undefined, nowMs: number): void {
+    const warmth = this.#pages.get(page);
+    if (!warmth && this.#pages.size >= PAGES_MAX) return;
+    const heat = warmth ? decayed(warmth, nowMs) : 0;
+    this.#pages.set(page, { heat: heat + 1, sinceMs: nowMs, cell: cell ?? warmth?.cell });
+  }
+
+  /** Warm pages and how warm they are. */
+  *all(nowMs: number): Iterable<ActivePage> {
+    for (const [page, warmth] of this.#pages) yield { page, heat: decayed(warmth, nowMs), cell: warmth.cell };
+  }
+
+  /** The warmest first. */
+  warmest(count: number, nowMs: number): readonly ActivePage[] {
+    return [...this.all(nowMs)].sort((a, b) => b.heat - a.heat || a.page - b.page).slice(0, count);
+  }
+
+  forget(nowMs: number): void {
+    for (const [page, warmth] of this.#pages) if (decayed(warmth, nowMs) < COLD) this.#pages.delete(page);
+  }
+}
+
+/** How strongly that much heat is shown: from barely to nearly opaque, by orders of magnitude. */
+export function alphaOf(heat: number): number {
+  return heat < 1 ? heat * 0.5 : Math.min(0.95, 0.5 + Math.log2(heat) / 12);
+}
+
+function decayed({ heat, sinceMs }: Warmth, nowMs: number): number {
+  return heat * 0.5 ** ((nowMs - sinceMs) / HALF_MS);
+}

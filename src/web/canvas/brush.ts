@@ -1,0 +1,153 @@
+/*
+ * The tools that change cells: a single toggle, a line drawn or erased, a rectangle filled. A stroke sets each cell it meets
+ * once, to one value: drawing, to the opposite of what its first cell showed. The rest (batches, limits, refusals) is the
+ * client's.
+ */
+
+import type { Plane, Point } from "./plane.js";
+import { cellAt } from "./plane.js";
+import { type CellValue, type Reader, type StrokeChange, Strokes } from "./strokes.js";
+
+export type Tool = "move" | "draw" | "erase" | "fill";
+
+export interface BrushOptions {
+  readonly plane: Plane;
+  readonly read: Reader;
+  readonly set: (cell: number, value: boolean) => void;
+  /** Cells one rectangle may have. */
+  readonly fillCellsMax: () => number;
+}
+
+export class Brush {
+  tool: Tool = "move";
+  readonly strokes = new Strokes();
+  readonly #options: BrushOptions;
+  #stroke: StrokeChange[] = [];
+  #seen = new Set<number>();
+  #value = true;
+  #last: Point | undefined;
+  #corner: Point | undefined;
+
+  constructor(options: BrushOptions) {
+    this.#options = options;
+  }
+
+  /** Corners of the rectangle being drawn. */
+  get rectangle(): readonly [Point, Point] | undefined {
+    return this.#corner && this.#last ? [this.#corner, this.#last] : undefined;
+  }
+
+  toggle(cell: number): void {
+    const value = this.#options.read(cell);
+    if (value !== undefined) this.setAll([cell], !value);
+  }
+
+  /** One stroke of its own. */
+  setAll(cells: readonly number[], value: boolean): void {
+    this.#begin(value);
+    for (const cell of cells) this.#put(cell);
+    this.#finish();
+  }
+
+  /** False if the tool does not draw from here. */
+  start(place: Point): boolean {
+    const first = cellAt(this.#options.plane, place);
+    if (this.tool === "move" || first === undefined) return false;
+    const shown = this.#options.read(first);
+    if (shown === undefined) return false;
+    this.#begin(this.tool === "erase" ? false : !shown);
+    this.#last = place;
+    if (this.tool === "fill") this.#corner = place;
+    else this.#put(first);
+    return true;
+  }
+
+  moveTo(place: Point): void {
+    if (this.#corner) this.#last = this.#reachFrom(this.#corner, place);
+    else if (this.#last) {
+      for (const each of placesBetween(this.#last, place)) this.#putAt(each);
+      this.#last = place;
+    }
+  }
+
+  end(): void {
+    if (this.#corner && this.#last) for (const place of placesWithin(this.#corner, this.#last)) this.#putAt(place);
+    this.#finish();
+  }
+
+  undo(): void {
+    this.#apply(this.strokes.undo(this.#options.read));
+  }
+
+  redo(): void {
+    this.#apply(this.strokes.redo(this.#options.read));
+  }
+
+  #apply(values: readonly CellValue[]): void {
+    for (const { cell, value } of values) this.#options.set(cell, value);
+  }
+
+  /** As far towards `place` as a rectangle may reach. */
+  #reachFrom(corner: Point, place: Point): Point {
+    const most = Math.max(1, this.#options.fillCellsMax());
+    const width = Math.min(most, Math.abs(place.x - corner.x) + 1);
+    const height = Math.min(Math.max(1, Math.floor(most / width)), Math.abs(place.y - corner.y) + 1);
+    return {
+      x: corner.x + Math.sign(place.x - corner.x) * (width - 1),
+      y: corner.y + Math.sign(place.y - corner.y) * (height - 1),
+    };
+  }
+
+  #begin(value: boolean): void {
+    this.#stroke = [];
+    this.#seen = new Set();
+    this.#value = value;
+  }
+
+  #finish(): void {
+    this.strokes.add(this.#stroke);
+    this.#stroke = [];
+    this.#last = undefined;
+    this.#corner = undefined;
+  }
+
+  #putAt(place: Point): void {
+    const cell = cellAt(this.#options.plane, place);
+    if (cell !== undefined) this.#put(cell);
+  }
+
+  #put(cell: number): void {
+    const before = this.#options.read(cell);
+    if (before === undefined || before === this.#value || this.#seen.has(cell)) return;
+    this.#seen.add(cell);
+    this.#stroke.push({ cell, before, after: this.#value });
+    this.#options.set(cell, this.#value);
+  }
+}
+
+/** The whole places of a straight line, both ends included (Bresenham 1965): no holes, however fast the hand. */
+export function* placesBetween(from: Point, to: Point): Iterable<Point> {
+  const [dx, dy] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
+  const [stepX, stepY] = [Math.sign(to.x - from.x), Math.sign(to.y - from.y)];
+  let { x, y } = from;
+  let error = dx - dy;
+  for (;;) {
+    yield { x, y };
+    if (x === to.x && y === to.y) return;
+    const doubled = 2 * error;
+    if (doubled > -dy) {
+      error -= dy;
+      x += stepX;
+    }
+    if (doubled < dx) {
+      error += dx;
+      y += stepY;
+    }
+  }
+}
+
+function* placesWithin(one: Point, other: Point): Iterable<Point> {
+  for (let y = Math.min(one.y, other.y); y <= Math.max(one.y, other.y); y++) {
+    for (let x = Math.min(one.x, other.x); x <= Math.max(one.x, other.x); x++) yield { x, y };
+  }
+}

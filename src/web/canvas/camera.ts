@@ -1,0 +1,111 @@
+/*
+ * What part of the plane is seen: the place in the middle of the view, and how many CSS pixels a cell takes. Pure.
+ *
+ * Where a cell is some pixels wide, a scale is in whole device pixels, so that all cells are drawn equally wide and sharp.
+ */
+
+import type { Plane, Point } from "./plane.js";
+
+export interface Camera extends Point {
+  /** CSS pixels of a cell's side. */
+  readonly scale: number;
+}
+
+/** The canvas, in CSS pixels. */
+export interface View {
+  readonly width: number;
+  readonly height: number;
+  /** Device pixels of a CSS pixel. */
+  readonly density: number;
+}
+
+/** A rectangle of the plane, in cells: from `left` up to, without, `right`. */
+export interface Area {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+export const SCALE_MAX = 80;
+const WHOLE_FROM_PX = 4;
+const FIT_MARGIN_PX = 12;
+/** So much of the view may lie beyond the board's edge. */
+const BEYOND_SHARE = 0.375;
+
+/** The scale at which the whole board is seen. */
+export function fitScale(plane: Plane, view: View): number {
+  const width = Math.max(1, view.width - 2 * FIT_MARGIN_PX);
+  const height = Math.max(1, view.height - 2 * FIT_MARGIN_PX);
+  return Math.min(SCALE_MAX, width / plane.columns, height / plane.rows);
+}
+
+/** Between the whole board and the largest cells. */
+export function limitScale(scale: number, plane: Plane, view: View): number {
+  return Math.max(Math.min(1, fitScale(plane, view)), Math.min(SCALE_MAX, scale));
+}
+
+/** The nearest scale that is shown. */
+export function boundScale(scale: number, plane: Plane, view: View): number {
+  const bound = limitScale(scale, plane, view);
+  const devicePx = bound * view.density;
+  return devicePx < WHOLE_FROM_PX ? bound : Math.round(devicePx) / view.density;
+}
+
+/** The camera at rest within the board: a board smaller than the view is in its middle, a larger one fills most of it. */
+export function boundCamera(camera: Camera, plane: Plane, view: View): Camera {
+  return {
+    x: boundAlong(camera.x, plane.columns, view.width / camera.scale),
+    y: boundAlong(camera.y, plane.rows, view.height / camera.scale),
+    scale: camera.scale,
+  };
+}
+
+function boundAlong(at: number, cells: number, seen: number): number {
+  if (seen >= cells) return cells / 2;
+  const inside = seen * (0.5 - BEYOND_SHARE);
+  return Math.max(inside, Math.min(cells - inside, at));
+}
+
+export function fitCamera(plane: Plane, view: View): Camera {
+  const scale = boundScale(fitScale(plane, view), plane, view);
+  return { x: plane.columns / 2, y: plane.rows / 2, scale };
+}
+
+/** The place under a point of the view. */
+export function toPlane({ x, y, scale }: Camera, view: View, point: Point): Point {
+  return { x: x + (point.x - view.width / 2) / scale, y: y + (point.y - view.height / 2) / scale };
+}
+
+/** The point of the view at a place. */
+export function toView({ x, y, scale }: Camera, view: View, place: Point): Point {
+  return { x: (place.x - x) * scale + view.width / 2, y: (place.y - y) * scale + view.height / 2 };
+}
+
+/** The same place stays under `point`. */
+export function zoomTo(camera: Camera, view: View, point: Point, scale: number): Camera {
+  const place = toPlane(camera, view, point);
+  return {
+    x: place.x - (point.x - view.width / 2) / scale,
+    y: place.y - (point.y - view.height / 2) / scale,
+    scale,
+  };
+}
+
+/** Moved so that what is on the screen moves by these CSS pixels. */
+export function panBy(camera: Camera, dx: number, dy: number): Camera {
+  return { x: camera.x - dx / camera.scale, y: camera.y - dy / camera.scale, scale: camera.scale };
+}
+
+export function seenArea({ x, y, scale }: Camera, view: View): Area {
+  const [width, height] = [view.width / scale, view.height / scale];
+  return { left: x - width / 2, top: y - height / 2, right: x + width / 2, bottom: y + height / 2 };
+}
+
+/** On the way from one camera to another, `share` of it done: in zoom by ratio, as the eye judges it. */
+export function between(from: Camera, to: Camera, share: number): Camera {
+  const scale = from.scale * (to.scale / from.scale) ** share;
+  // While zooming, the way over the plane goes with the change of what is seen.
+  const done = from.scale === to.scale ? share : (1 / from.scale - 1 / scale) / (1 / from.scale - 1 / to.scale);
+  return { x: from.x + (to.x - from.x) * done, y: from.y + (to.y - from.y) * done, scale };
+}

@@ -1,0 +1,11 @@
+/* The drawing context of a canvas: without one, the page cannot show anything, so it is an error of ours. */
+
+export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D;
+export function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D;
+export function contextOf(canvas: HTMLCanvasElement | OffscreenCanvas): Context {
+  const context = canvas.getContext("2d");
+  if (!context || !("fillRect" in context)) throw new Error("this browser has no 2D canvas");
+  return context;
+}

@@ -1,0 +1,164 @@
+/*
+ * What fingers, mouse and wheel do on the canvas, in its own terms: hover, tap, a stroke or a pan, a zoom around a point.
+ * Points are CSS pixels from the canvas's corner. What it means is the listener's to say.
+ *
+ *     one finger, left button      a tap; or, moved, a stroke if the listener takes it, else a pan
+ *     middle button, held space    a pan
+ *     two fingers                  pan and zoom; a stroke that had begun ends
+ *     wheel                        zoom; with shift sideways; a trackpad's pinch comes as a wheel with ctrl
+ */
+
+import type { Point } from "./plane.js";
+
+export interface GestureListener {
+  hovered(point: Point | undefined): void;
+  tapped(point: Point): void;
+  /** False if a drag from here is to move the view. */
+  strokeStarts(point: Point): boolean;
+  stroked(point: Point): void;
+  strokeEnds(): void;
+  panned(dx: number, dy: number): void;
+  /** CSS pixels a second. */
+  thrown(velocity: Point): void;
+  zoomed(point: Point, factor: number): void;
+}
+
+const TAP_PX = 5;
+const THROW_MS = 80;
+const LINE_PX = 16;
+const WHEEL_RATE = 0.0018;
+const PINCH_RATE = 0.012;
+
+type Drag = "undecided" | "stroke" | "pan";
+
+export class Gestures {
+  readonly #element: HTMLElement;
+  readonly #listener: GestureListener;
+  readonly #abort = new AbortController();
+  readonly #fingers = new Map<number, Point>();
+  #drag: Drag | undefined;
+  #from: Point = { x: 0, y: 0 };
+  /** Of the last moments of a pan. */
+  #trail: { readonly point: Point; readonly ms: number }[] = [];
+  #isSpaceHeld = false;
+  #wasSpaceUsed = false;
+
+  constructor(element: HTMLElement, listener: GestureListener) {
+    this.#element = element;
+    this.#listener = listener;
+    const { signal } = this.#abort;
+    element.addEventListener("pointerdown", (event) => this.#down(event), { signal });
+    element.addEventListener("pointermove", (event) => this.#moved(event), { signal });
+    element.addEventListener("pointerup", (event) => this.#up(event, true), { signal });
+    element.addEventListener("pointercancel", (event) => this.#up(event, false), { signal });
+    element.addEventListener("pointerleave", () => listener.hovered(undefined), { signal });
+    element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
+    // A middle click would paste, or scroll by itself.
+    element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
+    element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
+    document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
+    document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
+  }
+
+  close(): void {
+    this.#abort.abort();
+  }
+
+  #down(event: PointerEvent): void {
+    if (event.button > 1) return;
+    const point = this.#pointOf(event);
+    this.#element.setPointerCapture(event.pointerId);
+    this.#fingers.set(event.pointerId, point);
+    if (this.#fingers.size > 1) {
+      if (this.#drag === "stroke") this.#listener.strokeEnds();
+      this.#drag = "pan";
+      this.#trail = [];
+      return;
+    }
+    this.#from = point;
+    this.#trail = [{ point, ms: event.timeStamp }];
+    const isPan = event.button === 1 || this.#isSpaceHeld;
+    this.#wasSpaceUsed ||= this.#isSpaceHeld;
+    this.#drag = isPan ? "pan" : "undecided";
+  }
+
+  #moved(event: PointerEvent): void {
+    const before = this.#fingers.get(event.pointerId);
+    const point = this.#pointOf(event);
+    if (!before) {
+      if (event.pointerType === "mouse") this.#listener.hovered(point);
+      return;
+    }
+    this.#fingers.set(event.pointerId, point);
+    if (this.#fingers.size > 1) {
+      this.#pinched(event.pointerId, before, point);
+      return;
+    }
+    if (this.#drag === "undecided") {
+      if (Math.hypot(point.x - this.#from.x, point.y - this.#from.y) < TAP_PX) return;
+      this.#drag = this.#listener.strokeStarts(this.#from) ? "stroke" : "pan";
+    }
+    if (this.#drag === "stroke") {
+      for (const each of event.getCoalescedEvents?.() ?? []) this.#listener.stroked(this.#pointOf(each));
+      this.#listener.stroked(point);
+    } else if (this.#drag === "pan") {
+      this.#trail.push({ point, ms: event.timeStamp });
+      const from = this.#trail.at(-2)?.point ?? before;
+      this.#listener.panned(point.x - from.x, point.y - from.y);
+    }
+  }
+
+  #pinched(finger: number, before: Point, point: Point): void {
+    const other = [...this.#fingers].find(([id]) => id !== finger)?.[1];
+    if (!other) return;
+    const distance = (one: Point) => Math.max(1, Math.hypot(one.x - other.x, one.y - other.y));
+    this.#listener.panned((point.x - before.x) / 2, (point.y - before.y) / 2);
+    const middle = { x: (point.x + other.x) / 2, y: (point.y + other.y) / 2 };
+    this.#listener.zoomed(middle, distance(point) / distance(before));
+  }
+
+  #up(event: PointerEvent, isDone: boolean): void {
+    if (!this.#fingers.delete(event.pointerId)) return;
+    if (this.#fingers.size > 0) {
+      this.#trail = [];
+      return;
+    }
+    const drag = this.#drag;
+    this.#drag = undefined;
+    if (drag === "stroke") this.#listener.strokeEnds();
+    else if (drag === "undecided" && isDone) this.#listener.tapped(this.#pointOf(event));
+    else if (drag === "pan" && isDone) this.#listener.thrown(this.#throwAt(event.timeStamp));
+  }
+
+  #throwAt(nowMs: number): Point {
+    const recent = this.#trail.filter(({ ms }) => nowMs - ms < THROW_MS);
+    const [first, last] = [recent[0], recent.at(-1)];
+    if (!first || !last || last.ms === first.ms) return { x: 0, y: 0 };
+    const seconds = (last.ms - first.ms) / 1000;
+    return { x: (last.point.x - first.point.x) / seconds, y: (last.point.y - first.point.y) / seconds };
+  }
+
+  #wheel(event: WheelEvent): void {
+    event.preventDefault();
+    const unit = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_PX;
+    const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
+    if (event.shiftKey && !event.ctrlKey) this.#listener.panned(-(dx || dy), 0);
+    else this.#listener.zoomed(this.#pointOf(event), Math.exp(-dy * (event.ctrlKey ? PINCH_RATE : WHEEL_RATE)));
+  }
+
+  /** Space toggles the cell with the focus, unless it was held for a drag. */
+  #space(event: KeyboardEvent, isDown: boolean): void {
+    if (event.code !== "Space") return;
+    if (isDown) this.#isSpaceHeld = true;
+    else {
+      if (this.#wasSpaceUsed) event.preventDefault();
+      this.#isSpaceHeld = false;
+      this.#wasSpaceUsed = false;
+    }
+  }
+
+  #pointOf(event: MouseEvent): Point {
+    const { left, top } = this.#element.getBoundingClientRect();
+    return { x: event.clientX - left, y: event.clientY - top };
+  }
+}

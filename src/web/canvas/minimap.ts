@@ -1,0 +1,117 @@
+/*
+ * The whole board in a corner: how full each page is, where things are happening, where others look, and what
+ * part is seen. A press or a drag
+ * travels there.
+ */
+
+import { alphaOf } from "./activity.js";
+import { seenArea } from "./camera.js";
+import type { CanvasBoard } from "./canvas-board.js";
+import { contextOf } from "./context.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "./plane.js";
+
+const SIDE_PX_MAX = 148;
+/** Redrawn so often at the most. */
+const EVERY_MS = 60;
+const HEAT_PX_MIN = 3;
+/** Radius of the dot where somebody else looks. */
+const LOOKING_PX = 2;
+
+export class Minimap {
+  readonly #canvas: HTMLCanvasElement;
+  readonly #board: CanvasBoard;
+  readonly #plane: Plane;
+  readonly #abort = new AbortController();
+  readonly #pagePx: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #drawnMs = Number.NEGATIVE_INFINITY;
+
+  /** `jumps` is told before a press travels. */
+  constructor(canvas: HTMLCanvasElement, board: CanvasBoard, plane: Plane, jumps: () => void) {
+    this.#canvas = canvas;
+    this.#board = board;
+    this.#plane = plane;
+    this.#pagePx = SIDE_PX_MAX / Math.max(plane.pageColumns, plane.pageRows);
+    canvas.style.width = `${plane.pageColumns * this.#pagePx}px`;
+    canvas.style.height = `${plane.pageRows * this.#pagePx}px`;
+    const { signal } = this.#abort;
+    canvas.addEventListener(
+      "pointerdown",
+      (event) => {
+        canvas.setPointerCapture(event.pointerId);
+        jumps();
+        this.#travel(event);
+      },
+      { signal },
+    );
+    canvas.addEventListener("pointermove", (event) => event.buttons & 1 && this.#travel(event), { signal });
+  }
+
+  draw(nowMs: number): void {
+    if (nowMs - this.#drawnMs < EVERY_MS) {
+      this.#timer ??= setTimeout(() => this.draw(performance.now()), EVERY_MS);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#drawnMs = nowMs;
+    const { viewport, pages, palette, activity } = this.#board;
+    const { density } = viewport.view;
+    const pagePx = this.#pagePx * density;
+    const width = Math.round(this.#plane.pageColumns * pagePx);
+    const height = Math.round(this.#plane.pageRows * pagePx);
+    if (this.#canvas.width !== width || this.#canvas.height !== height) {
+      this.#canvas.width = width;
+      this.#canvas.height = height;
+    }
+    const context = contextOf(this.#canvas);
+    context.imageSmoothingEnabled = false;
+    context.clearRect(0, 0, width, height);
+    context.drawImage(pages.map.image(), 0, 0, width, height);
+    context.fillStyle = palette.flash;
+    const side = Math.max(pagePx, HEAT_PX_MIN * density);
+    for (const { page, heat } of activity.all(nowMs)) {
+      const { x, y } = placeOfPage(page);
+      context.globalAlpha = alphaOf(heat);
+      context.fillRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
+    }
+    context.globalAlpha = 1;
+    context.fillStyle = palette.focus;
+    for (const page of pages.densities.looking(nowMs)) {
+      const { x, y } = placeOfPage(page);
+      context.beginPath();
+      context.arc((x + 0.5) * pagePx, (y + 0.5) * pagePx, LOOKING_PX * density, 0, 2 * Math.PI);
+      context.fill();
+    }
+    this.#frame(context, pagePx, density);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+
+  #frame(context: CanvasRenderingContext2D, pagePx: number, density: number): void {
+    const { viewport, palette } = this.#board;
+    const { left, top, right, bottom } = seenArea(viewport.camera, viewport.view);
+    const line = 2 * density;
+    const least = 6 * density;
+    const toPx = (cells: number) => (cells / PAGE_SIDE) * pagePx;
+    const bound = (px: number, most: number) => Math.max(line / 2, Math.min(most - line / 2, px));
+    const [x, y] = [bound(toPx(left), this.#canvas.width), bound(toPx(top), this.#canvas.height)];
+    const width = Math.max(least, bound(toPx(right), this.#canvas.width) - x);
+    const height = Math.max(least, bound(toPx(bottom), this.#canvas.height) - y);
+    context.strokeStyle = palette.text;
+    context.lineWidth = line;
+    context.strokeRect(x, y, width, height);
+  }
+
+  #travel(event: PointerEvent): void {
+    const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    this.#board.flyTo({
+      x: ((event.clientX - left) / width) * this.#plane.pageColumns * PAGE_SIDE,
+      y: ((event.clientY - top) / height) * this.#plane.pageRows * PAGE_SIDE,
+      scale: this.#board.viewport.target.scale,
+    });
+  }
+}

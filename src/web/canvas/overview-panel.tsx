@@ -1,0 +1,66 @@
+/* The overview in the canvas's corner: the minimap, and the places where things are happening. */
+
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { cellAt as cellOnPage, PAGE_CELLS } from "../../board/geometry.js";
+import { countOf } from "../wording.js";
+import type { ActivePage } from "./activity.js";
+import type { CanvasBoard } from "./canvas-board.js";
+import { Minimap } from "./minimap.js";
+import type { Plane } from "./plane.js";
+
+export interface OverviewPanelProps {
+  readonly board: CanvasBoard;
+  readonly plane: Plane;
+  /** Told before the view travels over the minimap. */
+  readonly onJump: () => void;
+  readonly onGo: (cell: number) => void;
+  readonly isOpen: boolean;
+}
+
+const PLACES = 4;
+const EVERY_MS = 1_000;
+const MIDDLE = PAGE_CELLS / 2 + Math.sqrt(PAGE_CELLS) / 2;
+
+export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPanelProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const [places, setPlaces] = useState<readonly ActivePage[]>([]);
+
+  useLayoutEffect(() => {
+    if (!canvas.current) return;
+    const minimap = new Minimap(canvas.current, board, plane, onJump);
+    const off = board.on("drawn", (nowMs) => minimap.draw(nowMs));
+    return () => {
+      off();
+      minimap.close();
+    };
+  }, [board, plane, onJump]);
+
+  useEffect(() => {
+    const timer = setInterval(() => setPlaces(board.activity.warmest(PLACES, performance.now())), EVERY_MS);
+    return () => clearInterval(timer);
+  }, [board]);
+
+  return (
+    <details class="overview" open={isOpen} data-testid="overview">
+      <summary>Overview</summary>
+      <canvas
+        ref={canvas}
+        class="minimap"
+        role="img"
+        aria-label={`The whole board: how full each of its ${countOf(plane.pages, "page is", "pages are")}`}
+        data-testid="minimap"
+      />
+      <h2>Active now</h2>
+      <ul data-testid="places">
+        {places.map(({ page, cell }) => (
+          <li key={page}>
+            <button type="button" onClick={() => onGo(cell ?? Math.min(plane.size - 1, cellOnPage(page, MIDDLE)))}>
+              Around {cell ?? cellOnPage(page, 0)}
+            </button>
+          </li>
+        ))}
+        {places.length === 0 && <li class="none">Nothing in the last seconds</li>}
+      </ul>
+    </details>
+  );
+}

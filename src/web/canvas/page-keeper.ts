@@ -1,0 +1,80 @@
+/*
+ * Watches the pages that are wanted, and lets them go a while after they are not, so that a view that turns back finds them.
+ * However one pans, their number is bounded: by what the server allows one connection, and by memory.
+ */
+
+import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
+import type { CellRange, Watch } from "../../client/index.js";
+
+export interface PageSource {
+  watch(range: CellRange): Watch;
+}
+
+export interface PageKeeperListener {
+  /** The page can be read. */
+  loaded(page: number): void;
+  left(page: number): void;
+}
+
+interface Kept {
+  readonly watch: Watch;
+  wantedMs: number;
+}
+
+const LINGER_MS = 6_000;
+
+export class PageKeeper {
+  readonly #source: PageSource;
+  readonly #pagesMax: number;
+  readonly #listener: PageKeeperListener;
+  /** In the order in which they were last wanted. */
+  readonly #kept = new Map<number, Kept>();
+
+  constructor(source: PageSource, pagesMax: number, listener: PageKeeperListener) {
+    this.#source = source;
+    this.#pagesMax = pagesMax;
+    this.#listener = listener;
+  }
+
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** `wanted` is most important first; what is past the bound is not watched. */
+  want(wanted: readonly number[], nowMs: number): void {
+    const pages = wanted.slice(0, this.#pagesMax);
+    for (const page of pages) {
+      const kept = this.#kept.get(page);
+      this.#kept.delete(page);
+      if (kept) kept.wantedMs = nowMs;
+      this.#kept.set(page, kept ?? this.#watch(page, nowMs));
+    }
+    for (const [page, { wantedMs }] of this.#kept) {
+      const isOver = nowMs - wantedMs >= LINGER_MS || this.#kept.size > this.#pagesMax;
+      if (!isOver) break;
+      this.#leave(page);
+    }
+  }
+
+  close(): void {
+    for (const page of [...this.#kept.keys()]) this.#leave(page);
+  }
+
+  #watch(page: number, nowMs: number): Kept {
+    const watch = this.#source.watch({ start: cellAt(page, 0), end: cellAt(page, PAGE_CELLS) });
+    const kept = { watch, wantedMs: nowMs };
+    watch.ready.then(
+      () => this.#kept.get(page) === kept && this.#listener.loaded(page),
+      // A board that cannot be had says so itself, in its status.
+      () => undefined,
+    );
+    return kept;
+  }
+
+  #leave(page: number): void {
+    const kept = this.#kept.get(page);
+    this.#kept.delete(page);
+    kept?.watch.stop();
+    this.#listener.left(page);
+  }
+}

@@ -1,0 +1,130 @@
+/*
+ * One page as pictures of 256 × 256, 128, 64 and 32 pixels, each half as fine as the one before: whatever the zoom, there is
+ * one that is about as fine as the screen, and drawing it costs no more than its pixels.
+ *
+ * A picture is made when it is first drawn. After that a changed cell changes one pixel of each that is there, and what
+ * changed is handed to the canvas in one go, when it is drawn again.
+ */
+
+import { getBit, setBit } from "../../board/bitmap.js";
+import { contextOf } from "./context.js";
+import type { Palette } from "./palette.js";
+import { PAGE_SIDE } from "./plane.js";
+
+const LEVELS = 4;
+/** Few checked cells among many must be seen. */
+const RAMP_POWER = 0.45;
+
+interface Level {
+  readonly canvas: OffscreenCanvas;
+  readonly image: ImageData;
+  readonly pixels: Uint32Array;
+  /** Checked cells under each pixel. */
+  readonly counts: Uint8Array;
+  readonly ramp: Uint32Array;
+  /** Rows not handed to the canvas yet. */
+  stale: { from: number; to: number };
+}
+
+export class PagePicture {
+  /** Cells of the page. */
+  readonly cells: number;
+  readonly #bits: Uint8Array;
+  readonly #palette: Palette;
+  readonly #levels: (Level | undefined)[] = [];
+  #checked = 0;
+
+  /** `bits` becomes the picture's own. */
+  constructor(cells: number, bits: Uint8Array, checked: number, palette: Palette) {
+    this.cells = cells;
+    this.#bits = bits;
+    this.#checked = checked;
+    this.#palette = palette;
+  }
+
+  get checked(): number {
+    return this.#checked;
+  }
+
+  get(offset: number): boolean {
+    return getBit(this.#bits, offset) === 1;
+  }
+
+  set(offset: number, value: boolean): void {
+    if (!setBit(this.#bits, offset, value ? 1 : 0)) return;
+    const by = value ? 1 : -1;
+    this.#checked += by;
+    for (const [number, level] of this.#levels.entries()) {
+      if (!level) continue;
+      const row = (offset >> 8) >> number;
+      const index = row * (PAGE_SIDE >> number) + ((offset & 255) >> number);
+      const count = (level.counts[index] ?? 0) + by;
+      level.counts[index] = count;
+      level.pixels[index] = level.ramp[count] ?? 0;
+      const { stale } = level;
+      stale.from = Math.min(stale.from, row);
+      stale.to = Math.max(stale.to, row + 1);
+    }
+  }
+
+  /** With other colours. */
+  recolored(palette: Palette): PagePicture {
+    return new PagePicture(this.cells, this.#bits, this.#checked, palette);
+  }
+
+  /** Whether the picture for cells of so many device pixels is made. */
+  has(cellPx: number): boolean {
+    return this.#levels[levelFor(cellPx)] !== undefined;
+  }
+
+  /** A picture for cells of so many device pixels; made, if `mayMake`, else the next best that is there. */
+  imageFor(cellPx: number, mayMake: boolean): OffscreenCanvas | undefined {
+    const wanted = levelFor(cellPx);
+    const level = this.#levels[wanted] ?? (mayMake ? this.#make(wanted) : this.#levels.find((made) => made));
+    if (!level) return undefined;
+    const { from, to } = level.stale;
+    if (from < to) {
+      const side = level.canvas.width;
+      contextOf(level.canvas).putImageData(level.image, 0, 0, 0, from, side, to - from);
+      level.stale = { from: PAGE_SIDE, to: 0 };
+    }
+    return level.canvas;
+  }
+
+  /** Only the picture of that fineness is needed now; the others would only take room. */
+  keepOnly(cellPx: number): void {
+    const kept = levelFor(cellPx);
+    for (const number of this.#levels.keys()) if (number !== kept) this.#levels[number] = undefined;
+  }
+
+  #make(number: number): Level {
+    const side = PAGE_SIDE >> number;
+    const canvas = new OffscreenCanvas(side, side);
+    const image = new ImageData(side, side);
+    const pixels = new Uint32Array(image.data.buffer);
+    const counts = new Uint8Array(side * side);
+    for (let at = 0; at < this.#bits.length; at++) {
+      let byte = this.#bits[at] ?? 0;
+      for (let offset = at * 8; byte; offset++, byte = (byte << 1) & 255) {
+        if (byte & 128) {
+          const index = ((offset >> 8) >> number) * side + ((offset & 255) >> number);
+          counts[index] = (counts[index] ?? 0) + 1;
+        }
+      }
+    }
+    const ramp = this.#palette.ramp(4 ** number, RAMP_POWER);
+    // Past the last cell nothing is drawn.
+    for (let index = 0; index < counts.length; index++) {
+      const first = Math.floor(index / side) * (PAGE_SIDE << number) + ((index % side) << number);
+      if (first < this.cells) pixels[index] = ramp[counts[index] ?? 0] ?? 0;
+    }
+    const level = { canvas, image, pixels, counts, ramp, stale: { from: 0, to: side } };
+    this.#levels[number] = level;
+    return level;
+  }
+}
+
+/** The coarsest picture whose pixels are not larger than the screen's by much. */
+function levelFor(cellPx: number): number {
+  return Math.max(0, Math.min(LEVELS - 1, Math.floor(Math.log2(1 / cellPx) + 0.4)));
+}

@@ -1,0 +1,124 @@
+/*
+ * Draws pages: each from the picture that is about as fine as the screen, over its density for as long as it is not here.
+ * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
+ */
+
+import { type ActivePage, alphaOf } from "./activity.js";
+import type { Context } from "./context.js";
+import type { DensityMap } from "./density-map.js";
+import type { PagePicture } from "./page-picture.js";
+import type { Palette } from "./palette.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "./plane.js";
+import type { Screen } from "./screen.js";
+
+export interface ShownPage {
+  readonly picture: PagePicture;
+  /** When it arrived. */
+  readonly sinceMs: number;
+}
+
+export interface PagesScene {
+  readonly plane: Plane;
+  readonly palette: Palette;
+  readonly densities: DensityMap;
+  readonly pages: ReadonlyMap<number, ShownPage>;
+  /** Pages in sight, if their cells are to be shown. */
+  readonly inSight: readonly number[];
+  readonly nowMs: number;
+  /** How long a page takes to appear. */
+  readonly fadeMs: number;
+}
+
+const PICTURES_PER_FRAME = 12;
+const ACTIVE_PX_MIN = 3;
+const BORDER_FROM_PX = 40;
+const BORDER_FROM_CELL_PX = 4;
+const SMOOTH_BELOW_PX = 1;
+
+/** True if another frame is needed to show all there is. */
+export function paintPages(context: Context, screen: Screen, scene: PagesScene): boolean {
+  const { plane, densities, pages, inSight, nowMs, fadeMs } = scene;
+  const [left, top] = [screen.left(0), screen.top(0)];
+  context.imageSmoothingEnabled = false;
+  const width = screen.left(plane.pageColumns * PAGE_SIDE) - left;
+  const height = screen.top(plane.pageRows * PAGE_SIDE) - top;
+  context.drawImage(densities.image(), left, top, width, height);
+  context.imageSmoothingEnabled = screen.cellPx < SMOOTH_BELOW_PX;
+  let made = 0;
+  let isUnfinished = false;
+  for (const page of inSight) {
+    const shown = pages.get(page);
+    if (!shown) continue;
+    const mayMake = made < PICTURES_PER_FRAME;
+    if (!shown.picture.has(screen.cellPx)) {
+      if (mayMake) made++;
+      else isUnfinished = true;
+    }
+    const image = shown.picture.imageFor(screen.cellPx, mayMake);
+    if (!image) continue;
+    const share = fadeMs > 0 ? Math.min(1, (nowMs - shown.sinceMs) / fadeMs) : 1;
+    if (share < 1) isUnfinished = true;
+    drawPage(context, screen, page, image, share, shown.picture.cells);
+  }
+  context.globalAlpha = 1;
+  paintBorders(context, screen, scene);
+  return isUnfinished;
+}
+
+function drawPage(
+  context: Context,
+  screen: Screen,
+  page: number,
+  image: OffscreenCanvas,
+  share: number,
+  cells: number,
+): void {
+  const { x, y } = placeOfPage(page);
+  const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
+  const [right, bottom] = [screen.left((x + 1) * PAGE_SIDE), screen.top((y + 1) * PAGE_SIDE)];
+  // Its density lies beneath, where it has no cells too.
+  if (cells < PAGE_SIDE * PAGE_SIDE) context.clearRect(left, top, right - left, bottom - top);
+  context.globalAlpha = share;
+  context.drawImage(image, left, top, right - left, bottom - top);
+}
+
+/** Where things are happening, on pages too small to show it cell by cell. */
+export function paintActivity(context: Context, screen: Screen, palette: Palette, active: Iterable<ActivePage>): void {
+  context.fillStyle = palette.flash;
+  for (const { page, heat } of active) {
+    const { x, y } = placeOfPage(page);
+    const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
+    const side = Math.max(screen.left((x + 1) * PAGE_SIDE) - left, ACTIVE_PX_MIN * screen.density);
+    context.globalAlpha = alphaOf(heat);
+    context.fillRect(left, top, side, side);
+  }
+  context.globalAlpha = 1;
+}
+
+/** Where one page ends and the next begins, faintly, and where the board ends. */
+function paintBorders(context: Context, screen: Screen, { plane, palette, pages, inSight }: PagesScene): void {
+  const thin = Math.max(1, Math.round(screen.density));
+  context.strokeStyle = palette.line;
+  context.lineWidth = thin;
+  const half = thin / 2;
+  if (screen.cellPx * PAGE_SIDE >= BORDER_FROM_PX * screen.density) {
+    context.beginPath();
+    for (const page of inSight) {
+      // Small cells are pictures, through which no lines should go.
+      if (pages.has(page) && screen.cellCssPx < BORDER_FROM_CELL_PX) continue;
+      const { x, y } = placeOfPage(page);
+      const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
+      context.moveTo(left + half, screen.top((y + 1) * PAGE_SIDE));
+      context.lineTo(left + half, top + half);
+      context.lineTo(screen.left((x + 1) * PAGE_SIDE), top + half);
+    }
+    context.stroke();
+  }
+  const [left, top] = [screen.left(0), screen.top(0)];
+  context.strokeRect(
+    left - half,
+    top - half,
+    screen.left(plane.columns) - left + thin,
+    screen.top(plane.rows) - top + thin,
+  );
+}

@@ -1,0 +1,83 @@
+/*
+ * Keeps the address bar at the place looked at, so that it can be sent to someone; a jump becomes a step of the browser's
+ * history, so that "back" returns. Written only when the view rests: browsers refuse it many times a second.
+ */
+
+import type { Camera } from "./camera.js";
+import type { CanvasBoard } from "./canvas-board.js";
+import { formatPlace, parsePlace } from "./place-link.js";
+import { cellAt, type Plane, placeOf } from "./plane.js";
+
+const REST_MS = 250;
+/** CSS pixels of a cell where a link leaves it open, at the least. */
+const LINK_PX = 24;
+
+export class PlaceHistory {
+  readonly #board: CanvasBoard;
+  readonly #plane: Plane;
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #written: string;
+
+  constructor(board: CanvasBoard, plane: Plane) {
+    this.#board = board;
+    this.#plane = plane;
+    this.#written = location.hash;
+    const { signal } = this.#abort;
+    window.addEventListener("popstate", () => this.#follow(), { signal });
+  }
+
+  /** The view moved, or may have. */
+  moved(): void {
+    if (this.#place() === this.#written || this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#board.viewport.isMoving) this.moved();
+      else this.#write();
+    }, REST_MS);
+  }
+
+  /** Called before the view jumps: what follows is a new step. */
+  jumps(): void {
+    this.#write();
+    history.pushState(null, "", location.href);
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#abort.abort();
+  }
+
+  #write(): void {
+    const place = this.#place();
+    if (place === this.#written || place === undefined) return;
+    this.#written = place;
+    history.replaceState(null, "", place === "" ? location.pathname + location.search : place);
+  }
+
+  /** As a link; nothing where the whole board is seen, undefined over a hole of the plane. */
+  #place(): string | undefined {
+    const { viewport } = this.#board;
+    if (viewport.isFitted) return "";
+    const { x, y, scale } = viewport.camera;
+    const cell = cellAt(this.#plane, { x: Math.floor(x), y: Math.floor(y) });
+    return cell === undefined ? undefined : formatPlace(cell, scale);
+  }
+
+  #follow(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#written = location.hash;
+    const camera = linkedCamera(this.#plane, this.#board.viewport.target.scale);
+    if (camera) this.#board.flyTo(camera);
+    else this.#board.fit();
+  }
+}
+
+/** What the address asks to be seen, or undefined if it asks for no place of the board. */
+export function linkedCamera(plane: Plane, scaleNow = 0): Camera | undefined {
+  const place = parsePlace(location.hash, plane.size);
+  if (!place) return undefined;
+  const { x, y } = placeOf(place.cell);
+  return { x: x + 0.5, y: y + 0.5, scale: place.scale ?? Math.max(scaleNow, LINK_PX) };
+}

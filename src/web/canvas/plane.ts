@@ -1,0 +1,74 @@
+/*
+ * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells, row by row. Pages are laid in
+ * shells round the first, so that every board is about as wide as high, and a page has one place whatever the board's size:
+ *
+ *     0 1 4 9        page n is in shell k = ⌊√n⌋: down its right side, then along its bottom
+ *     2 3 5 10
+ *     6 7 8 11       a board that grows adds to the outside; what people drew stays as it was
+ *
+ * Pure. `x` and `y` count cells from the upper left corner.
+ */
+
+import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../board/geometry.js";
+
+/** Cells along one side of a page. */
+export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Plane {
+  /** Cells of the board. */
+  readonly size: number;
+  readonly pages: number;
+  readonly pageColumns: number;
+  readonly pageRows: number;
+  /** Cells across and down, holes in the last shell and the last page included. */
+  readonly columns: number;
+  readonly rows: number;
+}
+
+export function planeOf(size: number): Plane {
+  const pages = pageCount(size);
+  const last = pages - 1;
+  const shell = Math.floor(Math.sqrt(last));
+  const pageColumns = shell + 1;
+  const pageRows = Math.max(1, last - shell * shell < shell ? shell : shell + 1);
+  // Alone, a page that is not full has empty rows below.
+  const rows = pages === 1 ? Math.ceil(size / PAGE_SIDE) : pageRows * PAGE_SIDE;
+  return { size, pages, pageColumns, pageRows, columns: pageColumns * PAGE_SIDE, rows };
+}
+
+/** Column and row of a page among pages. */
+export function placeOfPage(page: number): Point {
+  const shell = Math.floor(Math.sqrt(page));
+  const along = page - shell * shell;
+  return along < shell ? { x: shell, y: along } : { x: along - shell, y: shell };
+}
+
+/** The page at a column and row of pages, or undefined where the board has none. */
+export function pageAt(plane: Plane, column: number, row: number): number | undefined {
+  if (column < 0 || row < 0) return undefined;
+  const shell = Math.max(column, row);
+  const page = shell * shell + (row < shell ? row : shell + column);
+  return page < plane.pages ? page : undefined;
+}
+
+export function placeOf(cell: number): Point {
+  const page = placeOfPage(pageOf(cell));
+  const offset = offsetOf(cell);
+  return {
+    x: page.x * PAGE_SIDE + (offset % PAGE_SIDE),
+    y: page.y * PAGE_SIDE + Math.floor(offset / PAGE_SIDE),
+  };
+}
+
+/** The cell at a whole place, or undefined where the board has none. */
+export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
+  const page = pageAt(plane, Math.floor(x / PAGE_SIDE), Math.floor(y / PAGE_SIDE));
+  if (page === undefined) return undefined;
+  const offset = (Math.floor(y) % PAGE_SIDE) * PAGE_SIDE + (Math.floor(x) % PAGE_SIDE);
+  return offset < cellsInPage(plane.size, page) ? cellOnPage(page, offset) : undefined;
+}

@@ -1,0 +1,39 @@
+/*
+ * The canvas's own measure: device pixels, whole, so that edges of cells and pages are sharp and meet. What is drawn in a
+ * frame is placed by one Screen.
+ */
+
+import { type Area, type Camera, seenArea, type View } from "./camera.js";
+
+export class Screen {
+  /** Device pixels of a cell's side. */
+  readonly cellPx: number;
+  /** CSS pixels of it. */
+  readonly cellCssPx: number;
+  /** Device pixels of a CSS pixel. */
+  readonly density: number;
+  readonly width: number;
+  readonly height: number;
+  readonly area: Area;
+  readonly #left: number;
+  readonly #top: number;
+
+  constructor(camera: Camera, view: View) {
+    this.density = view.density;
+    this.cellCssPx = camera.scale;
+    this.cellPx = camera.scale * view.density;
+    this.width = Math.round(view.width * view.density);
+    this.height = Math.round(view.height * view.density);
+    this.area = seenArea(camera, view);
+    this.#left = Math.round(this.width / 2 - camera.x * this.cellPx);
+    this.#top = Math.round(this.height / 2 - camera.y * this.cellPx);
+  }
+
+  left(x: number): number {
+    return this.#left + Math.round(x * this.cellPx);
+  }
+
+  top(y: number): number {
+    return this.#top + Math.round(y * this.cellPx);
+  }
+}

@@ -1,0 +1,33 @@
+/* Keys that work while the focus is anywhere on the canvas, besides those that move the focus. */
+
+import type { Tool } from "./brush.js";
+import type { CanvasBoard } from "./canvas-board.js";
+
+const STEP = 2;
+const PAN_SHARE = 0.25;
+const TOOL_KEYS: Readonly<Record<string, Tool>> = { m: "move", d: "draw", e: "erase", r: "fill" };
+
+/** True if the key meant something. */
+export function pressShortcut(event: KeyboardEvent, board: CanvasBoard): boolean {
+  if (event.altKey) return false;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    if (key === "z" && !event.shiftKey) board.undo();
+    else if (key === "y" || key === "z") board.redo();
+    else return false;
+    return true;
+  }
+  const { width, height } = board.viewport.view;
+  const tool = TOOL_KEYS[key];
+  if (tool) board.use(tool);
+  else if (key === "+" || key === "=") board.step(STEP);
+  else if (key === "-" || key === "_") board.step(1 / STEP);
+  else if (key === "0") board.fit();
+  else if (!event.shiftKey) return false;
+  else if (key === "arrowleft") board.pan(-width * PAN_SHARE, 0);
+  else if (key === "arrowright") board.pan(width * PAN_SHARE, 0);
+  else if (key === "arrowup") board.pan(0, -height * PAN_SHARE);
+  else if (key === "arrowdown") board.pan(0, height * PAN_SHARE);
+  else return false;
+  return true;
+}

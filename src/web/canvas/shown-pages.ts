@@ -1,0 +1,157 @@
+/*
+ * The pages on show: watches what the view needs, holds a picture of each page that is here, and keeps pictures and densities
+ * up to date with the board, cell by cell.
+ */
+
+import { countBits } from "../../board/bitmap.js";
+import { offsetOf, pageOf } from "../../board/geometry.js";
+import type { Board, CellChange } from "../../client/index.js";
+import type { Camera } from "./camera.js";
+import { seenArea } from "./camera.js";
+import { Densities } from "./densities.js";
+import { DensityMap } from "./density-map.js";
+import { PageKeeper } from "./page-keeper.js";
+import { PagePicture } from "./page-picture.js";
+import type { ShownPage } from "./paint-pages.js";
+import type { Palette } from "./palette.js";
+import type { Plane } from "./plane.js";
+import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "./sight.js";
+import type { Viewport } from "./viewport.js";
+
+export interface ShownPagesListener {
+  /** Something looks different. */
+  changed(): void;
+  /** These cells of pages that are here were changed. */
+  cellsChanged(changes: readonly CellChange[]): void;
+  /** The overview says that there were changes on these pages. */
+  pagesChanged(pages: readonly number[]): void;
+}
+
+/** Of those that one connection may watch, some are left for what is let go and not yet known to be. */
+const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
+
+export class ShownPages {
+  readonly densities: Densities;
+  readonly pages = new Map<number, ShownPage>();
+  /** The cell with the keyboard's focus: its page is watched wherever the view is. */
+  focus: number | undefined;
+  readonly #board: Board;
+  readonly #plane: Plane;
+  readonly #keeper: PageKeeper;
+  readonly #listener: ShownPagesListener;
+  readonly #off: () => void;
+  #palette: Palette;
+  #map: DensityMap;
+  #inSight: readonly number[] = [];
+  #seen: Camera | undefined;
+
+  constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
+    this.#board = board;
+    this.#plane = plane;
+    this.#palette = palette;
+    this.#listener = listener;
+    this.densities = new Densities(board, {
+      changed: (pages, isNews) => {
+        for (const page of pages) this.#map.set(page, this.densities.shareOf(page));
+        if (isNews) listener.pagesChanged(pages);
+        listener.changed();
+      },
+    });
+    this.#map = this.#makeMap();
+    const pagesMax = Math.min(WATCHED_PAGES_MAX, board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX);
+    this.#keeper = new PageKeeper(board, pagesMax, {
+      loaded: (page) => this.#loaded(page),
+      left: (page) => {
+        this.pages.delete(page);
+        this.densities.setLoaded(page, undefined);
+        this.#map.set(page, this.densities.shareOf(page));
+      },
+    });
+    this.#off = board.on("change", (changes) => this.#apply(changes));
+  }
+
+  get map(): DensityMap {
+    return this.#map;
+  }
+
+  /** Pages whose cells are in sight. */
+  get inSight(): readonly number[] {
+    return this.#inSight;
+  }
+
+  /** Whether all that is in sight is here. */
+  get isComplete(): boolean {
+    return this.#seen !== undefined && this.#inSight.every((page) => this.pages.has(page));
+  }
+
+  /** Looks after what is watched; called while the view moves, and now and then. */
+  look({ camera, view, velocity }: Viewport, nowMs: number): void {
+    const isSeen = showsCells(this.#plane, camera, view, this.densities.hasOverview);
+    const area = seenArea(camera, view);
+    const ahead = isSeen ? pagesIn(this.#plane, areaAhead(area, velocity)) : [];
+    this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
+    const isAmong = new Set(this.#inSight);
+    const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
+    this.#keeper.want([...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
+    if (this.#seen?.scale !== camera.scale) {
+      const cellPx = camera.scale * view.density;
+      for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);
+    }
+    this.#seen = camera;
+  }
+
+  get(cell: number): boolean | undefined {
+    return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
+  }
+
+  recolor(palette: Palette): void {
+    this.#palette = palette;
+    for (const [page, { picture, sinceMs }] of this.pages) {
+      this.pages.set(page, { picture: picture.recolored(palette), sinceMs });
+    }
+    this.#map = this.#makeMap();
+    this.#listener.changed();
+  }
+
+  close(): void {
+    this.#off();
+    this.#keeper.close();
+    this.densities.close();
+  }
+
+  #makeMap(): DensityMap {
+    return new DensityMap(this.#plane, this.#palette, (page) => this.densities.shareOf(page));
+  }
+
+  #loaded(page: number): void {
+    const bits = this.#board.bitsOf(page);
+    const cells = this.#board.cellsOf(page);
+    if (!bits || cells === undefined) return;
+    const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
+    this.pages.set(page, { picture, sinceMs: performance.now() });
+    this.#count(page, picture);
+    this.#listener.changed();
+  }
+
+  #apply(changes: readonly CellChange[]): void {
+    const touched = new Map<number, PagePicture>();
+    const applied: CellChange[] = [];
+    for (const change of changes) {
+      const page = pageOf(change.cell);
+      const shown = this.pages.get(page);
+      if (!shown) continue;
+      shown.picture.set(offsetOf(change.cell), change.value);
+      touched.set(page, shown.picture);
+      applied.push(change);
+    }
+    for (const [page, picture] of touched) this.#count(page, picture);
+    if (applied.length === 0) return;
+    this.#listener.cellsChanged(applied);
+    this.#listener.changed();
+  }
+
+  #count(page: number, picture: PagePicture): void {
+    this.densities.setLoaded(page, picture.checked);
+    this.#map.set(page, this.densities.shareOf(page));
+  }
+}

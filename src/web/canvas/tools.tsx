@@ -1,0 +1,115 @@
+/* The buttons over the canvas: what the pointer does, undo and redo, zoom. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Tool } from "./brush.js";
+import type { CanvasBoard } from "./canvas-board.js";
+
+const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly icon: string }[] = [
+  {
+    tool: "move",
+    name: "Move and click",
+    icon: "M8 2v12M2 8h12M8 2l-2 2M8 2l2 2M8 14l-2-2M8 14l2-2M2 8l2-2M2 8l2 2M14 8l-2-2M14 8l-2 2",
+  },
+  { tool: "draw", name: "Draw", icon: "M3 13l1-3.5L11 2.5l2.5 2.5-7 7L3 13zM9.5 4L12 6.5" },
+  { tool: "erase", name: "Erase", icon: "M6.5 13.5L2.5 9.5l6.5-7 5 5-6 6zM5.5 6.5l5 5M6.5 13.5H14" },
+  { tool: "fill", name: "Fill a rectangle", icon: "M3 4h10v8H3zM3 8l4-4M3 12l8-8M7 12l6-6" },
+];
+
+const STEP = 2;
+
+export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number) => void }) {
+  const { brush } = board;
+  const { places } = brush.strokes;
+  // Which of the own changes was gone to last; the newest is the first to be gone to.
+  const [visited, setVisited] = useState(places.length);
+  const visit = (index: number) => {
+    const cell = places[index];
+    setVisited(index);
+    if (cell !== undefined) onGo(cell);
+  };
+  useEffect(() => setVisited(places.length), [places.length]);
+  return (
+    <div class="stage-tools">
+      <div class="tools" role="toolbar" aria-label="Drawing">
+        {TOOLS.map(({ tool, name, icon }) => (
+          <IconButton
+            key={tool}
+            name={name}
+            icon={icon}
+            id={`tool-${tool}`}
+            isPressed={brush.tool === tool}
+            onPress={() => board.use(tool)}
+          />
+        ))}
+        <IconButton
+          name="Undo"
+          icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
+          id="undo"
+          isOff={!brush.strokes.canUndo}
+          onPress={() => board.undo()}
+        />
+        <IconButton
+          name="Redo"
+          icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
+          id="redo"
+          isOff={!brush.strokes.canRedo}
+          onPress={() => board.redo()}
+        />
+        <IconButton
+          name="Previous change of mine"
+          icon="M10 3L5 8l5 5"
+          id="mine-previous"
+          isOff={visited <= 0}
+          onPress={() => visit(visited - 1)}
+        />
+        <IconButton
+          name="Next change of mine"
+          icon="M6 3l5 5-5 5"
+          id="mine-next"
+          isOff={visited >= places.length - 1}
+          onPress={() => visit(visited + 1)}
+        />
+      </div>
+      <div class="tools" role="toolbar" aria-label="Zoom">
+        <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.step(STEP)} />
+        <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.step(1 / STEP)} />
+        <IconButton
+          name="Show the whole board"
+          icon="M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3"
+          id="zoom-fit"
+          onPress={() => board.fit()}
+        />
+      </div>
+    </div>
+  );
+}
+
+interface IconButtonProps {
+  readonly name: string;
+  readonly icon: string;
+  readonly id: string;
+  readonly isPressed?: boolean;
+  /** Not `disabled`: a button that loses focus leaves the keyboard nowhere. */
+  readonly isOff?: boolean;
+  readonly onPress: () => void;
+}
+
+function IconButton({ name, icon, id, isPressed, isOff, onPress }: IconButtonProps): ComponentChildren {
+  return (
+    <button
+      type="button"
+      class="tool"
+      title={name}
+      aria-label={name}
+      aria-pressed={isPressed}
+      aria-disabled={isOff}
+      data-testid={id}
+      onClick={() => !isOff && onPress()}
+    >
+      <svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">
+        <path d={icon} />
+      </svg>
+    </button>
+  );
+}

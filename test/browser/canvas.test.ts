@@ -1,0 +1,285 @@
+/* Large boards on the canvas, in real Chromium, served by real instances. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { type Board, type Client, connect } from "../../src/client/index.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { launchChromium, openBoard } from "../support/browser.js";
+import { FaultyStore } from "../support/faulty-store.js";
+import { temporaryFolder } from "../support/folder.js";
+import { type LocalInstance, startInstance } from "../support/instances.js";
+import { until } from "../support/until.js";
+import { freePort } from "../support/valkey-server.js";
+
+const PITCH_PX = 24;
+const PAGE_SIDE = 256;
+const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
+const BOARDS = "draw=1000000,keys=1000000000,move=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
+
+const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
+
+/** A point of the canvas, in cells from the one in its middle. */
+async function pointAt(page: Page, across = 0, down = 0, pitch = PITCH_PX) {
+  const box = await page.getByTestId("canvas").boundingBox();
+  assert.ok(box);
+  return { x: box.x + box.width / 2 + across * pitch, y: box.y + box.height / 2 + down * pitch };
+}
+
+/** Whether the canvas shows the cell as checked: by the colour beside the check. */
+async function isPainted(page: Page, across = 0, down = 0): Promise<boolean> {
+  return page.evaluate(
+    ([across, down, pitch]) => {
+      const canvas = document.querySelector<HTMLCanvasElement>("[data-testid=canvas]");
+      const context = canvas?.getContext("2d");
+      if (!canvas || !context) return false;
+      const x = Math.round(canvas.width / 2 + across * pitch);
+      const y = Math.round(canvas.height / 2 + down * pitch + pitch * 0.33);
+      const [red = 0, green = 0] = context.getImageData(x, y, 1, 1).data;
+      return green - red > 60;
+    },
+    [across, down, PITCH_PX] as const,
+  );
+}
+
+async function untilPainted(page: Page, across: number, down = 0, isChecked = true): Promise<void> {
+  await until(`the cell ${across}, ${down} from the middle shows ${isChecked}`, async () => {
+    return (await isPainted(page, across, down)) === isChecked;
+  });
+}
+
+const focused = (page: Page) => page.evaluate(() => Number(document.activeElement?.getAttribute("data-cell") ?? -1));
+const placeIn = (page: Page) => /#cell=(\d+)&zoom=([\d.]+)/.exec(page.url());
+
+describe("the canvas", () => {
+  let browser: Browser;
+  let store: EmbeddedStore;
+  let instances: LocalInstance[];
+  let client: Client;
+
+  before(async () => {
+    browser = await launchChromium();
+    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
+    instances = await Promise.all([1, 2].map(() => startInstance({ BOARDS, ...LIMITS }, store)));
+    client = connect(instances[1]?.url ?? "");
+  });
+  after(async () => {
+    client.close();
+    await browser.close();
+    await Promise.all(instances.map((instance) => instance.stop()));
+    await store.close();
+  });
+
+  const url = (path: string, instance = 0) => `${instances[instance]?.url}${path}`;
+  const read = async (name: string, cell: number): Promise<Board> => {
+    const board = client.board(name);
+    await board.watch({ start: cell, end: cell + 1 }).ready;
+    return board;
+  };
+
+  test("a click and a drawn line show on a page of another instance; undo and redo do too", async () => {
+    const [one, two] = await Promise.all(
+      [0, 1].map((instance) => openBoard(browser, url(at("draw", 40_000), instance))),
+    );
+    assert.ok(one && two);
+    const middle = await pointAt(one.page);
+    await one.page.mouse.click(middle.x, middle.y);
+    await untilPainted(two.page, 0);
+
+    await one.page.getByTestId("tool-draw").click();
+    const [from, to] = [await pointAt(one.page, -6, 2), await pointAt(one.page, 6, 5)];
+    await one.page.mouse.move(from.x, from.y);
+    await one.page.mouse.down();
+    // In one step, faster than any hand: the line must have no holes.
+    await one.page.mouse.move(to.x, to.y);
+    await one.page.mouse.up();
+    const board = await read("draw", 40_000);
+    const columns = Array.from({ length: 13 }, (_, index) => index - 6);
+    const isWhole = () =>
+      columns.every((across) => [2, 3, 4, 5].some((down) => board.get(40_000 + across + down * PAGE_SIDE)));
+    await until("every column of the line is set", isWhole);
+    await untilPainted(two.page, -6, 2);
+    await untilPainted(two.page, 6, 5);
+
+    await one.page.getByTestId("undo").click();
+    await untilPainted(two.page, 6, 5, false);
+    await untilPainted(two.page, 0, 0, true);
+    await one.page.getByTestId("redo").click();
+    await untilPainted(two.page, 6, 5);
+    for (const across of [6, 0]) {
+      await one.page.keyboard.press("Control+z");
+      await untilPainted(two.page, across, across === 6 ? 5 : 0, false);
+    }
+    assert.deepEqual([...one.errors, ...two.errors], []);
+    await Promise.all([one.page.close(), two.page.close()]);
+  });
+
+  test("a rectangle is filled up to what one write may carry", async () => {
+    const { page } = await openBoard(browser, url(at("fill", 40_000)));
+    await page.getByTestId("tool-fill").click();
+    const [from, to] = [await pointAt(page, -2, -1), await pointAt(page, 2, 1)];
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y);
+    await page.mouse.up();
+    const board = await read("fill", 40_000);
+    await until("15 cells are set", () => board.checked === 15);
+    for (const [across, down] of [
+      [-2, -1],
+      [2, 1],
+      [0, 0],
+    ] as const) {
+      assert.equal(board.get(40_000 + across + down * PAGE_SIDE), true);
+    }
+    await page.close();
+  });
+
+  test("wheel, keys and buttons zoom; the link follows, opens the same place, and back returns from a jump", async () => {
+    const { page } = await openBoard(browser, url(at("move", 40_000)));
+    const { x, y } = await pointAt(page);
+    await page.mouse.move(x, y);
+    await page.mouse.wheel(0, -200);
+    await until("the wheel has zoomed in", () => Number(placeIn(page)?.[2]) > PITCH_PX);
+    const other = await openBoard(browser, page.url());
+    await until("the other page is at the same place", () => placeIn(other.page)?.[0] === placeIn(page)?.[0]);
+    await other.page.close();
+
+    await page.locator("[data-testid=grid] input[tabindex='0']").focus();
+    const before = Number(placeIn(page)?.[2]);
+    await page.keyboard.press("-");
+    await until("the key has zoomed out", () => Number(placeIn(page)?.[2]) < before);
+    const here = Number(placeIn(page)?.[1]);
+    await page.getByTestId("go-to-number").fill("700000");
+    await page.keyboard.press("Enter");
+    await until("the jump has arrived", () => Number(placeIn(page)?.[1]) === 700_000);
+    assert.equal(await focused(page), 700_000, "and the focus with it");
+    await page.goBack();
+    await until("back is where it was", () => Number(placeIn(page)?.[1]) === here);
+    await page.goForward();
+    await until("forward is there again", () => Number(placeIn(page)?.[1]) === 700_000);
+    await page.getByTestId("zoom-fit").click();
+    await until("the whole board needs no place", () => placeIn(page) === null);
+    await page.close();
+  });
+
+  test("with the keyboard alone, the last of 1,000,000,000 is reached and toggled", async () => {
+    const { page } = await openBoard(browser, url("/?board=keys"));
+    await page.locator("[data-testid=grid] input[tabindex='0']").focus();
+    await page.keyboard.press("Control+End");
+    await until("the last cell has the focus", async () => (await focused(page)) === 999_999_999);
+    const last = page.locator('input[data-cell="999999999"]');
+    await until("it is here", () =>
+      last.evaluate((input) => input instanceof HTMLInputElement && !input.indeterminate),
+    );
+    await page.keyboard.press("Space");
+    const board = await read("keys", 999_999_999);
+    await until("it is set for everybody", () => board.get(999_999_999) === true);
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await focused(page), 999_999_998);
+    await page.keyboard.press("ArrowUp");
+    assert.equal(await focused(page), 999_999_998 - PAGE_SIDE);
+    await page.keyboard.press("Control+Home");
+    assert.equal(await focused(page), 0);
+    await page.close();
+  });
+
+  test("the accessibility tree has the whole grid's measure and the focused checkbox with its state", async () => {
+    const board = await read("keys", 70_000);
+    await board.set(70_000, true);
+    const { page } = await openBoard(browser, url(at("keys", 70_000)));
+    await page.locator("[data-testid=grid] input[tabindex='0']").focus();
+    const session = await page.context().newCDPSession(page);
+    const { nodes } = await session.send("Accessibility.getFullAXTree");
+    const found = (role: string) => nodes.filter((node) => !node.ignored && node.role?.value === role);
+    const property = (node: (typeof nodes)[number] | undefined, name: string): unknown =>
+      node?.properties?.find((each) => each.name === name)?.value.value;
+    assert.equal(found("grid").length, 1);
+    assert.match(String(found("grid")[0]?.name?.value), /Board keys, 1,000,000,000 checkboxes/);
+    const boxes = found("checkbox");
+    assert.equal(boxes.length, 9, "the focus and its neighbours");
+    const focusedBox = boxes.find((node) => property(node, "focused") === true);
+    assert.equal(focusedBox?.name?.value, "Checkbox 70000");
+    assert.equal(property(focusedBox, "checked"), "true");
+    assert.equal(found("gridcell").length, 9);
+    for (const name of ["Draw", "Erase", "Undo", "Zoom in", "Show the whole board"]) {
+      assert.ok(
+        found("button").some((node) => node.name?.value === name),
+        name,
+      );
+    }
+    const grid = page.getByTestId("grid");
+    assert.equal(await grid.getAttribute("aria-rowcount"), String(124 * PAGE_SIDE));
+    const row = page.locator('[role=row]:has(input[data-cell="70000"])');
+    assert.equal(await row.getAttribute("aria-rowindex"), String(Math.floor((70_000 - 65_536) / PAGE_SIDE) + 1));
+
+    await board.set(70_000, false);
+    await until("the change under the focus is told", async () =>
+      /Checkbox 70000 is now not checked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
+    );
+    await page.close();
+  });
+
+  test("only pages in sight are watched, and what is left behind is let go", async () => {
+    const instance = await startInstance({ BOARDS: "sight=1000000000", ...LIMITS }, store);
+    const { page } = await openBoard(browser, `${instance.url}${at("sight", 100 * 65_536 + 32_896)}`);
+    const watches = async () => {
+      const text = await (await fetch(`${instance.url}/metrics`)).text();
+      return Number(/^socketscaler_watches (\d+)/m.exec(text)?.[1]);
+    };
+    await until("one page is watched", async () => (await watches()) === 1);
+    for (const cell of [300_000_000, 600_000_000, 900_000_000]) {
+      await page.getByTestId("go-to-number").fill(String(cell));
+      await page.keyboard.press("Enter");
+      await until("the jump has arrived", () => Number(placeIn(page)?.[1]) === cell);
+    }
+    assert.ok((await watches()) >= 2, "what was seen a moment ago is kept");
+    await until("the pages left behind are let go", async () => (await watches()) <= 2, 30_000);
+    await page.close();
+    await instance.stop();
+  });
+
+  test("a refused stroke is shown at its cells, which show the truth again, and said", async () => {
+    const faulty = new FaultyStore(store);
+    const instance = await startInstance({ BOARDS, ...LIMITS }, faulty);
+    const { page } = await openBoard(browser, `${instance.url}${at("refuse", 40_000)}`);
+    faulty.judgesStale = true;
+    await page.getByTestId("tool-draw").click();
+    const [from, to] = [await pointAt(page, -1), await pointAt(page, 1)];
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y);
+    await page.mouse.up();
+    await until("the note says why", async () =>
+      /left out; make it again/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+    );
+    for (const across of [-1, 0, 1]) await untilPainted(page, across, 0, false);
+    await page.close();
+    await instance.stop();
+  });
+
+  test("after a lost connection, what was missed shows without anything being moved", async () => {
+    const PORT = String(await freePort());
+    const first = await startInstance({ PORT, BOARDS, ...LIMITS }, store);
+    const { page } = await openBoard(browser, `${first.url}${at("back", 40_000)}`);
+    await first.stop();
+    await until("the loss is said", async () =>
+      /Connection lost/.test((await page.getByTestId("message").textContent()) ?? ""),
+    );
+    await client.board("back").set(40_002, true);
+    const second = await startInstance({ PORT, BOARDS, ...LIMITS }, store);
+    await untilPainted(page, 2);
+    await page.close();
+    await second.stop();
+  });
+
+  test("a click is stored although the view leaves its page at once", async () => {
+    const { page } = await openBoard(browser, url(at("leave", 40_000)));
+    const { x, y } = await pointAt(page);
+    await page.mouse.click(x, y);
+    await page.getByTestId("go-to-number").fill("999999");
+    await page.keyboard.press("Enter");
+    const board = await read("leave", 40_000);
+    await until("it is stored", () => board.get(40_000) === true);
+    await page.close();
+  });
+});

@@ -1,0 +1,187 @@
+/* The load generator against real instances: what it reports, and that it fails when a client is wrong. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { describe, type TestContext, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import type { BenchResult } from "../../src/bench/result.js";
+import type { PageRef } from "../../src/board/geometry.js";
+import { readConfig } from "../../src/server/config.js";
+import { createLog } from "../../src/server/log.js";
+import { openStore } from "../../src/server/server.js";
+import type { SubscriptionListener, Unsubscribe } from "../../src/store/store.js";
+import { launchChromium } from "../support/browser.js";
+import { FaultyStore } from "../support/faulty-store.js";
+import { temporaryFolder } from "../support/folder.js";
+import { startInstance } from "../support/instances.js";
+import { freePort, startServer } from "../support/valkey-server.js";
+
+/** A frame of one change, the dearest there is, with all headers above TCP. */
+const CHANGE_BYTES_MAX = 64;
+const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+
+async function bench(...args: string[]) {
+  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "bench", ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
+  return { stdout, stderr, code };
+}
+
+/** Two instances over one Valkey. */
+async function twoInstances(t: TestContext, flags: Record<string, string> = {}): Promise<string[]> {
+  const valkey = await startServer();
+  t.after(() => valkey.stop());
+  const instances = await Promise.all(
+    [1, 2].map(() => startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100000", ...flags })),
+  );
+  t.after(() => Promise.all(instances.map((instance) => instance.stop())));
+  return instances.map(({ url }) => url);
+}
+
+/** The news that reaches the instance says the opposite of what was committed, once. */
+class LyingStore extends FaultyStore {
+  #hasLied = false;
+
+  override subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
+    return super.subscribe(page, {
+      delta: (delta) => {
+        if (this.#hasLied) return listener.delta(delta);
+        this.#hasLied = true;
+        listener.delta({ ...delta, changes: delta.changes.map((change) => change ^ 1) });
+      },
+      resumed: () => listener.resumed(),
+    });
+  }
+}
+
+describe("socketscaler bench", () => {
+  test("loads two instances from two threads, and reports as table, JSON and a page with charts", async (t) => {
+    const urls = await twoInstances(t);
+    const folder = temporaryFolder(t);
+    const json = join(folder, "result.json");
+    const html = join(folder, "result.html");
+    const load = [
+      "--clients",
+      "8",
+      "--rate",
+      "60",
+      "--ramp",
+      "0.5",
+      "--duration",
+      "3",
+      "--workers",
+      "2",
+      "--pages",
+      "2",
+    ];
+    const { code, stdout, stderr } = await bench(...urls, ...load, "--json", json, "--html", html);
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /all 8 clients equal the store in 2 page\(s\)/);
+    assert.match(stderr, /connected 8\/8/);
+
+    const result: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+    assert.equal(result.format, 1);
+    assert.equal(result.connected, 8);
+    assert.equal(result.instances.length, 2);
+    assert.ok(result.counts.written > 100, "most of 180 writes were made");
+    assert.equal(result.counts.acknowledged, result.counts.written);
+    // Every client but the writer sees each probe.
+    assert.equal(result.shown.count % 7, 0);
+    assert.ok(result.shown.count > 0 && (result.shown.p50 ?? 0) <= (result.shown.p99 ?? 0));
+    assert.ok(result.counts.frames > 0 && result.counts.frames <= result.counts.seen);
+    const bytesPerChange = result.counts.bytes / result.counts.seen;
+    assert.ok(bytesPerChange > 1 && bytesPerChange < CHANGE_BYTES_MAX, `${bytesPerChange} bytes a change`);
+    assert.deepEqual(result.codes, {});
+    assert.deepEqual(result.verdict.mismatches, []);
+    assert.equal(result.verdict.ok, true);
+    assert.equal(result.verdict.level, 8);
+    const loads = result.seconds.filter(({ phase }) => phase === "load");
+    assert.ok(loads.length >= 2 && loads.every(({ at }) => at > 0));
+
+    const browser = await launchChromium();
+    t.after(() => browser.close());
+    const page = await browser.newPage();
+    const errors: string[] = [];
+    page.on("console", (message) => {
+      if (message.type() === "error") errors.push(message.text());
+    });
+    page.on("pageerror", (error) => errors.push(String(error)));
+    page.on("request", (request) => {
+      const address = request.url();
+      if (!address.startsWith("file:") && !address.startsWith("data:")) errors.push(`asks for ${address}`);
+    });
+    await page.goto(pathToFileURL(html).href);
+    assert.equal(await page.locator("svg").count(), 4);
+    assert.ok((await page.locator("svg circle").count()) > 8);
+    assert.match(await page.locator(".verdict.ok").innerText(), /All 8 clients equal the store/);
+    assert.deepEqual(errors, []);
+  });
+
+  test("fails with code 1 where an instance's clients show what the store has not", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const flags = { VALKEY_URL: valkey.url };
+    const config = readConfig(flags, {});
+    const store = new LyingStore(await openStore(config, createLog("silent")));
+    const instances = [await startInstance(flags), await startInstance(flags, store)];
+    t.after(async () => {
+      await Promise.all(instances.map((instance) => instance.stop()));
+      await store.close();
+    });
+    const urls = instances.map(({ url }) => url);
+    const json = join(temporaryFolder(t), "result.json");
+    // One write, which nothing corrects later.
+    const { code, stdout } = await bench(...urls, "--clients", "4", "--rate", "1", "--duration", "1.5", "--json", json);
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /FAILED: 2 of 4 clients equal the store/);
+    const { verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+    assert.equal(verdict.ok, false);
+    assert.deepEqual(
+      verdict.mismatches.map(({ kind, url, cells }) => ({ kind, url, cells })),
+      [1, 2].map(() => ({ kind: "diverged", url: urls[1], cells: 1 })),
+    );
+  });
+
+  test("says which option to raise where a server's limits refuse", async (t) => {
+    const urls = await twoInstances(t, { WRITES_PER_SECOND: "5", WRITE_BURST: "5" });
+    const { stdout, code } = await bench(...urls, "--clients", "1", "--rate", "20", "--duration", "1");
+    assert.match(stdout, /RATE_LIMITED was told \d+ times: raise the servers' WRITES_PER_SECOND and WRITE_BURST/);
+    assert.equal(code, 0, "what was delayed got through");
+  });
+
+  test("--find-max raises the rate until the bound is passed", async (t) => {
+    const urls = await twoInstances(t, { WRITES_PER_SECOND: "100", WRITE_BURST: "100" });
+    const load = ["--clients", "2", "--rate", "100", "--duration", "1", "--ramp", "0", "--p99", "60000"];
+    const json = join(temporaryFolder(t), "result.json");
+    const { stdout } = await bench(...urls, ...load, "--find-max", "--json", json);
+    const { knee, trials }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+    assert.match(stdout, /knee/);
+    assert.ok(
+      trials.some(({ failure }) => failure === undefined),
+      stdout,
+    );
+    assert.ok(
+      trials.some(({ failure }) => /refused with RATE_LIMITED/.test(failure ?? "")),
+      stdout,
+    );
+    assert.ok(knee !== null && knee >= 100, stdout);
+  });
+
+  test("an instance that is not there, and a board that it has not, are one clear line", async (t) => {
+    const nobody = await bench(`http://127.0.0.1:${await freePort()}`);
+    assert.equal(nobody.code, 1);
+    assert.match(nobody.stderr, /^socketscaler: http:\S+ cannot be reached\n$/);
+    const [url = ""] = await twoInstances(t);
+    const other = await bench(url, "--board", "other");
+    assert.equal(other.code, 1);
+    assert.match(other.stderr, /has no board "other": choose one with --board\n$/);
+    const wrong = await bench(url, "--rate", "many");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /^socketscaler: --rate is "many": expected a whole number from 0 to 1000000\n$/);
+  });
+});

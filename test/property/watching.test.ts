@@ -1,0 +1,137 @@
+/*
+ * Storms of watching and unwatching, in any order, overtaking each other, by clients that also leave in the middle: nobody
+ * else misses anything, and when all are gone nothing is held.
+ */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { packChanges } from "../../src/board/delta.js";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { Replica } from "../../src/board/replica.js";
+import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { Instance } from "../../src/server/instance.js";
+import { createLog } from "../../src/server/log.js";
+import type { Frame, Recipient } from "../../src/server/recipient.js";
+import { Session } from "../../src/server/session.js";
+import { newTag } from "../../src/store/tag.js";
+import { ModelStore } from "../support/model-store.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+const PAGES = 4;
+const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
+
+class Viewer implements Recipient {
+  readonly replicas = Array.from({ length: PAGES }, (_, page) => new Replica(page, PAGE_CELLS));
+  backlogged = false;
+
+  send(frame: Frame): void {
+    assert.ok(frame.kind === "delta" || frame.kind === "snapshot");
+    const decoded = frame.kind === "delta" ? decodeDelta(frame.text) : decodeSnapshot(frame.bytes, () => PAGE_CELLS);
+    assert.ok(decoded);
+    assert.notEqual(this.replicas[decoded.content.page]?.receive(decoded.content), "gap");
+  }
+
+  giveUp(): void {
+    assert.fail("given up");
+  }
+}
+
+function setUp(seed: number) {
+  const clock = new VirtualClock(seed);
+  const store = new ModelStore(clock);
+  store.delayMs = { request: 3, answer: 5, news: 4 };
+  const instance = new Instance({
+    name: "one",
+    boards: { main: PAGES * PAGE_CELLS },
+    store,
+    clock,
+    log: createLog("silent"),
+    admission: { writes: LOTS, requests: LOTS, watches: LOTS, connectionsPerAddress: 100, connects: LOTS },
+    writer: { waitMs: 1_000, queuedChangesMax: 10_000 },
+    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 },
+    watchedPagesMax: PAGES,
+  });
+  const join = async (viewer: Viewer) => {
+    const session = new Session(instance, viewer, { address: "a", online: () => 1, onlineEverywhere: () => 1 });
+    await session.open({ board: "main", protocol: 1 });
+    return session;
+  };
+  return { clock, store, instance, join };
+}
+
+const pages = fc.uniqueArray(fc.nat(PAGES - 1), { minLength: 1 });
+const who = fc.nat(2);
+const action = fc.oneof(
+  fc.record({ kind: fc.constant("watch" as const), who, pages }),
+  fc.record({ kind: fc.constant("unwatch" as const), who, pages }),
+  fc.record({ kind: fc.constant("leave" as const), who }),
+  fc.record({ kind: fc.constant("lag" as const), who }),
+  fc.record({ kind: fc.constant("commit" as const), page: fc.nat(PAGES - 1), offset: fc.nat(200) }),
+  fc.record({ kind: fc.constant("pass" as const), ms: fc.oneof(fc.nat(30), fc.constant(11_000)) }),
+);
+
+describe("watching and unwatching at random", () => {
+  test("takes nothing from another client, and leaves no hold, hub or subscription behind", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer(), fc.array(action, { minLength: 20, maxLength: 80 }), async (seed, actions) => {
+        const { clock, store, instance, join } = setUp(seed);
+        const steady = new Viewer();
+        const watcher = await join(steady);
+        const watching = watcher.watch({ handle: 0, pages: Array.from({ length: PAGES }, (_, page) => page) });
+        await clock.pass(100);
+        await watching;
+        const viewers = [new Viewer(), new Viewer(), new Viewer()];
+        const sessions = await Promise.all(viewers.map(join));
+        const answers: Promise<unknown>[] = [];
+        for (const next of actions) {
+          if (next.kind === "pass") await clock.pass(next.ms);
+          else if (next.kind === "commit") {
+            const changes = packChanges([
+              [next.offset, seed & 1 ? 1 : 0],
+              [next.offset + 1, 1],
+            ]);
+            const page = { board: "main", page: next.page };
+            answers.push(store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] }));
+          } else if (next.kind === "leave") {
+            sessions[next.who]?.close();
+            const viewer = new Viewer();
+            viewers[next.who] = viewer;
+            sessions[next.who] = await join(viewer);
+          } else if (next.kind === "lag") {
+            const viewer = viewers[next.who];
+            if (viewer) viewer.backlogged = !viewer.backlogged;
+          } else {
+            const session = sessions[next.who];
+            if (!session) continue;
+            const positions = viewers[next.who]?.replicas ?? [];
+            const wanted = next.pages.map((page) => {
+              const { version, tag } = positions[page]?.position ?? { version: 0, tag: "" };
+              return [page, `${version}.${tag}`];
+            });
+            // Not awaited: the next request overtakes it.
+            answers.push(
+              next.kind === "watch"
+                ? session.watch({ handle: 0, pages: wanted })
+                : session.unwatch({ handle: 0, pages: next.pages }),
+            );
+          }
+        }
+        await clock.pass(8_000);
+        await Promise.all(answers);
+        for (let page = 0; page < PAGES; page++) {
+          const stored = store.snapshot({ board: "main", page });
+          assert.deepEqual(steady.replicas[page]?.position, stored.position);
+          assert.deepEqual(steady.replicas[page]?.bits, stored.bits);
+        }
+        for (const session of [...sessions, watcher]) session.close();
+        for (const hub of instance.pages.hubs()) assert.equal(hub.watchers, 0);
+        await clock.pass(11_000);
+        assert.equal(instance.pages.size, 0, "pages are held");
+        assert.equal(store.subscriptions, 0, "subscriptions are left");
+        instance.close();
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

@@ -1,0 +1,123 @@
+/* Drawing: lines without holes, strokes that set each cell once, undo and redo on a board that others change too. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { Brush, placesBetween } from "../../src/web/canvas/brush.js";
+import { planeOf } from "../../src/web/canvas/plane.js";
+
+function make(fillCellsMax = 100) {
+  const cells = new Map<number, boolean>();
+  const sets: [number, boolean][] = [];
+  const brush = new Brush({
+    plane: planeOf(20_000),
+    read: (cell) => cells.get(cell) ?? false,
+    set: (cell, value) => {
+      sets.push([cell, value]);
+      cells.set(cell, value);
+    },
+    fillCellsMax: () => fillCellsMax,
+  });
+  return { brush, cells, sets };
+}
+
+describe("the brush", () => {
+  test("a line has both ends and no hole, whatever its direction", () => {
+    const side = fc.integer({ min: -50, max: 50 });
+    const place = fc.tuple(side, side).map(([x, y]) => ({ x, y }));
+    fc.assert(
+      fc.property(place, place, (from, to) => {
+        const line = [...placesBetween(from, to)];
+        assert.deepEqual([line[0], line.at(-1)], [from, to]);
+        assert.equal(line.length, Math.max(Math.abs(to.x - from.x), Math.abs(to.y - from.y)) + 1);
+        for (const [index, { x, y }] of line.entries()) {
+          const before = line[index - 1];
+          if (before) assert.ok(Math.abs(x - before.x) <= 1 && Math.abs(y - before.y) <= 1);
+        }
+      }),
+    );
+  });
+
+  test("a stroke draws the opposite of its first cell, each cell once, and stops at the board's edge", () => {
+    const { brush, cells, sets } = make();
+    cells.set(1, true);
+    brush.tool = "draw";
+    assert.equal(brush.start({ x: 0, y: 0 }), true);
+    brush.moveTo({ x: 3, y: 0 });
+    brush.moveTo({ x: 0, y: 0 });
+    brush.moveTo({ x: -5, y: 0 });
+    brush.end();
+    assert.deepEqual(sets, [
+      [0, true],
+      [2, true],
+      [3, true],
+    ]);
+    brush.start({ x: 1, y: 0 });
+    brush.moveTo({ x: 2, y: 0 });
+    brush.end();
+    assert.deepEqual(sets.slice(3), [
+      [1, false],
+      [2, false],
+    ]);
+    assert.equal(brush.start({ x: 0, y: 9_999 }), false, "no cell there");
+  });
+
+  test("the eraser only unchecks, and the hand draws nothing", () => {
+    const { brush, cells, sets } = make();
+    cells.set(1, true);
+    brush.tool = "erase";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 3, y: 0 });
+    brush.end();
+    assert.deepEqual(sets, [[1, false]]);
+    brush.tool = "move";
+    assert.equal(brush.start({ x: 0, y: 0 }), false);
+  });
+
+  test("a rectangle has at most the cells it may have, from its first corner", () => {
+    const { brush, sets } = make(12);
+    brush.tool = "fill";
+    brush.start({ x: 10, y: 10 });
+    brush.moveTo({ x: 7, y: 200 });
+    assert.deepEqual(brush.rectangle, [
+      { x: 10, y: 10 },
+      { x: 7, y: 12 },
+    ]);
+    brush.end();
+    assert.equal(sets.length, 12);
+    assert.equal(brush.rectangle, undefined);
+  });
+
+  test("undo takes back what still stands and writes nothing else; redo draws it again", () => {
+    const { brush, cells, sets } = make();
+    brush.setAll([1, 2, 3], true);
+    brush.toggle(9);
+    cells.set(2, false);
+    sets.length = 0;
+    brush.undo();
+    brush.undo();
+    assert.deepEqual(sets, [
+      [9, false],
+      [1, false],
+      [3, false],
+    ]);
+    brush.undo();
+    assert.equal(brush.strokes.canUndo, false);
+    sets.length = 0;
+    cells.set(1, true);
+    brush.redo();
+    assert.deepEqual(
+      sets,
+      [
+        [2, true],
+        [3, true],
+      ],
+      "cell 1 is checked by somebody else already",
+    );
+    brush.redo();
+    assert.equal(brush.strokes.canRedo, false);
+    brush.undo();
+    brush.toggle(5);
+    assert.equal(brush.strokes.canRedo, false, "after a new stroke there is nothing to redo");
+  });
+});

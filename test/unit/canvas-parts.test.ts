@@ -1,0 +1,84 @@
+/* Small pure parts of the canvas: links, marks, activity, and what is told at a rate that one can follow. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Activity } from "../../src/web/canvas/activity.js";
+import { MARKS, Marks } from "../../src/web/canvas/marks.js";
+import { formatPlace, parsePlace } from "../../src/web/canvas/place-link.js";
+import { Teller } from "../../src/web/canvas/teller.js";
+import { VirtualClock } from "../support/virtual-clock.js";
+
+describe("a link to a place", () => {
+  test("says what it was made of", () => {
+    assert.equal(formatPlace(123_456, 24), "#cell=123456&zoom=24");
+    assert.deepEqual(parsePlace(formatPlace(123_456, 0.039_241), 1_000_000), { cell: 123_456, scale: 0.03924 });
+    assert.deepEqual(parsePlace("#cell=7", 10), { cell: 7, scale: undefined });
+    assert.deepEqual(parsePlace("#cell=7&zoom=1e9", 10), { cell: 7, scale: 80 });
+  });
+
+  test("that names no place of the board is none", () => {
+    for (const hash of [
+      "",
+      "#",
+      "#cell=10&zoom=5",
+      "#cell=-1",
+      "#cell=1.5",
+      "#cell=x",
+      "#zoom=5",
+      "#cell=99999999999",
+    ]) {
+      assert.equal(parsePlace(hash, 10), undefined, hash);
+    }
+    assert.deepEqual(parsePlace("#cell=1&zoom=-3", 10), { cell: 1, scale: undefined });
+  });
+});
+
+describe("marks", () => {
+  test("last their time, and are bounded", () => {
+    const marks = new Marks();
+    for (let cell = 0; cell < 1_000; cell++) marks.put("flash", cell, 0);
+    assert.equal([...marks.of("flash", 10)].length, MARKS.flash.cellsMax);
+    assert.deepEqual([...marks.of("flash", MARKS.flash.lastsMs)], []);
+    assert.equal(marks.isEmpty, true);
+    marks.put("found", 1, 0);
+    marks.put("found", 2, 0);
+    assert.deepEqual([...marks.of("found", 0)], [[2, 1]], "one place is found at a time");
+  });
+});
+
+describe("activity", () => {
+  test("names the warmest pages and the cell that changed last, and forgets what has cooled", () => {
+    const activity = new Activity();
+    for (let change = 0; change < 5; change++) activity.addCell(65_536 + change, 0);
+    activity.add(7, undefined, 0);
+    const [first, second] = activity.warmest(2, 0);
+    assert.deepEqual([first?.page, first?.cell, second?.page, second?.cell], [1, 65_540, 7, undefined]);
+    activity.add(7, undefined, 60_000);
+    activity.forget(60_000);
+    assert.deepEqual(
+      activity.warmest(5, 60_000).map(({ page }) => page),
+      [7],
+    );
+  });
+});
+
+describe("the teller", () => {
+  test("says the first at once, then at most one in a while, and that the last", async () => {
+    const clock = new VirtualClock();
+    const said: string[] = [];
+    const teller = new Teller(clock, 1_000, (text) => said.push(text));
+    for (const text of ["a", "b", "c"]) teller.tell(text);
+    assert.deepEqual(said, ["a"]);
+    await clock.pass(999);
+    assert.deepEqual(said, ["a"]);
+    await clock.pass(1);
+    assert.deepEqual(said, ["a", "c"]);
+    await clock.pass(5_000);
+    assert.deepEqual(said, ["a", "c"], "nothing is said twice");
+    teller.tell("d");
+    teller.tell("e");
+    teller.close();
+    await clock.pass(5_000);
+    assert.deepEqual(said, ["a", "c", "d"]);
+  });
+});

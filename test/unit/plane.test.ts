@@ -1,0 +1,100 @@
+/* Where cells lie on the plane: a law for every board, and places that must never change. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { BOARD_CELLS_MAX } from "../../src/board/geometry.js";
+import { moveOnPlane } from "../../src/web/canvas/keys.js";
+import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../src/web/canvas/plane.js";
+
+describe("the plane", () => {
+  test("every cell has a place of its own, and the place leads back to it", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: BOARD_CELLS_MAX }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (size, share) => {
+          const plane = planeOf(size);
+          const cell = Math.min(size - 1, Math.floor(share * size));
+          const { x, y } = placeOf(cell);
+          assert.ok(x >= 0 && x < plane.columns && y >= 0 && y < plane.rows);
+          assert.equal(cellAt(plane, { x, y }), cell);
+        },
+      ),
+    );
+  });
+
+  test("pages lie in shells round the first, wherever the board ends", () => {
+    const picture = [
+      [0, 1, 4, 9],
+      [2, 3, 5, 10],
+      [6, 7, 8, 11],
+      [12, 13, 14, 15],
+    ];
+    for (const [y, row] of picture.entries()) {
+      for (const [x, page] of row.entries()) {
+        assert.deepEqual(placeOfPage(page), { x, y });
+        assert.equal(pageAt(planeOf(16 * 65_536), x, y), page);
+        assert.equal(pageAt(planeOf(5 * 65_536), x, y), page < 5 ? page : undefined);
+      }
+    }
+  });
+
+  test("a board is as wide as high, but for a shell that is not whole", () => {
+    const measure = (size: number) => {
+      const { pageColumns, pageRows, columns, rows } = planeOf(size);
+      return [pageColumns, pageRows, columns, rows];
+    };
+    assert.deepEqual(measure(20_000), [1, 1, 256, 79]);
+    assert.deepEqual(measure(2 * 65_536), [2, 1, 512, 256]);
+    assert.deepEqual(measure(1_000_000), [4, 4, 1_024, 1_024]);
+    assert.deepEqual(measure(1_000_000_000), [124, 124, 31_744, 31_744]);
+  });
+
+  test("past the last cell there is nothing", () => {
+    const plane = planeOf(1_000_000);
+    const { x, y } = placeOf(999_999);
+    assert.equal(cellAt(plane, { x: x + 1, y }), undefined);
+    assert.equal(cellAt(plane, { x, y: y + 1 }), undefined);
+    assert.equal(cellAt(plane, { x: -1, y }), undefined);
+  });
+});
+
+describe("keys on the plane", () => {
+  const plane = planeOf(1_000_000);
+  const move = (key: string, cell: number, ctrlKey = false) => moveOnPlane({ key, ctrlKey }, cell, plane, 10);
+
+  test("arrows go from page to page as the eye does, and stay at edges and holes", () => {
+    assert.equal(move("ArrowRight", 255), 65_536, "from page 0 to page 1, beside it");
+    assert.equal(move("ArrowDown", 255 * 256), 2 * 65_536, "from page 0 to page 2, below it");
+    assert.equal(move("ArrowLeft", 0), 0);
+    assert.equal(move("ArrowDown", 999_999), 999_999, "below is a hole");
+  });
+
+  test("Home, End, Page Up and Page Down go along rows and columns, with Ctrl to the ends", () => {
+    assert.equal(move("Home", 65_536 + 7), 0);
+    assert.equal(move("End", 0), 9 * 65_536 + 255);
+    assert.equal(move("End", 9 * 65_536 + 255), 9 * 65_536 + 255);
+    assert.equal(move("Home", 500_000, true), 0);
+    assert.equal(move("End", 0, true), 999_999);
+    assert.equal(move("PageDown", 0), 10 * 256);
+    assert.equal(move("PageUp", 3 * 256), 0);
+    assert.equal(move("PageDown", 999_999 - 2 * 256), 999_999, "no further than there are cells");
+    assert.equal(move("a", 5), undefined);
+  });
+
+  test("from any cell, any key leads to a cell", () => {
+    const keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 999_999 }),
+        fc.constantFrom(...keys),
+        fc.boolean(),
+        (cell, key, ctrlKey) => {
+          const to = move(key, cell, ctrlKey);
+          assert.ok(to !== undefined && to >= 0 && to < 1_000_000);
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,163 @@
+/* Keeping channels where they belong, over servers that answer when the test says so. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { StoreAway } from "../../src/store/store.js";
+import { type SubscribedServer, Subscriptions } from "../../src/store/subscriptions.js";
+import { settle } from "../support/virtual-clock.js";
+
+/** Does what it is told in order, each when the test lets it. */
+class FakeServer implements SubscribedServer {
+  canSubscribe = true;
+  readonly subscribed = new Set<string>();
+  readonly #pending: { act(): void; fail(error: Error): void }[] = [];
+
+  subscribe(channels: readonly string[]): Promise<void> {
+    return new Promise((done, fail) => {
+      const act = () => {
+        for (const channel of channels) this.subscribed.add(channel);
+        done();
+      };
+      this.#pending.push({ act, fail });
+    });
+  }
+
+  unsubscribe(channel: string): void {
+    this.#pending.push({ act: () => this.subscribed.delete(channel), fail: () => undefined });
+  }
+
+  /** Lets everything asked so far happen, and what follows from it. */
+  async answer(): Promise<void> {
+    for (let next = this.#pending.shift(); next; next = this.#pending.shift()) {
+      next.act();
+      await settle();
+    }
+  }
+
+  async refuse(): Promise<void> {
+    this.#pending.shift()?.fail(new StoreAway("refused", { sent: true }));
+    await settle();
+  }
+}
+
+function setUp(where: (channel: string) => FakeServer) {
+  const resumed: string[] = [];
+  const subscriptions = new Subscriptions<FakeServer>({
+    serverOf: where,
+    isSharded: false,
+    redirected: () => undefined,
+    resumed: (channel) => resumed.push(channel),
+  });
+  return { subscriptions, resumed };
+}
+
+describe("subscriptions", () => {
+  test("are made again on a server that lost them, and told as resumed; the first time is no resumption", async () => {
+    const server = new FakeServer();
+    const { subscriptions, resumed } = setUp(() => server);
+    const added = subscriptions.add("a");
+    await server.answer();
+    await added;
+    assert.deepEqual(resumed, []);
+    server.subscribed.clear();
+    subscriptions.lost(server);
+    subscriptions.mend();
+    await server.answer();
+    assert.deepEqual([...server.subscribed], ["a"]);
+    assert.deepEqual(resumed, ["a"]);
+    subscriptions.close();
+  });
+
+  test("move with their slot, and leave the old server", async () => {
+    const [old, next] = [new FakeServer(), new FakeServer()];
+    let owner = old;
+    const { subscriptions, resumed } = setUp(() => owner);
+    void subscriptions.add("a");
+    await old.answer();
+    owner = next;
+    subscriptions.mend();
+    await next.answer();
+    await old.answer();
+    assert.deepEqual([[...old.subscribed], [...next.subscribed], resumed], [[], ["a"], ["a"]]);
+    subscriptions.close();
+  });
+
+  test("of one server are mended though another hangs", async () => {
+    const [hanging, other] = [new FakeServer(), new FakeServer()];
+    const { subscriptions } = setUp((channel) => (channel === "h" ? hanging : other));
+    for (const channel of ["h", "o"]) void subscriptions.add(channel);
+    await hanging.answer();
+    await other.answer();
+    for (const server of [hanging, other]) {
+      server.subscribed.clear();
+      subscriptions.lost(server);
+    }
+    subscriptions.mend();
+    await other.answer();
+    assert.deepEqual([...other.subscribed], ["o"]);
+    other.subscribed.clear();
+    subscriptions.lost(other);
+    subscriptions.mend();
+    await other.answer();
+    assert.deepEqual([...other.subscribed], ["o"], "a second time");
+    subscriptions.close();
+  });
+
+  test("survive being let go and wanted again while they are being made", async () => {
+    const server = new FakeServer();
+    const { subscriptions } = setUp(() => server);
+    void subscriptions.add("a");
+    await server.answer();
+    server.subscribed.clear();
+    subscriptions.lost(server);
+    subscriptions.mend();
+    subscriptions.delete("a");
+    void subscriptions.add("a");
+    await server.answer();
+    assert.deepEqual([...server.subscribed], ["a"]);
+    assert.equal(subscriptions.serverOf("a"), server);
+    subscriptions.delete("a");
+    await server.answer();
+    assert.deepEqual([...server.subscribed], []);
+    subscriptions.close();
+  });
+
+  test("that were let go while they were being made are given up", async () => {
+    const server = new FakeServer();
+    const { subscriptions } = setUp(() => server);
+    void subscriptions.add("a");
+    subscriptions.delete("a");
+    await server.answer();
+    assert.deepEqual([...server.subscribed], []);
+    subscriptions.close();
+  });
+
+  test("of a listener that was first are told when a second finds the channel elsewhere", async () => {
+    const [old, next] = [new FakeServer(), new FakeServer()];
+    let owner = old;
+    const { subscriptions, resumed } = setUp(() => owner);
+    void subscriptions.add("a");
+    await old.answer();
+    owner = next;
+    void subscriptions.add("a");
+    await next.answer();
+    await old.answer();
+    assert.deepEqual([[...old.subscribed], [...next.subscribed], resumed], [[], ["a"], ["a"]]);
+    subscriptions.close();
+  });
+
+  test("are tried again after a refusal", async () => {
+    const server = new FakeServer();
+    const { subscriptions } = setUp(() => server);
+    void subscriptions.add("a");
+    await server.answer();
+    server.subscribed.clear();
+    subscriptions.lost(server);
+    subscriptions.mend();
+    await server.refuse();
+    subscriptions.mend();
+    await server.answer();
+    assert.deepEqual([...server.subscribed], ["a"]);
+    subscriptions.close();
+  });
+});
