@@ -281,6 +281,7 @@ export class Board {
       limits,
     );
     this.#joiner.connected(opened);
+    this.overviews.connected(opened);
   }
 
   #end(refusal: Refusal): void {
