@@ -286,6 +286,7 @@ export class Board {
       limits,
     );
     this.#joiner.connected(opened);
+    this.overviews.connected(opened);
   }
 
   #end(refusal: Refusal): void {

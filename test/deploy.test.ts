@@ -1,0 +1,151 @@
+/*
+ * The files of deploy/ that cannot be run in a test: they parse, set only options that exist, to values that are taken, and
+ * agree with each other and with the code about ports, paths and times.
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse, parseAllDocuments } from "yaml";
+import { OPTIONS, readConfig } from "../src/server/config.js";
+
+const deploy = fileURLToPath(new URL("../deploy/", import.meta.url));
+const read = (file: string) => readFileSync(join(deploy, file), "utf8");
+
+// biome-ignore lint/suspicious/noExplicitAny: what the files hold is what is tested
+type Parsed = any;
+
+const compose: Parsed = parse(read("compose.yaml"), { merge: true });
+const kubernetes: Parsed[] = parseAllDocuments(read("kubernetes/socketscaler.yaml")).map((document) => {
+  assert.deepEqual(document.errors, []);
+  return document.toJS();
+});
+const kind = (name: string): Parsed => kubernetes.find((one) => one.kind === name);
+const instances = Object.entries<Parsed>(compose.services).filter(([name]) => name.startsWith("instance-"));
+const pod = kind("Deployment").spec.template.spec;
+const [container] = pod.containers;
+
+/** What else their processes are told. */
+const NOT_OURS = ["NODE_ENV"];
+
+/** What each file sets for an instance. */
+const ENVIRONMENTS: Readonly<Record<string, Record<string, string>>> = {
+  Dockerfile: assignments(/^ENV (.*)$/m.exec(read("Dockerfile"))?.[1]),
+  "compose.yaml": instances[0]?.[1].environment,
+  kubernetes: { ...kind("Secret").stringData, ...kind("ConfigMap").data },
+  "socketscaler.service": assignments(/^Environment=(.*)$/m.exec(read("socketscaler.service"))?.[1]),
+};
+
+function assignments(line = ""): Record<string, string> {
+  return Object.fromEntries(line.split(" ").map((one) => one.split("=") as [string, string]));
+}
+
+/** A drain's bound, as docs/operations.md gives it. */
+function drainMsMax(environment: Record<string, string>): number {
+  const { drainMs, writeWaitMs } = readConfig({}, environment);
+  return drainMs + 2 * writeWaitMs + 2_000;
+}
+
+describe("deploy/", () => {
+  for (const [file, environment] of Object.entries(ENVIRONMENTS)) {
+    test(`${file} sets only options that exist, to values that are taken`, () => {
+      const known = Object.values(OPTIONS).map(({ env }) => env);
+      const names = Object.keys(environment).filter((name) => !NOT_OURS.includes(name));
+      assert.ok(names.length > 0);
+      for (const name of names) assert.ok(known.includes(name), `${file} sets ${name}`);
+      readConfig({}, environment);
+    });
+  }
+
+  test("every name in the container's own variables is an option", () => {
+    for (const { name } of container.env)
+      assert.ok(
+        Object.values(OPTIONS).some(({ env }) => env === name),
+        name,
+      );
+  });
+
+  test("whoever ends an instance waits longer than its drain may take", () => {
+    const seconds = (text: unknown) => Number(/^(\d+)s?$/.exec(String(text))?.[1]) * 1_000;
+    for (const [, { stop_grace_period: grace, environment }] of instances) {
+      assert.ok(seconds(grace) > drainMsMax(environment));
+    }
+    const stop = /^TimeoutStopSec=(\d+)$/m.exec(read("socketscaler.service"))?.[1];
+    assert.ok(seconds(stop) > drainMsMax(ENVIRONMENTS["socketscaler.service"] ?? {}));
+    const hookMs = Number(/\d+/.exec(container.lifecycle.preStop.exec.command.at(-1))?.[0]);
+    assert.ok(hookMs > 0);
+    assert.ok(
+      seconds(pod.terminationGracePeriodSeconds) > hookMs + drainMsMax(ENVIRONMENTS.kubernetes ?? {}),
+      "terminationGracePeriodSeconds",
+    );
+  });
+
+  test("compose has four instances, and balancers and Prometheus name each of them with its port", () => {
+    assert.equal(instances.length, 4);
+    const port = OPTIONS.port.fallback;
+    const targets = instances.map(([name]) => `${name}:${port}`);
+    const { scrape_configs: scrapes }: Parsed = parse(read("prometheus/prometheus.yml"));
+    assert.deepEqual(scrapes[0].static_configs[0].targets, targets);
+    for (const file of ["nginx.conf", "haproxy.cfg", "Caddyfile"]) {
+      assert.deepEqual([...new Set(read(file).match(/instance-\d:\d+/g))], targets, file);
+    }
+    for (const { volumes = [] } of Object.values<Parsed>(compose.services)) {
+      for (const volume of volumes as string[]) {
+        const [source = ""] = volume.split(":");
+        if (source.startsWith(".")) read(source);
+        else assert.ok(source in compose.volumes, volume);
+      }
+    }
+    assert.equal(ENVIRONMENTS["compose.yaml"]?.TRUSTED_PROXIES, compose.networks.default.ipam.config[0].subnet);
+  });
+
+  test("the pods are asked at paths and ports that are served, and everything selects them", () => {
+    const port = Number(OPTIONS.port.fallback);
+    assert.deepEqual(container.ports, [{ name: "http", containerPort: port }]);
+    assert.deepEqual(
+      [container.readinessProbe.httpGet, container.livenessProbe.httpGet],
+      [
+        { path: "/ready", port: "http" },
+        { path: "/health", port: "http" },
+      ],
+    );
+    const { labels, annotations } = kind("Deployment").spec.template.metadata;
+    assert.equal(Number(annotations["prometheus.io/port"]), port);
+    assert.deepEqual(kind("Service").spec.selector, labels);
+    assert.deepEqual(kind("PodDisruptionBudget").spec.selector.matchLabels, labels);
+    assert.deepEqual(kind("Deployment").spec.selector.matchLabels, labels);
+    const { scaleTargetRef, metrics } = kind("HorizontalPodAutoscaler").spec;
+    assert.equal(scaleTargetRef.name, kind("Deployment").metadata.name);
+    const source = readFileSync(join(dirname(deploy), "src/server/metrics.ts"), "utf8");
+    assert.ok(source.includes(`"${metrics[0].pods.metric.name}"`), "the metric exists");
+    assert.equal(pod.securityContext.runAsNonRoot, true);
+  });
+
+  test("the image runs as another user than root, asks /health, and names a command that is built", () => {
+    const text = read("Dockerfile");
+    const last = text.slice(text.lastIndexOf("\nFROM "));
+    assert.match(last, /^USER node$/m);
+    assert.match(last, /HEALTHCHECK[\s\S]*\/health/);
+    assert.match(last, /^CMD \["node", "dist\/cli\/main\.js", "serve"\]$/m);
+    assert.match(last, new RegExp(`^EXPOSE ${OPTIONS.port.fallback}$`, "m"));
+    const { bin }: Parsed = JSON.parse(readFileSync(join(deploy, "../package.json"), "utf8"));
+    assert.equal(bin.socketscaler, "dist/cli/main.js");
+  });
+
+  test("systemd takes the unit, where there is systemd, and tells the main process alone", (t) => {
+    assert.match(read("socketscaler.service"), /^KillMode=mixed$/m);
+    const checked = spawnSync("systemd-analyze", ["verify", join(deploy, "socketscaler.service")], {
+      encoding: "utf8",
+    });
+    if (checked.error) return t.diagnostic("no systemd-analyze here");
+    assert.equal(checked.status, 0, checked.stderr);
+  });
+
+  test("every file is there to be found: the documents name each", () => {
+    const documents = readFileSync(join(deploy, "../docs/operations.md"), "utf8");
+    for (const file of readdirSync(deploy)) assert.ok(documents.includes(`deploy/${file}`), file);
+  });
+});
