@@ -71,8 +71,11 @@ export class ValkeyConnection {
     });
     // The client gives up for good where Sentinel tells of a switch while it asks Sentinel for the primary.
     this.#redis.on("end", () => this.#revive());
-    // Without a listener an error would end the process.
-    this.#redis.on("error", (error) => events.failed(error));
+    // Without a listener an error would end the process. The client listens for one of each socket; TLS may tell two.
+    this.#redis.on("error", (error) => {
+      this.#redis.stream?.on("error", () => undefined);
+      events.failed(error);
+    });
     const message = (channel: string, text: string) => events.message(channel, text);
     this.#redis.on("message", message);
     this.#redis.on("smessage", message);
