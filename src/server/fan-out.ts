@@ -2,9 +2,9 @@
  * The flush clock of an instance: when hubs send what has gathered.
  *
  * The first delta of a quiet page goes out at once. After that the page's deltas gather, and leave one interval after
- * its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`. Waiting costs little as long as
- * nobody sees it, so there are two shares of the event loop: sending takes at most `shareUnseen` where an interval of up
- * to `unseenMs` can bring that about, and at most `share` in any case.
+ * its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`. Waiting costs nothing as long as
+ * nobody sees it, so it grows early, up to `unseenMs`: as far as it takes to send no more than `framesUnseen` frames a
+ * second. Beyond that it grows only as far as it takes to keep sending within `share` of the event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -21,13 +21,13 @@ export interface FanOutLimits {
   readonly share: number;
   /** What a person does not notice. */
   readonly unseenMs: number;
-  /** Part of the event loop that fan-out takes while the interval is at most `unseenMs`. */
-  readonly shareUnseen: number;
+  /** Frames a second that an interval of up to `unseenMs` is to keep to. Counted, as times are dear to tell when small. */
+  readonly framesUnseen: number;
 }
 
 export interface Flushable {
-  /** Sends what has gathered. */
-  flush(): void;
+  /** Sends what has gathered; returns how many frames that took. */
+  flush(): number;
   /**
    * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
    * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
@@ -50,6 +50,7 @@ export class FanOut {
   #timer: { atMs: number; cancel: Cancel } | undefined;
   #windowStartMs: number;
   #windowCostMs = 0;
+  #windowFrames = 0;
 
   constructor(clock: Clock, limits: FanOutLimits, observe: (flush: { ms: number }) => void = () => undefined) {
     this.#clock = clock;
@@ -112,7 +113,7 @@ export class FanOut {
     // Of each page anew: many may be due in one round, and each is to count for itself alone.
     const before = this.#clock.now();
     this.#lastFlushMs.set(page, before);
-    page.flush();
+    this.#windowFrames += page.flush();
     const after = this.#clock.now();
     this.#windowCostMs += after - before;
     this.#observe({ ms: after - before });
@@ -125,13 +126,15 @@ export class FanOut {
    * Moving half the way each time keeps one slow flush from swinging it.
    */
   #adapt(now: number): void {
-    const { flushMsMin, flushMsMax, share, unseenMs, shareUnseen } = this.#limits;
-    const used = this.#windowCostMs / (now - this.#windowStartMs);
-    const costMs = this.#flushMs * used;
-    const wanted = Math.max(costMs / share, Math.min(unseenMs, costMs / shareUnseen));
+    const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;
+    const elapsedMs = now - this.#windowStartMs;
+    const forShare = (this.#flushMs * this.#windowCostMs) / elapsedMs / share;
+    const forFrames = (this.#flushMs * this.#windowFrames * 1_000) / elapsedMs / framesUnseen;
+    const wanted = Math.max(forShare, Math.min(unseenMs, forFrames));
     const next = (this.#flushMs + Math.min(flushMsMax, Math.max(flushMsMin, wanted))) / 2;
     this.#flushMs = next < flushMsMin + 1 ? flushMsMin : next;
     this.#windowStartMs = now;
     this.#windowCostMs = 0;
+    this.#windowFrames = 0;
   }
 }

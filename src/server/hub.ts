@@ -122,7 +122,8 @@ export class Hub {
     this.#fanOut.request(this);
   }
 
-  flush(): void {
+  flush(): number {
+    let sent = 0;
     const before = this.#flushed;
     const { position } = this.follower.replica;
     const restarted = this.#restarted;
@@ -133,11 +134,15 @@ export class Hub {
       if (frame) {
         for (const member of this.#members) {
           if (member.backlogged) this.#setLagging(member, before);
-          else member.send(frame);
+          else {
+            member.send(frame);
+            sent++;
+          }
         }
       }
       for (const observer of this.#observers) observer();
     }
+    return sent;
   }
 
   /** Level with the flush: those who waited for it join. */

@@ -72,16 +72,21 @@ export class OverviewHub {
     for (const member of this.#members) if (!member.backlogged) member.send(this.#looking);
   }
 
-  flush(): void {
+  flush(): number {
     this.#nextFlush = undefined;
     this.#flushedMs = this.#clock.now();
-    if (this.#changed.size === 0) return;
+    if (this.#changed.size === 0) return 0;
     const frame = this.#frame();
     this.#changed.clear();
+    let sent = 0;
     for (const member of this.#members) {
       if (member.backlogged) this.#setLagging(member);
-      else member.send(frame);
+      else {
+        member.send(frame);
+        sent++;
+      }
     }
+    return sent;
   }
 
   flushed(): void {}

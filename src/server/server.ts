@@ -270,7 +270,7 @@ export async function attachBoards(
   };
 }
 
-const FAN_OUT = { flushMsMax: 1_000, share: 0.2, shareUnseen: 0.01 };
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**

@@ -123,6 +123,21 @@ describe("access", () => {
     ]);
   });
 
+  test("a page, its history and the overview of a board that one may not view are not given, and a page given for a token is no shared cache's", async (t) => {
+    const client = await raw(t, instance.url);
+    assert.equal((await client.ask("open", { board: "seats", protocol: 1 })).error.code, "UNAUTHORIZED");
+    assert.equal((await client.ask("overview", { handle: 1, watch: true })).error.code, "NOT_OPEN");
+    const ask = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`${instance.url}/boards/seats/pages/0${path}`, { headers });
+    assert.deepEqual([(await ask("")).status, (await ask("/history")).status], [401, 401]);
+    const headers = { authorization: `Bearer ${await token({ seats: "view" })}` };
+    const page = await ask("", headers);
+    assert.deepEqual([page.status, page.headers.get("cache-control")], [200, "private, no-cache"]);
+    assert.match(page.headers.get("vary") ?? "", /Authorization.*Accept-Encoding/);
+    // Viewed, but not recorded.
+    assert.equal((await ask("/history", headers)).status, 404);
+  });
+
   test("a token that is forged, unsigned, without an end or without rights lets nobody in", async () => {
     const valid = await token({ seats: "admin" });
     const [head = "", body = "", signature = ""] = valid.split(".");

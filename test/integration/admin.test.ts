@@ -105,6 +105,8 @@ describe("what admins do", () => {
     });
     const cells = [0, 7, 70_000, 199_999];
     for (const cell of cells) await one.board.set(cell, true);
+    await one.board.watchOverview().ready;
+    await until("the overview counts them", () => (one.board.overview?.total ?? 0) >= cells.length);
     await act(here.url, "freeze", {});
     await assert.rejects(two.board.set(8, true), { code: "FROZEN" });
     assert.equal(two.board.get(8), false);
@@ -115,6 +117,8 @@ describe("what admins do", () => {
         ({ board }) => board.get(0) === true && cells.slice(1).every((cell) => board.get(cell) === false),
       ),
     );
+    const left = () => Array.from({ length: 7 }, (_, cell) => one.board.get(cell)).filter((value) => value).length;
+    await until("the overview counts what is left", () => one.board.overview?.total === left());
     await assert.rejects(two.board.set(8, true), { code: "FROZEN" });
     await act(here.url, "thaw", {});
     await two.board.set(8, true);

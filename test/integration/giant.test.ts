@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { connect } from "../../src/client/index.js";
-import { INSTANCES_KEY, LIMIT_PREFIX, overviewKeys, pageKeys } from "../../src/store/keys.js";
+import { INSTANCES_KEY, LIMIT_PREFIX, overviewKeys, pageKeys, ROLL_KEYS } from "../../src/store/keys.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { newSession, rawClient } from "../support/raw-client.js";
@@ -39,7 +39,8 @@ describe("a giant board", () => {
     t.after(() => instance.stop());
     const keys = async () => {
       const all: unknown = await store.command("any", "KEYS", "*");
-      const shared = (key: string) => key === INSTANCES_KEY || key.startsWith(LIMIT_PREFIX);
+      const instancesOwn: readonly string[] = [INSTANCES_KEY, ...Object.values(ROLL_KEYS)];
+      const shared = (key: string) => instancesOwn.includes(key) || key.startsWith(LIMIT_PREFIX);
       return (Array.isArray(all) ? all.map(String) : []).filter((key) => !shared(key)).toSorted();
     };
     const client = await rawClient(instance.url);
@@ -85,7 +86,7 @@ describe("a giant board", () => {
       await board.set(7, true);
       await until("the count is reported", () => calls.has("overview.report"));
       // Told by the clock, or of the world outside.
-      for (const name of ["announce", "positions", "available", "command"]) calls.delete(name);
+      for (const name of ["announce", "enroll", "positions", "available", "command"]) calls.delete(name);
       asked.push(Object.fromEntries(calls));
     }
     assert.deepEqual(asked[0], asked[1]);

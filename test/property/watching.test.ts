@@ -49,7 +49,7 @@ function setUp(seed: number) {
     log: createLog("silent"),
     admission: { writes: LOTS, requests: LOTS, watches: LOTS, connectionsPerAddress: 100, connects: LOTS },
     writer: { waitMs: 1_000, queuedChangesMax: 10_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 },
+    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
     watchedPagesMax: PAGES,
   });
   const join = async (viewer: Viewer) => {

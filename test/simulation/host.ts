@@ -61,7 +61,7 @@ export class Host {
         connects: { perSecond: 1_000, burst: 1_000 },
       },
       writer: { waitMs: writeWaitMs, queuedChangesMax },
-      fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 },
+      fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
       watchedPagesMax: 100,
     });
     this.#running = { instance, link, clock };

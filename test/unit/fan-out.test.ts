@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { FanOut, type Flushable } from "../../src/server/fan-out.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
-const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 };
+const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 };
 
 /** A clock on which work can take time. */
 class BusyClock extends VirtualClock {
@@ -29,13 +29,14 @@ async function run(
   clock: BusyClock,
   costMs: number,
   ms: number,
-  { pages = 1, joinsMs = 0 } = {},
+  { pages = 1, joinsMs = 0, frames = 1 } = {},
 ): Promise<number[]> {
   const flushes: number[] = [];
   const all: Flushable[] = Array.from({ length: pages }, () => ({
     flush: () => {
       flushes.push(clock.now());
       clock.work(costMs);
+      return frames;
     },
     flushed: () => clock.work(joinsMs),
   }));
@@ -74,13 +75,15 @@ describe("the flush clock", () => {
     assert.ok(fanOut.flushMs <= 61, `100 pages of 0.02 ms: ${fanOut.flushMs}`);
   });
 
-  test("waits up to what nobody notices where that saves work, and no longer", async () => {
+  test("waits up to what nobody notices where that saves frames, and no longer", async () => {
     const clock = new BusyClock();
     const fanOut = new FanOut(clock, LIMITS);
-    await run(fanOut, clock, 0.3, 4_000);
-    assert.ok(fanOut.flushMs > 24 && fanOut.flushMs < 36, `0.3 ms of work at a share of 0.01: ${fanOut.flushMs}`);
-    await run(fanOut, clock, 3, 4_000);
-    assert.ok(fanOut.flushMs > 55 && fanOut.flushMs < 61, `3 ms of work: ${fanOut.flushMs}`);
+    await run(fanOut, clock, 0.01, 4_000, { frames: 5 });
+    assert.equal(fanOut.flushMs, 16);
+    await run(fanOut, clock, 0.01, 4_000, { frames: 15 });
+    assert.ok(fanOut.flushMs > 27 && fanOut.flushMs < 33, `15 frames at 500 a second: ${fanOut.flushMs}`);
+    await run(fanOut, clock, 0.01, 4_000, { frames: 100 });
+    assert.ok(fanOut.flushMs > 58 && fanOut.flushMs < 61, `100 frames: ${fanOut.flushMs}`);
   });
 
   test("counts all pages together", async () => {

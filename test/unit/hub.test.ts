@@ -39,7 +39,7 @@ class TestRecipient implements Recipient {
 function setUp(seed = 1, logMax = 100) {
   const clock = new VirtualClock(seed);
   const store = new ModelStore(clock, logMax);
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 });
+  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
   const resyncs: string[] = [];
   const pages = new Pages(store, clock, fanOut, {
     resync: (cause) => resyncs.push(cause),

@@ -41,7 +41,7 @@ function setUp(size = BILLION) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
   const failed = (error: unknown) => assert.fail(String(error));
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, shareUnseen: 0.01 });
+  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
   const board = { name: "main", size, handle: 3 };
   const overviews = new Overviews(store, clock, fanOut, failed);
   const pages = Math.ceil(size / 65_536);
