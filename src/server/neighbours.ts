@@ -11,6 +11,7 @@
 
 import { once } from "node:events";
 import {
+  type ClientRequest,
   createServer,
   request as httpRequest,
   type IncomingMessage,
@@ -37,6 +38,8 @@ export interface SessionEngine {
   use(middleware: HandshakeMiddleware): void;
 }
 
+/** Of one request of long-polling that is passed on. */
+const BODY_BYTES_MAX = 1_048_576;
 const SESSION = /[?&]sid=(\d{1,4})-/;
 
 /** Gives the engine's sessions ids that name this worker, and passes on and takes in what belongs elsewhere. */
@@ -62,7 +65,8 @@ function socketPath(folder: string, number: number): string {
 function passOn(request: IncomingMessage, response: ServerResponse, path: string): void {
   const { method, url, headers } = request;
   const isUpgrade = headers.upgrade !== undefined;
-  const passed = httpRequest({ socketPath: path, method, path: url, headers });
+  // On a connection of its own: one kept open may be closed by the other side in the moment in which it is used again.
+  const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
   // What Socket.IO passes as the response of an upgrade carries nothing: the connection is written to itself.
   passed.on("upgrade", (answer, socket, head) => {
     request.socket.write(headOf(answer));
@@ -88,7 +92,19 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   });
   response.on("close", () => passed.destroy());
   if (isUpgrade) passed.end();
-  else request.pipe(passed);
+  else passWhole(request, passed);
+}
+
+/** All at once: a body that trails its head may find the other side done already, and its answer would be lost with the error. */
+function passWhole(request: IncomingMessage, passed: ClientRequest): void {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  request.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    chunks.push(chunk);
+    if (bytes > BODY_BYTES_MAX) request.destroy();
+  });
+  request.on("end", () => passed.end(Buffer.concat(chunks)));
 }
 
 function headOf({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {

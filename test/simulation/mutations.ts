@@ -108,8 +108,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "frames are sent to a client that does not read",
     file: "src/server/hub.ts",
-    search: "if (member.backlogged) this.#setLagging(member, before);\n          else member.send(frame);",
-    replacement: "member.send(frame);",
+    search: "if (member.backlogged) this.#setLagging(member, before);\n          else {",
+    replacement: "{",
   },
   {
     name: "a client that was skipped stays a member",
