@@ -132,8 +132,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a frame is encoded for each client",
     file: "src/server/hub.ts",
-    search: "else member.send(frame);",
-    replacement: "else member.send(this.#frameSince(restarted ? undefined : before));",
+    search: "            member.send(frame);\n            sent++;",
+    replacement: "            member.send(this.#frameSince(restarted ? undefined : before));\n            sent++;",
   },
   {
     name: "the client does not send again what was on a lost connection",
