@@ -6,7 +6,8 @@
  *       frames go    │ frames are     │ what cannot be skipped came over it all the same:
  *                    │ skipped        │ the connection is given up
  *
- * Counts below Socket.IO, on the Engine.IO connection, where all of it passes. What the kernel holds is not counted.
+ * Counts below Socket.IO, on the Engine.IO connection. What passes it by, a finished frame on a TCP connection with nothing
+ * waiting, does not wait (frame-sender.ts). What the kernel holds is not counted.
  */
 
 import type { EventEmitter } from "node:events";
@@ -31,12 +32,19 @@ export class Backlog {
   /** Where answers to long-polling went: their client may ask on another connection and never read these. */
   readonly #responding = new Set<TcpSocket>();
 
-  /** Calls `overflow` when more than `bytesMax` wait. */
-  constructor(connection: EngineConnection, bytesMax: number, overflow: () => void) {
+  /** Calls `overflow` when more than `bytesMax` wait, and `queued` with the bytes of each packet. */
+  constructor(
+    connection: EngineConnection,
+    bytesMax: number,
+    overflow: () => void,
+    queued: (bytes: number) => void = () => undefined,
+  ) {
     this.#connection = connection;
     this.#bytesMax = bytesMax;
     connection.on("packetCreate", ({ data }: { data?: string | Buffer }) => {
-      this.#queued += PACKET_OVERHEAD_BYTES + (data === undefined ? 0 : Buffer.byteLength(data));
+      const bytes = data === undefined ? 0 : Buffer.byteLength(data);
+      this.#queued += PACKET_OVERHEAD_BYTES + bytes;
+      queued(bytes);
       if (this.bytes > bytesMax) overflow();
     });
     connection.on("flush", () => {

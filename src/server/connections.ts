@@ -50,13 +50,12 @@ export class Connections {
     const known = this.#admitted.get(connection);
     if (known) return known;
     const address = addressKey(clientAddress(connection.request, this.#trust) ?? connection.remoteAddress);
-    const backlog = new Backlog(connection, this.#bufferBytesMax, () => {
-      this.#instance.metrics.refused("TOO_SLOW");
+    const { metrics } = this.#instance;
+    const overflow = () => {
+      metrics.refused("TOO_SLOW");
       connection.close(true);
-    });
-    connection.on("packetCreate", ({ data }: { data?: string | Buffer }) => {
-      this.#instance.metrics.sent(data === undefined ? 0 : Buffer.byteLength(data));
-    });
+    };
+    const backlog = new Backlog(connection, this.#bufferBytesMax, overflow, (bytes) => metrics.sent(bytes));
     const admitted = { address, backlog, refusal: this.#connect(address) };
     this.#admitted.set(connection, admitted);
     const over = () => {

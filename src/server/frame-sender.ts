@@ -18,8 +18,8 @@ const SOCKETIO_EVENT = 2;
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
-  /** The same as bytes on the wire, where it is one text packet. */
-  readonly webSocketFrame: Buffer | undefined;
+  /** Where it is one text packet: the same as it goes over a WebSocket, and the bytes of the packet in it. */
+  readonly direct: { readonly webSocketFrame: Buffer; readonly packetBytes: number } | undefined;
 }
 
 /** A transport of Engine.IO; one over WebSocket has the socket of `ws`, and that the TCP connection. */
@@ -44,11 +44,15 @@ export class FrameEncoder {
     const packet = { type: SOCKETIO_EVENT, nsp: BOARDS_NAMESPACE, data: [frame.kind, payload] };
     const packets: (string | Buffer)[] = this.#io.encoder.encode(packet);
     const [first] = packets;
-    const webSocketFrame = packets.length === 1 && typeof first === "string" ? webSocketTextFrame(first) : undefined;
+    const text = packets.length === 1 && typeof first === "string" ? first : undefined;
+    const direct =
+      text === undefined
+        ? undefined
+        : { webSocketFrame: webSocketTextFrame(text), packetBytes: Buffer.byteLength(text) };
     const prepared: Prepared = {
       packets,
-      options: webSocketFrame ? { compress: false, wsPreEncodedFrame: [webSocketFrame] } : { compress: false },
-      webSocketFrame,
+      options: direct ? { compress: false, wsPreEncodedFrame: [direct.webSocketFrame] } : { compress: false },
+      direct,
     };
     this.#prepared.set(frame, prepared);
     return prepared;
@@ -60,8 +64,17 @@ export class SocketRecipient implements Recipient {
   readonly #encoder: FrameEncoder;
   readonly #backlog: Backlog;
   readonly #giveUp: () => void;
+  readonly #sent: (bytes: number) => void;
 
-  constructor(socket: Socket, encoder: FrameEncoder, backlog: Backlog, giveUp: () => void) {
+  /** `sent` is told of packets that the Engine.IO connection does not see. */
+  constructor(
+    socket: Socket,
+    encoder: FrameEncoder,
+    backlog: Backlog,
+    giveUp: () => void,
+    sent: (bytes: number) => void,
+  ) {
+    this.#sent = sent;
     this.#socket = socket;
     this.#encoder = encoder;
     this.#backlog = backlog;
@@ -73,10 +86,11 @@ export class SocketRecipient implements Recipient {
   }
 
   send(frame: Frame): void {
-    const { packets, options, webSocketFrame } = this.#encoder.prepare(frame);
-    const wire = webSocketFrame && this.#freeWire();
+    const { packets, options, direct } = this.#encoder.prepare(frame);
+    const wire = direct && this.#freeWire();
     if (wire) {
-      wire.write(webSocketFrame);
+      wire.write(direct.webSocketFrame);
+      this.#sent(direct.packetBytes);
       return;
     }
     for (const packet of packets) this.#socket.conn.write(packet, options);

@@ -118,8 +118,7 @@ export class Session {
     const board = this.#boardOf(request.handle);
     if (!request.watch) this.#leaveOverview(board);
     else {
-      const waitMs = this.#watches.take(OVERVIEW_WATCHES, this.#instance.clock.now());
-      if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+      this.#instance.admission.admitWatch(this.#peer.address, this.#watches, OVERVIEW_WATCHES);
       await this.#joinOverview(board);
     }
     return { watching: request.watch };

@@ -198,7 +198,8 @@ function converse(
   const goodbye = sayGoodbye(socket);
   const conversation = new Conversation(instance, address, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-  const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp), {
+  const sent = (bytes: number) => instance.metrics.sent(bytes);
+  const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp, sent), {
     address,
     visitor,
     online: () => presence.online,
