@@ -11,6 +11,7 @@
  */
 
 import { Refusal } from "../protocol/errors.js";
+import { type ByBoard, ofBoard, parseByBoard } from "../store/by-board.js";
 
 export type Right = "view" | "write" | "admin";
 export type AccessRule = "open" | "read-only" | "token";
@@ -21,12 +22,7 @@ const EVERYBODY = { open: "write", "read-only": "view", token: "nothing" } as co
   keyof typeof RANK
 >;
 
-export interface AccessRules {
-  /** Boards that are named. */
-  readonly boards: ReadonlyMap<string, AccessRule>;
-  /** All others. */
-  readonly others: AccessRule;
-}
+export type AccessRules = ByBoard<AccessRule>;
 
 export const ALL_OPEN: AccessRules = { boards: new Map(), others: "open" };
 
@@ -69,7 +65,7 @@ export class Access {
   }
 
   ruleOf(board: string): AccessRule {
-    return this.#rules.boards.get(board) ?? this.#rules.others;
+    return ofBoard(this.#rules, board);
   }
 
   /** What the visitor may do on the board now. */
@@ -110,15 +106,7 @@ function givenBy(grant: Grant, board: string): Right | "nothing" {
 
 /** `token`, or `main=open,seats=token`, or both: `read-only,seats=token`; undefined if it is neither. */
 export function parseAccess(text: string): AccessRules | undefined {
-  const boards = new Map<string, AccessRule>();
-  let others: AccessRule | undefined;
-  for (const item of text.split(",")) {
-    const [, board, name = ""] = /^(?:([^=]+)=)?([^=]+)$/.exec(item.trim()) ?? [];
-    if (!isRule(name) || (board === undefined ? others !== undefined : boards.has(board))) return undefined;
-    if (board === undefined) others = name;
-    else boards.set(board, name);
-  }
-  return { boards, others: others ?? "open" };
+  return parseByBoard(text, (name) => (isRule(name) ? name : undefined), "open");
 }
 
 function isRule(name: string): name is AccessRule {

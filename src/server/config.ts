@@ -5,6 +5,7 @@
 
 import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import { type ByBoard, valuesOf } from "../store/by-board.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
@@ -341,18 +342,11 @@ export type Flags = Readonly<Record<string, string | undefined>>;
 
 /** Flags win over the environment, the environment over defaults. `flags` has environment names as keys. */
 export function readConfig(flags: Flags, env: Flags): Config {
-  const read = <Value>(option: Option<Value>): Value => readOption(option, flags, env);
+  const read: Read = (option) => readOption(option, flags, env);
   const port = read(OPTIONS.port);
   const boards = read(OPTIONS.boards);
-  const durabilities = read(OPTIONS.durabilities);
-  for (const name of durabilities.boards.keys()) {
-    if (!Object.hasOwn(boards, name))
-      throw new BadOption(`DURABILITY names the board "${name}", which BOARDS does not`);
-  }
-  const history = read(OPTIONS.history);
-  for (const name of history.boards.keys()) {
-    if (!Object.hasOwn(boards, name)) throw new BadOption(`HISTORY names the board "${name}", which BOARDS does not`);
-  }
+  const durabilities = readByBoard(OPTIONS.durabilities, read, boards);
+  const history = readByBoard(OPTIONS.history, read, boards);
   const workers = read(OPTIONS.workers);
   const valkeyUrl = read(OPTIONS.valkeyUrl);
   if (workers > 1 && valkeyUrl === undefined) {
@@ -393,15 +387,25 @@ export function readConfig(flags: Flags, env: Flags): Config {
   };
 }
 
-function readAccess(read: <Value>(option: Option<Value>) => Value, boards: Readonly<Record<string, number>>) {
-  const access = read(OPTIONS.access);
+type Read = <Value>(option: Option<Value>) => Value;
+
+/** A setting of boards; one of a board that there is not is a mistake. */
+function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: Config["boards"]): ByBoard<Value> {
+  const setting = read(option);
+  for (const name of setting.boards.keys()) {
+    if (!Object.hasOwn(boards, name)) {
+      throw new BadOption(`${option.env} names the board "${name}", which BOARDS does not`);
+    }
+  }
+  return setting;
+}
+
+function readAccess(read: Read, boards: Config["boards"]) {
+  const access = readByBoard(OPTIONS.access, read, boards);
   const jwtSecret = read(OPTIONS.jwtSecret);
   const jwksUrl = read(OPTIONS.jwksUrl);
-  for (const name of access.boards.keys()) {
-    if (!Object.hasOwn(boards, name)) throw new BadOption(`ACCESS names the board "${name}", which BOARDS does not`);
-  }
   if (jwtSecret !== undefined && jwksUrl !== undefined) throw new BadOption("set JWT_SECRET or JWKS_URL, not both");
-  const needsKeys = [...access.boards.values(), access.others].includes("token");
+  const needsKeys = valuesOf(access).includes("token");
   if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
     throw new BadOption("ACCESS has a board that needs a token: set JWT_SECRET or JWKS_URL too");
   }

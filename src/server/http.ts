@@ -19,8 +19,8 @@ import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
-import { durabilityOf, formatDurability } from "../store/durability.js";
-import { historyMsOf } from "../store/history.js";
+import { ofBoard } from "../store/by-board.js";
+import { formatDurability } from "../store/durability.js";
 import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
@@ -207,8 +207,8 @@ function describeBoard(instance: Instance, board: HostedBoard) {
     instance: instance.name,
     engine: instance.store.engine,
     access: instance.access.ruleOf(board.name),
-    durability: formatDurability(durabilityOf(instance.durabilities, board.name)),
-    historyMs: historyMsOf(instance.history, board.name),
+    durability: formatDurability(ofBoard(instance.durabilities, board.name)),
+    historyMs: ofBoard(instance.history, board.name),
   };
 }
 

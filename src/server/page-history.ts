@@ -8,7 +8,7 @@ import { cellsInPage } from "../board/geometry.js";
 import { toBase64url } from "../protocol/base64url.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import { Refusal } from "../protocol/errors.js";
-import { historyMsOf } from "../store/history.js";
+import { ofBoard } from "../store/by-board.js";
 import { StoreAway } from "../store/store.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
@@ -33,7 +33,7 @@ export async function readHistory(
   fromMs: number | undefined,
   toMs: number | undefined,
 ): Promise<HistoryBody> {
-  const keptMs = historyMsOf(instance.history, board.name);
+  const keptMs = ofBoard(instance.history, board.name);
   if (keptMs === 0) throw new Refusal("NOT_FOUND", { detail: `board ${board.name} keeps no history: see HISTORY` });
   const range = { fromMs: fromMs ?? 0, toMs: toMs ?? Number.POSITIVE_INFINITY };
   const history = await read(instance, board, page, range);

@@ -4,7 +4,8 @@
  * file that nobody syncs, a server of a cluster that is away.
  */
 
-import { asked, type Durabilities } from "./durability.js";
+import { valuesOf } from "./by-board.js";
+import type { Durabilities } from "./durability.js";
 import { StoreUnusable } from "./store.js";
 import { reason, type ValkeyLink } from "./valkey-link.js";
 
@@ -16,7 +17,7 @@ export async function checkDurabilities(
 ): Promise<void> {
   let replicas = 0;
   let isFsyncAsked = false;
-  for (const durability of asked(durabilities)) {
+  for (const durability of valuesOf(durabilities)) {
     if (durability.level === "fsynced") isFsyncAsked = true;
     if (durability.level === "replicated") replicas = Math.max(replicas, durability.replicas);
   }

@@ -8,6 +8,8 @@
  * An acknowledged write is lost only by what its level does not cover: docs/guarantees.md says by what.
  */
 
+import { type ByBoard, parseByBoard } from "./by-board.js";
+
 export type Durability =
   | { readonly level: "applied" }
   | { readonly level: "fsynced" }
@@ -19,36 +21,13 @@ export const APPLIED: Durability = { level: "applied" };
 export const DURABILITY_WAIT_MS = 1_500;
 
 /** What each board asks. */
-export interface Durabilities {
-  /** Boards that are named. */
-  readonly boards: ReadonlyMap<string, Durability>;
-  /** All others. */
-  readonly others: Durability;
-}
+export type Durabilities = ByBoard<Durability>;
 
 export const ALL_APPLIED: Durabilities = { boards: new Map(), others: APPLIED };
 
-export function durabilityOf({ boards, others }: Durabilities, board: string): Durability {
-  return boards.get(board) ?? others;
-}
-
-/** Every durability that some board may ask. */
-export function asked({ boards, others }: Durabilities): Durability[] {
-  return [...boards.values(), others];
-}
-
 /** `fsynced`, or `main=replicated:2,seats=fsynced`, or both: `applied,seats=fsynced`; undefined if it is neither. */
 export function parseDurabilities(text: string): Durabilities | undefined {
-  const boards = new Map<string, Durability>();
-  let others: Durability | undefined;
-  for (const item of text.split(",")) {
-    const [, board, level] = /^(?:([^=]+)=)?([^=]+)$/.exec(item.trim()) ?? [];
-    const durability = parseDurability(level ?? "");
-    if (!durability || (board === undefined ? others !== undefined : boards.has(board))) return undefined;
-    if (board === undefined) others = durability;
-    else boards.set(board, durability);
-  }
-  return { boards, others: others ?? APPLIED };
+  return parseByBoard(text, parseDurability, APPLIED);
 }
 
 const REPLICATED = /^replicated(?::([1-9]))?$/;

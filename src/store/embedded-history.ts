@@ -4,14 +4,8 @@ import type { Bit } from "../board/bitmap.js";
 import { packChange, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
-import {
-  type Histories,
-  type HistoryRange,
-  HistoryWalk,
-  historyMsOf,
-  type PageHistory,
-  type Recorded,
-} from "./history.js";
+import { ofBoard } from "./by-board.js";
+import { type Histories, type HistoryRange, HistoryWalk, type PageHistory, type Recorded } from "./history.js";
 import { encodeOps } from "./ops.js";
 
 /** The version stands in the key as well, as several deltas may be made in one millisecond. */
@@ -45,7 +39,7 @@ export class EmbeddedHistory {
 
   /** `effects` in the order they were made. */
   add(ref: PageRef, from: Position, to: Position, effects: readonly (readonly [offset: number, value: Bit])[]): void {
-    const keptMs = historyMsOf(this.#histories, ref.board);
+    const keptMs = ofBoard(this.#histories, ref.board);
     if (keptMs === 0) return;
     const name = pageName(ref);
     const start: RecordKey = [ref.board, ref.page, 0, 0];
@@ -66,7 +60,7 @@ export class EmbeddedHistory {
   }
 
   read(ref: PageRef, present: Snapshot, range: HistoryRange): PageHistory | undefined {
-    if (historyMsOf(this.#histories, ref.board) === 0) return undefined;
+    if (ofBoard(this.#histories, ref.board) === 0) return undefined;
     const walk = new HistoryWalk(present, range);
     let count = 0;
     const end: RecordKey = [ref.board, ref.page, 0, 0];

@@ -13,8 +13,9 @@ import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
+import { ofBoard, valuesOf } from "./by-board.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
-import { ALL_APPLIED, asked, type Durabilities, durabilityOf } from "./durability.js";
+import { ALL_APPLIED, type Durabilities } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
 import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
@@ -104,7 +105,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
-    if (asked(options.durabilities ?? ALL_APPLIED).some(({ level }) => level === "replicated")) {
+    if (valuesOf(options.durabilities ?? ALL_APPLIED).some(({ level }) => level === "replicated")) {
       throw new StoreUnusable(
         "a board asks for durability replicated, which takes Valkey: set VALKEY_URL, or DURABILITY to applied or fsynced",
       );
@@ -126,14 +127,14 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   async commit(ref: PageRef, batch: Batch): Promise<Committed> {
     const { committed, delta } = await this.#root.transaction(() => this.#commitNow(ref, batch));
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
-    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    await this.#safe(ref.board);
     return committed;
   }
 
   async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
     const { replaced, delta } = await this.#root.transaction(() => this.#replaceNow(ref, tag, bits));
     if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
-    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    await this.#safe(ref.board);
     return replaced;
   }
 
@@ -144,7 +145,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
       this.#frozen.put([ref.board, ref.page], ranges);
       return true;
     });
-    if (durabilityOf(this.#durabilities, ref.board).level === "fsynced") await this.#root.flushed;
+    await this.#safe(ref.board);
     return isDone;
   }
 
@@ -225,6 +226,11 @@ export class EmbeddedStore implements Store, Freezing, Roll {
       read: async (action) => action(),
       atomically: (action) => this.#root.transaction(action),
     });
+  }
+
+  /** Resolves when what was committed is as safe as the board asks. */
+  async #safe(board: string): Promise<void> {
+    if (ofBoard(this.#durabilities, board).level === "fsynced") await this.#root.flushed;
   }
 
   #load(ref: PageRef): StoredPage {

@@ -13,15 +13,11 @@ import { bitmapBytes, getBit, setBit } from "../board/bitmap.js";
 import { type Delta, packChanges, type Snapshot } from "../board/delta.js";
 import { PAGE_CELLS } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
+import { type ByBoard, parseByBoard } from "./by-board.js";
 import { eachOp } from "./ops.js";
 
 /** How long each board keeps its record, in ms; 0 is not at all. */
-export interface Retention {
-  /** Boards that are named. */
-  readonly boards: ReadonlyMap<string, number>;
-  /** All others. */
-  readonly others: number;
-}
+export type Retention = ByBoard<number>;
 
 export interface Histories extends Retention {
   /** Deltas that a page keeps at most. */
@@ -30,25 +26,20 @@ export interface Histories extends Retention {
 
 export const NO_HISTORY: Histories = { boards: new Map(), others: 0, deltasMax: 0 };
 
-export function historyMsOf({ boards, others }: Retention, board: string): number {
-  return boards.get(board) ?? others;
-}
-
+const KEPT = /^([1-9]\d{0,5})([smhd])$/;
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const KEPT_MS_MAX = 30 * 86_400_000;
 
 /** `off`, `1h`, or `main=1d,seats=30m`, or both: `10m,main=1d`; undefined if it is neither. At most 30 days. */
 export function parseRetention(text: string): Retention | undefined {
-  const boards = new Map<string, number>();
-  let others: number | undefined;
-  for (const item of text.split(",")) {
-    const [, board, kept, count, unit] = /^(?:([^=]+)=)?(off|([1-9]\d{0,5})([smhd]))$/.exec(item.trim()) ?? [];
-    const ms = kept === "off" ? 0 : Number(count) * (UNITS[unit ?? ""] ?? Number.NaN);
-    const isTwice = board === undefined ? others !== undefined : boards.has(board);
-    if (!(ms <= 30 * (UNITS.d ?? 0)) || isTwice) return undefined;
-    if (board === undefined) others = ms;
-    else boards.set(board, ms);
-  }
-  return { boards, others: others ?? 0 };
+  return parseByBoard(text, parseKept, 0);
+}
+
+function parseKept(text: string): number | undefined {
+  if (text === "off") return 0;
+  const [, count, unit = ""] = KEPT.exec(text) ?? [];
+  const ms = Number(count) * (UNITS[unit] ?? Number.NaN);
+  return ms <= KEPT_MS_MAX ? ms : undefined;
 }
 
 /** One delta of the record. `ops` are all that was done, in order, as ops.ts writes them. */

@@ -5,7 +5,8 @@
  */
 
 import { packChanges } from "../board/delta.js";
-import { asked, type Durabilities } from "./durability.js";
+import { valuesOf } from "./by-board.js";
+import type { Durabilities } from "./durability.js";
 import type { Finding } from "./finding.js";
 import { pageKeys } from "./keys.js";
 import { newTag } from "./tag.js";
@@ -17,7 +18,10 @@ const FREE_CLIENTS_MIN = 100;
 const SLOTS = 16_384;
 
 export async function checkUp(store: ValkeyStore, durabilities: Durabilities): Promise<Finding[]> {
-  const replicas = Math.max(0, ...asked(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)));
+  const replicas = Math.max(
+    0,
+    ...valuesOf(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)),
+  );
   const servers = (await store.everywhere("INFO", "everything")).map((reply) => readInfo(String(reply)));
   const findings = servers.flatMap((info) => checkServer(info, replicas));
   if (servers.some((info) => info("cluster_enabled") === "1")) findings.push(...(await checkCluster(store)));

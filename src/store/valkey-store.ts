@@ -8,19 +8,13 @@ import { usedBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
+import { ofBoard } from "./by-board.js";
 import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
-import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, durabilityOf } from "./durability.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
-import {
-  type Histories,
-  type HistoryRange,
-  HistoryWalk,
-  historyMsOf,
-  NO_HISTORY,
-  type PageHistory,
-} from "./history.js";
+import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
 import { pageKeys } from "./keys.js";
 import type { OverviewStore } from "./overview.js";
 import type { Announced, Roll } from "./roll.js";
@@ -139,7 +133,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
-    const durability = durabilityOf(this.#durabilities, page.board);
+    const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     return this.#link.run(
       commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
@@ -148,7 +142,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
-    const durability = durabilityOf(this.#durabilities, page.board);
+    const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
     const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
@@ -156,7 +150,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    return this.#link.run(freezeCall(page, range, isFrozen), durabilityOf(this.#durabilities, page.board));
+    return this.#link.run(freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
   }
 
   async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
@@ -258,7 +252,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   #historyOf({ board }: PageRef): HistoryBounds {
-    return { ms: historyMsOf(this.#histories, board), deltasMax: this.#histories.deltasMax };
+    return { ms: ofBoard(this.#histories, board), deltasMax: this.#histories.deltasMax };
   }
 
   get #link(): ValkeyLink {
