@@ -1,6 +1,5 @@
 /*
- * The pages an instance holds: a follower and a hub for each page that someone watches, and for a little while after the
- * last one left, so that a reload or a pan back finds it warm.
+ * The pages an instance holds: a follower and a hub for each page that someone watches, or did until just now (holds.ts).
  *
  * The position check behind self-healing lives here, because it is one for all: Pub/Sub may lose a message, or a whole
  * connection may be deaf without an error, and then only asking tells. Every page is asked for within CHECK_AFTER_MS +
@@ -13,6 +12,7 @@ import { type Store, StoreAway } from "../store/store.js";
 import type { Cancel, Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
+import { type Hold, Holds } from "./holds.js";
 import { type CatchUpObserver, Hub } from "./hub.js";
 
 export interface HostedBoard {
@@ -33,19 +33,6 @@ export interface PagesObserver {
   failed(error: unknown): void;
 }
 
-interface Held {
-  readonly hub: Hub;
-  holders: number;
-  letGo: Cancel | undefined;
-}
-
-export interface Hold {
-  readonly hub: Hub;
-  /** Ends the hold; calling it again does nothing. */
-  release(): void;
-}
-
-const LINGER_MS = 10_000;
 const CHECK_AFTER_MS = 1_000;
 const CHECK_EVERY_MS = 400;
 const CHECK_PAGES_MAX = 1_000;
@@ -58,7 +45,7 @@ export class Pages {
   readonly #clock: Clock;
   readonly #fanOut: FanOut;
   readonly #observer: PagesObserver;
-  readonly #held = new Map<string, Held>();
+  readonly #held: Holds<Hub>;
   #restartedMs = Number.NEGATIVE_INFINITY;
   #nextCheck: Cancel;
   #closed = false;
@@ -68,6 +55,7 @@ export class Pages {
     this.#clock = clock;
     this.#fanOut = fanOut;
     this.#observer = observer;
+    this.#held = new Holds(clock);
     this.#nextCheck = this.#scheduleCheck();
   }
 
@@ -75,51 +63,29 @@ export class Pages {
     return this.#held.size;
   }
 
-  *hubs(): Iterable<Hub> {
-    for (const { hub } of this.#held.values()) yield hub;
+  hubs(): Iterable<Hub> {
+    return this.#held.hubs();
   }
 
   /** The follower of a page that is held and up to date as far as is known, without holding it. */
   peek(ref: PageRef): Follower | undefined {
-    const follower = this.#held.get(pageName(ref))?.hub.follower;
+    const follower = this.#held.get(pageName(ref))?.follower;
     return follower?.isReady ? follower : undefined;
   }
 
   /** Holds a page until released. The page must lie on the board. */
-  hold(board: HostedBoard, page: number): Hold {
+  hold(board: HostedBoard, page: number): Hold<Hub> {
     const ref = { board: board.name, page };
-    const name = pageName(ref);
-    const held = this.#held.get(name) ?? this.#open(board, ref, name);
-    held.holders++;
-    held.letGo?.();
-    held.letGo = undefined;
-    let released = false;
-    return {
-      hub: held.hub,
-      release: () => {
-        if (released || this.#closed) return;
-        released = true;
-        held.holders--;
-        if (held.holders > 0) return;
-        held.letGo = this.#clock.after(LINGER_MS, () => {
-          this.#held.delete(name);
-          held.hub.close();
-        });
-      },
-    };
+    return this.#held.hold(pageName(ref), () => this.#open(board, ref));
   }
 
   close(): void {
     this.#closed = true;
     this.#nextCheck();
-    for (const { hub, letGo } of this.#held.values()) {
-      letGo?.();
-      hub.close();
-    }
-    this.#held.clear();
+    this.#held.close();
   }
 
-  #open(board: HostedBoard, ref: PageRef, name: string): Held {
+  #open(board: HostedBoard, ref: PageRef): Hub {
     const follower = new Follower(ref, cellsInPage(board.size, ref.page), this.#store, this.#clock, {
       applied: () => {
         hub.moved(false);
@@ -131,9 +97,7 @@ export class Pages {
     });
     const caughtUp: CatchUpObserver = (frame) => this.#observer.caughtUp(frame);
     const hub = new Hub(board.handle, follower, this.#store, this.#fanOut, this.#clock, caughtUp);
-    const held: Held = { hub, holders: 0, letGo: undefined };
-    this.#held.set(name, held);
-    return held;
+    return hub;
   }
 
   #scheduleCheck(): Cancel {
@@ -147,7 +111,7 @@ export class Pages {
   async #check(): Promise<void> {
     const dueMs = this.#clock.now() - CHECK_AFTER_MS;
     const due: Follower[] = [];
-    for (const { hub } of this.#held.values()) {
+    for (const hub of this.#held.hubs()) {
       if (hub.follower.isReady && hub.follower.verifiedMs <= dueMs) due.push(hub.follower);
     }
     for (let at = 0; at < due.length; at += CHECK_PAGES_MAX) {

@@ -12,9 +12,11 @@ import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../pr
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 import { ANYBODY, type Visitor } from "./access.js";
+import type { Hold } from "./holds.js";
+import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";
-import type { OverviewHold } from "./overviews.js";
-import type { Hold, HostedBoard } from "./pages.js";
+import type { OverviewHub } from "./overview-hub.js";
+import type { HostedBoard } from "./pages.js";
 import type { Recipient } from "./recipient.js";
 import {
   openRequest,
@@ -44,13 +46,18 @@ export interface SessionPeer {
   readonly visitor?: Visitor;
 }
 
+/** What a session watches: the hub of a page, or that of an overview. */
+interface Watchable {
+  unwatch(recipient: Recipient): void;
+}
+
 export class Session {
   readonly #instance: Instance;
   readonly #recipient: Recipient;
   readonly #peer: SessionPeer;
   readonly #opened = new Map<number, HostedBoard>();
-  readonly #watched = new Map<string, Hold>();
-  readonly #overviews = new Map<HostedBoard, OverviewHold>();
+  readonly #watched = new Map<string, Hold<Hub>>();
+  readonly #overviews = new Map<HostedBoard, Hold<OverviewHub>>();
   readonly #watches: TokenBucket;
   /** Board handle -> the session id that this connection writes under. */
   readonly #writesAs = new Map<number, string>();
@@ -102,24 +109,36 @@ export class Session {
     for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
     if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
     this.#instance.admission.admitWatch(this.#peer.address, this.#watches, wanted.size);
-    await Promise.all(Array.from(wanted, ([page, position]) => this.#join(board, page, position)));
+    const join = (page: number, position: Position) =>
+      this.#join(
+        this.#watched,
+        watchKey(board, page),
+        () => this.#instance.pages.hold(board, page),
+        (hub) => hub.watch(this.#recipient, position),
+      );
+    await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
     return { watching: this.#watched.size };
   }
 
   async unwatch(input: unknown): Promise<WatchResult> {
     const request = parseRequest(unwatchRequest, input);
     const board = this.#boardOf(request.handle);
-    for (const page of request.pages) this.#leave(watchKey(board, page));
+    for (const page of request.pages) this.#leave(this.#watched, watchKey(board, page));
     return { watching: this.#watched.size };
   }
 
   async overview(input: unknown): Promise<OverviewResult> {
     const request = parseRequest(overviewRequest, input);
     const board = this.#boardOf(request.handle);
-    if (!request.watch) this.#leaveOverview(board);
+    if (!request.watch) this.#leave(this.#overviews, board);
     else {
       this.#instance.admission.admitWatch(this.#peer.address, this.#watches, OVERVIEW_WATCHES);
-      await this.#joinOverview(board);
+      await this.#join(
+        this.#overviews,
+        board,
+        () => this.#instance.overviews.hold(board),
+        (hub) => hub.watch(this.#recipient),
+      );
     }
     return { watching: request.watch };
   }
@@ -138,8 +157,8 @@ export class Session {
 
   close(): void {
     this.#closed = true;
-    for (const key of [...this.#watched.keys()]) this.#leave(key);
-    for (const board of [...this.#overviews.keys()]) this.#leaveOverview(board);
+    for (const key of [...this.#watched.keys()]) this.#leave(this.#watched, key);
+    for (const board of [...this.#overviews.keys()]) this.#leave(this.#overviews, board);
   }
 
   /** A write of more than the burst could never be admitted. */
@@ -167,45 +186,30 @@ export class Session {
     return board;
   }
 
-  async #join(board: HostedBoard, page: number, position: Position): Promise<void> {
+  /** Watches what `hold` holds, or holds already under this key; lets go of it again if that cannot be. */
+  async #join<Key, Watched extends Watchable>(
+    holds: Map<Key, Hold<Watched>>,
+    key: Key,
+    hold: () => Hold<Watched>,
+    watch: (hub: Watched) => Promise<void>,
+  ): Promise<void> {
     if (this.#closed) return;
-    const key = watchKey(board, page);
-    const hold = this.#watched.get(key) ?? this.#instance.pages.hold(board, page);
-    this.#watched.set(key, hold);
+    const held = holds.get(key) ?? hold();
+    holds.set(key, held);
     try {
-      await this.#instance.within(JOIN_MS_MAX, hold.hub.watch(this.#recipient, position));
+      await this.#instance.within(JOIN_MS_MAX, watch(held.hub));
     } catch (error) {
-      this.#leave(key);
+      this.#leave(holds, key);
       throw error;
     }
   }
 
-  async #joinOverview(board: HostedBoard): Promise<void> {
-    if (this.#closed) return;
-    const hold = this.#overviews.get(board) ?? this.#instance.overviews.hold(board);
-    this.#overviews.set(board, hold);
-    try {
-      await this.#instance.within(JOIN_MS_MAX, hold.hub.watch(this.#recipient));
-    } catch (error) {
-      this.#leaveOverview(board);
-      throw error;
-    }
-  }
-
-  #leaveOverview(board: HostedBoard): void {
-    const hold = this.#overviews.get(board);
-    if (!hold) return;
-    this.#overviews.delete(board);
-    hold.hub.unwatch(this.#recipient);
-    hold.release();
-  }
-
-  #leave(key: string): void {
-    const hold = this.#watched.get(key);
-    if (!hold) return;
-    this.#watched.delete(key);
-    hold.hub.unwatch(this.#recipient);
-    hold.release();
+  #leave<Key>(holds: Map<Key, Hold<Watchable>>, key: Key): void {
+    const held = holds.get(key);
+    if (!held) return;
+    holds.delete(key);
+    held.hub.unwatch(this.#recipient);
+    held.release();
   }
 }
 

@@ -11,8 +11,10 @@ import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../board/geomet
 import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import type { Visitor } from "./access.js";
+import type { Hold } from "./holds.js";
+import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";
-import type { Hold, HostedBoard } from "./pages.js";
+import type { HostedBoard } from "./pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
 import { commitChanges } from "./session.js";
 
@@ -85,7 +87,7 @@ export class Teaching {
   }
 
   #follow(board: HostedBoard): () => void {
-    const holds: Hold[] = [];
+    const holds: Hold<Hub>[] = [];
     const stops: (() => void)[] = [];
     for (let page = 0; page < pageCount(board.size); page++) {
       const hold = this.#instance.pages.hold(board, page);

@@ -1,5 +1,6 @@
 /* Who listens on which channel of a link: several may share one, and the last who leaves ends the subscription. */
 
+import { Listeners } from "./listeners.js";
 import type { Unsubscribe } from "./store.js";
 import type { ValkeyLink } from "./valkey-link.js";
 
@@ -10,27 +11,19 @@ export interface ChannelListener {
 }
 
 export class Channels {
-  readonly #listeners = new Map<string, Set<ChannelListener>>();
+  readonly #listeners = new Listeners<ChannelListener>();
 
   deliver(channel: string, text: string): void {
-    for (const listener of this.#listeners.get(channel) ?? []) listener.message(text);
+    for (const listener of this.#listeners.of(channel)) listener.message(text);
   }
 
   resumed(channel: string): void {
-    for (const listener of this.#listeners.get(channel) ?? []) listener.resumed();
+    for (const listener of this.#listeners.of(channel)) listener.resumed();
   }
 
   /** Resolves when the subscription is live. */
   async subscribe(link: ValkeyLink, channel: string, listener: ChannelListener): Promise<Unsubscribe> {
-    const listeners = this.#listeners.get(channel) ?? new Set<ChannelListener>();
-    this.#listeners.set(channel, listeners);
-    listeners.add(listener);
-    const unsubscribe = () => {
-      if (!listeners.delete(listener) || listeners.size > 0) return;
-      if (this.#listeners.get(channel) !== listeners) return;
-      this.#listeners.delete(channel);
-      link.unsubscribe(channel);
-    };
+    const unsubscribe = this.#listeners.add(channel, listener, () => link.unsubscribe(channel));
     try {
       // Also for the second listener of a channel: its own reply is what tells that the subscription is live.
       await link.subscribe(channel);

@@ -19,6 +19,7 @@ import { ALL_APPLIED, type Durabilities } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
 import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
+import { Listeners } from "./listeners.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
 import { decodeOps, encodeOps } from "./ops.js";
@@ -81,7 +82,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #history: EmbeddedHistory;
   /** Page -> sessions remembered in its current generation. */
   readonly #seenCounts = new Map<string, number>();
-  readonly #listeners = new Map<string, Set<SubscriptionListener>>();
+  readonly #listeners = new Listeners<SubscriptionListener>();
 
   readonly #roll: LocalRoll;
 
@@ -126,14 +127,14 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   async commit(ref: PageRef, batch: Batch): Promise<Committed> {
     const { committed, delta } = await this.#root.transaction(() => this.#commitNow(ref, batch));
-    if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
     await this.#safe(ref.board);
     return committed;
   }
 
   async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
     const { replaced, delta } = await this.#root.transaction(() => this.#replaceNow(ref, tag, bits));
-    if (delta) for (const listener of this.#listeners.get(pageName(ref)) ?? []) listener.delta(delta);
+    if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
     await this.#safe(ref.board);
     return replaced;
   }
@@ -176,14 +177,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   async subscribe(ref: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
-    const name = pageName(ref);
-    const listeners = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, listeners);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(name) === listeners) this.#listeners.delete(name);
-    };
+    return this.#listeners.add(pageName(ref), listener);
   }
 
   async history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {

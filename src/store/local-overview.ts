@@ -1,6 +1,7 @@
 /* The overview of boards inside one process, over whatever keeps the list and knows the pages. */
 
 import type { PageRef } from "../board/geometry.js";
+import { Listeners } from "./listeners.js";
 import { judgeReport, type OverviewListener, type OverviewStore, type Report, type Tally } from "./overview.js";
 import type { Unsubscribe } from "./store.js";
 
@@ -18,7 +19,7 @@ export interface OverviewParts {
 
 export class LocalOverview implements OverviewStore {
   readonly #parts: OverviewParts;
-  readonly #listeners = new Map<string, Set<OverviewListener>>();
+  readonly #listeners = new Listeners<OverviewListener>();
 
   constructor(parts: OverviewParts) {
     this.#parts = parts;
@@ -34,17 +35,11 @@ export class LocalOverview implements OverviewStore {
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
     const told = await this.#parts.atomically(() => reports.flatMap((report) => this.#take(board, report)));
-    if (told.length > 0) for (const listener of this.#listeners.get(board) ?? []) listener.changed(told);
+    if (told.length > 0) for (const listener of this.#listeners.of(board)) listener.changed(told);
   }
 
   async subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
-    const listeners = this.#listeners.get(board) ?? new Set();
-    this.#listeners.set(board, listeners);
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#listeners.get(board) === listeners) this.#listeners.delete(board);
-    };
+    return this.#listeners.add(board, listener);
   }
 
   restartSubscription(): void {}

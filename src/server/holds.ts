@@ -1,0 +1,74 @@
+/*
+ * Hubs that are held: made for the first who wants one, shared by all, and kept for a little while after the last has let
+ * go, so that a reload or a pan back finds it warm.
+ */
+
+import type { Cancel, Clock } from "./clock.js";
+
+export interface Hold<Hub> {
+  readonly hub: Hub;
+  /** Ends the hold; calling it again does nothing. */
+  release(): void;
+}
+
+interface Held<Hub> {
+  readonly hub: Hub;
+  holders: number;
+  letGo: Cancel | undefined;
+}
+
+const LINGER_MS = 10_000;
+
+export class Holds<Hub extends { close(): void }> {
+  readonly #clock: Clock;
+  readonly #held = new Map<string, Held<Hub>>();
+  #closed = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  get(name: string): Hub | undefined {
+    return this.#held.get(name)?.hub;
+  }
+
+  *hubs(): Iterable<Hub> {
+    for (const { hub } of this.#held.values()) yield hub;
+  }
+
+  /** Holds the hub of that name, which `open` makes where there is none. */
+  hold(name: string, open: () => Hub): Hold<Hub> {
+    const held = this.#held.get(name) ?? { hub: open(), holders: 0, letGo: undefined };
+    this.#held.set(name, held);
+    held.holders++;
+    held.letGo?.();
+    held.letGo = undefined;
+    let released = false;
+    return {
+      hub: held.hub,
+      release: () => {
+        if (released || this.#closed) return;
+        released = true;
+        held.holders--;
+        if (held.holders > 0) return;
+        held.letGo = this.#clock.after(LINGER_MS, () => {
+          this.#held.delete(name);
+          held.hub.close();
+        });
+      },
+    };
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { hub, letGo } of this.#held.values()) {
+      letGo?.();
+      hub.close();
+    }
+    this.#held.clear();
+  }
+}

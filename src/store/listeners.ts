@@ -1,0 +1,28 @@
+/* Who listens to what, by name. A name that nobody listens to takes no room. */
+
+import type { Unsubscribe } from "./store.js";
+
+export class Listeners<Listener> {
+  readonly #byName = new Map<string, Set<Listener>>();
+
+  /** `ended` is called when this was the last of its name. */
+  add(name: string, listener: Listener, ended: () => void = () => undefined): Unsubscribe {
+    const listeners = this.#byName.get(name) ?? new Set<Listener>();
+    this.#byName.set(name, listeners);
+    listeners.add(listener);
+    return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      if (this.#byName.get(name) !== listeners) return;
+      this.#byName.delete(name);
+      ended();
+    };
+  }
+
+  of(name: string): Iterable<Listener> {
+    return this.#byName.get(name) ?? [];
+  }
+
+  clear(): void {
+    this.#byName.clear();
+  }
+}
