@@ -13,7 +13,7 @@
 
 import { formatPosition } from "../board/position.js";
 import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import { Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { ConnectionLost, type Line } from "./line.js";
 import type { WatchedPages } from "./watched-pages.js";
@@ -118,7 +118,7 @@ export class Joiner {
   /** A watch that may succeed later is tried again; one that cannot is given up, and the board goes on without it. */
   #refused(opened: OpenResult, numbers: readonly number[], error: unknown): void {
     if (error instanceof ConnectionLost || this.#opened !== opened) return;
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    const refusal = refusalOf(error);
     const asked = numbers.filter((number) => this.#stages.get(number) === "asked");
     // Some of them may be joined all the same, as the instance sees it.
     if (refusal.rule.retry) this.leave(asked, refusal.retryAfterMs ?? RETRY_MS);

@@ -4,7 +4,7 @@
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { ConnectionLost, type Line } from "./line.js";
@@ -64,7 +64,7 @@ export class Opening {
   #refused(error: unknown): void {
     // A lost connection comes back by itself, and `connected` with it.
     if (error instanceof ConnectionLost || this.#isClosed) return;
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    const refusal = refusalOf(error);
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
       this.#retry = this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {

@@ -5,7 +5,7 @@
  */
 
 import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import type { Watch } from "./board.js";
@@ -161,7 +161,7 @@ export class OverviewWatches {
     this.#isAsked = true;
     this.#line.request("overview", { handle: opened.handle, watch: true }).catch((error: unknown) => {
       if (error instanceof ConnectionLost || this.#opened !== opened) return;
-      const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+      const refusal = refusalOf(error);
       this.#isAsked = false;
       if (refusal.rule.retry) this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => this.#ask());
       else for (const { fail } of this.#watches) fail(refusal);

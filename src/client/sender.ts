@@ -5,7 +5,7 @@
 
 import type { Bit } from "../board/bitmap.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { ERRORS, type ErrorCode, Refusal } from "../protocol/errors.js";
+import { ERRORS, type ErrorCode, type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import type { Dropped } from "./confirmed.js";
 import { ConnectionLost } from "./line.js";
@@ -109,7 +109,7 @@ export class Sender {
   }
 
   #failed(seq: number, error: unknown): void {
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    const refusal = refusalOf(error);
     const { outcome, retry } = ERRORS[refusal.code];
     if (!retry) {
       this.#listener.dropped(this.#outbox.refused(seq, refusal), refusal);

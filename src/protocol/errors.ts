@@ -109,6 +109,11 @@ export class Refusal extends Error {
   }
 }
 
+/** What is told of a failure; INTERNAL for one that was not foreseen. */
+export function refusalOf(error: unknown): Refusal {
+  return error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+}
+
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
 }

@@ -9,7 +9,7 @@ import { eachDifference } from "../board/bitmap.js";
 import { packChanges } from "../board/delta.js";
 import { offsetOf, PAGE_CELLS, pageOf } from "../board/geometry.js";
 import { GENESIS, samePosition } from "../board/position.js";
-import { Refusal } from "../protocol/errors.js";
+import { Refusal, refusalOf } from "../protocol/errors.js";
 import { canFreeze, type Freezing, type OffsetRange } from "../store/frozen.js";
 import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
 import { newTag } from "../store/tag.js";
@@ -149,8 +149,7 @@ function away(error: unknown): never {
 }
 
 function asRefusal(error: unknown): Refusal {
-  if (error instanceof Refusal) return error;
   // Other pages may be done: to do all again is harmless, and settles it.
   if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
-  return new Refusal("INTERNAL", { cause: error });
+  return refusalOf(error);
 }

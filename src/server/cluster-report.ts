@@ -88,7 +88,8 @@ export class ClusterReport {
   }
 
   #sample(): InstanceRecord {
-    const { instance } = { instance: this.#instance };
+    const instance = this.#instance;
+    const { watchers, lagging, flushMs } = instance.metrics.gauged();
     const ms = performance.now();
     const totals = totalsOf(instance);
     const { ms: beforeMs, totals: before } = this.#before;
@@ -102,8 +103,8 @@ export class ClusterReport {
       engine: instance.store.engine,
       upSeconds: Math.round((ms - this.#startedMs) / 1_000),
       clients: this.#clients(),
-      watches: instance.metrics.gauged().watchers,
-      lagging: instance.metrics.gauged().lagging,
+      watches: watchers,
+      lagging,
       pages: instance.pages.size,
       storeAvailable: instance.store.available,
       writesPerSecond: rate("writes"),
@@ -112,7 +113,7 @@ export class ClusterReport {
       sentBytesPerSecond: rate("sentBytes"),
       cores: rate("cpuSeconds"),
       memoryBytes: process.memoryUsage.rss(),
-      flushMs: rounded(instance.metrics.gauged().flushMs),
+      flushMs: rounded(flushMs),
       loopDelayMs: rounded(Math.max(0, loopDelayMs)),
     };
   }

@@ -3,7 +3,7 @@
  * the rate of requests and on those under way, turns with everybody else, and an end for a peer that only sends rubbish.
  */
 
-import { type ErrorBody, Refusal } from "../protocol/errors.js";
+import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Instance } from "./instance.js";
 import { TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
@@ -69,7 +69,7 @@ export class Conversation {
   }
 
   #refuse(error: unknown): ErrorBody {
-    const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+    const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.log.error({ err: error }, "a request failed");
     this.#instance.metrics.refused(refusal.code);
     const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;

@@ -32,7 +32,7 @@ export interface Flushable {
    * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
    * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
    */
-  flushed(): void;
+  flushed?(): void;
 }
 
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
@@ -117,7 +117,7 @@ export class FanOut {
     const after = this.#clock.now();
     this.#windowCostMs += after - before;
     this.#observe({ ms: after - before });
-    page.flushed();
+    page.flushed?.();
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 

@@ -13,13 +13,13 @@
 import { cropUpdate, type Delta, mergeDeltas } from "../board/delta.js";
 import { formatPosition, GENESIS, type Position, samePosition } from "../board/position.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
-import { Refusal } from "../protocol/errors.js";
-import { type Store, StoreAway } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
 import type { PageFrame, Recipient } from "./recipient.js";
+import { refuseAway } from "./store-refusal.js";
 
 /** Someone inside the instance who wants to know after each flush. */
 export type FlushObserver = () => void;
@@ -239,14 +239,9 @@ export class Hub {
   }
 
   async #askNow(position: Position): Promise<Delta | undefined> {
-    try {
-      const answer = await this.#store.since(this.follower.ref, position);
-      await this.follower.catchUp("ahead");
-      return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
-    } catch (error) {
-      if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
-      throw error;
-    }
+    const answer = await this.#store.since(this.follower.ref, position).catch(refuseAway);
+    await this.follower.catchUp("ahead");
+    return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
   }
 
   #merged(stored: readonly Delta[]): Delta | undefined {

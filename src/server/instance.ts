@@ -8,7 +8,7 @@ import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { NO_HISTORY, type Retention } from "../store/history.js";
-import { type Store, StoreAway } from "../store/store.js";
+import type { Store } from "../store/store.js";
 import { type Access, OPEN_ACCESS } from "./access.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
@@ -19,6 +19,7 @@ import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
 import { type HostedBoard, Pages } from "./pages.js";
 import { Reporter } from "./reporter.js";
+import { refuseAway } from "./store-refusal.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
 export interface InstanceOptions {
@@ -111,12 +112,7 @@ export class Instance {
     const ref = { board: board.name, page };
     const follower = this.pages.peek(ref);
     if (follower) return follower.replica.snapshot();
-    try {
-      return cropUpdate(await this.store.read(ref), cellsInPage(board.size, page));
-    } catch (error) {
-      if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
-      throw error;
-    }
+    return cropUpdate(await this.store.read(ref).catch(refuseAway), cellsInPage(board.size, page));
   }
 
   /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */

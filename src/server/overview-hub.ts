@@ -89,8 +89,6 @@ export class OverviewHub {
     return sent;
   }
 
-  flushed(): void {}
-
   close(): void {
     this.#fanOut.forget(this);
     this.#nextFlush?.();

@@ -9,9 +9,9 @@ import { toBase64url } from "../protocol/base64url.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import { Refusal } from "../protocol/errors.js";
 import { ofBoard } from "../store/by-board.js";
-import { StoreAway } from "../store/store.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
+import { refuseAway } from "./store-refusal.js";
 
 export interface HistoryBody {
   readonly page: number;
@@ -36,7 +36,7 @@ export async function readHistory(
   const keptMs = ofBoard(instance.history, board.name);
   if (keptMs === 0) throw new Refusal("NOT_FOUND", { detail: `board ${board.name} keeps no history: see HISTORY` });
   const range = { fromMs: fromMs ?? 0, toMs: toMs ?? Number.POSITIVE_INFINITY };
-  const history = await read(instance, board, page, range);
+  const history = await instance.store.history({ board: board.name, page }, range).catch(refuseAway);
   if (!history) throw new Refusal("NOT_FOUND");
   const cells = cellsInPage(board.size, page);
   const { nowMs, deltas } = history;
@@ -49,13 +49,4 @@ export async function readHistory(
     start: toBase64url(encodeSnapshot(board.handle, cropUpdate(history.start, cells))),
     deltas: deltas.map(({ ms, delta }) => [ms, encodeDelta(board.handle, cropUpdate(delta, cells))]),
   };
-}
-
-async function read(instance: Instance, board: HostedBoard, page: number, range: { fromMs: number; toMs: number }) {
-  try {
-    return await instance.store.history({ board: board.name, page }, range);
-  } catch (error) {
-    if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
-    throw error;
-  }
 }

@@ -92,10 +92,8 @@ function readAuthorities(file: string | undefined): string | undefined {
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const instance = createInstance(config, store, log, options.wallClock);
-  let online = () => 0;
-  const report = new ClusterReport(instance, () => online());
-  const cluster = () => report.state();
+  const running = runInstance(config, store, log, options.wallClock);
+  const { instance, cluster } = running;
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const app = createApp(
     instance,
@@ -106,7 +104,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       demoUrls: options.demoUrls ?? (() => []),
     },
   );
-  const stopMeasuring = instance.metrics.measureLoop();
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -118,23 +115,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   );
   http.setTimeout(STILL_MS_MAX);
   const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
-  try {
-    http.listen(config.port, config.host);
-    await once(http, "listening");
-  } catch (error) {
-    await report.close();
-    instance.close();
-    throw error;
-  }
   const operators =
     config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster, pageFolder));
   try {
+    http.listen(config.port, config.host);
+    await once(http, "listening");
     operators?.listen(config.metricsPort, config.metricsHost);
     if (operators) await once(operators, "listening");
   } catch (error) {
     http.close();
-    await report.close();
-    instance.close();
+    await running.finish();
+    running.close();
     throw error;
   }
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
@@ -145,15 +136,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     trust,
     countsAll: true,
   });
-  online = sockets.online;
+  running.counts(sockets.online);
   const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       instance.departures.begin();
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      await Promise.all([instance.writer.close(), report.close()]);
-      await instance.reporter.flush();
+      await running.finish();
       // Answers that follow from the last commit are sent before the connections are ended.
       await new Promise(setImmediate);
       const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
@@ -163,8 +153,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       neighbours?.closeAllConnections();
       operators?.close();
       operators?.closeAllConnections();
-      stopMeasuring();
-      instance.close();
+      running.close();
     })();
     return closing;
   };
@@ -245,26 +234,22 @@ export async function attachBoards(
   );
   const log = createLog("warn");
   const store = await openStore(config, log);
-  const instance = createInstance(config, store, log);
-  const stopMeasuring = instance.metrics.measureLoop();
-  let online = () => 0;
-  const report = new ClusterReport(instance, () => online());
-  app.use(boardRoutes(instance, () => report.state(), { ...httpOptions(config, store), teaching }));
+  const running = runInstance(config, store, log);
+  const { instance, cluster } = running;
+  app.use(boardRoutes(instance, cluster, { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
     trust: trustOf(app),
     countsAll: false,
   });
-  online = sockets.online;
+  running.counts(sockets.online);
   return {
     instance,
     close: async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
-      await Promise.all([instance.writer.close(), report.close()]);
-      await instance.reporter.flush();
-      instance.close();
-      stopMeasuring();
+      await running.finish();
+      running.close();
       await store.close();
     },
   };
@@ -278,6 +263,31 @@ const REQUESTS = { perSecond: 200, burst: 400 };
  * may watch, the rate is more than anyone scrolls.
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
+
+/** An instance with what is measured and told of it as long as it runs, whatever serves it. */
+function runInstance(config: Config, store: Store, log: Log, wallClock?: () => number) {
+  const instance = createInstance(config, store, log, wallClock);
+  const stopMeasuring = instance.metrics.measureLoop();
+  let online = () => 0;
+  const report = new ClusterReport(instance, () => online());
+  return {
+    instance,
+    cluster: () => report.state(),
+    /** `sockets` counts the sockets, from now on. */
+    counts: (sockets: () => number) => {
+      online = sockets;
+    },
+    /** Resolves when every write taken has its answer, and others know that this instance goes and what it committed. */
+    finish: async () => {
+      await Promise.all([instance.writer.close(), report.close()]);
+      await instance.reporter.flush();
+    },
+    close: () => {
+      stopMeasuring();
+      instance.close();
+    },
+  };
+}
 
 function createInstance(config: Config, store: Store, log: Log, wallClock: () => number = Date.now): Instance {
   const { jwtSecret: secret, jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = config;

@@ -5,7 +5,7 @@
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
-import { type ErrorBody, Refusal } from "../protocol/errors.js";
+import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
@@ -145,7 +145,7 @@ function tokenIn(token: unknown): string | undefined {
 }
 
 function refused(socket: Socket, instance: Instance, error: unknown): Error {
-  const refusal = error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
+  const refusal = refusalOf(error);
   if (refusal.code === "INTERNAL") instance.log.error({ err: error }, "a connection failed");
   instance.metrics.refused(refusal.code);
   return refusalFor(socket, refusal);

@@ -6,10 +6,10 @@
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * One round trip when idle; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is sent again
- * with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took and
- * its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past its
- * deadline a write is given up, and the error says whether it may have happened.
+ * One round trip when idle; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is sent
+ * again with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took
+ * and its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past
+ * its deadline a write is given up, and the error says whether it may have happened.
  */
 
 import type { Changes } from "../board/delta.js";

@@ -1,7 +1,7 @@
 /*
- * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts; commit and since are one script run each, so their
- * steps cannot be torn apart by another instance. Pub/Sub delivers at most once: this file reports every interruption
- * (`resumed`), and the followers ask for what they missed.
+ * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts; commit and since are one script
+ * run each, so their steps cannot be torn apart by another instance. Pub/Sub delivers at most once: this file reports
+ * every interruption (`resumed`), and the followers ask for what they missed.
  */
 
 import { usedBytes } from "../board/bitmap.js";

@@ -102,7 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a client that is ahead of the instance is set back",
     file: "src/server/hub.ts",
-    search: '      await this.follower.catchUp("ahead");\n',
+    search: '    await this.follower.catchUp("ahead");\n',
     replacement: "",
   },
   {

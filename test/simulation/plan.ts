@@ -5,25 +5,10 @@
 
 import type { Random } from "../support/random.js";
 
-export const FAULTS = [
-  "lose news",
-  "repeat news",
-  "slow news",
-  "interrupt",
-  "deafen",
-  "cut store link",
-  "mute store link",
-  "hang",
-  "fail over",
-  "restore dump",
-  "trim logs",
-  "crash",
-  "cut line",
-  "stall",
-] as const;
-export type Fault = (typeof FAULTS)[number];
+/** Faults that colour a whole run. */
+const COLOURS = ["lose news", "repeat news", "slow news"] as const;
 
-/** Faults that strike at a moment; the others colour the whole run. */
+/** Faults that strike at a moment. */
 export const STRIKES = [
   "interrupt",
   "deafen",
@@ -36,8 +21,11 @@ export const STRIKES = [
   "crash",
   "cut line",
   "stall",
-] as const satisfies readonly Fault[];
+] as const;
 export type Strike = (typeof STRIKES)[number];
+
+export const FAULTS = [...COLOURS, ...STRIKES] as const;
+export type Fault = (typeof FAULTS)[number];
 
 export interface Plan {
   readonly instances: number;

@@ -4,18 +4,7 @@
  */
 
 import { cellsInPage, pageCount } from "../../board/geometry.js";
-import type { Board, Watch } from "../../client/index.js";
-
-export interface Overview {
-  readonly pages: number;
-  /** Checked cells of the board. */
-  readonly total: number;
-  readonly onlineEverywhere: number;
-  /** Checked cells of a page. */
-  count(page: number): number;
-  /** Connections that watch a page, this one among them, of the pages with most. */
-  watchers(page: number): number;
-}
+import type { Board, Overview, Watch } from "../../client/index.js";
 
 interface OverviewSource {
   watchOverview(): Watch;
