@@ -48,20 +48,24 @@ function setUp(where: (channel: string) => FakeServer) {
     redirected: () => undefined,
     resumed: (channel) => resumed.push(channel),
   });
-  return { subscriptions, resumed };
+  /** As a connection that broke and is up again. */
+  const interrupt = (server: FakeServer) => {
+    server.subscribed.clear();
+    subscriptions.lost(server);
+    subscriptions.mend();
+  };
+  return { subscriptions, resumed, interrupt };
 }
 
 describe("subscriptions", () => {
   test("are made again on a server that lost them, and told as resumed; the first time is no resumption", async () => {
     const server = new FakeServer();
-    const { subscriptions, resumed } = setUp(() => server);
+    const { subscriptions, resumed, interrupt } = setUp(() => server);
     const added = subscriptions.add("a");
     await server.answer();
     await added;
     assert.deepEqual(resumed, []);
-    server.subscribed.clear();
-    subscriptions.lost(server);
-    subscriptions.mend();
+    interrupt(server);
     await server.answer();
     assert.deepEqual([...server.subscribed], ["a"]);
     assert.deepEqual(resumed, ["a"]);
@@ -84,7 +88,7 @@ describe("subscriptions", () => {
 
   test("of one server are mended though another hangs", async () => {
     const [hanging, other] = [new FakeServer(), new FakeServer()];
-    const { subscriptions } = setUp((channel) => (channel === "h" ? hanging : other));
+    const { subscriptions, interrupt } = setUp((channel) => (channel === "h" ? hanging : other));
     for (const channel of ["h", "o"]) void subscriptions.add(channel);
     await hanging.answer();
     await other.answer();
@@ -95,9 +99,7 @@ describe("subscriptions", () => {
     subscriptions.mend();
     await other.answer();
     assert.deepEqual([...other.subscribed], ["o"]);
-    other.subscribed.clear();
-    subscriptions.lost(other);
-    subscriptions.mend();
+    interrupt(other);
     await other.answer();
     assert.deepEqual([...other.subscribed], ["o"], "a second time");
     subscriptions.close();
@@ -105,12 +107,10 @@ describe("subscriptions", () => {
 
   test("survive being let go and wanted again while they are being made", async () => {
     const server = new FakeServer();
-    const { subscriptions } = setUp(() => server);
+    const { subscriptions, interrupt } = setUp(() => server);
     void subscriptions.add("a");
     await server.answer();
-    server.subscribed.clear();
-    subscriptions.lost(server);
-    subscriptions.mend();
+    interrupt(server);
     subscriptions.delete("a");
     void subscriptions.add("a");
     await server.answer();
@@ -148,12 +148,10 @@ describe("subscriptions", () => {
 
   test("are tried again after a refusal", async () => {
     const server = new FakeServer();
-    const { subscriptions } = setUp(() => server);
+    const { subscriptions, interrupt } = setUp(() => server);
     void subscriptions.add("a");
     await server.answer();
-    server.subscribed.clear();
-    subscriptions.lost(server);
-    subscriptions.mend();
+    interrupt(server);
     await server.refuse();
     subscriptions.mend();
     await server.answer();
