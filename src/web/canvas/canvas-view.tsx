@@ -67,16 +67,12 @@ export function CanvasView(props: CanvasViewProps) {
     if (target) goTo(target.cell);
   }, [target, goTo]);
   useTotals(parts?.canvas, onTotals);
+  const stage = useShortcuts(parts?.canvas);
 
   const shown = pointed ?? focused;
   return (
     <>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are those of the grid and the buttons in it */}
-      <div
-        class="stage"
-        data-testid="stage"
-        onKeyDown={(event) => parts && pressShortcut(event, parts.canvas) && event.preventDefault()}
-      >
+      <div ref={stage} class="stage" data-testid="stage">
         {parts && !isCompact && <Tools board={parts.canvas} onGo={goTo} />}
         <div class="stage-view">
           <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
@@ -150,7 +146,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
     const follow = () => {
       focus.follow();
       if (noted === undefined) return;
-      const { x, y } = made.pointOf(noted);
+      const { x, y } = made.viewport.pointOf(noted);
       anchored.style.translate = `${x}px ${y}px`;
       anchored.style.width = `${made.viewport.camera.scale}px`;
       note.follow();
@@ -159,7 +155,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
       noted = first.cell;
       follow();
       note.show(anchored, text);
-      onRefused(full, made.isInSight(first.cell));
+      onRefused(full, made.viewport.shows(first.cell));
     });
     const undo = [
       made.on("pointed", setPointed),
@@ -185,6 +181,22 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
   const [, setTools] = useState({});
   useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
   return { canvas, grid, anchor, parts };
+}
+
+/** Keys for the canvas: those pressed on the stage, and those that are pressed on nothing. */
+function useShortcuts(canvas: CanvasBoard | undefined) {
+  const stage = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!canvas) return;
+    const press = (event: KeyboardEvent) => {
+      const isFree = event.target === document.body;
+      if (!isFree && !(event.target instanceof Node && stage.current?.contains(event.target))) return;
+      if (!event.defaultPrevented && pressShortcut(event, canvas, isFree)) event.preventDefault();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [canvas]);
+  return stage;
 }
 
 /** What is known of the whole board, told now and then. */

@@ -63,7 +63,7 @@ export class FocusCells {
 
   /** After the view moved or cells changed: over their cells, and showing what these do. */
   follow(): void {
-    const { x, y } = this.#board.pointOf(this.#current);
+    const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
     const placed = `${x} ${y} ${scale}`;
     if (placed !== this.#placed) {
@@ -75,7 +75,7 @@ export class FocusCells {
     // Until all there is to see has come for the first time.
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
-      const value = this.#board.pages.get(cell);
+      const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
       // Not here yet: a screen reader says that it is neither.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
@@ -153,7 +153,7 @@ export class FocusCells {
     const cell = Number(target.dataset.cell);
     const isEntering = !(relatedTarget instanceof Node && this.#root.contains(relatedTarget));
     // Who tabs in wants to be where the view is.
-    const to = isEntering && !this.#board.isInSight(cell) ? this.#middle() : cell;
+    const to = isEntering && !this.#board.viewport.shows(cell) ? this.#middle() : cell;
     if (to !== this.#current) {
       this.focus(to);
       return;

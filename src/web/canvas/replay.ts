@@ -4,6 +4,7 @@
  */
 
 import { countBits } from "../../board/bitmap.js";
+import { offsetOf, pageOf } from "../../board/geometry.js";
 import { PagePicture } from "./page-picture.js";
 import { PageReplay, type RecordedChanges } from "./page-replay.js";
 import type { ShownPage } from "./paint-pages.js";
@@ -26,22 +27,19 @@ export interface ReplayOptions {
   readonly changed: () => void;
 }
 
-interface Replayed {
-  readonly replay: PageReplay;
-  readonly picture: PagePicture;
-}
-
 const PAGES_MAX = 64;
 
 export class Replay {
   readonly pages = new Map<number, ShownPage>();
   readonly #options: ReplayOptions;
   readonly #asked = new Set<number>();
-  readonly #replayed: Replayed[] = [];
+  readonly #replayed = new Map<number, PageReplay>();
+  #palette: Palette;
   #atMs: number;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.#palette = options.palette;
     this.#atMs = options.toMs;
   }
 
@@ -67,21 +65,34 @@ export class Replay {
 
   moveTo(ms: number): void {
     this.#atMs = Math.max(this.fromMs, Math.min(this.toMs, ms));
-    for (const { replay, picture } of this.#replayed) {
-      replay.moveTo(this.#atMs, (offset, value) => picture.set(offset, value));
+    for (const [page, replay] of this.#replayed) {
+      const picture = this.pages.get(page)?.picture;
+      replay.moveTo(this.#atMs, (offset, value) => picture?.set(offset, value));
     }
     this.#options.changed();
   }
 
+  /** What the cell was at that moment, or undefined where it is not known. */
+  get(cell: number): boolean | undefined {
+    return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
+  }
+
+  recolor(palette: Palette): void {
+    this.#palette = palette;
+    for (const [page, { picture, sinceMs }] of this.pages) {
+      this.pages.set(page, { picture: picture.recolored(palette), sinceMs });
+    }
+  }
+
   async #add(page: number): Promise<void> {
-    const { fromMs, toMs, palette, read, changed } = this.#options;
+    const { fromMs, toMs, read, changed } = this.#options;
     const record = await read(page, fromMs, toMs).catch(() => undefined);
     if (!record) return;
     const replay = new PageReplay(record.start, record.record);
     replay.moveTo(this.#atMs, () => undefined);
     const { bits } = replay;
-    const picture = new PagePicture(record.cells, bits, countBits(bits), palette);
-    this.#replayed.push({ replay, picture });
+    const picture = new PagePicture(record.cells, bits, countBits(bits), this.#palette);
+    this.#replayed.set(page, replay);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     changed();
   }

@@ -44,6 +44,8 @@ export class ShownPages {
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
+  /** Pages that are needed although they may not be in sight, and who waits for them. */
+  #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
@@ -94,7 +96,8 @@ export class ShownPages {
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
-    this.#keeper.want([...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
+    const brought = this.#brought?.pages ?? [];
+    this.#keeper.want([...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
     if (this.#seen?.scale !== camera.scale) {
       const cellPx = camera.scale * view.density;
       for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);
@@ -104,6 +107,19 @@ export class ShownPages {
 
   get(cell: number): boolean | undefined {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
+  }
+
+  /** Resolves when these pages are here; they are kept until `release`. */
+  bring(pages: ReadonlySet<number>): Promise<void> {
+    return new Promise((done) => {
+      this.#brought = { pages, done };
+      this.#checkBrought();
+      this.#listener.changed();
+    });
+  }
+
+  release(): void {
+    this.#brought = undefined;
   }
 
   recolor(palette: Palette): void {
@@ -132,7 +148,13 @@ export class ShownPages {
     const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     this.#count(page, picture);
+    this.#checkBrought();
     this.#listener.changed();
+  }
+
+  #checkBrought(): void {
+    const brought = this.#brought;
+    if (brought && [...brought.pages].every((page) => this.pages.has(page))) brought.done();
   }
 
   #apply(changes: readonly CellChange[]): void {

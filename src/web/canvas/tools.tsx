@@ -21,6 +21,7 @@ const STEP = 2;
 export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number) => void }) {
   const { brush } = board;
   const { places } = brush.strokes;
+  const isPast = board.replay !== undefined;
   // Which of the own changes was gone to last; the newest is the first to be gone to.
   const [visited, setVisited] = useState(places.length);
   const visit = (index: number) => {
@@ -39,6 +40,7 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
             icon={icon}
             id={`tool-${tool}`}
             isPressed={brush.tool === tool}
+            isOff={isPast && tool !== "move"}
             onPress={() => board.use(tool)}
           />
         ))}
@@ -46,14 +48,14 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
           name="Undo"
           icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
           id="undo"
-          isOff={!brush.strokes.canUndo}
+          isOff={isPast || !brush.strokes.canUndo}
           onPress={() => board.undo()}
         />
         <IconButton
           name="Redo"
           icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
           id="redo"
-          isOff={!brush.strokes.canRedo}
+          isOff={isPast || !brush.strokes.canRedo}
           onPress={() => board.redo()}
         />
         <IconButton

@@ -1,0 +1,22 @@
+/* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
+
+import type { ActivePage } from "./activity.js";
+import type { Context } from "./context.js";
+import { paintCells } from "./paint-cells.js";
+import { type MarksScene, paintMarks } from "./paint-marks.js";
+import { type PagesScene, paintActivity, paintPages } from "./paint-pages.js";
+import type { Screen } from "./screen.js";
+
+export interface BoardScene extends PagesScene, MarksScene {
+  readonly active: Iterable<ActivePage>;
+}
+
+/** True if another frame is needed to show all there is. */
+export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
+  context.clearRect(0, 0, screen.width, screen.height);
+  const isUnfinished = paintPages(context, screen, scene);
+  if (scene.inSight.length === 0) paintActivity(context, screen, scene.palette, scene.active);
+  paintCells(context, screen, scene);
+  paintMarks(context, screen, scene);
+  return isUnfinished;
+}
