@@ -6,7 +6,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { type Announcement, Announcer } from "./announcer.js";
-import type { Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
@@ -35,11 +34,6 @@ export function App({ client, board, isCompact, names }: AppProps) {
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
   const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
-  const [everywhere, setEverywhere] = useState<number>();
-  const onTotals = useCallback((totals: Totals) => {
-    setChecked(totals.checked);
-    setEverywhere(totals.everywhere);
-  }, []);
   const hasBeenLive = useRef(false);
   hasBeenLive.current ||= live.status === "live";
 
@@ -59,7 +53,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} everywhere={everywhere} />
+        <Status live={live} checked={checked} shown={size} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -76,7 +70,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
             isCompact={isCompact}
             hint={hint}
             usual={isCompact ? undefined : USUAL_LARGE}
-            onTotals={onTotals}
+            onChecked={setChecked}
             onRefused={onRefused}
           />
         )}

@@ -8,7 +8,7 @@ import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
 import { Activity } from "./activity.js";
 import { Brush, type Tool } from "./brush.js";
-import type { Camera } from "./camera.js";
+import { type Camera, pageCamera } from "./camera.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
 import { Marks } from "./marks.js";
@@ -75,9 +75,7 @@ export class CanvasBoard {
     this.pages = new ShownPages(board, plane, this.palette, {
       changed: () => this.draw(),
       cellsChanged: (changes) => this.#changed(changes),
-      pagesChanged: (pages) => {
-        for (const page of pages) this.activity.add(page, undefined, performance.now());
-      },
+      pageChanged: (page, cells) => this.activity.add(page, cells, performance.now()),
     });
     this.brush = new Brush({
       plane,
@@ -154,6 +152,11 @@ export class CanvasBoard {
   pan(dx: number, dy: number): void {
     const { x, y, scale } = this.viewport.target;
     this.flyTo({ x: x + dx / scale, y: y + dy / scale, scale });
+  }
+
+  /** Shows a page whole. */
+  goToPage(page: number): void {
+    this.flyTo(pageCamera(page, this.viewport.view));
   }
 
   /** Shows the cell in the middle, large enough to be checked, and points it out. */

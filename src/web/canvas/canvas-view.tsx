@@ -17,13 +17,6 @@ import { ReplayBar } from "./replay-bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 
-export interface Totals {
-  /** Checked cells of the board; undefined where it is not known. */
-  readonly checked: number | undefined;
-  /** People on all instances. */
-  readonly everywhere: number | undefined;
-}
-
 export interface CanvasViewProps {
   readonly board: Board;
   readonly size: number;
@@ -31,7 +24,8 @@ export interface CanvasViewProps {
   readonly isCompact: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
-  readonly onTotals: (totals: Totals) => void;
+  /** Checked cells of the board; undefined where it is not known. */
+  readonly onChecked: (checked: number | undefined) => void;
   /** What was refused, in words. `isShown` tells whether it is shown at its cell. */
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
@@ -43,11 +37,11 @@ interface Parts {
 }
 
 const REFUSED_MS = 6_000;
-const TOTALS_MS = 500;
+const TOTAL_MS = 500;
 const WIDE = "(min-width: 40rem)";
 
 export function CanvasView(props: CanvasViewProps) {
-  const { board, size, target, hint, usual, isCompact, onTotals, onRefused } = props;
+  const { board, size, target, hint, usual, isCompact, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
@@ -66,7 +60,7 @@ export function CanvasView(props: CanvasViewProps) {
   useEffect(() => {
     if (target) goTo(target.cell);
   }, [target, goTo]);
-  useTotals(parts?.canvas, onTotals);
+  useTotal(parts?.canvas, onChecked);
   const stage = useShortcuts(parts?.canvas);
 
   const shown = pointed ?? focused;
@@ -199,15 +193,13 @@ function useShortcuts(canvas: CanvasBoard | undefined) {
   return stage;
 }
 
-/** What is known of the whole board, told now and then. */
-function useTotals(canvas: CanvasBoard | undefined, onTotals: (totals: Totals) => void): void {
+/** How many are checked on the whole board, told now and then. */
+function useTotal(canvas: CanvasBoard | undefined, onChecked: CanvasViewProps["onChecked"]): void {
   useEffect(() => {
     if (!canvas) return;
-    const { densities } = canvas.pages;
-    const tell = () => onTotals({ checked: densities.total, everywhere: densities.onlineEverywhere });
-    const timer = setInterval(tell, TOTALS_MS);
+    const timer = setInterval(() => onChecked(canvas.pages.densities.total), TOTAL_MS);
     return () => clearInterval(timer);
-  }, [canvas, onTotals]);
+  }, [canvas, onChecked]);
 }
 
 function placeText(cell: number): string {

@@ -3,7 +3,6 @@
  * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
  */
 
-import { type ActivePage, alphaOf } from "./activity.js";
 import type { Context } from "./context.js";
 import type { DensityMap } from "./density-map.js";
 import type { PagePicture } from "./page-picture.js";
@@ -30,7 +29,6 @@ export interface PagesScene {
 }
 
 const PICTURES_PER_FRAME = 12;
-const ACTIVE_PX_MIN = 3;
 const BORDER_FROM_PX = 40;
 const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
@@ -80,19 +78,6 @@ function drawPage(
   if (cells < PAGE_SIDE * PAGE_SIDE) context.clearRect(left, top, right - left, bottom - top);
   context.globalAlpha = share;
   context.drawImage(image, left, top, right - left, bottom - top);
-}
-
-/** Where things are happening, on pages too small to show it cell by cell. */
-export function paintActivity(context: Context, screen: Screen, palette: Palette, active: Iterable<ActivePage>): void {
-  context.fillStyle = palette.flash;
-  for (const { page, heat } of active) {
-    const { x, y } = placeOfPage(page);
-    const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
-    const side = Math.max(screen.left((x + 1) * PAGE_SIDE) - left, ACTIVE_PX_MIN * screen.density);
-    context.globalAlpha = alphaOf(heat);
-    context.fillRect(left, top, side, side);
-  }
-  context.globalAlpha = 1;
 }
 
 /** Where one page ends and the next begins, faintly, and where the board ends. */

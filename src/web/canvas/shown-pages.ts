@@ -23,8 +23,8 @@ export interface ShownPagesListener {
   changed(): void;
   /** These cells of pages that are here were changed. */
   cellsChanged(changes: readonly CellChange[]): void;
-  /** The overview says that there were changes on these pages. */
-  pagesChanged(pages: readonly number[]): void;
+  /** The overview says that there were so many changes on a page that is not here. */
+  pageChanged(page: number, cells: number): void;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
@@ -54,11 +54,11 @@ export class ShownPages {
     this.#palette = palette;
     this.#listener = listener;
     this.densities = new Densities(board, {
-      changed: (pages, isNews) => {
+      changed: (pages) => {
         for (const page of pages) this.#map.set(page, this.densities.shareOf(page));
-        if (isNews) listener.pagesChanged(pages);
         listener.changed();
       },
+      happened: (page, cells) => listener.pageChanged(page, cells),
     });
     this.#map = this.#makeMap();
     const allowed = Math.ceil((board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX) * LIMIT_SHARE);
@@ -90,7 +90,7 @@ export class ShownPages {
 
   /** Looks after what is watched; called while the view moves, and now and then. */
   look({ camera, view, velocity }: Viewport, nowMs: number): void {
-    const isSeen = showsCells(this.#plane, camera, view, this.densities.hasOverview);
+    const isSeen = showsCells(this.#plane, camera, view);
     const area = seenArea(camera, view);
     const ahead = isSeen ? pagesIn(this.#plane, areaAhead(area, velocity)) : [];
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
