@@ -19,7 +19,8 @@ export interface ShownPage {
 export interface PagesScene {
   readonly plane: Plane;
   readonly palette: Palette;
-  readonly densities: DensityMap;
+  /** How full pages are whose cells are not here; undefined where that is not known, as in the past. */
+  readonly densities: DensityMap | undefined;
   readonly pages: ReadonlyMap<number, ShownPage>;
   /** Pages in sight, if their cells are to be shown. */
   readonly inSight: readonly number[];
@@ -40,7 +41,11 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   context.imageSmoothingEnabled = false;
   const width = screen.left(plane.pageColumns * PAGE_SIDE) - left;
   const height = screen.top(plane.pageRows * PAGE_SIDE) - top;
-  context.drawImage(densities.image(), left, top, width, height);
+  if (densities) context.drawImage(densities.image(), left, top, width, height);
+  else {
+    context.fillStyle = scene.palette.line;
+    context.fillRect(left, top, width, height);
+  }
   context.imageSmoothingEnabled = screen.cellPx < SMOOTH_BELOW_PX;
   let made = 0;
   let isUnfinished = false;
