@@ -118,6 +118,11 @@ export class Board {
     return this.#opening.known?.limits;
   }
 
+  /** What this user may do on the board, as the server last said. */
+  get right(): OpenResult["right"] | undefined {
+    return this.#opening.known?.right;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
     return this.#opening.known?.instance;
@@ -197,7 +202,10 @@ export class Board {
     return this.overviews.current;
   }
 
-  /** Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. */
+  /**
+   * Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. It is not
+   * ready before an instance is met that gives overviews.
+   */
   watchOverview(): Watch {
     return this.overviews.watch();
   }

@@ -23,6 +23,8 @@ export interface AppProps {
 }
 
 const USUAL = "What you check here shows at once for everyone, on every instance.";
+const USUAL_VIEWER = "You may look at this board, not change it.";
+const USUAL_VIEWER_LARGE = "You may look at this board, not change it. Drag to move, scroll or pinch to zoom.";
 const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
@@ -69,7 +71,8 @@ export function App({ client, board, isCompact, names }: AppProps) {
             target={target}
             isCompact={isCompact}
             hint={hint}
-            usual={isCompact ? undefined : USUAL_LARGE}
+            isViewer={live.isViewer}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER_LARGE : USUAL_LARGE}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -81,7 +84,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
             target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : USUAL}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER : USUAL}
             onChecked={setChecked}
             onRefused={onRefused}
           />

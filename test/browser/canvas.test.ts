@@ -16,7 +16,7 @@ const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
 const BOARDS =
-  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000";
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -329,6 +329,23 @@ describe("the canvas", () => {
     await page.keyboard.press("d");
     assert.equal(await page.getByTestId("go-to-number").inputValue(), "12d", "but not those of a text");
     await page.close();
+  });
+
+  test("who may only look has no tools to draw with, is told so, and why a click changes nothing", async () => {
+    const instance = await startInstance({ BOARDS, ACCESS: "read-only", ...LIMITS }, store);
+    const { page } = await openBoard(browser, `${instance.url}${at("view", 40_000)}`);
+    assert.equal(await page.getByTestId("tool-draw").count(), 0);
+    assert.equal(await page.getByTestId("zoom-in").count(), 1);
+    assert.equal(await page.getByTestId("grid").getAttribute("aria-readonly"), "true");
+    assert.match((await page.getByTestId("message").textContent()) ?? "", /look at this board, not change it/);
+    await page.keyboard.press("d");
+    const { x, y } = await pointAt(page);
+    await page.mouse.click(x, y);
+    await until("the note says why", async () =>
+      /may not do this/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+    );
+    await page.close();
+    await instance.stop();
   });
 
   test("after a lost connection, what was missed shows without anything being moved", async () => {

@@ -45,6 +45,7 @@ export class CanvasBoard {
   readonly activity = new Activity();
   readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #context: CanvasRenderingContext2D;
+  readonly #board: Board;
   readonly #plane: Plane;
   readonly #marks = new Marks();
   readonly #pointer: Pointer;
@@ -58,6 +59,7 @@ export class CanvasBoard {
 
   constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
     this.#context = contextOf(canvas);
+    this.#board = board;
     this.#plane = plane;
     this.#surface = new Surface(canvas, {
       resized: (view) => {
@@ -167,7 +169,7 @@ export class CanvasBoard {
   }
 
   use(tool: Tool): void {
-    this.brush.tool = tool;
+    this.brush.tool = this.#board.right === "view" ? "move" : tool;
     this.#toolsChanged();
   }
 

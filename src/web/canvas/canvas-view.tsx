@@ -22,6 +22,8 @@ export interface CanvasViewProps {
   readonly size: number;
   readonly target: { readonly cell: number } | undefined;
   readonly isCompact: boolean;
+  /** This user may only look. */
+  readonly isViewer: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
   /** Checked cells of the board; undefined where it is not known. */
@@ -41,7 +43,7 @@ const TOTAL_MS = 500;
 const WIDE = "(min-width: 40rem)";
 
 export function CanvasView(props: CanvasViewProps) {
-  const { board, size, target, hint, usual, isCompact, onChecked, onRefused } = props;
+  const { board, size, target, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
@@ -67,7 +69,7 @@ export function CanvasView(props: CanvasViewProps) {
   return (
     <>
       <div ref={stage} class="stage" data-testid="stage">
-        {parts && !isCompact && <Tools board={parts.canvas} onGo={goTo} />}
+        {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
         <div class="stage-view">
           <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
           {/* biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the cells that are not near the focus */}
@@ -79,6 +81,7 @@ export function CanvasView(props: CanvasViewProps) {
             aria-colcount={plane.columns}
             aria-rowcount={plane.rows}
             aria-describedby="canvas-keys"
+            aria-readonly={isViewer}
             data-testid="grid"
           />
           <div ref={anchor} class="stage-anchor" />
