@@ -33,6 +33,7 @@ export class FocusCells {
   #current = 0;
   #isMoving = false;
   #placed = "";
+  #pitch: number | undefined;
 
   constructor(root: HTMLElement, board: CanvasBoard, plane: Plane, listener: FocusCellsListener) {
     this.#root = root;
@@ -65,13 +66,12 @@ export class FocusCells {
   follow(): void {
     const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
-    const placed = `${x} ${y} ${scale}`;
-    if (placed !== this.#placed) {
-      this.#placed = placed;
-      this.#root.style.setProperty("--pitch", `${scale}px`);
-      this.#root.style.setProperty("--x", `${x}px`);
-      this.#root.style.setProperty("--y", `${y}px`);
-    }
+    // Of the two only the pitch is inherited: as a custom property, the place would restyle all cells in each frame.
+    if (scale !== this.#pitch) this.#root.style.setProperty("--pitch", `${scale}px`);
+    this.#pitch = scale;
+    const placed = `${x}px ${y}px`;
+    if (placed !== this.#placed) this.#root.style.translate = placed;
+    this.#placed = placed;
     // Until all there is to see has come for the first time.
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
@@ -95,7 +95,6 @@ export class FocusCells {
     const { x, y } = placeOf(cell);
     this.#rows = [-1, 0, 1].flatMap((down) => this.#makeRow(x, y + down, down));
     this.#root.append(...this.#rows);
-    this.#placed = "";
     this.follow();
     if (hadFocus) {
       this.#board.pages.focus = cell;
