@@ -60,6 +60,7 @@ export class Board {
   /** For the client, which hands frames on; a user asks `overview`. */
   readonly overviews: OverviewWatches;
   #nextTick: Cancel;
+  #joinsSoon = false;
   #status: BoardStatus = "connecting";
   /** Why the board cannot be used at all. */
   #failure: Refusal | undefined;
@@ -183,7 +184,7 @@ export class Board {
       const last = pageOf(Math.min(end, this.size) - 1);
       for (let page = pageOf(start); page <= last; page++) pages.push(page);
       const loaded = this.#pages.hold(pages, this.size);
-      this.#joiner.join();
+      this.#joinSoon();
       await loaded;
     });
     ready.catch(() => undefined);
@@ -327,6 +328,16 @@ export class Board {
     const left = this.#pages.letGo(pages);
     for (const page of left) this.#outbox.reached(page, Number.POSITIVE_INFINITY);
     this.#joiner.leave(left);
+  }
+
+  /** With all that is watched in one go: a view of many pages is one request, not one for each. */
+  #joinSoon(): void {
+    if (this.#joinsSoon) return;
+    this.#joinsSoon = true;
+    void Promise.resolve().then(() => {
+      this.#joinsSoon = false;
+      this.#joiner.join();
+    });
   }
 
   #joinsChanged(): void {

@@ -307,6 +307,31 @@ describe("the canvas", () => {
     await instance.stop();
   });
 
+  test("the first picture waits for the overview and two pages, however many are in sight", async () => {
+    const page = await (await browser.newContext()).newPage();
+    const asked: string[] = [];
+    let requests = 0;
+    let askedBefore: number | undefined;
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => {
+        const [, pages] = /"watch",\{"handle":\d+,"pages":\[(.*)\]\}/.exec(String(payload)) ?? [];
+        if (pages === undefined) return;
+        requests++;
+        // Each with the position from which it is asked for: [page, "position"].
+        asked.push(...(pages.match(/\[\d+,/g) ?? []));
+      });
+      socket.on("framereceived", ({ payload }) => {
+        if (/\["overview"/.test(String(payload))) askedBefore ??= asked.length;
+      });
+    });
+    await page.goto(url("/?board=move"));
+    await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+    assert.ok(askedBefore !== undefined && askedBefore <= 2, `${askedBefore} pages were asked for before it`);
+    assert.equal(asked.length, 16);
+    assert.equal(requests, 2, "the first, and then all others in one");
+    await page.close();
+  });
+
   test("a refused stroke is shown at its cells, which show the truth again, and said", async () => {
     const faulty = new FaultyStore(store);
     const instance = await startInstance({ BOARDS, ...LIMITS }, faulty);
