@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ask } from "./resp.js";
 import { until } from "./until.js";
-import { freePort, type ServerProcess } from "./valkey-server.js";
+import { freePort, SERVER, type ServerProcess } from "./valkey-server.js";
 
 export interface Sentinel {
   /** What instances are given: Sentinel and the name it knows the primary by. */
@@ -35,7 +35,7 @@ export async function startSentinel(primary: ServerProcess): Promise<Sentinel> {
   ];
   // Sentinel writes what it learns into this file.
   writeFileSync(file, `${settings.join("\n")}\n`);
-  const child = spawn("valkey-server", [file, "--sentinel"], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(SERVER, [file, "--sentinel"], { stdio: ["ignore", "ignore", "inherit"] });
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       const ended = once(child, "exit");
