@@ -6,12 +6,14 @@
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
+import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { Brush, type Tool } from "./brush.js";
 import { type Camera, toView } from "./camera.js";
 import { contextOf } from "./context.js";
 import { Marks } from "./marks.js";
 import { paintCells } from "./paint-cells.js";
+import { paintFrozen } from "./paint-frozen.js";
 import { paintMarks } from "./paint-marks.js";
 import { paintActivity, paintPages } from "./paint-pages.js";
 import { type Palette, readPalette } from "./palette.js";
@@ -28,6 +30,8 @@ export interface CanvasBoardEvents {
   drawn: (nowMs: number) => void;
   /** The cell under the pointer. */
   pointed: (cell: number | undefined) => void;
+  /** The user would have changed this cell, and perhaps others, and may not: why. */
+  spared: (cell: number, reason: string) => void;
   /** A cell was tapped or clicked. */
   chosen: (cell: number) => void;
   /** Another tool, or other strokes to undo. */
@@ -58,6 +62,8 @@ export class CanvasBoard {
   /** The board as it was, shown in place of how it is; nothing is drawn on it then. */
   replay: Replay | undefined;
   readonly #events = createNanoEvents<CanvasBoardEvents>();
+  readonly #board: Board;
+  readonly #undo: (() => void)[];
   readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
   readonly #plane: Plane;
@@ -73,6 +79,7 @@ export class CanvasBoard {
   #frame: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
+    this.#board = board;
     this.#canvas = canvas;
     this.#context = contextOf(canvas);
     this.#plane = plane;
@@ -93,6 +100,11 @@ export class CanvasBoard {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
       },
+      mayChange: (cell) => hindranceAt(board, cell) === undefined,
+      spared: (cell) => {
+        const reason = hindranceAt(board, cell);
+        if (reason !== undefined) this.#events.emit("spared", cell, reason);
+      },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.#waiting = new WaitingCells(pending, () => this.draw());
@@ -102,6 +114,7 @@ export class CanvasBoard {
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
+    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.#rightChanged())];
     this.#resized = new ResizeObserver(() => this.#resize());
     this.#resized.observe(canvas);
     for (const theme of this.#themes) theme.addEventListener("change", this.#recolor);
@@ -156,8 +169,18 @@ export class CanvasBoard {
     this.flyTo({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
+  /** Nothing may be drawn. */
+  get isViewOnly(): boolean {
+    return this.#board.right === "view";
+  }
+
+  /** Whether this user may change the cell; in words if not. */
+  hindranceAt(cell: number): string | undefined {
+    return hindranceAt(this.#board, cell);
+  }
+
   use(tool: Tool): void {
-    this.brush.tool = tool;
+    this.brush.tool = this.isViewOnly ? "move" : tool;
     this.#toolsChanged();
   }
 
@@ -196,6 +219,7 @@ export class CanvasBoard {
   close(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     clearInterval(this.#housekeeping);
+    for (const off of this.#undo) off();
     for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
     this.#resized.disconnect();
     this.#pointer.close();
@@ -248,6 +272,14 @@ export class CanvasBoard {
     const isUnfinished = paintPages(context, screen, scene);
     if (pages.inSight.length === 0) paintActivity(context, screen, this.#palette, activity.all(nowMs));
     paintCells(context, screen, scene);
+    if (!this.replay) {
+      paintFrozen(
+        context,
+        screen,
+        this.#palette,
+        pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
+      );
+    }
     paintMarks(context, screen, {
       plane: this.#plane,
       palette: this.#palette,
@@ -259,6 +291,10 @@ export class CanvasBoard {
       isStill,
     });
     return isUnfinished;
+  }
+
+  #rightChanged(): void {
+    this.use(this.brush.tool);
   }
 
   #toolsChanged(): void {

@@ -39,6 +39,7 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
             icon={icon}
             id={`tool-${tool}`}
             isPressed={brush.tool === tool}
+            isOff={board.isViewOnly && tool !== "move"}
             onPress={() => board.use(tool)}
           />
         ))}
@@ -46,14 +47,14 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
           name="Undo"
           icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
           id="undo"
-          isOff={!brush.strokes.canUndo}
+          isOff={board.isViewOnly || !brush.strokes.canUndo}
           onPress={() => board.undo()}
         />
         <IconButton
           name="Redo"
           icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
           id="redo"
-          isOff={!brush.strokes.canRedo}
+          isOff={board.isViewOnly || !brush.strokes.canRedo}
           onPress={() => board.redo()}
         />
         <IconButton
