@@ -49,6 +49,8 @@ export interface ServerOptions {
   readonly demoUrls?: () => readonly string[];
   /** Where this instance stands among the workers that share its port. */
   readonly worker?: WorkerPlace | undefined;
+  /** What /metrics answers; the instance's own without it. */
+  readonly metrics?: (() => Promise<string>) | undefined;
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
   /** Milliseconds since 1970, by which tokens end. */
@@ -93,11 +95,12 @@ function readAuthorities(file: string | undefined): string | undefined {
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   const running = runInstance(config, store, log, options.wallClock);
-  const { instance, cluster } = running;
+  const { instance } = running;
+  const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const app = createApp(
     instance,
-    cluster,
+    view,
     { ...httpOptions(config, store), trust },
     {
       folder: pageFolder,
@@ -116,7 +119,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   http.setTimeout(STILL_MS_MAX);
   const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   const operators =
-    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster, pageFolder));
+    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, view, pageFolder));
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");
@@ -235,8 +238,8 @@ export async function attachBoards(
   const log = createLog("warn");
   const store = await openStore(config, log);
   const running = runInstance(config, store, log);
-  const { instance, cluster } = running;
-  app.use(boardRoutes(instance, cluster, { ...httpOptions(config, store), teaching }));
+  const { instance, view } = running;
+  app.use(boardRoutes(instance, view, { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,
@@ -272,7 +275,7 @@ function runInstance(config: Config, store: Store, log: Log, wallClock?: () => n
   const report = new ClusterReport(instance, () => online());
   return {
     instance,
-    cluster: () => report.state(),
+    view: { cluster: () => report.state(), metrics: () => instance.metrics.text() },
     /** `sockets` counts the sockets, from now on. */
     counts: (sockets: () => number) => {
       online = sockets;
