@@ -69,6 +69,7 @@ const CLOSING_MS_MAX = 2_000;
 /** The store that the options name. Rejects with StoreUnusable. */
 export async function openStore(config: Config, log: Log): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
+  const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
@@ -76,6 +77,7 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
     : ValkeyStore.open({
         url,
         ca: readAuthorities(config.valkeyCa),
+        sentinelAccess: password === undefined ? undefined : { username, password },
         durabilities,
         durabilityWaitMs,
         histories,
@@ -186,6 +188,8 @@ export interface AttachBoardsOptions {
   /** Where the boards live: as for the environment variables; `./data` without either. */
   readonly valkeyUrl?: string;
   readonly valkeyCa?: string;
+  readonly sentinelUsername?: string;
+  readonly sentinelPassword?: string;
   readonly dataDir?: string;
   /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
   readonly durability?: string;
@@ -223,6 +227,8 @@ export async function attachBoards(
     {
       VALKEY_URL: valkeyUrl,
       VALKEY_CA: options.valkeyCa,
+      SENTINEL_USERNAME: options.sentinelUsername,
+      SENTINEL_PASSWORD: options.sentinelPassword,
       DATA_DIR: dataDir,
       BOARDS: boards.join(),
       DURABILITY: durability,
