@@ -9,6 +9,7 @@ import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
 import { micros } from "../bench/micro/all.js";
 import { scenarios } from "../bench/scenarios/all.js";
+import { STEPS } from "../examples/tutorial/steps/all.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
 import { overviewKeys, pageKeys } from "../src/store/keys.js";
@@ -72,7 +73,12 @@ describe("the documents", () => {
     assert.equal(invariants.length, 11);
     const threats = tableAfter(read("docs/security.md"), "# Security").map((row) => row.split("|").at(-2) ?? "");
     assert.ok(threats.length > 15);
-    for (const row of [...promises, ...invariants, ...judged, ...threats]) {
+    const taught = read("docs/tutorial.md")
+      .split("\n\n")
+      .filter((paragraph) => /Tests?:/.test(paragraph))
+      .map((paragraph) => paragraph.slice(paragraph.search(/Tests?:/)).replaceAll("\n", " "));
+    assert.equal(taught.length, STEPS.length);
+    for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught]) {
       const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
@@ -88,6 +94,15 @@ describe("the documents", () => {
     const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
     assert.equal(read("bench/README.md"), markdown);
     for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
+  });
+
+  test("docs/tutorial.md has the steps as they are, each with its command", () => {
+    const sections = read("docs/tutorial.md")
+      .split("\n## ")
+      .slice(1, STEPS.length + 1);
+    for (const [index, { title }] of STEPS.entries()) {
+      assert.ok(sections[index]?.startsWith(`${index + 1}. ${title}\n\n    npm run tutorial ${index + 1}\n`), title);
+    }
   });
 
   test("npm scripts that documents name are there", () => {

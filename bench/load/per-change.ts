@@ -16,11 +16,15 @@ export function peerArgs(file: string): System["args"] {
 }
 
 /** A bitmap under one key, as SETBIT makes it. */
-export async function storedBitmap(valkey: ServerProcess): Promise<(cell: number) => boolean> {
-  const reply = await ask(valkey.port, "GET", BITS);
-  const bits = Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
-  return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+export function bitmapUnder(key: string): System["stored"] {
+  return async (valkey) => {
+    const reply = await ask(valkey.port, "GET", key);
+    const bits = Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
+    return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+  };
 }
+
+export const storedBitmap = bitmapUnder(BITS);
 
 async function storedArray(valkey: ServerProcess): Promise<(cell: number) => boolean> {
   const reply = await ask(valkey.port, "GET", "checkboxes");
