@@ -247,7 +247,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "1024",
     help: "pages of 65,536 checkboxes that one socket may watch",
-    reason: "a 4K screen at half a pixel a checkbox shows some 600",
+    reason: "the page shows at most 300, and keeps some that it left",
     ...whole(1, 65_536),
   },
   messageBytes: {
