@@ -48,6 +48,14 @@ describe("the documents", () => {
     for (const { env } of Object.values(OPTIONS)) assert.match(text, new RegExp(`^\\| \`${env}\``, "m"));
   });
 
+  test("docs/operations.md says of each error code what it comes to", () => {
+    const rows = tableAfter(read("docs/operations.md"), "<!-- failures");
+    const named = rows.flatMap((row) =>
+      Array.from((row.split("|")[1] ?? "").matchAll(/`([A-Z_]+)`/g), ([, code]) => code),
+    );
+    assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
+  });
+
   test("every link to a file leads to one", () => {
     for (const document of documents) {
       for (const [, target = ""] of read(document).matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)) {
@@ -75,10 +83,11 @@ describe("the documents", () => {
     const taught = read("docs/tutorial.md")
       .split("\n\n")
       .filter((paragraph) => /Tests?:/.test(paragraph))
-      .map((paragraph) => paragraph.slice(paragraph.search(/Tests?:/)).replaceAll("\n", " "));
+      .map((paragraph) => paragraph.slice(paragraph.search(/Tests?:/)));
     assert.equal(taught.length, STEPS.length);
-    for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught]) {
-      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
+    const [, upgrade = ""] = /The\s+refusal\s+is\s+tested\s+(\([^)]*\))/.exec(read("docs/operations.md")) ?? [];
+    for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught, upgrade]) {
+      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll("\n", " "));
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
         const found =
