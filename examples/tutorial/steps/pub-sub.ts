@@ -7,7 +7,7 @@ import type { Outcome, Step } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 20;
-const LOOK_MS = 1_000;
+const LOOK_MS = 2_000;
 
 export const pubSub: Step = {
   title: "One instance, then two",
