@@ -80,6 +80,7 @@ export class ChangeFeed {
   #queuedChanges = 0;
   #isTelling = false;
   #isStopped = false;
+  #expectNoMore = () => {};
 
   constructor(listener: ChangeListener, options: FeedOptions) {
     this.#listener = listener;
@@ -93,6 +94,7 @@ export class ChangeFeed {
   stop(): void {
     this.#isStopped = true;
     this.#queue = [];
+    this.#expectNoMore();
     for (const { hold, stop } of this.#pages) {
       stop();
       hold.release();
@@ -185,18 +187,17 @@ export class ChangeFeed {
 
   async #tell(change: BoardChange): Promise<void> {
     const { clock, failed } = this.#options;
-    let cancel = () => {};
     try {
       const told = this.#listener(change);
       if (!isThenable(told)) return;
-      cancel = clock.after(LISTENER_MS_MAX, () =>
+      this.#expectNoMore = clock.after(LISTENER_MS_MAX, () =>
         failed("onChange", new Error(`a listener of ${change.board} has not come back for ${LISTENER_MS_MAX} ms`)),
       );
       await told;
     } catch (error) {
       failed("onChange", error);
     } finally {
-      cancel();
+      this.#expectNoMore();
     }
   }
 }

@@ -36,8 +36,6 @@ export class ServerBoard {
   readonly #board: HostedBoard;
   readonly #lanes = new WriteLanes();
   readonly #feeds = new Set<ChangeFeed>();
-  /** page -> the version at which the last write from here is in it, until the replica is there too. */
-  readonly #written = new Map<number, number>();
 
   constructor(instance: Instance, board: HostedBoard) {
     this.name = board.name;
@@ -46,18 +44,19 @@ export class ServerBoard {
     this.#board = board;
   }
 
-  /** Whether the cell is checked: with all that was written from here, and all that this instance has heard of. */
+  /** Whether the cell is checked, as the store has it now: with every write acknowledged before, to whomever. */
   async get(cell: number): Promise<boolean> {
     this.#checkCell(cell);
-    return getBit(await this.#readBits(pageOf(cell)), offsetOf(cell)) === 1;
+    const { bits } = await this.#instance.readStored(this.#board, pageOf(cell));
+    return getBit(bits, offsetOf(cell)) === 1;
   }
 
-  /** A copy of a page's bits: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
+  /** All bits of a page as the store has them now: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
   async bitsOf(page: number): Promise<Uint8Array> {
     if (!Number.isSafeInteger(page) || page < 0) throw new Refusal("PAGE_OUT_OF_RANGE");
     checkPage(this.#board, page);
     const bits = new Uint8Array(bitmapBytes(cellsInPage(this.size, page)));
-    bits.set(await this.#readBits(page));
+    bits.set((await this.#instance.readStored(this.#board, page)).bits);
     return bits;
   }
 
@@ -76,12 +75,7 @@ export class ServerBoard {
     const cells = [...last].sort(([one], [other]) => one - other);
     for (let at = 0; at < cells.length; at += BATCH_CHANGES_MAX) {
       const some = cells.slice(at, at + BATCH_CHANGES_MAX);
-      const done = await this.#lanes.run((session, seq) =>
-        commitChanges(this.#instance, this.#board, session, seq, some),
-      );
-      for (const [page, version] of done) {
-        this.#written.set(page, Math.max(version, this.#written.get(page) ?? 0));
-      }
+      await this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, some));
     }
   }
 
@@ -122,18 +116,6 @@ export class ServerBoard {
   close(): void {
     for (const feed of this.#feeds) feed.stop();
     this.#feeds.clear();
-  }
-
-  async #readBits(page: number): Promise<Uint8Array> {
-    const ref = { board: this.name, page };
-    const replica = this.#instance.pages.peek(ref)?.replica;
-    const written = this.#written.get(page) ?? 0;
-    if (replica && replica.position.version >= written) {
-      this.#written.delete(page);
-      return replica.bits;
-    }
-    // What was written from here may not have come back yet.
-    return (await this.#instance.readStored(this.#board, page)).bits;
   }
 
   #checkCell(cell: number): void {
