@@ -51,11 +51,12 @@ export interface AttachedBoards {
   /** A board, to be read, written and listened to here; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
-   * As `close`, but clients are told to move one by one over DRAIN_MS. Meanwhile `/ready` is 503, and your Socket.IO server
-   * refuses new sockets, those of your own namespaces too: it is for a process that goes.
+   * Tells clients to move, one by one over DRAIN_MS, each after the answers it waits for, and lets go of the store. `/ready`
+   * is 503 from now on, and your Socket.IO server refuses new sockets and ends those that use boards, with your own
+   * namespaces on them: it is for a process that goes. Close your own servers after it.
    */
   drain(): Promise<void>;
-  /** Tells clients to go elsewhere, waits for the answers of writes under way, and lets go of the store. */
+  /** As `drain`, but all clients at once; cuts a drain short that is under way. */
   close(): Promise<void>;
 }
 
@@ -83,18 +84,17 @@ export async function attachBoards(
   });
   running.counts(sockets.online);
   const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));
-  let closing: Promise<void> | undefined;
-  const close = () => {
-    closing ??= (async () => {
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= (async () => {
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
       for (const board of boards.values()) board.close();
       running.close();
       await store.close();
     })();
-    return closing;
+    return ending;
   };
-  let draining: Promise<void> | undefined;
   return {
     instance,
     board: (name) => {
@@ -102,11 +102,8 @@ export async function attachBoards(
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       return board;
     },
-    drain: () => {
-      draining ??= instance.departures.drain(config.drainMs, config.writeWaitMs).then(close);
-      return draining;
-    },
-    close,
+    drain: () => instance.departures.drain(config.drainMs, config.writeWaitMs).then(end),
+    close: () => instance.departures.drain(0, config.writeWaitMs).then(end),
   };
 }
 

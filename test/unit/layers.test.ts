@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["board", "protocol"],
   server: ["board", "protocol", "store"],
   client: ["board", "protocol"],
+  react: ["board", "protocol", "client"],
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
   cli: ["board", "store", "server", "bench"],
@@ -48,6 +49,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   zod: { files: ["server/requests.ts"] },
   commander: { files: ["cli/main.ts"] },
   nanoevents: { files: ["client/board.ts", "client/client.ts"] },
+  react: { files: ["react/index.ts"] },
   preact: { files: [] },
 };
 
