@@ -138,16 +138,21 @@ describe("the hook `authorise`", () => {
 
   test("what it permits may end: writing is over then, viewing is not", async (t) => {
     const board = newBoard();
-    let expiresMs = Date.now() + 3_600_000;
-    const permit: Permit = {
-      boards: { [board]: "write" },
-      get expiresMs() {
-        return expiresMs;
-      },
-    };
-    const { url } = await startApp(t, { boards: { [board]: 64 }, valkeyUrl: valkey.url, authorise: () => permit });
-    assert.equal(await fateOf(await raw(t, url), board), "write written");
-    expiresMs = Date.now() - 1;
+    const expiresMs = Date.now() + 500;
+    const permit: Permit = { boards: { [board]: "write" }, expiresMs };
+    const options = { boards: { [board]: 64 }, valkeyUrl: valkey.url, authorise: () => permit };
+    const { url, boards } = await startApp(t, options);
+    const client = await raw(t, url);
+    await client.open(board);
+    await client.watch([0]);
+    const session = newSession();
+    let seq = 0;
+    const write = async () => (await client.write(session, ++seq, [[1, seq % 2 ? 1 : 0]])).error?.code;
+    assert.equal(await write(), undefined);
+    await until("a write is refused", async () => (await write()) === "TOKEN_EXPIRED");
+    assert.ok(Date.now() >= expiresMs);
+    await boards.board(board).set(9, true);
+    await until("the view goes on", () => client.replicas.get(0)?.get(9) === 1);
     assert.equal(await fateOf(await raw(t, url), board), "open TOKEN_EXPIRED");
   });
 
