@@ -3,9 +3,9 @@
  * stay apart. The door to prom-client.
  */
 
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
+import { LoopDelay } from "./loop-delay.js";
 import type { PageFrame } from "./recipient.js";
 
 export interface Gauged {
@@ -16,13 +16,6 @@ export interface Gauged {
   readonly overviewWatchers: number;
   readonly storeAvailable: boolean;
   readonly storeFailures: number;
-}
-
-const LOOP_RESOLUTION_MS = 10;
-
-/** What is measured is the whole time between two ticks of a timer. */
-function lateSeconds(tickNs: number): number {
-  return Math.max(0, tickNs / 1e9 - LOOP_RESOLUTION_MS / 1e3);
 }
 
 export class Metrics {
@@ -45,7 +38,7 @@ export class Metrics {
   #sentBytes = 0;
   #sentPackets = 0;
   #applied = 0;
-  #loop: IntervalHistogram | undefined;
+  readonly #loop = new LoopDelay();
 
   readonly gauged: () => Gauged;
 
@@ -90,19 +83,17 @@ export class Metrics {
       return (user + system) / 1e6;
     });
     gauge("process_resident_memory_bytes", "Memory that the process has", () => process.memoryUsage.rss());
-    const loop = () => this.#loop;
+    const loop = this.#loop;
     new Gauge({
       name: "socketscaler_event_loop_delay_seconds",
       help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
       labelNames: ["quantile"],
       registers,
       collect() {
-        const delay = loop();
-        if (!delay || delay.count === 0) return;
-        this.set({ quantile: "0.5" }, lateSeconds(delay.percentile(50)));
-        this.set({ quantile: "0.99" }, lateSeconds(delay.percentile(99)));
-        this.set({ quantile: "1" }, lateSeconds(delay.max));
-        delay.reset();
+        this.set({ quantile: "0.5" }, loop.percentileMs(50) / 1e3);
+        this.set({ quantile: "0.99" }, loop.percentileMs(99) / 1e3);
+        this.set({ quantile: "1" }, loop.mostMs / 1e3);
+        loop.reset();
       },
     });
     this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
@@ -173,10 +164,8 @@ export class Metrics {
 
   /** Measures the event loop until the returned function is called. */
   measureLoop(): () => void {
-    const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
-    loop.enable();
-    this.#loop = loop;
-    return () => void loop.disable();
+    this.#loop.start();
+    return () => this.#loop.stop();
   }
 
   /** Since the start. */
