@@ -113,6 +113,22 @@ describe("the documents", () => {
     }
   });
 
+  test("a table that says it has the fields of a type has them all, in order, and no others", () => {
+    let tables = 0;
+    for (const document of documents) {
+      const text = read(document);
+      for (const [marker, type = "", file = ""] of text.matchAll(/<!-- fields of (\w+) in (\S+) -->/g)) {
+        const [, body = ""] = new RegExp(`export interface ${type} {\n(.*?)\n}`, "s").exec(read(file)) ?? [];
+        const fields = Array.from(body.matchAll(/^ {2}readonly (\w+)\??:/gm), ([, field]) => field);
+        const named = tableAfter(text, marker).map((row) => /^\| `(\w+)` \|/.exec(row)?.[1]);
+        assert.ok(fields.length > 0, `${file} has no ${type}`);
+        assert.deepEqual(named, fields, `${document}: ${type}`);
+        tables++;
+      }
+    }
+    assert.equal(tables, 5);
+  });
+
   test("npm scripts that documents name are there", () => {
     const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
     for (const document of documents) {

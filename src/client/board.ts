@@ -118,6 +118,16 @@ export class Board {
     return this.#opening.known?.limits;
   }
 
+  /** What this client may do here, as the server last said; a right that ends is told by the refusal of a write. */
+  get right(): OpenResult["right"] | undefined {
+    return this.#opening.known?.right;
+  }
+
+  /** Why the board is closed for good, if it is. */
+  get failure(): Refusal | undefined {
+    return this.#failure;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
     return this.#opening.known?.instance;

@@ -368,8 +368,11 @@ export function flagOf(option: { readonly env: string }): string {
 
 export type Flags = Readonly<Record<string, string | undefined>>;
 
-/** Flags win over the environment, the environment over defaults. `flags` has environment names as keys. */
-export function readConfig(flags: Flags, env: Flags): Config {
+/**
+ * Flags win over the environment, the environment over defaults. `flags` has environment names as keys. `rightsElsewhere`:
+ * boards may need more than everybody has and there may be no keys of tokens, as something else gives rights.
+ */
+export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): Config {
   const read: Read = (option) => readOption(option, flags, env);
   const port = read(OPTIONS.port);
   const boards = read(OPTIONS.boards);
@@ -380,7 +383,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
   if (workers > 1 && valkeyUrl === undefined) {
     throw new BadOption(`WORKERS is ${workers}: workers share their boards through Valkey, so set VALKEY_URL`);
   }
-  const access = readAccess(read, boards);
+  const access = readAccess(read, boards, rightsElsewhere);
   return {
     port,
     host: read(OPTIONS.host),
@@ -428,12 +431,12 @@ function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: 
   return setting;
 }
 
-function readAccess(read: Read, boards: Config["boards"]) {
+function readAccess(read: Read, boards: Config["boards"], rightsElsewhere: boolean) {
   const access = readByBoard(OPTIONS.access, read, boards);
   const jwtSecret = read(OPTIONS.jwtSecret);
   const jwksUrl = read(OPTIONS.jwksUrl);
   if (jwtSecret !== undefined && jwksUrl !== undefined) throw new BadOption("set JWT_SECRET or JWKS_URL, not both");
-  const needsKeys = valuesOf(access).includes("token");
+  const needsKeys = valuesOf(access).includes("token") && !rightsElsewhere;
   if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
     throw new BadOption("ACCESS has a board that needs a token: set JWT_SECRET or JWKS_URL too");
   }

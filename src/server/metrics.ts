@@ -30,6 +30,7 @@ export class Metrics {
   readonly #catchUps: Counter<"by">;
   readonly #catchUpBytes: Counter<"by">;
   readonly #refusals: Counter<"code">;
+  readonly #hookFailures: Counter<"hook">;
 
   // Counted on every packet and delta: plain numbers cost nothing there.
   #writes = 0;
@@ -145,6 +146,16 @@ export class Metrics {
       labelNames: ["code"],
       registers,
     });
+    this.#hookFailures = new Counter({
+      name: "socketscaler_hook_failures_total",
+      help: "Times a hook of the app around threw, or did not answer in time, by hook",
+      labelNames: ["hook"],
+      registers,
+    });
+  }
+
+  hookFailed(hook: string): void {
+    this.#hookFailures.inc({ hook });
   }
 
   connected(count: number): void {
