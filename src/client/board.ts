@@ -207,7 +207,10 @@ export class Board {
     return this.overviews.current;
   }
 
-  /** Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. */
+  /**
+   * Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. It is not
+   * ready before an instance is met that gives overviews.
+   */
   watchOverview(): Watch {
     return this.overviews.watch();
   }

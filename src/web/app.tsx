@@ -6,7 +6,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { type Announcement, Announcer } from "./announcer.js";
-import type { Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
@@ -24,6 +23,8 @@ export interface AppProps {
 }
 
 const USUAL = "What you check here shows at once for everyone, on every instance.";
+const USUAL_VIEWER = "You may look at this board, not change it.";
+const USUAL_VIEWER_LARGE = "You may look at this board, not change it. Drag to move, scroll or pinch to zoom.";
 const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
@@ -35,11 +36,6 @@ export function App({ client, board, isCompact, names }: AppProps) {
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
   const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
-  const [everywhere, setEverywhere] = useState<number>();
-  const onTotals = useCallback((totals: Totals) => {
-    setChecked(totals.checked);
-    setEverywhere(totals.everywhere);
-  }, []);
   const hasBeenLive = useRef(false);
   hasBeenLive.current ||= live.status === "live";
 
@@ -59,7 +55,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} everywhere={everywhere} />
+        <Status live={live} checked={checked} shown={size} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -75,8 +71,9 @@ export function App({ client, board, isCompact, names }: AppProps) {
             target={target}
             isCompact={isCompact}
             hint={hint}
-            usual={isCompact ? undefined : USUAL_LARGE}
-            onTotals={onTotals}
+            isViewer={live.isViewer}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER_LARGE : USUAL_LARGE}
+            onChecked={setChecked}
             onRefused={onRefused}
           />
         )}
@@ -87,7 +84,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
             target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : USUAL}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER : USUAL}
             onChecked={setChecked}
             onRefused={onRefused}
           />

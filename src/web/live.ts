@@ -10,6 +10,8 @@ export interface Live {
   readonly size: number;
   readonly instance: string | undefined;
   readonly roundTripMs: number | undefined;
+  /** This user may only look; false until it is known. */
+  readonly isViewer: boolean;
   /** Changes of this user that wait for their answer. */
   readonly waiting: number;
   /** Why there is no such board. */
@@ -45,8 +47,8 @@ export function useLive(client: Client, board: Board): Live {
 }
 
 function read(client: Client, board: Board) {
-  const { status, size, instance, pending } = board;
-  return { connection: client.state, status, size, instance, waiting: pending };
+  const { status, size, instance, pending, right } = board;
+  return { connection: client.state, status, size, instance, isViewer: right === "view", waiting: pending };
 }
 
 /** Why changes are held back, and for how much longer. */
