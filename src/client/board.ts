@@ -140,6 +140,11 @@ export class Board {
     return this.#opening.known?.limits;
   }
 
+  /** Why the board is closed for good, if it is. */
+  get failure(): Refusal | undefined {
+    return this.#failure;
+  }
+
   /** Name of the instance this client is connected to, or was last. */
   get instance(): string | undefined {
     return this.#opening.known?.instance;
@@ -219,7 +224,10 @@ export class Board {
     return this.overviews.current;
   }
 
-  /** Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. */
+  /**
+   * Keeps `overview` up to date until stopped: for a whole board of a billion cells a few hundred bytes a second. It is not
+   * ready before an instance is met that gives overviews.
+   */
   watchOverview(): Watch {
     return this.overviews.watch();
   }

@@ -157,7 +157,7 @@ export class OverviewWatches {
 
   #ask(): void {
     const opened = this.#opened;
-    if (!opened || this.#isAsked || this.#watches.size === 0) return;
+    if (!opened || this.#isAsked || this.#watches.size === 0 || !knowsOverviews(opened)) return;
     this.#isAsked = true;
     this.#line.request("overview", { handle: opened.handle, watch: true }).catch((error: unknown) => {
       if (error instanceof ConnectionLost || this.#opened !== opened) return;
@@ -176,4 +176,12 @@ export class OverviewWatches {
     // On one connection all is in order: a watch that follows at once is answered with new numbers.
     this.#line.request("overview", { handle: opened.handle, watch: false }).catch(() => undefined);
   }
+}
+
+/**
+ * An instance from before there were overviews would leave the request without an answer, which ends the connection: it is
+ * not asked, and a later instance is. Such an instance tells no number of people on all instances either.
+ */
+function knowsOverviews({ onlineEverywhere }: Partial<OpenResult>): boolean {
+  return onlineEverywhere !== undefined;
 }

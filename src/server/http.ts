@@ -25,6 +25,7 @@ import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { callerOf } from "./authorise.js";
 import type { Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
@@ -118,7 +119,9 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
       instance.admission.admitWrite(addressKey(request.ip), undefined, 1);
-      const at = await commitChanges(instance, board, session, 1, [[cell, value ? 1 : 0]]);
+      const changes = [[cell, value ? 1 : 0]] as const;
+      await instance.access.requireConsent(visitorOf(response), board.name, changes);
+      const at = await commitChanges(instance, board, session, 1, changes);
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );
@@ -253,15 +256,16 @@ function boardFor(instance: Instance, response: Response, name: string, right: R
   return board;
 }
 
-/** Who asks, by the token in `Authorization: Bearer`. What only some may see stays out of shared caches. */
+/** Who asks, by the token in `Authorization: Bearer`, or what the app's hook makes of the request. What only some may see stays out of shared caches. */
 function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
     const { authorization } = request.headers;
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
     if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
-    const visitor = await instance.access.visitor(token);
+    const visitor = await instance.access.visitor(callerOf("http", request, token));
     response.locals.visitor = visitor;
     response.vary("Authorization");
+    if (instance.access.hasHook) response.vary("Cookie");
     if (visitor.grant) response.set("Cache-Control", "private, no-cache");
     next();
   };

@@ -112,10 +112,21 @@ export class Instance {
 
   /** The page as it is known here if it is held, else as the store has it. */
   async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
-    const ref = { board: board.name, page };
-    const follower = this.pages.peek(ref);
+    const follower = this.pages.peek({ board: board.name, page });
     if (follower) return follower.replica.snapshot();
-    return cropUpdate(await this.store.read(ref).catch(refuseAway), cellsInPage(board.size, page));
+    return this.readStored(board, page);
+  }
+
+  /** The page as the store has it now, whatever is known of it here. */
+  async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
+    const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
+    return cropUpdate(snapshot, cellsInPage(board.size, page));
+  }
+
+  /** Code of the app around failed. */
+  hookFailed(hook: string, error: unknown): void {
+    this.metrics.hookFailed(hook);
+    this.log.error({ err: error, hook }, "a hook of the app failed");
   }
 
   /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */

@@ -3,9 +3,9 @@
  * stay apart. With process-metrics.ts the door to prom-client.
  */
 
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
+import { LoopDelay } from "./loop-delay.js";
 import { countProcess, type MetricParts } from "./process-metrics.js";
 import type { PageFrame } from "./recipient.js";
 
@@ -17,13 +17,6 @@ export interface Gauged {
   readonly overviewWatchers: number;
   readonly storeAvailable: boolean;
   readonly storeFailures: number;
-}
-
-const LOOP_RESOLUTION_MS = 10;
-
-/** What is measured is the whole time between two ticks of a timer. */
-function lateSeconds(tickNs: number): number {
-  return Math.max(0, tickNs / 1e9 - LOOP_RESOLUTION_MS / 1e3);
 }
 
 export class Metrics {
@@ -38,6 +31,7 @@ export class Metrics {
   readonly #catchUps: Counter<"by">;
   readonly #catchUpBytes: Counter<"by">;
   readonly #refusals: Counter<"code">;
+  readonly #hookFailures: Counter<"hook">;
 
   // Counted on every packet and delta: plain numbers cost nothing there.
   #writes = 0;
@@ -45,7 +39,7 @@ export class Metrics {
   #sentBytes = 0;
   #sentPackets = 0;
   #applied = 0;
-  #loop: IntervalHistogram | undefined;
+  readonly #loop = new LoopDelay();
 
   readonly gauged: () => Gauged;
 
@@ -97,7 +91,7 @@ export class Metrics {
     counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => this.#sentPackets);
     counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => this.#sentBytes);
     countProcess(registers);
-    const loop = () => this.#loop;
+    const loop = this.#loop;
     new Gauge({
       name: "socketscaler_event_loop_delay_seconds",
       help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
@@ -105,12 +99,10 @@ export class Metrics {
       registers,
       aggregator: "max",
       collect() {
-        const delay = loop();
-        if (!delay || delay.count === 0) return;
-        this.set({ quantile: "0.5" }, lateSeconds(delay.percentile(50)));
-        this.set({ quantile: "0.99" }, lateSeconds(delay.percentile(99)));
-        this.set({ quantile: "1" }, lateSeconds(delay.max));
-        delay.reset();
+        this.set({ quantile: "0.5" }, loop.percentileMs(50) / 1e3);
+        this.set({ quantile: "0.99" }, loop.percentileMs(99) / 1e3);
+        this.set({ quantile: "1" }, loop.mostMs / 1e3);
+        loop.reset();
       },
     });
     this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
@@ -163,6 +155,16 @@ export class Metrics {
       labelNames: ["code"],
       registers,
     });
+    this.#hookFailures = new Counter({
+      name: "socketscaler_hook_failures_total",
+      help: "Times a hook of the app around threw, or did not answer in time, by hook",
+      labelNames: ["hook"],
+      registers,
+    });
+  }
+
+  hookFailed(hook: string): void {
+    this.#hookFailures.inc({ hook });
   }
 
   connected(count: number): void {
@@ -171,10 +173,8 @@ export class Metrics {
 
   /** Measures the event loop until the returned function is called. */
   measureLoop(): () => void {
-    const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
-    loop.enable();
-    this.#loop = loop;
-    return () => void loop.disable();
+    this.#loop.start();
+    return () => this.#loop.stop();
   }
 
   /** Since the start. */

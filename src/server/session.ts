@@ -75,7 +75,7 @@ export class Session {
     if (protocol !== PROTOCOL_VERSION) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#instance.boards.get(name);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
-    this.#require(board, "view");
+    this.#instance.access.require(this.#visitor, board.name, "view");
     this.#opened.set(board.handle, board);
     return {
       handle: board.handle,
@@ -153,9 +153,10 @@ export class Session {
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
     for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
     if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
-    this.#require(board, "write");
+    this.#instance.access.require(this.#visitor, board.name, "write");
     this.#writesAs.set(handle, session);
     this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
+    await this.#instance.access.requireConsent(this.#visitor, board.name, changes);
     try {
       return { at: await commitChanges(this.#instance, board, session, seq, changes) };
     } catch (error) {
@@ -184,11 +185,6 @@ export class Session {
 
   get #visitor(): Visitor {
     return this.#peer.visitor ?? ANYBODY;
-  }
-
-  /** Asked at `open` for the view, which then lasts as long as the connection, and at every write. */
-  #require(board: HostedBoard, right: "view" | "write"): void {
-    this.#instance.access.require(this.#visitor, board.name, right);
   }
 
   #right(board: HostedBoard): OpenResult["right"] {

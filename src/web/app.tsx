@@ -7,7 +7,6 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { AccessBar } from "./access-bar.js";
 import { type Announcement, Announcer } from "./announcer.js";
-import type { Totals } from "./canvas/canvas-view.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
@@ -41,11 +40,6 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
   const onRefused = useCallback((text: string, isShown: boolean) => setRefusal({ text, isShown }), []);
-  const [everywhere, setEverywhere] = useState<number>();
-  const onTotals = useCallback((totals: Totals) => {
-    setChecked(totals.checked);
-    setEverywhere(totals.everywhere);
-  }, []);
   const hasBeenLive = useRef(false);
   hasBeenLive.current ||= live.status === "live";
 
@@ -60,14 +54,13 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   // A refusal that no cell on the screen can show is said here.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
-  const isViewOnly = live.right === "view";
   const access = accessWording(live, hasToken);
   const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} everywhere={everywhere} />
+        <Status live={live} checked={checked} shown={size} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -84,8 +77,9 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             target={target}
             isCompact={isCompact}
             hint={hint}
-            usual={isCompact ? undefined : isViewOnly ? USUAL_LARGE_VIEW : USUAL_LARGE}
-            onTotals={onTotals}
+            isViewer={live.isViewer}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_LARGE_VIEW : USUAL_LARGE}
+            onChecked={setChecked}
             onRefused={onRefused}
           />
         )}
@@ -96,7 +90,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : isViewOnly ? USUAL_VIEW : USUAL}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEW : USUAL}
             onChecked={setChecked}
             onRefused={onRefused}
           />

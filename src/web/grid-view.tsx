@@ -10,6 +10,7 @@ import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
 import { MessageLine } from "./message-line.js";
 import { PendingCells } from "./pending-cells.js";
+import { formatPlace, parsePlace } from "./place-link.js";
 import { countOf, type Wording } from "./wording.js";
 
 export interface GridViewProps {
@@ -54,8 +55,22 @@ export function GridView(props: GridViewProps) {
   }, [board, pending, size, columns, onChecked, onRefused]);
 
   useLayoutEffect(() => {
-    if (target) grid.current?.goTo(target.cell);
+    if (!target) return;
+    const link = formatPlace(target.cell);
+    if (location.hash !== link) history.pushState(null, "", link);
+    grid.current?.goTo(target.cell);
   }, [target]);
+
+  // At the start, and when "back" or another link leads to a checkbox.
+  useLayoutEffect(() => {
+    const follow = () => {
+      const place = parsePlace(location.hash, size);
+      if (place) grid.current?.goTo(place.cell);
+    };
+    follow();
+    window.addEventListener("popstate", follow);
+    return () => window.removeEventListener("popstate", follow);
+  }, [size]);
 
   return (
     <>

@@ -12,6 +12,8 @@ export interface Live {
   readonly size: number;
   readonly instance: string | undefined;
   readonly roundTripMs: number | undefined;
+  /** This user may only look; false until it is known. */
+  readonly isViewer: boolean;
   /** Changes of this user that wait for their answer. */
   readonly waiting: number;
   /** What this user may do, once known. */
@@ -54,7 +56,8 @@ export function useLive(client: Client, board: Board): Live {
 
 function read(client: Client, board: Board) {
   const { status, size, instance, right, pending } = board;
-  return { connection: client.state, status, size, instance, right, waiting: pending };
+  const isViewer = right === "view";
+  return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
 /** What there is to say of frozen cells, kept up to date. */

@@ -9,13 +9,11 @@ export interface StatusProps {
   /** Cells of those shown that are checked; undefined until it is known. */
   readonly checked: number | undefined;
   readonly shown: number;
-  /** People on all instances, where that is known. */
-  readonly everywhere: number | undefined;
 }
 
 const UNKNOWN = "–";
 
-export function Status({ live, checked, shown, everywhere }: StatusProps) {
+export function Status({ live, checked, shown }: StatusProps) {
   const { connection, instance, roundTripMs, size } = live;
   const { tone, text } = connectionWording(live);
   const isWhole = shown === size;
@@ -31,7 +29,9 @@ export function Status({ live, checked, shown, everywhere }: StatusProps) {
       </Fact>
       <Fact label="Online here" name="online">
         {connection.connected && connection.online > 0 ? formatCount(connection.online) : UNKNOWN}
-        {connection.connected && everywhere !== undefined && <span class="of">{` of ${formatCount(everywhere)}`}</span>}
+        {connection.connected && connection.onlineEverywhere > 0 && (
+          <span class="of">{` of ${formatCount(connection.onlineEverywhere)}`}</span>
+        )}
       </Fact>
       <Fact label={isWhole ? "Checked" : "Checked in view"} name="checked">
         {checked === undefined ? UNKNOWN : formatCount(checked)}

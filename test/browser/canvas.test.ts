@@ -4,7 +4,6 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type Board, type Client, connect } from "../../src/client/index.js";
-import { OPTIONS } from "../../src/server/config.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { launchChromium, openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -17,7 +16,7 @@ const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
 const BOARDS =
-  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000";
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -48,6 +47,16 @@ async function untilPainted(page: Page, across: number, down = 0, isChecked = tr
   await until(`the cell ${across}, ${down} from the middle shows ${isChecked}`, async () => {
     return (await isPainted(page, across, down)) === isChecked;
   });
+}
+
+/** Draws from the left to the right of the middle, so many cells each way. */
+async function strokeAcross(page: Page, cells: number, tool = "draw"): Promise<void> {
+  await page.getByTestId(`tool-${tool}`).click();
+  const [from, to] = [await pointAt(page, -cells), await pointAt(page, cells)];
+  await page.mouse.move(from.x, from.y);
+  await page.mouse.down();
+  await page.mouse.move(to.x, to.y);
+  await page.mouse.up();
 }
 
 const focused = (page: Page) => page.evaluate(() => Number(document.activeElement?.getAttribute("data-cell") ?? -1));
@@ -258,6 +267,10 @@ describe("the canvas", () => {
       return Number(/^socketscaler_watches (\d+)/m.exec(text)?.[1]);
     };
     await until("one page is watched", async () => (await watches()) === 1);
+    const drawn = 100 * 65_536 + 32_896;
+    await strokeAcross(page, 1);
+    const board = await read("sight", drawn);
+    await until("the stroke is stored", () => board.get(drawn) === true);
     for (const cell of [300_000_000, 600_000_000, 900_000_000]) {
       await page.getByTestId("go-to-number").fill(String(cell));
       await page.keyboard.press("Enter");
@@ -265,6 +278,8 @@ describe("the canvas", () => {
     }
     assert.ok((await watches()) >= 2, "what was seen a moment ago is kept");
     await until("the pages left behind are let go", async () => (await watches()) <= 2, 30_000);
+    await page.keyboard.press("Control+z");
+    await until("a stroke on such a page is undone all the same", () => board.get(drawn) === false);
     await page.close();
     await instance.stop();
   });
@@ -274,16 +289,61 @@ describe("the canvas", () => {
     const instance = await startInstance({ BOARDS, ...LIMITS }, faulty);
     const { page } = await openBoard(browser, `${instance.url}${at("refuse", 40_000)}`);
     faulty.judgesStale = true;
-    await page.getByTestId("tool-draw").click();
-    const [from, to] = [await pointAt(page, -1), await pointAt(page, 1)];
-    await page.mouse.move(from.x, from.y);
-    await page.mouse.down();
-    await page.mouse.move(to.x, to.y);
-    await page.mouse.up();
+    await strokeAcross(page, 1);
     await until("the note says why", async () =>
       /left out; make it again/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     for (const across of [-1, 0, 1]) await untilPainted(page, across, 0, false);
+    assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true", "there is nothing to undo");
+    await page.close();
+    await instance.stop();
+  });
+
+  test("keys work although nothing has the focus, and escape takes back what is being drawn", async () => {
+    const { page } = await openBoard(browser, url(at("free", 40_000)));
+    const board = await read("free", 40_000);
+    const noFocus = () => page.evaluate(() => document.activeElement === document.body);
+    await strokeAcross(page, 2);
+    await until("the stroke is stored", () => board.checked === 5);
+    assert.ok(await noFocus());
+    await page.keyboard.press("Control+z");
+    await until("it is taken back", () => board.checked === 0);
+    await page.keyboard.press("Control+Shift+z");
+    await until("it is drawn again", () => board.checked === 5);
+    await page.keyboard.press("d");
+    const from = await pointAt(page, 0, 3);
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(from.x + 2 * PITCH_PX, from.y);
+    await until("a stroke has begun", () => board.checked === 8);
+    await page.keyboard.press("Escape");
+    await page.mouse.move(from.x + 4 * PITCH_PX, from.y);
+    await page.mouse.up();
+    await until("it is taken back", () => board.checked === 5);
+    await page.keyboard.press("ArrowRight");
+    await until("arrows move the view", () => Number(placeIn(page)?.[1]) > 40_000);
+    const before = Number(placeIn(page)?.[2]);
+    await page.keyboard.press("+");
+    await until("plus zooms in", () => Number(placeIn(page)?.[2]) > before);
+    await page.getByTestId("go-to-number").fill("12");
+    await page.keyboard.press("d");
+    assert.equal(await page.getByTestId("go-to-number").inputValue(), "12d", "but not those of a text");
+    await page.close();
+  });
+
+  test("who may only look has no tools to draw with, is told so, and why a click changes nothing", async () => {
+    const instance = await startInstance({ BOARDS, ACCESS: "read-only", ...LIMITS }, store);
+    const { page } = await openBoard(browser, `${instance.url}${at("view", 40_000)}`);
+    assert.equal(await page.getByTestId("tool-draw").count(), 0);
+    assert.equal(await page.getByTestId("zoom-in").count(), 1);
+    assert.equal(await page.getByTestId("grid").getAttribute("aria-readonly"), "true");
+    assert.match((await page.getByTestId("message").textContent()) ?? "", /look at this board, not change it/);
+    await page.keyboard.press("d");
+    const { x, y } = await pointAt(page);
+    await page.mouse.click(x, y);
+    await until("the note says why", async () =>
+      /may not do this/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+    );
     await page.close();
     await instance.stop();
   });
@@ -328,26 +388,34 @@ describe("the canvas", () => {
     await page.close();
   });
 
-  test("a replay shows the board as it was, and as it is again", { skip: !("history" in OPTIONS) }, async () => {
+  test("a replay shows the board as it was, by the server's clock, and as it is again", async () => {
     const DATA_DIR = temporaryFolder({ after });
     const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", DATA_DIR, ...LIMITS });
     const writer = connect(instance.url);
-    await writer.board("replay").set(40_002, true);
-    const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`);
-    await untilPainted(page, 2);
+    await writer.board("replay").set(40_001, true);
+    const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`, () => {
+      const now = Date.now;
+      Date.now = () => now() + 2 * 3_600_000;
+    });
+    await untilPainted(page, 1);
     await page.getByTestId("replay-open").click();
     const time = page.getByTestId("replay-time");
     await time.focus();
     await page.keyboard.press("Home");
-    await untilPainted(page, 2, 0, false);
+    await untilPainted(page, 1, 0, false);
     await page.keyboard.press("End");
-    await untilPainted(page, 2);
+    await untilPainted(page, 1);
     await page.keyboard.press("Home");
-    await untilPainted(page, 2, 0, false);
+    await untilPainted(page, 1, 0, false);
+    const box = page.locator('input[data-cell="40001"]');
+    assert.equal(await box.evaluate((input) => input instanceof HTMLInputElement && input.checked), false);
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
+    assert.equal(await page.getByTestId("tool-draw").getAttribute("aria-disabled"), "true");
+    const note = page.getByTestId("replay-note");
+    assert.equal(await note.textContent(), "");
     await page.getByTestId("replay-close").click();
-    await untilPainted(page, 2);
+    await untilPainted(page, 1);
     assert.equal(await isPainted(page), false, "nothing can be set in the past");
     writer.close();
     await page.close();

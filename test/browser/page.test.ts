@@ -42,6 +42,22 @@ describe("the page", () => {
     await store.close();
   });
 
+  test("a link leads to its checkbox, a jump makes one, and back and forward follow them", async () => {
+    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large#cell=9950`);
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-cell"));
+    assert.equal(await focused(), "9950");
+    await until("it is in sight", () => cell(page, 9_950).isVisible());
+    await field(page, "go-to-number").fill("17");
+    await page.keyboard.press("Enter");
+    await until("the jump has arrived", async () => (await focused()) === "17");
+    assert.match(page.url(), /#cell=17$/);
+    await page.goBack();
+    await until("back is where it was", async () => (await focused()) === "9950");
+    await page.goForward();
+    await until("forward is there again", async () => (await focused()) === "17");
+    await page.close();
+  });
+
   test("a click in a tab on one port shows in a tab on another, and both say where they are", async () => {
     const [one, two] = await Promise.all(instances.map(({ url }) => openBoard(browser, url)));
     assert.ok(one && two);

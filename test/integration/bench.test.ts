@@ -12,7 +12,7 @@ import type { BenchResult } from "../../src/bench/result.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { readConfig } from "../../src/server/config.js";
 import { createLog } from "../../src/server/log.js";
-import { openStore } from "../../src/server/server.js";
+import { openStore } from "../../src/server/open-store.js";
 import type { SubscriptionListener, Unsubscribe } from "../../src/store/store.js";
 import { launchChromium } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";

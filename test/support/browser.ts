@@ -23,9 +23,17 @@ export function launchChromium(): Promise<Browser> {
   return chromium.launch({ executablePath, args: QUIET });
 }
 
-/** Opens a board's page and waits until its grid is filled. What the console says of errors is collected. */
-export async function openBoard(browser: Browser, url: string): Promise<{ page: Page; errors: string[] }> {
+/**
+ * Opens a board's page and waits until its grid is filled. What the console says of errors is collected. `script` runs in
+ * the page before its own.
+ */
+export async function openBoard(
+  browser: Browser,
+  url: string,
+  script?: () => void,
+): Promise<{ page: Page; errors: string[] }> {
   const page = await (await browser.newContext()).newPage();
+  if (script) await page.addInitScript(script);
   const errors: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());

@@ -151,4 +151,35 @@ describe("the brush", () => {
     brush.toggle(5);
     assert.equal(brush.strokes.canRedo, false, "after a new stroke there is nothing to redo");
   });
+
+  test("what was refused is no part of its stroke, and a stroke refused whole is none", () => {
+    const { brush, cells } = make();
+    brush.setAll([1, 2], true);
+    brush.setAll([3], true);
+    for (const cell of [3, 1]) {
+      cells.set(cell, false);
+      brush.refused({ cell, value: true });
+    }
+    assert.deepEqual(brush.strokes.places, [2]);
+    brush.undo();
+    assert.equal(cells.get(2), false);
+    assert.equal(brush.strokes.canUndo, false);
+  });
+
+  test("a stroke or a rectangle that is cancelled leaves nothing, and the rest of the drag draws nothing", () => {
+    const { brush, cells } = make();
+    for (const tool of ["draw", "fill"] as const) {
+      brush.tool = tool;
+      brush.start({ x: 0, y: 0 });
+      brush.moveTo({ x: 2, y: 0 });
+      brush.cancel();
+      brush.moveTo({ x: 4, y: 0 });
+      brush.end();
+      assert.deepEqual(
+        [...cells.values()].filter((value) => value),
+        [],
+      );
+      assert.equal(brush.strokes.canUndo, false);
+    }
+  });
 });

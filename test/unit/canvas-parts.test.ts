@@ -2,17 +2,20 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { createNanoEvents } from "nanoevents";
 import { Activity } from "../../src/web/canvas/activity.js";
+import { Densities } from "../../src/web/canvas/densities.js";
+import { toneOf } from "../../src/web/canvas/density-map.js";
 import { MARKS, Marks } from "../../src/web/canvas/marks.js";
-import { formatPlace, parsePlace } from "../../src/web/canvas/place-link.js";
 import { Teller } from "../../src/web/canvas/teller.js";
+import { formatPlace, parsePlace } from "../../src/web/place-link.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 describe("a link to a place", () => {
   test("says what it was made of", () => {
     assert.equal(formatPlace(123_456, 24), "#cell=123456&zoom=24");
     assert.deepEqual(parsePlace(formatPlace(123_456, 0.039_241), 1_000_000), { cell: 123_456, scale: 0.03924 });
-    assert.deepEqual(parsePlace("#cell=7", 10), { cell: 7, scale: undefined });
+    assert.deepEqual(parsePlace(formatPlace(7), 10), { cell: 7, scale: undefined });
     assert.deepEqual(parsePlace("#cell=7&zoom=1e9", 10), { cell: 7, scale: 80 });
   });
 
@@ -50,14 +53,74 @@ describe("activity", () => {
   test("names the warmest pages and the cell that changed last, and forgets what has cooled", () => {
     const activity = new Activity();
     for (let change = 0; change < 5; change++) activity.addCell(65_536 + change, 0);
-    activity.add(7, undefined, 0);
+    activity.add(7, 3, 0);
     const [first, second] = activity.warmest(2, 0);
     assert.deepEqual([first?.page, first?.cell, second?.page, second?.cell], [1, 65_540, 7, undefined]);
-    activity.add(7, undefined, 60_000);
+    activity.add(7, 1, 60_000);
     activity.forget(60_000);
     assert.deepEqual(
       activity.warmest(5, 60_000).map(({ page }) => page),
       [7],
+    );
+  });
+});
+
+describe("densities", () => {
+  const SIZE = 3 * 65_536;
+
+  /** What of a board the densities use. */
+  function make() {
+    const counts = [0, 0, 0];
+    const events = createNanoEvents<{ overview: (changed: readonly number[]) => void }>();
+    const overview = { pages: 3, total: 0, onlineEverywhere: 1, count: (page: number) => counts[page] ?? 0 };
+    const board = {
+      size: SIZE,
+      overview: { ...overview, watchers: () => 0 },
+      watchOverview: () => ({ ready: Promise.resolve(), stop: () => {} }),
+      on: (_: "overview", listener: (changed: readonly number[]) => void) => events.on("overview", listener),
+    };
+    const happened: [page: number, cells: number][] = [];
+    const densities = new Densities(board, {
+      changed: () => {},
+      happened: (page, cells) => happened.push([page, cells]),
+    });
+    const tell = (page: number, count: number) => {
+      counts[page] = count;
+      events.emit("overview", [page]);
+    };
+    return { densities, happened, tell };
+  }
+
+  test("what was full when the overview came is no news; after that each page tells by how much it changed", () => {
+    const { densities, happened, tell } = make();
+    tell(0, 500);
+    assert.deepEqual(happened, []);
+    tell(1, 40);
+    tell(1, 10);
+    assert.deepEqual(happened, [
+      [1, 40],
+      [1, 30],
+    ]);
+    assert.equal(densities.shareOf(1), 10 / 65_536);
+  });
+
+  test("a page whose cells are here tells of its changes itself", () => {
+    const { densities, happened, tell } = make();
+    tell(0, 1);
+    densities.setLoaded(1, 7);
+    tell(1, 9);
+    assert.deepEqual(happened, []);
+    assert.equal(densities.shareOf(1), 7 / 65_536);
+  });
+
+  test("one cell among 65,536 is seen, and more is shown as more", () => {
+    const tones = [0, 1, 2, 100, 10_000, 65_536].map((cells) => toneOf(cells / 65_536));
+    assert.equal(tones[0], 0);
+    assert.ok((tones[1] ?? 0) > 0.15, `${tones[1]}`);
+    assert.equal(tones.at(-1), 1);
+    assert.deepEqual(
+      tones,
+      tones.toSorted((a, b) => a - b),
     );
   });
 });

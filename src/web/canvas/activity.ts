@@ -26,14 +26,15 @@ export class Activity {
   readonly #pages = new Map<number, Warmth>();
 
   addCell(cell: number, nowMs: number): void {
-    this.add(pageOf(cell), cell, nowMs);
+    this.add(pageOf(cell), 1, nowMs, cell);
   }
 
-  add(page: number, cell: number | undefined, nowMs: number): void {
+  /** So many cells of a page changed; `cell` was the last of them, where it is known. */
+  add(page: number, cells: number, nowMs: number, cell?: number): void {
     const warmth = this.#pages.get(page);
     if (!warmth && this.#pages.size >= PAGES_MAX) return;
     const heat = warmth ? decayed(warmth, nowMs) : 0;
-    this.#pages.set(page, { heat: heat + 1, sinceMs: nowMs, cell: cell ?? warmth?.cell });
+    this.#pages.set(page, { heat: heat + cells, sinceMs: nowMs, cell: cell ?? warmth?.cell });
   }
 
   /** Warm pages and how warm they are. */

@@ -37,6 +37,11 @@ export class Brush {
     this.#options = options;
   }
 
+  /** A stroke or a rectangle has begun. */
+  get isDrawing(): boolean {
+    return this.#last !== undefined;
+  }
+
   /** Corners of the rectangle being drawn. */
   get rectangle(): readonly [Point, Point] | undefined {
     return this.#corner && this.#last ? [this.#corner, this.#last] : undefined;
@@ -82,6 +87,19 @@ export class Brush {
   end(): void {
     if (this.#corner && this.#last) for (const place of placesWithin(this.#corner, this.#last)) this.#putAt(place);
     this.#finish();
+  }
+
+  /** Ends what is being drawn and takes it back. */
+  cancel(): void {
+    const isStroke = this.#stroke.length > 0;
+    this.#finish();
+    if (isStroke) this.undo();
+  }
+
+  /** The board refused a change. */
+  refused({ cell, value }: CellValue): void {
+    this.#stroke = this.#stroke.filter((change) => change.cell !== cell || change.after !== value);
+    this.strokes.refused({ cell, value });
   }
 
   undo(): void {

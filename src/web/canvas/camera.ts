@@ -4,7 +4,8 @@
  * Where a cell is some pixels wide, a scale is in whole device pixels, so that all cells are drawn equally wide and sharp.
  */
 
-import type { Plane, Point } from "./plane.js";
+import { SCALE_MAX } from "../place-link.js";
+import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "./plane.js";
 
 export interface Camera extends Point {
   /** CSS pixels of a cell's side. */
@@ -27,7 +28,6 @@ export interface Area {
   readonly bottom: number;
 }
 
-export const SCALE_MAX = 80;
 const WHOLE_FROM_PX = 4;
 const FIT_MARGIN_PX = 12;
 /** So much of the view may lie beyond the board's edge. */
@@ -70,6 +70,13 @@ function boundAlong(at: number, cells: number, seen: number): number {
 export function fitCamera(plane: Plane, view: View): Camera {
   const scale = boundScale(fitScale(plane, view), plane, view);
   return { x: plane.columns / 2, y: plane.rows / 2, scale };
+}
+
+/** A page in the middle, whole. */
+export function pageCamera(page: number, view: View): Camera {
+  const { x, y } = placeOfPage(page);
+  const scale = Math.min(view.width, view.height) / PAGE_SIDE;
+  return { x: (x + 0.5) * PAGE_SIDE, y: (y + 0.5) * PAGE_SIDE, scale };
 }
 
 /** The place under a point of the view. */

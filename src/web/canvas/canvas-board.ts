@@ -9,35 +9,21 @@ import type { PendingCells } from "../pending-cells.js";
 import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { Brush, type Tool } from "./brush.js";
-import { type Camera, toView } from "./camera.js";
+import { type Camera, pageCamera } from "./camera.js";
+import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
 import { Marks } from "./marks.js";
-import { paintCells } from "./paint-cells.js";
-import { paintFrozen } from "./paint-frozen.js";
-import { paintMarks } from "./paint-marks.js";
-import { paintActivity, paintPages } from "./paint-pages.js";
-import { type Palette, readPalette } from "./palette.js";
-import { type Plane, type Point, placeOf } from "./plane.js";
+import { paintBoard } from "./paint-board.js";
+import type { Palette } from "./palette.js";
+import { type Plane, placeOf } from "./plane.js";
 import { Pointer } from "./pointer.js";
 import type { Replay } from "./replay.js";
 import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
+import { Surface } from "./surface.js";
+import { Undoing } from "./undoing.js";
 import { Viewport } from "./viewport.js";
 import { WaitingCells } from "./waiting-cells.js";
-
-export interface CanvasBoardEvents {
-  /** A frame was drawn: what depends on the view can follow. */
-  drawn: (nowMs: number) => void;
-  /** The cell under the pointer. */
-  pointed: (cell: number | undefined) => void;
-  /** The user would have changed this cell, and perhaps others, and may not: why. */
-  spared: (cell: number, reason: string) => void;
-  /** A cell was tapped or clicked. */
-  chosen: (cell: number) => void;
-  /** Another tool, or other strokes to undo. */
-  tools: () => void;
-  changed: (changes: readonly CellChange[]) => void;
-}
 
 export interface CanvasBoardOptions {
   readonly board: Board;
@@ -52,50 +38,52 @@ const HOUSEKEEPING_MS = 1_000;
 /** CSS pixels of a cell that is jumped to, at the least. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
-const THEMES = ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"];
 
 export class CanvasBoard {
   readonly viewport: Viewport;
   readonly pages: ShownPages;
   readonly brush: Brush;
   readonly activity = new Activity();
-  /** The board as it was, shown in place of how it is; nothing is drawn on it then. */
-  replay: Replay | undefined;
   readonly #events = createNanoEvents<CanvasBoardEvents>();
-  readonly #board: Board;
   readonly #undo: (() => void)[];
-  readonly #canvas: HTMLCanvasElement;
   readonly #context: CanvasRenderingContext2D;
+  readonly #board: Board;
   readonly #plane: Plane;
   readonly #marks = new Marks();
   readonly #pointer: Pointer;
   readonly #waiting: WaitingCells;
-  readonly #resized: ResizeObserver;
+  readonly #surface: Surface;
+  readonly #undoing: Undoing;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
-  readonly #themes = THEMES.map((query) => matchMedia(query));
   readonly #housekeeping: ReturnType<typeof setInterval>;
-  readonly #recolor = () => this.recolor();
-  #palette: Palette;
+  #replay: Replay | undefined;
   #frame: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
-    this.#board = board;
-    this.#canvas = canvas;
     this.#context = contextOf(canvas);
+    this.#board = board;
     this.#plane = plane;
-    this.#palette = readPalette(canvas);
+    this.#surface = new Surface(canvas, {
+      resized: (view) => {
+        this.viewport.resize(view);
+        // At once: a canvas is empty after a change of size.
+        this.#draw(performance.now());
+      },
+      recolored: (palette) => {
+        this.pages.recolor(palette);
+        this.#replay?.recolor(palette);
+      },
+    });
     this.viewport = new Viewport(plane, () => this.#still.matches);
     if (start) this.viewport.startAt(start);
-    this.pages = new ShownPages(board, plane, this.#palette, {
+    this.pages = new ShownPages(board, plane, this.palette, {
       changed: () => this.draw(),
       cellsChanged: (changes) => this.#changed(changes),
-      pagesChanged: (pages) => {
-        for (const page of pages) this.activity.add(page, undefined, performance.now());
-      },
+      pageChanged: (page, cells) => this.activity.add(page, cells, performance.now()),
     });
     this.brush = new Brush({
       plane,
-      read: (cell) => (this.replay ? undefined : this.pages.get(cell)),
+      read: (cell) => (this.#replay ? undefined : this.pages.get(cell)),
       set: (cell, value) => {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
@@ -107,6 +95,13 @@ export class CanvasBoard {
       },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
+    this.#undoing = new Undoing({
+      brush: this.brush,
+      bring: (cells) => this.pages.bring(cells),
+      release: () => this.pages.release(),
+      isOff: () => this.#replay !== undefined,
+      done: () => this.#toolsChanged(),
+    });
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
@@ -114,12 +109,9 @@ export class CanvasBoard {
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
-    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.#rightChanged())];
-    this.#resized = new ResizeObserver(() => this.#resize());
-    this.#resized.observe(canvas);
-    for (const theme of this.#themes) theme.addEventListener("change", this.#recolor);
+    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.use(this.brush.tool))];
     this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
-    this.#resize();
+    this.#surface.resize();
   }
 
   on<Name extends keyof CanvasBoardEvents>(name: Name, listener: CanvasBoardEvents[Name]): () => void {
@@ -127,17 +119,27 @@ export class CanvasBoard {
   }
 
   get palette(): Palette {
-    return this.#palette;
+    return this.#surface.palette;
+  }
+
+  get replay(): Replay | undefined {
+    return this.#replay;
+  }
+
+  /** Shows the board as it was in place of how it is; nothing is drawn on it then. */
+  set replay(replay: Replay | undefined) {
+    this.#replay = replay;
+    this.#toolsChanged();
+  }
+
+  /** What is seen at the cell: true, false, or undefined where nothing is known. */
+  shownAt(cell: number): boolean | undefined {
+    return this.#replay ? this.#replay.get(cell) : this.pages.get(cell);
   }
 
   /** Draws with the next frame. */
   draw(): void {
     this.#frame ??= requestAnimationFrame((nowMs) => this.#draw(nowMs));
-  }
-
-  recolor(): void {
-    this.#palette = readPalette(this.#canvas);
-    this.pages.recolor(this.#palette);
   }
 
   flyTo(camera: Camera): void {
@@ -162,16 +164,16 @@ export class CanvasBoard {
     this.flyTo({ x: x + dx / scale, y: y + dy / scale, scale });
   }
 
+  /** Shows a page whole. */
+  goToPage(page: number): void {
+    this.flyTo(pageCamera(page, this.viewport.view));
+  }
+
   /** Shows the cell in the middle, large enough to be checked, and points it out. */
   goTo(cell: number): void {
     const { x, y } = placeOf(cell);
     this.#marks.put("found", cell, performance.now());
     this.flyTo({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
-  }
-
-  /** Nothing may be drawn. */
-  get isViewOnly(): boolean {
-    return this.#board.right === "view";
   }
 
   /** Whether this user may change the cell; in words if not. */
@@ -180,7 +182,7 @@ export class CanvasBoard {
   }
 
   use(tool: Tool): void {
-    this.brush.tool = this.isViewOnly ? "move" : tool;
+    this.brush.tool = this.#board.right === "view" ? "move" : tool;
     this.#toolsChanged();
   }
 
@@ -190,51 +192,33 @@ export class CanvasBoard {
   }
 
   undo(): void {
-    this.brush.undo();
-    this.#toolsChanged();
+    this.#undoing.do("undo");
   }
 
   redo(): void {
-    this.brush.redo();
+    this.#undoing.do("redo");
+  }
+
+  /** Takes back what is being drawn; with nothing begun, puts the tool away. */
+  cancel(): void {
+    if (this.brush.isDrawing) this.brush.cancel();
+    else this.brush.tool = "move";
     this.#toolsChanged();
   }
 
   refuse(refused: RefusedChange): void {
     this.#marks.put("refused", refused.cell, performance.now());
-    this.draw();
-  }
-
-  /** The cell's upper left corner, in CSS pixels of the canvas. */
-  pointOf(cell: number): Point {
-    return toView(this.viewport.camera, this.viewport.view, placeOf(cell));
-  }
-
-  isInSight(cell: number): boolean {
-    const { x, y } = this.pointOf(cell);
-    const { scale } = this.viewport.camera;
-    const { width, height } = this.viewport.view;
-    return x > -scale && y > -scale && x < width && y < height;
+    this.brush.refused(refused);
+    this.#toolsChanged();
   }
 
   close(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     clearInterval(this.#housekeeping);
     for (const off of this.#undo) off();
-    for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
-    this.#resized.disconnect();
+    this.#surface.close();
     this.#pointer.close();
     this.pages.close();
-  }
-
-  #resize(): void {
-    const { width, height } = this.#canvas.getBoundingClientRect();
-    if (width === 0 || height === 0) return;
-    const density = window.devicePixelRatio;
-    this.#canvas.width = Math.round(width * density);
-    this.#canvas.height = Math.round(height * density);
-    this.viewport.resize({ width, height, density });
-    // At once: a canvas is empty after a change of size.
-    this.#draw(performance.now());
   }
 
   #draw(nowMs: number): void {
@@ -243,7 +227,7 @@ export class CanvasBoard {
     const { viewport, pages, activity } = this;
     viewport.tick(nowMs);
     pages.look(viewport, nowMs);
-    this.replay?.want(pages.inSight);
+    this.#replay?.want(pages.inSight);
     activity.forget(nowMs);
     const isUnfinished = this.#paint(nowMs);
     this.#events.emit("drawn", nowMs);
@@ -255,46 +239,24 @@ export class CanvasBoard {
 
   /** True if another frame is needed to show all there is. */
   #paint(nowMs: number): boolean {
-    const { viewport, pages, brush, activity } = this;
-    const context = this.#context;
-    const screen = new Screen(viewport.camera, viewport.view);
+    const { viewport, pages, brush, activity, palette } = this;
     const isStill = this.#still.matches;
-    const scene = {
+    return paintBoard(this.#context, new Screen(viewport.camera, viewport.view), {
       plane: this.#plane,
-      palette: this.#palette,
-      densities: pages.map,
-      pages: this.replay?.pages ?? pages.pages,
+      palette,
+      densities: this.#replay ? undefined : pages.map,
+      pages: this.#replay?.pages ?? pages.pages,
       inSight: pages.inSight,
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
-    };
-    context.clearRect(0, 0, screen.width, screen.height);
-    const isUnfinished = paintPages(context, screen, scene);
-    if (pages.inSight.length === 0) paintActivity(context, screen, this.#palette, activity.all(nowMs));
-    paintCells(context, screen, scene);
-    if (!this.replay) {
-      paintFrozen(
-        context,
-        screen,
-        this.#palette,
-        pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
-      );
-    }
-    paintMarks(context, screen, {
-      plane: this.#plane,
-      palette: this.#palette,
+      frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
+      active: this.#replay ? [] : activity.all(nowMs),
       marks: this.#marks,
       waiting: this.#waiting.shown(nowMs),
       hovered: this.#pointer.hovered,
       rectangle: brush.rectangle,
-      nowMs,
       isStill,
     });
-    return isUnfinished;
-  }
-
-  #rightChanged(): void {
-    this.use(this.brush.tool);
   }
 
   #toolsChanged(): void {
@@ -305,7 +267,7 @@ export class CanvasBoard {
   #changed(changes: readonly CellChange[]): void {
     const nowMs = performance.now();
     for (const { cell, mine } of changes) {
-      if (!mine && !this.replay && this.isInSight(cell)) this.#marks.put("flash", cell, nowMs);
+      if (!mine && !this.#replay && this.viewport.shows(cell)) this.#marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
     this.#events.emit("changed", changes);

@@ -18,21 +18,17 @@ import { ReplayBar } from "./replay-bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 
-export interface Totals {
-  /** Checked cells of the board; undefined where it is not known. */
-  readonly checked: number | undefined;
-  /** People on all instances. */
-  readonly everywhere: number | undefined;
-}
-
 export interface CanvasViewProps {
   readonly board: Board;
   readonly size: number;
   readonly target: { readonly cell: number } | undefined;
   readonly isCompact: boolean;
+  /** This user may only look. */
+  readonly isViewer: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
-  readonly onTotals: (totals: Totals) => void;
+  /** Checked cells of the board; undefined where it is not known. */
+  readonly onChecked: (checked: number | undefined) => void;
   /** What was refused, in words. `isShown` tells whether it is shown at its cell. */
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
@@ -44,11 +40,11 @@ interface Parts {
 }
 
 const REFUSED_MS = 6_000;
-const TOTALS_MS = 500;
+const TOTAL_MS = 500;
 const WIDE = "(min-width: 40rem)";
 
 export function CanvasView(props: CanvasViewProps) {
-  const { board, size, target, hint, usual, isCompact, onTotals, onRefused } = props;
+  const { board, size, target, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
@@ -68,18 +64,14 @@ export function CanvasView(props: CanvasViewProps) {
   useEffect(() => {
     if (target) goTo(target.cell);
   }, [target, goTo]);
-  useTotals(parts?.canvas, onTotals);
+  useTotal(parts?.canvas, onChecked);
+  const stage = useShortcuts(parts?.canvas);
 
   const shown = pointed ?? focused;
   return (
     <>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys are those of the grid and the buttons in it */}
-      <div
-        class="stage"
-        data-testid="stage"
-        onKeyDown={(event) => parts && pressShortcut(event, parts.canvas) && event.preventDefault()}
-      >
-        {parts && !isCompact && <Tools board={parts.canvas} onGo={goTo} />}
+      <div ref={stage} class="stage" data-testid="stage">
+        {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
         <div class="stage-view">
           <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
           {/* biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the cells that are not near the focus */}
@@ -91,6 +83,7 @@ export function CanvasView(props: CanvasViewProps) {
             aria-colcount={plane.columns}
             aria-rowcount={plane.rows}
             aria-describedby="canvas-keys"
+            aria-readonly={isViewer}
             data-testid="grid"
           />
           <div ref={anchor} class="stage-anchor" />
@@ -152,7 +145,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
     const follow = () => {
       focus.follow();
       if (noted === undefined) return;
-      const { x, y } = made.pointOf(noted);
+      const { x, y } = made.viewport.pointOf(noted);
       anchored.style.translate = `${x}px ${y}px`;
       anchored.style.width = `${made.viewport.camera.scale}px`;
       note.follow();
@@ -161,7 +154,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
       noted = cell;
       follow();
       note.show(anchored, text);
-      onRefused(full, made.isInSight(cell));
+      onRefused(full, made.viewport.shows(cell));
     };
     const runs = new RefusalRuns(({ first, note: text, text: full }) => tell(first.cell, text, full));
     const undo = [
@@ -191,15 +184,29 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
   return { canvas, grid, anchor, parts };
 }
 
-/** What is known of the whole board, told now and then. */
-function useTotals(canvas: CanvasBoard | undefined, onTotals: (totals: Totals) => void): void {
+/** Keys for the canvas: those pressed on the stage, and those that are pressed on nothing. */
+function useShortcuts(canvas: CanvasBoard | undefined) {
+  const stage = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!canvas) return;
-    const { densities } = canvas.pages;
-    const tell = () => onTotals({ checked: densities.total, everywhere: densities.onlineEverywhere });
-    const timer = setInterval(tell, TOTALS_MS);
+    const press = (event: KeyboardEvent) => {
+      const isFree = event.target === document.body;
+      if (!isFree && !(event.target instanceof Node && stage.current?.contains(event.target))) return;
+      if (!event.defaultPrevented && pressShortcut(event, canvas, isFree)) event.preventDefault();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [canvas]);
+  return stage;
+}
+
+/** How many are checked on the whole board, told now and then. */
+function useTotal(canvas: CanvasBoard | undefined, onChecked: CanvasViewProps["onChecked"]): void {
+  useEffect(() => {
+    if (!canvas) return;
+    const timer = setInterval(() => onChecked(canvas.pages.densities.total), TOTAL_MS);
     return () => clearInterval(timer);
-  }, [canvas, onTotals]);
+  }, [canvas, onChecked]);
 }
 
 function placeText(board: Board, cell: number): string {

@@ -1,32 +1,34 @@
 /*
  * How full each page is, from the best source there is: its cells, where they are here, else the overview of the whole
- * board, where the server gives one. The one place that knows of the overview's part of the client library.
+ * board, once it has come. The one place that knows of the overview's part of the client library.
  */
 
 import { cellsInPage, pageCount } from "../../board/geometry.js";
-import type { Board, Overview, Watch } from "../../client/index.js";
+import type { Board, Watch } from "../../client/index.js";
 
-interface OverviewSource {
-  watchOverview(): Watch;
-  readonly overview: Overview | undefined;
+/** What of a board is used here. */
+export interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
   on(event: "overview", listener: (changedPages: readonly number[]) => void): () => void;
 }
 
 export interface DensitiesListener {
-  /** Densities are others; `isNews` if because something happened on these pages just now. */
-  changed(pages: readonly number[], isNews: boolean): void;
+  /** The densities of these pages are others. */
+  changed(pages: readonly number[]): void;
+  /** On a page whose cells are not here, so many changed just now, or more that cancelled each other. */
+  happened(page: number, cells: number): void;
 }
 
 /** So old may be what is said of who watches what. */
 const STALE_MS = 12_000;
 
 export class Densities {
-  readonly #size: number;
+  readonly #board: OverviewSource;
+  readonly #listener: DensitiesListener;
   readonly #pages: readonly number[];
-  readonly #source: OverviewSource | undefined;
-  readonly #watch: Watch | undefined;
-  readonly #off: (() => void) | undefined;
-  #isKnown = false;
+  readonly #watch: Watch;
+  readonly #off: () => void;
+  /** Checked cells by page, as the overview last said; undefined until it has said anything. */
+  #told: Uint32Array | undefined;
   /** Pages that somebody watches, this client among them. */
   #watched: readonly number[] = [];
   /** When this client ceased to watch a page. */
@@ -34,35 +36,21 @@ export class Densities {
   /** Of pages whose cells are here. */
   readonly #checked = new Map<number, number>();
 
-  constructor(board: Board, listener: DensitiesListener) {
-    this.#size = board.size;
+  constructor(board: OverviewSource, listener: DensitiesListener) {
+    this.#board = board;
+    this.#listener = listener;
     this.#pages = Array.from({ length: pageCount(board.size) }, (_, page) => page);
-    if (!hasOverview(board)) return;
-    this.#source = board;
-    this.#off = board.on("overview", (changed) => {
-      const wasKnown = this.#isKnown;
-      this.#isKnown = board.overview !== undefined;
-      if (changed.length === 0) this.#watched = this.#pages.filter((page) => (board.overview?.watchers(page) ?? 0) > 0);
-      // At first, what is full of old is no news, and an empty page is known to be empty now.
-      listener.changed(wasKnown ? changed : this.#pages, wasKnown);
-    });
+    this.#off = board.on("overview", (changed) => this.#receive(changed));
     this.#watch = board.watchOverview();
+    // Without it a page's density is known while its cells are here.
     this.#watch.ready.catch(() => undefined);
-  }
-
-  get hasOverview(): boolean {
-    return this.#source !== undefined;
-  }
-
-  get onlineEverywhere(): number | undefined {
-    return this.#source?.overview?.onlineEverywhere;
   }
 
   /** Checked cells of the board, where they are known. */
   get total(): number | undefined {
-    const overview = this.#source?.overview;
+    const { overview } = this.#board;
     if (overview) return overview.total;
-    if (this.#checked.size < pageCount(this.#size)) return undefined;
+    if (this.#checked.size < this.#pages.length) return undefined;
     let total = 0;
     for (const checked of this.#checked.values()) total += checked;
     return total;
@@ -84,21 +72,35 @@ export class Densities {
 
   /** 0 … 1, or undefined where it is not known. */
   shareOf(page: number): number | undefined {
-    const checked = this.#checked.get(page) ?? this.#source?.overview?.count(page);
-    return checked === undefined ? undefined : checked / cellsInPage(this.#size, page);
+    const checked = this.#checked.get(page) ?? this.#board.overview?.count(page);
+    return checked === undefined ? undefined : checked / cellsInPage(this.#board.size, page);
   }
 
   close(): void {
-    this.#off?.();
-    this.#watch?.stop();
+    this.#off();
+    this.#watch.stop();
+  }
+
+  #receive(changed: readonly number[]): void {
+    const { overview } = this.#board;
+    if (!overview) return;
+    if (changed.length === 0) this.#watched = this.#pages.filter((page) => overview.watchers(page) > 0);
+    const before = this.#told;
+    const told = before ?? new Uint32Array(this.#pages.length);
+    this.#told = told;
+    for (const page of changed) {
+      const checked = overview.count(page);
+      const cells = Math.abs(checked - (told[page] ?? 0));
+      told[page] = checked;
+      // At first, what is full of old is no news.
+      if (before && !this.#checked.has(page)) this.#listener.happened(page, cells);
+    }
+    // And an empty page is known to be empty now.
+    this.#listener.changed(before ? changed : this.#pages);
   }
 
   #isLookedAt(page: number): boolean {
     const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
-    return (this.#source?.overview?.watchers(page) ?? 0) > own;
+    return (this.#board.overview?.watchers(page) ?? 0) > own;
   }
-}
-
-function hasOverview(board: object): board is OverviewSource {
-  return "watchOverview" in board;
 }

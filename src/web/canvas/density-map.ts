@@ -6,6 +6,7 @@ import type { Palette } from "./palette.js";
 import { type Plane, placeOfPage } from "./plane.js";
 
 const STEPS = 255;
+const TONE_MIN = 0.18;
 
 export class DensityMap {
   readonly canvas: OffscreenCanvas;
@@ -42,9 +43,11 @@ export class DensityMap {
 }
 
 /**
- * How strongly a density is shown, 0 … 1. By its logarithm, so that one cell among 65,536 is seen and a hundred are told from
- * it, and by its root, so that half full is told from full.
+ * How strongly a density is shown, 0 … 1. By its logarithm, so that a hundred cells among 65,536 are told from one, and by
+ * its root, so that half full is told from full; from the first cell on at least so strongly that it is seen among empty pages.
  */
 export function toneOf(share: number): number {
-  return 0.7 * (Math.log1p(share * PAGE_CELLS) / Math.log1p(PAGE_CELLS)) + 0.3 * Math.sqrt(share);
+  if (share === 0) return 0;
+  const tone = 0.7 * (Math.log1p(share * PAGE_CELLS) / Math.log1p(PAGE_CELLS)) + 0.3 * Math.sqrt(share);
+  return TONE_MIN + (1 - TONE_MIN) * tone;
 }

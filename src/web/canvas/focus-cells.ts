@@ -33,6 +33,7 @@ export class FocusCells {
   #current = 0;
   #isMoving = false;
   #placed = "";
+  #pitch: number | undefined;
 
   constructor(root: HTMLElement, board: CanvasBoard, plane: Plane, listener: FocusCellsListener) {
     this.#root = root;
@@ -63,19 +64,18 @@ export class FocusCells {
 
   /** After the view moved or cells changed: over their cells, and showing what these do. */
   follow(): void {
-    const { x, y } = this.#board.pointOf(this.#current);
+    const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
-    const placed = `${x} ${y} ${scale}`;
-    if (placed !== this.#placed) {
-      this.#placed = placed;
-      this.#root.style.setProperty("--pitch", `${scale}px`);
-      this.#root.style.setProperty("--x", `${x}px`);
-      this.#root.style.setProperty("--y", `${y}px`);
-    }
+    // Of the two only the pitch is inherited: as a custom property, the place would restyle all cells in each frame.
+    if (scale !== this.#pitch) this.#root.style.setProperty("--pitch", `${scale}px`);
+    this.#pitch = scale;
+    const placed = `${x}px ${y}px`;
+    if (placed !== this.#placed) this.#root.style.translate = placed;
+    this.#placed = placed;
     // Until all there is to see has come for the first time.
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
-      const value = this.#board.pages.get(cell);
+      const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
       const hindrance = this.#board.hindranceAt(cell);
       if (input.title !== (hindrance ?? "")) {
@@ -100,7 +100,6 @@ export class FocusCells {
     const { x, y } = placeOf(cell);
     this.#rows = [-1, 0, 1].flatMap((down) => this.#makeRow(x, y + down, down));
     this.#root.append(...this.#rows);
-    this.#placed = "";
     this.follow();
     if (hadFocus) {
       this.#board.pages.focus = cell;
@@ -158,7 +157,7 @@ export class FocusCells {
     const cell = Number(target.dataset.cell);
     const isEntering = !(relatedTarget instanceof Node && this.#root.contains(relatedTarget));
     // Who tabs in wants to be where the view is.
-    const to = isEntering && !this.#board.isInSight(cell) ? this.#middle() : cell;
+    const to = isEntering && !this.#board.viewport.shows(cell) ? this.#middle() : cell;
     if (to !== this.#current) {
       this.focus(to);
       return;

@@ -1,19 +1,19 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, where others look, and what
- * part is seen. A press or a drag
- * travels there.
+ * The whole board in a corner: how full each page is, where things are happening, where others look, and what part is seen. A
+ * press or a drag travels there.
  */
 
-import { alphaOf } from "./activity.js";
 import { seenArea } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { contextOf } from "./context.js";
+import { type Heat, paintHeat } from "./paint-heat.js";
 import { PAGE_SIDE, type Plane, placeOfPage } from "./plane.js";
 
 const SIDE_PX_MAX = 148;
 /** Redrawn so often at the most. */
 const EVERY_MS = 60;
-const HEAT_PX_MIN = 3;
+/** A press while the whole board is seen goes so much nearer. */
+const NEARER = 8;
 /** Radius of the dot where somebody else looks. */
 const LOOKING_PX = 2;
 
@@ -55,7 +55,7 @@ export class Minimap {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drawnMs = nowMs;
-    const { viewport, pages, palette, activity } = this.#board;
+    const { viewport, pages, palette } = this.#board;
     const { density } = viewport.view;
     const pagePx = this.#pagePx * density;
     const width = Math.round(this.#plane.pageColumns * pagePx);
@@ -68,14 +68,7 @@ export class Minimap {
     context.imageSmoothingEnabled = false;
     context.clearRect(0, 0, width, height);
     context.drawImage(pages.map.image(), 0, 0, width, height);
-    context.fillStyle = palette.flash;
-    const side = Math.max(pagePx, HEAT_PX_MIN * density);
-    for (const { page, heat } of activity.all(nowMs)) {
-      const { x, y } = placeOfPage(page);
-      context.globalAlpha = alphaOf(heat);
-      context.fillRect((x + 0.5) * pagePx - side / 2, (y + 0.5) * pagePx - side / 2, side, side);
-    }
-    context.globalAlpha = 1;
+    paintHeat(context, this.#heat(pagePx, nowMs), palette.flash, density);
     context.fillStyle = palette.focus;
     for (const page of pages.densities.looking(nowMs)) {
       const { x, y } = placeOfPage(page);
@@ -89,6 +82,13 @@ export class Minimap {
   close(): void {
     clearTimeout(this.#timer);
     this.#abort.abort();
+  }
+
+  *#heat(pagePx: number, nowMs: number): Iterable<Heat> {
+    for (const { page, heat } of this.#board.activity.all(nowMs)) {
+      const { x, y } = placeOfPage(page);
+      yield { x: (x + 0.5) * pagePx, y: (y + 0.5) * pagePx, side: pagePx, heat };
+    }
   }
 
   #frame(context: CanvasRenderingContext2D, pagePx: number, density: number): void {
@@ -108,10 +108,11 @@ export class Minimap {
 
   #travel(event: PointerEvent): void {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
+    const { viewport } = this.#board;
     this.#board.flyTo({
       x: ((event.clientX - left) / width) * this.#plane.pageColumns * PAGE_SIDE,
       y: ((event.clientY - top) / height) * this.#plane.pageRows * PAGE_SIDE,
-      scale: this.#board.viewport.target.scale,
+      scale: viewport.isFitted ? viewport.camera.scale * NEARER : viewport.target.scale,
     });
   }
 }

@@ -1,7 +1,7 @@
 /* The overview in the canvas's corner: the minimap, and the places where things are happening. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { cellAt as cellOnPage, PAGE_CELLS } from "../../board/geometry.js";
+import { cellAt as cellOnPage } from "../../board/geometry.js";
 import { countOf } from "../wording.js";
 import type { ActivePage } from "./activity.js";
 import type { CanvasBoard } from "./canvas-board.js";
@@ -19,7 +19,6 @@ export interface OverviewPanelProps {
 
 const PLACES = 4;
 const EVERY_MS = 1_000;
-const MIDDLE = PAGE_CELLS / 2 + Math.sqrt(PAGE_CELLS) / 2;
 
 export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPanelProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -34,6 +33,15 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
       minimap.close();
     };
   }, [board, plane, onJump]);
+
+  /** To the cell that changed, or, where only its page is known, there. */
+  const go = (page: number, cell: number | undefined) => {
+    if (cell !== undefined) onGo(cell);
+    else {
+      onJump();
+      board.goToPage(page);
+    }
+  };
 
   useEffect(() => {
     const timer = setInterval(() => setPlaces(board.activity.warmest(PLACES, performance.now())), EVERY_MS);
@@ -54,7 +62,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
       <ul data-testid="places">
         {places.map(({ page, cell }) => (
           <li key={page}>
-            <button type="button" onClick={() => onGo(cell ?? Math.min(plane.size - 1, cellOnPage(page, MIDDLE)))}>
+            <button type="button" onClick={() => go(page, cell)}>
               Around {cell ?? cellOnPage(page, 0)}
             </button>
           </li>

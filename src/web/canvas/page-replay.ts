@@ -13,7 +13,7 @@ export interface RecordedChanges {
 
 export class PageReplay {
   readonly #start: Uint8Array;
-  readonly #record: readonly RecordedChanges[];
+  readonly record: readonly RecordedChanges[];
   readonly #bits: Uint8Array;
   /** How many of the record are in the bits. */
   #done = 0;
@@ -21,7 +21,7 @@ export class PageReplay {
   /** `record` is in order of time. */
   constructor(start: Uint8Array, record: readonly RecordedChanges[]) {
     this.#start = start;
-    this.#record = record;
+    this.record = record;
     this.#bits = start.slice();
   }
 
@@ -32,13 +32,13 @@ export class PageReplay {
 
   /** Goes to a moment; `visit` is told of each cell that shows another value then. */
   moveTo(ms: number, visit: (offset: number, value: boolean) => void): void {
-    const last = this.#record[this.#done - 1];
+    const last = this.record[this.#done - 1];
     if (last && last.ms > ms) this.#startOver(ms, visit);
     else this.#goOn(ms, visit);
   }
 
   #goOn(ms: number, visit: (offset: number, value: boolean) => void): void {
-    for (let next = this.#record[this.#done]; next && next.ms <= ms; next = this.#record[this.#done]) {
+    for (let next = this.record[this.#done]; next && next.ms <= ms; next = this.record[this.#done]) {
       for (const change of next.changes) {
         const offset = changedOffset(change);
         if (setBit(this.#bits, offset, changedValue(change))) visit(offset, getBit(this.#bits, offset) === 1);

@@ -3,7 +3,6 @@
  * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
  */
 
-import { type ActivePage, alphaOf } from "./activity.js";
 import type { Context } from "./context.js";
 import type { DensityMap } from "./density-map.js";
 import type { PagePicture } from "./page-picture.js";
@@ -20,7 +19,8 @@ export interface ShownPage {
 export interface PagesScene {
   readonly plane: Plane;
   readonly palette: Palette;
-  readonly densities: DensityMap;
+  /** How full pages are whose cells are not here; undefined where that is not known, as in the past. */
+  readonly densities: DensityMap | undefined;
   readonly pages: ReadonlyMap<number, ShownPage>;
   /** Pages in sight, if their cells are to be shown. */
   readonly inSight: readonly number[];
@@ -30,7 +30,6 @@ export interface PagesScene {
 }
 
 const PICTURES_PER_FRAME = 12;
-const ACTIVE_PX_MIN = 3;
 const BORDER_FROM_PX = 40;
 const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
@@ -42,7 +41,11 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   context.imageSmoothingEnabled = false;
   const width = screen.left(plane.pageColumns * PAGE_SIDE) - left;
   const height = screen.top(plane.pageRows * PAGE_SIDE) - top;
-  context.drawImage(densities.image(), left, top, width, height);
+  if (densities) context.drawImage(densities.image(), left, top, width, height);
+  else {
+    context.fillStyle = scene.palette.line;
+    context.fillRect(left, top, width, height);
+  }
   context.imageSmoothingEnabled = screen.cellPx < SMOOTH_BELOW_PX;
   let made = 0;
   let isUnfinished = false;
@@ -80,19 +83,6 @@ function drawPage(
   if (cells < PAGE_SIDE * PAGE_SIDE) context.clearRect(left, top, right - left, bottom - top);
   context.globalAlpha = share;
   context.drawImage(image, left, top, right - left, bottom - top);
-}
-
-/** Where things are happening, on pages too small to show it cell by cell. */
-export function paintActivity(context: Context, screen: Screen, palette: Palette, active: Iterable<ActivePage>): void {
-  context.fillStyle = palette.flash;
-  for (const { page, heat } of active) {
-    const { x, y } = placeOfPage(page);
-    const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
-    const side = Math.max(screen.left((x + 1) * PAGE_SIDE) - left, ACTIVE_PX_MIN * screen.density);
-    context.globalAlpha = alphaOf(heat);
-    context.fillRect(left, top, side, side);
-  }
-  context.globalAlpha = 1;
 }
 
 /** Where one page ends and the next begins, faintly, and where the board ends. */

@@ -3,9 +3,9 @@
  * history, so that "back" returns. Written only when the view rests: browsers refuse it many times a second.
  */
 
+import { formatPlace, parsePlace } from "../place-link.js";
 import type { Camera } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
-import { formatPlace, parsePlace } from "./place-link.js";
 import { cellAt, type Plane, placeOf } from "./plane.js";
 
 const REST_MS = 250;

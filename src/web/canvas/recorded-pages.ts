@@ -13,6 +13,13 @@ export async function readHistoryMs(board: string): Promise<number> {
   return isObject(answer) && typeof answer.historyMs === "number" ? answer.historyMs : 0;
 }
 
+/** The store's clock, by which the record's times are; undefined if it cannot be had. */
+export async function readStoreMs(board: string): Promise<number | undefined> {
+  // No delta is so late: the answer is small.
+  const answer = await readJson(`${boardPath(board)}/pages/0/history?from=${Number.MAX_SAFE_INTEGER}`);
+  return isObject(answer) && typeof answer.now === "number" ? answer.now : undefined;
+}
+
 export async function readPageRecord(
   board: string,
   page: number,
@@ -21,13 +28,14 @@ export async function readPageRecord(
 ): Promise<PageRecord | undefined> {
   const query = `from=${Math.floor(range.fromMs)}&to=${Math.ceil(range.toMs)}`;
   const answer = await readJson(`${boardPath(board)}/pages/${page}/history?${query}`);
-  if (!isObject(answer) || typeof answer.start !== "string" || !Array.isArray(answer.deltas)) return undefined;
+  if (!isObject(answer) || typeof answer.from !== "number") return undefined;
+  if (typeof answer.start !== "string" || !Array.isArray(answer.deltas)) return undefined;
   const frame = fromBase64url(answer.start);
   const snapshot = frame && decodeSnapshot(frame, () => cells);
   if (!snapshot) return undefined;
   const start = new Uint8Array(bitmapBytes(cells));
   start.set(snapshot.content.bits.subarray(0, start.length));
-  return { cells, start, record: answer.deltas.flatMap(readChanges) };
+  return { cells, fromMs: answer.from, start, record: answer.deltas.flatMap(readChanges) };
 }
 
 function readChanges(item: unknown): RecordedChanges[] {

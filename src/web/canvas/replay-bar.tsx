@@ -2,14 +2,17 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { CanvasBoard } from "./canvas-board.js";
-import { readHistoryMs, readPageRecord } from "./recorded-pages.js";
-import { Replay } from "./replay.js";
+import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
+import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
 
 const HOUR_MS = 3_600_000;
+const RETRY_SAID = "The record cannot be read just now.";
 const SPANS = [
   { name: "Last hour", ms: HOUR_MS },
   { name: "Last day", ms: 24 * HOUR_MS },
 ];
+/** The record's oldest part is gone while one still looks: that share of what is kept is left out. */
+const LEFT_OUT = 1 / 12;
 /** A replay of any span takes so long. */
 const PLAY_MS = 20_000;
 const TICK_MS = 50;
@@ -27,6 +30,8 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   const [replay, setReplay] = useState<Replay>();
   const [atMs, setAt] = useState(0);
   const [isPlaying, setPlaying] = useState(false);
+  const [hasFailed, setFailed] = useState(false);
+  const isPart = useIsPart(canvas);
 
   useEffect(() => {
     readHistoryMs(name).then(setKept, () => undefined);
@@ -51,16 +56,19 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
     replay?.moveTo(ms);
     setAt(replay?.atMs ?? 0);
   };
-  const open = (spanMs: number) => {
-    const toMs = Date.now();
+  const open = async (spanMs: number) => {
+    const toMs = await readStoreMs(name).catch(() => undefined);
+    setFailed(toMs === undefined);
+    if (toMs === undefined) return;
     const next = new Replay({
-      fromMs: toMs - Math.min(keptMs, spanMs),
+      fromMs: toMs - Math.min(keptMs * (1 - LEFT_OUT), spanMs),
       toMs,
       palette: canvas.palette,
       read: async (page, fromMs, toMs) => {
         const cells = cellsOf(page);
         return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
       },
+      now: () => performance.now(),
       changed: () => canvas.draw(),
     });
     setAt(toMs);
@@ -78,6 +86,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
         <button type="button" data-testid="replay-open" onClick={() => open(HOUR_MS)}>
           Replay
         </button>
+        <span role="status">{hasFailed && RETRY_SAID}</span>
       </div>
     );
   }
@@ -100,14 +109,32 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
         }}
       />
       <output>{clock.format(atMs)}</output>
-      {SPANS.filter(({ ms }, index) => index === 0 || ms / 24 < keptMs).map((span) => (
-        <button key={span.name} type="button" onClick={() => open(span.ms)}>
-          {span.name}
-        </button>
-      ))}
+      {keptMs > HOUR_MS &&
+        SPANS.map((span) => (
+          <button key={span.name} type="button" onClick={() => open(span.ms)}>
+            {span.name}
+          </button>
+        ))}
       <button type="button" data-testid="replay-close" onClick={() => show(undefined)}>
         Back to now
       </button>
+      <span role="status" class="replay-note" data-testid="replay-note">
+        {hasFailed ? RETRY_SAID : isPart && "Zoom in to see pages as they were."}
+      </span>
     </fieldset>
   );
+}
+
+/** Whether pages are in sight that are not replayed: they are too small, or too many. */
+function useIsPart(canvas: CanvasBoard): boolean {
+  const [isPart, setPart] = useState(false);
+  useEffect(
+    () =>
+      canvas.on("drawn", () => {
+        const { length } = canvas.pages.inSight;
+        setPart(length === 0 || length > REPLAYED_PAGES_MAX);
+      }),
+    [canvas],
+  );
+  return isPart;
 }

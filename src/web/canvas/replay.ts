@@ -1,9 +1,11 @@
 /*
  * The board as it was, in place of the board as it is: pictures of the pages in sight at one moment of their record. Pages that
- * come into sight meanwhile are read too. What is recorded, and for how long, is the server's to say.
+ * come into sight meanwhile are read too. A page's record is read from its end, part by part, as far back as one looks; a
+ * moment before what was read is not known yet, and shown so. What is recorded, and for how long, is the server's to say.
  */
 
 import { countBits } from "../../board/bitmap.js";
+import { offsetOf, pageOf } from "../../board/geometry.js";
 import { PagePicture } from "./page-picture.js";
 import { PageReplay, type RecordedChanges } from "./page-replay.js";
 import type { ShownPage } from "./paint-pages.js";
@@ -11,6 +13,8 @@ import type { Palette } from "./palette.js";
 
 export interface PageRecord {
   readonly cells: number;
+  /** When it begins: as asked, or later. Milliseconds since 1970 by the store's clock, as all times here. */
+  readonly fromMs: number;
   /** The page's bits at the beginning. */
   readonly start: Uint8Array;
   readonly record: readonly RecordedChanges[];
@@ -20,28 +24,36 @@ export interface ReplayOptions {
   readonly fromMs: number;
   readonly toMs: number;
   readonly palette: Palette;
-  /** The page's record of that time, or undefined where there is none. */
+  /** What is recorded of the page in that time, or its last part; undefined where there is nothing. */
   readonly read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>;
+  /** The present moment of this computer, to wait after what failed. */
+  readonly now: () => number;
   /** Something looks different. */
   readonly changed: () => void;
 }
 
-interface Replayed {
-  readonly replay: PageReplay;
-  readonly picture: PagePicture;
+/** What is known of a page. */
+interface Track {
+  known: { readonly fromMs: number; readonly cells: number; readonly replay: PageReplay; isWhole: boolean } | undefined;
+  isReading: boolean;
+  /** Not asked again before, by `now`. */
+  restsUntilMs: number;
 }
 
-const PAGES_MAX = 64;
+/** Pages that are replayed at once: those nearest to the middle. */
+export const REPLAYED_PAGES_MAX = 64;
+const RETRY_MS = 2_000;
 
 export class Replay {
   readonly pages = new Map<number, ShownPage>();
   readonly #options: ReplayOptions;
-  readonly #asked = new Set<number>();
-  readonly #replayed: Replayed[] = [];
+  readonly #tracks = new Map<number, Track>();
+  #palette: Palette;
   #atMs: number;
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.#palette = options.palette;
     this.#atMs = options.toMs;
   }
 
@@ -57,32 +69,88 @@ export class Replay {
     return this.#atMs;
   }
 
+  /** `pages` are in sight, the most important first; called again and again. */
   want(pages: readonly number[]): void {
-    for (const page of pages) {
-      if (this.#asked.has(page) || this.#asked.size >= PAGES_MAX) continue;
-      this.#asked.add(page);
-      void this.#add(page);
+    const wanted = pages.slice(0, REPLAYED_PAGES_MAX);
+    for (const page of wanted) {
+      const track = this.#tracks.get(page) ?? { known: undefined, isReading: false, restsUntilMs: 0 };
+      // The last wanted is the last to be dropped.
+      this.#tracks.delete(page);
+      this.#tracks.set(page, track);
+      if (!this.#isKnown(track) && !track.known?.isWhole) this.#read(page, track);
+    }
+    for (const page of this.#tracks.keys()) {
+      if (this.#tracks.size <= REPLAYED_PAGES_MAX) break;
+      this.#tracks.delete(page);
+      this.pages.delete(page);
     }
   }
 
   moveTo(ms: number): void {
     this.#atMs = Math.max(this.fromMs, Math.min(this.toMs, ms));
-    for (const { replay, picture } of this.#replayed) {
-      replay.moveTo(this.#atMs, (offset, value) => picture.set(offset, value));
-    }
+    for (const [page, track] of this.#tracks) this.#show(page, track);
     this.#options.changed();
   }
 
-  async #add(page: number): Promise<void> {
-    const { fromMs, toMs, palette, read, changed } = this.#options;
-    const record = await read(page, fromMs, toMs).catch(() => undefined);
-    if (!record) return;
-    const replay = new PageReplay(record.start, record.record);
-    replay.moveTo(this.#atMs, () => undefined);
-    const { bits } = replay;
-    const picture = new PagePicture(record.cells, bits, countBits(bits), palette);
-    this.#replayed.push({ replay, picture });
-    this.pages.set(page, { picture, sinceMs: performance.now() });
-    changed();
+  /** What the cell was at that moment, or undefined where it is not known. */
+  get(cell: number): boolean | undefined {
+    return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
+
+  recolor(palette: Palette): void {
+    this.#palette = palette;
+    for (const [page, { picture, sinceMs }] of this.pages) {
+      this.pages.set(page, { picture: picture.recolored(palette), sinceMs });
+    }
+  }
+
+  #isKnown({ known }: Track): boolean {
+    return known !== undefined && known.fromMs <= this.#atMs;
+  }
+
+  #show(page: number, track: Track): void {
+    const { known } = track;
+    if (!known || !this.#isKnown(track)) {
+      this.pages.delete(page);
+      return;
+    }
+    const shown = this.pages.get(page);
+    known.replay.moveTo(this.#atMs, (offset, value) => shown?.picture.set(offset, value));
+    if (shown) return;
+    const { bits } = known.replay;
+    const picture = new PagePicture(known.cells, bits, countBits(bits), this.#palette);
+    this.pages.set(page, { picture, sinceMs: performance.now() });
+  }
+
+  /** The part before what is known. */
+  #read(page: number, track: Track): void {
+    const { fromMs, toMs, read, now, changed } = this.#options;
+    if (track.isReading || now() < track.restsUntilMs) return;
+    track.isReading = true;
+    const { known } = track;
+    read(page, fromMs, known?.fromMs ?? toMs)
+      .then((part) => {
+        if (part) track.known = joined(part, known, fromMs);
+        else track.restsUntilMs = now() + RETRY_MS;
+      })
+      .catch(() => {
+        track.restsUntilMs = now() + RETRY_MS;
+      })
+      .finally(() => {
+        track.isReading = false;
+        if (this.#tracks.get(page) !== track) return;
+        this.pages.delete(page);
+        this.#show(page, track);
+        changed();
+      });
+  }
+}
+
+/** What is known with an earlier part. Deltas of the moment at which both meet may be in both, which changes nothing. */
+function joined(part: PageRecord, known: Track["known"], wantedMs: number): Track["known"] {
+  const isNoEarlier = known !== undefined && part.fromMs >= known.fromMs;
+  if (isNoEarlier) return { ...known, isWhole: true };
+  const record = [...part.record, ...(known?.replay.record ?? [])];
+  const replay = new PageReplay(part.start, record);
+  return { fromMs: part.fromMs, cells: part.cells, replay, isWhole: part.fromMs <= wantedMs };
 }

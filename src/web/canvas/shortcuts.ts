@@ -1,4 +1,7 @@
-/* Keys that work while the focus is anywhere on the canvas, besides those that move the focus. */
+/*
+ * Keys that work wherever the focus is on the canvas, and where it is nowhere, as after a drag; besides those that move the
+ * focus. With no focus to move, arrows move the view.
+ */
 
 import type { Tool } from "./brush.js";
 import type { CanvasBoard } from "./canvas-board.js";
@@ -7,8 +10,8 @@ const STEP = 2;
 const PAN_SHARE = 0.25;
 const TOOL_KEYS: Readonly<Record<string, Tool>> = { m: "move", d: "draw", e: "erase", r: "fill" };
 
-/** True if the key meant something. */
-export function pressShortcut(event: KeyboardEvent, board: CanvasBoard): boolean {
+/** True if the key meant something. `isFree`: no element has the focus. */
+export function pressShortcut(event: KeyboardEvent, board: CanvasBoard, isFree: boolean): boolean {
   if (event.altKey) return false;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
@@ -23,7 +26,8 @@ export function pressShortcut(event: KeyboardEvent, board: CanvasBoard): boolean
   else if (key === "+" || key === "=") board.step(STEP);
   else if (key === "-" || key === "_") board.step(1 / STEP);
   else if (key === "0") board.fit();
-  else if (!event.shiftKey) return false;
+  else if (key === "escape") board.cancel();
+  else if (!event.shiftKey && !isFree) return false;
   else if (key === "arrowleft") board.pan(-width * PAN_SHARE, 0);
   else if (key === "arrowright") board.pan(width * PAN_SHARE, 0);
   else if (key === "arrowup") board.pan(0, -height * PAN_SHARE);

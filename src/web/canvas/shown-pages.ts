@@ -23,8 +23,8 @@ export interface ShownPagesListener {
   changed(): void;
   /** These cells of pages that are here were changed. */
   cellsChanged(changes: readonly CellChange[]): void;
-  /** The overview says that there were changes on these pages. */
-  pagesChanged(pages: readonly number[]): void;
+  /** The overview says that there were so many changes on a page that is not here. */
+  pageChanged(page: number, cells: number): void;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
@@ -44,6 +44,8 @@ export class ShownPages {
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
+  /** Pages that are needed although they may not be in sight, and who waits for them. */
+  #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
@@ -52,11 +54,11 @@ export class ShownPages {
     this.#palette = palette;
     this.#listener = listener;
     this.densities = new Densities(board, {
-      changed: (pages, isNews) => {
+      changed: (pages) => {
         for (const page of pages) this.#map.set(page, this.densities.shareOf(page));
-        if (isNews) listener.pagesChanged(pages);
         listener.changed();
       },
+      happened: (page, cells) => listener.pageChanged(page, cells),
     });
     this.#map = this.#makeMap();
     const allowed = Math.ceil((board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX) * LIMIT_SHARE);
@@ -88,13 +90,14 @@ export class ShownPages {
 
   /** Looks after what is watched; called while the view moves, and now and then. */
   look({ camera, view, velocity }: Viewport, nowMs: number): void {
-    const isSeen = showsCells(this.#plane, camera, view, this.densities.hasOverview);
+    const isSeen = showsCells(this.#plane, camera, view);
     const area = seenArea(camera, view);
     const ahead = isSeen ? pagesIn(this.#plane, areaAhead(area, velocity)) : [];
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
-    this.#keeper.want([...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
+    const brought = this.#brought?.pages ?? [];
+    this.#keeper.want([...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
     if (this.#seen?.scale !== camera.scale) {
       const cellPx = camera.scale * view.density;
       for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);
@@ -104,6 +107,19 @@ export class ShownPages {
 
   get(cell: number): boolean | undefined {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
+  }
+
+  /** Resolves when these pages are here; they are kept until `release`. */
+  bring(pages: ReadonlySet<number>): Promise<void> {
+    return new Promise((done) => {
+      this.#brought = { pages, done };
+      this.#checkBrought();
+      this.#listener.changed();
+    });
+  }
+
+  release(): void {
+    this.#brought = undefined;
   }
 
   recolor(palette: Palette): void {
@@ -132,7 +148,13 @@ export class ShownPages {
     const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     this.#count(page, picture);
+    this.#checkBrought();
     this.#listener.changed();
+  }
+
+  #checkBrought(): void {
+    const brought = this.#brought;
+    if (brought && [...brought.pages].every((page) => this.pages.has(page))) brought.done();
   }
 
   #apply(changes: readonly CellChange[]): void {

@@ -9,7 +9,7 @@ import { PAGE_SIDE, type Plane, type Point, pageAt } from "./plane.js";
 
 /** Pages in sight beyond which their cells are not asked for. */
 export const SEEN_PAGES_MAX = 300;
-/** CSS pixels of a page's side below which its density is enough, where there is an overview. */
+/** CSS pixels of a page's side below which its density is enough. */
 const PAGE_PX_MIN = 48;
 /** So far ahead the view's motion is followed, at most by one view. */
 const AHEAD_S = 0.4;
@@ -30,8 +30,8 @@ export function pagesIn(plane: Plane, area: Area): number[] {
 }
 
 /** Whether cells are shown at all, or only how full each page is. */
-export function showsCells(plane: Plane, camera: Camera, view: View, hasOverview: boolean): boolean {
-  if (hasOverview && camera.scale * PAGE_SIDE < PAGE_PX_MIN) return false;
+export function showsCells(plane: Plane, camera: Camera, view: View): boolean {
+  if (camera.scale * PAGE_SIDE < PAGE_PX_MIN) return false;
   const { left, top, right, bottom } = seenArea(camera, view);
   const across = Math.min(plane.pageColumns, (right - left) / PAGE_SIDE + 1);
   const down = Math.min(plane.pageRows, (bottom - top) / PAGE_SIDE + 1);

@@ -1,6 +1,6 @@
 /*
  * What this user drew, stroke by stroke, to undo and redo. A board is shared, so an undo takes back only what still stands:
- * cells that someone has changed since are theirs. Pure.
+ * cells that someone has changed since are theirs, and what was refused never was. Pure.
  */
 
 export interface StrokeChange {
@@ -16,11 +16,14 @@ export interface CellValue {
 
 export type Reader = (cell: number) => boolean | undefined;
 
+/** By cell, in the order in which they were drawn. */
+type Stroke = Map<number, StrokeChange>;
+
 const STROKES_MAX = 200;
 
 export class Strokes {
-  #done: (readonly StrokeChange[])[] = [];
-  #undone: (readonly StrokeChange[])[] = [];
+  #done: Stroke[] = [];
+  #undone: Stroke[] = [];
 
   get canUndo(): boolean {
     return this.#done.length > 0;
@@ -32,13 +35,26 @@ export class Strokes {
 
   /** The first cell of each stroke, oldest first. */
   get places(): readonly number[] {
-    return this.#done.flatMap(([first]) => first?.cell ?? []);
+    return this.#done.flatMap((stroke) => [...stroke.keys()].slice(0, 1));
+  }
+
+  /** Cells of the stroke that the next undo takes back, or the next redo draws again. */
+  cellsOf(step: "undo" | "redo"): Iterable<number> {
+    return (step === "undo" ? this.#done : this.#undone).at(-1)?.keys() ?? [];
   }
 
   add(stroke: readonly StrokeChange[]): void {
     if (stroke.length === 0) return;
-    this.#done = [...this.#done, stroke].slice(-STROKES_MAX);
+    const byCell = new Map(stroke.map((change) => [change.cell, change]));
+    this.#done = [...this.#done, byCell].slice(-STROKES_MAX);
     this.#undone = [];
+  }
+
+  /** The change was refused: the last stroke that made it did not. */
+  refused({ cell, value }: CellValue): void {
+    const stroke = this.#done.findLast((each) => each.get(cell)?.after === value);
+    stroke?.delete(cell);
+    if (stroke?.size === 0) this.#done = this.#done.filter((each) => each !== stroke);
   }
 
   /** What to set to take the last stroke back. */
@@ -46,7 +62,9 @@ export class Strokes {
     const stroke = this.#done.pop();
     if (!stroke) return [];
     this.#undone.push(stroke);
-    return stroke.flatMap(({ cell, before, after }) => (read(cell) === after ? { cell, value: before } : []));
+    return [...stroke.values()].flatMap(({ cell, before, after }) =>
+      read(cell) === after ? { cell, value: before } : [],
+    );
   }
 
   /** What to set to draw it again. */
@@ -54,6 +72,8 @@ export class Strokes {
     const stroke = this.#undone.pop();
     if (!stroke) return [];
     this.#done.push(stroke);
-    return stroke.flatMap(({ cell, before, after }) => (read(cell) === before ? { cell, value: after } : []));
+    return [...stroke.values()].flatMap(({ cell, before, after }) =>
+      read(cell) === before ? { cell, value: after } : [],
+    );
   }
 }

@@ -18,60 +18,17 @@ const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly ico
 
 const STEP = 2;
 
-export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number) => void }) {
-  const { brush } = board;
-  const { places } = brush.strokes;
-  // Which of the own changes was gone to last; the newest is the first to be gone to.
-  const [visited, setVisited] = useState(places.length);
-  const visit = (index: number) => {
-    const cell = places[index];
-    setVisited(index);
-    if (cell !== undefined) onGo(cell);
-  };
-  useEffect(() => setVisited(places.length), [places.length]);
+export interface ToolsProps {
+  readonly board: CanvasBoard;
+  /** Without the tools that change something. */
+  readonly isViewer: boolean;
+  readonly onGo: (cell: number) => void;
+}
+
+export function Tools({ board, isViewer, onGo }: ToolsProps) {
   return (
     <div class="stage-tools">
-      <div class="tools" role="toolbar" aria-label="Drawing">
-        {TOOLS.map(({ tool, name, icon }) => (
-          <IconButton
-            key={tool}
-            name={name}
-            icon={icon}
-            id={`tool-${tool}`}
-            isPressed={brush.tool === tool}
-            isOff={board.isViewOnly && tool !== "move"}
-            onPress={() => board.use(tool)}
-          />
-        ))}
-        <IconButton
-          name="Undo"
-          icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
-          id="undo"
-          isOff={board.isViewOnly || !brush.strokes.canUndo}
-          onPress={() => board.undo()}
-        />
-        <IconButton
-          name="Redo"
-          icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
-          id="redo"
-          isOff={board.isViewOnly || !brush.strokes.canRedo}
-          onPress={() => board.redo()}
-        />
-        <IconButton
-          name="Previous change of mine"
-          icon="M10 3L5 8l5 5"
-          id="mine-previous"
-          isOff={visited <= 0}
-          onPress={() => visit(visited - 1)}
-        />
-        <IconButton
-          name="Next change of mine"
-          icon="M6 3l5 5-5 5"
-          id="mine-next"
-          isOff={visited >= places.length - 1}
-          onPress={() => visit(visited + 1)}
-        />
-      </div>
+      {!isViewer && <DrawingTools board={board} onGo={onGo} />}
       <div class="tools" role="toolbar" aria-label="Zoom">
         <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.step(STEP)} />
         <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.step(1 / STEP)} />
@@ -82,6 +39,63 @@ export function Tools({ board, onGo }: { board: CanvasBoard; onGo: (cell: number
           onPress={() => board.fit()}
         />
       </div>
+    </div>
+  );
+}
+
+function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
+  const { brush } = board;
+  const { places } = brush.strokes;
+  const isPast = board.replay !== undefined;
+  // Which of the own changes was gone to last; the newest is the first to be gone to.
+  const [visited, setVisited] = useState(places.length);
+  const visit = (index: number) => {
+    const cell = places[index];
+    setVisited(index);
+    if (cell !== undefined) onGo(cell);
+  };
+  useEffect(() => setVisited(places.length), [places.length]);
+  return (
+    <div class="tools" role="toolbar" aria-label="Drawing">
+      {TOOLS.map(({ tool, name, icon }) => (
+        <IconButton
+          key={tool}
+          name={name}
+          icon={icon}
+          id={`tool-${tool}`}
+          isPressed={brush.tool === tool}
+          isOff={isPast && tool !== "move"}
+          onPress={() => board.use(tool)}
+        />
+      ))}
+      <IconButton
+        name="Undo"
+        icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
+        id="undo"
+        isOff={isPast || !brush.strokes.canUndo}
+        onPress={() => board.undo()}
+      />
+      <IconButton
+        name="Redo"
+        icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
+        id="redo"
+        isOff={isPast || !brush.strokes.canRedo}
+        onPress={() => board.redo()}
+      />
+      <IconButton
+        name="Previous change of mine"
+        icon="M10 3L5 8l5 5"
+        id="mine-previous"
+        isOff={visited <= 0}
+        onPress={() => visit(visited - 1)}
+      />
+      <IconButton
+        name="Next change of mine"
+        icon="M6 3l5 5-5 5"
+        id="mine-next"
+        isOff={visited >= places.length - 1}
+        onPress={() => visit(visited + 1)}
+      />
     </div>
   );
 }

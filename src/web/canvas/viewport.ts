@@ -11,10 +11,11 @@ import {
   fitCamera,
   limitScale,
   panBy,
+  toView,
   type View,
   zoomTo,
 } from "./camera.js";
-import type { Plane, Point } from "./plane.js";
+import { type Plane, type Point, placeOf } from "./plane.js";
 
 const FLIGHT_MS = 260;
 /** Flights across more than so many views would show nothing on the way. */
@@ -74,6 +75,17 @@ export class Viewport {
   /** Cells a second. */
   get velocity(): Point {
     return this.#velocity;
+  }
+
+  /** The cell's upper left corner, in CSS pixels of the view. */
+  pointOf(cell: number): Point {
+    return toView(this.#camera, this.#view, placeOf(cell));
+  }
+
+  shows(cell: number): boolean {
+    const { x, y } = this.pointOf(cell);
+    const { scale } = this.#camera;
+    return x > -scale && y > -scale && x < this.#view.width && y < this.#view.height;
   }
 
   resize(view: View): void {

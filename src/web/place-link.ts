@@ -1,9 +1,7 @@
 /*
- * The place looked at, as a link: `#cell=123456&zoom=24`, the checkbox in the middle and how many CSS pixels a checkbox is
- * wide. Pure.
+ * A place of a board as a link: `#cell=123456&zoom=24`, a checkbox and, on the canvas, where it is the one in the middle, how
+ * many CSS pixels a checkbox is wide. Pure.
  */
-
-import { SCALE_MAX } from "./camera.js";
 
 export interface LinkedPlace {
   readonly cell: number;
@@ -11,10 +9,12 @@ export interface LinkedPlace {
   readonly scale: number | undefined;
 }
 
+/** CSS pixels of a cell's side at the most, on the canvas. */
+export const SCALE_MAX = 80;
 const DIGITS = 4;
 
-export function formatPlace(cell: number, scale: number): string {
-  return `#cell=${cell}&zoom=${Number(scale.toPrecision(DIGITS))}`;
+export function formatPlace(cell: number, scale?: number): string {
+  return scale === undefined ? `#cell=${cell}` : `#cell=${cell}&zoom=${Number(scale.toPrecision(DIGITS))}`;
 }
 
 /** The place a link names on a board of `size` cells, or undefined if it names none. */

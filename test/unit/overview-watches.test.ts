@@ -1,0 +1,57 @@
+/* The client's side of the overview, against a line that answers at once or not at all. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Line } from "../../src/client/line.js";
+import { OverviewWatches } from "../../src/client/overview.js";
+import type { OpenResult } from "../../src/protocol/events.js";
+import { settle, VirtualClock } from "../support/virtual-clock.js";
+
+const OPENED: OpenResult = {
+  handle: 0,
+  name: "main",
+  size: 200_000,
+  pages: 4,
+  instance: "i",
+  online: 1,
+  onlineEverywhere: 1,
+  storeAvailable: true,
+  right: "write",
+  limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
+};
+/** What an instance says that has no overviews. */
+const { onlineEverywhere: _, ...OLDER } = OPENED;
+
+describe("the overview at the client", () => {
+  test("is not asked of an instance that knows of none, which would not answer, and is of the next", async () => {
+    const asked: string[] = [];
+    const line: Line = {
+      isUp: true,
+      request: (name: string) => {
+        asked.push(name);
+        return Promise.resolve({ watching: true } as never);
+      },
+      settled: () => undefined,
+      reconnect: () => undefined,
+      close: () => undefined,
+    };
+    const overviews = new OverviewWatches(line, new VirtualClock(), () => undefined);
+    let isReady = false;
+    const watch = overviews.watch();
+    watch.ready.then(() => {
+      isReady = true;
+    });
+    overviews.connected(OLDER as OpenResult);
+    await settle();
+    assert.deepEqual(asked, []);
+    overviews.disconnected();
+    overviews.connected(OPENED);
+    assert.deepEqual(asked, ["overview"]);
+    assert.equal(isReady, false);
+    overviews.receiveAll(Uint32Array.of(1, 2, 3, 4));
+    await settle();
+    assert.equal(isReady, true);
+    assert.equal(overviews.current?.total, 10);
+    watch.stop();
+  });
+});

@@ -1,0 +1,101 @@
+/* The replay of the pages in sight: what is known of a moment, and what is not. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { packChange } from "../../src/board/delta.js";
+import type { Palette } from "../../src/web/canvas/palette.js";
+import { type PageRecord, REPLAYED_PAGES_MAX, Replay } from "../../src/web/canvas/replay.js";
+
+const PARTS_OF = 10;
+const palette = {} as Palette;
+const settled = () => new Promise((done) => setImmediate(done));
+
+/** A page on which cell n was checked at n seconds, read in parts of ten seconds, from the end. */
+function part(fromMs: number, toMs: number): PageRecord {
+  const begin = Math.max(fromMs, Math.ceil(toMs / 1_000 - PARTS_OF) * 1_000);
+  const start = new Uint8Array(8_192);
+  for (let cell = 1; cell * 1_000 <= begin; cell++) start[cell >> 3] = (start[cell >> 3] ?? 0) | (128 >> (cell & 7));
+  const record = [];
+  for (let ms = begin + 1_000; ms <= toMs; ms += 1_000) {
+    record.push({ ms, changes: Uint32Array.of(packChange(ms / 1_000, 1)) });
+  }
+  return { cells: 65_536, fromMs: begin, start, record };
+}
+
+function make(read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>) {
+  let nowMs = 0;
+  const options = { fromMs: 0, toMs: 60_000, palette, read, changed: () => {}, now: () => nowMs };
+  return { replay: new Replay(options), pass: (ms: number) => (nowMs += ms) };
+}
+
+describe("a replay", () => {
+  test("reads a page's record as far back as one looks, and shows nothing of a moment that it does not know", async () => {
+    const asked: [number, number][] = [];
+    const { replay } = make(async (_, fromMs, toMs) => {
+      asked.push([fromMs, toMs]);
+      return part(fromMs, toMs);
+    });
+    replay.want([0]);
+    assert.equal(replay.get(1), undefined);
+    await settled();
+    assert.deepEqual([replay.get(60), replay.get(61)], [true, false]);
+    replay.moveTo(35_000);
+    assert.equal(replay.get(1), undefined, "not read yet");
+    for (let look = 0; look < 5; look++) {
+      replay.want([0]);
+      await settled();
+    }
+    assert.deepEqual([replay.get(35), replay.get(36)], [true, false]);
+    assert.deepEqual(asked, [
+      [0, 60_000],
+      [0, 50_000],
+      [0, 40_000],
+    ]);
+    for (let seconds = 30; seconds <= 60; seconds++) {
+      replay.moveTo(seconds * 1_000);
+      assert.deepEqual([replay.get(seconds), replay.get(seconds + 1)], [true, false]);
+    }
+  });
+
+  test("what cannot be read is asked for again, but not at once", async () => {
+    let asked = 0;
+    const { replay, pass } = make(async (_, fromMs, toMs) => {
+      if (++asked === 1) throw new Error("away");
+      return part(fromMs, toMs);
+    });
+    for (let look = 0; look < 3; look++) {
+      replay.want([0]);
+      await settled();
+    }
+    assert.equal(asked, 1);
+    pass(5_000);
+    replay.want([0]);
+    await settled();
+    assert.equal(replay.get(1), true);
+  });
+
+  test("where the record begins later, what was before stays unknown and is not asked for for ever", async () => {
+    let asked = 0;
+    const { replay } = make(async (_, __, toMs) => {
+      asked++;
+      return part(55_000, toMs);
+    });
+    replay.moveTo(1_000);
+    for (let look = 0; look < 5; look++) {
+      replay.want([0]);
+      await settled();
+    }
+    assert.equal(replay.get(1), undefined);
+    assert.equal(asked, 2);
+  });
+
+  test("however far one pans, the pages in sight are replayed, and no more are kept than that", async () => {
+    const { replay } = make(async (_, fromMs, toMs) => part(fromMs, toMs));
+    for (let first = 0; first < 1_000; first += 50) {
+      replay.want(Array.from({ length: 50 }, (_, index) => first + index));
+      await settled();
+      assert.equal(replay.get(first * 65_536 + 1), true);
+      assert.ok(replay.pages.size <= REPLAYED_PAGES_MAX);
+    }
+  });
+});
