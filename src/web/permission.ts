@@ -2,7 +2,7 @@
 
 import type { Board } from "../client/index.js";
 
-export const VIEW_ONLY = "You may look at this board, but not change it.";
+export const VIEW_ONLY = "You may look at this board, not change it.";
 export const FROZEN = "This checkbox is frozen: nobody may change it now.";
 
 export function hindranceAt(board: Board, cell: number): string | undefined {
