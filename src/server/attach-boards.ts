@@ -74,8 +74,8 @@ export async function attachBoards(
   const config = configOf(options);
   const store = await openStore(config, log);
   const running = runInstance(config, store, log, { authorise });
-  const { instance, cluster } = running;
-  app.use(boardRoutes(instance, cluster, { ...httpOptions(config, store), teaching }));
+  const { instance, view } = running;
+  app.use(boardRoutes(instance, view, { ...httpOptions(config, store), teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
     clientBufferBytesMax: config.clientBufferBytes,

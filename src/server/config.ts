@@ -23,6 +23,8 @@ export interface Config {
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
   readonly valkeyCa: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
   readonly durabilities: Durabilities;
@@ -139,6 +141,21 @@ export const OPTIONS: Options = {
     fallback: undefined,
     help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
     ...text(4_096),
+  },
+  sentinelUsername: {
+    env: "SENTINEL_USERNAME",
+    placeholder: "text",
+    fallback: undefined,
+    help: "with valkey+sentinel://: the user that Sentinels know, where it is not their default one",
+    ...text(255),
+  },
+  sentinelPassword: {
+    env: "SENTINEL_PASSWORD",
+    placeholder: "text",
+    fallback: undefined,
+    help: "with valkey+sentinel://: the password that Sentinels ask for; give it as a variable, others see flags",
+    ...text(1_024),
+    isSecret: true,
   },
   dataDir: {
     env: "DATA_DIR",
@@ -393,6 +410,7 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
     workers,
     valkeyUrl,
     valkeyCa: read(OPTIONS.valkeyCa),
+    ...readSentinel(read),
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,
@@ -429,6 +447,15 @@ function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: 
     }
   }
   return setting;
+}
+
+function readSentinel(read: Read) {
+  const sentinelUsername = read(OPTIONS.sentinelUsername);
+  const sentinelPassword = read(OPTIONS.sentinelPassword);
+  if (sentinelUsername !== undefined && sentinelPassword === undefined) {
+    throw new BadOption("SENTINEL_USERNAME is set: set SENTINEL_PASSWORD too");
+  }
+  return { sentinelUsername, sentinelPassword };
 }
 
 function readAccess(read: Read, boards: Config["boards"], rightsElsewhere: boolean) {

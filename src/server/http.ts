@@ -49,6 +49,13 @@ export interface HttpOptions {
   readonly pageFolder?: string;
 }
 
+/** What only operators need to know. */
+export interface OperatorView {
+  readonly cluster: () => ClusterState;
+  /** As Prometheus reads it. */
+  readonly metrics: () => Promise<string>;
+}
+
 export interface AppOptions extends HttpOptions {
   /** Which proxies are believed. */
   readonly trust: Trust;
@@ -71,14 +78,14 @@ const WINDOW_MS = 60_000;
 const BODY_BYTES_MAX = 16_384;
 
 /** The routes of an instance, to be mounted in any Express app. */
-export function boardRoutes(instance: Instance, cluster: () => ClusterState, options: HttpOptions): Router {
+export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
-  if (options.forOperators) router.use(operatorRoutes(instance, cluster, options.pageFolder));
+  if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
   router.use(["/state", "/boards"], limiter(instance, options));
   router.use(["/state", "/boards"], identify(instance));
@@ -138,27 +145,27 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
   return router;
 }
 
-function operatorRoutes(instance: Instance, cluster: () => ClusterState, pageFolder: string | undefined): Router {
+function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: string | undefined): Router {
   const router = Router();
   router.get("/metrics", async (_, response) => {
-    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
+    response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
   router.get("/cluster", (request, response) => {
     response.vary("Accept").set("Cache-Control", "no-store");
     // Programs that take anything get the data; browsers ask for a document first.
     const wantsPage = pageFolder !== undefined && request.accepts(["json", "html"]) === "html";
     if (wantsPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
-    else response.json(cluster());
+    else response.json(view.cluster());
   });
   return router;
 }
 
 /** What operators need to know, for a port of its own. */
-export function createOperatorApp(instance: Instance, cluster: () => ClusterState, pageFolder: string): Express {
+export function createOperatorApp(instance: Instance, view: OperatorView, pageFolder: string): Express {
   const app = express();
   app.disable("x-powered-by");
   app.use(secure(() => ""));
-  app.use(operatorRoutes(instance, cluster, pageFolder));
+  app.use(operatorRoutes(instance, view, pageFolder));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
@@ -166,12 +173,7 @@ export function createOperatorApp(instance: Instance, cluster: () => ClusterStat
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(
-  instance: Instance,
-  cluster: () => ClusterState,
-  options: AppOptions,
-  page: PageOptions,
-): Express {
+export function createApp(instance: Instance, view: OperatorView, options: AppOptions, page: PageOptions): Express {
   const app = express();
   app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
@@ -186,7 +188,7 @@ export function createApp(
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
-  app.use(boardRoutes(instance, cluster, { ...options, pageFolder: page.folder }));
+  app.use(boardRoutes(instance, view, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
   app.use(express.static(page.folder, { setHeaders: cacheHashed }));

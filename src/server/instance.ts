@@ -14,6 +14,7 @@ import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
+import { FrozenPages } from "./frozen-pages.js";
 import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
@@ -56,6 +57,7 @@ export class Instance {
   readonly departures: Departures;
   readonly writer: Writer;
   readonly pages: Pages;
+  readonly frozen: FrozenPages;
   readonly overviews: Overviews;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
@@ -104,6 +106,7 @@ export class Instance {
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });
+    this.frozen = new FrozenPages(store, clock, () => this.pages.hubs(), failed);
     this.overviews = new Overviews(store, clock, this.#fanOut, failed);
   }
 
@@ -138,6 +141,7 @@ export class Instance {
   close(): void {
     this.reporter.close();
     this.overviews.close();
+    this.frozen.close();
     this.pages.close();
     this.#fanOut.close();
   }

@@ -1,11 +1,12 @@
 /*
  * What an instance counts, for GET /metrics. Every instance has a registry of its own, so that several in one process
- * stay apart. The door to prom-client.
+ * stay apart. With process-metrics.ts the door to prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
 import { LoopDelay } from "./loop-delay.js";
+import { countProcess, type MetricParts } from "./process-metrics.js";
 import type { PageFrame } from "./recipient.js";
 
 export interface Gauged {
@@ -45,21 +46,32 @@ export class Metrics {
   constructor(gauged: () => Gauged) {
     this.gauged = gauged;
     const registers = [this.registry];
-    const gauge = (name: string, help: string, read: (all: Gauged) => number) =>
+    const gauge = (name: string, help: string, read: (all: Gauged) => number, aggregator: "sum" | "min" | "max") =>
       new Gauge({
         name,
         help,
         registers,
+        aggregator,
         collect() {
           this.set(read(gauged()));
         },
       });
-    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages);
-    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers);
-    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging);
-    gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (all) => all.overviewWatchers);
-    gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
-    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
+    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages, "sum");
+    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers, "sum");
+    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging, "sum");
+    gauge(
+      "socketscaler_overview_watches",
+      "Overviews watched, summed over clients",
+      (all) => all.overviewWatchers,
+      "sum",
+    );
+    gauge(
+      "socketscaler_flush_interval_seconds",
+      "Present interval between flushes",
+      (all) => all.flushMs / 1000,
+      "max",
+    );
+    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable), "min");
     const counter = (name: string, help: string, read: () => number) =>
       new Counter({
         name,
@@ -78,17 +90,14 @@ export class Metrics {
     counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => this.#applied);
     counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => this.#sentPackets);
     counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => this.#sentBytes);
-    counter("process_cpu_seconds_total", "CPU that the process used", () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
-    });
-    gauge("process_resident_memory_bytes", "Memory that the process has", () => process.memoryUsage.rss());
+    countProcess(registers);
     const loop = this.#loop;
     new Gauge({
       name: "socketscaler_event_loop_delay_seconds",
       help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
       labelNames: ["quantile"],
       registers,
+      aggregator: "max",
       collect() {
         this.set({ quantile: "0.5" }, loop.percentileMs(50) / 1e3);
         this.set({ quantile: "0.99" }, loop.percentileMs(99) / 1e3);
@@ -210,6 +219,10 @@ export class Metrics {
 
   refused(code: string): void {
     this.#refusals.inc({ code });
+  }
+
+  parts(): Promise<MetricParts> {
+    return this.registry.getMetricsAsJSON();
   }
 
   text(): Promise<string> {

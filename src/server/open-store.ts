@@ -10,6 +10,7 @@ import type { Log } from "./log.js";
 /** Rejects with StoreUnusable. */
 export async function openStore(config: Config, log: Log): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
+  const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
@@ -17,6 +18,7 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
     : ValkeyStore.open({
         url,
         ca: readAuthorities(config.valkeyCa),
+        sentinelAccess: password === undefined ? undefined : { username, password },
         durabilities,
         durabilityWaitMs,
         histories,

@@ -37,7 +37,7 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
   const report = new ClusterReport(instance, () => online());
   return {
     instance,
-    cluster: () => report.state(),
+    view: { cluster: () => report.state(), metrics: () => instance.metrics.text() },
     /** `sockets` counts the sockets, from now on. */
     counts: (sockets: () => number) => {
       online = sockets;

@@ -42,6 +42,8 @@ export interface ServerOptions {
   readonly demoUrls?: () => readonly string[];
   /** Where this instance stands among the workers that share its port. */
   readonly worker?: WorkerPlace | undefined;
+  /** What /metrics answers; the instance's own without it. */
+  readonly metrics?: (() => Promise<string>) | undefined;
   /** Who connects and says nothing is let go after this; 10 s. */
   readonly silentMsMax?: number;
   /** Milliseconds since 1970, by which tokens end. */
@@ -61,11 +63,12 @@ const CLOSING_MS_MAX = 2_000;
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   const running = runInstance(config, store, log, { wallClock: options.wallClock });
-  const { instance, cluster } = running;
+  const { instance } = running;
+  const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const app = createApp(
     instance,
-    cluster,
+    view,
     { ...httpOptions(config, store), trust },
     {
       folder: pageFolder,
@@ -84,7 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   http.setTimeout(STILL_MS_MAX);
   const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   const operators =
-    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, cluster, pageFolder));
+    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, view, pageFolder));
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");

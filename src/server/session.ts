@@ -117,6 +117,10 @@ export class Session {
         (hub) => hub.watch(this.#recipient, position),
       );
     await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
+    for (const page of wanted.keys()) {
+      const held = this.#watched.get(watchKey(board, page));
+      if (held) this.#instance.frozen.tell(held.hub, this.#recipient);
+    }
     return { watching: this.#watched.size };
   }
 
@@ -153,13 +157,25 @@ export class Session {
     this.#writesAs.set(handle, session);
     this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
     await this.#instance.access.requireConsent(this.#visitor, board.name, changes);
-    return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+    try {
+      return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+    } catch (error) {
+      if (error instanceof Refusal && isFrozen(error)) this.#showFrozen(board, changes);
+      throw error;
+    }
   }
 
   close(): void {
     this.#closed = true;
     for (const key of [...this.#watched.keys()]) this.#leave(this.#watched, key);
     for (const board of [...this.#overviews.keys()]) this.#leave(this.#overviews, board);
+  }
+
+  /** Whoever wrote there did not know, so others may not either. */
+  #showFrozen(board: HostedBoard, changes: readonly (readonly [cell: number, value: Bit])[]): void {
+    const pages = new Set(changes.map(([cell]) => pageOf(cell)));
+    const holds = Array.from(pages, (page) => this.#watched.get(watchKey(board, page)));
+    this.#instance.frozen.ask(holds.flatMap((hold) => (hold ? [hold.hub] : [])));
   }
 
   /** A write of more than the burst could never be admitted. */
@@ -248,6 +264,10 @@ export async function commitChanges(
   const isWhole =
     done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
   throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
+}
+
+function isFrozen({ code }: Refusal): boolean {
+  return code === "FROZEN" || code === "PARTLY_FROZEN";
 }
 
 function watchKey(board: HostedBoard, page: number): string {

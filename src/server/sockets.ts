@@ -33,7 +33,7 @@ export interface SocketOptions {
 
 /** A Socket.IO server with the settings that an instance wants. */
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
-  return new Server(http, {
+  const io = new Server(http, {
     allowRequest: (request, decide) =>
       decide(null, options.origins.includes("*") || isFromOrigin(request, options.origins)),
     cors: { origin: options.origins.includes("*") ? "*" : [...options.origins] },
@@ -44,6 +44,9 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: options.silentMsMax,
   });
+  // What Socket.IO answers itself, Express does not see: what people wrote must not be taken for a document there either.
+  http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
+  return io;
 }
 
 /** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */

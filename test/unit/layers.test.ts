@@ -42,7 +42,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "rate-limit-redis": { files: ["server/http.ts"] },
   helmet: { files: ["server/http.ts"] },
   pino: { files: ["server/log.ts"] },
-  "prom-client": { files: ["server/metrics.ts"] },
+  "prom-client": { files: ["server/metrics.ts", "server/process-metrics.ts"] },
   cookie: { files: ["server/authorise.ts"] },
   jose: { files: ["server/tokens.ts"] },
   "proxy-addr": { files: ["server/client-address.ts"] },

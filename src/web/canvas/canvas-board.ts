@@ -6,6 +6,7 @@
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
+import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { Brush, type Tool } from "./brush.js";
 import { type Camera, pageCamera } from "./camera.js";
@@ -44,6 +45,7 @@ export class CanvasBoard {
   readonly brush: Brush;
   readonly activity = new Activity();
   readonly #events = createNanoEvents<CanvasBoardEvents>();
+  readonly #undo: (() => void)[];
   readonly #context: CanvasRenderingContext2D;
   readonly #board: Board;
   readonly #plane: Plane;
@@ -86,6 +88,11 @@ export class CanvasBoard {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
       },
+      mayChange: (cell) => hindranceAt(board, cell) === undefined,
+      spared: (cell) => {
+        const reason = hindranceAt(board, cell);
+        if (reason !== undefined) this.#events.emit("spared", cell, reason);
+      },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.#undoing = new Undoing({
@@ -102,6 +109,7 @@ export class CanvasBoard {
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
+    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.use(this.brush.tool))];
     this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
     this.#surface.resize();
   }
@@ -168,6 +176,11 @@ export class CanvasBoard {
     this.flyTo({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
+  /** Whether this user may change the cell; in words if not. */
+  hindranceAt(cell: number): string | undefined {
+    return hindranceAt(this.#board, cell);
+  }
+
   use(tool: Tool): void {
     this.brush.tool = this.#board.right === "view" ? "move" : tool;
     this.#toolsChanged();
@@ -202,6 +215,7 @@ export class CanvasBoard {
   close(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     clearInterval(this.#housekeeping);
+    for (const off of this.#undo) off();
     this.#surface.close();
     this.#pointer.close();
     this.pages.close();
@@ -235,6 +249,7 @@ export class CanvasBoard {
       inSight: pages.inSight,
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
+      frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
       active: this.#replay ? [] : activity.all(nowMs),
       marks: this.#marks,
       waiting: this.#waiting.shown(nowMs),
