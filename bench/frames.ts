@@ -1,6 +1,6 @@
 /*
  * Question: does the canvas keep up, 60 frames a second, while one pans a board of 1,000,000 on which 1,000 cells change
- * every second? And what does the first picture of a board cost, in bytes and time?
+ * every second? And what does the first picture of a board cost, in bytes and time? All boards are full of noise.
  *
  * Real Chromium, 1280 × 800, against an instance in a process of its own; the changes come from the client library in this
  * process. The frame times are those between calls of requestAnimationFrame. Without a screen Chromium draws in software,
@@ -12,11 +12,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { type Board, connect } from "../src/client/index.js";
 import { cellAt, planeOf } from "../src/web/canvas/plane.js";
 import { launchChromium } from "../test/support/browser.js";
 import { spawnInstance } from "../test/support/instances.js";
+import { type FirstPicture, firstPicture } from "./first-picture.js";
+import { type ScriptTime, traceScript } from "./script-time.js";
+import { seedBoards } from "./seed.js";
 
 const seconds = Number(process.argv[2] ?? 10);
 const SIZE = 1_000_000;
@@ -24,12 +27,20 @@ const CHANGES_PER_SECOND = 1_000;
 const TICK_MS = 50;
 const FRAME_MS = 1_000 / 60;
 const BUCKETS_MS = [17.5, 20, 25, 34, 50, 100, Number.POSITIVE_INFINITY];
-const ZOOMS = [0.5, 2, 8, 24];
+
+const ZOOMS = [0.5, 2, 8, 24, 44];
+const LOOKS = 5;
 
 const folder = mkdtempSync(join(tmpdir(), "socketscaler-frames-"));
+const sizes = new Map([
+  ["small", 100],
+  ["million", SIZE],
+  ["billion", 1_000_000_000],
+]);
+await seedBoards(folder, sizes);
 const instance = await spawnInstance({
   DATA_DIR: folder,
-  BOARDS: `small=100,million=${SIZE},billion=1000000000`,
+  BOARDS: Array.from(sizes, ([name, size]) => `${name}=${size}`).join(","),
   WRITES_PER_SECOND: "1000000",
   WRITE_BURST: "1000000",
 });
@@ -40,26 +51,17 @@ const browser = await launchChromium();
 const { model } = cpus()[0] ?? { model: "unknown" };
 console.log(`Chromium ${browser.version()}, software rendering; ${cpus().length} × ${model}; Node ${process.version}`);
 
-console.log(`\nfirst picture            bytes of the page   bytes of the board   ms`);
-for (const name of ["small", "million", "billion"]) await firstPicture(browser, name);
+console.log(`\nfirst look, medians of ${LOOKS}: something is drawn, and all that is in sight`);
+console.log("board     first ms   board bytes     all ms   board bytes   bytes of the page");
+for (const name of sizes.keys()) await look(name);
 
-const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-// How long the page's own drawing takes in a frame: no other process has a part in it but by taking the processor.
-await page.addInitScript(() => {
-  const request = window.requestAnimationFrame.bind(window);
-  const took: number[] = [];
-  Object.assign(window, { took });
-  window.requestAnimationFrame = (run) =>
-    request((nowMs) => {
-      const startMs = performance.now();
-      run(nowMs);
-      took.push(performance.now() - startMs);
-    });
-});
+const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+const page = await context.newPage();
+const session = await context.newCDPSession(page);
 // What tsx compiles names its functions with a helper that the browser lacks.
 await page.addInitScript("globalThis.__name = (made) => made");
 console.log(
-  `\npanning for ${seconds} s, ${CHANGES_PER_SECOND} changes a second: ms between frames; p50 and p99 of the page's own time in a frame`,
+  `\npanning for ${seconds} s, ${CHANGES_PER_SECOND} changes a second: ms between frames; processor time of the page's own script in a frame, and of the longest task`,
 );
 console.log(
   `px a cell   frames     p50     p95     p99     max   over 16.7+1   ${BUCKETS_MS.map((ms) => `≤${ms}`.padStart(9)).join("")}`,
@@ -71,31 +73,23 @@ await browser.close();
 await instance.kill("SIGTERM");
 rmSync(folder, { recursive: true });
 
-/** Opens a board in a fresh browser profile and says what came until everything in sight was drawn. */
-async function firstPicture(browser: Browser, name: string): Promise<void> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
-  let pageBytes = 0;
-  let boardBytes = 0;
-  const session = await context.newCDPSession(page);
-  await session.send("Network.enable");
-  const sockets = new Set<string>();
-  session.on("Network.webSocketCreated", ({ requestId }) => sockets.add(requestId));
-  session.on("Network.webSocketFrameReceived", ({ requestId, response: { opcode, payloadData } }) => {
-    if (sockets.has(requestId)) boardBytes += opcode === 1 ? payloadData.length : (payloadData.length * 3) / 4;
-  });
-  session.on("Network.loadingFinished", ({ encodedDataLength }) => {
-    pageBytes += encodedDataLength;
-  });
-  const startMs = performance.now();
-  await page.goto(`${instance.url}/?board=${name}`);
-  await page.locator('[data-testid=grid][aria-busy="false"]').waitFor({ state: "attached" });
-  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
-  const ms = performance.now() - startMs;
+async function look(name: string): Promise<void> {
+  const pictures: FirstPicture[] = [];
+  for (let round = 0; round < LOOKS; round++) {
+    pictures.push(await firstPicture(browser, `${instance.url}/?board=${name}`));
+  }
+  const median = (read: (picture: FirstPicture) => number, width: number) =>
+    Number(quantile(pictures.map(read), 0.5))
+      .toFixed(0)
+      .padStart(width);
   console.log(
-    `${name.padEnd(22)}${String(pageBytes).padStart(20)}${String(Math.round(boardBytes)).padStart(21)}${ms.toFixed(0).padStart(5)}`,
+    name.padEnd(8) +
+      median(({ firstMs }) => firstMs, 10) +
+      median(({ firstBoardBytes }) => firstBoardBytes, 14) +
+      median(({ allMs }) => allMs, 11) +
+      median(({ allBoardBytes }) => allBoardBytes, 14) +
+      median(({ pageBytes }) => pageBytes, 20),
   );
-  await context.close();
 }
 
 async function pan(page: Page, zoom: number): Promise<void> {
@@ -103,12 +97,16 @@ async function pan(page: Page, zoom: number): Promise<void> {
   await page.goto(`${instance.url}/?board=million#cell=200000&zoom=${zoom}`);
   await page.locator('[data-testid=grid][aria-busy="false"]').waitFor({ state: "attached" });
   const stop = startWriting(board);
-  // The user's hand: small moves of the pointer with the button down, in the page itself so that driving it costs nothing.
-  const { frames, scripts } = await page.evaluate(async (runMs) => {
-    const scripts: number[] = Reflect.get(window, "took");
-    scripts.length = 0;
+  const [frames, script] = await traceScript(session, () => drag(page));
+  const written = await stop();
+  report(zoom, frames.slice(30), script, written);
+}
+
+/** The user's hand: small moves of the pointer with the button down, in the page itself so that driving it costs nothing. */
+function drag(page: Page): Promise<number[]> {
+  return page.evaluate(async (runMs) => {
     const canvas = document.querySelector("[data-testid=canvas]");
-    if (!canvas) return { frames: [], scripts };
+    if (!canvas) return [];
     const press = (type: string, x: number, y: number) =>
       canvas.dispatchEvent(
         new PointerEvent(type, {
@@ -138,10 +136,8 @@ async function pan(page: Page, zoom: number): Promise<void> {
       requestAnimationFrame(frame);
     });
     press("pointerup", 640, 400);
-    return { frames: took, scripts };
+    return took;
   }, seconds * 1_000);
-  const written = await stop();
-  report(zoom, frames.slice(30), scripts, written);
 }
 
 /** Sets random cells, evenly over time; returns how many were set when stopped. */
@@ -164,7 +160,7 @@ function startWriting(board: Board): () => Promise<number> {
   };
 }
 
-function report(zoom: number, frames: readonly number[], scripts: readonly number[], written: number): void {
+function report(zoom: number, frames: readonly number[], script: ScriptTime, written: number): void {
   const at = (share: number) => quantile(frames, share);
   const late = frames.filter((ms) => ms > FRAME_MS + 1).length / Math.max(1, frames.length);
   const histogram = BUCKETS_MS.map((most, index) => {
@@ -172,7 +168,7 @@ function report(zoom: number, frames: readonly number[], scripts: readonly numbe
     return String(frames.filter((ms) => ms > least && ms <= most).length).padStart(9);
   });
   console.log(
-    `${String(zoom).padEnd(9)}${String(frames.length).padStart(9)}${[at(0.5), at(0.95), at(0.99), at(1)].map((ms) => ms.padStart(8)).join("")}${`${(late * 100).toFixed(1)} %`.padStart(15)}   ${histogram.join("")}   script ${quantile(scripts, 0.5)} ${quantile(scripts, 0.99)}   (${written} written)`,
+    `${String(zoom).padEnd(9)}${String(frames.length).padStart(9)}${[at(0.5), at(0.95), at(0.99), at(1)].map((ms) => ms.padStart(8)).join("")}${`${(late * 100).toFixed(1)} %`.padStart(15)}   ${histogram.join("")}   script p50 ${quantile(script.frameMs, 0.5)} p99 ${quantile(script.frameMs, 0.99)}, tasks over 50 ms: ${script.longTasks}, longest ${script.longestTaskMs.toFixed(1)}   (${written} written)`,
   );
 }
 

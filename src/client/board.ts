@@ -62,6 +62,7 @@ export class Board {
   /** For the client, which hands frames on; a user asks `overview`. */
   readonly overviews: OverviewWatches;
   #nextTick: Cancel;
+  #joinsSoon = false;
   #status: BoardStatus = "connecting";
   #right: Right | undefined;
   /** Why the board cannot be used at all. */
@@ -205,7 +206,7 @@ export class Board {
       const last = pageOf(Math.min(end, this.size) - 1);
       for (let page = pageOf(start); page <= last; page++) pages.push(page);
       const loaded = this.#pages.hold(pages, this.size);
-      this.#joiner.join();
+      this.#joinSoon();
       await loaded;
     });
     ready.catch(() => undefined);
@@ -364,6 +365,16 @@ export class Board {
       this.#frozen.forget(page);
     }
     this.#joiner.leave(left);
+  }
+
+  /** With all that is watched in one go: a view of many pages is one request, not one for each. */
+  #joinSoon(): void {
+    if (this.#joinsSoon) return;
+    this.#joinsSoon = true;
+    void Promise.resolve().then(() => {
+      this.#joinsSoon = false;
+      this.#joiner.join();
+    });
   }
 
   #joinsChanged(): void {

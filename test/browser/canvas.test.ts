@@ -16,7 +16,7 @@ const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
 const BOARDS =
-  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000";
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000,tiles=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -27,25 +27,25 @@ async function pointAt(page: Page, across = 0, down = 0, pitch = PITCH_PX) {
   return { x: box.x + box.width / 2 + across * pitch, y: box.y + box.height / 2 + down * pitch };
 }
 
-/** Whether the canvas shows the cell as checked: by the colour beside the check. */
-async function isPainted(page: Page, across = 0, down = 0): Promise<boolean> {
+/** Whether the canvas shows the cell as checked: by the colour in its corner, where there is neither check nor number. */
+async function isPainted(page: Page, across = 0, down = 0, pitchPx = PITCH_PX): Promise<boolean> {
   return page.evaluate(
     ([across, down, pitch]) => {
       const canvas = document.querySelector<HTMLCanvasElement>("[data-testid=canvas]");
       const context = canvas?.getContext("2d");
       if (!canvas || !context) return false;
-      const x = Math.round(canvas.width / 2 + across * pitch);
-      const y = Math.round(canvas.height / 2 + down * pitch + pitch * 0.33);
+      const x = Math.round(canvas.width / 2 + across * pitch + pitch * 0.3);
+      const y = Math.round(canvas.height / 2 + down * pitch + pitch * 0.3);
       const [red = 0, green = 0] = context.getImageData(x, y, 1, 1).data;
       return green - red > 60;
     },
-    [across, down, PITCH_PX] as const,
+    [across, down, pitchPx] as const,
   );
 }
 
-async function untilPainted(page: Page, across: number, down = 0, isChecked = true): Promise<void> {
+async function untilPainted(page: Page, across: number, down = 0, isChecked = true, pitchPx = PITCH_PX): Promise<void> {
   await until(`the cell ${across}, ${down} from the middle shows ${isChecked}`, async () => {
-    return (await isPainted(page, across, down)) === isChecked;
+    return (await isPainted(page, across, down, pitchPx)) === isChecked;
   });
 }
 
@@ -125,6 +125,23 @@ describe("the canvas", () => {
     await Promise.all([one.page.close(), two.page.close()]);
   });
 
+  test("numbered boxes show what others change, before and after the view moved", async () => {
+    const pitchPx = 56;
+    const { page } = await openBoard(browser, url(at("tiles", 40_000, pitchPx)));
+    const board = client.board("tiles");
+    for (const middle of [40_000, 40_007]) {
+      await page.getByTestId("go-to-number").fill(String(middle));
+      await page.keyboard.press("Enter");
+      await until("it is in the middle", () => Number(placeIn(page)?.[1]) === middle);
+      for (const value of [true, false, true]) {
+        for (const across of [0, 1, -3]) await board.set(middle + across, value);
+        for (const across of [0, 1, -3]) await untilPainted(page, across, 0, value, pitchPx);
+      }
+      assert.equal(await isPainted(page, 2, 0, pitchPx), false);
+    }
+    await page.close();
+  });
+
   test("a rectangle is filled up to what one write may carry", async () => {
     const { page } = await openBoard(browser, url(at("fill", 40_000)));
     await page.getByTestId("tool-fill").click();
@@ -151,6 +168,12 @@ describe("the canvas", () => {
     await page.mouse.move(x, y);
     await page.mouse.wheel(0, -200);
     await until("the wheel has zoomed in", () => Number(placeIn(page)?.[2]) > PITCH_PX);
+    const named = async () => /Checkbox (\d+)/.exec((await page.getByTestId("message").textContent()) ?? "")?.[1];
+    await until("the cell under the pointer is named", async () => (await named()) === "40000");
+    await page.keyboard.press("ArrowRight");
+    await until("and the one that comes under it", async () => Number(await named()) > 40_000);
+    await page.keyboard.press("ArrowLeft");
+    await until("the view is back", () => Number(placeIn(page)?.[1]) === 40_000);
     const other = await openBoard(browser, page.url());
     await until("the other page is at the same place", () => placeIn(other.page)?.[0] === placeIn(page)?.[0]);
     await other.page.close();
@@ -282,6 +305,31 @@ describe("the canvas", () => {
     await until("a stroke on such a page is undone all the same", () => board.get(drawn) === false);
     await page.close();
     await instance.stop();
+  });
+
+  test("the first picture waits for the overview and two pages, however many are in sight", async () => {
+    const page = await (await browser.newContext()).newPage();
+    const asked: string[] = [];
+    let requests = 0;
+    let askedBefore: number | undefined;
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => {
+        const [, pages] = /"watch",\{"handle":\d+,"pages":\[(.*)\]\}/.exec(String(payload)) ?? [];
+        if (pages === undefined) return;
+        requests++;
+        // Each with the position from which it is asked for: [page, "position"].
+        asked.push(...(pages.match(/\[\d+,/g) ?? []));
+      });
+      socket.on("framereceived", ({ payload }) => {
+        if (/\["overview"/.test(String(payload))) askedBefore ??= asked.length;
+      });
+    });
+    await page.goto(url("/?board=move"));
+    await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+    assert.ok(askedBefore !== undefined && askedBefore <= 2, `${askedBefore} pages were asked for before it`);
+    assert.equal(asked.length, 16);
+    assert.equal(requests, 2, "the first, and then all others in one");
+    await page.close();
   });
 
   test("a refused stroke is shown at its cells, which show the truth again, and said", async () => {

@@ -8,6 +8,7 @@ import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
 import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
+import { BoxTiles } from "./box-tiles.js";
 import { Brush, type Tool } from "./brush.js";
 import { type Camera, pageCamera } from "./camera.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
@@ -50,6 +51,7 @@ export class CanvasBoard {
   readonly #board: Board;
   readonly #plane: Plane;
   readonly #marks = new Marks();
+  readonly #boxes = new BoxTiles();
   readonly #pointer: Pointer;
   readonly #waiting: WaitingCells;
   readonly #surface: Surface;
@@ -58,6 +60,7 @@ export class CanvasBoard {
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #replay: Replay | undefined;
   #frame: number | undefined;
+  #pointed: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
     this.#context = contextOf(canvas);
@@ -105,7 +108,6 @@ export class CanvasBoard {
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
-      pointed: (cell) => this.#events.emit("pointed", cell),
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
@@ -230,6 +232,7 @@ export class CanvasBoard {
     this.#replay?.want(pages.inSight);
     activity.forget(nowMs);
     const isUnfinished = this.#paint(nowMs);
+    this.#tellPointed();
     this.#events.emit("drawn", nowMs);
     // Until it is seen to stand still: what lies ahead of it is fetched.
     const { velocity, camera } = viewport;
@@ -246,6 +249,7 @@ export class CanvasBoard {
       palette,
       densities: this.#replay ? undefined : pages.map,
       pages: this.#replay?.pages ?? pages.pages,
+      boxes: this.#boxes,
       inSight: pages.inSight,
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
@@ -257,6 +261,14 @@ export class CanvasBoard {
       rectangle: brush.rectangle,
       isStill,
     });
+  }
+
+  /** Another cell may have come under a pointer that stands still. */
+  #tellPointed(): void {
+    const cell = this.#pointer.hovered;
+    if (cell === this.#pointed) return;
+    this.#pointed = cell;
+    this.#events.emit("pointed", cell);
   }
 
   #toolsChanged(): void {

@@ -46,6 +46,11 @@ export class Densities {
     this.#watch.ready.catch(() => undefined);
   }
 
+  /** The overview has come: how full each page is, is known. */
+  get isKnown(): boolean {
+    return this.#told !== undefined;
+  }
+
   /** Checked cells of the board, where they are known. */
   get total(): number | undefined {
     const { overview } = this.#board;

@@ -50,6 +50,11 @@ export class PagePicture {
     return getBit(this.#bits, offset) === 1;
   }
 
+  /** Eight cells in a row, the first in the highest bit. `offset` is a multiple of 8. */
+  byteAt(offset: number): number {
+    return this.#bits[offset >> 3] ?? 0;
+  }
+
   set(offset: number, value: boolean): void {
     if (!setBit(this.#bits, offset, value ? 1 : 0)) return;
     const by = value ? 1 : -1;

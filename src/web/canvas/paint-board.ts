@@ -20,12 +20,12 @@ export interface BoardScene extends PagesScene, MarksScene {
 /** True if another frame is needed to show all there is. */
 export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
   context.clearRect(0, 0, screen.width, screen.height);
-  const isUnfinished = paintPages(context, screen, scene);
+  const arePagesUnfinished = paintPages(context, screen, scene);
   if (scene.inSight.length === 0) paintHeat(context, heatOf(screen, scene), scene.palette.flash, screen.density);
-  paintCells(context, screen, scene);
+  const areCellsUnfinished = paintCells(context, screen, scene);
   paintFrozen(context, screen, scene.palette, scene.frozen);
   paintMarks(context, screen, scene);
-  return isUnfinished;
+  return arePagesUnfinished || areCellsUnfinished;
 }
 
 function* heatOf(screen: Screen, { active }: BoardScene): Iterable<Heat> {

@@ -3,6 +3,7 @@
  * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
  */
 
+import type { BoxTiles } from "./box-tiles.js";
 import type { Context } from "./context.js";
 import type { DensityMap } from "./density-map.js";
 import type { PagePicture } from "./page-picture.js";
@@ -22,6 +23,7 @@ export interface PagesScene {
   /** How full pages are whose cells are not here; undefined where that is not known, as in the past. */
   readonly densities: DensityMap | undefined;
   readonly pages: ReadonlyMap<number, ShownPage>;
+  readonly boxes: BoxTiles;
   /** Pages in sight, if their cells are to be shown. */
   readonly inSight: readonly number[];
   readonly nowMs: number;

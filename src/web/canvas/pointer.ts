@@ -12,7 +12,6 @@ import type { Viewport } from "./viewport.js";
 export interface PointerListener {
   /** Something looks different. */
   changed(): void;
-  pointed(cell: number | undefined): void;
   /** A cell was tapped. */
   chosen(cell: number): void;
   /** There may be another stroke to undo. */
@@ -74,7 +73,6 @@ export class Pointer {
 
   #hover(point: Point | undefined): void {
     this.#hovered = point;
-    this.#listener.pointed(this.hovered);
     this.#listener.changed();
   }
 

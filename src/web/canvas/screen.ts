@@ -5,6 +5,8 @@
 
 import { type Area, type Camera, seenArea, type View } from "./camera.js";
 
+const ROUNDING_PX = 1e-6;
+
 export class Screen {
   /** Device pixels of a cell's side. */
   readonly cellPx: number;
@@ -21,7 +23,10 @@ export class Screen {
   constructor(camera: Camera, view: View) {
     this.density = view.density;
     this.cellCssPx = camera.scale;
-    this.cellPx = camera.scale * view.density;
+    const cellPx = camera.scale * view.density;
+    const whole = Math.round(cellPx);
+    // Whole pixels are whole, whatever the density made of them.
+    this.cellPx = Math.abs(cellPx - whole) < ROUNDING_PX ? whole : cellPx;
     this.width = Math.round(view.width * view.density);
     this.height = Math.round(view.height * view.density);
     this.area = seenArea(camera, view);

@@ -28,6 +28,12 @@ export interface ShownPagesListener {
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
+/**
+ * Until the overview is here, no more pages are asked for, for so long: a first picture of the whole view must not wait for
+ * all of its pages.
+ */
+const FIRST_PAGES_MAX = 2;
+const FIRST_MS = 500;
 /** Of those that one connection may watch, some are left for what is let go while the server does not know it yet. */
 const LIMIT_SHARE = 0.75;
 
@@ -47,6 +53,8 @@ export class ShownPages {
   /** Pages that are needed although they may not be in sight, and who waits for them. */
   #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
+  /** When the first pages were wanted. */
+  #firstMs: number | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
     this.#board = board;
@@ -97,7 +105,11 @@ export class ShownPages {
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
     const brought = this.#brought?.pages ?? [];
-    this.#keeper.want([...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))], nowMs);
+    const wanted = [...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
+    this.#firstMs ??= nowMs;
+    const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
+    this.#keeper.want(isFirst ? wanted.slice(0, FIRST_PAGES_MAX) : wanted, nowMs);
+    if (isFirst) this.#listener.changed();
     if (this.#seen?.scale !== camera.scale) {
       const cellPx = camera.scale * view.density;
       for (const { picture } of this.pages.values()) if (picture.has(cellPx)) picture.keepOnly(cellPx);

@@ -1,0 +1,126 @@
+/*
+ * Numbered checkboxes as tiles of 8 × 8, each a picture that is kept: while one pans, a frame copies some dozens of pictures
+ * where it would write thousands of numbers. A row of a tile is one byte of the page's bitmap, so that what changed in a tile
+ * is found by comparing eight bytes, and only those boxes are drawn again.
+ *
+ * A few tiles are made in a frame; the rest of what comes into sight, of most tiles a strip, is drawn box by box. A tile
+ * is of one size; when that changes, as in each frame of a zoom, all are dropped. How much they hold is bounded.
+ */
+
+import { cellAt } from "../../board/geometry.js";
+import type { Area } from "./camera.js";
+import { type Context, contextOf } from "./context.js";
+import type { PagePicture } from "./page-picture.js";
+import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./paint-box.js";
+import type { Palette } from "./palette.js";
+import { PAGE_SIDE, placeOfPage } from "./plane.js";
+import type { Screen } from "./screen.js";
+
+interface Tile {
+  readonly canvas: OffscreenCanvas;
+  readonly context: OffscreenCanvasRenderingContext2D;
+  /** The bytes it shows, row by row. */
+  readonly shown: Uint8Array;
+}
+
+const SIDE = 8;
+/** Pixels of the tiles that are made in a frame; one tile is made in any case. */
+const MADE_PX = 250_000;
+const TILES_PER_ROW = PAGE_SIDE / SIDE;
+/** Pixels of all tiles, in screens. */
+const SCREENS_MAX = 2;
+
+export class BoxTiles {
+  /** In the order in which they were last drawn. */
+  readonly #tiles = new Map<number, Tile>();
+  #style: BoxStyle | undefined;
+  /** Boxes look as in the frame before: only then tiles are worth their making. */
+  #isSteady = false;
+  #isTiled = false;
+  #made = 0;
+  #madeMax = 1;
+
+  /** How boxes look in this frame; asked once for each. */
+  style(screen: Screen, cells: number, palette: Palette): BoxStyle {
+    const style = boxStyle(screen, cells, palette, this.#style);
+    this.#isSteady = style === this.#style;
+    if (!this.#isSteady) this.#tiles.clear();
+    this.#style = style;
+    this.#isTiled = style.font !== undefined && Number.isInteger(style.cellPx);
+    this.#made = 0;
+    this.#madeMax = Math.max(1, Math.floor(MADE_PX / (SIDE * style.cellPx) ** 2));
+    return style;
+  }
+
+  /** Whether the next frame of the same view makes tiles that this one lacked. */
+  get isUnfinished(): boolean {
+    return this.#isTiled && (!this.#isSteady || this.#made > this.#madeMax);
+  }
+
+  /** Draws the cells of a page in sight: `part` in cells of the page. */
+  draw(context: Context, screen: Screen, page: number, picture: PagePicture, part: Area): void {
+    const style = this.#style;
+    if (!style) return;
+    if (!this.#isSteady || !this.#isTiled) {
+      paintBoxes(context, screen, style, page, picture, part);
+      return;
+    }
+    const { x, y } = placeOfPage(page);
+    for (let row = Math.floor(part.top / SIDE); row * SIDE < part.bottom; row++) {
+      for (let column = Math.floor(part.left / SIDE); column * SIDE < part.right; column++) {
+        const tile = this.#tile(style, page, picture, row, column);
+        const [left, top] = [column * SIDE, row * SIDE];
+        if (tile) context.drawImage(tile.canvas, screen.left(x * PAGE_SIDE + left), screen.top(y * PAGE_SIDE + top));
+        else {
+          const seen = {
+            left: Math.max(part.left, left),
+            top: Math.max(part.top, top),
+            right: Math.min(part.right, left + SIDE),
+            bottom: Math.min(part.bottom, top + SIDE),
+          };
+          paintBoxes(context, screen, style, page, picture, seen);
+        }
+      }
+    }
+    this.#bound(screen, style);
+  }
+
+  /** The tile as the page is now; undefined if it is not made yet, and enough were in this frame. */
+  #tile(style: BoxStyle, page: number, picture: PagePicture, row: number, column: number): Tile | undefined {
+    const key = page * TILES_PER_ROW ** 2 + row * TILES_PER_ROW + column;
+    const kept = this.#tiles.get(key);
+    if (!kept && this.#made++ >= this.#madeMax) return undefined;
+    const tile = kept ?? makeTile(style);
+    this.#tiles.delete(key);
+    this.#tiles.set(key, tile);
+    for (let down = 0; down < SIDE; down++) {
+      const first = (row * SIDE + down) * PAGE_SIDE + column * SIDE;
+      const byte = picture.byteAt(first);
+      const changed = kept ? byte ^ (tile.shown[down] ?? 0) : 255;
+      if (changed === 0) continue;
+      tile.shown[down] = byte;
+      for (let across = 0; across < SIDE; across++) {
+        const bit = 128 >> across;
+        if ((changed & bit) === 0 || first + across >= picture.cells) continue;
+        const cell = cellAt(page, first + across);
+        paintBox(tile.context, style, across * style.cellPx, down * style.cellPx, cell, (byte & bit) !== 0);
+      }
+    }
+    return tile;
+  }
+
+  #bound({ width, height }: Screen, { cellPx }: BoxStyle): void {
+    const tilesMax = Math.ceil((width * height * SCREENS_MAX) / (cellPx * SIDE) ** 2);
+    for (const key of this.#tiles.keys()) {
+      if (this.#tiles.size <= tilesMax) break;
+      this.#tiles.delete(key);
+    }
+  }
+}
+
+function makeTile(style: BoxStyle): Tile {
+  const canvas = new OffscreenCanvas(SIDE * style.cellPx, SIDE * style.cellPx);
+  const context = contextOf(canvas);
+  prepareBoxes(context, style);
+  return { canvas, context, shown: new Uint8Array(SIDE) };
+}

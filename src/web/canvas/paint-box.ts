@@ -1,0 +1,100 @@
+/* Draws checkboxes of the canvas one by one: the picture of each, and its number where that fits. */
+
+import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
+import { type BoxSprites, makeSprites } from "./box-sprites.js";
+import type { Area } from "./camera.js";
+import type { Context } from "./context.js";
+import type { PagePicture } from "./page-picture.js";
+import type { Palette } from "./palette.js";
+import { PAGE_SIDE, placeOfPage } from "./plane.js";
+import type { Screen } from "./screen.js";
+
+/** What all boxes of a frame have in common. */
+export interface BoxStyle {
+  /** Device pixels of a cell's side. */
+  readonly cellPx: number;
+  readonly density: number;
+  readonly palette: Palette;
+  /** Of the numbers; undefined if there are none. */
+  readonly font: string | undefined;
+  readonly sprites: BoxSprites;
+}
+
+const NUMBERS_FROM_PX = 34;
+const DIGIT_SHARE = 0.64;
+const FONT_PX = { min: 7.5, max: 12.5 };
+
+/** `before` if it is still right. */
+export function boxStyle(screen: Screen, cells: number, palette: Palette, before: BoxStyle | undefined): BoxStyle {
+  const { cellPx, density } = screen;
+  const fontSize = fontPx(screen, cells);
+  const font = fontSize === undefined ? undefined : `${fontSize * density}px system-ui, sans-serif`;
+  const isSame = before?.cellPx === cellPx && before.density === density && before.font === font;
+  if (before && isSame && before.palette === palette) return before;
+  const sprites = makeSprites(Math.ceil(cellPx), density, font !== undefined, palette);
+  return { cellPx, density, palette, font, sprites };
+}
+
+/** Before boxes are drawn on a context. */
+export function prepareBoxes(context: Context, { font }: BoxStyle): void {
+  if (font === undefined) return;
+  context.font = font;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+}
+
+export function paintBox(
+  context: Context,
+  { cellPx, palette, font, sprites }: BoxStyle,
+  left: number,
+  top: number,
+  cell: number,
+  isChecked: boolean,
+): void {
+  context.drawImage(isChecked ? sprites.checked : sprites.empty, left, top);
+  if (font === undefined) return;
+  context.fillStyle = isChecked ? palette.onAccent : palette.textSoft;
+  context.fillText(String(cell), left + cellPx / 2, top + cellPx * (isChecked ? 0.72 : 0.52));
+}
+
+/** The cells of a page that are in `part`, in cells of the page. */
+export function paintBoxes(
+  context: Context,
+  screen: Screen,
+  style: BoxStyle,
+  page: number,
+  picture: PagePicture,
+  part: Area,
+): void {
+  const { x, y } = placeOfPage(page);
+  const isTiled = style.font === undefined && picture.cells === PAGE_CELLS && Number.isInteger(style.cellPx);
+  if (isTiled) paintEmpty(context, screen, style, page, part);
+  for (let row = part.top; row < part.bottom; row++) {
+    for (let column = part.left; column < part.right; column++) {
+      const offset = row * PAGE_SIDE + column;
+      const isChecked = picture.get(offset);
+      if (offset >= picture.cells || (isTiled && !isChecked)) continue;
+      const [left, top] = [screen.left(x * PAGE_SIDE + column), screen.top(y * PAGE_SIDE + row)];
+      paintBox(context, style, left, top, cellAt(page, offset), isChecked);
+    }
+  }
+}
+
+/** Empty boxes in one go: most are, and one by one they would take most of a frame. */
+function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxStyle, page: number, part: Area): void {
+  const pattern = context.createPattern(sprites.empty, "repeat");
+  const [width, height] = [part.right - part.left, part.bottom - part.top];
+  if (!pattern || width <= 0 || height <= 0) return;
+  const { x, y } = placeOfPage(page);
+  context.save();
+  context.translate(screen.left(x * PAGE_SIDE + part.left), screen.top(y * PAGE_SIDE + part.top));
+  context.fillStyle = pattern;
+  context.fillRect(0, 0, width * cellPx, height * cellPx);
+  context.restore();
+}
+
+/** The size at which a board's longest number fits its box, in CSS pixels; undefined if it could not be read. */
+function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
+  const fitting = (cellCssPx * 0.74) / (String(cells - 1).length * DIGIT_SHARE);
+  return cellCssPx < NUMBERS_FROM_PX || fitting < FONT_PX.min ? undefined : Math.min(FONT_PX.max, fitting);
+}
