@@ -36,6 +36,7 @@ export interface CanvasBoardOptions {
 
 const FADE_MS = 180;
 const HOUSEKEEPING_MS = 1_000;
+const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";
 /** CSS pixels of a cell that is jumped to, at the least. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
@@ -104,6 +105,7 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
+      gaveUp: (cell) => this.#events.emit("spared", cell, NOT_BROUGHT),
     });
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
@@ -194,11 +196,11 @@ export class CanvasBoard {
   }
 
   undo(): void {
-    this.#undoing.do("undo");
+    void this.#undoing.do("undo");
   }
 
   redo(): void {
-    this.#undoing.do("redo");
+    void this.#undoing.do("redo");
   }
 
   /** Takes back what is being drawn; with nothing begun, puts the tool away. */
