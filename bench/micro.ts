@@ -7,4 +7,4 @@
 import { runScenarios } from "./load/runner.js";
 import { micros } from "./micro/all.js";
 
-await runScenarios(micros);
+process.exit(await runScenarios(micros));

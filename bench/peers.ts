@@ -8,4 +8,4 @@
 import { runScenarios } from "./load/runner.js";
 import { scenarios } from "./scenarios/all.js";
 
-await runScenarios(scenarios);
+process.exit(await runScenarios(scenarios));

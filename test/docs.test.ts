@@ -9,6 +9,8 @@ import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
 import { micros } from "../bench/micro/all.js";
 import { scenarios } from "../bench/scenarios/all.js";
+import { STEPS } from "../examples/tutorial/steps/all.js";
+import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
 import { overviewKeys, pageKeys } from "../src/store/keys.js";
@@ -40,12 +42,18 @@ describe("the documents", () => {
     assert.deepEqual(tableAfter(read("PROTOCOL.md"), "<!-- errors"), rows);
   });
 
-  test("docs/operations.md has the option table as it is", () => {
-    const rows = Object.values(OPTIONS).map(({ env, alsoEnv, fallback, help }) => {
-      const names = alsoEnv ? `\`${env}\`, \`${alsoEnv}\`` : `\`${env}\``;
-      return `| ${names} | ${fallback ? `\`${fallback}\`` : ""} | ${help} |`;
-    });
-    assert.deepEqual(tableAfter(read("docs/operations.md"), "<!-- options"), rows);
+  test("docs/operations.md has the options as they are, and the sizes as they were measured", () => {
+    const text = readFileSync(OPERATIONS, "utf8");
+    assert.equal(text, withTables(text));
+    for (const { env } of Object.values(OPTIONS)) assert.match(text, new RegExp(`^\\| \`${env}\``, "m"));
+  });
+
+  test("docs/operations.md says of each error code what it comes to", () => {
+    const rows = tableAfter(read("docs/operations.md"), "<!-- failures");
+    const named = rows.flatMap((row) =>
+      Array.from((row.split("|")[1] ?? "").matchAll(/`([A-Z_]+)`/g), ([, code]) => code),
+    );
+    assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
   });
 
   test("every link to a file leads to one", () => {
@@ -72,8 +80,14 @@ describe("the documents", () => {
     assert.equal(invariants.length, 11);
     const threats = tableAfter(read("docs/security.md"), "# Security").map((row) => row.split("|").at(-2) ?? "");
     assert.ok(threats.length > 15);
-    for (const row of [...promises, ...invariants, ...judged, ...threats]) {
-      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name);
+    const taught = read("docs/tutorial.md")
+      .split("\n\n")
+      .filter((paragraph) => /Tests?:/.test(paragraph))
+      .map((paragraph) => paragraph.slice(paragraph.search(/Tests?:/)));
+    assert.equal(taught.length, STEPS.length);
+    const [, upgrade = ""] = /The\s+refusal\s+is\s+tested\s+(\([^)]*\))/.exec(read("docs/operations.md")) ?? [];
+    for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught, upgrade]) {
+      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll("\n", " "));
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
         const found =
@@ -88,6 +102,31 @@ describe("the documents", () => {
     const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
     assert.equal(read("bench/README.md"), markdown);
     for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
+  });
+
+  test("docs/tutorial.md has the steps as they are, each with its command", () => {
+    const sections = read("docs/tutorial.md")
+      .split("\n## ")
+      .slice(1, STEPS.length + 1);
+    for (const [index, { title }] of STEPS.entries()) {
+      assert.ok(sections[index]?.startsWith(`${index + 1}. ${title}\n\n    npm run tutorial ${index + 1}\n`), title);
+    }
+  });
+
+  test("a table that says it has the fields of a type has them all, in order, and no others", () => {
+    let tables = 0;
+    for (const document of documents) {
+      const text = read(document);
+      for (const [marker, type = "", file = ""] of text.matchAll(/<!-- fields of (\w+) in (\S+) -->/g)) {
+        const [, body = ""] = new RegExp(`export interface ${type} {\n(.*?)\n}`, "s").exec(read(file)) ?? [];
+        const fields = Array.from(body.matchAll(/^ {2}readonly (\w+)\??:/gm), ([, field]) => field);
+        const named = tableAfter(text, marker).map((row) => /^\| `(\w+)` \|/.exec(row)?.[1]);
+        assert.ok(fields.length > 0, `${file} has no ${type}`);
+        assert.deepEqual(named, fields, `${document}: ${type}`);
+        tables++;
+      }
+    }
+    assert.equal(tables, 5);
   });
 
   test("npm scripts that documents name are there", () => {

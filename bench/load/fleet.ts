@@ -17,6 +17,8 @@ export interface FleetOptions {
   readonly servers: number;
   readonly clients: number;
   readonly cells: number;
+  /** Number of the server whose clients alone write; without it all do. */
+  readonly writersOn?: number;
 }
 
 export interface Run {
@@ -185,7 +187,14 @@ export class Fleet {
     const write = this.#writes++;
     const cell = this.#cellOf(write);
     this.#writtenMs[cell] = performance.now();
-    this.clients[write % this.clients.length]?.set(cell, this.#valueOf(write));
+    this.#writerOf(write)?.set(cell, this.#valueOf(write));
+  }
+
+  #writerOf(write: number): BoardClient | undefined {
+    const { servers, writersOn } = this.options;
+    // Clients are dealt to the servers in turn.
+    const index = writersOn === undefined ? write : write * servers + writersOn;
+    return this.clients[index % this.clients.length];
   }
 
   #cellOf(write: number): number {

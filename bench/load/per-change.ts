@@ -16,11 +16,15 @@ export function peerArgs(file: string): System["args"] {
 }
 
 /** A bitmap under one key, as SETBIT makes it. */
-export async function storedBitmap(valkey: ServerProcess): Promise<(cell: number) => boolean> {
-  const reply = await ask(valkey.port, "GET", BITS);
-  const bits = Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
-  return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+export function bitmapUnder(key: string): System["stored"] {
+  return async (valkey) => {
+    const reply = await ask(valkey.port, "GET", key);
+    const bits = Buffer.isBuffer(reply) ? reply : Buffer.alloc(0);
+    return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+  };
 }
+
+export const storedBitmap = bitmapUnder(BITS);
 
 async function storedArray(valkey: ServerProcess): Promise<(cell: number) => boolean> {
   const reply = await ask(valkey.port, "GET", "checkboxes");
@@ -135,32 +139,53 @@ export const streamsAdapter = socketIoPeer(
   storedBitmap,
 );
 
+function wsPeer(name: string, about: string, coalesceMs: number): System {
+  const args = peerArgs("ws-pubsub.ts");
+  return {
+    name,
+    about,
+    isPerChange: coalesceMs === 0,
+    args: (valkey, cells) => [...args(valkey, cells), String(coalesceMs)],
+    stored: storedBitmap,
+    connect: async (url, cells, changed) => {
+      const told = new Told(cells, changed);
+      const wire = await Wire.open(url, "/", {
+        text: (text) => {
+          for (const change of text.split(" ")) {
+            const comma = change.indexOf(",");
+            told.receive(Number(change.slice(0, comma)), change.endsWith("1"));
+          }
+        },
+        binary: () => undefined,
+      });
+      return {
+        set: (cell, value) => wire.send(`${cell},${value ? 1 : 0}`),
+        get: (cell) => told.get(cell),
+        get received() {
+          return { frames: wire.frames, bytes: wire.bytes };
+        },
+        get isOpen() {
+          return wire.isOpen;
+        },
+        close: () => wire.close(),
+      };
+    },
+  };
+}
+
 /** Without any framework: what the floor of one message per change costs. */
-export const wsPubSub: System = {
-  name: "ws + Pub/Sub",
-  about: "bare ws, SETBIT and PUBLISH in one round trip, one text message per change, slow clients skipped",
-  isPerChange: true,
-  args: peerArgs("ws-pubsub.ts"),
-  stored: storedBitmap,
-  connect: async (url, cells, changed) => {
-    const told = new Told(cells, changed);
-    const wire = await Wire.open(url, "/", {
-      text: (text) => {
-        const comma = text.indexOf(",");
-        told.receive(Number(text.slice(0, comma)), text.endsWith("1"));
-      },
-      binary: () => undefined,
-    });
-    return {
-      set: (cell, value) => wire.send(`${cell},${value ? 1 : 0}`),
-      get: (cell) => told.get(cell),
-      get received() {
-        return { frames: wire.frames, bytes: wire.bytes };
-      },
-      get isOpen() {
-        return wire.isOpen;
-      },
-      close: () => wire.close(),
-    };
-  },
-};
+export const wsPubSub = wsPeer(
+  "ws + Pub/Sub",
+  "bare ws, SETBIT and PUBLISH in one round trip, one text message per change, slow clients skipped",
+  0,
+);
+
+/** As long as ours waits at most, as long as nobody sees it (FLUSH_UNSEEN_MS). */
+const COALESCE_MS = 60;
+
+/** What is left when all that a guarantee needs is left out: no system in Node that tells every instance can be cheaper. */
+export const wsCoalesced = wsPeer(
+  "floor: ws + Pub/Sub, coalesced",
+  `the same, one message each ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,
+  COALESCE_MS,
+);

@@ -74,25 +74,37 @@ function head(results: readonly Recorded[]): string[] {
 }
 
 function section(result: Recorded, charts: ReadonlyMap<string, string>): string[] {
-  const { name, question, method, columns, rows, notes, date, commit, machine, versions, isQuick } = result;
+  const { name, question, method, notes } = result;
   const chart = `${name}.svg`;
-  const of = Object.entries(versions).map(([part, version]) => `${part} ${version}`);
   return [
     `## ${name}`,
     "",
     `**${question}.** ${method}`,
     "",
-    ...(isQuick ? ["*Taken with `--quick`: to see that it works, not to quote.*", ""] : []),
-    `| ${columns.map(({ label }) => label).join(" | ")} |`,
-    `| ${columns.map(() => "---").join(" | ")} |`,
-    ...rows.map((row) => `| ${columns.map(({ key }) => show(row[key])).join(" | ")} |`),
+    ...tableOf(result),
     "",
     ...(charts.has(chart) ? [`![${question}](results/${chart})`, ""] : []),
     ...notes.map((note) => `- ${note}`),
     ...(notes.length > 0 ? [""] : []),
-    `<sub>${date.slice(0, 10)} · commit ${commit} · ${of.join(" · ")} · ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system} · results/${name}.json</sub>`,
+    `<sub>${conditionsOf(result)}</sub>`,
     "",
   ];
+}
+
+/** As Markdown, and before it whether it may be quoted. */
+export function tableOf({ columns, rows, isQuick }: Recorded): string[] {
+  return [
+    ...(isQuick ? ["*Taken with `--quick`: to see that it works, not to quote.*", ""] : []),
+    `| ${columns.map(({ label }) => label).join(" | ")} |`,
+    `| ${columns.map(() => "---").join(" | ")} |`,
+    ...rows.map((row) => `| ${columns.map(({ key }) => show(row[key])).join(" | ")} |`),
+  ];
+}
+
+/** When, with what and on what it was taken. */
+export function conditionsOf({ name, date, commit, machine, versions }: Recorded): string {
+  const of = Object.entries(versions).map(([part, version]) => `${part} ${version}`);
+  return `${date.slice(0, 10)} · commit ${commit} · ${of.join(" · ")} · ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system} · results/${name}.json`;
 }
 
 function barsOf({ rows, chart }: Outcome): Bar[] {

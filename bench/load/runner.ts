@@ -1,10 +1,10 @@
-/* Runs scenarios from the command line: all, some with `--only a,b`, short with `--quick`; `--list` names them. */
+/* Runs scenarios from the command line: all, some with `--only a,b`, short with `--quick`; `--list` names them. Gives the code to end with. */
 
 import { parseArgs } from "node:util";
 import { isMet, type Outcome, type Scenario, show } from "./outcome.js";
 import { record } from "./results.js";
 
-export async function runScenarios(scenarios: readonly Scenario[]): Promise<never> {
+export async function runScenarios(scenarios: readonly Scenario[]): Promise<number> {
   const { values } = parseArgs({
     options: {
       quick: { type: "boolean", default: false },
@@ -17,7 +17,7 @@ export async function runScenarios(scenarios: readonly Scenario[]): Promise<neve
   if (values.list || unknown.length > 0) {
     for (const name of unknown) process.stderr.write(`there is no scenario ${name}\n`);
     process.stdout.write(`${scenarios.map(({ name }) => name).join("\n")}\n`);
-    process.exit(unknown.length > 0 ? 2 : 0);
+    return unknown.length > 0 ? 2 : 0;
   }
   let failures = 0;
   for (const { name, run } of scenarios) {
@@ -36,7 +36,7 @@ export async function runScenarios(scenarios: readonly Scenario[]): Promise<neve
       process.stderr.write(`   ${name} failed: ${error instanceof Error ? error.stack : error}\n`);
     }
   }
-  process.exit(failures > 0 ? 1 : 0);
+  return failures > 0 ? 1 : 0;
 }
 
 function print({ name, question, columns, rows, targets, notes }: Outcome, seconds: number): void {

@@ -2,9 +2,9 @@
 
 import { colyseus, hocuspocus } from "./frameworks.js";
 import { ours } from "./ours.js";
-import { redisAdapter, streamsAdapter, teaching, wsPubSub } from "./per-change.js";
+import { redisAdapter, streamsAdapter, teaching, wsCoalesced, wsPubSub } from "./per-change.js";
 import type { System } from "./system.js";
 
 export function comparedSystems(cells: number): readonly System[] {
-  return [ours(cells), teaching, redisAdapter, streamsAdapter, wsPubSub, colyseus, hocuspocus];
+  return [ours(cells), teaching, redisAdapter, streamsAdapter, wsPubSub, wsCoalesced, colyseus, hocuspocus];
 }

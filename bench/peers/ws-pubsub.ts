@@ -2,14 +2,17 @@
  * A peer: what a good engineer would write without a framework. Bare `ws`, no compression; a write is SETBIT and PUBLISH in
  * one round trip; each message from the channel goes out as it is to every client that reads.
  *
- *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS     prints its port
+ * With COALESCE_MS it gathers what the channel brings, and sends it as one message each so many milliseconds: no
+ * acknowledgement, no history, no catching up, and so the floor of what any server in Node pays that does.
+ *
+ *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS [COALESCE_MS]     prints its port
  */
 
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { Redis } from "ioredis";
 
-const [, , valkeyUrl = "", cells = "0"] = process.argv;
+const [, , valkeyUrl = "", cells = "0", coalesceMs = "0"] = process.argv;
 const KEY = "peer:bits";
 const CHANNEL = "peer:changes";
 /** A client with more than this waiting is skipped. */
@@ -37,10 +40,24 @@ sockets.on("connection", (client: Client) => {
     void commands.multi().setbit(KEY, cell, value).publish(CHANNEL, text).exec();
   });
 });
-subscriber.on("messageBuffer", (_channel: Buffer, message: Buffer) => {
+const gathered = new Map<string, string>();
+
+function send(message: Buffer): void {
   for (const client of sockets.clients as Set<Client>) {
     if (client.bufferedAmount < BUFFERED_BYTES_MAX) client.send(message, { binary: false });
   }
+}
+
+function sendGathered(): void {
+  send(Buffer.from([...gathered].map(([cell, value]) => `${cell},${value}`).join(" ")));
+  gathered.clear();
+}
+
+subscriber.on("messageBuffer", (_channel: Buffer, message: Buffer) => {
+  if (coalesceMs === "0") return send(message);
+  const [cell = "", value = ""] = message.toString().split(",");
+  if (gathered.size === 0) setTimeout(sendGathered, Number(coalesceMs));
+  gathered.set(cell, value);
 });
 await subscriber.subscribe(CHANNEL);
 http.listen(0, "127.0.0.1", () => {

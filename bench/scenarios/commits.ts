@@ -31,12 +31,20 @@ export interface Shape {
   readonly sessions: number;
 }
 
-const FULL: Shape = { name: "full batch: 8 writes of 512", writes: BATCH_CHANGES_MAX / 512, changes: 512, sessions: 8 };
-const SHAPES: readonly Shape[] = [
-  { name: "one click", writes: 1, changes: 1, sessions: 1 },
-  { name: "1,000 clicks of 200 sessions", writes: BATCH_WRITES_MAX, changes: 1, sessions: 200 },
-  FULL,
-];
+export const FULL: Shape = {
+  name: "full batch: 8 writes of 512",
+  writes: BATCH_CHANGES_MAX / 512,
+  changes: 512,
+  sessions: 8,
+};
+export const CLICK: Shape = { name: "one click", writes: 1, changes: 1, sessions: 1 };
+export const CLICKS: Shape = {
+  name: "1,000 clicks of 200 sessions",
+  writes: BATCH_WRITES_MAX,
+  changes: 1,
+  sessions: 200,
+};
+const SHAPES: readonly Shape[] = [CLICK, CLICKS, FULL];
 
 export const commits: Scenario = {
   name: "commits",

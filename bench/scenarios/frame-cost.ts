@@ -1,9 +1,10 @@
 /*
- * Question: what does one frame sent cost the servers, beside bare `ws` that sends the same bytes and does nothing else?
+ * Question: what does one frame sent cost a server, beside bare `ws` that sends the same bytes and does nothing else?
  *
- * Ours runs at 200 writes a second to 200 clients on four instances: its frames carry the cost of taking, committing and
- * following those writes. Then as many frames of as many bytes go to as many sockets from four processes of bare `ws`, and of
- * a C program that calls send(). In turns.
+ * Two instances over one Valkey. All writes come in through the first; the second only brings them to its clients, and it
+ * alone is measured: what it does is send frames. At its side as many frames of as many bytes go to as many sockets from a
+ * process of bare `ws`, and from a C program that calls send(). With few clients the messages that the instance hears weigh
+ * more in its bill, so it is measured with many too. In a row of its own: both instances with all they do, by the frames of both.
  */
 
 import { spawnSync } from "node:child_process";
@@ -15,17 +16,17 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
-import { type Scenario, spreadOf } from "../load/outcome.js";
+import { type Scenario, spreadOf, type Target } from "../load/outcome.js";
 import { cpuSeconds, type Running, start } from "../load/processes.js";
 import { Wire } from "../load/wire.js";
 import { installPeers } from "../process.js";
 
-const SERVERS = 4;
-const CLIENTS = 200;
+const CLIENTS = [200, 1_000];
 const RATE = 200;
 const CELLS = 10_000;
 const RATIO = 1.25;
 const FRAME_HEADER_BYTES = 2;
+const WARM_SECONDS = 20;
 
 /** What a floor is to send to every client. */
 interface Stream {
@@ -37,107 +38,172 @@ export const frameCost: Scenario = {
   name: "frame-cost",
   run: async ({ isQuick, tell }) => {
     installPeers();
-    const rounds = isQuick ? 1 : 3;
+    const rounds = isQuick ? 1 : 5;
     const seconds = isQuick ? 3 : 5;
+    const warmSeconds = isQuick ? 3 : WARM_SECONDS;
     const sendFloor = compileSendFloor();
-    const fleet = await Fleet.start(ours(CELLS), { servers: SERVERS, clients: CLIENTS, cells: CELLS });
-    const found = new Map<string, number[]>();
-    const note = (name: string, cost: number) => {
-      found.set(name, [...(found.get(name) ?? []), cost]);
-      tell(`${name}: ${cost.toFixed(1)} µs a frame`);
-    };
-    let stream: Stream = { bytes: 0, framesPerSecond: 1 };
-    try {
-      await fleet.run(RATE, 3);
-      for (let round = 0; round < rounds; round++) {
-        const run = await fleet.run(RATE, seconds);
-        // Acknowledgements are frames too.
-        note(OURS, (run.serversCpuSeconds * 1e6) / run.frames);
-        stream = {
-          bytes: Math.round(run.bytes / run.frames) - FRAME_HEADER_BYTES,
-          framesPerSecond: run.frames / CLIENTS / run.seconds,
-        };
-        note(
-          BARE_WS,
-          await floorCost(stream, seconds, "ws", (args) => start(process.execPath, [...WS_FLOOR, ...args])),
-        );
-        const raw = (args: readonly string[]) =>
-          sendFloor ? start(sendFloor, args) : start(process.execPath, [...NET_FLOOR, ...args]);
-        note(sendFloor ? C_LOOP : NET_LOOP, await floorCost(stream, seconds, "tcp", raw));
-      }
-    } finally {
-      await fleet.stop();
+    const rows = [];
+    const targets: Target[] = [];
+    for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
+      const found = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
+      const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
+      for (const [system, values] of found) rows.push({ system, clients, cost: spreadOf(values) });
+      targets.push({
+        text: `CPU per frame with ${clients} clients, of bare ws sending the same bytes`,
+        measured: middle(OURS) / middle(BARE_WS),
+        bound: RATIO,
+        sense: "at most",
+        unit: "×",
+      });
     }
-    const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
     return {
       name: "frame-cost",
-      question: "Servers' CPU per frame sent, beside the floors",
+      question: "A server's CPU per frame sent, beside the floors",
       method:
-        `${SERVERS} processes, ${CLIENTS} sockets, ${RATE} writes/s, ${seconds} s, ${rounds} rounds in turns. The floors send ${stream.bytes} bytes ` +
-        `${stream.framesPerSecond.toFixed(1)} times a second to every socket: what ours sent in the same round, acknowledgements counted.`,
+        `${RATE} writes/s come in through another instance; ${rounds} times ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
+        "floors send as many bytes as often to as many sockets as ours does.",
       columns: [
         { key: "system", label: "system" },
+        { key: "clients", label: "sockets of the process" },
         { key: "cost", label: "CPU per frame, µs" },
       ],
-      rows: [...found].map(([system, values]) => ({ system, cost: spreadOf(values) })),
-      targets: [
-        {
-          text: "CPU per frame, of bare ws sending the same bytes",
-          measured: middle(OURS) / middle(BARE_WS),
-          bound: RATIO,
-          sense: "at most",
-          unit: "×",
-        },
-      ],
+      rows,
+      targets,
       notes: sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."],
       chart: "cost",
     };
   },
 };
 
+interface Comparison {
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmSeconds: number;
+  readonly sendFloor: string | undefined;
+  readonly tell: (line: string) => void;
+}
+
+/** Microseconds a frame, round by round, of each system. */
+async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloor, tell }: Comparison) {
+  const fleet = await Fleet.start(ours(CELLS), { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 });
+  const floors: Floor[] = [];
+  const found = new Map<string, number[]>();
+  const note = (name: string, cost: number) => {
+    found.set(name, [...(found.get(name) ?? []), cost]);
+    tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs a frame`);
+  };
+  try {
+    const { stream } = await measureOurs(fleet, warmSeconds);
+    floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...WS_FLOOR]));
+    floors.push(
+      sendFloor
+        ? await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor])
+        : await Floor.start(NET_LOOP, clients, stream, "tcp", [process.execPath, ...NET_FLOOR]),
+    );
+    await pause(warmSeconds * 1_000);
+    for (let round = 0; round < rounds; round++) {
+      const costs = floors.map((floor) => floor.measure());
+      const { sending, whole } = await measureOurs(fleet, seconds);
+      note(OURS, sending);
+      note(WITH_WRITES, whole);
+      floors.forEach((floor, index) => {
+        note(floor.name, costs[index]?.() ?? Number.NaN);
+      });
+    }
+    return found;
+  } finally {
+    await Promise.all(floors.map((floor) => floor.stop()));
+    await fleet.stop();
+  }
+}
+
+/** Microseconds a frame: of the instance that sends alone, and of both with all they do; and what that one sent. */
+async function measureOurs(fleet: Fleet, seconds: number) {
+  const [, sender] = fleet.servers;
+  const clients = fleet.clients.filter((_, index) => index % 2 === 1);
+  const received = () =>
+    clients.reduce((sum, client) => [sum[0] + client.received.frames, sum[1] + client.received.bytes] as const, [
+      0, 0,
+    ] as readonly [number, number]);
+  const pids = sender ? [sender.pid] : [];
+  const before = { cpu: cpuSeconds(pids), received: received() };
+  const run = await fleet.run(RATE, seconds);
+  const [frames, bytes] = received().map((now, index) => now - (before.received[index] ?? 0)) as [number, number];
+  const stream: Stream = {
+    bytes: Math.round(bytes / frames) - FRAME_HEADER_BYTES,
+    framesPerSecond: frames / clients.length / run.seconds,
+  };
+  return {
+    sending: ((cpuSeconds(pids) - before.cpu) * 1e6) / frames,
+    whole: (run.serversCpuSeconds * 1e6) / run.frames,
+    stream,
+  };
+}
+
 const OURS = "SocketScaler";
+const WITH_WRITES = "SocketScaler, with all that leads to a frame";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
 const NET_LOOP = "node:net loop";
 const WS_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/ws-floor.ts", import.meta.url))];
 const NET_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/net-floor.ts", import.meta.url))];
 
-async function floorCost(
-  stream: Stream,
-  seconds: number,
-  kind: "ws" | "tcp",
-  launch: (args: readonly string[]) => Promise<Running>,
-): Promise<number> {
-  const header = kind === "tcp" ? FRAME_HEADER_BYTES : 0;
-  const args = [String(stream.bytes + header), String(stream.framesPerSecond)];
-  const servers = await Promise.all(Array.from({ length: SERVERS }, () => launch(args)));
-  const sockets: { close(): void }[] = [];
-  let bytes = 0;
-  try {
-    for (let index = 0; index < CLIENTS; index++) {
-      const { url = "" } = servers[index % SERVERS] ?? {};
-      if (kind === "ws") {
-        const count = (text: string) => {
-          bytes += text.length;
-        };
-        sockets.push(await Wire.open(url, "/", { text: count, binary: () => undefined }));
-      } else {
-        const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
-        socket.on("data", (data) => {
-          bytes += data.length;
-        });
-        sockets.push({ close: () => void socket.destroy() });
-      }
+/** A process that sends a stream to every socket, and the sockets. */
+class Floor {
+  readonly name: string;
+  readonly #server: Running;
+  readonly #frameBytes: number;
+  readonly #sockets: { close(): void }[] = [];
+  #bytes = 0;
+
+  private constructor(name: string, server: Running, frameBytes: number) {
+    this.name = name;
+    this.#server = server;
+    this.#frameBytes = frameBytes;
+  }
+
+  static async start(
+    name: string,
+    sockets: number,
+    stream: Stream,
+    kind: "ws" | "tcp",
+    [command = "", ...args]: readonly string[],
+  ): Promise<Floor> {
+    const frameBytes = stream.bytes + (kind === "tcp" ? FRAME_HEADER_BYTES : 0);
+    const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
+    const floor = new Floor(name, server, frameBytes);
+    for (let index = 0; index < sockets; index++) await floor.#connect(kind);
+    return floor;
+  }
+
+  /** Measures until the returned function is called, which gives microseconds a frame. */
+  measure(): () => number {
+    const before = { cpu: cpuSeconds([this.#server.pid]), bytes: this.#bytes };
+    return () => {
+      const frames = (this.#bytes - before.bytes) / this.#frameBytes;
+      return ((cpuSeconds([this.#server.pid]) - before.cpu) * 1e6) / frames;
+    };
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.close();
+    await this.#server.stop();
+  }
+
+  async #connect(kind: "ws" | "tcp"): Promise<void> {
+    const { url } = this.#server;
+    if (kind === "ws") {
+      const count = (text: string) => {
+        this.#bytes += text.length;
+      };
+      this.#sockets.push(await Wire.open(url, "/", { text: count, binary: () => undefined }));
+      return;
     }
-    await pause(1_000);
-    const pids = servers.map(({ pid }) => pid);
-    const before = { cpu: cpuSeconds(pids), bytes };
-    await pause(seconds * 1_000);
-    const frames = (bytes - before.bytes) / (stream.bytes + header);
-    return ((cpuSeconds(pids) - before.cpu) * 1e6) / frames;
-  } finally {
-    for (const socket of sockets) socket.close();
-    await Promise.all(servers.map((server) => server.stop()));
+    const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.on("data", (data) => {
+      this.#bytes += data.length;
+    });
+    this.#sockets.push({ close: () => void socket.destroy() });
   }
 }
 

@@ -12,7 +12,7 @@ import { packChange } from "../../src/board/delta.js";
 import { cellsInPage, pageCount } from "../../src/board/geometry.js";
 import { readConfig } from "../../src/server/config.js";
 import { createLog } from "../../src/server/log.js";
-import { openStore } from "../../src/server/server.js";
+import { openStore } from "../../src/server/open-store.js";
 import { BATCH_CHANGES_MAX } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { OurClient, ours } from "../load/ours.js";

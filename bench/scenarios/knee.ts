@@ -75,13 +75,7 @@ export const knee: Scenario = {
   },
 };
 
-/** A trial that failed is made once more: a moment's disturbance is not the system's limit. */
-async function attempt(fleet: Fleet, rate: number, settings: Settings): Promise<Trial> {
-  const first = await attemptOnce(fleet, rate, settings);
-  return first.failure === undefined || settings.isQuick ? first : attemptOnce(fleet, rate, settings);
-}
-
-async function attemptOnce(fleet: Fleet, rate: number, { isQuick, tell }: Settings): Promise<Trial> {
+async function attempt(fleet: Fleet, rate: number, { isQuick, tell }: Settings): Promise<Trial> {
   const seconds = isQuick ? 1 : 3;
   const run = await fleet.run(rate, seconds);
   const arrived = (run.writes * run.delivered) / run.expected / seconds;

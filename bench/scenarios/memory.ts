@@ -31,7 +31,7 @@ export const memory: Scenario = {
     const found = new Map<string, number[]>();
     for (let round = 0; round < rounds; round++) {
       for (const system of [ours(CELLS), bare]) {
-        const bytes = await measure(system, clients);
+        const bytes = await measureMemory(system, clients);
         found.set(system.name, [...(found.get(system.name) ?? []), bytes / 1_024]);
         tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB a client`);
       }
@@ -62,7 +62,8 @@ export const memory: Scenario = {
   },
 };
 
-async function measure(system: System, count: number): Promise<number> {
+/** Bytes for each client. */
+export async function measureMemory(system: System, count: number): Promise<number> {
   const valkey = await startValkey();
   const server = await start(
     process.execPath,

@@ -15,6 +15,8 @@ import { start, startValkey } from "../load/processes.js";
 
 const RATE = 200;
 const TIMES = 2;
+/** As in the scenarios of CPU: so many that frames are sent as rarely as nobody notices. */
+const CLIENTS = 200;
 
 export const wireBytes: Scenario = {
   name: "wire-bytes",
@@ -27,7 +29,7 @@ export const wireBytes: Scenario = {
     try {
       let inFrame = 0;
       const frames: number[] = [];
-      for (let index = 0; index < 10; index++)
+      for (let index = 0; index < CLIENTS; index++)
         clients.push(await OurClient.open(server.url, [0], index === 0 ? () => inFrame++ : undefined));
       const [watcher] = clients;
       if (!watcher) throw new Error("no client");
@@ -66,7 +68,7 @@ export const wireBytes: Scenario = {
       return {
         name: "wire-bytes",
         question: `Bytes on the wire per change per client at ${RATE} writes/s, uniform over a page`,
-        method: `One server, default flush interval, ${seconds} s; bytes of the WebSocket frames of changes with their headers. Bound: log2 C(65536, k) + k bits for each frame of k changes, as they came.`,
+        method: `One server, ${CLIENTS} clients, default flush interval, ${seconds} s; bytes of the WebSocket frames of changes with their headers. Bound: log2 C(65536, k) + k bits for each frame of k changes, as they came.`,
         columns: [
           { key: "system", label: "system" },
           { key: "bytes", label: "bytes per change" },

@@ -1,6 +1,7 @@
 /*
  * The search for the knee: the highest rate that a deployment bears with p99 within a bound. Doubles until a trial fails,
- * then halves the distance between the best that passed and the worst that failed. Pure but for the trials themselves.
+ * then halves the distance between the best that passed and the worst that failed. A rate has failed when it failed twice:
+ * a moment's disturbance is not a limit. Pure but for the trials themselves.
  */
 
 export interface Trial {
@@ -28,8 +29,12 @@ export async function findMax(firstRate: number, attempt: (rate: number) => Prom
   let passed: number | null = null;
   let failed: number | null = null;
   for (let rate = Math.max(1, firstRate); ; ) {
-    const trial = await attempt(rate);
+    let trial = await attempt(rate);
     trials.push(trial);
+    if (trial.failure !== undefined) {
+      trial = await attempt(rate);
+      trials.push(trial);
+    }
     if (trial.failure === undefined) passed = Math.max(passed ?? 0, rate);
     else failed = Math.min(failed ?? RATE_MAX, rate);
     if (passed === null) rate = Math.floor(rate / 2);

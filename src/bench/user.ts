@@ -104,6 +104,7 @@ function counting(listener: LineListener, tally: Tally): LineListener {
     overview: (frame) => listener.overview(frame),
     counts: (frame) => listener.counts(frame),
     looking: (looking) => listener.looking(looking),
+    frozen: (frozen) => listener.frozen(frozen),
     notice: (notice) => listener.notice(notice),
   };
 }

@@ -5,7 +5,8 @@
 
 import type { Config } from "../server/config.js";
 import { createLog, type Log } from "../server/log.js";
-import { openStore, type RunningServer, startServer } from "../server/server.js";
+import { openStore } from "../server/open-store.js";
+import { type RunningServer, startServer } from "../server/server.js";
 import type { Store } from "../store/store.js";
 import { pageFolder } from "./page-folder.js";
 import { untilSignal } from "./signals.js";

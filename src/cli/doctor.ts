@@ -5,7 +5,7 @@
 
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
-import { openStore } from "../server/server.js";
+import { openStore } from "../server/open-store.js";
 import type { Finding } from "../store/finding.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
 import { checkUp } from "../store/valkey-checkup.js";

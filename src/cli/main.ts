@@ -23,8 +23,10 @@ const program = new Command("socketscaler")
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
-const { valkeyUrl, valkeyCa, dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
-const STORE_OPTIONS = [valkeyUrl, valkeyCa, dataDir, boards, durabilities, durabilityWaitMs];
+const { valkeyUrl, valkeyCa, sentinelUsername, sentinelPassword } = OPTIONS;
+const { dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
+const VALKEY_OPTIONS = [valkeyUrl, valkeyCa, sentinelUsername, sentinelPassword];
+const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
 command("serve", "run one instance", serve);
 command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);

@@ -4,7 +4,9 @@ import cluster from "node:cluster";
 import type { Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
 import type { WorkerPlace } from "../server/neighbours.js";
-import { openStore, startServer } from "../server/server.js";
+import { openStore } from "../server/open-store.js";
+import { type RunningServer, startServer } from "../server/server.js";
+import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
 import { untilSignal } from "./signals.js";
 import { placeOfWorker, serveByWorkers, untilAsked } from "./workers.js";
@@ -24,7 +26,11 @@ async function serveOne(config: Config, worker: WorkerPlace | undefined): Promis
   const log = createLog(config.logLevel);
   const store = await openStore(config, log);
   try {
-    const server = await startServer({ config, store, log, pageFolder, worker });
+    let running: RunningServer | undefined;
+    // Before it listens: from then on it may be asked.
+    const metrics = worker && joinMachine(async () => (running ? running.instance.metrics.parts() : []));
+    const server = await startServer({ config, store, log, pageFolder, worker, metrics });
+    running = server;
     const { url, metricsUrl } = server;
     const { name: instance, boards } = config;
     log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");

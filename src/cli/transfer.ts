@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
-import { openStore } from "../server/server.js";
+import { openStore } from "../server/open-store.js";
 import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
 
 export interface ExportChoice {

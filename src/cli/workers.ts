@@ -11,6 +11,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../server/config.js";
 import { createLog, type Log } from "../server/log.js";
 import type { WorkerPlace } from "../server/neighbours.js";
+import { MachineMetrics } from "./machine-metrics.js";
 import { untilSignal } from "./signals.js";
 
 const RESTART_MS_FIRST = 250;
@@ -21,7 +22,10 @@ const SETTLED_MS = 30_000;
 export async function serveByWorkers(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-"));
-  const keepers = Array.from({ length: config.workers }, (_, index) => new Keeper({ number: index + 1, folder }, log));
+  const metrics = new MachineMetrics();
+  const keepers = Array.from({ length: config.workers }, (_, index) => {
+    return new Keeper({ number: index + 1, folder }, log, (worker) => metrics.add(worker));
+  });
   try {
     const failed = Promise.race(keepers.map((keeper) => keeper.failed));
     const signal = untilSignal(log).then(() => undefined);
@@ -78,6 +82,7 @@ class Keeper {
   readonly failed: Promise<number>;
   readonly #place: WorkerPlace;
   readonly #log: Log;
+  readonly #started: (worker: Worker) => void;
   #worker: Worker;
   #isEnding = false;
   #hasServed = false;
@@ -85,9 +90,11 @@ class Keeper {
   #fail: (code: number) => void = () => undefined;
   readonly #waking = new AbortController();
 
-  constructor(place: WorkerPlace, log: Log) {
+  /** `started` is told of each worker that it starts. */
+  constructor(place: WorkerPlace, log: Log, started: (worker: Worker) => void) {
     this.#place = place;
     this.#log = log;
+    this.#started = started;
     this.failed = new Promise((done) => {
       this.#fail = done;
     });
@@ -108,6 +115,7 @@ class Keeper {
 
   #start(): Worker {
     const worker = cluster.fork();
+    this.#started(worker);
     const startedMs = performance.now();
     worker.on("message", (message: unknown) => {
       const isQuestion = typeof message === "object" && message !== null && "asks" in message;

@@ -1,6 +1,9 @@
 /* What a board tells its user, in the user's terms. */
 
 import type { ErrorCode } from "../protocol/errors.js";
+import type { OpenResult } from "../protocol/events.js";
+
+export type Right = OpenResult["right"];
 
 /** A cell that shows another value than before. */
 export interface CellChange {
@@ -30,6 +33,10 @@ export interface BoardEvents {
   /** Cells that show another value now. */
   change: (changes: readonly CellChange[]) => void;
   status: (status: BoardStatus) => void;
+  /** What this client may do has changed: see `board.right`. */
+  right: (right: Right) => void;
+  /** Of these watched pages something else is frozen than before: see `board.isFrozen`. */
+  frozen: (pages: readonly number[]) => void;
   /** A change that will not happen; `change` has put the cell back already. */
   refused: (refused: RefusedChange) => void;
   /** Changes are held back: the server asks to go slower, or cannot be reached. They are sent by themselves later. */

@@ -12,9 +12,10 @@ import { cellsInPage, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
-import type { OpenResult } from "../protocol/events.js";
-import type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+import type { Frozen, OpenResult } from "../protocol/events.js";
+import type { BoardEvents, BoardStatus, CellChange, RefusedChange, Right } from "./board-events.js";
 import type { Dropped } from "./confirmed.js";
+import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { Opening } from "./opening.js";
@@ -55,6 +56,7 @@ export class Board {
   readonly #sender: Sender;
   readonly #pages = new WatchedPages();
   readonly #shown = new ShownCells(this.#outbox, this.#pages);
+  readonly #frozen = new FrozenCells();
   readonly #opening: Opening;
   readonly #joiner: Joiner;
   /** For the client, which hands frames on; a user asks `overview`. */
@@ -62,6 +64,7 @@ export class Board {
   #nextTick: Cancel;
   #joinsSoon = false;
   #status: BoardStatus = "connecting";
+  #right: Right | undefined;
   /** Why the board cannot be used at all. */
   #failure: Refusal | undefined;
   #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
@@ -84,6 +87,10 @@ export class Board {
     });
     this.#joiner = new Joiner(this.#pages, line, clock, {
       loaded: (page) => this.#emitChanges(this.#shown.loaded(page)),
+      asked: (page) => this.#frozen.asked(page),
+      joined: (page) => {
+        if (this.#frozen.joined(page)) this.#events.emit("frozen", [page]);
+      },
       changed: () => this.#joinsChanged(),
     });
     this.#opening = new Opening(name, line, clock, {
@@ -114,14 +121,29 @@ export class Board {
     return this.#status;
   }
 
+  /** What this client may do: as the server said at last, and no more than view once its token was found to be over. */
+  get right(): Right | undefined {
+    return this.#right;
+  }
+
+  /** Whether the cell is known to be frozen: nobody may change it. Known of watched pages, some seconds late at most. */
+  isFrozen(cell: number): boolean {
+    return this.#frozen.has(cell);
+  }
+
+  /** What is known to be frozen of a page, ascending. */
+  frozenOf(page: number): readonly CellRange[] {
+    return this.#frozen.of(page);
+  }
+
   /** What the server allows, as it last said. */
   get limits(): OpenResult["limits"] | undefined {
     return this.#opening.known?.limits;
   }
 
-  /** What this user may do on the board, as the server last said. */
-  get right(): OpenResult["right"] | undefined {
-    return this.#opening.known?.right;
+  /** Why the board is closed for good, if it is. */
+  get failure(): Refusal | undefined {
+    return this.#failure;
   }
 
   /** Name of the instance this client is connected to, or was last. */
@@ -257,6 +279,11 @@ export class Board {
     else this.#joiner.leave([update.page]);
   }
 
+  /** Called by the client. */
+  receiveFrozen(frozen: Frozen): void {
+    if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
+  }
+
   close(): void {
     this.#end(new Refusal("CLOSED"));
   }
@@ -279,6 +306,12 @@ export class Board {
     this.#events.emit("status", status);
   }
 
+  #setRight(right: Right): void {
+    if (right === this.#right) return;
+    this.#right = right;
+    this.#events.emit("right", right);
+  }
+
   #emitChanges(changes: readonly CellChange[]): void {
     if (changes.length > 0) this.#events.emit("change", changes);
   }
@@ -287,6 +320,7 @@ export class Board {
     if (this.#failure) return;
     this.#pages.resize(opened.size);
     this.#told(opened);
+    this.#setRight(opened.right);
     this.#settleReady?.done();
     const { handle, limits } = opened;
     // Writes go first: they need no page, and their deltas come with the pages.
@@ -326,7 +360,10 @@ export class Board {
 
   #letGo(pages: readonly number[]): void {
     const left = this.#pages.letGo(pages);
-    for (const page of left) this.#outbox.reached(page, Number.POSITIVE_INFINITY);
+    for (const page of left) {
+      this.#outbox.reached(page, Number.POSITIVE_INFINITY);
+      this.#frozen.forget(page);
+    }
     this.#joiner.leave(left);
   }
 
@@ -345,6 +382,7 @@ export class Board {
   }
 
   #emitDropped(dropped: readonly Dropped[], refusal: Refusal): void {
+    if (refusal.code === "TOKEN_EXPIRED" && dropped.length > 0) this.#setRight("view");
     this.#emitChanges(this.#shown.dropped(dropped, true));
     for (const each of dropped) this.#events.emit("refused", describe(each, refusal));
   }

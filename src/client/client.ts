@@ -81,6 +81,7 @@ export class Client {
         else this.#find(decoded.handle)?.overviews.receiveSome(decoded.content);
       },
       looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
+      frozen: (frozen) => this.#find(frozen.handle)?.receiveFrozen(frozen),
       notice: (notice) => this.#notice(notice),
     });
   }

@@ -134,6 +134,7 @@ export class Connection implements Line {
     socket.on("overview", (frame) => this.#listener.overview(new Uint8Array(frame)));
     socket.on("counts", (frame) => this.#listener.counts(frame));
     socket.on("looking", (looking) => this.#listener.looking(looking));
+    socket.on("frozen", (frozen) => this.#listener.frozen(frozen));
     socket.on("notice", (notice) => {
       if (notice.kind === "goodbye") goodbye = toRefusal(notice.error);
       this.#listener.notice(notice);

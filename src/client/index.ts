@@ -8,7 +8,7 @@ import { Connection, type GetToken } from "./connection.js";
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
 export type { Board, CellRange, Watch } from "./board.js";
-export type { BoardEvents, BoardStatus, CellChange, RefusedChange } from "./board-events.js";
+export type { BoardEvents, BoardStatus, CellChange, RefusedChange, Right } from "./board-events.js";
 export type { GetToken } from "./connection.js";
 export interface ConnectOptions {
   /** For boards that need a token: a function, as it is asked for a fresh one whenever a connection is made. */

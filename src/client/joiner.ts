@@ -19,6 +19,10 @@ import { ConnectionLost, type Line } from "./line.js";
 import type { WatchedPages } from "./watched-pages.js";
 
 export interface JoinerListener {
+  /** The instance is about to be asked for the page. */
+  asked(page: number): void;
+  /** The page is up to date, and all that its instance knows of it has been said. */
+  joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;
   /** `isLive` may have changed. */
@@ -98,7 +102,10 @@ export class Joiner {
     const pages = asked.flatMap(({ number, page }) =>
       page ? [[number, formatPosition(page.replica.position)] as const] : [],
     );
-    for (const [number] of pages) this.#stages.set(number, "asked");
+    for (const [number] of pages) {
+      this.#stages.set(number, "asked");
+      this.#listener.asked(number);
+    }
     try {
       await this.#line.request("watch", { handle: opened.handle, pages });
     } catch (error) {
@@ -110,6 +117,7 @@ export class Joiner {
       // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
       if (!page || this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
       this.#stages.set(number, "joined");
+      this.#listener.joined(number);
       if (this.#pages.markLoaded(page)) this.#listener.loaded(number);
     }
     this.#listener.changed();

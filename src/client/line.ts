@@ -4,7 +4,7 @@
  */
 
 import type { Refusal } from "../protocol/errors.js";
-import type { Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
 /** The connection went away before the answer came. */
 export class ConnectionLost extends Error {
@@ -23,6 +23,7 @@ export interface LineListener {
   overview(frame: Uint8Array): void;
   counts(frame: string): void;
   looking(looking: Looking): void;
+  frozen(frozen: Frozen): void;
   notice(notice: Notice): void;
 }
 

@@ -66,6 +66,7 @@ export const ERRORS = {
     "The change is made, but not yet as safe as this board asks. Send the same write again.",
   ),
   KEYS_AWAY: rule(503, "refused", true, "The keys that tokens are checked with cannot be had. Retry in a moment."),
+  UNDECIDED: rule(503, "refused", true, "Whether you may do this could not be decided. Retry in a moment."),
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),

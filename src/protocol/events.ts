@@ -129,6 +129,14 @@ export interface Looking {
   readonly pages: readonly (readonly [page: number, watchers: number])[];
 }
 
+/** What is frozen of a page that is watched: all of it, in cells of the board. Nobody may change these. */
+export interface Frozen {
+  readonly handle: number;
+  readonly page: number;
+  /** `start` … `end - 1`, ascending; none where nothing is. */
+  readonly cells: readonly (readonly [start: number, end: number])[];
+}
+
 export interface ServerToClient {
   /** A delta as codec.ts writes it: base64url text, because a text event is one WebSocket frame and a binary one two. */
   delta: (frame: string) => void;
@@ -140,5 +148,7 @@ export interface ServerToClient {
   counts: (frame: string) => void;
   /** To those who watch the overview, every few seconds at most. */
   looking: (looking: Looking) => void;
+  /** When a page is joined of which something is frozen, and when that changes, some seconds late at most. */
+  frozen: (frozen: Frozen) => void;
   notice: (notice: Notice) => void;
 }

@@ -6,12 +6,16 @@
  *     read-only   view          write, admin
  *     token       nothing       view, write, admin
  *
+ * The app around may have a hook that gives rights in a token's stead (authorise.ts).
+ *
  * Rights grow: whoever may write may view, whoever is admin may both. They are asked at every request, so that the end of
  * a token ends what it gave; only what is being watched goes on.
  */
 
+import type { Bit } from "../board/bitmap.js";
 import { Refusal } from "../protocol/errors.js";
 import { type ByBoard, ofBoard, parseByBoard } from "../store/by-board.js";
+import type { Authorise, Caller } from "./authorise.js";
 
 export type Right = "view" | "write" | "admin";
 export type AccessRule = "open" | "read-only" | "token";
@@ -26,7 +30,7 @@ export type AccessRules = ByBoard<AccessRule>;
 
 export const ALL_OPEN: AccessRules = { boards: new Map(), others: "open" };
 
-/** What a token gives, once it has been verified. */
+/** What a token gives, once it has been verified, or the app's hook. */
 export interface Grant {
   /** Whom it was given to, for the log. */
   readonly subject: string;
@@ -34,12 +38,16 @@ export interface Grant {
   readonly boards: ReadonlyMap<string, Right>;
   /** Milliseconds since 1970. */
   readonly expiresMs: number;
+  /** The app's word on a single write, whatever the rights; rejects with a Refusal. */
+  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean>;
 }
+
+export type CellWrites = readonly (readonly [cell: number, value: Bit])[];
 
 /** Verifies a token; rejects with a Refusal. */
 export type Verify = (token: string) => Promise<Grant>;
 
-/** Someone with a token, or without. */
+/** Someone with rights of his own, or without. */
 export interface Visitor {
   readonly grant: Grant | undefined;
 }
@@ -50,18 +58,32 @@ export class Access {
   readonly #rules: AccessRules;
   readonly #verify: Verify | undefined;
   readonly #now: () => number;
+  readonly #authorise: Authorise | undefined;
 
-  /** Without `verify` tokens give nothing. `now` is the time since 1970 in ms. */
-  constructor(rules: AccessRules, verify: Verify | undefined, now: () => number = Date.now) {
+  /** Without `verify` tokens give nothing. `now` is the time since 1970 in ms. `authorise` has the last word. */
+  constructor(
+    rules: AccessRules,
+    verify: Verify | undefined,
+    now: () => number = Date.now,
+    authorise: Authorise | undefined = undefined,
+  ) {
     this.#rules = rules;
     this.#verify = verify;
     this.#now = now;
+    this.#authorise = authorise;
   }
 
-  /** Who bears this token; rejects with a Refusal if it is not to be trusted. */
-  async visitor(token: string | undefined): Promise<Visitor> {
-    if (token === undefined || !this.#verify) return ANYBODY;
-    return { grant: await this.#verify(token) };
+  /** Whether more than the token may say who somebody is: cookies, for one. */
+  get hasHook(): boolean {
+    return this.#authorise !== undefined;
+  }
+
+  /** Who this is; rejects with a Refusal if the token is not to be trusted, or the hook will not have him. */
+  async visitor(caller: Caller): Promise<Visitor> {
+    const { token } = caller;
+    const grant = token === undefined ? undefined : await this.#verify?.(token);
+    if (this.#authorise) return { grant: await this.#authorise(caller) };
+    return grant ? { grant } : ANYBODY;
   }
 
   ruleOf(board: string): AccessRule {
@@ -87,6 +109,12 @@ export class Access {
     throw new Refusal(
       this.#isOver(grant) && RANK[givenBy(grant, board)] >= RANK[right] ? "TOKEN_EXPIRED" : "FORBIDDEN",
     );
+  }
+
+  /** Rejects with a Refusal if the app has something against this write of someone who may write. */
+  async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
+    const { mayWrite } = visitor.grant ?? {};
+    if (mayWrite && !(await mayWrite(board, changes))) throw new Refusal("FORBIDDEN");
   }
 
   #isOver(grant: Grant): boolean {

@@ -84,6 +84,7 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
     const isDone = await store.freeze({ board: board.name, page }, { start, end }, action === "freeze");
     if (!isDone) throw new Refusal("TOO_MANY_REGIONS");
   });
+  instance.frozen.ask();
   return region.end - region.start;
 }
 

@@ -5,14 +5,13 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type Announced, GONE_MS, hasRoll } from "../store/roll.js";
 import { StoreAway } from "../store/store.js";
 import type { Instance } from "./instance.js";
+import { LoopDelay } from "./loop-delay.js";
 import { type InstanceRecord, instanceRecord } from "./requests.js";
 
 const ANNOUNCE_MS = 2_000;
-const LOOP_RESOLUTION_MS = 10;
 
 export interface ClusterState {
   /** The id of the instance that answers. */
@@ -27,7 +26,7 @@ export class ClusterReport {
   readonly #clients: () => number;
   readonly #id = randomBytes(8).toString("hex");
   readonly #startedMs = performance.now();
-  readonly #loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+  readonly #loop = new LoopDelay();
   readonly #timer: NodeJS.Timeout;
   #before: { readonly ms: number; readonly totals: Totals };
   #heard: { readonly ms: number; readonly all: readonly Announced[] } | undefined;
@@ -39,7 +38,7 @@ export class ClusterReport {
   constructor(instance: Instance, clients: () => number) {
     this.#instance = instance;
     this.#clients = clients;
-    this.#loop.enable();
+    this.#loop.start();
     this.#before = { ms: performance.now(), totals: totalsOf(instance) };
     this.#last = this.#sample();
     this.#announce();
@@ -67,7 +66,7 @@ export class ClusterReport {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    this.#loop.disable();
+    this.#loop.stop();
     const { store } = this.#instance;
     await this.#announcing;
     if (hasRoll(store) && store.available) await store.enroll(this.#id, "").catch(() => undefined);
@@ -96,7 +95,7 @@ export class ClusterReport {
     const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
     const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
     this.#before = { ms, totals };
-    const loopDelayMs = this.#loop.count === 0 ? 0 : this.#loop.percentile(99) / 1e6 - LOOP_RESOLUTION_MS;
+    const loopDelayMs = this.#loop.percentileMs(99);
     this.#loop.reset();
     return {
       name: instance.name,
@@ -114,7 +113,7 @@ export class ClusterReport {
       cores: rate("cpuSeconds"),
       memoryBytes: process.memoryUsage.rss(),
       flushMs: rounded(flushMs),
-      loopDelayMs: rounded(Math.max(0, loopDelayMs)),
+      loopDelayMs: rounded(loopDelayMs),
     };
   }
 }

@@ -23,6 +23,8 @@ export interface Config {
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
   readonly valkeyCa: string | undefined;
+  readonly sentinelUsername: string | undefined;
+  readonly sentinelPassword: string | undefined;
   readonly dataDir: string;
   readonly boards: Readonly<Record<string, number>>;
   readonly durabilities: Durabilities;
@@ -64,6 +66,8 @@ interface Option<Value> {
   /** May carry a password, which is not shown. */
   readonly isAddress?: true;
   readonly help: string;
+  /** Why the default is what it is, where that is not plain. */
+  readonly reason?: string;
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
@@ -86,6 +90,7 @@ export const OPTIONS: Options = {
     placeholder: "address",
     fallback: "0.0.0.0",
     help: "address to listen on",
+    reason: "an instance is there to be reached; behind a balancer on the same machine, 127.0.0.1 is enough",
     ...text(255),
   },
   metricsPort: {
@@ -93,6 +98,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: undefined,
     help: "port for /metrics and /cluster alone, which are then not on PORT; 0 takes a free one",
+    reason: "one port is simplest to begin with; set it where strangers reach PORT",
     ...whole(0, 65_535),
   },
   metricsHost: {
@@ -100,6 +106,7 @@ export const OPTIONS: Options = {
     placeholder: "address",
     fallback: "127.0.0.1",
     help: "address that METRICS_PORT is opened on",
+    reason: "what it tells is the operator's, so other machines get it only on purpose",
     ...text(255),
   },
   name: {
@@ -114,6 +121,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "1",
     help: "processes that share the port, each an instance of its own: as many as cores; needs VALKEY_URL",
+    reason: "an instance fills one core; more processes share their boards through Valkey only",
     ...whole(1, 256),
   },
   valkeyUrl: {
@@ -122,6 +130,7 @@ export const OPTIONS: Options = {
     placeholder: "url",
     fallback: undefined,
     help: "Valkey or Redis that holds the boards, for any number of instances; without it they live in DATA_DIR",
+    reason: "the first run needs nothing installed",
     isAddress: true,
     parse: (value) => (parseValkeyUrl(value) ? value : undefined),
     expected: "valkey://host:port, valkey+cluster://host:port,host:port or valkey+sentinel://host:port,host:port/name",
@@ -132,6 +141,21 @@ export const OPTIONS: Options = {
     fallback: undefined,
     help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
     ...text(4_096),
+  },
+  sentinelUsername: {
+    env: "SENTINEL_USERNAME",
+    placeholder: "text",
+    fallback: undefined,
+    help: "with valkey+sentinel://: the user that Sentinels know, where it is not their default one",
+    ...text(255),
+  },
+  sentinelPassword: {
+    env: "SENTINEL_PASSWORD",
+    placeholder: "text",
+    fallback: undefined,
+    help: "with valkey+sentinel://: the password that Sentinels ask for; give it as a variable, others see flags",
+    ...text(1_024),
+    isSecret: true,
   },
   dataDir: {
     env: "DATA_DIR",
@@ -145,6 +169,7 @@ export const OPTIONS: Options = {
     placeholder: "name=size,…",
     fallback: "main=100",
     help: "the boards and how many checkboxes each has",
+    reason: "fits on one screen",
     parse: parseBoards,
     expected: `name=size,name=size with names of letters, digits, - and _, and sizes from 1 to ${BOARD_CELLS_MAX}`,
   },
@@ -153,6 +178,7 @@ export const OPTIONS: Options = {
     placeholder: "level,…",
     fallback: "applied",
     help: "how safe a write is before it is acknowledged: applied, fsynced, replicated:N; for one board: name=level",
+    reason: "the fastest; a failover may take back some milliseconds of writes, see docs/guarantees.md",
     parse: parseDurabilities,
     expected: "applied, fsynced or replicated:N with N from 1 to 9, for all boards or as name=level,name=level",
   },
@@ -161,6 +187,7 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: String(DURABILITY_WAIT_MS),
     help: "how long one attempt at a write waits to be as safe as its board asks, before it is made again",
+    reason: "half of WRITE_WAIT_MS, so that there is time for another attempt",
     ...whole(1, 60_000),
   },
   history: {
@@ -168,6 +195,7 @@ export const OPTIONS: Options = {
     placeholder: "time,…",
     fallback: "off",
     help: "how long it is recorded what was changed when, for replays: off, or a time such as 30m, 1h, 1d; for one board: name=1h",
+    reason: "it takes memory of Valkey for each batch",
     parse: parseRetention,
     expected: "off, or a number with s, m, h or d, at most 30d, for all boards or as name=time,name=time",
   },
@@ -176,6 +204,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "20000",
     help: "how many batches of changes of one page are recorded at most",
+    reason: "1 to 2 MB a page where batches are small",
     ...whole(1, 1_000_000),
   },
   writesPerSecond: {
@@ -183,6 +212,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "50",
     help: "checkboxes that one session may change a second, lastingly",
+    reason: "more than a hand clicks, and enough to draw with",
     ...whole(1, 1_000_000),
   },
   writeBurst: {
@@ -190,6 +220,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "200",
     help: "checkboxes that one session may change at once after a rest",
+    reason: "a stroke of the brush, or a small area filled",
     ...whole(1, 1_000_000),
   },
   trustedProxies: {
@@ -197,6 +228,7 @@ export const OPTIONS: Options = {
     placeholder: "address,…",
     fallback: "",
     help: "proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
+    reason: "anybody can write that header; it counts only from whom you name",
     parse: (value) => {
       const proxies = value === "" ? [] : value.split(",").map((proxy) => proxy.trim());
       return trustIn(proxies) && proxies;
@@ -208,6 +240,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "500",
     help: "sockets that one address (of IPv6: one /64) may have open on this instance",
+    reason: "a school or an office behind one address",
     ...whole(1, 1_000_000),
   },
   connectsPerSecond: {
@@ -215,6 +248,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "50",
     help: "sockets that one address may open a second, lastingly; after a rest CONNECTIONS_PER_ADDRESS at once",
+    reason: "each of 500 people may reload every 10 s",
     ...whole(1, 1_000_000),
   },
   httpPerMinute: {
@@ -222,6 +256,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "3000",
     help: "HTTP requests a minute from one address, counted over all instances on one Valkey",
+    reason: "50 a second, as for sockets: a page takes a few when it loads",
     ...whole(1, 100_000_000),
   },
   watchedPages: {
@@ -229,6 +264,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "1024",
     help: "pages of 65,536 checkboxes that one socket may watch",
+    reason: "the page shows at most 300, and keeps some that it left",
     ...whole(1, 65_536),
   },
   messageBytes: {
@@ -236,6 +272,7 @@ export const OPTIONS: Options = {
     placeholder: "bytes",
     fallback: "65536",
     help: "largest message taken from a socket",
+    reason: "several times the largest request, a write of 512 checkboxes",
     ...whole(1_024, 100_000_000),
   },
   clientBufferBytes: {
@@ -243,6 +280,7 @@ export const OPTIONS: Options = {
     placeholder: "bytes",
     fallback: "524288",
     help: "bytes that may wait to be sent to one client; from half of it changes are skipped, beyond it the client is disconnected",
+    reason: "half of it is 32 whole pages, more than a screen; 1,000 clients that do not read hold 512 MB at most",
     ...whole(65_536, 100_000_000),
   },
   flushMs: {
@@ -250,6 +288,7 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: "16",
     help: "shortest time between two frames of a page under load; it grows with the load",
+    reason: "a frame of a screen at 60 Hz; the first change after a quiet time does not wait",
     ...whole(1, 1_000),
   },
   flushUnseenMs: {
@@ -257,6 +296,7 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: "60",
     help: "how far that time may grow already where it saves work, as nobody notices it",
+    reason: "what people do not notice; frames are what an instance's CPU goes into",
     ...whole(1, 1_000),
   },
   writeWaitMs: {
@@ -264,6 +304,7 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: "3000",
     help: "how long a write waits for a store that is away before it is refused",
+    reason: "longer than it takes to notice a Valkey that hangs, 2.2 s, and to try once more",
     ...whole(0, 60_000),
   },
   drainMs: {
@@ -271,6 +312,7 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: "10000",
     help: "time over which clients are told to move to other instances when this one is to end",
+    reason: "of 1,000 clients 100 move a second; measured under Drain",
     ...whole(0, 3_600_000),
   },
   origins: {
@@ -278,6 +320,7 @@ export const OPTIONS: Options = {
     placeholder: "origin,…",
     fallback: "*",
     help: "web origins whose pages may connect, besides pages of the instance itself, or *",
+    reason: "on an open board a page elsewhere can do no more than any visitor; set it where tokens give rights",
     parse: (value) => {
       const origins = value.split(",").map((origin) => origin.trim());
       return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
@@ -289,6 +332,7 @@ export const OPTIONS: Options = {
     placeholder: "rule,…",
     fallback: "open",
     help: "who may do what: open, read-only (writing needs a token) or token (viewing too); for one board: name=rule",
+    reason: "a board to try and to share; decide before it is yours alone",
     parse: parseAccess,
     expected: "open, read-only or token, for all boards or as name=rule,name=rule",
   },
@@ -328,6 +372,7 @@ export const OPTIONS: Options = {
     placeholder: "level",
     fallback: "info",
     help: `how much to log: ${LOG_LEVELS.join(", ")}`,
+    reason: "one line per incident, none per request",
     parse: (value) => LOG_LEVELS.find((level) => level === value),
     expected: `one of ${LOG_LEVELS.join(", ")}`,
   },
@@ -340,8 +385,11 @@ export function flagOf(option: { readonly env: string }): string {
 
 export type Flags = Readonly<Record<string, string | undefined>>;
 
-/** Flags win over the environment, the environment over defaults. `flags` has environment names as keys. */
-export function readConfig(flags: Flags, env: Flags): Config {
+/**
+ * Flags win over the environment, the environment over defaults. `flags` has environment names as keys. `rightsElsewhere`:
+ * boards may need more than everybody has and there may be no keys of tokens, as something else gives rights.
+ */
+export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): Config {
   const read: Read = (option) => readOption(option, flags, env);
   const port = read(OPTIONS.port);
   const boards = read(OPTIONS.boards);
@@ -352,7 +400,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
   if (workers > 1 && valkeyUrl === undefined) {
     throw new BadOption(`WORKERS is ${workers}: workers share their boards through Valkey, so set VALKEY_URL`);
   }
-  const access = readAccess(read, boards);
+  const access = readAccess(read, boards, rightsElsewhere);
   return {
     port,
     host: read(OPTIONS.host),
@@ -362,6 +410,7 @@ export function readConfig(flags: Flags, env: Flags): Config {
     workers,
     valkeyUrl,
     valkeyCa: read(OPTIONS.valkeyCa),
+    ...readSentinel(read),
     dataDir: read(OPTIONS.dataDir),
     boards,
     durabilities,
@@ -400,12 +449,21 @@ function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: 
   return setting;
 }
 
-function readAccess(read: Read, boards: Config["boards"]) {
+function readSentinel(read: Read) {
+  const sentinelUsername = read(OPTIONS.sentinelUsername);
+  const sentinelPassword = read(OPTIONS.sentinelPassword);
+  if (sentinelUsername !== undefined && sentinelPassword === undefined) {
+    throw new BadOption("SENTINEL_USERNAME is set: set SENTINEL_PASSWORD too");
+  }
+  return { sentinelUsername, sentinelPassword };
+}
+
+function readAccess(read: Read, boards: Config["boards"], rightsElsewhere: boolean) {
   const access = readByBoard(OPTIONS.access, read, boards);
   const jwtSecret = read(OPTIONS.jwtSecret);
   const jwksUrl = read(OPTIONS.jwksUrl);
   if (jwtSecret !== undefined && jwksUrl !== undefined) throw new BadOption("set JWT_SECRET or JWKS_URL, not both");
-  const needsKeys = valuesOf(access).includes("token");
+  const needsKeys = valuesOf(access).includes("token") && !rightsElsewhere;
   if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
     throw new BadOption("ACCESS has a board that needs a token: set JWT_SECRET or JWKS_URL too");
   }

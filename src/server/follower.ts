@@ -18,11 +18,15 @@ import { backOffMs, type Clock, pause } from "./clock.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-export interface FollowerListener {
+/** Told of every move of the replica. Must not throw: it is called from the midst of following. */
+export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
   /** The replica was set from a snapshot: what it was before may be no part of history. */
   restarted(): void;
+}
+
+export interface FollowerListener extends MoveObserver {
   resync(cause: ResyncCause): void;
   failed(error: unknown): void;
 }
@@ -47,6 +51,7 @@ export class Follower {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #listener: FollowerListener;
+  readonly #observers = new Set<MoveObserver>();
   #unsubscribe: Unsubscribe | undefined;
   #buffer: Delta[] | undefined = [];
   #running: Promise<void> | undefined;
@@ -66,6 +71,12 @@ export class Follower {
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** Tells `observer` until the returned function is called. */
+  observe(observer: MoveObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
 
   /** Brings the replica to where the store is now, or later. */
@@ -116,6 +127,7 @@ export class Follower {
     this.verifiedMs = this.#clock.now();
     this.log.push(delta);
     this.#listener.applied(delta);
+    for (const observer of this.#observers) observer.applied(delta);
     return true;
   }
 
@@ -137,6 +149,7 @@ export class Follower {
         if (this.replica.receive(cropUpdate(answer, this.replica.cells)) === "applied") {
           this.log.clear();
           this.#listener.restarted();
+          for (const observer of this.#observers) observer.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
         // Deltas from the replica's own position must fit; if not, what the store answered is not one history.

@@ -120,6 +120,8 @@ function payloadOf(frame: Frame): unknown {
       return Buffer.from(frame.bytes);
     case "looking":
       return frame.looking;
+    case "frozen":
+      return frame.frozen;
   }
 }
 

@@ -25,6 +25,7 @@ import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { callerOf } from "./authorise.js";
 import type { Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
@@ -46,6 +47,13 @@ export interface HttpOptions {
   readonly forOperators: boolean;
   /** The folder of the built page, where /cluster is to be one for people too. */
   readonly pageFolder?: string;
+}
+
+/** What only operators need to know. */
+export interface OperatorView {
+  readonly cluster: () => ClusterState;
+  /** As Prometheus reads it. */
+  readonly metrics: () => Promise<string>;
 }
 
 export interface AppOptions extends HttpOptions {
@@ -70,14 +78,14 @@ const WINDOW_MS = 60_000;
 const BODY_BYTES_MAX = 16_384;
 
 /** The routes of an instance, to be mounted in any Express app. */
-export function boardRoutes(instance: Instance, cluster: () => ClusterState, options: HttpOptions): Router {
+export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
-  if (options.forOperators) router.use(operatorRoutes(instance, cluster, options.pageFolder));
+  if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
   router.use(["/state", "/boards"], limiter(instance, options));
   router.use(["/state", "/boards"], identify(instance));
@@ -111,7 +119,9 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
       instance.admission.admitWrite(addressKey(request.ip), undefined, 1);
-      const at = await commitChanges(instance, board, session, 1, [[cell, value ? 1 : 0]]);
+      const changes = [[cell, value ? 1 : 0]] as const;
+      await instance.access.requireConsent(visitorOf(response), board.name, changes);
+      const at = await commitChanges(instance, board, session, 1, changes);
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );
@@ -135,27 +145,27 @@ export function boardRoutes(instance: Instance, cluster: () => ClusterState, opt
   return router;
 }
 
-function operatorRoutes(instance: Instance, cluster: () => ClusterState, pageFolder: string | undefined): Router {
+function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: string | undefined): Router {
   const router = Router();
   router.get("/metrics", async (_, response) => {
-    response.type(instance.metrics.registry.contentType).send(await instance.metrics.text());
+    response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
   router.get("/cluster", (request, response) => {
     response.vary("Accept").set("Cache-Control", "no-store");
     // Programs that take anything get the data; browsers ask for a document first.
     const wantsPage = pageFolder !== undefined && request.accepts(["json", "html"]) === "html";
     if (wantsPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
-    else response.json(cluster());
+    else response.json(view.cluster());
   });
   return router;
 }
 
 /** What operators need to know, for a port of its own. */
-export function createOperatorApp(instance: Instance, cluster: () => ClusterState, pageFolder: string): Express {
+export function createOperatorApp(instance: Instance, view: OperatorView, pageFolder: string): Express {
   const app = express();
   app.disable("x-powered-by");
   app.use(secure(() => ""));
-  app.use(operatorRoutes(instance, cluster, pageFolder));
+  app.use(operatorRoutes(instance, view, pageFolder));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
@@ -163,12 +173,7 @@ export function createOperatorApp(instance: Instance, cluster: () => ClusterStat
 }
 
 /** An app of its own for `socketscaler serve`: the routes and the page. */
-export function createApp(
-  instance: Instance,
-  cluster: () => ClusterState,
-  options: AppOptions,
-  page: PageOptions,
-): Express {
+export function createApp(instance: Instance, view: OperatorView, options: AppOptions, page: PageOptions): Express {
   const app = express();
   app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
@@ -183,7 +188,7 @@ export function createApp(
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
-  app.use(boardRoutes(instance, cluster, { ...options, pageFolder: page.folder }));
+  app.use(boardRoutes(instance, view, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
   app.use(express.static(page.folder, { setHeaders: cacheHashed }));
@@ -251,15 +256,16 @@ function boardFor(instance: Instance, response: Response, name: string, right: R
   return board;
 }
 
-/** Who asks, by the token in `Authorization: Bearer`. What only some may see stays out of shared caches. */
+/** Who asks, by the token in `Authorization: Bearer`, or what the app's hook makes of the request. What only some may see stays out of shared caches. */
 function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
     const { authorization } = request.headers;
     const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
     if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
-    const visitor = await instance.access.visitor(token);
+    const visitor = await instance.access.visitor(callerOf("http", request, token));
     response.locals.visitor = visitor;
     response.vary("Authorization");
+    if (instance.access.hasHook) response.vary("Cookie");
     if (visitor.grant) response.set("Cache-Control", "private, no-cache");
     next();
   };

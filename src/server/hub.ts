@@ -18,7 +18,7 @@ import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
-import type { PageFrame, Recipient } from "./recipient.js";
+import type { Frame, PageFrame, Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
 /** Someone inside the instance who wants to know after each flush. */
@@ -50,7 +50,8 @@ const CATCH_UPS_MAX = 128;
 
 export class Hub {
   readonly follower: Follower;
-  readonly #handle: number;
+  /** Names the board in frames. */
+  readonly handle: number;
   readonly #store: Store;
   readonly #fanOut: FanOut;
   readonly #members = new Set<Recipient>();
@@ -77,7 +78,7 @@ export class Hub {
     clock: Clock,
     caughtUp: CatchUpObserver,
   ) {
-    this.#handle = handle;
+    this.handle = handle;
     this.follower = follower;
     this.#store = store;
     this.#fanOut = fanOut;
@@ -103,6 +104,11 @@ export class Hub {
         for (const waiter of waiters) waiter.fail(error);
       });
     });
+  }
+
+  /** Sends everyone who watches something that is not of the page's history. */
+  tell(frame: Frame): void {
+    for (const recipient of this.#watching.keys()) recipient.send(frame);
   }
 
   unwatch(recipient: Recipient): void {
@@ -271,9 +277,9 @@ export class Hub {
 
   /** The delta's frame, or, where there is none or the page's bits are smaller, the snapshot's. */
   #smaller(delta: Delta | undefined): PageFrame {
-    const text = delta && encodeDelta(this.#handle, delta);
+    const text = delta && encodeDelta(this.handle, delta);
     if (delta && text && delta.changes.length <= SMALL_DELTA_CHANGES) return { kind: "delta", text };
-    const bytes = encodeSnapshot(this.#handle, this.follower.replica.snapshot());
+    const bytes = encodeSnapshot(this.handle, this.follower.replica.snapshot());
     return text && text.length <= bytes.length ? { kind: "delta", text } : { kind: "snapshot", bytes };
   }
 }

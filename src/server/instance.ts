@@ -14,6 +14,7 @@ import { Admission, type AdmissionLimits } from "./admission.js";
 import type { Clock } from "./clock.js";
 import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
+import { FrozenPages } from "./frozen-pages.js";
 import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
@@ -56,6 +57,7 @@ export class Instance {
   readonly departures: Departures;
   readonly writer: Writer;
   readonly pages: Pages;
+  readonly frozen: FrozenPages;
   readonly overviews: Overviews;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
@@ -104,15 +106,27 @@ export class Instance {
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });
+    this.frozen = new FrozenPages(store, clock, () => this.pages.hubs(), failed);
     this.overviews = new Overviews(store, clock, this.#fanOut, failed);
   }
 
   /** The page as it is known here if it is held, else as the store has it. */
   async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
-    const ref = { board: board.name, page };
-    const follower = this.pages.peek(ref);
+    const follower = this.pages.peek({ board: board.name, page });
     if (follower) return follower.replica.snapshot();
-    return cropUpdate(await this.store.read(ref).catch(refuseAway), cellsInPage(board.size, page));
+    return this.readStored(board, page);
+  }
+
+  /** The page as the store has it now, whatever is known of it here. */
+  async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
+    const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
+    return cropUpdate(snapshot, cellsInPage(board.size, page));
+  }
+
+  /** Code of the app around failed. */
+  hookFailed(hook: string, error: unknown): void {
+    this.metrics.hookFailed(hook);
+    this.log.error({ err: error, hook }, "a hook of the app failed");
   }
 
   /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */
@@ -127,6 +141,7 @@ export class Instance {
   close(): void {
     this.reporter.close();
     this.overviews.close();
+    this.frozen.close();
     this.pages.close();
     this.#fanOut.close();
   }

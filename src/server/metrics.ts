@@ -1,11 +1,12 @@
 /*
  * What an instance counts, for GET /metrics. Every instance has a registry of its own, so that several in one process
- * stay apart. The door to prom-client.
+ * stay apart. With process-metrics.ts the door to prom-client.
  */
 
-import { type IntervalHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "./follower.js";
+import { LoopDelay } from "./loop-delay.js";
+import { countProcess, type MetricParts } from "./process-metrics.js";
 import type { PageFrame } from "./recipient.js";
 
 export interface Gauged {
@@ -16,13 +17,6 @@ export interface Gauged {
   readonly overviewWatchers: number;
   readonly storeAvailable: boolean;
   readonly storeFailures: number;
-}
-
-const LOOP_RESOLUTION_MS = 10;
-
-/** What is measured is the whole time between two ticks of a timer. */
-function lateSeconds(tickNs: number): number {
-  return Math.max(0, tickNs / 1e9 - LOOP_RESOLUTION_MS / 1e3);
 }
 
 export class Metrics {
@@ -37,6 +31,7 @@ export class Metrics {
   readonly #catchUps: Counter<"by">;
   readonly #catchUpBytes: Counter<"by">;
   readonly #refusals: Counter<"code">;
+  readonly #hookFailures: Counter<"hook">;
 
   // Counted on every packet and delta: plain numbers cost nothing there.
   #writes = 0;
@@ -44,28 +39,39 @@ export class Metrics {
   #sentBytes = 0;
   #sentPackets = 0;
   #applied = 0;
-  #loop: IntervalHistogram | undefined;
+  readonly #loop = new LoopDelay();
 
   readonly gauged: () => Gauged;
 
   constructor(gauged: () => Gauged) {
     this.gauged = gauged;
     const registers = [this.registry];
-    const gauge = (name: string, help: string, read: (all: Gauged) => number) =>
+    const gauge = (name: string, help: string, read: (all: Gauged) => number, aggregator: "sum" | "min" | "max") =>
       new Gauge({
         name,
         help,
         registers,
+        aggregator,
         collect() {
           this.set(read(gauged()));
         },
       });
-    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages);
-    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers);
-    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging);
-    gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (all) => all.overviewWatchers);
-    gauge("socketscaler_flush_interval_seconds", "Present interval between flushes", (all) => all.flushMs / 1000);
-    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable));
+    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages, "sum");
+    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers, "sum");
+    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging, "sum");
+    gauge(
+      "socketscaler_overview_watches",
+      "Overviews watched, summed over clients",
+      (all) => all.overviewWatchers,
+      "sum",
+    );
+    gauge(
+      "socketscaler_flush_interval_seconds",
+      "Present interval between flushes",
+      (all) => all.flushMs / 1000,
+      "max",
+    );
+    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable), "min");
     const counter = (name: string, help: string, read: () => number) =>
       new Counter({
         name,
@@ -84,24 +90,19 @@ export class Metrics {
     counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => this.#applied);
     counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => this.#sentPackets);
     counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => this.#sentBytes);
-    counter("process_cpu_seconds_total", "CPU that the process used", () => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
-    });
-    gauge("process_resident_memory_bytes", "Memory that the process has", () => process.memoryUsage.rss());
-    const loop = () => this.#loop;
+    countProcess(registers);
+    const loop = this.#loop;
     new Gauge({
       name: "socketscaler_event_loop_delay_seconds",
       help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
       labelNames: ["quantile"],
       registers,
+      aggregator: "max",
       collect() {
-        const delay = loop();
-        if (!delay || delay.count === 0) return;
-        this.set({ quantile: "0.5" }, lateSeconds(delay.percentile(50)));
-        this.set({ quantile: "0.99" }, lateSeconds(delay.percentile(99)));
-        this.set({ quantile: "1" }, lateSeconds(delay.max));
-        delay.reset();
+        this.set({ quantile: "0.5" }, loop.percentileMs(50) / 1e3);
+        this.set({ quantile: "0.99" }, loop.percentileMs(99) / 1e3);
+        this.set({ quantile: "1" }, loop.mostMs / 1e3);
+        loop.reset();
       },
     });
     this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
@@ -154,6 +155,16 @@ export class Metrics {
       labelNames: ["code"],
       registers,
     });
+    this.#hookFailures = new Counter({
+      name: "socketscaler_hook_failures_total",
+      help: "Times a hook of the app around threw, or did not answer in time, by hook",
+      labelNames: ["hook"],
+      registers,
+    });
+  }
+
+  hookFailed(hook: string): void {
+    this.#hookFailures.inc({ hook });
   }
 
   connected(count: number): void {
@@ -162,10 +173,8 @@ export class Metrics {
 
   /** Measures the event loop until the returned function is called. */
   measureLoop(): () => void {
-    const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
-    loop.enable();
-    this.#loop = loop;
-    return () => void loop.disable();
+    this.#loop.start();
+    return () => this.#loop.stop();
   }
 
   /** Since the start. */
@@ -210,6 +219,10 @@ export class Metrics {
 
   refused(code: string): void {
     this.#refusals.inc({ code });
+  }
+
+  parts(): Promise<MetricParts> {
+    return this.registry.getMetricsAsJSON();
   }
 
   text(): Promise<string> {

@@ -1,13 +1,14 @@
 /* What a hub sends, and to whom: a client's connection with all that is not the hub's business left out. */
 
-import type { Looking } from "../protocol/events.js";
+import type { Frozen, Looking } from "../protocol/events.js";
 
 export type Frame =
   | { readonly kind: "delta"; readonly text: string }
   | { readonly kind: "snapshot"; readonly bytes: Uint8Array }
   | { readonly kind: "overview"; readonly bytes: Uint8Array }
   | { readonly kind: "counts"; readonly text: string }
-  | { readonly kind: "looking"; readonly looking: Looking };
+  | { readonly kind: "looking"; readonly looking: Looking }
+  | { readonly kind: "frozen"; readonly frozen: Frozen };
 
 /** A frame that brings a page somewhere. */
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;

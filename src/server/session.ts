@@ -75,7 +75,7 @@ export class Session {
     if (protocol !== PROTOCOL_VERSION) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#instance.boards.get(name);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
-    this.#require(board, "view");
+    this.#instance.access.require(this.#visitor, board.name, "view");
     this.#opened.set(board.handle, board);
     return {
       handle: board.handle,
@@ -117,6 +117,10 @@ export class Session {
         (hub) => hub.watch(this.#recipient, position),
       );
     await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
+    for (const page of wanted.keys()) {
+      const held = this.#watched.get(watchKey(board, page));
+      if (held) this.#instance.frozen.tell(held.hub, this.#recipient);
+    }
     return { watching: this.#watched.size };
   }
 
@@ -149,16 +153,29 @@ export class Session {
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
     for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
     if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
-    this.#require(board, "write");
+    this.#instance.access.require(this.#visitor, board.name, "write");
     this.#writesAs.set(handle, session);
     this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
-    return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+    await this.#instance.access.requireConsent(this.#visitor, board.name, changes);
+    try {
+      return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+    } catch (error) {
+      if (error instanceof Refusal && isFrozen(error)) this.#showFrozen(board, changes);
+      throw error;
+    }
   }
 
   close(): void {
     this.#closed = true;
     for (const key of [...this.#watched.keys()]) this.#leave(this.#watched, key);
     for (const board of [...this.#overviews.keys()]) this.#leave(this.#overviews, board);
+  }
+
+  /** Whoever wrote there did not know, so others may not either. */
+  #showFrozen(board: HostedBoard, changes: readonly (readonly [cell: number, value: Bit])[]): void {
+    const pages = new Set(changes.map(([cell]) => pageOf(cell)));
+    const holds = Array.from(pages, (page) => this.#watched.get(watchKey(board, page)));
+    this.#instance.frozen.ask(holds.flatMap((hold) => (hold ? [hold.hub] : [])));
   }
 
   /** A write of more than the burst could never be admitted. */
@@ -168,11 +185,6 @@ export class Session {
 
   get #visitor(): Visitor {
     return this.#peer.visitor ?? ANYBODY;
-  }
-
-  /** Asked at `open` for the view, which then lasts as long as the connection, and at every write. */
-  #require(board: HostedBoard, right: "view" | "write"): void {
-    this.#instance.access.require(this.#visitor, board.name, right);
   }
 
   #right(board: HostedBoard): OpenResult["right"] {
@@ -252,6 +264,10 @@ export async function commitChanges(
   const isWhole =
     done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
   throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
+}
+
+function isFrozen({ code }: Refusal): boolean {
+  return code === "FROZEN" || code === "PARTLY_FROZEN";
 }
 
 function watchKey(board: HostedBoard, page: number): string {

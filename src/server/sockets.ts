@@ -3,18 +3,20 @@
  * frame-sender.ts the only file that imports it.
  */
 
-import type { Server as HttpServer, IncomingMessage } from "node:http";
+import type { Server as HttpServer } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
+import { callerOf } from "./authorise.js";
 import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import { refuseHandshakes } from "./handshake.js";
 import type { Instance } from "./instance.js";
+import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
@@ -31,8 +33,9 @@ export interface SocketOptions {
 
 /** A Socket.IO server with the settings that an instance wants. */
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
-  return new Server(http, {
-    allowRequest: (request, decide) => decide(null, isFromAllowedOrigin(request, options.origins)),
+  const io = new Server(http, {
+    allowRequest: (request, decide) =>
+      decide(null, options.origins.includes("*") || isFromOrigin(request, options.origins)),
     cors: { origin: options.origins.includes("*") ? "*" : [...options.origins] },
     maxHttpBufferSize: options.messageBytesMax,
     perMessageDeflate: false,
@@ -41,16 +44,9 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: options.silentMsMax,
   });
-}
-
-/**
- * A WebSocket may be opened by any site's page, with no word of CORS: so the origin that browsers tell is checked here, for
- * every transport. Whoever tells none is no page of another site.
- */
-function isFromAllowedOrigin({ headers }: IncomingMessage, origins: readonly string[]): boolean {
-  const { origin, host } = headers;
-  if (origin === undefined || origins.includes("*") || origins.includes(origin)) return true;
-  return URL.canParse(origin) && new URL(origin).host === host;
+  // What Socket.IO answers itself, Express does not see: what people wrote must not be taken for a document there either.
+  http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
+  return io;
 }
 
 /** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
@@ -125,12 +121,15 @@ function admit(connections: Connections, instance: Instance) {
   };
 }
 
-/** Who comes, by the token in the handshake, `auth: {token}`. A token that is not accepted lets nobody in. */
+/** Who comes, by the handshake: `auth: {token}`, or what the app's hook makes of it. Who is not accepted is not let in. */
 function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
   return async (socket: Socket, next: (error?: Error) => void) => {
     try {
       const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
-      visitors.set(socket, await instance.access.visitor(tokenIn(auth.token)));
+      const visitor = await instance.access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
+      visitors.set(socket, visitor);
+      // So that the app around can find the sockets of somebody whom it wants to disconnect.
+      if (visitor.grant) socket.data.subject = visitor.grant.subject;
       next();
     } catch (error) {
       next(refused(socket, instance, error));
@@ -185,7 +184,11 @@ function sayMove(socket: Socket, conversation: Conversation): () => void {
   };
 }
 
-const REQUESTS = ["open", "watch", "unwatch", "write", "overview"] as const satisfies readonly RequestName[];
+const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
+
+function isRequest(name: string): name is RequestName {
+  return REQUESTS.has(name);
+}
 
 function converse(
   socket: Socket,
@@ -208,16 +211,13 @@ function converse(
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: conversation.reject(detail) } satisfies Notice);
   };
-  for (const name of REQUESTS) {
-    socket.on(name, (...args: unknown[]) => {
-      const ack = args.at(-1);
-      if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
-      const input = args.length > 1 ? args[0] : undefined;
-      void conversation.answer<unknown>(() => session[name](input)).then((reply) => ack(reply));
-    });
-  }
-  socket.onAny((name: string) => {
-    if (!(REQUESTS as readonly string[]).includes(name)) complain("there is no such request");
+  // One listener for all: five would be another kilobyte for each client.
+  socket.onAny((name: string, ...args: unknown[]) => {
+    if (!isRequest(name)) return complain("there is no such request");
+    const ack = args.at(-1);
+    if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
+    const input = args.length > 1 ? args[0] : undefined;
+    void conversation.answer<unknown>(() => session[name](input)).then((reply) => ack(reply));
   });
   const gone = instance.departures.add(sayMove(socket, conversation));
   socket.on("disconnect", () => {

@@ -71,7 +71,9 @@ export class Teaching {
       if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
       this.require(visitor, "write");
       this.#instance.admission.admitWrite(address, session, 1);
-      await commitChanges(this.#instance, board, session, ++seq, [[index, value ? 1 : 0]]);
+      const changes = [[index, value ? 1 : 0]] as const;
+      await this.#instance.access.requireConsent(visitor, board.name, changes);
+      await commitChanges(this.#instance, board, session, ++seq, changes);
     };
   }
 

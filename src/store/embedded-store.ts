@@ -92,7 +92,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     this.#now = options.now ?? Date.now;
     this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
-    this.#root = open({ path: options.directory, maxDbs: 6 });
+    // Else a dot in its name would make it a file.
+    this.#root = open({ path: options.directory, noSubdir: false, maxDbs: 6 });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });

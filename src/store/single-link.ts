@@ -4,6 +4,7 @@ import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
+import { tlsFailure } from "./tls-trial.js";
 import { answersInTime, answersOf, type LinkEvents, reason, type ValkeyLink } from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import type { ValkeyAddress } from "./valkey-url.js";
@@ -46,7 +47,8 @@ export class SingleLink implements ValkeyLink {
       await link.#server.firstUp();
     } catch (error) {
       await link.close();
-      throw new StoreUnusable(`cannot reach Valkey at ${shownUrl}: ${reason(error)}`, error);
+      const cause = (await untrustedSentinel(address)) ?? error;
+      throw new StoreUnusable(`cannot reach Valkey at ${shownUrl}: ${reason(cause)}`, cause);
     }
     if (address.kind === "single" && (await isInCluster(link.#server))) {
       await link.close();
@@ -93,6 +95,10 @@ export class SingleLink implements ValkeyLink {
     this.#subscriptions.close();
     this.#server.close();
   }
+}
+
+async function untrustedSentinel(address: SingleAddress): Promise<unknown> {
+  return address.kind === "sentinel" && address.tls ? tlsFailure(address.sentinels, address.ca) : undefined;
 }
 
 /** A server outside a cluster answers with an error; so does one where the command is not allowed. */

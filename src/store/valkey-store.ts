@@ -47,7 +47,7 @@ import {
 import { newTag } from "./tag.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
 import { ValkeyOverview } from "./valkey-overview.js";
-import { parseValkeyUrl, withoutPassword } from "./valkey-url.js";
+import { parseValkeyUrl, type SentinelAccess, withoutPassword } from "./valkey-url.js";
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
@@ -57,6 +57,8 @@ export interface ValkeyStoreOptions {
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
+  /** Who one is to Sentinels, where these ask. */
+  readonly sentinelAccess?: SentinelAccess | undefined;
   /** How long one attempt at a write waits for its copies; DURABILITY_WAIT_MS without it. */
   readonly durabilityWaitMs?: number;
   /** Which boards keep a record of what is done; none without it. */
@@ -96,7 +98,13 @@ export class ValkeyStore implements Store, Freezing, Roll {
     if (options.ca !== undefined && !parsed.tls) {
       throw new StoreUnusable(`VALKEY_CA is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
     }
-    const address = options.ca === undefined ? parsed : { ...parsed, ca: options.ca };
+    if (options.sentinelAccess !== undefined && parsed.kind !== "sentinel") {
+      throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);
+    }
+    const { ca, sentinelAccess } = options;
+    const trusting = ca === undefined ? parsed : { ...parsed, ca };
+    const address =
+      trusting.kind === "sentinel" && sentinelAccess !== undefined ? { ...trusting, sentinelAccess } : trusting;
     const store = new ValkeyStore(options);
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
     const events: LinkEvents = {

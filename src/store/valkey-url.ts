@@ -5,13 +5,20 @@
  *     valkey+cluster://user:password@host:7000,host:7001 a Valkey Cluster, by some of its servers
  *     valkey+sentinel://user:password@host:26379,host:26379/name   the primary that Sentinel calls `name`
  *
- * `valkeys` instead of `valkey` asks for TLS; `redis` and `rediss` mean the same. Several hosts are more than the URL
+ * `valkeys` instead of `valkey` asks for TLS, also towards Sentinels; `redis` and `rediss` mean the same. User and password
+ * are the servers'; Sentinels have their own, which no address has room for. Several hosts are more than the URL
  * standard allows, so they are read here.
  */
 
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
+}
+
+/** Who one is to Sentinels. */
+export interface SentinelAccess {
+  readonly username?: string | undefined;
+  readonly password: string;
 }
 
 interface Access {
@@ -26,7 +33,12 @@ export type ValkeyAddress = Access &
   (
     | { readonly kind: "single"; readonly endpoint: Endpoint; readonly database: number }
     | { readonly kind: "cluster"; readonly seeds: readonly Endpoint[] }
-    | { readonly kind: "sentinel"; readonly sentinels: readonly Endpoint[]; readonly name: string }
+    | {
+        readonly kind: "sentinel";
+        readonly sentinels: readonly Endpoint[];
+        readonly name: string;
+        readonly sentinelAccess?: SentinelAccess;
+      }
   );
 
 const ADDRESS =

@@ -10,7 +10,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
-import { type Endpoint, formatEndpoint, knownHost, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, knownHost, type SentinelAccess, type ValkeyAddress } from "./valkey-url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
 const BEAT_ANSWER_MS_MAX = 2_000;
@@ -251,15 +251,19 @@ type AddressOptions = Pick<
   | "failoverDetector"
   | "sentinelRetryStrategy"
   | "sentinelCommandTimeout"
+  | "sentinelUsername"
+  | "sentinelPassword"
+  | "sentinelTLS"
   | "enableTLSForSentinelMode"
 >;
 
 function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): AddressOptions {
   const { username, password } = address;
+  const tls = address.tls ? (address.ca === undefined ? {} : { ca: address.ca }) : undefined;
   const access: AddressOptions = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
-    ...(address.tls ? { tls: address.ca === undefined ? {} : { ca: address.ca } } : {}),
+    ...(tls ? { tls } : {}),
   };
   if (address.kind === "cluster") return { ...access, host, port };
   if (address.kind === "single") return { ...access, host, port, db: address.database };
@@ -273,8 +277,16 @@ function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): Addre
     sentinelRetryStrategy: retryMs,
     // Nor may one that hangs keep the next from being asked.
     sentinelCommandTimeout: BEAT_ANSWER_MS_MAX,
-    ...(address.tls ? { enableTLSForSentinelMode: true } : {}),
+    // Sentinels are spoken to as the primary is. The names of these options differ; without both the one is in clear text.
+    ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
+    ...sentinelOptions(address.sentinelAccess),
   };
+}
+
+function sentinelOptions(access: SentinelAccess | undefined): AddressOptions {
+  if (!access) return {};
+  const { username, password } = access;
+  return { sentinelPassword: password, ...(username === undefined ? {} : { sentinelUsername: username }) };
 }
 
 /** Replies that mean "not now", not "wrong": by the first word of the error, which RESP fixes as its code. */

@@ -5,6 +5,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
+import { AccessBar } from "./access-bar.js";
 import { type Announcement, Announcer } from "./announcer.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
@@ -12,7 +13,7 @@ import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import { Status } from "./status.js";
-import { countOf, hindrance } from "./wording.js";
+import { type AccessWording, accessWording, countOf, hindrance } from "./wording.js";
 
 export interface AppProps {
   readonly client: Client;
@@ -20,15 +21,18 @@ export interface AppProps {
   readonly isCompact: boolean;
   /** Names of the boards there are, once known. */
   readonly names: Promise<readonly string[]>;
+  readonly hasToken: boolean;
+  /** Takes a token, and begins anew with it; an empty one is none. */
+  readonly onToken: (token: string) => void;
 }
 
 const USUAL = "What you check here shows at once for everyone, on every instance.";
-const USUAL_VIEWER = "You may look at this board, not change it.";
-const USUAL_VIEWER_LARGE = "You may look at this board, not change it. Drag to move, scroll or pinch to zoom.";
+const USUAL_VIEW = "What others check shows here at once.";
+const USUAL_LARGE_VIEW = "Drag to move, scroll or pinch to zoom.";
 const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
-export function App({ client, board, isCompact, names }: AppProps) {
+export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
   const live = useLive(client, board);
   const delay = useDelay(board);
   const boards = useResolved(names);
@@ -50,6 +54,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
   // A refusal that no cell on the screen can show is said here.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
+  const access = accessWording(live, hasToken);
   const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
@@ -63,6 +68,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
           <Boards names={boards} current={board.name} />
         </div>
       )}
+      {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
       <main class="main" aria-label="Board">
         {size > GRID_CELLS_MAX && (
           <LargeBoard
@@ -72,7 +78,7 @@ export function App({ client, board, isCompact, names }: AppProps) {
             isCompact={isCompact}
             hint={hint}
             isViewer={live.isViewer}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER_LARGE : USUAL_LARGE}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_LARGE_VIEW : USUAL_LARGE}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -84,12 +90,12 @@ export function App({ client, board, isCompact, names }: AppProps) {
             target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEWER : USUAL}
+            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEW : USUAL}
             onChecked={setChecked}
             onRefused={onRefused}
           />
         )}
-        {size === 0 && <Absence failure={hint?.text} names={boards} board={board.name} />}
+        {size === 0 && <Absence access={access} failure={hint?.text} names={boards} board={board.name} />}
       </main>
       <Announcer live={live} delay={delay} refusal={refusal} />
     </div>
@@ -112,12 +118,19 @@ function Title({ board, size }: { board: string; size: number }) {
   );
 }
 
+interface AbsenceProps {
+  readonly access: AccessWording | undefined;
+  readonly failure: string | undefined;
+  readonly names: readonly string[];
+  readonly board: string;
+}
+
 /** In place of the grid, until the board is known or when there is none. */
-function Absence({ failure, names, board }: { failure: string | undefined; names: readonly string[]; board: string }) {
+function Absence({ access, failure, names, board }: AbsenceProps) {
   return (
     <div class="absence">
       <p role="status" data-testid="absence">
-        {failure ?? "Connecting to the board …"}
+        {access ? "The board is shown here to those who may see it." : (failure ?? "Connecting to the board …")}
       </p>
       {failure !== undefined && <Boards names={names} current={board} />}
     </div>

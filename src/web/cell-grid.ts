@@ -9,6 +9,7 @@ import type { Board, CellChange, CellRange, RefusedChange, Watch } from "../clie
 import { buildCells } from "./cell-elements.js";
 import { moveByKey } from "./layout.js";
 import type { PendingCells } from "./pending-cells.js";
+import { hindranceAt } from "./permission.js";
 import { RefusalNote } from "./refusal-note.js";
 import { type RefusalRun, RefusalRuns } from "./refusal-runs.js";
 import { TimedMark } from "./timed-mark.js";
@@ -61,6 +62,7 @@ export class CellGrid {
     root.replaceChildren(rows);
     this.#note = new RefusalNote(root, REFUSED_MS);
     this.#makeCurrent(0);
+    this.#listen("click", (event) => this.#clicked(event));
     this.#listen("change", (event) => this.#toggled(event));
     this.#listen("keydown", (event) => event instanceof KeyboardEvent && this.#pressed(event));
     this.#listen("focusin", (event) => this.#pointed(event));
@@ -69,6 +71,8 @@ export class CellGrid {
     this.#undo.push(
       board.on("change", (changes) => this.#apply(changes)),
       board.on("refused", (refused) => this.#gather(refused)),
+      board.on("right", () => this.#hinder()),
+      board.on("frozen", () => this.#hinder()),
     );
     pending.onChange = (cell, isPending) => this.#inputAt(cell)?.toggleAttribute("data-pending", isPending);
     this.#watch = board.watch(range);
@@ -121,6 +125,7 @@ export class CellGrid {
       this.#show(index, board.get(range.start + index) ?? false);
       if (pending.has(range.start + index)) input.toggleAttribute("data-pending", true);
     }
+    this.#hinder();
     this.#isFilled = true;
     this.#root.ariaBusy = "false";
     this.#options.onChecked(this.#checked);
@@ -145,6 +150,31 @@ export class CellGrid {
     this.#checked += bit - (this.#shown[index] ?? 0);
     this.#shown[index] = bit;
     return input;
+  }
+
+  /** Marks the cells that this user may not change. They can be gone to and read all the same, so they are not `disabled`. */
+  #hinder(): void {
+    const { board, range } = this.#options;
+    for (const [index, input] of this.#inputs.entries()) {
+      const reason = hindranceAt(board, range.start + index);
+      // Also where something else hinders this user: it is told apart from what nobody may change.
+      input.toggleAttribute("data-frozen", board.isFrozen(range.start + index));
+      if (input.title === (reason ?? "")) continue;
+      input.title = reason ?? "";
+      input.ariaDisabled = reason === undefined ? null : "true";
+    }
+  }
+
+  #clicked(event: Event): void {
+    const { target } = event;
+    const index = this.#indexOf(event);
+    if (index === undefined || !(target instanceof HTMLInputElement)) return;
+    const cell = this.#options.range.start + index;
+    const reason = hindranceAt(this.#options.board, cell);
+    if (reason === undefined) return;
+    event.preventDefault();
+    this.#note.show(target, reason);
+    this.#options.onRefused(`Checkbox ${cell} was not changed. ${reason}`, true);
   }
 
   #toggled(event: Event): void {

@@ -7,6 +7,7 @@ import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
 import { CellGrid, type CellGridOptions } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
+import { useFrozen } from "./live.js";
 import { MessageLine } from "./message-line.js";
 import { PendingCells } from "./pending-cells.js";
 import { formatPlace, parsePlace } from "./place-link.js";
@@ -35,6 +36,7 @@ export function GridView(props: GridViewProps) {
   const grid = useRef<CellGrid | undefined>(undefined);
   const pending = useMemo(() => new PendingCells(board), [board]);
   const [pointed, setPointed] = useState<number>();
+  const frozen = useFrozen(board, "with a dashed blue edge");
 
   useLayoutEffect(() => {
     if (!root.current) return;
@@ -86,11 +88,12 @@ export function GridView(props: GridViewProps) {
           data-delayed={isDelayed ? "" : undefined}
         />
       </div>
-      <MessageLine hint={hint} usual={pointed === undefined ? usual : place(pointed, columns)} />
+      <MessageLine hint={hint} usual={pointed === undefined ? (frozen ?? usual) : place(board, pointed, columns)} />
     </>
   );
 }
 
-function place(cell: number, columns: number): string {
-  return `Checkbox ${cell} · row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}`;
+function place(board: Board, cell: number, columns: number): string {
+  const frozen = board.isFrozen(cell) ? " · frozen" : "";
+  return `Checkbox ${cell} · row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}${frozen}`;
 }

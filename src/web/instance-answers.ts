@@ -1,4 +1,6 @@
-/* What the page asks its instance over HTTP. An answer of another form counts as none: the page works without. */
+/* What the page asks its instance over HTTP, with the visitor's token where there is one. An answer of another form counts as none: the page works without. */
+
+import { readToken } from "./visitor-token.js";
 
 export async function readBoardNames(): Promise<readonly string[]> {
   return listIn(await readJson("/boards"), "boards").flatMap((board) => {
@@ -15,7 +17,8 @@ export async function readDemoUrls(): Promise<readonly string[]> {
 }
 
 export async function readJson(path: string): Promise<unknown> {
-  const response = await fetch(path);
+  const token = readToken();
+  const response = await fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });
   return response.ok ? response.json() : undefined;
 }
 

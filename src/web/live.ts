@@ -1,7 +1,9 @@
 /* What the client and the board say of themselves, as state of a component. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Board, BoardStatus, Client, ConnectionState, ErrorCode } from "../client/index.js";
+import type { Board, BoardStatus, Client, ConnectionState, ErrorBody, ErrorCode, Right } from "../client/index.js";
+import { refusalOf } from "../protocol/errors.js";
+import { frozenText } from "./permission.js";
 
 export interface Live {
   readonly connection: ConnectionState;
@@ -14,14 +16,19 @@ export interface Live {
   readonly isViewer: boolean;
   /** Changes of this user that wait for their answer. */
   readonly waiting: number;
-  /** Why there is no such board. */
-  readonly failure: string | undefined;
+  /** What this user may do, once known. */
+  readonly right: Right | undefined;
+  /** A change was refused because the token is over. */
+  readonly isTokenOver: boolean;
+  /** Why the board cannot be had. */
+  readonly failure: ErrorBody | undefined;
 }
 
 export function useLive(client: Client, board: Board): Live {
   const [live, setLive] = useState<Live>(() => ({
     ...read(client, board),
     roundTripMs: undefined,
+    isTokenOver: false,
     failure: undefined,
   }));
   useEffect(() => {
@@ -29,13 +36,14 @@ export function useLive(client: Client, board: Board): Live {
     update();
     board.ready.then(
       () => update(),
-      (error: unknown) => update({ failure: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => update({ failure: refusalOf(error).toBody() }),
     );
     const undo = [
       client.on("state", () => update()),
       board.on("status", () => update()),
       board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
-      board.on("refused", () => update()),
+      board.on("right", () => update()),
+      board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenOver: true } : {})),
       board.on("delayed", () => update()),
       board.on("roundTrip", (roundTripMs) => update({ roundTripMs })),
     ];
@@ -47,8 +55,16 @@ export function useLive(client: Client, board: Board): Live {
 }
 
 function read(client: Client, board: Board) {
-  const { status, size, instance, pending, right } = board;
-  return { connection: client.state, status, size, instance, isViewer: right === "view", waiting: pending };
+  const { status, size, instance, right, pending } = board;
+  const isViewer = right === "view";
+  return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
+}
+
+/** What there is to say of frozen cells, kept up to date. */
+export function useFrozen(board: Board, look: string): string | undefined {
+  const [text, setText] = useState(() => frozenText(board, look));
+  useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);
+  return text;
 }
 
 /** Why changes are held back, and for how much longer. */

@@ -1,13 +1,43 @@
-/* Starts the page of a board: connects to the instance that served it, and to no other, so that one sees which it is. */
+/*
+ * Starts the page of a board: connects to the instance that served it, and to no other, so that one sees which it is. With
+ * another token everything begins anew: what one bearer may see and do says nothing of the next.
+ */
 
 import { render } from "preact";
-import { connect } from "../client/index.js";
+import { type Client, connect } from "../client/index.js";
 import { App } from "./app.js";
 import { readBoardNames } from "./instance-answers.js";
 import { readQuery } from "./query.js";
+import { keepToken, readToken, takeToken } from "./visitor-token.js";
 
 const { board, isCompact } = readQuery(location.search);
-const client = connect(location.origin);
 const root = document.getElementById("page");
 if (!root) throw new Error("index.html has no #page");
-render(<App client={client} board={client.board(board)} isCompact={isCompact} names={readBoardNames()} />, root);
+let client: Client | undefined;
+let visits = 0;
+
+function visit(page: Element): void {
+  client?.close();
+  const next = connect(location.origin, { token: readToken });
+  client = next;
+  const useToken = (token: string) => {
+    keepToken(token);
+    visit(page);
+  };
+  render(
+    <App
+      key={visits++}
+      client={next}
+      board={next.board(board)}
+      isCompact={isCompact}
+      names={readBoardNames()}
+      hasToken={readToken() !== ""}
+      onToken={useToken}
+    />,
+    page,
+  );
+}
+
+takeToken();
+visit(root);
+addEventListener("hashchange", () => takeToken() && visit(root));

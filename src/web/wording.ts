@@ -4,6 +4,7 @@
  */
 
 import type { Delay, Live } from "./live.js";
+import { VIEW_ONLY } from "./permission.js";
 
 export type Tone = "good" | "waiting" | "bad";
 
@@ -26,20 +27,41 @@ export function formatMs(ms: number): string {
   return ms < 1 ? "under 1 ms" : `${ms < 10 ? ms.toFixed(1) : formatCount(Math.round(ms))} ms`;
 }
 
+/** That a token is missing, or what this user may not do. */
+export interface AccessWording {
+  readonly text: string;
+  /** Nothing is to be seen, or to be done, without a token. */
+  readonly isNeeded: boolean;
+}
+
+/** Undefined where nothing is kept from this user. */
+export function accessWording(live: Live, hasToken: boolean): AccessWording | undefined {
+  const { failure, connection, right, isTokenOver } = live;
+  const code = failure?.code ?? connection.reason?.code;
+  if (code === "UNAUTHORIZED") {
+    return { text: hasToken ? "Your token is not accepted here." : "This board needs a token.", isNeeded: true };
+  }
+  if (code === "TOKEN_EXPIRED") return { text: "Your token is over: this takes a fresh one.", isNeeded: true };
+  if (code === "FORBIDDEN") return { text: "Your token does not open this board.", isNeeded: true };
+  if (isTokenOver) return { text: "Your token is over: you may look on, and change with a fresh one.", isNeeded: true };
+  return right === "view" ? { text: VIEW_ONLY, isNeeded: false } : undefined;
+}
+
 /** The connection in a word or two. */
 export function connectionWording(live: Live): Wording {
   const { connection, status } = live;
   if (status === "closed") return { tone: "bad", text: "Closed" };
   if (!connection.connected) return { tone: "bad", text: refusalOf(live) === undefined ? "Connecting" : "Refused" };
   if (!connection.storeAvailable) return { tone: "waiting", text: "Read only" };
-  return status === "live" ? { tone: "good", text: "Live" } : { tone: "waiting", text: "Joining" };
+  if (status !== "live") return { tone: "waiting", text: "Joining" };
+  return { tone: "good", text: live.right === "view" ? "View only" : "Live" };
 }
 
 /** What hinders the user now, if anything does; the gravest alone. */
 export function hindrance(live: Live, delay: Delay | undefined, hasBeenLive: boolean): Wording | undefined {
   const { connection, waiting, failure } = live;
   const wait = waiting > 0 ? countOf(waiting, "change waits", "changes wait") : "changes wait";
-  if (failure !== undefined) return { tone: "bad", text: failure };
+  if (failure !== undefined) return { tone: "bad", text: failure.message };
   if (!connection.connected) {
     const refusal = refusalOf(live);
     if (refusal !== undefined) return { tone: "bad", text: refusal };

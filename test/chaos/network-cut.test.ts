@@ -5,7 +5,7 @@ import { type TestContext, test } from "node:test";
 import { createNamespace, type NetworkNamespace, whyNoNamespaces } from "../support/network-namespace.js";
 import { Random } from "../support/random.js";
 import { type Reply, Resp } from "../support/resp.js";
-import { type ServerProcess, startServer } from "../support/valkey-server.js";
+import { SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 import { Deployment } from "./deployment.js";
 import type { Fault } from "./faults.js";
 import { History } from "./history.js";
@@ -28,7 +28,7 @@ class Remote implements CommonTopology {
   static async start(): Promise<Remote> {
     const network = await createNamespace();
     try {
-      return new Remote(network, await startServer("valkey-server", ["--protected-mode", "no"], network));
+      return new Remote(network, await startServer(SERVER, ["--protected-mode", "no"], network));
     } catch (error) {
       await network.remove();
       throw error;

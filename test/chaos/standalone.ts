@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { ask, type Reply } from "../support/resp.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
-import { type ServerProcess, startServer } from "../support/valkey-server.js";
+import { SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 import { PAGES } from "./register.js";
 import type { CommonTopology, Server } from "./topology.js";
 
@@ -44,8 +44,8 @@ export class Standalone implements CommonTopology {
   }
 
   static async start(instances: number): Promise<Standalone> {
-    const primary = await startServer("valkey-server", SETTINGS);
-    const replica = await startServer("valkey-server", SETTINGS);
+    const primary = await startServer(SERVER, SETTINGS);
+    const replica = await startServer(SERVER, SETTINGS);
     const links = await Promise.all(Array.from({ length: instances }, () => TcpProxy.start(primary.port)));
     const standalone = new Standalone(primary, replica, links, await TcpProxy.start(primary.port));
     await standalone.#follow(replica);

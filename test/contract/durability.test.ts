@@ -12,12 +12,11 @@ import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
-import { type ServerProcess, startServer } from "../support/valkey-server.js";
+import { SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const page = { board: "main", page: 0 };
 /** Where the write is to succeed: only decides how long a failure takes. */
 const PATIENT_MS = 8_000;
-const AOF = ["--appendonly", "yes", "--appendfsync"];
 
 let seqs = 0;
 function batchOf(cell: number, session = "writer", seq = ++seqs): Batch {
@@ -42,7 +41,7 @@ async function openStore(t: TestContext, server: ServerProcess, level: string, w
 
 async function startReplica(t: TestContext, primary: ServerProcess, watcher: ValkeyStore) {
   const of = ["--replicaof", "127.0.0.1", String(primary.port)];
-  const replica = await startServer("valkey-server", of);
+  const replica = await startServer(SERVER, of);
   t.after(() => replica.stop());
   await until("the replica is in step", async () =>
     String(await watcher.command("", "INFO", "replication")).includes("state=online"),
@@ -50,11 +49,16 @@ async function startReplica(t: TestContext, primary: ServerProcess, watcher: Val
   return replica;
 }
 
-async function start(t: TestContext, settings: readonly string[] = []) {
+async function start(t: TestContext, settings: readonly string[] = [], engine = SERVER) {
   // A new replica is served at once instead of after 5 s.
-  const server = await startServer("valkey-server", ["--repl-diskless-sync-delay", "0", ...settings]);
+  const server = await startServer(engine, ["--repl-diskless-sync-delay", "0", ...settings]);
   t.after(() => server.stop());
   return server;
+}
+
+/** Always a Valkey: Redis has WAITAOF from 7.2 on. */
+function startSyncing(t: TestContext, when: "always" | "no") {
+  return start(t, ["--appendonly", "yes", "--appendfsync", when], "valkey-server");
 }
 
 const isUnconfirmed = (error: unknown) => error instanceof Unconfirmed;
@@ -112,7 +116,7 @@ describe("replicated", () => {
   });
 
   test("boards may differ: one that asks for less does not wait", async (t) => {
-    const server = await start(t, [...AOF, "always"]);
+    const server = await startSyncing(t, "always");
     const store = await openStore(t, server, "applied,safe=replicated:2,disk=fsynced", PATIENT_MS);
     let isSettled = false;
     const waiting = store.commit({ board: "safe", page: 0 }, batchOf(1)).then(
@@ -150,14 +154,14 @@ describe("replicated", () => {
 
 describe("fsynced", () => {
   test("is acknowledged when the append-only file is on disk, and not where nobody syncs it", async (t) => {
-    const always = await openStore(t, await start(t, [...AOF, "always"]), "fsynced", PATIENT_MS);
+    const always = await openStore(t, await startSyncing(t, "always"), "fsynced", PATIENT_MS);
     await always.commit(page, batchOf(1));
-    const never = await openStore(t, await start(t, [...AOF, "no"]), "fsynced");
+    const never = await openStore(t, await startSyncing(t, "no"), "fsynced");
     await assert.rejects(never.commit(page, batchOf(1)), isUnconfirmed);
   });
 
   test("is refused at the start by a server without append-only file, or without WAITAOF", async (t) => {
-    const old = await startServer("redis-server", [...AOF, "always"]);
+    const old = await startServer("redis-server", ["--appendonly", "yes", "--appendfsync", "always"]);
     t.after(() => old.stop());
     for (const server of [await start(t), old]) {
       await assert.rejects(openStore(t, server, "fsynced"), (error) => {

@@ -38,6 +38,12 @@ historyContract("embedded", async () => {
   };
 });
 
+test("a directory with a dot in its name is a directory", async (t) => {
+  const directory = join(temporaryFolder(t), "boards.v2");
+  const store = await EmbeddedStore.open({ directory });
+  await store.close();
+});
+
 test("a board survives closing and opening again", async (t) => {
   const directory = temporaryFolder(t);
   const page = { board: "main", page: 0 };

@@ -11,7 +11,7 @@ import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { ask } from "../support/resp.js";
 import { startSentinel } from "../support/sentinel.js";
 import { until } from "../support/until.js";
-import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";
+import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const page = { board: "main", page: 0 };
 
@@ -22,9 +22,9 @@ function commitOne(store: ValkeyStore) {
 }
 
 async function startPair(t: TestContext): Promise<{ primary: ServerProcess; replica: ServerProcess }> {
-  const primary = await startServer("valkey-server", ["--repl-diskless-sync-delay", "0"]);
+  const primary = await startServer(SERVER, ["--repl-diskless-sync-delay", "0"]);
   t.after(() => primary.stop());
-  const replica = await startServer("valkey-server", [
+  const replica = await startServer(SERVER, [
     ...["--replicaof", "127.0.0.1", String(primary.port)],
     ...["--repl-diskless-sync-delay", "0"],
   ]);

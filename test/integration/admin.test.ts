@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
+import type { Board } from "../../src/client/index.js";
 import { auditLog, createLog } from "../../src/server/log.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -122,6 +123,26 @@ describe("what admins do", () => {
     await assert.rejects(two.board.set(8, true), { code: "FROZEN" });
     await act(here.url, "thaw", {});
     await two.board.set(8, true);
+  });
+
+  test("who watches is shown what is frozen and thawed, through any instance, and also who comes later", async (t) => {
+    const before = await watchBoard(there.url);
+    t.after(() => before.close());
+    const isShown = (board: Board, cells: readonly number[]) => cells.map((cell) => board.isFrozen(cell)).join();
+    const cells = [70_009, 70_010, 131_079, 131_080];
+    await act(here.url, "freeze", { start: 70_010, end: 131_080 });
+    await until("one who watched is told", () => isShown(before.board, cells) === "false,true,true,false");
+    assert.deepEqual(before.board.frozenOf(1), [{ start: 70_010, end: 131_072 }]);
+    const later = await watchBoard(there.url);
+    t.after(() => later.close());
+    assert.equal(isShown(later.board, cells), "false,true,true,false", "who comes later knows as soon as he sees");
+    const changed: number[] = [];
+    before.board.on("frozen", (pages) => changed.push(...pages));
+    await act(here.url, "thaw", {});
+    for (const { board } of [before, later]) {
+      await until("nothing is frozen any more", () => isShown(board, cells) === "false,false,false,false");
+    }
+    assert.deepEqual(changed.toSorted(), [1, 2]);
   });
 });
 

@@ -12,7 +12,7 @@ import type { BenchResult } from "../../src/bench/result.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { readConfig } from "../../src/server/config.js";
 import { createLog } from "../../src/server/log.js";
-import { openStore } from "../../src/server/server.js";
+import { openStore } from "../../src/server/open-store.js";
 import type { SubscriptionListener, Unsubscribe } from "../../src/store/store.js";
 import { launchChromium } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -153,8 +153,9 @@ describe("socketscaler bench", () => {
   });
 
   test("--find-max raises the rate until the bound is passed", async (t) => {
-    const urls = await twoInstances(t, { WRITES_PER_SECOND: "100", WRITE_BURST: "100" });
-    const load = ["--clients", "2", "--rate", "100", "--duration", "0.5", "--ramp", "0", "--p99", "60000"];
+    // So little is allowed that any generator can make more, however busy the machine is.
+    const urls = await twoInstances(t, { WRITES_PER_SECOND: "40", WRITE_BURST: "40" });
+    const load = ["--clients", "2", "--rate", "40", "--duration", "1", "--ramp", "0", "--p99", "60000"];
     const json = join(temporaryFolder(t), "result.json");
     const { stdout } = await bench(...urls, ...load, "--find-max", "--json", json);
     const { knee, trials }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
@@ -167,7 +168,7 @@ describe("socketscaler bench", () => {
       trials.some(({ failure }) => /refused with RATE_LIMITED/.test(failure ?? "")),
       stdout,
     );
-    assert.ok(knee !== null && knee >= 100, stdout);
+    assert.ok(knee !== null && knee >= 20, stdout);
   });
 
   test("an instance that is not there, and a board that it has not, are one clear line", async (t) => {

@@ -13,7 +13,7 @@ import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { newSession, type RawClient, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
-import { startServer } from "../support/valkey-server.js";
+import { SERVER, startServer } from "../support/valkey-server.js";
 
 const FLAGS = { BOARDS: `main=${PAGE_CELLS}`, WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000" };
 
@@ -155,7 +155,7 @@ describe("the library", () => {
 });
 
 describe("a published delta that is lost", () => {
-  for (const engine of ["embedded", "valkey-server"] as const) {
+  for (const engine of ["embedded", SERVER] as const) {
     test(`is repaired without other traffic (${engine})`, async (t) => {
       const valkey = engine === "embedded" ? undefined : await startServer(engine);
       t.after(() => valkey?.stop());

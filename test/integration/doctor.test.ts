@@ -18,7 +18,7 @@ import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { ask } from "../support/resp.js";
 import { startCluster } from "../support/valkey-cluster.js";
-import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";
+import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
@@ -32,7 +32,7 @@ async function doctor(args: readonly string[], env: Record<string, string>) {
 }
 
 async function valkeyWith(t: TestContext, settings: readonly string[]): Promise<ServerProcess> {
-  const server = await startServer("valkey-server", settings);
+  const server = await startServer(SERVER, settings);
   t.after(() => server.stop());
   return server;
 }

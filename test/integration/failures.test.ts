@@ -6,7 +6,7 @@ import type { Board } from "../../src/client/index.js";
 import { storedBits, type TestClient, untilAllShow, watchBoard } from "../support/clients.js";
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
-import { type ServerProcess, startServer } from "../support/valkey-server.js";
+import { SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const SIZE = 5_000;
 const FLAGS = { BOARDS: `main=${SIZE}`, WRITES_PER_SECOND: "100000", WRITE_BURST: "100000", WRITE_WAIT_MS: "300" };
@@ -49,7 +49,7 @@ interface Deployment {
 }
 
 async function deploy(t: TestContext, settings: readonly string[] = []): Promise<Deployment> {
-  const valkey = await startServer("valkey-server", settings);
+  const valkey = await startServer(SERVER, settings);
   t.after(() => valkey.stop());
   const instances = await Promise.all([1, 2, 3].map(() => spawnInstance({ ...FLAGS, VALKEY_URL: valkey.url })));
   t.after(() => Promise.all(instances.map((instance) => instance.kill())));

@@ -86,7 +86,7 @@ describe("a giant board", () => {
       await board.set(7, true);
       await until("the count is reported", () => calls.has("overview.report"));
       // Told by the clock, or of the world outside.
-      for (const name of ["announce", "enroll", "positions", "available", "command"]) calls.delete(name);
+      for (const name of ["announce", "enroll", "positions", "frozen", "available", "command"]) calls.delete(name);
       asked.push(Object.fromEntries(calls));
     }
     assert.deepEqual(asked[0], asked[1]);

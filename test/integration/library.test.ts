@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connect } from "../../src/client/index.js";
+import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../../src/protocol/version.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { StoreAway } from "../../src/store/store.js";
 import { bitsOf, watchBoard } from "../support/clients.js";
@@ -18,6 +19,28 @@ describe("the client library", () => {
     store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
   });
   after(() => store.close());
+
+  test("a client of another protocol version is told to reload, and its board closes", async (t) => {
+    const instance = await startInstance({ BOARDS: "old=10" }, store);
+    t.after(() => instance.stop());
+    // What a client of the next version would say.
+    instance.io.of(BOARDS_NAMESPACE).use((socket, next) => {
+      socket.prependAny((name: string, request: { protocol?: number }) => {
+        if (name === "open") request.protocol = PROTOCOL_VERSION + 1;
+      });
+      next();
+    });
+    const client = connect(instance.url);
+    t.after(() => client.close());
+    const board = client.board("old");
+    const waiting = board.set(3, true);
+    await Promise.all([
+      assert.rejects(board.ready, { code: "UNSUPPORTED_PROTOCOL", message: /reload/ }),
+      assert.rejects(waiting, { code: "UNSUPPORTED_PROTOCOL" }),
+    ]);
+    assert.equal(board.status, "closed");
+    assert.equal(client.state.connected, true);
+  });
 
   test("writes to several boards over one connection", async (t) => {
     const instance = await startInstance({ BOARDS: "one=10,two=10" }, store);

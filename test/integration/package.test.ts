@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,42 @@ import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** A component with the hook, against the types and the code that were packed, rendered by the React of this repository. */
+function useWithReact(folder: string): void {
+  for (const name of ["react", "react-dom", "scheduler", "csstype", "@types/react", "@types/react-dom"]) {
+    cpSync(join(root, "node_modules", name), join(folder, "node_modules", name), { recursive: true });
+  }
+  writeFileSync(
+    join(folder, "seats.tsx"),
+    `import { renderToString } from "react-dom/server";
+import { connect } from "socketscaler/client";
+import { BoardsProvider, type BoardView, useBoard } from "socketscaler/react";
+
+function Seats() {
+  const { cells, size, isReady }: BoardView = useBoard("seats", { start: 0, end: 4 });
+  return <p>{isReady ? cells.filter((checked) => checked === true).length : \`\${size} seats so far\`}</p>;
+}
+const client = connect("http://127.0.0.1:9");
+console.log(renderToString(<BoardsProvider client={client}><Seats /></BoardsProvider>));
+client.close();
+`,
+  );
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const strict = [
+    "--strict",
+    "--exactOptionalPropertyTypes",
+    "--jsx",
+    "react-jsx",
+    "--lib",
+    "es2023,dom",
+    "--types",
+    "react",
+  ];
+  const modules = ["--target", "es2023", "--module", "nodenext", "--moduleResolution", "nodenext"];
+  execFileSync(process.execPath, [compiler, ...strict, ...modules, "seats.tsx"], { cwd: folder, stdio: "pipe" });
+  assert.equal(String(execFileSync(process.execPath, ["seats.js"], { cwd: folder })).trim(), "<p>0 seats so far</p>");
+}
 
 describe("the package", () => {
   test("packed and installed in an empty folder, runs the demo and the bench, and gives client and server", async (t) => {
@@ -27,6 +63,9 @@ describe("the package", () => {
       'import { connect } from "socketscaler/client"; import { attachBoards } from "socketscaler"; console.log(typeof connect, typeof attachBoards);',
     );
     assert.equal(String(execFileSync(process.execPath, ["use.mjs"], { cwd: folder })).trim(), "function function");
+    // React is the app's own, and need not be there for the rest.
+    assert.ok(!existsSync(join(folder, "node_modules/react")), "the package brings React along");
+    useWithReact(folder);
     const demo = spawn("npx", ["socketscaler", "demo", "--port", "0", "--host", "127.0.0.1"], {
       cwd: folder,
       stdio: ["ignore", "pipe", "inherit"],

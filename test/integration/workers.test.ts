@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { Agent } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
-import { BadOption, readConfig } from "../../src/server/config.js";
+import { BadOption, type Flags, readConfig } from "../../src/server/config.js";
 import { watchBoard } from "../support/clients.js";
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
 import { newSession, RawClient } from "../support/raw-client.js";
@@ -21,8 +21,9 @@ describe("workers on one port", () => {
   });
   after(() => valkey.stop());
 
-  async function start(t: { after(end: () => unknown): unknown }): Promise<ProcessInstance> {
-    const instance = await spawnInstance({ VALKEY_URL: valkey.url, WORKERS: String(WORKERS), DRAIN_MS: "300" });
+  async function start(t: { after(end: () => unknown): unknown }, flags: Flags = {}): Promise<ProcessInstance> {
+    const own = { VALKEY_URL: valkey.url, WORKERS: String(WORKERS), DRAIN_MS: "300" };
+    const instance = await spawnInstance({ ...own, ...flags });
     t.after(() => instance.kill());
     await until("all serve", () => pidsOf(instance).size === WORKERS);
     return instance;
@@ -70,6 +71,50 @@ describe("workers on one port", () => {
     for (const pid of pidsOf(instance)) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
   });
 
+  for (const [where, flags] of [
+    ["the port of all", {}],
+    ["a port of its own", { METRICS_PORT: "0" }],
+  ] as const) {
+    test(`are counted together, whichever is asked, on ${where}; what one that died had counted stays`, async (t) => {
+      const instance = await start(t, flags);
+      const metricsUrl = where === "the port of all" ? instance.url : metricsUrlOf(instance);
+      const clients: RawClient[] = [];
+      const homes = new Set<string>();
+      for (let count = 0; count < 2 * WORKERS; count++) {
+        const client = new RawClient(instance.url, ["websocket"]);
+        t.after(() => client.close());
+        clients.push(client);
+        homes.add((await client.open()).instance);
+        await client.watch([0]);
+        const session = newSession();
+        for (const seq of [1, 2]) assert.ok("at" in (await client.write(session, seq, [[count, seq === 1 ? 1 : 0]])));
+      }
+      assert.equal(homes.size, WORKERS);
+      const expected = { socketscaler_changes_total: 4 * WORKERS, socketscaler_watches: 2 * WORKERS };
+      for (let count = 0; count < 2 * WORKERS; count++) {
+        const read = await metrics(metricsUrl);
+        for (const [name, value] of Object.entries(expected)) assert.equal(read.get(name), value, name);
+        assert.equal(read.get("socketscaler_store_available"), 1, "the least of all");
+        assert.equal(read.get("socketscaler_flush_interval_seconds"), 0.016, "the most of all");
+        assert.ok((read.get("process_resident_memory_bytes") ?? 0) > WORKERS * 40e6);
+        assert.equal(read.get('socketscaler_batch_writes_bucket{le="+Inf"}'), 4 * WORKERS);
+      }
+      await until("every connection is counted", async () => {
+        return (await metrics(metricsUrl)).get("socketscaler_connections") === 2 * WORKERS;
+      });
+      if (where === "a port of its own") assert.equal((await fetch(`${instance.url}/metrics`)).status, 404);
+
+      const [victim] = pidsOf(instance);
+      assert.ok(victim);
+      process.kill(victim, "SIGKILL");
+      await until("another takes its place", () => pidsOf(instance).size === WORKERS + 1);
+      const after = await metrics(metricsUrl);
+      assert.equal(after.get("socketscaler_changes_total"), 4 * WORKERS);
+      assert.equal(after.get('socketscaler_batch_writes_bucket{le="+Inf"}'), 4 * WORKERS);
+      assert.equal(after.get("socketscaler_watches"), 2 * (WORKERS - 1), "what it held is gone");
+    });
+  }
+
   test("are refused without Valkey, with a line that says to set VALKEY_URL", () => {
     assert.throws(
       () => readConfig({ WORKERS: "2" }, {}),
@@ -77,6 +122,21 @@ describe("workers on one port", () => {
     );
   });
 });
+
+/** Where all workers say that the metrics are. */
+function metricsUrlOf({ output }: ProcessInstance): string {
+  const ports = new Set(output.flatMap((line) => /"metricsUrl":"http:\/\/localhost:(\d+)"/.exec(line)?.[1] ?? []));
+  assert.equal(ports.size, 1);
+  return `http://127.0.0.1:${[...ports][0]}`;
+}
+
+/** On a connection of its own, which the next worker in turn is handed. */
+async function metrics(url: string): Promise<Map<string, number>> {
+  const text = await (await fetch(`${url}/metrics`, { headers: { connection: "close" } })).text();
+  return new Map(
+    Array.from(text.matchAll(/^(\w+(?:\{.*\})?) (\S+)$/gm), ([, name = "", value]) => [name, Number(value)]),
+  );
+}
 
 /** The processes that say in the log that they serve. */
 function pidsOf({ output }: ProcessInstance): Set<number> {

@@ -85,9 +85,19 @@ export class Resp {
 }
 
 /** One command on a connection of its own. */
-export async function ask(port: number, ...args: readonly (string | number)[]): Promise<Reply> {
+export function ask(port: number, ...args: readonly (string | number)[]): Promise<Reply> {
+  return askAs(port, undefined, ...args);
+}
+
+/** The same, as a user. */
+export async function askAs(
+  port: number,
+  login: readonly [user: string, password: string] | undefined,
+  ...args: readonly (string | number)[]
+): Promise<Reply> {
   const connection = await Resp.connect(port);
   try {
+    if (login) await connection.command("AUTH", ...login);
     return await connection.command(...args);
   } finally {
     connection.close();

@@ -5,9 +5,9 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ask } from "./resp.js";
+import { askAs } from "./resp.js";
 import { until } from "./until.js";
-import { freePort, type ServerProcess } from "./valkey-server.js";
+import { freePort, SERVER, type ServerProcess } from "./valkey-server.js";
 
 export interface Sentinel {
   /** What instances are given: Sentinel and the name it knows the primary by. */
@@ -21,7 +21,16 @@ export interface Sentinel {
 
 const NAME = "boards";
 
-export async function startSentinel(primary: ServerProcess): Promise<Sentinel> {
+export interface SentinelOptions {
+  /** Lines of its file, besides. */
+  readonly settings?: readonly string[];
+  /** Where the primary is, if not at its plain port. */
+  readonly primaryPort?: number;
+  /** What the test itself says to be let in. */
+  readonly login?: readonly [user: string, password: string];
+}
+
+export async function startSentinel(primary: ServerProcess, options: SentinelOptions = {}): Promise<Sentinel> {
   const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
   const file = join(directory, "sentinel.conf");
   const port = await freePort();
@@ -29,13 +38,14 @@ export async function startSentinel(primary: ServerProcess): Promise<Sentinel> {
     `port ${port}`,
     "bind 127.0.0.1",
     `dir ${directory}`,
-    `sentinel monitor ${NAME} 127.0.0.1 ${primary.port} 1`,
+    `sentinel monitor ${NAME} 127.0.0.1 ${options.primaryPort ?? primary.port} 1`,
     `sentinel down-after-milliseconds ${NAME} 500`,
     `sentinel failover-timeout ${NAME} 2000`,
+    ...(options.settings ?? []),
   ];
   // Sentinel writes what it learns into this file.
   writeFileSync(file, `${settings.join("\n")}\n`);
-  const child = spawn("valkey-server", [file, "--sentinel"], { stdio: ["ignore", "ignore", "inherit"] });
+  const child = spawn(SERVER, [file, "--sentinel"], { stdio: ["ignore", "ignore", "inherit"] });
   const stop = async () => {
     if (child.exitCode === null && child.signalCode === null) {
       const ended = once(child, "exit");
@@ -44,10 +54,11 @@ export async function startSentinel(primary: ServerProcess): Promise<Sentinel> {
     }
     rmSync(directory, { recursive: true, force: true });
   };
+  const say = (...args: string[]) => askAs(port, options.login, ...args);
   try {
     // Asked for a failover before it has heard from the replica itself, it would give up and rest for seconds.
     await until("Sentinel answers and has heard from the replica", async () => {
-      const replicas = await ask(port, "SENTINEL", "REPLICAS", NAME).catch(() => "");
+      const replicas = await say("SENTINEL", "REPLICAS", NAME).catch(() => "");
       return String(replicas).includes("master-link-status,ok");
     });
   } catch (error) {
@@ -57,11 +68,11 @@ export async function startSentinel(primary: ServerProcess): Promise<Sentinel> {
   return {
     url: `valkey+sentinel://127.0.0.1:${port}/${NAME}`,
     primaryPort: async () => {
-      const address = await ask(port, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME);
+      const address = await say("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME);
       return Number(String(address).split(",")[1]);
     },
     failover: async () => {
-      const agrees = () => ask(port, "SENTINEL", "FAILOVER", NAME).then(Boolean, () => false);
+      const agrees = () => say("SENTINEL", "FAILOVER", NAME).then(Boolean, () => false);
       await until("Sentinel finds the replica good enough", agrees);
     },
     stop,

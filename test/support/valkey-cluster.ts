@@ -10,7 +10,7 @@
 import { type Claim, type ClusterNode, Node, owns } from "./cluster-node.js";
 import { ask, listOf } from "./resp.js";
 import { until } from "./until.js";
-import { type Engine, freePort, startServer } from "./valkey-server.js";
+import { type Engine, freePort, SERVER, startServer } from "./valkey-server.js";
 
 const SLOTS = 16_384;
 
@@ -60,7 +60,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 /** Two free ports for each node: should another process take one before the node does, it is tried again with others. */
 async function startNode(options: ClusterOptions, attempt = 1): Promise<Node> {
-  const { engine = "valkey-server", nodeTimeoutMs = 1_000, settings = [] } = options;
+  const { engine = SERVER, nodeTimeoutMs = 1_000, settings = [] } = options;
   try {
     const server = await startServer(engine, [
       ...["--cluster-enabled", "yes", "--cluster-port", String(await freePort())],

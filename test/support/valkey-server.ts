@@ -13,6 +13,15 @@ import { createInterface } from "node:readline";
 
 export type Engine = "valkey-server" | "redis-server";
 
+/** The server of every test that does not name one: Valkey, or with TEST_SERVER=redis Redis, so that all tests run over either. */
+export const SERVER: Engine = chosen(process.env.TEST_SERVER ?? "valkey");
+
+function chosen(name: string): Engine {
+  if (name === "valkey") return "valkey-server";
+  if (name === "redis") return "redis-server";
+  throw new RangeError(`TEST_SERVER is "${name}"; expected valkey or redis`);
+}
+
 export interface ServerProcess {
   readonly url: string;
   readonly port: number;
@@ -46,7 +55,7 @@ export interface Place {
 const HERE: Place = { address: "127.0.0.1", inside: [] };
 
 export async function startServer(
-  engine: Engine = "valkey-server",
+  engine: Engine = SERVER,
   settings: readonly string[] = [],
   place: Place = HERE,
 ): Promise<ServerProcess> {

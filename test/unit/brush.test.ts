@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { Brush, placesBetween } from "../../src/web/canvas/brush.js";
 import { planeOf } from "../../src/web/canvas/plane.js";
 
-function make(fillCellsMax = 100) {
+function make(fillCellsMax = 100, mayChange: (cell: number) => boolean = () => true) {
   const cells = new Map<number, boolean>();
   const sets: [number, boolean][] = [];
+  const spared: number[] = [];
   const brush = new Brush({
     plane: planeOf(20_000),
     read: (cell) => cells.get(cell) ?? false,
@@ -16,12 +17,42 @@ function make(fillCellsMax = 100) {
       sets.push([cell, value]);
       cells.set(cell, value);
     },
+    mayChange,
+    spared: (cell) => spared.push(cell),
     fillCellsMax: () => fillCellsMax,
   });
-  return { brush, cells, sets };
+  return { brush, cells, sets, spared };
 }
 
 describe("the brush", () => {
+  test("spares what may not be changed, and says so once for each stroke, undo and redo", () => {
+    let frozen = new Set([2, 3]);
+    const { brush, sets, spared } = make(100, (cell) => !frozen.has(cell));
+    brush.tool = "draw";
+    assert.equal(brush.start({ x: 2, y: 0 }), false);
+    assert.deepEqual([sets, spared], [[], [2]]);
+    assert.equal(brush.start({ x: 0, y: 0 }), true);
+    brush.moveTo({ x: 5, y: 0 });
+    brush.end();
+    assert.deepEqual(
+      sets.map(([cell]) => cell),
+      [0, 1, 4, 5],
+    );
+    assert.deepEqual(spared, [2, 2]);
+    brush.toggle(3);
+    assert.deepEqual(spared, [2, 2, 3]);
+    frozen = new Set([4, 5]);
+    brush.undo();
+    assert.deepEqual(
+      sets
+        .slice(4)
+        .map(([cell]) => cell)
+        .toSorted(),
+      [0, 1],
+    );
+    assert.equal(spared.length, 4);
+  });
+
   test("a line has both ends and no hole, whatever its direction", () => {
     const side = fc.integer({ min: -50, max: 50 });
     const place = fc.tuple(side, side).map(([x, y]) => ({ x, y }));

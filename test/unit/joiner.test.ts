@@ -53,21 +53,25 @@ function setUp(...pages: number[]) {
   };
   const watched = new WatchedPages();
   const loaded: number[] = [];
+  const told: string[] = [];
   const joiner = new Joiner(watched, line, clock, {
+    asked: (page) => told.push(`asked ${page}`),
+    joined: (page) => told.push(`joined ${page}`),
     loaded: (page) => loaded.push(page),
     changed: () => undefined,
   });
   watched.hold(pages, OPENED.size).catch(() => undefined);
   joiner.connected(OPENED);
   const shown = () => asked.map(({ name, pages: numbers }) => `${name} ${numbers.join(" ")}`);
-  return { clock, joiner, watched, asked, loaded, shown };
+  return { clock, joiner, watched, asked, loaded, told, shown };
 }
 
 describe("the joiner", () => {
   test("asks for all pages, so many at a time, and is live when the last is answered", async () => {
-    const { joiner, asked, loaded, shown } = setUp(0, 1, 2);
+    const { joiner, asked, loaded, told, shown } = setUp(0, 1, 2);
     assert.deepEqual(shown(), ["watch 0 1"]);
     await asked[0]?.answer();
+    assert.deepEqual(told, ["asked 0", "asked 1", "joined 0", "joined 1", "asked 2"]);
     assert.deepEqual(shown(), ["watch 0 1", "watch 2"]);
     assert.equal(joiner.isLive, false);
     await asked[1]?.answer();

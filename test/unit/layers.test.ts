@@ -21,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   store: ["board", "protocol"],
   server: ["board", "protocol", "store"],
   client: ["board", "protocol"],
+  react: ["board", "protocol", "client"],
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
   cli: ["board", "store", "server", "bench"],
@@ -28,22 +29,27 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Package -> its doors. Files that import only types from it stand behind the colon. */
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
-  "socket.io": { files: ["server/sockets.ts"], types: ["server/frame-sender.ts", "server/server.ts"] },
+  "socket.io": {
+    files: ["server/sockets.ts"],
+    types: ["server/frame-sender.ts", "server/server.ts", "server/attach-boards.ts"],
+  },
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey.ts"] },
   "cluster-key-slot": { files: ["store/slot-map.ts"] },
   lmdb: { files: ["store/embedded-store.ts"] },
-  express: { files: ["server/http.ts"], types: ["server/server.ts"] },
+  express: { files: ["server/http.ts"], types: ["server/attach-boards.ts"] },
   "express-rate-limit": { files: ["server/http.ts", "server/address.ts"] },
   "rate-limit-redis": { files: ["server/http.ts"] },
   helmet: { files: ["server/http.ts"] },
   pino: { files: ["server/log.ts"] },
-  "prom-client": { files: ["server/metrics.ts"] },
+  "prom-client": { files: ["server/metrics.ts", "server/process-metrics.ts"] },
+  cookie: { files: ["server/authorise.ts"] },
   jose: { files: ["server/tokens.ts"] },
   "proxy-addr": { files: ["server/client-address.ts"] },
   zod: { files: ["server/requests.ts"] },
   commander: { files: ["cli/main.ts"] },
   nanoevents: { files: ["client/board.ts", "client/client.ts"] },
+  react: { files: ["react/index.ts"] },
   preact: { files: [] },
 };
 

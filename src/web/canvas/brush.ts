@@ -14,6 +14,10 @@ export interface BrushOptions {
   readonly plane: Plane;
   readonly read: Reader;
   readonly set: (cell: number, value: boolean) => void;
+  /** Whether this user may change the cell. */
+  readonly mayChange: (cell: number) => boolean;
+  /** Cells were left as they are, as they may not be changed: the first of them. */
+  readonly spared: (cell: number) => void;
   /** Cells one rectangle may have. */
   readonly fillCellsMax: () => number;
 }
@@ -27,6 +31,7 @@ export class Brush {
   #value = true;
   #last: Point | undefined;
   #corner: Point | undefined;
+  #spared: number | undefined;
 
   constructor(options: BrushOptions) {
     this.#options = options;
@@ -60,6 +65,10 @@ export class Brush {
     if (this.tool === "move" || first === undefined) return false;
     const shown = this.#options.read(first);
     if (shown === undefined) return false;
+    if (!this.#options.mayChange(first)) {
+      this.#options.spared(first);
+      return false;
+    }
     this.#begin(this.tool === "erase" ? false : !shown);
     this.#last = place;
     if (this.tool === "fill") this.#corner = place;
@@ -102,7 +111,20 @@ export class Brush {
   }
 
   #apply(values: readonly CellValue[]): void {
-    for (const { cell, value } of values) this.#options.set(cell, value);
+    for (const { cell, value } of values) if (this.#maySet(cell)) this.#options.set(cell, value);
+    this.#tellSpared();
+  }
+
+  #maySet(cell: number): boolean {
+    const may = this.#options.mayChange(cell);
+    if (!may) this.#spared ??= cell;
+    return may;
+  }
+
+  #tellSpared(): void {
+    const cell = this.#spared;
+    this.#spared = undefined;
+    if (cell !== undefined) this.#options.spared(cell);
   }
 
   /** As far towards `place` as a rectangle may reach. */
@@ -127,6 +149,7 @@ export class Brush {
     this.#stroke = [];
     this.#last = undefined;
     this.#corner = undefined;
+    this.#tellSpared();
   }
 
   #putAt(place: Point): void {
@@ -138,6 +161,7 @@ export class Brush {
     const before = this.#options.read(cell);
     if (before === undefined || before === this.#value || this.#seen.has(cell)) return;
     this.#seen.add(cell);
+    if (!this.#maySet(cell)) return;
     this.#stroke.push({ cell, before, after: this.#value });
     this.#options.set(cell, this.#value);
   }

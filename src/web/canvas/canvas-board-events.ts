@@ -7,6 +7,8 @@ export interface CanvasBoardEvents {
   drawn: (nowMs: number) => void;
   /** The cell under the pointer. */
   pointed: (cell: number | undefined) => void;
+  /** The user would have changed this cell, and perhaps others, and may not: why. */
+  spared: (cell: number, reason: string) => void;
   /** A cell was tapped or clicked. */
   chosen: (cell: number) => void;
   /** Another tool, or other strokes to undo. */

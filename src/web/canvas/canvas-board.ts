@@ -6,6 +6,7 @@
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
+import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { BoxTiles } from "./box-tiles.js";
 import { Brush, type Tool } from "./brush.js";
@@ -36,6 +37,7 @@ export interface CanvasBoardOptions {
 
 const FADE_MS = 180;
 const HOUSEKEEPING_MS = 1_000;
+const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";
 /** CSS pixels of a cell that is jumped to, at the least. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
@@ -47,6 +49,7 @@ export class CanvasBoard {
   readonly brush: Brush;
   readonly activity = new Activity();
   readonly #events = createNanoEvents<CanvasBoardEvents>();
+  readonly #undo: (() => void)[];
   readonly #context: CanvasRenderingContext2D;
   readonly #board: Board;
   readonly #plane: Plane;
@@ -92,6 +95,11 @@ export class CanvasBoard {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
       },
+      mayChange: (cell) => hindranceAt(board, cell) === undefined,
+      spared: (cell) => {
+        const reason = hindranceAt(board, cell);
+        if (reason !== undefined) this.#events.emit("spared", cell, reason);
+      },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.#undoing = new Undoing({
@@ -100,6 +108,7 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
+      gaveUp: (cell) => this.#events.emit("spared", cell, NOT_BROUGHT),
     });
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
@@ -107,6 +116,7 @@ export class CanvasBoard {
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
+    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.use(this.brush.tool))];
     this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
     this.#surface.resize();
   }
@@ -146,6 +156,11 @@ export class CanvasBoard {
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
+  /** Whether this user may change the cell; in words if not. */
+  hindranceAt(cell: number): string | undefined {
+    return hindranceAt(this.#board, cell);
+  }
+
   use(tool: Tool): void {
     this.brush.tool = this.#board.right === "view" ? "move" : tool;
     this.#toolsChanged();
@@ -157,11 +172,11 @@ export class CanvasBoard {
   }
 
   undo(): void {
-    this.#undoing.do("undo");
+    void this.#undoing.do("undo");
   }
 
   redo(): void {
-    this.#undoing.do("redo");
+    void this.#undoing.do("redo");
   }
 
   /** Takes back what is being drawn; with nothing begun, puts the tool away. */
@@ -180,6 +195,7 @@ export class CanvasBoard {
   close(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
     clearInterval(this.#housekeeping);
+    for (const off of this.#undo) off();
     this.#surface.close();
     this.#pointer.close();
     this.pages.close();
@@ -215,6 +231,7 @@ export class CanvasBoard {
       inSight: pages.inSight,
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
+      frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
       active: this.#replay ? [] : activity.all(nowMs),
       marks: this.#marks,
       waiting: this.#waiting.shown(nowMs),

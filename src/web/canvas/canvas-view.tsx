@@ -2,6 +2,7 @@
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
+import { useFrozen } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { PendingCells } from "../pending-cells.js";
 import { RefusalNote } from "../refusal-note.js";
@@ -48,6 +49,7 @@ export function CanvasView(props: CanvasViewProps) {
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
   const [said, setSaid] = useState("");
+  const frozen = useFrozen(board, "hatched in blue");
   const { canvas, grid, anchor, parts } = useParts(board, plane, { setPointed, setFocused, setSaid, onRefused });
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
   const goTo = useCallback(
@@ -106,7 +108,7 @@ export function CanvasView(props: CanvasViewProps) {
           {said}
         </div>
       </div>
-      <MessageLine hint={hint} usual={shown === undefined ? usual : placeText(shown)} />
+      <MessageLine hint={hint} usual={shown === undefined ? (frozen ?? usual) : placeText(board, shown)} />
     </>
   );
 }
@@ -148,15 +150,17 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
       anchored.style.width = `${made.viewport.camera.scale}px`;
       note.follow();
     };
-    const runs = new RefusalRuns(({ first, note: text, text: full }) => {
-      noted = first.cell;
+    const tell = (cell: number, text: string, full: string) => {
+      noted = cell;
       follow();
       note.show(anchored, text);
-      onRefused(full, made.viewport.shows(first.cell));
-    });
+      onRefused(full, made.viewport.shows(cell));
+    };
+    const runs = new RefusalRuns(({ first, note: text, text: full }) => tell(first.cell, text, full));
     const undo = [
       made.on("pointed", setPointed),
       made.on("chosen", (cell) => focus.focus(cell)),
+      made.on("spared", (cell, reason) => tell(cell, reason, `Checkbox ${cell} was not changed. ${reason}`)),
       made.on("changed", (changes) => teller.changed(changes)),
       made.on("drawn", () => {
         follow();
@@ -205,7 +209,8 @@ function useTotal(canvas: CanvasBoard | undefined, onChecked: CanvasViewProps["o
   }, [canvas, onChecked]);
 }
 
-function placeText(cell: number): string {
+function placeText(board: Board, cell: number): string {
   const { x, y } = placeOf(cell);
-  return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}`;
+  const frozen = board.isFrozen(cell) ? " · frozen" : "";
+  return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}${frozen}`;
 }

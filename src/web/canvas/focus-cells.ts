@@ -77,6 +77,11 @@ export class FocusCells {
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
+      const hindrance = this.#board.hindranceAt(cell);
+      if (input.title !== (hindrance ?? "")) {
+        input.title = hindrance ?? "";
+        input.ariaDisabled = hindrance === undefined ? null : "true";
+      }
       // Not here yet: a screen reader says that it is neither.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }

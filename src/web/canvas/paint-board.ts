@@ -1,8 +1,10 @@
 /* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
 
+import type { CellRange } from "../../client/index.js";
 import type { ActivePage } from "./activity.js";
 import type { Context } from "./context.js";
 import { paintCells } from "./paint-cells.js";
+import { paintFrozen } from "./paint-frozen.js";
 import { type Heat, paintHeat } from "./paint-heat.js";
 import { type MarksScene, paintMarks } from "./paint-marks.js";
 import { type PagesScene, paintPages } from "./paint-pages.js";
@@ -11,6 +13,8 @@ import type { Screen } from "./screen.js";
 
 export interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
+  /** Of the pages in sight, what nobody may change. */
+  readonly frozen: Iterable<CellRange>;
 }
 
 /** True if another frame is needed to show all there is. */
@@ -19,6 +23,7 @@ export function paintBoard(context: Context, screen: Screen, scene: BoardScene):
   const arePagesUnfinished = paintPages(context, screen, scene);
   if (scene.inSight.length === 0) paintHeat(context, heatOf(screen, scene), scene.palette.flash, screen.density);
   const areCellsUnfinished = paintCells(context, screen, scene);
+  paintFrozen(context, screen, scene.palette, scene.frozen);
   paintMarks(context, screen, scene);
   return arePagesUnfinished || areCellsUnfinished;
 }

@@ -19,6 +19,7 @@ const NAMES = {
   focus: "--focus",
   bad: "--bad",
   waiting: "--waiting",
+  frozen: "--frozen",
 } as const;
 
 export type ColorName = keyof typeof NAMES;
@@ -47,6 +48,7 @@ export function readPalette(element: HTMLElement): Palette {
     focus: read("focus"),
     bad: read("bad"),
     waiting: read("waiting"),
+    frozen: read("frozen"),
   };
   const [empty, full] = [channelsOf(colors.cell), channelsOf(colors.accent)];
   return {

@@ -1,0 +1,20 @@
+/*
+ * Naive version of step 1: the board is an array in the process. Right for one instance; a second one is another board,
+ * because `io.emit` reaches the clients of this process and nobody else's.
+ */
+
+import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServer } from "./web-server.js";
+
+export async function startIsland(cells: number): Promise<NaiveInstance> {
+  const { app, io, url, close } = await openWebServer();
+  const state: boolean[] = new Array(cells).fill(false);
+  app.get("/state", (_, response) => void response.json({ state }));
+  io.on("connection", (socket) => {
+    socket.on("checkbox-update", ({ index, value }: CheckboxUpdate, acknowledge?: Acknowledge) => {
+      state[index] = value;
+      io.emit("checkbox-update", { index, value });
+      acknowledge?.({ ok: true });
+    });
+  });
+  return { url, close };
+}

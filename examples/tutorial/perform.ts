@@ -1,0 +1,39 @@
+/* Plays one step on a stage of its own, and shows what came of it. */
+
+import { Missing, Stage } from "./stage.js";
+import type { Step } from "./step.js";
+import { heading, table } from "./table.js";
+
+/** A step takes a few seconds. One that never ends, because something that is waited for does not come, has failed. */
+const STEP_MS_MAX = 90_000;
+
+export interface Performance {
+  readonly isQuick: boolean;
+  readonly print: (text: string) => void;
+  /** Progress. */
+  readonly tell: (line: string) => void;
+}
+
+/** Whether SocketScaler did as it promises. */
+export async function perform(step: Step, { isQuick, print, tell }: Performance): Promise<boolean> {
+  print(heading(step));
+  const stage = new Stage(isQuick, tell);
+  const startMs = performance.now();
+  try {
+    const outcome = await Promise.race([step.run(stage), tooLate(stage)]);
+    print(`\n${table(outcome)}  (${((performance.now() - startMs) / 1_000).toFixed(1)} s)\n`);
+    return outcome.ourFault === undefined;
+  } catch (error) {
+    print(`\n${error instanceof Missing || !(error instanceof Error) ? error : error.stack}\n`);
+    return false;
+  } finally {
+    await stage.close();
+  }
+}
+
+function tooLate(stage: Stage): Promise<never> {
+  return new Promise((_, fail) => {
+    const late = setTimeout(() => fail(new Error(`not done within ${STEP_MS_MAX} ms`)), STEP_MS_MAX);
+    stage.after(() => clearTimeout(late));
+  });
+}

@@ -1,0 +1,72 @@
+/*
+ * A person before a screen: clicks, and sees what the page shows. One kind has a page of the teaching protocol, which all
+ * naive versions speak and SocketScaler too; the other has SocketScaler's client library.
+ */
+
+import { io, type Socket } from "socket.io-client";
+import { bitsOf, watchBoard } from "../../test/support/clients.js";
+import { until } from "../../test/support/until.js";
+import type { CheckboxUpdate } from "./naive/web-server.js";
+import type { Stage } from "./stage.js";
+
+export interface Person {
+  /** Checks a box; resolves when the server has said that it is done. */
+  click(cell: number): Promise<void>;
+  /** A 0 or 1 for each box. */
+  shows(): string;
+  /** Whether the page is connected. */
+  isOnline(): boolean;
+  /** How often the connection was lost. */
+  losses(): number;
+}
+
+const RECONNECT_MS = 100;
+
+/** With a plain page. Naive servers that send the board when one connects are waited for: `hasState`. */
+export async function plainPerson(stage: Stage, url: string, cells: number, hasState = false): Promise<Person> {
+  let shown: boolean[] = new Array(cells).fill(false);
+  let isSent = !hasState;
+  let losses = 0;
+  const socket: Socket = io(url, { transports: ["websocket"], forceNew: true, reconnectionDelay: RECONNECT_MS });
+  stage.after(() => socket.close());
+  socket.on("state", (state: boolean[]) => {
+    shown = [...state];
+    isSent = true;
+  });
+  socket.on("checkbox-update", ({ index, value }: CheckboxUpdate) => {
+    shown[index] = value;
+  });
+  socket.on("disconnect", () => losses++);
+  await until("the page is connected and has the board", () => socket.connected && isSent);
+  return {
+    click: (index) => socket.emitWithAck("checkbox-update", { index, value: true }),
+    shows: () => shown.map(Number).join(""),
+    isOnline: () => socket.connected,
+    losses: () => losses,
+  };
+}
+
+/** With the client library. */
+export async function libraryPerson(stage: Stage, url: string | readonly string[]): Promise<Person> {
+  const { client, board, close } = await watchBoard(url);
+  stage.after(close);
+  let losses = 0;
+  client.on("state", ({ connected }) => {
+    if (!connected) losses++;
+  });
+  return {
+    click: (cell) => board.set(cell, true),
+    shows: () => bitsOf(board),
+    isOnline: () => client.state.connected,
+    losses: () => losses,
+  };
+}
+
+/** How many of the boxes `first` … `first + count - 1` this shows as checked. */
+export function countChecked(shown: string, first: number, count: number): number {
+  return shown.slice(first, first + count).replaceAll("0", "").length;
+}
+
+export function range(first: number, count: number): number[] {
+  return Array.from({ length: count }, (_, index) => first + index);
+}

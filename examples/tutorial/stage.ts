@@ -1,0 +1,120 @@
+/*
+ * The stage: starts what a step needs, real servers and instances on free ports, and takes all of it away again, however
+ * the step ends. Quick is the short form that the tests play.
+ */
+
+import { existsSync, rmSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { NO_LIMITS } from "../../bench/load/ours.js";
+import { type Running, start, startValkey } from "../../bench/load/processes.js";
+import type { System } from "../../bench/load/system.js";
+import type { Store } from "../../src/store/store.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { type LocalInstance, startInstance } from "../../test/support/instances.js";
+import { TcpProxy } from "../../test/support/tcp-proxy.js";
+import { until } from "../../test/support/until.js";
+import type { ServerProcess } from "../../test/support/valkey-server.js";
+
+/** Something is missing on this machine; the message says what to do. */
+export class Missing extends Error {}
+
+export class Stage {
+  readonly isQuick: boolean;
+  /** Says what is going on, while a step takes its time. */
+  readonly tell: (line: string) => void;
+  readonly #ends: (() => unknown)[] = [];
+  readonly #folders: string[] = [];
+  readonly #sweep = () => {
+    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
+  };
+
+  constructor(isQuick: boolean, tell: (line: string) => void) {
+    this.isQuick = isQuick;
+    this.tell = tell;
+    // Processes go by themselves then (bench/load/processes.ts); what they wrote does not.
+    process.on("exit", this.#sweep);
+  }
+
+  /** Called when the step has ended; the last first. */
+  after(end: () => unknown): void {
+    this.#ends.push(end);
+  }
+
+  /** A folder that goes with the stage, also where the process ends in the middle. */
+  sweeps(folder: string): void {
+    this.#folders.push(folder);
+  }
+
+  async valkey(): Promise<ServerProcess> {
+    const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
+    if (!folders.some((folder) => existsSync(join(folder, "valkey-server")))) {
+      throw new Missing(
+        "The tutorial starts valkey-server by itself, and there is none on this machine: install Valkey 8.",
+      );
+    }
+    const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);
+    this.sweeps(valkey.directory);
+    this.after(() => valkey.stop());
+    return valkey;
+  }
+
+  /** A network link to a server, which can be broken. */
+  async link(target: ServerProcess): Promise<TcpProxy> {
+    const proxy = await TcpProxy.start(target.port);
+    this.after(() => proxy.close());
+    return proxy;
+  }
+
+  /** Takes charge of an instance of a naive version. */
+  async naive<Instance extends { close(): Promise<void> }>(starting: Promise<Instance>): Promise<Instance> {
+    const instance = await starting;
+    this.after(() => instance.close());
+    return instance;
+  }
+
+  /** An instance of SocketScaler in this process, on a port and with connections of its own. */
+  async ours(valkeyUrl: string, cells: number): Promise<LocalInstance> {
+    const instance = await startInstance({ ...NO_LIMITS, VALKEY_URL: valkeyUrl, BOARDS: `main=${cells}` });
+    this.after(() => instance.stop());
+    return instance;
+  }
+
+  /** The same, with something put between it and its store. */
+  async oursBehind<Front extends Store>(front: (store: Store) => Front, valkeyUrl: string, cells: number) {
+    const store = front(await ValkeyStore.open({ url: valkeyUrl }));
+    this.after(() => store.close());
+    const instance = await startInstance({ ...NO_LIMITS, BOARDS: `main=${cells}` }, store);
+    this.after(() => instance.stop());
+    return { store, instance };
+  }
+
+  /** An instance as a process of its own, to be killed or measured. */
+  async process({ args, env }: System, valkey: ServerProcess, cells: number): Promise<Running> {
+    const running = await start(process.execPath, args(valkey, cells), env?.(valkey, cells));
+    this.after(() => running.stop());
+    return running;
+  }
+
+  async close(): Promise<void> {
+    const failed: unknown[] = [];
+    for (const end of this.#ends.splice(0).reverse()) {
+      try {
+        await end();
+      } catch (error) {
+        failed.push(error);
+      }
+    }
+    this.#sweep();
+    process.off("exit", this.#sweep);
+    if (failed.length > 0) throw failed[0];
+  }
+}
+
+/** Milliseconds until it is so; undefined if it is not within `withinMs`. */
+export async function msUntil(isSo: () => boolean, withinMs: number): Promise<number | undefined> {
+  const startMs = performance.now();
+  return until("it is so", isSo, withinMs).then(
+    () => performance.now() - startMs,
+    () => undefined,
+  );
+}

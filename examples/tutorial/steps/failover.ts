@@ -1,0 +1,153 @@
+/*
+ * Step 6: an instance dies with clicks under way, and Valkey's primary dies with clicks that its replica has not got. Both
+ * scenes are arranged so that there is nothing left to chance: the instance hangs (SIGSTOP) before the clicks and is killed
+ * (SIGKILL) after them, and the link from primary to replica is cut before the last clicks.
+ */
+
+import type { System } from "../../../bench/load/system.js";
+import { Link } from "../../../test/support/link.js";
+import { ask } from "../../../test/support/resp.js";
+import { until } from "../../../test/support/until.js";
+import { startVersionNumber } from "../naive/version-number.js";
+import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
+import { msUntil, type Stage } from "../stage.js";
+import type { Outcome, Step } from "../step.js";
+import { naiveSystem, ourSystem } from "../systems.js";
+
+const CELLS = 100;
+const CLICKS = 10;
+const LOOK_MS = 3_000;
+
+export const failover: Step = {
+  title: "Failover",
+  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is killed. Later Valkey's primary is killed, with ${CLICKS} clicks that its replica has not got yet.`,
+  run: async (stage) => {
+    stage.tell("two naive instances behind a balancer; one of them is killed …");
+    const naive = await killInstance(stage, naiveSystem, (url) => plainPerson(stage, url, CELLS, true));
+    stage.tell("the same with SocketScaler …");
+    const ours = await killInstance(stage, ourSystem(CELLS), (url) => libraryPerson(stage, url));
+    stage.tell("a primary with a replica, and naive instances that count versions; the primary is killed …");
+    const naiveFork = await killPrimary(stage, async (url) => {
+      const instance = await stage.naive(startVersionNumber(url, CELLS));
+      return plainPerson(stage, instance.url, CELLS, true);
+    });
+    stage.tell("the same with SocketScaler …");
+    const oursFork = await killPrimary(stage, async (url) => libraryPerson(stage, (await stage.ours(url, CELLS)).url));
+    return judge({ ...naive, ...naiveFork }, { ...ours, ...oursFork });
+  },
+};
+
+interface Takeover {
+  /** Of the clicks made while the instance hung: those that are in the store in the end. */
+  readonly kept: number;
+  /** From the kill until the page shows what Valkey has. */
+  readonly backMs: number | undefined;
+}
+
+/** Ann's page goes through a balancer to the first of two instances, and when that is gone to the second, where Ben is. */
+async function killInstance(stage: Stage, system: System, sit: (url: string) => Promise<Person>): Promise<Takeover> {
+  const valkey = await stage.valkey();
+  const [victim, survivor] = await Promise.all([0, 1].map(() => stage.process(system, valkey, CELLS)));
+  if (!victim || !survivor) throw new Error("no instances");
+  const balancer = await Link.open([victim.url, survivor.url]);
+  stage.after(() => balancer.close());
+  const ann = await sit(balancer.url);
+  const ben = await sit(survivor.url);
+
+  process.kill(victim.pid, "SIGSTOP");
+  let settled = 0;
+  for (const cell of range(0, CLICKS))
+    ann
+      .click(cell)
+      .finally(() => settled++)
+      .catch(() => undefined);
+  for (const cell of range(CLICKS, CLICKS)) await ben.click(cell);
+  await victim.stop();
+  await until("Ann's page has noticed", () => ann.losses() > 0);
+  const backMs = await msUntil(() => ann.isOnline() && ann.shows() === ben.shows() && isDone(ben), LOOK_MS);
+  await msUntil(() => settled === CLICKS, LOOK_MS);
+  const stored = await system.stored(valkey, survivor.url, CELLS);
+  return { kept: range(0, CLICKS).filter(stored).length, backMs };
+}
+
+/** Ben's own clicks are shown. */
+function isDone(ben: Person): boolean {
+  return countChecked(ben.shows(), CLICKS, CLICKS) === CLICKS;
+}
+
+interface Fork {
+  /** Boxes that Ann's page shows otherwise than Ben's, once both are at the new primary; and after one more click. */
+  readonly wrong: number;
+  readonly wrongLater: number;
+}
+
+/**
+ *     primary   … 10 │ clicks of Ann, whose instance sees them; then the primary dies
+ *     replica   … 10 │ as many clicks of Ben, made after it was promoted
+ */
+async function killPrimary(stage: Stage, sit: (valkeyUrl: string) => Promise<Person>): Promise<Fork> {
+  const [primary, replica] = [await stage.valkey(), await stage.valkey()];
+  const [replication, address] = [await stage.link(primary), await stage.link(primary)];
+  await ask(replica.port, "REPLICAOF", "127.0.0.1", replication.port);
+  const ann = await sit(`valkey://127.0.0.1:${address.port}`);
+  for (const cell of range(0, CLICKS)) await ann.click(cell);
+  await until("the replica has the clicks so far", () => isLevel(primary.port, replica.port));
+
+  replication.refuse();
+  for (const cell of range(CLICKS, CLICKS)) await ann.click(cell);
+  await until("Ann sees her clicks", () => countChecked(ann.shows(), 0, 2 * CLICKS) === 2 * CLICKS);
+  address.refuse();
+  await primary.kill();
+  await ask(replica.port, "REPLICAOF", "NO", "ONE");
+  const ben = await sit(replica.url);
+  for (const cell of range(2 * CLICKS, CLICKS)) await ben.click(cell);
+  await until("Ben sees his clicks", () => countChecked(ben.shows(), 2 * CLICKS, CLICKS) === CLICKS);
+
+  // The address of the primary now leads to the one that was promoted.
+  address.moveTo(replica.port);
+  address.heal();
+  await msUntil(() => difference(ann, ben) === 0, LOOK_MS);
+  const wrong = difference(ann, ben);
+  let next = 3 * CLICKS;
+  await until("news comes to Ann again", async () => {
+    const cell = next++;
+    await ben.click(cell);
+    return (await msUntil(() => ann.shows()[cell] === "1", 200)) !== undefined;
+  });
+  await msUntil(() => difference(ann, ben) === 0, 1_000);
+  return { wrong, wrongLater: difference(ann, ben) };
+}
+
+async function isLevel(primary: number, replica: number): Promise<boolean> {
+  const [from = "", to = ""] = await Promise.all(
+    [primary, replica].map(async (port) => String(await ask(port, "INFO", "replication"))),
+  );
+  const sent = /^master_repl_offset:(\d+)/m.exec(from)?.[1];
+  return to.includes("master_link_status:up") && sent === /^slave_repl_offset:(\d+)/m.exec(to)?.[1];
+}
+
+function difference(one: Person, other: Person): number {
+  const [shown, right] = [one.shows(), other.shows()];
+  return range(0, CELLS).filter((cell) => shown[cell] !== right[cell]).length;
+}
+
+function judge(naive: Takeover & Fork, ours: Takeover & Fork): Outcome {
+  type Side = Takeover & Fork;
+  const row = (what: string, show: (side: Side) => string) => ({ what, naive: show(naive), ours: show(ours) });
+  const isRight = ({ kept, backMs, wrong, wrongLater }: Side) =>
+    kept === CLICKS && backMs !== undefined && wrong + wrongLater === 0;
+  return {
+    rows: [
+      row("instance killed: clicks under way that are kept", ({ kept }) => `${kept} of ${CLICKS}`),
+      row("… its page shows what Valkey has after", ({ backMs }) =>
+        backMs === undefined ? `not within ${LOOK_MS} ms` : `${backMs.toFixed(0)} ms`,
+      ),
+      row("primary killed: boxes that a page shows wrongly", ({ wrong }) => String(wrong)),
+      row("… and after the next click", ({ wrongLater }) => String(wrongLater)),
+    ],
+    naiveFault: isRight(naive)
+      ? undefined
+      : "clicks are lost with the instance, and pages stay on a history that is gone",
+    ourFault: isRight(ours) ? undefined : "a click was lost, or a page stayed wrong",
+  };
+}

@@ -1,0 +1,126 @@
+/*
+ * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. Both sides are played alike: Valkey's
+ * answer to the read is held back until the click has been committed and its news has come to the newcomer's instance.
+ */
+
+import type { PageRef } from "../../../src/board/geometry.js";
+import { PAGE_CELLS } from "../../../src/board/geometry.js";
+import type { Position } from "../../../src/board/position.js";
+import { connect } from "../../../src/client/index.js";
+import { FaultyStore } from "../../../test/support/faulty-store.js";
+import { until } from "../../../test/support/until.js";
+import { startBitmap } from "../naive/bitmap.js";
+import { type Person, plainPerson, range } from "../person.js";
+import { msUntil, type Stage } from "../stage.js";
+import type { Step } from "../step.js";
+
+const CELLS = 100;
+/** For a screen to become right after all. */
+const GRACE_MS = 1_000;
+
+export const joinRace: Step = {
+  title: "The join race",
+  scene: "Newcomers open the board one by one. While each one's board is on its way to them, somebody clicks a box.",
+  run: async (stage) => {
+    const newcomers = stage.isQuick ? 5 : 20;
+    stage.tell(`${newcomers} newcomers, at a naive instance …`);
+    const naive = await playNaive(stage, newcomers);
+    stage.tell(`${newcomers} newcomers, at an instance of SocketScaler …`);
+    const ours = await playOurs(stage, newcomers);
+    const row = (what: string, read: (lacking: Lacking) => number) => ({
+      what,
+      naive: `${read(naive)} of ${newcomers}`,
+      ours: `${read(ours)} of ${newcomers}`,
+    });
+    const isRight = ({ atFirst, later }: Lacking) => atFirst + later === 0;
+    return {
+      rows: [
+        row("screens that lack the click when they first show the board", ({ atFirst }) => atFirst),
+        row(`… and still, ${GRACE_MS} ms after the last came`, ({ later }) => later),
+      ],
+      naiveFault: isRight(naive) ? undefined : "what is clicked between reading and listening is in neither",
+      ourFault: isRight(ours) ? undefined : "a newcomer lacks a click",
+    };
+  },
+};
+
+/** How many newcomers do not show the box that was clicked while they came. */
+interface Lacking {
+  readonly atFirst: number;
+  readonly later: number;
+}
+
+async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
+  const valkey = await stage.valkey();
+  const here = await stage.naive(startBitmap(valkey.url, CELLS));
+  const elsewhere = await stage.naive(startBitmap(valkey.url, CELLS));
+  const witness = await plainPerson(stage, here.url, CELLS, true);
+  const clicker = await plainPerson(stage, elsewhere.url, CELLS, true);
+  const people: Person[] = [];
+  const isWrong = (person: Person, cell: number) => person.shows()[cell] !== "1";
+  let atFirst = 0;
+  for (const cell of range(0, newcomers)) {
+    here.bitmap.answered = async () => {
+      await clicker.click(cell);
+      await until("the news is here", () => witness.shows()[cell] === "1");
+    };
+    const newcomer = await plainPerson(stage, here.url, CELLS, true);
+    if (isWrong(newcomer, cell)) atFirst++;
+    people.push(newcomer);
+  }
+  await msUntil(() => !people.some(isWrong), GRACE_MS);
+  return { atFirst, later: people.filter(isWrong).length };
+}
+
+/** The same. An instance reads a page when its first client comes, so each newcomer has a page. */
+async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
+  const valkey = await stage.valkey();
+  const cells = newcomers * PAGE_CELLS;
+  const { store, instance } = await stage.oursBehind((real) => new SlowStore(real), valkey.url, cells);
+  const elsewhere = await stage.ours(valkey.url, cells);
+  const clicker = connect(elsewhere.url);
+  const client = connect(instance.url);
+  stage.after(() => {
+    clicker.close();
+    client.close();
+  });
+  const board = client.board("main");
+  let clicks = 0;
+  store.answered = async (page) => {
+    clicks++;
+    await clicker.board("main").set(page * PAGE_CELLS, true);
+    await until("the news is here", () => store.heard.has(page));
+  };
+  const clicked = range(0, newcomers).map((page) => page * PAGE_CELLS);
+  const isWrong = (cell: number) => board.get(cell) !== true;
+  let atFirst = 0;
+  for (const cell of clicked) {
+    await board.watch({ start: cell, end: cell + 1 }).ready;
+    if (isWrong(cell)) atFirst++;
+  }
+  if (clicks !== newcomers) throw new Error(`${clicks} clicks fell into the race instead of ${newcomers}`);
+  await msUntil(() => !clicked.some(isWrong), GRACE_MS);
+  return { atFirst, later: clicked.filter(isWrong).length };
+}
+
+/** The real store on a slow network: the first answer about a page takes its time. */
+class SlowStore extends FaultyStore {
+  answered: (page: number) => Promise<void> = async () => undefined;
+  /** Pages of which a delta came. */
+  readonly heard = new Set<number>();
+  readonly #asked = new Set<number>();
+
+  override lose = ({ page }: { readonly page: number }) => {
+    this.heard.add(page);
+    return false;
+  };
+
+  override async since(ref: PageRef, position: Position) {
+    const answer = await super.since(ref, position);
+    if (!this.#asked.has(ref.page)) {
+      this.#asked.add(ref.page);
+      await this.answered(ref.page);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,68 @@
+/* Step 2: many click at the same moment, each a box of their own. */
+
+import { startJsonArray } from "../naive/json-array.js";
+import { countChecked, plainPerson, range } from "../person.js";
+import { msUntil, type Stage } from "../stage.js";
+import type { Outcome, Step } from "../step.js";
+
+const INSTANCES = 4;
+const HEARD_MS_MAX = 5_000;
+
+export const lostUpdate: Step = {
+  title: "The lost update",
+  scene: `People click at the same moment, each a box of their own, through ${INSTANCES} instances.`,
+  run: async (stage) => {
+    const people = stage.isQuick ? 40 : 100;
+    const valkeys = [await stage.valkey(), await stage.valkey()];
+    const open = (start: (url: string) => Promise<{ url: string }>, index: number) =>
+      Promise.all(range(0, INSTANCES).map(() => start(valkeys[index]?.url ?? "")));
+    stage.tell(`${people} people and ${INSTANCES} naive instances …`);
+    const naive = await play(stage, people, await open((url) => stage.naive(startJsonArray(url, people)), 0));
+    stage.tell(`${people} people and ${INSTANCES} instances of SocketScaler …`);
+    const ours = await play(stage, people, await open((url) => stage.ours(url, people), 1));
+    return judge(people, naive, ours);
+  },
+};
+
+interface Kept {
+  readonly acknowledged: number;
+  /** Boxes checked in Valkey in the end. */
+  readonly stored: number;
+  /** Screens that show what is stored. */
+  readonly right: number;
+}
+
+async function play(stage: Stage, count: number, instances: readonly { readonly url: string }[]): Promise<Kept> {
+  const urls = instances.map(({ url }) => url);
+  const people = await Promise.all(
+    range(0, count).map((index) => plainPerson(stage, urls[index % urls.length] ?? "", count)),
+  );
+  const clicks = await Promise.allSettled(people.map((person, cell) => person.click(cell)));
+  // Each screen is told of each click, whatever is stored.
+  await msUntil(() => people.every((person) => countChecked(person.shows(), 0, count) === count), HEARD_MS_MAX);
+  const { state }: { state: boolean[] } = await (await fetch(`${urls[0]}/state`)).json();
+  const stored = state.map(Number).join("");
+  return {
+    acknowledged: clicks.filter(({ status }) => status === "fulfilled").length,
+    stored: countChecked(stored, 0, count),
+    right: people.filter((person) => person.shows() === stored).length,
+  };
+}
+
+function judge(count: number, naive: Kept, ours: Kept): Outcome {
+  const row = (what: string, read: (kept: Kept) => number) => ({
+    what,
+    naive: `${read(naive)} of ${count}`,
+    ours: `${read(ours)} of ${count}`,
+  });
+  const isRight = ({ stored, right }: Kept) => stored === count && right === count;
+  return {
+    rows: [
+      row("clicks acknowledged", ({ acknowledged }) => acknowledged),
+      row("boxes checked in Valkey in the end", ({ stored }) => stored),
+      row("screens that show what Valkey has", ({ right }) => right),
+    ],
+    naiveFault: isRight(naive) ? undefined : `${naive.acknowledged - naive.stored} acknowledged clicks are gone`,
+    ourFault: isRight(ours) ? undefined : "a click is lost, or a screen is wrong",
+  };
+}

@@ -1,0 +1,109 @@
+/* Step 4: a message is lost, as Pub/Sub may lose it: with its connection, or without any error at all. */
+
+import { FaultyStore } from "../../../test/support/faulty-store.js";
+import { until } from "../../../test/support/until.js";
+import { startBitmap } from "../naive/bitmap.js";
+import { countChecked, libraryPerson, type Person, plainPerson, range } from "../person.js";
+import { msUntil, type Stage } from "../stage.js";
+import type { Outcome, Step } from "../step.js";
+
+const CELLS = 100;
+const CLICKS = 10;
+/** Promise 5 says 2 s. */
+const LOOK_MS = 3_000;
+/** One click, lost without an error; one more that arrives, to see that news comes again. */
+const [LOST, NEXT] = [50, 60];
+
+export const positions: Step = {
+  title: "Positions",
+  scene: `Pub/Sub delivers at most once. An instance is cut off from Valkey while ${CLICKS} boxes are clicked elsewhere; later one more message is lost, without any error.`,
+  run: async (stage) => {
+    stage.tell("two naive instances, one of them behind a link that breaks …");
+    const naive = await play(stage, openNaive);
+    stage.tell("two instances of SocketScaler, one of them behind such a link …");
+    const ours = await play(stage, openOurs);
+    return judge(naive, ours);
+  },
+};
+
+/** An instance that loses messages, and somebody who looks at it. */
+interface Forgetful {
+  readonly person: Person;
+  /** From now on, or no more. */
+  loseMessages(isLosing: boolean): void;
+}
+
+type Open = (stage: Stage, valkeyUrl: string) => Promise<Forgetful>;
+
+const openNaive: Open = async (stage, valkeyUrl) => {
+  const { url, bitmap } = await stage.naive(startBitmap(valkeyUrl, CELLS));
+  const person = await plainPerson(stage, url, CELLS, true);
+  const loseMessages = (isLosing: boolean) => {
+    bitmap.lose = () => isLosing;
+  };
+  return { person, loseMessages };
+};
+
+const openOurs: Open = async (stage, valkeyUrl) => {
+  const { store, instance } = await stage.oursBehind((real) => new FaultyStore(real), valkeyUrl, CELLS);
+  const person = await libraryPerson(stage, instance.url);
+  const loseMessages = (isLosing: boolean) => {
+    store.lose = () => isLosing;
+  };
+  return { person, loseMessages };
+};
+
+interface Repair {
+  /** Boxes that were missed while the link was down and are shown after all. */
+  readonly repaired: number;
+  readonly repairMs: number | undefined;
+  /** The same for the single lost message, with no other traffic. */
+  readonly silentMs: number | undefined;
+  /** Boxes shown wrongly in the end, after another message has come. */
+  readonly wrong: number;
+}
+
+async function play(stage: Stage, open: Open): Promise<Repair> {
+  const valkey = await stage.valkey();
+  const link = await stage.link(valkey);
+  const { person, loseMessages } = await open(stage, `valkey://127.0.0.1:${link.port}`);
+  const { person: other } = await open(stage, valkey.url);
+  const clicked = () => countChecked(person.shows(), 0, CLICKS);
+
+  link.refuse();
+  for (const cell of range(0, CLICKS)) await other.click(cell);
+  link.heal();
+  const repairMs = await msUntil(() => clicked() === CLICKS, LOOK_MS);
+
+  // The link is up again when news comes through it.
+  let sent = CLICKS;
+  await until("news comes again", async () => {
+    const cell = sent++;
+    await other.click(cell);
+    return (await msUntil(() => person.shows()[cell] === "1", 100)) !== undefined;
+  });
+  loseMessages(true);
+  await other.click(LOST);
+  const silentMs = await msUntil(() => person.shows()[LOST] === "1", LOOK_MS);
+  loseMessages(false);
+  await other.click(NEXT);
+  await until("the next click is shown", () => person.shows()[NEXT] === "1");
+  const [shown, right] = [person.shows(), other.shows()];
+  const wrong = range(0, CELLS).filter((cell) => shown[cell] !== right[cell]).length;
+  return { repaired: clicked(), repairMs, silentMs, wrong };
+}
+
+function judge(naive: Repair, ours: Repair): Outcome {
+  const row = (what: string, show: (repair: Repair) => string) => ({ what, naive: show(naive), ours: show(ours) });
+  const time = (ms: number | undefined) => (ms === undefined ? `not within ${LOOK_MS} ms` : `${ms.toFixed(0)} ms`);
+  return {
+    rows: [
+      row("clicks made while the link was down, shown later", ({ repaired }) => `${repaired} of ${CLICKS}`),
+      row("… all of them after it was up again", ({ repairMs }) => time(repairMs)),
+      row("one message lost, nobody clicks on: shown after", ({ silentMs }) => time(silentMs)),
+      row("boxes wrong in the end, after more clicks", ({ wrong }) => String(wrong)),
+    ],
+    naiveFault: naive.wrong > 0 ? `${naive.wrong} boxes stay wrong, and nobody knows` : undefined,
+    ourFault: ours.wrong > 0 || ours.silentMs === undefined ? "a lost message was not made good" : undefined,
+  };
+}

@@ -1,0 +1,58 @@
+/* Step 1: one instance, then two, and what it takes that both are one board. */
+
+import { startIsland } from "../naive/island.js";
+import { countChecked, type Person, plainPerson, range } from "../person.js";
+import { msUntil, type Stage } from "../stage.js";
+import type { Outcome, Step } from "../step.js";
+
+const CELLS = 100;
+const CLICKS = 20;
+const LOOK_MS = 2_000;
+
+export const pubSub: Step = {
+  title: "One instance, then two",
+  scene: `Ann clicks ${CLICKS} boxes. Ben is connected to the same instance, Cleo to another one.`,
+  run: async (stage) => {
+    stage.tell("two naive instances, each with its board in memory …");
+    const naive = await play(stage, [await stage.naive(startIsland(CELLS)), await stage.naive(startIsland(CELLS))]);
+    stage.tell("a Valkey, and two instances of SocketScaler …");
+    const valkey = await stage.valkey();
+    const ours = await play(stage, [await stage.ours(valkey.url, CELLS), await stage.ours(valkey.url, CELLS)]);
+    return judge(naive, ours);
+  },
+};
+
+interface Seen {
+  readonly ben: number;
+  readonly cleo: number;
+  readonly cleoMs: number | undefined;
+  readonly hasOneState: boolean;
+}
+
+async function play(stage: Stage, instances: readonly { readonly url: string }[]): Promise<Seen> {
+  const [first = "", second = ""] = instances.map(({ url }) => url);
+  const [ann, ben, cleo] = await Promise.all([first, first, second].map((url) => plainPerson(stage, url, CELLS)));
+  if (!ann || !ben || !cleo) throw new Error("nobody came");
+  const count = (person: Person) => countChecked(person.shows(), 0, CLICKS);
+  await Promise.all(range(0, CLICKS).map((cell) => ann.click(cell)));
+  const [, cleoMs] = await Promise.all([ben, cleo].map((person) => msUntil(() => count(person) === CLICKS, LOOK_MS)));
+  const [here, there] = await Promise.all([first, second].map(async (url) => (await fetch(`${url}/state`)).text()));
+  return { ben: count(ben), cleo: count(cleo), cleoMs, hasOneState: here === there };
+}
+
+function judge(naive: Seen, ours: Seen): Outcome {
+  const row = (what: string, show: (seen: Seen) => string) => ({ what, naive: show(naive), ours: show(ours) });
+  const isRight = ({ ben, cleo, hasOneState }: Seen) => ben === CLICKS && cleo === CLICKS && hasOneState;
+  return {
+    rows: [
+      row("clicks that Ben sees, at the same instance", ({ ben }) => `${ben} of ${CLICKS}`),
+      row("clicks that Cleo sees, at the other", ({ cleo }) => `${cleo} of ${CLICKS}`),
+      row("… all of them after the last was acknowledged", ({ cleoMs }) =>
+        cleoMs === undefined ? `not within ${LOOK_MS} ms` : `${cleoMs.toFixed(0)} ms`,
+      ),
+      row("GET /state of both is the same", ({ hasOneState }) => (hasOneState ? "yes" : "no")),
+    ],
+    naiveFault: isRight(naive) ? undefined : "two instances are two boards",
+    ourFault: isRight(ours) ? undefined : "the two instances do not show one board",
+  };
+}

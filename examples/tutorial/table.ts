@@ -1,0 +1,32 @@
+/* A step as text: what was played, and what came of it, side by side. */
+
+import type { Outcome, Step } from "./step.js";
+
+const WIDTH = 100;
+
+export function heading({ title, scene }: Step): string {
+  return `${title}\n\n${wrap(scene, WIDTH)}\n\n`;
+}
+
+export function table({ rows, naiveFault, ourFault }: Outcome): string {
+  const lines = [{ what: "", naive: "naive", ours: "SocketScaler" }, ...rows];
+  const width = (read: (row: (typeof lines)[number]) => string) => Math.max(...lines.map((row) => read(row).length));
+  const [first, second] = [width(({ what }) => what), width(({ naive }) => naive)];
+  const [head = "", ...body] = lines.map(
+    ({ what, naive, ours }) => `  ${what.padEnd(first)}   ${naive.padEnd(second)}   ${ours}`,
+  );
+  const rule = `  ${"─".repeat(first)}   ${"─".repeat(second)}   ${"─".repeat(width(({ ours }) => ours))}`;
+  const naive = naiveFault === undefined ? "✓ got away with it this time" : `✗ ${naiveFault}`;
+  const ours = ourFault === undefined ? "✓ right" : `✗ ${ourFault}`;
+  return `${[head, rule, ...body].join("\n")}\n\n  naive: ${naive}\n  SocketScaler: ${ours}\n`;
+}
+
+function wrap(text: string, width: number): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1) ?? "";
+    if (last.length + word.length >= width) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.map((line) => `  ${line}`).join("\n");
+}

@@ -1,0 +1,127 @@
+/*
+ * `npm run audit`: what is known against the packages that production runs. Two parts, told apart in what is said:
+ *
+ *     advisories  `npm audit --omit=dev`, where the registry answers it; a mirror may not, and then this part is NOT CHECKED
+ *     the lock    whatever the registry: which packages there are, which run scripts when they are installed, which are
+ *                 deprecated, or come without a checksum; and what the registry says of those we name ourselves
+ *
+ * Ends with 1 where something is wrong, with 3 where nothing is but advisories were not checked, so that a release is never
+ * made believing they were. `--no-advisories` says that one knows.
+ */
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const NOT_CHECKED = 3;
+
+/** Packages that may run a script when installed. Both pick a program that came with them; only where there is none do they compile. */
+const MAY_RUN_SCRIPTS = ["lmdb", "msgpackr-extract"];
+
+/** An entry of `package-lock.json`. */
+interface Entry {
+  readonly version: string;
+  readonly dev?: boolean;
+  readonly devOptional?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly deprecated?: string;
+  readonly integrity?: string;
+}
+
+export interface Lock {
+  readonly packages: Readonly<Record<string, Entry>>;
+}
+
+interface Named {
+  readonly name: string;
+  readonly version: string;
+}
+
+export function readLock(): Lock {
+  return JSON.parse(readFileSync(`${root}package-lock.json`, "utf8"));
+}
+
+/** What is locked for production. */
+export function productionOf(lock: Lock): (Entry & Named)[] {
+  return Object.entries(lock.packages)
+    .filter(([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional)
+    .map(([path, entry]) => ({ ...entry, name: path.split("node_modules/").at(-1) ?? path }));
+}
+
+/** What is wrong with them, one line for each. */
+export function faultsIn(packages: readonly (Entry & Named)[]): string[] {
+  return packages.flatMap(({ name, version, hasInstallScript, deprecated, integrity }) => [
+    ...(hasInstallScript && !MAY_RUN_SCRIPTS.includes(name) ? [`${name} ${version} runs a script when installed`] : []),
+    ...(deprecated ? [`${name} ${version} is deprecated: ${deprecated}`] : []),
+    ...(integrity ? [] : [`${name} ${version} is locked without a checksum`]),
+  ]);
+}
+
+/** How many advisories there are in an answer of `npm audit --json`; undefined where the registry does not tell. */
+export function advisoriesIn(report: unknown): number | undefined {
+  const total = fieldOf(fieldOf(fieldOf(report, "metadata"), "vulnerabilities"), "total");
+  return typeof total === "number" ? total : undefined;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null
+    ? Object.entries(value).find(([key]) => key === name)?.[1]
+    : undefined;
+}
+
+function npm(...args: string[]) {
+  return spawnSync("npm", args, { cwd: root, encoding: "utf8" });
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the registry says of the packages that we name: newer ones in our ranges, and deprecation of those locked. */
+function askRegistry(direct: readonly Named[]) {
+  const outdated = json(npm("outdated", "--omit=dev", "--json").stdout);
+  const behind = direct.flatMap(({ name, version }) => {
+    const wanted = fieldOf(fieldOf(outdated, name), "wanted");
+    return wanted !== undefined && wanted !== version ? [`${name} ${version}, of which there is ${wanted}`] : [];
+  });
+  const views = direct.map((each) => ({ ...each, view: npm("view", `${each.name}@${each.version}`, "deprecated") }));
+  return {
+    behind,
+    unknown: views.filter(({ view }) => view.status !== 0).map(({ name }) => name),
+    deprecated: views.flatMap(({ name, version, view }) =>
+      view.status === 0 && view.stdout.trim() !== "" ? [`${name} ${version} is deprecated: ${view.stdout.trim()}`] : [],
+    ),
+  };
+}
+
+function main(args: readonly string[]): number {
+  const lock = readLock();
+  const packages = productionOf(lock);
+  const named = Object.keys(Object(fieldOf(lock.packages[""], "dependencies")));
+  const direct = named.map((name) => ({ name, version: lock.packages[`node_modules/${name}`]?.version ?? "" }));
+  const scripted = packages.filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name);
+  console.log(`${packages.length} packages are locked for production, of which ${direct.length} are named by us.`);
+  console.log(`Scripts at installation: ${scripted.join(", ") || "none"}.`);
+
+  const registry = askRegistry(direct);
+  if (registry.unknown.length > 0) console.log(`NOT CHECKED for deprecation now: ${registry.unknown.join(", ")}.`);
+  for (const line of registry.behind) console.log(`Newer in our range: ${line}.`);
+  const faults = [...faultsIn(packages), ...registry.deprecated];
+
+  const audit = npm("audit", "--omit=dev", "--json");
+  const advisories = advisoriesIn(json(audit.stdout));
+  if (advisories === undefined) console.log("NOT CHECKED: advisories. The registry does not answer `npm audit`.");
+  else console.log(`Advisories against them: ${advisories}.`);
+  if (advisories) faults.push(`${advisories} advisories: see npm audit --omit=dev`);
+
+  for (const fault of faults) console.log(`WRONG: ${fault}`);
+  if (faults.length > 0) return 1;
+  return advisories === undefined && !args.includes("--no-advisories") ? NOT_CHECKED : 0;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) process.exitCode = main(process.argv.slice(2));

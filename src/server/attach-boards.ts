@@ -1,0 +1,137 @@
+/*
+ * Boards inside an Express app and a Socket.IO server of someone else's, with hooks for that app: who may do what, what is
+ * committed, and the boards to read and write. docs/embedding.md is its manual.
+ */
+
+import type { Express } from "express";
+import type { Server as SocketServer } from "socket.io";
+import { Refusal } from "../protocol/errors.js";
+import type { AuthoriseHook } from "./authorise.js";
+import { type Config, type Flags, readConfig } from "./config.js";
+import { boardRoutes, trustOf } from "./http.js";
+import type { Instance } from "./instance.js";
+import { createLog, type Log } from "./log.js";
+import { openStore } from "./open-store.js";
+import { httpOptions, runInstance } from "./run-instance.js";
+import { ServerBoard } from "./server-board.js";
+import { attachSockets } from "./sockets.js";
+
+export interface AttachBoardsOptions {
+  /** Board name -> cells. */
+  readonly boards: Readonly<Record<string, number>>;
+  /** Where the boards live: as for the environment variables; `./data` without either. */
+  readonly valkeyUrl?: string | undefined;
+  readonly valkeyCa?: string | undefined;
+  readonly dataDir?: string | undefined;
+  /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
+  readonly durability?: string | undefined;
+  /** How long it is recorded what was changed when, as for the environment variable: `off` without it. */
+  readonly history?: string | undefined;
+  /**
+   * What everybody may do, and how tokens are checked, as for the environment variables. Without it boards are `open`, or,
+   * where there is a hook, `token`: nobody may do more than the hook permits.
+   */
+  readonly access?: string | undefined;
+  readonly jwtSecret?: string | undefined;
+  readonly jwksUrl?: string | undefined;
+  readonly jwtIssuer?: string | undefined;
+  readonly jwtAudience?: string | undefined;
+  /** Says who somebody is and what he may do; asked for each socket and each HTTP request. */
+  readonly authorise?: AuthoriseHook | undefined;
+  /** Any other option of docs/operations.md by the name of its variable, such as `{ DRAIN_MS: "5000" }`. */
+  readonly settings?: Flags | undefined;
+  /** A pino logger; without it warnings and errors go to the standard output. */
+  readonly log?: Log | undefined;
+  /** Speak the teaching protocol in your namespace `/` and at GET /state. */
+  readonly teaching?: boolean;
+}
+
+export interface AttachedBoards {
+  readonly instance: Instance;
+  /** A board, to be read, written and listened to here; the same object each time. Throws UNKNOWN_BOARD. */
+  board(name: string): ServerBoard;
+  /**
+   * Tells clients to move, one by one over DRAIN_MS, each after the answers it waits for, and lets go of the store. `/ready`
+   * is 503 from now on, and your Socket.IO server refuses new sockets and ends those that use boards, with your own
+   * namespaces on them: it is for a process that goes. Close your own servers after it.
+   */
+  drain(): Promise<void>;
+  /** As `drain`, but all clients at once; cuts a drain short that is under way. */
+  close(): Promise<void>;
+}
+
+/**
+ * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready` and
+ * `/metrics`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
+ * have the same `valkeyUrl`.
+ */
+export async function attachBoards(
+  io: SocketServer,
+  app: Express,
+  options: AttachBoardsOptions,
+): Promise<AttachedBoards> {
+  const { teaching = false, authorise, log = createLog("warn") } = options;
+  const config = configOf(options);
+  const store = await openStore(config, log);
+  const running = runInstance(config, store, log, { authorise });
+  const { instance, view } = running;
+  app.use(boardRoutes(instance, view, { ...httpOptions(config, store), teaching }));
+  const sockets = attachSockets(io, instance, {
+    teaching,
+    clientBufferBytesMax: config.clientBufferBytes,
+    trust: trustOf(app),
+    countsAll: false,
+  });
+  running.counts(sockets.online);
+  const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));
+  let ending: Promise<void> | undefined;
+  const end = () => {
+    ending ??= (async () => {
+      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      await running.finish();
+      for (const board of boards.values()) board.close();
+      running.close();
+      await store.close();
+    })();
+    return ending;
+  };
+  return {
+    instance,
+    board: (name) => {
+      const board = boards.get(name);
+      if (!board) throw new Refusal("UNKNOWN_BOARD");
+      return board;
+    },
+    drain: () => instance.departures.drain(config.drainMs, config.writeWaitMs).then(end),
+    close: () => instance.departures.drain(0, config.writeWaitMs).then(end),
+  };
+}
+
+function configOf(options: AttachBoardsOptions): Config {
+  const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
+  return readConfig(
+    {
+      ...options.settings,
+      VALKEY_URL: options.valkeyUrl,
+      VALKEY_CA: options.valkeyCa,
+      DATA_DIR: options.dataDir,
+      BOARDS: boards.join(),
+      DURABILITY: options.durability,
+      HISTORY: options.history,
+      ACCESS: options.authorise ? closedUnlessNamed(options.access) : options.access,
+      JWT_SECRET: options.jwtSecret,
+      JWKS_URL: options.jwksUrl,
+      JWT_ISSUER: options.jwtIssuer,
+      JWT_AUDIENCE: options.jwtAudience,
+    },
+    {},
+    options.authorise !== undefined,
+  );
+}
+
+/** Where a hook permits, a board that `access` says nothing of gives nothing of itself. */
+function closedUnlessNamed(access: string | undefined): string {
+  if (access === undefined) return "token";
+  const namesAll = access.split(",").every((rule) => rule.includes("="));
+  return namesAll ? `token,${access}` : access;
+}

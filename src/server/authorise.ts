@@ -1,0 +1,98 @@
+/*
+ * The app's own word on who somebody is: a hook that is asked once for each socket and each HTTP request. What it permits
+ * is a grant like a token's, and is compared in the same places (access.ts).
+ *
+ * Browsers send cookies along wherever a page comes from. So a hook is asked about pages of the app's own origin, of the
+ * listed ones, and about programs; never about another site's page, which would act in its visitor's name.
+ */
+
+import type { IncomingMessage } from "node:http";
+import { parseCookie } from "cookie";
+import { Refusal } from "../protocol/errors.js";
+import { type CellWrites, type Grant, isRight, type Right } from "./access.js";
+import type { Guard } from "./guard.js";
+import { isFromOrigin } from "./origin.js";
+
+/** Someone who connects, or asks over HTTP. */
+export interface Caller {
+  readonly via: "socket" | "http";
+  /** The token of the handshake's `auth`, or of `Authorization: Bearer`. Checked already where JWT keys are set; else it is yours to check. */
+  readonly token: string | undefined;
+  /** All of the handshake's `auth`; empty over HTTP. */
+  readonly auth: Readonly<Record<string, unknown>>;
+  /** The request that came, or that began the socket: its headers, and `session`, where your middleware puts it there. */
+  readonly request: IncomingMessage;
+  readonly cookies: Readonly<Record<string, string | undefined>>;
+}
+
+/** What somebody may do. */
+export interface Permit {
+  /** Who it is: for the log of admins' actions, and as `socket.data.subject`. */
+  readonly subject?: string;
+  /** Board -> right; `*` stands for every board that is not named. */
+  readonly boards: Readonly<Record<string, Right>>;
+  /** Milliseconds since 1970; without it, what is permitted lasts as long as the socket. */
+  readonly expiresMs?: number;
+  /** Asked about each write before it goes to the store; false refuses the whole of it with FORBIDDEN. */
+  readonly mayWrite?: (write: ProposedWrite) => boolean | Promise<boolean>;
+}
+
+export interface ProposedWrite {
+  readonly board: string;
+  readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
+}
+
+/** Undefined for somebody who has no more rights than everybody. */
+export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Permit | undefined>;
+
+/** As Access asks it; rejects with a Refusal. */
+export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
+
+export function callerOf(
+  via: Caller["via"],
+  request: IncomingMessage,
+  token: string | undefined,
+  auth: Caller["auth"] = {},
+): Caller {
+  return {
+    via,
+    token,
+    auth,
+    request,
+    get cookies() {
+      return parseCookie(request.headers.cookie ?? "");
+    },
+  };
+}
+
+/** `origins` are those of other sites whose pages may act for their visitors. */
+export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
+  return async (caller) => {
+    if (!isFromOrigin(caller.request, origins)) throw new Refusal("FORBIDDEN", { detail: "a page of another site" });
+    return guard.decide("authorise", async () => {
+      const permit = await hook(caller);
+      return permit ? grantOf(permit, guard) : undefined;
+    });
+  };
+}
+
+function grantOf({ subject = "unnamed", boards, expiresMs, mayWrite }: Permit, guard: Guard): Grant {
+  const entries: [string, unknown][] = Object.entries(boards);
+  const rights = new Map<string, Right>();
+  for (const [board, right] of entries) {
+    if (!isRight(right)) throw new TypeError(`authorise gives an unknown right to the board "${board}"`);
+    rights.set(board, right);
+  }
+  return {
+    subject,
+    boards: rights,
+    expiresMs: expiresMs ?? Number.POSITIVE_INFINITY,
+    ...(mayWrite && {
+      mayWrite: (board: string, changes: CellWrites) =>
+        guard.decide("mayWrite", async () => {
+          const proposed = { board, changes: changes.map(([cell, value]) => ({ cell, value: value === 1 })) };
+          return (await mayWrite(proposed)) === true;
+        }),
+    }),
+  };
+}

@@ -1,0 +1,35 @@
+/* Opens the store that the options name. */
+
+import { readFileSync } from "node:fs";
+import { EmbeddedStore } from "../store/embedded-store.js";
+import { type Store, StoreUnusable } from "../store/store.js";
+import { ValkeyStore } from "../store/valkey-store.js";
+import type { Config } from "./config.js";
+import type { Log } from "./log.js";
+
+/** Rejects with StoreUnusable. */
+export async function openStore(config: Config, log: Log): Promise<Store> {
+  const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
+  const { sentinelUsername: username, sentinelPassword: password } = config;
+  const histories = { ...config.history, deltasMax: config.historyDeltas };
+  const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
+  return url === undefined
+    ? EmbeddedStore.open({ directory, durabilities, histories })
+    : ValkeyStore.open({
+        url,
+        ca: readAuthorities(config.valkeyCa),
+        sentinelAccess: password === undefined ? undefined : { username, password },
+        durabilities,
+        durabilityWaitMs,
+        histories,
+        incident,
+      });
+}
+
+function readAuthorities(file: string | undefined): string | undefined {
+  try {
+    return file === undefined ? undefined : readFileSync(file, "utf8");
+  } catch (error) {
+    throw new StoreUnusable(`cannot read VALKEY_CA, ${file}`, error);
+  }
+}

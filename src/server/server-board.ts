@@ -1,0 +1,124 @@
+/*
+ * A board as code of the app around reads and writes it, on the server. A write takes the way of a client's: group commit,
+ * one script run, acknowledged after the commit, heard by everybody through the store. It is nobody's in particular:
+ * rights and rate limits are not asked. What is frozen stays frozen.
+ */
+
+import { type Bit, bitmapBytes, getBit } from "../board/bitmap.js";
+import { cellsInPage, offsetOf, pageCount, pageOf } from "../board/geometry.js";
+import { Refusal } from "../protocol/errors.js";
+import { BATCH_CHANGES_MAX } from "../store/store.js";
+import type { Region } from "./admin.js";
+import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.js";
+import type { Instance } from "./instance.js";
+import type { HostedBoard } from "./pages.js";
+import { checkPage, commitChanges } from "./session.js";
+import { WriteLanes } from "./write-lanes.js";
+
+export interface ListenOptions {
+  /** The cells to hear of; without it the whole board, of up to 67,108,864 cells. */
+  readonly range?: Region;
+  /** Tells first what is checked already, as changes from an empty board, so that nothing falls between reading and listening. */
+  readonly fromEmpty?: boolean;
+}
+
+export interface Listening {
+  /** Resolves when what is committed from then on is told; pending while the store is away. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+export class ServerBoard {
+  readonly name: string;
+  /** Cells. */
+  readonly size: number;
+  readonly #instance: Instance;
+  readonly #board: HostedBoard;
+  readonly #lanes = new WriteLanes();
+  readonly #feeds = new Set<ChangeFeed>();
+
+  constructor(instance: Instance, board: HostedBoard) {
+    this.name = board.name;
+    this.size = board.size;
+    this.#instance = instance;
+    this.#board = board;
+  }
+
+  /** Whether the cell is checked, as the store has it now: with every write acknowledged before, to whomever. */
+  async get(cell: number): Promise<boolean> {
+    this.#checkCell(cell);
+    const { bits } = await this.#instance.readStored(this.#board, pageOf(cell));
+    return getBit(bits, offsetOf(cell)) === 1;
+  }
+
+  /** All bits of a page as the store has them now: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
+  async bitsOf(page: number): Promise<Uint8Array> {
+    if (!Number.isSafeInteger(page) || page < 0) throw new Refusal("PAGE_OUT_OF_RANGE");
+    checkPage(this.#board, page);
+    const bits = new Uint8Array(bitmapBytes(cellsInPage(this.size, page)));
+    bits.set((await this.#instance.readStored(this.#board, page)).bits);
+    return bits;
+  }
+
+  /** Resolves once it is committed; rejects with a Refusal whose `rule.outcome` tells whether it may have happened. */
+  set(cell: number, value: boolean): Promise<void> {
+    return this.setAll([[cell, value]]);
+  }
+
+  /** Sets many cells, of one page in one step where they are up to 4,096; of several to one cell the last wins. */
+  async setAll(changes: Iterable<readonly [cell: number, value: boolean]>): Promise<void> {
+    const last = new Map<number, Bit>();
+    for (const [cell, value] of changes) {
+      this.#checkCell(cell);
+      last.set(cell, value ? 1 : 0);
+    }
+    const cells = [...last].sort(([one], [other]) => one - other);
+    for (let at = 0; at < cells.length; at += BATCH_CHANGES_MAX) {
+      const some = cells.slice(at, at + BATCH_CHANGES_MAX);
+      await this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, some));
+    }
+  }
+
+  /**
+   * Tells `listener` what is committed on the board, whoever wrote it and on whichever instance, in the order of each page's
+   * history; one change at a time. docs/embedding.md says what is promised of it.
+   */
+  onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
+    const { start = 0, end = this.size } = options.range ?? {};
+    this.#checkCell(start);
+    if (!(end > start && end <= this.size))
+      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
+    if (pageOf(end - 1) - pageOf(start) >= FEED_PAGES_MAX) {
+      throw new RangeError(
+        `onChange follows at most ${FEED_PAGES_MAX} of the ${pageCount(this.size)} pages; give a range`,
+      );
+    }
+    const { pages, clock } = this.#instance;
+    const feed = new ChangeFeed(listener, {
+      board: this.#board,
+      range: { start, end },
+      pages,
+      clock,
+      failed: (hook, error) => this.#instance.hookFailed(hook, error),
+      fromEmpty: options.fromEmpty ?? false,
+    });
+    this.#feeds.add(feed);
+    return {
+      ready: feed.ready,
+      stop: () => {
+        feed.stop();
+        this.#feeds.delete(feed);
+      },
+    };
+  }
+
+  /** Ends all listening. */
+  close(): void {
+    for (const feed of this.#feeds) feed.stop();
+    this.#feeds.clear();
+  }
+
+  #checkCell(cell: number): void {
+    if (!Number.isSafeInteger(cell) || cell < 0 || cell >= this.size) throw new Refusal("CELL_OUT_OF_RANGE");
+  }
+}

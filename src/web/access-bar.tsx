@@ -1,0 +1,64 @@
+/*
+ * Says that a token is missing, over or not accepted, and takes one; or that this user may only look, where one who has a
+ * token may give it. The token goes nowhere but to the instance.
+ */
+
+import type { TargetedSubmitEvent } from "preact";
+import { useId, useState } from "preact/hooks";
+import type { AccessWording } from "./wording.js";
+
+export interface AccessBarProps {
+  readonly access: AccessWording;
+  readonly hasToken: boolean;
+  /** With an empty token: go on without. */
+  readonly onToken: (token: string) => void;
+}
+
+export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
+  const [isOpen, setOpen] = useState(false);
+  const isAsked = access.isNeeded || isOpen;
+  return (
+    <div class="access" data-testid="access" data-tone={access.isNeeded ? "bad" : undefined}>
+      <p role="status" data-testid="access-text">
+        {access.text}
+      </p>
+      {isAsked && <TokenForm onToken={onToken} />}
+      {!isAsked && (
+        <button type="button" data-testid="access-open" onClick={() => setOpen(true)}>
+          {hasToken ? "Use another token" : "I have a token"}
+        </button>
+      )}
+      {hasToken && isAsked && (
+        <button type="button" data-testid="token-forget" onClick={() => onToken("")}>
+          Go on without a token
+        </button>
+      )}
+    </div>
+  );
+}
+
+function TokenForm({ onToken }: { onToken: (token: string) => void }) {
+  const [text, setText] = useState("");
+  const id = useId();
+  const submit = (event: TargetedSubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (text.trim() !== "") onToken(text);
+  };
+  return (
+    <form class="token-form" onSubmit={submit} noValidate>
+      <label for={id}>Token</label>
+      <input
+        id={id}
+        type="password"
+        autoComplete="off"
+        spellcheck={false}
+        value={text}
+        data-testid="token"
+        onInput={(event) => setText(event.currentTarget.value)}
+      />
+      <button type="submit" data-testid="token-use">
+        Use
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,89 @@
+/*
+ * Draws what is frozen, over the cells: tinted, with slanting lines and an edge, so that it is told apart without its colour.
+ * A range of cells runs row by row through its page, so it is up to three rectangles:
+ *
+ *         ┌───────       the rest of the first row
+ *     ────┘──────────
+ *                        whole rows
+ *     ──────┐────────
+ *     ──────┘            the beginning of the last
+ */
+
+import { offsetOf, pageOf } from "../../board/geometry.js";
+import type { CellRange } from "../../client/index.js";
+import { type Context, contextOf } from "./context.js";
+import type { Palette } from "./palette.js";
+import { PAGE_SIDE, placeOfPage } from "./plane.js";
+import type { Screen } from "./screen.js";
+
+/** In cells of the plane. */
+export interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+const HATCH_PX = 8;
+const TINT = 0.2;
+
+let held: { readonly color: string; readonly density: number; readonly pattern: CanvasPattern | null } | undefined;
+
+export function paintFrozen(context: Context, screen: Screen, palette: Palette, ranges: Iterable<CellRange>): void {
+  const hatch = hatchFor(context, screen, palette.frozen);
+  // The lines stand on the board, not on the screen.
+  hatch?.setTransform(new DOMMatrix([1, 0, 0, 1, screen.left(0), screen.top(0)]));
+  for (const range of ranges) {
+    for (const { x, y, columns, rows } of rectanglesOf(range)) {
+      const [left, top] = [screen.left(x), screen.top(y)];
+      const [width, height] = [screen.left(x + columns) - left, screen.top(y + rows) - top];
+      context.globalAlpha = TINT;
+      context.fillStyle = palette.frozen;
+      context.fillRect(left, top, width, height);
+      context.globalAlpha = 1;
+      if (!hatch) continue;
+      context.fillStyle = hatch;
+      context.fillRect(left, top, width, height);
+    }
+  }
+}
+
+/** The rectangles that a range of one page covers. */
+export function rectanglesOf({ start, end }: CellRange): Rectangle[] {
+  const page = placeOfPage(pageOf(start));
+  const [first, last] = [offsetOf(start), offsetOf(end - 1)];
+  const [top, bottom] = [Math.floor(first / PAGE_SIDE), Math.floor(last / PAGE_SIDE)];
+  const [from, to] = [first % PAGE_SIDE, last % PAGE_SIDE];
+  const at = (x: number, y: number, columns: number, rows: number) => ({
+    x: page.x * PAGE_SIDE + x,
+    y: page.y * PAGE_SIDE + y,
+    columns,
+    rows,
+  });
+  if (top === bottom) return [at(from, top, to - from + 1, 1)];
+  const wholeFrom = from === 0 ? top : top + 1;
+  const wholeTo = to === PAGE_SIDE - 1 ? bottom : bottom - 1;
+  return [
+    ...(from === 0 ? [] : [at(from, top, PAGE_SIDE - from, 1)]),
+    ...(wholeTo < wholeFrom ? [] : [at(0, wholeFrom, PAGE_SIDE, wholeTo - wholeFrom + 1)]),
+    ...(to === PAGE_SIDE - 1 ? [] : [at(0, bottom, to + 1, 1)]),
+  ];
+}
+
+function hatchFor(context: Context, { density }: Screen, color: string): CanvasPattern | null {
+  if (held?.color === color && held.density === density) return held.pattern;
+  const side = Math.round(HATCH_PX * density);
+  const tile = new OffscreenCanvas(side, side);
+  const pen = contextOf(tile);
+  pen.strokeStyle = color;
+  pen.lineWidth = Math.max(1, density);
+  pen.beginPath();
+  // The corners too, so that the lines go on from tile to tile.
+  for (const shift of [-side, 0, side]) {
+    pen.moveTo(shift - 1, side + 1);
+    pen.lineTo(shift + side + 1, -1);
+  }
+  pen.stroke();
+  held = { color, density, pattern: context.createPattern(tile, "repeat") };
+  return held.pattern;
+}

@@ -1,0 +1,101 @@
+/* A page whose components show boards with `useBoard`, as the test in react.test.ts asks for. */
+
+import { Component, type ReactNode, StrictMode, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { connect } from "../../../src/client/index.js";
+import { BoardsProvider, useBoard, useConnection } from "../../../src/react/index.js";
+
+/** What the page shows; the test replaces it by `shown`. */
+export interface Shown {
+  readonly cells: readonly { readonly board: string; readonly cell: number }[];
+  readonly range?: { readonly board: string; readonly start?: number; readonly end?: number };
+}
+
+declare global {
+  interface Window {
+    show(shown: Shown): void;
+    /** Component -> how often it was committed, and mounted. */
+    readonly commits: Record<string, number>;
+    readonly mounts: Record<string, number>;
+  }
+}
+
+const commits: Record<string, number> = {};
+const mounts: Record<string, number> = {};
+Object.assign(window, { commits, mounts });
+
+const urls = new URLSearchParams(location.search).getAll("url");
+const client = connect(urls);
+
+function count(of: Record<string, number>, name: string): void {
+  of[name] = (of[name] ?? 0) + 1;
+}
+
+function Cell({ board, cell }: { board: string; cell: number }) {
+  const { cells, set } = useBoard(board, { start: cell, end: cell + 1 });
+  const name = `${board}:${cell}`;
+  useEffect(() => count(commits, name));
+  useEffect(() => count(mounts, name), [name]);
+  const [checked] = cells;
+  return (
+    <input
+      type="checkbox"
+      data-cell={name}
+      disabled={checked === undefined}
+      checked={checked ?? false}
+      onChange={(event) => set(cell, event.target.checked)}
+    />
+  );
+}
+
+function Range({ board, start, end }: { board: string; start?: number | undefined; end?: number | undefined }) {
+  const { cells, size, isReady, right, refusal } = useBoard(board, { start, end });
+  useEffect(() => count(commits, "range"));
+  const text = cells.map((checked) => (checked === undefined ? "?" : checked ? "1" : "0")).join("");
+  return (
+    <output data-ready={isReady} data-size={size} data-right={right} data-refusal={refusal?.code}>
+      {text}
+    </output>
+  );
+}
+
+class Boundary extends Component<{ children: ReactNode }, { message: string | undefined }> {
+  override state = { message: undefined };
+
+  static getDerivedStateFromError(error: unknown) {
+    return { message: String(error) };
+  }
+
+  override render() {
+    return this.state.message === undefined ? this.props.children : <p role="alert">{this.state.message}</p>;
+  }
+}
+
+function App() {
+  const [{ cells, range }, setShown] = useState<Shown>({ cells: [] });
+  const { connected } = useConnection();
+  useEffect(() => {
+    window.show = setShown;
+  }, []);
+  return (
+    <main data-connected={connected}>
+      {cells.map(({ board, cell }) => (
+        <Cell key={`${board}:${cell}`} board={board} cell={cell} />
+      ))}
+      {range && <Range board={range.board} start={range.start} end={range.end} />}
+    </main>
+  );
+}
+
+const root = document.getElementById("root");
+if (root) {
+  createRoot(root).render(
+    <StrictMode>
+      <BoardsProvider client={client}>
+        <Boundary>
+          <App />
+        </Boundary>
+      </BoardsProvider>
+    </StrictMode>,
+  );
+}

@@ -1,0 +1,45 @@
+/* How much a browser loads: within its bounds, and as docs/operations.md says. */
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { before, describe, test } from "node:test";
+import { measureSizes, type Size } from "../scripts/sizes.js";
+
+/** So much may a build differ from what is written: past that, `npm run sizes` is to write it anew. */
+const DRIFT = 0.05;
+
+describe("what a browser loads", () => {
+  let sizes: Size[];
+  before(async () => {
+    sizes = await measureSizes();
+  });
+
+  test("is within its bounds, compressed", () => {
+    for (const { name, brotli, brotliMax } of sizes) {
+      assert.ok(brotli <= brotliMax, `${name}: ${brotli} bytes with brotli, of at most ${brotliMax}`);
+    }
+  });
+
+  test("has in each row what must be there", () => {
+    for (const { name, raw, gzip, brotli } of sizes) {
+      assert.ok(raw > gzip && gzip > brotli && brotli > 1_000, name);
+    }
+    const [small, large, , , client, alone] = sizes.map(({ raw }) => raw);
+    assert.ok(small && large && client && alone);
+    assert.ok(large - small > 20_000, "the canvas is loaded by a large board alone");
+    assert.ok(client - alone > 20_000, "socket.io-client is in the bundle, and not in the one without it");
+  });
+
+  test("is what docs/operations.md says, to a twentieth", () => {
+    const text = readFileSync(new URL("../docs/operations.md", import.meta.url), "utf8").split("<!-- sizes")[1] ?? "";
+    for (const { name, raw, gzip, brotli, brotliMax } of sizes) {
+      const row = text.split("\n").find((line) => line.startsWith(`| ${name} |`));
+      assert.ok(row, `no row for ${name}`);
+      const [, , ...told] = row.split("|").map((cell) => Number.parseFloat(cell) * 1_000);
+      for (const [index, bytes] of [raw, gzip, brotli, brotliMax].entries()) {
+        const drift = Math.abs((told[index] ?? 0) - bytes) / bytes;
+        assert.ok(drift <= DRIFT, `${name}: ${bytes} bytes, and the document says ${told[index]}: npm run sizes`);
+      }
+    }
+  });
+});
