@@ -47,6 +47,7 @@ export class CanvasBoard {
   readonly travel: Travel;
   readonly pages: ShownPages;
   readonly brush: Brush;
+  readonly undoing: Undoing;
   readonly activity = new Activity();
   readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #undo: (() => void)[];
@@ -58,12 +59,10 @@ export class CanvasBoard {
   readonly #pointer: Pointer;
   readonly #waiting: WaitingCells;
   readonly #surface: Surface;
-  readonly #undoing: Undoing;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   readonly #housekeeping: ReturnType<typeof setInterval>;
   #replay: Replay | undefined;
   #frame: number | undefined;
-  #pointed: number | undefined;
 
   constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
     this.#context = contextOf(canvas);
@@ -102,7 +101,7 @@ export class CanvasBoard {
       },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
-    this.#undoing = new Undoing({
+    this.undoing = new Undoing({
       brush: this.brush,
       bring: (cells) => this.pages.bring(cells),
       release: () => this.pages.release(),
@@ -113,6 +112,7 @@ export class CanvasBoard {
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
+      pointed: (cell) => this.#events.emit("pointed", cell),
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
@@ -171,14 +171,6 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
-  undo(): void {
-    void this.#undoing.do("undo");
-  }
-
-  redo(): void {
-    void this.#undoing.do("redo");
-  }
-
   /** Takes back what is being drawn; with nothing begun, puts the tool away. */
   cancel(): void {
     if (this.brush.isDrawing) this.brush.cancel();
@@ -210,7 +202,7 @@ export class CanvasBoard {
     this.#replay?.want(pages.inSight);
     activity.forget(nowMs);
     const isUnfinished = this.#paint(nowMs);
-    this.#tellPointed();
+    this.#pointer.tell();
     this.#events.emit("drawn", nowMs);
     // Until it is seen to stand still: what lies ahead of it is fetched.
     const { velocity, camera } = viewport;
@@ -239,14 +231,6 @@ export class CanvasBoard {
       rectangle: brush.rectangle,
       isStill,
     });
-  }
-
-  /** Another cell may have come under a pointer that stands still. */
-  #tellPointed(): void {
-    const cell = this.#pointer.hovered;
-    if (cell === this.#pointed) return;
-    this.#pointed = cell;
-    this.#events.emit("pointed", cell);
   }
 
   #toolsChanged(): void {

@@ -12,6 +12,8 @@ import type { Viewport } from "./viewport.js";
 export interface PointerListener {
   /** Something looks different. */
   changed(): void;
+  /** Another cell is under the pointer, or none. */
+  pointed(cell: number | undefined): void;
   /** A cell was tapped. */
   chosen(cell: number): void;
   /** There may be another stroke to undo. */
@@ -30,6 +32,7 @@ export class Pointer {
   readonly #listener: PointerListener;
   readonly #gestures: Gestures;
   #hovered: Point | undefined;
+  #told: number | undefined;
 
   constructor(element: HTMLElement, viewport: Viewport, brush: Brush, listener: PointerListener) {
     this.#viewport = viewport;
@@ -73,6 +76,14 @@ export class Pointer {
   /** The cell under it, wherever the view has moved meanwhile. */
   get hovered(): number | undefined {
     return this.#hovered && this.#cellAt(this.#hovered);
+  }
+
+  /** After the view moved: another cell may have come under a pointer that stands still. */
+  tell(): void {
+    const cell = this.hovered;
+    if (cell === this.#told) return;
+    this.#told = cell;
+    this.#listener.pointed(cell);
   }
 
   close(): void {

@@ -15,8 +15,8 @@ export function pressShortcut(event: KeyboardEvent, board: CanvasBoard, isFree: 
   if (event.altKey) return false;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
-    if (key === "z" && !event.shiftKey) board.undo();
-    else if (key === "y" || key === "z") board.redo();
+    if (key === "z" && !event.shiftKey) void board.undoing.do("undo");
+    else if (key === "y" || key === "z") void board.undoing.do("redo");
     else return false;
     return true;
   }

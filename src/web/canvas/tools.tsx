@@ -73,14 +73,14 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
         icon="M3 6h6.5a3.5 3.5 0 010 7H6M3 6l3-3M3 6l3 3"
         id="undo"
         isOff={isPast || !brush.strokes.canUndo}
-        onPress={() => board.undo()}
+        onPress={() => void board.undoing.do("undo")}
       />
       <IconButton
         name="Redo"
         icon="M13 6H6.5a3.5 3.5 0 000 7H10M13 6l-3-3M13 6l-3 3"
         id="redo"
         isOff={isPast || !brush.strokes.canRedo}
-        onPress={() => board.redo()}
+        onPress={() => void board.undoing.do("redo")}
       />
       <IconButton
         name="Previous change of mine"
