@@ -6,21 +6,8 @@ import { Joiner } from "../../src/client/joiner.js";
 import { ConnectionLost, type Line } from "../../src/client/line.js";
 import { WatchedPages } from "../../src/client/watched-pages.js";
 import { Refusal } from "../../src/protocol/errors.js";
-import type { OpenResult } from "../../src/protocol/events.js";
+import { OPENED } from "../support/opened.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
-
-const OPENED: OpenResult = {
-  handle: 0,
-  name: "main",
-  size: 200_000,
-  pages: 4,
-  instance: "i",
-  online: 1,
-  onlineEverywhere: 1,
-  storeAvailable: true,
-  right: "write",
-  limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
-};
 
 interface Asked {
   readonly name: string;

@@ -5,20 +5,9 @@ import { describe, test } from "node:test";
 import type { Line } from "../../src/client/line.js";
 import { OverviewWatches } from "../../src/client/overview.js";
 import type { OpenResult } from "../../src/protocol/events.js";
+import { OPENED } from "../support/opened.js";
 import { settle, VirtualClock } from "../support/virtual-clock.js";
 
-const OPENED: OpenResult = {
-  handle: 0,
-  name: "main",
-  size: 200_000,
-  pages: 4,
-  instance: "i",
-  online: 1,
-  onlineEverywhere: 1,
-  storeAvailable: true,
-  right: "write",
-  limits: { writeCellsMax: 512, writesInFlightMax: 32, watchedPagesMax: 100, watchPagesMax: 2 },
-};
 /** What an instance says that has no overviews. */
 const { onlineEverywhere: _, ...OLDER } = OPENED;
 
