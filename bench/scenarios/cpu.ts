@@ -18,7 +18,7 @@ const SERVERS = 4;
 const CLIENTS = 200;
 const OURS = "SocketScaler";
 /** At such rates V8 takes long to see what is worth compiling; servers run for weeks. */
-const WARM_SECONDS = 20;
+const WARM_SECONDS = 12;
 
 const COLUMNS = [
   { key: "system", label: "system" },

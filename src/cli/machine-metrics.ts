@@ -69,7 +69,11 @@ export class MachineMetrics {
     }
     if ("wants" in message && typeof message.wants === "number") {
       const to = message.wants;
-      void this.text().then((metrics) => send(worker, { metrics, to }));
+      // Without an answer the worker says after a while that there are none: the primary must outlive whatever fails here.
+      this.text().then(
+        (metrics) => send(worker, { metrics, to }),
+        () => undefined,
+      );
     }
   }
 
@@ -87,7 +91,12 @@ export function joinMachine(own: () => Promise<MetricParts>): () => Promise<stri
   let asked = 0;
   process.on("message", (message: unknown) => {
     if (typeof message !== "object" || message === null) return;
-    if ("counts" in message) void own().then((counted) => tell({ counted }));
+    if ("counts" in message) {
+      own().then(
+        (counted) => tell({ counted }),
+        () => undefined,
+      );
+    }
     if ("metrics" in message && typeof message.metrics === "string" && "to" in message) {
       waiting.get(Number(message.to))?.(message.metrics);
     }

@@ -1,6 +1,7 @@
 /*
  * What is frozen of the pages that are watched, as the instance told. It tells of a page only where something is frozen, or
- * ceases to be; so a page that was joined anew without a word of it has nothing frozen, whatever was known before.
+ * ceases to be; so a page that was joined anew without a word of it has nothing frozen that the instance knows of, whatever
+ * was known before. An instance that watches the page for the first time asks its store, and tells a moment later.
  */
 
 import { pageOf } from "../board/geometry.js";

@@ -21,7 +21,7 @@ import type { WatchedPages } from "./watched-pages.js";
 export interface JoinerListener {
   /** The instance is about to be asked for the page. */
   asked(page: number): void;
-  /** The page is up to date, and all there is to say of it has been said. */
+  /** The page is up to date, and all that its instance knows of it has been said. */
   joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;

@@ -84,6 +84,7 @@ export class BoardSource {
     this.#stops = [
       this.board.on("change", (changes) => this.#changed(changes)),
       this.board.on("status", () => this.#refreshAll()),
+      this.board.on("right", () => this.#refreshAll()),
     ];
   }
 

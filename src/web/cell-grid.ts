@@ -157,10 +157,11 @@ export class CellGrid {
     const { board, range } = this.#options;
     for (const [index, input] of this.#inputs.entries()) {
       const reason = hindranceAt(board, range.start + index);
+      // Also where something else hinders this user: it is told apart from what nobody may change.
+      input.toggleAttribute("data-frozen", board.isFrozen(range.start + index));
       if (input.title === (reason ?? "")) continue;
       input.title = reason ?? "";
       input.ariaDisabled = reason === undefined ? null : "true";
-      input.toggleAttribute("data-frozen", board.isFrozen(range.start + index));
     }
   }
 

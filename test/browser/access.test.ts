@@ -146,6 +146,11 @@ describe("the page of a board with rules", () => {
     assert.equal(await cell(page, 6).isChecked(), false);
     assert.equal(await cell(page, 6).evaluate((input) => input === document.activeElement), true);
     assert.equal((await store.read({ board: "wall", page: 0 })).position.version, 0);
+    // What nobody may change is told apart from what this user may not.
+    await act("wall", "freeze", 20, 40);
+    await until("frozen ones are marked", async () => (await page.locator("input[data-frozen]").count()) === 20, 5_000);
+    await act("wall", "thaw", 20, 40);
+    await until("and not any more", async () => (await page.locator("input[data-frozen]").count()) === 0, 5_000);
     assert.deepEqual(errors, []);
     await page.context().close();
   });

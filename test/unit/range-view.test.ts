@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BoardEvents, BoardStatus } from "../../src/client/board-events.js";
+import type { BoardEvents, BoardStatus, Right } from "../../src/client/board-events.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../src/react/board-source.js";
 import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../src/react/range-view.js";
@@ -13,7 +13,7 @@ class StandIn implements SourceBoard {
   readonly name = "main";
   readonly ready = Promise.resolve();
   size = 0;
-  right: "view" | "write" | "admin" | undefined;
+  right: Right | undefined;
   failure: Refusal | undefined;
   readonly checked = new Set<number>();
   readonly loaded = new Set<number>();
@@ -22,10 +22,11 @@ class StandIn implements SourceBoard {
   asked = 0;
   readonly #change = new Set<BoardEvents["change"]>();
   readonly #status = new Set<BoardEvents["status"]>();
+  readonly #right = new Set<BoardEvents["right"]>();
   readonly #waiting = new Map<number, { done(): void; fail(error: unknown): void }>();
 
   get listeners(): number {
-    return this.#change.size + this.#status.size;
+    return this.#change.size + this.#status.size + this.#right.size;
   }
 
   get(cell: number): boolean | undefined {
@@ -45,13 +46,18 @@ class StandIn implements SourceBoard {
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
-    const listeners: Set<unknown> = name === "change" ? this.#change : this.#status;
+    const listeners: Set<unknown> = name === "change" ? this.#change : name === "right" ? this.#right : this.#status;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
 
   say(status: BoardStatus): void {
     for (const listener of this.#status) listener(status);
+  }
+
+  allow(right: Right): void {
+    this.right = right;
+    for (const listener of this.#right) listener(right);
   }
 
   load(page: number): void {
@@ -155,8 +161,7 @@ describe("a range that a component shows", () => {
     await clock.pass(0);
     assert.equal(there.view.getSnapshot().refusal?.code, "TOO_MANY_PAGES");
     assert.equal(here.view.getSnapshot().refusal, undefined);
-    board.right = "admin";
-    board.say("live");
+    board.allow("admin");
     assert.equal(here.view.getSnapshot().right, "admin");
     board.failure = new Refusal("CLOSED");
     board.say("closed");
@@ -193,7 +198,7 @@ describe("the watches that components share", () => {
     const { board, clock, show } = setUp();
     const all = Array.from({ length: 500 }, (_, cell) => show(cell, cell + 1));
     const across = show(65_000, 66_000);
-    assert.deepEqual([board.asked, board.listeners], [2, 2]);
+    assert.deepEqual([board.asked, board.listeners], [2, 3]);
     across.hide();
     for (const { hide } of all.slice(1)) hide();
     await clock.pass(1_000);

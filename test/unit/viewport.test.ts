@@ -66,15 +66,45 @@ describe("the viewport", () => {
     assert.deepEqual(viewport.camera, { x: 300.5, y: 200.5, scale: 24 });
   });
 
-  test("small turns of the wheel add up although scales are whole pixels", () => {
+  test("small turns of the wheel add up although scales come to rest in whole pixels", () => {
+    const viewport = make(true);
+    viewport.flyTo({ x: 500, y: 500, scale: 10 }, 0);
+    for (let turn = 0; turn < 20; turn++) viewport.wheel({ x: 10, y: 10 }, 1.01);
+    assert.equal(viewport.camera.scale, 12);
+    for (let turn = 0; turn < 1_000; turn++) viewport.wheel({ x: 10, y: 10 }, 1.5);
+    viewport.wheel({ x: 10, y: 10 }, 0.9);
+    assert.equal(viewport.camera.scale, 72, "turns past the end are not saved up");
+  });
+
+  test("a turn of the wheel zooms step by step, keeps the place under the pointer, and ends in whole pixels", () => {
+    const viewport = make();
+    const point = { x: 700, y: 100 };
+    viewport.flyTo({ x: 500, y: 500, scale: 10 }, 0);
+    viewport.tick(1_000);
+    const place = toPlane(viewport.camera, view, point);
+    viewport.wheel(point, 1.45);
+    assert.equal(viewport.target.scale, 15);
+    let before = viewport.camera.scale;
+    for (let nowMs = 1_016; viewport.isMoving; nowMs += 16) {
+      viewport.tick(nowMs);
+      const { scale } = viewport.camera;
+      assert.ok(scale > before && scale / before < 1.12, `from ${before} to ${scale}`);
+      near(toPlane(viewport.camera, view, point).x, place.x);
+      before = scale;
+      assert.ok(nowMs < 3_000);
+    }
+    assert.equal(viewport.camera.scale, 15);
+  });
+
+  test("two fingers zoom to any scale, and what they leave settles; who drags on finds whole pixels", () => {
     const viewport = make();
     viewport.flyTo({ x: 500, y: 500, scale: 10 }, 0);
-    viewport.tick(10_000);
-    for (let turn = 0; turn < 20; turn++) viewport.zoom({ x: 10, y: 10 }, 1.01);
-    assert.equal(viewport.camera.scale, 12);
-    for (let turn = 0; turn < 1_000; turn++) viewport.zoom({ x: 10, y: 10 }, 1.5);
-    viewport.zoom({ x: 10, y: 10 }, 0.9);
-    assert.equal(viewport.camera.scale, 72, "turns past the end are not saved up");
+    viewport.tick(1_000);
+    viewport.zoom({ x: 10, y: 10 }, 1.03);
+    near(viewport.camera.scale, 10.3);
+    viewport.settle({ x: 10, y: 10 });
+    viewport.pan(1, 0);
+    assert.equal(viewport.camera.scale, 10);
   });
 
   test("a flight arrives exactly, and is a jump for who wants no motion or where it is far", () => {

@@ -10,7 +10,7 @@ import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { BoxTiles } from "./box-tiles.js";
 import { Brush, type Tool } from "./brush.js";
-import { type Camera, pageCamera } from "./camera.js";
+import type { Camera } from "./camera.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
 import { Marks } from "./marks.js";
@@ -22,6 +22,7 @@ import type { Replay } from "./replay.js";
 import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
 import { Surface } from "./surface.js";
+import { Travel } from "./travel.js";
 import { Undoing } from "./undoing.js";
 import { Viewport } from "./viewport.js";
 import { WaitingCells } from "./waiting-cells.js";
@@ -36,12 +37,14 @@ export interface CanvasBoardOptions {
 
 const FADE_MS = 180;
 const HOUSEKEEPING_MS = 1_000;
+const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";
 /** CSS pixels of a cell that is jumped to, at the least. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
 
 export class CanvasBoard {
   readonly viewport: Viewport;
+  readonly travel: Travel;
   readonly pages: ShownPages;
   readonly brush: Brush;
   readonly activity = new Activity();
@@ -78,6 +81,7 @@ export class CanvasBoard {
       },
     });
     this.viewport = new Viewport(plane, () => this.#still.matches);
+    this.travel = new Travel(this.viewport, () => this.draw());
     if (start) this.viewport.startAt(start);
     this.pages = new ShownPages(board, plane, this.palette, {
       changed: () => this.draw(),
@@ -104,6 +108,7 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
+      gaveUp: (cell) => this.#events.emit("spared", cell, NOT_BROUGHT),
     });
     this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
@@ -144,38 +149,11 @@ export class CanvasBoard {
     this.#frame ??= requestAnimationFrame((nowMs) => this.#draw(nowMs));
   }
 
-  flyTo(camera: Camera): void {
-    this.viewport.flyTo(camera, performance.now());
-    this.draw();
-  }
-
-  /** Zooms by a factor around the middle. */
-  step(factor: number): void {
-    this.viewport.step(factor, performance.now());
-    this.draw();
-  }
-
-  fit(): void {
-    this.viewport.fit(performance.now());
-    this.draw();
-  }
-
-  /** Moves the view by CSS pixels, in a short flight. */
-  pan(dx: number, dy: number): void {
-    const { x, y, scale } = this.viewport.target;
-    this.flyTo({ x: x + dx / scale, y: y + dy / scale, scale });
-  }
-
-  /** Shows a page whole. */
-  goToPage(page: number): void {
-    this.flyTo(pageCamera(page, this.viewport.view));
-  }
-
   /** Shows the cell in the middle, large enough to be checked, and points it out. */
   goTo(cell: number): void {
     const { x, y } = placeOf(cell);
     this.#marks.put("found", cell, performance.now());
-    this.flyTo({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
+    this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
   /** Whether this user may change the cell; in words if not. */
@@ -194,11 +172,11 @@ export class CanvasBoard {
   }
 
   undo(): void {
-    this.#undoing.do("undo");
+    void this.#undoing.do("undo");
   }
 
   redo(): void {
-    this.#undoing.do("redo");
+    void this.#undoing.do("redo");
   }
 
   /** Takes back what is being drawn; with nothing begun, puts the tool away. */

@@ -195,7 +195,7 @@ export class FocusCells {
       y: Math.max(y + 1 - down, Math.min(y + down, target.y)),
       scale: target.scale,
     };
-    if (to.x !== target.x || to.y !== target.y) this.#board.flyTo(to);
+    if (to.x !== target.x || to.y !== target.y) this.#board.travel.to(to);
   }
 }
 

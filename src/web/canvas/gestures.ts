@@ -20,7 +20,11 @@ export interface GestureListener {
   panned(dx: number, dy: number): void;
   /** CSS pixels a second. */
   thrown(velocity: Point): void;
-  zoomed(point: Point, factor: number): void;
+  /** By two fingers; the place at the point stays there. */
+  pinched(point: Point, factor: number): void;
+  /** One of the two is gone. */
+  pinchEnds(point: Point): void;
+  wheeled(point: Point, factor: number): void;
 }
 
 /** A press that moves less is a tap; a finger is less steady than a mouse. */
@@ -42,6 +46,8 @@ export class Gestures {
   #from: Point = { x: 0, y: 0 };
   /** Of the last moments of a pan. */
   #trail: { readonly point: Point; readonly ms: number }[] = [];
+  /** Between two fingers that have moved. */
+  #middle: Point | undefined;
   #isSpaceHeld = false;
   #wasSpaceUsed = false;
 
@@ -116,13 +122,15 @@ export class Gestures {
     if (!other) return;
     const distance = (one: Point) => Math.max(1, Math.hypot(one.x - other.x, one.y - other.y));
     this.#listener.panned((point.x - before.x) / 2, (point.y - before.y) / 2);
-    const middle = { x: (point.x + other.x) / 2, y: (point.y + other.y) / 2 };
-    this.#listener.zoomed(middle, distance(point) / distance(before));
+    this.#middle = { x: (point.x + other.x) / 2, y: (point.y + other.y) / 2 };
+    this.#listener.pinched(this.#middle, distance(point) / distance(before));
   }
 
   #up(event: PointerEvent, isDone: boolean): void {
     if (!this.#fingers.delete(event.pointerId)) return;
     if (this.#fingers.size > 0) {
+      if (this.#middle) this.#listener.pinchEnds(this.#middle);
+      this.#middle = undefined;
       this.#trail = [];
       return;
     }
@@ -146,7 +154,7 @@ export class Gestures {
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_PX;
     const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
     if (event.shiftKey && !event.ctrlKey) this.#listener.panned(-(dx || dy), 0);
-    else this.#listener.zoomed(this.#pointOf(event), Math.exp(-dy * (event.ctrlKey ? PINCH_RATE : WHEEL_RATE)));
+    else this.#listener.wheeled(this.#pointOf(event), Math.exp(-dy * (event.ctrlKey ? PINCH_RATE : WHEEL_RATE)));
   }
 
   /** Space toggles the cell with the focus, unless it was held for a drag. */

@@ -109,7 +109,7 @@ export class Minimap {
   #travel(event: PointerEvent): void {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
     const { viewport } = this.#board;
-    this.#board.flyTo({
+    this.#board.travel.to({
       x: ((event.clientX - left) / width) * this.#plane.pageColumns * PAGE_SIDE,
       y: ((event.clientY - top) / height) * this.#plane.pageRows * PAGE_SIDE,
       scale: viewport.isFitted ? viewport.camera.scale * NEARER : viewport.target.scale,

@@ -39,7 +39,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
     if (cell !== undefined) onGo(cell);
     else {
       onJump();
-      board.goToPage(page);
+      board.travel.toPage(page);
     }
   };
 

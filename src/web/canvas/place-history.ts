@@ -69,8 +69,8 @@ export class PlaceHistory {
     this.#timer = undefined;
     this.#written = location.hash;
     const camera = linkedCamera(this.#plane, this.#board.viewport.target.scale);
-    if (camera) this.#board.flyTo(camera);
-    else this.#board.fit();
+    if (camera) this.#board.travel.to(camera);
+    else this.#board.travel.toAll();
   }
 }
 

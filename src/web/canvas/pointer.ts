@@ -55,8 +55,16 @@ export class Pointer {
         viewport.throwBy(velocity);
         listener.changed();
       },
-      zoomed: (point, factor) => {
+      pinched: (point, factor) => {
         viewport.zoom(point, factor);
+        listener.changed();
+      },
+      pinchEnds: (point) => {
+        viewport.settle(point);
+        listener.changed();
+      },
+      wheeled: (point, factor) => {
+        viewport.wheel(point, factor);
         listener.changed();
       },
     });

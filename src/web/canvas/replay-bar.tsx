@@ -1,6 +1,6 @@
 /* The controls of a replay: a span of time, play, and a slider over it. Shown where the board's changes are recorded. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { CanvasBoard } from "./canvas-board.js";
 import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
@@ -32,7 +32,15 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   const [isPlaying, setPlaying] = useState(false);
   const [hasFailed, setFailed] = useState(false);
   const isPart = useIsPart(canvas);
+  /** Counts what was shown or asked for: an answer that comes after something else was chosen counts for nothing. */
+  const turn = useRef(0);
 
+  useEffect(
+    () => () => {
+      turn.current++;
+    },
+    [],
+  );
   useEffect(() => {
     readHistoryMs(name).then(setKept, () => undefined);
   }, [name]);
@@ -47,6 +55,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   }, [replay, isPlaying]);
 
   const show = (next: Replay | undefined) => {
+    turn.current++;
     canvas.replay = next;
     canvas.draw();
     setReplay(next);
@@ -57,7 +66,9 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
     setAt(replay?.atMs ?? 0);
   };
   const open = async (spanMs: number) => {
+    const mine = ++turn.current;
     const toMs = await readStoreMs(name).catch(() => undefined);
+    if (turn.current !== mine) return;
     setFailed(toMs === undefined);
     if (toMs === undefined) return;
     const next = new Replay({

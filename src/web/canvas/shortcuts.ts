@@ -23,15 +23,15 @@ export function pressShortcut(event: KeyboardEvent, board: CanvasBoard, isFree: 
   const { width, height } = board.viewport.view;
   const tool = TOOL_KEYS[key];
   if (tool) board.use(tool);
-  else if (key === "+" || key === "=") board.step(STEP);
-  else if (key === "-" || key === "_") board.step(1 / STEP);
-  else if (key === "0") board.fit();
+  else if (key === "+" || key === "=") board.travel.zoom(STEP);
+  else if (key === "-" || key === "_") board.travel.zoom(1 / STEP);
+  else if (key === "0") board.travel.toAll();
   else if (key === "escape") board.cancel();
   else if (!event.shiftKey && !isFree) return false;
-  else if (key === "arrowleft") board.pan(-width * PAN_SHARE, 0);
-  else if (key === "arrowright") board.pan(width * PAN_SHARE, 0);
-  else if (key === "arrowup") board.pan(0, -height * PAN_SHARE);
-  else if (key === "arrowdown") board.pan(0, height * PAN_SHARE);
+  else if (key === "arrowleft") board.travel.pan(-width * PAN_SHARE, 0);
+  else if (key === "arrowright") board.travel.pan(width * PAN_SHARE, 0);
+  else if (key === "arrowup") board.travel.pan(0, -height * PAN_SHARE);
+  else if (key === "arrowdown") board.travel.pan(0, height * PAN_SHARE);
   else return false;
   return true;
 }

@@ -38,9 +38,9 @@ export class Strokes {
     return this.#done.flatMap((stroke) => [...stroke.keys()].slice(0, 1));
   }
 
-  /** Cells of the stroke that the next undo takes back, or the next redo draws again. */
-  cellsOf(step: "undo" | "redo"): Iterable<number> {
-    return (step === "undo" ? this.#done : this.#undone).at(-1)?.keys() ?? [];
+  /** The stroke that the next undo takes back, or the next redo draws again: its changes by cell. */
+  next(step: "undo" | "redo"): ReadonlyMap<number, StrokeChange> | undefined {
+    return (step === "undo" ? this.#done : this.#undone).at(-1);
   }
 
   add(stroke: readonly StrokeChange[]): void {

@@ -30,13 +30,13 @@ export function Tools({ board, isViewer, onGo }: ToolsProps) {
     <div class="stage-tools">
       {!isViewer && <DrawingTools board={board} onGo={onGo} />}
       <div class="tools" role="toolbar" aria-label="Zoom">
-        <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.step(STEP)} />
-        <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.step(1 / STEP)} />
+        <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.travel.zoom(STEP)} />
+        <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.travel.zoom(1 / STEP)} />
         <IconButton
           name="Show the whole board"
           icon="M3 6V3h3M10 3h3v3M13 10v3h-3M6 13H3v-3"
           id="zoom-fit"
-          onPress={() => board.fit()}
+          onPress={() => board.travel.toAll()}
         />
       </div>
     </div>

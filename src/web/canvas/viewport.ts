@@ -21,11 +21,15 @@ const FLIGHT_MS = 260;
 /** Flights across more than so many views would show nothing on the way. */
 const FLIGHT_VIEWS_MAX = 3;
 const GLIDE_MS = 325;
+/** A zoom gets nearer to its end by a factor of e in this time, and is there when it is so near. */
+const ZOOM_MS = 55;
+const ZOOM_DONE = 0.003;
 const GLIDE_PX_PER_S_MIN = 25;
 const VELOCITY_MS = 120;
 
 type Motion =
   | { readonly kind: "flight"; readonly from: Camera; readonly to: Camera; readonly startMs: number }
+  | { readonly kind: "zoom"; readonly point: Point }
   | { readonly kind: "glide"; velocity: Point };
 
 export class Viewport {
@@ -61,7 +65,8 @@ export class Viewport {
 
   /** Where the view is on its way to, or is. */
   get target(): Camera {
-    return this.#motion?.kind === "flight" ? this.#motion.to : this.#camera;
+    if (this.#motion?.kind === "flight") return this.#motion.to;
+    return this.#motion?.kind === "zoom" ? this.#zoomed(this.#motion.point, this.#wishedShown) : this.#camera;
   }
 
   get isFitted(): boolean {
@@ -110,11 +115,26 @@ export class Viewport {
     this.#show(panBy(this.#camera, dx, dy));
   }
 
+  /** At once and in any scale, as between two fingers; `settle` when they are gone. */
   zoom(point: Point, factor: number): void {
     this.#take();
-    this.#wished = limitScale(this.#wished * factor, this.plane, this.#view);
-    const shown = boundScale(this.#wished, this.plane, this.#view);
-    this.#show(zoomTo(this.#camera, this.#view, point, shown));
+    this.#wish(factor);
+    this.#show(this.#zoomed(point, this.#isStill() ? this.#wishedShown : this.#wished));
+  }
+
+  /** Soon, as by a wheel, whose turns are coarse. */
+  wheel(point: Point, factor: number): void {
+    this.#isFitted = false;
+    this.#wish(factor);
+    this.settle(point);
+  }
+
+  /** To whole pixels. */
+  settle(point: Point): void {
+    if (this.#isStill()) {
+      this.#motion = undefined;
+      this.#show(this.#zoomed(point, this.#wishedShown));
+    } else this.#motion = { kind: "zoom", point };
   }
 
   /** In a short flight, as after a key or a button. */
@@ -151,6 +171,7 @@ export class Viewport {
     const elapsedMs = Math.min(100, nowMs - (this.#lastMs ?? nowMs));
     this.#lastMs = nowMs;
     if (this.#motion?.kind === "flight") this.#flyOn(this.#motion, nowMs);
+    else if (this.#motion?.kind === "zoom") this.#zoomOn(this.#motion, elapsedMs);
     else if (this.#motion) this.#glideOn(this.#motion, elapsedMs);
     if (elapsedMs === 0) return;
     const share = Math.min(1, elapsedMs / VELOCITY_MS);
@@ -178,6 +199,28 @@ export class Viewport {
     if (isAtEdge || Math.hypot(x, y) < GLIDE_PX_PER_S_MIN) this.#motion = undefined;
   }
 
+  #zoomOn({ point }: Motion & { kind: "zoom" }, elapsedMs: number): void {
+    const to = this.#wishedShown;
+    const from = this.#camera.scale;
+    const scale = from * (to / from) ** (1 - Math.exp(-elapsedMs / ZOOM_MS));
+    const isDone = Math.abs(scale / to - 1) < ZOOM_DONE;
+    this.#show(this.#zoomed(point, isDone ? to : scale));
+    if (isDone) this.#motion = undefined;
+  }
+
+  #wish(factor: number): void {
+    this.#wished = limitScale(this.#wished * factor, this.plane, this.#view);
+  }
+
+  /** The scale wished for, in whole pixels. */
+  get #wishedShown(): number {
+    return boundScale(this.#wished, this.plane, this.#view);
+  }
+
+  #zoomed(point: Point, scale: number): Camera {
+    return zoomTo(this.#camera, this.#view, point, scale);
+  }
+
   #fly(camera: Camera, nowMs: number): void {
     const to = boundCamera(
       { ...camera, scale: boundScale(camera.scale, this.plane, this.#view) },
@@ -195,6 +238,7 @@ export class Viewport {
 
   /** The user's hand ends what the view was doing by itself. */
   #take(): void {
+    if (this.#motion?.kind === "zoom") this.#show(this.target);
     this.#motion = undefined;
     this.#isFitted = false;
   }

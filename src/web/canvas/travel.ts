@@ -1,0 +1,43 @@
+/* How the view is sent somewhere: in short flights, as keys, buttons and links do. */
+
+import { type Camera, pageCamera } from "./camera.js";
+import type { Viewport } from "./viewport.js";
+
+export class Travel {
+  readonly #viewport: Viewport;
+  readonly #draw: () => void;
+
+  /** `draw` is called when there is something to draw. */
+  constructor(viewport: Viewport, draw: () => void) {
+    this.#viewport = viewport;
+    this.#draw = draw;
+  }
+
+  to(camera: Camera): void {
+    this.#viewport.flyTo(camera, performance.now());
+    this.#draw();
+  }
+
+  /** Shows a page whole. */
+  toPage(page: number): void {
+    this.to(pageCamera(page, this.#viewport.view));
+  }
+
+  /** Shows the whole board. */
+  toAll(): void {
+    this.#viewport.fit(performance.now());
+    this.#draw();
+  }
+
+  /** Zooms by a factor around the middle. */
+  zoom(factor: number): void {
+    this.#viewport.step(factor, performance.now());
+    this.#draw();
+  }
+
+  /** Moves by CSS pixels. */
+  pan(dx: number, dy: number): void {
+    const { x, y, scale } = this.#viewport.target;
+    this.to({ x: x + dx / scale, y: y + dy / scale, scale });
+  }
+}
