@@ -2,7 +2,8 @@
  * Seats for an evening: everybody sees the hall live, and whoever is first gets a seat, on whichever instance.
  *
  * The board says which seats are taken; whose they are is the app's own business (owners.ts). `mayWrite` is asked before
- * a write goes to the board, and claims the seat there in one atomic step: that is why no seat is given away twice.
+ * a write goes to the board, and claims the seat there in one atomic step: that is why no seat is given away twice. The
+ * board follows: where a process died between the two, the next start or page load makes them agree (`settle`).
  */
 
 import { randomUUID } from "node:crypto";
@@ -51,18 +52,44 @@ const boards = await attachBoards(io, app, {
 });
 const seats = boards.board("seats");
 
+const isOwned = async (seat: number) => (await owners.all()).has(seat);
+
+/** Shows on the board whether the seat is anybody's. Looks again once it shows: meanwhile it may have become another's. */
+async function settle(seat: number): Promise<void> {
+  let shown: boolean;
+  do {
+    shown = await isOwned(seat);
+    await seats.set(seat, shown);
+  } while (shown !== (await isOwned(seat)));
+}
+
+/** Settles every seat of which the board says something else than the owners. */
+async function settleAll(): Promise<void> {
+  const bits = await seats.bitsOf(0);
+  const owned = await owners.all();
+  const isShown = (seat: number) => ((bits[seat >> 3] ?? 0) & (128 >> (seat & 7))) !== 0;
+  const odd = Array.from({ length: SEATS }, (_, seat) => seat).filter((seat) => isShown(seat) !== owned.has(seat));
+  await Promise.all(odd.map((seat) => settle(seat).catch(settleLater)));
+}
+
+/** The next page that is loaded settles what could not be settled now. */
+function settleLater(error: unknown): void {
+  process.stderr.write(`the board is behind the owners: ${error}\n`);
+}
+
+void settleAll().catch(settleLater);
+
 app.get("/my/seats", async (request, response) => {
   const { visitor = "" } = parseCookie(request.headers.cookie ?? "");
-  response.json(await owners.seatsOf(visitor));
+  await settleAll().catch(settleLater);
+  response.json(Array.from(await owners.all()).flatMap(([seat, owner]) => (owner === visitor ? [seat] : [])));
 });
 
-// First nobody can take it, then it looks free, then it is: in any other order two people could have it.
 app.delete("/my/seats/:seat", async (request, response) => {
   const { visitor = "" } = parseCookie(request.headers.cookie ?? "");
   const seat = Number(request.params.seat);
-  if (!(await owners.startLeaving(seat, visitor))) return void response.sendStatus(403);
-  await seats.set(seat, false);
-  await owners.leave(seat, visitor);
+  if (!(await owners.leave(seat, visitor))) return void response.sendStatus(403);
+  await settle(seat).catch(settleLater);
   response.sendStatus(204);
 });
 

@@ -33,7 +33,7 @@ export const ERRORS = {
   TOKEN_EXPIRED: rule(401, "refused", false, "The token is over: viewing goes on; come again with a fresh one."),
   FORBIDDEN: rule(403, "refused", false, "You may not do this on this board."),
   FROZEN: rule(423, "refused", false, "These checkboxes are frozen; nobody may change them now."),
-  PARTLY_FROZEN: rule(423, "unknown", false, "Some of these checkboxes are frozen; those on other pages were changed."),
+  PARTLY_FROZEN: rule(423, "unknown", false, "Some of these checkboxes are frozen; others were changed."),
   TOO_MANY_REGIONS: rule(409, "unknown", false, "Too many frozen regions lie apart on one page; freeze larger ones."),
   NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
   SESSION_CHANGED: rule(

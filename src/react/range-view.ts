@@ -32,6 +32,18 @@ export interface BoardView {
   readonly set: (cell: number, value: boolean) => Promise<void>;
 }
 
+/** All of its fields: a view is replaced when one of them is another. */
+export const VIEW_FIELDS: readonly (keyof BoardView)[] = [
+  "cells",
+  "start",
+  "end",
+  "size",
+  "isReady",
+  "right",
+  "refusal",
+  "set",
+];
+
 /** More than one component should draw as elements; a larger part is for a canvas, with `board.bitsOf`. */
 export const RANGE_CELLS_MAX = 262_144;
 
@@ -92,7 +104,7 @@ export class RangeView implements Shown {
     const seen = this.#look();
     const before = this.#view;
     const view = { ...seen, cells: isEqual(seen.cells, before.cells) ? before.cells : seen.cells };
-    if (keysOf(view).some((key) => view[key] !== before[key])) this.#replace(view);
+    if (VIEW_FIELDS.some((key) => view[key] !== before[key])) this.#replace(view);
   }
 
   #replace(view: BoardView): void {
@@ -121,8 +133,4 @@ function isWhole(cells: BoardView["cells"]): boolean {
 
 function isEqual(one: BoardView["cells"], other: BoardView["cells"]): boolean {
   return one.length === other.length && one.every((value, index) => value === other[index]);
-}
-
-function keysOf(view: BoardView): (keyof BoardView)[] {
-  return Object.keys(view) as (keyof BoardView)[];
 }

@@ -6,8 +6,9 @@
 import type { Express } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
+import { checkSettings } from "./app-settings.js";
 import type { AuthoriseHook } from "./authorise.js";
-import { type Config, type Flags, readConfig } from "./config.js";
+import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { boardRoutes, trustOf } from "./http.js";
 import type { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
@@ -38,7 +39,10 @@ export interface AttachBoardsOptions {
   readonly jwtAudience?: string | undefined;
   /** Says who somebody is and what he may do; asked for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
-  /** Any other option of docs/operations.md by the name of its variable, such as `{ DRAIN_MS: "5000" }`. */
+  /**
+   * Options of docs/operations.md without a field of their own, by the name of the variable: `{ DRAIN_MS: "5000" }`. What
+   * has a field, has no meaning in your app or is unknown is refused.
+   */
   readonly settings?: Flags | undefined;
   /** A pino logger; without it warnings and errors go to the standard output. */
   readonly log?: Log | undefined;
@@ -63,7 +67,7 @@ export interface AttachedBoards {
 /**
  * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready` and
  * `/metrics`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
- * have the same `valkeyUrl`.
+ * have the same `valkeyUrl`. Rejects with BadOption.
  */
 export async function attachBoards(
   io: SocketServer,
@@ -71,6 +75,7 @@ export async function attachBoards(
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
   const { teaching = false, authorise, log = createLog("warn") } = options;
+  refuseSkipping(io);
   const config = configOf(options);
   const store = await openStore(config, log);
   const running = runInstance(config, store, log, { authorise });
@@ -107,11 +112,20 @@ export async function attachBoards(
   };
 }
 
+/** A socket that Socket.IO recovers past its middlewares would be nobody: not asked who it is, and not counted. */
+function refuseSkipping(io: SocketServer): void {
+  if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
+  throw new BadOption(
+    "your Socket.IO server has connectionStateRecovery, by which sockets return without being asked who they are: " +
+      "set its skipMiddlewares to false",
+  );
+}
+
 function configOf(options: AttachBoardsOptions): Config {
   const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
   return readConfig(
     {
-      ...options.settings,
+      ...checkSettings(options.settings ?? {}),
       VALKEY_URL: options.valkeyUrl,
       VALKEY_CA: options.valkeyCa,
       DATA_DIR: options.dataDir,

@@ -33,7 +33,7 @@ export interface Permit {
   readonly boards: Readonly<Record<string, Right>>;
   /** Milliseconds since 1970; without it, what is permitted lasts as long as the socket. */
   readonly expiresMs?: number;
-  /** Asked about each write before it goes to the store; false refuses the whole of it with FORBIDDEN. */
+  /** Asked about each write before it goes to the store; false refuses the whole of it with FORBIDDEN. Not about an admin's `clear`. */
   readonly mayWrite?: (write: ProposedWrite) => boolean | Promise<boolean>;
 }
 
@@ -76,7 +76,16 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
   };
 }
 
-function grantOf({ subject = "unnamed", boards, expiresMs, mayWrite }: Permit, guard: Guard): Grant {
+/** What is malformed is refused, not left out: without an end, or without `mayWrite`, a permit permits more. */
+function grantOf(permit: Permit, guard: Guard): Grant {
+  const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
+  if (typeof subject !== "string") throw new TypeError("authorise gives a subject that is no text");
+  if (expiresMs !== undefined && !Number.isFinite(expiresMs)) {
+    throw new TypeError(`authorise gives expiresMs ${expiresMs}, which is no number of milliseconds`);
+  }
+  if (mayWrite !== undefined && typeof mayWrite !== "function") {
+    throw new TypeError("authorise gives a mayWrite that is no function");
+  }
   const entries: [string, unknown][] = Object.entries(boards);
   const rights = new Map<string, Right>();
   for (const [board, right] of entries) {

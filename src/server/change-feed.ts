@@ -144,7 +144,7 @@ export class ChangeFeed {
       const queued = this.#queue;
       this.#queue = [];
       for (const { page, delta } of queued) {
-        // A turn of its own: those who watch are sent to first, and between two calls everybody else is served.
+        // A turn of its own: between two calls everybody else is served.
         await new Promise(setImmediate);
         this.#queuedChanges -= delta?.changes.length ?? 0;
         if (this.#isStopped) return;

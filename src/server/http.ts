@@ -87,8 +87,9 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   });
   if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
-  router.use(["/state", "/boards"], limiter(instance, options));
-  router.use(["/state", "/boards"], identify(instance));
+  // In someone else's app `/state` may be that app's own.
+  const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
+  router.use(guarded, limiter(instance, options), identify(instance));
   if (options.teaching) {
     router.get("/state", async (_, response) => {
       response.json({ state: await readState(instance, boardFor(instance, response, TEACHING_BOARD, "view")) });

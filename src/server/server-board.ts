@@ -65,7 +65,10 @@ export class ServerBoard {
     return this.setAll([[cell, value]]);
   }
 
-  /** Sets many cells, of one page in one step where they are up to 4,096; of several to one cell the last wins. */
+  /**
+   * Sets many cells, of one page in one step where they are up to 4,096, else in ascending order up to the first step that
+   * fails; of several changes to one cell the last wins. Where a step fails after another, the outcome of the whole is unknown.
+   */
   async setAll(changes: Iterable<readonly [cell: number, value: boolean]>): Promise<void> {
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) {
@@ -75,7 +78,8 @@ export class ServerBoard {
     const cells = [...last].sort(([one], [other]) => one - other);
     for (let at = 0; at < cells.length; at += BATCH_CHANGES_MAX) {
       const some = cells.slice(at, at + BATCH_CHANGES_MAX);
-      await this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, some));
+      const commit = this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, some));
+      await (at === 0 ? commit : commit.catch(failInPart));
     }
   }
 
@@ -121,4 +125,10 @@ export class ServerBoard {
   #checkCell(cell: number): void {
     if (!Number.isSafeInteger(cell) || cell < 0 || cell >= this.size) throw new Refusal("CELL_OUT_OF_RANGE");
   }
+}
+
+/** What went wrong with the rest of a write, of which a part is committed. */
+function failInPart(error: unknown): never {
+  const isFrozen = error instanceof Refusal && (error.code === "FROZEN" || error.code === "PARTLY_FROZEN");
+  throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", { cause: error });
 }

@@ -61,10 +61,12 @@ export class Teaching {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }
 
-  /** The writes of a client at `address`, under a session of its own. */
+  /** The writes of a client at `address`, under a session of its own; committed in the order in which they come, however long consent takes. */
   writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
     const session = randomBytes(16).toString("base64url");
     let seq = 0;
+    /** Settles when every write so far is refused, or on its way to the store. */
+    let before: Promise<unknown> = Promise.resolve();
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
       const board = this.board();
@@ -72,8 +74,14 @@ export class Teaching {
       this.require(visitor, "write");
       this.#instance.admission.admitWrite(address, session, 1);
       const changes = [[index, value ? 1 : 0]] as const;
-      await this.#instance.access.requireConsent(visitor, board.name, changes);
-      await commitChanges(this.#instance, board, session, ++seq, changes);
+      const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
+      // Wrapped, so that the next write waits for the beginning of this commit, not for its answer.
+      const begun = Promise.all([consent, before]).then(() => ({
+        committed: commitChanges(this.#instance, board, session, ++seq, changes),
+      }));
+      before = Promise.allSettled([before, begun]);
+      const { committed } = await begun;
+      await committed;
     };
   }
 

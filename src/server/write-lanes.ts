@@ -5,6 +5,7 @@
  */
 
 import { randomBytes } from "node:crypto";
+import { Refusal } from "../protocol/errors.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 
 interface Lane {
@@ -12,28 +13,60 @@ interface Lane {
   seq: number;
   /** Numbers without an answer, ascending. */
   readonly open: Set<number>;
+  isFull: boolean;
 }
 
-export class WriteLanes {
-  /** Bounded by the writes that may be open: the writer refuses more than it may queue. */
-  readonly #lanes: Lane[] = [];
+/** Writes of the app's own to one board that may be without an answer. */
+export const OPEN_WRITES_MAX = 131_072;
+/** Lanes that wait for the next writes; more that a burst needed are let go of. */
+export const IDLE_LANES_MAX = 4;
 
-  /** Runs `write` under a session and a number that are its own until it settles. */
+export class WriteLanes {
+  /** Those with room, of which the last is the next: it is filled before another takes its place. */
+  readonly #withRoom: Lane[] = [];
+  #lanes = 0;
+  #openWrites = 0;
+
+  /** Lanes that there are: as many as open writes need, and a few. */
+  get size(): number {
+    return this.#lanes;
+  }
+
+  /** Runs `write` under a session and a number that are its own until it settles. Rejects with BUSY beyond OPEN_WRITES_MAX. */
   async run<Result>(write: (session: string, seq: number) => Promise<Result>): Promise<Result> {
-    const lane = this.#lanes.find(hasRoom) ?? this.#open();
+    if (this.#openWrites >= OPEN_WRITES_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+    const lane = this.#withRoom.at(-1) ?? this.#add();
     const seq = ++lane.seq;
     lane.open.add(seq);
+    this.#openWrites++;
+    if (!hasRoom(lane)) {
+      lane.isFull = true;
+      this.#withRoom.pop();
+    }
     try {
       return await write(lane.session, seq);
     } finally {
-      lane.open.delete(seq);
+      this.#settle(lane, seq);
     }
   }
 
-  #open(): Lane {
-    const lane = { session: randomBytes(16).toString("base64url"), seq: 0, open: new Set<number>() };
-    this.#lanes.push(lane);
+  #add(): Lane {
+    const lane = { session: randomBytes(16).toString("base64url"), seq: 0, open: new Set<number>(), isFull: false };
+    this.#withRoom.push(lane);
+    this.#lanes++;
     return lane;
+  }
+
+  #settle(lane: Lane, seq: number): void {
+    lane.open.delete(seq);
+    this.#openWrites--;
+    if (!lane.isFull || lane.open.size > 0) return;
+    // Full before, empty now: it is used again, or let go of.
+    if (this.#withRoom.length >= IDLE_LANES_MAX) this.#lanes--;
+    else {
+      lane.isFull = false;
+      this.#withRoom.push(lane);
+    }
   }
 }
 

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import type { BoardChange, Permit } from "../../src/server/index.js";
+import { type BoardChange, type Permit, Refusal } from "../../src/server/index.js";
+import { canFreeze } from "../../src/store/frozen.js";
+import { StoreAway } from "../../src/store/store.js";
 import { watchBoard } from "../support/clients.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { until } from "../support/until.js";
@@ -20,7 +22,8 @@ const newBoard = () => `board${boardsMade++}`;
 
 describe("a board in the app's own code", () => {
   async function twoApps(t: TestContext, board: string): Promise<[EmbeddedApp, EmbeddedApp]> {
-    const options = { boards: { [board]: 70_000 }, valkeyUrl: valkey.url };
+    const settings = { WRITE_WAIT_MS: "500" };
+    const options = { boards: { [board]: 70_000 }, valkeyUrl: valkey.url, settings };
     return [await startApp(t, options), await startApp(t, options)];
   }
 
@@ -97,6 +100,32 @@ describe("a board in the app's own code", () => {
     await two.boards.board(name).set(10, true);
   });
 
+  test("says of a write in several steps that it may have happened, once one of them has", async (t) => {
+    const name = newBoard();
+    const [one] = await twoApps(t, name);
+    const board = one.boards.board(name);
+    const { store } = one.boards.instance;
+    const page = { board: name, page: 0 };
+    const all = Array.from({ length: 10_000 }, (_, cell): [number, boolean] => [cell, true]);
+    const freeze = async (isFrozen: boolean) => {
+      assert.ok(canFreeze(store));
+      await store.freeze(page, { start: 5_000, end: 5_001 }, isFrozen);
+    };
+    await freeze(true);
+    await assert.rejects(board.setAll(all), (error) => error instanceof Refusal && error.code === "PARTLY_FROZEN");
+    assert.deepEqual([await board.get(4_095), await board.get(4_096), await board.get(9_999)], [true, false, false]);
+
+    await freeze(false);
+    const commit = store.commit.bind(store);
+    let commits = 0;
+    t.mock.method(store, "commit", (...args: Parameters<typeof commit>) => {
+      if (++commits > 1) throw new StoreAway("away", { sent: false });
+      return commit(...args);
+    });
+    await assert.rejects(board.setAll(all), (error) => error instanceof Refusal && error.code === "OUTCOME_UNKNOWN");
+    await assert.rejects(board.setAll(all), { code: "STORE_AWAY" });
+  });
+
   test("each instance hears every commit, its own and the others', in the one order of the page's history", async (t) => {
     const name = newBoard();
     const apps = await twoApps(t, name);
@@ -126,7 +155,7 @@ describe("a board in the app's own code", () => {
     assert.deepEqual(first.at(-1)?.position, position);
   });
 
-  test("a listener that throws, blocks or never comes back breaks nothing: clients are sent everything", async (t) => {
+  test("a listener that throws or never comes back breaks nothing: clients are sent everything", async (t) => {
     const name = newBoard();
     const [one] = await twoApps(t, name);
     const board = one.boards.board(name);

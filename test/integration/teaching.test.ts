@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io, type Socket } from "socket.io-client";
 import { watchBoard } from "../support/clients.js";
+import { startApp } from "../support/embedded-app.js";
+import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
@@ -97,6 +99,31 @@ describe("the teaching protocol", () => {
     teaching.socket.emit("checkbox-update", { index: 51, value: true });
     await until("the board sees it", () => board.get(51) === true);
     close();
+  });
+
+  test("clicks of one client are committed in their order, however long the app thinks about each", async (t) => {
+    const asked: ((verdict: boolean) => void)[] = [];
+    const mayWrite = () => new Promise<boolean>((decide) => asked.push(decide));
+    const { url, boards } = await startApp(t, {
+      boards: { main: 100 },
+      dataDir: temporaryFolder(t),
+      teaching: true,
+      authorise: () => ({ boards: { main: "write" }, mayWrite }),
+    });
+    const socket = io(url, { forceNew: true });
+    sockets.push(socket);
+    const click = (index: number, value: boolean) => socket.emitWithAck("checkbox-update", { index, value });
+    const answers = [click(5, true), click(6, true), click(5, false)];
+    await until("all three are asked about", () => asked.length === 3);
+    const [first, second, third] = asked;
+    third?.(true);
+    second?.(false);
+    assert.equal((await answers[1])?.error.code, "FORBIDDEN");
+    first?.(true);
+    assert.deepEqual([await answers[0], await answers[2]], [{ ok: true }, { ok: true }]);
+    const main = boards.board("main");
+    assert.deepEqual([await main.get(5), await main.get(6)], [false, false]);
+    assert.equal((await boards.instance.store.read({ board: "main", page: 0 })).position.version, 2);
   });
 
   test("a refused click is put right on the page that shows it already", async () => {

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import type { BoardEvents, BoardStatus, Right } from "../../src/client/board-events.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../src/react/board-source.js";
-import { RANGE_CELLS_MAX, RangeView } from "../../src/react/range-view.js";
+import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../src/react/range-view.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 /** A board without a connection: the test loads pages and changes cells. */
@@ -109,6 +109,11 @@ describe("a range that a component shows", () => {
     board.say("joining");
     board.say("live");
     assert.equal(one.seen.length - before.one, 1);
+  });
+
+  test("is compared in all of its fields, so that none of them may change unseen", () => {
+    const { show } = setUp();
+    assert.deepEqual(VIEW_FIELDS.toSorted(), Object.keys(show(0, 4).view.getSnapshot()).toSorted());
   });
 
   test("shows what changed between being made and being subscribed to", async () => {

@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
-import { WriteLanes } from "../../src/server/write-lanes.js";
+import { Refusal } from "../../src/protocol/errors.js";
+import { IDLE_LANES_MAX, OPEN_WRITES_MAX, WriteLanes } from "../../src/server/write-lanes.js";
 import { Writer } from "../../src/server/writer.js";
+import { SEQ_WINDOW } from "../../src/store/seen.js";
 import { StoreAway } from "../../src/store/store.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -56,5 +58,58 @@ describe("the lanes of an instance's own writes", () => {
     await clock.pass(2_000);
     await refused;
     assert.equal(sessions.size, 1);
+  });
+
+  test("a burst takes as many as it needs and steps by its length alone, and leaves a few", async (t) => {
+    const lanes = new WriteLanes();
+    const sessions = new Set<string>();
+    const answers: (() => void)[] = [];
+    const write = (session: string) => {
+      sessions.add(session);
+      return new Promise<void>((done) => answers.push(done));
+    };
+    // Looking at a lane is looking into its set of open numbers.
+    let looks = 0;
+    const iterator = Set.prototype[Symbol.iterator];
+    Set.prototype[Symbol.iterator] = function () {
+      looks++;
+      assert.ok(looks <= 200_000, "more looks at lanes than two for each write");
+      return iterator.call(this);
+    };
+    t.after(() => {
+      Set.prototype[Symbol.iterator] = iterator;
+    });
+    const burst = async (length: number) => {
+      const done = Array.from({ length }, () => lanes.run(write));
+      assert.equal(lanes.size, Math.ceil(length / SEQ_WINDOW));
+      for (const answer of answers.splice(0)) answer();
+      await Promise.all(done);
+      assert.ok(lanes.size <= IDLE_LANES_MAX, `${lanes.size} lanes are left of ${length} writes`);
+    };
+    await burst(100_000);
+    assert.ok(looks >= 100_000, "looks are counted");
+    assert.equal(sessions.size, 100_000 / SEQ_WINDOW);
+    await burst(1_000);
+    assert.equal(sessions.size, (100_000 + 1_000 + 24) / SEQ_WINDOW - IDLE_LANES_MAX);
+  });
+
+  test("refuses writes beyond their bound with BUSY, and takes them again when one has its answer", async () => {
+    const lanes = new WriteLanes();
+    let answer = () => {};
+    const write = () =>
+      new Promise<void>((done) => {
+        answer = done;
+      });
+    const open = Array.from({ length: OPEN_WRITES_MAX }, () => lanes.run(write));
+    await assert.rejects(
+      lanes.run(() => assert.fail("it is not to be made")),
+      (error) => error instanceof Refusal && error.code === "BUSY",
+    );
+    assert.equal(lanes.size, OPEN_WRITES_MAX / SEQ_WINDOW);
+    answer();
+    await open.at(-1);
+    const last = lanes.run(write);
+    answer();
+    await last;
   });
 });
