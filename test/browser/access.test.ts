@@ -83,7 +83,8 @@ describe("the page of a board with rules", () => {
     await page.getByTestId("boards").getByRole("link", { name: "seats" }).waitFor();
     await page.reload();
     await filled(page);
-    assert.equal(await cell(page, 7).isChecked(), true);
+    // The store has it; the instance may hear of it a moment later.
+    await until("it is shown", () => cell(page, 7).isChecked());
     assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), "{}");
     const other = await page.context().newPage();
     await other.goto(`${here.url}/?board=seats`);
