@@ -11,12 +11,12 @@ import { after, before, describe, test } from "node:test";
 import { BadOption, readConfig } from "../../src/server/config.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { type Certificates, makeCertificates } from "../support/certificates.js";
-import { watchBoard } from "../support/clients.js";
 import { startInstance } from "../support/instances.js";
 import { ask } from "../support/resp.js";
 import { type Sentinel, startSentinel } from "../support/sentinel.js";
 import { until } from "../support/until.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
+import { startWatchedPair } from "../support/watched-pair.js";
 
 const document = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
 const WAITAOF = SERVER === "redis-server" ? " +waitaof" : "";
@@ -135,14 +135,8 @@ describe("Sentinel over TLS", () => {
   });
 
   test("instances that trust the authority work as the users of the documents, also when the replica takes over", async (t) => {
-    const instances = await Promise.all([1, 2].map(() => startInstance(flags)));
-    t.after(() => Promise.all(instances.map((instance) => instance.stop())));
-    const [one, two] = await Promise.all(instances.map(({ url }) => watchBoard(url)));
-    assert.ok(one && two);
-    t.after(() => {
-      one.close();
-      two.close();
-    });
+    const { instances, clients } = await startWatchedPair(t, flags);
+    const [one, two] = clients;
     await one.board.set(7, true);
     await until("the other shows it", () => two.board.get(7) === true);
     assert.deepEqual(

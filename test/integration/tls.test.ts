@@ -7,10 +7,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { StoreUnusable } from "../../src/store/store.js";
 import { type Certificates, makeCertificates } from "../support/certificates.js";
-import { watchBoard } from "../support/clients.js";
 import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
+import { startWatchedPair } from "../support/watched-pair.js";
 
 /** As docs/operations.md gives it; without the one command that Redis 7.0 does not know. */
 const USER = /^ {4}(user boards .*)$/m
@@ -39,18 +39,13 @@ describe("Valkey over TLS", () => {
 
   test("an instance that trusts its authority works with it, as the ACL user of the documents, limits and Pub/Sub too", async (t) => {
     const flags = { VALKEY_URL: `valkeys://${url}`, VALKEY_CA: certificates.ca, HTTP_PER_MINUTE: "3" };
-    const instances = await Promise.all([1, 2].map(() => startInstance(flags)));
-    t.after(() => Promise.all(instances.map((instance) => instance.stop())));
-    const [one, two] = await Promise.all(instances.map((instance) => watchBoard(instance.url)));
-    assert.ok(one && two);
-    t.after(() => {
-      one.close();
-      two.close();
-    });
+    const { instances, clients } = await startWatchedPair(t, flags);
+    const [one, two] = clients;
     await one.board.set(7, true);
     await until("the other shows it", () => two.board.get(7) === true);
     const statuses: number[] = [];
-    for (let count = 0; count < 4; count++) statuses.push((await fetch(`${instances[count % 2]?.url}/state`)).status);
+    for (let count = 0; count < 4; count++)
+      statuses.push((await fetch(`${instances[count % 2 === 0 ? 0 : 1].url}/state`)).status);
     assert.deepEqual(statuses, [200, 200, 200, 429]);
     assert.deepEqual(
       instances.map(({ store }) => store.failures),
