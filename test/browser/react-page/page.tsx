@@ -1,6 +1,6 @@
 /* A page whose components show boards with `useBoard`, as the test in react.test.ts asks for. */
 
-import { Component, type ReactNode, StrictMode, useEffect, useState } from "react";
+import { Component, memo, type ReactNode, StrictMode, useEffect, useLayoutEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { connect } from "../../../src/client/index.js";
 import { BoardsProvider, useBoard, useConnection } from "../../../src/react/index.js";
@@ -31,10 +31,11 @@ function count(of: Record<string, number>, name: string): void {
   of[name] = (of[name] ?? 0) + 1;
 }
 
-function Cell({ board, cell }: { board: string; cell: number }) {
+/** Rendered for its own board's sake, and not because the page around it is. */
+const Cell = memo(function Cell({ board, cell }: { board: string; cell: number }) {
   const { cells, set } = useBoard(board, { start: cell, end: cell + 1 });
   const name = `${board}:${cell}`;
-  useEffect(() => count(commits, name));
+  useLayoutEffect(() => count(commits, name));
   useEffect(() => count(mounts, name), [name]);
   const [checked] = cells;
   return (
@@ -46,11 +47,11 @@ function Cell({ board, cell }: { board: string; cell: number }) {
       onChange={(event) => set(cell, event.target.checked)}
     />
   );
-}
+});
 
 function Range({ board, start, end }: { board: string; start?: number | undefined; end?: number | undefined }) {
   const { cells, size, isReady, right, refusal } = useBoard(board, { start, end });
-  useEffect(() => count(commits, "range"));
+  useLayoutEffect(() => count(commits, "range"));
   const text = cells.map((checked) => (checked === undefined ? "?" : checked ? "1" : "0")).join("");
   return (
     <output data-ready={isReady} data-size={size} data-right={right} data-refusal={refusal?.code}>
@@ -73,12 +74,12 @@ class Boundary extends Component<{ children: ReactNode }, { message: string | un
 
 function App() {
   const [{ cells, range }, setShown] = useState<Shown>({ cells: [] });
-  const { connected } = useConnection();
+  const { connected, onlineEverywhere } = useConnection();
   useEffect(() => {
     window.show = setShown;
   }, []);
   return (
-    <main data-connected={connected}>
+    <main data-connected={connected} data-online={onlineEverywhere}>
       {cells.map(({ board, cell }) => (
         <Cell key={`${board}:${cell}`} board={board} cell={cell} />
       ))}
