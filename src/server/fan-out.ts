@@ -35,6 +35,17 @@ export interface Flushable {
   flushed?(): void;
 }
 
+/** Where what is to be sent comes from: while nothing can be sent it need not be heard. */
+export interface Source {
+  doze(ms: number): void;
+  /** Calls `heard` when what came during the doze was told. */
+  wake(heard: () => void): void;
+}
+
+const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
+
+/** Shorter ones save nothing. */
+const DOZE_MS_MIN = 4;
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
 const ADAPT_INTERVALS = 4;
@@ -42,6 +53,7 @@ const ADAPT_INTERVALS = 4;
 export class FanOut {
   readonly #clock: Clock;
   readonly #limits: FanOutLimits;
+  readonly #source: Source;
   readonly #observe: (flush: { ms: number }) => void;
   /** Pages with something to send -> when they may. */
   readonly #due = new Map<Flushable, number>();
@@ -52,9 +64,15 @@ export class FanOut {
   #windowCostMs = 0;
   #windowFrames = 0;
 
-  constructor(clock: Clock, limits: FanOutLimits, observe: (flush: { ms: number }) => void = () => undefined) {
+  constructor(
+    clock: Clock,
+    limits: FanOutLimits,
+    source: Source = WAKEFUL,
+    observe: (flush: { ms: number }) => void = () => undefined,
+  ) {
     this.#clock = clock;
     this.#limits = limits;
+    this.#source = source;
     this.#observe = observe;
     this.#flushMs = limits.flushMsMin;
     this.#windowStartMs = clock.now();
@@ -88,11 +106,14 @@ export class FanOut {
 
   #arm(atMs: number, now: number): void {
     this.#timer?.cancel();
-    const cancel = this.#clock.after(Math.max(0, atMs - now), () => {
+    const waitMs = Math.max(0, atMs - now);
+    const cancel = this.#clock.after(waitMs, () => {
       this.#timer = undefined;
-      this.#flushDue();
+      this.#source.wake(() => this.#flushDue());
     });
     this.#timer = { atMs, cancel };
+    // Not longer than nobody sees: a page that was quiet until now would send at once.
+    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, this.#limits.unseenMs));
   }
 
   #flushDue(): void {

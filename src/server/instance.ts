@@ -88,7 +88,7 @@ export class Instance {
       storeAvailable: store.available,
       storeFailures: store.failures,
     }));
-    this.#fanOut = new FanOut(clock, options.fanOut, ({ ms }) => this.metrics.flushed(ms));
+    this.#fanOut = new FanOut(clock, options.fanOut, store, ({ ms }) => this.metrics.flushed(ms));
     this.departures = new Departures(clock);
     this.admission = new Admission(options.admission, clock);
     this.reporter = new Reporter(store, clock, failed);
@@ -113,8 +113,10 @@ export class Instance {
   /** The page as it is known here if it is held, else as the store has it. */
   async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
     const follower = this.pages.peek({ board: board.name, page });
-    if (follower) return follower.replica.snapshot();
-    return this.readStored(board, page);
+    if (!follower) return this.readStored(board, page);
+    // What was published but left unread until the next flush is known here too.
+    await new Promise<void>((heard) => this.store.wake(heard));
+    return follower.replica.snapshot();
   }
 
   /** The page as the store has it now, whatever is known of it here. */

@@ -119,6 +119,14 @@ export class ClusterLink implements ValkeyLink {
     for (const server of servers) server?.restartSubscriber();
   }
 
+  doze(ms: number): void {
+    for (const server of this.#servers.values()) server.doze(ms);
+  }
+
+  wake(): void {
+    for (const server of this.#servers.values()) server.wake();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);

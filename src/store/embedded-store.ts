@@ -195,6 +195,13 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   restartSubscriptions(): void {}
 
+  /** Nobody is woken by what is published here. */
+  doze(): void {}
+
+  wake(heard: () => void): void {
+    heard();
+  }
+
   onAvailable(): Unsubscribe {
     return () => undefined;
   }

@@ -91,6 +91,14 @@ export class SingleLink implements ValkeyLink {
     this.#server.restartSubscriber();
   }
 
+  doze(ms: number): void {
+    this.#server.doze(ms);
+  }
+
+  wake(): void {
+    this.#server.wake();
+  }
+
   async close(): Promise<void> {
     this.#subscriptions.close();
     this.#server.close();

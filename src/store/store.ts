@@ -9,6 +9,7 @@
  *     read       bits and position of one moment
  *     since      what came after a position: deltas while the log has them, else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
+ *     doze, wake let them come together, a moment later
  *     history    what was committed in a time, where that is recorded (history.ts)
  *     positions  where pages stand now: the cheap check behind self-healing
  *     overview   how many cells of each page are checked (overview.ts)
@@ -98,6 +99,13 @@ export interface Store {
   announce(instance: string, text: string): Promise<readonly string[]>;
   /** Opens the channels of these pages anew: they were found deaf, alive to all appearance but silent. */
   restartSubscriptions(pages: readonly PageRef[]): void;
+  /**
+   * Nothing that is published need be heard for `ms`, or until `wake`. It may then come together, which costs less than to
+   * be woken by each message. Each call counts anew.
+   */
+  doze(ms: number): void;
+  /** Ends a doze, and calls `heard` when what came meanwhile was told. */
+  wake(heard: () => void): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
   close(): Promise<void>;
 }

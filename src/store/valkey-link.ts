@@ -25,6 +25,9 @@ export interface ValkeyLink {
   unsubscribe(channel: string): void;
   /** Opens anew the subscriber connections that these channels are on. */
   restartSubscribers(channels: readonly string[]): void;
+  /** Leaves subscriber connections unread for so long, or until `wake`. */
+  doze(ms: number): void;
+  wake(): void;
   close(): Promise<void>;
 }
 

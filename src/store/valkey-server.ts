@@ -116,6 +116,15 @@ export class ValkeyServer {
     this.#subscriber.restart();
   }
 
+  /** Leaves what is published unread for so long, or until `wake`. */
+  doze(ms: number): void {
+    this.#subscriber.doze(ms);
+  }
+
+  wake(): void {
+    this.#subscriber.wake();
+  }
+
   close(): void {
     this.#closed = true;
     clearInterval(this.#beat);

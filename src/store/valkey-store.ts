@@ -239,6 +239,16 @@ export class ValkeyStore implements Store, Freezing, Roll {
     this.#link.restartSubscribers(pages.map((page) => pageKeys(page).channel));
   }
 
+  doze(ms: number): void {
+    this.#link.doze(ms);
+  }
+
+  wake(heard: () => void): void {
+    this.#link.wake();
+    // Between the two the event loop looks at its sockets, wherever in its round it is now.
+    setImmediate(() => setImmediate(heard));
+  }
+
   onAvailable(listener: (available: boolean) => void): Unsubscribe {
     this.#availability.add(listener);
     return () => this.#availability.delete(listener);

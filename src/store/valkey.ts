@@ -10,6 +10,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
+import { leaveUnread, type Unread } from "./unread.js";
 import { type Endpoint, formatEndpoint, knownHost, type SentinelAccess, type ValkeyAddress } from "./valkey-url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
@@ -55,6 +56,10 @@ export class ValkeyConnection {
   /** When the server took the connection that is not ready yet. */
   #takenMs = 0;
   #revival: NodeJS.Timeout | undefined;
+  /** While the connection is left unread. */
+  #dozing: { readonly unread: Unread; readonly timer: NodeJS.Timeout } | undefined;
+  /** Commands whose answers are waited for. */
+  #unanswered = 0;
   #closed = false;
 
   /** Connects in the background, and again whenever the connection is lost. `name` is what CLIENT LIST shows. */
@@ -65,7 +70,10 @@ export class ValkeyConnection {
     const options = { ...addressOptions(address, endpoint), ...OPTIONS, connectionName: name };
     this.#redis = new Redis(options);
     this.#redis.on("ready", () => events.up());
-    this.#redis.on("close", () => events.down());
+    this.#redis.on("close", () => {
+      this.wake();
+      events.down();
+    });
     this.#redis.on("connect", () => {
       this.#takenMs = performance.now();
     });
@@ -166,6 +174,25 @@ export class ValkeyConnection {
       });
   }
 
+  /**
+   * Leaves what the server sends unread for so long, or until `wake`: it waits in the kernel and is then read at once. A
+   * command ends it, and while an answer is waited for there is none.
+   */
+  doze(ms: number): void {
+    if (this.#unanswered > 0 || !this.isUp) return;
+    clearTimeout(this.#dozing?.timer);
+    const unread = this.#dozing?.unread ?? leaveUnread(this.#redis.stream);
+    if (unread) this.#dozing = { unread, timer: setTimeout(() => this.wake(), ms) };
+  }
+
+  wake(): void {
+    if (!this.#dozing) return;
+    const { unread, timer } = this.#dozing;
+    this.#dozing = undefined;
+    clearTimeout(timer);
+    unread.read();
+  }
+
   /** The kernel of a server that hangs takes connections, on which then nothing is answered: gives up such a one. */
   unstick(): void {
     const isStuck = this.#redis.status === "connect" && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
@@ -179,6 +206,7 @@ export class ValkeyConnection {
 
   close(): void {
     this.#closed = true;
+    this.wake();
     clearTimeout(this.#revival);
     this.#redis.disconnect();
   }
@@ -195,12 +223,16 @@ export class ValkeyConnection {
 
   async #send<Reply>(command: () => Promise<Reply>): Promise<Reply> {
     if (!this.isUp) throw new StoreAway("Valkey is not connected", { sent: false });
+    this.wake();
+    this.#unanswered++;
     try {
       return await command();
     } catch (error) {
       const meaning = this.#understand(error);
       if (meaning instanceof StoreAway) this.#events.failed(error);
       throw meaning;
+    } finally {
+      this.#unanswered--;
     }
   }
 

@@ -99,6 +99,54 @@ test("while the server is gone every call fails as StoreAway; after its return s
   await until("the delta arrives", () => deltas === 1);
 });
 
+test("what is published during a doze is told at its end, all together", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let deltas = 0;
+  await store.subscribe(page, { delta: () => deltas++, resumed: () => undefined });
+  store.doze(60_000);
+  for (let cell = 0; cell < 20; cell++) await commitOne(store, cell);
+  assert.equal(deltas, 0);
+  // The last may be on their way still.
+  const heard = await new Promise<number>((done) => store.wake(() => done(deltas)));
+  assert.ok(heard > 0, "none was told at the end of the doze");
+  await until("the last is told", () => deltas === 20);
+});
+
+test("a doze ends by itself, and where an answer is waited for", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let deltas = 0;
+  const listener = { delta: () => deltas++, resumed: () => undefined };
+  await store.subscribe(page, listener);
+  store.doze(5);
+  await commitOne(store, 1);
+  await until("the delta arrives", () => deltas === 1);
+  store.doze(60_000);
+  const subscribing = store.subscribe({ board: "main", page: 1 }, listener);
+  store.doze(60_000);
+  await subscribing;
+  await commitOne(store, 2);
+  await until("the next delta arrives", () => deltas === 2);
+});
+
+test("a server that went away during a doze is told of when it is back", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let resumed = 0;
+  await store.subscribe(page, { delta: () => undefined, resumed: () => resumed++ });
+  store.doze(50);
+  await server.kill();
+  await server.restart();
+  await until("the store is back and subscribed", () => store.available && resumed === 1);
+});
+
 test("a server that hangs is given up and found again", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());

@@ -8,7 +8,7 @@
 
 import type { Delta } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
-import type { Clock } from "../../src/protocol/clock.js";
+import type { Cancel, Clock } from "../../src/protocol/clock.js";
 import { StoreAway, type SubscriptionListener, type Unsubscribe } from "../../src/store/store.js";
 import { Pipe } from "./pipe.js";
 import type { StoreServer } from "./store-server.js";
@@ -38,6 +38,8 @@ export class News {
   #isListening = true;
   #isDeaf = false;
   #isDead = false;
+  /** While what comes is left unheard; ends it if it was not ended before. */
+  #dozing: Cancel | undefined;
   /** Counts attempts at a new connection. */
   #listening = 0;
 
@@ -50,6 +52,7 @@ export class News {
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
     if (!this.#isListening) return Promise.reject(new StoreAway("no connection for news", { sent: false }));
+    this.wake();
     const name = pageName(page);
     const channel = this.#channels.get(name) ?? { listeners: new Set(), news: this.#newsPipe(), isLive: false };
     this.#channels.set(name, channel);
@@ -119,6 +122,18 @@ export class News {
   /** The connection goes silent without an error. */
   deafen(): void {
     this.#isDeaf = true;
+  }
+
+  doze(ms: number): void {
+    this.#dozing?.();
+    for (const { news } of this.#channels.values()) news.hold();
+    this.#dozing = this.#clock.after(ms, () => this.wake());
+  }
+
+  wake(): void {
+    this.#dozing?.();
+    this.#dozing = undefined;
+    for (const { news } of this.#channels.values()) news.release();
   }
 
   restart(): void {

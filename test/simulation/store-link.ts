@@ -108,6 +108,15 @@ export class StoreLink implements Store {
     this.news.restart();
   }
 
+  doze(ms: number): void {
+    this.news.doze(ms);
+  }
+
+  wake(heard: () => void): void {
+    this.news.wake();
+    heard();
+  }
+
   onAvailable(listener: (available: boolean) => void): Unsubscribe {
     this.#availability.add(listener);
     return () => this.#availability.delete(listener);

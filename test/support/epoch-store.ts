@@ -95,6 +95,14 @@ export class EpochStore implements Store {
     this.#store.restartSubscriptions(pages);
   }
 
+  doze(ms: number): void {
+    this.#store.doze(ms);
+  }
+
+  wake(heard: () => void): void {
+    this.#store.wake(heard);
+  }
+
   onAvailable(listener: (available: boolean) => void): Unsubscribe {
     return this.#store.onAvailable(listener);
   }

@@ -149,6 +149,12 @@ export class ModelStore implements Store {
     this.restarts++;
   }
 
+  doze(): void {}
+
+  wake(heard: () => void): void {
+    heard();
+  }
+
   onAvailable(): Unsubscribe {
     return () => undefined;
   }

@@ -68,7 +68,7 @@ describe("the flush clock", () => {
     const clock = new BusyClock();
     const fanOut = new FanOut(clock, LIMITS);
     const costs: number[] = [];
-    const observed = new FanOut(clock, LIMITS, ({ ms }) => costs.push(ms));
+    const observed = new FanOut(clock, LIMITS, undefined, ({ ms }) => costs.push(ms));
     await run(observed, clock, 0.5, 400, { pages: 50 });
     assert.ok(Math.max(...costs) < 0.6, `a flush of 0.5 ms was counted as ${Math.max(...costs)}`);
     await run(fanOut, clock, 0.02, 4_000, { pages: 100 });
@@ -98,6 +98,43 @@ describe("the flush clock", () => {
     const fanOut = new FanOut(clock, LIMITS);
     await run(fanOut, clock, 0.01, 4_000, { joinsMs: 20 });
     assert.equal(fanOut.flushMs, 16);
+  });
+
+  test("leaves unheard what cannot be sent yet, and hears it before it sends", async () => {
+    const clock = new VirtualClock();
+    const dozes: number[] = [];
+    let heard = () => {};
+    const source = {
+      doze: (ms: number) => dozes.push(ms),
+      wake: (done: () => void) => {
+        heard = done;
+      },
+    };
+    const fanOut = new FanOut(clock, LIMITS, source);
+    let flushes = 0;
+    const page: Flushable = { flush: () => ++flushes };
+    fanOut.request(page);
+    assert.deepEqual([flushes, dozes], [1, []], "a quiet page waits for nothing");
+    await clock.pass(6);
+    fanOut.request(page);
+    assert.deepEqual(dozes, [10]);
+    await clock.pass(10);
+    assert.equal(flushes, 1, "sent before it was heard what came");
+    fanOut.request(page);
+    heard();
+    assert.equal(flushes, 2);
+    await clock.pass(14);
+    fanOut.request(page);
+    assert.deepEqual(dozes, [10], "a doze too short to save anything");
+  });
+
+  test("leaves nothing unheard for longer than nobody notices", async () => {
+    const clock = new BusyClock();
+    const dozes: number[] = [];
+    const fanOut = new FanOut(clock, LIMITS, { doze: (ms) => dozes.push(ms), wake: (heard) => heard() });
+    await run(fanOut, clock, 100, 4_000);
+    assert.ok(fanOut.flushMs > 2 * LIMITS.unseenMs, String(fanOut.flushMs));
+    assert.equal(Math.max(...dozes), LIMITS.unseenMs);
   });
 
   test("never waits longer than its bound", async () => {
