@@ -6,10 +6,10 @@
  * sighting can be timed, and what the store and every client must hold in the end is known.
  */
 
-import { createHistogram } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { Delays } from "./delays.js";
 import { cpuSeconds, type Running, start, startValkey } from "./processes.js";
 import type { BoardClient, System } from "./system.js";
 
@@ -59,7 +59,9 @@ export class Fleet {
   readonly servers: readonly Running[];
   readonly clients: BoardClient[] = [];
   readonly #writtenMs: Float64Array;
-  #shown = createHistogram({ figures: 3 });
+  readonly #shown = new Delays();
+  /** The time of the frame that is being looked at; undefined between frames. */
+  #frameMs: number | undefined;
   #delivered = 0;
   #deliveredMs = 0;
   #writes = 0;
@@ -107,7 +109,7 @@ export class Fleet {
   async run(rate: number, seconds: number): Promise<Run> {
     const startMs = performance.now();
     const before = { cpu: this.cpu, received: this.received, writes: this.#writes };
-    this.#shown = createHistogram({ figures: 3 });
+    this.#shown.clear();
     this.#delivered = 0;
     await pace(
       rate,
@@ -133,8 +135,8 @@ export class Fleet {
       serversCpuSeconds: cpu.servers - before.cpu.servers,
       valkeyCpuSeconds: cpu.valkey - before.cpu.valkey,
       seconds: (performance.now() - startMs) / 1_000,
-      p50: this.#shown.percentile(50) / 1_000,
-      p99: this.#shown.percentile(99) / 1_000,
+      p50: this.#shown.percentile(50),
+      p99: this.#shown.percentile(99),
       frames: received.frames - before.received.frames,
       bytes: received.bytes - before.received.bytes,
     };
@@ -177,10 +179,20 @@ export class Fleet {
   }
 
   #changed(cell: number): void {
-    const now = performance.now();
+    const now = this.#frameTime();
     this.#delivered++;
     this.#deliveredMs = now;
-    this.#shown.record(Math.max(1, Math.round((now - (this.#writtenMs[cell] ?? now)) * 1_000)));
+    this.#shown.record(now - (this.#writtenMs[cell] ?? now));
+  }
+
+  /** All changes of a frame come in one go: the clock is asked once for them. */
+  #frameTime(): number {
+    if (this.#frameMs !== undefined) return this.#frameMs;
+    queueMicrotask(() => {
+      this.#frameMs = undefined;
+    });
+    this.#frameMs = performance.now();
+    return this.#frameMs;
   }
 
   #write(): void {

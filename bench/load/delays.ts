@@ -1,0 +1,33 @@
+/*
+ * Delays of millions of sightings a second, each counted for next to nothing: what the harness takes is missing from the
+ * systems on the same machine. Tenths of a millisecond, up to 60 s; what is longer counts as that.
+ */
+
+const PER_MS = 10;
+const TENTHS_MAX = 60_000 * PER_MS;
+
+export class Delays {
+  readonly #counts = new Uint32Array(TENTHS_MAX + 1);
+  #count = 0;
+
+  record(ms: number): void {
+    this.#count++;
+    const tenth = Math.min(TENTHS_MAX, Math.max(0, Math.round(ms * PER_MS)));
+    this.#counts[tenth] = (this.#counts[tenth] ?? 0) + 1;
+  }
+
+  /** Milliseconds; NaN if there is none. `part` from 0 to 100. */
+  percentile(part: number): number {
+    let left = Math.ceil((this.#count * part) / 100);
+    for (let tenth = 0; tenth <= TENTHS_MAX && left > 0; tenth++) {
+      left -= this.#counts[tenth] ?? 0;
+      if (left <= 0) return tenth / PER_MS;
+    }
+    return Number.NaN;
+  }
+
+  clear(): void {
+    this.#counts.fill(0);
+    this.#count = 0;
+  }
+}
