@@ -288,7 +288,8 @@ export const OPTIONS: Options = {
     placeholder: "ms",
     fallback: "16",
     help: "shortest time between two frames of a page under load; it grows with the load",
-    reason: "a frame of a screen at 60 Hz; the first change after a quiet time does not wait",
+    reason:
+      "a frame of a screen at 60 Hz; the first change after a quiet time does not wait, or 60 ms at most where other pages are busy",
     ...whole(1, 1_000),
   },
   flushUnseenMs: {

@@ -1,10 +1,11 @@
 /*
  * The flush clock of an instance: when hubs send what has gathered.
  *
- * The first delta of a quiet page goes out at once. After that the page's deltas gather, and leave one interval after
- * its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`. Waiting costs nothing as long as
- * nobody sees it, so it grows early, up to `unseenMs`: as far as it takes to send no more than `framesUnseen` frames a
- * second. Beyond that it grows only as far as it takes to keep sending within `share` of the event loop.
+ * The first delta of a quiet page goes out at once, unless others wait (see Source). After that the page's deltas gather,
+ * and leave one interval after its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`.
+ * Waiting costs nothing as long as nobody sees it, so it grows early, up to `unseenMs`: as far as it takes to send no more
+ * than `framesUnseen` frames a second. Beyond that it grows only as far as it takes to keep sending within `share` of the
+ * event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -46,6 +47,8 @@ const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
 /** Shorter ones save nothing. */
 const DOZE_MS_MIN = 4;
+/** A page that was quiet until now would send at once, and waits for the others' doze: so long nobody notices. */
+const DOZE_MS_MAX = 60;
 /** The interval is set anew after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
 const ADAPT_INTERVALS = 4;
@@ -112,8 +115,7 @@ export class FanOut {
       this.#source.wake(() => this.#flushDue());
     });
     this.#timer = { atMs, cancel };
-    // Not longer than nobody sees: a page that was quiet until now would send at once.
-    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, this.#limits.unseenMs));
+    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, this.#limits.unseenMs, DOZE_MS_MAX));
   }
 
   #flushDue(): void {

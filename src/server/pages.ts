@@ -129,6 +129,8 @@ export class Pages {
     const now = this.#clock.now();
     const positions = await this.#store.positions(followers.map((follower) => follower.ref));
     this.#observer.checked?.(this.#clock.now() - now);
+    // What was published and is left unread until the next flush is no gap.
+    await new Promise<void>((heard) => this.#store.wake(heard));
     const deaf: PageRef[] = [];
     followers.forEach((follower, index) => {
       const stored = positions[index];

@@ -101,10 +101,10 @@ export interface Store {
   restartSubscriptions(pages: readonly PageRef[]): void;
   /**
    * Nothing that is published need be heard for `ms`, or until `wake`. It may then come together, which costs less than to
-   * be woken by each message. Each call counts anew.
+   * be woken by each message. Each call counts anew. A hint: where much is published, it is heard at once all the same.
    */
   doze(ms: number): void;
-  /** Ends a doze, and calls `heard` when what came meanwhile was told. */
+  /** Ends a doze, and calls `heard` when what came meanwhile was told, as far as it has arrived. */
   wake(heard: () => void): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
   close(): Promise<void>;

@@ -81,6 +81,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   #opened: ValkeyLink | undefined;
   #overview: OverviewStore | undefined;
   #failures = 0;
+  /** Calls of `wake` that have not called back yet. */
+  #waking = 0;
 
   private constructor(options: ValkeyStoreOptions) {
     this.#limits = options.limits ?? STORE_LIMITS;
@@ -240,13 +242,20 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   doze(ms: number): void {
-    this.#link.doze(ms);
+    // What a doze left unread comes first.
+    if (this.#waking === 0) this.#link.doze(ms);
   }
 
   wake(heard: () => void): void {
     this.#link.wake();
+    this.#waking++;
     // Between the two the event loop looks at its sockets, wherever in its round it is now.
-    setImmediate(() => setImmediate(heard));
+    setImmediate(() =>
+      setImmediate(() => {
+        this.#waking--;
+        heard();
+      }),
+    );
   }
 
   onAvailable(listener: (available: boolean) => void): Unsubscribe {

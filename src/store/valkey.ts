@@ -10,6 +10,7 @@
 import { Redis, type RedisOptions } from "ioredis";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
+import { Stream } from "./stream.js";
 import { leaveUnread, type Unread } from "./unread.js";
 import { type Endpoint, formatEndpoint, knownHost, type SentinelAccess, type ValkeyAddress } from "./valkey-url.js";
 
@@ -58,6 +59,7 @@ export class ValkeyConnection {
   #revival: NodeJS.Timeout | undefined;
   /** While the connection is left unread. */
   #dozing: { readonly unread: Unread; readonly timer: NodeJS.Timeout } | undefined;
+  readonly #stream = new Stream();
   /** Commands whose answers are waited for. */
   #unanswered = 0;
   #closed = false;
@@ -84,7 +86,10 @@ export class ValkeyConnection {
       this.#redis.stream?.on("error", () => undefined);
       events.failed(error);
     });
-    const message = (channel: string, text: string) => events.message(channel, text);
+    const message = (channel: string, text: string) => {
+      this.#stream.heard(text.length);
+      events.message(channel, text);
+    };
     this.#redis.on("message", message);
     this.#redis.on("smessage", message);
     this.#redis.on("moved", () => events.channelsMoved());
@@ -160,6 +165,7 @@ export class ValkeyConnection {
   beat(): void {
     this.unstick();
     if (!this.isUp || this.#isBeating) return;
+    this.wake();
     this.#isBeating = true;
     const late = setTimeout(() => {
       this.#events.silent(BEAT_ANSWER_MS_MAX);
@@ -176,10 +182,10 @@ export class ValkeyConnection {
 
   /**
    * Leaves what the server sends unread for so long, or until `wake`: it waits in the kernel and is then read at once. A
-   * command ends it, and while an answer is waited for there is none.
+   * command or a beat ends it. There is none while an answer is waited for, nor where more comes than the kernel should keep.
    */
   doze(ms: number): void {
-    if (this.#unanswered > 0 || !this.isUp) return;
+    if (this.#unanswered > 0 || !this.isUp || this.#stream.isBroad(performance.now())) return;
     clearTimeout(this.#dozing?.timer);
     const unread = this.#dozing?.unread ?? leaveUnread(this.#redis.stream);
     if (unread) this.#dozing = { unread, timer: setTimeout(() => this.wake(), ms) };
