@@ -33,7 +33,7 @@ export const knee: Scenario = {
       try {
         await fleet.run(first, settings.isQuick ? 1 : WARM_SECONDS);
         const { knee, trials } = await findMax(first, (rate) => attempt(fleet, rate, settings));
-        const best = trials.find(({ rate }) => rate === knee);
+        const best = trials.find(({ rate, failure }) => rate === knee && failure === undefined);
         found.push({
           system: system.name,
           knee: knee ?? 0,
