@@ -9,32 +9,38 @@ import { type RunningServer, startServer } from "../server/server.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
 import { untilSignal } from "./signals.js";
-import { placeOfWorker, serveByWorkers, untilAsked } from "./workers.js";
+import { placeOfWorker, serveByWorkers } from "./workers.js";
 
 export async function serve(config: Config): Promise<void> {
   if (config.workers === 1) return serveOne(config, undefined);
   if (cluster.isPrimary) return serveByWorkers(config);
-  const place = await placeOfWorker();
+  const { place, asked } = await placeOfWorker();
   try {
-    await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, place);
+    await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, { place, asked });
   } finally {
     process.disconnect();
   }
 }
 
-async function serveOne(config: Config, worker: WorkerPlace | undefined): Promise<void> {
+interface AsWorker {
+  readonly place: WorkerPlace;
+  /** Resolves when its keeper asks it to end. */
+  readonly asked: Promise<true>;
+}
+
+async function serveOne(config: Config, worker: AsWorker | undefined): Promise<void> {
   const log = createLog(config.logLevel);
   const store = await openStore(config, log);
   try {
     let running: RunningServer | undefined;
     // Before it listens: from then on it may be asked.
     const metrics = worker && joinMachine(async () => (running ? running.instance.metrics.parts() : []));
-    const server = await startServer({ config, store, log, pageFolder, worker, metrics });
+    const server = await startServer({ config, store, log, pageFolder, worker: worker?.place, metrics });
     running = server;
     const { url, metricsUrl } = server;
     const { name: instance, boards } = config;
     log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
-    await (worker ? untilAsked() : untilSignal(log));
+    await (worker ? worker.asked : untilSignal(log));
     // Without Valkey this is the only instance: there is nowhere to move to.
     await (config.valkeyUrl === undefined ? server.close() : server.drain());
   } finally {

@@ -37,19 +37,16 @@ export async function serveByWorkers(config: Config): Promise<void> {
   }
 }
 
-/** In a worker: where it stands, as its keeper says. */
-export function placeOfWorker(): Promise<WorkerPlace> {
+/** In a worker: where it stands, as its keeper says, and when it is asked to end. Without a primary it ends at once, as Node has it. */
+export async function placeOfWorker(): Promise<{ readonly place: WorkerPlace; readonly asked: Promise<true> }> {
   // Signals are for the primary to pass on: a terminal and systemd send them to every process.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
   const place = heard((order) => order.place);
+  // It may be asked while it still starts.
+  const asked = heard((order) => order.end);
   // What is sent before anybody listens is lost.
   process.send?.({ asks: true } satisfies Question);
-  return place;
-}
-
-/** In a worker: its keeper asks it to end. Without a primary it ends at once, as Node has it. */
-export function untilAsked(): Promise<void> {
-  return heard((order) => order.end).then(() => undefined);
+  return { place: await place, asked };
 }
 
 /** What a keeper tells its worker. */
@@ -119,7 +116,9 @@ class Keeper {
     const startedMs = performance.now();
     worker.on("message", (message: unknown) => {
       const isQuestion = typeof message === "object" && message !== null && "asks" in message;
-      if (isQuestion) worker.send({ place: this.#place } satisfies Order);
+      if (!isQuestion) return;
+      const place: Order = { place: this.#place };
+      worker.send(this.#isEnding ? { ...place, end: true } : place);
     });
     worker.once("listening", () => {
       this.#hasServed = true;

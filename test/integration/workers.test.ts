@@ -3,10 +3,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent } from "node:http";
+import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { BadOption, type Flags, readConfig } from "../../src/server/config.js";
 import { watchBoard } from "../support/clients.js";
+import { startCommand } from "../support/command.js";
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
 import { newSession, RawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
@@ -114,6 +116,35 @@ describe("workers on one port", () => {
       assert.equal(after.get("socketscaler_watches"), 2 * (WORKERS - 1), "what it held is gone");
     });
   }
+
+  test("end also where the signal comes while they start", async (t) => {
+    let isOpen = false;
+    const held: Socket[] = [];
+    const pass = (near: Socket) => {
+      const far = connect(valkey.port, "127.0.0.1");
+      for (const socket of [near, far]) socket.on("error", () => undefined);
+      near.pipe(far).pipe(near);
+    };
+    const gate = createServer((near) => (isOpen ? pass(near) : void held.push(near))).listen(0, "127.0.0.1");
+    t.after(() => gate.close());
+    await once(gate, "listening");
+    const address = gate.address();
+    assert.ok(address !== null && typeof address === "object");
+    const own = { PORT: "0", HOST: "127.0.0.1", VALKEY_URL: `valkey://127.0.0.1:${address.port}`, DRAIN_MS: "300" };
+    const child = startCommand(["serve"], { ...own, WORKERS: "2" });
+    t.after(() => child.kill("SIGKILL"));
+    const output: string[] = [];
+    child.stdout?.on("data", (data) => output.push(String(data)));
+    child.stderr?.on("data", (data) => output.push(String(data)));
+    const ended = once(child, "exit");
+
+    await until("a worker waits for Valkey", () => held.length > 0);
+    child.kill("SIGTERM");
+    await until("the primary has heard it", () => output.join("").includes('"closing"'));
+    isOpen = true;
+    held.forEach(pass);
+    assert.deepEqual(await ended, [0, null], output.join(""));
+  });
 
   test("are refused without Valkey, with a line that says to set VALKEY_URL", () => {
     assert.throws(
