@@ -13,6 +13,10 @@ import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;
+/** Of a server that answers, and does not do what it is asked. */
+const REFUSALS: ReadonlySet<string> = new Set(["OOM", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY"]);
+/** So long without a refusal, and it is over. */
+const REFUSED_MS_AGO = 5_000;
 
 export interface ServerEvents {
   /** A published message. */
@@ -47,6 +51,7 @@ export class ValkeyServer {
   readonly #beat: NodeJS.Timeout;
   #leftMs = Number.NEGATIVE_INFINITY;
   #away: { readonly sinceMs: number; failures: number } | undefined;
+  #refusing: { readonly sinceMs: number; lastMs: number; count: number } | undefined;
   #lastError: unknown;
   #available = false;
   #closed = false;
@@ -69,6 +74,7 @@ export class ValkeyServer {
     this.#beat = setInterval(() => {
       this.#commands.beat();
       this.#subscriber.beat();
+      this.#tellEndOfRefusals();
       for (const lane of this.#lanes.values()) lane.beat();
     }, BEAT_MS);
     this.#beat.unref();
@@ -151,6 +157,7 @@ export class ValkeyServer {
       failed: (error) => {
         this.#lastError = error;
         if (this.#away) this.#away.failures++;
+        else this.#tellRefusal(error);
         this.#events.failure();
       },
       silent: (ms) => {
@@ -178,6 +185,26 @@ export class ValkeyServer {
     this.#commands.restart();
     this.#subscriber.restart();
     for (const lane of this.#lanes.values()) lane.restart();
+  }
+
+  #tellRefusal(error: unknown): void {
+    if (!REFUSALS.has(errorCode(error) ?? "")) return;
+    const now = performance.now();
+    if (!this.#refusing) {
+      this.#refusing = { sinceMs: now, lastMs: now, count: 0 };
+      this.#events.incident(`Valkey at ${this.name} answers, and refuses what it is asked: see its error`, error);
+    }
+    this.#refusing.lastMs = now;
+    this.#refusing.count++;
+  }
+
+  #tellEndOfRefusals(): void {
+    if (!this.#refusing) return;
+    const { sinceMs, lastMs, count } = this.#refusing;
+    if (performance.now() - lastMs < REFUSED_MS_AGO) return;
+    this.#refusing = undefined;
+    const seconds = ((lastMs - sinceMs) / 1_000).toFixed(1);
+    this.#events.incident(`Valkey at ${this.name} refuses no more: ${count} refusals in ${seconds} s`);
   }
 
   #setAvailable(available: boolean): void {

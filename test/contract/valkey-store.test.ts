@@ -100,6 +100,26 @@ test("while the server is gone every call fails as StoreAway; after its return s
   await until("the delta arrives", () => deltas === 1);
 });
 
+test("a server that answers and refuses is told of in one line, and in one more when it is over", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const told: string[] = [];
+  const incident = (message: string, cause?: unknown) => void told.push(`${message} | ${cause}`);
+  const store = await ValkeyStore.open({ url: server.url, incident });
+  t.after(() => store.close());
+  await store.command("any", "CONFIG", "SET", "maxmemory", "1");
+  for (let cell = 0; cell < 5; cell++) {
+    await assert.rejects(commitOne(store, cell), (error) => error instanceof StoreAway && !error.sent);
+  }
+  assert.equal(told.length, 1, told.join("\n"));
+  assert.match(told[0] ?? "", /answers, and refuses.* \| ReplyError: OOM/);
+  assert.ok(store.available);
+  await store.command("any", "CONFIG", "SET", "maxmemory", "0");
+  await commitOne(store, 1);
+  await until("it is told to be over", () => told.length === 2);
+  assert.match(told[1] ?? "", /refuses no more: 5 refusals/);
+});
+
 test("what is published during a doze is told at its end, all together", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());
