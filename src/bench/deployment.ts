@@ -27,8 +27,9 @@ export async function readInstance(url: string, board: string): Promise<Instance
   return { url, name: textOf("instance"), engine: textOf("engine"), size: body.size };
 }
 
+/** As the store has it, whatever the instance holds of it. */
 export async function readPage(url: string, board: string, page: number): Promise<ReferencePage> {
-  const response = await get(`${url}/boards/${board}/pages/${page}`);
+  const response = await get(`${url}/boards/${board}/pages/${page}`, { "cache-control": "no-cache" });
   if (response.status === 429) {
     throw new DeploymentUnusable(`${url} limits reading over HTTP: raise HTTP_PER_MINUTE, or use fewer --pages`);
   }
@@ -38,9 +39,9 @@ export async function readPage(url: string, board: string, page: number): Promis
   return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
 }
 
-async function get(url: string): Promise<Response> {
+async function get(url: string, headers: Record<string, string> = {}): Promise<Response> {
   try {
-    return await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) });
+    return await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_MS_MAX) });
   } catch (error) {
     throw new DeploymentUnusable(`${url} cannot be reached`, { cause: error });
   }

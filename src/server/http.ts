@@ -138,6 +138,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
       const by = { visitor: visitorOf(response), address: addressKey(request.ip) };
+      response.locals.isAudited = true;
       response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
     });
   }
@@ -221,8 +222,10 @@ function describeBoard(instance: Instance, board: HostedBoard) {
 /** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const { board, page } = pageFor(instance, request, response);
-  const snapshot = await instance.readPage(board, page);
-  const accepted = request.acceptsEncodings([...CODINGS]);
+  const isFromStore = wantsOrigin(request);
+  const snapshot = await (isFromStore ? instance.readStored(board, page) : instance.readPage(board, page));
+  // What was compressed before is a copy too.
+  const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
   const coding = CODINGS.find((each) => each === accepted) ?? "identity";
   // The same position in other bytes: the same page, but not the same representation.
   const weak = coding === "identity" ? "" : "W/";
@@ -238,6 +241,11 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
   const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
   if (coding !== "identity") response.set("Content-Encoding", coding);
   response.type("application/octet-stream").send(body);
+}
+
+/** Whether no copy held on the way will do (RFC 9111, section 5.2.1.4). An instance's replica is such a copy; the store is the origin. */
+function wantsOrigin(request: Request): boolean {
+  return /(^|,)\s*no-cache\s*(,|$)/i.test(request.headers["cache-control"] ?? "");
 }
 
 /** The page that a request names, if the visitor may view its board. */
@@ -362,10 +370,23 @@ function refuseUnknown(): never {
 }
 
 function refuse(instance: Instance): ErrorRequestHandler {
-  return (error: unknown, _request, response, next) => {
+  return (error: unknown, request, response, next) => {
     if (response.headersSent) return next(error);
-    sendRefusal(instance, response, asRefusal(instance, error));
+    const refusal = asRefusal(instance, error);
+    auditAttempt(instance, request, response, refusal);
+    sendRefusal(instance, response, refusal);
   };
+}
+
+const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
+const LOGGED_CHARACTERS_MAX = 100;
+
+/** What was refused before it came to `administer`, which notes the rest: a bad token, a malformed body, an unknown board. Bounded by the limit of requests. */
+function auditAttempt(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
+  const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
+  if (action === undefined || response.locals.isAudited === true) return;
+  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressKey(request.ip) };
+  instance.audit.info({ audit: action.toLowerCase(), ...where, outcome: code }, "admin action");
 }
 
 function asRefusal(instance: Instance, error: unknown): Refusal {

@@ -20,6 +20,7 @@ import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
 import { type HostedBoard, Pages } from "./pages.js";
 import { Reporter } from "./reporter.js";
+import { Seldom } from "./seldom.js";
 import { refuseAway } from "./store-refusal.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
@@ -63,6 +64,7 @@ export class Instance {
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
   readonly #fanOut: FanOut;
+  readonly #seldom = new Seldom();
 
   constructor(options: InstanceOptions) {
     const { name, store, clock, log } = options;
@@ -128,7 +130,15 @@ export class Instance {
   /** Code of the app around failed. */
   hookFailed(hook: string, error: unknown): void {
     this.metrics.hookFailed(hook);
-    this.log.error({ err: error, hook }, "a hook of the app failed");
+    const times = this.#seldom.take(`hook ${hook}`, this.clock.now());
+    if (times !== undefined) this.log.error({ err: error, hook, times }, "a hook of the app failed");
+  }
+
+  /** A request could not be judged, as the keys that tokens are signed with do not come. */
+  keysAway(error: unknown): void {
+    const times = this.#seldom.take("keys", this.clock.now());
+    if (times !== undefined)
+      this.log.warn({ err: error, times }, "the keys at JWKS_URL do not come: nobody with a token gets in");
   }
 
   /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */

@@ -57,7 +57,8 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
 function createInstance(config: Config, store: Store, log: Log, others: Others): Instance {
   const { wallClock = Date.now, authorise } = others;
   const { jwtSecret: secret, jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = config;
-  const verify = tokenVerifier({ secret, jwksUrl, issuer, audience }, wallClock);
+  const keys = { secret, jwksUrl, issuer, audience };
+  const verify = tokenVerifier(keys, wallClock, (error) => instance.keysAway(error));
   const guard = new Guard(realClock, (hook, error) => instance.hookFailed(hook, error));
   const ask = authorise && authoriser(authorise, guard, config.origins);
   const instance = new Instance({

@@ -28,8 +28,12 @@ const JWKS_MS_MAX = 3_000;
 const SYMMETRIC = ["HS256"];
 const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** Undefined where there are no keys. `now` is the time since 1970 in ms. */
-export function tokenVerifier(keys: TokenKeys, now: () => number): Verify | undefined {
+/** Undefined where there are no keys. `now` is the time since 1970 in ms; `away` is told why published keys do not come. */
+export function tokenVerifier(
+  keys: TokenKeys,
+  now: () => number,
+  away: (error: unknown) => void = () => undefined,
+): Verify | undefined {
   const { secret, jwksUrl, issuer, audience } = keys;
   if (secret === undefined && jwksUrl === undefined) return undefined;
   const rules = (): JWTVerifyOptions => ({
@@ -50,7 +54,9 @@ export function tokenVerifier(keys: TokenKeys, now: () => number): Verify | unde
         : await jwtVerify(token, shared, rules());
       return grantOf(payload);
     } catch (error) {
-      throw meaning(error);
+      const refusal = meaning(error);
+      if (refusal.code === "KEYS_AWAY") away(error);
+      throw refusal;
     }
   };
 }

@@ -160,6 +160,23 @@ describe("the audit", () => {
     assert.deepEqual(first, { ...common, audit: "freeze", start: 1, end: 3, outcome: "done", cells: 2 });
     assert.equal(refused.audit, "clear");
     assert.equal(refused.outcome, "FORBIDDEN");
+
+    const forged = { authorization: "Bearer forged", "content-type": "application/json" };
+    const attempts: [string, RequestInit][] = [
+      ["main/clear", { headers: forged, body: "{}" }],
+      ["Main/thaw", { headers: { "content-type": "application/json" }, body: "{" }],
+    ];
+    for (const [path, init] of attempts) await fetch(`${instance.url}/boards/${path}`, { method: "POST", ...init });
+    await until("what did not get so far is there too", () => lines().length === 4);
+    assert.deepEqual(
+      lines()
+        .slice(2)
+        .map(({ audit, board, address, outcome }) => [audit, board, address, outcome]),
+      [
+        ["clear", "main", "127.0.0.1", "UNAUTHORIZED"],
+        ["thaw", "Main", "127.0.0.1", "BAD_REQUEST"],
+      ],
+    );
   });
 
   test("is logged whatever the level, unless nothing is", () => {

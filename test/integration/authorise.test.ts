@@ -124,7 +124,9 @@ describe("the hook `authorise`", () => {
     });
     const ann = await raw(t, url, { auth: { user: "ann" } });
     assert.equal(await refusedWith(raw(t, url, { auth: { user: "broken" } })), "UNDECIDED");
+    assert.equal(await refusedWith(raw(t, url, { auth: { user: "broken" } })), "UNDECIDED");
     assert.equal(await refusedWith(raw(t, url, { auth: { user: "banned" } })), "UNAUTHORIZED");
+    // Told once while it lasts.
     assert.deepEqual(
       logged.map(({ hook, err }) => [hook, err?.message]),
       [["authorise", "the directory is away"]],
@@ -132,7 +134,7 @@ describe("the hook `authorise`", () => {
     assert.equal(await refusedWith(raw(t, url, { auth: { user: "odd" } })), "UNDECIDED");
     assert.equal(await fateOf(ann, board), "write written");
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    assert.match(metrics, /socketscaler_hook_failures_total\{hook="authorise"\} 2/);
+    assert.match(metrics, /socketscaler_hook_failures_total\{hook="authorise"\} 3/);
   });
 
   test("what it permits may end: writing is over then, viewing is not", async (t) => {

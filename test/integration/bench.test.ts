@@ -120,30 +120,44 @@ describe("socketscaler bench", () => {
     assert.deepEqual(errors, []);
   });
 
-  test("fails with code 1 where an instance's clients show what the store has not", async (t) => {
-    const valkey = await startServer();
-    t.after(() => valkey.stop());
-    const flags = { VALKEY_URL: valkey.url };
-    const config = readConfig(flags, {});
-    const store = new LyingStore(await openStore(config, createLog("silent")));
-    const instances = [await startInstance(flags), await startInstance(flags, store)];
-    t.after(async () => {
-      await Promise.all(instances.map((instance) => instance.stop()));
-      await store.close();
-    });
-    const urls = instances.map(({ url }) => url);
-    const json = join(temporaryFolder(t), "result.json");
-    // One write, which nothing corrects later.
-    const { code, stdout } = await bench(...urls, "--clients", "4", "--rate", "1", "--duration", "1.5", "--json", json);
+  // Also as the first URL: what an instance holds is not what clients are compared with.
+  for (const liar of [0, 1])
+    test(`fails with code 1 where the clients of instance ${liar} show what the store has not`, async (t) => {
+      const valkey = await startServer();
+      t.after(() => valkey.stop());
+      const flags = { VALKEY_URL: valkey.url };
+      const config = readConfig(flags, {});
+      const store = new LyingStore(await openStore(config, createLog("silent")));
+      const honest = await startInstance(flags);
+      const instances =
+        liar === 0 ? [await startInstance(flags, store), honest] : [honest, await startInstance(flags, store)];
+      t.after(async () => {
+        await Promise.all(instances.map((instance) => instance.stop()));
+        await store.close();
+      });
+      const urls = instances.map(({ url }) => url);
+      const json = join(temporaryFolder(t), "result.json");
+      // One write, which nothing corrects later.
+      const { code, stdout } = await bench(
+        ...urls,
+        "--clients",
+        "4",
+        "--rate",
+        "1",
+        "--duration",
+        "1.5",
+        "--json",
+        json,
+      );
     assert.equal(code, 1, stdout);
-    assert.match(stdout, /FAILED: 2 of 4 clients equal the store/);
-    const { verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
-    assert.equal(verdict.ok, false);
-    assert.deepEqual(
-      verdict.mismatches.map(({ kind, url, cells }) => ({ kind, url, cells })),
-      [1, 2].map(() => ({ kind: "diverged", url: urls[1], cells: 1 })),
-    );
-  });
+      assert.match(stdout, /FAILED: 2 of 4 clients equal the store/);
+      const { verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
+      assert.equal(verdict.ok, false);
+      assert.deepEqual(
+        verdict.mismatches.map(({ kind, url, cells }) => ({ kind, url, cells })),
+        [1, 2].map(() => ({ kind: "diverged", url: urls[liar], cells: 1 })),
+      );
+    });
 
   test("says which option to raise where a server's limits refuse", async (t) => {
     const urls = await twoInstances(t, { WRITES_PER_SECOND: "5", WRITE_BURST: "5" });

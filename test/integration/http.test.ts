@@ -9,8 +9,11 @@ import { fromBase64url } from "../../src/protocol/base64url.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import type { HistoryBody } from "../../src/server/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { pageKeys } from "../../src/store/keys.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
+import { newSession, RawClient } from "../support/raw-client.js";
 import { startServer } from "../support/valkey-server.js";
 
 const SIZE = 70_000;
@@ -73,6 +76,29 @@ describe("HTTP", () => {
     assert.equal(await conditionalStatus(etag), 200);
     const cleared = await get("/boards/main/pages/1");
     assert.equal(new Uint8Array(await cleared.arrayBuffer())[0], 0);
+  });
+
+  test("gives a page as the store has it to who will take no copy of it", async () => {
+    const valkey = await startServer();
+    after(() => valkey.stop());
+    const following = await startInstance({ VALKEY_URL: valkey.url });
+    after(() => following.stop());
+    const client = new RawClient(following.url, ["websocket"]);
+    after(() => client.close());
+    await client.open();
+    await client.watch([0]);
+    assert.ok("at" in (await client.write(newSession(), 1, [[1, 1]])));
+    // Behind the backs of all instances: the position stays as it is.
+    const { bits } = pageKeys({ board: "main", page: 0 });
+    assert.ok(following.store instanceof ValkeyStore);
+    await following.store.command(bits, "SETBIT", bits, "99", "1");
+    const bit = async (headers: Record<string, string>) => {
+      const response = await fetch(`${following.url}/boards/main/pages/0`, { headers });
+      return new Uint8Array(await response.arrayBuffer())[12];
+    };
+    assert.equal(await bit({}), 0);
+    assert.equal(await bit({ "cache-control": "no-cache" }), 0b0001_0000);
+    assert.equal(await bit({ "cache-control": "max-age=0, No-Cache" }), 0b0001_0000);
   });
 
   test("gives what happened on a page, where that is recorded, as frames to replay", async () => {
