@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent } from "node:http";
+import { connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
@@ -76,7 +78,30 @@ for (const name of BALANCERS) {
       await until("a stock client goes over from polling to WebSocket", () => {
         return stock.connected && stock.io.engine.transport.name === "websocket";
       });
-      assert.equal((await fetch(`${url}/metrics`)).status, 404);
+    });
+
+    test("keeps what is for operators from strangers, however they write it", async (t) => {
+      const instance = await startInstance({ TRUSTED_PROXIES: "127.0.0.1" }, store);
+      t.after(() => instance.stop());
+      const url = await startBalancer(t, name, [instance.port]);
+      // The instance takes them all, but the last.
+      for (const path of ["/metrics", "/metrics/", "/METRICS", "/Metrics/?x=1", "/metrics#x", "/metrics/x"]) {
+        const direct = await rawAnswer(instance.url, path);
+        assert.equal(/socketscaler_connections/.test(direct), path !== "/metrics/x", path);
+        const answer = await rawAnswer(url, path);
+        assert.match(answer, /^HTTP\/1\.1 40[04] /, path);
+        assert.doesNotMatch(answer, /socketscaler_/, path);
+      }
+      const clusters = ["/cluster", "/cluster/", "/CLUSTER", "/Cluster/?x=1"];
+      for (const path of clusters) assert.match(await rawAnswer(url, path), /"storeAvailable"/, path);
+      const stranger = outsideAddress();
+      if (stranger === undefined) return t.diagnostic("only loopback here: no stranger asked for /cluster");
+      for (const path of [...clusters, "/cluster#x", "/cluster/x"]) {
+        const answer = await rawAnswer(url, path, stranger);
+        assert.match(answer, /^HTTP\/1\.1 40[03] /, path);
+        assert.doesNotMatch(answer, /"storeAvailable"/, path);
+      }
+      assert.match(await rawAnswer(url, "/health", stranger), /^HTTP\/1\.1 200 /);
     });
 
     test("sends the clients of an instance that drains, and of one that is killed, to the other", async (t) => {
@@ -137,6 +162,25 @@ for (const name of BALANCERS) {
       assert.deepEqual([...refusals], []);
     });
   });
+}
+
+/** The whole answer to a GET of exactly this target, from an address of this machine. */
+async function rawAnswer(url: string, target: string, localAddress = "127.0.0.1"): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const host = hostname === "localhost" ? "127.0.0.1" : hostname;
+  const socket = connect({ host, port: Number(port), localAddress });
+  socket.write(
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-For: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
+  );
+  let answer = "";
+  for await (const chunk of socket) answer += chunk;
+  return answer;
+}
+
+/** An address of this machine that is not loopback. */
+function outsideAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((each = []) => each);
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 }
 
 /** What each calls the time after which it ends a connection on which nothing moves. */
