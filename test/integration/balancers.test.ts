@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Agent } from "node:http";
-import { connect } from "node:net";
+import { Agent, createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
@@ -102,6 +102,69 @@ for (const name of BALANCERS) {
         assert.doesNotMatch(answer, /"storeAvailable"/, path);
       }
       assert.match(await rawAnswer(url, "/health", stranger), /^HTTP\/1\.1 200 /);
+    });
+
+    test("sends a handshake that is answered with 503 to the other, a write never, and thinks no worse of who refuses one", async (t) => {
+      const refused = ["PUT /boards/main/cells/1", "POST /boards/main/clear"];
+      const asked = { one: [] as string[], two: [] as string[] };
+      let isDraining = false;
+      const ports = await Promise.all(
+        (["one", "two"] as const).map(async (own) => {
+          const server = createServer((request, response) => {
+            let body = "";
+            request.on("data", (chunk) => (body += chunk));
+            request.on("end", () => {
+              const { method, url: path } = request;
+              if (path === "/ready") return void response.end();
+              asked[own].push(`${method} ${path}`);
+              if (path === "/boards/main/cells/2") return void request.socket.destroy();
+              const isHandshake = path?.startsWith("/socket.io/");
+              const isRefusing = isHandshake ? isDraining && own === "one" : refused.includes(`${method} ${path}`);
+              response.writeHead(isRefusing ? 503 : 200).end(own + body);
+            });
+          });
+          t.after(() => void server.close().closeAllConnections());
+          await once(server.listen(0, "127.0.0.1"), "listening");
+          return (server.address() as AddressInfo).port;
+        }),
+      );
+      const url = await startBalancer(t, name, ports);
+      const timesAsked = (line: string) => [...asked.one, ...asked.two].filter((each) => each === line).length;
+      const bothServe = async () => {
+        const served = new Set<string>();
+        for (let count = 0; count < 40; count++) served.add(await (await fetch(`${url}/state`)).text());
+        assert.deepEqual([...served].sort(), ["one", "two"]);
+      };
+      for (const line of refused) {
+        const [method = "", path] = line.split(" ");
+        const answer = await fetch(`${url}${path}`, { method, body: "{}" });
+        assert.equal(answer.status, 503, line);
+        assert.match(await answer.text(), /^(one|two)\{\}$/, line);
+        assert.equal(timesAsked(line), 1, line);
+        await bothServe();
+      }
+
+      isDraining = true;
+      for (const transport of ["polling", "websocket"]) {
+        const path = `/socket.io/?EIO=4&transport=${transport}`;
+        for (let count = 0; count < 8; count++) {
+          // From several addresses: long-polling goes by them.
+          const answer = await rawAnswer(url, path, `127.0.0.${count + 2}`);
+          assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*two/, path);
+        }
+      }
+      assert.ok(
+        asked.one.some((line) => line.includes("/socket.io/")),
+        "the one that drains was asked first",
+      );
+
+      // HAProxy may end the connection without an answer, where its own to the instance had been used before.
+      const cut = await fetch(`${url}/boards/main/cells/2`, { method: "PUT", body: "{}" }).then(
+        ({ status }) => status,
+        () => 502,
+      );
+      assert.equal(cut, 502);
+      assert.equal(timesAsked("PUT /boards/main/cells/2"), 1);
     });
 
     test("sends the clients of an instance that drains, and of one that is killed, to the other", async (t) => {
