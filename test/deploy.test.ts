@@ -45,8 +45,8 @@ function assignments(line = ""): Record<string, string> {
 
 /** A drain's bound, as docs/operations.md gives it. */
 function drainMsMax(environment: Record<string, string>): number {
-  const { drainMs, writeWaitMs } = readConfig({}, environment);
-  return drainMs + 2 * writeWaitMs + 2_000;
+  const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, environment);
+  return drainMs + 2 * writeWaitMs + 2 * durabilityWaitMs + 7_000;
 }
 
 describe("deploy/", () => {
