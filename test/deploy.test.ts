@@ -135,6 +135,13 @@ describe("deploy/", () => {
     assert.equal(bin.socketscaler, "dist/cli/main.js");
   });
 
+  test("the pods can write to /tmp, where workers have their sockets, and to nothing else", () => {
+    assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+    const [{ name, mountPath }, ...others] = container.volumeMounts;
+    assert.deepEqual([mountPath, others], ["/tmp", []]);
+    assert.deepEqual(pod.volumes, [{ name, emptyDir: {} }]);
+  });
+
   test("systemd takes the unit, where there is systemd, and tells the main process alone", (t) => {
     assert.match(read("socketscaler.service"), /^KillMode=mixed$/m);
     const checked = spawnSync("systemd-analyze", ["verify", join(deploy, "socketscaler.service")], {
