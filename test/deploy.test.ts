@@ -135,6 +135,22 @@ describe("deploy/", () => {
     assert.equal(bin.socketscaler, "dist/cli/main.js");
   });
 
+  test("Grafana finds the dashboard where compose puts it", () => {
+    const mounts = new Map<string, string>(
+      compose.services.grafana.volumes.map((volume: string) => {
+        const [source = "", target = ""] = volume.split(":");
+        return [source, target];
+      }),
+    );
+    const { providers }: Parsed = parse(read("prometheus/grafana-dashboards.yml"));
+    assert.equal(dirname(mounts.get("./grafana-dashboard.json") ?? ""), providers[0].options.path);
+    assert.match(
+      mounts.get("./prometheus/grafana-dashboards.yml") ?? "",
+      /^\/etc\/grafana\/provisioning\/dashboards\//,
+    );
+    assert.match(mounts.get("./prometheus/grafana-source.yml") ?? "", /^\/etc\/grafana\/provisioning\/datasources\//);
+  });
+
   test("the pods can write to /tmp, where workers have their sockets, and to nothing else", () => {
     assert.equal(container.securityContext.readOnlyRootFilesystem, true);
     const [{ name, mountPath }, ...others] = container.volumeMounts;
