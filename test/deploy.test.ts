@@ -45,8 +45,8 @@ function assignments(line = ""): Record<string, string> {
 
 /** A drain's bound, as docs/operations.md gives it. */
 function drainMsMax(environment: Record<string, string>): number {
-  const { drainMs, writeWaitMs } = readConfig({}, environment);
-  return drainMs + 2 * writeWaitMs + 2_000;
+  const { drainMs, writeWaitMs, durabilityWaitMs } = readConfig({}, environment);
+  return drainMs + 2 * writeWaitMs + 2 * durabilityWaitMs + 7_000;
 }
 
 describe("deploy/", () => {
@@ -135,12 +135,35 @@ describe("deploy/", () => {
     assert.equal(bin.socketscaler, "dist/cli/main.js");
   });
 
+  test("Grafana finds the dashboard where compose puts it", () => {
+    const mounts = new Map<string, string>(
+      compose.services.grafana.volumes.map((volume: string) => {
+        const [source = "", target = ""] = volume.split(":");
+        return [source, target];
+      }),
+    );
+    const { providers }: Parsed = parse(read("prometheus/grafana-dashboards.yml"));
+    assert.equal(dirname(mounts.get("./grafana-dashboard.json") ?? ""), providers[0].options.path);
+    assert.match(
+      mounts.get("./prometheus/grafana-dashboards.yml") ?? "",
+      /^\/etc\/grafana\/provisioning\/dashboards\//,
+    );
+    assert.match(mounts.get("./prometheus/grafana-source.yml") ?? "", /^\/etc\/grafana\/provisioning\/datasources\//);
+  });
+
+  test("the pods can write to /tmp, where workers have their sockets, and to nothing else", () => {
+    assert.equal(container.securityContext.readOnlyRootFilesystem, true);
+    const [{ name, mountPath }, ...others] = container.volumeMounts;
+    assert.deepEqual([mountPath, others], ["/tmp", []]);
+    assert.deepEqual(pod.volumes, [{ name, emptyDir: {} }]);
+  });
+
   test("systemd takes the unit, where there is systemd, and tells the main process alone", (t) => {
     assert.match(read("socketscaler.service"), /^KillMode=mixed$/m);
     const checked = spawnSync("systemd-analyze", ["verify", join(deploy, "socketscaler.service")], {
       encoding: "utf8",
     });
-    if (checked.error) return t.diagnostic("no systemd-analyze here");
+    if (checked.error) return t.diagnostic("not verified: systemd-analyze is not here");
     assert.equal(checked.status, 0, checked.stderr);
   });
 

@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { Agent } from "node:http";
+import { Agent, createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
@@ -76,7 +78,93 @@ for (const name of BALANCERS) {
       await until("a stock client goes over from polling to WebSocket", () => {
         return stock.connected && stock.io.engine.transport.name === "websocket";
       });
-      assert.equal((await fetch(`${url}/metrics`)).status, 404);
+    });
+
+    test("keeps what is for operators from strangers, however they write it", async (t) => {
+      const instance = await startInstance({ TRUSTED_PROXIES: "127.0.0.1" }, store);
+      t.after(() => instance.stop());
+      const url = await startBalancer(t, name, [instance.port]);
+      // The instance takes them all, but the last.
+      for (const path of ["/metrics", "/metrics/", "/METRICS", "/Metrics/?x=1", "/metrics#x", "/metrics/x"]) {
+        const direct = await rawAnswer(instance.url, path);
+        assert.equal(/socketscaler_connections/.test(direct), path !== "/metrics/x", path);
+        const answer = await rawAnswer(url, path);
+        assert.match(answer, /^HTTP\/1\.1 40[04] /, path);
+        assert.doesNotMatch(answer, /socketscaler_/, path);
+      }
+      const clusters = ["/cluster", "/cluster/", "/CLUSTER", "/Cluster/?x=1"];
+      for (const path of clusters) assert.match(await rawAnswer(url, path), /"storeAvailable"/, path);
+      const stranger = outsideAddress();
+      if (stranger === undefined) return t.diagnostic("only loopback here: no stranger asked for /cluster");
+      for (const path of [...clusters, "/cluster#x", "/cluster/x"]) {
+        const answer = await rawAnswer(url, path, stranger);
+        assert.match(answer, /^HTTP\/1\.1 40[03] /, path);
+        assert.doesNotMatch(answer, /"storeAvailable"/, path);
+      }
+      assert.match(await rawAnswer(url, "/health", stranger), /^HTTP\/1\.1 200 /);
+    });
+
+    test("sends a handshake that is answered with 503 to the other, a write never, and thinks no worse of who refuses one", async (t) => {
+      const refused = ["PUT /boards/main/cells/1", "POST /boards/main/clear"];
+      const asked = { one: [] as string[], two: [] as string[] };
+      let isDraining = false;
+      const ports = await Promise.all(
+        (["one", "two"] as const).map(async (own) => {
+          const server = createServer((request, response) => {
+            let body = "";
+            request.on("data", (chunk) => (body += chunk));
+            request.on("end", () => {
+              const { method, url: path } = request;
+              if (path === "/ready") return void response.end();
+              asked[own].push(`${method} ${path}`);
+              if (path === "/boards/main/cells/2") return void request.socket.destroy();
+              const isHandshake = path?.startsWith("/socket.io/");
+              const isRefusing = isHandshake ? isDraining && own === "one" : refused.includes(`${method} ${path}`);
+              response.writeHead(isRefusing ? 503 : 200).end(own + body);
+            });
+          });
+          t.after(() => void server.close().closeAllConnections());
+          await once(server.listen(0, "127.0.0.1"), "listening");
+          return (server.address() as AddressInfo).port;
+        }),
+      );
+      const url = await startBalancer(t, name, ports);
+      const timesAsked = (line: string) => [...asked.one, ...asked.two].filter((each) => each === line).length;
+      const bothServe = async () => {
+        const served = new Set<string>();
+        for (let count = 0; count < 40; count++) served.add(await (await fetch(`${url}/state`)).text());
+        assert.deepEqual([...served].sort(), ["one", "two"]);
+      };
+      for (const line of refused) {
+        const [method = "", path] = line.split(" ");
+        const answer = await fetch(`${url}${path}`, { method, body: "{}" });
+        assert.equal(answer.status, 503, line);
+        assert.match(await answer.text(), /^(one|two)\{\}$/, line);
+        assert.equal(timesAsked(line), 1, line);
+        await bothServe();
+      }
+
+      isDraining = true;
+      for (const transport of ["polling", "websocket"]) {
+        const path = `/socket.io/?EIO=4&transport=${transport}`;
+        for (let count = 0; count < 8; count++) {
+          // From several addresses: long-polling goes by them.
+          const answer = await rawAnswer(url, path, `127.0.0.${count + 2}`);
+          assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*two/, path);
+        }
+      }
+      assert.ok(
+        asked.one.some((line) => line.includes("/socket.io/")),
+        "the one that drains was asked first",
+      );
+
+      // HAProxy may end the connection without an answer, where its own to the instance had been used before.
+      const cut = await fetch(`${url}/boards/main/cells/2`, { method: "PUT", body: "{}" }).then(
+        ({ status }) => status,
+        () => 502,
+      );
+      assert.equal(cut, 502);
+      assert.equal(timesAsked("PUT /boards/main/cells/2"), 1);
     });
 
     test("sends the clients of an instance that drains, and of one that is killed, to the other", async (t) => {
@@ -137,6 +225,25 @@ for (const name of BALANCERS) {
       assert.deepEqual([...refusals], []);
     });
   });
+}
+
+/** The whole answer to a GET of exactly this target, from an address of this machine. */
+async function rawAnswer(url: string, target: string, localAddress = "127.0.0.1"): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const host = hostname === "localhost" ? "127.0.0.1" : hostname;
+  const socket = connect({ host, port: Number(port), localAddress });
+  socket.write(
+    `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-For: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
+  );
+  let answer = "";
+  for await (const chunk of socket) answer += chunk;
+  return answer;
+}
+
+/** An address of this machine that is not loopback. */
+function outsideAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((each = []) => each);
+  return all.find(({ family, internal }) => family === "IPv4" && !internal)?.address;
 }
 
 /** What each calls the time after which it ends a connection on which nothing moves. */
