@@ -27,7 +27,7 @@ const LATE_MS_MAX = 20;
 
 /** One sentence each; none if nothing stood in the way. */
 export function adviceOn(result: BenchResult): string[] {
-  const { scenario, connected, codes, busy, late } = result;
+  const { scenario, connected, codes, busy, late, verdict } = result;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
     const raise = RAISE[code];
@@ -37,6 +37,11 @@ export function adviceOn(result: BenchResult): string[] {
     advice.push(
       `Only ${connected} of ${scenario.clients} clients connected. An address may have CONNECTIONS_PER_ADDRESS sockets on ` +
         "an instance; what is beyond it at TCP is closed without a word.",
+    );
+  }
+  if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {
+    advice.push(
+      "Where others write to the board at the same time, what differs may be theirs: give the bench a board of its own.",
     );
   }
   if (busy > BUSY_MAX || (late.p99 ?? 0) > LATE_MS_MAX) {

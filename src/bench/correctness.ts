@@ -1,6 +1,6 @@
 /*
- * The judge at the end of a run. Every live client's every page must once be equal to what the instances say is in the
- * store, all instances must say the same, and what a probe was acknowledged with must be there. Where others write to the
+ * The judge at the end of a run. Every client must be connected, its every page must once be equal to what is in the store,
+ * all instances must read the same there, and what a probe was acknowledged with must be there. Where others write to the
  * board at the same time, a client is level as soon as it stands where the answer stood.
  */
 
@@ -15,6 +15,8 @@ export interface Verdict {
   /** Clients that were compared, and those of them that were level in every page. */
   readonly clients: number;
   readonly level: number;
+  /** Clients that were not connected at the end: what they show nobody knows. */
+  readonly offline: number;
   readonly pages: number;
   /** At most `MISMATCHES_MAX` of them; `mismatchCount` counts all. */
   readonly mismatches: readonly Mismatch[];
@@ -49,7 +51,8 @@ export async function judge(
     const lostWrites = answers.reduce((sum, { lost }) => sum + lost.length, 0);
     const clients = answers.reduce((sum, { live }) => sum + live, 0);
     const level = answers.reduce((sum, answer) => sum + answer.level, 0);
-    const isLevel = mismatches.length === 0 && instancesDiffer.length === 0 && lostWrites === 0;
+    const offline = answers.reduce((sum, answer) => sum + answer.offline, 0);
+    const isLevel = offline === 0 && mismatches.length === 0 && instancesDiffer.length === 0 && lostWrites === 0;
     const isFinal = mismatches.length > 0 && mismatches.every(({ kind }) => kind === "diverged");
     finalLooks = isFinal ? finalLooks + 1 : 0;
     if (isLevel || finalLooks === FINAL_LOOKS || performance.now() > deadlineMs) {
@@ -57,6 +60,7 @@ export async function judge(
         ok: isLevel && pending === 0 && clients > 0,
         clients,
         level,
+        offline,
         pages,
         mismatches: mismatches.slice(0, MISMATCHES_MAX),
         mismatchCount: mismatches.length,

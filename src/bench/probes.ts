@@ -1,7 +1,7 @@
 /*
  * How long a click takes to show. Where a cell is written again before all have seen it, nobody can tell which write a
  * client sees (instances merge changes, the last value wins). So every tenth cell is a probe: a probe is written only
- * when its last write is acknowledged and two seconds old, and every sighting of it is timed. Other cells are load only.
+ * when its last write is acknowledged and five seconds old, and every sighting of it is timed. Other cells are load only.
  * Probes ride in the same frames as the rest, so what is true of them is true of all.
  *
  * The time of each probe's last write lies in memory that all threads share, so that a client on one thread can time what
@@ -9,7 +9,7 @@
  */
 
 const STRIDE = 10;
-const REST_MS = 2_000;
+const REST_MS = 5_000;
 
 /** Milliseconds of the machine's monotonic clock, the same on every thread. */
 export const sharedNow: () => number = (() => {

@@ -26,7 +26,10 @@ export function resultTable(result: BenchResult): string {
       "board",
       `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${scenario.pages} page(s), ${scenario.spread}`,
     ],
-    ["clients", `${connected} of ${scenario.clients}`],
+    [
+      "clients",
+      `${connected} of ${scenario.clients}${counts.lost > 0 ? `, ${number(counts.lost)} connections broke` : ""}`,
+    ],
     [
       "writes",
       `${perSecond(counts.written)}/s made, ${perSecond(counts.acknowledged)}/s acknowledged, ${counts.refused} refused`,
@@ -59,10 +62,12 @@ function trialRows({ trials, knee, scenario }: BenchResult): string[][] {
 }
 
 export function verdictText({ verdict }: BenchResult): string {
-  const { ok, clients, level, pages, mismatches, mismatchCount, instancesDiffer, lostWrites, pending } = verdict;
+  const { ok, clients, level, offline, pages, mismatches, mismatchCount, instancesDiffer, lostWrites, pending } =
+    verdict;
   if (ok) return `all ${clients} clients equal the store in ${pages} page(s); no acknowledged write is missing`;
   const faults = [
     clients === 0 ? "no client was left to compare" : `${level} of ${clients} clients equal the store`,
+    ...(offline > 0 ? [`${offline} were not connected at the end, so nobody knows what they show`] : []),
     ...(instancesDiffer.length > 0 ? [`instances differ in page ${instancesDiffer.join(", ")}`] : []),
     ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
     ...(pending > 0 ? [`${pending} writes have no answer`] : []),

@@ -149,7 +149,7 @@ describe("socketscaler bench", () => {
         "--json",
         json,
       );
-    assert.equal(code, 1, stdout);
+      assert.equal(code, 1, stdout);
       assert.match(stdout, /FAILED: 2 of 4 clients equal the store/);
       const { verdict }: BenchResult = JSON.parse(readFileSync(json, "utf8"));
       assert.equal(verdict.ok, false);
@@ -166,7 +166,14 @@ describe("socketscaler bench", () => {
     assert.equal(code, 0, "what was delayed got through");
   });
 
-  test("--find-max raises the rate until the bound is passed", async (t) => {
+  test("fails with code 1 where clients are not there to be compared", async (t) => {
+    const [url = ""] = await twoInstances(t, { CONNECTIONS_PER_ADDRESS: "3" });
+    const { stdout, code } = await bench(url, "--clients", "5", "--rate", "5", "--duration", "1", "--ramp", "0.2");
+    assert.equal(code, 1, stdout);
+    assert.match(stdout, /FAILED: 3 of 3 clients equal the store; 2 were not connected at the end/);
+  });
+
+  test("--find-max raises the rate until writes are refused", async (t) => {
     // So little is allowed that any generator can make more, however busy the machine is.
     const urls = await twoInstances(t, { WRITES_PER_SECOND: "40", WRITE_BURST: "40" });
     const load = ["--clients", "2", "--rate", "40", "--duration", "1", "--ramp", "0", "--p99", "60000"];

@@ -57,6 +57,20 @@ describe("a spread", () => {
   });
 });
 
+test("draw goes on from cell to neighbour, each client its own line", () => {
+  const pick = createPicker("draw", 65_536, mulberry(7));
+  const last = new Map<number, number>();
+  let steps = 0;
+  for (let write = 0; write < 6_000; write++) {
+    const client = write % 3;
+    const cell = pick(client);
+    const before = last.get(client);
+    last.set(client, cell);
+    if (before !== undefined && [1, 255, 256, 257].includes(Math.abs(cell - before))) steps++;
+  }
+  assert.ok(steps > 0.95 * 6_000, `${steps} of 6,000 were steps of a line`);
+});
+
 describe("a probe", () => {
   test("is timed at every client that shows its last write, and at none that shows an older one", () => {
     const probes = new Probes(100, Probes.memory(100));
