@@ -40,6 +40,10 @@ export async function checkUrls(urls: readonly string[]): Promise<Finding[]> {
     await collectBoards(url, all);
   }
   if (all.instances.size > 0) findings.push(...judgeBoards(all));
+  else if (findings.some(({ is }) => is === "good")) {
+    const what = "no board is shown without a token, so whether instances agree on boards and store was not checked";
+    findings.push({ is: "warning", what, fix: "compare BOARDS and VALKEY_URL of the instances yourself" });
+  }
   return findings;
 }
 

@@ -90,6 +90,19 @@ describe("socketscaler doctor", () => {
     }
   });
 
+  for (const [files, sign] of [
+    [512, "✗"],
+    [5_000, "!"],
+    [20_000, "✓"],
+  ] as const) {
+    test(`marks a limit of ${files} open files with ${sign}`, async () => {
+      const command = `ulimit -n ${files} && exec "$0" "$@"`;
+      const args = ["-c", command, process.execPath, "--import", "tsx", MAIN, "doctor"];
+      const child = spawn("/bin/sh", args, { stdio: ["ignore", "pipe", "inherit"] });
+      assert.ok((await text(child.stdout)).startsWith(`${sign} ${files} files may be open`));
+    });
+  }
+
   test("says in one line that an argument is no URL", async () => {
     const { code, stderr } = await doctor(["localhost:8000"], {});
     assert.equal(code, 2);
@@ -179,6 +192,14 @@ describe("the check of instances", () => {
       /board main has (100 and 200|200 and 100) checkboxes/,
       /not all keep their boards in Valkey/,
     );
+  });
+
+  test("says what it could not check where boards are shown to nobody", async (t) => {
+    const secret = "a secret of at least thirty-two bytes";
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ACCESS: "token", JWT_SECRET: secret });
+    t.after(() => instance.stop());
+    const warnings = (await checkUrls([instance.url])).filter(({ is }) => is === "warning");
+    assert.match(warnings.map(({ what }) => what).join(), /^no board is shown without a token/);
   });
 
   test("finds an instance that does not reach its store", async (t) => {

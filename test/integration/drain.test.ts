@@ -61,6 +61,24 @@ describe("SIGTERM to one of three instances under writes", () => {
     );
   });
 
+  test("ends also while Valkey hangs: what cannot be settled is answered so", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const flags = { VALKEY_URL: valkey.url, DRAIN_MS: "100", WRITE_WAIT_MS: "500" };
+    const instance = await spawnInstance(flags);
+    t.after(() => instance.kill());
+    const client = await rawClient(instance.url);
+    t.after(() => client.close());
+    valkey.signal("SIGSTOP");
+    t.after(() => valkey.signal("SIGCONT"));
+    const underWay = client.write(newSession(), 1, [[7, 1]]);
+    const ended = once(instance.child, "exit");
+    instance.child.kill("SIGTERM");
+    const answer = await underWay;
+    assert.match(answer.error?.code ?? "", /^(STORE_AWAY|OUTCOME_UNKNOWN|GOING_AWAY)$/);
+    assert.deepEqual(await ended, [0, null]);
+  });
+
   test("a second signal ends it at once", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
