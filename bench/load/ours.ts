@@ -6,6 +6,7 @@ import { getBit } from "../../src/board/bitmap.js";
 import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, System } from "./system.js";
 
@@ -132,15 +133,14 @@ export const refusals: unknown[] = [];
 
 const EVENT = "42/boards,";
 const DELTA = '["delta","';
-let lastJson = "";
-let lastFrame: ReturnType<typeof decodeDelta>;
+const DELTA_END = '"]';
+const decodeOnce = readOnce((json) => decodeDelta(json.slice(DELTA.length, -DELTA_END.length)));
+/** Of Engine.IO and Socket.IO, around the text of a delta. */
+export const AROUND_DELTA_BYTES = EVENT.length + DELTA.length + DELTA_END.length;
 
-function decodeOnce(json: string): ReturnType<typeof decodeDelta> {
-  if (json !== lastJson) {
-    lastJson = json;
-    lastFrame = decodeDelta(json.slice(DELTA.length, -2));
-  }
-  return lastFrame;
+/** Of an unmasked frame of WebSocket, short of 64 KiB. */
+export function frameHeaderBytes(payload: number): number {
+  return payload < 126 ? 2 : 4;
 }
 
 function readOpened(answer: unknown): { handle: number; size: number } {
