@@ -7,7 +7,6 @@ import { isMet, type Outcome, show, type Value } from "./outcome.js";
 export interface Recorded extends Outcome {
   readonly date: string;
   readonly commit: string;
-  readonly isQuick: boolean;
   readonly machine: {
     readonly system: string;
     readonly cpu: string;
@@ -91,10 +90,9 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** As Markdown, and before it whether it may be quoted. */
-export function tableOf({ columns, rows, isQuick }: Recorded): string[] {
+/** As Markdown. */
+export function tableOf({ columns, rows }: Recorded): string[] {
   return [
-    ...(isQuick ? ["*Taken with `--quick`: to see that it works, not to quote.*", ""] : []),
     `| ${columns.map(({ label }) => label).join(" | ")} |`,
     `| ${columns.map(() => "---").join(" | ")} |`,
     ...rows.map((row) => `| ${columns.map(({ key }) => show(row[key])).join(" | ")} |`),

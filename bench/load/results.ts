@@ -9,12 +9,11 @@ import type { Recorded } from "./report-text.js";
 
 export const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 
-export function record(outcome: Outcome, isQuick: boolean): void {
+export function record({ faults: _, ...outcome }: Outcome): void {
   const isChanged = said("git", "status", "--porcelain", "src") !== "";
   const recorded: Recorded = {
     date: new Date().toISOString(),
     commit: said("git", "rev-parse", "--short=12", "HEAD") + (isChanged ? ", changed" : ""),
-    isQuick,
     machine: {
       system: `${type()} ${release()}`,
       cpu: cpus()[0]?.model ?? "unknown",
