@@ -194,7 +194,10 @@ export const wsPubSub = wsPeer(
 /** As long as ours waits at most, as long as nobody sees it (FLUSH_UNSEEN_MS). */
 const COALESCE_MS = 60;
 
-/** What is left when all that a guarantee needs is left out: no system in Node that tells every instance can be cheaper. */
+/**
+ * What is left of the plain design when all that a guarantee needs is left out. A design, not a bound: it neither commits
+ * in groups nor leaves Pub/Sub unread while it waits to send, as ours does.
+ */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",
   `the same, one message each ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,
