@@ -114,6 +114,9 @@ describe("delays", () => {
     delays.record(1);
     delays.clear();
     assert.ok(Number.isNaN(delays.percentile(50)));
+    delays.record(5);
+    delays.record(10);
+    assert.equal(delays.percentile(50), 5);
   });
 });
 
