@@ -1,6 +1,6 @@
 /*
  * `npm run bench:sizing`: what operators reckon with, measured, and written into docs/operations.md. About a minute and a
- * half on two cores that have nothing else to do; `--quick` half a minute, for a look.
+ * half on two cores that have nothing else to do; `--quick` half a minute, for a look that is not recorded.
  */
 
 import { writeTables } from "../scripts/operations-tables.js";

@@ -9,6 +9,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { type Correctness, judge } from "./correctness.js";
 import { Delays } from "./delays.js";
 import { cpuSeconds, type Running, start, startValkey } from "./processes.js";
 import type { BoardClient, System } from "./system.js";
@@ -28,6 +29,10 @@ export interface Run {
   readonly expected: number;
   readonly serversCpuSeconds: number;
   readonly valkeyCpuSeconds: number;
+  /** Of the process that the clients are in, which is the harness itself. */
+  readonly clientsCpuSeconds: number;
+  /** Codes that writes were refused with, each once. */
+  readonly refusals: readonly string[];
   /** Seconds until the last change was there. */
   readonly seconds: number;
   /** Milliseconds from a click to its change at a client. */
@@ -35,14 +40,6 @@ export interface Run {
   readonly p99: number;
   readonly frames: number;
   readonly bytes: number;
-}
-
-export interface Correctness {
-  /** Cells that the store has otherwise than they were last written. */
-  readonly lostWrites: number;
-  /** Clients that show a cell otherwise than the store. */
-  readonly divergedClients: number;
-  readonly brokenConnections: number;
 }
 
 /** Coprime to every number of cells used: neighbours in time are no neighbours on the board. */
@@ -108,7 +105,8 @@ export class Fleet {
 
   async run(rate: number, seconds: number): Promise<Run> {
     const startMs = performance.now();
-    const before = { cpu: this.cpu, received: this.received, writes: this.#writes };
+    const before = { cpu: this.cpu, received: this.received, writes: this.#writes, refused: this.#refusedCounts() };
+    const clientsBefore = process.cpuUsage();
     this.#shown.clear();
     this.#delivered = 0;
     await pace(
@@ -127,6 +125,7 @@ export class Fleet {
       await pause(5);
     }
     const cpu = this.cpu;
+    const clientsCpu = process.cpuUsage(clientsBefore);
     const received = this.received;
     return {
       writes,
@@ -134,6 +133,8 @@ export class Fleet {
       expected,
       serversCpuSeconds: cpu.servers - before.cpu.servers,
       valkeyCpuSeconds: cpu.valkey - before.cpu.valkey,
+      clientsCpuSeconds: (clientsCpu.user + clientsCpu.system) / 1e6,
+      refusals: this.#refusalsSince(before.refused),
       seconds: (performance.now() - startMs) / 1_000,
       p50: this.#shown.percentile(50),
       p99: this.#shown.percentile(99),
@@ -143,21 +144,9 @@ export class Fleet {
   }
 
   async judge(): Promise<Correctness> {
-    const stored = await this.system.stored(this.valkey, this.servers[0]?.url ?? "", this.options.cells);
     const { cells } = this.options;
-    let lostWrites = 0;
-    for (let write = Math.max(0, this.#writes - cells); write < this.#writes; write++) {
-      if (stored(this.#cellOf(write)) !== this.#valueOf(write)) lostWrites++;
-    }
-    const differs = (client: BoardClient) => {
-      for (let cell = 0; cell < cells; cell++) if (client.get(cell) !== stored(cell)) return true;
-      return false;
-    };
-    return {
-      lostWrites,
-      divergedClients: this.clients.filter(differs).length,
-      brokenConnections: this.clients.filter(({ isOpen }) => !isOpen).length,
-    };
+    const stored = await this.system.stored(this.valkey, this.servers[0]?.url ?? "", cells);
+    return judge({ cells, last: this.#lastWritten(), stored }, this.clients);
   }
 
   async stop(): Promise<void> {
@@ -200,6 +189,22 @@ export class Fleet {
     const cell = this.#cellOf(write);
     this.#writtenMs[cell] = performance.now();
     this.#writerOf(write)?.set(cell, this.#valueOf(write));
+  }
+
+  #refusedCounts(): readonly number[] {
+    return this.clients.map(({ refused }) => refused?.length ?? 0);
+  }
+
+  #refusalsSince(counts: readonly number[]): string[] {
+    const since = this.clients.flatMap(({ refused }, index) => refused?.slice(counts[index]) ?? []);
+    return [...new Set(since.map(({ code }) => code))];
+  }
+
+  /** The last write of each cell that was written. */
+  *#lastWritten(): Iterable<readonly [number, boolean]> {
+    for (let write = Math.max(0, this.#writes - this.options.cells); write < this.#writes; write++) {
+      yield [this.#cellOf(write), this.#valueOf(write)];
+    }
   }
 
   #writerOf(write: number): BoardClient | undefined {

@@ -13,7 +13,7 @@ const SYNC_MS_MAX = 20_000;
 export const colyseus: System = {
   name: "Colyseus + Redis presence",
   about:
-    "Colyseus 0.16, a room in each process, changes between rooms over its Redis presence, merged patches every 16 ms",
+    "Colyseus 0.16, a room in each process, changes between rooms over its Redis presence, merged patches every 50 ms, its default",
   isPerChange: false,
   args: peerArgs("colyseus.ts"),
   stored: storedBitmap,

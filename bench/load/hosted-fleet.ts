@@ -6,7 +6,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import type { Correctness, FleetOptions, Run } from "./fleet.js";
+import type { Correctness } from "./correctness.js";
+import type { FleetOptions, Run } from "./fleet.js";
 import type { System } from "./system.js";
 
 export type FleetCall =
@@ -34,7 +35,11 @@ export class HostedFleet {
 
   /** `system` is one of `comparedSystems`. */
   static async start(system: System, options: FleetOptions): Promise<HostedFleet> {
-    const child = fork(HOST, [system.name, JSON.stringify(options)], { execArgv: ["--import", "tsx"] });
+    const child = fork(HOST, [system.name, JSON.stringify(options)], {
+      execArgv: ["--import", "tsx"],
+      // JSON would make null of what was not measured, which is NaN.
+      serialization: "advanced",
+    });
     const fleet = new HostedFleet(system, child);
     try {
       await fleet.#answer("started");

@@ -6,8 +6,9 @@ import { getBit } from "../../src/board/bitmap.js";
 import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
-import type { BoardClient, Changed, System } from "./system.js";
+import type { BoardClient, Changed, Refused, System } from "./system.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 /** Limits meant against abuse, which a benchmark is to a server; everything else is as it comes. */
@@ -55,7 +56,7 @@ export class OurClient implements BoardClient {
   #wire: SocketIoWire | undefined;
   #handle = 0;
   #seq = 0;
-  /** Frames that did not fit. */
+  readonly refused: Refused[] = [];
   gaps = 0;
   /** Of frames of deltas, with the header of WebSocket. */
   deltaBytes = 0;
@@ -72,7 +73,7 @@ export class OurClient implements BoardClient {
       event: (json) => {
         if (!json.startsWith(DELTA)) return;
         const payload = EVENT.length + json.length;
-        self.deltaBytes += payload + (payload < 126 ? 2 : 4);
+        self.deltaBytes += payload + frameHeaderBytes(payload);
         self.#receive(decodeOnce(json)?.content);
         self.framed();
       },
@@ -107,7 +108,8 @@ export class OurClient implements BoardClient {
   async write(changes: readonly (readonly [number, 0 | 1])[]): Promise<void> {
     const request = { handle: this.#handle, session: this.#session, seq: ++this.#seq, changes };
     const [answer] = (await this.#wire?.ask(JSON.stringify(["write", request]))) ?? [];
-    if (typeof answer !== "object" || answer === null || "error" in answer) refusals.push(answer);
+    const code = refusalCode(answer);
+    if (code !== undefined) for (const [cell] of changes) this.refused.push({ cell, code });
   }
 
   get(cell: number): boolean {
@@ -127,20 +129,24 @@ export class OurClient implements BoardClient {
   }
 }
 
-/** Writes that were refused: none may be, as limits are raised. */
-export const refusals: unknown[] = [];
+/** The code that an answer to a write refuses it with, or undefined if it was made. */
+function refusalCode(answer: unknown): string | undefined {
+  if (typeof answer !== "object" || answer === null) return "no answer";
+  if (!("error" in answer)) return undefined;
+  const { error } = answer;
+  return typeof error === "object" && error !== null && "code" in error ? String(error.code) : JSON.stringify(error);
+}
 
 const EVENT = "42/boards,";
 const DELTA = '["delta","';
-let lastJson = "";
-let lastFrame: ReturnType<typeof decodeDelta>;
+const DELTA_END = '"]';
+const decodeOnce = readOnce((json) => decodeDelta(json.slice(DELTA.length, -DELTA_END.length)));
+/** Of Engine.IO and Socket.IO, around the text of a delta. */
+export const AROUND_DELTA_BYTES = EVENT.length + DELTA.length + DELTA_END.length;
 
-function decodeOnce(json: string): ReturnType<typeof decodeDelta> {
-  if (json !== lastJson) {
-    lastJson = json;
-    lastFrame = decodeDelta(json.slice(DELTA.length, -2));
-  }
-  return lastFrame;
+/** Of an unmasked frame of WebSocket, short of 64 KiB. */
+export function frameHeaderBytes(payload: number): number {
+  return payload < 126 ? 2 : 4;
 }
 
 function readOpened(answer: unknown): { handle: number; size: number } {

@@ -31,12 +31,14 @@ export interface Outcome {
   readonly rows: readonly Readonly<Record<string, Value>>[];
   readonly targets: readonly Target[];
   readonly notes: readonly string[];
+  /** What SocketScaler did that it may in no run: such a run has failed, and is not recorded. */
+  readonly faults?: readonly string[];
   /** The column that a chart shows, by system. */
   readonly chart?: string;
 }
 
 export interface Settings {
-  /** Short and few rounds: to see that it works, not to quote. */
+  /** Short and few rounds: to see that it works. Not recorded, so never quoted. */
   readonly isQuick: boolean;
   tell(line: string): void;
 }

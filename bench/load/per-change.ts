@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import { ask } from "../../test/support/resp.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, System } from "./system.js";
 import { Wire } from "./wire.js";
@@ -32,6 +33,9 @@ async function storedArray(valkey: ServerProcess): Promise<(cell: number) => boo
   return (cell) => Array.isArray(state) && state[cell] === true;
 }
 
+/** What a message says of cells, in its order. */
+type Changes = readonly (readonly [cell: number, value: boolean])[];
+
 /** What clients of these peers keep: the last value told of each cell. */
 class Told {
   readonly #values: Uint8Array;
@@ -46,9 +50,11 @@ class Told {
     return this.#values[cell] === 1;
   }
 
-  receive(cell: number, value: boolean): void {
-    this.#values[cell] = value ? 1 : 0;
-    this.#changed(cell, value);
+  receive(changes: Changes): void {
+    for (const [cell, value] of changes) {
+      this.#values[cell] = value ? 1 : 0;
+      this.#changed(cell, value);
+    }
   }
 }
 
@@ -67,7 +73,11 @@ function socketIoPeer(
   { write, isAcknowledged, heard }: Spoken,
   stored: System["stored"],
 ): System {
-  const read = new RegExp(`^${heard.replace(/[[\]{}"]/g, "\\$&")}(\\d+),"value":(true|false)`);
+  const pattern = new RegExp(`^${heard.replace(/[[\]{}"]/g, "\\$&")}(\\d+),"value":(true|false)`);
+  const read = readOnce((json): Changes => {
+    const match = pattern.exec(json);
+    return match ? [[Number(match[1]), match[2] === "true"]] : [];
+  });
   return {
     name,
     about,
@@ -77,10 +87,7 @@ function socketIoPeer(
     connect: async (url, cells, changed) => {
       const told = new Told(cells, changed);
       const wire = await SocketIoWire.open(url, "/", {
-        event: (json) => {
-          const match = read.exec(json);
-          if (match) told.receive(Number(match[1]), match[2] === "true");
-        },
+        event: (json) => told.receive(read(json)),
         binary: () => undefined,
       });
       return clientOf(wire, told, (cell, value) => {
@@ -139,6 +146,15 @@ export const streamsAdapter = socketIoPeer(
   storedBitmap,
 );
 
+/** `CELL,VALUE`, or some of them with spaces between. */
+const readChanges = readOnce(
+  (text): Changes =>
+    text.split(" ").map((change) => {
+      const comma = change.indexOf(",");
+      return [Number(change.slice(0, comma)), change.endsWith("1")];
+    }),
+);
+
 function wsPeer(name: string, about: string, coalesceMs: number): System {
   const args = peerArgs("ws-pubsub.ts");
   return {
@@ -150,12 +166,7 @@ function wsPeer(name: string, about: string, coalesceMs: number): System {
     connect: async (url, cells, changed) => {
       const told = new Told(cells, changed);
       const wire = await Wire.open(url, "/", {
-        text: (text) => {
-          for (const change of text.split(" ")) {
-            const comma = change.indexOf(",");
-            told.receive(Number(change.slice(0, comma)), change.endsWith("1"));
-          }
-        },
+        text: (text) => told.receive(readChanges(text)),
         binary: () => undefined,
       });
       return {
@@ -183,7 +194,10 @@ export const wsPubSub = wsPeer(
 /** As long as ours waits at most, as long as nobody sees it (FLUSH_UNSEEN_MS). */
 const COALESCE_MS = 60;
 
-/** What is left when all that a guarantee needs is left out: no system in Node that tells every instance can be cheaper. */
+/**
+ * What is left of the plain design when all that a guarantee needs is left out. A design, not a bound: it neither commits
+ * in groups nor leaves Pub/Sub unread while it waits to send, as ours does.
+ */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",
   `the same, one message each ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,

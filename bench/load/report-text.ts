@@ -7,7 +7,6 @@ import { isMet, type Outcome, show, type Value } from "./outcome.js";
 export interface Recorded extends Outcome {
   readonly date: string;
   readonly commit: string;
-  readonly isQuick: boolean;
   readonly machine: {
     readonly system: string;
     readonly cpu: string;
@@ -41,12 +40,13 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "# Measured",
     "",
-    "Every number here was taken by one command, beside its peers in the same run. To take them again:",
+    "Every number here was taken by one of two commands, scenario by scenario: whole deployments by the first, single parts by the second. A scenario that has",
+    "peers runs them beside SocketScaler in the same run; some have none. To take the numbers again:",
     "",
     "```sh",
     "npm ci",
-    "npm run bench:peers                          # all, about twelve minutes; nothing else should run",
-    "npm run bench:peers -- --only cpu-200,knee   # some; --list names them, --quick for a look",
+    "npm run bench:peers                          # all, about half an hour; nothing else should run",
+    "npm run bench:peers -- --only cpu-200,knee   # some; --list names them, --quick looks and records nothing",
     "npm run bench:micro                          # single parts",
     "npm run bench:report                         # this page, from results/",
     "```",
@@ -91,10 +91,9 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** As Markdown, and before it whether it may be quoted. */
-export function tableOf({ columns, rows, isQuick }: Recorded): string[] {
+/** As Markdown. */
+export function tableOf({ columns, rows }: Recorded): string[] {
   return [
-    ...(isQuick ? ["*Taken with `--quick`: to see that it works, not to quote.*", ""] : []),
     `| ${columns.map(({ label }) => label).join(" | ")} |`,
     `| ${columns.map(() => "---").join(" | ")} |`,
     ...rows.map((row) => `| ${columns.map(({ key }) => show(row[key])).join(" | ")} |`),

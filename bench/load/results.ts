@@ -7,14 +7,19 @@ import { fileURLToPath } from "node:url";
 import type { Outcome } from "./outcome.js";
 import type { Recorded } from "./report-text.js";
 
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 
-export function record(outcome: Outcome, isQuick: boolean): void {
-  const isChanged = said("git", "status", "--porcelain", "src") !== "";
+/** Whatever a number depends on: what is measured, what measures it, and the packages of both. */
+const MEASURED = ["src", "bench", "test/support", "examples/tutorial/naive", "package.json", "package-lock.json"];
+/** Made by measuring. */
+const MADE = [":!bench/results", ":!bench/README.md"];
+
+export function record({ faults: _, ...outcome }: Outcome): void {
+  const isChanged = said("git", "-C", ROOT, "status", "--porcelain", "--", ...MEASURED, ...MADE) !== "";
   const recorded: Recorded = {
     date: new Date().toISOString(),
     commit: said("git", "rev-parse", "--short=12", "HEAD") + (isChanged ? ", changed" : ""),
-    isQuick,
     machine: {
       system: `${type()} ${release()}`,
       cpu: cpus()[0]?.model ?? "unknown",

@@ -1,11 +1,33 @@
-/* Runs scenarios from the command line: all, some with `--only a,b`, short with `--quick`; `--list` names them. Gives the code to end with. */
+/*
+ * Runs scenarios from the command line: all, some with `--only a,b`, short and unrecorded with `--quick`; `--list` names them.
+ * Gives the code to end with: 1 where a scenario could not be run, or found a fault of SocketScaler. A target that is
+ * missed is a finding, not a failure.
+ */
 
 import { parseArgs } from "node:util";
 import { isMet, type Outcome, type Scenario, show } from "./outcome.js";
 import { record } from "./results.js";
 
-export async function runScenarios(scenarios: readonly Scenario[]): Promise<number> {
+export interface Surroundings {
+  readonly args: readonly string[];
+  readonly record: (outcome: Outcome) => void;
+  readonly print: (text: string) => void;
+  readonly tell: (line: string) => void;
+}
+
+const COMMAND_LINE: Surroundings = {
+  args: process.argv.slice(2),
+  record,
+  print: (text) => void process.stdout.write(text),
+  tell: (line) => void process.stderr.write(`${line}\n`),
+};
+
+export async function runScenarios(
+  scenarios: readonly Scenario[],
+  { args, record, print, tell }: Surroundings = COMMAND_LINE,
+): Promise<number> {
   const { values } = parseArgs({
+    args: [...args],
     options: {
       quick: { type: "boolean", default: false },
       only: { type: "string" },
@@ -15,31 +37,31 @@ export async function runScenarios(scenarios: readonly Scenario[]): Promise<numb
   const only = values.only?.split(",");
   const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? [];
   if (values.list || unknown.length > 0) {
-    for (const name of unknown) process.stderr.write(`there is no scenario ${name}\n`);
-    process.stdout.write(`${scenarios.map(({ name }) => name).join("\n")}\n`);
+    for (const name of unknown) tell(`there is no scenario ${name}`);
+    print(`${scenarios.map(({ name }) => name).join("\n")}\n`);
     return unknown.length > 0 ? 2 : 0;
   }
   let failures = 0;
   for (const { name, run } of scenarios) {
     if (only && !only.includes(name)) continue;
     const startMs = performance.now();
-    process.stderr.write(`── ${name}\n`);
+    tell(`── ${name}`);
     try {
-      const outcome = await run({
-        isQuick: values.quick,
-        tell: (line) => void process.stderr.write(`   ${line}\n`),
-      });
-      record(outcome, values.quick);
-      print(outcome, (performance.now() - startMs) / 1_000);
+      const outcome = await run({ isQuick: values.quick, tell: (line) => tell(`   ${line}`) });
+      const faults = outcome.faults ?? [];
+      print(textOf(outcome, (performance.now() - startMs) / 1_000));
+      for (const fault of faults) tell(`   ${name} failed: ${fault}`);
+      if (faults.length > 0) failures++;
+      else if (!values.quick) record(outcome);
     } catch (error) {
       failures++;
-      process.stderr.write(`   ${name} failed: ${error instanceof Error ? error.stack : error}\n`);
+      tell(`   ${name} failed: ${error instanceof Error ? error.stack : error}`);
     }
   }
   return failures > 0 ? 1 : 0;
 }
 
-function print({ name, question, columns, rows, targets, notes }: Outcome, seconds: number): void {
+function textOf({ name, question, columns, rows, targets, notes }: Outcome, seconds: number): string {
   const lines = [`\n${name}: ${question}`, columns.map(({ label }) => label).join(" | ")];
   for (const row of rows) lines.push(columns.map(({ key }) => show(row[key])).join(" | "));
   for (const target of targets) {
@@ -47,5 +69,5 @@ function print({ name, question, columns, rows, targets, notes }: Outcome, secon
     lines.push(`  ${isMet(target) ? "met" : "NOT MET"}: ${text}: ${show(measured)} ${unit}, ${sense} ${show(bound)}`);
   }
   lines.push(...notes.map((note) => `  ${note}`), `  (${seconds.toFixed(0)} s)`, "");
-  process.stdout.write(lines.join("\n"));
+  return lines.join("\n");
 }

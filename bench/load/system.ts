@@ -13,7 +13,16 @@ export interface BoardClient {
   /** Received so far. */
   readonly received: { readonly frames: number; readonly bytes: number };
   readonly isOpen: boolean;
+  /** Changes that the server refused; only of systems that tell. */
+  readonly refused?: readonly Refused[];
+  /** Frames that did not fit what the client had; only of systems that can tell. */
+  readonly gaps?: number;
   close(): void;
+}
+
+export interface Refused {
+  readonly cell: number;
+  readonly code: string;
 }
 
 /** Told of each change that reaches a client. */

@@ -5,6 +5,7 @@
  */
 
 import { createServer, type Socket } from "node:net";
+import { eachFrame } from "./frame-clock.js";
 
 const [, , bytes = "0", framesPerSecond = "1"] = process.argv;
 const frame = Buffer.alloc(Number(bytes), "x");
@@ -16,12 +17,9 @@ const server = createServer((socket) => {
   sockets.add(socket);
 });
 
-const startMs = performance.now();
-let sent = 0;
-setInterval(() => {
-  const due = Math.floor(((performance.now() - startMs) * Number(framesPerSecond)) / 1_000);
-  for (; sent < due; sent++) for (const socket of sockets) socket.write(frame);
-}, 2);
+eachFrame(Number(framesPerSecond), () => {
+  for (const socket of sockets) socket.write(frame);
+});
 server.listen(0, "127.0.0.1", () => {
   const address = server.address();
   if (typeof address === "object" && address !== null) process.stdout.write(`port ${address.port}\n`);

@@ -6,6 +6,7 @@
 
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import { eachFrame } from "./frame-clock.js";
 
 const [, , bytes = "0", framesPerSecond = "1"] = process.argv;
 // Installed for the benchmark alone, so that types and linter do without it.
@@ -18,14 +19,9 @@ interface Client {
   send(data: Buffer, options: { binary: boolean }): void;
 }
 
-const startMs = performance.now();
-let sent = 0;
-setInterval(() => {
-  const due = Math.floor(((performance.now() - startMs) * Number(framesPerSecond)) / 1_000);
-  for (; sent < due; sent++) {
-    for (const client of sockets.clients as Set<Client>) client.send(payload, { binary: false });
-  }
-}, 2);
+eachFrame(Number(framesPerSecond), () => {
+  for (const client of sockets.clients as Set<Client>) client.send(payload, { binary: false });
+});
 http.listen(0, "127.0.0.1", () => {
   const address = http.address();
   if (typeof address === "object" && address !== null) process.stdout.write(`port ${address.port}\n`);

@@ -2,8 +2,8 @@
  * A peer: what a good engineer would write without a framework. Bare `ws`, no compression; a write is SETBIT and PUBLISH in
  * one round trip; each message from the channel goes out as it is to every client that reads.
  *
- * With COALESCE_MS it gathers what the channel brings, and sends it as one message each so many milliseconds: no
- * acknowledgement, no history, no catching up, and so the floor of what any server in Node pays that does.
+ * With COALESCE_MS it gathers what the channel brings, and sends it as one message each so many milliseconds: the plain
+ * design without guarantees. It has no acknowledgement, no history and no catching up.
  *
  *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS [COALESCE_MS]     prints its port
  */

@@ -6,9 +6,18 @@
  * what a system put off is in its bill.
  */
 
+import { type Correctness, faultsOf, gapNotes } from "../load/correctness.js";
 import type { Run } from "../load/fleet.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
-import { type Outcome, type Scenario, type Settings, spreadOf, type Target } from "../load/outcome.js";
+import {
+  type Outcome,
+  type Scenario,
+  type Settings,
+  type Spread,
+  show,
+  spreadOf,
+  type Target,
+} from "../load/outcome.js";
 import { wsCoalesced } from "../load/per-change.js";
 import { comparedSystems } from "../load/systems.js";
 import { installPeers } from "../process.js";
@@ -81,7 +90,14 @@ async function measure(
       }
     }
     const rows = [];
-    for (const fleet of fleets) rows.push(await rowOf(fleet, runs.get(fleet.system.name) ?? []));
+    const faults: string[] = [];
+    for (const fleet of fleets) {
+      const judged = await fleet.judge();
+      rows.push(rowOf(fleet.system.name, runs.get(fleet.system.name) ?? [], judged));
+      if (fleet.system.name !== OURS) continue;
+      faults.push(...faultsOf(OURS, judged));
+      notes.push(...gapNotes(OURS, judged));
+    }
     return {
       name,
       question: `CPU per change delivered to a client at ${SERVERS} instances, ${CLIENTS} clients, ${rate} writes/s`,
@@ -92,7 +108,13 @@ async function measure(
       columns: COLUMNS,
       rows,
       targets: targetsOf(fleets, runs, rate, times),
-      notes: [...notes, floorNote(fleets, runs), ...fleets.map(({ system }) => `${system.name}: ${system.about}.`)],
+      notes: [
+        ...notes,
+        floorNote(fleets, runs),
+        ...cheaperNotes(rows),
+        ...fleets.map(({ system }) => `${system.name}: ${system.about}.`),
+      ],
+      faults,
       chart: "cpu",
     };
   } finally {
@@ -108,12 +130,11 @@ function costOf({ serversCpuSeconds, delivered, expected }: Run): number {
   return delivered < expected * DELIVERED_MIN ? Number.NaN : (serversCpuSeconds * 1e6) / delivered;
 }
 
-async function rowOf(fleet: HostedFleet, runs: readonly Run[]) {
-  const { lostWrites, divergedClients, brokenConnections } = await fleet.judge();
+function rowOf(system: string, runs: readonly Run[], { lostWrites, divergedClients, brokenConnections }: Correctness) {
   const delivered =
     runs.reduce((sum, run) => sum + run.delivered, 0) / runs.reduce((sum, run) => sum + run.expected, 0);
   return {
-    system: fleet.system.name,
+    system,
     cpu: spreadOf(runs.map(costOf)),
     valkey: spreadOf(runs.map((run) => (run.valkeyCpuSeconds * 1e6) / run.writes)),
     p50: spreadOf(runs.map(({ p50 }) => p50)),
@@ -131,8 +152,19 @@ function floorNote(fleets: readonly HostedFleet[], runs: ReadonlyMap<string, rea
   const best = bestPerChange(fleets, runs);
   const mine = middleOf(runs, OURS, costOf);
   return (
-    `The floor, which gives no guarantee at all, costs ${(floor / best).toFixed(2)} × of the best peer that sends a frame per change; ` +
-    `SocketScaler costs ${(mine / floor).toFixed(2)} × of the floor.`
+    "The floor is a plain design without guarantees; it is no bound below which nothing could be. " +
+    `It costs ${(floor / best).toFixed(2)} × of the best peer that sends a frame per change, and SocketScaler ${(mine / floor).toFixed(2)} × of it.`
+  );
+}
+
+/** Names every system other than the floor that is cheaper than ours: a peer that wins is not to be passed over. */
+export function cheaperNotes(rows: readonly { readonly system: string; readonly cpu: Spread }[]): string[] {
+  const mine = rows.find(({ system }) => system === OURS);
+  if (!mine) return [];
+  const cheaper = rows.filter(({ system, cpu }) => system !== wsCoalesced.name && cpu.median < mine.cpu.median);
+  return cheaper.map(
+    ({ system, cpu }) =>
+      `${system} is cheaper than ${OURS}: ${show(cpu.median / mine.cpu.median)} × of its CPU per change.`,
   );
 }
 

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { faultsOf, gapNotes } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
 import { type Scenario, spreadOf, type Target } from "../load/outcome.js";
@@ -44,8 +45,12 @@ export const frameCost: Scenario = {
     const sendFloor = compileSendFloor();
     const rows = [];
     const targets: Target[] = [];
+    const faults: string[] = [];
+    const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."];
     for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
-      const found = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
+      const { found, judged } = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
+      faults.push(...faultsOf(OURS, judged));
+      notes.push(...gapNotes(OURS, judged));
       const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
       for (const [system, values] of found) rows.push({ system, clients, cost: spreadOf(values) });
       targets.push({
@@ -69,7 +74,8 @@ export const frameCost: Scenario = {
       ],
       rows,
       targets,
-      notes: sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."],
+      notes,
+      faults,
       chart: "cost",
     };
   },
@@ -83,7 +89,7 @@ interface Comparison {
   readonly tell: (line: string) => void;
 }
 
-/** Microseconds a frame, round by round, of each system. */
+/** Microseconds a frame, round by round, of each system; and whether ours was right. */
 async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloor, tell }: Comparison) {
   const fleet = await Fleet.start(ours(CELLS), { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 });
   const floors: Floor[] = [];
@@ -110,7 +116,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
         note(floor.name, costs[index]?.() ?? Number.NaN);
       });
     }
-    return found;
+    return { found, judged: await fleet.judge() };
   } finally {
     await Promise.all(floors.map((floor) => floor.stop()));
     await fleet.stop();

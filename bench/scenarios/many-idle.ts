@@ -2,6 +2,7 @@
  * Question: does one instance hold 10,000 clients while 50 writes a second go to all of them, and how long does a click take?
  */
 
+import { faultsOf, gapNotes } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
 import type { Scenario } from "../load/outcome.js";
@@ -52,7 +53,8 @@ export const manyIdle: Scenario = {
             unit: "",
           },
         ],
-        notes: [],
+        notes: gapNotes(row.system, judged),
+        faults: faultsOf(row.system, judged),
       };
     } finally {
       await fleet.stop();

@@ -9,8 +9,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { OurClient, ours } from "../load/ours.js";
-import type { Scenario } from "../load/outcome.js";
+import { encodeDelta } from "../../src/protocol/codec.js";
+import { newTag } from "../../src/store/tag.js";
+import { faultsOf, gapNotes, judge } from "../load/correctness.js";
+import { leastBits } from "../load/entropy.js";
+import { judgeSettled } from "../load/judge-settled.js";
+import { AROUND_DELTA_BYTES, frameHeaderBytes, OurClient, ours } from "../load/ours.js";
+import { type Scenario, show } from "../load/outcome.js";
 import { start, startValkey } from "../load/processes.js";
 
 const RATE = 200;
@@ -40,6 +45,7 @@ export const wireBytes: Scenario = {
       await pause(200);
       const before = watcher.deltaBytes;
       let write = 0;
+      const last = new Map<number, boolean>();
       const startMs = performance.now();
       await pace(
         RATE,
@@ -48,21 +54,30 @@ export const wireBytes: Scenario = {
           // Not the watcher, whose acknowledgements would be counted in.
           const writer = clients[1 + (write % (clients.length - 1))];
           const cell = Math.floor(Math.random() * PAGE_CELLS);
-          writer?.set(cell, !writer.get(cell));
+          if (!writer) return;
+          // What it shows may be behind what it has just written.
+          const value = !(last.get(cell) ?? false);
+          writer.set(cell, value);
+          last.set(cell, value);
           write++;
         },
         () => undefined,
       );
-      await pause(300);
+      const tookSeconds = (performance.now() - startMs) / 1_000;
+      const framesInTime = frames.length;
+      const judged = await judgeSettled(async () => {
+        const stored = await system.stored(valkey, server.url, PAGE_CELLS);
+        return judge({ cells: PAGE_CELLS, last, stored }, clients);
+      });
       const changes = frames.reduce((sum, count) => sum + count, 0);
-      const bits = frames.reduce((sum, count) => sum + log2Choose(PAGE_CELLS, count) + count, 0);
+      const bits = frames.reduce((sum, count) => sum + leastBits(PAGE_CELLS, count), 0);
       const bytes = watcher.deltaBytes - before;
       const row = {
         system: "SocketScaler",
         bytes: bytes / changes,
         bound: bits / 8 / changes,
         perFrame: changes / frames.length,
-        framesPerSecond: (frames.length * 1_000) / (performance.now() - startMs),
+        framesPerSecond: framesInTime / tookSeconds,
         frameBytes: bytes / frames.length,
       };
       return {
@@ -87,7 +102,11 @@ export const wireBytes: Scenario = {
             unit: "×",
           },
         ],
-        notes: [],
+        notes: [
+          partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
+          ...gapNotes(row.system, judged),
+        ],
+        faults: faultsOf(row.system, judged),
       };
     } finally {
       for (const client of clients) client.close();
@@ -97,8 +116,27 @@ export const wireBytes: Scenario = {
   },
 };
 
-function log2Choose(n: number, k: number): number {
-  let bits = 0;
-  for (let index = 0; index < k; index++) bits += Math.log2((n - index) / (index + 1));
-  return bits;
+interface Frame {
+  readonly bytes: number;
+  readonly changes: number;
+  /** What the bound allows it. */
+  readonly bound: number;
+  readonly version: number;
+}
+
+/** Where the bytes of a frame go, that of the middle: the codec itself says what it takes without any change. */
+export function partsNote({ bytes, changes, bound, version }: Frame): string {
+  const framing = AROUND_DELTA_BYTES + frameHeaderBytes(bytes);
+  const tags = { from: newTag(), to: newTag() };
+  const positions = encodeDelta(1, {
+    kind: "delta",
+    page: 0,
+    from: { version: version - Math.max(1, Math.round(changes)), tag: tags.from },
+    to: { version, tag: tags.to },
+    changes: new Uint32Array(),
+  }).length;
+  return (
+    `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes, and ${TIMES} × of it ${show(TIMES * bound)}. The framing of WebSocket and Socket.IO takes ${framing}, ` +
+    `handle, page and the two positions ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
+  );
 }
