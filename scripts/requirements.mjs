@@ -11,6 +11,8 @@ import { delimiter, join } from "node:path";
 const SOURCES = "/etc/apt/sources.list.d";
 const BACKPORTS = join(SOURCES, "socketscaler-backports.sources");
 
+const START_POLICY = "/usr/sbin/policy-rc.d";
+
 /** Program -> the names it goes by, and the Debian package that brings it. */
 const NEEDED = [
   { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
@@ -47,14 +49,30 @@ export function ensureRequirements() {
     if (sudo.length === 0) writeFileSync(BACKPORTS, text);
     else spawnSync("sudo", ["-n", "tee", BACKPORTS], { input: text });
   }
-  // RUNLEVEL=1 keeps what is installed from being started as a service of this machine.
-  const apt = (...args) =>
-    run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1", "apt-get", "-qq", ...args]);
+  const apt = (...args) => run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", ...args]);
   apt("update");
-  if (rest.length > 0) apt("install", "-y", "--no-install-recommends", ...rest);
-  if (fromBackports) apt("install", "-y", "--no-install-recommends", ...target, "valkey-server");
+  withoutStarting(sudo, () => {
+    if (rest.length > 0) apt("install", "-y", "--no-install-recommends", ...rest);
+    if (fromBackports) apt("install", "-y", "--no-install-recommends", ...target, "valkey-server");
+  });
   const still = NEEDED.filter(({ names }) => find(names) === undefined).map(({ debian }) => debian);
   if (still.length > 0) giveUp(hint, still);
+}
+
+/** What is installed meanwhile is not started as a service of this machine: Debian's packages ask this file first. */
+function withoutStarting(sudo, install) {
+  if (existsSync(START_POLICY)) return install();
+  spawnSync(...split([...sudo, "tee", START_POLICY]), { input: "#!/bin/sh\nexit 101\n" });
+  spawnSync(...split([...sudo, "chmod", "755", START_POLICY]));
+  try {
+    install();
+  } finally {
+    spawnSync(...split([...sudo, "rm", "-f", START_POLICY]));
+  }
+}
+
+function split([command, ...args]) {
+  return [command, args];
 }
 
 function giveUp(line, packages) {

@@ -41,7 +41,8 @@ function pagesOf(cells: number): number[] {
 async function readBoard(url: string, pages: number): Promise<(cell: number) => boolean> {
   const all = await Promise.all(
     Array.from({ length: pages }, async (_, page) => {
-      const response = await fetch(`${url}/boards/main/pages/${page}`);
+      // From the store: what the instance holds is what is judged.
+      const response = await fetch(`${url}/boards/main/pages/${page}`, { headers: { "cache-control": "no-cache" } });
       return new Uint8Array(await response.arrayBuffer());
     }),
   );

@@ -48,7 +48,11 @@ const onPage = (system: System, page: number): System => ({
     };
   },
   stored: async (_, url) => {
-    const bits = new Uint8Array(await (await fetch(`${url}/boards/main/pages/${page}`)).arrayBuffer());
+    const bits = new Uint8Array(
+      await (
+        await fetch(`${url}/boards/main/pages/${page}`, { headers: { "cache-control": "no-cache" } })
+      ).arrayBuffer(),
+    );
     return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
   },
 });

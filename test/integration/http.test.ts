@@ -260,7 +260,7 @@ describe("HTTP", () => {
 });
 
 describe("METRICS_PORT", () => {
-  test("has /metrics and nothing else, and PORT has it no more", async (t) => {
+  test("has what is for operators and no boards, and PORT has it no more", async (t) => {
     const instance = await startInstance({ DATA_DIR: temporaryFolder(t), METRICS_PORT: "0" });
     t.after(() => instance.stop());
     const metricsUrl = instance.metricsUrl?.replace("localhost", "127.0.0.1");
