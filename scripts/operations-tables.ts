@@ -35,7 +35,7 @@ export function withTables(text: string): string {
 }
 
 function options(): string[] {
-  const rows = Object.values(OPTIONS).map(({ env, alsoEnv, fallback, help, reason = "" }) => {
+  const rows = Object.values(OPTIONS).map(({ env, alsoEnv, fallback, help, reason }) => {
     const names = alsoEnv ? `\`${env}\`, \`${alsoEnv}\`` : `\`${env}\``;
     return [names, fallback ? `\`${fallback}\`` : "", help, reason];
   });

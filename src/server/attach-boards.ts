@@ -66,7 +66,7 @@ export interface AttachedBoards {
 
 /**
  * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready` and
- * `/metrics`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
+ * `/metrics`, `/cluster`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
  * have the same `valkeyUrl`. Rejects with BadOption.
  */
 export async function attachBoards(

@@ -67,7 +67,7 @@ interface Option<Value> {
   readonly isAddress?: true;
   readonly help: string;
   /** Why the default is what it is, where that is not plain. */
-  readonly reason?: string;
+  readonly reason: string;
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
@@ -83,6 +83,7 @@ export const OPTIONS: Options = {
     placeholder: "number",
     fallback: "8000",
     help: "port to listen on; 0 takes a free one",
+    reason: "free on most machines, and open to users who are not root",
     ...whole(0, 65_535),
   },
   host: {
@@ -114,6 +115,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: "",
     help: "what this instance is called on the page and in logs (default: host name and port)",
+    reason: "tells instances of one machine, and machines, apart without being set",
     ...text(64),
   },
   workers: {
@@ -140,6 +142,7 @@ export const OPTIONS: Options = {
     placeholder: "file",
     fallback: undefined,
     help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
+    reason: "the authorities that Node trusts are enough for a public certificate",
     ...text(4_096),
   },
   sentinelUsername: {
@@ -147,6 +150,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: undefined,
     help: "with valkey+sentinel://: the user that Sentinels know, where it is not their default one",
+    reason: "most Sentinels have no users of their own",
     ...text(255),
   },
   sentinelPassword: {
@@ -154,6 +158,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: undefined,
     help: "with valkey+sentinel://: the password that Sentinels ask for; give it as a variable, others see flags",
+    reason: "most Sentinels take everybody on a private network",
     ...text(1_024),
     isSecret: true,
   },
@@ -162,6 +167,7 @@ export const OPTIONS: Options = {
     placeholder: "folder",
     fallback: "./data",
     help: "where the boards live without VALKEY_URL; for one process at a time",
+    reason: "beside where it is started, so that the first run needs no rights anywhere else",
     ...text(4_096),
   },
   boards: {
@@ -342,6 +348,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: undefined,
     help: "secret that tokens (JWT, HS256) are signed with; give it as a variable, others see flags",
+    reason: "boards are open until you say who may do what",
     parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
     expected: `at least ${SECRET_BYTES_MIN} bytes`,
     isSecret: true,
@@ -351,6 +358,8 @@ export const OPTIONS: Options = {
     placeholder: "url",
     fallback: undefined,
     help: "where the public keys of whoever signs tokens are published, instead of JWT_SECRET",
+    reason:
+      "a shared secret is the simpler of the two; where others sign, their keys are fetched and change without a restart",
     parse: (value) => (isUrl(value, ["https:"]) || isLoopbackUrl(value) ? value : undefined),
     expected: "an https:// URL (http:// on this machine only)",
   },
@@ -359,6 +368,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: undefined,
     help: "what a token must name as its issuer (iss)",
+    reason: "a secret of your own has one issuer; set it where keys sign for several",
     ...text(255),
   },
   jwtAudience: {
@@ -366,6 +376,7 @@ export const OPTIONS: Options = {
     placeholder: "text",
     fallback: undefined,
     help: "what a token must name as its audience (aud)",
+    reason: "set it where the same keys sign tokens for other services too",
     ...text(255),
   },
   logLevel: {
