@@ -182,4 +182,21 @@ describe("the brush", () => {
       assert.equal(brush.strokes.canUndo, false);
     }
   });
+
+  test("what is broken off stays as far as it was drawn; of a rectangle that is nothing", () => {
+    const { brush, sets } = make();
+    brush.tool = "fill";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 2, y: 2 });
+    brush.breakOff();
+    assert.deepEqual([sets, brush.rectangle, brush.strokes.canUndo], [[], undefined, false]);
+    brush.tool = "draw";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 2, y: 0 });
+    brush.breakOff();
+    brush.moveTo({ x: 9, y: 0 });
+    assert.equal(sets.length, 3);
+    brush.undo();
+    assert.equal(sets.length, 6, "it is one stroke, to undo");
+  });
 });

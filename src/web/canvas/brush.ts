@@ -89,6 +89,11 @@ export class Brush {
     this.#finish();
   }
 
+  /** Ends what is being drawn as it is: a line stays as far as it came, a rectangle that nobody finished is none. */
+  breakOff(): void {
+    this.#finish();
+  }
+
   /** Ends what is being drawn and takes it back. */
   cancel(): void {
     const isStroke = this.#stroke.length > 0;
