@@ -1,4 +1,4 @@
-/* What fingers, and mouse come to, from events as a browser makes them. */
+/* What fingers, mouse and space come to, from events as a browser makes them. */
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -55,7 +55,10 @@ function make(isDrawing: boolean) {
     const fields = { pointerId: 1, pointerType: "mouse", button: 0, clientX, clientY: 0, ...more };
     surface.dispatchEvent(Object.assign(new Event(`pointer${type}`), fields));
   };
-  return { gestures, told, pointer };
+  const space = (type: "keydown" | "keyup") => {
+    document.dispatchEvent(Object.assign(new Event(type), { code: "Space" }));
+  };
+  return { gestures, told, pointer, space };
 }
 
 describe("gestures", () => {
@@ -85,5 +88,24 @@ describe("gestures", () => {
     pointer("move", 20);
     pointer("cancel", 20);
     assert.deepEqual(told, ["start", "stroke", "break off"]);
+  });
+
+  test("a drag with space held moves the view, and space is held no longer once the window is left", () => {
+    const { told, pointer, space } = make(true);
+    const drag = () => {
+      pointer("down", 0);
+      pointer("move", 20);
+      pointer("up", 20);
+      return told.splice(0);
+    };
+    space("keydown");
+    assert.deepEqual(drag(), ["pan 20,0", "throw"]);
+    // Released where the page does not hear of it.
+    window.dispatchEvent(new Event("blur"));
+    assert.deepEqual(drag(), ["start", "stroke", "end"]);
+    space("keydown");
+    drag();
+    space("keyup");
+    assert.deepEqual(drag(), ["start", "stroke", "end"]);
   });
 });

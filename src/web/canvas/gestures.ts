@@ -68,6 +68,8 @@ export class Gestures {
     element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
+    // Space that is released in another window is never heard of.
+    window.addEventListener("blur", () => this.#letGoSpace(), { signal });
   }
 
   close(): void {
@@ -166,9 +168,13 @@ export class Gestures {
     if (isDown) this.#isSpaceHeld = true;
     else {
       if (this.#wasSpaceUsed) event.preventDefault();
-      this.#isSpaceHeld = false;
-      this.#wasSpaceUsed = false;
+      this.#letGoSpace();
     }
+  }
+
+  #letGoSpace(): void {
+    this.#isSpaceHeld = false;
+    this.#wasSpaceUsed = false;
   }
 
   #pointOf(event: MouseEvent): Point {
