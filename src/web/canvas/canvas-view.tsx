@@ -7,6 +7,7 @@ import { MessageLine } from "../message-line.js";
 import { PendingCells } from "../pending-cells.js";
 import { RefusalNote } from "../refusal-note.js";
 import { RefusalRuns } from "../refusal-runs.js";
+import { type Announcement, Said } from "../said.js";
 import { countOf, type Wording } from "../wording.js";
 import { CanvasBoard } from "./canvas-board.js";
 import { FocusCells } from "./focus-cells.js";
@@ -48,7 +49,7 @@ export function CanvasView(props: CanvasViewProps) {
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState<Announcement>({ text: "" });
   const frozen = useFrozen(board, "hatched in blue");
   const { canvas, grid, anchor, parts } = useParts(board, plane, { setPointed, setFocused, setSaid, onRefused });
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
@@ -105,7 +106,7 @@ export function CanvasView(props: CanvasViewProps) {
           Control Z undoes.
         </p>
         <div class="for-screen-readers" role="status" data-testid="focus-announcer">
-          {said}
+          <Said what={said} />
         </div>
       </div>
       <MessageLine hint={hint} usual={shown === undefined ? (frozen ?? usual) : placeText(board, shown)} />
@@ -116,7 +117,7 @@ export function CanvasView(props: CanvasViewProps) {
 interface Told {
   readonly setPointed: (cell: number | undefined) => void;
   readonly setFocused: (cell: number | undefined) => void;
-  readonly setSaid: (text: string) => void;
+  readonly setSaid: (said: Announcement) => void;
   readonly onRefused: CanvasViewProps["onRefused"];
 }
 
@@ -133,7 +134,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
     const anchored = anchor.current;
     const made = new CanvasBoard(canvas.current, { board, pending, plane, start: linkedCamera(plane) });
     const places = new PlaceHistory(made, plane);
-    const teller = new FocusTeller(setSaid);
+    const teller = new FocusTeller((text) => setSaid({ text }));
     const focus = new FocusCells(grid.current, made, plane, {
       focused: (cell) => {
         teller.focused = cell;
