@@ -468,6 +468,10 @@ describe("the canvas", () => {
     assert.equal(await box.evaluate((input) => input instanceof HTMLInputElement && input.checked), false);
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
+    await until("the note says why it is not set", async () =>
+      /the past, which cannot be changed/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+    );
+    assert.match((await page.getByTestId("announcer").textContent()) ?? "", /Checkbox 40000 was not changed/);
     assert.equal(await page.getByTestId("tool-draw").getAttribute("aria-disabled"), "true");
     const note = page.getByTestId("replay-note");
     assert.equal(await note.textContent(), "");

@@ -6,22 +6,28 @@ import fc from "fast-check";
 import { Brush, placesBetween } from "../../src/web/canvas/brush.js";
 import { planeOf } from "../../src/web/canvas/plane.js";
 
-function make(fillCellsMax = 100, mayChange: (cell: number) => boolean = () => true) {
+function make(
+  fillCellsMax = 100,
+  mayChange: (cell: number) => boolean = () => true,
+  isHere: (cell: number) => boolean = () => true,
+) {
   const cells = new Map<number, boolean>();
   const sets: [number, boolean][] = [];
   const spared: number[] = [];
+  const missed: [first: number, cells: number][] = [];
   const brush = new Brush({
     plane: planeOf(20_000),
-    read: (cell) => cells.get(cell) ?? false,
+    read: (cell) => (isHere(cell) ? (cells.get(cell) ?? false) : undefined),
     set: (cell, value) => {
       sets.push([cell, value]);
       cells.set(cell, value);
     },
     mayChange,
     spared: (cell) => spared.push(cell),
+    missed: (cell, cells) => missed.push([cell, cells]),
     fillCellsMax: () => fillCellsMax,
   });
-  return { brush, cells, sets, spared };
+  return { brush, cells, sets, spared, missed };
 }
 
 describe("the brush", () => {
@@ -198,5 +204,43 @@ describe("the brush", () => {
     assert.equal(sets.length, 3);
     brush.undo();
     assert.equal(sets.length, 6, "it is one stroke, to undo");
+  });
+
+  test("what is not here yet is left out and counted once, unless it comes while one draws", () => {
+    const away = new Set([2, 3, 4]);
+    const { brush, sets, spared, missed } = make(
+      100,
+      (cell) => cell !== 3,
+      (cell) => !away.has(cell),
+    );
+    brush.tool = "draw";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 5, y: 0 });
+    brush.moveTo({ x: 0, y: 0 });
+    away.delete(4);
+    brush.moveTo({ x: 5, y: 0 });
+    brush.end();
+    assert.deepEqual(
+      sets.map(([cell]) => cell),
+      [0, 1, 5, 4],
+    );
+    assert.deepEqual([missed, spared], [[[2, 1]], [3]], "that it may not be changed is the better reason");
+    away.add(256).add(257).add(258);
+    assert.equal(brush.start({ x: 0, y: 1 }), false);
+    brush.toggle(257);
+    brush.tool = "fill";
+    brush.start({ x: 3, y: 1 });
+    brush.moveTo({ x: 0, y: 1 });
+    brush.end();
+    assert.deepEqual(missed.slice(1), [
+      [256, 1],
+      [257, 1],
+      [256, 3],
+    ]);
+    brush.tool = "draw";
+    brush.start({ x: 4, y: 1 });
+    brush.moveTo({ x: 0, y: 1 });
+    brush.cancel();
+    assert.equal(missed.length, 4, "of what is taken back nothing is said");
   });
 });

@@ -12,6 +12,7 @@ import { countOf, type Wording } from "../wording.js";
 import { CanvasBoard } from "./canvas-board.js";
 import { FocusCells } from "./focus-cells.js";
 import { FocusTeller } from "./focus-teller.js";
+import { type Hindrance, missedText, sparedText } from "./hindrances.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 import { type Plane, placeOf, planeOf } from "./plane.js";
@@ -151,17 +152,18 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
       anchored.style.width = `${made.viewport.camera.scale}px`;
       note.follow();
     };
-    const tell = (cell: number, text: string, full: string) => {
+    const tell = (cell: number, said: Hindrance) => {
       noted = cell;
       follow();
-      note.show(anchored, text);
-      onRefused(full, made.viewport.shows(cell));
+      note.show(anchored, said.note);
+      onRefused(said.text, made.viewport.shows(cell));
     };
-    const runs = new RefusalRuns(({ first, note: text, text: full }) => tell(first.cell, text, full));
+    const runs = new RefusalRuns((run) => tell(run.first.cell, run));
     const undo = [
       made.on("pointed", setPointed),
       made.on("chosen", (cell) => focus.focus(cell)),
-      made.on("spared", (cell, reason) => tell(cell, reason, `Checkbox ${cell} was not changed. ${reason}`)),
+      made.on("spared", (cell, reason) => tell(cell, sparedText(cell, reason))),
+      made.on("missed", (cell, cells) => tell(cell, missedText(cell, cells))),
       made.on("changed", (changes) => teller.changed(changes)),
       made.on("drawn", () => {
         follow();
