@@ -172,6 +172,49 @@ describe("the brush", () => {
     assert.equal(brush.strokes.canUndo, false);
   });
 
+  test("an undo that was refused leaves its stroke to be undone again, and those under it whole", () => {
+    const { brush, cells } = make();
+    const refuse = (cell: number, value: boolean) => {
+      cells.set(cell, !value);
+      brush.refused({ cell, value });
+    };
+    brush.setAll([5, 6], true);
+    brush.setAll([5, 6], false);
+    for (const isDropped of [false, true]) {
+      brush.undo();
+      if (isDropped) brush.toggle(9);
+      refuse(5, true);
+      refuse(6, true);
+      assert.deepEqual(brush.strokes.places, isDropped ? [5, 5, 9] : [5, 5]);
+      assert.equal(brush.strokes.canRedo, false, "nothing was taken back");
+    }
+    brush.undo();
+    assert.equal(cells.get(9), false);
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [true, true]);
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [false, false]);
+    assert.equal(brush.strokes.canUndo, false);
+  });
+
+  test("of an undo that was refused in part, that part is undone again and the rest drawn again", () => {
+    const { brush, cells } = make();
+    brush.setAll([5, 6], true);
+    brush.undo();
+    cells.set(5, true);
+    brush.refused({ cell: 5, value: false });
+    assert.deepEqual([brush.strokes.canUndo, brush.strokes.canRedo], [true, true]);
+    brush.redo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [true, true]);
+    brush.undo();
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [false, false]);
+    brush.redo();
+    cells.set(5, false);
+    brush.refused({ cell: 5, value: true });
+    assert.equal(brush.strokes.canUndo, false, "a redo that was refused drew nothing");
+  });
+
   test("a stroke or a rectangle that is cancelled leaves nothing, and the rest of the drag draws nothing", () => {
     const { brush, cells } = make();
     for (const tool of ["draw", "fill"] as const) {
