@@ -473,6 +473,16 @@ describe("the canvas", () => {
     );
     assert.match((await page.getByTestId("announcer").textContent()) ?? "", /Checkbox 40000 was not changed/);
     assert.equal(await page.getByTestId("tool-draw").getAttribute("aria-disabled"), "true");
+    await box.focus();
+    await writer.board("replay").watch({ start: 40_000, end: 40_001 }).ready;
+    await writer.board("replay").set(40_001, false);
+    await writer.board("replay").set(40_001, true);
+    // It has come when the overview tells of a change that was made later.
+    await writer.board("replay").set(0, true);
+    await until("what happens meanwhile has come", async () =>
+      /^2 of/.test((await page.getByTestId("status-checked").textContent()) ?? ""),
+    );
+    assert.equal(await page.getByTestId("focus-announcer").textContent(), "", "and the focused cell says the past");
     const note = page.getByTestId("replay-note");
     assert.equal(await note.textContent(), "");
     await page.getByTestId("replay-close").click();

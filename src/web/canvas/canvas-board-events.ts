@@ -15,5 +15,6 @@ export interface CanvasBoardEvents {
   chosen: (cell: number) => void;
   /** Another tool, or other strokes to undo. */
   tools: () => void;
+  /** Cells show another value than before. A replay shows none of what happens meanwhile. */
   changed: (changes: readonly CellChange[]) => void;
 }

@@ -245,6 +245,6 @@ export class CanvasBoard {
       if (!mine && !this.#replay && this.viewport.shows(cell)) this.#marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
-    this.#events.emit("changed", changes);
+    if (!this.#replay) this.#events.emit("changed", changes);
   }
 }
