@@ -447,7 +447,7 @@ describe("the canvas", () => {
 
   test("a replay shows the board as it was, by the server's clock, and as it is again", async () => {
     const DATA_DIR = temporaryFolder({ after });
-    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", DATA_DIR, ...LIMITS });
+    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "2h", DATA_DIR, ...LIMITS });
     const writer = connect(instance.url);
     await writer.board("replay").set(40_001, true);
     const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`, () => {
@@ -456,6 +456,13 @@ describe("the canvas", () => {
     });
     await untilPainted(page, 1);
     await page.getByTestId("replay-open").click();
+    const spans = page.getByTestId("replay-span");
+    const chosen = () => page.locator("[data-testid=replay-span][aria-pressed=true]").allTextContents();
+    await spans.first().waitFor();
+    assert.deepEqual(await spans.allTextContents(), ["Last hour", "Last 110 minutes"]);
+    assert.deepEqual(await chosen(), ["Last hour"]);
+    await spans.last().click();
+    await until("it is the chosen one", async () => (await chosen())[0] === "Last 110 minutes");
     const time = page.getByTestId("replay-time");
     await time.focus();
     await page.keyboard.press("Home");
