@@ -16,7 +16,7 @@ const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
 const BOARDS =
-  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000,tiles=1000000";
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000,tiles=1000000,mine=1000000,pan=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -193,6 +193,62 @@ describe("the canvas", () => {
     await until("forward is there again", () => Number(placeIn(page)?.[1]) === 700_000);
     await page.getByTestId("zoom-fit").click();
     await until("the whole board needs no place", () => placeIn(page) === null);
+    await page.close();
+  });
+
+  test("a drag moves the view and checks nothing; the buttons zoom in and out", async () => {
+    const { page } = await openBoard(browser, url(at("pan", 40_000)));
+    const [from, to] = [await pointAt(page, 5), await pointAt(page, -5)];
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y, { steps: 4 });
+    await page.mouse.up();
+    // And further, as it was thrown.
+    await until("it has moved to the right", () => Number(placeIn(page)?.[1]) >= 40_010);
+    const scale = () => Number(placeIn(page)?.[2]);
+    await page.getByTestId("zoom-in").click();
+    await until("twice as large", () => scale() === 2 * PITCH_PX);
+    await page.getByTestId("zoom-out").click();
+    await page.getByTestId("zoom-out").click();
+    await until("and half as large", () => scale() === PITCH_PX / 2);
+    assert.equal((await read("pan", 40_000)).checked, 0);
+    assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true");
+    await page.close();
+  });
+
+  test("the own changes are gone to, the newest first, also when there are more than are kept", async () => {
+    const { page } = await openBoard(browser, url(at("mine", 40_000)));
+    const click = async (across: number, down: number) => {
+      const { x, y } = await pointAt(page, across, down);
+      await page.mouse.click(x, y);
+    };
+    const goes = async (way: "previous" | "next", cell: number) => {
+      await page.getByTestId(`mine-${way}`).click();
+      assert.equal(await focused(page), cell);
+    };
+    await click(0, 0);
+    await page.getByTestId("go-to-number").fill("700000");
+    await page.keyboard.press("Enter");
+    await until("the jump has arrived", () => Number(placeIn(page)?.[1]) === 700_000);
+    await until("its page is here", async () => {
+      await click(0, 0);
+      return await page.locator("input[data-cell='700000']").isChecked();
+    });
+    await goes("previous", 700_000);
+    await goes("previous", 40_000);
+    assert.equal(await page.getByTestId("mine-previous").getAttribute("aria-disabled"), "true");
+    await until("the view is there", () => Number(placeIn(page)?.[1]) === 40_000);
+    await goes("next", 700_000);
+    assert.equal(await page.getByTestId("mine-next").getAttribute("aria-disabled"), "true");
+    await until("the view is there", () => Number(placeIn(page)?.[1]) === 700_000);
+
+    const { x, y } = await pointAt(page, 1, 0);
+    for (let times = 0; times < 200; times++) await page.mouse.click(x, y);
+    await goes("previous", 700_001);
+    await goes("previous", 700_001);
+    await until("it is in the middle", () => Number(placeIn(page)?.[1]) === 700_001);
+    await click(3, 0);
+    await goes("previous", 700_004);
     await page.close();
   });
 

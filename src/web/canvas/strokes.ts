@@ -45,6 +45,11 @@ export class Strokes {
     return this.#undone.length > 0;
   }
 
+  /** Counts what was ever drawn: `places` has no more than it holds. */
+  get drawn(): number {
+    return this.#drawn;
+  }
+
   /** The first cell of each stroke, oldest first. */
   get places(): readonly number[] {
     return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
