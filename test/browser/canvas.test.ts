@@ -142,15 +142,32 @@ describe("the canvas", () => {
     await page.close();
   });
 
-  test("a rectangle is filled up to what one write may carry", async () => {
+  test("a rectangle is shown while it is drawn, and filled at its end; one that is broken off is not", async () => {
     const { page } = await openBoard(browser, url(at("fill", 40_000)));
+    const board = await read("fill", 40_000);
     await page.getByTestId("tool-fill").click();
     const [from, to] = [await pointAt(page, -2, -1), await pointAt(page, 2, 1)];
-    await page.mouse.move(from.x, from.y);
-    await page.mouse.down();
-    await page.mouse.move(to.x, to.y);
+    const draw = async () => {
+      await page.mouse.move(from.x, from.y);
+      await page.mouse.down();
+      await page.mouse.move(to.x, to.y);
+    };
+    const middle = () =>
+      page.getByTestId("canvas").evaluate((canvas) => {
+        if (!(canvas instanceof HTMLCanvasElement)) return "";
+        return String(canvas.getContext("2d")?.getImageData(canvas.width / 2 + 7, canvas.height / 2 + 7, 1, 1).data);
+      });
+    const empty = await middle();
+    await draw();
+    await until("it is shown", async () => (await middle()) !== empty);
+    await page
+      .getByTestId("canvas")
+      .evaluate((canvas) => canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: 1 })));
+    await until("it is gone", async () => (await middle()) === empty);
     await page.mouse.up();
-    const board = await read("fill", 40_000);
+    assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true", "nothing was filled");
+    await draw();
+    await page.mouse.up();
     await until("15 cells are set", () => board.checked === 15);
     for (const [across, down] of [
       [-2, -1],
@@ -534,7 +551,9 @@ describe("the canvas", () => {
     await until("the note says why it is not set", async () =>
       /the past, which cannot be changed/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
-    assert.match((await page.getByTestId("announcer").textContent()) ?? "", /Checkbox 40000 was not changed/);
+    await until("and so does the live region", async () =>
+      /Checkbox 40000 was not changed/.test((await page.getByTestId("announcer").textContent()) ?? ""),
+    );
     assert.equal(await page.getByTestId("tool-draw").getAttribute("aria-disabled"), "true");
     await box.focus();
     await writer.board("replay").watch({ start: 40_000, end: 40_001 }).ready;
