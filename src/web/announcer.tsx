@@ -5,10 +5,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Delay, Live } from "./live.js";
-
-export interface Announcement {
-  readonly text: string;
-}
+import { type Announcement, Said } from "./said.js";
 
 export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay | undefined; refusal: Announcement }) {
   const [said, setSaid] = useState<Announcement>({ text: "" });
@@ -43,20 +40,9 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
 
   useEffect(() => setSaid(refusal), [refusal]);
 
-  // A new element each time, so that the same words are said again.
   return (
     <div class="for-screen-readers" role="status" data-testid="announcer">
-      <Fresh key={useSerial(said)} text={said.text} />
+      <Said what={said} />
     </div>
   );
-}
-
-function Fresh({ text }: Announcement) {
-  return <p>{text}</p>;
-}
-
-function useSerial(value: object): number {
-  const serial = useRef({ value, count: 0 });
-  if (serial.current.value !== value) serial.current = { value, count: serial.current.count + 1 };
-  return serial.current.count;
 }

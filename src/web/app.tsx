@@ -6,12 +6,13 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
 import { AccessBar } from "./access-bar.js";
-import { type Announcement, Announcer } from "./announcer.js";
+import { Announcer } from "./announcer.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
+import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
 import { type AccessWording, accessWording, countOf, hindrance } from "./wording.js";
 

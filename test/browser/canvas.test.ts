@@ -16,7 +16,7 @@ const PITCH_PX = 24;
 const PAGE_SIDE = 256;
 const LIMITS = { WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
 const BOARDS =
-  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000,tiles=1000000";
+  "draw=1000000,keys=1000000000,move=1000000,far=1000000000,sight=1000000000,touch=1000000,refuse=1000000,back=1000000,leave=1000000,fill=1000000,free=1000000,view=1000000,tiles=1000000,mine=1000000,pan=1000000";
 
 const at = (board: string, cell: number, zoom = PITCH_PX) => `/?board=${board}#cell=${cell}&zoom=${zoom}`;
 
@@ -142,15 +142,32 @@ describe("the canvas", () => {
     await page.close();
   });
 
-  test("a rectangle is filled up to what one write may carry", async () => {
+  test("a rectangle is shown while it is drawn, and filled at its end; one that is broken off is not", async () => {
     const { page } = await openBoard(browser, url(at("fill", 40_000)));
+    const board = await read("fill", 40_000);
     await page.getByTestId("tool-fill").click();
     const [from, to] = [await pointAt(page, -2, -1), await pointAt(page, 2, 1)];
-    await page.mouse.move(from.x, from.y);
-    await page.mouse.down();
-    await page.mouse.move(to.x, to.y);
+    const draw = async () => {
+      await page.mouse.move(from.x, from.y);
+      await page.mouse.down();
+      await page.mouse.move(to.x, to.y);
+    };
+    const middle = () =>
+      page.getByTestId("canvas").evaluate((canvas) => {
+        if (!(canvas instanceof HTMLCanvasElement)) return "";
+        return String(canvas.getContext("2d")?.getImageData(canvas.width / 2 + 7, canvas.height / 2 + 7, 1, 1).data);
+      });
+    const empty = await middle();
+    await draw();
+    await until("it is shown", async () => (await middle()) !== empty);
+    await page
+      .getByTestId("canvas")
+      .evaluate((canvas) => canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: 1 })));
+    await until("it is gone", async () => (await middle()) === empty);
     await page.mouse.up();
-    const board = await read("fill", 40_000);
+    assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true", "nothing was filled");
+    await draw();
+    await page.mouse.up();
     await until("15 cells are set", () => board.checked === 15);
     for (const [across, down] of [
       [-2, -1],
@@ -193,6 +210,62 @@ describe("the canvas", () => {
     await until("forward is there again", () => Number(placeIn(page)?.[1]) === 700_000);
     await page.getByTestId("zoom-fit").click();
     await until("the whole board needs no place", () => placeIn(page) === null);
+    await page.close();
+  });
+
+  test("a drag moves the view and checks nothing; the buttons zoom in and out", async () => {
+    const { page } = await openBoard(browser, url(at("pan", 40_000)));
+    const [from, to] = [await pointAt(page, 5), await pointAt(page, -5)];
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down();
+    await page.mouse.move(to.x, to.y, { steps: 4 });
+    await page.mouse.up();
+    // And further, as it was thrown.
+    await until("it has moved to the right", () => Number(placeIn(page)?.[1]) >= 40_010);
+    const scale = () => Number(placeIn(page)?.[2]);
+    await page.getByTestId("zoom-in").click();
+    await until("twice as large", () => scale() === 2 * PITCH_PX);
+    await page.getByTestId("zoom-out").click();
+    await page.getByTestId("zoom-out").click();
+    await until("and half as large", () => scale() === PITCH_PX / 2);
+    assert.equal((await read("pan", 40_000)).checked, 0);
+    assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true");
+    await page.close();
+  });
+
+  test("the own changes are gone to, the newest first, also when there are more than are kept", async () => {
+    const { page } = await openBoard(browser, url(at("mine", 40_000)));
+    const click = async (across: number, down: number) => {
+      const { x, y } = await pointAt(page, across, down);
+      await page.mouse.click(x, y);
+    };
+    const goes = async (way: "previous" | "next", cell: number) => {
+      await page.getByTestId(`mine-${way}`).click();
+      assert.equal(await focused(page), cell);
+    };
+    await click(0, 0);
+    await page.getByTestId("go-to-number").fill("700000");
+    await page.keyboard.press("Enter");
+    await until("the jump has arrived", () => Number(placeIn(page)?.[1]) === 700_000);
+    await until("its page is here", async () => {
+      await click(0, 0);
+      return await page.locator("input[data-cell='700000']").isChecked();
+    });
+    await goes("previous", 700_000);
+    await goes("previous", 40_000);
+    assert.equal(await page.getByTestId("mine-previous").getAttribute("aria-disabled"), "true");
+    await until("the view is there", () => Number(placeIn(page)?.[1]) === 40_000);
+    await goes("next", 700_000);
+    assert.equal(await page.getByTestId("mine-next").getAttribute("aria-disabled"), "true");
+    await until("the view is there", () => Number(placeIn(page)?.[1]) === 700_000);
+
+    const { x, y } = await pointAt(page, 1, 0);
+    for (let times = 0; times < 200; times++) await page.mouse.click(x, y);
+    await goes("previous", 700_001);
+    await goes("previous", 700_001);
+    await until("it is in the middle", () => Number(placeIn(page)?.[1]) === 700_001);
+    await click(3, 0);
+    await goes("previous", 700_004);
     await page.close();
   });
 
@@ -279,6 +352,15 @@ describe("the canvas", () => {
     await until("the change under the focus is told", async () =>
       /Checkbox 70000 is now not checked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
     );
+    // In an element of its own each time, or a screen reader would not hear the same words again.
+    const announced = page.locator("[data-testid=focus-announcer] p");
+    const first = await announced.elementHandle();
+    await board.set(70_000, true);
+    await board.set(70_000, false);
+    await until("the same is told again", async () => {
+      const isAnother = await announced.evaluate((element, before) => element !== before, first);
+      return isAnother && /is now not checked/.test((await announced.textContent()) ?? "");
+    });
     await page.close();
   });
 
@@ -438,7 +520,7 @@ describe("the canvas", () => {
 
   test("a replay shows the board as it was, by the server's clock, and as it is again", async () => {
     const DATA_DIR = temporaryFolder({ after });
-    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "1h", DATA_DIR, ...LIMITS });
+    const instance = await startInstance({ BOARDS: "replay=1000000", HISTORY: "2h", DATA_DIR, ...LIMITS });
     const writer = connect(instance.url);
     await writer.board("replay").set(40_001, true);
     const { page } = await openBoard(browser, `${instance.url}${at("replay", 40_000)}`, () => {
@@ -447,6 +529,13 @@ describe("the canvas", () => {
     });
     await untilPainted(page, 1);
     await page.getByTestId("replay-open").click();
+    const spans = page.getByTestId("replay-span");
+    const chosen = () => page.locator("[data-testid=replay-span][aria-pressed=true]").allTextContents();
+    await spans.first().waitFor();
+    assert.deepEqual(await spans.allTextContents(), ["Last hour", "Last 110 minutes"]);
+    assert.deepEqual(await chosen(), ["Last hour"]);
+    await spans.last().click();
+    await until("it is the chosen one", async () => (await chosen())[0] === "Last 110 minutes");
     const time = page.getByTestId("replay-time");
     await time.focus();
     await page.keyboard.press("Home");
@@ -459,7 +548,23 @@ describe("the canvas", () => {
     assert.equal(await box.evaluate((input) => input instanceof HTMLInputElement && input.checked), false);
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
+    await until("the note says why it is not set", async () =>
+      /the past, which cannot be changed/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+    );
+    await until("and so does the live region", async () =>
+      /Checkbox 40000 was not changed/.test((await page.getByTestId("announcer").textContent()) ?? ""),
+    );
     assert.equal(await page.getByTestId("tool-draw").getAttribute("aria-disabled"), "true");
+    await box.focus();
+    await writer.board("replay").watch({ start: 40_000, end: 40_001 }).ready;
+    await writer.board("replay").set(40_001, false);
+    await writer.board("replay").set(40_001, true);
+    // It has come when the overview tells of a change that was made later.
+    await writer.board("replay").set(0, true);
+    await until("what happens meanwhile has come", async () =>
+      /^2 of/.test((await page.getByTestId("status-checked").textContent()) ?? ""),
+    );
+    assert.equal(await page.getByTestId("focus-announcer").textContent(), "", "and the focused cell says the past");
     const note = page.getByTestId("replay-note");
     assert.equal(await note.textContent(), "");
     await page.getByTestId("replay-close").click();

@@ -6,22 +6,28 @@ import fc from "fast-check";
 import { Brush, placesBetween } from "../../src/web/canvas/brush.js";
 import { planeOf } from "../../src/web/canvas/plane.js";
 
-function make(fillCellsMax = 100, mayChange: (cell: number) => boolean = () => true) {
+function make(
+  fillCellsMax = 100,
+  mayChange: (cell: number) => boolean = () => true,
+  isHere: (cell: number) => boolean = () => true,
+) {
   const cells = new Map<number, boolean>();
   const sets: [number, boolean][] = [];
   const spared: number[] = [];
+  const missed: [first: number, cells: number][] = [];
   const brush = new Brush({
     plane: planeOf(20_000),
-    read: (cell) => cells.get(cell) ?? false,
+    read: (cell) => (isHere(cell) ? (cells.get(cell) ?? false) : undefined),
     set: (cell, value) => {
       sets.push([cell, value]);
       cells.set(cell, value);
     },
     mayChange,
     spared: (cell) => spared.push(cell),
+    missed: (cell, cells) => missed.push([cell, cells]),
     fillCellsMax: () => fillCellsMax,
   });
-  return { brush, cells, sets, spared };
+  return { brush, cells, sets, spared, missed };
 }
 
 describe("the brush", () => {
@@ -166,6 +172,49 @@ describe("the brush", () => {
     assert.equal(brush.strokes.canUndo, false);
   });
 
+  test("an undo that was refused leaves its stroke to be undone again, and those under it whole", () => {
+    const { brush, cells } = make();
+    const refuse = (cell: number, value: boolean) => {
+      cells.set(cell, !value);
+      brush.refused({ cell, value });
+    };
+    brush.setAll([5, 6], true);
+    brush.setAll([5, 6], false);
+    for (const isDropped of [false, true]) {
+      brush.undo();
+      if (isDropped) brush.toggle(9);
+      refuse(5, true);
+      refuse(6, true);
+      assert.deepEqual(brush.strokes.places, isDropped ? [5, 5, 9] : [5, 5]);
+      assert.equal(brush.strokes.canRedo, false, "nothing was taken back");
+    }
+    brush.undo();
+    assert.equal(cells.get(9), false);
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [true, true]);
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [false, false]);
+    assert.equal(brush.strokes.canUndo, false);
+  });
+
+  test("of an undo that was refused in part, that part is undone again and the rest drawn again", () => {
+    const { brush, cells } = make();
+    brush.setAll([5, 6], true);
+    brush.undo();
+    cells.set(5, true);
+    brush.refused({ cell: 5, value: false });
+    assert.deepEqual([brush.strokes.canUndo, brush.strokes.canRedo], [true, true]);
+    brush.redo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [true, true]);
+    brush.undo();
+    brush.undo();
+    assert.deepEqual([cells.get(5), cells.get(6)], [false, false]);
+    brush.redo();
+    cells.set(5, false);
+    brush.refused({ cell: 5, value: true });
+    assert.equal(brush.strokes.canUndo, false, "a redo that was refused drew nothing");
+  });
+
   test("a stroke or a rectangle that is cancelled leaves nothing, and the rest of the drag draws nothing", () => {
     const { brush, cells } = make();
     for (const tool of ["draw", "fill"] as const) {
@@ -181,5 +230,60 @@ describe("the brush", () => {
       );
       assert.equal(brush.strokes.canUndo, false);
     }
+  });
+
+  test("what is broken off stays as far as it was drawn; of a rectangle that is nothing", () => {
+    const { brush, sets } = make();
+    brush.tool = "fill";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 2, y: 2 });
+    brush.breakOff();
+    assert.deepEqual([sets, brush.rectangle, brush.strokes.canUndo], [[], undefined, false]);
+    brush.tool = "draw";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 2, y: 0 });
+    brush.breakOff();
+    brush.moveTo({ x: 9, y: 0 });
+    assert.equal(sets.length, 3);
+    brush.undo();
+    assert.equal(sets.length, 6, "it is one stroke, to undo");
+  });
+
+  test("what is not here yet is left out and counted once, unless it comes while one draws", () => {
+    const away = new Set([2, 3, 4]);
+    const { brush, sets, spared, missed } = make(
+      100,
+      (cell) => cell !== 3,
+      (cell) => !away.has(cell),
+    );
+    brush.tool = "draw";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: 5, y: 0 });
+    brush.moveTo({ x: 0, y: 0 });
+    away.delete(4);
+    brush.moveTo({ x: 5, y: 0 });
+    brush.end();
+    assert.deepEqual(
+      sets.map(([cell]) => cell),
+      [0, 1, 5, 4],
+    );
+    assert.deepEqual([missed, spared], [[[2, 1]], [3]], "that it may not be changed is the better reason");
+    away.add(256).add(257).add(258);
+    assert.equal(brush.start({ x: 0, y: 1 }), false);
+    brush.toggle(257);
+    brush.tool = "fill";
+    brush.start({ x: 3, y: 1 });
+    brush.moveTo({ x: 0, y: 1 });
+    brush.end();
+    assert.deepEqual(missed.slice(1), [
+      [256, 1],
+      [257, 1],
+      [256, 3],
+    ]);
+    brush.tool = "draw";
+    brush.start({ x: 4, y: 1 });
+    brush.moveTo({ x: 0, y: 1 });
+    brush.cancel();
+    assert.equal(missed.length, 4, "of what is taken back nothing is said");
   });
 });

@@ -83,6 +83,22 @@ describe("keys on the plane", () => {
     assert.equal(move("a", 5), undefined);
   });
 
+  test("End goes to the row's last cell, wherever the board ends in it", () => {
+    assert.equal(move("End", 999_990), 999_999);
+    assert.equal(move("End", 999_999), 999_999);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 600_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (size, share) => {
+        const board = planeOf(size);
+        const cell = Math.min(size - 1, Math.floor(share * size));
+        const { y } = placeOf(cell);
+        let x = board.columns - 1;
+        while (cellAt(board, { x, y }) === undefined) x--;
+        assert.equal(moveOnPlane({ key: "End", ctrlKey: false }, cell, board, 10), cellAt(board, { x, y }));
+      }),
+    );
+    assert.equal(moveOnPlane({ key: "End", ctrlKey: false }, 19_970, planeOf(20_000), 10), 19_999);
+  });
+
   test("from any cell, any key leads to a cell", () => {
     const keys = ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"];
     fc.assert(

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { packChange } from "../../src/board/delta.js";
 import type { Palette } from "../../src/web/canvas/palette.js";
 import { type PageRecord, REPLAYED_PAGES_MAX, Replay } from "../../src/web/canvas/replay.js";
+import { replaySpans } from "../../src/web/canvas/replay-spans.js";
 
 const PARTS_OF = 10;
 const palette = {} as Palette;
@@ -96,6 +97,27 @@ describe("a replay", () => {
       await settled();
       assert.equal(replay.get(first * 65_536 + 1), true);
       assert.ok(replay.pages.size <= REPLAYED_PAGES_MAX);
+    }
+  });
+});
+
+describe("the spans of a replay", () => {
+  const MINUTE_MS = 60_000;
+  const HOUR_MS = 60 * MINUTE_MS;
+  const named = (keptMs: number) => replaySpans(keptMs).map(({ name }) => name);
+
+  test("are named by what they show, which is less than is kept", () => {
+    assert.deepEqual(named(30_000), ["Last 27 seconds"]);
+    assert.deepEqual(named(HOUR_MS), ["Last 55 minutes"]);
+    assert.deepEqual(named(2 * HOUR_MS), ["Last hour", "Last 110 minutes"]);
+    assert.deepEqual(named(24 * HOUR_MS), ["Last hour", "Last 22 hours"]);
+    assert.deepEqual(named(48 * HOUR_MS), ["Last hour", "Last day"]);
+    assert.deepEqual(
+      replaySpans(2 * HOUR_MS).map(({ ms }) => ms),
+      [HOUR_MS, 110 * MINUTE_MS],
+    );
+    for (const keptMs of [1, 59_000, HOUR_MS, 1.1 * HOUR_MS, 5.5 * HOUR_MS, 1_000 * HOUR_MS]) {
+      for (const { ms } of replaySpans(keptMs)) assert.ok(ms > 0 && (ms < keptMs || keptMs < 1_000));
     }
   });
 });

@@ -124,6 +124,24 @@ describe("the viewport", () => {
     assert.equal(viewport.isMoving, false);
   });
 
+  test("a jump has no velocity, and takes away what there was", () => {
+    for (const isStill of [true, false]) {
+      const viewport = make(isStill);
+      viewport.flyTo({ x: 500, y: 500, scale: 24 }, 0);
+      viewport.tick(1_000);
+      viewport.tick(1_016);
+      viewport.pan(-40, 0);
+      viewport.tick(1_032);
+      assert.notEqual(viewport.velocity.x, 0);
+      viewport.flyTo({ x: 900, y: 900, scale: 24 }, 1_032);
+      assert.equal(viewport.isMoving, false, "it is a jump");
+      for (const nowMs of [1_032, 1_048, 1_064]) {
+        viewport.tick(nowMs);
+        assert.deepEqual(viewport.velocity, { x: 0, y: 0 });
+      }
+    }
+  });
+
   test("a thrown view glides on, slower and slower, and says how fast; a touch stops it", () => {
     const viewport = make();
     viewport.flyTo({ x: 500, y: 500, scale: 10 }, 0);

@@ -18,6 +18,8 @@ export interface BrushOptions {
   readonly mayChange: (cell: number) => boolean;
   /** Cells were left as they are, as they may not be changed: the first of them. */
   readonly spared: (cell: number) => void;
+  /** Cells of a stroke were left out, as they cannot be read yet: the first of them, and how many. */
+  readonly missed: (cell: number, cells: number) => void;
   /** Cells one rectangle may have. */
   readonly fillCellsMax: () => number;
 }
@@ -28,6 +30,7 @@ export class Brush {
   readonly #options: BrushOptions;
   #stroke: StrokeChange[] = [];
   #seen = new Set<number>();
+  readonly #missed = new Set<number>();
   #value = true;
   #last: Point | undefined;
   #corner: Point | undefined;
@@ -48,8 +51,7 @@ export class Brush {
   }
 
   toggle(cell: number): void {
-    const value = this.#options.read(cell);
-    if (value !== undefined) this.setAll([cell], !value);
+    this.setAll([cell], !this.#options.read(cell));
   }
 
   /** One stroke of its own. */
@@ -63,10 +65,13 @@ export class Brush {
   start(place: Point): boolean {
     const first = cellAt(this.#options.plane, place);
     if (this.tool === "move" || first === undefined) return false;
-    const shown = this.#options.read(first);
-    if (shown === undefined) return false;
     if (!this.#options.mayChange(first)) {
       this.#options.spared(first);
+      return false;
+    }
+    const shown = this.#options.read(first);
+    if (shown === undefined) {
+      this.#options.missed(first, 1);
       return false;
     }
     this.#begin(this.tool === "erase" ? false : !shown);
@@ -89,9 +94,16 @@ export class Brush {
     this.#finish();
   }
 
+  /** Ends what is being drawn as it is: a line stays as far as it came, a rectangle that nobody finished is none. */
+  breakOff(): void {
+    this.#finish();
+  }
+
   /** Ends what is being drawn and takes it back. */
   cancel(): void {
     const isStroke = this.#stroke.length > 0;
+    // Nothing is left, so there is nothing that it lacks.
+    this.#missed.clear();
     this.#finish();
     if (isStroke) this.undo();
   }
@@ -127,6 +139,13 @@ export class Brush {
     if (cell !== undefined) this.#options.spared(cell);
   }
 
+  #tellMissed(): void {
+    const [first] = this.#missed;
+    const cells = this.#missed.size;
+    this.#missed.clear();
+    if (first !== undefined) this.#options.missed(first, cells);
+  }
+
   /** As far towards `place` as a rectangle may reach. */
   #reachFrom(corner: Point, place: Point): Point {
     const most = Math.max(1, this.#options.fillCellsMax());
@@ -149,6 +168,7 @@ export class Brush {
     this.#stroke = [];
     this.#last = undefined;
     this.#corner = undefined;
+    this.#tellMissed();
     this.#tellSpared();
   }
 
@@ -159,9 +179,15 @@ export class Brush {
 
   #put(cell: number): void {
     const before = this.#options.read(cell);
-    if (before === undefined || before === this.#value || this.#seen.has(cell)) return;
+    if (before === this.#value || this.#seen.has(cell)) return;
+    if (before === undefined && this.#options.mayChange(cell)) {
+      // It may have come before the stroke meets it again.
+      this.#missed.add(cell);
+      return;
+    }
+    this.#missed.delete(cell);
     this.#seen.add(cell);
-    if (!this.#maySet(cell)) return;
+    if (!this.#maySet(cell) || before === undefined) return;
     this.#stroke.push({ cell, before, after: this.#value });
     this.#options.set(cell, this.#value);
   }

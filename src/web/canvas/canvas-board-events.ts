@@ -9,9 +9,12 @@ export interface CanvasBoardEvents {
   pointed: (cell: number | undefined) => void;
   /** The user would have changed this cell, and perhaps others, and may not: why. */
   spared: (cell: number, reason: string) => void;
+  /** Cells of a stroke were left out, as they are not here yet: the first of them, and how many. */
+  missed: (cell: number, cells: number) => void;
   /** A cell was tapped or clicked. */
   chosen: (cell: number) => void;
   /** Another tool, or other strokes to undo. */
   tools: () => void;
+  /** Cells show another value than before. A replay shows none of what happens meanwhile. */
   changed: (changes: readonly CellChange[]) => void;
 }

@@ -13,6 +13,7 @@ import { Brush, type Tool } from "./brush.js";
 import type { Camera } from "./camera.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
+import { IS_PAST, NOT_BROUGHT } from "./hindrances.js";
 import { Marks } from "./marks.js";
 import { paintBoard } from "./paint-board.js";
 import type { Palette } from "./palette.js";
@@ -37,7 +38,6 @@ export interface CanvasBoardOptions {
 
 const FADE_MS = 180;
 const HOUSEKEEPING_MS = 1_000;
-const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";
 /** CSS pixels of a cell that is jumped to, at the least. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
@@ -89,16 +89,17 @@ export class CanvasBoard {
     });
     this.brush = new Brush({
       plane,
-      read: (cell) => (this.#replay ? undefined : this.pages.get(cell)),
+      read: (cell) => this.pages.get(cell),
       set: (cell, value) => {
         this.#marks.remove("refused", cell);
         pending.set(cell, value);
       },
-      mayChange: (cell) => hindranceAt(board, cell) === undefined,
+      mayChange: (cell) => this.hindranceAt(cell) === undefined,
       spared: (cell) => {
-        const reason = hindranceAt(board, cell);
+        const reason = this.hindranceAt(cell);
         if (reason !== undefined) this.#events.emit("spared", cell, reason);
       },
+      missed: (cell, cells) => this.#events.emit("missed", cell, cells),
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.undoing = new Undoing({
@@ -156,9 +157,9 @@ export class CanvasBoard {
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
-  /** Whether this user may change the cell; in words if not. */
+  /** Why this user may not change the cell now, in words; undefined where nothing that is known hinders. */
   hindranceAt(cell: number): string | undefined {
-    return hindranceAt(this.#board, cell);
+    return this.#replay ? IS_PAST : hindranceAt(this.#board, cell);
   }
 
   use(tool: Tool): void {
@@ -244,6 +245,6 @@ export class CanvasBoard {
       if (!mine && !this.#replay && this.viewport.shows(cell)) this.#marks.put("flash", cell, nowMs);
       this.activity.addCell(cell, nowMs);
     }
-    this.#events.emit("changed", changes);
+    if (!this.#replay) this.#events.emit("changed", changes);
   }
 }

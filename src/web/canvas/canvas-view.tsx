@@ -7,10 +7,12 @@ import { MessageLine } from "../message-line.js";
 import { PendingCells } from "../pending-cells.js";
 import { RefusalNote } from "../refusal-note.js";
 import { RefusalRuns } from "../refusal-runs.js";
+import { type Announcement, Said } from "../said.js";
 import { countOf, type Wording } from "../wording.js";
 import { CanvasBoard } from "./canvas-board.js";
 import { FocusCells } from "./focus-cells.js";
 import { FocusTeller } from "./focus-teller.js";
+import { type Hindrance, missedText, sparedText } from "./hindrances.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 import { type Plane, placeOf, planeOf } from "./plane.js";
@@ -48,7 +50,7 @@ export function CanvasView(props: CanvasViewProps) {
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, setPointed] = useState<number>();
   const [focused, setFocused] = useState<number>();
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState<Announcement>({ text: "" });
   const frozen = useFrozen(board, "hatched in blue");
   const { canvas, grid, anchor, parts } = useParts(board, plane, { setPointed, setFocused, setSaid, onRefused });
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
@@ -105,7 +107,7 @@ export function CanvasView(props: CanvasViewProps) {
           Control Z undoes.
         </p>
         <div class="for-screen-readers" role="status" data-testid="focus-announcer">
-          {said}
+          <Said what={said} />
         </div>
       </div>
       <MessageLine hint={hint} usual={shown === undefined ? (frozen ?? usual) : placeText(board, shown)} />
@@ -116,7 +118,7 @@ export function CanvasView(props: CanvasViewProps) {
 interface Told {
   readonly setPointed: (cell: number | undefined) => void;
   readonly setFocused: (cell: number | undefined) => void;
-  readonly setSaid: (text: string) => void;
+  readonly setSaid: (said: Announcement) => void;
   readonly onRefused: CanvasViewProps["onRefused"];
 }
 
@@ -133,7 +135,7 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
     const anchored = anchor.current;
     const made = new CanvasBoard(canvas.current, { board, pending, plane, start: linkedCamera(plane) });
     const places = new PlaceHistory(made, plane);
-    const teller = new FocusTeller(setSaid);
+    const teller = new FocusTeller((text) => setSaid({ text }));
     const focus = new FocusCells(grid.current, made, plane, {
       focused: (cell) => {
         teller.focused = cell;
@@ -150,17 +152,18 @@ function useParts(board: Board, plane: Plane, { setPointed, setFocused, setSaid,
       anchored.style.width = `${made.viewport.camera.scale}px`;
       note.follow();
     };
-    const tell = (cell: number, text: string, full: string) => {
+    const tell = (cell: number, said: Hindrance) => {
       noted = cell;
       follow();
-      note.show(anchored, text);
-      onRefused(full, made.viewport.shows(cell));
+      note.show(anchored, said.note);
+      onRefused(said.text, made.viewport.shows(cell));
     };
-    const runs = new RefusalRuns(({ first, note: text, text: full }) => tell(first.cell, text, full));
+    const runs = new RefusalRuns((run) => tell(run.first.cell, run));
     const undo = [
       made.on("pointed", setPointed),
       made.on("chosen", (cell) => focus.focus(cell)),
-      made.on("spared", (cell, reason) => tell(cell, reason, `Checkbox ${cell} was not changed. ${reason}`)),
+      made.on("spared", (cell, reason) => tell(cell, sparedText(cell, reason))),
+      made.on("missed", (cell, cells) => tell(cell, missedText(cell, cells))),
       made.on("changed", (changes) => teller.changed(changes)),
       made.on("drawn", () => {
         follow();

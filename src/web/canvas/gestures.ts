@@ -4,7 +4,7 @@
  *
  *     one finger, left button      a tap; or, moved, a stroke if the listener takes it, else a pan
  *     middle button, held space    a pan
- *     two fingers                  pan and zoom; a stroke that had begun ends
+ *     two fingers                  pan and zoom; a stroke that had begun breaks off
  *     wheel                        zoom; with shift sideways; a trackpad's pinch comes as a wheel with ctrl
  */
 
@@ -17,6 +17,8 @@ export interface GestureListener {
   strokeStarts(point: Point): boolean;
   stroked(point: Point): void;
   strokeEnds(): void;
+  /** It was not ended by the user: a second finger came, or the browser took the pointer. */
+  strokeBreaksOff(): void;
   panned(dx: number, dy: number): void;
   /** CSS pixels a second. */
   thrown(velocity: Point): void;
@@ -66,6 +68,8 @@ export class Gestures {
     element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
+    // Space that is released in another window is never heard of.
+    window.addEventListener("blur", () => this.#letGoSpace(), { signal });
   }
 
   close(): void {
@@ -78,7 +82,7 @@ export class Gestures {
     this.#element.setPointerCapture(event.pointerId);
     this.#fingers.set(event.pointerId, point);
     if (this.#fingers.size > 1) {
-      if (this.#drag === "stroke") this.#listener.strokeEnds();
+      if (this.#drag === "stroke") this.#listener.strokeBreaksOff();
       this.#drag = "pan";
       this.#trail = [];
       return;
@@ -136,7 +140,8 @@ export class Gestures {
     }
     const drag = this.#drag;
     this.#drag = undefined;
-    if (drag === "stroke") this.#listener.strokeEnds();
+    if (drag === "stroke" && isDone) this.#listener.strokeEnds();
+    else if (drag === "stroke") this.#listener.strokeBreaksOff();
     else if (drag === "undecided" && isDone) this.#listener.tapped(this.#pointOf(event));
     else if (drag === "pan" && isDone) this.#listener.thrown(this.#throwAt(event.timeStamp));
   }
@@ -163,9 +168,13 @@ export class Gestures {
     if (isDown) this.#isSpaceHeld = true;
     else {
       if (this.#wasSpaceUsed) event.preventDefault();
-      this.#isSpaceHeld = false;
-      this.#wasSpaceUsed = false;
+      this.#letGoSpace();
     }
+  }
+
+  #letGoSpace(): void {
+    this.#isSpaceHeld = false;
+    this.#wasSpaceUsed = false;
   }
 
   #pointOf(event: MouseEvent): Point {

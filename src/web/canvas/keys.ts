@@ -1,6 +1,6 @@
 /* Where keys move the focus on the plane, as in the ARIA grid pattern. Pure. */
 
-import { cellAt, PAGE_SIDE, type Plane, placeOf } from "./plane.js";
+import { cellAt, lastInRow, type Plane, placeOf } from "./plane.js";
 
 export interface KeyPress {
   readonly key: string;
@@ -26,23 +26,13 @@ export function moveOnPlane(press: KeyPress, cell: number, plane: Plane, pageRow
     case "Home":
       return press.ctrlKey ? 0 : at(0, y);
     case "End":
-      return press.ctrlKey
-        ? plane.size - 1
-        : (lastOf(plane.pageColumns, (pages) => at(pages * PAGE_SIDE - 1, y)) ?? cell);
+      return press.ctrlKey ? plane.size - 1 : (lastInRow(plane, y) ?? cell);
     case "PageUp":
       return at(x, Math.max(0, y - pageRows));
     case "PageDown":
       return downFrom(cell, x, y, plane, pageRows);
     default:
       return undefined;
-  }
-  /** The row's last cell lies at the right edge of one of its pages. */
-  function lastOf(columns: number, read: (pages: number) => number): number | undefined {
-    for (let pages = columns; pages > 0; pages--) {
-      const found = read(pages);
-      if (found !== cell || pages * PAGE_SIDE - 1 === x) return found;
-    }
-    return undefined;
   }
 }
 

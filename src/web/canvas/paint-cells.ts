@@ -6,7 +6,7 @@
 import type { Area } from "./camera.js";
 import type { Context } from "./context.js";
 import { prepareBoxes } from "./paint-box.js";
-import type { PagesScene } from "./paint-pages.js";
+import { type PagesScene, shareShown } from "./paint-pages.js";
 import type { Palette } from "./palette.js";
 import { PAGE_SIDE, placeOfPage } from "./plane.js";
 import type { Screen } from "./screen.js";
@@ -49,17 +49,19 @@ function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolea
   prepareBoxes(context, boxes.style(screen, plane.size, palette));
   const seen = span(screen, scene);
   for (const page of inSight) {
-    const picture = pages.get(page)?.picture;
-    if (!picture) continue;
+    const shown = pages.get(page);
+    if (!shown) continue;
     const { x, y } = placeOfPage(page);
     const within = (at: number, from: number) => Math.max(0, Math.min(PAGE_SIDE, at - from * PAGE_SIDE));
-    boxes.draw(context, screen, page, picture, {
+    context.globalAlpha = shareShown(shown, scene);
+    boxes.draw(context, screen, page, shown.picture, {
       left: within(seen.left, x),
       top: within(seen.top, y),
       right: within(seen.right, x),
       bottom: within(seen.bottom, y),
     });
   }
+  context.globalAlpha = 1;
   paintPageEdges(context, screen, seen, palette);
   return boxes.isUnfinished;
 }

@@ -38,7 +38,7 @@ const SMOOTH_BELOW_PX = 1;
 
 /** True if another frame is needed to show all there is. */
 export function paintPages(context: Context, screen: Screen, scene: PagesScene): boolean {
-  const { plane, densities, pages, inSight, nowMs, fadeMs } = scene;
+  const { plane, densities, pages, inSight } = scene;
   const [left, top] = [screen.left(0), screen.top(0)];
   context.imageSmoothingEnabled = false;
   const width = screen.left(plane.pageColumns * PAGE_SIDE) - left;
@@ -61,13 +61,18 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
     }
     const image = shown.picture.imageFor(screen.cellPx, mayMake);
     if (!image) continue;
-    const share = fadeMs > 0 ? Math.min(1, (nowMs - shown.sinceMs) / fadeMs) : 1;
+    const share = shareShown(shown, scene);
     if (share < 1) isUnfinished = true;
     drawPage(context, screen, page, image, share, shown.picture.cells);
   }
   context.globalAlpha = 1;
   paintBorders(context, screen, scene);
   return isUnfinished;
+}
+
+/** How far a page has appeared: 0 … 1. */
+export function shareShown({ sinceMs }: ShownPage, { nowMs, fadeMs }: PagesScene): number {
+  return fadeMs > 0 ? Math.min(1, (nowMs - sinceMs) / fadeMs) : 1;
 }
 
 function drawPage(

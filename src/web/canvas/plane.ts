@@ -72,3 +72,15 @@ export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   const offset = (Math.floor(y) % PAGE_SIDE) * PAGE_SIDE + (Math.floor(x) % PAGE_SIDE);
   return offset < cellsInPage(plane.size, page) ? cellOnPage(page, offset) : undefined;
 }
+
+/** The cell furthest to the right in a row, or undefined where the row has none. The board's last cell may end it anywhere. */
+export function lastInRow(plane: Plane, y: number): number | undefined {
+  for (let column = plane.pageColumns - 1; column >= 0; column--) {
+    const page = pageAt(plane, column, Math.floor(y / PAGE_SIDE));
+    if (page === undefined) continue;
+    const first = (y % PAGE_SIDE) * PAGE_SIDE;
+    const cells = Math.min(PAGE_SIDE, cellsInPage(plane.size, page) - first);
+    if (cells > 0) return cellOnPage(page, first + cells - 1);
+  }
+  return undefined;
+}

@@ -50,6 +50,10 @@ export class Pointer {
         brush.end();
         listener.drawn();
       },
+      strokeBreaksOff: () => {
+        brush.breakOff();
+        listener.drawn();
+      },
       panned: (dx, dy) => {
         viewport.pan(dx, dy);
         listener.changed();

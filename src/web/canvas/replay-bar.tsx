@@ -4,15 +4,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { CanvasBoard } from "./canvas-board.js";
 import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
+import { replaySpans } from "./replay-spans.js";
 
-const HOUR_MS = 3_600_000;
 const RETRY_SAID = "The record cannot be read just now.";
-const SPANS = [
-  { name: "Last hour", ms: HOUR_MS },
-  { name: "Last day", ms: 24 * HOUR_MS },
-];
-/** The record's oldest part is gone while one still looks: that share of what is kept is left out. */
-const LEFT_OUT = 1 / 12;
 /** A replay of any span takes so long. */
 const PLAY_MS = 20_000;
 const TICK_MS = 50;
@@ -32,6 +26,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   const [isPlaying, setPlaying] = useState(false);
   const [hasFailed, setFailed] = useState(false);
   const isPart = useIsPart(canvas);
+  const spans = replaySpans(keptMs);
   /** Counts what was shown or asked for: an answer that comes after something else was chosen counts for nothing. */
   const turn = useRef(0);
 
@@ -72,7 +67,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
     setFailed(toMs === undefined);
     if (toMs === undefined) return;
     const next = new Replay({
-      fromMs: toMs - Math.min(keptMs * (1 - LEFT_OUT), spanMs),
+      fromMs: toMs - spanMs,
       toMs,
       palette: canvas.palette,
       read: async (page, fromMs, toMs) => {
@@ -94,7 +89,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   if (!replay) {
     return (
       <div class="replay" data-testid="replay">
-        <button type="button" data-testid="replay-open" onClick={() => open(HOUR_MS)}>
+        <button type="button" data-testid="replay-open" onClick={() => spans[0] && open(spans[0].ms)}>
           Replay
         </button>
         <span role="status">{hasFailed && RETRY_SAID}</span>
@@ -120,10 +115,16 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
         }}
       />
       <output>{clock.format(atMs)}</output>
-      {keptMs > HOUR_MS &&
-        SPANS.map((span) => (
-          <button key={span.name} type="button" onClick={() => open(span.ms)}>
-            {span.name}
+      {spans.length > 1 &&
+        spans.map(({ name, ms }) => (
+          <button
+            key={name}
+            type="button"
+            aria-pressed={replay.toMs - replay.fromMs === ms}
+            data-testid="replay-span"
+            onClick={() => open(ms)}
+          >
+            {name}
           </button>
         ))}
       <button type="button" data-testid="replay-close" onClick={() => show(undefined)}>

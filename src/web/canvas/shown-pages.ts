@@ -45,11 +45,14 @@ export class ShownPages {
   readonly #board: Board;
   readonly #plane: Plane;
   readonly #keeper: PageKeeper;
+  readonly #pagesMax: number;
   readonly #listener: ShownPagesListener;
   readonly #off: () => void;
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
+  /** Of those in sight, the ones there is room for. */
+  #awaited: readonly number[] = [];
   /** Pages that are needed although they may not be in sight, and who waits for them. */
   #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
@@ -70,8 +73,8 @@ export class ShownPages {
     });
     this.#map = this.#makeMap();
     const allowed = Math.ceil((board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX) * LIMIT_SHARE);
-    const pagesMax = Math.min(WATCHED_PAGES_MAX, allowed);
-    this.#keeper = new PageKeeper(board, pagesMax, {
+    this.#pagesMax = Math.min(WATCHED_PAGES_MAX, allowed);
+    this.#keeper = new PageKeeper(board, this.#pagesMax, {
       loaded: (page) => this.#loaded(page),
       left: (page) => {
         this.pages.delete(page);
@@ -91,9 +94,9 @@ export class ShownPages {
     return this.#inSight;
   }
 
-  /** Whether all that is in sight is here. */
+  /** Whether all that is in sight is here; where a server allows fewer pages than that, those that may be here. */
   get isComplete(): boolean {
-    return this.#seen !== undefined && this.#inSight.every((page) => this.pages.has(page));
+    return this.#seen !== undefined && this.#awaited.every((page) => this.pages.has(page));
   }
 
   /** Looks after what is watched; called while the view moves, and now and then. */
@@ -106,6 +109,7 @@ export class ShownPages {
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
     const brought = this.#brought?.pages ?? [];
     const wanted = [...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
+    this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
     this.#firstMs ??= nowMs;
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
     this.#keeper.want(isFirst ? wanted.slice(0, FIRST_PAGES_MAX) : wanted, nowMs);

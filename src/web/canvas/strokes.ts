@@ -16,14 +16,26 @@ export interface CellValue {
 
 export type Reader = (cell: number) => boolean | undefined;
 
-/** By cell, in the order in which they were drawn. */
-type Stroke = Map<number, StrokeChange>;
+interface Stroke {
+  /** Counts strokes as they were drawn. */
+  readonly number: number;
+  /** By cell, in the order in which they were drawn. */
+  readonly changes: Map<number, StrokeChange>;
+  /** Counts steps: that which last drew this stroke or took it back. */
+  step: number;
+}
 
 const STROKES_MAX = 200;
 
 export class Strokes {
+  /** In the order in which they were drawn. */
   #done: Stroke[] = [];
+  /** The last taken back is the last. */
   #undone: Stroke[] = [];
+  /** Taken back, and not to be drawn again since something else was drawn; the refusal of that may be still to come. */
+  #dropped: Stroke[] = [];
+  #drawn = 0;
+  #steps = 0;
 
   get canUndo(): boolean {
     return this.#done.length > 0;
@@ -33,36 +45,52 @@ export class Strokes {
     return this.#undone.length > 0;
   }
 
+  /** Counts what was ever drawn: `places` has no more than it holds. */
+  get drawn(): number {
+    return this.#drawn;
+  }
+
   /** The first cell of each stroke, oldest first. */
   get places(): readonly number[] {
-    return this.#done.flatMap((stroke) => [...stroke.keys()].slice(0, 1));
+    return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
   }
 
   /** The stroke that the next undo takes back, or the next redo draws again: its changes by cell. */
   next(step: "undo" | "redo"): ReadonlyMap<number, StrokeChange> | undefined {
-    return (step === "undo" ? this.#done : this.#undone).at(-1);
+    return (step === "undo" ? this.#done : this.#undone).at(-1)?.changes;
   }
 
-  add(stroke: readonly StrokeChange[]): void {
-    if (stroke.length === 0) return;
-    const byCell = new Map(stroke.map((change) => [change.cell, change]));
-    this.#done = [...this.#done, byCell].slice(-STROKES_MAX);
+  add(changes: readonly StrokeChange[]): void {
+    if (changes.length === 0) return;
+    const byCell = new Map(changes.map((change) => [change.cell, change]));
+    this.#keep({ number: ++this.#drawn, changes: byCell, step: ++this.#steps });
+    this.#dropped = [...this.#dropped, ...this.#undone].slice(-STROKES_MAX);
     this.#undone = [];
   }
 
-  /** The change was refused: the last stroke that made it did not. */
+  /** The change was refused: the last step that wished for it did not make it. */
   refused({ cell, value }: CellValue): void {
-    const stroke = this.#done.findLast((each) => each.get(cell)?.after === value);
-    stroke?.delete(cell);
-    if (stroke?.size === 0) this.#done = this.#done.filter((each) => each !== stroke);
+    const drawn = this.#done.filter(({ changes }) => changes.get(cell)?.after === value);
+    const takenBack = [...this.#undone, ...this.#dropped].filter(({ changes }) => changes.get(cell)?.before === value);
+    const stroke = [...drawn, ...takenBack].toSorted((a, b) => a.step - b.step).at(-1);
+    const change = stroke?.changes.get(cell);
+    if (!stroke || !change) return;
+    // That of an undo still stands, to be taken back by another.
+    if (!this.#done.includes(stroke)) this.#stillStands(stroke, change);
+    stroke.changes.delete(cell);
+    const isLeft = (each: Stroke) => each.changes.size > 0;
+    this.#done = this.#done.filter(isLeft);
+    this.#undone = this.#undone.filter(isLeft);
+    this.#dropped = this.#dropped.filter(isLeft);
   }
 
   /** What to set to take the last stroke back. */
   undo(read: Reader): readonly CellValue[] {
     const stroke = this.#done.pop();
     if (!stroke) return [];
+    stroke.step = ++this.#steps;
     this.#undone.push(stroke);
-    return [...stroke.values()].flatMap(({ cell, before, after }) =>
+    return [...stroke.changes.values()].flatMap(({ cell, before, after }) =>
       read(cell) === after ? { cell, value: before } : [],
     );
   }
@@ -71,9 +99,20 @@ export class Strokes {
   redo(read: Reader): readonly CellValue[] {
     const stroke = this.#undone.pop();
     if (!stroke) return [];
-    this.#done.push(stroke);
-    return [...stroke.values()].flatMap(({ cell, before, after }) =>
+    stroke.step = ++this.#steps;
+    this.#keep(stroke);
+    return [...stroke.changes.values()].flatMap(({ cell, before, after }) =>
       read(cell) === before ? { cell, value: after } : [],
     );
+  }
+
+  #stillStands({ number, step }: Stroke, change: StrokeChange): void {
+    const part = this.#done.find((each) => each.number === number);
+    if (part) part.changes.set(change.cell, change);
+    else this.#keep({ number, step, changes: new Map([[change.cell, change]]) });
+  }
+
+  #keep(stroke: Stroke): void {
+    this.#done = [...this.#done, stroke].toSorted((a, b) => a.number - b.number).slice(-STROKES_MAX);
   }
 }

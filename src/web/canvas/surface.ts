@@ -16,6 +16,7 @@ export class Surface {
   readonly #listener: SurfaceListener;
   readonly #themes = THEMES.map((query) => matchMedia(query));
   readonly #resized = new ResizeObserver(() => this.resize());
+  #resolution: MediaQueryList | undefined;
   #palette: Palette;
 
   constructor(canvas: HTMLCanvasElement, listener: SurfaceListener) {
@@ -24,6 +25,7 @@ export class Surface {
     this.#palette = readPalette(canvas);
     this.#resized.observe(canvas);
     for (const theme of this.#themes) theme.addEventListener("change", this.#recolor);
+    this.#watchResolution();
   }
 
   get palette(): Palette {
@@ -41,8 +43,22 @@ export class Surface {
 
   close(): void {
     for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
+    this.#resolution?.removeEventListener("change", this.#rescale);
     this.#resized.disconnect();
   }
+
+  /** A query tells when a resolution is left, not when it changes: each needs one of its own. */
+  #watchResolution(): void {
+    this.#resolution?.removeEventListener("change", this.#rescale);
+    this.#resolution = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+    this.#resolution.addEventListener("change", this.#rescale);
+  }
+
+  /** The window came to another screen: as large as before, in other pixels. */
+  readonly #rescale = () => {
+    this.#watchResolution();
+    this.resize();
+  };
 
   readonly #recolor = () => {
     this.#palette = readPalette(this.#canvas);

@@ -45,7 +45,7 @@ export function Tools({ board, isViewer, onGo }: ToolsProps) {
 
 function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
   const { brush } = board;
-  const { places } = brush.strokes;
+  const { places, drawn } = brush.strokes;
   const isPast = board.replay !== undefined;
   // Which of the own changes was gone to last; the newest is the first to be gone to.
   const [visited, setVisited] = useState(places.length);
@@ -54,7 +54,8 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
     setVisited(index);
     if (cell !== undefined) onGo(cell);
   };
-  useEffect(() => setVisited(places.length), [places.length]);
+  // When no more places are kept, what is drawn changes their number no longer.
+  useEffect(() => setVisited(places.length), [places.length, drawn]);
   return (
     <div class="tools" role="toolbar" aria-label="Drawing">
       {TOOLS.map(({ tool, name, icon }) => (

@@ -133,7 +133,7 @@ export class Viewport {
   settle(point: Point): void {
     if (this.#isStill()) {
       this.#motion = undefined;
-      this.#show(this.#zoomed(point, this.#wishedShown));
+      this.#jump(this.#zoomed(point, this.#wishedShown));
     } else this.#motion = { kind: "zoom", point };
   }
 
@@ -232,7 +232,7 @@ export class Viewport {
     const far = (Math.hypot(to.x - this.#camera.x, to.y - this.#camera.y) * seen) / this.#view.width;
     if (this.#isStill() || far > FLIGHT_VIEWS_MAX) {
       this.#motion = undefined;
-      this.#show(to);
+      this.#jump(to);
     } else this.#motion = { kind: "flight", from: this.#camera, to, startMs: nowMs };
   }
 
@@ -241,6 +241,13 @@ export class Viewport {
     if (this.#motion?.kind === "zoom") this.#show(this.target);
     this.#motion = undefined;
     this.#isFitted = false;
+  }
+
+  /** Across what lies between without having moved there: nothing ahead of it is on the way. */
+  #jump(camera: Camera): void {
+    this.#show(camera);
+    this.#lastCamera = this.#camera;
+    this.#velocity = { x: 0, y: 0 };
   }
 
   #show(camera: Camera): void {
