@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
 import { usedBytes } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
 import { exportBoard, importBoard } from "../../src/store/board-transfer.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import type { Store } from "../../src/store/store.js";
+import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
@@ -71,6 +72,40 @@ async function bitsOfPages(store: Store, pages: readonly number[]): Promise<stri
   return snapshots.map(({ bits }) => Buffer.from(bits.subarray(0, usedBytes(bits))).toString("hex"));
 }
 
+/** A store that replaces pages one turn of the event loop after another, and counts what it has not answered yet. */
+class SlowStore {
+  readonly inner: Store;
+  readonly store: Store;
+  underWay = 0;
+  /** The page whose replacing fails. */
+  failsAt: number | undefined;
+  failed = 0;
+
+  constructor(inner: Store) {
+    this.inner = inner;
+    const replace: Store["replace"] = async (page, tag, bits) => {
+      this.underWay++;
+      try {
+        for (let turn = 0; turn < page.page % 100; turn++) await immediate();
+        if (page.page === this.failsAt) throw new StoreAway("it is away", { sent: false });
+        return await inner.replace(page, tag, bits);
+      } catch (error) {
+        this.failed++;
+        throw error;
+      } finally {
+        this.underWay--;
+      }
+    };
+    this.store = new Proxy(inner, {
+      get: (target, name) => {
+        if (name === "replace") return replace;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+}
+
 describe("a board as a file", () => {
   let server: ServerProcess;
   let valkey: ValkeyStore;
@@ -113,7 +148,7 @@ describe("a board as a file", () => {
     const cut = `${whole}\n${lines[4]?.slice(0, 30)}`;
     await set(valkey, GIANT.name, 8_000, [5]);
     await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
-    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole.*at page 3: .*--from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
     assert.equal((await valkey.overview.tallies([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
@@ -145,6 +180,66 @@ describe("a board as a file", () => {
       await assert.rejects(importBoard(embedded, { ...GIANT, name: "target" }, linesOf(file)), message);
     });
   }
+
+  for (const [name, damage, error] of [
+    [
+      "pages out of order",
+      (lines: string[]) => [...lines.slice(0, 4), lines[2] ?? "", ...lines.slice(4)],
+      /page 1 comes out of order/,
+    ],
+    [
+      "a page with more cells than its board",
+      (lines: string[]) => [lines[0]?.replace(/"size":\d+/, '"size":131073') ?? "", ...lines.slice(1)],
+      /page 2 has cells that the board has not/,
+    ],
+    ["more after its end", (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'], /more after the end/],
+  ] as const) {
+    test(`a file with ${name} is refused when what was read of it is stored and counted, with nothing under way`, async () => {
+      await fill(embedded, 4);
+      const lines = damage((await exported(embedded)).split("\n"));
+      const directory = temporaryFolder({ after });
+      const slow = new SlowStore(await EmbeddedStore.open({ directory }));
+      const told: number[] = [];
+      const importing = importBoard(
+        slow.store,
+        GIANT,
+        linesOf(lines.join("\n")),
+        () => undefined,
+        (page) => told.push(page),
+      );
+      await assert.rejects(importing, error);
+      assert.equal(slow.underWay, 0);
+      assert.ok(told.length >= 2, `${told.length} pages`);
+      const listed = await slow.inner.overview.read(GIANT.name);
+      assert.deepEqual(
+        listed.map(({ page }) => page).toSorted((a, b) => a - b),
+        told.toSorted((a, b) => a - b),
+        "their counts are reported",
+      );
+      await slow.inner.close();
+    });
+  }
+
+  test("an import from lines that fail, into a store that fails, ends when nothing is under way", async () => {
+    await fill(embedded, 5);
+    const lines = (await exported(embedded)).split("\n");
+    const slow = new SlowStore(await EmbeddedStore.open({ directory: temporaryFolder({ after }) }));
+    slow.failsAt = 1;
+    const failing = async function* () {
+      yield* lines.slice(0, 4);
+      // Meanwhile a page has failed, and nobody has been told yet.
+      await until("a page has failed", () => slow.failed === 1);
+      throw new Error("the disk is gone");
+    };
+    await assert.rejects(importBoard(slow.store, GIANT, failing()), StoreAway);
+    assert.equal(slow.underWay, 0);
+    assert.deepEqual(
+      (await slow.inner.overview.read(GIANT.name)).map(({ page }) => page),
+      [0, 2],
+      "what was done is counted",
+    );
+    await slow.inner.close();
+  });
 
   test("a page restored from an older file under live clients shows on every one, with no reload, and writes go on", async (t) => {
     const flags = {
