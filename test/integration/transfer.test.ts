@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
@@ -325,6 +326,14 @@ describe("a board as a file", () => {
   });
 });
 
+/** The one line of audit, without its time and level. */
+function auditIn(output: string): Record<string, unknown> {
+  const { time, level, ...line }: Record<string, unknown> = JSON.parse(output);
+  assert.equal(level, 30);
+  assert.ok(typeof time === "string");
+  return line;
+}
+
 describe("socketscaler export and import", () => {
   test("write a file that is not there yet, and set a board that is being served", async (t) => {
     const folder = temporaryFolder(t);
@@ -349,7 +358,38 @@ describe("socketscaler export and import", () => {
     const imported = await runCommand(["import", file], env);
     assert.equal(imported.code, 0, imported.stderr);
     assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main: 1 pages were other before/);
+    assert.deepEqual(auditIn(imported.stdout), {
+      audit: "import",
+      board: "main",
+      pages: 1,
+      file,
+      by: userInfo().username,
+      outcome: "done",
+      msg: "admin action",
+    });
     await until("the client shows the file's state", () => board.get(7) === true && board.get(8) === false);
+  });
+
+  test("leaves a line of what it set, also of a file that stopped early, and whatever the log level", async (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, "cut.jsonl");
+    const store = await EmbeddedStore.open({ directory: join(folder, "from") });
+    for (const page of [0, 1]) await set(store, "main", page, [5]);
+    const lines = (await exported(store, { name: "main", size: 131_072 })).split("\n");
+    await store.close();
+    writeFileSync(file, `${lines.slice(0, 2).join("\n")}\n${lines[2]?.slice(0, 20)}`);
+    const env = { DATA_DIR: join(folder, "to"), BOARDS: "main=131072", LOG_LEVEL: "fatal" };
+    const cut = await runCommand(["import", file], env);
+    assert.deepEqual(
+      [cut.code, cut.stderr],
+      [
+        1,
+        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export on with --from-page 1, and import that as well\n",
+      ],
+    );
+    const { pages, outcome } = auditIn(cut.stdout);
+    assert.deepEqual([pages, outcome], [1, "stopped"]);
+    assert.equal((await runCommand(["import", file], { ...env, LOG_LEVEL: "silent" })).stdout, "");
   });
 
   test("say in one line what is wrong", async (t) => {
