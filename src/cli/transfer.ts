@@ -2,10 +2,12 @@
 
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
+import { userInfo } from "node:os";
+import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { BadOption, type Config } from "../server/config.js";
-import { createLog } from "../server/log.js";
+import { auditLog, createLog } from "../server/log.js";
 import { openStore } from "../server/open-store.js";
 import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
 
@@ -44,15 +46,32 @@ export async function importFrom(config: Config, choice: ImportChoice): Promise<
   const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
   if (choice.file !== "-") await once(input, "open");
   const store = await openStore(config, createLog("warn"));
+  let replaced = 0;
+  let outcome = "stopped";
   try {
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
-    const { pages, checked, replaced } = await importBoard(store, board, lines, showProgress("imported"));
+    const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
+    outcome = "done";
     process.stderr.write(
       `imported ${checked} checked cells on ${pages} pages into board ${board.name}: ${replaced} pages were other before\n`,
     );
   } finally {
+    const file = choice.file === "-" ? choice.file : resolve(choice.file);
+    const line = { audit: "import", board: board.name, pages: replaced, file, by: nameOfUser(), outcome };
+    // On standard output, where the log of an instance is.
+    auditLog(createLog(config.logLevel)).info(line, "admin action");
     input.destroy();
     await store.close();
+  }
+}
+
+/** The operating system's user. */
+function nameOfUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // As in containers: there is a number, and no name for it.
+    return `uid ${process.getuid?.()}`;
   }
 }
 

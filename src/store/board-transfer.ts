@@ -75,19 +75,38 @@ export interface Imported extends FileEnd {
   readonly replaced: number;
 }
 
-/** Takes in the lines of a file. Rejects with BadFile, after all pages before the bad line, or with StoreAway. */
+/**
+ * Takes in the lines of a file. Rejects with BadFile, after all pages before the bad line, or with StoreAway; whichever, and
+ * if the lines themselves fail, nothing is under way any more. `replaced` is told of each page that was other before.
+ */
 export async function importBoard(
   store: Store,
   board: BoardOfSize,
   lines: AsyncIterable<string>,
   progress: Progress = () => undefined,
+  replaced: (page: number) => void = () => undefined,
 ): Promise<Imported> {
+  const restore = new Restore(store, board, replaced);
+  let end: FileEnd;
+  try {
+    end = await restoreLines(restore, board, lines, progress);
+  } finally {
+    await restore.finish();
+  }
+  return { ...end, replaced: restore.replaced };
+}
+
+async function restoreLines(
+  restore: Restore,
+  board: BoardOfSize,
+  lines: AsyncIterable<string>,
+  progress: Progress,
+): Promise<FileEnd> {
   const pages = pageCount(board.size);
-  const restore = new Restore(store, board);
   let header: FileHeader | undefined;
   let end: FileEnd | undefined;
   let next = 0;
-  const counted = { pages: 0, checked: 0 };
+  let pagesRead = 0;
   for await (const line of lines) {
     if (line === "") continue;
     if (end) throw new BadFile("there is more after the end of the board");
@@ -99,7 +118,7 @@ export async function importBoard(
       next = header.fromPage;
       continue;
     }
-    const record = await readOr(restore, line);
+    const record = readOr(line, next);
     if (!("bits" in record)) {
       end = record;
       continue;
@@ -110,31 +129,29 @@ export async function importBoard(
     }
     await restore.clear(next, record.page);
     await restore.set(record.page, record.bits);
-    counted.pages++;
+    pagesRead++;
     next = record.page + 1;
     progress(next, pages);
   }
   if (!header) throw new BadFile("the file is empty");
-  if (!end || end.pages !== counted.pages) {
-    await restore.finish();
-    throw new BadFile(
-      `the file ends early, at page ${next}: export on with --from-page ${next}, and import that as well`,
-    );
-  }
+  if (!end || end.pages !== pagesRead) throw new BadFile(`the file ends early, ${goOnAt(next)}`);
   await restore.clear(next, pages);
-  await restore.finish();
   progress(pages, pages);
-  return { ...end, replaced: restore.replaced };
+  return end;
 }
 
-/** What was read before a bad line is brought to its end. */
-async function readOr(restore: Restore, line: string): Promise<ReturnType<typeof readRecord>> {
+/** Of a line that cannot be read, such as the one a file was cut off in, is said what is left to import. */
+function readOr(line: string, next: number): ReturnType<typeof readRecord> {
   try {
     return readRecord(line);
   } catch (error) {
-    await restore.finish();
+    if (error instanceof BadFile) throw new BadFile(`${error.message}; ${goOnAt(next)}`, { cause: error });
     throw error;
   }
+}
+
+function goOnAt(page: number): string {
+  return `at page ${page}: export on with --from-page ${page}, and import that as well`;
 }
 
 /** Replaces pages, some at a time, and reports their counts. */
@@ -142,16 +159,21 @@ class Restore {
   replaced = 0;
   readonly #store: Store;
   readonly #board: BoardOfSize;
+  readonly #told: (page: number) => void;
   #underWay: Promise<void>[] = [];
   #reports: Report[] = [];
 
-  constructor(store: Store, board: BoardOfSize) {
+  constructor(store: Store, board: BoardOfSize, told: (page: number) => void) {
     this.#store = store;
     this.#board = board;
+    this.#told = told;
   }
 
   async set(page: number, bits: Uint8Array): Promise<void> {
-    this.#underWay.push(this.#replace(page, bits));
+    const replacing = this.#replace(page, bits);
+    // A failure is for `finish` to tell, however late that is called.
+    replacing.catch(() => undefined);
+    this.#underWay.push(replacing);
     if (this.#underWay.length >= PAGES_AT_ONCE) await this.finish();
   }
 
@@ -163,9 +185,12 @@ class Restore {
     }
   }
 
+  /** Resolves when nothing is under way, and the counts of what was done are reported; rejects if a page was not. */
   async finish(): Promise<void> {
-    await Promise.all(this.#underWay.splice(0));
+    const underWay = this.#underWay.splice(0);
+    await Promise.allSettled(underWay);
     if (this.#reports.length > 0) await this.#store.overview.report(this.#board.name, this.#reports.splice(0));
+    await Promise.all(underWay);
   }
 
   async #replace(page: number, bits: Uint8Array): Promise<void> {
@@ -173,6 +198,7 @@ class Restore {
     const { position, checked, isReplaced } = await this.#store.replace(ref, newTag(), bits);
     if (!isReplaced) return;
     this.replaced++;
+    this.#told(page);
     this.#reports.push({ page, version: position.version, checked });
   }
 }

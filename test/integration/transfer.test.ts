@@ -2,13 +2,15 @@
 
 import assert from "node:assert/strict";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
 import { usedBytes } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
 import { exportBoard, importBoard } from "../../src/store/board-transfer.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import type { Store } from "../../src/store/store.js";
+import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
@@ -21,6 +23,9 @@ import { type ServerProcess, startServer } from "../support/valkey-server.js";
 
 const GIANT = { name: "giant", size: 1_000_000_000 };
 const MAIN = { name: "main", size: 70_000 };
+
+/** Within this time everybody shows what was restored. */
+const RESTORED_MS = 3_000;
 
 async function* linesOf(text: string): AsyncGenerator<string> {
   yield* text.split("\n");
@@ -68,6 +73,40 @@ async function bitsOfPages(store: Store, pages: readonly number[]): Promise<stri
   return snapshots.map(({ bits }) => Buffer.from(bits.subarray(0, usedBytes(bits))).toString("hex"));
 }
 
+/** A store that replaces pages one turn of the event loop after another, and counts what it has not answered yet. */
+class SlowStore {
+  readonly inner: Store;
+  readonly store: Store;
+  underWay = 0;
+  /** The page whose replacing fails. */
+  failsAt: number | undefined;
+  failed = 0;
+
+  constructor(inner: Store) {
+    this.inner = inner;
+    const replace: Store["replace"] = async (page, tag, bits) => {
+      this.underWay++;
+      try {
+        for (let turn = 0; turn < page.page % 100; turn++) await immediate();
+        if (page.page === this.failsAt) throw new StoreAway("it is away", { sent: false });
+        return await inner.replace(page, tag, bits);
+      } catch (error) {
+        this.failed++;
+        throw error;
+      } finally {
+        this.underWay--;
+      }
+    };
+    this.store = new Proxy(inner, {
+      get: (target, name) => {
+        if (name === "replace") return replace;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+}
+
 describe("a board as a file", () => {
   let server: ServerProcess;
   let valkey: ValkeyStore;
@@ -110,7 +149,7 @@ describe("a board as a file", () => {
     const cut = `${whole}\n${lines[4]?.slice(0, 30)}`;
     await set(valkey, GIANT.name, 8_000, [5]);
     await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
-    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole.*at page 3: .*--from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
     assert.equal((await valkey.overview.tallies([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
@@ -143,6 +182,66 @@ describe("a board as a file", () => {
     });
   }
 
+  for (const [name, damage, error] of [
+    [
+      "pages out of order",
+      (lines: string[]) => [...lines.slice(0, 4), lines[2] ?? "", ...lines.slice(4)],
+      /page 1 comes out of order/,
+    ],
+    [
+      "a page with more cells than its board",
+      (lines: string[]) => [lines[0]?.replace(/"size":\d+/, '"size":131073') ?? "", ...lines.slice(1)],
+      /page 2 has cells that the board has not/,
+    ],
+    ["more after its end", (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'], /more after the end/],
+  ] as const) {
+    test(`a file with ${name} is refused when what was read of it is stored and counted, with nothing under way`, async () => {
+      await fill(embedded, 4);
+      const lines = damage((await exported(embedded)).split("\n"));
+      const directory = temporaryFolder({ after });
+      const slow = new SlowStore(await EmbeddedStore.open({ directory }));
+      const told: number[] = [];
+      const importing = importBoard(
+        slow.store,
+        GIANT,
+        linesOf(lines.join("\n")),
+        () => undefined,
+        (page) => told.push(page),
+      );
+      await assert.rejects(importing, error);
+      assert.equal(slow.underWay, 0);
+      assert.ok(told.length >= 2, `${told.length} pages`);
+      const listed = await slow.inner.overview.read(GIANT.name);
+      assert.deepEqual(
+        listed.map(({ page }) => page).toSorted((a, b) => a - b),
+        told.toSorted((a, b) => a - b),
+        "their counts are reported",
+      );
+      await slow.inner.close();
+    });
+  }
+
+  test("an import from lines that fail, into a store that fails, ends when nothing is under way", async () => {
+    await fill(embedded, 5);
+    const lines = (await exported(embedded)).split("\n");
+    const slow = new SlowStore(await EmbeddedStore.open({ directory: temporaryFolder({ after }) }));
+    slow.failsAt = 1;
+    const failing = async function* () {
+      yield* lines.slice(0, 4);
+      // Meanwhile a page has failed, and nobody has been told yet.
+      await until("a page has failed", () => slow.failed === 1);
+      throw new Error("the disk is gone");
+    };
+    await assert.rejects(importBoard(slow.store, GIANT, failing()), StoreAway);
+    assert.equal(slow.underWay, 0);
+    assert.deepEqual(
+      (await slow.inner.overview.read(GIANT.name)).map(({ page }) => page),
+      [0, 2],
+      "what was done is counted",
+    );
+    await slow.inner.close();
+  });
+
   test("a page restored from an older file under live clients shows on every one, with no reload, and writes go on", async (t) => {
     const flags = {
       VALKEY_URL: server.url,
@@ -172,7 +271,7 @@ describe("a board as a file", () => {
     const other = await ValkeyStore.open({ url: server.url });
     t.after(() => other.close());
     assert.equal((await importBoard(other, MAIN, linesOf(file))).replaced, 2);
-    await untilAllShow(boards, older);
+    await untilAllShow(boards, older, RESTORED_MS);
     assert.equal(downs, 0);
     await two.set(6, true);
     await untilAllShow(boards, `${older.slice(0, 6)}1${older.slice(7)}`);
@@ -210,8 +309,13 @@ describe("a board as a file", () => {
     await dumped.kill();
     copyFileSync(join(dumped.directory, "older.rdb"), join(dumped.directory, "dump.rdb"));
     await dumped.restart();
-    await untilAllShow(boards, older);
-    await until("the counts are those of the dump", () => boards.every(({ overview }) => overview?.total === 2));
+    const restartedMs = performance.now();
+    await untilAllShow(boards, older, RESTORED_MS);
+    await until(
+      "the counts are those of the dump",
+      () => boards.every(({ overview }) => overview?.total === 2),
+      RESTORED_MS - (performance.now() - restartedMs),
+    );
     assert.deepEqual(
       boards.map(({ overview }) => [overview?.count(0), overview?.count(1)]),
       [
@@ -221,6 +325,14 @@ describe("a board as a file", () => {
     );
   });
 });
+
+/** The one line of audit, without its time and level. */
+function auditIn(output: string): Record<string, unknown> {
+  const { time, level, ...line }: Record<string, unknown> = JSON.parse(output);
+  assert.equal(level, 30);
+  assert.ok(typeof time === "string");
+  return line;
+}
 
 describe("socketscaler export and import", () => {
   test("write a file that is not there yet, and set a board that is being served", async (t) => {
@@ -246,7 +358,38 @@ describe("socketscaler export and import", () => {
     const imported = await runCommand(["import", file], env);
     assert.equal(imported.code, 0, imported.stderr);
     assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main: 1 pages were other before/);
+    assert.deepEqual(auditIn(imported.stdout), {
+      audit: "import",
+      board: "main",
+      pages: 1,
+      file,
+      by: userInfo().username,
+      outcome: "done",
+      msg: "admin action",
+    });
     await until("the client shows the file's state", () => board.get(7) === true && board.get(8) === false);
+  });
+
+  test("leaves a line of what it set, also of a file that stopped early, and whatever the log level", async (t) => {
+    const folder = temporaryFolder(t);
+    const file = join(folder, "cut.jsonl");
+    const store = await EmbeddedStore.open({ directory: join(folder, "from") });
+    for (const page of [0, 1]) await set(store, "main", page, [5]);
+    const lines = (await exported(store, { name: "main", size: 131_072 })).split("\n");
+    await store.close();
+    writeFileSync(file, `${lines.slice(0, 2).join("\n")}\n${lines[2]?.slice(0, 20)}`);
+    const env = { DATA_DIR: join(folder, "to"), BOARDS: "main=131072", LOG_LEVEL: "fatal" };
+    const cut = await runCommand(["import", file], env);
+    assert.deepEqual(
+      [cut.code, cut.stderr],
+      [
+        1,
+        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export on with --from-page 1, and import that as well\n",
+      ],
+    );
+    const { pages, outcome } = auditIn(cut.stdout);
+    assert.deepEqual([pages, outcome], [1, "stopped"]);
+    assert.equal((await runCommand(["import", file], { ...env, LOG_LEVEL: "silent" })).stdout, "");
   });
 
   test("say in one line what is wrong", async (t) => {

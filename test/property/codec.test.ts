@@ -71,6 +71,35 @@ describe("the codec", () => {
     );
   });
 
+  test("a snapshot of few cells, wherever they are, is written as these cells; a dense one as its bitmap", () => {
+    const encoded = (cells: Iterable<number>) => {
+      const bits = new Uint8Array(bitmapBytes(PAGE_CELLS));
+      for (const cell of cells) setBit(bits, cell, 1);
+      const snapshot = { kind: "snapshot", page: 7, position: { version: 12, tag: "AAAAAAAA" }, bits } as const;
+      const bytes = encodeSnapshot(3, snapshot);
+      assert.deepEqual(
+        decodeSnapshot(bytes, () => PAGE_CELLS),
+        { handle: 3, content: snapshot },
+      );
+      return bytes;
+    };
+    // Handle, page and version of a byte each, the tag, and the coding.
+    const HEADER_BYTES = 10;
+    const few = fc.uniqueArray(fc.nat(PAGE_CELLS - 1), { minLength: 1, maxLength: 50 });
+    fc.assert(
+      fc.property(few, (cells) => {
+        const bytes = encoded([PAGE_CELLS - 1, ...cells]);
+        assert.equal(bytes[HEADER_BYTES - 1], 1);
+        assert.ok(bytes.length <= HEADER_BYTES + 3 * (cells.length + 1), `${bytes.length} bytes`);
+      }),
+    );
+    for (const every of [1, 2, 3, 7]) {
+      const bytes = encoded(Array.from({ length: Math.ceil(PAGE_CELLS / every) }, (_, index) => index * every));
+      assert.equal(bytes[HEADER_BYTES - 1], 0);
+      assert.equal(bytes.length, HEADER_BYTES + PAGE_CELLS / 8);
+    }
+  });
+
   test("any text at all decodes to a valid delta or to nothing", () => {
     fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => checkDelta(text)));
     fc.assert(

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNanoEvents } from "nanoevents";
+import type { BoardEvents } from "../../src/client/index.js";
 import { Activity } from "../../src/web/canvas/activity.js";
 import { Densities } from "../../src/web/canvas/densities.js";
 import { toneOf } from "../../src/web/canvas/density-map.js";
@@ -71,13 +72,20 @@ describe("densities", () => {
   /** What of a board the densities use. */
   function make() {
     const counts = [0, 0, 0];
-    const events = createNanoEvents<{ overview: (changed: readonly number[]) => void }>();
-    const overview = { pages: 3, total: 0, onlineEverywhere: 1, count: (page: number) => counts[page] ?? 0 };
+    type Events = Pick<BoardEvents, "overview" | "status">;
+    const events = createNanoEvents<Events>();
+    const overview = {
+      pages: 3,
+      total: 0,
+      onlineEverywhere: 1,
+      count: (page: number) => counts[page] ?? 0,
+      watchers: () => 0,
+    };
     const board = {
       size: SIZE,
-      overview: { ...overview, watchers: () => 0 },
+      overview,
       watchOverview: () => ({ ready: Promise.resolve(), stop: () => {} }),
-      on: (_: "overview", listener: (changed: readonly number[]) => void) => events.on("overview", listener),
+      on: <Name extends keyof Events>(name: Name, listener: Events[Name]) => events.on(name, listener),
     };
     const happened: [page: number, cells: number][] = [];
     const densities = new Densities(board, {
@@ -88,7 +96,16 @@ describe("densities", () => {
       counts[page] = count;
       events.emit("overview", [page]);
     };
-    return { densities, happened, tell };
+    /** As on each new connection: how many people there are, then all counts, of which these pages' are others. */
+    const connect = (online: number, changed: Readonly<Record<number, number>>) => {
+      for (const status of ["connecting", "joining"] as const) events.emit("status", status);
+      const isOther = overview.onlineEverywhere !== online;
+      overview.onlineEverywhere = online;
+      if (isOther) events.emit("overview", []);
+      for (const [page, count] of Object.entries(changed)) counts[Number(page)] = count;
+      events.emit("overview", Object.keys(changed).map(Number));
+    };
+    return { densities, happened, tell, connect };
   }
 
   test("what was full when the overview came is no news; after that each page tells by how much it changed", () => {
@@ -103,6 +120,30 @@ describe("densities", () => {
     ]);
     assert.equal(densities.shareOf(1), 10 / 65_536);
   });
+
+  test("what was missed while there was no connection may be hours old and is no news; what comes after it is", () => {
+    const { densities, happened, tell, connect } = make();
+    connect(1, { 0: 500 });
+    connect(2, { 0: 90_000, 2: 30 });
+    assert.deepEqual(happened, []);
+    assert.equal(densities.shareOf(2), 30 / 65_536, "but it is shown");
+    tell(2, 31);
+    assert.deepEqual(happened, [[2, 1]]);
+  });
+
+  for (const online of [1, 2]) {
+    test(`the first change after a connection on which nothing was missed is news, with ${online} online`, () => {
+      const { happened, tell, connect } = make();
+      connect(1, {});
+      tell(1, 40);
+      connect(online, {});
+      tell(1, 43);
+      assert.deepEqual(happened, [
+        [1, 40],
+        [1, 3],
+      ]);
+    });
+  }
 
   test("a page whose cells are here tells of its changes itself", () => {
     const { densities, happened, tell } = make();

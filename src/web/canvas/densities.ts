@@ -4,17 +4,20 @@
  */
 
 import { cellsInPage, pageCount } from "../../board/geometry.js";
-import type { Board, Watch } from "../../client/index.js";
+import type { Board, BoardEvents, Watch } from "../../client/index.js";
 
 /** What of a board is used here. */
 export interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
-  on(event: "overview", listener: (changedPages: readonly number[]) => void): () => void;
+  on<Name extends "overview" | "status">(event: Name, listener: BoardEvents[Name]): () => void;
 }
 
 export interface DensitiesListener {
   /** The densities of these pages are others. */
   changed(pages: readonly number[]): void;
-  /** On a page whose cells are not here, so many changed just now, or more that cancelled each other. */
+  /**
+   * On a page whose cells are not here, so many changed just now, or more that cancelled each other. Not told of what
+   * was missed while there was no connection: that may be hours old.
+   */
   happened(page: number, cells: number): void;
 }
 
@@ -26,9 +29,13 @@ export class Densities {
   readonly #listener: DensitiesListener;
   readonly #pages: readonly number[];
   readonly #watch: Watch;
-  readonly #off: () => void;
+  readonly #undo: readonly (() => void)[];
   /** Checked cells by page, as the overview last said; undefined until it has said anything. */
   #told: Uint32Array | undefined;
+  /** The next counts are of the whole board, with all that was missed. */
+  #isBehind = true;
+  /** People, as the overview last said. */
+  #online = 0;
   /** Pages that somebody watches, this client among them. */
   #watched: readonly number[] = [];
   /** When this client ceased to watch a page. */
@@ -40,7 +47,12 @@ export class Densities {
     this.#board = board;
     this.#listener = listener;
     this.#pages = Array.from({ length: pageCount(board.size) }, (_, page) => page);
-    this.#off = board.on("overview", (changed) => this.#receive(changed));
+    this.#undo = [
+      board.on("overview", (changed) => this.#receive(changed)),
+      board.on("status", (status) => {
+        if (status === "connecting") this.#isBehind = true;
+      }),
+    ];
     this.#watch = board.watchOverview();
     // Without it a page's density is known while its cells are here.
     this.#watch.ready.catch(() => undefined);
@@ -82,7 +94,7 @@ export class Densities {
   }
 
   close(): void {
-    this.#off();
+    for (const off of this.#undo) off();
     this.#watch.stop();
   }
 
@@ -91,14 +103,18 @@ export class Densities {
     if (!overview) return;
     if (changed.length === 0) this.#watched = this.#pages.filter((page) => overview.watchers(page) > 0);
     const before = this.#told;
+    const isNews = !this.#isBehind;
+    // On a new connection how many people there are may come before the counts.
+    const isOnlineAlone = before && changed.length === 0 && overview.onlineEverywhere !== this.#online;
+    this.#online = overview.onlineEverywhere;
+    if (!isOnlineAlone) this.#isBehind = false;
     const told = before ?? new Uint32Array(this.#pages.length);
     this.#told = told;
     for (const page of changed) {
       const checked = overview.count(page);
       const cells = Math.abs(checked - (told[page] ?? 0));
       told[page] = checked;
-      // At first, what is full of old is no news.
-      if (before && !this.#checked.has(page)) this.#listener.happened(page, cells);
+      if (isNews && !this.#checked.has(page)) this.#listener.happened(page, cells);
     }
     // And an empty page is known to be empty now.
     this.#listener.changed(before ? changed : this.#pages);

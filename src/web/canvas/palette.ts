@@ -31,9 +31,9 @@ export interface Palette extends Readonly<Record<ColorName, string>> {
   readonly unknown: number;
 }
 
-export function readPalette(element: HTMLElement): Palette {
-  const style = getComputedStyle(element);
-  const read = (name: ColorName) => style.getPropertyValue(NAMES[name]).trim() || "gray";
+export function readPalette(canvas: HTMLCanvasElement): Palette {
+  const style = getComputedStyle(canvas);
+  const read = (name: ColorName) => resolved(canvas, style.getPropertyValue(NAMES[name]).trim());
   const colors: Record<ColorName, string> = {
     ground: read("ground"),
     cell: read("cell"),
@@ -60,6 +60,18 @@ export function readPalette(element: HTMLElement): Palette {
         return pack(empty.map((channel, index) => channel + ((full[index] ?? 0) - channel) * share));
       }),
   };
+}
+
+/**
+ * The colour that a keyword such as Canvas or Highlight stands for in the page. An OffscreenCanvas, on which most is drawn,
+ * knows neither the page's scheme nor the system's colours, and takes the keywords for others.
+ */
+function resolved(canvas: HTMLCanvasElement, color: string): string {
+  const context = contextOf(canvas);
+  // What is no colour leaves it as it is.
+  context.fillStyle = "gray";
+  context.fillStyle = color;
+  return String(context.fillStyle);
 }
 
 /** Red, green and blue of a CSS colour. */
