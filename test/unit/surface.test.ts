@@ -68,7 +68,8 @@ after(() => {
 
 describe("the surface", () => {
   test("has as many pixels as the screen it is on, each time that comes to be another", () => {
-    const canvas = { width: 0, height: 0, getBoundingClientRect: () => ({ width: 300, height: 200 }) };
+    const box = { width: 300, height: 200 };
+    const canvas = { width: 0, height: 0, getBoundingClientRect: () => box, getContext: () => context };
     const views: View[] = [];
     const surface = new Surface(canvas as unknown as HTMLCanvasElement, {
       resized: (view) => views.push(view),
