@@ -43,9 +43,10 @@ export interface BoardEvents {
   delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
   /**
    * While the overview is watched: how many cells of these pages are checked has changed. Told at most about twice a
-   * second; with no pages where only the number of people or where they look did.
+   * second; with no pages where only the number of people or where they look did. `isMissed` where the numbers are the first
+   * since they were asked for, on a new connection for one: what changed may have changed long ago.
    */
-  overview: (changedPages: readonly number[]) => void;
+  overview: (changedPages: readonly number[], isMissed: boolean) => void;
   /** Milliseconds from sending a write to its acknowledgement. */
   roundTrip: (ms: number) => void;
 }

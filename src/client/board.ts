@@ -97,7 +97,9 @@ export class Board {
       opened: (opened) => this.#opened(opened),
       failed: (refusal) => this.#end(refusal),
     });
-    this.overviews = new OverviewWatches(line, clock, (pages) => this.#events.emit("overview", pages));
+    this.overviews = new OverviewWatches(line, clock, (pages, isMissed) =>
+      this.#events.emit("overview", pages, isMissed),
+    );
     this.ready = new Promise((done, fail) => {
       this.#settleReady = { done, fail };
     });

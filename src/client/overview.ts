@@ -61,16 +61,18 @@ class Counts implements Overview {
 export class OverviewWatches {
   readonly #line: Line;
   readonly #clock: Clock;
-  readonly #changed: (pages: readonly number[]) => void;
+  readonly #changed: (pages: readonly number[], isMissed: boolean) => void;
   readonly #watches = new Set<{ done(): void; fail(error: unknown): void }>();
   #opened: OpenResult | undefined;
   /** Whether the instance sends, as far as it has been asked to. */
   #isAsked = false;
+  /** The next numbers of all pages have what was missed until they were asked for. */
+  #isBehind = false;
   #counts: Counts | undefined;
   #onlineEverywhere = 0;
   #failure: Refusal | undefined;
 
-  constructor(line: Line, clock: Clock, changed: (pages: readonly number[]) => void) {
+  constructor(line: Line, clock: Clock, changed: (pages: readonly number[], isMissed: boolean) => void) {
     this.#line = line;
     this.#clock = clock;
     this.#changed = changed;
@@ -131,20 +133,22 @@ export class OverviewWatches {
       if (held.set(page, checked)) changed.push(page);
     });
     for (const { done } of this.#watches) done();
-    this.#changed(changed);
+    const isMissed = this.#isBehind;
+    this.#isBehind = false;
+    this.#changed(changed, isMissed);
   }
 
   receiveSome(counts: readonly PageCount[]): void {
     const held = this.#counts;
     if (!held) return;
-    const changed = counts.filter(([page, checked]) => held.set(page, checked));
-    if (changed.length > 0) this.#changed(changed.map(([page]) => page));
+    const changed = counts.flatMap(([page, checked]) => (held.set(page, checked) ? page : []));
+    if (changed.length > 0) this.#changed(changed, false);
   }
 
   receiveWatchers(pages: readonly PageCount[]): void {
     if (!this.#counts) return;
     this.#counts.looking = new Map(pages);
-    this.#changed([]);
+    this.#changed([], false);
   }
 
   receiveOnline(onlineEverywhere: number): void {
@@ -152,13 +156,14 @@ export class OverviewWatches {
     this.#onlineEverywhere = onlineEverywhere;
     if (!this.#counts || !isNew) return;
     this.#counts.onlineEverywhere = onlineEverywhere;
-    this.#changed([]);
+    this.#changed([], false);
   }
 
   #ask(): void {
     const opened = this.#opened;
     if (!opened || this.#isAsked || this.#watches.size === 0 || !knowsOverviews(opened)) return;
     this.#isAsked = true;
+    this.#isBehind = true;
     this.#line.request("overview", { handle: opened.handle, watch: true }).catch((error: unknown) => {
       if (error instanceof ConnectionLost || this.#opened !== opened) return;
       const refusal = refusalOf(error);

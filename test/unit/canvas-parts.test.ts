@@ -72,7 +72,7 @@ describe("densities", () => {
   /** What of a board the densities use. */
   function make() {
     const counts = [0, 0, 0];
-    type Events = Pick<BoardEvents, "overview" | "status">;
+    type Events = Pick<BoardEvents, "overview">;
     const events = createNanoEvents<Events>();
     const overview = {
       pages: 3,
@@ -94,16 +94,15 @@ describe("densities", () => {
     });
     const tell = (page: number, count: number) => {
       counts[page] = count;
-      events.emit("overview", [page]);
+      events.emit("overview", [page], false);
     };
     /** As on each new connection: how many people there are, then all counts, of which these pages' are others. */
     const connect = (online: number, changed: Readonly<Record<number, number>>) => {
-      for (const status of ["connecting", "joining"] as const) events.emit("status", status);
       const isOther = overview.onlineEverywhere !== online;
       overview.onlineEverywhere = online;
-      if (isOther) events.emit("overview", []);
+      if (isOther) events.emit("overview", [], false);
       for (const [page, count] of Object.entries(changed)) counts[Number(page)] = count;
-      events.emit("overview", Object.keys(changed).map(Number));
+      events.emit("overview", Object.keys(changed).map(Number), true);
     };
     return { densities, happened, tell, connect };
   }

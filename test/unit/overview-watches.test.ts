@@ -11,20 +11,24 @@ import { settle, VirtualClock } from "../support/virtual-clock.js";
 /** What an instance says that has no overviews. */
 const { onlineEverywhere: _, ...OLDER } = OPENED;
 
+/** One that takes every request, and notes its name. */
+function lineThatNotes(asked: string[]): Line {
+  return {
+    isUp: true,
+    request: (name: string) => {
+      asked.push(name);
+      return Promise.resolve({ watching: true } as never);
+    },
+    settled: () => undefined,
+    reconnect: () => undefined,
+    close: () => undefined,
+  };
+}
+
 describe("the overview at the client", () => {
   test("is not asked of an instance that knows of none, which would not answer, and is of the next", async () => {
     const asked: string[] = [];
-    const line: Line = {
-      isUp: true,
-      request: (name: string) => {
-        asked.push(name);
-        return Promise.resolve({ watching: true } as never);
-      },
-      settled: () => undefined,
-      reconnect: () => undefined,
-      close: () => undefined,
-    };
-    const overviews = new OverviewWatches(line, new VirtualClock(), () => undefined);
+    const overviews = new OverviewWatches(lineThatNotes(asked), new VirtualClock(), () => undefined);
     let isReady = false;
     const watch = overviews.watch();
     watch.ready.then(() => {
@@ -41,6 +45,31 @@ describe("the overview at the client", () => {
     await settle();
     assert.equal(isReady, true);
     assert.equal(overviews.current?.total, 10);
+    watch.stop();
+  });
+
+  test("tells what was missed until it was asked for from what changes since, on each connection", () => {
+    const told: [pages: readonly number[], isMissed: boolean][] = [];
+    const overviews = new OverviewWatches(lineThatNotes([]), new VirtualClock(), (...all) => void told.push(all));
+    overviews.connected(OPENED);
+    const watch = overviews.watch();
+    overviews.receiveAll(Uint32Array.of(1, 0));
+    overviews.receiveSome([[1, 5]]);
+    // An instance sends all where much has changed, too.
+    overviews.receiveAll(Uint32Array.of(2, 6));
+    overviews.disconnected();
+    overviews.connected(OPENED);
+    overviews.receiveOnline(9);
+    overviews.receiveAll(Uint32Array.of(3, 6));
+    overviews.receiveSome([[0, 4]]);
+    assert.deepEqual(told, [
+      [[0], true],
+      [[1], false],
+      [[0, 1], false],
+      [[], false],
+      [[0], true],
+      [[0], false],
+    ]);
     watch.stop();
   });
 });

@@ -8,7 +8,7 @@ import type { Board, BoardEvents, Watch } from "../../client/index.js";
 
 /** What of a board is used here. */
 export interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
-  on<Name extends "overview" | "status">(event: Name, listener: BoardEvents[Name]): () => void;
+  on(event: "overview", listener: BoardEvents["overview"]): () => void;
 }
 
 export interface DensitiesListener {
@@ -29,13 +29,9 @@ export class Densities {
   readonly #listener: DensitiesListener;
   readonly #pages: readonly number[];
   readonly #watch: Watch;
-  readonly #undo: readonly (() => void)[];
+  readonly #off: () => void;
   /** Checked cells by page, as the overview last said; undefined until it has said anything. */
   #told: Uint32Array | undefined;
-  /** The next counts are of the whole board, with all that was missed. */
-  #isBehind = true;
-  /** People, as the overview last said. */
-  #online = 0;
   /** Pages that somebody watches, this client among them. */
   #watched: readonly number[] = [];
   /** When this client ceased to watch a page. */
@@ -47,12 +43,7 @@ export class Densities {
     this.#board = board;
     this.#listener = listener;
     this.#pages = Array.from({ length: pageCount(board.size) }, (_, page) => page);
-    this.#undo = [
-      board.on("overview", (changed) => this.#receive(changed)),
-      board.on("status", (status) => {
-        if (status === "connecting") this.#isBehind = true;
-      }),
-    ];
+    this.#off = board.on("overview", (changed, isMissed) => this.#receive(changed, isMissed));
     this.#watch = board.watchOverview();
     // Without it a page's density is known while its cells are here.
     this.#watch.ready.catch(() => undefined);
@@ -94,27 +85,23 @@ export class Densities {
   }
 
   close(): void {
-    for (const off of this.#undo) off();
+    this.#off();
     this.#watch.stop();
   }
 
-  #receive(changed: readonly number[]): void {
+  #receive(changed: readonly number[], isMissed: boolean): void {
     const { overview } = this.#board;
     if (!overview) return;
     if (changed.length === 0) this.#watched = this.#pages.filter((page) => overview.watchers(page) > 0);
     const before = this.#told;
-    const isNews = !this.#isBehind;
-    // On a new connection how many people there are may come before the counts.
-    const isOnlineAlone = before && changed.length === 0 && overview.onlineEverywhere !== this.#online;
-    this.#online = overview.onlineEverywhere;
-    if (!isOnlineAlone) this.#isBehind = false;
     const told = before ?? new Uint32Array(this.#pages.length);
     this.#told = told;
     for (const page of changed) {
       const checked = overview.count(page);
       const cells = Math.abs(checked - (told[page] ?? 0));
       told[page] = checked;
-      if (isNews && !this.#checked.has(page)) this.#listener.happened(page, cells);
+      // At first, what is full of old is no news.
+      if (before && !isMissed && !this.#checked.has(page)) this.#listener.happened(page, cells);
     }
     // And an empty page is known to be empty now.
     this.#listener.changed(before ? changed : this.#pages);
