@@ -4,12 +4,10 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { cellAt, pageOf } from "../../src/board/geometry.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { placeOfPage, planeOf } from "../../src/web/canvas/plane.js";
-import { launchChromium, openBoard } from "../support/browser.js";
+import { openBoard } from "../support/browser.js";
 import { type Color, colorsAt, isNear, sizeOf, styleColor } from "../support/canvas-pixels.js";
-import { temporaryFolder } from "../support/folder.js";
-import { type LocalInstance, startInstance } from "../support/instances.js";
+import { type Site, startSite } from "../support/site.js";
 import { until } from "../support/until.js";
 
 /** Few enough pages that each is some pixels of the minimap. */
@@ -40,19 +38,16 @@ async function minimapAt(page: Page, number: number): Promise<Record<"middle" | 
 
 describe("the overview in the page", () => {
   let browser: Browser;
-  let store: EmbeddedStore;
-  let instances: LocalInstance[];
+  let instances: Site["instances"];
+  let stop: Site["stop"];
 
   before(async () => {
-    browser = await launchChromium();
-    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
-    instances = await Promise.all([1, 2].map(() => startInstance({ BOARDS: `main=${SIZE}` }, store)));
+    ({ browser, instances, stop } = await startSite(
+      { after },
+      [1, 2].map(() => ({ BOARDS: `main=${SIZE}` })),
+    ));
   });
-  after(async () => {
-    await browser.close();
-    await Promise.all(instances.map((instance) => instance.stop()));
-    await store.close();
-  });
+  after(() => stop());
 
   test("shows how many people there are, where they look, what they check, and leads there", async () => {
     const open = (instance: number, cell: number) =>

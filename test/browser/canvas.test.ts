@@ -4,11 +4,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type Board, type Client, connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import { launchChromium, openBoard } from "../support/browser.js";
+import type { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";
-import { type LocalInstance, startInstance } from "../support/instances.js";
+import { startInstance } from "../support/instances.js";
+import { type Site, startSite } from "../support/site.js";
 import { until } from "../support/until.js";
 import { freePort } from "../support/valkey-server.js";
 
@@ -65,20 +66,20 @@ const placeIn = (page: Page) => /#cell=(\d+)&zoom=([\d.]+)/.exec(page.url());
 describe("the canvas", () => {
   let browser: Browser;
   let store: EmbeddedStore;
-  let instances: LocalInstance[];
+  let instances: Site["instances"];
+  let stop: Site["stop"];
   let client: Client;
 
   before(async () => {
-    browser = await launchChromium();
-    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
-    instances = await Promise.all([1, 2].map(() => startInstance({ BOARDS, ...LIMITS }, store)));
+    ({ browser, store, instances, stop } = await startSite(
+      { after },
+      [1, 2].map(() => ({ BOARDS, ...LIMITS })),
+    ));
     client = connect(instances[1]?.url ?? "");
   });
-  after(async () => {
+  after(() => {
     client.close();
-    await browser.close();
-    await Promise.all(instances.map((instance) => instance.stop()));
-    await store.close();
+    return stop();
   });
 
   const url = (path: string, instance = 0) => `${instances[instance]?.url}${path}`;

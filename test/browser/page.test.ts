@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import { launchChromium, openBoard } from "../support/browser.js";
+import type { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
-import { temporaryFolder } from "../support/folder.js";
-import { type LocalInstance, startInstance } from "../support/instances.js";
+import { startInstance } from "../support/instances.js";
+import { type Site, startSite } from "../support/site.js";
 import { until } from "../support/until.js";
 import { freePort } from "../support/valkey-server.js";
 
@@ -25,22 +25,16 @@ async function untilText(page: Page, name: string, pattern: RegExp): Promise<voi
 describe("the page", () => {
   let browser: Browser;
   let store: EmbeddedStore;
-  let instances: LocalInstance[];
+  let instances: Site["instances"];
+  let stop: Site["stop"];
 
   before(async () => {
-    browser = await launchChromium();
-    store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
-    instances = await Promise.all(
-      [1, 2].map((number) =>
-        startInstance({ INSTANCE_NAME: `instance ${number}`, BOARDS: "main=100,large=10000" }, store),
-      ),
-    );
+    ({ browser, store, instances, stop } = await startSite(
+      { after },
+      [1, 2].map((number) => ({ INSTANCE_NAME: `instance ${number}`, BOARDS: "main=100,large=10000" })),
+    ));
   });
-  after(async () => {
-    await browser.close();
-    await Promise.all(instances.map((instance) => instance.stop()));
-    await store.close();
-  });
+  after(() => stop());
 
   test("a link leads to its checkbox, a jump makes one, and back and forward follow them", async () => {
     const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large#cell=9950`);
