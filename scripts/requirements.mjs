@@ -5,7 +5,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 const SOURCES = "/etc/apt/sources.list.d";
@@ -46,8 +46,7 @@ export function ensureRequirements() {
   process.stderr.write(`installing ${packages.join(", ")} for the tests …\n`);
   if (fromBackports && !hasBackports()) {
     const text = `Types: deb\nURIs: ${mirror()}\nSuites: bookworm-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
-    if (sudo.length === 0) writeFileSync(BACKPORTS, text);
-    else spawnSync("sudo", ["-n", "tee", BACKPORTS], { input: text });
+    run([...sudo, "tee", BACKPORTS], text);
   }
   const apt = (...args) => run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", ...args]);
   apt("update");
@@ -62,17 +61,13 @@ export function ensureRequirements() {
 /** What is installed meanwhile is not started as a service of this machine: Debian's packages ask this file first. */
 function withoutStarting(sudo, install) {
   if (existsSync(START_POLICY)) return install();
-  spawnSync(...split([...sudo, "tee", START_POLICY]), { input: "#!/bin/sh\nexit 101\n" });
-  spawnSync(...split([...sudo, "chmod", "755", START_POLICY]));
+  run([...sudo, "tee", START_POLICY], "#!/bin/sh\nexit 101\n");
+  run([...sudo, "chmod", "755", START_POLICY]);
   try {
     install();
   } finally {
-    spawnSync(...split([...sudo, "rm", "-f", START_POLICY]));
+    run([...sudo, "rm", "-f", START_POLICY]);
   }
-}
-
-function split([command, ...args]) {
-  return [command, args];
 }
 
 function giveUp(line, packages) {
@@ -88,9 +83,8 @@ function find(names) {
   return undefined;
 }
 
-function run(command) {
-  const [program, ...args] = command;
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+function run([program, ...args], input = "") {
+  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", input });
   if (status !== 0) process.stderr.write(`${stdout}${stderr}`);
 }
 
