@@ -14,6 +14,7 @@
 
 import { type Bit, bitmapBytes, countBits, eachDifference, getBit, setBit } from "./bitmap.js";
 import { changedOffset, changedValue, type Delta, type Snapshot } from "./delta.js";
+import { keepNewest } from "./keep-newest.js";
 import { GENESIS, type Position, samePosition } from "./position.js";
 
 export type Outcome = "applied" | "duplicate" | "gap";
@@ -97,10 +98,6 @@ export class Replica {
   #moveTo(position: Position): void {
     this.#position = position;
     this.#passed.set(position.version, position.tag);
-    if (this.#passed.size <= PASSED_MAX) return;
-    for (const oldest of this.#passed.keys()) {
-      this.#passed.delete(oldest);
-      break;
-    }
+    keepNewest(this.#passed, PASSED_MAX);
   }
 }

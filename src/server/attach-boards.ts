@@ -65,9 +65,9 @@ export interface AttachedBoards {
 }
 
 /**
- * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready` and
- * `/metrics`, `/cluster`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the boards if all
- * have the same `valkeyUrl`. Rejects with BadOption.
+ * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready`,
+ * `/metrics` and `/cluster`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the
+ * boards if all have the same `valkeyUrl`. Rejects with BadOption.
  */
 export async function attachBoards(
   io: SocketServer,

@@ -66,7 +66,7 @@ interface Option<Value> {
   /** May carry a password, which is not shown. */
   readonly isAddress?: true;
   readonly help: string;
-  /** Why the default is what it is, where that is not plain. */
+  /** Why the default is what it is. */
   readonly reason: string;
   /** The value, or undefined if `text` is none. */
   readonly parse: (text: string) => Value | undefined;

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import { bitmapBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
+import { keepNewest } from "../board/keep-newest.js";
 import { formatPosition } from "../board/position.js";
 
 export type Coding = "br" | "gzip" | "identity";
@@ -33,12 +34,7 @@ export class PageBodies {
     const body = this.#kept.get(key) ?? compress(whole(snapshot, cells), coding);
     this.#kept.delete(key);
     this.#kept.set(key, body);
-    if (this.#kept.size > KEPT_MAX) {
-      for (const oldest of this.#kept.keys()) {
-        this.#kept.delete(oldest);
-        break;
-      }
-    }
+    keepNewest(this.#kept, KEPT_MAX);
     return body;
   }
 }

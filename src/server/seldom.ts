@@ -5,6 +5,8 @@
  * Pure: the time is passed in.
  */
 
+import { keepNewest } from "../board/keep-newest.js";
+
 const AGAIN_MS = 60_000;
 /** More than anybody has kinds of trouble; beyond it the oldest is forgotten. */
 const KINDS_MAX = 100;
@@ -21,12 +23,7 @@ export class Seldom {
     }
     this.#kinds.delete(kind);
     this.#kinds.set(kind, { toldMs: nowMs, since: 0 });
-    if (this.#kinds.size > KINDS_MAX) {
-      for (const oldest of this.#kinds.keys()) {
-        this.#kinds.delete(oldest);
-        break;
-      }
-    }
+    keepNewest(this.#kinds, KINDS_MAX);
     return (known?.since ?? 0) + 1;
   }
 }

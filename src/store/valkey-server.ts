@@ -8,14 +8,12 @@ import { APPLIED, type Durability, formatDurability } from "./durability.js";
 import { DurableLane } from "./durable-lane.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
-import { type ConnectionEvents, errorCode, ValkeyConnection } from "./valkey.js";
+import { type ConnectionEvents, errorCode, isRefusal, ValkeyConnection } from "./valkey.js";
 import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;
-/** Of a server that answers, and does not do what it is asked. */
-const REFUSALS: ReadonlySet<string> = new Set(["OOM", "MISCONF", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "BUSY"]);
-/** So long without a refusal, and it is over. */
+/** So long without a command refused, and it is over. */
 const REFUSED_MS_AGO = 5_000;
 
 export interface ServerEvents {
@@ -188,7 +186,7 @@ export class ValkeyServer {
   }
 
   #tellRefusal(error: unknown): void {
-    if (!REFUSALS.has(errorCode(error) ?? "")) return;
+    if (!isRefusal(error)) return;
     const now = performance.now();
     if (!this.#refusing) {
       this.#refusing = { sinceMs: now, lastMs: now, count: 0 };

@@ -327,18 +327,15 @@ function sentinelOptions(access: SentinelAccess | undefined): AddressOptions {
   return { sentinelPassword: password, ...(username === undefined ? {} : { sentinelUsername: username }) };
 }
 
+/** Replies of a server that is where it should be, and does not do what it is asked. */
+const REFUSAL_CODES = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF"]);
 /** Replies that mean "not now", not "wrong": by the first word of the error, which RESP fixes as its code. */
-const AWAY_CODES = new Set([
-  "LOADING",
-  "READONLY",
-  "MASTERDOWN",
-  "CLUSTERDOWN",
-  "TRYAGAIN",
-  "BUSY",
-  "OOM",
-  "NOREPLICAS",
-  "MISCONF",
-]);
+const AWAY_CODES = new Set([...REFUSAL_CODES, "LOADING", "READONLY", "MASTERDOWN"]);
+
+/** Whether a command failed as the server answers and does not do what it is asked. */
+export function isRefusal(error: unknown): boolean {
+  return REFUSAL_CODES.has(errorCode(error) ?? "");
+}
 
 /** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
 const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;
