@@ -19,6 +19,7 @@ import { io } from "socket.io-client";
 import { connect } from "../src/client/index.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { startServer } from "../test/support/valkey-server.js";
+import { percentile } from "./load/outcome.js";
 
 const clicks = Number(process.argv[2] ?? 1_000);
 const WARM_UP = 100;
@@ -106,10 +107,8 @@ for (let click = 0; click < clicks + WARM_UP; click++) {
 await Promise.all(systems.map((system) => system.stop()));
 await valkey.stop();
 
-const percentile = (sorted: readonly number[], part: number) => sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
 const rows = systems.map(({ name, tookMs }) => {
-  const sorted = tookMs.toSorted((a, b) => a - b);
-  return { name, p50: percentile(sorted, 0.5), p90: percentile(sorted, 0.9), p99: percentile(sorted, 0.99) };
+  return { name, p50: percentile(tookMs, 0.5), p90: percentile(tookMs, 0.9), p99: percentile(tookMs, 0.99) };
 });
 const [first, second] = rows;
 process.stdout.write(`${clicks} clicks each, taking turns; ms from the click to the other instance's client\n`);

@@ -53,6 +53,17 @@ export function faultsOf(system: string, found: Omit<Correctness, "gaps">): stri
   return faults.filter(([count]) => count > 0).map(([count, what]) => `${system}: ${count} ${what}`);
 }
 
+/** What is to be said of the runs of a scenario, gathered from one fleet after the other. */
+export class Remarks {
+  readonly faults: string[] = [];
+  readonly notes: string[] = [];
+
+  add(system: string, judged: Correctness): void {
+    this.faults.push(...faultsOf(system, judged));
+    this.notes.push(...gapNotes(system, judged));
+  }
+}
+
 /** Gaps are no fault, as a snapshot may mend them, but are not to be passed over. */
 export function gapNotes(system: string, { gaps }: Pick<Correctness, "gaps">): string[] {
   return gaps > 0 ? [`${system}: ${gaps} frames did not fit what their clients had.`] : [];

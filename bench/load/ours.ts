@@ -2,6 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { readPage } from "../../src/bench/deployment.js";
+import { frameHeaderBytes } from "../../src/bench/wire-size.js";
 import { getBit } from "../../src/board/bitmap.js";
 import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
@@ -39,14 +41,8 @@ function pagesOf(cells: number): number[] {
 }
 
 async function readBoard(url: string, pages: number): Promise<(cell: number) => boolean> {
-  const all = await Promise.all(
-    Array.from({ length: pages }, async (_, page) => {
-      // From the store: what the instance holds is what is judged.
-      const response = await fetch(`${url}/boards/main/pages/${page}`, { headers: { "cache-control": "no-cache" } });
-      return new Uint8Array(await response.arrayBuffer());
-    }),
-  );
-  return (cell) => getBit(all[pageOf(cell)] ?? new Uint8Array(), offsetOf(cell)) === 1;
+  const all = await Promise.all(Array.from({ length: pages }, (_, page) => readPage(url, "main", page)));
+  return (cell) => getBit(all[pageOf(cell)]?.bits ?? new Uint8Array(), offsetOf(cell)) === 1;
 }
 
 /** Watches some pages of board `main`; frames that came to another client of the same instance are decoded once. */
@@ -142,13 +138,6 @@ const EVENT = "42/boards,";
 const DELTA = '["delta","';
 const DELTA_END = '"]';
 const decodeOnce = readOnce((json) => decodeDelta(json.slice(DELTA.length, -DELTA_END.length)));
-/** Of Engine.IO and Socket.IO, around the text of a delta. */
-export const AROUND_DELTA_BYTES = EVENT.length + DELTA.length + DELTA_END.length;
-
-/** Of an unmasked frame of WebSocket, short of 64 KiB. */
-export function frameHeaderBytes(payload: number): number {
-  return payload < 126 ? 2 : 4;
-}
 
 function readOpened(answer: unknown): { handle: number; size: number } {
   if (typeof answer === "object" && answer !== null && "handle" in answer && "size" in answer) {

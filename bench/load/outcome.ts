@@ -67,6 +67,11 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** `part` from 0 to 1. */
+export function percentile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+}
+
 /** For output and tables: three figures, or what it is. */
 export function show(value: Value | undefined): string {
   if (value === null || value === undefined) return "-";

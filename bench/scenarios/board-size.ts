@@ -6,8 +6,10 @@
  * than the difference that is looked for.
  */
 
+import { readPage } from "../../src/bench/deployment.js";
+import { getBit } from "../../src/board/bitmap.js";
 import { PAGE_CELLS, pageCount } from "../../src/board/geometry.js";
-import { faultsOf, gapNotes } from "../load/correctness.js";
+import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { OurClient, oursOn } from "../load/ours.js";
 import { type Scenario, show, spreadOf } from "../load/outcome.js";
@@ -48,12 +50,8 @@ const onPage = (system: System, page: number): System => ({
     };
   },
   stored: async (_, url) => {
-    const bits = new Uint8Array(
-      await (
-        await fetch(`${url}/boards/main/pages/${page}`, { headers: { "cache-control": "no-cache" } })
-      ).arrayBuffer(),
-    );
-    return (cell) => (((bits[cell >>> 3] ?? 0) >>> (7 - (cell & 7))) & 1) === 1;
+    const { bits } = await readPage(url, "main", page);
+    return (cell) => getBit(bits, cell) === 1;
   },
 });
 
@@ -78,14 +76,12 @@ export const boardSize: Scenario = {
         }
       }
       const rows = [];
-      const notes: string[] = [];
-      const faults: string[] = [];
+      const remarks = new Remarks();
       for (const fleet of fleets) {
         const { name } = fleet.system;
         const judged = await fleet.judge();
         rows.push({ system: name, cost: spreadOf(found.get(name) ?? []), ...judged });
-        notes.push(...gapNotes(name, judged));
-        faults.push(...faultsOf(name, judged));
+        remarks.add(name, judged);
       }
       const ratio = spreadOf(ratios(found.get(LARGE_NAME) ?? [], found.get(small.name) ?? []));
       return {
@@ -110,8 +106,8 @@ export const boardSize: Scenario = {
             unit: "×",
           },
         ],
-        notes: [`The ratio is ${show(ratio)} × from round to round.`, ...notes],
-        faults,
+        notes: [`The ratio is ${show(ratio)} × from round to round.`, ...remarks.notes],
+        faults: remarks.faults,
       };
     } finally {
       await Promise.all(fleets.map((fleet) => fleet.stop()));

@@ -6,7 +6,7 @@
  * what a system put off is in its bill.
  */
 
-import { type Correctness, faultsOf, gapNotes } from "../load/correctness.js";
+import { type Correctness, Remarks } from "../load/correctness.js";
 import type { Run } from "../load/fleet.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import {
@@ -90,13 +90,11 @@ async function measure(
       }
     }
     const rows = [];
-    const faults: string[] = [];
+    const remarks = new Remarks();
     for (const fleet of fleets) {
       const judged = await fleet.judge();
       rows.push(rowOf(fleet.system.name, runs.get(fleet.system.name) ?? [], judged));
-      if (fleet.system.name !== OURS) continue;
-      faults.push(...faultsOf(OURS, judged));
-      notes.push(...gapNotes(OURS, judged));
+      if (fleet.system.name === OURS) remarks.add(OURS, judged);
     }
     return {
       name,
@@ -110,11 +108,12 @@ async function measure(
       targets: targetsOf(fleets, runs, rate, times),
       notes: [
         ...notes,
+        ...remarks.notes,
         floorNote(fleets, runs),
         ...cheaperNotes(rows),
         ...fleets.map(({ system }) => `${system.name}: ${system.about}.`),
       ],
-      faults,
+      faults: remarks.faults,
       chart: "cpu",
     };
   } finally {

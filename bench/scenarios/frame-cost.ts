@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { faultsOf, gapNotes } from "../load/correctness.js";
+import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
 import { type Scenario, spreadOf, type Target } from "../load/outcome.js";
@@ -45,12 +45,11 @@ export const frameCost: Scenario = {
     const sendFloor = compileSendFloor();
     const rows = [];
     const targets: Target[] = [];
-    const faults: string[] = [];
+    const remarks = new Remarks();
     const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."];
     for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
       const { found, judged } = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
-      faults.push(...faultsOf(OURS, judged));
-      notes.push(...gapNotes(OURS, judged));
+      remarks.add(OURS, judged);
       const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
       for (const [system, values] of found) rows.push({ system, clients, cost: spreadOf(values) });
       targets.push({
@@ -74,8 +73,8 @@ export const frameCost: Scenario = {
       ],
       rows,
       targets,
-      notes,
-      faults,
+      notes: [...notes, ...remarks.notes],
+      faults: remarks.faults,
       chart: "cost",
     };
   },

@@ -8,10 +8,10 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
-import { type Correctness, faultsOf, gapNotes, judge } from "../load/correctness.js";
+import { type Correctness, judge, Remarks } from "../load/correctness.js";
 import { judgeSettled } from "../load/judge-settled.js";
 import { ours } from "../load/ours.js";
-import { type Scenario, show, spreadOf } from "../load/outcome.js";
+import { percentile, type Scenario, show, spreadOf } from "../load/outcome.js";
 import { redisAdapter, wsPubSub } from "../load/per-change.js";
 import { start, startValkey } from "../load/processes.js";
 import type { BoardClient, System } from "../load/system.js";
@@ -49,8 +49,7 @@ export const idleClick: Scenario = {
     const rounds = isQuick ? 1 : 3;
     const warmSeconds = isQuick ? 1 : WARM_SECONDS;
     const [mine, plain, adapter] = [ours(CELLS), wsPubSub, redisAdapter];
-    const faults: string[] = [];
-    const gaps: string[] = [];
+    const remarks = new Remarks();
     const pairs: Pair[] = [];
     try {
       for (const system of [mine, plain, adapter]) {
@@ -66,10 +65,7 @@ export const idleClick: Scenario = {
         }
       }
       const judged = await pairs[0]?.judge();
-      if (judged) {
-        faults.push(...faultsOf(mine.name, judged));
-        gaps.push(...gapNotes(mine.name, judged));
-      }
+      if (judged) remarks.add(mine.name, judged);
     } finally {
       await Promise.all(pairs.map((pair) => pair.stop()));
     }
@@ -105,9 +101,9 @@ export const idleClick: Scenario = {
       ],
       notes: [
         `${adapter.name}, which promises nothing, itself stands at ${show(ofPlain(adapter))} × of ${plain.name}.`,
-        ...gaps,
+        ...remarks.notes,
       ],
-      faults,
+      faults: remarks.faults,
       chart: "p50",
     };
   },
@@ -125,10 +121,6 @@ async function timeOf({ system, click, arrivals }: Pair): Promise<number> {
     throw new Error(`${system.name}: a change did not arrive within ${ARRIVE_MS_MAX} ms`, { cause });
   }
   return performance.now() - startMs;
-}
-
-function percentile(values: readonly number[], part: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
 }
 
 async function warmUp({ click }: Pair, seconds: number): Promise<void> {

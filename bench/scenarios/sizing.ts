@@ -4,7 +4,7 @@
  */
 
 import { Resp } from "../../test/support/resp.js";
-import { faultsOf, gapNotes } from "../load/correctness.js";
+import { Remarks } from "../load/correctness.js";
 import { Fleet, type Run } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
 import type { Scenario, Settings } from "../load/outcome.js";
@@ -28,7 +28,7 @@ export const sizing: Scenario = {
   run: async (settings) => {
     const bytesPerClient = await measureMemory(ours(CELLS), settings.isQuick ? 300 : 1_000);
     settings.tell(`${Math.round(bytesPerClient / KIB)} KiB a client`);
-    const remarks: Remarks = { faults: [], notes: [] };
+    const remarks = new Remarks();
     const crowd = await measureCrowds(settings, remarks);
     const writeUs = await measureWrites(settings, remarks);
     const valkey = await measureValkeyCore(settings);
@@ -58,18 +58,6 @@ interface Crowds {
   readonly framesPerSecond: number;
 }
 
-/** What was wrong with a fleet, or strange. */
-interface Remarks {
-  readonly faults: string[];
-  readonly notes: string[];
-}
-
-async function remark({ faults, notes }: Remarks, fleet: Fleet): Promise<void> {
-  const judged = await fleet.judge();
-  faults.push(...faultsOf(fleet.system.name, judged));
-  notes.push(...gapNotes(fleet.system.name, judged));
-}
-
 /** Two sizes, so that what an instance costs whatever its clients is left out. */
 async function measureCrowds({ isQuick, tell }: Settings, remarks: Remarks): Promise<Crowds> {
   const sizes = isQuick ? [100, 400] : [400, 1_600];
@@ -80,7 +68,7 @@ async function measureCrowds({ isQuick, tell }: Settings, remarks: Remarks): Pro
     try {
       await fleet.run(RATE, seconds / 2);
       const busy = await fleet.run(RATE, seconds);
-      await remark(remarks, fleet);
+      remarks.add(fleet.system.name, await fleet.judge());
       found.push({ clients, busy });
       tell(
         `${clients} clients: ${Math.round(shareOf(busy) * 100)} % of a core at ${RATE} writes/s, p99 ${busy.p99.toFixed(0)} ms`,
@@ -109,7 +97,7 @@ async function measureWrites({ isQuick, tell }: Settings, remarks: Remarks): Pro
   try {
     await fleet.run(WRITE_RATE, isQuick ? 1 : 3);
     const run = await fleet.run(WRITE_RATE, isQuick ? 1 : 4);
-    await remark(remarks, fleet);
+    remarks.add(fleet.system.name, await fleet.judge());
     const us = (run.serversCpuSeconds * 1e6) / run.writes;
     tell(`${us.toFixed(0)} µs of an instance for each write`);
     return us;

@@ -8,13 +8,14 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
+import { AROUND_DELTA_BYTES, frameHeaderBytes } from "../../src/bench/wire-size.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { newTag } from "../../src/store/tag.js";
 import { faultsOf, gapNotes, judge } from "../load/correctness.js";
 import { leastBits } from "../load/entropy.js";
 import { judgeSettled } from "../load/judge-settled.js";
-import { AROUND_DELTA_BYTES, frameHeaderBytes, OurClient, ours } from "../load/ours.js";
+import { OurClient, ours } from "../load/ours.js";
 import { type Scenario, show } from "../load/outcome.js";
 import { start, startValkey } from "../load/processes.js";
 

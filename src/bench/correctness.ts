@@ -37,7 +37,7 @@ const READ_MS = 25;
 
 export async function judge(
   crew: Crew,
-  { urls, board, pages }: Scenario,
+  { urls, board, pages, clients: wanted }: Scenario,
   pending: number,
   withinMs: number,
 ): Promise<Verdict> {
@@ -51,7 +51,7 @@ export async function judge(
     const lostWrites = answers.reduce((sum, { lost }) => sum + lost.length, 0);
     const clients = answers.reduce((sum, { live }) => sum + live, 0);
     const level = answers.reduce((sum, answer) => sum + answer.level, 0);
-    const offline = answers.reduce((sum, answer) => sum + answer.offline, 0);
+    const offline = wanted - clients;
     const isLevel = offline === 0 && mismatches.length === 0 && instancesDiffer.length === 0 && lostWrites === 0;
     const isFinal = mismatches.length > 0 && mismatches.every(({ kind }) => kind === "diverged");
     finalLooks = isFinal ? finalLooks + 1 : 0;

@@ -57,7 +57,7 @@ export interface Measured {
 }
 
 /** Acknowledged writes that may be missing of those asked for, before the trial counts as failed. */
-const SHORT = 0.95;
+export const SHORT = 0.95;
 
 export function judgeTrial({ rate, acknowledged, p99, codes }: Measured, p99MsMax: number): Trial {
   const trial = { rate, acknowledged: Math.round(acknowledged), p99 };

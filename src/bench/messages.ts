@@ -47,8 +47,6 @@ export interface Compared {
   /** Live clients, all of whose pages have been equal to the store's. */
   readonly level: number;
   readonly live: number;
-  /** Clients that have no live connection, which nobody can compare. */
-  readonly offline: number;
 }
 
 export interface Answers {

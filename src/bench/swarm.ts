@@ -88,7 +88,7 @@ export class Swarm {
       if (bits && (getBit(bits, offsetOf(cell)) === 1) !== value) lost.push(cell);
     }
     const level = live.filter((user) => this.#level.get(user)?.size === pages.length).length;
-    return { mismatches, lost, level, live: live.length, offline: this.#users.length - live.length };
+    return { mismatches, lost, level, live: live.length };
   }
 
   close(): void {

@@ -13,9 +13,8 @@ import type { LineListener } from "../client/line.js";
 import { toBase64url } from "../protocol/base64url.js";
 import type { Probes } from "./probes.js";
 import type { Tally } from "./tally.js";
+import { AROUND_DELTA_BYTES, frameHeaderBytes } from "./wire-size.js";
 
-/** Around a delta's text: Engine.IO's and Socket.IO's type, namespace, event and quotes. */
-const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;
 /** Two WebSocket frames: the event with a placeholder, and the bytes. */
 const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num":0}]'.length + 2;
 
@@ -111,5 +110,5 @@ function counting(listener: LineListener, tally: Tally): LineListener {
 
 function count(tally: Tally, bytes: number): void {
   tally.counts.frames++;
-  tally.counts.bytes += bytes + (bytes < 126 ? 2 : 4);
+  tally.counts.bytes += bytes + frameHeaderBytes(bytes);
 }
