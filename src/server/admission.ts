@@ -5,6 +5,7 @@
 
 import { Refusal } from "../protocol/errors.js";
 import { networkKey } from "./address.js";
+import { Allowance } from "./allowance.js";
 import type { Clock } from "./clock.js";
 import { KeyedBuckets } from "./keyed-buckets.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
@@ -20,11 +21,20 @@ export interface AdmissionLimits {
   readonly connectionsPerAddress: number;
   /** Connections that one address opens. */
   readonly connects: Rate;
+  /** HTTP requests of one address to this instance, whatever they ask for; without a bound if left out. */
+  readonly http?: Rate;
 }
 
 /** An address may write and watch as much as so many sessions at their limit, a network write as much as so many addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
+/**
+ * What an address makes the instance do for others or at length, in units of about 20 µs: one small message sent to one
+ * client, or a kibibyte read. An address has a tenth of a core for it, and all together have a quarter.
+ */
+const WORK = { perSecond: 5_000, burst: 5_000 };
+const ALL_WORK = { perSecond: 12_500, burst: 12_500 };
+
 /** Whoever has all the connections it may have is told to come again after this. */
 const CONNECTIONS_RETRY_MS = 5_000;
 /** Those refused for their rate come again spread over this time at least, not all with the next token. */
@@ -42,6 +52,9 @@ export class Admission {
   readonly #addressWrites: KeyedBuckets;
   readonly #networkWrites: KeyedBuckets;
   readonly #addressWatches: KeyedBuckets;
+  readonly #addressWork = new KeyedBuckets(WORK);
+  readonly #allWork: TokenBucket;
+  readonly #addressHttp: KeyedBuckets | undefined;
 
   constructor(limits: AdmissionLimits, clock: Clock) {
     this.limits = limits;
@@ -51,6 +64,8 @@ export class Admission {
     this.#addressWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS));
     this.#networkWrites = new KeyedBuckets(times(limits.writes, ADDRESS_SESSIONS * NETWORK_ADDRESSES));
     this.#addressWatches = new KeyedBuckets(times(limits.watches, ADDRESS_SESSIONS));
+    this.#addressHttp = limits.http && new KeyedBuckets(limits.http);
+    this.#allWork = new TokenBucket(ALL_WORK, clock.now());
   }
 
   /** Counts a connection in; throws TOO_MANY_CONNECTIONS. Count every connection that was admitted out again. */
@@ -78,17 +93,14 @@ export class Admission {
     this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
 
-  requestBucket(): TokenBucket {
-    return new TokenBucket(this.limits.requests, this.#clock.now());
+  /** What a new connection of `address` may ask for. */
+  allowance(address: string): Allowance {
+    return new Allowance(address, this.limits, this.#clock);
   }
 
-  watchBucket(): TokenBucket {
-    return new TokenBucket(this.limits.watches, this.#clock.now());
-  }
-
-  /** Throws RATE_LIMITED if the connection of `own`, from watchBucket, or its address may not watch `pages` pages now. */
-  admitWatch(address: string, own: TokenBucket, pages: number): void {
-    const waitMs = own.take(pages, this.#clock.now());
+  /** Throws RATE_LIMITED if the connection or its address may not watch `pages` pages now. */
+  admitWatch({ address, watches }: Allowance, pages: number): void {
+    const waitMs = watches.take(pages, this.#clock.now());
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
     this.#take(this.#addressWatches, address, pages);
   }
@@ -107,6 +119,30 @@ export class Admission {
     const waitMs = Math.max(...asked.map(([buckets, key]) => buckets.waitMs(key, cells, now)));
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
     for (const [buckets, key] of asked) buckets.take(key, cells, now);
+  }
+
+  /**
+   * Throws RATE_LIMITED if the address, or all together, have used up what shared and heavy work they may ask for: a
+   * message to everybody, a long read. Else charges `units` for it, as a debt if it is more than what is left. A click
+   * is no such work, so it never waits for somebody else's behind the same address.
+   */
+  admitWork(address: string, units: number): void {
+    const now = this.#clock.now();
+    const waitMs = Math.max(this.#addressWork.waitMs(address, 0, now), this.#allWork.waitMs(0, now));
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
+    this.chargeWork(address, units);
+  }
+
+  /** Charges for work that turned out to be more than was admitted. */
+  chargeWork(address: string, units: number): void {
+    const now = this.#clock.now();
+    this.#addressWork.charge(address, units, now);
+    this.#allWork.charge(units, now);
+  }
+
+  /** Throws RATE_LIMITED if the address makes more HTTP requests than one may. */
+  admitHttp(address: string): void {
+    if (this.#addressHttp) this.#take(this.#addressHttp, address, 1);
   }
 
   #take(buckets: KeyedBuckets, key: string, count: number): void {

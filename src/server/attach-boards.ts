@@ -13,7 +13,7 @@ import { boardRoutes, trustOf } from "./http.js";
 import type { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { openStore } from "./open-store.js";
-import { httpOptions, runInstance } from "./run-instance.js";
+import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { ServerBoard } from "./server-board.js";
 import { attachSockets } from "./sockets.js";
 
@@ -80,11 +80,14 @@ export async function attachBoards(
   const store = await openStore(config, log);
   const running = runInstance(config, store, log, { authorise });
   const { instance, view } = running;
-  app.use(boardRoutes(instance, view, { ...httpOptions(config, store), teaching }));
+  const trust = trustOf(app);
+  const httpDoor = httpOptions(config, store, trust);
+  app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
   const sockets = attachSockets(io, instance, {
     teaching,
-    clientBufferBytesMax: config.clientBufferBytes,
-    trust: trustOf(app),
+    limits: connectionLimits(config),
+    gate: httpDoor.gate,
+    trust,
     countsAll: false,
   });
   running.counts(sockets.online);

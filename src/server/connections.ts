@@ -1,17 +1,24 @@
 /*
- * The connections of one Socket.IO server, below its namespaces: each is admitted or refused once, its backlog is bounded,
- * and when it is over its bytes are let go of soon, whatever the peer does.
+ * The connections of one Socket.IO server, below its namespaces: each is admitted or refused once, what comes in and what
+ * waits to go out is bounded, whatever layer it belongs to, and once it has ended its bytes are let go of soon, whatever
+ * the peer does.
  */
 
+import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { Refusal } from "../protocol/errors.js";
 import { addressKey } from "./address.js";
+import type { Allowance } from "./allowance.js";
+import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
 import { clientAddress, type Trust } from "./client-address.js";
 import type { Instance } from "./instance.js";
+import { type InflowLimits, Meter } from "./meter.js";
+import { WebSockets } from "./websockets.js";
 
 /** A connection of Socket.IO's, as far as it matters here. */
 export interface Connection extends EngineConnection {
+  readonly transport: EngineConnection["transport"] & { readonly sid: string };
   readonly remoteAddress: string;
   /** The one that began it. */
   readonly request: IncomingMessage;
@@ -21,52 +28,158 @@ export interface Connection extends EngineConnection {
 
 export interface Admitted {
   readonly backlog: Backlog;
-  /** As addressKey gives it. */
-  readonly address: string;
+  readonly allowance: Allowance;
+  /** Namespaces of ours that it is in. */
+  readonly joined: Set<string>;
   /** Why it may not stay, if so. */
   readonly refusal: Refusal | undefined;
 }
 
+export interface ConnectionLimits {
+  /** May wait to be sent to each. */
+  readonly bufferBytesMax: number;
+  /** The largest message taken. */
+  readonly messageBytesMax: number;
+  /** What may come in on each. */
+  readonly inflow: InflowLimits;
+}
+
 /** A refused connection is closed when its client has had this long to join a namespace and hear why. */
 const REFUSED_MS_MAX = 2_000;
+/** Of one address, refused connections that wait for that; more are refused before they are made. */
+const REFUSED_MAX = 100;
 /** A peer has this long to agree that a WebSocket is closed; `ws` alone would wait 30 s, and hold what was to be sent. */
 const CLOSING_MS_MAX = 2_000;
+/** What a packet that joins a namespace costs, in messages: it makes a socket, and may ask the app who comes. */
+const JOIN_MESSAGES = 10;
+const SOCKETIO_CONNECT = "0";
+
+interface Packet {
+  readonly type: string;
+  readonly data?: string | Buffer;
+}
 
 export class Connections {
   readonly #instance: Instance;
-  readonly #bufferBytesMax: number;
+  readonly #limits: ConnectionLimits;
   readonly #trust: Trust;
+  readonly #webSockets: WebSockets;
   readonly #admitted = new WeakMap<Connection, Admitted>();
+  /** Address -> connections that are refused and not closed yet. */
+  readonly #refused = new Map<string, number>();
+  /** Engine.IO's session id -> the meter of one that polls. */
+  readonly #polling = new Map<string, Meter>();
 
-  /** `bufferBytesMax` may wait to be sent to each; proxies that `trust` knows are asked for whom they stand. */
-  constructor(instance: Instance, bufferBytesMax: number, trust: Trust) {
+  /** Proxies that `trust` knows are asked for whom they stand. `ws` is that of the Engine.IO server. */
+  constructor(instance: Instance, limits: ConnectionLimits, trust: Trust, ws: unknown) {
     this.#trust = trust;
     this.#instance = instance;
-    this.#bufferBytesMax = bufferBytesMax;
+    this.#limits = limits;
+    this.#webSockets = new WebSockets(ws, limits.inflow, instance.clock);
   }
 
-  /** Admits or refuses it the first time, and tells the outcome ever after. */
+  addressOf(request: IncomingMessage): string {
+    return addressKey(clientAddress(request, this.#trust));
+  }
+
+  /** Why no connection should even be made for the one who asks, if so. */
+  refusalFor(request: IncomingMessage): Refusal | undefined {
+    const isSwamped = (this.#refused.get(this.addressOf(request)) ?? 0) >= REFUSED_MAX;
+    return isSwamped ? new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: REFUSED_MS_MAX }) : undefined;
+  }
+
+  /** Milliseconds until a request that carries this session id should be read. */
+  waitMs(sessionId: string): number {
+    return this.#polling.get(sessionId)?.waitMs ?? 0;
+  }
+
+  /** Admits or refuses it the first time, and gives the outcome ever after. */
   admit(connection: Connection): Admitted {
     const known = this.#admitted.get(connection);
     if (known) return known;
     const address = addressKey(clientAddress(connection.request, this.#trust) ?? connection.remoteAddress);
-    const { metrics } = this.#instance;
+    const { metrics, admission } = this.#instance;
     const overflow = () => {
       metrics.refused("TOO_SLOW");
       connection.close(true);
     };
-    const backlog = new Backlog(connection, this.#bufferBytesMax, overflow, (bytes) => metrics.sent(bytes));
-    const admitted = { address, backlog, refusal: this.#connect(address) };
+    const backlog = new Backlog(connection, this.#limits.bufferBytesMax, overflow, (bytes) => metrics.sent(bytes));
+    const admitted: Admitted = {
+      backlog,
+      allowance: admission.allowance(address),
+      joined: new Set(),
+      refusal: this.#connect(address),
+    };
     this.#admitted.set(connection, admitted);
+    const ended = this.#meter(connection, admitted);
     const over = () => {
-      if (!admitted.refusal) this.#instance.admission.disconnect(address);
+      ended();
+      if (!admitted.refusal) admission.disconnect(address);
       endSoon(connection, backlog);
     };
     // Gone while it was being admitted: the event was before.
     if (connection.readyState === "closed") over();
     else connection.once("close", over);
-    if (admitted.refusal) setTimeout(() => connection.close(true), REFUSED_MS_MAX).unref();
+    if (admitted.refusal) this.#closeRefused(connection, address);
     return admitted;
+  }
+
+  #closeRefused(connection: Connection, address: string): void {
+    this.#refused.set(address, (this.#refused.get(address) ?? 0) + 1);
+    setTimeout(() => {
+      const left = (this.#refused.get(address) ?? 0) - 1;
+      if (left > 0) this.#refused.set(address, left);
+      else this.#refused.delete(address);
+      connection.close(true);
+    }, REFUSED_MS_MAX).unref();
+  }
+
+  /** Charges all that comes in on the connection to its meter; returns what to call when it has ended. */
+  #meter(connection: Connection, { backlog, allowance }: Admitted): () => void {
+    const { admission, clock, metrics } = this.#instance;
+    const flooded = () => {
+      metrics.refused("RATE_LIMITED");
+      admission.offended(allowance.address);
+    };
+    // Requests of a session that polls are held back instead: see `waitMs`.
+    let meter = new Meter(this.#limits.inflow, clock, {
+      pause: () => undefined,
+      resume: () => undefined,
+      end: () => {
+        if (connection.readyState === "open") flooded();
+        connection.close(true);
+      },
+    });
+    const adopt = (socket: unknown): boolean => {
+      const metered = this.#webSockets.of(socket);
+      if (!metered) return false;
+      meter = metered.meter;
+      metered.flooded = flooded;
+      metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
+      if (socket instanceof EventEmitter) socket.on("ping", () => backlog.check());
+      return true;
+    };
+    const { sid: sessionId } = connection.transport;
+    let isPolling = false;
+    if (!adopt(connection.transport.socket)) {
+      isPolling = true;
+      this.#polling.set(sessionId, meter);
+      connection.on("upgrade", ({ socket }: { socket?: unknown }) => {
+        if (adopt(socket)) this.#polling.delete(sessionId);
+      });
+      connection.on("upgrading", () => meter.take(1, 0));
+    }
+    const attachments = new Attachments(this.#limits.messageBytesMax, () => connection.close(true));
+    connection.on("packet", ({ type, data }: Packet) => {
+      const isJoin = typeof data === "string" && data.startsWith(SOCKETIO_CONNECT);
+      const bytes = isPolling && data !== undefined ? data.length : 0;
+      meter.take(isJoin ? JOIN_MESSAGES : 1, bytes);
+      if (type === "message" && data !== undefined) attachments.take(data);
+    });
+    return () => {
+      attachments.close();
+      this.#polling.delete(sessionId);
+    };
   }
 
   #connect(address: string): Refusal | undefined {

@@ -1,55 +1,50 @@
 /*
  * What every conversation with an untrusted peer needs, whatever its protocol: answers to requests that fail, a bound on
  * the rate of requests and on those under way, turns with everybody else, and an end for a peer that only sends rubbish.
+ * The bounds are those of the connection (allowance.ts), whatever number of conversations it carries.
  */
 
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
+import type { Allowance } from "./allowance.js";
 import type { Instance } from "./instance.js";
-import { TokenBucket } from "./token-bucket.js";
-import { Turns } from "./turns.js";
 
-/** Bad requests that a peer may make before it is disconnected; one refused for its rate counts a tenth. */
-const STRIKES = { burst: 100, perSecond: 1 };
+/** What a request that is refused for its rate counts beside a bad one. */
 const RATE_STRIKE = 0.1;
 const UNDER_WAY_MAX = 256;
 
 export class Conversation {
   readonly #instance: Instance;
-  readonly #requests: TokenBucket;
-  readonly #strikes: TokenBucket;
-  readonly #turns: Turns;
-  readonly #address: string;
+  readonly #allowance: Allowance;
   readonly #end: (error: ErrorBody) => void;
   #underWay = 0;
   #isFinishing = false;
   #finished: () => void = () => undefined;
   #isEnded = false;
 
-  /** `end` closes the connection with a reason. `address` is as addressKey gives it. */
-  constructor(instance: Instance, address: string, end: (error: ErrorBody) => void) {
+  /** `end` closes the connection with a reason. */
+  constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
     this.#instance = instance;
-    this.#address = address;
-    this.#requests = instance.admission.requestBucket();
-    this.#strikes = new TokenBucket(STRIKES, instance.clock.now());
-    this.#turns = new Turns(instance.clock);
+    this.#allowance = allowance;
     this.#end = end;
   }
 
   /** Runs one request; gives its result or the error to answer with. Never rejects. */
   async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
     this.#underWay++;
+    this.#allowance.underWay++;
     try {
       if (this.#isFinishing) throw new Refusal("GOING_AWAY");
-      const waitMs = this.#requests.take(1, this.#instance.clock.now());
+      const waitMs = this.#allowance.requests.take(1, this.#instance.clock.now());
       if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-      if (this.#underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
-      const turn = this.#turns.take();
+      if (this.#allowance.underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+      const turn = this.#allowance.turns.take();
       if (turn) await turn;
       return await request();
     } catch (error) {
       return { error: this.#refuse(error) };
     } finally {
       this.#underWay--;
+      this.#allowance.underWay--;
       if (this.#isFinishing && this.#underWay === 0) this.#finished();
     }
   }
@@ -73,14 +68,14 @@ export class Conversation {
     if (refusal.code === "INTERNAL") this.#instance.log.error({ err: error }, "a request failed");
     this.#instance.metrics.refused(refusal.code);
     const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;
-    if (this.#strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
+    if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
 
   #giveUp(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#instance.admission.offended(this.#address);
+    this.#instance.admission.offended(this.#allowance.address);
     this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
   }
 }

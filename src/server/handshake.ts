@@ -9,9 +9,9 @@ import type { Refusal } from "../protocol/errors.js";
 export type HandshakeMiddleware = (request: IncomingMessage, response: ServerResponse, next: () => void) => void;
 
 /** Refuses new sockets with what `refusal` gives, as long as it gives something. */
-export function refuseHandshakes(refusal: () => Refusal | undefined): HandshakeMiddleware {
+export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
   return (request, response, next) => {
-    const refused = isFirst(request) ? refusal() : undefined;
+    const refused = isFirst(request) ? refusal(request) : undefined;
     if (!refused) return next();
     const { http } = refused.rule;
     const body = JSON.stringify({ error: refused.toBody() });

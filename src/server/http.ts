@@ -28,6 +28,7 @@ import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { callerOf } from "./authorise.js";
 import type { Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
+import { type HttpGate, refuseChunked } from "./http-gate.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
@@ -45,9 +46,19 @@ export interface HttpOptions {
   readonly teaching: boolean;
   /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
   readonly forOperators: boolean;
+  /** What every request passes first. */
+  readonly gate: HttpGate;
   /** The folder of the built page, where /cluster is to be one for people too. */
   readonly pageFolder?: string;
 }
+
+/** What is ours in the app of somebody else. */
+const OUR_PATHS = ["/health", "/ready", "/metrics", "/cluster", "/state", "/boards"];
+/** In units of Admission: gathering all numbers takes some milliseconds. */
+const METRICS_WORK = 200;
+const PAGE_WORK = 10;
+const HISTORY_WORK = 100;
+const STATE_CELLS_PER_WORK = 500;
 
 /** What only operators need to know. */
 export interface OperatorView {
@@ -80,19 +91,24 @@ const BODY_BYTES_MAX = 16_384;
 /** The routes of an instance, to be mounted in any Express app. */
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
+  // The app of `serve` is ours as a whole, and every request has passed the gate already.
+  if (!options.pageFolder) router.use(OUR_PATHS, options.gate.pass, refuseChunked);
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
+  router.use(options.pageFolder ? "/" : OUR_PATHS, limitAll(instance));
   if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
   // In someone else's app `/state` may be that app's own.
   const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   router.use(guarded, limiter(instance, options), identify(instance));
   if (options.teaching) {
-    router.get("/state", async (_, response) => {
-      response.json({ state: await readState(instance, boardFor(instance, response, TEACHING_BOARD, "view")) });
+    router.get("/state", async (request, response) => {
+      const board = boardFor(instance, response, TEACHING_BOARD, "view");
+      instance.admission.admitWork(addressKey(request.ip), board.size / STATE_CELLS_PER_WORK);
+      response.json({ state: await readState(instance, board) });
     });
   }
   router.get("/boards", (_, response) => {
@@ -108,6 +124,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
+    instance.admission.admitWork(addressKey(request.ip), HISTORY_WORK);
     response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
   });
   router.put(
@@ -149,7 +166,8 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
 
 function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: string | undefined): Router {
   const router = Router();
-  router.get("/metrics", async (_, response) => {
+  router.get("/metrics", async (request, response) => {
+    instance.admission.admitWork(addressKey(request.ip), METRICS_WORK);
     response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
   router.get("/cluster", (request, response) => {
@@ -163,9 +181,10 @@ function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: stri
 }
 
 /** What operators need to know, for a port of its own. */
-export function createOperatorApp(instance: Instance, view: OperatorView, pageFolder: string): Express {
+export function createOperatorApp(instance: Instance, view: OperatorView, gate: HttpGate, pageFolder: string): Express {
   const app = express();
   app.disable("x-powered-by");
+  app.use(gate.pass, refuseChunked, limitAll(instance));
   app.use(secure(() => ""));
   app.use(operatorRoutes(instance, view, pageFolder));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
@@ -184,7 +203,7 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
     const urls = page.demoUrls();
     return (urls.length > 0 ? urls.flatMap(anyHost) : ["http://localhost:*", "http://127.0.0.1:*"]).join(" ");
   };
-  app.use(secure(frames));
+  app.use(options.gate.pass, refuseChunked, secure(frames));
   app.use((_, response, next) => {
     // The next request of a connection that is kept open would come to an instance that is gone.
     if (instance.departures.isDraining) response.set("Connection", "close");
@@ -197,6 +216,14 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
+}
+
+/** Bounds what one address asks, of any route; /health and /ready stand before it, as a balancer asks in everybody's name. */
+function limitAll(instance: Instance): RequestHandler {
+  return (request, _, next) => {
+    instance.admission.admitHttp(addressKey(request.ip));
+    next();
+  };
 }
 
 /** Why a balancer should send nobody here, if so. */
@@ -223,6 +250,7 @@ function describeBoard(instance: Instance, board: HostedBoard) {
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const { board, page } = pageFor(instance, request, response);
   const isFromStore = wantsOrigin(request);
+  instance.admission.admitWork(addressKey(request.ip), PAGE_WORK);
   const snapshot = await (isFromStore ? instance.readStored(board, page) : instance.readPage(board, page));
   // What was compressed before is a copy too.
   const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);

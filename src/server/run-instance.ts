@@ -6,12 +6,17 @@ import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
 import { type AuthoriseHook, authoriser } from "./authorise.js";
+import type { Trust } from "./client-address.js";
 import { realClock } from "./clock.js";
 import { ClusterReport } from "./cluster-report.js";
 import type { Config } from "./config.js";
+import type { ConnectionLimits } from "./connections.js";
 import { Guard } from "./guard.js";
+import { HttpGate } from "./http-gate.js";
 import { Instance } from "./instance.js";
 import type { Log } from "./log.js";
+import type { InflowLimits } from "./meter.js";
+import type { Rate } from "./token-bucket.js";
 import { tokenVerifier } from "./tokens.js";
 
 const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
@@ -22,6 +27,38 @@ const REQUESTS = { perSecond: 200, burst: 400 };
  * may watch, the rate is more than anyone scrolls.
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
+
+const BYTES_PER_CELL = 32;
+const KIB = 1_024;
+
+/**
+ * What may come in on one connection, as `meter.ts` counts it: twice the requests that are answered, and the bytes of the
+ * largest writes at the rate that a session may have, with as much again for everything else.
+ */
+function inflowOf(config: Config): InflowLimits {
+  const { messageBytes, writesPerSecond, writeBurst } = config;
+  return {
+    messages: { perSecond: REQUESTS.perSecond * 2, burst: REQUESTS.burst * 2 },
+    bytes: {
+      perSecond: 128 * KIB + writesPerSecond * BYTES_PER_CELL,
+      burst: Math.max(KIB * KIB, messageBytes * 4) + writeBurst * BYTES_PER_CELL,
+    },
+  };
+}
+
+export function connectionLimits(config: Config): ConnectionLimits {
+  return {
+    bufferBytesMax: config.clientBufferBytes,
+    messageBytesMax: config.messageBytes,
+    inflow: inflowOf(config),
+  };
+}
+
+/** Six times what one instance may be asked of boards: for all that is no board, and the burst of many who load the page. */
+function httpOf({ httpPerMinute }: Config): Rate {
+  const perSecond = (httpPerMinute / 60) * 6;
+  return { perSecond, burst: perSecond * 5 };
+}
 
 export interface Others {
   /** Milliseconds since 1970, by which tokens end. */
@@ -77,6 +114,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
       connectionsPerAddress: config.connectionsPerAddress,
       // All that an address may have open may come back at once, as after the loss of an instance.
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
+      http: httpOf(config),
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
     fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: config.flushUnseenMs },
@@ -85,8 +123,9 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
   return instance;
 }
 
-export function httpOptions(config: Config, store: Store) {
+export function httpOptions(config: Config, store: Store, trust: Trust) {
   return {
+    gate: new HttpGate({ inflow: inflowOf(config), bodyBytesMax: config.messageBytes }, trust, realClock),
     requestsPerMinute: config.httpPerMinute,
     sharedCounter:
       store instanceof ValkeyStore

@@ -14,7 +14,7 @@ import { createApp, createOperatorApp } from "./http.js";
 import type { Instance } from "./instance.js";
 import type { Log } from "./log.js";
 import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
-import { httpOptions, runInstance } from "./run-instance.js";
+import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
 
@@ -66,10 +66,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { instance } = running;
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
+  const httpDoor = httpOptions(config, store, trust);
   const app = createApp(
     instance,
     view,
-    { ...httpOptions(config, store), trust },
+    { ...httpDoor, trust },
     {
       folder: pageFolder,
       demoUrls: options.demoUrls ?? (() => []),
@@ -87,7 +88,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   http.setTimeout(STILL_MS_MAX);
   const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   const operators =
-    config.metricsPort === undefined ? undefined : createServer(createOperatorApp(instance, view, pageFolder));
+    config.metricsPort === undefined
+      ? undefined
+      : createServer(createOperatorApp(instance, view, httpDoor.gate, pageFolder));
   try {
     http.listen(config.port, config.host);
     await once(http, "listening");
@@ -103,7 +106,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   const sockets = attachSockets(io, instance, {
     teaching: true,
-    clientBufferBytesMax: config.clientBufferBytes,
+    limits: connectionLimits(config),
+    gate: httpDoor.gate,
     trust,
     countsAll: true,
   });

@@ -12,6 +12,7 @@ import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../pr
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 import { ANYBODY, type Visitor } from "./access.js";
+import type { Allowance } from "./allowance.js";
 import type { Hold } from "./holds.js";
 import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";
@@ -28,7 +29,6 @@ import {
   WRITE_CELLS_MAX,
   watchRequest,
 } from "./requests.js";
-import type { TokenBucket } from "./token-bucket.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
@@ -36,8 +36,7 @@ const JOIN_MS_MAX = 5_000;
 const OVERVIEW_WATCHES = 8;
 
 export interface SessionPeer {
-  /** As addressKey gives it. */
-  readonly address: string;
+  readonly allowance: Allowance;
   /** Counts the sockets on this instance. */
   online(): number;
   /** Those on all instances, as last told. */
@@ -58,7 +57,6 @@ export class Session {
   readonly #opened = new Map<number, HostedBoard>();
   readonly #watched = new Map<string, Hold<Hub>>();
   readonly #overviews = new Map<HostedBoard, Hold<OverviewHub>>();
-  readonly #watches: TokenBucket;
   /** Board handle -> the session id that this connection writes under. */
   readonly #writesAs = new Map<number, string>();
   #closed = false;
@@ -66,7 +64,6 @@ export class Session {
   constructor(instance: Instance, recipient: Recipient, peer: SessionPeer) {
     this.#instance = instance;
     this.#peer = peer;
-    this.#watches = instance.admission.watchBucket();
     this.#recipient = recipient;
   }
 
@@ -108,7 +105,7 @@ export class Session {
     let added = 0;
     for (const page of wanted.keys()) if (!this.#watched.has(watchKey(board, page))) added++;
     if (this.#watched.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
-    this.#instance.admission.admitWatch(this.#peer.address, this.#watches, wanted.size);
+    this.#instance.admission.admitWatch(this.#peer.allowance, wanted.size);
     const join = (page: number, position: Position) =>
       this.#join(
         this.#watched,
@@ -136,7 +133,7 @@ export class Session {
     const board = this.#boardOf(request.handle);
     if (!request.watch) this.#leave(this.#overviews, board);
     else {
-      this.#instance.admission.admitWatch(this.#peer.address, this.#watches, OVERVIEW_WATCHES);
+      this.#instance.admission.admitWatch(this.#peer.allowance, OVERVIEW_WATCHES);
       await this.#join(
         this.#overviews,
         board,
@@ -155,7 +152,7 @@ export class Session {
     if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
     this.#instance.access.require(this.#visitor, board.name, "write");
     this.#writesAs.set(handle, session);
-    this.#instance.admission.admitWrite(this.#peer.address, session, changes.length);
+    this.#instance.admission.admitWrite(this.#peer.allowance.address, session, changes.length);
     await this.#instance.access.requireConsent(this.#visitor, board.name, changes);
     try {
       return { at: await commitChanges(this.#instance, board, session, seq, changes) };

@@ -10,17 +10,18 @@ import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
+import { Chat } from "./chat.js";
 import type { Trust } from "./client-address.js";
-import { type Admitted, type Connection, Connections } from "./connections.js";
+import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { refuseHandshakes } from "./handshake.js";
+import { type HandshakeMiddleware, refuseHandshakes } from "./handshake.js";
+import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance.js";
 import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
-import { TokenBucket } from "./token-bucket.js";
 
 export interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */
@@ -49,8 +50,7 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
   return io;
 }
 
-/** A message of the teaching protocol goes to everybody: fewer and smaller than other requests. */
-const MESSAGES = { perSecond: 5, burst: 20 };
+/** A message of the teaching protocol goes to everybody, so it is smaller than other requests. */
 const MESSAGE_CHARACTERS_MAX = 2_000;
 const ONLINE_EVERY_MS = 1_000;
 const GOODBYE_MS = 200;
@@ -65,8 +65,10 @@ export interface AttachedSockets {
 export interface AttachOptions {
   /** Speak the teaching protocol in `/`. */
   readonly teaching: boolean;
-  /** Bytes that may wait to be sent to one client. */
-  readonly clientBufferBytesMax: number;
+  /** Of each connection. */
+  readonly limits: ConnectionLimits;
+  /** What every request of long-polling passes first. */
+  readonly gate: HttpGate;
   /** Which proxies are believed. */
   readonly trust: Trust;
   /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
@@ -77,9 +79,15 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const boards = io.of(BOARDS_NAMESPACE);
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
-  const connections = new Connections(instance, options.clientBufferBytesMax, options.trust);
+  const connections = new Connections(instance, options.limits, options.trust, Reflect.get(io.engine, "ws"));
   const presence = new Presence(instance, online);
-  io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
+  io.engine.use(options.gate.pass);
+  io.engine.use(holdBack(connections, instance));
+  io.engine.use(
+    refuseHandshakes((request) =>
+      instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
+    ),
+  );
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   const visitors = new WeakMap<Socket, Visitor>();
   boards.use(admit(connections, instance));
@@ -110,6 +118,35 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
       tell({ kind: "goodbye", error: reason.toBody() });
     },
   };
+}
+
+/** A session that polls has its requests read no sooner than its meter says. */
+function holdBack(connections: Connections, instance: Instance): HandshakeMiddleware {
+  return (request, _, next) => {
+    const [, sessionId = ""] = /[?&]sid=([^&]+)/.exec(request.url ?? "") ?? [];
+    const waitMs = connections.waitMs(sessionId);
+    if (waitMs === 0) next();
+    else instance.clock.after(waitMs, next);
+  };
+}
+
+/**
+ * Counts a socket in on its connection. False if it is not to be served: its connection has closed meanwhile, upon which
+ * Socket.IO reports no end of it, or it is a second one of its namespace there, which no client of good faith asks for.
+ */
+function enter(socket: Socket, { joined }: Admitted): boolean {
+  const namespace = socket.nsp.name;
+  if (socket.conn.readyState !== "open") {
+    socket.disconnect();
+    return false;
+  }
+  if (joined.has(namespace)) {
+    socket.conn.close(true);
+    return false;
+  }
+  joined.add(namespace);
+  socket.once("disconnect", () => joined.delete(namespace));
+  return true;
 }
 
 /** A refusal reaches the client as `connect_error` with the error's body as data. */
@@ -193,17 +230,19 @@ function isRequest(name: string): name is RequestName {
 function converse(
   socket: Socket,
   instance: Instance,
-  { address, backlog }: Admitted,
+  admitted: Admitted,
   visitor: Visitor,
   encoder: FrameEncoder,
   presence: Presence,
 ): void {
+  if (!enter(socket, admitted)) return;
+  const { allowance, backlog } = admitted;
   const goodbye = sayGoodbye(socket);
-  const conversation = new Conversation(instance, address, goodbye);
+  const conversation = new Conversation(instance, allowance, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
   const sent = (bytes: number) => instance.metrics.sent(bytes);
   const session = new Session(instance, new SocketRecipient(socket, encoder, backlog, giveUp, sent), {
-    address,
+    allowance,
     visitor,
     online: () => presence.online,
     onlineEverywhere: () => presence.onlineEverywhere,
@@ -234,6 +273,11 @@ function attachTeaching(
 ): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
+  const chat = new Chat(
+    instance,
+    () => [...root.sockets.keys()],
+    (clients, text) => root.local.in(clients).emit("server-message", text),
+  );
   root.use(admit(connections, instance));
   root.use(identify(instance, visitors));
   root.use((socket, next) => {
@@ -246,13 +290,14 @@ function attachTeaching(
     }
   });
   root.on("connection", (socket) => {
+    const admitted = connections.admit(socket.conn);
+    if (!enter(socket, admitted)) return;
+    const { allowance } = admitted;
     const leave = teaching.join();
     const goodbye = sayGoodbye(socket);
-    const { address } = connections.admit(socket.conn);
-    const conversation = new Conversation(instance, address, goodbye);
+    const conversation = new Conversation(instance, allowance, goodbye);
     const visitor = visitors.get(socket) ?? ANYBODY;
-    const write = teaching.writer(address, visitor);
-    const messages = new TokenBucket(MESSAGES, instance.clock.now());
+    const write = teaching.writer(allowance.address, visitor);
 
     socket.on("checkbox-update", async (...args: unknown[]) => {
       const [input] = args;
@@ -275,9 +320,9 @@ function attachTeaching(
           });
         }
         teaching.require(visitor, "write");
-        const waitMs = messages.take(1, instance.clock.now());
+        const waitMs = allowance.messages.take(1, instance.clock.now());
         if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-        root.local.emit("server-message", text);
+        chat.say(allowance.address, text);
       });
       if (typeof ack === "function") ack(reply ?? { ok: true });
     });

@@ -38,6 +38,11 @@ export class TokenBucket {
     this.#tokens = Math.max(-this.#rate.burst, this.#tokens - count);
   }
 
+  /** Whether the debt is as large as it can be. */
+  get isSpent(): boolean {
+    return this.#tokens <= -this.#rate.burst;
+  }
+
   isFull(nowMs: number): boolean {
     this.#refill(nowMs);
     return this.#tokens >= this.#rate.burst;

@@ -116,10 +116,10 @@ describe("admission", () => {
     const admission = new Admission(LIMITS, new VirtualClock());
     let watched = 0;
     for (let connection = 0; connection < 50; connection++) {
-      const own = admission.watchBucket();
+      const own = admission.allowance("a");
       try {
         for (;;) {
-          admission.admitWatch("a", own, 256);
+          admission.admitWatch(own, 256);
           watched += 256;
         }
       } catch (error) {

@@ -63,7 +63,11 @@ function setUp(seed: number) {
     watchedPagesMax: PAGES,
   });
   const join = async (viewer: Viewer) => {
-    const session = new Session(instance, viewer, { address: "a", online: () => 1, onlineEverywhere: () => 1 });
+    const session = new Session(instance, viewer, {
+      allowance: instance.admission.allowance("a"),
+      online: () => 1,
+      onlineEverywhere: () => 1,
+    });
     await session.open({ board: "main", protocol: 1 });
     return session;
   };

@@ -190,12 +190,13 @@ export class SimulatedLine implements Line {
       },
       giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
     };
+    const allowance = instance.admission.allowance(ADDRESS);
     const session = new Session(instance, recipient, {
-      address: ADDRESS,
+      allowance,
       online: () => 1,
       onlineEverywhere: () => 1,
     });
-    const conversation = new Conversation(instance, ADDRESS, end);
+    const conversation = new Conversation(instance, allowance, end);
     const forget = host.onDeath(() => this.cut());
     this.#connected = { host, instance, up, down, session, conversation, lose: new Set(), forget };
     witness.connected(host);

@@ -8,7 +8,8 @@ import { Backlog } from "../../src/server/backlog.js";
 const PACKET_BYTES = 1_000;
 
 function setUp(name: "websocket" | "polling") {
-  const transport = Object.assign(new EventEmitter(), { name, writable: true });
+  const socket = { bufferedAmount: 0 };
+  const transport = Object.assign(new EventEmitter(), { name, writable: true, socket });
   const connection = Object.assign(new EventEmitter(), { transport });
   let overflows = 0;
   const backlog = new Backlog(connection, 10_000, () => {
@@ -26,7 +27,7 @@ function setUp(name: "websocket" | "polling") {
       flush();
     }
   };
-  return { transport, backlog, send, flush, overflows: () => overflows };
+  return { transport, socket, backlog, send, flush, overflows: () => overflows };
 }
 
 describe("a backlog", () => {
@@ -50,6 +51,18 @@ describe("a backlog", () => {
     assert.ok(backlog.bytes >= PACKET_BYTES && backlog.bytes < 2 * PACKET_BYTES, "the first has left");
     transport.writable = true;
     assert.equal(backlog.bytes, 0);
+  });
+
+  test("counts what the WebSocket holds, whoever gave it that, and calls for an end when asked to look", () => {
+    const { socket, backlog, overflows } = setUp("websocket");
+    socket.bufferedAmount = 9_000;
+    assert.equal(backlog.bytes, 9_000);
+    assert.ok(backlog.isHigh);
+    backlog.check();
+    assert.equal(overflows(), 0);
+    socket.bufferedAmount = 11_000;
+    backlog.check();
+    assert.equal(overflows(), 1);
   });
 
   test("counts characters by the bytes they take", () => {

@@ -59,7 +59,11 @@ function start() {
       if (frame.kind === "frozen") told.push(`${frame.frozen.page}: ${JSON.stringify(frame.frozen.cells)}`);
     };
     const recipient = { backlogged: false, send: hear, giveUp: assert.fail };
-    const session = new Session(instance, recipient, { address: "a", online: () => 1, onlineEverywhere: () => 1 });
+    const session = new Session(instance, recipient, {
+      allowance: instance.admission.allowance("a"),
+      online: () => 1,
+      onlineEverywhere: () => 1,
+    });
     await session.open({ board: "main", protocol: 1 });
     const watched = session.watch({ handle: 0, pages });
     await clock.pass(100);

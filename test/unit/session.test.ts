@@ -36,7 +36,7 @@ describe("a session", () => {
     };
     const outcomes: string[] = [];
     for (let count = 0; count < 21; count++) {
-      const peer = { address: "a", online: () => 1, onlineEverywhere: () => 1 };
+      const peer = { allowance: instance.admission.allowance("a"), online: () => 1, onlineEverywhere: () => 1 };
       const session = new Session(instance, recipient, peer);
       await session.open({ board: "main", protocol: 1 });
       for (let overview = 0; overview < 2; overview++) outcomes.push(await ask(session));

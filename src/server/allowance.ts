@@ -1,0 +1,35 @@
+/*
+ * What one connection may ask for. It belongs to the connection: a client that leaves a namespace and joins it again, or
+ * joins another, goes on with what it has left.
+ */
+
+import type { Clock } from "./clock.js";
+import { type Rate, TokenBucket } from "./token-bucket.js";
+import { Turns } from "./turns.js";
+
+/** Bad requests that a peer may make before it is disconnected; one refused for its rate counts a tenth. */
+const STRIKES = { burst: 100, perSecond: 1 };
+/** Messages to everybody. */
+const MESSAGES = { perSecond: 5, burst: 20 };
+
+export class Allowance {
+  /** As addressKey gives it. */
+  readonly address: string;
+  readonly requests: TokenBucket;
+  /** Pages asked for. */
+  readonly watches: TokenBucket;
+  readonly strikes: TokenBucket;
+  readonly messages: TokenBucket;
+  readonly turns: Turns;
+  /** Requests without an answer. */
+  underWay = 0;
+
+  constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
+    this.address = address;
+    this.requests = new TokenBucket(limits.requests, clock.now());
+    this.watches = new TokenBucket(limits.watches, clock.now());
+    this.strikes = new TokenBucket(STRIKES, clock.now());
+    this.messages = new TokenBucket(MESSAGES, clock.now());
+    this.turns = new Turns(clock);
+  }
+}

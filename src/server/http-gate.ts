@@ -1,0 +1,114 @@
+/*
+ * The gate that every HTTP request passes, whatever it asks for and whoever answers it (Express, the operators' app, the
+ * long-polling of Engine.IO). Requests may be sent down one connection without waiting for answers, and an answer that is
+ * not read is held. So of one connection, a request is begun only when the answer before it has gone to the kernel: a
+ * client that does not read is made one answer. What waits behind it is bounded, and costs what messages cost.
+ *
+ *     connection ──► #4 #3 #2 wait ──► #1 is answered        more than PIPELINED_MAX: the connection is closed
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+import { Refusal } from "../protocol/errors.js";
+import type { Trust } from "./client-address.js";
+import type { Clock } from "./clock.js";
+import { type InflowLimits, Meter } from "./meter.js";
+
+/** Requests of one connection that wait for the answer to an earlier one. Browsers send none; a benchmark may. */
+const PIPELINED_MAX = 64;
+
+interface Waiting {
+  readonly meter: Meter | undefined;
+  /** Requests that wait for an earlier one's answer. */
+  waiting: number;
+}
+
+export interface GateLimits {
+  /** What may come in on a connection. */
+  readonly inflow: InflowLimits;
+  /** The largest body that is read: parsers of bodies read off, and drop, what is too large for them. */
+  readonly bodyBytesMax: number;
+}
+
+export class HttpGate {
+  readonly #limits: GateLimits;
+  readonly #trust: Trust;
+  readonly #clock: Clock;
+  readonly #connections = new WeakMap<TcpSocket, Waiting>();
+
+  /** Connections of a proxy that `trust` knows carry the requests of many clients, and have no meter. */
+  constructor(limits: GateLimits, trust: Trust, clock: Clock) {
+    this.#limits = limits;
+    this.#trust = trust;
+    this.#clock = clock;
+  }
+
+  /** As Express and Engine.IO want it: calls `next` when it is the request's turn, or never. */
+  readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
+    // What Engine.IO passes for an upgrade is no response: that connection has a meter of its own from here on.
+    if (request.headers.upgrade !== undefined) {
+      next();
+      return;
+    }
+    const { socket } = request;
+    const connection = this.#connectionOf(socket);
+    const bodyBytes = Number(request.headers["content-length"] ?? 0);
+    const isTooLarge = bodyBytes > this.#limits.bodyBytesMax;
+    connection.meter?.take(1, isTooLarge ? 0 : bodyBytes);
+    // What is left of a body once its answer is sent would be read only to be dropped.
+    response.once("finish", () => {
+      if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
+    });
+    const begin = () => {
+      if (isTooLarge) answer(response, new Refusal("PAYLOAD_TOO_LARGE"));
+      else this.#begin(connection.meter, response, next);
+    };
+    // Node gives a response its connection when the response before it has been sent.
+    if (response.socket) begin();
+    else if (++connection.waiting > PIPELINED_MAX) socket.destroy();
+    else {
+      response.once("socket", () => {
+        connection.waiting--;
+        begin();
+      });
+    }
+  };
+
+  #begin(meter: Meter | undefined, response: ServerResponse, next: () => void): void {
+    const waitMs = meter?.waitMs ?? 0;
+    if (waitMs === 0) {
+      next();
+      return;
+    }
+    this.#clock.after(waitMs, () => {
+      if (!response.destroyed) next();
+    });
+  }
+
+  #connectionOf(socket: TcpSocket) {
+    const known = this.#connections.get(socket);
+    if (known) return known;
+    const isProxy = this.#trust(socket.remoteAddress ?? "", 0);
+    // Not paused: the next request waits at the gate instead, and no more than PIPELINED_MAX may.
+    const metered = { pause: () => undefined, resume: () => undefined, end: () => socket.destroy() };
+    const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, metered);
+    const connection: Waiting = { meter, waiting: 0 };
+    this.#connections.set(socket, connection);
+    return connection;
+  }
+}
+
+function isChunked({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined;
+}
+
+/** For Express: parsers of bodies read one of unknown length to its end, however long it is. */
+export function refuseChunked(request: IncomingMessage, response: ServerResponse, next: () => void): void {
+  if (!isChunked(request)) next();
+  else answer(response, new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
+}
+
+function answer(response: ServerResponse, refusal: Refusal): void {
+  const body = JSON.stringify({ error: refusal.toBody() });
+  response.writeHead(refusal.rule.http, { "Content-Type": "application/json", Connection: "close" }).end(body);
+}

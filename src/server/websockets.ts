@@ -1,0 +1,78 @@
+/*
+ * The WebSockets below an Engine.IO server, each with a meter from its first byte on, before Engine.IO knows what it
+ * carries: control frames, which only `ws` sees and answers, have a price from the start. What else a WebSocket carries is
+ * charged once it is known to be ours (connections.ts), as others' namespaces may be on the same server.
+ */
+
+import type { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+import type { Clock } from "./clock.js";
+import { type InflowLimits, Meter } from "./meter.js";
+
+/** A server's WebSocket, of `ws`. */
+export interface WebSocket extends EventEmitter {
+  readonly bufferedAmount: number;
+  pause(): void;
+  resume(): void;
+  terminate(): void;
+}
+
+interface WebSocketServer {
+  handleUpgrade(
+    request: IncomingMessage,
+    tcp: TcpSocket,
+    head: Buffer,
+    done: (socket: WebSocket, request: IncomingMessage) => void,
+  ): void;
+  options?: { maxFragments?: number; maxBufferedChunks?: number };
+}
+
+/** RFC 6455, section 5.2: what a short frame of a client takes besides its payload. */
+const FRAME_BYTES = 6;
+/** Of one message, in frames and in reads: each holds some hundred bytes of its own until the message is whole. */
+const PIECES_MAX = 1_024;
+
+export interface MeteredWebSocket {
+  readonly meter: Meter;
+  readonly tcp: TcpSocket;
+  /** Called when it is ended as a flood. */
+  flooded: () => void;
+}
+
+export class WebSockets {
+  readonly #metered = new WeakMap<object, MeteredWebSocket>();
+
+  /** `ws` is Engine.IO's; without it there are no WebSockets here. */
+  constructor(ws: unknown, limits: InflowLimits, clock: Clock) {
+    if (!isWebSocketServer(ws)) return;
+    Object.assign(ws.options ?? {}, { maxFragments: PIECES_MAX, maxBufferedChunks: PIECES_MAX });
+    const handleUpgrade = ws.handleUpgrade.bind(ws);
+    ws.handleUpgrade = (request, tcp, head, done) =>
+      handleUpgrade(request, tcp, head, (socket, ...rest) => {
+        const meter = new Meter(limits, clock, {
+          pause: () => socket.pause(),
+          resume: () => socket.resume(),
+          end: () => {
+            if (!tcp.destroyed) metered.flooded();
+            socket.terminate();
+          },
+        });
+        const charge = (payload: Buffer) => meter.take(1, FRAME_BYTES + payload.length);
+        socket.on("ping", charge);
+        socket.on("pong", charge);
+        const metered: MeteredWebSocket = { meter, tcp, flooded: () => undefined };
+        this.#metered.set(socket, metered);
+        done(socket, ...rest);
+      });
+  }
+
+  /** Undefined for what is no WebSocket of this server. */
+  of(socket: unknown): MeteredWebSocket | undefined {
+    return typeof socket === "object" && socket !== null ? this.#metered.get(socket) : undefined;
+  }
+}
+
+function isWebSocketServer(ws: unknown): ws is WebSocketServer {
+  return typeof ws === "object" && ws !== null && "handleUpgrade" in ws && typeof ws.handleUpgrade === "function";
+}

@@ -1,0 +1,63 @@
+/*
+ * A TCP connection to an instance that says what no library would: pipelined HTTP, WebSocket frames by hand. Both ends are
+ * at hand, so that a test sees what the instance read and wrote.
+ */
+
+import { once } from "node:events";
+import { Server as HttpServer } from "node:http";
+import { connect, type Socket as TcpSocket } from "node:net";
+import type { LocalInstance } from "./instances.js";
+
+export interface RawSocket {
+  readonly client: TcpSocket;
+  /** The instance's end. */
+  readonly server: TcpSocket;
+  /** Resolves when the instance's end is closed, whoever closed it. */
+  readonly closed: Promise<void>;
+}
+
+/** A connection whose client does not read until told to. */
+export async function rawSocket({ io, port }: LocalInstance): Promise<RawSocket> {
+  const http: unknown = io.httpServer;
+  if (!(http instanceof HttpServer)) throw new Error("there is no HTTP server");
+  const accepted = once(http, "connection");
+  const client = connect(port, "127.0.0.1");
+  client.on("error", () => undefined);
+  client.pause();
+  const [server]: TcpSocket[] = await accepted;
+  if (!server) throw new Error("the connection did not arrive");
+  // A client that does not read would not notice.
+  const closed = new Promise<void>((done) => server.once("close", () => done()));
+  return { client, server, closed };
+}
+
+/** Opens a WebSocket by hand and joins a namespace; resolves when the instance has agreed to the WebSocket. */
+export async function rawWebSocket(instance: LocalInstance, namespace = "/boards"): Promise<RawSocket> {
+  const socket = await rawSocket(instance);
+  socket.client.write(
+    "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+  );
+  const [head]: Buffer[] = await once(socket.client.resume(), "data");
+  socket.client.pause();
+  if (!head?.toString("latin1").startsWith("HTTP/1.1 101")) throw new Error(String(head));
+  socket.client.write(frame(TEXT, `40${namespace},`));
+  return socket;
+}
+
+export const TEXT = 1;
+export const BINARY = 2;
+export const PING = 9;
+export const PONG = 10;
+
+/** A masked frame of RFC 6455, section 5.2; the mask is zero, so that the payload stands as it is. */
+export function frame(opcode: number, payload: string | Buffer = "", isFinal = true): Buffer {
+  const body = Buffer.from(payload);
+  const MASKED = 0x80;
+  const first = (isFinal ? 0x80 : 0) | opcode;
+  const mask = Buffer.alloc(4);
+  if (body.length < 126) return Buffer.concat([Buffer.from([first, MASKED | body.length]), mask, body]);
+  const head = Buffer.from([first, MASKED | 126, 0, 0]);
+  head.writeUInt16BE(body.length, 2);
+  return Buffer.concat([head, mask, body]);
+}
