@@ -105,13 +105,17 @@ describe("a flood below the level of requests", () => {
     client.on("data", (chunk: Buffer) => {
       if (chunk.includes("40/boards,")) heard.emit("joined");
       if (chunk.includes("TOO_MANY_ERRORS")) heard.emit("ended");
+      if (chunk.includes("left")) heard.emit("left");
     });
     const ended = once(heard, "ended");
     client.resume();
     for (let round = 0; round < 3; round++) {
       await Promise.race([once(heard, "joined"), ended]);
       for (let count = 0; count < 40; count++) client.write(frame(TEXT, '42/boards,["nothing"]'));
+      const left = once(heard, "left");
       client.write(frame(TEXT, "41/boards,"));
+      client.write(frame(PING, "left"));
+      await Promise.race([left, ended]);
       client.write(frame(TEXT, "40/boards,"));
     }
     await ended;
