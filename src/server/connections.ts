@@ -47,7 +47,7 @@ export interface ConnectionLimits {
 /** A refused connection is closed when its client has had this long to join a namespace and hear why. */
 const REFUSED_MS_MAX = 2_000;
 /** Of one address, refused connections that wait for that; more are refused before they are made. */
-const REFUSED_MAX = 100;
+const REFUSED_MAX = 1_000;
 /** A peer has this long to agree that a WebSocket is closed; `ws` alone would wait 30 s, and hold what was to be sent. */
 const CLOSING_MS_MAX = 2_000;
 /** What a packet that joins a namespace costs, in messages: it makes a socket, and may ask the app who comes. */

@@ -52,10 +52,8 @@ export interface HttpOptions {
   readonly pageFolder?: string;
 }
 
-/** What is ours in the app of somebody else. */
-const OUR_PATHS = ["/health", "/ready", "/metrics", "/cluster", "/state", "/boards"];
 /** In units of Admission: gathering all numbers takes some milliseconds. */
-const METRICS_WORK = 200;
+const METRICS_WORK = 50;
 const PAGE_WORK = 10;
 const HISTORY_WORK = 100;
 const STATE_CELLS_PER_WORK = 500;
@@ -91,18 +89,19 @@ const BODY_BYTES_MAX = 16_384;
 /** The routes of an instance, to be mounted in any Express app. */
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
+  // In someone else's app `/state` may be that app's own.
+  const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   // The app of `serve` is ours as a whole, and every request has passed the gate already.
-  if (!options.pageFolder) router.use(OUR_PATHS, options.gate.pass, refuseChunked);
+  const ours = options.pageFolder ? "/" : ["/health", "/ready", "/metrics", "/cluster", ...guarded];
+  if (!options.pageFolder) router.use(ours, options.gate.pass, refuseChunked);
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
-  router.use(options.pageFolder ? "/" : OUR_PATHS, limitAll(instance));
+  router.use(ours, limitAll(instance));
   if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
-  // In someone else's app `/state` may be that app's own.
-  const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   router.use(guarded, limiter(instance, options), identify(instance));
   if (options.teaching) {
     router.get("/state", async (request, response) => {
