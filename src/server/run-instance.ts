@@ -54,10 +54,14 @@ export function connectionLimits(config: Config): ConnectionLimits {
   };
 }
 
-/** Six times what one instance may be asked of boards: for all that is no board, and the burst of many who load the page. */
+const HTTP_PER_SECOND_MIN = 50;
+const HTTP_TIMES = 6;
+const HTTP_BURST_SECONDS = 5;
+
+/** Any route, so several times what may be asked of boards: many behind one address may load the page at once. */
 function httpOf({ httpPerMinute }: Config): Rate {
-  const perSecond = (httpPerMinute / 60) * 6;
-  return { perSecond, burst: perSecond * 5 };
+  const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
+  return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
 }
 
 export interface Others {
