@@ -4,9 +4,10 @@
  * not read is held. So of one connection, a request is begun only when the answer before it has gone to the kernel: a
  * client that does not read is made one answer. What waits behind it is bounded, and costs what messages cost.
  *
- *     connection ──► #4 #3 #2 wait ──► #1 is answered        more than PIPELINED_MAX: the connection is closed
+ *     connection ──► #4 #3 #2 wait ──► #1 is answered        more than PIPELINED_MAX: the connection is cut
  */
 
+import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { Refusal } from "../protocol/errors.js";
@@ -14,14 +15,8 @@ import type { Trust } from "./client-address.js";
 import type { Clock } from "./clock.js";
 import { type InflowLimits, Meter } from "./meter.js";
 
-/** Requests of one connection that wait for the answer to an earlier one. Browsers send none; a benchmark may. */
-const PIPELINED_MAX = 64;
-
-interface Waiting {
-  readonly meter: Meter | undefined;
-  /** Requests that wait for an earlier one's answer. */
-  waiting: number;
-}
+/** Requests of one connection without an answer. Browsers do not pipeline; a benchmark may. */
+const PIPELINED_MAX = 32;
 
 export interface GateLimits {
   /** What may come in on a connection. */
@@ -30,17 +25,35 @@ export interface GateLimits {
   readonly bodyBytesMax: number;
 }
 
+interface Connection {
+  readonly meter: Meter | undefined;
+  unanswered: number;
+}
+
 export class HttpGate {
   readonly #limits: GateLimits;
   readonly #trust: Trust;
   readonly #clock: Clock;
-  readonly #connections = new WeakMap<TcpSocket, Waiting>();
+  readonly #connections = new WeakMap<TcpSocket, Connection>();
 
   /** Connections of a proxy that `trust` knows carry the requests of many clients, and have no meter. */
   constructor(limits: GateLimits, trust: Trust, clock: Clock) {
     this.#limits = limits;
     this.#trust = trust;
     this.#clock = clock;
+  }
+
+  /**
+   * Bounds the requests of each connection as they are parsed, before anybody has them; those whose path `isOurs`. To be
+   * called when Socket.IO is attached, which takes over the listeners that there are.
+   */
+  guard(http: EventEmitter, isOurs: (path: string) => boolean = () => true): void {
+    http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
+      if (!isOurs(request.url ?? "")) return;
+      const connection = this.#connectionOf(request.socket);
+      if (++connection.unanswered > PIPELINED_MAX) cut(request.socket);
+      else response.once("close", () => connection.unanswered--);
+    });
   }
 
   /** As Express and Engine.IO want it: calls `next` when it is the request's turn, or never. */
@@ -51,27 +64,21 @@ export class HttpGate {
       return;
     }
     const { socket } = request;
-    const connection = this.#connectionOf(socket);
+    const { meter } = this.#connectionOf(socket);
     const bodyBytes = Number(request.headers["content-length"] ?? 0);
     const isTooLarge = bodyBytes > this.#limits.bodyBytesMax;
-    connection.meter?.take(1, isTooLarge ? 0 : bodyBytes);
+    meter?.take(1, isTooLarge ? 0 : bodyBytes);
     // What is left of a body once its answer is sent would be read only to be dropped.
     response.once("finish", () => {
       if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
     });
     const begin = () => {
       if (isTooLarge) answer(response, new Refusal("PAYLOAD_TOO_LARGE"));
-      else this.#begin(connection.meter, response, next);
+      else this.#begin(meter, response, next);
     };
     // Node gives a response its connection when the response before it has been sent.
     if (response.socket) begin();
-    else if (++connection.waiting > PIPELINED_MAX) socket.destroy();
-    else {
-      response.once("socket", () => {
-        connection.waiting--;
-        begin();
-      });
-    }
+    else response.once("socket", begin);
   };
 
   #begin(meter: Meter | undefined, response: ServerResponse, next: () => void): void {
@@ -85,17 +92,31 @@ export class HttpGate {
     });
   }
 
-  #connectionOf(socket: TcpSocket) {
+  #connectionOf(socket: TcpSocket): Connection {
     const known = this.#connections.get(socket);
     if (known) return known;
     const isProxy = this.#trust(socket.remoteAddress ?? "", 0);
     // Not paused: the next request waits at the gate instead, and no more than PIPELINED_MAX may.
-    const metered = { pause: () => undefined, resume: () => undefined, end: () => socket.destroy() };
+    const metered = { pause: () => undefined, resume: () => undefined, end: () => cut(socket) };
     const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, metered);
-    const connection: Waiting = { meter, waiting: 0 };
+    const connection: Connection = { meter, unanswered: 0 };
     this.#connections.set(socket, connection);
     return connection;
   }
+}
+
+/** What llhttp takes for an upgrade: it parses no further. */
+const STOP_PARSING = 2;
+
+/**
+ * Ends the connection. Node parses what it has read, up to 64 KB of requests, to its end all the same, and makes some
+ * kilobytes of objects for each: so its parser is told that what follows is no HTTP.
+ */
+function cut(socket: TcpSocket): void {
+  if ("parser" in socket && typeof socket.parser === "object" && socket.parser !== null) {
+    Object.assign(socket.parser, { onIncoming: () => STOP_PARSING });
+  }
+  socket.destroy();
 }
 
 function isChunked({ headers }: IncomingMessage): boolean {

@@ -52,6 +52,11 @@ export interface HttpOptions {
   readonly pageFolder?: string;
 }
 
+/** What is ours in the app of someone else, where `/state` may be that app's own. */
+export function routesIn(teaching: boolean): string[] {
+  return ["/health", "/ready", "/metrics", "/cluster", "/boards", ...(teaching ? ["/state"] : [])];
+}
+
 /** In units of Admission: gathering all numbers takes some milliseconds. */
 const METRICS_WORK = 50;
 const PAGE_WORK = 10;
@@ -89,10 +94,9 @@ const BODY_BYTES_MAX = 16_384;
 /** The routes of an instance, to be mounted in any Express app. */
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
-  // In someone else's app `/state` may be that app's own.
   const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   // The app of `serve` is ours as a whole, and every request has passed the gate already.
-  const ours = options.pageFolder ? "/" : ["/health", "/ready", "/metrics", "/cluster", ...guarded];
+  const ours = options.pageFolder ? "/" : routesIn(options.teaching);
   if (!options.pageFolder) router.use(ours, options.gate.pass, refuseChunked);
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {

@@ -103,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   const sockets = attachSockets(io, instance, {
     teaching: true,

@@ -154,7 +154,8 @@ describe("requests sent without waiting for answers", () => {
       await closed;
       // One at a time; the kernel takes some hundred kilobytes that nobody reads.
       const made = answers.filter(({ headersSent }) => headersSent).length;
-      assert.ok(made < 100, `${made} answers were made`);
+      assert.ok(made < 50, `${made} answers were made`);
+      assert.ok(answers.length < 50, `${answers.length} requests were taken`);
       assert.ok(server.writableLength < 500_000, `${server.writableLength} bytes were held`);
       const health = await fetch(`${instance.url}/health`);
       assert.equal(health.status, 200);
@@ -165,7 +166,7 @@ describe("requests sent without waiting for answers", () => {
     const instance = await start(t);
     const { client } = await rawSocket(instance);
     t.after(() => client.destroy());
-    const count = 50;
+    const count = 30;
     for (let index = 0; index < count; index++) {
       client.write(
         `GET /boards/main?n=${index} HTTP/1.1\r\nHost: localhost\r\n${index === count - 1 ? "Connection: close\r\n" : ""}\r\n`,
