@@ -219,7 +219,10 @@ function describeBoard(instance: Instance, board: HostedBoard) {
   };
 }
 
-/** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
+/**
+ * The page's whole bitmap. The ETag is its position and its cells, so that `If-None-Match` costs no body: the cells count,
+ * because a board that grew has a longer last page at the same position.
+ */
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const { board, page } = pageFor(instance, request, response);
   const isFromStore = wantsOrigin(request);
@@ -227,10 +230,11 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
   // What was compressed before is a copy too.
   const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
   const coding = CODINGS.find((each) => each === accepted) ?? "identity";
+  const cells = cellsInPage(board.size, page);
   // The same position in other bytes: the same page, but not the same representation.
   const weak = coding === "identity" ? "" : "W/";
   response.set({
-    ETag: `${weak}"${formatPosition(snapshot.position)}"`,
+    ETag: `${weak}"${formatPosition(snapshot.position)}.${cells}"`,
     "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
   });
   response.vary("Accept-Encoding");
@@ -238,7 +242,7 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
     response.status(304).end();
     return;
   }
-  const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
+  const body = await bodies.encode(board.name, snapshot, cells, coding);
   if (coding !== "identity") response.set("Content-Encoding", coding);
   response.type("application/octet-stream").send(body);
 }
