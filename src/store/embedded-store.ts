@@ -12,7 +12,7 @@ import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
-import { type Position, samePosition } from "../board/position.js";
+import type { Position } from "../board/position.js";
 import { ofBoard, valuesOf } from "./by-board.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, type Durabilities } from "./durability.js";
@@ -22,7 +22,8 @@ import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHis
 import { Listeners } from "./listeners.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
-import { decodeOps, encodeOps } from "./ops.js";
+import { deltaTo, loggedSince } from "./logged.js";
+import { encodeOps } from "./ops.js";
 import type { OverviewStore, Tally } from "./overview.js";
 import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { type Announced, LocalRoll, type Roll } from "./roll.js";
@@ -167,14 +168,9 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   async since(ref: PageRef, position: Position): Promise<Since> {
     const page = this.#load(ref);
-    if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
-    const missing = page.position.version - position.version;
-    if (missing > 0 && missing <= this.#limits.logDeltasMax) {
-      const deltas = this.#logged(ref, position.version, page.position.version);
-      const first = deltas[0];
-      if (deltas.length === missing && first && samePosition(first.from, position)) return { kind: "deltas", deltas };
-    }
-    return this.read(ref);
+    const log = this.#logged(ref, position.version, page.position.version);
+    const deltas = loggedSince(log, position, page.position);
+    return deltas ? { kind: "deltas", deltas } : this.read(ref);
   }
 
   async subscribe(ref: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
@@ -299,16 +295,13 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     return { kind: "delta", page: ref.page, from, to, changes };
   }
 
-  #logged(ref: PageRef, fromVersion: number, toVersion: number): Delta[] {
+  /** Reads as it is iterated. */
+  *#logged(ref: PageRef, fromVersion: number, toVersion: number): Iterable<Delta> {
     const start: LogKey = [ref.board, ref.page, fromVersion + 1];
     const end: LogKey = [ref.board, ref.page, toVersion + 1];
-    return Array.from(this.#log.getRange({ start, end }), ({ key, value }) => ({
-      kind: "delta",
-      page: ref.page,
-      from: { version: key[2] - 1, tag: value.fromTag },
-      to: { version: key[2], tag: value.toTag },
-      changes: decodeOps(value.ops),
-    }));
+    for (const { key, value } of this.#log.getRange({ start, end })) {
+      yield deltaTo(ref.page, key[2], value.fromTag, value.toTag, value.ops);
+    }
   }
 
   #take(ref: PageRef, generation: number, { session, seq }: Write, isFrozen: boolean): WriteOutcome {

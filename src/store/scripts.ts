@@ -4,13 +4,15 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
+import type { Position } from "../board/position.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
 import type { Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
-import { decodeOps, encodeOps } from "./ops.js";
+import { deltaTo, SINCE_BYTES_MAX } from "./logged.js";
+import { encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
-import type { Batch, Committed, Replaced, Since, StoreLimits, WriteOutcome } from "./store.js";
+import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
   readonly name: string;
@@ -139,30 +141,37 @@ export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
   };
 }
 
-/** Deltas since `position`, or, without one, a snapshot. */
-export function sinceCall(
-  ref: PageRef,
-  position: { version: number; tag: string } | undefined,
-  limits: StoreLimits,
-): ScriptCall<Since> {
+/** The log leads from the position asked for to `head`. */
+export interface LogLeads {
+  readonly kind: "log";
+  readonly head: Position;
+}
+
+/** Whether the log leads from `position` to the present; if not, or without a position, a snapshot. */
+export function sinceCall(ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
   const keys = pageKeys(ref);
   return {
     script: SINCE,
     keys: [keys.bits, keys.head, keys.log],
-    args: [String(position?.version ?? -1), position?.tag ?? "", String(limits.logDeltasMax)],
+    args: [String(position?.version ?? -1), position?.tag ?? "", String(SINCE_BYTES_MAX)],
     read: (reply) => {
-      const [kind, ...rest] = list(reply);
-      if (String(kind) === "deltas") return { kind: "deltas", deltas: rest.map((entry) => logged(ref.page, entry)) };
-      const [version, tag, bits] = rest;
-      const snapshot: Snapshot = {
-        kind: "snapshot",
-        page: ref.page,
-        position: { version: Number(String(version)), tag: String(tag) },
-        bits: bytes(bits),
-      };
-      return snapshot;
+      const [kind, version, tag, bits] = list(reply);
+      const head = { version: Number(String(version)), tag: String(tag) };
+      if (String(kind) === "log") return { kind: "log", head };
+      return { kind: "snapshot", page: ref.page, position: head, bits: bytes(bits) };
     },
   };
+}
+
+/** Entries of the log as XRANGE gives them; up to the first that is none. */
+export function* readLogged(page: number, reply: unknown): Iterable<Delta> {
+  for (const entry of list(reply)) {
+    const [id, fields] = list(entry);
+    const [, from, , to, , ops] = list(fields);
+    const delta = readPublished(page, `${Number.parseInt(String(id), 10)}:${from}:${to}:${ops}`);
+    if (!delta) return;
+    yield delta;
+  }
 }
 
 export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
@@ -210,22 +219,6 @@ export function readPublished(page: number, message: string): Delta | undefined 
   const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
   if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
   return deltaTo(page, Number(version), fromTag, toTag, ops);
-}
-
-function logged(page: number, entry: unknown): Delta {
-  const [id, fields] = list(entry);
-  const [, from, , to, , ops] = list(fields);
-  return deltaTo(page, Number.parseInt(String(id), 10), String(from), String(to), String(ops));
-}
-
-function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: string): Delta {
-  return {
-    kind: "delta",
-    page,
-    from: { version: version - 1, tag: fromTag },
-    to: { version, tag: toTag },
-    changes: decodeOps(ops),
-  };
 }
 
 function load(name: string): Script {

@@ -5,7 +5,7 @@
  */
 
 import { usedBytes } from "../board/bitmap.js";
-import type { Snapshot } from "../board/delta.js";
+import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
 import { ofBoard } from "./by-board.js";
@@ -16,6 +16,7 @@ import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
 import { pageKeys } from "./keys.js";
+import { loggedSince } from "./logged.js";
 import type { OverviewStore } from "./overview.js";
 import type { Announced, Roll } from "./roll.js";
 import {
@@ -23,6 +24,7 @@ import {
   commitCall,
   freezeCall,
   type HistoryBounds,
+  readLogged,
   readNumbers,
   readPublished,
   readRecorded,
@@ -176,13 +178,17 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#link.run(sinceCall(page, undefined, this.#limits));
+    const answer = await this.#link.run(sinceCall(page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
-  since(page: PageRef, position: Position): Promise<Since> {
-    return this.#link.run(sinceCall(page, position, this.#limits));
+  async since(page: PageRef, position: Position): Promise<Since> {
+    const answer = await this.#link.run(sinceCall(page, position));
+    if (answer.kind === "snapshot") return answer;
+    const deltas = loggedSince(await this.#readLog(page, position, answer.head), position, answer.head);
+    // Trimmed, or cut off by a failover, since the script looked at it.
+    return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
@@ -276,6 +282,14 @@ export class ValkeyStore implements Store, Freezing, Roll {
   async close(): Promise<void> {
     this.#channels.close();
     await this.#link.close();
+  }
+
+  async #readLog(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
+    const count = to.version - from.version;
+    if (count === 0) return [];
+    const { log } = pageKeys(ref);
+    const range = [`${from.version + 1}-0`, `${to.version}-0`, "COUNT", String(count)];
+    return readLogged(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
   #historyOf({ board }: PageRef): HistoryBounds {

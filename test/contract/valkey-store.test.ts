@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
+import type { PageRef } from "../../src/board/geometry.js";
+import { GENESIS, type Position } from "../../src/board/position.js";
 import { pageKeys } from "../../src/store/keys.js";
+import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/logged.js";
 import { encodeOps } from "../../src/store/ops.js";
-import { StoreAway, StoreUnusable } from "../../src/store/store.js";
+import { sinceCall } from "../../src/store/scripts.js";
+import { BATCH_CHANGES_MAX, StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { bytesRead } from "../support/script-run.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
@@ -51,6 +56,69 @@ test("a server that forgot the scripts gets them again", async (t) => {
   await commitOne(store, 1);
   await store.command("any", "SCRIPT", "FLUSH");
   assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("what came since a position costs no more than a few snapshots, and a made-up position no more than one", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const read = (ref: PageRef, position: Position) => bytesRead(store, sinceCall(ref, position));
+  const sent = async () =>
+    Number(/total_net_output_bytes:(\d+)/.exec(String(await store.command("", "INFO", "stats")))?.[1]);
+  const cells = Array.from({ length: BATCH_CHANGES_MAX }, (_, cell) => cell);
+  for (const [size, count] of [
+    [1, 2_000],
+    [200, 130],
+    [BATCH_CHANGES_MAX, 40],
+  ] as const) {
+    const ref = { board: `entries-of-${size}`, page: 0 };
+    const positions = [GENESIS];
+    for (let at = 0; at < count; at++) {
+      const changes = packChanges(cells.slice(0, size).map((cell) => [cell, at % 2 ? 0 : 1] as const));
+      const { position } = await store.commit(ref, {
+        tag: newTag(),
+        writes: [{ session: "", seq: 1, changes }],
+      });
+      positions.push(position);
+    }
+    for (const version of [0, 1, Math.floor(count / 2), count - 2, count, count + 1]) {
+      const bytes = await read(ref, { version, tag: newTag() });
+      assert.ok(bytes <= PAGE_BYTES + 3 * BATCH_CHANGES_MAX, `made up, ${version} of ${size} changes: ${bytes} bytes`);
+    }
+    const kinds = new Set<string>();
+    for (let version = 0; version <= count; version += Math.ceil(count / 40)) {
+      const position = positions[version] ?? GENESIS;
+      assert.ok((await read(ref, position)) <= PAGE_BYTES + 3 * BATCH_CHANGES_MAX);
+      const before = await sent();
+      const answer = await store.since(ref, position);
+      kinds.add(answer.kind);
+      const bytes = answer.kind === "deltas" ? sum(answer.deltas.map(publishedBytes)) : answer.bits.length;
+      assert.ok(bytes <= SINCE_BYTES_MAX, `from ${version} by ${answer.kind}: ${bytes} bytes`);
+      // Names and lengths of the fields are more than small deltas themselves.
+      const onTheWire = (await sent()) - before;
+      assert.ok(onTheWire <= 4 * SINCE_BYTES_MAX, `from ${version}: ${onTheWire} bytes`);
+    }
+    assert.deepEqual([...kinds].toSorted(), ["deltas", "snapshot"]);
+  }
+});
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+test("a version that an older release logged without counting bytes is answered with a snapshot, and the next ones by deltas", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const { head } = pageKeys(page);
+  const first = await commitOne(store, 1);
+  // An older release moves v and leaves l as it is.
+  await store.command(head, "HSET", head, "l", "0 0");
+  await commitOne(store, 2);
+  assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
+  assert.equal((await store.since(page, first.position)).kind, "deltas");
 });
 
 test("clearing where nothing is checked makes no bitmap, and the last cell cleared takes it away", async (t) => {

@@ -13,8 +13,9 @@ local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, 
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
 local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 12, 32
 
--- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark; fz: what is frozen.
-local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz')
+-- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark; fz: what is
+-- frozen; l: the version that was logged last, and the bytes logged up to there.
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz', 'l')
 local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0), tonumber(at[6] or 0)
 -- The server's clock decides when memory goes: instances' clocks differ.
@@ -109,9 +110,14 @@ if #effects > 0 then
   local before, changes = tag, table.concat(effects)
   version, tag = version + 1, ARGV[3]
   local number = string.format('%.0f', version)
-  call('HSET', head, 'v', number, 't', tag, 'n', checked)
+  -- So since.lua can weigh a part of the log without reading it. A version that was not counted weighs more than any answer.
+  local loggedVersion, loggedBytes = string.match(at[8] or '', '^(%d+) (%d+)$')
+  loggedBytes = tonumber(loggedBytes or 0) + (tonumber(loggedVersion or 0) == version - 1 and 0 or 1048576)
+  local bytesBefore = string.format('%.0f', loggedBytes)
+  local logged = number .. ' ' .. string.format('%.0f', loggedBytes + 24 + #changes)
+  call('HSET', head, 'v', number, 't', tag, 'n', checked, 'l', logged)
   if checked == 0 and call('BITPOS', bits, 1) == -1 then call('DEL', bits) end
-  call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes)
+  call('XADD', log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes, 'b', bytesBefore)
   if ARGV[9] ~= '0' then
     -- By the server's clock, which may be another's after a failover; a stream's own numbering never goes back.
     call('XADD', history, 'MAXLEN', '~', ARGV[10], '*', 'v', number, 'f', before, 't', tag, 'c', changes)
