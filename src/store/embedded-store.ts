@@ -61,6 +61,8 @@ export interface EmbeddedStoreOptions {
   readonly histories?: Histories;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that never jumps; for tests. */
+  readonly elapsed?: () => number;
 }
 
 export class EmbeddedStore implements Store, Freezing, Roll {
@@ -71,6 +73,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #now: () => number;
+  readonly #elapsed: () => number;
   readonly #lock: DirectoryLock;
   readonly #root: RootDatabase;
   readonly #pages: Database<Buffer, PageKey>;
@@ -81,8 +84,11 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #tallies: Database<Tally, PageKey>;
   readonly #instances: LocalInstances;
   readonly #history: EmbeddedHistory;
-  /** Page -> sessions remembered in its current generation. */
-  readonly #seenCounts = new Map<string, number>();
+  /**
+   * Page -> its current generation: how many sessions are remembered, and since when by a clock that never jumps. After a
+   * start the time counts from the first commit, so a generation may live longer, never shorter.
+   */
+  readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
   readonly #listeners = new Listeners<SubscriptionListener>();
 
   readonly #roll: LocalRoll;
@@ -91,6 +97,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
+    this.#elapsed = options.elapsed ?? (() => performance.now());
     this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
     // Else a dot in its name would make it a file.
@@ -314,26 +321,30 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     if (after.outcome === "taken" && isFrozen) return "frozen";
     if (after.seen === seen) return after.outcome;
     this.#seen.put(newer, after.seen);
-    if (!current) this.#seenCounts.set(pageName(ref), (this.#seenCounts.get(pageName(ref)) ?? 0) + 1);
+    const remembered = this.#generations.get(pageName(ref));
+    if (!current && remembered) remembered.sessions++;
     return after.outcome;
   }
 
   /** Sessions are remembered in two generations; the older goes whole when the newer is old enough, or full. */
   #rotateSeen(ref: PageRef, page: { generation: number; generationStart: number }): boolean {
-    const now = this.#now();
-    const age = now - page.generationStart;
+    const now = this.#elapsed();
     const range = (generation: number) => ({
       start: [ref.board, ref.page, generation],
       end: [ref.board, ref.page, generation + 1],
     });
     const name = pageName(ref);
     // Counted once for each page and process, then kept up by #take.
-    const count = this.#seenCounts.get(name) ?? this.#seen.getKeysCount(range(page.generation));
-    this.#seenCounts.set(name, count);
-    if (age >= 0 && age <= this.#limits.seenMs && count <= this.#limits.seenSessionsMax) return false;
-    this.#seenCounts.set(name, 0);
+    const current = this.#generations.get(name) ?? {
+      sessions: this.#seen.getKeysCount(range(page.generation)),
+      sinceMs: now,
+    };
+    this.#generations.set(name, current);
+    const { seenMs, seenSessionsMax } = this.#limits;
+    if (now - current.sinceMs <= seenMs && current.sessions <= seenSessionsMax) return false;
+    this.#generations.set(name, { sessions: 0, sinceMs: now });
     page.generation = 1 - page.generation;
-    page.generationStart = now;
+    page.generationStart = this.#now();
     for (const key of this.#seen.getKeys(range(page.generation))) this.#seen.remove(key);
     return true;
   }

@@ -93,6 +93,36 @@ test("a process killed while it commits leaves every acknowledged write, and no 
   await store.close();
 });
 
+test("sessions are remembered for the promised time whatever the wall clock does, and then forgotten", async (t) => {
+  const clock = { wallMs: Date.now(), elapsedMs: 0 };
+  const { seenMs } = CONTRACT_LIMITS;
+  const page = { board: "main", page: 0 };
+  const store = await EmbeddedStore.open({
+    directory: temporaryFolder(t),
+    limits: CONTRACT_LIMITS,
+    now: () => clock.wallMs,
+    elapsed: () => clock.elapsedMs,
+  });
+  t.after(() => store.close());
+  const outcome = async (session: string) => {
+    const writes = [{ session, seq: 1, changes: packChanges([[1, 1]]) }];
+    return (await store.commit(page, { tag: newTag(), writes })).outcomes[0];
+  };
+  assert.equal(await outcome("retried"), "taken");
+  for (const [at, jumpMs] of [seenMs * 1.1, -seenMs * 1.1, seenMs * 100, -seenMs * 200, seenMs * 1.1].entries()) {
+    clock.wallMs += jumpMs;
+    clock.elapsedMs += 1_000;
+    assert.equal(await outcome(`other ${at}`), "taken");
+    assert.equal(await outcome("retried"), "duplicate");
+  }
+  // The retries changed nothing, so they were remembered no longer for it.
+  for (let generation = 0; generation < 2; generation++) {
+    clock.elapsedMs += seenMs + 1;
+    await outcome(`later ${generation}`);
+  }
+  assert.equal(await outcome("retried"), "taken");
+});
+
 function onWrite(cell: number) {
   return { session: "", seq: 1, changes: packChanges([[cell, 1]]) };
 }

@@ -44,7 +44,12 @@ async function collect(store: Store, page: PageRef) {
   return { deltas, unsubscribe };
 }
 
-export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
+export function storeContract(
+  name: string,
+  open: () => Promise<{ store: Store; close(): Promise<void> }>,
+  /** The models remember all sessions for ever. */
+  { forgets = true } = {},
+): void {
   describe(`store contract: ${name}`, () => {
     let store: Store;
     let close: () => Promise<void>;
@@ -160,6 +165,22 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       const soon = await store.commit(page, batch(newest, ...many.slice(0, 3)));
       assert.deepEqual(soon.outcomes, ["duplicate", "duplicate", "duplicate", "duplicate"]);
     });
+
+    if (forgets) {
+      test("a session is forgotten, and its number taken again, when two generations have filled up since", async () => {
+        const page = freshPage();
+        const first = write([[0, 1]], "first");
+        await store.commit(page, batch(first));
+        const fill = () => {
+          const others = Array.from({ length: CONTRACT_LIMITS.seenSessionsMax + 1 }, () => write([[1, 1]]));
+          return store.commit(page, batch(...others));
+        };
+        await fill();
+        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["duplicate"]);
+        for (let generation = 0; generation < 3; generation++) await fill();
+        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["taken"]);
+      });
+    }
 
     test("deltas since a position lead to the present, and a replica follows them", async () => {
       const page = freshPage();

@@ -6,11 +6,11 @@ import { GENESIS, type Position } from "../../src/board/position.js";
 import { pageKeys } from "../../src/store/keys.js";
 import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/logged.js";
 import { encodeOps } from "../../src/store/ops.js";
-import { sinceCall } from "../../src/store/scripts.js";
+import { commitCall, sinceCall } from "../../src/store/scripts.js";
 import { BATCH_CHANGES_MAX, StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
-import { bytesRead } from "../support/script-run.js";
+import { bytesRead, runAt } from "../support/script-run.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
@@ -119,6 +119,59 @@ test("a version that an older release logged without counting bytes is answered 
   await commitOne(store, 2);
   assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
   assert.equal((await store.since(page, first.position)).kind, "deltas");
+});
+
+test("sessions are remembered for the promised time however the server's clock jumps, and then forgotten", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let nowMs = Date.now();
+  const { seenMs } = CONTRACT_LIMITS;
+  const outcome = async (session: string) => {
+    const batch = { tag: newTag(), writes: [{ session, seq: 1, changes: packChanges([[1, 1]]) }] };
+    const call = commitCall(page, batch, CONTRACT_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    return (await runAt(store, call, nowMs)).outcomes[0];
+  };
+  assert.equal(await outcome("retried"), "taken");
+  for (const [at, jumpMs] of [
+    seenMs * 1.1,
+    -seenMs * 1.1,
+    seenMs * 100,
+    -seenMs * 200,
+    seenMs * 1.1,
+    seenMs * 1.1,
+  ].entries()) {
+    nowMs += jumpMs;
+    assert.equal(await outcome(`other ${at}`), "taken");
+    nowMs += 1_000;
+    assert.equal(await outcome("retried"), "duplicate", `after a jump of ${jumpMs} ms`);
+  }
+  // Time that passes, in steps that nobody would call jumps.
+  for (let passedMs = 0; passedMs <= 2.2 * seenMs; passedMs += 1_000) {
+    nowMs += 1_000;
+    await outcome(`later ${passedMs}`);
+  }
+  assert.equal(await outcome("retried"), "taken");
+});
+
+test("each generation of remembered sessions expires by itself, also one that has just begun", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url, limits: CONTRACT_LIMITS });
+  t.after(() => store.close());
+  const { seen } = pageKeys(page);
+  for (let session = 0; session < 3 * CONTRACT_LIMITS.seenSessionsMax; session++) {
+    const writes = [{ session: `s${session}`, seq: 1, changes: packChanges([[1, 1]]) }];
+    await store.commit(page, { tag: newTag(), writes });
+    for (const key of seen) {
+      const ttlMs = Number(await store.command(key, "PTTL", key));
+      assert.ok(
+        ttlMs === -2 || ttlMs > CONTRACT_LIMITS.seenMs,
+        `${key} expires in ${ttlMs} ms after ${session} sessions`,
+      );
+    }
+  }
 });
 
 test("clearing where nothing is checked makes no bitmap, and the last cell cleared takes it away", async (t) => {

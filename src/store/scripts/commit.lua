@@ -14,13 +14,16 @@ local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4
 local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 12, 32
 
 -- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark; fz: what is
--- frozen; l: the version that was logged last, and the bytes logged up to there.
-local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz', 'l')
+-- frozen; l: the version that was logged last, and the bytes logged up to there; c: the clock when it was looked at last.
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz', 'l', 'c')
 local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0), tonumber(at[6] or 0)
 -- The server's clock decides when memory goes: instances' clocks differ.
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+-- A clock that jumps makes no generation older, so its start is moved along; nor does a pause in which nobody wrote, much.
+local elapsed = now - (tonumber(at[9]) or now)
+genStart = math.min(now, genStart + elapsed - math.max(0, math.min(elapsed, seenMs / 60)))
 
 local frozen = {}
 for first, last in string.gmatch(ARGV[11] == '0' and at[7] or '', '(%d+)-(%d+)') do
@@ -45,10 +48,13 @@ if #sessions > 0 then
     known[session] = { highest = highest, window = window }
   end
 end
-if now - genStart > seenMs or now < genStart or (isNew and call('HLEN', seen[gen]) > tonumber(ARGV[7])) then
-  gen, putOff = 1 - gen, 0
+if now - genStart > seenMs or (isNew and call('HLEN', seen[gen]) > tonumber(ARGV[7])) then
+  gen, putOff, genStart = 1 - gen, 0, now
   call('DEL', seen[gen])
   call('HSET', head, 'g', gen, 'gs', string.format('%.0f', now))
+end
+if not at[9] or math.abs(elapsed) >= 1000 then
+  call('HSET', head, 'c', string.format('%.0f', now), 'gs', string.format('%.0f', genStart))
 end
 
 local function isFrozen(ops)
