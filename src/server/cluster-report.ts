@@ -73,7 +73,7 @@ export class ClusterReport {
   }
 
   #announce(): void {
-    const { store, log } = this.#instance;
+    const { store } = this.#instance;
     if (!hasRoll(store) || !store.available) return;
     this.#announcing = store.enroll(this.#id, JSON.stringify(this.#last)).then(
       (all) => {
@@ -81,7 +81,7 @@ export class ClusterReport {
       },
       (error: unknown) => {
         // While the store is away, that is said elsewhere.
-        if (!(error instanceof StoreAway)) log.error({ err: error }, "the instance could not be announced");
+        if (!(error instanceof StoreAway)) this.#instance.failed(error, "the instance could not be announced");
       },
     );
   }

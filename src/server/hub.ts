@@ -183,7 +183,7 @@ export class Hub {
     // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
-    if (!this.follower.isReady) await this.follower.ready;
+    if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position);

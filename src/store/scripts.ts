@@ -3,12 +3,13 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
-import type { PageRef } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "../board/geometry.js";
+import { type Position, parsePosition } from "../board/position.js";
+import { DamagedPage } from "./damage.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
 import type { Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
-import { deltaTo, SINCE_BYTES_MAX } from "./logged.js";
+import { deltaTo, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
 import { encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
@@ -45,6 +46,8 @@ const OVERVIEW = load("overview");
 const ANNOUNCE = load("announce");
 const ROLL_CALL = load("roll-call");
 const FREEZE = load("freeze");
+const REPAIR = load("repair");
+const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
@@ -115,6 +118,25 @@ export function replaceCall(
   };
 }
 
+/** Undefined if the page was whole already. */
+export function repairCall(
+  ref: PageRef,
+  tags: { readonly tag: string; readonly noTag: string },
+  publish: PublishCommand,
+): ScriptCall<{ readonly checkedBefore: number; readonly checked: number } | undefined> {
+  const keys = pageKeys(ref);
+  return {
+    script: REPAIR,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [keys.channel, publish, tags.tag, tags.noTag],
+    read: (reply) => {
+      if (reply === null) return undefined;
+      const [, checkedBefore, checked] = readNumbers(reply);
+      return { checkedBefore: checkedBefore ?? 0, checked: checked ?? 0 };
+    },
+  };
+}
+
 /** Whether it could be done: a page keeps only so many ranges. */
 export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
   return {
@@ -156,9 +178,12 @@ export function sinceCall(ref: PageRef, position?: Position): ScriptCall<LogLead
     args: [String(position?.version ?? -1), position?.tag ?? "", String(SINCE_BYTES_MAX)],
     read: (reply) => {
       const [kind, version, tag, bits] = list(reply);
-      const head = { version: Number(String(version)), tag: String(tag) };
+      const head = parsePosition(`${version}.${tag}`);
+      if (!head) throw new DamagedPage(`the head of page ${pageName(ref)} has no valid position`);
       if (String(kind) === "log") return { kind: "log", head };
-      return { kind: "snapshot", page: ref.page, position: head, bits: bytes(bits) };
+      const bitmap = bytes(bits);
+      if (bitmap.length > PAGE_BYTES) throw new DamagedPage(`page ${pageName(ref)} has too many bits`);
+      return { kind: "snapshot", page: ref.page, position: head, bits: bitmap };
     },
   };
 }
@@ -188,15 +213,23 @@ export function announceCall(instance: string, text: string, ms: number): Script
   return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
 }
 
-const TALLY = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15}):(0|[1-9]\d{0,9})$/;
+const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
+
+/** A page's count, as texts; undefined if it is none. */
+export function parseTally(page: number, version: string, checked: string): Tally | undefined {
+  if (!WHOLE_NUMBER.test(version) || !WHOLE_NUMBER.test(checked)) return undefined;
+  const tally = { page, version: Number(version), checked: Number(checked) };
+  return Number.isSafeInteger(tally.version) && tally.checked <= PAGE_CELLS && page < PAGES_MAX ? tally : undefined;
+}
 
 /** Tallies as overview.lua publishes them, `page:version:checked,…`; undefined if they are none. */
 export function readTallies(message: string): readonly Tally[] | undefined {
   const tallies: Tally[] = [];
   for (const text of message.split(",")) {
-    const [, page, version, checked] = TALLY.exec(text) ?? [];
-    if (checked === undefined) return undefined;
-    tallies.push({ page: Number(page), version: Number(version), checked: Number(checked) });
+    const [page = "", version = "", checked = ""] = text.split(":");
+    const tally = WHOLE_NUMBER.test(page) ? parseTally(Number(page), version, checked) : undefined;
+    if (!tally || text !== `${page}:${version}:${checked}`) return undefined;
+    tallies.push(tally);
   }
   return tallies;
 }

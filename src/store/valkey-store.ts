@@ -6,14 +6,16 @@
 
 import { usedBytes } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
-import type { PageRef } from "../board/geometry.js";
-import { GENESIS, type Position } from "../board/position.js";
+import { type PageRef, pageName } from "../board/geometry.js";
+import { GENESIS, type Position, parsePosition } from "../board/position.js";
 import { ofBoard } from "./by-board.js";
 import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
-import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities } from "./durability.js";
+import { DamagedPage, Damages, MisfitPage } from "./damage.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
+import { readHeads } from "./heads.js";
 import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
 import { pageKeys } from "./keys.js";
 import { loggedSince } from "./logged.js";
@@ -28,8 +30,10 @@ import {
   readNumbers,
   readPublished,
   readRecorded,
+  repairCall,
   replaceCall,
   rollCall,
+  type ScriptCall,
   sinceCall,
 } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
@@ -78,6 +82,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
   readonly #incident: (message: string, cause?: unknown) => void;
+  readonly #damages: Damages;
   readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
   #opened: ValkeyLink | undefined;
@@ -91,6 +96,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
     this.#incident = options.incident ?? (() => undefined);
+    this.#damages = new Damages(this.#incident);
   }
 
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
@@ -147,10 +153,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
-    return this.#link.run(
-      commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
-      durability,
-    );
+    const call = commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page));
+    return this.#runWhole(page, call, durability);
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
@@ -158,19 +162,15 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
     const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
-    return this.#link.run(call, durability);
+    return this.#runWhole(page, call, durability);
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    return this.#link.run(freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
+    return this.#runWhole(page, freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
   }
 
   async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
-    const fields = await this.#link.fieldsOf(
-      pages.map((page) => pageKeys(page).head),
-      ["fz"],
-    );
-    return fields.map((head) => head && parseRanges(head[0] ?? ""));
+    return readHeads(this.#link, this.#damages, pages, ["fz"], ([ranges]) => parseRanges(ranges ?? ""));
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
@@ -178,13 +178,13 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#link.run(sinceCall(page));
+    const answer = await this.#runWhole(page, sinceCall(page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
   async since(page: PageRef, position: Position): Promise<Since> {
-    const answer = await this.#link.run(sinceCall(page, position));
+    const answer = await this.#runWhole(page, sinceCall(page, position));
     if (answer.kind === "snapshot") return answer;
     const deltas = loggedSince(await this.#readLog(page, position, answer.head), position, answer.head);
     // Trimmed, or cut off by a failover, since the script looked at it.
@@ -225,17 +225,13 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
-    const heads = pages.map((page) => pageKeys(page).head);
-    const fields = await this.#link.fieldsOf(heads, ["v", "t"]);
-    return fields.map((head) => {
-      if (!head) return undefined;
-      const [version, tag] = head;
-      return version && tag ? { version: Number(version), tag } : GENESIS;
-    });
+    return readHeads(this.#link, this.#damages, pages, ["v", "t"], ([version, tag]) =>
+      version === null && tag === null ? GENESIS : parsePosition(`${version}.${tag}`),
+    );
   }
 
   get overview(): OverviewStore {
-    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#incident);
+    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#damages);
     return this.#overview;
   }
 
@@ -282,6 +278,33 @@ export class ValkeyStore implements Store, Freezing, Roll {
   async close(): Promise<void> {
     this.#channels.close();
     await this.#link.close();
+  }
+
+  /** Runs a script on a page, which is made whole first if it lacks a part. */
+  async #runWhole<Result>(page: PageRef, call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
+    try {
+      const result = await this.#link.run(call, durability).catch((error: unknown) => {
+        if (!(error instanceof MisfitPage)) throw error;
+        return this.#repair(page).then(() => this.#link.run(call, durability));
+      });
+      this.#damages.found(page, "data", true);
+      return result;
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#damages.found(page, "data", false, error);
+      throw error;
+    }
+  }
+
+  /** What is gone stays gone; but from here on the page is one state again, and everybody sees the same. */
+  async #repair(page: PageRef): Promise<void> {
+    const tags = { tag: newTag(), noTag: newTag() };
+    const repaired = await this.#link.run(repairCall(page, tags, this.#link.publish));
+    if (!repaired) return;
+    this.#incident(
+      `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
+        `${repaired.checkedBefore} by what was left of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
+    );
   }
 
   async #readLog(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {

@@ -8,14 +8,20 @@
   ARGV  1 version · 2 tag · 3 bytes of the log at most     (version -1: always a snapshot)
   Reply 'log' · version and tag of the head, to which the log leads
         'snapshot' · version · tag · bits
+  Error DAMAGED what is stored is not valid · MISFIT it lacks a part
 ]]
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
 local version, tag, bytesMax = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 
 -- l: the version that was logged last, and the bytes logged up to there.
-local at = call('HMGET', head, 'v', 't', 'l')
-local headVersion, headTag = tonumber(at[1] or 0), at[2] or 'AAAAAAAA'
+local at = call('HMGET', head, 'v', 't', 'l', 'n')
+local headVersion, headTag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[4] or 0)
+if not headVersion or not checked or not at[1] ~= not at[2] then return redis.error_reply('DAMAGED the head of the page is not valid') end
+-- The rule of commit.lua and repair.lua.
+if (checked > 0) ~= (call('STRLEN', bits) > 0) or not at[1] and call('EXISTS', log) == 1 then
+  return redis.error_reply('MISFIT the parts of the page do not fit each other')
+end
 
 local function leadsHere()
   if version < 0 or version > headVersion then return false end
