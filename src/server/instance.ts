@@ -89,6 +89,7 @@ export class Instance {
       lagging: sum(this.pages.hubs(), (hub) => hub.laggingCount),
       overviewWatchers: this.overviews.watchers,
       storeAvailable: store.available,
+      storeMayLose: store.warning !== undefined,
       storeFailures: store.failures,
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, store, ({ ms }) => this.metrics.flushed(ms));

@@ -80,6 +80,8 @@ export interface Store {
   readonly available: boolean;
   /** Requests and attempts to connect that failed for the world's fault, since the start. */
   readonly failures: number;
+  /** How the store is set up so that it may lose data, for people; undefined if it is not, or that is not known. */
+  readonly warning?: string | undefined;
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /** `tag` is that of the position that this makes. For restoring: what was written since the bits were taken is lost. */
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;

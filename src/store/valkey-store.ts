@@ -14,6 +14,7 @@ import { ClusterLink } from "./cluster-link.js";
 import { DamagedPage, Damages, MisfitPage } from "./damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { readHeads } from "./heads.js";
 import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
@@ -73,6 +74,8 @@ export interface ValkeyStoreOptions {
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
+/** An operator may change the policy while instances run; a server that takes over may have another. */
+const EVICTION_EVERY_MS = 10_000;
 /** Records of a page's history in one answer of the server. */
 const RECORDS_AT_ONCE = 500;
 
@@ -88,6 +91,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   #opened: ValkeyLink | undefined;
   #overview: OverviewStore | undefined;
   #failures = 0;
+  #eviction: Eviction | undefined;
+  #evictionTimer: NodeJS.Timeout | undefined;
   /** Calls of `wake` that have not called back yet. */
   #waking = 0;
 
@@ -121,6 +126,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
       message: (channel, message) => store.#channels.deliver(channel, message),
       resumed: (channel) => store.#channels.resumed(channel),
       available: (available) => {
+        if (available && store.#evictionTimer) void store.checkEviction();
         for (const listener of store.#availability) listener(available);
       },
       failure: () => {
@@ -134,11 +140,35 @@ export class ValkeyStore implements Store, Freezing, Roll {
         : await SingleLink.open(address, shown, wait, events);
     try {
       await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
+      await store.checkEviction();
     } catch (error) {
       await store.close();
       throw error;
     }
+    store.#evictionTimer = setInterval(() => void store.checkEviction(), EVICTION_EVERY_MS);
+    store.#evictionTimer.unref();
     return store;
+  }
+
+  get warning(): string | undefined {
+    return this.#eviction && `Valkey may lose data. ${this.#eviction.what}; ${EVICTION_FIX}`;
+  }
+
+  /** Pages are deleted when the memory is full: no instance should start on it. */
+  get evictsPages(): boolean {
+    return this.#eviction?.losesPages === true;
+  }
+
+  /** Asks the primaries that answer, and keeps it as `warning`. */
+  async checkEviction(): Promise<void> {
+    // It may be forbidden, or not answer: then nothing is known that was not known before.
+    const replies = await this.everywhere("INFO", "memory").catch(() => []);
+    if (replies.length === 0) return;
+    const before = this.warning;
+    this.#eviction = worstEviction(replies.map((reply) => readInfo(String(reply))));
+    // The first is for who opened the store to report.
+    if (this.warning !== before && this.#evictionTimer)
+      this.#incident(this.warning ?? "Valkey evicts nothing any more");
   }
 
   get available(): boolean {
@@ -276,6 +306,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#evictionTimer);
     this.#channels.close();
     await this.#link.close();
   }
