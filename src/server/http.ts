@@ -31,7 +31,7 @@ import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
-import { readHistory } from "./page-history.js";
+import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
@@ -105,10 +105,11 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   });
   const bodies = new PageBodies();
   router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
+  const histories = new HistoryReads(instance);
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
-    response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
+    response.set("Cache-Control", "no-store").json(await histories.read(board, page, from, to));
   });
   router.put(
     "/boards/:board/cells/:index",

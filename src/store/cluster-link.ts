@@ -109,6 +109,10 @@ export class ClusterLink implements ValkeyLink {
     return this.#route(slotOf(key), (server) => server.command(name, ...args));
   }
 
+  bytes(key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#route(slotOf(key), (server) => server.bytes(name, ...args));
+  }
+
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {
     return answersOf(this.#owners().map((server) => server.command(name, ...args)));
   }

@@ -22,7 +22,7 @@ import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHis
 import { Listeners } from "./listeners.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
-import { deltaTo, loggedSince } from "./logged.js";
+import { deltaTo, isDelta, loggedSince } from "./logged.js";
 import { encodeOps } from "./ops.js";
 import type { OverviewStore, Tally } from "./overview.js";
 import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
@@ -185,7 +185,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   async history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
-    return this.#history.read(ref, await this.read(ref), range);
+    return this.#history.read(ref, () => this.read(ref), range);
   }
 
   async positions(pages: readonly PageRef[]): Promise<Position[]> {
@@ -281,7 +281,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const to = { version: position.version + 1, tag };
     const after = { ...page, position: to, checked: countBits(used), bits: used };
     this.#pages.put([ref.board, ref.page], encodePage(after));
-    this.#history.add(ref, position, to, opsBetween(page.bits, used));
+    this.#history.add(ref, position, to, opsBetween(page.bits, used), used);
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
@@ -291,12 +291,12 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     return { replaced: { position: to, checked: after.checked, isReplaced: true }, delta };
   }
 
-  #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {
+  #advance(ref: PageRef, page: { position: Position; bits: Uint8Array }, tag: string, effects: [number, Bit][]): Delta {
     const from = page.position;
     const to = { version: from.version + 1, tag };
     const changes = packChanges(effects);
     page.position = to;
-    this.#history.add(ref, from, to, effects);
+    this.#history.add(ref, from, to, effects, page.bits);
     this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
     this.#log.remove([ref.board, ref.page, to.version - this.#limits.logDeltasMax]);
     return { kind: "delta", page: ref.page, from, to, changes };
@@ -307,6 +307,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const start: LogKey = [ref.board, ref.page, fromVersion + 1];
     const end: LogKey = [ref.board, ref.page, toVersion + 1];
     for (const { key, value } of this.#log.getRange({ start, end })) {
+      if (!isDelta(key[2], value.fromTag, value.toTag, value.ops)) return;
       yield deltaTo(ref.page, key[2], value.fromTag, value.toTag, value.ops);
     }
   }

@@ -22,7 +22,7 @@ export const PAGE_BYTES = bitmapBytes(PAGE_CELLS);
 export const SINCE_BYTES_MAX = 4 * PAGE_BYTES;
 
 /** Bytes of a delta as it is published: both tags, the version, and three characters for each change. commit.lua counts so too. */
-export function publishedBytes({ changes }: Pick<Delta, "changes">): number {
+export function publishedBytes({ changes }: { readonly changes: { readonly length: number } }): number {
   return 24 + 3 * changes.length;
 }
 
@@ -49,4 +49,18 @@ export function deltaTo(page: number, version: number, fromTag: string, toTag: s
     to: { version, tag: toTag },
     changes: decodeOps(ops),
   };
+}
+
+const TAG = /^[\w-]{8}$/;
+const OPS = /^(?:[0-O][0-o]{2})*$/;
+
+/** Whether these are the parts of a delta: anyone with access to the store can write there. */
+export function isDelta(version: number, fromTag: unknown, toTag: unknown, ops: unknown): boolean {
+  return (
+    Number.isSafeInteger(version) &&
+    version > 0 &&
+    [fromTag, toTag].every((tag) => typeof tag === "string" && TAG.test(tag)) &&
+    typeof ops === "string" &&
+    OPS.test(ops)
+  );
 }

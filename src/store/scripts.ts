@@ -7,9 +7,9 @@ import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "
 import { type Position, parsePosition } from "../board/position.js";
 import { DamagedPage } from "./damage.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
-import type { Recorded } from "./history.js";
+import { INVALID_RECORD, type Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
-import { deltaTo, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
+import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
 import { encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
@@ -234,14 +234,21 @@ export function readTallies(message: string): readonly Tally[] | undefined {
   return tallies;
 }
 
-/** Records as XREVRANGE gives them: the newest first. */
-export function readRecorded(reply: unknown): { readonly id: string; readonly recorded: Recorded }[] {
+export interface StreamRecord extends Recorded {
+  readonly id: string;
+}
+
+/** Records as XRANGE and XREVRANGE give them, in Buffers. */
+export function readRecorded(reply: unknown): StreamRecord[] {
   return list(reply).map((entry) => {
-    const [id, fields] = list(entry);
-    const [, version, , fromTag, , toTag, , ops] = strings(fields);
-    const ms = Number.parseInt(String(id), 10);
-    const recorded = { ms, version: Number(version), fromTag: fromTag ?? "", toTag: toTag ?? "", ops: ops ?? "" };
-    return { id: String(id), recorded };
+    const [name, fields] = list(entry);
+    const [, number, , from, , to, , done, , bits] = list(fields);
+    const id = String(name);
+    const ms = Number.parseInt(id, 10);
+    const [version, fromTag, toTag, ops] = [Number(String(number)), String(from), String(to), String(done)];
+    if (!isDelta(version, fromTag, toTag, ops)) return { id, ms, ...INVALID_RECORD };
+    const keyframe = Buffer.isBuffer(bits) && bits.length <= PAGE_BYTES ? { bits } : {};
+    return { id, ms, version, fromTag, toTag, ops, ...keyframe };
   });
 }
 

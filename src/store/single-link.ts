@@ -82,6 +82,10 @@ export class SingleLink implements ValkeyLink {
     return this.#server.command(name, ...args);
   }
 
+  bytes(_key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#server.bytes(name, ...args);
+  }
+
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {
     return answersOf([this.#server.command(name, ...args)]);
   }

@@ -19,6 +19,8 @@ export interface ValkeyLink {
   fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]>;
   /** Any command, where `key` lives. */
   command(key: string, name: string, ...args: string[]): Promise<unknown>;
+  /** As `command`, with strings as Buffers. */
+  bytes(key: string, name: string, ...args: string[]): Promise<unknown>;
   /** Any command, on every server that has keys and can be reached; their answers. */
   everywhere(name: string, ...args: string[]): Promise<unknown[]>;
   /** Resolves when the subscription is live. From then on it is kept alive, and each interruption told. */

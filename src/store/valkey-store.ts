@@ -17,7 +17,14 @@ import { checkDurabilities } from "./durability-check.js";
 import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { readHeads } from "./heads.js";
-import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
+import {
+  type Histories,
+  type HistoryRange,
+  NO_HISTORY,
+  type PageHistory,
+  type RecordReader,
+  readHistory,
+} from "./history.js";
 import { pageKeys } from "./keys.js";
 import { loggedSince } from "./logged.js";
 import type { OverviewStore } from "./overview.js";
@@ -35,6 +42,7 @@ import {
   replaceCall,
   rollCall,
   type ScriptCall,
+  type StreamRecord,
   sinceCall,
 } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
@@ -76,8 +84,6 @@ export interface ValkeyStoreOptions {
 
 /** An operator may change the policy while instances run; a server that takes over may have another. */
 const EVICTION_EVERY_MS = 10_000;
-/** Records of a page's history in one answer of the server. */
-const RECORDS_AT_ONCE = 500;
 
 export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
@@ -238,20 +244,23 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const bounds = this.#historyOf(page);
     if (bounds.ms === 0) return undefined;
     const key = pageKeys(page).history;
-    const walk = new HistoryWalk(await this.read(page), range);
-    const [seconds, micros] = readNumbers(await this.#link.command(key, "TIME"));
-    let newest = "+";
-    let count = 0;
-    for (;;) {
-      const reply = await this.#link.command(key, "XREVRANGE", key, newest, "-", "COUNT", String(RECORDS_AT_ONCE));
-      const records = readRecorded(reply);
-      const isEnough = records.some(({ recorded }) => !walk.take(recorded));
-      count += records.length;
-      const last = records.at(-1);
-      if (isEnough || !last || records.length < RECORDS_AT_ONCE) break;
-      newest = `(${last.id}`;
-    }
-    return walk.result((seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000), count >= bounds.deltasMax);
+    const records = async (...command: [name: string, ...args: string[]]) => {
+      const read = readRecorded(await this.#link.bytes(key, ...command));
+      this.#damages.found(page, "history", !read.some(({ version }) => version === 0));
+      return read;
+    };
+    const reader: RecordReader<StreamRecord> = {
+      after: (ms, last, count) =>
+        records("XRANGE", key, last ? `(${last.id}` : String(ms + 1), "+", "COUNT", String(count)),
+      before: (newest, count) => records("XREVRANGE", key, newest?.id ?? "+", "-", "COUNT", String(count)),
+      present: () => this.read(page),
+      nowMs: async () => {
+        const [seconds = 0, micros = 0] = readNumbers(await this.#link.command(key, "TIME"));
+        return seconds * 1_000 + Math.floor(micros / 1_000);
+      },
+      isTrimmed: async () => Number(await this.#link.command(key, "XLEN", key)) >= bounds.deltasMax,
+    };
+    return readHistory(page.page, reader, range);
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {

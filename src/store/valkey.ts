@@ -148,6 +148,11 @@ export class ValkeyConnection {
     return this.#send(() => this.#redis.call(name, ...args));
   }
 
+  /** As `command`, with strings as Buffers. */
+  bytes(name: string, ...args: string[]): Promise<unknown> {
+    return this.#send(() => this.#redis.callBuffer(name, ...args));
+  }
+
   /** On a cluster: channels of one slot only. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#send(() =>

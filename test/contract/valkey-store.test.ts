@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, type Position } from "../../src/board/position.js";
+import { HISTORY_BYTES_MAX } from "../../src/store/history.js";
 import { pageKeys } from "../../src/store/keys.js";
 import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/logged.js";
 import { encodeOps } from "../../src/store/ops.js";
@@ -46,6 +47,37 @@ const page = { board: "main", page: 0 };
 
 function commitOne(store: ValkeyStore, cell: number) {
   return store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] });
+}
+
+for (const [what, keyframes] of [
+  ["", true],
+  [" also if an older release recorded it, without keyframes", false],
+] as const) {
+  test(`a moment long ago is read in few bytes, whatever was recorded since${keyframes ? "" : ":"}${what}`, async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const histories = { boards: new Map<string, number>(), others: 3_600_000, deltasMax: 100_000 };
+    const store = await ValkeyStore.open({ url: server.url, histories });
+    t.after(() => store.close());
+    const { head } = pageKeys(page);
+    await commitOne(store, 1);
+    if (!keyframes) await store.command(head, "HSET", head, "hb", "-1000000000");
+    await Promise.all(Array.from({ length: 3_000 }, (_, cell) => commitOne(store, cell + 2)));
+    const present = await store.history(page, { fromMs: Number.MAX_SAFE_INTEGER, toMs: Number.MAX_SAFE_INTEGER });
+    assert.ok(present);
+    const sent = async () =>
+      Number(/total_net_output_bytes:(\d+)/.exec(String(await store.command("", "INFO", "stats")))?.[1]);
+    const before = await sent();
+    const history = await store.history(page, { fromMs: 0, toMs: 1 });
+    const bytes = (await sent()) - before;
+    assert.deepEqual(history?.deltas, []);
+    assert.ok(history.start.bits.every((byte) => byte === 0));
+    if (keyframes) assert.ok(bytes <= 8 * PAGE_BYTES, `${bytes} bytes`);
+    const all = await store.history(page, { fromMs: 0, toMs: present.nowMs });
+    assert.ok(all && all.deltas.length > 100);
+    const answered = sum(all.deltas.map(({ delta }) => publishedBytes(delta)));
+    assert.ok(answered <= HISTORY_BYTES_MAX, `${answered} bytes`);
+  });
 }
 
 test("a server that forgot the scripts gets them again", async (t) => {

@@ -12,11 +12,12 @@
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
-local seenMs, FIRST, WINDOW = tonumber(ARGV[6]), 12, 32
+local seenMs, FIRST, WINDOW, KEYFRAME_BYTES = tonumber(ARGV[6]), 12, 32, 16384
 
 -- g and gs: the current generation of remembered sessions and when it began; x: when expiry was last put off; m: a mark; fz: what is
--- frozen; l: the version that was logged last, and the bytes logged up to there; c: the clock when it was looked at last.
-local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz', 'l', 'c')
+-- frozen; l: the version that was logged last, and the bytes logged up to there; c: the clock when it was looked at last;
+-- hb: bytes of the history since its last keyframe.
+local at = call('HMGET', head, 'v', 't', 'n', 'g', 'gs', 'x', 'fz', 'l', 'c', 'hb')
 local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local gen, genStart, putOff = tonumber(at[4] or 0), tonumber(at[5] or 0) or 0, tonumber(at[6] or 0) or 0
 
@@ -149,7 +150,14 @@ if #effects > 0 then
   append(log, 'MAXLEN', '~', ARGV[4], number .. '-0', 'f', before, 't', tag, 'c', changes, 'b', bytesBefore)
   if ARGV[9] ~= '0' then
     -- By the server's clock, which may be another's after a failover; a stream's own numbering never goes back.
-    append(history, 'MAXLEN', '~', ARGV[10], '*', 'v', number, 'f', before, 't', tag, 'c', changes)
+    local record = { 'v', number, 'f', before, 't', tag, 'c', changes }
+    local bytes = (tonumber(at[10]) or KEYFRAME_BYTES) + 24 + #changes
+    -- A keyframe holds the bits too, so that the past is found from near by.
+    if bytes > KEYFRAME_BYTES then
+      record[9], record[10], bytes = 'b', call('GET', bits) or '', 0
+    end
+    call('HSET', head, 'hb', string.format('%.0f', bytes))
+    append(history, 'MAXLEN', '~', ARGV[10], '*', unpack(record))
     call('XTRIM', history, 'MINID', '~', string.format('%.0f', now - tonumber(ARGV[9])))
     call('PEXPIRE', history, ARGV[9])
   end

@@ -45,7 +45,8 @@ if ARGV[7] ~= '0' then
     end
   end
   local changes = table.concat(ops)
-  call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'v', number, 'f', from, 't', tag, 'c', changes)
+  call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'v', number, 'f', from, 't', tag, 'c', changes, 'b', after)
+  call('HSET', head, 'hb', '0')
   call('PEXPIRE', KEYS[4], ARGV[7])
 end
 call('HSET', head, 'v', number, 't', tag, 'n', checked)
