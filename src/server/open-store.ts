@@ -16,7 +16,7 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
-  if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories });
+  if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories, incident });
   const store = await ValkeyStore.open({
     url,
     ca: readAuthorities(config.valkeyCa),

@@ -14,6 +14,7 @@ import { changedOffset, changedValue, type Delta, packChange, packChanges, type 
 import { type PageRef, pageName } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
 import { ofBoard, valuesOf } from "./by-board.js";
+import { DamagedPage, Damages } from "./damage.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, type Durabilities } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
@@ -61,6 +62,8 @@ export interface EmbeddedStoreOptions {
   readonly histories?: Histories;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
+  /** Told one line for each incident. */
+  readonly incident?: (message: string, cause?: unknown) => void;
   /** Milliseconds of a clock that never jumps; for tests. */
   readonly elapsed?: () => number;
 }
@@ -74,6 +77,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #durabilities: Durabilities;
   readonly #now: () => number;
   readonly #elapsed: () => number;
+  readonly #damages: Damages;
   readonly #lock: DirectoryLock;
   readonly #root: RootDatabase;
   readonly #pages: Database<Buffer, PageKey>;
@@ -98,6 +102,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
     this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#damages = new Damages(options.incident ?? (() => undefined));
     this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
     // Else a dot in its name would make it a file.
@@ -188,8 +193,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     return this.#history.read(ref, () => this.read(ref), range);
   }
 
-  async positions(pages: readonly PageRef[]): Promise<Position[]> {
-    return pages.map((page) => this.#load(page).position);
+  async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
+    return pages.map((page) => this.#loadValid(page)?.position);
   }
 
   async announce(instance: string, text: string): Promise<readonly string[]> {
@@ -218,17 +223,27 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const tallies = this.#tallies;
     return new LocalOverview({
       tally: (ref) => {
-        const record = this.#pages.get([ref.board, ref.page]);
-        return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+        const record = this.#pages.getBinaryFast([ref.board, ref.page]);
+        try {
+          return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+        } catch (error) {
+          if (!(error instanceof DamagedPage)) throw error;
+          this.#damages.found(ref, "record", false, error);
+          return undefined;
+        }
       },
       entry: (board, page) => tallies.get([board, page]),
-      entries: (board) =>
-        tallies.getRange({ start: [board], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
+      entries: (board, from) =>
+        tallies.getRange({ start: [board, from], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
       put: (board, entry) => {
         if (isNone(entry)) tallies.remove([board, entry.page]);
         else tallies.put([board, entry.page], entry);
       },
-      read: async (action) => action(),
+      // LMDB answers at once: without a pause in between, all pages of a large board would be one step.
+      read: async (action) => {
+        await new Promise(setImmediate);
+        return action();
+      },
       atomically: (action) => this.#root.transaction(action),
     });
   }
@@ -240,7 +255,22 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   #load(ref: PageRef): StoredPage {
     const record = this.#pages.get([ref.board, ref.page]);
-    return record ? decodePage(record) : UNTOUCHED;
+    if (!record) return UNTOUCHED;
+    try {
+      return decodePage(record);
+    } catch (error) {
+      this.#damages.found(ref, "record", false, error);
+      throw error;
+    }
+  }
+
+  #loadValid(ref: PageRef): StoredPage | undefined {
+    try {
+      return this.#load(ref);
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      return undefined;
+    }
   }
 
   #frozenNow(ref: PageRef): readonly OffsetRange[] {
