@@ -34,8 +34,8 @@ export async function readPage(url: string, board: string, page: number): Promis
     throw new DeploymentUnusable(`${url} limits reading over HTTP: raise HTTP_PER_MINUTE, or use fewer --pages`);
   }
   if (!response.ok) throw new DeploymentUnusable(`${url} answers ${response.status} for page ${page}`);
-  // Weak where the body was compressed on the way: the position is the same.
-  const position = (response.headers.get("etag") ?? "").replace(/^W\//, "").replaceAll('"', "");
+  // Weak if the body was compressed on the way; behind the position stand the page's cells.
+  const [, position = ""] = /^(?:W\/)?"(\d+\.[\w-]{8})/.exec(response.headers.get("etag") ?? "") ?? [];
   return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
 }
 

@@ -48,6 +48,13 @@ export class DeltaLog {
     return found && samePosition(found.from, position) ? deltas.slice(low) : undefined;
   }
 
+  /** Whether the log knows which tag the version had: a position with another tag is none of this history. */
+  covers(version: number): boolean {
+    const first = this.#deltas[this.#first];
+    const last = this.#deltas.at(-1);
+    return first !== undefined && last !== undefined && version >= first.from.version && version <= last.to.version;
+  }
+
   get length(): number {
     return this.#deltas.length - this.#first;
   }

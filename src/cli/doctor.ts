@@ -59,7 +59,7 @@ async function checkStore(config: Config): Promise<Finding[]> {
     return [{ is: "warning", what, fix: "set VALKEY_URL where there is to be more than one instance" }];
   }
   try {
-    const store = await openStore(config, createLog("silent"));
+    const store = await openStore(config, createLog("silent"), { mayEvict: true });
     try {
       return store instanceof ValkeyStore ? await checkUp(store, config.durabilities) : [];
     } finally {

@@ -24,7 +24,7 @@ export async function exportTo(config: Config, choice: ExportChoice): Promise<vo
   if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
     throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${lastPageOf(board)}`);
   }
-  const store = await openStore(config, createLog("warn"));
+  const store = await openStore(config, createLog("warn"), { mayEvict: true });
   try {
     const lines = exportBoard(store, board, fromPage, showProgress("exported"));
     if (choice.out === undefined) await pipeline(lines, process.stdout, { end: false });
@@ -45,7 +45,7 @@ export async function importFrom(config: Config, choice: ImportChoice): Promise<
   const board = boardNamed(config, choice.board);
   const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
   if (choice.file !== "-") await once(input, "open");
-  const store = await openStore(config, createLog("warn"));
+  const store = await openStore(config, createLog("warn"), { mayEvict: true });
   let replaced = 0;
   let outcome = "stopped";
   try {

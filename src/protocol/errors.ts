@@ -58,6 +58,12 @@ export const ERRORS = {
   GOING_AWAY: rule(503, "refused", true, "This instance is closing; another will take over."),
   BUSY: rule(503, "refused", true, "The instance has too much work queued. Wait a little, then retry."),
   STORE_AWAY: rule(503, "refused", true, "The store does not answer. Nothing was changed; retry in a moment."),
+  PAGE_DAMAGED: rule(
+    500,
+    "refused",
+    true,
+    "What is stored of this part of the board is not valid. Nothing was changed; the operator must restore it.",
+  ),
   OUTCOME_UNKNOWN: rule(503, "unknown", true, "The store did not answer in time. Send the same write again."),
   NOT_CONFIRMED: rule(
     503,

@@ -16,6 +16,7 @@ import { newTag } from "../store/tag.js";
 import type { Visitor } from "./access.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
+import { refuseDamaged } from "./store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
 export type AdminAction = (typeof ADMIN_ACTIONS)[number];
@@ -152,5 +153,5 @@ function away(error: unknown): never {
 function asRefusal(error: unknown): Refusal {
   // Other pages may be done: to do all again is harmless, and settles it.
   if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
-  return refusalOf(error);
+  return refusalOf(refuseDamaged(error));
 }

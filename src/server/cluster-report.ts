@@ -17,6 +17,8 @@ export interface ClusterState {
   /** The id of the instance that answers. */
   readonly self: string;
   readonly storeAvailable: boolean;
+  /** How the store is set up so that it may lose data. */
+  readonly storeWarning?: string | undefined;
   /** Sorted by name. An instance that has not been heard for a while is gone from it. */
   readonly instances: readonly (InstanceRecord & { readonly id: string; readonly heardMsAgo: number })[];
 }
@@ -59,7 +61,8 @@ export class ClusterReport {
     });
     const self = { ...this.#last, clients: this.#clients(), id: this.#id, heardMsAgo: 0 };
     const instances = [self, ...others].sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id));
-    return { self: this.#id, storeAvailable: this.#instance.store.available, instances };
+    const { available: storeAvailable, warning: storeWarning } = this.#instance.store;
+    return { self: this.#id, storeAvailable, storeWarning, instances };
   }
 
   /** Resolves when the others have been told that it goes, or cannot be. */
@@ -73,7 +76,7 @@ export class ClusterReport {
   }
 
   #announce(): void {
-    const { store, log } = this.#instance;
+    const { store } = this.#instance;
     if (!hasRoll(store) || !store.available) return;
     this.#announcing = store.enroll(this.#id, JSON.stringify(this.#last)).then(
       (all) => {
@@ -81,7 +84,7 @@ export class ClusterReport {
       },
       (error: unknown) => {
         // While the store is away, that is said elsewhere.
-        if (!(error instanceof StoreAway)) log.error({ err: error }, "the instance could not be announced");
+        if (!(error instanceof StoreAway)) this.#instance.failed(error, "the instance could not be announced");
       },
     );
   }

@@ -13,6 +13,7 @@ import { cropUpdate, type Delta } from "../board/delta.js";
 import { DeltaLog } from "../board/delta-log.js";
 import type { PageRef } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
+import { DamagedPage } from "../store/damage.js";
 import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
 
@@ -56,6 +57,9 @@ export class Follower {
   #buffer: Delta[] | undefined = [];
   #running: Promise<void> | undefined;
   #again: Promise<void> | undefined;
+  /** Rejects if the page was found damaged before it could be read once. */
+  readonly #damaged: Promise<never>;
+  #setDamaged: (error: DamagedPage) => void = () => undefined;
   #closed = false;
   #isReady = false;
 
@@ -66,11 +70,20 @@ export class Follower {
     this.#clock = clock;
     this.#listener = listener;
     this.verifiedMs = clock.now();
+    this.#damaged = new Promise((_, fail) => {
+      this.#setDamaged = fail;
+    });
+    this.#damaged.catch(() => undefined);
     this.ready = this.#start();
   }
 
   get isReady(): boolean {
     return this.#isReady;
+  }
+
+  /** As `ready`, but rejects with DamagedPage if what is stored is not valid. */
+  readable(): Promise<void> {
+    return Promise.race([this.ready, this.#damaged]);
   }
 
   /** Tells `observer` until the returned function is called. */
@@ -178,6 +191,7 @@ export class Follower {
       try {
         return await action();
       } catch (error) {
+        if (error instanceof DamagedPage) this.#setDamaged(error);
         if (!(error instanceof StoreAway)) this.#listener.failed(error);
         await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
       }

@@ -32,7 +32,7 @@ import { type HttpGate, refuseChunked } from "./http-gate.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
-import { readHistory } from "./page-history.js";
+import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
@@ -124,11 +124,12 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   });
   const bodies = new PageBodies();
   router.get("/boards/:board/pages/:page", (request, response) => sendPage(instance, bodies, request, response));
+  const histories = new HistoryReads(instance);
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
     instance.admission.admitWork(addressKey(request.ip), HISTORY_WORK);
-    response.set("Cache-Control", "no-store").json(await readHistory(instance, board, page, from, to));
+    response.set("Cache-Control", "no-store").json(await histories.read(board, page, from, to));
   });
   router.put(
     "/boards/:board/cells/:index",
@@ -249,7 +250,10 @@ function describeBoard(instance: Instance, board: HostedBoard) {
   };
 }
 
-/** The page's whole bitmap; its position is the ETag, so that `If-None-Match` costs no body. */
+/**
+ * The page's whole bitmap. The ETag is its position and its cells, so that `If-None-Match` costs no body: the cells count,
+ * because a board that grew has a longer last page at the same position.
+ */
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const { board, page } = pageFor(instance, request, response);
   const isFromStore = wantsOrigin(request);
@@ -258,10 +262,11 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
   // What was compressed before is a copy too.
   const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
   const coding = CODINGS.find((each) => each === accepted) ?? "identity";
+  const cells = cellsInPage(board.size, page);
   // The same position in other bytes: the same page, but not the same representation.
   const weak = coding === "identity" ? "" : "W/";
   response.set({
-    ETag: `${weak}"${formatPosition(snapshot.position)}"`,
+    ETag: `${weak}"${formatPosition(snapshot.position)}.${cells}"`,
     "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
   });
   response.vary("Accept-Encoding");
@@ -269,7 +274,7 @@ async function sendPage(instance: Instance, bodies: PageBodies, request: Request
     response.status(304).end();
     return;
   }
-  const body = await bodies.encode(board.name, snapshot, cellsInPage(board.size, page), coding);
+  const body = await bodies.encode(board.name, snapshot, cells, coding);
   if (coding !== "identity") response.set("Content-Encoding", coding);
   response.type("application/octet-stream").send(body);
 }

@@ -45,6 +45,8 @@ interface Waiter {
 
 /** Up to this many changes a delta is surely smaller than a snapshot that is worth its bytes. */
 const SMALL_DELTA_CHANGES = 256;
+/** The catch-up frame from no position: the snapshot. */
+const WHOLE = "";
 /** Catch-up frames kept, of at most a snapshot's size each. */
 const CATCH_UPS_MAX = 128;
 
@@ -181,7 +183,7 @@ export class Hub {
     // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
-    if (!this.follower.isReady) await this.follower.ready;
+    if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position);
@@ -245,9 +247,13 @@ export class Hub {
   }
 
   async #askNow(position: Position): Promise<Delta | undefined> {
-    const answer = await this.#store.since(this.follower.ref, position).catch(refuseAway);
+    const { log } = this.follower;
+    const isHere = log.covers(position.version);
+    const answer = isHere ? undefined : await this.#store.since(this.follower.ref, position).catch(refuseAway);
     await this.follower.catchUp("ahead");
-    return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
+    if (answer) return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
+    // Level with the store now. If the log knows the version still, the position is made up, or its history was lost.
+    return this.#knows(position) || log.covers(position.version) ? undefined : this.#askNow(position);
   }
 
   #merged(stored: readonly Delta[]): Delta | undefined {
@@ -264,9 +270,10 @@ export class Hub {
     const from = prefix?.to ?? position;
     const rest = samePosition(from, replica.position) ? [] : log.since(from);
     const deltas = rest && prefix ? [prefix, ...rest] : rest;
-    const frame = this.#smaller(deltas && mergeDeltas(deltas));
+    // All whom no deltas lead to the present are sent the same snapshot, whatever position they name.
+    const frame = deltas ? this.#smaller(mergeDeltas(deltas)) : (this.#catchUps.get(WHOLE) ?? this.#smaller(undefined));
     if (this.#catchUps.size >= CATCH_UPS_MAX) this.#catchUps.clear();
-    this.#catchUps.set(key, frame);
+    this.#catchUps.set(deltas ? key : WHOLE, frame);
     return frame;
   }
 

@@ -6,6 +6,7 @@
 import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
+import { DamagedPage } from "../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { NO_HISTORY, type Retention } from "../store/history.js";
 import type { Store } from "../store/store.js";
@@ -80,7 +81,7 @@ export class Instance {
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );
-    const failed = (error: unknown) => log.error({ err: error }, "unexpected failure");
+    const failed = (error: unknown) => this.failed(error);
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
       flushMs: this.#fanOut.flushMs,
@@ -88,6 +89,7 @@ export class Instance {
       lagging: sum(this.pages.hubs(), (hub) => hub.laggingCount),
       overviewWatchers: this.overviews.watchers,
       storeAvailable: store.available,
+      storeMayLose: store.warning !== undefined,
       storeFailures: store.failures,
     }));
     this.#fanOut = new FanOut(clock, options.fanOut, store, ({ ms }) => this.metrics.flushed(ms));
@@ -125,6 +127,14 @@ export class Instance {
   async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
     const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
     return cropUpdate(snapshot, cellsInPage(board.size, page));
+  }
+
+  /** What nobody foresaw. It may come again and again, as what failed is tried again. */
+  failed(error: unknown, what = "unexpected failure"): void {
+    // The store has reported it, once.
+    if (error instanceof DamagedPage) return;
+    const times = this.#seldom.take(`${what}: ${String(error)}`, this.clock.now());
+    if (times !== undefined) this.log.error({ err: error, times }, what);
   }
 
   /** Code of the app around failed. */

@@ -16,6 +16,7 @@ export interface Gauged {
   readonly lagging: number;
   readonly overviewWatchers: number;
   readonly storeAvailable: boolean;
+  readonly storeMayLose?: boolean;
   readonly storeFailures: number;
 }
 
@@ -72,6 +73,12 @@ export class Metrics {
       "max",
     );
     gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable), "min");
+    gauge(
+      "socketscaler_store_may_lose_data",
+      "1 while the store is set up so that it may lose data: its eviction policy; /cluster says more",
+      (all) => Number(all.storeMayLose === true),
+      "max",
+    );
     const counter = (name: string, help: string, read: () => number) =>
       new Counter({
         name,

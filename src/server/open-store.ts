@@ -7,23 +7,32 @@ import { ValkeyStore } from "../store/valkey-store.js";
 import type { Config } from "./config.js";
 import type { Log } from "./log.js";
 
-/** Rejects with StoreUnusable. */
-export async function openStore(config: Config, log: Log): Promise<Store> {
+/**
+ * Rejects with StoreUnusable. `mayEvict` opens a Valkey too that deletes pages when its memory is full: for those who look
+ * at it, or take a backup.
+ */
+export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
-  return url === undefined
-    ? EmbeddedStore.open({ directory, durabilities, histories })
-    : ValkeyStore.open({
-        url,
-        ca: readAuthorities(config.valkeyCa),
-        sentinelAccess: password === undefined ? undefined : { username, password },
-        durabilities,
-        durabilityWaitMs,
-        histories,
-        incident,
-      });
+  if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories, incident });
+  const store = await ValkeyStore.open({
+    url,
+    ca: readAuthorities(config.valkeyCa),
+    sentinelAccess: password === undefined ? undefined : { username, password },
+    durabilities,
+    durabilityWaitMs,
+    histories,
+    incident,
+  });
+  const { warning } = store;
+  if (store.evictsPages && !mayEvict) {
+    await store.close();
+    throw new StoreUnusable(warning ?? "Valkey evicts pages");
+  }
+  if (warning !== undefined) log.warn(warning);
+  return store;
 }
 
 function readAuthorities(file: string | undefined): string | undefined {

@@ -30,7 +30,7 @@ export class PageBodies {
   /** The body of a page of `cells` cells. */
   encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {
     if (coding === "identity") return Promise.resolve(whole(snapshot, cells));
-    const key = `${board}:${snapshot.page} ${formatPosition(snapshot.position)} ${coding}`;
+    const key = `${board}:${snapshot.page} ${formatPosition(snapshot.position)} ${cells} ${coding}`;
     const body = this.#kept.get(key) ?? compress(whole(snapshot, cells), coding);
     this.#kept.delete(key);
     this.#kept.set(key, body);

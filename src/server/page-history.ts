@@ -25,8 +25,36 @@ export interface HistoryBody {
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 
-/** Without `fromMs` as far back as is recorded, without `toMs` up to the present. */
-export async function readHistory(
+/** Questions that wait for those before them: those of some viewers' replays, of 64 pages each. */
+const WAITING_MAX = 256;
+/** Deltas that are encoded before others get their turn: a millisecond or two. */
+const ENCODED_AT_ONCE = 200;
+
+/** Answers one question after another: many at once would hold up clicks for as long as all of them take. */
+export class HistoryReads {
+  readonly #instance: Instance;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+  }
+
+  /** Without `fromMs` as far back as is recorded, without `toMs` up to the present. */
+  async read(board: HostedBoard, page: number, fromMs?: number, toMs?: number): Promise<HistoryBody> {
+    if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+    this.#waiting++;
+    const answer = this.#last.then(() => readHistory(this.#instance, board, page, fromMs, toMs));
+    this.#last = answer.catch(() => undefined);
+    try {
+      return await answer;
+    } finally {
+      this.#waiting--;
+    }
+  }
+}
+
+async function readHistory(
   instance: Instance,
   board: HostedBoard,
   page: number,
@@ -40,6 +68,11 @@ export async function readHistory(
   if (!history) throw new Refusal("NOT_FOUND");
   const cells = cellsInPage(board.size, page);
   const { nowMs, deltas } = history;
+  const frames: [ms: number, frame: string][] = [];
+  for (const [index, { ms, delta }] of deltas.entries()) {
+    if (index % ENCODED_AT_ONCE === 0) await new Promise(setImmediate);
+    frames.push([ms, encodeDelta(board.handle, cropUpdate(delta, cells))]);
+  }
   const from = Math.max(history.fromMs, nowMs - keptMs);
   return {
     page,
@@ -47,6 +80,6 @@ export async function readHistory(
     to: Math.max(from, Math.min(range.toMs, nowMs)),
     now: nowMs,
     start: toBase64url(encodeSnapshot(board.handle, cropUpdate(history.start, cells))),
-    deltas: deltas.map(({ ms, delta }) => [ms, encodeDelta(board.handle, cropUpdate(delta, cells))]),
+    deltas: frames,
   };
 }

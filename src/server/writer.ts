@@ -20,6 +20,7 @@ import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed
 import { newTag } from "../store/tag.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
 import { Pace } from "./pace.js";
+import { refuseDamaged } from "./store-refusal.js";
 
 export interface WriterLimits {
   /** How long a write waits for a store that is away before it is given up. */
@@ -132,7 +133,10 @@ export class Writer {
       } catch (error) {
         if (!(error instanceof StoreAway)) {
           this.#observer.failed(error);
-          for (const write of waiting) write.fail(new Refusal("INTERNAL", { cause: error }));
+          const refusal = refuseDamaged(error);
+          for (const write of waiting) {
+            write.fail(refusal instanceof Refusal ? refusal : new Refusal("INTERNAL", { cause: error }));
+          }
           return;
         }
         // The last attempt that arrived tells most; one that did not arrive tells nothing about those before it.

@@ -14,7 +14,14 @@ import { readClusterSlots, SlotMap, slotOf } from "./slot-map.js";
 import { StoreAway, StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
 import { errorCode, Redirected } from "./valkey.js";
-import { answersInTime, answersOf, type LinkEvents, reason, type ValkeyLink } from "./valkey-link.js";
+import {
+  answersInTime,
+  answersOf,
+  type FieldsAnswer,
+  type LinkEvents,
+  reason,
+  type ValkeyLink,
+} from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
 
@@ -94,12 +101,16 @@ export class ClusterLink implements ValkeyLink {
     return this.#route(slot, (server, isAsking) => server.run(call, durability, isAsking));
   }
 
-  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]> {
+  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]> {
     return answersInTime(keys.map((key) => this.#route(slotOf(key), (server) => server.fields(key, fields))));
   }
 
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
     return this.#route(slotOf(key), (server) => server.command(name, ...args));
+  }
+
+  bytes(key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#route(slotOf(key), (server) => server.bytes(name, ...args));
   }
 
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {

@@ -1,11 +1,22 @@
 /* The record of history.ts in the embedded store: written inside the commit's own transaction. */
 
-import type { Bit } from "../board/bitmap.js";
+import { type Bit, usedBytes } from "../board/bitmap.js";
 import { packChange, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
 import { ofBoard } from "./by-board.js";
-import { type Histories, type HistoryRange, HistoryWalk, type PageHistory, type Recorded } from "./history.js";
+import {
+  type Histories,
+  type HistoryRange,
+  INVALID_RECORD,
+  KEYFRAME_BYTES,
+  type PageHistory,
+  type Recorded,
+  type RecordReader,
+  readHistory,
+  recordedBytes,
+} from "./history.js";
+import { isDelta } from "./logged.js";
 import { encodeOps } from "./ops.js";
 
 /** The version stands in the key as well, as several deltas may be made in one millisecond. */
@@ -17,7 +28,12 @@ export interface RecordDatabase {
   remove(key: RecordKey): unknown;
   getKeys(range: { start: RecordKey; end: RecordKey; limit?: number }): Iterable<RecordKey>;
   getKeysCount(range: { start: RecordKey; end: RecordKey }): number;
-  getRange(range: { start: RecordKey; end: RecordKey; reverse: true }): Iterable<{ value: Recorded }>;
+  getRange(range: {
+    start: RecordKey;
+    end: RecordKey;
+    reverse?: boolean;
+    limit: number;
+  }): Iterable<{ value: Recorded }>;
 }
 
 /** Removed with each delta that is added, at most: more than one, so that the record shrinks to its bounds. */
@@ -29,6 +45,8 @@ export class EmbeddedHistory {
   readonly #now: () => number;
   /** Page -> its records. Counted once for each page and process, then kept up. */
   readonly #counts = new Map<string, number>();
+  /** Page -> bytes recorded since its last keyframe. */
+  readonly #sinceKeyframe = new Map<string, number>();
   #lastMs = 0;
 
   constructor(records: RecordDatabase, histories: Histories, now: () => number) {
@@ -37,14 +55,20 @@ export class EmbeddedHistory {
     this.#now = now;
   }
 
-  /** `effects` in the order they were made. */
-  add(ref: PageRef, from: Position, to: Position, effects: readonly (readonly [offset: number, value: Bit])[]): void {
+  /** `effects` in the order they were made, `bits` afterwards. */
+  add(
+    ref: PageRef,
+    from: Position,
+    to: Position,
+    effects: readonly (readonly [offset: number, value: Bit])[],
+    bits: Uint8Array,
+  ): void {
     const keptMs = ofBoard(this.#histories, ref.board);
     if (keptMs === 0) return;
     const name = pageName(ref);
     const start: RecordKey = [ref.board, ref.page, 0, 0];
     const end: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
-    let count = this.#counts.get(name) ?? this.#records.getKeysCount({ start, end });
+    let count = this.#countOf(ref);
     // Records lie in the order of time, which must be that of history, also where the clock was set back.
     const now = Math.max(this.#now(), this.#lastMs);
     this.#lastMs = now;
@@ -55,20 +79,45 @@ export class EmbeddedHistory {
     }
     const ops = encodeOps(Uint32Array.from(effects, ([offset, value]) => packChange(offset, value)));
     const record = { ms: now, version: to.version, fromTag: from.tag, toTag: to.tag, ops };
-    this.#records.put([ref.board, ref.page, now, to.version], record);
+    // After a start the first record is a keyframe, as it is not known when there was one.
+    const bytes = (this.#sinceKeyframe.get(name) ?? KEYFRAME_BYTES) + recordedBytes(ops);
+    const isKeyframe = bytes > KEYFRAME_BYTES;
+    this.#sinceKeyframe.set(name, isKeyframe ? 0 : bytes);
+    const keyframe = isKeyframe ? { ...record, bits: bits.slice(0, usedBytes(bits)) } : record;
+    this.#records.put([ref.board, ref.page, now, to.version], keyframe);
     this.#counts.set(name, count + 1);
   }
 
-  read(ref: PageRef, present: Snapshot, range: HistoryRange): PageHistory | undefined {
-    if (ofBoard(this.#histories, ref.board) === 0) return undefined;
-    const walk = new HistoryWalk(present, range);
-    let count = 0;
-    const end: RecordKey = [ref.board, ref.page, 0, 0];
-    const start: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
-    for (const { value } of this.#records.getRange({ start, end, reverse: true })) {
-      count++;
-      if (!walk.take(value)) break;
-    }
-    return walk.result(this.#now(), count >= this.#histories.deltasMax);
+  read(ref: PageRef, present: () => Promise<Snapshot>, range: HistoryRange): Promise<PageHistory | undefined> {
+    if (ofBoard(this.#histories, ref.board) === 0) return Promise.resolve(undefined);
+    const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];
+    const first = keyOf(0, 0);
+    const last = keyOf(Number.MAX_SAFE_INTEGER, 0);
+    // Others get their turn between two parts: LMDB answers at once, however much is asked.
+    const part = async (range: Parameters<RecordDatabase["getRange"]>[0]) => {
+      await new Promise(setImmediate);
+      return Array.from(this.#records.getRange(range), ({ value }) => valid(value));
+    };
+    const reader: RecordReader<Recorded> = {
+      after: (ms, read, limit) =>
+        part({ start: read ? keyOf(read.ms, read.version + 1) : keyOf(ms + 1, 0), end: last, limit }),
+      before: (newest, limit) =>
+        part({ start: newest ? keyOf(newest.ms, newest.version) : last, end: first, reverse: true, limit }),
+      present,
+      nowMs: async () => Math.max(this.#now(), this.#lastMs),
+      isTrimmed: async () => this.#countOf(ref) >= this.#histories.deltasMax,
+    };
+    return readHistory(ref.page, reader, range);
   }
+
+  #countOf(ref: PageRef): number {
+    const start: RecordKey = [ref.board, ref.page, 0, 0];
+    const end: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
+    return this.#counts.get(pageName(ref)) ?? this.#records.getKeysCount({ start, end });
+  }
+}
+
+function valid(record: Recorded): Recorded {
+  const { ms, version, fromTag, toTag, ops } = record;
+  return isDelta(version, fromTag, toTag, ops) ? record : { ms, ...INVALID_RECORD };
 }

@@ -12,8 +12,9 @@ import { type Database, type Key, open, type RootDatabase } from "lmdb";
 import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
-import { type Position, samePosition } from "../board/position.js";
+import type { Position } from "../board/position.js";
 import { ofBoard, valuesOf } from "./by-board.js";
+import { DamagedPage, Damages } from "./damage.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, type Durabilities } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
@@ -22,7 +23,8 @@ import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHis
 import { Listeners } from "./listeners.js";
 import { LocalInstances } from "./local-instances.js";
 import { isNone, LocalOverview } from "./local-overview.js";
-import { decodeOps, encodeOps } from "./ops.js";
+import { deltaTo, isDelta, loggedSince } from "./logged.js";
+import { encodeOps } from "./ops.js";
 import type { OverviewStore, Tally } from "./overview.js";
 import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import { type Announced, LocalRoll, type Roll } from "./roll.js";
@@ -60,6 +62,10 @@ export interface EmbeddedStoreOptions {
   readonly histories?: Histories;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
+  /** Told one line for each incident. */
+  readonly incident?: (message: string, cause?: unknown) => void;
+  /** Milliseconds of a clock that never jumps; for tests. */
+  readonly elapsed?: () => number;
 }
 
 export class EmbeddedStore implements Store, Freezing, Roll {
@@ -70,6 +76,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #now: () => number;
+  readonly #elapsed: () => number;
+  readonly #damages: Damages;
   readonly #lock: DirectoryLock;
   readonly #root: RootDatabase;
   readonly #pages: Database<Buffer, PageKey>;
@@ -80,8 +88,11 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #tallies: Database<Tally, PageKey>;
   readonly #instances: LocalInstances;
   readonly #history: EmbeddedHistory;
-  /** Page -> sessions remembered in its current generation. */
-  readonly #seenCounts = new Map<string, number>();
+  /**
+   * Page -> its current generation: how many sessions are remembered, and since when by a clock that never jumps. After a
+   * start the time counts from the first commit, so a generation may live longer, never shorter.
+   */
+  readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
   readonly #listeners = new Listeners<SubscriptionListener>();
 
   readonly #roll: LocalRoll;
@@ -90,6 +101,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#now = options.now ?? Date.now;
+    this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#damages = new Damages(options.incident ?? (() => undefined));
     this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
     // Else a dot in its name would make it a file.
@@ -167,14 +180,9 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   async since(ref: PageRef, position: Position): Promise<Since> {
     const page = this.#load(ref);
-    if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
-    const missing = page.position.version - position.version;
-    if (missing > 0 && missing <= this.#limits.logDeltasMax) {
-      const deltas = this.#logged(ref, position.version, page.position.version);
-      const first = deltas[0];
-      if (deltas.length === missing && first && samePosition(first.from, position)) return { kind: "deltas", deltas };
-    }
-    return this.read(ref);
+    const log = this.#logged(ref, position.version, page.position.version);
+    const deltas = loggedSince(log, position, page.position);
+    return deltas ? { kind: "deltas", deltas } : this.read(ref);
   }
 
   async subscribe(ref: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
@@ -182,11 +190,11 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   async history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
-    return this.#history.read(ref, await this.read(ref), range);
+    return this.#history.read(ref, () => this.read(ref), range);
   }
 
-  async positions(pages: readonly PageRef[]): Promise<Position[]> {
-    return pages.map((page) => this.#load(page).position);
+  async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
+    return pages.map((page) => this.#loadValid(page)?.position);
   }
 
   async announce(instance: string, text: string): Promise<readonly string[]> {
@@ -215,17 +223,27 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const tallies = this.#tallies;
     return new LocalOverview({
       tally: (ref) => {
-        const record = this.#pages.get([ref.board, ref.page]);
-        return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+        const record = this.#pages.getBinaryFast([ref.board, ref.page]);
+        try {
+          return { page: ref.page, ...(record ? decodeCount(record) : { version: 0, checked: 0 }) };
+        } catch (error) {
+          if (!(error instanceof DamagedPage)) throw error;
+          this.#damages.found(ref, "record", false, error);
+          return undefined;
+        }
       },
       entry: (board, page) => tallies.get([board, page]),
-      entries: (board) =>
-        tallies.getRange({ start: [board], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
+      entries: (board, from) =>
+        tallies.getRange({ start: [board, from], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
       put: (board, entry) => {
         if (isNone(entry)) tallies.remove([board, entry.page]);
         else tallies.put([board, entry.page], entry);
       },
-      read: async (action) => action(),
+      // LMDB answers at once: without a pause in between, all pages of a large board would be one step.
+      read: async (action) => {
+        await new Promise(setImmediate);
+        return action();
+      },
       atomically: (action) => this.#root.transaction(action),
     });
   }
@@ -237,7 +255,22 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   #load(ref: PageRef): StoredPage {
     const record = this.#pages.get([ref.board, ref.page]);
-    return record ? decodePage(record) : UNTOUCHED;
+    if (!record) return UNTOUCHED;
+    try {
+      return decodePage(record);
+    } catch (error) {
+      this.#damages.found(ref, "record", false, error);
+      throw error;
+    }
+  }
+
+  #loadValid(ref: PageRef): StoredPage | undefined {
+    try {
+      return this.#load(ref);
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      return undefined;
+    }
   }
 
   #frozenNow(ref: PageRef): readonly OffsetRange[] {
@@ -278,7 +311,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const to = { version: position.version + 1, tag };
     const after = { ...page, position: to, checked: countBits(used), bits: used };
     this.#pages.put([ref.board, ref.page], encodePage(after));
-    this.#history.add(ref, position, to, opsBetween(page.bits, used));
+    this.#history.add(ref, position, to, opsBetween(page.bits, used), used);
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
@@ -288,27 +321,25 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     return { replaced: { position: to, checked: after.checked, isReplaced: true }, delta };
   }
 
-  #advance(ref: PageRef, page: { position: Position }, tag: string, effects: [number, Bit][]): Delta {
+  #advance(ref: PageRef, page: { position: Position; bits: Uint8Array }, tag: string, effects: [number, Bit][]): Delta {
     const from = page.position;
     const to = { version: from.version + 1, tag };
     const changes = packChanges(effects);
     page.position = to;
-    this.#history.add(ref, from, to, effects);
+    this.#history.add(ref, from, to, effects, page.bits);
     this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
     this.#log.remove([ref.board, ref.page, to.version - this.#limits.logDeltasMax]);
     return { kind: "delta", page: ref.page, from, to, changes };
   }
 
-  #logged(ref: PageRef, fromVersion: number, toVersion: number): Delta[] {
+  /** Reads as it is iterated. */
+  *#logged(ref: PageRef, fromVersion: number, toVersion: number): Iterable<Delta> {
     const start: LogKey = [ref.board, ref.page, fromVersion + 1];
     const end: LogKey = [ref.board, ref.page, toVersion + 1];
-    return Array.from(this.#log.getRange({ start, end }), ({ key, value }) => ({
-      kind: "delta",
-      page: ref.page,
-      from: { version: key[2] - 1, tag: value.fromTag },
-      to: { version: key[2], tag: value.toTag },
-      changes: decodeOps(value.ops),
-    }));
+    for (const { key, value } of this.#log.getRange({ start, end })) {
+      if (!isDelta(key[2], value.fromTag, value.toTag, value.ops)) return;
+      yield deltaTo(ref.page, key[2], value.fromTag, value.toTag, value.ops);
+    }
   }
 
   #take(ref: PageRef, generation: number, { session, seq }: Write, isFrozen: boolean): WriteOutcome {
@@ -321,26 +352,30 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     if (after.outcome === "taken" && isFrozen) return "frozen";
     if (after.seen === seen) return after.outcome;
     this.#seen.put(newer, after.seen);
-    if (!current) this.#seenCounts.set(pageName(ref), (this.#seenCounts.get(pageName(ref)) ?? 0) + 1);
+    const remembered = this.#generations.get(pageName(ref));
+    if (!current && remembered) remembered.sessions++;
     return after.outcome;
   }
 
   /** Sessions are remembered in two generations; the older goes whole when the newer is old enough, or full. */
   #rotateSeen(ref: PageRef, page: { generation: number; generationStart: number }): boolean {
-    const now = this.#now();
-    const age = now - page.generationStart;
+    const now = this.#elapsed();
     const range = (generation: number) => ({
       start: [ref.board, ref.page, generation],
       end: [ref.board, ref.page, generation + 1],
     });
     const name = pageName(ref);
     // Counted once for each page and process, then kept up by #take.
-    const count = this.#seenCounts.get(name) ?? this.#seen.getKeysCount(range(page.generation));
-    this.#seenCounts.set(name, count);
-    if (age >= 0 && age <= this.#limits.seenMs && count <= this.#limits.seenSessionsMax) return false;
-    this.#seenCounts.set(name, 0);
+    const current = this.#generations.get(name) ?? {
+      sessions: this.#seen.getKeysCount(range(page.generation)),
+      sinceMs: now,
+    };
+    this.#generations.set(name, current);
+    const { seenMs, seenSessionsMax } = this.#limits;
+    if (now - current.sinceMs <= seenMs && current.sessions <= seenSessionsMax) return false;
+    this.#generations.set(name, { sessions: 0, sinceMs: now });
     page.generation = 1 - page.generation;
-    page.generationStart = now;
+    page.generationStart = this.#now();
     for (const key of this.#seen.getKeys(range(page.generation))) this.#seen.remove(key);
     return true;
   }

@@ -4,7 +4,7 @@
  * a freeze is acknowledged no write into it is taken.
  */
 
-import type { PageRef } from "../board/geometry.js";
+import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
 import type { Store } from "./store.js";
 
 /** Offsets `start` … `end - 1` of a page. */
@@ -49,7 +49,15 @@ export function isIn(ranges: readonly OffsetRange[], offset: number): boolean {
   return ranges.some(({ start, end }) => offset >= start && offset < end);
 }
 
-/** `10-20,30-65536`, as freeze.lua writes it. */
-export function parseRanges(text: string): OffsetRange[] {
-  return Array.from(text.matchAll(/(\d+)-(\d+)/g), ([, start, end]) => ({ start: Number(start), end: Number(end) }));
+/** `10-20,30-65536`, as freeze.lua writes it; undefined if it is anything else. */
+export function parseRanges(text: string): OffsetRange[] | undefined {
+  const ranges: OffsetRange[] = [];
+  for (const part of text === "" ? [] : text.split(",")) {
+    const [, start, end] = /^(\d{1,5})-(\d{1,5})$/.exec(part) ?? [];
+    const range = { start: Number(start), end: Number(end) };
+    const isAfter = range.start >= (ranges.at(-1)?.end ?? 0);
+    if (!isAfter || range.end <= range.start || range.end > PAGE_CELLS) return undefined;
+    ranges.push(range);
+  }
+  return ranges.length <= FROZEN_RANGES_MAX ? ranges : undefined;
 }

@@ -8,7 +8,7 @@ import { type PageRef, pageName } from "../board/geometry.js";
 export interface PageKeys {
   /** String: the bitmap. */
   readonly bits: string;
-  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x and m see commit.lua, fz what is frozen. */
+  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x, m, l, c and hb see commit.lua, fz what is frozen. */
   readonly head: string;
   /** Stream: one entry for each delta, its id the version. */
   readonly log: string;

@@ -6,16 +6,20 @@ import { judgeReport, type OverviewListener, type OverviewStore, type Report, ty
 import type { Unsubscribe } from "./store.js";
 
 export interface OverviewParts {
-  /** What the page itself knows. */
-  tally(page: PageRef): Tally;
+  /** What the page itself knows; undefined if that is not valid. */
+  tally(page: PageRef): Tally | undefined;
   entry(board: string, page: number): Tally | undefined;
-  entries(board: string): Iterable<Tally>;
+  /** In the order of their pages, from page `from` on. */
+  entries(board: string, from: number): Iterable<Tally>;
   /** Without version and count the entry goes. */
   put(board: string, entry: Tally): void;
   read<Result>(action: () => Result): Promise<Result>;
   /** Runs the action in one step. */
   atomically<Result>(action: () => Result): Promise<Result>;
 }
+
+/** Pages that are read before others get their turn: a board may have 65,536. */
+const READ_AT_ONCE = 500;
 
 export class LocalOverview implements OverviewStore {
   readonly #parts: OverviewParts;
@@ -25,12 +29,22 @@ export class LocalOverview implements OverviewStore {
     this.#parts = parts;
   }
 
-  tallies(pages: readonly PageRef[]): Promise<Tally[]> {
-    return this.#parts.read(() => pages.map((page) => this.#parts.tally(page)));
+  async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
+    const tallies: (Tally | undefined)[] = [];
+    for (let at = 0; at < pages.length; at += READ_AT_ONCE) {
+      const some = pages.slice(at, at + READ_AT_ONCE);
+      tallies.push(...(await this.#parts.read(() => some.map((page) => this.#parts.tally(page)))));
+    }
+    return tallies;
   }
 
-  read(board: string): Promise<readonly Tally[]> {
-    return this.#parts.read(() => [...this.#parts.entries(board)]);
+  async read(board: string): Promise<readonly Tally[]> {
+    const all: Tally[] = [];
+    for (;;) {
+      const some = await this.#parts.read(() => first(this.#parts.entries(board, (all.at(-1)?.page ?? -1) + 1)));
+      all.push(...some);
+      if (some.length < READ_AT_ONCE) return all;
+    }
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
@@ -52,12 +66,21 @@ export class LocalOverview implements OverviewStore {
   }
 }
 
+function first(entries: Iterable<Tally>): Tally[] {
+  const some: Tally[] = [];
+  for (const entry of entries) {
+    if (some.push(entry) === READ_AT_ONCE) break;
+  }
+  return some;
+}
+
 /** A list in memory, for stores that are there for tests. */
 export function listInMemory(): Pick<OverviewParts, "entry" | "entries" | "put"> {
   const boards = new Map<string, Map<number, Tally>>();
   return {
     entry: (board, page) => boards.get(board)?.get(page),
-    entries: (board) => boards.get(board)?.values() ?? [],
+    entries: (board, from) =>
+      [...(boards.get(board)?.values() ?? [])].filter(({ page }) => page >= from).sort((a, b) => a.page - b.page),
     put: (board, entry) => {
       const list = boards.get(board) ?? new Map<number, Tally>();
       boards.set(board, list);

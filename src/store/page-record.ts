@@ -5,7 +5,10 @@
  */
 
 import { usedBytes } from "../board/bitmap.js";
+import { PAGE_CELLS } from "../board/geometry.js";
 import { GENESIS, type Position } from "../board/position.js";
+import { DamagedPage } from "./damage.js";
+import { PAGE_BYTES } from "./logged.js";
 
 export interface StoredPage {
   position: Position;
@@ -38,12 +41,18 @@ export function encodePage(page: StoredPage): Buffer {
   return record;
 }
 
-/** What the overview needs, without the bits. */
+/** What the overview needs, without the bits. Throws DamagedPage, as decodePage does. */
 export function decodeCount(record: Buffer): { version: number; checked: number } {
-  return { version: record.readDoubleBE(0), checked: record.readUInt32BE(14) };
+  const isWhole = record.length >= HEADER_BYTES && record.length <= HEADER_BYTES + PAGE_BYTES;
+  const [version, checked] = isWhole ? [record.readDoubleBE(0), record.readUInt32BE(14)] : [-1, 0];
+  if (!Number.isSafeInteger(version) || version < 0 || checked > PAGE_CELLS || record.readUInt8(18) > 1) {
+    throw new DamagedPage(`a page's record of ${record.length} bytes is not valid`);
+  }
+  return { version, checked };
 }
 
 export function decodePage(record: Buffer): StoredPage {
+  decodeCount(record);
   return {
     position: { version: record.readDoubleBE(0), tag: record.toString("base64url", 8, 14) },
     checked: record.readUInt32BE(14),

@@ -3,14 +3,17 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
-import type { PageRef } from "../board/geometry.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "../board/geometry.js";
+import { type Position, parsePosition } from "../board/position.js";
+import { DamagedPage } from "./damage.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
-import type { Recorded } from "./history.js";
+import { INVALID_RECORD, type Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
-import { decodeOps, encodeOps } from "./ops.js";
+import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
+import { encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
-import type { Batch, Committed, Replaced, Since, StoreLimits, WriteOutcome } from "./store.js";
+import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
   readonly name: string;
@@ -43,6 +46,8 @@ const OVERVIEW = load("overview");
 const ANNOUNCE = load("announce");
 const ROLL_CALL = load("roll-call");
 const FREEZE = load("freeze");
+const REPAIR = load("repair");
+const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
@@ -113,6 +118,25 @@ export function replaceCall(
   };
 }
 
+/** Undefined if the page was whole already. */
+export function repairCall(
+  ref: PageRef,
+  tags: { readonly tag: string; readonly noTag: string },
+  publish: PublishCommand,
+): ScriptCall<{ readonly checkedBefore: number; readonly checked: number } | undefined> {
+  const keys = pageKeys(ref);
+  return {
+    script: REPAIR,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [keys.channel, publish, tags.tag, tags.noTag],
+    read: (reply) => {
+      if (reply === null) return undefined;
+      const [, checkedBefore, checked] = readNumbers(reply);
+      return { checkedBefore: checkedBefore ?? 0, checked: checked ?? 0 };
+    },
+  };
+}
+
 /** Whether it could be done: a page keeps only so many ranges. */
 export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
   return {
@@ -139,30 +163,40 @@ export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
   };
 }
 
-/** Deltas since `position`, or, without one, a snapshot. */
-export function sinceCall(
-  ref: PageRef,
-  position: { version: number; tag: string } | undefined,
-  limits: StoreLimits,
-): ScriptCall<Since> {
+/** The log leads from the position asked for to `head`. */
+export interface LogLeads {
+  readonly kind: "log";
+  readonly head: Position;
+}
+
+/** Whether the log leads from `position` to the present; if not, or without a position, a snapshot. */
+export function sinceCall(ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
   const keys = pageKeys(ref);
   return {
     script: SINCE,
     keys: [keys.bits, keys.head, keys.log],
-    args: [String(position?.version ?? -1), position?.tag ?? "", String(limits.logDeltasMax)],
+    args: [String(position?.version ?? -1), position?.tag ?? "", String(SINCE_BYTES_MAX)],
     read: (reply) => {
-      const [kind, ...rest] = list(reply);
-      if (String(kind) === "deltas") return { kind: "deltas", deltas: rest.map((entry) => logged(ref.page, entry)) };
-      const [version, tag, bits] = rest;
-      const snapshot: Snapshot = {
-        kind: "snapshot",
-        page: ref.page,
-        position: { version: Number(String(version)), tag: String(tag) },
-        bits: bytes(bits),
-      };
-      return snapshot;
+      const [kind, version, tag, bits] = list(reply);
+      const head = parsePosition(`${version}.${tag}`);
+      if (!head) throw new DamagedPage(`the head of page ${pageName(ref)} has no valid position`);
+      if (String(kind) === "log") return { kind: "log", head };
+      const bitmap = bytes(bits);
+      if (bitmap.length > PAGE_BYTES) throw new DamagedPage(`page ${pageName(ref)} has too many bits`);
+      return { kind: "snapshot", page: ref.page, position: head, bits: bitmap };
     },
   };
+}
+
+/** Entries of the log as XRANGE gives them; up to the first that is none. */
+export function* readLogged(page: number, reply: unknown): Iterable<Delta> {
+  for (const entry of list(reply)) {
+    const [id, fields] = list(entry);
+    const [, from, , to, , ops] = list(fields);
+    const delta = readPublished(page, `${Number.parseInt(String(id), 10)}:${from}:${to}:${ops}`);
+    if (!delta) return;
+    yield delta;
+  }
 }
 
 export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
@@ -179,27 +213,42 @@ export function announceCall(instance: string, text: string, ms: number): Script
   return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
 }
 
-const TALLY = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15}):(0|[1-9]\d{0,9})$/;
+const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
+
+/** A page's count, as texts; undefined if it is none. */
+export function parseTally(page: number, version: string, checked: string): Tally | undefined {
+  if (!WHOLE_NUMBER.test(version) || !WHOLE_NUMBER.test(checked)) return undefined;
+  const tally = { page, version: Number(version), checked: Number(checked) };
+  return Number.isSafeInteger(tally.version) && tally.checked <= PAGE_CELLS && page < PAGES_MAX ? tally : undefined;
+}
 
 /** Tallies as overview.lua publishes them, `page:version:checked,…`; undefined if they are none. */
 export function readTallies(message: string): readonly Tally[] | undefined {
   const tallies: Tally[] = [];
   for (const text of message.split(",")) {
-    const [, page, version, checked] = TALLY.exec(text) ?? [];
-    if (checked === undefined) return undefined;
-    tallies.push({ page: Number(page), version: Number(version), checked: Number(checked) });
+    const [page = "", version = "", checked = ""] = text.split(":");
+    const tally = WHOLE_NUMBER.test(page) ? parseTally(Number(page), version, checked) : undefined;
+    if (!tally || text !== `${page}:${version}:${checked}`) return undefined;
+    tallies.push(tally);
   }
   return tallies;
 }
 
-/** Records as XREVRANGE gives them: the newest first. */
-export function readRecorded(reply: unknown): { readonly id: string; readonly recorded: Recorded }[] {
+export interface StreamRecord extends Recorded {
+  readonly id: string;
+}
+
+/** Records as XRANGE and XREVRANGE give them, in Buffers. */
+export function readRecorded(reply: unknown): StreamRecord[] {
   return list(reply).map((entry) => {
-    const [id, fields] = list(entry);
-    const [, version, , fromTag, , toTag, , ops] = strings(fields);
-    const ms = Number.parseInt(String(id), 10);
-    const recorded = { ms, version: Number(version), fromTag: fromTag ?? "", toTag: toTag ?? "", ops: ops ?? "" };
-    return { id: String(id), recorded };
+    const [name, fields] = list(entry);
+    const [, number, , from, , to, , done, , bits] = list(fields);
+    const id = String(name);
+    const ms = Number.parseInt(id, 10);
+    const [version, fromTag, toTag, ops] = [Number(String(number)), String(from), String(to), String(done)];
+    if (!isDelta(version, fromTag, toTag, ops)) return { id, ms, ...INVALID_RECORD };
+    const keyframe = Buffer.isBuffer(bits) && bits.length <= PAGE_BYTES ? { bits } : {};
+    return { id, ms, version, fromTag, toTag, ops, ...keyframe };
   });
 }
 
@@ -210,22 +259,6 @@ export function readPublished(page: number, message: string): Delta | undefined 
   const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
   if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
   return deltaTo(page, Number(version), fromTag, toTag, ops);
-}
-
-function logged(page: number, entry: unknown): Delta {
-  const [id, fields] = list(entry);
-  const [, from, , to, , ops] = list(fields);
-  return deltaTo(page, Number.parseInt(String(id), 10), String(from), String(to), String(ops));
-}
-
-function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: string): Delta {
-  return {
-    kind: "delta",
-    page,
-    from: { version: version - 1, tag: fromTag },
-    to: { version, tag: toTag },
-    changes: decodeOps(ops),
-  };
 }
 
 function load(name: string): Script {

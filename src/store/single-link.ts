@@ -5,7 +5,14 @@ import type { ScriptCall } from "./scripts.js";
 import { StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
 import { tlsFailure } from "./tls-trial.js";
-import { answersInTime, answersOf, type LinkEvents, reason, type ValkeyLink } from "./valkey-link.js";
+import {
+  answersInTime,
+  answersOf,
+  type FieldsAnswer,
+  type LinkEvents,
+  reason,
+  type ValkeyLink,
+} from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import type { ValkeyAddress } from "./valkey-url.js";
 
@@ -67,12 +74,16 @@ export class SingleLink implements ValkeyLink {
     return this.#server.run(call, durability);
   }
 
-  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]> {
+  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]> {
     return answersInTime(keys.map((key) => this.#server.fields(key, fields)));
   }
 
   command(_key: string, name: string, ...args: string[]): Promise<unknown> {
     return this.#server.command(name, ...args);
+  }
+
+  bytes(_key: string, name: string, ...args: string[]): Promise<unknown> {
+    return this.#server.bytes(name, ...args);
   }
 
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {

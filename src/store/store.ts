@@ -7,7 +7,7 @@
  *                when all that is as safe as the page's board asks (durability.ts)
  *     replace    sets the bits whole, at a new position to which no delta leads: all who follow take a snapshot
  *     read       bits and position of one moment
- *     since      what came after a position: deltas while the log has them, else a snapshot
+ *     since      what came after a position: deltas while they are few (logged.ts), else a snapshot
  *     subscribe  deltas as they are committed, at most once each and perhaps not at all: a subscriber checks positions
  *     doze, wake let them come together, a moment later
  *     history    what was committed in a time, where that is recorded (history.ts)
@@ -80,6 +80,8 @@ export interface Store {
   readonly available: boolean;
   /** Requests and attempts to connect that failed for the world's fault, since the start. */
   readonly failures: number;
+  /** How the store is set up so that it may lose data, for people; undefined if it is not, or that is not known. */
+  readonly warning?: string | undefined;
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /** `tag` is that of the position that this makes. For restoring: what was written since the bits were taken is lost. */
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;

@@ -7,6 +7,7 @@
 import { packChanges } from "../board/delta.js";
 import { valuesOf } from "./by-board.js";
 import type { Durabilities } from "./durability.js";
+import { EVICTION_FIX, evictionOf, type Info, readInfo } from "./eviction.js";
 import type { Finding } from "./finding.js";
 import { pageKeys } from "./keys.js";
 import { newTag } from "./tag.js";
@@ -28,13 +29,6 @@ export async function checkUp(store: ValkeyStore, durabilities: Durabilities): P
   findings.push(...(await checkClocks(store)));
   findings.push(await checkNews(store));
   return findings;
-}
-
-type Info = (name: string) => string;
-
-function readInfo(text: string): Info {
-  const fields = new Map(Array.from(text.matchAll(/^(\w+):(.*?)\r?$/gm), ([, name = "", value = ""]) => [name, value]));
-  return (name) => fields.get(name) ?? "";
 }
 
 function checkServer(info: Info, replicas: number): Finding[] {
@@ -61,19 +55,10 @@ function checkServer(info: Info, replicas: number): Finding[] {
   else say("good", "it keeps an append-only file");
 
   const policy = info("maxmemory_policy");
-  if (policy === "noeviction") say("good", "it evicts nothing");
-  else if (info("maxmemory") === "0")
-    say(
-      "warning",
-      `maxmemory-policy is ${policy}, which matters once maxmemory is set`,
-      "set maxmemory-policy noeviction",
-    );
-  else
-    say(
-      "bad",
-      `maxmemory-policy is ${policy}: with a full memory pages of boards vanish`,
-      "set maxmemory-policy noeviction",
-    );
+  const eviction = evictionOf(info);
+  if (eviction) say(eviction.losesPages ? "bad" : "warning", eviction.what, EVICTION_FIX);
+  else if (policy === "noeviction") say("good", "it evicts nothing");
+  else say("warning", `maxmemory-policy is ${policy}, which matters once maxmemory is set`, EVICTION_FIX);
 
   const free = Number(info("maxclients")) - Number(info("connected_clients"));
   if (free < FREE_CLIENTS_MIN)

@@ -3,6 +3,7 @@
  * Every method but `close` may reject with StoreAway.
  */
 
+import { DamagedPage } from "./damage.js";
 import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
@@ -15,9 +16,11 @@ export interface ValkeyLink {
   /** Runs a script where its keys live; resolves when what it wrote is as safe as `durability` asks. */
   run<Result>(call: ScriptCall<Result>, durability?: Durability): Promise<Result>;
   /** The same fields of many hashes, in one round trip; undefined for a hash whose server does not answer soon. */
-  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<((string | null)[] | undefined)[]>;
+  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]>;
   /** Any command, where `key` lives. */
   command(key: string, name: string, ...args: string[]): Promise<unknown>;
+  /** As `command`, with strings as Buffers. */
+  bytes(key: string, name: string, ...args: string[]): Promise<unknown>;
   /** Any command, on every server that has keys and can be reached; their answers. */
   everywhere(name: string, ...args: string[]): Promise<unknown[]>;
   /** Resolves when the subscription is live. From then on it is kept alive, and each interruption told. */
@@ -30,6 +33,8 @@ export interface ValkeyLink {
   wake(): void;
   close(): Promise<void>;
 }
+
+export type FieldsAnswer = (string | null)[] | DamagedPage | undefined;
 
 export interface LinkEvents {
   /** A published message. */
@@ -46,14 +51,16 @@ export interface LinkEvents {
 /** How long a position may take to be told before the check goes on without it. */
 const FIELDS_MS_MAX = 500;
 
-/** Each answer, or undefined where the world keeps it from coming, or from coming soon. */
-export async function answersInTime<Answer>(asked: readonly Promise<Answer>[]): Promise<(Answer | undefined)[]> {
+/** Each answer, or undefined where the world keeps it from coming, or from coming soon; DamagedPage if it is none. */
+export async function answersInTime<Answer>(
+  asked: readonly Promise<Answer>[],
+): Promise<(Answer | DamagedPage | undefined)[]> {
   let cancel: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((done) => {
     cancel = setTimeout(() => done(undefined), FIELDS_MS_MAX);
   });
   try {
-    return await Promise.all(asked.map((answer) => Promise.race([answer, late]).catch(undefinedIfAway)));
+    return await Promise.all(asked.map((answer) => Promise.race([answer, late]).catch(damagedOrAway)));
   } finally {
     clearTimeout(cancel);
   }
@@ -63,6 +70,10 @@ export async function answersInTime<Answer>(asked: readonly Promise<Answer>[]): 
 export async function answersOf(asked: readonly Promise<unknown>[]): Promise<unknown[]> {
   const answers = await Promise.all(asked.map((each) => each.then((answer) => [answer]).catch(undefinedIfAway)));
   return answers.flatMap((answer) => answer ?? []);
+}
+
+function damagedOrAway(error: unknown): DamagedPage | undefined {
+  return error instanceof DamagedPage ? error : undefinedIfAway(error);
 }
 
 function undefinedIfAway(error: unknown): undefined {

@@ -2,39 +2,54 @@
 
 import type { PageRef } from "../board/geometry.js";
 import type { Channels } from "./channels.js";
-import { overviewKeys, pageKeys } from "./keys.js";
+import type { Damages } from "./damage.js";
+import { readHeads } from "./heads.js";
+import { overviewKeys } from "./keys.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "./overview.js";
-import { readTallies, reportCall } from "./scripts.js";
+import { parseTally, readTallies, reportCall } from "./scripts.js";
 import type { Unsubscribe } from "./store.js";
 import type { ValkeyLink } from "./valkey-link.js";
+
+/** Entries of a board's list in one answer of Valkey, about. */
+const LISTED_AT_ONCE = 1_000;
 
 export class ValkeyOverview implements OverviewStore {
   readonly #link: ValkeyLink;
   readonly #channels: Channels;
-  readonly #incident: (message: string) => void;
+  readonly #damages: Damages;
 
-  constructor(link: ValkeyLink, channels: Channels, incident: (message: string) => void) {
+  constructor(link: ValkeyLink, channels: Channels, damages: Damages) {
     this.#link = link;
     this.#channels = channels;
-    this.#incident = incident;
+    this.#damages = damages;
   }
 
   async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
-    const heads = pages.map((page) => pageKeys(page).head);
-    const fields = await this.#link.fieldsOf(heads, ["v", "n"]);
-    return pages.map(({ page }, index) => {
-      const head = fields[index];
-      return head && { page, version: Number(head[0] ?? 0), checked: Number(head[1] ?? 0) };
-    });
+    return readHeads(this.#link, this.#damages, pages, ["v", "n"], ([version, checked], { page }) =>
+      parseTally(page, version ?? "0", checked ?? "0"),
+    );
   }
 
   async read(board: string): Promise<readonly Tally[]> {
     const { list } = overviewKeys(board);
-    const reply = await this.#link.command(list, "HGETALL", list);
-    const texts = Array.isArray(reply) ? reply.map(String) : [];
-    const entries: string[] = [];
-    for (let at = 0; at + 1 < texts.length; at += 2) entries.push(`${texts[at]}:${texts[at + 1]}`);
-    return entries.length === 0 ? [] : this.#understand(board, entries.join());
+    const tallies = new Map<number, Tally>();
+    let cursor = "0";
+    do {
+      // Part by part, so that the list of a large board blocks nobody. What changes meanwhile is published.
+      const reply = await this.#link.command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE));
+      const [next, entries]: unknown[] = Array.isArray(reply) ? reply : [];
+      const texts = Array.isArray(entries) ? entries.map(String) : [];
+      let areValid = true;
+      for (let at = 0; at + 1 < texts.length; at += 2) {
+        const [tally] = readTallies(`${texts[at]}:${texts[at + 1]}`) ?? [];
+        if (tally) tallies.set(tally.page, tally);
+        else areValid = false;
+      }
+      // An entry that is left out is corrected by what the page itself says.
+      if (!areValid) this.#damages.found(board, "overview", false);
+      cursor = String(next ?? "0");
+    } while (cursor !== "0");
+    return [...tallies.values()];
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
@@ -55,7 +70,7 @@ export class ValkeyOverview implements OverviewStore {
   /** Anyone with access to Valkey can publish and write; what is no list of tallies is none. */
   #understand(board: string, text: string): readonly Tally[] {
     const tallies = readTallies(text);
-    if (!tallies) this.#incident(`what came as overview of board ${board} is none`);
+    if (!tallies) this.#damages.found(board, "news of the overview", false);
     return tallies ?? [];
   }
 }

@@ -105,6 +105,11 @@ export class ValkeyServer {
     return this.#leaving(this.#commands.command(name, ...args));
   }
 
+  /** As `command`, with strings as Buffers. */
+  bytes(name: string, ...args: string[]): Promise<unknown> {
+    return this.#leaving(this.#commands.bytes(name, ...args));
+  }
+
   /** On a cluster: channels of one slot only. */
   subscribe(channels: readonly string[]): Promise<void> {
     return this.#subscriber.subscribe(channels);

@@ -5,17 +5,28 @@
  */
 
 import { usedBytes } from "../board/bitmap.js";
-import type { Snapshot } from "../board/delta.js";
-import type { PageRef } from "../board/geometry.js";
-import { GENESIS, type Position } from "../board/position.js";
+import type { Delta, Snapshot } from "../board/delta.js";
+import { type PageRef, pageName } from "../board/geometry.js";
+import { GENESIS, type Position, parsePosition } from "../board/position.js";
 import { ofBoard } from "./by-board.js";
 import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
-import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities } from "./durability.js";
+import { DamagedPage, Damages, MisfitPage } from "./damage.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
+import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
-import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
+import { readHeads } from "./heads.js";
+import {
+  type Histories,
+  type HistoryRange,
+  NO_HISTORY,
+  type PageHistory,
+  type RecordReader,
+  readHistory,
+} from "./history.js";
 import { pageKeys } from "./keys.js";
+import { loggedSince } from "./logged.js";
 import type { OverviewStore } from "./overview.js";
 import type { Announced, Roll } from "./roll.js";
 import {
@@ -23,11 +34,15 @@ import {
   commitCall,
   freezeCall,
   type HistoryBounds,
+  readLogged,
   readNumbers,
   readPublished,
   readRecorded,
+  repairCall,
   replaceCall,
   rollCall,
+  type ScriptCall,
+  type StreamRecord,
   sinceCall,
 } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
@@ -67,8 +82,8 @@ export interface ValkeyStoreOptions {
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
-/** Records of a page's history in one answer of the server. */
-const RECORDS_AT_ONCE = 500;
+/** An operator may change the policy while instances run; a server that takes over may have another. */
+const EVICTION_EVERY_MS = 10_000;
 
 export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
@@ -76,11 +91,14 @@ export class ValkeyStore implements Store, Freezing, Roll {
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
   readonly #incident: (message: string, cause?: unknown) => void;
+  readonly #damages: Damages;
   readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
   #opened: ValkeyLink | undefined;
   #overview: OverviewStore | undefined;
   #failures = 0;
+  #eviction: Eviction | undefined;
+  #evictionTimer: NodeJS.Timeout | undefined;
   /** Calls of `wake` that have not called back yet. */
   #waking = 0;
 
@@ -89,6 +107,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
     this.#incident = options.incident ?? (() => undefined);
+    this.#damages = new Damages(this.#incident);
   }
 
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
@@ -113,6 +132,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
       message: (channel, message) => store.#channels.deliver(channel, message),
       resumed: (channel) => store.#channels.resumed(channel),
       available: (available) => {
+        if (available && store.#evictionTimer) void store.checkEviction();
         for (const listener of store.#availability) listener(available);
       },
       failure: () => {
@@ -126,11 +146,35 @@ export class ValkeyStore implements Store, Freezing, Roll {
         : await SingleLink.open(address, shown, wait, events);
     try {
       await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
+      await store.checkEviction();
     } catch (error) {
       await store.close();
       throw error;
     }
+    store.#evictionTimer = setInterval(() => void store.checkEviction(), EVICTION_EVERY_MS);
+    store.#evictionTimer.unref();
     return store;
+  }
+
+  get warning(): string | undefined {
+    return this.#eviction && `Valkey may lose data. ${this.#eviction.what}; ${EVICTION_FIX}`;
+  }
+
+  /** Pages are deleted when the memory is full: no instance should start on it. */
+  get evictsPages(): boolean {
+    return this.#eviction?.losesPages === true;
+  }
+
+  /** Asks the primaries that answer, and keeps it as `warning`. */
+  async checkEviction(): Promise<void> {
+    // It may be forbidden, or not answer: then nothing is known that was not known before.
+    const replies = await this.everywhere("INFO", "memory").catch(() => []);
+    if (replies.length === 0) return;
+    const before = this.warning;
+    this.#eviction = worstEviction(replies.map((reply) => readInfo(String(reply))));
+    // The first is for who opened the store to report.
+    if (this.warning !== before && this.#evictionTimer)
+      this.#incident(this.warning ?? "Valkey evicts nothing any more");
   }
 
   get available(): boolean {
@@ -145,10 +189,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
-    return this.#link.run(
-      commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
-      durability,
-    );
+    const call = commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page));
+    return this.#runWhole(page, call, durability);
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
@@ -156,19 +198,15 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
     const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
-    return this.#link.run(call, durability);
+    return this.#runWhole(page, call, durability);
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    return this.#link.run(freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
+    return this.#runWhole(page, freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
   }
 
   async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
-    const fields = await this.#link.fieldsOf(
-      pages.map((page) => pageKeys(page).head),
-      ["fz"],
-    );
-    return fields.map((head) => head && parseRanges(head[0] ?? ""));
+    return readHeads(this.#link, this.#damages, pages, ["fz"], ([ranges]) => parseRanges(ranges ?? ""));
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
@@ -176,13 +214,17 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#link.run(sinceCall(page, undefined, this.#limits));
+    const answer = await this.#runWhole(page, sinceCall(page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
-  since(page: PageRef, position: Position): Promise<Since> {
-    return this.#link.run(sinceCall(page, position, this.#limits));
+  async since(page: PageRef, position: Position): Promise<Since> {
+    const answer = await this.#runWhole(page, sinceCall(page, position));
+    if (answer.kind === "snapshot") return answer;
+    const deltas = loggedSince(await this.#readLog(page, position, answer.head), position, answer.head);
+    // Trimmed, or cut off by a failover, since the script looked at it.
+    return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
@@ -202,34 +244,33 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const bounds = this.#historyOf(page);
     if (bounds.ms === 0) return undefined;
     const key = pageKeys(page).history;
-    const walk = new HistoryWalk(await this.read(page), range);
-    const [seconds, micros] = readNumbers(await this.#link.command(key, "TIME"));
-    let newest = "+";
-    let count = 0;
-    for (;;) {
-      const reply = await this.#link.command(key, "XREVRANGE", key, newest, "-", "COUNT", String(RECORDS_AT_ONCE));
-      const records = readRecorded(reply);
-      const isEnough = records.some(({ recorded }) => !walk.take(recorded));
-      count += records.length;
-      const last = records.at(-1);
-      if (isEnough || !last || records.length < RECORDS_AT_ONCE) break;
-      newest = `(${last.id}`;
-    }
-    return walk.result((seconds ?? 0) * 1_000 + Math.floor((micros ?? 0) / 1_000), count >= bounds.deltasMax);
+    const records = async (...command: [name: string, ...args: string[]]) => {
+      const read = readRecorded(await this.#link.bytes(key, ...command));
+      this.#damages.found(page, "history", !read.some(({ version }) => version === 0));
+      return read;
+    };
+    const reader: RecordReader<StreamRecord> = {
+      after: (ms, last, count) =>
+        records("XRANGE", key, last ? `(${last.id}` : String(ms + 1), "+", "COUNT", String(count)),
+      before: (newest, count) => records("XREVRANGE", key, newest?.id ?? "+", "-", "COUNT", String(count)),
+      present: () => this.read(page),
+      nowMs: async () => {
+        const [seconds = 0, micros = 0] = readNumbers(await this.#link.command(key, "TIME"));
+        return seconds * 1_000 + Math.floor(micros / 1_000);
+      },
+      isTrimmed: async () => Number(await this.#link.command(key, "XLEN", key)) >= bounds.deltasMax,
+    };
+    return readHistory(page.page, reader, range);
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
-    const heads = pages.map((page) => pageKeys(page).head);
-    const fields = await this.#link.fieldsOf(heads, ["v", "t"]);
-    return fields.map((head) => {
-      if (!head) return undefined;
-      const [version, tag] = head;
-      return version && tag ? { version: Number(version), tag } : GENESIS;
-    });
+    return readHeads(this.#link, this.#damages, pages, ["v", "t"], ([version, tag]) =>
+      version === null && tag === null ? GENESIS : parsePosition(`${version}.${tag}`),
+    );
   }
 
   get overview(): OverviewStore {
-    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#incident);
+    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#damages);
     return this.#overview;
   }
 
@@ -274,8 +315,44 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#evictionTimer);
     this.#channels.close();
     await this.#link.close();
+  }
+
+  /** Runs a script on a page, which is made whole first if it lacks a part. */
+  async #runWhole<Result>(page: PageRef, call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
+    try {
+      const result = await this.#link.run(call, durability).catch((error: unknown) => {
+        if (!(error instanceof MisfitPage)) throw error;
+        return this.#repair(page).then(() => this.#link.run(call, durability));
+      });
+      this.#damages.found(page, "data", true);
+      return result;
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#damages.found(page, "data", false, error);
+      throw error;
+    }
+  }
+
+  /** What is gone stays gone; but from here on the page is one state again, and everybody sees the same. */
+  async #repair(page: PageRef): Promise<void> {
+    const tags = { tag: newTag(), noTag: newTag() };
+    const repaired = await this.#link.run(repairCall(page, tags, this.#link.publish));
+    if (!repaired) return;
+    this.#incident(
+      `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
+        `${repaired.checkedBefore} by what was left of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
+    );
+  }
+
+  async #readLog(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
+    const count = to.version - from.version;
+    if (count === 0) return [];
+    const { log } = pageKeys(ref);
+    const range = [`${from.version + 1}-0`, `${to.version}-0`, "COUNT", String(count)];
+    return readLogged(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
   #historyOf({ board }: PageRef): HistoryBounds {

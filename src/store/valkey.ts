@@ -8,6 +8,7 @@
  */
 
 import { Redis, type RedisOptions } from "ioredis";
+import { DamagedPage, MisfitPage } from "./damage.js";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
 import { Stream } from "./stream.js";
@@ -147,6 +148,11 @@ export class ValkeyConnection {
     return this.#send(() => this.#redis.call(name, ...args));
   }
 
+  /** As `command`, with strings as Buffers. */
+  bytes(name: string, ...args: string[]): Promise<unknown> {
+    return this.#send(() => this.#redis.callBuffer(name, ...args));
+  }
+
   /** On a cluster: channels of one slot only. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#send(() =>
@@ -246,6 +252,9 @@ export class ValkeyConnection {
   #understand(error: unknown): unknown {
     const code = errorCode(error);
     if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });
+    const said = error instanceof Error ? error.message : String(error);
+    if (code === "MISFIT") return new MisfitPage(said, error);
+    if (DAMAGED_CODES.has(code)) return new DamagedPage(said, error);
     if (AWAY_CODES.has(code)) return new StoreAway(`Valkey refuses: ${code}`, { sent: false, cause: error });
     const [, kind, slot, host, port] = (error instanceof Error && REDIRECTION.exec(error.message)) || [];
     if (host === undefined) return error;
@@ -331,6 +340,9 @@ function sentinelOptions(access: SentinelAccess | undefined): AddressOptions {
 const REFUSAL_CODES = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF"]);
 /** Replies that mean "not now", not "wrong": by the first word of the error, which RESP fixes as its code. */
 const AWAY_CODES = new Set([...REFUSAL_CODES, "LOADING", "READONLY", "MASTERDOWN"]);
+
+/** Replies that mean that what is stored is not what a store writes: the first is of our scripts. */
+const DAMAGED_CODES = new Set(["DAMAGED", "WRONGTYPE"]);
 
 /** Whether a command failed as the server answers and does not do what it is asked. */
 export function isRefusal(error: unknown): boolean {

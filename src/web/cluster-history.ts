@@ -30,6 +30,8 @@ export interface ClusterHistory {
   /** The latest. */
   readonly instances: readonly InstanceSample[];
   readonly self: string;
+  /** What may lose data, if anything. */
+  readonly warning?: string;
   /** Oldest first; one list for each answer. */
   readonly past: readonly (readonly InstanceSample[])[];
 }
@@ -46,7 +48,9 @@ const FULL_FLUSH_MS = 500;
 export function withAnswer(history: ClusterHistory, answer: unknown): ClusterHistory | undefined {
   if (!isObject(answer) || !Array.isArray(answer.instances)) return undefined;
   const instances = answer.instances.flatMap((instance: unknown) => sampleOf(instance) ?? []);
-  return { instances, self: String(answer.self), past: [...history.past, instances].slice(-SAMPLES_MAX) };
+  const past = [...history.past, instances].slice(-SAMPLES_MAX);
+  const warning = typeof answer.storeWarning === "string" ? { warning: answer.storeWarning } : {};
+  return { instances, self: String(answer.self), past, ...warning };
 }
 
 export type Health = "well" | "busy" | "silent" | "store away";

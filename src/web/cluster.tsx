@@ -37,7 +37,7 @@ function Cluster() {
     void ask();
     return () => clearTimeout(timer);
   }, []);
-  const { instances, self } = history;
+  const { instances, self, warning } = history;
   return (
     <main class="cluster">
       <header>
@@ -45,6 +45,11 @@ function Cluster() {
         <p role="status" data-testid="cluster-status">
           {isLost ? "This instance does not answer. Trying again …" : summary(instances)}
         </p>
+        {warning !== undefined && (
+          <p role="alert" data-testid="cluster-warning">
+            {warning}
+          </p>
+        )}
       </header>
       <dl class="whole">
         {WHOLE.map(({ measure, label, format }) => {

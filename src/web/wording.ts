@@ -86,6 +86,8 @@ function delayText({ code, secondsLeft }: Delay, wait: string): string {
     case "STORE_AWAY":
     case "OUTCOME_UNKNOWN":
       return `The store does not answer: ${wait}, tried again ${when}.`;
+    case "PAGE_DAMAGED":
+      return `The store's data is damaged here: ${wait}, tried again ${when}.`;
     default:
       return `The instance is busy: ${wait}, tried again ${when}.`;
   }

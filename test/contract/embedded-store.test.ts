@@ -5,8 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { open } from "lmdb";
 import { getBit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
+import { DamagedPage } from "../../src/store/damage.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
@@ -91,6 +93,69 @@ test("a process killed while it commits leaves every acknowledged write, and no 
     [],
   );
   await store.close();
+});
+
+test("a page whose record is not valid is refused and reported once, and other pages go on", async (t) => {
+  const directory = temporaryFolder(t);
+  const pages = Array.from({ length: 4 }, (_, page) => ({ board: "main", page }));
+  const before = await EmbeddedStore.open({ directory });
+  for (const page of pages) await before.commit(page, { tag: newTag(), writes: [onWrite(1)] });
+  const good = (await before.positions(pages))[3];
+  await before.close();
+  const root = open({ path: directory, noSubdir: false, maxDbs: 6 });
+  const records = root.openDB<Buffer, [string, number]>({ name: "pages", encoding: "binary" });
+  await records.put(["main", 0], Buffer.from("text"));
+  await records.put(["main", 1], Buffer.alloc(20_000));
+  await records.put(["main", 2], Buffer.alloc(40, 0xff));
+  await root.close();
+
+  const incidents: string[] = [];
+  const store = await EmbeddedStore.open({ directory, incident: (line) => incidents.push(line) });
+  t.after(() => store.close());
+  for (let attempt = 0; attempt < 2; attempt++) {
+    assert.deepEqual(await store.positions(pages), [undefined, undefined, undefined, good]);
+    const tallies = await store.overview.tallies(pages);
+    assert.deepEqual(tallies, [undefined, undefined, undefined, { page: 3, version: 1, checked: 1 }]);
+    for (const page of pages.slice(0, 3)) {
+      await assert.rejects(store.read(page), DamagedPage);
+      await assert.rejects(store.since(page, { version: 0, tag: newTag() }), DamagedPage);
+      await assert.rejects(store.commit(page, { tag: newTag(), writes: [onWrite(2)] }), DamagedPage);
+    }
+  }
+  assert.equal(incidents.length, 3, incidents.join("\n"));
+  const last = pages[3];
+  assert.ok(last);
+  assert.equal((await store.commit(last, { tag: newTag(), writes: [onWrite(2)] })).position.version, 2);
+});
+
+test("sessions are remembered for the promised time whatever the wall clock does, and then forgotten", async (t) => {
+  const clock = { wallMs: Date.now(), elapsedMs: 0 };
+  const { seenMs } = CONTRACT_LIMITS;
+  const page = { board: "main", page: 0 };
+  const store = await EmbeddedStore.open({
+    directory: temporaryFolder(t),
+    limits: CONTRACT_LIMITS,
+    now: () => clock.wallMs,
+    elapsed: () => clock.elapsedMs,
+  });
+  t.after(() => store.close());
+  const outcome = async (session: string) => {
+    const writes = [{ session, seq: 1, changes: packChanges([[1, 1]]) }];
+    return (await store.commit(page, { tag: newTag(), writes })).outcomes[0];
+  };
+  assert.equal(await outcome("retried"), "taken");
+  for (const [at, jumpMs] of [seenMs * 1.1, -seenMs * 1.1, seenMs * 100, -seenMs * 200, seenMs * 1.1].entries()) {
+    clock.wallMs += jumpMs;
+    clock.elapsedMs += 1_000;
+    assert.equal(await outcome(`other ${at}`), "taken");
+    assert.equal(await outcome("retried"), "duplicate");
+  }
+  // The retries changed nothing, so they were remembered no longer for it.
+  for (let generation = 0; generation < 2; generation++) {
+    clock.elapsedMs += seenMs + 1;
+    await outcome(`later ${generation}`);
+  }
+  assert.equal(await outcome("retried"), "taken");
 });
 
 function onWrite(cell: number) {

@@ -111,6 +111,43 @@ export function historyContract(name: string, open: () => Promise<{ store: Store
       );
     });
 
+    test("asked for any time, over any number of keyframes, it gives the states that were", async () => {
+      const page = freshPage();
+      const states = [new Uint8Array(8_192)];
+      for (let at = 0; at < 60; at++) {
+        const size = [1, 3, 700, 4_096][at % 4] ?? 1;
+        const first = (at * 4_999) % 61_000;
+        await commit(
+          page,
+          Array.from({ length: size }, (_, cell): [number, 0 | 1] => [first + cell, at % 5 === 4 ? 0 : 1]),
+        );
+        const { bits, position } = await store.read(page);
+        const state = new Uint8Array(8_192);
+        state.set(bits);
+        // A batch that changes nothing makes no version.
+        states[position.version] = state;
+      }
+      const times: number[] = [];
+      let toMs = Number.MAX_SAFE_INTEGER;
+      for (let isWhole = false; !isWhole; ) {
+        const { start, deltas, fromMs } = await read(page, { fromMs: 0, toMs });
+        assert.ok(deltas.length > 0, "each part has something");
+        for (const { delta, ms } of deltas) times[delta.to.version - 1] = ms;
+        isWhole = start.position.version === 0;
+        toMs = fromMs;
+      }
+      assert.equal(times.length, states.length - 1);
+      for (const [index, fromMs] of times.entries()) {
+        const toMs = times[Math.min(times.length - 1, index + 2)] ?? fromMs;
+        const history = await read(page, { fromMs, toMs });
+        const { version } = history.start.position;
+        assert.deepEqual(Buffer.from(history.start.bits), Buffer.from(states[version] ?? []), `at version ${version}`);
+        const replica = replay(history);
+        assert.deepEqual(Buffer.from(replica.bits), Buffer.from(states[replica.position.version] ?? []));
+        assert.ok(replica.position.version >= index + 1);
+      }
+    });
+
     test("it is bounded, and begins where it begins", async () => {
       const page = freshPage();
       for (let at = 0; at < CONTRACT_HISTORIES.deltasMax + 250; at++) await commit(page, [[at, 1]]);

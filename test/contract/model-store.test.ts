@@ -4,7 +4,11 @@ import { realClock } from "../../src/server/clock.js";
 import { ModelStore } from "../support/model-store.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
-storeContract("model", async () => {
-  const store = new ModelStore(realClock, CONTRACT_LIMITS.logDeltasMax);
-  return { store, close: () => store.close() };
-});
+storeContract(
+  "model",
+  async () => {
+    const store = new ModelStore(realClock, CONTRACT_LIMITS.logDeltasMax);
+    return { store, close: () => store.close() };
+  },
+  { forgets: false },
+);

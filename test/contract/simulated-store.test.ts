@@ -13,21 +13,25 @@ const FAIR_WEATHER = {
   reconnectMs: () => 0,
 };
 
-storeContract("simulated", async () => {
-  const server = new StoreServer(
-    { pageBytes: 8192, logMax: CONTRACT_LIMITS.logDeltasMax },
-    {
-      committed: () => undefined,
-      published: (name, delta) => link.news.publish(name, delta),
-      confused: (name) => {
-        throw new Error(`two states of ${name} at one position`);
+storeContract(
+  "simulated",
+  async () => {
+    const server = new StoreServer(
+      { pageBytes: 8192, logMax: CONTRACT_LIMITS.logDeltasMax },
+      {
+        committed: () => undefined,
+        published: (name, delta) => link.news.publish(name, delta),
+        confused: (name) => {
+          throw new Error(`two states of ${name} at one position`);
+        },
       },
-    },
-  );
-  const link = new StoreLink(server, realClock, FAIR_WEATHER, {
-    troubled: () => undefined,
-    heard: () => undefined,
-    resumed: () => undefined,
-  });
-  return { store: link, close: () => link.close() };
-});
+    );
+    const link = new StoreLink(server, realClock, FAIR_WEATHER, {
+      troubled: () => undefined,
+      heard: () => undefined,
+      resumed: () => undefined,
+    });
+    return { store: link, close: () => link.close() };
+  },
+  { forgets: false },
+);

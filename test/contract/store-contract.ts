@@ -12,7 +12,7 @@ import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
 import { SEQ_WINDOW } from "../../src/store/seen.js";
-import type { Batch, Store, StoreLimits, Write } from "../../src/store/store.js";
+import { BATCH_CHANGES_MAX, type Batch, type Store, type StoreLimits, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { until } from "../support/until.js";
 import { overviewContract } from "./overview-contract.js";
@@ -44,7 +44,12 @@ async function collect(store: Store, page: PageRef) {
   return { deltas, unsubscribe };
 }
 
-export function storeContract(name: string, open: () => Promise<{ store: Store; close(): Promise<void> }>): void {
+export function storeContract(
+  name: string,
+  open: () => Promise<{ store: Store; close(): Promise<void> }>,
+  /** The models remember all sessions for ever. */
+  { forgets = true } = {},
+): void {
   describe(`store contract: ${name}`, () => {
     let store: Store;
     let close: () => Promise<void>;
@@ -161,6 +166,22 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       assert.deepEqual(soon.outcomes, ["duplicate", "duplicate", "duplicate", "duplicate"]);
     });
 
+    if (forgets) {
+      test("a session is forgotten, and its number taken again, when two generations have filled up since", async () => {
+        const page = freshPage();
+        const first = write([[0, 1]], "first");
+        await store.commit(page, batch(first));
+        const fill = () => {
+          const others = Array.from({ length: CONTRACT_LIMITS.seenSessionsMax + 1 }, () => write([[1, 1]]));
+          return store.commit(page, batch(...others));
+        };
+        await fill();
+        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["duplicate"]);
+        for (let generation = 0; generation < 3; generation++) await fill();
+        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["taken"]);
+      });
+    }
+
     test("deltas since a position lead to the present, and a replica follows them", async () => {
       const page = freshPage();
       const replica = new Replica(0, 65_536);
@@ -182,6 +203,19 @@ export function storeContract(name: string, open: () => Promise<{ store: Store; 
       }
       const answer = await store.since(page, early);
       assert.equal(answer.kind, "snapshot");
+    });
+
+    test("deltas that weigh more than a few snapshots are answered with a snapshot", async () => {
+      const page = freshPage();
+      const bulk = (value: 0 | 1) =>
+        batch(write(Array.from({ length: BATCH_CHANGES_MAX }, (_, cell) => [cell, value] as [number, 0 | 1])));
+      await store.commit(page, bulk(1));
+      const { position } = await store.commit(page, bulk(0));
+      const little = await store.since(page, GENESIS);
+      assert.ok(little.kind === "deltas" && little.deltas.length === 2);
+      for (const value of [1, 0] as const) await store.commit(page, bulk(value));
+      assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
+      assert.equal((await store.since(page, position)).kind, "deltas");
     });
 
     test("a position of another history is answered with a snapshot", async () => {

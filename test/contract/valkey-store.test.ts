@@ -1,11 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
+import type { PageRef } from "../../src/board/geometry.js";
+import { GENESIS, type Position } from "../../src/board/position.js";
+import { HISTORY_BYTES_MAX } from "../../src/store/history.js";
 import { pageKeys } from "../../src/store/keys.js";
+import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/logged.js";
 import { encodeOps } from "../../src/store/ops.js";
-import { StoreAway, StoreUnusable } from "../../src/store/store.js";
+import { commitCall, sinceCall } from "../../src/store/scripts.js";
+import { BATCH_CHANGES_MAX, StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { bytesRead, runAt } from "../support/script-run.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
@@ -43,6 +49,37 @@ function commitOne(store: ValkeyStore, cell: number) {
   return store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] });
 }
 
+for (const [what, keyframes] of [
+  ["", true],
+  [" also if an older release recorded it, without keyframes", false],
+] as const) {
+  test(`a moment long ago is read in few bytes, whatever was recorded since${keyframes ? "" : ":"}${what}`, async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const histories = { boards: new Map<string, number>(), others: 3_600_000, deltasMax: 100_000 };
+    const store = await ValkeyStore.open({ url: server.url, histories });
+    t.after(() => store.close());
+    const { head } = pageKeys(page);
+    await commitOne(store, 1);
+    if (!keyframes) await store.command(head, "HSET", head, "hb", "-1000000000");
+    await Promise.all(Array.from({ length: 3_000 }, (_, cell) => commitOne(store, cell + 2)));
+    const present = await store.history(page, { fromMs: Number.MAX_SAFE_INTEGER, toMs: Number.MAX_SAFE_INTEGER });
+    assert.ok(present);
+    const sent = async () =>
+      Number(/total_net_output_bytes:(\d+)/.exec(String(await store.command("", "INFO", "stats")))?.[1]);
+    const before = await sent();
+    const history = await store.history(page, { fromMs: 0, toMs: 1 });
+    const bytes = (await sent()) - before;
+    assert.deepEqual(history?.deltas, []);
+    assert.ok(history.start.bits.every((byte) => byte === 0));
+    if (keyframes) assert.ok(bytes <= 8 * PAGE_BYTES, `${bytes} bytes`);
+    const all = await store.history(page, { fromMs: 0, toMs: present.nowMs });
+    assert.ok(all && all.deltas.length > 100);
+    const answered = sum(all.deltas.map(({ delta }) => publishedBytes(delta)));
+    assert.ok(answered <= HISTORY_BYTES_MAX, `${answered} bytes`);
+  });
+}
+
 test("a server that forgot the scripts gets them again", async (t) => {
   const server = await startServer();
   t.after(() => server.stop());
@@ -51,6 +88,122 @@ test("a server that forgot the scripts gets them again", async (t) => {
   await commitOne(store, 1);
   await store.command("any", "SCRIPT", "FLUSH");
   assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("what came since a position costs no more than a few snapshots, and a made-up position no more than one", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const read = (ref: PageRef, position: Position) => bytesRead(store, sinceCall(ref, position));
+  const sent = async () =>
+    Number(/total_net_output_bytes:(\d+)/.exec(String(await store.command("", "INFO", "stats")))?.[1]);
+  const cells = Array.from({ length: BATCH_CHANGES_MAX }, (_, cell) => cell);
+  for (const [size, count] of [
+    [1, 2_000],
+    [200, 130],
+    [BATCH_CHANGES_MAX, 40],
+  ] as const) {
+    const ref = { board: `entries-of-${size}`, page: 0 };
+    const positions = [GENESIS];
+    for (let at = 0; at < count; at++) {
+      const changes = packChanges(cells.slice(0, size).map((cell) => [cell, at % 2 ? 0 : 1] as const));
+      const { position } = await store.commit(ref, {
+        tag: newTag(),
+        writes: [{ session: "", seq: 1, changes }],
+      });
+      positions.push(position);
+    }
+    for (const version of [0, 1, Math.floor(count / 2), count - 2, count, count + 1]) {
+      const bytes = await read(ref, { version, tag: newTag() });
+      assert.ok(bytes <= PAGE_BYTES + 3 * BATCH_CHANGES_MAX, `made up, ${version} of ${size} changes: ${bytes} bytes`);
+    }
+    const kinds = new Set<string>();
+    for (let version = 0; version <= count; version += Math.ceil(count / 40)) {
+      const position = positions[version] ?? GENESIS;
+      assert.ok((await read(ref, position)) <= PAGE_BYTES + 3 * BATCH_CHANGES_MAX);
+      const before = await sent();
+      const answer = await store.since(ref, position);
+      kinds.add(answer.kind);
+      const bytes = answer.kind === "deltas" ? sum(answer.deltas.map(publishedBytes)) : answer.bits.length;
+      assert.ok(bytes <= SINCE_BYTES_MAX, `from ${version} by ${answer.kind}: ${bytes} bytes`);
+      // Names and lengths of the fields are more than small deltas themselves.
+      const onTheWire = (await sent()) - before;
+      assert.ok(onTheWire <= 4 * SINCE_BYTES_MAX, `from ${version}: ${onTheWire} bytes`);
+    }
+    assert.deepEqual([...kinds].toSorted(), ["deltas", "snapshot"]);
+  }
+});
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+test("a version that an older release logged without counting bytes is answered with a snapshot, and the next ones by deltas", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const { head } = pageKeys(page);
+  const first = await commitOne(store, 1);
+  // An older release moves v and leaves l as it is.
+  await store.command(head, "HSET", head, "l", "0 0");
+  await commitOne(store, 2);
+  assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
+  assert.equal((await store.since(page, first.position)).kind, "deltas");
+});
+
+test("sessions are remembered for the promised time however the server's clock jumps, and then forgotten", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  let nowMs = Date.now();
+  const { seenMs } = CONTRACT_LIMITS;
+  const outcome = async (session: string) => {
+    const batch = { tag: newTag(), writes: [{ session, seq: 1, changes: packChanges([[1, 1]]) }] };
+    const call = commitCall(page, batch, CONTRACT_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    return (await runAt(store, call, nowMs)).outcomes[0];
+  };
+  assert.equal(await outcome("retried"), "taken");
+  for (const [at, jumpMs] of [
+    seenMs * 1.1,
+    -seenMs * 1.1,
+    seenMs * 100,
+    -seenMs * 200,
+    seenMs * 1.1,
+    seenMs * 1.1,
+  ].entries()) {
+    nowMs += jumpMs;
+    assert.equal(await outcome(`other ${at}`), "taken");
+    nowMs += 1_000;
+    assert.equal(await outcome("retried"), "duplicate", `after a jump of ${jumpMs} ms`);
+  }
+  // Time that passes, in steps that nobody would call jumps.
+  for (let passedMs = 0; passedMs <= 2.2 * seenMs; passedMs += 1_000) {
+    nowMs += 1_000;
+    await outcome(`later ${passedMs}`);
+  }
+  assert.equal(await outcome("retried"), "taken");
+});
+
+test("each generation of remembered sessions expires by itself, also one that has just begun", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url, limits: CONTRACT_LIMITS });
+  t.after(() => store.close());
+  const { seen } = pageKeys(page);
+  for (let session = 0; session < 3 * CONTRACT_LIMITS.seenSessionsMax; session++) {
+    const writes = [{ session: `s${session}`, seq: 1, changes: packChanges([[1, 1]]) }];
+    await store.commit(page, { tag: newTag(), writes });
+    for (const key of seen) {
+      const ttlMs = Number(await store.command(key, "PTTL", key));
+      assert.ok(
+        ttlMs === -2 || ttlMs > CONTRACT_LIMITS.seenMs,
+        `${key} expires in ${ttlMs} ms after ${session} sessions`,
+      );
+    }
+  }
 });
 
 test("clearing where nothing is checked makes no bitmap, and the last cell cleared takes it away", async (t) => {

@@ -12,6 +12,7 @@ import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
 import { LocalInstances } from "../../src/store/local-instances.js";
 import { listInMemory } from "../../src/store/local-overview.js";
+import { loggedSince } from "../../src/store/logged.js";
 import type { Tally } from "../../src/store/overview.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import type { Batch, Committed, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
@@ -133,8 +134,9 @@ export class StoreServer {
   since(ref: PageRef, position: Position): Since {
     const page = this.#page(ref);
     if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
-    const index = page.log.findIndex((delta) => samePosition(delta.from, position));
-    return index === -1 ? this.snapshot(ref) : { kind: "deltas", deltas: page.log.slice(index) };
+    const rest = page.log.slice(page.log.findIndex((delta) => samePosition(delta.from, position)));
+    const deltas = loggedSince(rest, position, page.position);
+    return deltas ? { kind: "deltas", deltas } : this.snapshot(ref);
   }
 
   position(ref: PageRef): Position {

@@ -10,6 +10,7 @@ import { GENESIS, type Position, samePosition } from "../../src/board/position.j
 import { type Clock, pause } from "../../src/server/clock.js";
 import { LocalInstances } from "../../src/store/local-instances.js";
 import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
+import { loggedSince } from "../../src/store/logged.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {
   type Batch,
@@ -117,8 +118,9 @@ export class ModelStore implements Store {
     return this.#ask(() => {
       const page = this.#page(ref);
       if (samePosition(page.position, position)) return { kind: "deltas", deltas: [] };
-      const index = page.log.findIndex((delta) => samePosition(delta.from, position));
-      return index === -1 ? this.snapshot(ref) : { kind: "deltas", deltas: page.log.slice(index) };
+      const rest = page.log.slice(page.log.findIndex((delta) => samePosition(delta.from, position)));
+      const deltas = loggedSince(rest, position, page.position);
+      return deltas ? { kind: "deltas", deltas } : this.snapshot(ref);
     });
   }
 

@@ -152,6 +152,28 @@ describe("the hub", () => {
     assertLevel(recipient);
   });
 
+  test("answers made-up positions without the store's log or bits, and all with one snapshot", async () => {
+    const { store, commit, join, assertLevel, clock } = setUp();
+    await join(new TestRecipient());
+    for (let cell = 0; cell < 300; cell++) await commit([cell, 1]);
+    await clock.pass(100);
+    const asked: Position[] = [];
+    const since = store.since.bind(store);
+    store.since = (ref, position) => {
+      asked.push(position);
+      return since(ref, position);
+    };
+    const liars = Array.from({ length: 50 }, () => new TestRecipient());
+    for (const [index, liar] of liars.entries()) await join(liar, { version: 1 + index * 5, tag: newTag() });
+    for (const liar of liars) assertLevel(liar);
+    const { position } = store.snapshot(page);
+    assert.deepEqual(
+      asked.filter((each) => each.tag !== position.tag),
+      [],
+    );
+    assert.equal(new Set(liars.map(({ frames }) => frames[0])).size, 1);
+  });
+
   test("never sets back a client that has seen more than this instance", async () => {
     const { clock, store, commit, join, assertLevel, hub } = setUp();
     const recipient = new TestRecipient();

@@ -14,12 +14,14 @@ local call, byte, sub = redis.call, string.byte, string.sub
 local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 
 local at = call('HMGET', head, 'v', 't', 'n')
-local version, tag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
+-- What is not valid is replaced too: so a restore repairs a page.
+local version, tag, checked = tonumber(at[1] or 0) or 0, at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local before = call('GET', bits) or ''
 local length = #before
 while length > 0 and byte(before, length) == 0 do length = length - 1 end
 
-if sub(before, 1, length) == after then
+local isValid = #tag == 8 and not string.find(tag, '[^%w_-]') and checked and (checked > 0) == (length > 0)
+if isValid and sub(before, 1, length) == after then
   if ARGV[6] == '1' and version > 0 then call('HSET', head, 'm', '1') end
   return { string.format('%.0f', version), tag, checked, 0 }
 end
@@ -43,7 +45,8 @@ if ARGV[7] ~= '0' then
     end
   end
   local changes = table.concat(ops)
-  call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'v', number, 'f', from, 't', tag, 'c', changes)
+  call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[8], '*', 'v', number, 'f', from, 't', tag, 'c', changes, 'b', after)
+  call('HSET', head, 'hb', '0')
   call('PEXPIRE', KEYS[4], ARGV[7])
 end
 call('HSET', head, 'v', number, 't', tag, 'n', checked)

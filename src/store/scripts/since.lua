@@ -1,28 +1,40 @@
 #!lua flags=no-writes
 --[[
-  What came to a page after a position: deltas if the log leads from exactly there to the present, else a snapshot.
+  What came to a page after a position: whether the log leads from exactly there to the present in few bytes; if not, the
+  snapshot. Reads one entry of the log: its tag tells whether the position is of this history, and its count of bytes how
+  much came since. The caller then reads the log by XRANGE, which costs Valkey a tenth of what the same costs in a script.
 
   KEYS  1 bits · 2 head · 3 log
-  ARGV  1 version · 2 tag · 3 deltas at most     (version -1: always a snapshot)
-  Reply 'deltas' · {id, {f from-tag, t to-tag, c ops}} …
+  ARGV  1 version · 2 tag · 3 bytes of the log at most     (version -1: always a snapshot)
+  Reply 'log' · version and tag of the head, to which the log leads
         'snapshot' · version · tag · bits
+  Error DAMAGED what is stored is not valid · MISFIT it lacks a part
 ]]
-local call = redis.call
+local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
-local version, tag, deltasMax = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local version, tag, bytesMax = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 
-local at = call('HMGET', head, 'v', 't')
-local headVersion, headTag = tonumber(at[1] or 0), at[2] or 'AAAAAAAA'
-local missing = headVersion - version
+-- l: the version that was logged last, and the bytes logged up to there.
+local at = call('HMGET', head, 'v', 't', 'l', 'n')
+local headVersion, headTag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[4] or 0)
+if not headVersion or not checked or not at[1] ~= not at[2] then return redis.error_reply('DAMAGED the head of the page is not valid') end
+-- The rule of commit.lua and repair.lua.
+if (checked > 0) ~= (call('STRLEN', bits) > 0) or not at[1] and call('EXISTS', log) == 1 then
+  return redis.error_reply('MISFIT the parts of the page do not fit each other')
+end
 
-if missing == 0 and tag == headTag then
-  return { 'deltas' }
+local function leadsHere()
+  if version < 0 or version > headVersion then return false end
+  if version == headVersion then return tag == headTag end
+  local loggedVersion, loggedBytes = string.match(at[3] or '', '^(%d+) (%d+)$')
+  if tonumber(loggedVersion or -1) ~= headVersion then return false end
+  local id = string.format('%.0f-0', version + 1)
+  -- A log that cannot be read is no log. One that was trimmed begins later; one after a fork begins on another tag.
+  local entries = try('XRANGE', log, id, id)
+  local fields = not entries.err and entries[1] and entries[1][2] or {}
+  local bytesBefore = tonumber(fields[8] or '')
+  return fields[2] == tag and bytesBefore ~= nil and tonumber(loggedBytes) - bytesBefore <= bytesMax
 end
-if missing > 0 and missing <= deltasMax and version >= 0 then
-  local entries = call('XRANGE', log, string.format('%.0f', version + 1), '+', 'COUNT', missing)
-  -- A trimmed log begins later; a log after a fork begins on another tag.
-  if #entries == missing and entries[1][2][2] == tag then
-    return { 'deltas', unpack(entries) }
-  end
-end
+
+if leadsHere() then return { 'log', string.format('%.0f', headVersion), headTag } end
 return { 'snapshot', string.format('%.0f', headVersion), headTag, call('GET', bits) or '' }

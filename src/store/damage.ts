@@ -1,0 +1,48 @@
+/*
+ * Pages whose stored data is not as a store writes it: a key edited by hand, another program's, half a restore. Such a
+ * page is refused, and the others go on. It is reported once, and once more when it can be read again.
+ */
+
+import { type PageRef, pageName } from "../board/geometry.js";
+import { keepNewest } from "../board/keep-newest.js";
+
+/** What is stored of a page is not valid. Nothing was changed, and asking again gives the same until someone repairs it. */
+export class DamagedPage extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "DamagedPage";
+  }
+}
+
+/** The parts of a page do not fit each other, as when a key was evicted. Nothing was changed; it can be repaired. */
+export class MisfitPage extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "MisfitPage";
+  }
+}
+
+/** Damages remembered as reported; with more than that, the oldest may be reported again. */
+const REPORTED_MAX = 1_000;
+
+export class Damages {
+  readonly #incident: (message: string, cause?: unknown) => void;
+  readonly #reported = new Map<string, true>();
+
+  constructor(incident: (message: string, cause?: unknown) => void) {
+    this.#incident = incident;
+  }
+
+  /** Notes whether `what` of a page, or of another thing with a name, was found valid. */
+  found(of: PageRef | string, what: string, isValid: boolean, cause?: unknown): void {
+    const name = `${what} of ${typeof of === "string" ? of : `page ${pageName(of)}`}`;
+    if (isValid) {
+      if (this.#reported.delete(name)) this.#incident(`the ${name} is valid again`);
+      return;
+    }
+    if (this.#reported.has(name)) return;
+    this.#reported.set(name, true);
+    keepNewest(this.#reported, REPORTED_MAX);
+    this.#incident(`the ${name} is not valid in the store and is left out: restore or delete it`, cause);
+  }
+}

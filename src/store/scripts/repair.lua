@@ -1,0 +1,28 @@
+#!lua
+--[[
+  Makes a page whole whose parts do not fit each other, because a key was evicted or deleted: from the bits that there
+  are, at a new position to which no delta leads. Whoever follows is so given a snapshot. A page that fits is left alone.
+
+  KEYS  1 bits · 2 head · 3 log
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag that no position has
+  Reply version · cells checked before, by the head · cells checked now; nothing if the page fits
+]]
+local call, try = redis.call, redis.pcall
+local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
+
+local at = call('HMGET', head, 'v', 'n')
+local version, checked, used = tonumber(at[1] or 0) or 0, tonumber(at[2] or 0) or 0, call('STRLEN', bits)
+-- The rule of commit.lua and since.lua.
+if (checked > 0) == (used > 0) and (at[1] or call('EXISTS', log) == 0) then return false end
+
+-- Higher than any that is known: versions only tell what is newer.
+local newest = try('XREVRANGE', log, '+', '-', 'COUNT', 1)
+local logged = not newest.err and newest[1] and tonumber(string.match(newest[1][1], '^%d+')) or 0
+version = math.max(version, logged) + 1
+local now = call('BITCOUNT', bits)
+if now == 0 then call('DEL', bits) end
+local number = string.format('%.0f', version)
+call('HSET', head, 'v', number, 't', ARGV[3], 'n', now)
+call('DEL', log)
+call(ARGV[2], ARGV[1], number .. ':' .. ARGV[4] .. ':' .. ARGV[3] .. ':')
+return { number, string.format('%.0f', checked), string.format('%.0f', now) }

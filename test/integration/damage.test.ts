@@ -1,0 +1,72 @@
+/* One page's data is not valid; the instance, its other pages and their clients go on. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pageKeys } from "../../src/store/keys.js";
+import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { startInstance } from "../support/instances.js";
+import { newSession, rawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
+import { startServer } from "../support/valkey-server.js";
+
+const page = { board: "main", page: 0 };
+const SPOILT = [
+  [
+    "a tag that is none",
+    ["HSET", pageKeys(page).head, "t", "no tag!!"],
+    ["HSET", pageKeys(page).head, "t", "AbcdEfgh"],
+  ],
+  ["a head of another type", ["SET", pageKeys(page).head, "text"], ["DEL", pageKeys(page).head]],
+] as const;
+
+for (const [what, spoil, mend] of SPOILT) {
+  test(`a page with ${what} is refused by a code through every door, and served again when it is mended`, async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const incidents: string[] = [];
+    const store = await ValkeyStore.open({ url: valkey.url, incident: (line) => incidents.push(line) });
+    const instance = await startInstance({ BOARDS: "main=200000" }, store);
+    t.after(async () => {
+      await instance.stop();
+      await store.close();
+    });
+    const run = ([name, key, ...args]: readonly [string, string, ...string[]]) =>
+      store.command(key, name, key, ...args);
+    const client = await rawClient(instance.url);
+    t.after(() => client.close());
+    await client.watch([0, 1]);
+    const session = newSession();
+    let seq = 0;
+    assert.ok("at" in (await client.write(session, ++seq, [[1, 1]])));
+    await until("the page is here", () => client.replicas.get(0)?.get(1) === 1);
+    await run(spoil);
+
+    const newcomer = await rawClient(instance.url);
+    t.after(() => newcomer.close());
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const { error } = await client.write(session, ++seq, [[2, 1]]);
+      assert.equal(error?.code, "PAGE_DAMAGED");
+      const response = await fetch(`${instance.url}/boards/main/pages/0`, { headers: { "cache-control": "no-cache" } });
+      assert.equal(response.status, 500);
+      const body: { error: { code: string } } = await response.json();
+      assert.equal(body.error.code, "PAGE_DAMAGED");
+      // The other page of the same board, for who was there and who comes.
+      assert.ok("at" in (await client.write(session, ++seq, [[70_000 + attempt, 1]])));
+      await newcomer.watch([1]);
+      await until("the other page goes on", () => newcomer.replicas.get(1)?.get(70_000 + attempt - 65_536) === 1);
+    }
+    // An instance that does not hold the page has nothing of it to show.
+    const fresh = await startInstance({ BOARDS: "main=200000" }, store);
+    t.after(() => fresh.stop());
+    const stranger = await rawClient(fresh.url);
+    t.after(() => stranger.close());
+    const refused = await stranger.ask("watch", { handle: stranger.opened?.handle, pages: [0] });
+    assert.equal(refused.error?.code, "PAGE_DAMAGED");
+
+    assert.equal(new Set(incidents).size, incidents.length, incidents.join("\n"));
+    assert.ok(incidents.length <= 4, incidents.join("\n"));
+    await run(mend);
+    await until("writes are taken", async () => "at" in (await client.write(session, ++seq, [[3, 1]])));
+    await until("and seen", () => client.replicas.get(0)?.get(3) === 1);
+  });
+}
