@@ -9,6 +9,7 @@ import { type Announced, GONE_MS, hasRoll } from "../store/roll.js";
 import { StoreAway } from "../store/store.js";
 import type { Instance } from "./instance.js";
 import { LoopDelay } from "./loop-delay.js";
+import { residentBytes } from "./process-metrics.js";
 import { type InstanceRecord, instanceRecord } from "./requests.js";
 
 const ANNOUNCE_MS = 2_000;
@@ -31,6 +32,7 @@ export class ClusterReport {
   #before: { readonly ms: number; readonly totals: Totals };
   #heard: { readonly ms: number; readonly all: readonly Announced[] } | undefined;
   #last: InstanceRecord;
+  #memoryBytes = 0;
   #announcing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -73,7 +75,7 @@ export class ClusterReport {
   }
 
   #announce(): void {
-    const { store, log } = this.#instance;
+    const { store } = this.#instance;
     if (!hasRoll(store) || !store.available) return;
     this.#announcing = store.enroll(this.#id, JSON.stringify(this.#last)).then(
       (all) => {
@@ -81,7 +83,7 @@ export class ClusterReport {
       },
       (error: unknown) => {
         // While the store is away, that is said elsewhere.
-        if (!(error instanceof StoreAway)) log.error({ err: error }, "the instance could not be announced");
+        if (!(error instanceof StoreAway)) this.#instance.failed(error, "the instance could not be announced");
       },
     );
   }
@@ -95,6 +97,8 @@ export class ClusterReport {
     const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
     const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
     this.#before = { ms, totals };
+    // Or as it was measured last: other instances leave out a record without it.
+    this.#memoryBytes = residentBytes() ?? this.#memoryBytes;
     const loopDelayMs = this.#loop.percentileMs(99);
     this.#loop.reset();
     return {
@@ -111,7 +115,7 @@ export class ClusterReport {
       deltasPerSecond: rate("deltas"),
       sentBytesPerSecond: rate("sentBytes"),
       cores: rate("cpuSeconds"),
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: this.#memoryBytes,
       flushMs: rounded(flushMs),
       loopDelayMs: rounded(loopDelayMs),
     };

@@ -392,11 +392,13 @@ function auditAttempt(instance: Instance, request: Request, response: Response, 
 function asRefusal(instance: Instance, error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   // Express and its parsers mark the peer's faults with a status.
-  const status = error instanceof Error && "status" in error ? Number(error.status) : 500;
+  let status = error instanceof Error && "status" in error ? Number(error.status) : 500;
+  // So they do the system's, if they cannot read a file of their own.
+  if (status === 400 && error instanceof Error && "syscall" in error) status = 500;
   if (status === 413) return new Refusal("PAYLOAD_TOO_LARGE");
   if (status === 404) return new Refusal("NOT_FOUND");
   if (status >= 400 && status < 500) return new Refusal("BAD_REQUEST");
-  instance.log.error({ err: error }, "a request failed");
+  instance.failed(error, "a request failed");
   return new Refusal("INTERNAL");
 }
 

@@ -3,6 +3,7 @@
  * no truth: replicas follow the store, writes are acknowledged only by it, and killing an instance loses nothing.
  */
 
+import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
@@ -80,7 +81,7 @@ export class Instance {
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );
-    const failed = (error: unknown) => log.error({ err: error }, "unexpected failure");
+    const failed = (error: unknown) => this.failed(error, "unexpected failure");
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
       flushMs: this.#fanOut.flushMs,
@@ -127,6 +128,22 @@ export class Instance {
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
+  /** What nobody is told of is logged: at once, then once in a while for each kind, with how often it came. */
+  failed(error: unknown, message: string): void {
+    const times = this.#seldom.take(`${message} ${kindOf(error)}`, this.clock.now());
+    if (times !== undefined) this.log.error({ err: error, times }, message);
+  }
+
+  /** A server that listens, and whose `error` would end the process: as when the system has no descriptor left for a connection. */
+  survives(server: Server): void {
+    server.on("error", (error) => {
+      this.failed(
+        error,
+        "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files",
+      );
+    });
+  }
+
   /** Code of the app around failed. */
   hookFailed(hook: string, error: unknown): void {
     this.metrics.hookFailed(hook);
@@ -157,6 +174,11 @@ export class Instance {
     this.pages.close();
     this.#fanOut.close();
   }
+}
+
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : error.message;
 }
 
 function sum<Item>(items: Iterable<Item>, of: (item: Item) => number): number {

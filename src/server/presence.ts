@@ -46,12 +46,12 @@ export class Presence {
   }
 
   async #announce(): Promise<void> {
-    const { store, clock, log } = this.#instance;
+    const { store, clock } = this.#instance;
     const own: Announcement = { id: this.#id, online: this.online, looking: this.#lookingHere() };
     try {
       this.#hear(await store.announce(this.#id, JSON.stringify(own)));
     } catch (error) {
-      if (!(error instanceof StoreAway)) log.error({ err: error }, "an announcement failed");
+      if (!(error instanceof StoreAway)) this.#instance.failed(error, "an announcement failed");
     }
     if (this.#isClosed) return;
     const cancel = clock.after(ANNOUNCE_EVERY_MS * (0.75 + clock.random() / 2), () => void this.#announce());

@@ -21,6 +21,15 @@ export function processParts(): Promise<MetricParts> {
   return registry.getMetricsAsJSON();
 }
 
+/** Undefined if the system does not say: it opens a file for that, and descriptors may have run out. */
+export function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
+}
+
 export function countProcess(registers: Registry[]): void {
   new Counter({
     name: "process_cpu_seconds_total",
@@ -37,7 +46,8 @@ export function countProcess(registers: Registry[]): void {
     help: "Memory that the process has",
     registers,
     collect() {
-      this.set(process.memoryUsage.rss());
+      const bytes = residentBytes();
+      if (bytes !== undefined) this.set(bytes);
     },
   });
 }

@@ -145,7 +145,7 @@ function tokenIn(token: unknown): string | undefined {
 
 function refused(socket: Socket, instance: Instance, error: unknown): Error {
   const refusal = refusalOf(error);
-  if (refusal.code === "INTERNAL") instance.log.error({ err: error }, "a connection failed");
+  if (refusal.code === "INTERNAL") instance.failed(error, "a connection failed");
   instance.metrics.refused(refusal.code);
   return refusalFor(socket, refusal);
 }
