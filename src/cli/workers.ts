@@ -13,7 +13,7 @@ import { createLog, type Log } from "../server/log.js";
 import type { WorkerPlace } from "../server/neighbours.js";
 import { Seldom } from "../server/seldom.js";
 import { MachineMetrics } from "./machine-metrics.js";
-import { untilSignal } from "./signals.js";
+import { endSoon, untilSignal } from "./signals.js";
 
 const RESTART_MS_FIRST = 250;
 const RESTART_MS_MAX = 15_000;
@@ -35,6 +35,7 @@ export async function serveByWorkers(config: Config): Promise<void> {
     if (code !== undefined) process.exitCode = code;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    endSoon();
   }
 }
 

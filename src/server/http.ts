@@ -381,12 +381,12 @@ function refuse(instance: Instance): ErrorRequestHandler {
 const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
 const LOGGED_CHARACTERS_MAX = 100;
 
-/** What was refused before it came to `administer`, which notes the rest: a bad token, a malformed body, an unknown board. Bounded by the limit of requests. */
+/** What was refused before it came to `administer`, which notes the rest: a bad token, a malformed body, an unknown board. */
 function auditAttempt(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
   const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
   if (action === undefined || response.locals.isAudited === true) return;
   const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressKey(request.ip) };
-  instance.audit.info({ audit: action.toLowerCase(), ...where, outcome: code }, "admin action");
+  instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });
 }
 
 function asRefusal(instance: Instance, error: unknown): Refusal {

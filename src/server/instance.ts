@@ -134,6 +134,15 @@ export class Instance {
     if (times !== undefined) this.log.error({ err: error, times }, message);
   }
 
+  /**
+   * An admin action that was refused before it was judged, or for a missing right. Whoever has no right must not fill the
+   * log: it is a line for each action and outcome once in a while, with how often it came, from whatever address.
+   */
+  auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {
+    const times = this.#seldom.take(`audit ${line.audit} ${line.outcome}`, this.clock.now());
+    if (times !== undefined) this.audit.info({ ...line, times }, "admin action");
+  }
+
   /** A server that listens, and whose `error` would end the process: as when the system has no descriptor left for a connection. */
   survives(server: Server): void {
     server.on("error", (error) => {

@@ -14,7 +14,7 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   return url === undefined
-    ? EmbeddedStore.open({ directory, durabilities, histories })
+    ? EmbeddedStore.open({ directory, durabilities, histories, incident })
     : ValkeyStore.open({
         url,
         ca: readAuthorities(config.valkeyCa),

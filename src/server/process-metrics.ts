@@ -4,6 +4,7 @@
  */
 
 import { AggregatorRegistry, Counter, Gauge, Registry } from "prom-client";
+import { standardOutput } from "./log-output.js";
 
 /** What one process counts, as it goes to another. */
 export type MetricParts = readonly object[];
@@ -39,6 +40,15 @@ export function countProcess(registers: Registry[]): void {
       const { user, system } = process.cpuUsage();
       this.reset();
       this.inc((user + system) / 1e6);
+    },
+  });
+  new Counter({
+    name: "socketscaler_log_lines_dropped_total",
+    help: "Lines of the log that could not be written",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(standardOutput.dropped);
     },
   });
   new Gauge({

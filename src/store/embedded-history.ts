@@ -59,6 +59,11 @@ export class EmbeddedHistory {
     this.#counts.set(name, count + 1);
   }
 
+  /** They are counted again: a transaction in which they changed did not come about. */
+  forgetCounts(): void {
+    this.#counts.clear();
+  }
+
   read(ref: PageRef, present: Snapshot, range: HistoryRange): PageHistory | undefined {
     if (ofBoard(this.#histories, ref.board) === 0) return undefined;
     const walk = new HistoryWalk(present, range);
