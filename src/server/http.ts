@@ -12,7 +12,7 @@ import express, {
   type Response,
   Router,
 } from "express";
-import { type Store as LimitStore, rateLimit } from "express-rate-limit";
+import { type Options as LimitOptions, MemoryStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
@@ -35,6 +35,7 @@ import { readHistory } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
+import { SharedLimits } from "./shared-limits.js";
 import { readState } from "./teaching.js";
 
 export interface HttpOptions {
@@ -291,20 +292,28 @@ function wholeNumber(text: string): number | undefined {
 
 function limiter(instance: Instance, options: HttpOptions) {
   const sharedCounter = options.sharedCounter && withScripts(options.sharedCounter);
-  const store: LimitStore | undefined =
+  const failed = (error: unknown) => instance.failed(error, "HTTP requests are counted by this instance alone");
+  const store =
     sharedCounter &&
-    new RedisStore({
-      prefix: LIMIT_PREFIX,
-      // The library types replies as Redis types; what comes is what Valkey sent.
-      sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
-        toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
+    new SharedLimits<LimitOptions>({
+      shared: new RedisStore({
+        prefix: LIMIT_PREFIX,
+        // The library types replies as Redis types; what comes is what Valkey sent.
+        sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
+          toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
+      }),
+      own: new MemoryStore(),
+      clock: instance.clock,
+      isAvailable: () => instance.store.available,
+      failed,
     });
   return rateLimit({
     windowMs: WINDOW_MS,
     limit: options.requestsPerMinute,
     ...(store ? { store } : {}),
-    // While the store is away, reads go on uncounted.
     passOnStoreError: true,
+    // Else the library writes to the console.
+    logger: { error: failed, warn: failed },
     standardHeaders: "draft-7",
     legacyHeaders: false,
     keyGenerator: (request) => addressKey(request.ip),

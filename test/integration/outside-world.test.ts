@@ -79,6 +79,21 @@ describe("an instance that runs out of descriptors", () => {
   });
 });
 
+test("an instance without its Valkey answers HTTP at once, still counts it, and says so once", async (t) => {
+  const valkey = await startServer();
+  t.after(() => valkey.stop());
+  const instance = await spawnInstance({ VALKEY_URL: valkey.url, HTTP_PER_MINUTE: "20" });
+  t.after(() => instance.kill());
+  const agent = new Agent({ keepAlive: true });
+  t.after(() => agent.destroy());
+  await valkey.stop();
+  await until("it knows", async () => (await ask(instance, agent, "/ready")).status === 503);
+  const statuses: number[] = [];
+  for (let count = 0; count < 25; count++) statuses.push((await ask(instance, agent, "/boards")).status);
+  assert.deepEqual(statuses, [...Array(20).fill(200), ...Array(5).fill(429)]);
+  assertOnceEach(instance);
+});
+
 describe("an instance whose disk is full", () => {
   test("refuses writes with STORE_AWAY, reads on, says so once, and takes writes again when there is room", async (t) => {
     const disk = smallDisk(t);
