@@ -18,7 +18,8 @@ export async function serve(config: Config): Promise<void> {
   try {
     await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, { place, asked });
   } finally {
-    process.disconnect();
+    // The primary may be gone.
+    if (process.connected) process.disconnect();
   }
 }
 

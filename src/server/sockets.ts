@@ -14,7 +14,7 @@ import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { refuseHandshakes } from "./handshake.js";
+import { outliveReset, refuseHandshakes } from "./handshake.js";
 import type { Instance } from "./instance.js";
 import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
@@ -79,6 +79,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.clientBufferBytesMax, options.trust);
   const presence = new Presence(instance, online);
+  io.engine.use(outliveReset);
   io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   const visitors = new WeakMap<Socket, Visitor>();

@@ -15,7 +15,7 @@ import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { SignJWT } from "jose";
 import { temporaryFolder } from "../support/folder.js";
-import { type ProcessInstance, serveCommand, spawnInstance } from "../support/instances.js";
+import { type ProcessInstance, serveCommand, spawnInstance, startInstance } from "../support/instances.js";
 import { smallDisk } from "../support/small-disk.js";
 import { until as untilWithin } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
@@ -76,6 +76,32 @@ describe("an instance that runs out of descriptors", () => {
     await until("it fails to start one", () => instance.output.some((line) => line.includes("could not be started")));
     limitFiles(instance, 1_024);
     await until("another takes its place", () => servingIn(instance).length === 3);
+  });
+});
+
+describe("clients that reset a connection while it is being upgraded", () => {
+  test("end no instance that drains", async (t) => {
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t) });
+    t.after(() => instance.stop());
+    instance.instance.departures.begin();
+    for (let count = 0; count < 60; count++) await resetUpgrade(instance.url, "", count);
+    assert.equal((await fetch(`${instance.url}/health`)).status, 200);
+  });
+
+  test("end no worker that passes them on", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const instance = await spawnInstance({ VALKEY_URL: valkey.url, WORKERS: "2" });
+    t.after(() => instance.kill());
+    await until("both serve", () => servingIn(instance).length === 2);
+    for (let count = 0; count < 60; count++) {
+      for (const worker of [1, 2]) await resetUpgrade(instance.url, `&sid=${worker}-AAAAAAAAAAAAAAAA`, count);
+    }
+    assert.equal((await fetch(`${instance.url}/health`)).status, 200);
+    assert.deepEqual(
+      instance.output.filter((line) => !line.includes('"serving"')),
+      [],
+    );
   });
 });
 
@@ -292,6 +318,20 @@ class IdleCrowd {
   leave(): void {
     for (const socket of this.#sockets) socket.destroy();
   }
+}
+
+/** At once, a turn later, or when the answer comes. */
+async function resetUpgrade(url: string, query: string, when: number): Promise<void> {
+  const { host, port, hostname } = new URL(url);
+  const socket = connect(Number(port), hostname).on("error", () => undefined);
+  await once(socket, "connect");
+  socket.write(
+    `GET /socket.io/?EIO=4&transport=websocket${query} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\n` +
+      `Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+  );
+  if (when % 3 === 1) await new Promise(setImmediate);
+  if (when % 3 === 2) await Promise.race([once(socket, "data"), once(socket, "end")]);
+  socket.resetAndDestroy();
 }
 
 /** Of a process that runs: the soft limit alone, so that it can be raised again. */
