@@ -9,7 +9,7 @@ import { openStore } from "../server/open-store.js";
 import { type RunningServer, startServer } from "../server/server.js";
 import type { Store } from "../store/store.js";
 import { pageFolder } from "./page-folder.js";
-import { untilSignal } from "./signals.js";
+import { endSoon, untilSignal } from "./signals.js";
 
 const INSTANCES = 4;
 
@@ -36,6 +36,7 @@ export async function demo(config: Config): Promise<void> {
   } finally {
     await Promise.all(servers.map((server) => server.close()));
     await Promise.all(stores.map((store) => store.close()));
+    endSoon();
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { BadOption, type Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
+import { filesMax } from "../server/open-files.js";
 import { openStore } from "../server/open-store.js";
 import type { Finding } from "../store/finding.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
@@ -39,18 +40,6 @@ function checkFiles(): Finding {
   if (limit === undefined || limit >= FILES_ENOUGH) return { is: "good", what };
   const fix = "raise it for the instances: ulimit -n 65536, or LimitNOFILE=65536 in a systemd unit";
   return { is: limit < FILES_MIN ? "bad" : "warning", what, fix };
-}
-
-/** As the system grants it to processes started from here; undefined for no limit. */
-function filesMax(): number | undefined {
-  const report: unknown = process.report.getReport();
-  const limits = field(report, "userLimits");
-  const soft = Number(field(field(limits, "open_files"), "soft"));
-  return Number.isFinite(soft) ? soft : undefined;
-}
-
-function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null ? new Map(Object.entries(value)).get(name) : undefined;
 }
 
 async function checkStore(config: Config): Promise<Finding[]> {

@@ -123,5 +123,5 @@ function send(worker: Worker, message: ToWorker): void {
 }
 
 function tell(message: ToPrimary): void {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -43,6 +43,9 @@ command("import", "set a board to what a file holds, while it is served or not",
   .argument("<file>", "as `export` wrote it, or - for standard input")
   .option(...BOARD);
 
+// What cannot be shown ends no command: its exit code counts. An export hears of it all the same, by its pipeline.
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+
 try {
   await program.parseAsync();
 } catch (error) {

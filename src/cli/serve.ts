@@ -8,7 +8,7 @@ import { openStore } from "../server/open-store.js";
 import { type RunningServer, startServer } from "../server/server.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
-import { untilSignal } from "./signals.js";
+import { endSoon, untilSignal } from "./signals.js";
 import { placeOfWorker, serveByWorkers } from "./workers.js";
 
 export async function serve(config: Config): Promise<void> {
@@ -18,7 +18,8 @@ export async function serve(config: Config): Promise<void> {
   try {
     await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, { place, asked });
   } finally {
-    process.disconnect();
+    // The primary may be gone.
+    if (process.connected) process.disconnect();
   }
 }
 
@@ -45,5 +46,6 @@ async function serveOne(config: Config, worker: AsWorker | undefined): Promise<v
     await (config.valkeyUrl === undefined ? server.close() : server.drain());
   } finally {
     await store.close();
+    endSoon();
   }
 }

@@ -2,6 +2,14 @@
 
 import type { Log } from "../server/log.js";
 
+/** What the log still has to write to a pipe gets so long, if somebody reads it; if nobody does, it would wait forever. */
+const WRITING_MS_MAX = 2_000;
+
+/** Ends the process when nothing is left to do, but for a log that nobody reads. */
+export function endSoon(): void {
+  setTimeout(() => process.exit(), WRITING_MS_MAX).unref();
+}
+
 export function untilSignal(log: Log): Promise<void> {
   return new Promise((done) => {
     let count = 0;

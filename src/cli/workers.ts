@@ -11,8 +11,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../server/config.js";
 import { createLog, type Log } from "../server/log.js";
 import type { WorkerPlace } from "../server/neighbours.js";
+import { Seldom } from "../server/seldom.js";
 import { MachineMetrics } from "./machine-metrics.js";
-import { untilSignal } from "./signals.js";
+import { endSoon, untilSignal } from "./signals.js";
 
 const RESTART_MS_FIRST = 250;
 const RESTART_MS_MAX = 15_000;
@@ -34,6 +35,7 @@ export async function serveByWorkers(config: Config): Promise<void> {
     if (code !== undefined) process.exitCode = code;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    endSoon();
   }
 }
 
@@ -45,7 +47,7 @@ export async function placeOfWorker(): Promise<{ readonly place: WorkerPlace; re
   // It may be asked while it still starts.
   const asked = heard((order) => order.end);
   // What is sent before anybody listens is lost.
-  process.send?.({ asks: true } satisfies Question);
+  process.send?.({ asks: true } satisfies Question, undefined, undefined, () => undefined);
   return { place: await place, asked };
 }
 
@@ -73,6 +75,11 @@ function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found>
   });
 }
 
+/** One that is gone hears nothing; its `exit` says so. */
+function order(worker: Worker, what: Order): void {
+  worker.send(what, () => undefined);
+}
+
 /** Keeps one place filled. */
 class Keeper {
   /** Resolves with the exit code of a worker that never came to serve: it has said why, and another try would not help. */
@@ -86,6 +93,7 @@ class Keeper {
   #restarts = 0;
   #fail: (code: number) => void = () => undefined;
   readonly #waking = new AbortController();
+  readonly #failures = new Seldom();
 
   /** `started` is told of each worker that it starts. */
   constructor(place: WorkerPlace, log: Log, started: (worker: Worker) => void) {
@@ -106,7 +114,7 @@ class Keeper {
     if (worker.isDead()) return;
     await new Promise<void>((done) => {
       worker.once("exit", () => done());
-      worker.send({ end: true } satisfies Order);
+      order(worker, { end: true });
     });
   }
 
@@ -118,24 +126,45 @@ class Keeper {
       const isQuestion = typeof message === "object" && message !== null && "asks" in message;
       if (!isQuestion) return;
       const place: Order = { place: this.#place };
-      worker.send(this.#isEnding ? { ...place, end: true } : place);
+      order(worker, this.#isEnding ? { ...place, end: true } : place);
     });
     worker.once("listening", () => {
       this.#hasServed = true;
     });
-    worker.once("exit", (code, signal) => {
+    const gone = (code: number, signal: string) => {
       if (this.#isEnding) return;
       if (!this.#hasServed) return this.#fail(code || 1);
       if (performance.now() - startedMs >= SETTLED_MS) this.#restarts = 0;
-      const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS_FIRST * 2 ** this.#restarts++);
+      const waitMs = this.#startLater();
       this.#log.error({ worker: this.#place.number, code, signal, waitMs }, "a worker ended; another takes its place");
-      pause(waitMs, undefined, { signal: this.#waking.signal }).then(
-        () => {
-          this.#worker = this.#start();
-        },
-        () => undefined,
-      );
+    };
+    worker.once("exit", gone);
+    // As when descriptors or processes have run out. Without a listener the primary would end.
+    worker.on("error", (error) => {
+      if (worker.process.pid !== undefined) return;
+      worker.off("exit", gone);
+      if (this.#hasServed) this.#failedToStart(error);
+      else this.#fail(1);
     });
     return worker;
+  }
+
+  #failedToStart(error: unknown): void {
+    if (this.#isEnding) return;
+    const waitMs = this.#startLater();
+    const times = this.#failures.take("start", performance.now());
+    if (times === undefined) return;
+    this.#log.error({ worker: this.#place.number, err: error, times, waitMs }, "a worker could not be started");
+  }
+
+  /** Gives how long it waits before. */
+  #startLater(): number {
+    const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS_FIRST * 2 ** this.#restarts++);
+    pause(waitMs, undefined, { signal: this.#waking.signal })
+      .then(() => {
+        this.#worker = this.#start();
+      })
+      .catch((error: unknown) => this.#failedToStart(error));
+    return waitMs;
   }
 }

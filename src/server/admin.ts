@@ -1,6 +1,7 @@
 /*
- * What only admins may do: freeze a board or a region of it, thaw it, and clear it. Every action, also one that is
- * refused or fails, is a line in the log, whatever its level: who, what, where, and how it ended.
+ * What only admins may do: freeze a board or a region of it, thaw it, and clear it. Every action, also one that
+ * fails, is a line in the log, whatever its level: who, what, where, and how it ended. Refusals for a missing right are
+ * one for all that come in a while.
  *
  * Pages are done one after another, some at a time: each is done whole or not at all, and doing all again is harmless.
  */
@@ -51,7 +52,9 @@ export async function administer(
     return { cells };
   } catch (error) {
     const refusal = asRefusal(error);
-    instance.audit.info({ ...line, outcome: refusal.code }, "admin action");
+    const outcome = refusal.code;
+    if (outcome === "FORBIDDEN" || outcome === "UNAUTHORIZED") instance.auditRefused({ ...line, outcome });
+    else instance.audit.info({ ...line, outcome }, "admin action");
     throw refusal;
   }
 }

@@ -9,6 +9,7 @@ import { type Announced, GONE_MS, hasRoll } from "../store/roll.js";
 import { StoreAway } from "../store/store.js";
 import type { Instance } from "./instance.js";
 import { LoopDelay } from "./loop-delay.js";
+import { residentBytes } from "./process-metrics.js";
 import { type InstanceRecord, instanceRecord } from "./requests.js";
 
 const ANNOUNCE_MS = 2_000;
@@ -33,6 +34,7 @@ export class ClusterReport {
   #before: { readonly ms: number; readonly totals: Totals };
   #heard: { readonly ms: number; readonly all: readonly Announced[] } | undefined;
   #last: InstanceRecord;
+  #memoryBytes = 0;
   #announcing: Promise<void> = Promise.resolve();
   #isClosed = false;
 
@@ -98,6 +100,8 @@ export class ClusterReport {
     const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
     const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
     this.#before = { ms, totals };
+    // Or as it was measured last: other instances leave out a record without it.
+    this.#memoryBytes = residentBytes() ?? this.#memoryBytes;
     const loopDelayMs = this.#loop.percentileMs(99);
     this.#loop.reset();
     return {
@@ -114,7 +118,7 @@ export class ClusterReport {
       deltasPerSecond: rate("deltas"),
       sentBytesPerSecond: rate("sentBytes"),
       cores: rate("cpuSeconds"),
-      memoryBytes: process.memoryUsage.rss(),
+      memoryBytes: this.#memoryBytes,
       flushMs: rounded(flushMs),
       loopDelayMs: rounded(loopDelayMs),
     };

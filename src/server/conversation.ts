@@ -65,7 +65,7 @@ export class Conversation {
 
   #refuse(error: unknown): ErrorBody {
     const refusal = refusalOf(error);
-    if (refusal.code === "INTERNAL") this.#instance.log.error({ err: error }, "a request failed");
+    if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
     const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;
     if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();

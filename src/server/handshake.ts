@@ -29,3 +29,12 @@ export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal 
 function isFirst(request: IncomingMessage): boolean {
   return !/[?&]sid=/.test(request.url ?? "");
 }
+
+/**
+ * Node hands a connection that asks for an upgrade over without a listener for its errors. Until somebody takes it, a reset
+ * by the client would end the process.
+ */
+export const outliveReset: HandshakeMiddleware = ({ socket }, _, next) => {
+  if (socket.listenerCount("error") === 0) socket.on("error", () => undefined);
+  next();
+};

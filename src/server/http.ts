@@ -12,7 +12,7 @@ import express, {
   type Response,
   Router,
 } from "express";
-import { type Store as LimitStore, rateLimit } from "express-rate-limit";
+import { type Options as LimitOptions, MemoryStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
 import { RedisStore } from "rate-limit-redis";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../board/geometry.js";
@@ -36,6 +36,7 @@ import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
+import { SharedLimits } from "./shared-limits.js";
 import { readState } from "./teaching.js";
 
 export interface HttpOptions {
@@ -327,20 +328,28 @@ function wholeNumber(text: string): number | undefined {
 
 function limiter(instance: Instance, options: HttpOptions) {
   const sharedCounter = options.sharedCounter && withScripts(options.sharedCounter);
-  const store: LimitStore | undefined =
+  const failed = (error: unknown) => instance.failed(error, "HTTP requests are counted by this instance alone");
+  const store =
     sharedCounter &&
-    new RedisStore({
-      prefix: LIMIT_PREFIX,
-      // The library types replies as Redis types; what comes is what Valkey sent.
-      sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
-        toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
+    new SharedLimits<LimitOptions>({
+      shared: new RedisStore({
+        prefix: LIMIT_PREFIX,
+        // The library types replies as Redis types; what comes is what Valkey sent.
+        sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
+          toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
+      }),
+      own: new MemoryStore(),
+      clock: instance.clock,
+      isAvailable: () => instance.store.available,
+      failed,
     });
   return rateLimit({
     windowMs: WINDOW_MS,
     limit: options.requestsPerMinute,
     ...(store ? { store } : {}),
-    // While the store is away, reads go on uncounted.
     passOnStoreError: true,
+    // Else the library writes to the console.
+    logger: { error: failed, warn: failed },
     standardHeaders: "draft-7",
     legacyHeaders: false,
     keyGenerator: (request) => addressKey(request.ip),
@@ -417,22 +426,24 @@ function refuse(instance: Instance): ErrorRequestHandler {
 const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
 const LOGGED_CHARACTERS_MAX = 100;
 
-/** What was refused before it came to `administer`, which notes the rest: a bad token, a malformed body, an unknown board. Bounded by the limit of requests. */
+/** What was refused before it came to `administer`, which notes the rest: a bad token, a malformed body, an unknown board. */
 function auditAttempt(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
   const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
   if (action === undefined || response.locals.isAudited === true) return;
   const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressKey(request.ip) };
-  instance.audit.info({ audit: action.toLowerCase(), ...where, outcome: code }, "admin action");
+  instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });
 }
 
 function asRefusal(instance: Instance, error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   // Express and its parsers mark the peer's faults with a status.
-  const status = error instanceof Error && "status" in error ? Number(error.status) : 500;
+  let status = error instanceof Error && "status" in error ? Number(error.status) : 500;
+  // So they do the system's, if they cannot read a file of their own.
+  if (status === 400 && error instanceof Error && "syscall" in error) status = 500;
   if (status === 413) return new Refusal("PAYLOAD_TOO_LARGE");
   if (status === 404) return new Refusal("NOT_FOUND");
   if (status >= 400 && status < 500) return new Refusal("BAD_REQUEST");
-  instance.log.error({ err: error }, "a request failed");
+  instance.failed(error, "a request failed");
   return new Refusal("INTERNAL");
 }
 

@@ -3,6 +3,7 @@
  * no truth: replicas follow the store, writes are acknowledged only by it, and killing an instance loses nothing.
  */
 
+import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
@@ -81,7 +82,7 @@ export class Instance {
     this.boards = new Map(
       Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
     );
-    const failed = (error: unknown) => this.failed(error);
+    const failed = (error: unknown) => this.failed(error, "unexpected failure");
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
       flushMs: this.#fanOut.flushMs,
@@ -129,12 +130,31 @@ export class Instance {
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
-  /** What nobody foresaw. It may come again and again, as what failed is tried again. */
-  failed(error: unknown, what = "unexpected failure"): void {
+  /** What nobody is told of is logged: at once, then once in a while for each kind, with how often it came. */
+  failed(error: unknown, message: string): void {
     // The store has reported it, once.
     if (error instanceof DamagedPage) return;
-    const times = this.#seldom.take(`${what}: ${String(error)}`, this.clock.now());
-    if (times !== undefined) this.log.error({ err: error, times }, what);
+    const times = this.#seldom.take(`${message} ${kindOf(error)}`, this.clock.now());
+    if (times !== undefined) this.log.error({ err: error, times }, message);
+  }
+
+  /**
+   * An admin action that was refused before it was judged, or for a missing right. Whoever has no right must not fill the
+   * log: it is a line for each action and outcome once in a while, with how often it came, from whatever address.
+   */
+  auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {
+    const times = this.#seldom.take(`audit ${line.audit} ${line.outcome}`, this.clock.now());
+    if (times !== undefined) this.audit.info({ ...line, times }, "admin action");
+  }
+
+  /** A server that listens, and whose `error` would end the process: as when the system has no descriptor left for a connection. */
+  survives(server: Server): void {
+    server.on("error", (error) => {
+      this.failed(
+        error,
+        "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files",
+      );
+    });
   }
 
   /** Code of the app around failed. */
@@ -167,6 +187,11 @@ export class Instance {
     this.pages.close();
     this.#fanOut.close();
   }
+}
+
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return "";
+  return "code" in error ? String(error.code) : error.message;
 }
 
 function sum<Item>(items: Iterable<Item>, of: (item: Item) => number): number {

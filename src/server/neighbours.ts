@@ -20,7 +20,7 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { HandshakeMiddleware } from "./handshake.js";
+import { type HandshakeMiddleware, outliveReset } from "./handshake.js";
 
 /** Where a worker stands among the others. */
 export interface WorkerPlace {
@@ -46,6 +46,7 @@ const SESSION = /[?&]sid=(\d{1,4})-/;
 export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace): Promise<Server> {
   const draw = engine.generateId.bind(engine);
   engine.generateId = async (request) => `${place.number}-${await draw(request)}`;
+  engine.use(outliveReset);
   engine.use((request, response, next) => {
     const [, number] = SESSION.exec(request.url ?? "") ?? [];
     if (number === undefined || Number(number) === place.number) next();

@@ -8,7 +8,7 @@ import type { PageCount } from "../protocol/overview-codec.js";
 import { StoreAway } from "../store/store.js";
 import type { Cancel } from "./clock.js";
 import type { Instance } from "./instance.js";
-import { type Announcement, parseAnnouncement } from "./requests.js";
+import { parseAnnouncement } from "./requests.js";
 
 const ANNOUNCE_EVERY_MS = 2_000;
 /** Pages with most watchers that an instance tells of a board, and that clients are told. */
@@ -47,7 +47,7 @@ export class Presence {
 
   async #announce(): Promise<void> {
     const { store, clock } = this.#instance;
-    const own: Announcement = { id: this.#id, online: this.online, looking: this.#lookingHere() };
+    const own = { id: this.#id, online: this.online, looking: this.#lookingHere() };
     try {
       this.#hear(await store.announce(this.#id, JSON.stringify(own)));
     } catch (error) {
@@ -64,7 +64,7 @@ export class Presence {
     const said = texts.flatMap((text) => parseAnnouncement(text) ?? []);
     this.#others = said.reduce((sum, { id, online }) => (id === this.#id ? sum : sum + online), 0);
     for (const board of this.#instance.boards.keys()) {
-      const pages = top(sumByPage(said.flatMap(({ looking }) => looking[board] ?? [])));
+      const pages = top(sumByPage(said.flatMap(({ looking }) => looking.get(board) ?? [])));
       const text = JSON.stringify(pages);
       if (text === (this.#looking.get(board) ?? "[]")) continue;
       this.#looking.set(board, text);

@@ -4,6 +4,7 @@
  */
 
 import { AggregatorRegistry, Counter, Gauge, Registry } from "prom-client";
+import { standardOutput } from "./log-output.js";
 
 /** What one process counts, as it goes to another. */
 export type MetricParts = readonly object[];
@@ -21,6 +22,15 @@ export function processParts(): Promise<MetricParts> {
   return registry.getMetricsAsJSON();
 }
 
+/** Undefined if the system does not say: it opens a file for that, and descriptors may have run out. */
+export function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
+}
+
 export function countProcess(registers: Registry[]): void {
   new Counter({
     name: "process_cpu_seconds_total",
@@ -32,12 +42,22 @@ export function countProcess(registers: Registry[]): void {
       this.inc((user + system) / 1e6);
     },
   });
+  new Counter({
+    name: "socketscaler_log_lines_dropped_total",
+    help: "Lines of the log that could not be written",
+    registers,
+    collect() {
+      this.reset();
+      this.inc(standardOutput.dropped);
+    },
+  });
   new Gauge({
     name: "process_resident_memory_bytes",
     help: "Memory that the process has",
     registers,
     collect() {
-      this.set(process.memoryUsage.rss());
+      const bytes = residentBytes();
+      if (bytes !== undefined) this.set(bytes);
     },
   });
 }

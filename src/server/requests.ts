@@ -127,7 +127,13 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
 const announcement = z.object({
   id: z.string().max(64),
   online: z.int().min(0),
-  looking: z.record(z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)),
+  // Names of boards may be names that every object has, or `__proto__`: so no record is made of them.
+  looking: z
+    .preprocess(
+      (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
+      z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
+    )
+    .transform((entries) => new Map(entries)),
 });
 export type Announcement = z.output<typeof announcement>;
 

@@ -14,6 +14,7 @@ import { createApp, createOperatorApp } from "./http.js";
 import type { Instance } from "./instance.js";
 import type { Log } from "./log.js";
 import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
+import { connectionsMax } from "./open-files.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
@@ -86,7 +87,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app,
   );
   http.setTimeout(STILL_MS_MAX);
-  const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
+  const perAddressMax = config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS;
+  const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust);
   const operators =
     config.metricsPort === undefined
       ? undefined
@@ -102,9 +104,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     running.close();
     throw error;
   }
+  for (const server of operators ? [http, operators] : [http]) instance.survives(server);
   const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
   for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
+  if (neighbours) instance.survives(neighbours);
   const sockets = attachSockets(io, instance, {
     teaching: true,
     limits: connectionLimits(config),

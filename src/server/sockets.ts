@@ -15,7 +15,7 @@ import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { type HandshakeMiddleware, refuseHandshakes } from "./handshake.js";
+import { type HandshakeMiddleware, outliveReset, refuseHandshakes } from "./handshake.js";
 import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance.js";
 import { isFromOrigin } from "./origin.js";
@@ -81,6 +81,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.limits, options.trust, Reflect.get(io.engine, "ws"));
   const presence = new Presence(instance, online);
+  io.engine.use(outliveReset);
   io.engine.use(options.gate.pass);
   io.engine.use(holdBack(connections, instance));
   io.engine.use(
@@ -182,7 +183,7 @@ function tokenIn(token: unknown): string | undefined {
 
 function refused(socket: Socket, instance: Instance, error: unknown): Error {
   const refusal = refusalOf(error);
-  if (refusal.code === "INTERNAL") instance.log.error({ err: error }, "a connection failed");
+  if (refusal.code === "INTERNAL") instance.failed(error, "a connection failed");
   instance.metrics.refused(refusal.code);
   return refusalFor(socket, refusal);
 }

@@ -1,7 +1,8 @@
 /*
  * The TCP connections of an HTTP server, whatever they carry: those that never say a word, long-polling, WebSockets. No
  * address has more than its share, and at the end none is left. What this guard closes is told nothing: refusals with a
- * code are given above, and this is for those who do not come that far. A trusted proxy has as many as its clients need.
+ * code are given above, and this is for those who do not come that far. A trusted proxy has as many as its clients need,
+ * but all together never have so many that the process would run out of descriptors.
  */
 
 import type { Server as HttpServer } from "node:http";
@@ -12,10 +13,13 @@ import type { Trust } from "./client-address.js";
 export class TcpConnections {
   readonly #open = new Map<string, Set<TcpSocket>>();
   readonly #perAddressMax: number;
+  readonly #allMax: number;
+  #all = 0;
   readonly #trust: Trust;
 
-  constructor(server: HttpServer, perAddressMax: number, trust: Trust) {
+  constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
     this.#trust = trust;
+    this.#allMax = allMax;
     this.#perAddressMax = perAddressMax;
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }
@@ -28,12 +32,15 @@ export class TcpConnections {
     const { remoteAddress = "" } = socket;
     const address = addressKey(remoteAddress);
     const sockets = this.#open.get(address) ?? new Set();
-    if (sockets.size >= this.#perAddressMax && !this.#trust(remoteAddress, 0)) {
+    const isOverShare = sockets.size >= this.#perAddressMax && !this.#trust(remoteAddress, 0);
+    if (isOverShare || this.#all >= this.#allMax) {
       socket.destroy();
       return;
     }
     this.#open.set(address, sockets.add(socket));
+    this.#all++;
     socket.once("close", () => {
+      this.#all--;
       sockets.delete(socket);
       if (sockets.size === 0) this.#open.delete(address);
     });

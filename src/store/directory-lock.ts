@@ -1,11 +1,31 @@
 /*
- * One process for each data directory. The lock is a listening local socket in the directory: the kernel drops it with
- * the process, however that ends, so a kill leaves nothing to wait for, and whoever finds the file asks it: an answer
- * means held, a refusal means left over.
+ * One process for each data directory. Who has the lock listens on a local socket in the directory, under a name that is
+ * never used again. The kernel drops the socket with the process, however that ends: who once does not answer is gone for
+ * good. The folder `lock` holds one file at all times, whose name is the owner's:
+ *
+ *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
+ *                              ▲                          │ no
+ *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
+ *
+ * The rename is what makes it safe: of all who found the owner gone, it works for one, as then there is no file of that
+ * name any more. A lock file that is removed and made anew has no such step: between the look at it and its removal it may
+ * have become another's.
+ *
+ * It holds for processes on one machine, also in containers that share the directory; not for machines that share it over
+ * a network, where nobody answers from elsewhere.
  */
 
-import { createHash } from "node:crypto";
-import { rmSync, statSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -15,58 +35,125 @@ export interface DirectoryLock {
   release(): void;
 }
 
-/** Local socket paths are limited to about 104 bytes; longer ones move to the temporary folder. */
+/** Local socket paths are limited to about 104 bytes. */
 const SOCKET_PATH_BYTES_MAX = 100;
-const ATTEMPTS_MAX = 3;
+/** What it means that nobody listens; all else, such as a process that does not come to answer, may be an owner. */
+const NOBODY: readonly unknown[] = ["ECONNREFUSED", "ENOENT"];
 
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
-  const path = lockPath(resolve(directory));
-  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-    const server = await listen(path);
-    if (server) return { release: () => server.close() };
-    const found = inode(path);
-    if (await answers(path)) break;
-    // Remove only the very file that did not answer: another process may have replaced it meanwhile.
-    if (found !== undefined && inode(path) === found) rmSync(path, { force: true });
+  const sockets = new Sockets(resolve(directory));
+  let server: Server | undefined;
+  try {
+    const mine = randomName();
+    server = await listen(sockets.path(mine));
+    if (await become(mine, resolve(directory), sockets)) {
+      const held = server;
+      return {
+        release: () => {
+          held.close();
+          sockets.close();
+        },
+      };
+    }
+  } catch (error) {
+    server?.close();
+    sockets.close();
+    throw new StoreUnusable(`cannot lock the data directory ${directory}`, error);
   }
+  server.close();
+  sockets.close();
   throw new StoreUnusable(
     `the data directory ${directory} is in use by another process: end it, choose another DATA_DIR, ` +
       "or set VALKEY_URL to run several processes on one board",
   );
 }
 
-function lockPath(directory: string): string {
-  const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
-  if (process.platform === "win32") return `\\\\.\\pipe\\socketscaler-${hash}`;
-  const path = join(directory, "lock.sock");
-  return Buffer.byteLength(path) <= SOCKET_PATH_BYTES_MAX ? path : join(tmpdir(), `socketscaler-${hash}.sock`);
+/** Whether `mine` is the owner now. */
+async function become(mine: string, directory: string, sockets: Sockets): Promise<boolean> {
+  const lock = join(directory, "lock");
+  if (!existsSync(lock)) makeFirst(lock);
+  for (;;) {
+    // While another renames it, it may be seen under both names, or under none.
+    for (const owner of readdirSync(lock)) {
+      if (await sockets.answers(owner)) return false;
+      if (!succeedsUnless("ENOENT", () => renameSync(join(lock, owner), join(lock, mine)))) continue;
+      // Only of an owner: a socket that does not answer may also be one that is just being made.
+      rmSync(sockets.path(owner), { force: true });
+      return true;
+    }
+  }
 }
 
-function listen(path: string): Promise<Server | undefined> {
+/** The folder appears with its file in it, or not at all if another made it. */
+function makeFirst(lock: string): void {
+  const made = `${lock}-${randomName()}`;
+  mkdirSync(made);
+  writeFileSync(join(made, "nobody"), "");
+  if (!succeedsUnless("ENOTEMPTY", () => renameSync(made, lock))) rmSync(made, { recursive: true });
+}
+
+function succeedsUnless(code: string, action: () => void): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    // Some systems say EEXIST for ENOTEMPTY.
+    if (codeOf(error) === code || (code === "ENOTEMPTY" && codeOf(error) === "EEXIST")) return false;
+    throw error;
+  }
+}
+
+/** The sockets in a directory, by paths that are short enough. */
+class Sockets {
+  /** Holds a link to the directory, if its own path is too long. */
+  readonly #folder: string | undefined;
+  readonly #near: string;
+
+  constructor(directory: string) {
+    const isLong = Buffer.byteLength(join(directory, `${randomName()}.sock`)) > SOCKET_PATH_BYTES_MAX;
+    this.#folder = isLong ? mkdtempSync(join(tmpdir(), "ss-")) : undefined;
+    this.#near = this.#folder === undefined ? directory : join(this.#folder, "d");
+    if (this.#folder !== undefined) symlinkSync(directory, this.#near);
+  }
+
+  path(name: string): string {
+    if (process.platform === "win32") return `\\\\.\\pipe\\socketscaler-${name}`;
+    return join(this.#near, `${name}.sock`);
+  }
+
+  answers(name: string): Promise<boolean> {
+    return new Promise((done) => {
+      const socket = connect(this.path(name));
+      socket.once("connect", () => {
+        socket.destroy();
+        done(true);
+      });
+      socket.once("error", (error) => done(!NOBODY.includes(codeOf(error))));
+    });
+  }
+
+  close(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function randomName(): string {
+  return randomBytes(12).toString("hex");
+}
+
+function listen(path: string): Promise<Server> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "EADDRINUSE") done(undefined);
-      else fail(new StoreUnusable(`cannot lock the data directory at ${path}: ${error.code}`, error));
-    });
-    server.listen(path, () => {
+    // Later errors, as when no descriptor is left for one who asks, change nothing: the kernel has answered.
+    server.on("error", fail);
+    // Exclusive: else a process of a cluster would leave it to its primary, which outlives it.
+    server.listen({ path, exclusive: true }, () => {
       server.unref();
       done(server);
     });
   });
 }
 
-function answers(path: string): Promise<boolean> {
-  return new Promise((done) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      done(true);
-    });
-    socket.once("error", () => done(false));
-  });
-}
-
-function inode(path: string): number | undefined {
-  return statSync(path, { throwIfNoEntry: false })?.ino;
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -88,6 +88,11 @@ export class EmbeddedHistory {
     this.#counts.set(name, count + 1);
   }
 
+  /** They are counted again: a transaction in which they changed did not come about. */
+  forgetCounts(): void {
+    this.#counts.clear();
+  }
+
   read(ref: PageRef, present: () => Promise<Snapshot>, range: HistoryRange): Promise<PageHistory | undefined> {
     if (ofBoard(this.#histories, ref.board) === 0) return Promise.resolve(undefined);
     const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];

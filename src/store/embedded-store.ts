@@ -18,6 +18,7 @@ import { DamagedPage, Damages } from "./damage.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { ALL_APPLIED, type Durabilities } from "./durability.js";
 import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
+import { EmbeddedWrites } from "./embedded-writes.js";
 import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
 import { Listeners } from "./listeners.js";
@@ -60,18 +61,16 @@ export interface EmbeddedStoreOptions {
   readonly durabilities?: Durabilities;
   /** Which boards keep a record of what is done; none without it. */
   readonly histories?: Histories;
+  /** Once at the beginning of a time in which it cannot be written, and once at its end. */
+  readonly incident?: (message: string, cause?: unknown) => void;
   /** Milliseconds; for tests. */
   readonly now?: () => number;
-  /** Told one line for each incident. */
-  readonly incident?: (message: string, cause?: unknown) => void;
   /** Milliseconds of a clock that never jumps; for tests. */
   readonly elapsed?: () => number;
 }
 
 export class EmbeddedStore implements Store, Freezing, Roll {
   readonly engine = "embedded";
-  readonly available = true;
-  readonly failures = 0;
   readonly overview: OverviewStore;
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -80,6 +79,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   readonly #damages: Damages;
   readonly #lock: DirectoryLock;
   readonly #root: RootDatabase;
+  readonly #writes: EmbeddedWrites;
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #seen: Database<Seen, Key>;
@@ -106,7 +106,16 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     this.#roll = new LocalRoll(this.#now);
     this.#lock = lock;
     // Else a dot in its name would make it a file.
-    this.#root = open({ path: options.directory, noSubdir: false, maxDbs: 6 });
+    // And LMDB must not begin transactions of its own for each turn: if one failed, nobody would hold its promise.
+    this.#root = open({ path: options.directory, noSubdir: false, maxDbs: 6, eventTurnBatching: false });
+    this.#writes = new EmbeddedWrites(this.#root, {
+      directory: options.directory,
+      forget: () => {
+        this.#generations.clear();
+        this.#history.forgetCounts();
+      },
+      incident: options.incident ?? (() => undefined),
+    });
     this.#pages = this.#root.openDB({ name: "pages", encoding: "binary" });
     this.#log = this.#root.openDB({ name: "log" });
     this.#seen = this.#root.openDB({ name: "seen" });
@@ -140,21 +149,21 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   async commit(ref: PageRef, batch: Batch): Promise<Committed> {
-    const { committed, delta } = await this.#root.transaction(() => this.#commitNow(ref, batch));
+    const { committed, delta } = await this.#writes.transaction(() => this.#commitNow(ref, batch));
     if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
     await this.#safe(ref.board);
     return committed;
   }
 
   async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
-    const { replaced, delta } = await this.#root.transaction(() => this.#replaceNow(ref, tag, bits));
+    const { replaced, delta } = await this.#writes.transaction(() => this.#replaceNow(ref, tag, bits));
     if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
     await this.#safe(ref.board);
     return replaced;
   }
 
   async freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    const isDone = await this.#root.transaction(() => {
+    const isDone = await this.#writes.transaction(() => {
       const ranges = withRange(this.#frozenNow(ref), range, isFrozen);
       if (ranges.length > FROZEN_RANGES_MAX) return false;
       this.#frozen.put([ref.board, ref.page], ranges);
@@ -210,12 +219,20 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     heard();
   }
 
-  onAvailable(): Unsubscribe {
-    return () => undefined;
+  get available(): boolean {
+    return this.#writes.available;
+  }
+
+  get failures(): number {
+    return this.#writes.failures;
+  }
+
+  onAvailable(listener: (available: boolean) => void): Unsubscribe {
+    return this.#writes.onAvailable(listener);
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    if (this.#writes.close()) await this.#root.close();
     this.#lock.release();
   }
 
@@ -244,13 +261,13 @@ export class EmbeddedStore implements Store, Freezing, Roll {
         await new Promise(setImmediate);
         return action();
       },
-      atomically: (action) => this.#root.transaction(action),
+      atomically: (action) => this.#writes.transaction(action),
     });
   }
 
   /** Resolves when what was committed is as safe as the board asks. */
   async #safe(board: string): Promise<void> {
-    if (ofBoard(this.#durabilities, board).level === "fsynced") await this.#root.flushed;
+    if (ofBoard(this.#durabilities, board).level === "fsynced") await this.#writes.flushed();
   }
 
   #load(ref: PageRef): StoredPage {

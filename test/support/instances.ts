@@ -51,9 +51,14 @@ export interface ProcessInstance {
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
-/** An instance as a process of its own; resolves when it serves. */
-export async function spawnInstance(flags: Flags): Promise<ProcessInstance> {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "serve"], {
+/** The command that starts one, after what a shell does `before` it, such as `ulimit -n 64`. */
+export function serveCommand(before = ":"): [string, string[]] {
+  return ["sh", ["-c", `${before}; exec "$@"`, "sh", process.execPath, "--import", "tsx", MAIN, "serve"]];
+}
+
+/** An instance as a process of its own; resolves when it serves. `before` is for the shell that starts it. */
+export async function spawnInstance(flags: Flags, before?: string): Promise<ProcessInstance> {
+  const child = spawn(...serveCommand(before), {
     env: { ...process.env, PORT: "0", HOST: "127.0.0.1", ...flags },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -1,0 +1,30 @@
+/* The limit of open files: each connection is one. Past it the system refuses everything that needs a descriptor. */
+
+/**
+ * Kept free of connections: for the store, the page's files, and connections that workers hand on. If a worker has no
+ * descriptor for a connection that the primary hands to it, Node never gives that worker another one.
+ */
+const KEPT_FREE = 128;
+
+/** As the system grants it to this process; undefined for no limit. */
+export function filesMax(): number | undefined {
+  const report: unknown = process.report.getReport();
+  const limits = field(report, "userLimits");
+  const soft = Number(field(field(limits, "open_files"), "soft"));
+  return Number.isFinite(soft) ? soft : undefined;
+}
+
+let connections: number | undefined;
+
+/** How many connections fit. The limit is read once: that takes some 30 ms. */
+export function connectionsMax(): number {
+  if (connections === undefined) {
+    const files = filesMax() ?? Number.POSITIVE_INFINITY;
+    connections = files - Math.min(KEPT_FREE, files / 2);
+  }
+  return connections;
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? new Map(Object.entries(value)).get(name) : undefined;
+}

@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { test } from "node:test";
+import { lockDirectory } from "../../src/store/directory-lock.js";
+import { temporaryFolder } from "../support/folder.js";
+
+const RACERS = 6;
+const ROUNDS = 40;
+
+interface Racer {
+  readonly child: ChildProcess;
+  tell(order: string): Promise<string>;
+  kill(): Promise<void>;
+}
+
+async function startRacer(t: { after(end: () => unknown): unknown }): Promise<Racer> {
+  const args = ["--import", "tsx", join(import.meta.dirname, "../support/lock-racer.ts")];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  const next = async () => String((await lines.next()).value);
+  assert.equal(await next(), "ready");
+  return {
+    child,
+    tell: (order) => {
+      child.stdin.write(`${order}\n`);
+      return next();
+    },
+    kill: async () => {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+test("of many processes that find a lock left over, exactly one gets it, in each of many rounds", async (t) => {
+  const directory = temporaryFolder(t);
+  const killed = await startRacer(t);
+  assert.equal(await killed.tell(`lock ${directory}`), "has it");
+  await killed.kill();
+  const racers = await Promise.all(Array.from({ length: RACERS }, () => startRacer(t)));
+  for (let round = 0; round < ROUNDS; round++) {
+    const answers = await Promise.all(racers.map((racer) => racer.tell(`lock ${directory}`)));
+    assert.equal(answers.filter((answer) => answer === "has it").length, 1, `round ${round}: ${answers}`);
+    assert.equal(socketsIn(directory).length, 1, "what others left is removed");
+    await Promise.all(racers.map((racer) => racer.tell(`leave ${directory}`)));
+  }
+});
+
+test("a process that does not come to answer still has the lock", async (t) => {
+  const directory = temporaryFolder(t);
+  const racer = await startRacer(t);
+  assert.equal(await racer.tell(`lock ${directory}`), "has it");
+  racer.child.kill("SIGSTOP");
+  const [path] = socketsIn(directory);
+  assert.ok(path);
+  // The kernel takes so many connections for it, and then refuses for now.
+  for (let code: unknown; code !== "EAGAIN"; ) {
+    const socket = connect(join(directory, path));
+    t.after(() => socket.destroy());
+    code = await once(socket, "connect").then(
+      () => "taken",
+      (error) => error.code,
+    );
+  }
+  await assert.rejects(lockDirectory(directory), /in use/);
+});
+
+test("a directory whose path is too long for a socket in it has one lock all the same, whatever TMPDIR is", async (t) => {
+  const directory = join(temporaryFolder(t), "d".repeat(90));
+  mkdirSync(directory);
+  const lock = await lockDirectory(directory);
+  const before = process.env.TMPDIR;
+  process.env.TMPDIR = temporaryFolder(t);
+  try {
+    await assert.rejects(lockDirectory(directory), /in use/);
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+    lock.release();
+  }
+});
+
+function socketsIn(directory: string): string[] {
+  return readdirSync(directory).filter((name) => name.endsWith(".sock"));
+}
