@@ -49,6 +49,12 @@ export const ERRORS = {
     "This change arrived long after later ones and was left out; make it again.",
   ),
   TOO_MANY_CELLS: rule(413, "refused", false, "Too many cells in one write; split it, `open` tells the limit."),
+  NEEDS_SPLIT: rule(
+    413,
+    "refused",
+    false,
+    "setAll takes effect in one step, within one page and the write limit. Pass { split: true } to send more in steps.",
+  ),
   TOO_MANY_PAGES: rule(429, "refused", false, "This connection watches too many pages; unwatch some first."),
   PAYLOAD_TOO_LARGE: rule(413, "refused", false, "The message is larger than this server accepts."),
   RATE_LIMITED: rule(429, "refused", true, "Too fast. Wait a little, then go on."),
@@ -85,19 +91,32 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
+  /** The cells it concerns, of those in the request; without it, the whole request. */
+  readonly cells?: readonly number[];
 }
 
 /** The peer's fault or bad luck, told to it by code. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
+  /** The cells of the request that it concerns, at most as many as one write may have; undefined if it is all of it. */
+  readonly cells: readonly number[] | undefined;
 
-  constructor(code: ErrorCode, options: { detail?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    options: {
+      detail?: string;
+      retryAfterMs?: number | undefined;
+      cells?: readonly number[] | undefined;
+      cause?: unknown;
+    } = {},
+  ) {
     const detail = options.detail ? ` (${options.detail})` : "";
     super(ERRORS[code].message + detail, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Refusal";
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.cells = options.cells;
   }
 
   get rule(): ErrorRule {
@@ -105,8 +124,13 @@ export class Refusal extends Error {
   }
 
   toBody(): ErrorBody {
-    const { code, message, retryAfterMs } = this;
-    return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs: Math.ceil(retryAfterMs) };
+    const { code, message, retryAfterMs, cells } = this;
+    return {
+      code,
+      message,
+      ...(retryAfterMs !== undefined && { retryAfterMs: Math.ceil(retryAfterMs) }),
+      ...(cells && { cells }),
+    };
   }
 }
 

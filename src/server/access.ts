@@ -38,8 +38,8 @@ export interface Grant {
   readonly boards: ReadonlyMap<string, Right>;
   /** Milliseconds since 1970. */
   readonly expiresMs: number;
-  /** The app's word on a single write, whatever the rights; rejects with a Refusal. */
-  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean>;
+  /** The app's word on a single write, whatever the rights: the cells that it refuses, or false for the whole write. Rejects with a Refusal. */
+  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean | readonly number[]>;
 }
 
 export type CellWrites = readonly (readonly [cell: number, value: Bit])[];
@@ -114,7 +114,9 @@ export class Access {
   /** Rejects with a Refusal if the app has something against this write of someone who may write. */
   async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
     const { mayWrite } = visitor.grant ?? {};
-    if (mayWrite && !(await mayWrite(board, changes))) throw new Refusal("FORBIDDEN");
+    const answer = await (mayWrite?.(board, changes) ?? true);
+    if (answer === false) throw new Refusal("FORBIDDEN");
+    if (answer !== true && answer.length > 0) throw new Refusal("FORBIDDEN", { cells: answer });
   }
 
   #isOver(grant: Grant): boolean {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
-import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
+import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "./frozen.js";
 import type { Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
@@ -74,13 +74,18 @@ export function commitCall(
     keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
     args,
     read: (reply) => {
-      const [version, tag, letters, checked] = strings(reply);
+      const [version, tag, letters, checked, frozen] = strings(reply);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
         return outcome;
       });
-      return { position: { version: Number(version), tag: tag ?? "" }, outcomes, checked: Number(checked) };
+      return {
+        position: { version: Number(version), tag: tag ?? "" },
+        outcomes,
+        checked: Number(checked),
+        ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") }),
+      };
     },
   };
 }
