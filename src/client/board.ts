@@ -7,9 +7,11 @@
  */
 
 import { createNanoEvents } from "nanoevents";
+import type { Bit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellsInPage, pageCount, pageOf } from "../board/geometry.js";
+import { BOARD_CELLS_MAX, cellsInPage, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
+import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { Frozen, OpenResult } from "../protocol/events.js";
@@ -19,7 +21,7 @@ import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { Opening } from "./opening.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, type Settle } from "./outbox.js";
 import { type Overview, OverviewWatches } from "./overview.js";
 import { Sender } from "./sender.js";
 import { ShownCells } from "./shown-cells.js";
@@ -37,7 +39,7 @@ export interface Watch {
   stop(): void;
 }
 
-/** Calls of `set` that may wait, over all. */
+/** Calls of `set`, and cells of `setAll`, that may wait, over all. */
 const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
@@ -183,11 +185,8 @@ export class Board {
    * will not, and then shown as it was. Being offline or too fast only delays it.
    */
   set(cell: number, value: boolean): Promise<void> {
-    const refusal = this.#checkSet(cell);
-    if (refusal) {
-      this.#events.emit("refused", describe({ cell, value: value ? 1 : 0 }, refusal));
-      return Promise.reject(refusal);
-    }
+    const refusal = this.#check([cell]);
+    if (refusal) return this.#refuse([[cell, value ? 1 : 0]], refusal);
     const before = this.get(cell);
     const settled = new Promise<void>((done, fail) => {
       this.#outbox.set(cell, value ? 1 : 0, this.#clock.now(), (error) => (error ? fail(error) : done()));
@@ -195,6 +194,39 @@ export class Board {
     if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
     this.#sender.wake();
     return settled;
+  }
+
+  /**
+   * Sets many cells of one page, all or nothing; of several changes to one cell the last wins. More than one page or
+   * `limits.writeCellsMax` cells are refused with NEEDS_SPLIT, unless `split` asks for several such steps: then it is rejected
+   * if any of them is refused, and the others stay.
+   */
+  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options: SetAllOptions = {}): Promise<void> {
+    const { split = false } = options;
+    const last = new Map<number, Bit>();
+    for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
+    const steps = inSteps(last, this.limits?.writeCellsMax ?? Number.POSITIVE_INFINITY);
+    const refusal =
+      this.#check([...last.keys()]) ?? (steps.length > 1 && !split ? new Refusal("NEEDS_SPLIT") : undefined);
+    if (refusal) return this.#refuse([...last], refusal);
+    const changed = [...last].flatMap(([cell, value]) =>
+      this.get(cell) === (value === 1) ? [] : { cell, value: value === 1, mine: true },
+    );
+    const nowMs = this.#clock.now();
+    const settled = steps.map(
+      (step) =>
+        new Promise<void>((done, fail) => {
+          let open = step.length;
+          const settle: Settle = (error) => {
+            if (error) fail(error);
+            else if (--open === 0) done();
+          };
+          this.#outbox.setAll(step, split, nowMs, settle);
+        }),
+    );
+    this.#emitChanges(changed);
+    this.#sender.wake();
+    return Promise.all(settled).then(() => undefined);
   }
 
   /** Keeps the range up to date until stopped. */
@@ -295,11 +327,18 @@ export class Board {
     this.#end(reason);
   }
 
-  #checkSet(cell: number): Refusal | undefined {
+  #check(cells: readonly number[]): Refusal | undefined {
     if (this.#failure) return this.#failure;
-    const isOutside = this.#opening.known !== undefined && cell >= this.size;
-    if (!Number.isSafeInteger(cell) || cell < 0 || isOutside) return new Refusal("CELL_OUT_OF_RANGE");
-    return this.#outbox.waiting >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+    const size = this.#opening.known?.size ?? BOARD_CELLS_MAX;
+    const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= size);
+    if (outside.length > 0) return new Refusal("CELL_OUT_OF_RANGE", { cells: outside });
+    return this.#outbox.waiting + cells.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+  }
+
+  /** Nothing was shown yet, so nothing is put back. */
+  #refuse(changes: CellChanges, refusal: Refusal): Promise<never> {
+    for (const [cell, value] of changes) this.#events.emit("refused", describe({ cell, value }, refusal));
+    return Promise.reject(refusal);
   }
 
   #setStatus(status: BoardStatus): void {
@@ -324,11 +363,11 @@ export class Board {
     this.#told(opened);
     this.#setRight(opened.right);
     this.#settleReady?.done();
-    const { handle, limits } = opened;
+    const { handle } = opened;
     // Writes go first: they need no page, and their deltas come with the pages.
     this.#sender.connected(
       (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
-      limits,
+      opened,
     );
     this.#joiner.connected(opened);
     this.overviews.connected(opened);

@@ -197,7 +197,8 @@ function toRefusal(body: unknown): Refusal {
     return new Refusal("INTERNAL");
   }
   const retryAfterMs = "retryAfterMs" in body && typeof body.retryAfterMs === "number" ? body.retryAfterMs : undefined;
-  return new Refusal(body.code, retryAfterMs === undefined ? {} : { retryAfterMs });
+  const cells = "cells" in body && Array.isArray(body.cells) ? body.cells.filter(Number.isSafeInteger) : undefined;
+  return new Refusal(body.code, { retryAfterMs, cells });
 }
 
 function refusalIn(error: Error): Refusal | undefined {

@@ -5,6 +5,7 @@ import { Client } from "./client.js";
 import { realClock } from "./clock.js";
 import { Connection, type GetToken } from "./connection.js";
 
+export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
 export type { Board, CellRange, Watch } from "./board.js";
