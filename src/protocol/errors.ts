@@ -76,6 +76,13 @@ export const ERRORS = {
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),
+  UNREACHABLE: rule(
+    503,
+    "refused",
+    true,
+    "No instance answers at this address. Check it and its path; more attempts follow.",
+  ),
+  NO_TOKEN: rule(503, "refused", true, "The app could not provide a token. It is asked again with the next attempt."),
   EXPIRED: rule(503, "unknown", false, "The change could not be delivered for too long and was given up."),
   CLOSED: rule(503, "unknown", false, "The client was closed before the change was acknowledged."),
 } as const satisfies Record<string, ErrorRule>;
@@ -141,4 +148,14 @@ export function refusalOf(error: unknown): Refusal {
 
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}
+
+/** What the server said of an error; a code that this client does not know is INTERNAL. */
+export function refusalFrom(body: unknown): Refusal {
+  if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
+    return new Refusal("INTERNAL");
+  }
+  const retryAfterMs = "retryAfterMs" in body && typeof body.retryAfterMs === "number" ? body.retryAfterMs : undefined;
+  const cells = "cells" in body && Array.isArray(body.cells) ? body.cells.filter(Number.isSafeInteger) : undefined;
+  return new Refusal(body.code, { retryAfterMs, cells });
 }

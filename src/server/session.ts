@@ -83,6 +83,7 @@ export class Session {
       size: board.size,
       pages: pageCount(board.size),
       right: this.#right(board),
+      ...(this.#visitor.problem && { problem: this.#visitor.problem.toBody() }),
       instance: this.#instance.name,
       online: this.#peer.online(),
       onlineEverywhere: this.#peer.onlineEverywhere(),
