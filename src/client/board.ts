@@ -33,6 +33,13 @@ export interface CellRange {
   readonly end: number;
 }
 
+/** What a board says to its client. */
+export interface BoardOwner {
+  opened(opened: OpenResult): void;
+  /** The token gives nothing: why. */
+  problem(problem: Refusal): void;
+}
+
 export interface Watch {
   /** Resolves when every cell of the range can be read for the first time. */
   readonly ready: Promise<void>;
@@ -47,12 +54,12 @@ const TICK_MS = 1_000;
 
 export class Board {
   readonly name: string;
-  /** Resolves when `size` is known; rejects with a Refusal if there is no such board. */
+  /** Resolves when `size` is known; rejects with a Refusal if there is no such board, or the client is closed first. */
   readonly ready: Promise<void>;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #session: string;
-  readonly #told: (opened: OpenResult) => void;
+  readonly #owner: BoardOwner;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
@@ -65,6 +72,9 @@ export class Board {
   readonly overviews: OverviewWatches;
   #nextTick: Cancel;
   #joinsSoon = false;
+  /** Whether the instance was heard since the last tick. */
+  #isHeard = false;
+  #isAsking = false;
   #status: BoardStatus = "connecting";
   #right: Right | undefined;
   /** Why the board cannot be used at all. */
@@ -72,17 +82,19 @@ export class Board {
   #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
 
   /**
-   * Made by the client, not by users. `session` is this board's own: its sequence numbers are. `told` hears what each
-   * `open` says of the instance.
+   * Made by the client, not by users. `session` is this board's own: its sequence numbers are.
    */
-  constructor(name: string, line: Line, clock: Clock, session: string, told: (opened: OpenResult) => void) {
+  constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
     this.name = name;
     this.#line = line;
     this.#clock = clock;
     this.#session = session;
-    this.#told = told;
+    this.#owner = owner;
     this.#sender = new Sender(this.#outbox, clock, {
-      acknowledged: (at) => this.#emitChanges(this.#shown.acknowledged(at)),
+      acknowledged: (at) => {
+        this.#isHeard = true;
+        this.#emitChanges(this.#shown.acknowledged(at));
+      },
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
@@ -98,6 +110,7 @@ export class Board {
     this.#opening = new Opening(name, line, clock, {
       opened: (opened) => this.#opened(opened),
       failed: (refusal) => this.#end(refusal),
+      problem: (problem) => this.#owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (pages, isMissed) =>
       this.#events.emit("overview", pages, isMissed),
@@ -109,6 +122,17 @@ export class Board {
     this.ready.catch(() => undefined);
     this.#nextTick = this.#scheduleTick();
     if (line.isUp) this.connected();
+  }
+
+  /** `ready`, for as long as one wants to wait: rejects with the signal's reason if that comes first. */
+  whenReady({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!signal) return this.ready;
+    return new Promise((done, fail) => {
+      const abort = () => fail(signal.reason);
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort);
+      this.ready.then(done, fail).finally(() => signal.removeEventListener("abort", abort));
+    });
   }
 
   /** Cells; 0 until `ready`. */
@@ -305,6 +329,7 @@ export class Board {
 
   /** A frame of this board came. Called by the client. */
   receive(update: Delta | Snapshot): void {
+    this.#isHeard = true;
     const page = this.#pages.get(update.page);
     if (!page) return;
     const changes = this.#shown.receive(page, update);
@@ -360,7 +385,7 @@ export class Board {
   #opened(opened: OpenResult): void {
     if (this.#failure) return;
     this.#pages.resize(opened.size);
-    this.#told(opened);
+    this.#owner.opened(opened);
     this.#setRight(opened.right);
     this.#settleReady?.done();
     const { handle } = opened;
@@ -389,10 +414,30 @@ export class Board {
   #scheduleTick(): Cancel {
     return this.#clock.after(TICK_MS, () => {
       this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-      const joined = this.#pages.numbers.filter((page) => this.#joiner.isJoined(page));
-      this.#emitChanges(this.#shown.waited(joined));
+      void this.#wait();
       if (!this.#failure) this.#nextTick = this.#scheduleTick();
     });
+  }
+
+  /**
+   * Another second for what is committed and not here yet. If nothing was heard, the instance is asked for a sign of life: on a
+   * silent connection the delta may still be on its way.
+   */
+  async #wait(): Promise<void> {
+    const isHeard = this.#isHeard;
+    this.#isHeard = false;
+    if (this.#isAsking || !this.#awaited.length) return;
+    if (!isHeard) {
+      this.#isAsking = true;
+      const isAnswered = await this.#opening.isAnswered();
+      this.#isAsking = false;
+      if (!isAnswered) return;
+    }
+    this.#emitChanges(this.#shown.waited(this.#awaited));
+  }
+
+  get #awaited(): number[] {
+    return this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#outbox.isAwaited(page));
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {

@@ -273,7 +273,12 @@ export class Outbox {
     return this.#notNewer(this.#confirmed.reached(page, version));
   }
 
-  /** `page` was followed for another second: what it still has not reached was lost by the store. */
+  /** Whether something committed is not in the replica of `page` yet. */
+  isAwaited(page: number): boolean {
+    return this.#confirmed.has(page);
+  }
+
+  /** `page` was followed for another second, and its instance heard: what it still has not reached was lost by the store. */
   waited(page: number): Dropped[] {
     return this.#notNewer(this.#confirmed.waited(page));
   }

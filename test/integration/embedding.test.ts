@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { type BoardChange, type Permit } from "../../src/server/index.js";
+import type { BoardChange, Permit } from "../../src/server/index.js";
 import { canFreeze } from "../../src/store/frozen.js";
 import { StoreAway } from "../../src/store/store.js";
 import { watchBoard } from "../support/clients.js";

@@ -106,6 +106,10 @@ export class SimulatedLine implements Line {
 
   settled(): void {}
 
+  renew(): boolean {
+    return false;
+  }
+
   reconnect(): void {
     this.cut();
   }
