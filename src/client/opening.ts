@@ -42,7 +42,7 @@ export class Opening {
   isAnswered(): Promise<boolean> {
     return this.#ask().then(
       () => true,
-      () => false,
+      (error: unknown) => !(error instanceof ConnectionLost),
     );
   }
 

@@ -87,7 +87,7 @@ export class Sender {
     for (const { seq, changes } of this.#outbox.takeUnsent()) this.#post(seq, changes);
     const inFlightMax = this.#isCareful ? 1 : limits.writesInFlightMax;
     while (this.#outbox.inFlight < inFlightMax) {
-      const write = this.#outbox.take(this.#cellsMax, limits.writesInFlightMax);
+      const write = this.#outbox.take(Math.min(this.#cellsMax, limits.writeCellsMax), limits.writesInFlightMax);
       if (!write) return;
       this.#post(write.seq, write.changes);
     }

@@ -63,6 +63,19 @@ describe("a board", () => {
     }
   });
 
+  test("slowed down, it still sends no more cells at once than an instance with a low limit takes", async () => {
+    const { clock, line, board } = scriptedClient();
+    line.opens = () => ({ ...OPENED, limits: { ...OPENED.limits, writeCellsMax: 4 } });
+    line.judge = ({ changes }) => {
+      if (changes.length > 4) return new Refusal("TOO_MANY_CELLS");
+      return line.writes.length <= 5 ? new Refusal("RATE_LIMITED", { retryAfterMs: 100 }) : undefined;
+    };
+    const sets = Array.from({ length: 20 }, (_, cell) => outcome(board.set(cell, true)));
+    await line.up();
+    await clock.pass(1_000);
+    assert.deepEqual(new Set(await Promise.all(sets)), new Set(["done"]));
+  });
+
   test("one that may only be viewed is asked once, however much was set", async () => {
     const { line, board } = scriptedClient();
     line.opens = () => ({ ...OPENED, right: "view" });

@@ -444,6 +444,7 @@ describe("the outbox", () => {
           assert.equal(server.board.has(cell), fates.get(cell) === "done");
         }
       }),
+      { examples: [[Array.from({ length: 512 }, (_, cell) => cell), 1]] },
     );
   });
 });
