@@ -88,10 +88,11 @@ function counting(listener: LineListener, tally: Tally): LineListener {
   return {
     up: (url) => listener.up(url),
     down: (reason) => {
-      if (reason) tally.code(reason.code);
-      else tally.counts.lost++;
+      if (!reason) tally.counts.lost++;
+      else if (reason.code !== "UNREACHABLE") tally.code(reason.code);
       listener.down(reason);
     },
+    refused: (reason) => listener.refused(reason),
     delta: (frame) => {
       count(tally, frame.length + AROUND_DELTA_BYTES);
       listener.delta(frame);

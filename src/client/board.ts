@@ -7,9 +7,11 @@
  */
 
 import { createNanoEvents } from "nanoevents";
+import type { Bit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellsInPage, pageCount, pageOf } from "../board/geometry.js";
+import { BOARD_CELLS_MAX, cellsInPage, pageCount, pageOf } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
+import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { Frozen, OpenResult } from "../protocol/events.js";
@@ -19,7 +21,7 @@ import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { Opening } from "./opening.js";
-import { Outbox } from "./outbox.js";
+import { Outbox, type Settle } from "./outbox.js";
 import { type Overview, OverviewWatches } from "./overview.js";
 import { Sender } from "./sender.js";
 import { ShownCells } from "./shown-cells.js";
@@ -31,13 +33,20 @@ export interface CellRange {
   readonly end: number;
 }
 
+/** What a board says to its client. */
+export interface BoardOwner {
+  opened(opened: OpenResult): void;
+  /** The token gives nothing: why. */
+  problem(problem: Refusal): void;
+}
+
 export interface Watch {
   /** Resolves when every cell of the range can be read for the first time. */
   readonly ready: Promise<void>;
   stop(): void;
 }
 
-/** Calls of `set` that may wait, over all. */
+/** Calls of `set`, and cells of `setAll`, that may wait, over all. */
 const PENDING_MAX = 10_000;
 /** Shorter than the server's memory of sequence numbers, so that a late retry is still recognised. */
 const GIVE_UP_MS = 300_000;
@@ -45,12 +54,12 @@ const TICK_MS = 1_000;
 
 export class Board {
   readonly name: string;
-  /** Resolves when `size` is known; rejects with a Refusal if there is no such board. */
+  /** Resolves when `size` is known; rejects with a Refusal if there is no such board, or the client is closed first. */
   readonly ready: Promise<void>;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #session: string;
-  readonly #told: (opened: OpenResult) => void;
+  readonly #owner: BoardOwner;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #outbox = new Outbox();
   readonly #sender: Sender;
@@ -63,6 +72,9 @@ export class Board {
   readonly overviews: OverviewWatches;
   #nextTick: Cancel;
   #joinsSoon = false;
+  /** Whether the instance was heard since the last tick. */
+  #isHeard = false;
+  #isAsking = false;
   #status: BoardStatus = "connecting";
   #right: Right | undefined;
   /** Why the board cannot be used at all. */
@@ -70,17 +82,19 @@ export class Board {
   #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
 
   /**
-   * Made by the client, not by users. `session` is this board's own: its sequence numbers are. `told` hears what each
-   * `open` says of the instance.
+   * Made by the client, not by users. `session` is this board's own: its sequence numbers are.
    */
-  constructor(name: string, line: Line, clock: Clock, session: string, told: (opened: OpenResult) => void) {
+  constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
     this.name = name;
     this.#line = line;
     this.#clock = clock;
     this.#session = session;
-    this.#told = told;
+    this.#owner = owner;
     this.#sender = new Sender(this.#outbox, clock, {
-      acknowledged: (at) => this.#emitChanges(this.#shown.acknowledged(at)),
+      acknowledged: (at) => {
+        this.#isHeard = true;
+        this.#emitChanges(this.#shown.acknowledged(at));
+      },
       dropped: (dropped, refusal) => this.#emitDropped(dropped, refusal),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
@@ -96,6 +110,7 @@ export class Board {
     this.#opening = new Opening(name, line, clock, {
       opened: (opened) => this.#opened(opened),
       failed: (refusal) => this.#end(refusal),
+      problem: (problem) => this.#owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (pages, isMissed) =>
       this.#events.emit("overview", pages, isMissed),
@@ -107,6 +122,17 @@ export class Board {
     this.ready.catch(() => undefined);
     this.#nextTick = this.#scheduleTick();
     if (line.isUp) this.connected();
+  }
+
+  /** `ready`, for as long as one wants to wait: rejects with the signal's reason if that comes first. */
+  whenReady({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
+    if (!signal) return this.ready;
+    return new Promise((done, fail) => {
+      const abort = () => fail(signal.reason);
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort);
+      this.ready.then(done, fail).finally(() => signal.removeEventListener("abort", abort));
+    });
   }
 
   /** Cells; 0 until `ready`. */
@@ -183,11 +209,8 @@ export class Board {
    * will not, and then shown as it was. Being offline or too fast only delays it.
    */
   set(cell: number, value: boolean): Promise<void> {
-    const refusal = this.#checkSet(cell);
-    if (refusal) {
-      this.#events.emit("refused", describe({ cell, value: value ? 1 : 0 }, refusal));
-      return Promise.reject(refusal);
-    }
+    const refusal = this.#check([cell]);
+    if (refusal) return this.#refuse([[cell, value ? 1 : 0]], refusal);
     const before = this.get(cell);
     const settled = new Promise<void>((done, fail) => {
       this.#outbox.set(cell, value ? 1 : 0, this.#clock.now(), (error) => (error ? fail(error) : done()));
@@ -195,6 +218,39 @@ export class Board {
     if (before !== value) this.#events.emit("change", [{ cell, value, mine: true }]);
     this.#sender.wake();
     return settled;
+  }
+
+  /**
+   * Sets many cells of one page, all or nothing; of several changes to one cell the last wins. More than one page or
+   * `limits.writeCellsMax` cells are refused with NEEDS_SPLIT, unless `split` asks for several such steps: then it is rejected
+   * if any of them is refused, and the others stay.
+   */
+  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options: SetAllOptions = {}): Promise<void> {
+    const { split = false } = options;
+    const last = new Map<number, Bit>();
+    for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
+    const steps = inSteps(last, this.limits?.writeCellsMax ?? Number.POSITIVE_INFINITY);
+    const refusal =
+      this.#check([...last.keys()]) ?? (steps.length > 1 && !split ? new Refusal("NEEDS_SPLIT") : undefined);
+    if (refusal) return this.#refuse([...last], refusal);
+    const changed = [...last].flatMap(([cell, value]) =>
+      this.get(cell) === (value === 1) ? [] : { cell, value: value === 1, mine: true },
+    );
+    const nowMs = this.#clock.now();
+    const settled = steps.map(
+      (step) =>
+        new Promise<void>((done, fail) => {
+          let open = step.length;
+          const settle: Settle = (error) => {
+            if (error) fail(error);
+            else if (--open === 0) done();
+          };
+          this.#outbox.setAll(step, split, nowMs, settle);
+        }),
+    );
+    this.#emitChanges(changed);
+    this.#sender.wake();
+    return Promise.all(settled).then(() => undefined);
   }
 
   /** Keeps the range up to date until stopped. */
@@ -273,6 +329,7 @@ export class Board {
 
   /** A frame of this board came. Called by the client. */
   receive(update: Delta | Snapshot): void {
+    this.#isHeard = true;
     const page = this.#pages.get(update.page);
     if (!page) return;
     const changes = this.#shown.receive(page, update);
@@ -295,11 +352,18 @@ export class Board {
     this.#end(reason);
   }
 
-  #checkSet(cell: number): Refusal | undefined {
+  #check(cells: readonly number[]): Refusal | undefined {
     if (this.#failure) return this.#failure;
-    const isOutside = this.#opening.known !== undefined && cell >= this.size;
-    if (!Number.isSafeInteger(cell) || cell < 0 || isOutside) return new Refusal("CELL_OUT_OF_RANGE");
-    return this.#outbox.waiting >= PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+    const size = this.#opening.known?.size ?? BOARD_CELLS_MAX;
+    const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= size);
+    if (outside.length > 0) return new Refusal("CELL_OUT_OF_RANGE", { cells: outside });
+    return this.#outbox.waiting + cells.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+  }
+
+  /** Nothing was shown yet, so nothing is put back. */
+  #refuse(changes: CellChanges, refusal: Refusal): Promise<never> {
+    for (const [cell, value] of changes) this.#events.emit("refused", describe({ cell, value }, refusal));
+    return Promise.reject(refusal);
   }
 
   #setStatus(status: BoardStatus): void {
@@ -321,14 +385,14 @@ export class Board {
   #opened(opened: OpenResult): void {
     if (this.#failure) return;
     this.#pages.resize(opened.size);
-    this.#told(opened);
+    this.#owner.opened(opened);
     this.#setRight(opened.right);
     this.#settleReady?.done();
-    const { handle, limits } = opened;
+    const { handle } = opened;
     // Writes go first: they need no page, and their deltas come with the pages.
     this.#sender.connected(
       (seq, changes) => this.#line.request("write", { handle, session: this.#session, seq, changes }),
-      limits,
+      opened,
     );
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
@@ -350,10 +414,30 @@ export class Board {
   #scheduleTick(): Cancel {
     return this.#clock.after(TICK_MS, () => {
       this.#giveUp(this.#clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
-      const joined = this.#pages.numbers.filter((page) => this.#joiner.isJoined(page));
-      this.#emitChanges(this.#shown.waited(joined));
+      void this.#wait();
       if (!this.#failure) this.#nextTick = this.#scheduleTick();
     });
+  }
+
+  /**
+   * Another second for what is committed and not here yet. If nothing was heard, the instance is asked for a sign of life: on a
+   * silent connection the delta may still be on its way.
+   */
+  async #wait(): Promise<void> {
+    const isHeard = this.#isHeard;
+    this.#isHeard = false;
+    if (this.#isAsking || !this.#awaited.length) return;
+    if (!isHeard) {
+      this.#isAsking = true;
+      const isAnswered = await this.#opening.isAnswered();
+      this.#isAsking = false;
+      if (!isAnswered) return;
+    }
+    this.#emitChanges(this.#shown.waited(this.#awaited));
+  }
+
+  get #awaited(): number[] {
+    return this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#outbox.isAwaited(page));
   }
 
   #giveUp(beforeMs: number, refusal: Refusal): void {

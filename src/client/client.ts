@@ -21,7 +21,10 @@ export interface ConnectionState {
   readonly onlineEverywhere: number;
   /** Whether the instance reaches its store; while not, reading goes on and writes wait. */
   readonly storeAvailable: boolean;
-  /** Why the server closed or refused the last connection, if it said so. */
+  /**
+   * While not connected, why the last connection was closed or the last attempt failed, if it is known. While connected, why
+   * the token gives nothing, if it does not.
+   */
   readonly reason: ErrorBody | undefined;
 }
 
@@ -66,8 +69,8 @@ export class Client {
       down: (reason) => {
         for (const board of this.#boards.values()) board.disconnected();
         this.#set({ connected: false, url: undefined, reason: reason?.toBody() });
-        if (reason?.code === "UNAUTHORIZED") this.#end(reason);
       },
+      refused: (reason) => this.#end(reason),
       delta: (frame) => this.#receive(decodeDelta(frame)),
       snapshot: (frame) => this.#receive(decodeSnapshot(frame, (handle, page) => this.#find(handle)?.cellsOf(page))),
       overview: (frame) => {
@@ -94,9 +97,10 @@ export class Client {
   board(name: string): Board {
     const known = this.#boards.get(name);
     if (known) return known;
-    const board = new Board(name, this.#line, this.#clock, this.#newSession(), (opened) => {
-      const { online, onlineEverywhere, storeAvailable } = opened;
-      this.#setOnline(online, onlineEverywhere, { storeAvailable });
+    const board = new Board(name, this.#line, this.#clock, this.#newSession(), {
+      opened: ({ online, onlineEverywhere, storeAvailable }) =>
+        this.#setOnline(online, onlineEverywhere, { storeAvailable }),
+      problem: (problem) => this.#set({ reason: problem.toBody() }),
     });
     this.#boards.set(name, board);
     if (this.#refusal) board.refused(this.#refusal);

@@ -3,7 +3,8 @@
  * they are shown over the replica, else a cell would flicker back for a moment.
  *
  * The delta may never come: a primary that fails takes the commit with it, and its successor uses the version again, or
- * never gets there. So a change is let go, too, when its page was followed for a while and still has not reached it.
+ * never gets there. So a change is let go, too, when its page was followed for a while and still has not reached it. Seconds
+ * in which the instance was not heard do not count: the delta may be on its way.
  */
 
 import type { Bit } from "../board/bitmap.js";
@@ -44,6 +45,10 @@ export class Confirmed {
     const cells = this.#pages.get(page) ?? new Map<number, Change>();
     this.#pages.set(page, cells);
     cells.set(cell, { value, version, waits: 0 });
+  }
+
+  has(page: number): boolean {
+    return this.#pages.has(page);
   }
 
   /** The replica of `page` is at `version`. */

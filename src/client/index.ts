@@ -5,6 +5,7 @@ import { Client } from "./client.js";
 import { realClock } from "./clock.js";
 import { Connection, type GetToken } from "./connection.js";
 
+export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
 export type { Board, CellRange, Watch } from "./board.js";
@@ -13,13 +14,16 @@ export type { GetToken } from "./connection.js";
 export interface ConnectOptions {
   /** For boards that need a token: a function, as it is asked for a fresh one whenever a connection is made. */
   readonly token?: GetToken;
+  /** Where the app has its Engine.IO, if not at `/socket.io`: as in `new Server(http, { path })`. It follows the path of the URL. */
+  readonly path?: string;
 }
 
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
 export type { Overview } from "./overview.js";
 
 /**
- * Connects to one of the instances at `urls`, and to the next whenever that one is lost.
+ * Connects to one of the instances at `urls`, and to the next whenever that one is lost. The path of a URL is the prefix below
+ * which the instance is.
  *
  *     const board = connect("http://localhost:8000").board("main");
  *     const watch = board.watch({ start: 0, end: 100 });
@@ -30,8 +34,18 @@ export type { Overview } from "./overview.js";
 export function connect(urls: string | readonly string[], options: ConnectOptions = {}): Client {
   const all = typeof urls === "string" ? [urls] : urls;
   return new Client({
-    open: (listener) => new Connection(all, realClock, listener, options.token),
+    open: (listener) => new Connection(all, realClock, listener, { ...options, onOnline }),
     clock: realClock,
     newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
   });
+}
+
+/** In a browser: its network is there again. */
+function onOnline(online: () => void): () => void {
+  const {
+    addEventListener,
+    removeEventListener,
+  }: Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">> = globalThis;
+  addEventListener?.call(globalThis, "online", online);
+  return () => removeEventListener?.call(globalThis, "online", online);
 }

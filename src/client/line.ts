@@ -17,7 +17,10 @@ export class ConnectionLost extends Error {
 /** Told everything in the order in which the instance sent it, and nothing of an earlier connection. */
 export interface LineListener {
   up(url: string): void;
+  /** The connection was lost, or an attempt to have one failed; also again and again. */
   down(reason: Refusal | undefined): void;
+  /** No connection will come any more. */
+  refused(reason: Refusal): void;
   delta(frame: string): void;
   snapshot(frame: Uint8Array): void;
   overview(frame: Uint8Array): void;
@@ -33,6 +36,11 @@ export interface Line {
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
   /** Requests succeed: the next loss starts with short pauses. */
   settled(): void;
+  /**
+   * What was said of the token: when another is to be had, a new connection is made with it, at a slow pace. False if nothing
+   * else could be said.
+   */
+  renew(problem: Refusal): boolean;
   /** Drops the present connection and takes the next. */
   reconnect(): void;
   close(): void;

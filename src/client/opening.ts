@@ -4,7 +4,7 @@
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { type Refusal, refusalOf } from "../protocol/errors.js";
+import { type Refusal, refusalFrom, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { ConnectionLost, type Line } from "./line.js";
@@ -13,6 +13,8 @@ export interface OpeningListener {
   opened(result: OpenResult): void;
   /** The board cannot be used at all. */
   failed(refusal: Refusal): void;
+  /** The token gives nothing here: why. Another is asked for. */
+  problem(problem: Refusal): void;
 }
 
 const RETRY_MS = 500;
@@ -36,10 +38,18 @@ export class Opening {
     this.#listener = listener;
   }
 
+  /** Whether the instance answers. Opening what is open changes nothing. */
+  isAnswered(): Promise<boolean> {
+    return this.#ask().then(
+      () => true,
+      (error: unknown) => !(error instanceof ConnectionLost),
+    );
+  }
+
   async connected(): Promise<void> {
     let opened: OpenResult;
     try {
-      opened = await this.#line.request("open", { board: this.#board, protocol: PROTOCOL_VERSION });
+      opened = await this.#ask();
     } catch (error) {
       this.#refused(error);
       return;
@@ -48,6 +58,7 @@ export class Opening {
     this.present = opened;
     this.known = opened;
     this.#listener.opened(opened);
+    if (opened.problem) this.#renew(refusalFrom(opened.problem));
   }
 
   disconnected(): void {
@@ -61,10 +72,22 @@ export class Opening {
     this.#retry?.();
   }
 
+  #ask(): Promise<OpenResult> {
+    return this.#line.request("open", { board: this.#board, protocol: PROTOCOL_VERSION });
+  }
+
+  #renew(problem: Refusal): boolean {
+    this.#listener.problem(problem);
+    return this.#line.renew(problem);
+  }
+
   #refused(error: unknown): void {
     // A lost connection comes back by itself, and `connected` with it.
     if (error instanceof ConnectionLost || this.#isClosed) return;
     const refusal = refusalOf(error);
+    // A token that was accepted once is followed by another that is; of one that is over, that may be hoped as well.
+    const mayRenew = refusal.code === "TOKEN_EXPIRED" || (refusal.code === "UNAUTHORIZED" && this.known !== undefined);
+    if (mayRenew && this.#renew(refusal)) return;
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
       this.#retry = this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {

@@ -25,12 +25,13 @@ export type Post = (seq: number, changes: readonly (readonly [cell: number, valu
 
 const RETRY_MS = 500;
 const CELLS_AFTER_LIMIT_MIN = 16;
+const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
 
 export class Sender {
   readonly #outbox: Outbox;
   readonly #clock: Clock;
   readonly #listener: SenderListener;
-  #line: { readonly post: Post; readonly limits: OpenResult["limits"] } | undefined;
+  #line: { readonly post: Post; readonly opened: OpenResult } | undefined;
   #isScheduled = false;
   #pausedUntilMs = 0;
   #cancelWake: Cancel | undefined;
@@ -44,9 +45,13 @@ export class Sender {
     this.#listener = listener;
   }
 
-  connected(post: Post, limits: OpenResult["limits"]): void {
-    this.#line = { post, limits };
-    this.#cellsMax = Math.min(this.#cellsMax, limits.writeCellsMax);
+  connected(post: Post, opened: OpenResult): void {
+    this.#line = { post, opened };
+    const { writeCellsMax } = opened.limits;
+    this.#cellsMax = Math.min(this.#cellsMax, writeCellsMax);
+    for (const { refusal, dropped } of this.#outbox.fit(opened.size, writeCellsMax)) {
+      this.#listener.dropped(dropped, refusal);
+    }
     this.wake();
   }
 
@@ -72,7 +77,7 @@ export class Sender {
 
   #send(): void {
     if (!this.#line) return;
-    const { limits } = this.#line;
+    const { limits } = this.#line.opened;
     const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
       this.#cancelWake?.();
@@ -82,7 +87,7 @@ export class Sender {
     for (const { seq, changes } of this.#outbox.takeUnsent()) this.#post(seq, changes);
     const inFlightMax = this.#isCareful ? 1 : limits.writesInFlightMax;
     while (this.#outbox.inFlight < inFlightMax) {
-      const write = this.#outbox.take(this.#cellsMax, limits.writesInFlightMax);
+      const write = this.#outbox.take(Math.min(this.#cellsMax, limits.writeCellsMax), limits.writesInFlightMax);
       if (!write) return;
       this.#post(write.seq, write.changes);
     }
@@ -95,7 +100,7 @@ export class Sender {
     line.post(seq, changes).then(
       ({ at }) => {
         this.#isCareful = false;
-        this.#cellsMax = Math.min(line.limits.writeCellsMax, this.#cellsMax * 2);
+        this.#cellsMax = Math.min(line.opened.limits.writeCellsMax, this.#cellsMax * 2);
         this.#outbox.acknowledged(seq, new Map(at));
         this.#listener.acknowledged(at);
         this.#listener.roundTrip(this.#clock.now() - sentMs);
@@ -112,12 +117,12 @@ export class Sender {
     const refusal = refusalOf(error);
     const { outcome, retry } = ERRORS[refusal.code];
     if (!retry) {
-      this.#listener.dropped(this.#outbox.refused(seq, refusal), refusal);
+      this.#listener.dropped(this.#outbox.refused(seq, refusal, this.#isUnclear(refusal)), refusal);
       this.wake();
       return;
     }
     if (outcome === "unknown") this.#outbox.unsettled(seq);
-    else this.#outbox.requeue(seq);
+    else this.#outbox.requeue(seq, refusal.code === "UNDECIDED");
     if (refusal.code === "RATE_LIMITED") {
       this.#isCareful = true;
       this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
@@ -126,5 +131,14 @@ export class Sender {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + retryAfterMs);
     this.#listener.delayed({ code: refusal.code, retryAfterMs, waiting: this.#outbox.size });
     this.wake();
+  }
+
+  /**
+   * Whether some cells of the write are to blame, and which was not said: by an instance from before refusals named cells, or
+   * by an app that refuses whole writes. A client that may only view is refused whatever it writes.
+   */
+  #isUnclear({ code, cells }: Refusal): boolean {
+    if (cells) return false;
+    return CELL_REFUSALS.has(code) || (code === "FORBIDDEN" && this.#line?.opened.right !== "view");
   }
 }

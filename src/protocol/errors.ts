@@ -49,6 +49,12 @@ export const ERRORS = {
     "This change arrived long after later ones and was left out; make it again.",
   ),
   TOO_MANY_CELLS: rule(413, "refused", false, "Too many cells in one write; split it, `open` tells the limit."),
+  NEEDS_SPLIT: rule(
+    413,
+    "refused",
+    false,
+    "setAll takes effect in one step, within one page and the write limit. Pass { split: true } to send more in steps.",
+  ),
   TOO_MANY_PAGES: rule(429, "refused", false, "This connection watches too many pages; unwatch some first."),
   PAYLOAD_TOO_LARGE: rule(413, "refused", false, "The message is larger than this server accepts."),
   RATE_LIMITED: rule(429, "refused", true, "Too fast. Wait a little, then go on."),
@@ -76,6 +82,13 @@ export const ERRORS = {
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
   // The client library's own.
   OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),
+  UNREACHABLE: rule(
+    503,
+    "refused",
+    true,
+    "No instance answers at this address. Check it and its path; more attempts follow.",
+  ),
+  NO_TOKEN: rule(503, "refused", true, "The app could not provide a token. It is asked again with the next attempt."),
   EXPIRED: rule(503, "unknown", false, "The change could not be delivered for too long and was given up."),
   CLOSED: rule(503, "unknown", false, "The client was closed before the change was acknowledged."),
 } as const satisfies Record<string, ErrorRule>;
@@ -91,19 +104,32 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
+  /** The cells it concerns, of those in the request; without it, the whole request. */
+  readonly cells?: readonly number[];
 }
 
 /** The peer's fault or bad luck, told to it by code. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
+  /** The cells of the request that it concerns, at most as many as one write may have; undefined if it is all of it. */
+  readonly cells: readonly number[] | undefined;
 
-  constructor(code: ErrorCode, options: { detail?: string; retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    options: {
+      detail?: string;
+      retryAfterMs?: number | undefined;
+      cells?: readonly number[] | undefined;
+      cause?: unknown;
+    } = {},
+  ) {
     const detail = options.detail ? ` (${options.detail})` : "";
     super(ERRORS[code].message + detail, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Refusal";
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;
+    this.cells = options.cells;
   }
 
   get rule(): ErrorRule {
@@ -111,8 +137,13 @@ export class Refusal extends Error {
   }
 
   toBody(): ErrorBody {
-    const { code, message, retryAfterMs } = this;
-    return retryAfterMs === undefined ? { code, message } : { code, message, retryAfterMs: Math.ceil(retryAfterMs) };
+    const { code, message, retryAfterMs, cells } = this;
+    return {
+      code,
+      message,
+      ...(retryAfterMs !== undefined && { retryAfterMs: Math.ceil(retryAfterMs) }),
+      ...(cells && { cells }),
+    };
   }
 }
 
@@ -123,4 +154,14 @@ export function refusalOf(error: unknown): Refusal {
 
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
+}
+
+/** What the server said of an error; a code that this client does not know is INTERNAL. */
+export function refusalFrom(body: unknown): Refusal {
+  if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
+    return new Refusal("INTERNAL");
+  }
+  const retryAfterMs = "retryAfterMs" in body && typeof body.retryAfterMs === "number" ? body.retryAfterMs : undefined;
+  const cells = "cells" in body && Array.isArray(body.cells) ? body.cells.filter(Number.isSafeInteger) : undefined;
+  return new Refusal(body.code, { retryAfterMs, cells });
 }

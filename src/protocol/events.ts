@@ -36,6 +36,8 @@ export interface OpenResult {
   readonly pages: number;
   /** What this connection may do on the board, until its token is over. */
   readonly right: "view" | "write" | "admin";
+  /** Why the token that was sent gives nothing, if so: then `right` is what everybody has. */
+  readonly problem?: ErrorBody;
   /** Name of the instance that answers. */
   readonly instance: string;
   /** Sockets on that instance. */

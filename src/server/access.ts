@@ -1,5 +1,6 @@
 /*
- * Who may do what on which board. A board's rule says what everybody may; a token may give its bearer more, never less:
+ * Who may do what on which board. A board's rule says what everybody may; a token may give its bearer more, never less,
+ * also one that is not accepted:
  *
  *     rule        everybody     a token is needed to
  *     open        write         admin
@@ -38,8 +39,8 @@ export interface Grant {
   readonly boards: ReadonlyMap<string, Right>;
   /** Milliseconds since 1970. */
   readonly expiresMs: number;
-  /** The app's word on a single write, whatever the rights; rejects with a Refusal. */
-  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean>;
+  /** The app's word on a single write, whatever the rights: the cells that it refuses, or false for the whole write. Rejects with a Refusal. */
+  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean | readonly number[]>;
 }
 
 export type CellWrites = readonly (readonly [cell: number, value: Bit])[];
@@ -50,6 +51,8 @@ export type Verify = (token: string) => Promise<Grant>;
 /** Someone with rights of his own, or without. */
 export interface Visitor {
   readonly grant: Grant | undefined;
+  /** Why the token gives nothing, if one was sent. It takes nothing away: what everybody may do is left. */
+  readonly problem?: Refusal;
 }
 
 export const ANYBODY: Visitor = { grant: undefined };
@@ -78,12 +81,27 @@ export class Access {
     return this.#authorise !== undefined;
   }
 
-  /** Who this is; rejects with a Refusal if the token is not to be trusted, or the hook will not have him. */
+  /** Who this is; rejects with a Refusal if the hook will not have them. The hook does not see a token that is not accepted. */
   async visitor(caller: Caller): Promise<Visitor> {
-    const { token } = caller;
-    const grant = token === undefined ? undefined : await this.#verify?.(token);
-    if (this.#authorise) return { grant: await this.#authorise(caller) };
-    return grant ? { grant } : ANYBODY;
+    const { grant, problem } = await this.#verified(caller.token);
+    const given = problem ? { problem } : {};
+    if (this.#authorise)
+      return { grant: await this.#authorise(problem ? { ...caller, token: undefined } : caller), ...given };
+    return { grant, ...given };
+  }
+
+  async #verified(token: string | undefined): Promise<Visitor> {
+    try {
+      return { grant: token === undefined ? undefined : await this.#verify?.(token) };
+    } catch (error) {
+      if (error instanceof Refusal) return { grant: undefined, problem: error };
+      throw error;
+    }
+  }
+
+  /** Throws what is wrong with the visitor's token if without it none of these boards may be viewed. */
+  requireUse(visitor: Visitor, boards: Iterable<string>): void {
+    if (visitor.problem && !Array.from(boards).some((board) => this.may(visitor, board, "view"))) throw visitor.problem;
   }
 
   ruleOf(board: string): AccessRule {
@@ -101,11 +119,11 @@ export class Access {
     return RANK[this.rightOf(visitor, board)] >= RANK[right];
   }
 
-  /** Throws UNAUTHORIZED, TOKEN_EXPIRED or FORBIDDEN. */
+  /** Throws UNAUTHORIZED, TOKEN_EXPIRED, FORBIDDEN, or what else is wrong with the token. */
   require(visitor: Visitor, board: string, right: Right): void {
     if (this.may(visitor, board, right)) return;
-    const { grant } = visitor;
-    if (!grant) throw new Refusal(this.#verify ? "UNAUTHORIZED" : "FORBIDDEN");
+    const { grant, problem } = visitor;
+    if (!grant) throw problem ?? new Refusal(this.#verify ? "UNAUTHORIZED" : "FORBIDDEN");
     throw new Refusal(
       this.#isOver(grant) && RANK[givenBy(grant, board)] >= RANK[right] ? "TOKEN_EXPIRED" : "FORBIDDEN",
     );
@@ -114,7 +132,9 @@ export class Access {
   /** Rejects with a Refusal if the app has something against this write of someone who may write. */
   async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
     const { mayWrite } = visitor.grant ?? {};
-    if (mayWrite && !(await mayWrite(board, changes))) throw new Refusal("FORBIDDEN");
+    const answer = await (mayWrite?.(board, changes) ?? true);
+    if (answer === false) throw new Refusal("FORBIDDEN");
+    if (answer !== true && answer.length > 0) throw new Refusal("FORBIDDEN", { cells: answer });
   }
 
   #isOver(grant: Grant): boolean {

@@ -33,14 +33,20 @@ export interface Permit {
   readonly boards: Readonly<Record<string, Right>>;
   /** Milliseconds since 1970; without it, what is permitted lasts as long as the socket. */
   readonly expiresMs?: number;
-  /** Asked about each write before it goes to the store; false refuses the whole of it with FORBIDDEN. Not about an admin's `clear`. */
-  readonly mayWrite?: (write: ProposedWrite) => boolean | Promise<boolean>;
+  /**
+   * Asked about each write before it goes to the store. Refuses with FORBIDDEN: the whole write by `false`, or single cells of
+   * it by naming them. Not asked about an admin's `clear`.
+   */
+  readonly mayWrite?: (write: ProposedWrite) => WriteConsent | Promise<WriteConsent>;
 }
 
 export interface ProposedWrite {
   readonly board: string;
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
 }
+
+/** Naming cells lets the library go on with the others that were set at the same time. */
+export type WriteConsent = boolean | { readonly refused: readonly number[] };
 
 /** Undefined for somebody who has no more rights than everybody. */
 export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Permit | undefined>;
@@ -100,8 +106,18 @@ function grantOf(permit: Permit, guard: Guard): Grant {
       mayWrite: (board: string, changes: CellWrites) =>
         guard.decide("mayWrite", async () => {
           const proposed = { board, changes: changes.map(([cell, value]) => ({ cell, value: value === 1 })) };
-          return (await mayWrite(proposed)) === true;
+          return consentOf(await mayWrite(proposed), changes);
         }),
     }),
   };
+}
+
+/** Anything but `true`, and a list that names no cell of the write, refuses all of it; an empty list refuses nothing. */
+function consentOf(answer: unknown, changes: CellWrites): boolean | readonly number[] {
+  if (typeof answer !== "object" || answer === null || !("refused" in answer)) return answer === true;
+  const { refused } = answer;
+  if (!Array.isArray(refused)) return false;
+  const named = new Set<unknown>(refused);
+  const cells = new Set(changes.flatMap(([cell]) => (named.has(cell) ? cell : [])));
+  return named.size > 0 && cells.size === 0 ? false : [...cells];
 }

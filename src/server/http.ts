@@ -138,7 +138,8 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
     async (request, response) => {
       const board = boardFor(instance, response, request.params.board, "write");
       const cell = wholeNumber(request.params.index);
-      if (cell === undefined || cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
+      if (cell === undefined || cell >= board.size)
+        throw new Refusal("CELL_OUT_OF_RANGE", cell === undefined ? {} : { cells: [cell] });
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
       instance.admission.admitWrite(addressKey(request.ip), undefined, 1);

@@ -6,6 +6,7 @@
 
 import { type Bit, bitmapBytes, getBit } from "../board/bitmap.js";
 import { cellsInPage, offsetOf, pageCount, pageOf } from "../board/geometry.js";
+import { inSteps, type SetAllOptions } from "../board/steps.js";
 import { Refusal } from "../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../store/store.js";
 import type { Region } from "./admin.js";
@@ -66,20 +67,25 @@ export class ServerBoard {
   }
 
   /**
-   * Sets many cells, of one page in one step where they are up to 4,096, else in ascending order up to the first step that
-   * fails; of several changes to one cell the last wins. Where a step fails after another, the outcome of the whole is unknown.
+   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last wins. More is refused with
+   * NEEDS_SPLIT, unless `split` asks for several such steps, in ascending order up to the first that fails: the steps before
+   * it stay, and the error says PARTLY_FROZEN or OUTCOME_UNKNOWN.
    */
-  async setAll(changes: Iterable<readonly [cell: number, value: boolean]>): Promise<void> {
+  async setAll(
+    changes: Iterable<readonly [cell: number, value: boolean]>,
+    { split = false }: SetAllOptions = {},
+  ): Promise<void> {
     const last = new Map<number, Bit>();
-    for (const [cell, value] of changes) {
-      this.#checkCell(cell);
-      last.set(cell, value ? 1 : 0);
+    for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
+    const outside = [...last.keys()].filter((cell) => !this.#has(cell));
+    if (outside.length > 0) {
+      throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
     }
-    const cells = [...last].sort(([one], [other]) => one - other);
-    for (let at = 0; at < cells.length; at += BATCH_CHANGES_MAX) {
-      const some = cells.slice(at, at + BATCH_CHANGES_MAX);
-      const commit = this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, some));
-      await (at === 0 ? commit : commit.catch(failInPart));
+    const steps = inSteps(last, BATCH_CHANGES_MAX);
+    if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
+    for (const [index, step] of steps.entries()) {
+      const commit = this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, step));
+      await (index === 0 ? commit : commit.catch(failInPart));
     }
   }
 
@@ -122,13 +128,20 @@ export class ServerBoard {
     this.#feeds.clear();
   }
 
+  #has(cell: number): boolean {
+    return Number.isSafeInteger(cell) && cell >= 0 && cell < this.size;
+  }
+
   #checkCell(cell: number): void {
-    if (!Number.isSafeInteger(cell) || cell < 0 || cell >= this.size) throw new Refusal("CELL_OUT_OF_RANGE");
+    if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell] });
   }
 }
 
 /** What went wrong with the rest of a write, of which a part is committed. */
 function failInPart(error: unknown): never {
-  const isFrozen = error instanceof Refusal && (error.code === "FROZEN" || error.code === "PARTLY_FROZEN");
-  throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", { cause: error });
+  const isFrozen = error instanceof Refusal && error.code === "FROZEN";
+  throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", {
+    cause: error,
+    cells: isFrozen ? error.cells : undefined,
+  });
 }

@@ -80,6 +80,7 @@ export class Session {
       size: board.size,
       pages: pageCount(board.size),
       right: this.#right(board),
+      ...(this.#visitor.problem && { problem: this.#visitor.problem.toBody() }),
       instance: this.#instance.name,
       online: this.#peer.online(),
       onlineEverywhere: this.#peer.onlineEverywhere(),
@@ -148,7 +149,8 @@ export class Session {
     const { handle, session, seq, changes } = parseWrite(input);
     const board = this.#boardOf(handle);
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
-    for (const [cell] of changes) if (cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
+    const outside = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
+    if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside });
     if ((this.#writesAs.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
     this.#instance.access.require(this.#visitor, board.name, "write");
     this.#writesAs.set(handle, session);
@@ -227,8 +229,8 @@ export function checkPage(board: HostedBoard, page: number): void {
 }
 
 /**
- * Writes to all pages concerned, under one sequence number; for each page, a version at which it is in. Where a page
- * fails after another took its part, the outcome of the whole is unknown: sending it again completes it.
+ * Writes to all pages concerned, under one sequence number, each page all or nothing; for each page, a version at which it
+ * is in. If a page fails after another took its part, the outcome of the whole is unknown: sending it again completes it.
  */
 export async function commitChanges(
   instance: Instance,
@@ -256,8 +258,10 @@ export async function commitChanges(
   const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
   if (reasons.length === 0) return done;
   const [first] = reasons;
-  const areFrozen = reasons.every((reason) => reason instanceof Refusal && reason.code === "FROZEN");
-  if (areFrozen && done.length > 0) throw new Refusal("PARTLY_FROZEN");
+  if (reasons.every((reason) => reason instanceof Refusal && reason.code === "FROZEN")) {
+    const cells = reasons.flatMap((reason) => (reason instanceof Refusal ? (reason.cells ?? []) : []));
+    throw new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });
+  }
   const isWhole =
     done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
   throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });

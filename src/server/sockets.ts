@@ -159,12 +159,17 @@ function admit(connections: Connections, instance: Instance) {
   };
 }
 
-/** Who comes, by the handshake: `auth: {token}`, or what the app's hook makes of it. Who is not accepted is not let in. */
+/**
+ * Who comes, by the handshake: `auth: {token}`, or what the app's hook makes of it. Someone whose token is not accepted may do
+ * what everybody may, and is let in if there is anything.
+ */
 function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
   return async (socket: Socket, next: (error?: Error) => void) => {
     try {
       const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
       const visitor = await instance.access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
+      instance.access.requireUse(visitor, instance.boards.keys());
+      if (visitor.problem) instance.metrics.refused(visitor.problem.code);
       visitors.set(socket, visitor);
       // So that the app around can find the sockets of somebody whom it wants to disconnect.
       if (visitor.grant) socket.data.subject = visitor.grant.subject;
@@ -175,10 +180,12 @@ function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
   };
 }
 
+/** Stands for what is no text: no key has signed it. */
+const NO_TOKEN = "-";
+
 function tokenIn(token: unknown): string | undefined {
   if (token === undefined || token === null || token === "") return undefined;
-  if (typeof token !== "string") throw new Refusal("UNAUTHORIZED");
-  return token;
+  return typeof token === "string" ? token : NO_TOKEN;
 }
 
 function refused(socket: Socket, instance: Instance, error: unknown): Error {

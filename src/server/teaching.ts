@@ -70,7 +70,7 @@ export class Teaching {
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
       const board = this.board();
-      if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
+      if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [index] });
       this.require(visitor, "write");
       this.#instance.admission.admitWrite(address, session, 1);
       const changes = [[index, value ? 1 : 0]] as const;

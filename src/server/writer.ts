@@ -12,10 +12,11 @@
  * its deadline a write is given up, and the error says whether it may have happened.
  */
 
-import type { Changes } from "../board/delta.js";
-import { type PageRef, pageName } from "../board/geometry.js";
+import { type Changes, changedOffset } from "../board/delta.js";
+import { cellAt, type PageRef, pageName } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
 import { type ErrorCode, Refusal } from "../protocol/errors.js";
+import { isIn, type OffsetRange } from "../store/frozen.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import { backOffMs, type Clock, pause } from "./clock.js";
@@ -120,10 +121,11 @@ export class Writer {
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const startMs = this.#clock.now();
       try {
-        const { position, outcomes, checked } = await this.#store.commit(page, { tag: newTag(), writes: waiting });
+        const committed = await this.#store.commit(page, { tag: newTag(), writes: waiting });
+        const { position, outcomes, checked, frozen = [] } = committed;
         waiting.forEach((write, index) => {
           if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
-          else if (outcomes[index] === "frozen") write.fail(new Refusal("FROZEN"));
+          else if (outcomes[index] === "frozen") write.fail(frozenRefusal(page, write, frozen));
           else write.done(position);
         });
         const changes = waiting.reduce((sum, write) => sum + write.changes.length, 0);
@@ -155,6 +157,12 @@ export class Writer {
       return false;
     });
   }
+}
+
+/** Names the cells, so that a client need not give up the others. */
+function frozenRefusal({ page }: PageRef, { changes }: Write, ranges: readonly OffsetRange[]): Refusal {
+  const offsets = Array.from(changes, changedOffset).filter((offset) => isIn(ranges, offset));
+  return new Refusal("FROZEN", { cells: offsets.map((offset) => cellAt(page, offset)) });
 }
 
 /** How many writes from the front make the next batch. */

@@ -315,7 +315,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     });
     const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
     if (delta || rotated) this.#pages.put([ref.board, ref.page], encodePage(page));
-    return { committed: { position: page.position, outcomes, checked: page.checked }, delta };
+    const refusedFor = outcomes.includes("frozen") ? { frozen } : {};
+    return { committed: { position: page.position, outcomes, checked: page.checked, ...refusedFor }, delta };
   }
 
   #replaceNow(ref: PageRef, tag: string, bits: Uint8Array): { replaced: Replaced; delta: Delta | undefined } {

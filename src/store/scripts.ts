@@ -6,7 +6,7 @@ import type { Delta, Snapshot } from "../board/delta.js";
 import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "../board/geometry.js";
 import { type Position, parsePosition } from "../board/position.js";
 import { DamagedPage } from "./damage.js";
-import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
+import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "./frozen.js";
 import { INVALID_RECORD, type Recorded } from "./history.js";
 import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
 import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
@@ -79,13 +79,18 @@ export function commitCall(
     keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
     args,
     read: (reply) => {
-      const [version, tag, letters, checked] = strings(reply);
+      const [version, tag, letters, checked, frozen] = strings(reply);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
         return outcome;
       });
-      return { position: { version: Number(version), tag: tag ?? "" }, outcomes, checked: Number(checked) };
+      return {
+        position: { version: Number(version), tag: tag ?? "" },
+        outcomes,
+        checked: Number(checked),
+        ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") ?? [] }),
+      };
     },
   };
 }

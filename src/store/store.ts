@@ -19,6 +19,7 @@
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { OffsetRange } from "./frozen.js";
 import type { HistoryRange, PageHistory } from "./history.js";
 import type { OverviewStore } from "./overview.js";
 
@@ -51,6 +52,8 @@ export interface Committed {
   readonly position: Position;
   /** One for each write, in order. */
   readonly outcomes: readonly WriteOutcome[];
+  /** What of the page is frozen, if a write was refused for it. */
+  readonly frozen?: readonly OffsetRange[];
   /** Checked cells of the page there. */
   readonly checked: number;
 }

@@ -3,6 +3,7 @@
  * it names a checkbox, as the user types it.
  */
 
+import type { ErrorCode } from "../client/index.js";
 import type { Delay, Live } from "./live.js";
 import { VIEW_ONLY } from "./permission.js";
 
@@ -38,12 +39,17 @@ export interface AccessWording {
 export function accessWording(live: Live, hasToken: boolean): AccessWording | undefined {
   const { failure, connection, right, isTokenOver } = live;
   const code = failure?.code ?? connection.reason?.code;
+  // What everybody may do, one may with any token, also with a bad one.
+  const isNeeded = right !== "write" && right !== "admin";
   if (code === "UNAUTHORIZED") {
-    return { text: hasToken ? "Your token is not accepted here." : "This board needs a token.", isNeeded: true };
+    return { text: hasToken ? "Your token is not accepted here." : "This board needs a token.", isNeeded };
   }
-  if (code === "TOKEN_EXPIRED") return { text: "Your token is over: this takes a fresh one.", isNeeded: true };
+  if (code === "TOKEN_EXPIRED" && right === undefined)
+    return { text: "Your token is over: this takes a fresh one.", isNeeded: true };
   if (code === "FORBIDDEN") return { text: "Your token does not open this board.", isNeeded: true };
-  if (isTokenOver) return { text: "Your token is over: you may look on, and change with a fresh one.", isNeeded: true };
+  if (isTokenOver || code === "TOKEN_EXPIRED") {
+    return { text: "Your token is over: you may look on, and change with a fresh one.", isNeeded };
+  }
   return right === "view" ? { text: VIEW_ONLY, isNeeded: false } : undefined;
 }
 
@@ -65,7 +71,8 @@ export function hindrance(live: Live, delay: Delay | undefined, hasBeenLive: boo
   if (!connection.connected) {
     const refusal = refusalOf(live);
     if (refusal !== undefined) return { tone: "bad", text: refusal };
-    return hasBeenLive ? { tone: "bad", text: `Connection lost, trying again; ${wait} until it is back.` } : undefined;
+    if (hasBeenLive) return { tone: "bad", text: `Connection lost, trying again; ${wait} until it is back.` };
+    return connection.reason?.code === "UNREACHABLE" ? { tone: "bad", text: connection.reason.message } : undefined;
   }
   if (!connection.storeAvailable) {
     return { tone: "waiting", text: `Read only for the moment: the store does not answer; ${wait}.` };
@@ -73,9 +80,11 @@ export function hindrance(live: Live, delay: Delay | undefined, hasBeenLive: boo
   return delay && waiting > 0 ? { tone: "waiting", text: delayText(delay, wait) } : undefined;
 }
 
+const WILL_PASS: ReadonlySet<ErrorCode> = new Set(["GOING_AWAY", "UNREACHABLE"]);
+
 /** Why this user may not connect. That an instance is busy or on its way out is no fault of theirs: the next try tells. */
 function refusalOf({ connection: { reason } }: Live): string | undefined {
-  return reason === undefined || reason.code === "GOING_AWAY" ? undefined : reason.message;
+  return reason === undefined || WILL_PASS.has(reason.code) ? undefined : reason.message;
 }
 
 function delayText({ code, secondsLeft }: Delay, wait: string): string {

@@ -126,11 +126,14 @@ describe("useBoard", () => {
     const app = await start(t);
     const { page, show } = await open(t, app);
     const board = app.boards.board("wall");
-    await board.setAll([
-      [3, true],
-      [65_536, true],
-      [199_999, true],
-    ]);
+    await board.setAll(
+      [
+        [3, true],
+        [65_536, true],
+        [199_999, true],
+      ],
+      { split: true },
+    );
     await app.boards.board("row").set(5, true);
     const shown = async (range: NonNullable<Shown["range"]>, text: string) => {
       await show({ cells: [], range });

@@ -57,8 +57,9 @@ function freezing(name: string, open: () => Promise<{ store: Store & Freezing; s
         [[20, 1]],
       ] as [number, 0 | 1][][];
       const writes = batch.map((changes, index) => ({ session: `s${index}`, seq: 1, changes: packChanges(changes) }));
-      const { outcomes, position } = await store.commit(page, { tag: newTag(), writes });
+      const { outcomes, position, frozen } = await store.commit(page, { tag: newTag(), writes });
       assert.deepEqual(outcomes, ["taken", "frozen", "frozen", "taken"]);
+      assert.deepEqual(frozen, [{ start: 10, end: 20 }], "so that the refusal can name the cells");
       assert.equal(position.version, 1);
       assert.deepEqual(await Promise.all([8, 9, 10, 19, 20].map((cell) => bit(page, cell))), [0, 1, 0, 0, 1]);
     });

@@ -138,7 +138,7 @@ describe("access", () => {
     assert.equal((await ask("/history", headers)).status, 404);
   });
 
-  test("a token that is forged, unsigned, without an end or without rights lets nobody in", async () => {
+  test("a token that is forged, unsigned, without an end or without rights lets nobody in where a token is needed", async (t) => {
     const valid = await token({ seats: "admin" });
     const [head = "", body = "", signature = ""] = valid.split(".");
     const claims = { boards: { seats: "admin" } };
@@ -169,12 +169,16 @@ describe("access", () => {
       "too long": `${valid}${"x".repeat(10_000)}`,
       text: "hello",
     };
+    const closed = await startInstance({ BOARDS: "seats=240", ACCESS: "token", JWT_SECRET: SECRET }, store);
+    t.after(() => closed.stop());
     for (const [name, each] of Object.entries(bad)) {
-      assert.equal(await refusedAt(instance.url, { token: each }), "UNAUTHORIZED", name);
-      assert.equal(await http("/boards/main", "GET", each), "401 UNAUTHORIZED", name);
+      assert.equal(await refusedAt(closed.url, { token: each }), "UNAUTHORIZED", name);
+      assert.equal(await http("/boards/seats", "GET", each), "401 UNAUTHORIZED", name);
     }
-    assert.equal(await refusedAt(instance.url, { token: 7 }), "UNAUTHORIZED");
-    assert.equal(await refusedAt(instance.url, { token: bad.text }, "/"), "UNAUTHORIZED");
+    assert.equal(await refusedAt(closed.url, { token: 7 }), "UNAUTHORIZED");
+    const main = await startInstance({ ACCESS: "token", JWT_SECRET: SECRET }, store);
+    t.after(() => main.stop());
+    assert.equal(await refusedAt(main.url, { token: bad.text }, "/"), "UNAUTHORIZED");
     const basic = await fetch(`${instance.url}/boards/main`, { headers: { authorization: "Basic YTpi" } });
     assert.equal(basic.status, 401);
     assert.equal(basic.headers.get("www-authenticate"), "Bearer");
@@ -196,7 +200,7 @@ describe("access", () => {
     assert.ok((await writer.write(newSession(), 1, [[12, 1]])).at);
     await until("the one whose token is over sees the other's change", () => early.replicas.get(0)?.get(12) === 1);
     assert.equal(early.replicas.get(0)?.get(11), 0);
-    assert.equal(await refusedAt(instance.url, { token: bearer }), "TOKEN_EXPIRED");
+    assert.equal(await codeOf(await raw(t, instance.url, { token: bearer }), "seats"), "open TOKEN_EXPIRED");
     assert.equal(await http("/boards/seats", "GET", bearer), "401 TOKEN_EXPIRED");
   });
 
@@ -233,9 +237,48 @@ describe("access", () => {
     assert.equal(client.state.connected, true);
     const wrong = connect(instance.url, { token: async () => "wrong" });
     t.after(() => wrong.close());
-    await assert.rejects(wrong.board("main").ready, { code: "UNAUTHORIZED" });
-    await assert.rejects(wrong.board("wall").ready, { code: "UNAUTHORIZED" });
+    await assert.rejects(wrong.board("seats").ready, { code: "UNAUTHORIZED" });
   });
+
+  for (const [what, code, make] of [
+    ["over", "TOKEN_EXPIRED", () => token({ "*": "admin" }, {}, wallMs / 1_000 - 60)],
+    ["forged", "UNAUTHORIZED", async () => `${await token({ "*": "admin" })}x`],
+    ["without rights", "UNAUTHORIZED", () => token(undefined)],
+    ["not one", "UNAUTHORIZED", async () => 7],
+  ] as [string, string, () => Promise<unknown>][]) {
+    test(`a token that is ${what} takes nothing away: by the library, the protocol and HTTP one may what everybody may`, async (t) => {
+      wallMs = Date.now();
+      const bad = await make();
+      const client = await raw(t, instance.url, { token: bad });
+      const opened = await client.ask("open", { board: "wall", protocol: 1 });
+      assert.deepEqual([opened.right, opened.problem.code], ["view", code]);
+      for (const [board, fate, status] of [
+        ["main", "write written", "200"],
+        ["wall", `write ${code}`, "200"],
+        ["seats", `open ${code}`, `401 ${code}`],
+      ] as const) {
+        assert.equal(await codeOf(client, board), fate);
+        if (typeof bad !== "string") continue;
+        assert.equal(await http(`/boards/${board}`, "GET", bad), status);
+        assert.equal(await http(`/boards/${board}/pages/0`, "GET", bad), status);
+        const isWritten = fate.endsWith("written");
+        assert.equal(await http(`/boards/${board}/cells/1`, "PUT", bad), isWritten ? "200" : `401 ${code}`);
+      }
+      const root = io(instance.url, { forceNew: true, reconnection: false, auth: { token: bad } });
+      t.after(() => root.disconnect());
+      assert.deepEqual(await root.emitWithAck("checkbox-update", { index: 5, value: true }), { ok: true });
+      if (typeof bad !== "string") return;
+
+      const shown = connect(instance.url, { token: () => bad });
+      t.after(() => shown.close());
+      const wall = shown.board("wall");
+      await wall.watch({ start: 0, end: 100 }).ready;
+      assert.deepEqual([wall.status, wall.right, shown.state.reason?.code], ["live", "view", code]);
+      await assert.rejects(wall.set(3, true), { code });
+      await shown.board("main").set(3, true);
+      assert.equal(wall.get(3), false);
+    });
+  }
 });
 
 describe("access by the teaching protocol", () => {
@@ -298,6 +341,13 @@ describe("published keys", () => {
     const right = { iss: "https://id.example", aud: "boards" };
     const good = await sign(right);
     assert.equal(await refusedAt(instance.url, { token: good }), "KEYS_AWAY");
+    const open = await startInstance({
+      DATA_DIR: temporaryFolder(t),
+      ACCESS: "read-only",
+      JWKS_URL: `http://127.0.0.1:${address.port}/keys`,
+    });
+    t.after(() => open.stop());
+    assert.equal(await codeOf(await raw(t, open.url, { token: good }), "main"), "write KEYS_AWAY");
     isThere = true;
     assert.equal(await codeOf(await raw(t, instance.url, { token: good }), "main"), "write written");
     const confused = await new SignJWT({ boards: { main: "write" }, ...right })

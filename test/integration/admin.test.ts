@@ -74,15 +74,18 @@ describe("what admins do", () => {
         ++seq,
         cells.map((cell) => [cell, 1]),
       );
-      return answer.error?.code ?? "taken";
+      const { error = { code: "taken", cells: [] } } = answer;
+      return [error.code, ...error.cells].join(" ");
     };
     assert.equal(await write(65_530), "taken");
     assert.deepEqual(await act(here.url, "freeze", { start: 65_500, end: 131_080 }), { ok: true, cells: 65_580 });
     assert.deepEqual(
       [await write(65_499), await write(65_500), await write(65_536), await write(131_079), await write(131_080)],
-      ["taken", "FROZEN", "FROZEN", "FROZEN", "taken"],
+      ["taken", "FROZEN 65500", "FROZEN 65536", "FROZEN 131079", "taken"],
     );
-    assert.equal(await write(5, 65_600), "PARTLY_FROZEN");
+    assert.equal(await write(65_500, 65_400, 65_501), "FROZEN 65500 65501", "one page is all or nothing");
+    assert.equal(await write(65_510, 65_600), "FROZEN 65510 65600");
+    assert.equal(await write(5, 65_600), "PARTLY_FROZEN 65600", "another page has its own outcome");
     assert.equal((await fetch(`${there.url}/boards/main/frozen`)).status, 401);
     const headers = { authorization: `Bearer ${await token("admin")}` };
     assert.deepEqual(await (await fetch(`${there.url}/boards/main/frozen`, { headers })).json(), {

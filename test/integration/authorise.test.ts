@@ -3,8 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import session from "express-session";
+import { connect } from "../../src/client/index.js";
 import { type Permit, Refusal } from "../../src/server/index.js";
 import { startApp } from "../support/embedded-app.js";
+import { outcome } from "../support/outcome.js";
 import { newSession, RawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
@@ -221,6 +223,50 @@ describe("the hook `mayWrite`", () => {
     assert.deepEqual(checked, [2, 4, 6]);
     assert.equal(logged.length, 1);
   });
+
+  for (const [how, mayWrite] of [
+    ["says only whether", ({ changes }) => changes.every(({ cell }) => cell % 5 !== 3)],
+    ["names the cells", ({ changes }) => ({ refused: changes.flatMap(({ cell }) => (cell % 5 === 3 ? cell : [])) })],
+    [
+      "fails",
+      ({ changes }) => {
+        if (changes.some(({ cell }) => cell % 5 === 3)) throw new Error("no idea");
+        return true;
+      },
+    ],
+  ] as [string, NonNullable<Permit["mayWrite"]>][]) {
+    test(`what was set at the same time has its own outcome if the hook ${how}`, async (t) => {
+      const name = newBoard();
+      const { url } = await startApp(t, {
+        boards: { [name]: 64 },
+        valkeyUrl: valkey.url,
+        authorise: () => ({ boards: { [name]: "write" }, mayWrite }),
+      });
+      const client = connect(url);
+      t.after(() => client.close());
+      const board = client.board(name);
+      await board.watch({ start: 0, end: 64 }).ready;
+      const sets = Array.from({ length: 20 }, (_, cell) => board.set(cell, true));
+      const refused = [3, 8, 13, 18];
+      const code = how === "fails" ? "CLOSED" : "FORBIDDEN";
+      const told = Promise.all(sets.map(outcome));
+      await Promise.all(sets.filter((_, cell) => !refused.includes(cell)));
+      const all = outcome(
+        board.setAll([
+          [20, true],
+          [23, true],
+        ]),
+      );
+      // A write that is not decided is tried again by itself, and holds up no other.
+      if (how === "fails") client.close();
+      else await until("the screen shows it", () => board.checked === 16);
+      assert.deepEqual(
+        await told,
+        sets.map((_, cell) => (refused.includes(cell) ? code : "done")),
+      );
+      assert.equal(await all, code);
+    });
+  }
 
   test("a write that it lets wait does not hold up those of others", async (t) => {
     const board = newBoard();

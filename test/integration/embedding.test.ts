@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { type BoardChange, type Permit, Refusal } from "../../src/server/index.js";
+import type { BoardChange, Permit } from "../../src/server/index.js";
 import { canFreeze } from "../../src/store/frozen.js";
 import { StoreAway } from "../../src/store/store.js";
 import { watchBoard } from "../support/clients.js";
@@ -38,13 +38,16 @@ describe("a board in the app's own code", () => {
     assert.equal(await two.boards.instance.store.read({ board: name, page: 0 }).then(({ bits }) => bits[0]), 1);
     assert.equal(await board.get(7), true);
     await until("a client of the other instance sees it", () => client.board.get(7) === true);
-    await board.setAll([
+    const changes: [number, boolean][] = [
       [7, false],
       [8, true],
       [69_999, true],
       [8, false],
       [9, true],
-    ]);
+    ];
+    await assert.rejects(board.setAll(changes), { code: "NEEDS_SPLIT" });
+    assert.equal(await board.get(7), true);
+    await board.setAll(changes, { split: true });
     assert.deepEqual(
       [await board.get(7), await board.get(8), await board.get(9), await board.get(69_999)],
       [false, false, true, true],
@@ -80,7 +83,9 @@ describe("a board in the app's own code", () => {
       bits.subarray(0, 125).every((byte) => byte === 255),
       true,
     );
-    await board.setAll(Array.from({ length: 60_000 }, (_, cell): [number, boolean] => [cell, cell % 3 === 0]));
+    const many = Array.from({ length: 60_000 }, (_, cell): [number, boolean] => [cell, cell % 3 === 0]);
+    await assert.rejects(board.setAll(many), { code: "NEEDS_SPLIT" });
+    await board.setAll(many, { split: true });
     const after = await two.boards.board(name).bitsOf(0);
     assert.equal(after[0], 0b10010010);
   });
@@ -112,7 +117,8 @@ describe("a board in the app's own code", () => {
       await store.freeze(page, { start: 5_000, end: 5_001 }, isFrozen);
     };
     await freeze(true);
-    await assert.rejects(board.setAll(all), (error) => error instanceof Refusal && error.code === "PARTLY_FROZEN");
+    await assert.rejects(board.setAll(all, { split: true }), { code: "PARTLY_FROZEN", cells: [5_000] });
+    await assert.rejects(board.setAll(all.slice(4_000, 5_001)), { code: "FROZEN", cells: [5_000] });
     assert.deepEqual([await board.get(4_095), await board.get(4_096), await board.get(9_999)], [true, false, false]);
 
     await freeze(false);
@@ -122,8 +128,8 @@ describe("a board in the app's own code", () => {
       if (++commits > 1) throw new StoreAway("away", { sent: false });
       return commit(...args);
     });
-    await assert.rejects(board.setAll(all), (error) => error instanceof Refusal && error.code === "OUTCOME_UNKNOWN");
-    await assert.rejects(board.setAll(all), { code: "STORE_AWAY" });
+    await assert.rejects(board.setAll(all, { split: true }), { code: "OUTCOME_UNKNOWN" });
+    await assert.rejects(board.setAll(all, { split: true }), { code: "STORE_AWAY" });
   });
 
   test("each instance hears every commit, its own and the others', in the one order of the page's history", async (t) => {

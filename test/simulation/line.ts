@@ -106,6 +106,10 @@ export class SimulatedLine implements Line {
 
   settled(): void {}
 
+  renew(): boolean {
+    return false;
+  }
+
   reconnect(): void {
     this.cut();
   }
@@ -210,6 +214,6 @@ function deliver(listener: LineListener, frame: Frame): void {
   else throw new Error("nobody watches an overview here");
 }
 
-function refusalOf({ code, retryAfterMs }: ErrorBody): Refusal {
-  return new Refusal(code, retryAfterMs === undefined ? {} : { retryAfterMs });
+function refusalOf({ code, retryAfterMs, cells }: ErrorBody): Refusal {
+  return new Refusal(code, { retryAfterMs, cells });
 }

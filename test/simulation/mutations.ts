@@ -150,8 +150,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a later change of a cell overtakes one whose fate is open",
     file: "src/client/outbox.ts",
-    search: "if (this.#cellsInFlight.has(op.cell)) continue;",
-    replacement: "",
+    search: "this.#cellsInFlight.has(cell) || passed.has(cell)",
+    replacement: "passed.has(cell)",
   },
   {
     name: "a page is asked for again before its unwatch is answered",

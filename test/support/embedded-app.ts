@@ -17,15 +17,16 @@ export interface EmbeddedApp {
   readonly logged: readonly { readonly hook?: string; readonly msg: string; readonly err?: { message: string } }[];
 }
 
-/** `prepare` is for what the app does before boards are attached, such as its session middleware. */
+/** `prepare` is for what the app does before boards are attached, such as its session middleware; `path` is its Engine.IO's. */
 export async function startApp(
   t: { after(end: () => unknown): unknown },
   options: AttachBoardsOptions,
   prepare: (app: Express, io: Server) => void = () => undefined,
+  path = "/socket.io",
 ): Promise<EmbeddedApp> {
   const app = express();
   const http = createServer(app);
-  const io = new Server(http);
+  const io = new Server(http, { path });
   const logged: EmbeddedApp["logged"][number][] = [];
   const lines = new Writable({
     write: (line, _, done) => {

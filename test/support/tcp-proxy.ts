@@ -7,6 +7,7 @@
  *     heal      takes connections again, and delivers what was held back, late, as a network does: even what was sent by
  *               someone who has long given the connection up
  *     moveTo    new connections lead to another server
+ *     swallow   WebSockets connect, or seem to hang while they do, and nothing that is sent on them arrives
  */
 
 import { once } from "node:events";
@@ -18,6 +19,9 @@ export class TcpProxy {
   readonly #links = new Set<Link>();
   #target: number;
   #isRefusing = false;
+  #swallows: Swallowing | undefined;
+  /** Upgrades that were swallowed so far. */
+  swallowed = 0;
 
   private constructor(server: Server, port: number, target: number) {
     this.#server = server;
@@ -60,6 +64,10 @@ export class TcpProxy {
     for (const link of this.#links) link.release();
   }
 
+  swallow(what: Swallowing | undefined): void {
+    this.#swallows = what;
+  }
+
   async close(): Promise<void> {
     this.refuse();
     const closed = once(this.#server, "close");
@@ -70,11 +78,19 @@ export class TcpProxy {
   #join(near: Socket): void {
     const far = connect({ port: this.#target, host: "127.0.0.1" });
     far.on("error", () => undefined);
-    const link = new Link(near, far);
+    const swallows = (data: Buffer) => {
+      const isSwallowed = this.#swallows !== undefined && /\r\nupgrade: websocket\r\n/i.test(data.toString("latin1"));
+      if (isSwallowed) this.swallowed++;
+      return isSwallowed ? this.#swallows : undefined;
+    };
+    const link = new Link(near, far, swallows);
     this.#links.add(link);
     link.onEnd = () => this.#links.delete(link);
   }
 }
+
+/** Whether the answer to the upgrade still passes. */
+type Swallowing = "after the answer" | "with the answer";
 
 /** One connection through the proxy: two sockets, and what is held back between them. */
 class Link {
@@ -84,11 +100,22 @@ class Link {
   /** What waits to be done, in order, while the link is stalled. */
   #held: (() => void)[] | undefined;
 
-  constructor(near: Socket, far: Socket) {
+  constructor(near: Socket, far: Socket, swallows: (request: Buffer) => Swallowing | undefined) {
     this.#near = near;
     this.#far = far;
-    this.#pass(near, far);
-    this.#pass(far, near);
+    let swallowed: Swallowing | undefined;
+    let isAnswered = false;
+    this.#pass(near, far, (data) => {
+      if (swallowed) return undefined;
+      swallowed = swallows(data);
+      return data;
+    });
+    this.#pass(far, near, (data) => {
+      if (!swallowed) return data;
+      if (isAnswered || swallowed === "with the answer") return undefined;
+      isAnswered = true;
+      return data.subarray(0, data.indexOf("\r\n\r\n") + 4);
+    });
   }
 
   stall(): void {
@@ -108,9 +135,13 @@ class Link {
     this.onEnd();
   }
 
-  #pass(from: Socket, to: Socket): void {
+  /** `filter` gives what of it arrives. */
+  #pass(from: Socket, to: Socket, filter: (data: Buffer) => Buffer | undefined): void {
     from.setNoDelay(true);
-    from.on("data", (data) => this.#do(() => void (to.writable && to.write(data))));
+    from.on("data", (data: Buffer) => {
+      const passed = filter(data);
+      if (passed) this.#do(() => void (to.writable && to.write(passed)));
+    });
     from.on("close", () => this.#do(() => void to.end(() => this.end())));
   }
 

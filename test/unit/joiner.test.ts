@@ -35,6 +35,7 @@ function setUp(...pages: number[]) {
         });
       }),
     settled: () => undefined,
+    renew: () => false,
     reconnect: () => undefined,
     close: () => undefined,
   };

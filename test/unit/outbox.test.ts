@@ -31,6 +31,8 @@ describe("the outbox", () => {
     for (const cell of [1, 2, 70_000]) outbox.set(cell, 1, 0, () => undefined);
     outbox.take(100, 32);
     outbox.acknowledged(1, new Map([[0, 7]]));
+    assert.deepEqual(outbox.take(100, 32)?.changes, [[70_000, 1]], "a write is of one page");
+    outbox.acknowledged(2, new Map());
     outbox.set(2, 0, 0, () => undefined);
     assert.deepEqual(
       new Map(outbox.shownOn(0)),
@@ -92,6 +94,151 @@ describe("the outbox", () => {
     assert.deepEqual(outbox.expire(200, expired), [{ cell: 2, value: 1 }]);
     assert.deepEqual(errors, [refusal, expired]);
     assert.equal(outbox.size, 1);
+  });
+
+  test("a write in flight does not expire while one of its changes is young, however old the others are", () => {
+    const outbox = new Outbox();
+    const fates: unknown[] = [];
+    outbox.set(1, 1, 100, (error) => fates.push(error));
+    outbox.set(2, 1, 300, (error) => fates.push(error));
+    outbox.take(10, 32);
+    assert.deepEqual(outbox.expire(200, new Refusal("EXPIRED")), []);
+    assert.deepEqual([fates, outbox.inFlight], [[], 1]);
+    outbox.acknowledged(1, new Map());
+    assert.deepEqual(fates, [undefined, undefined]);
+  });
+
+  test("of a write that is refused for some of its cells these alone are given up, and the others go under a new number", () => {
+    const { outbox, fates, set } = noted();
+    for (const cell of [1, 2, 3]) set(cell, 1);
+    outbox.take(10, 32);
+    const dropped = outbox.refused(1, new Refusal("FROZEN", { cells: [2] }));
+    assert.deepEqual([dropped, fates], [[{ cell: 2, value: 1 }], { 2: "FROZEN" }]);
+    const rest: OutboxWrite = {
+      seq: 2,
+      changes: [
+        [1, 1],
+        [3, 1],
+      ],
+    };
+    assert.deepEqual(outbox.take(10, 32), rest);
+    assert.equal(outbox.take(10, 32), undefined);
+    outbox.acknowledged(2, new Map());
+    assert.deepEqual(fates, { 1: "done", 2: "FROZEN", 3: "done" });
+  });
+
+  test("the others of a write that may have taken effect keep its number", () => {
+    const { outbox, fates, set } = noted();
+    for (const cell of [1, 2, 3]) set(cell, 1);
+    outbox.take(10, 32);
+    outbox.disconnected();
+    outbox.takeUnsent();
+    // A copy of the first attempt may still be on its way to the store, which takes a number once.
+    outbox.refused(1, new Refusal("FROZEN", { cells: [2] }));
+    set(2, 0);
+    assert.deepEqual(outbox.take(10, 32), { seq: 2, changes: [[2, 0]] });
+    assert.deepEqual(outbox.takeUnsent(), [
+      {
+        seq: 1,
+        changes: [
+          [1, 1],
+          [3, 1],
+        ],
+      },
+    ]);
+    outbox.acknowledged(1, new Map());
+    outbox.acknowledged(2, new Map());
+    assert.deepEqual(fates, { 1: "done", 2: "FROZEN done", 3: "done" });
+  });
+
+  test("cells that were set together share one fate, in a write of their own and in their turn", () => {
+    const { outbox, fates, set } = noted();
+    set(1, 1);
+    outbox.setAll(
+      [
+        [1, 0],
+        [2, 1],
+      ],
+      false,
+      0,
+      (error) => set.note("all", error),
+    );
+    set(2, 0);
+    set(3, 1);
+    assert.equal(outbox.shown(1), 0);
+    assert.deepEqual(outbox.take(10, 32), {
+      seq: 1,
+      changes: [
+        [1, 1],
+        [3, 1],
+      ],
+    });
+    assert.equal(outbox.take(10, 32), undefined, "the first change of a cell is not settled yet");
+    outbox.acknowledged(1, new Map());
+    assert.deepEqual(
+      outbox.take(1, 32),
+      {
+        seq: 2,
+        changes: [
+          [1, 0],
+          [2, 1],
+        ],
+      },
+      "whole, however slow one has to go",
+    );
+    assert.equal(outbox.take(10, 32), undefined);
+    assert.deepEqual(outbox.refused(2, new Refusal("FROZEN", { cells: [1] })), [{ cell: 1, value: 0 }]);
+    assert.deepEqual(outbox.take(10, 32), { seq: 3, changes: [[2, 0]] });
+    outbox.acknowledged(3, new Map());
+    assert.deepEqual(fates, { 1: "done", 2: "done", 3: "done", all: "FROZEN FROZEN" });
+    assert.deepEqual([outbox.waiting, outbox.size], [0, 0]);
+  });
+
+  test("what does not fit the board is given up before it is sent, and an earlier change of the cell is shown again", () => {
+    const { outbox, fates, set } = noted();
+    const note = (error?: Refusal) => set.note("all", error);
+    set(1, 1);
+    set(99, 1);
+    outbox.setAll(
+      [
+        [1, 0],
+        [2, 0],
+        [3, 0],
+      ],
+      false,
+      0,
+      note,
+    );
+    outbox.setAll(
+      [
+        [4, 1],
+        [5, 1],
+        [6, 1],
+      ],
+      true,
+      0,
+      note,
+    );
+    const unfit = outbox.fit(50, 2);
+    assert.deepEqual(
+      unfit.map(({ refusal }) => [refusal.code, refusal.cells]),
+      [
+        ["CELL_OUT_OF_RANGE", [99]],
+        ["NEEDS_SPLIT", undefined],
+      ],
+    );
+    assert.deepEqual([outbox.shown(1), outbox.shown(2), outbox.shown(99)], [1, undefined, undefined]);
+    const writes = [outbox.take(2, 32), outbox.take(2, 32), outbox.take(2, 32)].map((write) => write?.changes);
+    assert.deepEqual(writes, [
+      [[1, 1]],
+      [
+        [4, 1],
+        [5, 1],
+      ],
+      [[6, 1]],
+    ]);
+    assert.equal(fates[99], "CELL_OUT_OF_RANGE");
+    assert.equal(fates.all, "NEEDS_SPLIT NEEDS_SPLIT NEEDS_SPLIT");
   });
 
   test("a later change of a cell waits for the fate of the earlier, and others do not wait for it", () => {
@@ -209,4 +356,129 @@ describe("the outbox", () => {
       }),
     );
   });
+
+  test("with a server that names the cells it refuses, every set and every setAll has its own outcome, once and in order", () => {
+    const cell = fc.nat(9);
+    const bit = fc.constantFrom<0 | 1>(0, 1);
+    const steps = fc.array(fc.tuple(fc.nat(5), cell, bit), { maxLength: 200 });
+    fc.assert(
+      fc.property(steps, fc.uniqueArray(cell, { maxLength: 4 }), (list, frozen) => {
+        const outbox = new Outbox();
+        const server = modelServer(new Set(frozen), true);
+        const wished = new Map<number, 0 | 1>();
+        const flight: OutboxWrite[] = [];
+        let open = 0;
+        const settle = (cells: readonly number[]) => (error?: Refusal) => {
+          open--;
+          assert.equal(error?.code, cells.some((each) => server.frozen.has(each)) ? "FROZEN" : undefined);
+        };
+        const wish = (cells: readonly number[], value: 0 | 1) => {
+          open += cells.length;
+          if (!cells.some((each) => server.frozen.has(each))) for (const each of cells) wished.set(each, value);
+        };
+        const send = (write: OutboxWrite | undefined) => write && flight.push(write);
+        const answer = () => {
+          const write = flight.shift();
+          if (!write) return;
+          const refusal = server.commit(write);
+          if (refusal) outbox.refused(write.seq, refusal);
+          else outbox.acknowledged(write.seq, new Map());
+        };
+        for (const [action, cell, value] of list) {
+          if (action <= 1) {
+            wish([cell], value);
+            outbox.set(cell, value, 0, settle([cell]));
+          } else if (action === 2) {
+            const cells = [cell, (cell + 3) % 10, (cell + 5) % 10];
+            wish(cells, value);
+            outbox.setAll(
+              cells.map((each) => [each, value]),
+              false,
+              0,
+              settle(cells),
+            );
+          } else if (action === 3) send(outbox.take(3, SEQ_WINDOW));
+          else if (action === 4) answer();
+          else {
+            for (const write of flight.slice(0, cell % (flight.length + 1))) server.commit(write);
+            flight.length = 0;
+            outbox.disconnected();
+            for (const write of outbox.takeUnsent()) flight.push(write);
+          }
+        }
+        for (let guard = 0; outbox.size > 0 && guard < 5_000; guard++) {
+          for (const write of outbox.takeUnsent()) flight.push(write);
+          send(outbox.take(3, SEQ_WINDOW));
+          answer();
+        }
+        assert.deepEqual([open, outbox.waiting], [0, 0]);
+        assert.deepEqual(server.board, wished);
+      }),
+    );
+  });
+
+  test("with a server that names no cells, halves of a write find those that are refused, in a bounded number of attempts", () => {
+    const cells = fc.uniqueArray(fc.nat(600), { minLength: 1, maxLength: 512 });
+    fc.assert(
+      fc.property(cells, fc.double({ min: 0, max: 1, noNaN: true }), (list, share) => {
+        const outbox = new Outbox();
+        const frozen = new Set(list.filter((cell) => ((cell * 7_919) % 601) / 601 < share));
+        const server = modelServer(frozen, false);
+        const fates = new Map<number, string>();
+        for (const cell of list) outbox.set(cell, 1, 0, (error) => fates.set(cell, error?.code ?? "done"));
+        let refusals = 0;
+        for (let write = outbox.take(512, SEQ_WINDOW); write; write = outbox.take(512, SEQ_WINDOW)) {
+          const refusal = server.commit(write);
+          if (!refusal) outbox.acknowledged(write.seq, new Map());
+          else {
+            refusals++;
+            outbox.refused(write.seq, refusal, true);
+          }
+        }
+        assert.equal(outbox.waiting, 0);
+        assert.ok(refusals < 100, `${refusals} refusals`);
+        for (const cell of list) {
+          if (frozen.has(cell)) assert.equal(fates.get(cell), "FROZEN");
+          else if (list.length <= 33) assert.equal(fates.get(cell), "done");
+          // What is told is true, also of what is given up for its neighbours.
+          assert.equal(server.board.has(cell), fates.get(cell) === "done");
+        }
+      }),
+      { examples: [[Array.from({ length: 512 }, (_, cell) => cell), 1]] },
+    );
+  });
 });
+
+/** A page that takes a number once and refuses any write with a frozen cell; it may name these. */
+function modelServer(frozen: ReadonlySet<number>, namesCells: boolean) {
+  const board = new Map<number, 0 | 1>();
+  let seen = NOTHING_SEEN;
+  return {
+    board,
+    frozen,
+    commit({ seq, changes }: OutboxWrite): Refusal | undefined {
+      const taken = takeSeq(seen, seq);
+      assert.notEqual(taken.outcome, "stale");
+      if (taken.outcome === "duplicate") return undefined;
+      const cells = changes.flatMap(([cell]) => (frozen.has(cell) ? cell : []));
+      if (cells.length > 0) return new Refusal("FROZEN", namesCells ? { cells } : {});
+      seen = taken.seen;
+      for (const [cell, value] of changes) board.set(cell, value);
+      return undefined;
+    },
+  };
+}
+
+/** An outbox, and what becomes of each cell: one word for each time that its fate was told. */
+function noted() {
+  const outbox = new Outbox();
+  const fates: Record<string, string> = {};
+  const note = (name: string | number, error?: Refusal) => {
+    const fate = error?.code ?? "done";
+    fates[name] = fates[name] ? `${fates[name]} ${fate}` : fate;
+  };
+  const set = Object.assign((cell: number, value: 0 | 1) => outbox.set(cell, value, 0, (error) => note(cell, error)), {
+    note,
+  });
+  return { outbox, fates, set };
+}

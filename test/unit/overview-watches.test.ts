@@ -20,6 +20,7 @@ function lineThatNotes(asked: string[]): Line {
       return Promise.resolve({ watching: true } as never);
     },
     settled: () => undefined,
+    renew: () => false,
     reconnect: () => undefined,
     close: () => undefined,
   };

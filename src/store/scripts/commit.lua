@@ -9,6 +9,7 @@
         then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
   Error DAMAGED what is stored is not valid · MISFIT it lacks a part
   Reply version · tag · for each write a letter: t taken, d duplicate, f frozen, s stale (the rule of seen.ts) · cells checked
+        and, if a letter is f, the frozen ranges
 ]]
 local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, struct.pack, struct.unpack
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
@@ -169,4 +170,5 @@ if now - putOff > seenMs / 4 or now < putOff then
   call('PEXPIRE', seen[gen], seenMs * 3)
   if call('PEXPIRE', log, ARGV[5] + seenMs) == 1 then call('HSET', head, 'x', string.format('%.0f', now)) end
 end
-return { string.format('%.0f', version), tag, table.concat(outcomes), checked }
+local letters = table.concat(outcomes)
+return { string.format('%.0f', version), tag, letters, checked, string.find(letters, 'f', 1, true) and at[7] or nil }

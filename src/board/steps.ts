@@ -1,0 +1,29 @@
+/*
+ * How changes of many cells fall into steps: a step lies within one page, because a page is committed whole or not at all,
+ * and has a bounded number of cells.
+ */
+
+import type { Bit } from "./bitmap.js";
+import { pageOf } from "./geometry.js";
+
+export interface SetAllOptions {
+  /** Takes what does not fit into one step in several, each of which is all or nothing. */
+  readonly split?: boolean;
+}
+
+export type CellChanges = readonly (readonly [cell: number, value: Bit])[];
+
+/** Steps of at most `cellsMax` cells, ascending. */
+export function inSteps(changes: ReadonlyMap<number, Bit>, cellsMax: number): CellChanges[] {
+  const steps: [cell: number, value: Bit][][] = [];
+  let step: [cell: number, value: Bit][] = [];
+  for (const change of [...changes].sort(([one], [other]) => one - other)) {
+    const [first = change] = step;
+    if (step.length === 0 || step.length === cellsMax || pageOf(first[0]) !== pageOf(change[0])) {
+      step = [];
+      steps.push(step);
+    }
+    step.push(change);
+  }
+  return steps;
+}

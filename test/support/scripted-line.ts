@@ -1,0 +1,102 @@
+/*
+ * A client on a line that a test writes: the test answers each request, or leaves it without an answer, and sends frames.
+ */
+
+import { packChanges } from "../../src/board/delta.js";
+import { Client } from "../../src/client/client.js";
+import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
+import { encodeDelta } from "../../src/protocol/codec.js";
+import { Refusal } from "../../src/protocol/errors.js";
+import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";
+import { OPENED } from "./opened.js";
+import { settle, VirtualClock } from "./virtual-clock.js";
+
+export class ScriptedLine implements Line {
+  isUp = false;
+  /** While true, requests get no answer, and nothing else is heard. */
+  isSilent = false;
+  readonly writes: WriteRequest[] = [];
+  /** What it was asked to renew its token for. */
+  readonly problems: string[] = [];
+  /** What an instance answers to a write: a refusal, or undefined if it takes it. */
+  judge: (write: WriteRequest) => Refusal | undefined = () => undefined;
+  /** What it answers to `open`. */
+  opens: () => OpenResult | Refusal = () => OPENED;
+  readonly #listener: LineListener;
+  readonly #lose = new Set<(error: Error) => void>();
+  #version = 0;
+
+  constructor(listener: LineListener) {
+    this.#listener = listener;
+  }
+
+  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
+    if (!this.isUp) return Promise.reject(new ConnectionLost());
+    if (name === "write") this.writes.push(request as WriteRequest);
+    return new Promise((done, fail) => {
+      this.#lose.add(fail);
+      if (this.isSilent) return;
+      const answer = this.#answer(name, request);
+      if (answer instanceof Refusal) fail(answer);
+      // The compiler does not follow from the name to the answer.
+      else done(answer as RequestMap[Name][1]);
+    });
+  }
+
+  #answer(name: RequestName, request: unknown): RequestMap[RequestName][1] | Refusal {
+    if (name === "open") return this.opens();
+    if (name !== "write") return { watching: 1 };
+    const refusal = this.judge(request as WriteRequest);
+    return refusal ?? { at: [[0, ++this.#version]] };
+  }
+
+  /** Connected; resolves when what follows from it has happened. */
+  up(): Promise<void> {
+    this.isUp = true;
+    this.#listener.up("test");
+    return settle();
+  }
+
+  down(reason?: Refusal): Promise<void> {
+    this.isUp = false;
+    this.#listener.down(reason);
+    for (const lose of this.#lose) lose(new ConnectionLost());
+    this.#lose.clear();
+    return settle();
+  }
+
+  /** The first change of page 0. */
+  sendDelta(cell: number, value: 0 | 1): void {
+    const from = { version: 0, tag: "AAAAAAAA" };
+    const to = { version: 1, tag: "BBBBBBBB" };
+    this.#listener.delta(encodeDelta(0, { kind: "delta", page: 0, from, to, changes: packChanges([[cell, value]]) }));
+  }
+
+  renew(problem: Refusal): boolean {
+    this.problems.push(problem.code);
+    return true;
+  }
+
+  settled(): void {}
+
+  reconnect(): void {}
+
+  close(): void {}
+}
+
+export function scriptedClient() {
+  const clock = new VirtualClock();
+  const lines: ScriptedLine[] = [];
+  const client = new Client({
+    clock,
+    newSession: () => "A".repeat(22),
+    open: (listener) => {
+      const line = new ScriptedLine(listener);
+      lines.push(line);
+      return line;
+    },
+  });
+  const [line] = lines;
+  if (!line) throw new Error("the client opened no line");
+  return { client, clock, line, board: client.board("main") };
+}
