@@ -12,6 +12,7 @@ import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { type AccessRules, parseAccess } from "./access.js";
 import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
+import { parseOrigin } from "./origin.js";
 import { SECRET_BYTES_MIN } from "./tokens.js";
 
 export interface Config {
@@ -329,10 +330,11 @@ export const OPTIONS: Options = {
     help: "web origins whose pages may connect, besides pages of the instance itself, or *",
     reason: "on an open board a page elsewhere can do no more than any visitor; set it where tokens give rights",
     parse: (value) => {
-      const origins = value.split(",").map((origin) => origin.trim());
-      return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
+      const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
+      return origins.includes(undefined) ? undefined : origins.filter((origin) => origin !== undefined);
     },
-    expected: "* or origins such as https://example.org, separated by commas",
+    expected:
+      "* or origins such as https://example.org:8443, separated by commas: http or https, a host and a port, no path and no wildcard",
   },
   access: {
     env: "ACCESS",
