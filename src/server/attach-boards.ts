@@ -86,6 +86,8 @@ export async function attachBoards(
     clientBufferBytesMax: config.clientBufferBytes,
     trust: trustOf(app),
     countsAll: false,
+    // `*` is for pages that bring no rights with them; where a hook reads cookies, they do.
+    origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
   const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));

@@ -77,9 +77,16 @@ export interface PageOptions {
 const WINDOW_MS = 60_000;
 const BODY_BYTES_MAX = 16_384;
 
+/** In someone else's app `/state` may be that app's own, so it is added where it is ours. */
+const OURS = ["/boards", "/health", "/ready", "/metrics", "/cluster"];
+
 /** The routes of an instance, to be mounted in any Express app. */
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
+  router.use(options.teaching ? [...OURS, "/state"] : OURS, (_, response, next) => {
+    response.set("X-Content-Type-Options", "nosniff");
+    next();
+  });
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);

@@ -106,6 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clientBufferBytesMax: config.clientBufferBytes,
     trust,
     countsAll: true,
+    origins: config.origins,
   });
   running.counts(sockets.online);
   const port = portOf(http) ?? config.port;

@@ -3,7 +3,7 @@
  * frame-sender.ts the only file that imports it.
  */
 
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
@@ -14,13 +14,14 @@ import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { refuseHandshakes } from "./handshake.js";
+import { letNothingBeGuessed, refuseHandshakes, refuseJsonp, refuseTakeovers } from "./handshake.js";
 import type { Instance } from "./instance.js";
 import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
 import { TokenBucket } from "./token-bucket.js";
+import { ignoreOtherUpgrades } from "./upgrades.js";
 
 export interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */
@@ -71,6 +72,8 @@ export interface AttachOptions {
   readonly trust: Trust;
   /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
   readonly countsAll: boolean;
+  /** Whose pages may use boards beside the server's own; `*` for every site's. */
+  readonly origins: readonly string[];
 }
 
 export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
@@ -79,16 +82,21 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.clientBufferBytesMax, options.trust);
   const presence = new Presence(instance, online);
+  io.engine.use(letNothingBeGuessed);
+  io.engine.use(refuseJsonp);
+  if (!options.origins.includes("*")) io.engine.use(refuseTakeovers((sid) => requestOf(io, sid), options.origins));
   io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
+  // Socket.IO's path as the engine compares it.
+  ignoreOtherUpgrades(io.httpServer, io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`);
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   const visitors = new WeakMap<Socket, Visitor>();
   boards.use(admit(connections, instance));
-  boards.use(identify(instance, visitors));
+  boards.use(identify(instance, visitors, options.origins));
   boards.on("connection", (socket) => {
     const visitor = visitors.get(socket) ?? ANYBODY;
     converse(socket, instance, connections.admit(socket.conn), visitor, encoder, presence);
   });
-  if (options.teaching) attachTeaching(io, instance, connections, visitors);
+  if (options.teaching) attachTeaching(io, instance, connections, visitors, options.origins);
 
   const tell = (notice: Notice) => boards.emit("notice", notice);
   let told = "";
@@ -112,6 +120,12 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   };
 }
 
+/** The request that began a session of the engine's. */
+function requestOf(io: Server, sid: string): IncomingMessage | undefined {
+  const sessions: Readonly<Record<string, Connection>> = Reflect.get(io.engine, "clients");
+  return Object.hasOwn(sessions, sid) ? sessions[sid]?.request : undefined;
+}
+
 /** A refusal reaches the client as `connect_error` with the error's body as data. */
 function admit(connections: Connections, instance: Instance) {
   return (socket: Socket, next: (error?: Error) => void) => {
@@ -122,9 +136,11 @@ function admit(connections: Connections, instance: Instance) {
 }
 
 /** Who comes, by the handshake: `auth: {token}`, or what the app's hook makes of it. Who is not accepted is not let in. */
-function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
+function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>, origins: readonly string[]) {
   return async (socket: Socket, next: (error?: Error) => void) => {
     try {
+      if (!origins.includes("*") && !isFromOrigin(socket.request, origins))
+        throw new Refusal("FORBIDDEN", { detail: "a page of another site" });
       const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
       const visitor = await instance.access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
       visitors.set(socket, visitor);
@@ -231,11 +247,12 @@ function attachTeaching(
   instance: Instance,
   connections: Connections,
   visitors: WeakMap<Socket, Visitor>,
+  origins: readonly string[],
 ): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
   root.use(admit(connections, instance));
-  root.use(identify(instance, visitors));
+  root.use(identify(instance, visitors, origins));
   root.use((socket, next) => {
     try {
       teaching.board();
