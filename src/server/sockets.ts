@@ -98,7 +98,8 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   });
   if (options.teaching) attachTeaching(io, instance, connections, visitors, options.origins);
 
-  const tell = (notice: Notice) => boards.emit("notice", notice);
+  // `local`, here and wherever something goes to all: the app's Socket.IO may have an adapter that reaches other instances.
+  const tell = (notice: Notice) => boards.local.emit("notice", notice);
   let told = "";
   const timer = setInterval(() => {
     instance.metrics.connected(online());

@@ -31,19 +31,16 @@ describe("a socket of an app with a hook", () => {
     for (const end of ends) await end();
   });
   before(async () => {
-    app = await startApp(
-      t,
-      {
-        boards: { main: 64 },
-        dataDir: temporaryFolder(t),
-        teaching: true,
-        settings: { ORIGINS: "https://listed.example/" },
-        authorise: () => {
-          asked++;
-          return { boards: { main: "admin" } };
-        },
+    app = await startApp(t, {
+      boards: { main: 64 },
+      dataDir: temporaryFolder(t),
+      teaching: true,
+      settings: { ORIGINS: "https://listed.example/" },
+      authorise: () => {
+        asked++;
+        return { boards: { main: "admin" } };
       },
-    );
+    });
     app.app.get("/own", (_, response) => void response.send("of the app"));
   });
 
