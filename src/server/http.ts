@@ -275,10 +275,11 @@ function boardFor(instance: Instance, response: Response, name: string, right: R
 /** Who asks, by the token in `Authorization: Bearer`, or what the app's hook makes of the request. What only some may see stays out of shared caches. */
 function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
-    const { authorization } = request.headers;
-    const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-    if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
-    const visitor = await instance.access.visitor(callerOf("http", request, token));
+    // Other schemes, such as Basic, are between the client and a proxy in front, or the app around.
+    const [scheme, token, ...others] = (request.headers.authorization ?? "").trim().split(/\s+/);
+    const isOurs = scheme?.toLowerCase() === "bearer";
+    if (isOurs && (token === undefined || others.length > 0)) throw new Refusal("UNAUTHORIZED");
+    const visitor = await instance.access.visitor(callerOf("http", request, isOurs ? token : undefined));
     response.locals.visitor = visitor;
     response.vary("Authorization");
     if (instance.access.hasHook) response.vary("Cookie");
