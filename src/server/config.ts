@@ -234,7 +234,7 @@ export const OPTIONS: Options = {
     env: "TRUSTED_PROXIES",
     placeholder: "address,…",
     fallback: "",
-    help: "proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
+    help: "proxies whose X-Forwarded-For or Forwarded is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
     reason: "anybody can write that header; it counts only from whom you name",
     parse: (value) => {
       const proxies = value === "" ? [] : value.split(",").map((proxy) => proxy.trim());

@@ -26,7 +26,7 @@ import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { callerOf } from "./authorise.js";
-import type { Trust } from "./client-address.js";
+import { clientAddress, type Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
 import { type SharedCommand, withScripts } from "./limit-scripts.js";
@@ -62,7 +62,7 @@ export interface AppOptions extends HttpOptions {
 }
 
 /** What an app believes of proxies: its own setting `trust proxy`. */
-export function trustOf(app: Express): Trust {
+export function trustOf(app: { get(name: string): unknown }): Trust {
   const trust: unknown = app.get("trust proxy fn");
   return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
 }
@@ -126,7 +126,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       if (cell === undefined || cell >= board.size) throw new Refusal("CELL_OUT_OF_RANGE");
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
-      instance.admission.admitWrite(addressKey(request.ip), undefined, 1);
+      instance.admission.admitWrite(addressOf(request), undefined, 1);
       const changes = [[cell, value ? 1 : 0]] as const;
       await instance.access.requireConsent(visitorOf(response), board.name, changes);
       const at = await commitChanges(instance, board, session, 1, changes);
@@ -144,7 +144,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       const board = instance.boards.get(request.params.board ?? "");
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
-      const by = { visitor: visitorOf(response), address: addressKey(request.ip) };
+      const by = { visitor: visitorOf(response), address: addressOf(request) };
       response.locals.isAudited = true;
       response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
     });
@@ -293,6 +293,11 @@ function visitorOf(response: Response): Visitor {
   return visitor ?? ANYBODY;
 }
 
+/** As limits count it. Not Express's `request.ip`, which reads less of what proxies write. */
+function addressOf(request: Request): string {
+  return addressKey(clientAddress(request, trustOf(request.app)));
+}
+
 function wholeNumber(text: string): number | undefined {
   return /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : undefined;
 }
@@ -315,8 +320,8 @@ function limiter(instance: Instance, options: HttpOptions) {
     passOnStoreError: true,
     standardHeaders: "draft-7",
     legacyHeaders: false,
-    keyGenerator: (request) => addressKey(request.ip),
-    // The library looks for its helper in the generator's text; addressKey calls it.
+    keyGenerator: (request) => addressOf(request),
+    // The library looks for its helper in the generator's text; addressOf calls it.
     validate: { keyGeneratorIpFallback: false },
     handler: (request, response) => {
       sendRefusal(instance, response, new Refusal("RATE_LIMITED", { retryAfterMs: windowLeftMs(request) }));
@@ -393,7 +398,7 @@ const LOGGED_CHARACTERS_MAX = 100;
 function auditAttempt(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
   const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
   if (action === undefined || response.locals.isAudited === true) return;
-  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressKey(request.ip) };
+  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressOf(request) };
   instance.audit.info({ audit: action.toLowerCase(), ...where, outcome: code }, "admin action");
 }
 
