@@ -10,6 +10,7 @@ import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../sto
 import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { type AccessRules, parseAccess } from "./access.js";
+import { parseBasePath } from "./base-path.js";
 import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 import { parseOrigin } from "./origin.js";
@@ -18,6 +19,7 @@ import { SECRET_BYTES_MIN } from "./tokens.js";
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly basePath: string;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
   readonly name: string;
@@ -94,6 +96,15 @@ export const OPTIONS: Options = {
     help: "address to listen on",
     reason: "an instance is there to be reached; behind a balancer on the same machine, 127.0.0.1 is enough",
     ...text(255),
+  },
+  basePath: {
+    env: "BASE_PATH",
+    placeholder: "path",
+    fallback: "",
+    help: "path of the site below which the board is, such as /tools/board, whether a proxy in front takes it off or not",
+    reason: "an instance has a host name of its own in most places; requests without the path are served as well",
+    parse: parseBasePath,
+    expected: "a path such as /tools/board, of letters, digits and - . _ ~, without a query",
   },
   metricsPort: {
     env: "METRICS_PORT",
@@ -418,6 +429,7 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
   return {
     port,
     host: read(OPTIONS.host),
+    basePath: read(OPTIONS.basePath),
     metricsPort: read(OPTIONS.metricsPort),
     metricsHost: read(OPTIONS.metricsHost),
     name: read(OPTIONS.name) || `${hostname()}:${port}`,

@@ -26,6 +26,7 @@ import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { callerOf } from "./authorise.js";
+import { rightAddress } from "./base-path.js";
 import { clientAddress, type Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import type { Instance } from "./instance.js";
@@ -72,6 +73,8 @@ export interface PageOptions {
   readonly folder: string;
   /** The instances that /demo shows beside each other, as URLs; empty where it is to show this one alone. */
   readonly demoUrls: () => readonly string[];
+  /** As in `Config`. */
+  readonly basePath: string;
 }
 
 const WINDOW_MS = 60_000;
@@ -174,6 +177,7 @@ export function createOperatorApp(instance: Instance, view: OperatorView, pageFo
   const app = express();
   app.disable("x-powered-by");
   app.use(secure(() => ""));
+  app.use(redirectBrowsers(""));
   app.use(operatorRoutes(instance, view, pageFolder));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
@@ -197,13 +201,25 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
+  app.use(redirectBrowsers(page.basePath));
   app.use(boardRoutes(instance, view, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
-  app.use(express.static(page.folder, { setHeaders: cacheHashed }));
+  // It would redirect a folder to where it is without a path in front.
+  app.use(express.static(page.folder, { redirect: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
+}
+
+/** To where the relative links of a page lead to what they mean. */
+function redirectBrowsers(basePath: string): RequestHandler {
+  return (request, response, next) => {
+    const address = rightAddress(request.originalUrl, basePath);
+    const isPage = request.method === "GET" && request.accepts(["json", "html"]) === "html";
+    if (address === undefined || !isPage) next();
+    else response.redirect(address);
+  };
 }
 
 /** Why a balancer should send nobody here, if so. */

@@ -54,7 +54,7 @@ export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace):
   });
   const server = createServer((request, response) => engine.handleRequest(request, response));
   server.on("upgrade", (request, socket, head) => engine.handleUpgrade(request, socket, head));
-  ignoreOtherUpgrades(server, "/");
+  ignoreOtherUpgrades(server, () => true);
   server.listen(socketPath(place.folder, place.number));
   await once(server, "listening");
   return server;

@@ -73,6 +73,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     {
       folder: pageFolder,
       demoUrls: options.demoUrls ?? (() => []),
+      basePath: config.basePath,
     },
   );
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
@@ -99,7 +100,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     running.close();
     throw error;
   }
-  const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  const { basePath } = config;
+  const io = createSocketServer(http, {
+    origins: config.origins,
+    messageBytesMax: config.messageBytes,
+    silentMsMax,
+    basePath,
+  });
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   const sockets = attachSockets(io, instance, {
     teaching: true,
@@ -107,6 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     trust,
     countsAll: true,
     origins: config.origins,
+    basePath,
   });
   running.counts(sockets.online);
   const port = portOf(http) ?? config.port;

@@ -10,6 +10,7 @@ import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
+import { takeOffBase } from "./base-path.js";
 import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
@@ -30,6 +31,8 @@ export interface SocketOptions {
   readonly messageBytesMax: number;
   /** Who connects and joins no namespace in this time is let go. */
   readonly silentMsMax: number;
+  /** As in `Config`. */
+  readonly basePath?: string;
 }
 
 /** A Socket.IO server with the settings that an instance wants. */
@@ -47,6 +50,8 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
   });
   // What Socket.IO answers itself, Express does not see: what people wrote must not be taken for a document there either.
   http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
+  const { basePath = "" } = options;
+  http.prependListener("request", (request) => takeOffBase(request, basePath));
   return io;
 }
 
@@ -74,6 +79,8 @@ export interface AttachOptions {
   readonly countsAll: boolean;
   /** Whose pages may use boards beside the server's own; `*` for every site's. */
   readonly origins: readonly string[];
+  /** As in `Config`; in someone else's app there is none. */
+  readonly basePath?: string;
 }
 
 export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
@@ -87,7 +94,11 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   if (!options.origins.includes("*")) io.engine.use(refuseTakeovers((sid) => requestOf(io, sid), options.origins));
   io.engine.use(refuseHandshakes(() => (instance.departures.isDraining ? new Refusal("GOING_AWAY") : undefined)));
   // Socket.IO's path as the engine compares it.
-  ignoreOtherUpgrades(io.httpServer, io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`);
+  const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
+  ignoreOtherUpgrades(io.httpServer, (request) => {
+    takeOffBase(request, options.basePath ?? "");
+    return request.url?.startsWith(path) === true;
+  });
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   const visitors = new WeakMap<Socket, Visitor>();
   boards.use(admit(connections, instance));

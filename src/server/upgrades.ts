@@ -12,11 +12,11 @@ import { IncomingMessage } from "node:http";
 
 type Takes = (request: IncomingMessage) => boolean;
 
-/** An upgrade to WebSocket below `path` is Socket.IO's; one elsewhere may be that of another listener, if there is one. */
-export function ignoreOtherUpgrades(http: EventEmitter, path: string): void {
-  decideUpgrades(http, ({ headers, url = "" }) => {
-    if (headers.upgrade?.trim().toLowerCase() !== "websocket") return false;
-    return url.startsWith(path) || http.listenerCount("upgrade") > 1;
+/** An upgrade to WebSocket that `isOurs` is Socket.IO's; another may be that of another listener, if there is one. */
+export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes): void {
+  decideUpgrades(http, (request) => {
+    if (request.headers.upgrade?.trim().toLowerCase() !== "websocket") return false;
+    return isOurs(request) || http.listenerCount("upgrade") > 1;
   });
 }
 

@@ -106,7 +106,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
 function Title({ board, size }: { board: string; size: number }) {
   return (
     <div class="title">
-      <img src="/favicon.svg" alt="" width="36" height="36" />
+      <img src="favicon.svg" alt="" width="36" height="36" />
       <div>
         <h1>SocketScaler</h1>
         <p>

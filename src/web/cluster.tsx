@@ -157,7 +157,7 @@ function duration(seconds: number): string {
 }
 
 async function readCluster(): Promise<unknown> {
-  const response = await fetch("/cluster", { headers: { accept: "application/json" } });
+  const response = await fetch("cluster", { headers: { accept: "application/json" } });
   return response.ok ? response.json() : undefined;
 }
 
