@@ -3,7 +3,6 @@
  * docs/operations.md (docs.test.ts compares). Nothing else in the project reads process.env.
  */
 
-import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type ByBoard, valuesOf } from "../store/by-board.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
@@ -22,6 +21,7 @@ export interface Config {
   readonly basePath: string;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
+  /** Empty: the instance is called by its host and port. */
   readonly name: string;
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
@@ -432,7 +432,7 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
     basePath: read(OPTIONS.basePath),
     metricsPort: read(OPTIONS.metricsPort),
     metricsHost: read(OPTIONS.metricsHost),
-    name: read(OPTIONS.name) || `${hostname()}:${port}`,
+    name: read(OPTIONS.name),
     workers,
     valkeyUrl,
     valkeyCa: read(OPTIONS.valkeyCa),

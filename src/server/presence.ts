@@ -47,8 +47,8 @@ export class Presence {
 
   async #announce(): Promise<void> {
     const { store, clock, log } = this.#instance;
-    const own: Announcement = { id: this.#id, online: this.online, looking: this.#lookingHere() };
     try {
+      const own: Announcement = { id: this.#id, online: this.online, looking: this.#lookingHere() };
       this.#hear(await store.announce(this.#id, JSON.stringify(own)));
     } catch (error) {
       if (!(error instanceof StoreAway)) log.error({ err: error }, "an announcement failed");

@@ -62,7 +62,8 @@ const CLOSING_MS_MAX = 2_000;
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const running = runInstance(config, store, log, { wallClock: options.wallClock });
+  const address = () => http.address() ?? { port: config.port };
+  const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
   const { instance } = running;
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
