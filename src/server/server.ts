@@ -62,7 +62,8 @@ const CLOSING_MS_MAX = 2_000;
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const address = () => http.address() ?? { port: config.port };
+  let listening: HttpServer | undefined;
+  const address = () => listening?.address() ?? { port: config.port };
   const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
   const { instance } = running;
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
@@ -86,6 +87,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     app,
   );
+  listening = http;
   http.setTimeout(STILL_MS_MAX);
   const tcp = new TcpConnections(http, config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS, trust);
   const operators =
