@@ -42,11 +42,11 @@ function Cluster() {
     <main class="cluster">
       <header>
         <h1>The cluster</h1>
-        <p role="status" data-testid="cluster-status">
+        <p role="status" translate={false} data-testid="cluster-status">
           {isLost ? "This instance does not answer. Trying again …" : summary(instances)}
         </p>
       </header>
-      <dl class="whole">
+      <dl class="whole" translate={false}>
         {WHOLE.map(({ measure, label, format }) => {
           const line = lineOf(history, measure);
           return (
@@ -83,7 +83,7 @@ function Cluster() {
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody translate={false}>
             {instances.map((instance) => (
               <Row key={instance.id} instance={instance} isSelf={instance.id === self} history={history} />
             ))}

@@ -23,7 +23,7 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
         {urls.map((url, index) => (
           // The same instance may be shown more than once, so the place is what tells panes apart.
           <section class="pane" key={index} data-testid="pane">
-            <h2>
+            <h2 translate={false}>
               <a href={pageUrl(url, board)}>{url}</a>
             </h2>
             <iframe src={`${pageUrl(url, board)}&compact`} title={`Pane ${index + 1}: instance ${url}`} />
