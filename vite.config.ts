@@ -8,6 +8,8 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   root: pathOf("src/web"),
+  // The page may be served below a path, so it asks for everything beside itself.
+  base: "./",
   plugins: [preact()],
   build: {
     outDir: pathOf("dist/page"),

@@ -54,7 +54,7 @@ export async function measureSizes(): Promise<Size[]> {
 /** The document and all that it loads, each as it is sent. */
 function filesOf(document: string): Buffer[] {
   const html = readFileSync(join(page, document), "utf8");
-  const loaded = Array.from(html.matchAll(/(?:src|href)="\/([^"]+)"/g), ([, path = ""]) => path);
+  const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+)"/g), ([, path = ""]) => path);
   return [Buffer.from(html), ...loaded.map((path) => readFileSync(join(page, path)))];
 }
 

@@ -136,7 +136,7 @@ export function readScenario(
   };
   const clients = read("clients");
   return {
-    urls: urls.map((url) => new URL(url).origin),
+    urls: urls.map((url) => new URL(".", url.endsWith("/") ? url : `${url}/`).href.replace(/\/$/, "")),
     board: read("board"),
     clients,
     rate: read("rate"),

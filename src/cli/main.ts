@@ -16,6 +16,7 @@ import { exportTo, importFrom } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+let isSaid = false;
 
 const program = new Command("socketscaler")
   .description("A shared live board of checkboxes, right on any number of instances.")
@@ -43,9 +44,11 @@ command("import", "set a board to what a file holds, while it is served or not",
   .argument("<file>", "as `export` wrote it, or - for standard input")
   .option(...BOARD);
 
-// What cannot be shown ends no command: its exit code counts. An export hears of it all the same, by its pipeline.
-for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
-
+process.stdout.on("error", (error) => {
+  process.exitCode = explain(error);
+});
+// There is nowhere left to say it.
+process.stderr.on("error", () => undefined);
 try {
   await program.parseAsync();
 } catch (error) {
@@ -124,21 +127,43 @@ function explain(error: unknown): number {
   if (error instanceof StoreUnusable) return say(error.message, EXIT_FAILED);
   if (error instanceof BadFile) return say(error.message, EXIT_FAILED);
   if (error instanceof StoreAway) return say(`the store does not answer: ${error.message}`, EXIT_FAILED);
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  const port = error instanceof Error && "port" in error ? error.port : "";
-  if (code === "EADDRINUSE")
-    return say(`port ${port} is in use: end what uses it, or choose another PORT`, EXIT_FAILED);
-  // Whoever read our output has seen enough.
-  if (code === "EPIPE") return EXIT_FAILED;
-  if (code === "EEXIST") return say("the file is there already: choose another, or remove it", EXIT_FAILED);
-  if (code === "ENOENT") return say("there is no such file", EXIT_FAILED);
-  if (code === "EACCES") return say(`port ${port} may not be used by this user: choose a PORT above 1023`, EXIT_FAILED);
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return say("HOST is no address of this machine", EXIT_FAILED);
+  if (isSystemError(error)) return say(systemWords(error), EXIT_FAILED);
   throw error;
 }
 
+/** What the machine refused: a file, a port, a disk. */
+interface SystemError extends Error {
+  readonly code: string;
+  readonly syscall: string;
+  readonly path?: string;
+  readonly port?: number;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && "syscall" in error && "code" in error && /^E[A-Z0-9]+$/.test(String(error.code));
+}
+
+function systemWords({ code, syscall, path, port, message }: SystemError): string {
+  if (code === "EADDRINUSE") return `port ${port} is in use: end what uses it, or choose another PORT`;
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return "HOST is no address of this machine";
+  if (code === "EACCES" && port !== undefined) {
+    return `port ${port} may not be used by this user: choose a PORT above 1023`;
+  }
+  const file = path === undefined ? "" : ` (${path})`;
+  if (code === "EPIPE") return "the output was closed before everything was written to it";
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return `there is no room left to write to${file}: the output is not whole`;
+  if (code === "EEXIST") return `the file is there already: choose another, or remove it`;
+  if (code === "ENOENT") return `there is no such file${file}`;
+  if (code === "EISDIR") return `a file is needed, and this is a folder${file}`;
+  if (code === "EACCES" || code === "EPERM") return `this user may not do that with the file${file}`;
+  return `${syscall} failed: ${message}`;
+}
+
+/** Once: an output that fails is heard of by its stream and by what wrote to it. */
 function say(message: string, exitCode: number): number {
-  process.stderr.write(`socketscaler: ${message}\n`);
+  if (!isSaid) process.stderr.write(`socketscaler: ${message}\n`);
+  isSaid = true;
   return exitCode;
 }
 

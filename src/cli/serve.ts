@@ -5,6 +5,7 @@ import type { Config } from "../server/config.js";
 import { createLog } from "../server/log.js";
 import type { WorkerPlace } from "../server/neighbours.js";
 import { openStore } from "../server/open-store.js";
+import { nameAt } from "../server/run-instance.js";
 import { type RunningServer, startServer } from "../server/server.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
@@ -16,7 +17,7 @@ export async function serve(config: Config): Promise<void> {
   if (cluster.isPrimary) return serveByWorkers(config);
   const { place, asked } = await placeOfWorker();
   try {
-    await serveOne({ ...config, name: `${config.name} worker ${place.number}` }, { place, asked });
+    await serveOne({ ...config, name: `${config.name || nameAt(config)} worker ${place.number}` }, { place, asked });
   } finally {
     // The primary may be gone.
     if (process.connected) process.disconnect();
@@ -39,7 +40,8 @@ async function serveOne(config: Config, worker: AsWorker | undefined): Promise<v
     const server = await startServer({ config, store, log, pageFolder, worker: worker?.place, metrics });
     running = server;
     const { url, metricsUrl } = server;
-    const { name: instance, boards } = config;
+    const { boards } = config;
+    const instance = server.instance.name;
     log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
     await (worker ? worker.asked : untilSignal(log));
     // Without Valkey this is the only instance: there is nowhere to move to.

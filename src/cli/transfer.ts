@@ -76,7 +76,7 @@ function nameOfUser(): string {
 }
 
 function boardNamed({ boards }: Config, name: string): BoardOfSize {
-  const size = boards[name];
+  const size = Object.hasOwn(boards, name) ? boards[name] : undefined;
   if (size === undefined) throw new BadOption(`--board is "${name}": expected one that BOARDS names`);
   return { name, size };
 }

@@ -174,7 +174,8 @@ async function statusOf(url: string, path: string, question: Question = {}): Pro
 }
 
 function ask(base: string, path: string, { method = "GET", headers = {}, body }: Question = {}): Promise<Answer> {
-  const url = new URL(path, base);
+  // Beside the base, which may have a path of its own.
+  const url = new URL(`.${path}`, base.endsWith("/") ? base : `${base}/`);
   const request = url.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((done, fail) => {
     const asked = request(url, { method, headers, agent: false, timeout: ANSWER_MS_MAX });

@@ -23,6 +23,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["LOG_LEVEL", "the field `log`"],
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],
+  ["BASE_PATH", "an Express app of your own that you mount there, and the option `path` of your Socket.IO server"],
   ["METRICS_PORT", "a middleware of yours before /metrics and /cluster, which are routes of your app"],
   ["METRICS_HOST", "a middleware of yours before /metrics and /cluster, which are routes of your app"],
   ["WORKERS", "several processes of your app with one `valkeyUrl`"],

@@ -3,7 +3,8 @@
  * committed, and the boards to read and write. docs/embedding.md is its manual.
  */
 
-import type { Express } from "express";
+import { EventEmitter } from "node:events";
+import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import { checkSettings } from "./app-settings.js";
@@ -76,12 +77,18 @@ export async function attachBoards(
 ): Promise<AttachedBoards> {
   const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
+  refuseUnready(io, app);
   const config = configOf(options);
-  const store = await openStore(config, log);
-  const running = runInstance(config, store, log, { authorise });
+  inUse.add(io);
+  const store = await openStore(config, log).catch((error: unknown) => {
+    inUse.delete(io);
+    throw error;
+  });
+  const running = runInstance(config, store, log, { authorise, address: () => io.httpServer.address() });
   const { instance, view } = running;
   const trust = trustOf(app);
   const httpDoor = httpOptions(config, store, trust);
+  app.use(leaveToSockets(log));
   app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
   const ours = [io.path(), ...routesIn(teaching)];
   httpDoor.gate.guard(io.httpServer, (path) => ours.some((route) => path.startsWith(route)));
@@ -91,6 +98,8 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
+    // `*` is for pages that bring no rights with them; where a hook reads cookies, they do.
+    origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
   const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));
@@ -124,6 +133,60 @@ function refuseSkipping(io: SocketServer): void {
     "your Socket.IO server has connectionStateRecovery, by which sockets return without being asked who they are: " +
       "set its skipMiddlewares to false",
   );
+}
+
+const ANSWERS_TWICE =
+  "your Express app listens to the HTTP server beside your Socket.IO server, so both answer long-polling: make the " +
+  'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
+
+/** Socket.IO servers with boards, which stay in their namespaces for good. */
+const inUse = new WeakSet<SocketServer>();
+
+/** Mistakes that would show later, as silence. */
+function refuseUnready(io: SocketServer, app: Express): void {
+  if (inUse.has(io)) {
+    throw new BadOption(
+      "your Socket.IO server has boards already: call attachBoards once, with all boards in `boards`, and make a new " +
+        "Socket.IO server after a close",
+    );
+  }
+  const http: unknown = io.httpServer;
+  if (!(http instanceof EventEmitter)) {
+    throw new BadOption(
+      "your Socket.IO server has no HTTP server yet: make it with `new Server(http)`, or call `io.attach(http)`, before " +
+        "attachBoards",
+    );
+  }
+  if (isClosed(io)) {
+    throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
+  }
+  // Socket.IO hands on what it does not answer to the listeners that were there before it, and takes their place.
+  const answersTwice = (listener: unknown) => listener === app;
+  const refuseTwice = () => {
+    throw new BadOption(ANSWERS_TWICE);
+  };
+  if (http.listeners("request").some(answersTwice)) refuseTwice();
+  http.on("newListener", (event, listener) => {
+    if (event === "request" && answersTwice(listener)) refuseTwice();
+  });
+}
+
+/** As `refuseUnready`, if the app is called by a listener of another name, which only the first such request shows. */
+function leaveToSockets(log: Log): RequestHandler {
+  let isSaid = false;
+  return (request, _, next) => {
+    // Socket.IO has it in hand, as it left its mark on it.
+    if (!("_query" in request)) return next();
+    if (!isSaid) log.warn(ANSWERS_TWICE);
+    isSaid = true;
+  };
+}
+
+/** Its WebSocket server is, and its HTTP server does not listen: one that listens again is open again. */
+function isClosed(io: SocketServer): boolean {
+  const webSockets: unknown = Reflect.get(io.engine, "ws");
+  const state: unknown = typeof webSockets === "object" && webSockets !== null && Reflect.get(webSockets, "_state");
+  return typeof state === "number" && state > 0 && !io.httpServer.listening;
 }
 
 function configOf(options: AttachBoardsOptions): Config {

@@ -61,7 +61,7 @@ export class ClusterReport {
       const read = id === this.#id || heardMsAgo >= GONE_MS ? undefined : readRecord(record);
       return read ? [{ ...read, id, heardMsAgo }] : [];
     });
-    const self = { ...this.#last, clients: this.#clients(), id: this.#id, heardMsAgo: 0 };
+    const self = { ...this.#last, name: this.#instance.name, clients: this.#clients(), id: this.#id, heardMsAgo: 0 };
     const instances = [self, ...others].sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id));
     const { available: storeAvailable, warning: storeWarning } = this.#instance.store;
     return { self: this.#id, storeAvailable, storeWarning, instances };

@@ -3,22 +3,25 @@
  * docs/operations.md (docs.test.ts compares). Nothing else in the project reads process.env.
  */
 
-import { hostname } from "node:os";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type ByBoard, valuesOf } from "../store/by-board.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
 import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { type AccessRules, parseAccess } from "./access.js";
+import { parseBasePath } from "./base-path.js";
 import { trustIn } from "./client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
+import { parseOrigin } from "./origin.js";
 import { SECRET_BYTES_MIN } from "./tokens.js";
 
 export interface Config {
   readonly port: number;
   readonly host: string;
+  readonly basePath: string;
   readonly metricsPort: number | undefined;
   readonly metricsHost: string;
+  /** Empty: the instance is called by its host and port. */
   readonly name: string;
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
@@ -93,6 +96,15 @@ export const OPTIONS: Options = {
     help: "address to listen on",
     reason: "an instance is there to be reached; behind a balancer on the same machine, 127.0.0.1 is enough",
     ...text(255),
+  },
+  basePath: {
+    env: "BASE_PATH",
+    placeholder: "path",
+    fallback: "",
+    help: "path of the site below which the board is, such as /tools/board, whether a proxy in front takes it off or not",
+    reason: "an instance has a host name of its own in most places; requests without the path are served as well",
+    parse: parseBasePath,
+    expected: "a path such as /tools/board, of letters, digits and - . _ ~, without a query",
   },
   metricsPort: {
     env: "METRICS_PORT",
@@ -233,7 +245,7 @@ export const OPTIONS: Options = {
     env: "TRUSTED_PROXIES",
     placeholder: "address,…",
     fallback: "",
-    help: "proxies whose X-Forwarded-For is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
+    help: "proxies whose X-Forwarded-For or Forwarded is believed: addresses, CIDR ranges, loopback, linklocal, uniquelocal",
     reason: "anybody can write that header; it counts only from whom you name",
     parse: (value) => {
       const proxies = value === "" ? [] : value.split(",").map((proxy) => proxy.trim());
@@ -329,10 +341,11 @@ export const OPTIONS: Options = {
     help: "web origins whose pages may connect, besides pages of the instance itself, or *",
     reason: "on an open board a page elsewhere can do no more than any visitor; set it where tokens give rights",
     parse: (value) => {
-      const origins = value.split(",").map((origin) => origin.trim());
-      return origins.every((origin) => origin === "*" || isUrl(origin, ["http:", "https:"])) ? origins : undefined;
+      const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
+      return origins.includes(undefined) ? undefined : origins.filter((origin) => origin !== undefined);
     },
-    expected: "* or origins such as https://example.org, separated by commas",
+    expected:
+      "* or origins such as https://example.org:8443, separated by commas: http or https, a host and a port, no path and no wildcard",
   },
   access: {
     env: "ACCESS",
@@ -416,9 +429,10 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
   return {
     port,
     host: read(OPTIONS.host),
+    basePath: read(OPTIONS.basePath),
     metricsPort: read(OPTIONS.metricsPort),
     metricsHost: read(OPTIONS.metricsHost),
-    name: read(OPTIONS.name) || `${hostname()}:${port}`,
+    name: read(OPTIONS.name),
     workers,
     valkeyUrl,
     valkeyCa: read(OPTIONS.valkeyCa),

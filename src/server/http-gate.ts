@@ -14,6 +14,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { Trust } from "./client-address.js";
 import type { Clock } from "./clock.js";
 import { type InflowLimits, Meter } from "./meter.js";
+import { isUpgrade } from "./upgrades.js";
 
 /** Requests of one connection without an answer. Browsers do not pipeline; a benchmark may. */
 const PIPELINED_MAX = 32;
@@ -59,7 +60,7 @@ export class HttpGate {
   /** As Express and Engine.IO want it: calls `next` when it is the request's turn, or never. */
   readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
     // What Engine.IO passes for an upgrade is no response: that connection has a meter of its own from here on.
-    if (request.headers.upgrade !== undefined) {
+    if (isUpgrade(request)) {
       next();
       return;
     }

@@ -26,7 +26,8 @@ import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { callerOf } from "./authorise.js";
-import type { Trust } from "./client-address.js";
+import { rightAddress } from "./base-path.js";
+import { clientAddress, type Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import { type HttpGate, refuseChunked } from "./http-gate.js";
 import type { Instance } from "./instance.js";
@@ -77,7 +78,7 @@ export interface AppOptions extends HttpOptions {
 }
 
 /** What an app believes of proxies: its own setting `trust proxy`. */
-export function trustOf(app: Express): Trust {
+export function trustOf(app: { get(name: string): unknown }): Trust {
   const trust: unknown = app.get("trust proxy fn");
   return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
 }
@@ -87,6 +88,8 @@ export interface PageOptions {
   readonly folder: string;
   /** The instances that /demo shows beside each other, as URLs; empty where it is to show this one alone. */
   readonly demoUrls: () => readonly string[];
+  /** As in `Config`. */
+  readonly basePath: string;
 }
 
 const WINDOW_MS = 60_000;
@@ -95,10 +98,13 @@ const BODY_BYTES_MAX = 16_384;
 /** The routes of an instance, to be mounted in any Express app. */
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const router = Router();
-  const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   // The app of `serve` is ours as a whole, and every request has passed the gate already.
   const ours = options.pageFolder ? "/" : routesIn(options.teaching);
   if (!options.pageFolder) router.use(ours, options.gate.pass, refuseChunked);
+  router.use(routesIn(options.teaching), (_, response, next) => {
+    response.set("X-Content-Type-Options", "nosniff");
+    next();
+  });
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
@@ -107,11 +113,12 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   router.use(ours, limitAll(instance));
   if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
 
+  const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   router.use(guarded, limiter(instance, options), identify(instance));
   if (options.teaching) {
     router.get("/state", async (request, response) => {
       const board = boardFor(instance, response, TEACHING_BOARD, "view");
-      instance.admission.admitWork(addressKey(request.ip), board.size / STATE_CELLS_PER_WORK);
+      instance.admission.admitWork(addressOf(request), board.size / STATE_CELLS_PER_WORK);
       response.json({ state: await readState(instance, board) });
     });
   }
@@ -129,7 +136,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
-    instance.admission.admitWork(addressKey(request.ip), HISTORY_WORK);
+    instance.admission.admitWork(addressOf(request), HISTORY_WORK);
     response.set("Cache-Control", "no-store").json(await histories.read(board, page, from, to));
   });
   router.put(
@@ -142,7 +149,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
         throw new Refusal("CELL_OUT_OF_RANGE", cell === undefined ? {} : { cells: [cell] });
       const { value } = parseRequest(cellBody, request.body);
       const session = randomBytes(16).toString("base64url");
-      instance.admission.admitWrite(addressKey(request.ip), undefined, 1);
+      instance.admission.admitWrite(addressOf(request), undefined, 1);
       const changes = [[cell, value ? 1 : 0]] as const;
       await instance.access.requireConsent(visitorOf(response), board.name, changes);
       const at = await commitChanges(instance, board, session, 1, changes);
@@ -160,7 +167,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       const board = instance.boards.get(request.params.board ?? "");
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
-      const by = { visitor: visitorOf(response), address: addressKey(request.ip) };
+      const by = { visitor: visitorOf(response), address: addressOf(request) };
       response.locals.isAudited = true;
       response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
     });
@@ -173,7 +180,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
 function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: string | undefined): Router {
   const router = Router();
   router.get("/metrics", async (request, response) => {
-    instance.admission.admitWork(addressKey(request.ip), METRICS_WORK);
+    instance.admission.admitWork(addressOf(request), METRICS_WORK);
     response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
   router.get("/cluster", (request, response) => {
@@ -192,6 +199,7 @@ export function createOperatorApp(instance: Instance, view: OperatorView, gate: 
   app.disable("x-powered-by");
   app.use(gate.pass, refuseChunked, limitAll(instance));
   app.use(secure(() => ""));
+  app.use(redirectBrowsers(""));
   app.use(operatorRoutes(instance, view, pageFolder));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
@@ -215,10 +223,12 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
+  app.use(redirectBrowsers(page.basePath));
   app.use(boardRoutes(instance, view, { ...options, pageFolder: page.folder }));
   app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
-  app.use(express.static(page.folder, { setHeaders: cacheHashed }));
+  // It would redirect a folder to where it is without a path in front.
+  app.use(express.static(page.folder, { redirect: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
   return app;
@@ -227,8 +237,18 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
 /** Bounds what one address asks, of any route; /health and /ready stand before it, as a balancer asks in everybody's name. */
 function limitAll(instance: Instance): RequestHandler {
   return (request, _, next) => {
-    instance.admission.admitHttp(addressKey(request.ip));
+    instance.admission.admitHttp(addressOf(request));
     next();
+  };
+}
+
+/** To where the relative links of a page lead to what they mean. */
+function redirectBrowsers(basePath: string): RequestHandler {
+  return (request, response, next) => {
+    const address = rightAddress(request.originalUrl, basePath);
+    const isPage = request.method === "GET" && request.accepts(["json", "html"]) === "html";
+    if (address === undefined || !isPage) next();
+    else response.redirect(address);
   };
 }
 
@@ -259,7 +279,7 @@ function describeBoard(instance: Instance, board: HostedBoard) {
 async function sendPage(instance: Instance, bodies: PageBodies, request: Request, response: Response): Promise<void> {
   const { board, page } = pageFor(instance, request, response);
   const isFromStore = wantsOrigin(request);
-  instance.admission.admitWork(addressKey(request.ip), PAGE_WORK);
+  instance.admission.admitWork(addressOf(request), PAGE_WORK);
   const snapshot = await (isFromStore ? instance.readStored(board, page) : instance.readPage(board, page));
   // What was compressed before is a copy too.
   const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
@@ -306,10 +326,11 @@ function boardFor(instance: Instance, response: Response, name: string, right: R
 /** Who asks, by the token in `Authorization: Bearer`, or what the app's hook makes of the request. What only some may see stays out of shared caches. */
 function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
-    const { authorization } = request.headers;
-    const [, token] = /^Bearer +(\S+)$/i.exec(authorization ?? "") ?? [];
-    if (authorization !== undefined && token === undefined) throw new Refusal("UNAUTHORIZED");
-    const visitor = await instance.access.visitor(callerOf("http", request, token));
+    // Other schemes, such as Basic, are between the client and a proxy in front, or the app around.
+    const [scheme, token, ...others] = (request.headers.authorization ?? "").trim().split(/\s+/);
+    const isOurs = scheme?.toLowerCase() === "bearer";
+    if (isOurs && (token === undefined || others.length > 0)) throw new Refusal("UNAUTHORIZED");
+    const visitor = await instance.access.visitor(callerOf("http", request, isOurs ? token : undefined));
     response.locals.visitor = visitor;
     response.vary("Authorization");
     if (instance.access.hasHook) response.vary("Cookie");
@@ -321,6 +342,11 @@ function identify(instance: Instance): RequestHandler {
 function visitorOf(response: Response): Visitor {
   const { visitor }: { visitor?: Visitor } = response.locals;
   return visitor ?? ANYBODY;
+}
+
+/** As limits count it. Not Express's `request.ip`, which reads less of what proxies write. */
+function addressOf(request: Request): string {
+  return addressKey(clientAddress(request, trustOf(request.app)));
 }
 
 function wholeNumber(text: string): number | undefined {
@@ -353,8 +379,8 @@ function limiter(instance: Instance, options: HttpOptions) {
     logger: { error: failed, warn: failed },
     standardHeaders: "draft-7",
     legacyHeaders: false,
-    keyGenerator: (request) => addressKey(request.ip),
-    // The library looks for its helper in the generator's text; addressKey calls it.
+    keyGenerator: (request) => addressOf(request),
+    // The library looks for its helper in the generator's text; addressOf calls it.
     validate: { keyGeneratorIpFallback: false },
     handler: (request, response) => {
       sendRefusal(instance, response, new Refusal("RATE_LIMITED", { retryAfterMs: windowLeftMs(request) }));
@@ -431,7 +457,7 @@ const LOGGED_CHARACTERS_MAX = 100;
 function auditAttempt(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
   const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
   if (action === undefined || response.locals.isAudited === true) return;
-  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressKey(request.ip) };
+  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressOf(request) };
   instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });
 }
 

@@ -27,7 +27,8 @@ import { refuseAway } from "./store-refusal.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
 export interface InstanceOptions {
-  readonly name: string;
+  /** Asked each time: a port may be known later. */
+  readonly name: string | (() => string);
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
   /** As the store keeps them: to be told to those who ask. */
@@ -46,7 +47,6 @@ export interface InstanceOptions {
 }
 
 export class Instance {
-  readonly name: string;
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
   readonly history: Retention;
@@ -65,12 +65,13 @@ export class Instance {
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
+  readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
 
   constructor(options: InstanceOptions) {
     const { name, store, clock, log } = options;
-    this.name = name;
+    this.#name = typeof name === "string" ? () => name : name;
     this.store = store;
     this.access = options.access ?? OPEN_ACCESS;
     this.clock = clock;
@@ -113,6 +114,10 @@ export class Instance {
     });
     this.frozen = new FrozenPages(store, clock, () => this.pages.hubs(), failed);
     this.overviews = new Overviews(store, clock, this.#fanOut, failed);
+  }
+
+  get name(): string {
+    return this.#name();
   }
 
   /** The page as it is known here if it is held, else as the store has it. */

@@ -21,6 +21,7 @@ import {
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { type HandshakeMiddleware, outliveReset } from "./handshake.js";
+import { ignoreOtherUpgrades, isUpgrade } from "./upgrades.js";
 
 /** Where a worker stands among the others. */
 export interface WorkerPlace {
@@ -54,6 +55,7 @@ export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace):
   });
   const server = createServer((request, response) => engine.handleRequest(request, response));
   server.on("upgrade", (request, socket, head) => engine.handleUpgrade(request, socket, head));
+  ignoreOtherUpgrades(server, () => true);
   server.listen(socketPath(place.folder, place.number));
   await once(server, "listening");
   return server;
@@ -65,7 +67,7 @@ function socketPath(folder: string, number: number): string {
 
 function passOn(request: IncomingMessage, response: ServerResponse, path: string): void {
   const { method, url, headers } = request;
-  const isUpgrade = headers.upgrade !== undefined;
+  const isHandedOver = isUpgrade(request);
   // On a connection of its own: one kept open may be closed by the other side in the moment in which it is used again.
   const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
   // What Socket.IO passes as the response of an upgrade carries nothing: the connection is written to itself.
@@ -77,7 +79,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
     socket.pipe(request.socket).pipe(socket);
   });
   passed.on("response", (answer) => {
-    if (isUpgrade) {
+    if (isHandedOver) {
       request.socket.write(headOf(answer));
       answer.pipe(request.socket);
     } else {
@@ -87,12 +89,12 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   });
   // The worker is gone, and its sessions with it: as if the id were unknown, upon which the client begins anew.
   passed.on("error", () => {
-    if (isUpgrade || response.headersSent) request.socket.destroy();
+    if (isHandedOver || response.headersSent) request.socket.destroy();
     else
       response.writeHead(400, { "Content-Type": "application/json" }).end('{"code":1,"message":"Session ID unknown"}');
   });
   response.on("close", () => passed.destroy());
-  if (isUpgrade) passed.end();
+  if (isHandedOver) passed.end();
   else passWhole(request, passed);
 }
 

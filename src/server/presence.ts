@@ -47,8 +47,8 @@ export class Presence {
 
   async #announce(): Promise<void> {
     const { store, clock } = this.#instance;
-    const own = { id: this.#id, online: this.online, looking: this.#lookingHere() };
     try {
+      const own = { id: this.#id, online: this.online, looking: this.#lookingHere() };
       this.#hear(await store.announce(this.#id, JSON.stringify(own)));
     } catch (error) {
       if (!(error instanceof StoreAway)) this.#instance.failed(error, "an announcement failed");

@@ -7,7 +7,7 @@ declare module "proxy-addr" {
   type Trust = (address: string, hop: number) => boolean;
 
   /** The first address, from this server on, that is not trusted. */
-  function proxyAddr(request: IncomingMessage, trust: Trust): string;
+  function proxyAddr(request: Pick<IncomingMessage, "socket" | "headers">, trust: Trust): string;
 
   namespace proxyAddr {
     /** Addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`. Throws TypeError for what is none. */

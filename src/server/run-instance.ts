@@ -2,6 +2,7 @@
  * What an instance is made of by its options, whatever serves it: `startServer`, or an app of someone else's.
  */
 
+import { hostname } from "node:os";
 import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
@@ -68,6 +69,8 @@ export interface Others {
   /** Milliseconds since 1970, by which tokens end. */
   readonly wallClock?: (() => number) | undefined;
   readonly authorise?: AuthoriseHook | undefined;
+  /** Where it is reached, for its name; nothing before that is known. */
+  readonly address?: (() => Address | null) | undefined;
 }
 
 /** An instance with what is measured and told of it as long as it runs, whatever serves it. */
@@ -103,7 +106,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
   const guard = new Guard(realClock, (hook, error) => instance.hookFailed(hook, error));
   const ask = authorise && authoriser(authorise, guard, config.origins);
   const instance = new Instance({
-    name: config.name,
+    name: () => config.name || nameAt(others.address?.() ?? null),
     boards: config.boards,
     durabilities: config.durabilities,
     history: config.history,
@@ -125,6 +128,14 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
     watchedPagesMax: config.watchedPages,
   });
   return instance;
+}
+
+type Address = string | { readonly port: number };
+
+/** The host, with the port that is listened on, or the path of a Unix socket. */
+export function nameAt(address: Address | null): string {
+  if (address === null) return hostname();
+  return `${hostname()}:${typeof address === "string" ? address : address.port}`;
 }
 
 export function httpOptions(config: Config, store: Store, trust: Trust) {

@@ -63,7 +63,9 @@ const CLOSING_MS_MAX = 2_000;
 /** Rejects with the system's error if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
-  const running = runInstance(config, store, log, { wallClock: options.wallClock });
+  let listening: HttpServer | undefined;
+  const address = () => listening?.address() ?? { port: config.port };
+  const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
   const { instance } = running;
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
@@ -75,6 +77,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     {
       folder: pageFolder,
       demoUrls: options.demoUrls ?? (() => []),
+      basePath: config.basePath,
     },
   );
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
@@ -86,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     app,
   );
+  listening = http;
   http.setTimeout(STILL_MS_MAX);
   const perAddressMax = config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS;
   const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust);
@@ -105,7 +109,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   for (const server of operators ? [http, operators] : [http]) instance.survives(server);
-  const io = createSocketServer(http, { origins: config.origins, messageBytesMax: config.messageBytes, silentMsMax });
+  const { basePath } = config;
+  const io = createSocketServer(http, {
+    origins: config.origins,
+    messageBytesMax: config.messageBytes,
+    silentMsMax,
+    basePath,
+  });
   for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
   if (neighbours) instance.survives(neighbours);
@@ -115,6 +125,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     gate: httpDoor.gate,
     trust,
     countsAll: true,
+    origins: config.origins,
+    basePath,
   });
   running.counts(sockets.online);
   const port = portOf(http) ?? config.port;

@@ -3,25 +3,34 @@
  * frame-sender.ts the only file that imports it.
  */
 
-import type { Server as HttpServer } from "node:http";
+import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
+import { takeOffBase } from "./base-path.js";
 import { Chat } from "./chat.js";
 import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { type HandshakeMiddleware, outliveReset, refuseHandshakes } from "./handshake.js";
+import {
+  type HandshakeMiddleware,
+  letNothingBeGuessed,
+  outliveReset,
+  refuseHandshakes,
+  refuseJsonp,
+  refuseTakeovers,
+} from "./handshake.js";
 import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance.js";
 import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
+import { ignoreOtherUpgrades } from "./upgrades.js";
 
 export interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */
@@ -30,6 +39,8 @@ export interface SocketOptions {
   readonly messageBytesMax: number;
   /** Who connects and joins no namespace in this time is let go. */
   readonly silentMsMax: number;
+  /** As in `Config`. */
+  readonly basePath?: string;
 }
 
 /** A Socket.IO server with the settings that an instance wants. */
@@ -47,6 +58,8 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
   });
   // What Socket.IO answers itself, Express does not see: what people wrote must not be taken for a document there either.
   http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
+  const { basePath = "" } = options;
+  http.prependListener("request", (request) => takeOffBase(request, basePath));
   return io;
 }
 
@@ -73,6 +86,10 @@ export interface AttachOptions {
   readonly trust: Trust;
   /** Count every connection, also before it joins a namespace, or if it never does. Not where others' namespaces are. */
   readonly countsAll: boolean;
+  /** Whose pages may use boards beside the server's own; `*` for every site's. */
+  readonly origins: readonly string[];
+  /** As in `Config`; in someone else's app there is none. */
+  readonly basePath?: string;
 }
 
 export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
@@ -82,24 +99,34 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const connections = new Connections(instance, options.limits, options.trust, Reflect.get(io.engine, "ws"));
   const presence = new Presence(instance, online);
   io.engine.use(outliveReset);
+  io.engine.use(letNothingBeGuessed);
   io.engine.use(options.gate.pass);
   io.engine.use(holdBack(connections, instance));
+  io.engine.use(refuseJsonp);
+  if (!options.origins.includes("*")) io.engine.use(refuseTakeovers((sid) => requestOf(io, sid), options.origins));
   io.engine.use(
     refuseHandshakes((request) =>
       instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
     ),
   );
+  // Socket.IO's path as the engine compares it.
+  const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
+  ignoreOtherUpgrades(io.httpServer, (request) => {
+    takeOffBase(request, options.basePath ?? "");
+    return request.url?.startsWith(path) === true;
+  });
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
   const visitors = new WeakMap<Socket, Visitor>();
   boards.use(admit(connections, instance));
-  boards.use(identify(instance, visitors));
+  boards.use(identify(instance, visitors, options.origins));
   boards.on("connection", (socket) => {
     const visitor = visitors.get(socket) ?? ANYBODY;
     converse(socket, instance, connections.admit(socket.conn), visitor, encoder, presence);
   });
-  if (options.teaching) attachTeaching(io, instance, connections, visitors);
+  if (options.teaching) attachTeaching(io, instance, connections, visitors, options.origins);
 
-  const tell = (notice: Notice) => boards.emit("notice", notice);
+  // `local`, here and wherever something goes to all: the app's Socket.IO may have an adapter that reaches other instances.
+  const tell = (notice: Notice) => boards.local.emit("notice", notice);
   let told = "";
   const timer = setInterval(() => {
     instance.metrics.connected(online());
@@ -150,6 +177,12 @@ function enter(socket: Socket, { joined }: Admitted): boolean {
   return true;
 }
 
+/** The request that began a session of the engine's. */
+function requestOf(io: Server, sid: string): IncomingMessage | undefined {
+  const sessions: Readonly<Record<string, Connection>> = Reflect.get(io.engine, "clients");
+  return Object.hasOwn(sessions, sid) ? sessions[sid]?.request : undefined;
+}
+
 /** A refusal reaches the client as `connect_error` with the error's body as data. */
 function admit(connections: Connections, instance: Instance) {
   return (socket: Socket, next: (error?: Error) => void) => {
@@ -163,9 +196,11 @@ function admit(connections: Connections, instance: Instance) {
  * Who comes, by the handshake: `auth: {token}`, or what the app's hook makes of it. Someone whose token is not accepted may do
  * what everybody may, and is let in if there is anything.
  */
-function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>) {
+function identify(instance: Instance, visitors: WeakMap<Socket, Visitor>, origins: readonly string[]) {
   return async (socket: Socket, next: (error?: Error) => void) => {
     try {
+      if (!origins.includes("*") && !isFromOrigin(socket.request, origins))
+        throw new Refusal("FORBIDDEN", { detail: "a page of another site" });
       const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
       const visitor = await instance.access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
       instance.access.requireUse(visitor, instance.boards.keys());
@@ -278,6 +313,7 @@ function attachTeaching(
   instance: Instance,
   connections: Connections,
   visitors: WeakMap<Socket, Visitor>,
+  origins: readonly string[],
 ): void {
   const root = io.of("/");
   const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
@@ -287,7 +323,7 @@ function attachTeaching(
     (clients, text) => root.local.in(clients).emit("server-message", text),
   );
   root.use(admit(connections, instance));
-  root.use(identify(instance, visitors));
+  root.use(identify(instance, visitors, origins));
   root.use((socket, next) => {
     try {
       teaching.board();

@@ -8,9 +8,11 @@
  * token must end.
  */
 
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
 import { Refusal } from "../protocol/errors.js";
 import { type Grant, isRight, type Right, type Verify } from "./access.js";
+import { realClock } from "./clock.js";
+import { TokenBucket } from "./token-bucket.js";
 
 export interface TokenKeys {
   readonly secret: string | undefined;
@@ -24,7 +26,14 @@ export interface TokenKeys {
 export const SECRET_BYTES_MIN = 32;
 const TOKEN_CHARACTERS_MAX = 8_192;
 const BOARDS_MAX = 256;
+/** The clock of whoever signs may be this much ahead of ours, or behind it. */
+const LEEWAY_S = 5;
 const JWKS_MS_MAX = 3_000;
+/**
+ * Fetches of the published keys, whatever asks for one: a first token, a key that is not known yet, keys that are old.
+ * Without a bound anybody could have them fetched as often as he makes up the name of a key.
+ */
+const FETCHES = { perSecond: 0.2, burst: 5 };
 const SYMMETRIC = ["HS256"];
 const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
@@ -33,6 +42,7 @@ export function tokenVerifier(
   keys: TokenKeys,
   now: () => number,
   away: (error: unknown) => void = () => undefined,
+  monotonic: () => number = realClock.now,
 ): Verify | undefined {
   const { secret, jwksUrl, issuer, audience } = keys;
   if (secret === undefined && jwksUrl === undefined) return undefined;
@@ -40,11 +50,25 @@ export function tokenVerifier(
     algorithms: jwksUrl === undefined ? SYMMETRIC : ASYMMETRIC,
     requiredClaims: ["exp"],
     currentDate: new Date(now()),
+    clockTolerance: LEEWAY_S,
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
   });
+  const fetches = new TokenBucket(FETCHES, monotonic());
+  const boundedFetch: typeof fetch = async (...request) => {
+    const waitMs = fetches.take(1, monotonic());
+    if (waitMs > 0) throw new Refusal("KEYS_AWAY", { retryAfterMs: waitMs });
+    return fetch(...request);
+  };
   const published =
-    jwksUrl === undefined ? undefined : createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: JWKS_MS_MAX });
+    jwksUrl === undefined
+      ? undefined
+      : createRemoteJWKSet(new URL(jwksUrl), {
+          timeoutDuration: JWKS_MS_MAX,
+          // A key may be new a moment after a fetch; what bounds fetches is above. Those who wait share one.
+          cooldownDuration: 0,
+          [customFetch]: boundedFetch,
+        });
   const shared = new TextEncoder().encode(secret ?? "");
   return async (token) => {
     if (token.length > TOKEN_CHARACTERS_MAX) throw new Refusal("UNAUTHORIZED", { detail: "the token is too long" });
@@ -55,7 +79,7 @@ export function tokenVerifier(
       return grantOf(payload);
     } catch (error) {
       const refusal = meaning(error);
-      if (refusal.code === "KEYS_AWAY") away(error);
+      if (refusal.code === "KEYS_AWAY" && refusal !== error) away(error);
       throw refusal;
     }
   };
@@ -73,7 +97,7 @@ function grantOf(payload: JWTPayload): Grant {
     if (!isRight(right)) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` has an unknown right" });
     boards.set(board, right);
   }
-  return { subject: payload.sub ?? "unnamed", boards, expiresMs: (payload.exp ?? 0) * 1_000 };
+  return { subject: payload.sub ?? "unnamed", boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
 }
 
 /** What the failure means to the peer. Details of a signature are nobody's business. */

@@ -58,7 +58,12 @@ export function writeEnd({ pages, checked }: FileEnd): string {
   return `${JSON.stringify({ end: true, pages, checked })}\n`;
 }
 
-export function readHeader(line: string): FileHeader {
+export function readHeader(firstLine: string): FileHeader {
+  // Editors of some systems put a byte-order mark in front.
+  const line = firstLine.replace(/^\uFEFF/, "");
+  if (!line.startsWith("{")) {
+    throw new BadFile("this is not an exported board: its first line is no JSON in UTF-8 (is it compressed?)");
+  }
   const { socketscaler, format, board, size, fromPage } = parse(
     line,
     "socketscaler",

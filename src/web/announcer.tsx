@@ -41,7 +41,7 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
   useEffect(() => setSaid(refusal), [refusal]);
 
   return (
-    <div class="for-screen-readers" role="status" data-testid="announcer">
+    <div class="for-screen-readers" translate={false} role="status" data-testid="announcer">
       <Said what={said} />
     </div>
   );

@@ -106,10 +106,10 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
 function Title({ board, size }: { board: string; size: number }) {
   return (
     <div class="title">
-      <img src="/favicon.svg" alt="" width="36" height="36" />
+      <img src="favicon.svg" alt="" width="36" height="36" />
       <div>
         <h1>SocketScaler</h1>
-        <p>
+        <p translate={false}>
           Board <strong>{board}</strong>
           {size > 0 && ` · ${countOf(size, "checkbox", "checkboxes")}`}
           {size > 0 && <span class="numbered">, numbered from 0</span>}
@@ -130,7 +130,7 @@ interface AbsenceProps {
 function Absence({ access, failure, names, board }: AbsenceProps) {
   return (
     <div class="absence">
-      <p role="status" data-testid="absence">
+      <p role="status" translate={false} data-testid="absence">
         {access ? "The board is shown here to those who may see it." : (failure ?? "Connecting to the board …")}
       </p>
       {failure !== undefined && <Boards names={names} current={board} />}

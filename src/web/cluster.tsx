@@ -42,7 +42,7 @@ function Cluster() {
     <main class="cluster">
       <header>
         <h1>The cluster</h1>
-        <p role="status" data-testid="cluster-status">
+        <p role="status" translate={false} data-testid="cluster-status">
           {isLost ? "This instance does not answer. Trying again …" : summary(instances)}
         </p>
         {warning !== undefined && (
@@ -51,7 +51,7 @@ function Cluster() {
           </p>
         )}
       </header>
-      <dl class="whole">
+      <dl class="whole" translate={false}>
         {WHOLE.map(({ measure, label, format }) => {
           const line = lineOf(history, measure);
           return (
@@ -88,7 +88,7 @@ function Cluster() {
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody translate={false}>
             {instances.map((instance) => (
               <Row key={instance.id} instance={instance} isSelf={instance.id === self} history={history} />
             ))}
@@ -162,7 +162,7 @@ function duration(seconds: number): string {
 }
 
 async function readCluster(): Promise<unknown> {
-  const response = await fetch("/cluster", { headers: { accept: "application/json" } });
+  const response = await fetch("cluster", { headers: { accept: "application/json" } });
   return response.ok ? response.json() : undefined;
 }
 

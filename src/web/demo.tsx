@@ -1,7 +1,7 @@
 /* The demo: the page of every instance beside each other, each in a frame of its own, connected to its own process or port. */
 
 import { render } from "preact";
-import { readDemoUrls } from "./instance-answers.js";
+import { homeUrl, readDemoUrls } from "./instance-answers.js";
 import { type Query, readQuery } from "./query.js";
 
 const PANES_ALONE = 4;
@@ -10,7 +10,7 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
   return (
     <div class="demo">
       <header class="demo-header">
-        <img src="/favicon.svg" alt="" width="36" height="36" />
+        <img src="favicon.svg" alt="" width="36" height="36" />
         <div>
           <h1>SocketScaler</h1>
           <p>
@@ -23,8 +23,8 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
         {urls.map((url, index) => (
           // The same instance may be shown more than once, so the place is what tells panes apart.
           <section class="pane" key={index} data-testid="pane">
-            <h2>
-              <a href={pageUrl(url, board)}>{new URL(url).origin}</a>
+            <h2 translate={false}>
+              <a href={pageUrl(url, board)}>{url}</a>
             </h2>
             <iframe src={`${pageUrl(url, board)}&compact`} title={`Pane ${index + 1}: instance ${url}`} />
           </section>
@@ -35,7 +35,7 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
 }
 
 function pageUrl(url: string, board: string): string {
-  return `${new URL("/", url).href}?board=${encodeURIComponent(board)}`;
+  return `${url}/?board=${encodeURIComponent(board)}`;
 }
 
 /** An instance says where it listens; the visitor reaches that machine under the name in the address bar. */
@@ -47,7 +47,7 @@ function reachable(url: string): string {
 async function instanceUrls({ ports }: Query): Promise<readonly string[]> {
   if (ports.length > 0) return ports.map((port) => `${location.protocol}//${location.hostname}:${port}`);
   const urls = await readDemoUrls().catch(() => []);
-  return urls.length > 0 ? urls.map(reachable) : Array.from({ length: PANES_ALONE }, () => location.origin);
+  return urls.length > 0 ? urls.map(reachable) : Array.from({ length: PANES_ALONE }, () => homeUrl());
 }
 
 const query = readQuery(location.search);

@@ -3,19 +3,25 @@
 import { readToken } from "./visitor-token.js";
 
 export async function readBoardNames(): Promise<readonly string[]> {
-  return listIn(await readJson("/boards"), "boards").flatMap((board) => {
+  return listIn(await readJson("boards"), "boards").flatMap((board) => {
     const name: unknown = isObject(board) ? board.name : undefined;
     return typeof name === "string" ? [name] : [];
   });
 }
 
+/** Where the page is, be it the root of a host or a path below; without a slash at its end. */
+export function homeUrl(): string {
+  return new URL(".", location.href).href.replace(/\/$/, "");
+}
+
 /** URLs of the instances the demo is made of; none where this instance is alone. */
 export async function readDemoUrls(): Promise<readonly string[]> {
-  return listIn(await readJson("/demo/instances"), "urls").flatMap((url) =>
+  return listIn(await readJson("demo/instances"), "urls").flatMap((url) =>
     typeof url === "string" && URL.canParse(url) ? [url] : [],
   );
 }
 
+/** `path` is relative to where the page is. */
 export async function readJson(path: string): Promise<unknown> {
   const token = readToken();
   const response = await fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });

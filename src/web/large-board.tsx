@@ -19,7 +19,7 @@ export function LargeBoard(props: CanvasViewProps) {
   if (loaded) return <loaded.View {...props} />;
   return (
     <div class="absence">
-      <p role="status">
+      <p role="status" translate={false}>
         {hasFailed ? "The board could not be loaded. Please reload the page." : "Loading the board …"}
       </p>
     </div>

@@ -6,7 +6,7 @@
 import { render } from "preact";
 import { type Client, connect } from "../client/index.js";
 import { App } from "./app.js";
-import { readBoardNames } from "./instance-answers.js";
+import { homeUrl, readBoardNames } from "./instance-answers.js";
 import { readQuery } from "./query.js";
 import { keepToken, readToken, takeToken } from "./visitor-token.js";
 
@@ -18,7 +18,7 @@ let visits = 0;
 
 function visit(page: Element): void {
   client?.close();
-  const next = connect(location.origin, { token: readToken });
+  const next = connect(homeUrl(), { token: readToken });
   client = next;
   const useToken = (token: string) => {
     keepToken(token);

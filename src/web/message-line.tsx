@@ -8,7 +8,7 @@ import type { Wording } from "./wording.js";
 
 export function MessageLine({ hint, usual }: { hint: Wording | undefined; usual: string | undefined }) {
   return (
-    <p class="message" aria-hidden={hint === undefined} data-tone={hint?.tone} data-testid="message">
+    <p class="message" translate={false} aria-hidden={hint === undefined} data-tone={hint?.tone} data-testid="message">
       {hint?.text ?? usual}
     </p>
   );

@@ -34,7 +34,7 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
         }}
       />
       <button type="submit">Go</button>
-      <span id={`${id}-error`} class="go-to-error" role="status" data-testid="go-to-error">
+      <span id={`${id}-error`} class="go-to-error" translate={false} role="status" data-testid="go-to-error">
         {isWrong && `Numbers run from 0 to ${size - 1}.`}
       </span>
     </form>
@@ -44,7 +44,7 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
 export function Boards({ names, current }: { names: readonly string[]; current: string }) {
   if (names.length === 0 || (names.length === 1 && names[0] === current)) return null;
   return (
-    <nav class="boards" aria-label="Boards" data-testid="boards">
+    <nav class="boards" translate={false} aria-label="Boards" data-testid="boards">
       {names.map((name) => (
         <a
           key={name}

@@ -18,6 +18,7 @@ export class RefusalNote {
     this.#scroller = grid.parentElement;
     this.#lastsMs = lastsMs;
     this.#note.className = "refusal-note";
+    this.#note.translate = false;
     this.#note.dataset.testid = "refusal-note";
     this.#note.popover = "manual";
     document.body.append(this.#note);

@@ -1,4 +1,9 @@
-/* How things stand, in the header: connection, instance, people, checked cells, the last round trip. */
+/*
+ * How things stand, in the header: connection, instance, people, checked cells, the last round trip.
+ *
+ * A browser that translates the page puts other elements in place of its texts, and what is set on the old ones is never
+ * seen again. So here, and wherever a text changes while the page is open, it stands below a `translate="no"`.
+ */
 
 import type { ComponentChildren } from "preact";
 import type { Live } from "./live.js";
@@ -18,7 +23,7 @@ export function Status({ live, checked, shown }: StatusProps) {
   const { tone, text } = connectionWording(live);
   const isWhole = shown === size;
   return (
-    <dl class="status">
+    <dl class="status" translate={false}>
       <Fact label="Connection" name="connection">
         <span class="pill" data-tone={tone}>
           {text}

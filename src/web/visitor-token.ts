@@ -4,7 +4,8 @@
  * copied, kept in the history, or seen over a shoulder. It is kept for this tab alone and no longer than that.
  */
 
-const KEY = "socketscaler.token";
+/** Boards below other paths of the host have tokens of their own. */
+const KEY = `socketscaler.token${new URL(".", location.href).pathname.replace(/\/$/, "")}`;
 const NAME = "token";
 
 /** Where it is while the browser keeps nothing, as some do for privacy. */

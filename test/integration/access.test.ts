@@ -179,9 +179,40 @@ describe("access", () => {
     const main = await startInstance({ ACCESS: "token", JWT_SECRET: SECRET }, store);
     t.after(() => main.stop());
     assert.equal(await refusedAt(main.url, { token: bad.text }, "/"), "UNAUTHORIZED");
-    const basic = await fetch(`${instance.url}/boards/main`, { headers: { authorization: "Basic YTpi" } });
-    assert.equal(basic.status, 401);
-    assert.equal(basic.headers.get("www-authenticate"), "Bearer");
+    const refused = await fetch(`${closed.url}/boards/seats`, { headers: { authorization: "Bearer" } });
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers.get("www-authenticate"), "Bearer");
+  });
+
+  test("what is meant for a proxy in front, or the app around, is no token: only Bearer is ours", async () => {
+    const ask = async (path: string, authorization: string, method = "GET") =>
+      (await fetch(`${instance.url}${path}`, { method, headers: { authorization } })).status;
+    for (const foreign of [
+      "Basic YTpi",
+      "basic YTpi",
+      'Digest username="ann", realm="x", uri="/", response="y"',
+      "Negotiate YII=",
+      "NTLM TlRM",
+      "AWS4-HMAC-SHA256 Credential=a/b, Signature=c",
+      "Bearers x",
+      "x",
+    ]) {
+      assert.equal(await ask("/boards/main", foreign), 200, foreign);
+      assert.equal(await ask("/state", foreign), 200, foreign);
+      // No token, and so no right.
+      assert.equal(await ask("/boards/seats", foreign), 401, foreign);
+      assert.equal(await ask("/boards/main/clear", foreign, "POST"), 401, foreign);
+      const client = new RawClient(instance.url, ["polling"], { extraHeaders: { authorization: foreign } });
+      await client.connected();
+      client.close();
+    }
+    const valid = await token({ seats: "admin" });
+    for (const ours of [`Bearer ${valid}`, `bearer   ${valid}`, `BEARER ${valid} `]) {
+      assert.equal(await ask("/boards/seats", ours), 200, ours);
+    }
+    for (const ours of ["Bearer", "bearer ", `Bearer ${valid} ${valid}`, "Bearer x"]) {
+      assert.equal(await ask("/boards/seats", ours), 401, ours);
+    }
   });
 
   test("the end of a token ends the right to write, not the view", async (t) => {
@@ -195,7 +226,7 @@ describe("access", () => {
     await early.watch([0]);
     const session = newSession();
     assert.ok((await early.write(session, 1, [[10, 1]])).at);
-    wallMs += 61_000;
+    wallMs += 66_000;
     assert.equal((await early.write(session, 2, [[11, 1]])).error.code, "TOKEN_EXPIRED");
     assert.ok((await writer.write(newSession(), 1, [[12, 1]])).at);
     await until("the one whose token is over sees the other's change", () => early.replicas.get(0)?.get(12) === 1);
@@ -218,7 +249,7 @@ describe("access", () => {
     await board.watch({ start: 0, end: 240 }).ready;
     await board.set(20, true);
     assert.equal(given, 1);
-    wallMs += 61_000;
+    wallMs += 66_000;
     await board.set(21, true);
     assert.equal(board.get(21), true);
     assert.ok(given >= 2, `${given}`);
@@ -231,7 +262,7 @@ describe("access", () => {
     t.after(() => client.close());
     const board = client.board("seats");
     await board.watch({ start: 0, end: 240 }).ready;
-    wallMs += 61_000;
+    wallMs += 66_000;
     await assert.rejects(board.set(30, true), { code: "TOKEN_EXPIRED" });
     assert.equal(board.get(30), false);
     assert.equal(client.state.connected, true);

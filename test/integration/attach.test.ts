@@ -1,13 +1,17 @@
 /* What attachBoards takes, and what of someone else's app it leaves alone. */
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { createServer } from "node:http";
-import { describe, test } from "node:test";
+import { hostname } from "node:os";
+import { describe, type TestContext, test } from "node:test";
 import express from "express";
 import { Server, type ServerOptions } from "socket.io";
 import { type AttachBoardsOptions, attachBoards, BadOption, OPTIONS } from "../../src/server/index.js";
-import { startApp } from "../support/embedded-app.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
+import { RawClient } from "../support/raw-client.js";
 
 describe("attachBoards", () => {
   const boards = { main: 64 };
@@ -86,6 +90,119 @@ describe("attachBoards", () => {
     assert.match(await attempt(t, { authorise }, { connectionStateRecovery: {} }), /set its skipMiddlewares to false$/);
     const asking = { connectionStateRecovery: { skipMiddlewares: false } };
     assert.equal(await attempt(t, { authorise }, asking), "attached");
+  });
+
+  /** What is wrong, at the call. */
+  async function mistake(t: TestContext, io: Server, app = express()): Promise<string> {
+    const wrong = await attachBoards(io, app, { boards, dataDir: temporaryFolder(t) }).then(
+      () => "attached",
+      (error: unknown) => error,
+    );
+    assert.ok(wrong instanceof BadOption, String(wrong));
+    return wrong.message;
+  }
+
+  test("says at the call that the Socket.IO server has no HTTP server yet, and takes it when it has", async (t) => {
+    const io = new Server();
+    assert.match(await mistake(t, io), /no HTTP server yet: .*`io.attach\(http\)`, before attachBoards$/);
+    io.attach(createServer());
+    const attached = await attachBoards(io, express(), { boards, dataDir: temporaryFolder(t) });
+    await io.close();
+    await attached.close();
+  });
+
+  test("says at the call that the Socket.IO server is closed, or has boards already", async (t) => {
+    const http = createServer().listen(0, "127.0.0.1");
+    await once(http, "listening");
+    const closed = new Server(http);
+    await closed.close();
+    assert.match(await mistake(t, closed), /is closed: make a new one/);
+    const unheard = new Server(createServer());
+    await unheard.close();
+    assert.match(await mistake(t, unheard), /is closed: make a new one/);
+
+    const { io, boards: attached } = await startApp(t, { boards, dataDir: temporaryFolder(t) });
+    assert.match(await mistake(t, io), /has boards already: call attachBoards once/);
+    await attached.close();
+    assert.match(await mistake(t, io), /has boards already/);
+    const twice = new Server(createServer());
+    const both = await Promise.allSettled(
+      [1, 2].map(() => attachBoards(twice, express(), { boards, dataDir: temporaryFolder(t) })),
+    );
+    assert.deepEqual(
+      both.map(({ status }) => status),
+      ["fulfilled", "rejected"],
+    );
+    for (const one of both) if (one.status === "fulfilled") await one.value.close();
+    await twice.close();
+  });
+
+  test("may be tried again after a store that could not be had", async (t) => {
+    const io = new Server(createServer());
+    const dataDir = temporaryFolder(t);
+    const held = await EmbeddedStore.open({ directory: dataDir });
+    await assert.rejects(attachBoards(io, express(), { boards, dataDir }), /in use/);
+    await held.close();
+    const attached = await attachBoards(io, express(), { boards, dataDir });
+    await io.close();
+    await attached.close();
+  });
+
+  test("says at the call that the app answers long-polling beside Socket.IO, before attachBoards and after it", async (t) => {
+    const http = createServer();
+    const app = express();
+    const io = new Server(http);
+    http.on("request", app);
+    assert.match(
+      await mistake(t, io, app),
+      /both answer long-polling: make the HTTP server with `createServer\(app\)`/,
+    );
+    http.removeListener("request", app);
+    http.on("request", () => undefined);
+    const attached = await attachBoards(io, app, { boards, dataDir: temporaryFolder(t) });
+    assert.throws(() => http.on("request", app), /both answer long-polling/);
+    await io.close();
+    await attached.close();
+  });
+
+  test("leaves long-polling to Socket.IO where the app is called beside it in another way, and logs that once", async (t) => {
+    const { url, logged } = await startApp(t, { boards, dataDir: temporaryFolder(t) }, (app, io) => {
+      io.httpServer.on("request", (request, response) => {
+        if (request.url?.startsWith("/socket.io/")) app(request, response);
+      });
+    });
+    for (let count = 0; count < 2; count++) {
+      const client = new RawClient(url, ["polling"]);
+      t.after(() => client.close());
+      await client.open("main");
+    }
+    assert.deepEqual(
+      logged.map(({ msg }) => /both answer long-polling/.test(msg)),
+      [true],
+    );
+  });
+
+  test("is called by the port that is listened on, or as the option says", async (t) => {
+    const one = await startApp(t, { boards, dataDir: temporaryFolder(t) });
+    const two = await startApp(t, { boards, dataDir: temporaryFolder(t) });
+    const named = await startApp(t, { boards, dataDir: temporaryFolder(t), settings: { INSTANCE_NAME: "shop" } });
+    const nameOf = async ({ url }: EmbeddedApp) => {
+      const { instance }: { instance: string } = JSON.parse(await (await fetch(`${url}/health`)).text());
+      return instance;
+    };
+    assert.equal(await nameOf(one), `${hostname()}:${new URL(one.url).port}`);
+    assert.equal(await nameOf(two), `${hostname()}:${new URL(two.url).port}`);
+    assert.equal(await nameOf(named), "shop");
+    const cluster = await (await fetch(`${one.url}/cluster`)).json();
+    assert.deepEqual(
+      cluster.instances.map(({ name }: { name: string }) => name),
+      [`${hostname()}:${new URL(one.url).port}`],
+    );
+    const io = new Server(createServer());
+    const silent = await attachBoards(io, express(), { boards, dataDir: temporaryFolder(t) });
+    assert.equal(silent.instance.name, hostname());
+    await io.close();
+    await silent.close();
   });
 
   test("leaves the app's own /state alone where it does not teach", async (t) => {

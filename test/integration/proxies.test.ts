@@ -54,6 +54,22 @@ describe("limits behind a proxy", () => {
     assert.equal(await get(instance.url, "6.6.6.6, 203.0.113.2"), 429);
   });
 
+  test("count one household's IPv6 network as one address over HTTP, and read ports and Forwarded there too", async (t) => {
+    const flags = { TRUSTED_PROXIES: "loopback", HTTP_PER_MINUTE: "2" };
+    const instance = await startInstance(flags, store);
+    t.after(() => instance.stop());
+    assert.equal(await get(instance.url, "2001:db8:0:7::1"), 200);
+    assert.equal(await get(instance.url, "[2001:db8:0:7:ffff::2]:443"), 200);
+    assert.equal(await get(instance.url, "2001:db8:0:7:1:2:3:4"), 429);
+    const headers = { Forwarded: 'for="[2001:db8:0:7::5]:4711";proto=https' };
+    assert.equal((await fetch(`${instance.url}/boards`, { headers })).status, 429);
+    assert.equal(await get(instance.url, "2001:db8:0:8::1"), 200);
+    assert.equal(await get(instance.url, "198.51.100.1:5123"), 200);
+    assert.equal(await get(instance.url, "198.51.100.1:5124"), 200);
+    assert.equal(await get(instance.url, "198.51.100.1:5125"), 429);
+    assert.equal(await get(instance.url, "198.51.100.2:5123"), 200);
+  });
+
   test("do not believe the header of a peer that is not trusted", async (t) => {
     const flags = { TRUSTED_PROXIES: "10.0.0.0/8", CONNECTIONS_PER_ADDRESS: "1", HTTP_PER_MINUTE: "1" };
     const instance = await startInstance(flags, store);

@@ -392,6 +392,44 @@ describe("socketscaler export and import", () => {
     assert.equal((await runCommand(["import", file], { ...env, LOG_LEVEL: "silent" })).stdout, "");
   });
 
+  test("take a file whatever its ends of lines, and with a mark of its encoding in front", async (t) => {
+    const folder = temporaryFolder(t);
+    const store = await EmbeddedStore.open({ directory: join(folder, "from") });
+    await set(store, "main", 0, [5, 7]);
+    const text = await exported(store, { name: "main", size: 100 });
+    await store.close();
+    const file = join(folder, "both.jsonl");
+    writeFileSync(file, `\uFEFF${text.replaceAll("\n", "\r\n").trimEnd()}`);
+    const done = await runCommand(["import", file], { DATA_DIR: join(folder, "to") });
+    assert.equal(done.stderr, "imported 2 checked cells on 1 pages into board main: 1 pages were other before\n");
+    assert.equal(done.code, 0);
+  });
+
+  test("say in one line what the outside did to them, with no trace of the program", async (t) => {
+    const folder = temporaryFolder(t);
+    const env = { DATA_DIR: join(folder, "data") };
+    const fates: Record<string, string> = {};
+    /** By a shell, which redirects; `$@` is the command. */
+    for (const [name, args, script] of [
+      ["to a full disk", ["export"], '"$@" > /dev/full'],
+      ["to a closed pipe", ["export"], 'exec 3> >(true); wait $!; "$@" >&3'],
+      ["help to a full disk", ["--help"], '"$@" > /dev/full'],
+      ["a board of Object's", ["export", "--board", "constructor"], undefined],
+      ["from a folder", ["import", folder], undefined],
+    ] as const) {
+      const { code, stderr } = await runCommand(args, env, script);
+      assert.notEqual(code, 0, `${name}: ${stderr}`);
+      const lines = stderr.trim().split("\n");
+      assert.equal(lines.length, 1, `${name}: ${stderr}`);
+      fates[name] = lines[0]?.replace("socketscaler: ", "") ?? "";
+      assert.doesNotMatch(stderr, /\n\s+at |Error:|E[A-Z]{4,}/, name);
+    }
+    assert.match(fates["to a full disk"] ?? "", /^there is no room left/);
+    assert.match(fates["a board of Object's"] ?? "", /--board is "constructor"/);
+    assert.match(fates["to a closed pipe"] ?? "", /^the output was closed/);
+    assert.match(fates["from a folder"] ?? "", /this is a folder/);
+  });
+
   test("say in one line what is wrong", async (t) => {
     const folder = temporaryFolder(t);
     const file = join(folder, "bad.jsonl");

@@ -30,7 +30,7 @@ export function launchChromium(): Promise<Browser> {
 export async function openBoard(
   browser: Browser,
   url: string,
-  script?: () => void,
+  script?: (() => void) | string,
 ): Promise<{ page: Page; errors: string[] }> {
   const page = await (await browser.newContext()).newPage();
   if (script) await page.addInitScript(script);

@@ -15,8 +15,16 @@ export function startCommand(args: readonly string[], env: Record<string, string
   });
 }
 
-export async function runCommand(args: readonly string[], env: Record<string, string> = {}) {
-  const child = startCommand(args, env);
+function startByShell(script: string, args: readonly string[], env: Record<string, string>): ChildProcess {
+  return spawn("bash", ["-c", script, "bash", process.execPath, "--import", "tsx", MAIN, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** `script` of bash may run it, as `"$@"`, and redirect what it writes. */
+export async function runCommand(args: readonly string[], env: Record<string, string> = {}, script?: string) {
+  const child = script === undefined ? startCommand(args, env) : startByShell(script, args, env);
   assert.ok(child.stdout && child.stderr);
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   return { stdout, stderr, code };

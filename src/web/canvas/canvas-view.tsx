@@ -106,7 +106,7 @@ export function CanvasView(props: CanvasViewProps) {
           Arrow keys move, space checks. Plus and minus zoom, 0 shows the whole board, shift with arrows moves the view.
           Control Z undoes.
         </p>
-        <div class="for-screen-readers" role="status" data-testid="focus-announcer">
+        <div class="for-screen-readers" translate={false} role="status" data-testid="focus-announcer">
           <Said what={said} />
         </div>
       </div>

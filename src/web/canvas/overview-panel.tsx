@@ -59,7 +59,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
         data-testid="minimap"
       />
       <h2>Active now</h2>
-      <ul data-testid="places">
+      <ul data-testid="places" translate={false}>
         {places.map(({ page, cell }) => (
           <li key={page}>
             <button type="button" onClick={() => go(page, cell)}>

@@ -45,5 +45,5 @@ function readChanges(item: unknown): RecordedChanges[] {
 }
 
 function boardPath(board: string): string {
-  return `/boards/${encodeURIComponent(board)}`;
+  return `boards/${encodeURIComponent(board)}`;
 }

@@ -88,7 +88,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   if (keptMs === 0) return null;
   if (!replay) {
     return (
-      <div class="replay" data-testid="replay">
+      <div class="replay" translate={false} data-testid="replay">
         <button type="button" data-testid="replay-open" onClick={() => spans[0] && open(spans[0].ms)}>
           Replay
         </button>
@@ -97,7 +97,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
     );
   }
   return (
-    <fieldset class="replay" aria-label="Replay" data-testid="replay">
+    <fieldset class="replay" translate={false} aria-label="Replay" data-testid="replay">
       <button type="button" data-testid="replay-play" onClick={play}>
         {isPlaying ? "Pause" : "Play"}
       </button>
