@@ -186,7 +186,11 @@ export class Hub {
     if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
-      const prefix = await this.#ask(position);
+      const prefix = await this.#ask(position).catch((error: unknown) => {
+        // Of one that was overtaken nobody waits for the answer: the waiters are the later one's now.
+        if (this.#watching.get(recipient) === arrival) throw error;
+        return undefined;
+      });
       if (this.#watching.get(recipient) !== arrival) return;
       arrival = { ...arrival, prefix };
       this.#watching.set(recipient, arrival);

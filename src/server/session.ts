@@ -50,13 +50,18 @@ interface Watchable {
   unwatch(recipient: Recipient): void;
 }
 
+interface Watching<Watched extends Watchable> extends Hold<Watched> {
+  /** The latest request that asked for it: that one alone decides whether it is watched. */
+  request: object;
+}
+
 export class Session {
   readonly #instance: Instance;
   readonly #recipient: Recipient;
   readonly #peer: SessionPeer;
   readonly #opened = new Map<number, HostedBoard>();
-  readonly #watched = new Map<string, Hold<Hub>>();
-  readonly #overviews = new Map<HostedBoard, Hold<OverviewHub>>();
+  readonly #watched = new Map<string, Watching<Hub>>();
+  readonly #overviews = new Map<HostedBoard, Watching<OverviewHub>>();
   /** Board handle -> the session id that this connection writes under. */
   readonly #writesAs = new Map<number, string>();
   #closed = false;
@@ -111,10 +116,17 @@ export class Session {
       this.#join(
         this.#watched,
         watchKey(board, page),
+        request,
         () => this.#instance.pages.hold(board, page),
         (hub) => hub.watch(this.#recipient, position),
       );
-    await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
+    try {
+      await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
+    } catch (error) {
+      // What is refused is refused whole: no page of it is sent, unless a later request asks for it.
+      for (const page of wanted.keys()) this.#giveUp(this.#watched, watchKey(board, page), request);
+      throw error;
+    }
     for (const page of wanted.keys()) {
       const held = this.#watched.get(watchKey(board, page));
       if (held) this.#instance.frozen.tell(held.hub, this.#recipient);
@@ -135,14 +147,20 @@ export class Session {
     if (!request.watch) this.#leave(this.#overviews, board);
     else {
       this.#instance.admission.admitWatch(this.#peer.allowance, OVERVIEW_WATCHES);
-      await this.#join(
-        this.#overviews,
-        board,
-        () => this.#instance.overviews.hold(board),
-        (hub) => hub.watch(this.#recipient),
-      );
+      try {
+        await this.#join(
+          this.#overviews,
+          board,
+          request,
+          () => this.#instance.overviews.hold(board),
+          (hub) => hub.watch(this.#recipient),
+        );
+      } catch (error) {
+        this.#giveUp(this.#overviews, board, request);
+        throw error;
+      }
     }
-    return { watching: request.watch };
+    return { watching: this.#overviews.has(board) };
   }
 
   async write(input: unknown): Promise<WriteResult> {
@@ -197,22 +215,24 @@ export class Session {
     return board;
   }
 
-  /** Watches what `hold` holds, or holds already under this key; lets go of it again if that cannot be. */
+  /** Watches what `hold` holds, or holds already under this key. */
   async #join<Key, Watched extends Watchable>(
-    holds: Map<Key, Hold<Watched>>,
+    watched: Map<Key, Watching<Watched>>,
     key: Key,
+    request: object,
     hold: () => Hold<Watched>,
     watch: (hub: Watched) => Promise<void>,
   ): Promise<void> {
     if (this.#closed) return;
-    const held = holds.get(key) ?? hold();
-    holds.set(key, held);
-    try {
-      await this.#instance.within(JOIN_MS_MAX, watch(held.hub));
-    } catch (error) {
-      this.#leave(holds, key);
-      throw error;
-    }
+    const watching = watched.get(key) ?? { ...hold(), request };
+    watching.request = request;
+    watched.set(key, watching);
+    await this.#instance.within(JOIN_MS_MAX, watch(watching.hub));
+  }
+
+  /** `request` failed; a later one for the same goes on. */
+  #giveUp<Key>(watched: Map<Key, Watching<Watchable>>, key: Key, request: object): void {
+    if (watched.get(key)?.request === request) this.#leave(watched, key);
   }
 
   #leave<Key>(holds: Map<Key, Hold<Watchable>>, key: Key): void {

@@ -17,6 +17,7 @@ import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
 import { commitChanges } from "./session.js";
+import { WriteLanes } from "./write-lanes.js";
 
 /** The largest board that GET /state sends whole. */
 export const STATE_CELLS_MAX = 100_000;
@@ -29,6 +30,8 @@ export interface CheckboxUpdate {
 export class Teaching {
   readonly #instance: Instance;
   readonly #emit: (update: CheckboxUpdate) => void;
+  /** Its clients number nothing themselves, and one may send more at a time than a session can have open. */
+  readonly #lanes = new WriteLanes();
   #listeners = 0;
   #stop: (() => void) | undefined;
 
@@ -61,10 +64,9 @@ export class Teaching {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }
 
-  /** The writes of a client at `address`, under a session of its own; committed in the order in which they come, however long consent takes. */
+  /** The writes of a client at `address`, with a rate of its own; committed in the order in which they come, however long consent takes. */
   writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
-    const session = randomBytes(16).toString("base64url");
-    let seq = 0;
+    const client = randomBytes(16).toString("base64url");
     /** Settles when every write so far is refused, or on its way to the store. */
     let before: Promise<unknown> = Promise.resolve();
     return async (input) => {
@@ -72,12 +74,12 @@ export class Teaching {
       const board = this.board();
       if (index < 0 || index >= board.size) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [index] });
       this.require(visitor, "write");
-      this.#instance.admission.admitWrite(address, session, 1);
+      this.#instance.admission.admitWrite(address, client, 1);
       const changes = [[index, value ? 1 : 0]] as const;
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
       // Wrapped, so that the next write waits for the beginning of this commit, not for its answer.
       const begun = Promise.all([consent, before]).then(() => ({
-        committed: commitChanges(this.#instance, board, session, ++seq, changes),
+        committed: this.#lanes.run((session, seq) => commitChanges(this.#instance, board, session, seq, changes)),
       }));
       before = Promise.allSettled([before, begun]);
       const { committed } = await begun;

@@ -1,6 +1,7 @@
 /*
- * Storms of watching and unwatching, in any order, overtaking each other, by clients that also leave in the middle: nobody
- * else misses anything, and when all are gone nothing is held.
+ * Storms of watching and unwatching, in any order, overtaking each other, by clients that also leave in the middle, over a
+ * store that may be unavailable: nobody else misses anything, the answer to a client's last request for a page is true,
+ * and when all are gone nothing is held.
  */
 
 import assert from "node:assert/strict";
@@ -10,15 +11,18 @@ import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { Refusal } from "../../src/protocol/errors.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
 import type { Frame, Recipient } from "../../src/server/recipient.js";
 import { Session } from "../../src/server/session.js";
+import { StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const PAGES = 4;
+const STEADY_PAGES = [0, 1];
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 
 /** Who lags for a minute is given up, and rightly; here everybody reads again before, with room for the end of a run. */
@@ -26,14 +30,21 @@ const LAGGED_MS_MAX = 50_000;
 
 class Viewer implements Recipient {
   readonly replicas = Array.from({ length: PAGES }, (_, page) => new Replica(page, PAGE_CELLS));
+  /** The last request that named the page, or, under "overview", the overview; true if it was a watch that was accepted. */
+  readonly last = new Map<number | "overview", Promise<boolean>>();
+  /** Frames of each page. */
+  readonly frames = Array.from({ length: PAGES }, () => 0);
   backlogged = false;
   #laggedMs = 0;
 
   send(frame: Frame): void {
+    if (frame.kind === "overview" || frame.kind === "counts") return;
     assert.ok(frame.kind === "delta" || frame.kind === "snapshot");
     const decoded = frame.kind === "delta" ? decodeDelta(frame.text) : decodeSnapshot(frame.bytes, () => PAGE_CELLS);
     assert.ok(decoded);
-    assert.notEqual(this.replicas[decoded.content.page]?.receive(decoded.content), "gap");
+    const { page } = decoded.content;
+    this.frames[page] = (this.frames[page] ?? 0) + 1;
+    assert.notEqual(this.replicas[page]?.receive(decoded.content), "gap");
   }
 
   giveUp(): void {
@@ -74,27 +85,44 @@ function setUp(seed: number) {
   return { clock, store, instance, join };
 }
 
+/** Whether the request was a watch, and was accepted. */
+async function isAccepted(asked: Promise<{ watching: unknown }>, isWatch: boolean): Promise<boolean> {
+  try {
+    await asked;
+    return isWatch;
+  } catch (error) {
+    assert.ok(error instanceof Refusal && error.code === "STORE_AWAY", String(error));
+    return false;
+  }
+}
+
 const pages = fc.uniqueArray(fc.nat(PAGES - 1), { minLength: 1 });
 const who = fc.nat(2);
 const action = fc.oneof(
   fc.record({ kind: fc.constant("watch" as const), who, pages }),
   fc.record({ kind: fc.constant("unwatch" as const), who, pages }),
+  fc.record({ kind: fc.constant("overview" as const), who, watch: fc.boolean() }),
+  fc.record({ kind: fc.constant("away" as const) }),
   fc.record({ kind: fc.constant("leave" as const), who }),
   fc.record({ kind: fc.constant("lag" as const), who }),
   fc.record({ kind: fc.constant("commit" as const), page: fc.nat(PAGES - 1), offset: fc.nat(200) }),
-  fc.record({ kind: fc.constant("pass" as const), ms: fc.oneof(fc.nat(30), fc.constant(11_000)) }),
+  fc.record({ kind: fc.constant("pass" as const), ms: fc.oneof(fc.nat(30), fc.nat(4_000), fc.constant(11_000)) }),
 );
+
+const storm = fc.array(action, { minLength: 20, maxLength: 60 });
 
 describe("watching and unwatching at random", () => {
   test("takes nothing from another client, and leaves no hold, hub or subscription behind", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer(), fc.array(action, { minLength: 20, maxLength: 80 }), async (seed, actions) => {
+      fc.asyncProperty(fc.integer(), fc.boolean(), storm, async (seed, isAvailable, actions) => {
         const { clock, store, instance, join } = setUp(seed);
         const steady = new Viewer();
         const watcher = await join(steady);
-        const watching = watcher.watch({ handle: 0, pages: Array.from({ length: PAGES }, (_, page) => page) });
+        // The other pages are cold, so that a watch of them waits while the store is unavailable.
+        const watching = watcher.watch({ handle: 0, pages: STEADY_PAGES });
         await clock.pass(100);
         await watching;
+        store.available = isAvailable;
         const viewers = [new Viewer(), new Viewer(), new Viewer()];
         const sessions = await Promise.all(viewers.map(join));
         const answers: Promise<unknown>[] = [];
@@ -108,7 +136,10 @@ describe("watching and unwatching at random", () => {
               [next.offset + 1, 1],
             ]);
             const page = { board: "main", page: next.page };
-            answers.push(store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] }));
+            const commit = store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
+            answers.push(commit.catch((error: unknown) => assert.ok(error instanceof StoreAway)));
+          } else if (next.kind === "away") {
+            store.available = !store.available;
           } else if (next.kind === "leave") {
             sessions[next.who]?.close();
             const viewer = new Viewer();
@@ -118,24 +149,56 @@ describe("watching and unwatching at random", () => {
             const viewer = viewers[next.who];
             if (viewer) viewer.backlogged = !viewer.backlogged;
           } else {
-            const session = sessions[next.who];
-            if (!session) continue;
-            const positions = viewers[next.who]?.replicas ?? [];
-            const wanted = next.pages.map((page) => {
-              const { version, tag } = positions[page]?.position ?? { version: 0, tag: "" };
-              return [page, `${version}.${tag}`];
-            });
+            const [session, viewer] = [sessions[next.who], viewers[next.who]];
+            if (!session || !viewer) continue;
             // Not awaited: the next request overtakes it.
-            answers.push(
-              next.kind === "watch"
-                ? session.watch({ handle: 0, pages: wanted })
-                : session.unwatch({ handle: 0, pages: next.pages }),
-            );
+            if (next.kind === "overview") {
+              const asked = session.overview({ handle: 0, watch: next.watch });
+              const accepted = isAccepted(asked, next.watch);
+              viewer.last.set("overview", accepted);
+              answers.push(accepted);
+            } else {
+              const wanted = next.pages.map((page) => {
+                const { version, tag } = viewer.replicas[page]?.position ?? { version: 0, tag: "" };
+                return [page, `${version}.${tag}`];
+              });
+              const asked =
+                next.kind === "watch"
+                  ? session.watch({ handle: 0, pages: wanted })
+                  : session.unwatch({ handle: 0, pages: next.pages });
+              const accepted = isAccepted(asked, next.kind === "watch");
+              for (const page of next.pages) viewer.last.set(page, accepted);
+              answers.push(accepted);
+            }
           }
         }
+        await clock.pass(6_000);
+        store.available = true;
+        for (const viewer of viewers) viewer.backlogged = false;
         await clock.pass(8_000);
         await Promise.all(answers);
+        const framesBefore = viewers.map(({ frames }) => [...frames]);
         for (let page = 0; page < PAGES; page++) {
+          // Of a cell that is never set else.
+          const changes = packChanges([[300, 1]]);
+          const written = store.commit(
+            { board: "main", page },
+            { tag: newTag(), writes: [{ session: "", seq: 1, changes }] },
+          );
+          await clock.pass(3_000);
+          await written;
+        }
+        let overviewWatchers = 0;
+        for (const [index, { last, frames, replicas }] of viewers.entries()) {
+          for (const [page, count] of frames.entries()) {
+            const isWatched = (await last.get(page)) ?? false;
+            assert.equal(count > (framesBefore[index]?.[page] ?? 0), isWatched, `client ${index}, page ${page}`);
+            if (isWatched) assert.deepEqual(replicas[page]?.bits, store.snapshot({ board: "main", page }).bits);
+          }
+          if (await last.get("overview")) overviewWatchers++;
+        }
+        assert.equal(instance.overviews.watchers, overviewWatchers);
+        for (const page of STEADY_PAGES) {
           const stored = store.snapshot({ board: "main", page });
           assert.deepEqual(steady.replicas[page]?.position, stored.position);
           assert.deepEqual(steady.replicas[page]?.bits, stored.bits);

@@ -9,6 +9,7 @@ import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { FanOut } from "../../src/server/fan-out.js";
 import { Pages } from "../../src/server/pages.js";
 import type { PageFrame, Recipient } from "../../src/server/recipient.js";
+import { StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
@@ -131,6 +132,35 @@ describe("the hub", () => {
     await clock.pass(500);
     await Promise.all(watches);
     assert.deepEqual(seen, [1, 1]);
+    assertLevel(recipient);
+  });
+
+  test("a watch that was overtaken fails alone when its question fails: the later one joins, from its own position", async () => {
+    const { clock, store, hub, commit, assertLevel } = setUp();
+    for (const cell of [1, 2, 3]) await commit([cell, 1]);
+    await clock.pass(100);
+    const since = store.since.bind(store);
+    const [unknown, other] = [
+      { version: 1, tag: "________" },
+      { version: 2, tag: "________" },
+    ];
+    const fails: (() => void)[] = [];
+    store.since = (ref, position) =>
+      position.version === 1
+        ? new Promise((_, fail) => fails.push(() => fail(new StoreAway("lost", { sent: false }))))
+        : since(ref, position);
+    store.delayMs.answer = 50;
+    const recipient = new TestRecipient();
+    const watches = [hub.watch(recipient, unknown), hub.watch(recipient, other)];
+    await clock.pass(10);
+    assert.equal(fails.length, 1);
+    for (const fail of fails) fail();
+    await clock.pass(500);
+    await Promise.all(watches);
+    assertLevel(recipient);
+    store.delayMs.answer = 0;
+    await commit([4, 1]);
+    await clock.pass(100);
     assertLevel(recipient);
   });
 

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { packChanges } from "../../src/board/delta.js";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
+import type { Frame } from "../../src/server/recipient.js";
 import { Session } from "../../src/server/session.js";
+import { newTag } from "../../src/store/tag.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
@@ -11,20 +15,139 @@ const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 /** Of which an overview takes eight, and an address has twenty times as many. */
 const WATCHES = { perSecond: 1, burst: 16 };
 
+function setUp(watches = LOTS) {
+  const clock = new VirtualClock();
+  const store = new ModelStore(clock);
+  const instance = new Instance({
+    name: "one",
+    boards: { main: 2 * PAGE_CELLS },
+    store,
+    clock,
+    log: createLog("silent"),
+    admission: { writes: LOTS, requests: LOTS, watches, connectionsPerAddress: 100, connects: LOTS },
+    writer: { waitMs: 1_000, queuedChangesMax: 1_000 },
+    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
+    watchedPagesMax: 10,
+  });
+  return { clock, store, instance };
+}
+
+/** What an answer comes to, in a word. */
+function told(asked: Promise<{ watching: unknown }>): Promise<unknown> {
+  return asked.then(
+    ({ watching }) => watching,
+    (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
+  );
+}
+
+describe("requests that overtake each other while the store is unavailable", () => {
+  /** A session on `main`, and the frames that it is sent. */
+  async function openSession(instance: Instance) {
+    const frames: string[] = [];
+    const recipient = { backlogged: false, send: ({ kind }: Frame) => frames.push(kind), giveUp: assert.fail };
+    const session = new Session(instance, recipient, { address: "a", online: () => 1, onlineEverywhere: () => 1 });
+    await session.open({ board: "main", protocol: 1 });
+    return { session, frames };
+  }
+
+  async function commit(store: ModelStore, page: number): Promise<void> {
+    const changes = packChanges([[1, 1]]);
+    await store.commit({ board: "main", page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
+  }
+
+  test("a second watch of some of the same pages goes on when the first is refused, and only its pages are watched", async () => {
+    const { clock, store, instance } = setUp();
+    const { session, frames } = await openSession(instance);
+    store.available = false;
+    const first = told(session.watch({ handle: 0, pages: [0, 1] }));
+    await clock.pass(3_000);
+    const second = told(session.watch({ handle: 0, pages: [1] }));
+    await clock.pass(2_500);
+    assert.equal(await first, "STORE_AWAY");
+    store.available = true;
+    await clock.pass(1_000);
+    assert.equal(await second, 1);
+    await commit(store, 0);
+    await clock.pass(100);
+    assert.deepEqual(frames, []);
+    await commit(store, 1);
+    await clock.pass(100);
+    assert.deepEqual(frames, ["delta"]);
+    session.close();
+    instance.close();
+  });
+
+  test("both are refused when the store stays unavailable, and a third later is served", async () => {
+    const { clock, store, instance } = setUp();
+    const { session, frames } = await openSession(instance);
+    store.available = false;
+    const answers = [told(session.watch({ handle: 0, pages: [0] }))];
+    await clock.pass(1_000);
+    answers.push(told(session.watch({ handle: 0, pages: [0] })));
+    await clock.pass(6_000);
+    assert.deepEqual(await Promise.all(answers), ["STORE_AWAY", "STORE_AWAY"]);
+    store.available = true;
+    const third = told(session.watch({ handle: 0, pages: [0] }));
+    await clock.pass(1_000);
+    assert.equal(await third, 1);
+    await commit(store, 0);
+    await clock.pass(100);
+    assert.deepEqual(frames, ["delta"]);
+    session.close();
+    instance.close();
+  });
+
+  test("a watch that an unwatch overtakes says how many pages are watched, and is sent nothing", async () => {
+    const { clock, store, instance } = setUp();
+    const { session, frames } = await openSession(instance);
+    store.available = false;
+    const watch = told(session.watch({ handle: 0, pages: [0] }));
+    const unwatch = told(session.unwatch({ handle: 0, pages: [0] }));
+    store.available = true;
+    await clock.pass(1_000);
+    assert.deepEqual([await watch, await unwatch], [0, 0]);
+    await commit(store, 0);
+    await clock.pass(100);
+    assert.deepEqual(frames, []);
+    session.close();
+    instance.close();
+  });
+
+  test("an overview: the last request decides, and the answers say so", async () => {
+    const { clock, store, instance } = setUp();
+    const { session, frames } = await openSession(instance);
+    const ask = (watch: boolean) => told(session.overview({ handle: 0, watch }));
+    store.available = false;
+    const first = ask(true);
+    await clock.pass(3_000);
+    const second = ask(true);
+    await clock.pass(2_500);
+    assert.equal(await first, "STORE_AWAY");
+    store.available = true;
+    await clock.pass(2_000);
+    assert.equal(await second, true);
+    assert.deepEqual(frames, ["overview"]);
+    assert.equal(instance.overviews.watchers, 1);
+    assert.equal(await ask(false), false);
+    assert.equal(instance.overviews.watchers, 0);
+    await clock.pass(20_000);
+    store.available = false;
+    const overtaken = ask(true);
+    assert.equal(await ask(false), false);
+    await clock.pass(1_000);
+    store.available = true;
+    await clock.pass(3_000);
+    assert.equal(await overtaken, false);
+    assert.deepEqual(frames, ["overview"]);
+    assert.equal(instance.overviews.watchers, 0);
+    session.close();
+    instance.close();
+  });
+});
+
 describe("a session", () => {
   test("is limited in overviews as in pages: also by its address, however many sessions that begins", async () => {
-    const clock = new VirtualClock();
-    const instance = new Instance({
-      name: "one",
-      boards: { main: 100 },
-      store: new ModelStore(clock),
-      clock,
-      log: createLog("silent"),
-      admission: { writes: LOTS, requests: LOTS, watches: WATCHES, connectionsPerAddress: 100, connects: LOTS },
-      writer: { waitMs: 1_000, queuedChangesMax: 1_000 },
-      fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-      watchedPagesMax: 10,
-    });
+    const { clock, instance } = setUp(WATCHES);
     const recipient = { backlogged: false, send: () => undefined, giveUp: assert.fail };
     const ask = async (session: Session) => {
       const asked = session.overview({ handle: 0, watch: true }).then(
