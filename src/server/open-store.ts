@@ -17,8 +17,13 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
     ? EmbeddedStore.open({ directory, durabilities, histories })
     : ValkeyStore.open({
         url,
-        ca: readAuthorities(config.valkeyCa),
+        ca: readPem("VALKEY_CA", config.valkeyCa),
+        cert: readPem("VALKEY_CERT", config.valkeyCert),
+        key: readPem("VALKEY_KEY", config.valkeyKey),
+        nat: config.valkeyNatMap,
         sentinelAccess: password === undefined ? undefined : { username, password },
+        keyPrefix: config.keyPrefix,
+        boards: Object.keys(config.boards),
         durabilities,
         durabilityWaitMs,
         histories,
@@ -26,10 +31,10 @@ export async function openStore(config: Config, log: Log): Promise<Store> {
       });
 }
 
-function readAuthorities(file: string | undefined): string | undefined {
+function readPem(option: string, file: string | undefined): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {
-    throw new StoreUnusable(`cannot read VALKEY_CA, ${file}`, error);
+    throw new StoreUnusable(`cannot read ${option}, ${file}`, error);
   }
 }

@@ -6,7 +6,7 @@ import type { Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import { FROZEN_RANGES_MAX, type OffsetRange } from "./frozen.js";
 import type { Recorded } from "./history.js";
-import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
+import type { Names } from "./keys.js";
 import { decodeOps, encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
@@ -43,9 +43,12 @@ const OVERVIEW = load("overview");
 const ANNOUNCE = load("announce");
 const ROLL_CALL = load("roll-call");
 const FREEZE = load("freeze");
+const RIGHTS = load("rights");
+export const RIGHTS_SHA = RIGHTS.sha;
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
+  names: Names,
   ref: PageRef,
   batch: Batch,
   limits: StoreLimits,
@@ -54,7 +57,7 @@ export function commitCall(
   isMarked: boolean,
   history: HistoryBounds,
 ): ScriptCall<Committed> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   const args: string[] = [
     keys.channel,
     publish,
@@ -87,6 +90,7 @@ export function commitCall(
 
 /** `bits` without zero bytes at the end. `noTag` is a tag that no position has. */
 export function replaceCall(
+  names: Names,
   ref: PageRef,
   tags: { readonly tag: string; readonly noTag: string },
   bits: Uint8Array,
@@ -94,7 +98,7 @@ export function replaceCall(
   isMarked: boolean,
   history: HistoryBounds,
 ): ScriptCall<Replaced> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   return {
     script: REPLACE,
     keys: [keys.bits, keys.head, keys.log, keys.history],
@@ -114,19 +118,24 @@ export function replaceCall(
 }
 
 /** Whether it could be done: a page keeps only so many ranges. */
-export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
+export function freezeCall(
+  names: Names,
+  ref: PageRef,
+  { start, end }: OffsetRange,
+  isFrozen: boolean,
+): ScriptCall<boolean> {
   return {
     script: FREEZE,
-    keys: [pageKeys(ref).head],
+    keys: [names.page(ref).head],
     args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
     read: (reply) => Number(reply) === 1,
   };
 }
 
-export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
+export function rollCall(names: Names, id: string, record: string): ScriptCall<Announced[]> {
   return {
     script: ROLL_CALL,
-    keys: [ROLL_KEYS.heard, ROLL_KEYS.records],
+    keys: [names.roll.heard, names.roll.records],
     args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
     read: (reply) => {
       const parts = strings(reply);
@@ -141,11 +150,12 @@ export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
 
 /** Deltas since `position`, or, without one, a snapshot. */
 export function sinceCall(
+  names: Names,
   ref: PageRef,
   position: { version: number; tag: string } | undefined,
   limits: StoreLimits,
 ): ScriptCall<Since> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   return {
     script: SINCE,
     keys: [keys.bits, keys.head, keys.log],
@@ -165,8 +175,13 @@ export function sinceCall(
   };
 }
 
-export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
-  const { list, channel } = overviewKeys(board);
+export function reportCall(
+  names: Names,
+  board: string,
+  reports: readonly Report[],
+  publish: PublishCommand,
+): ScriptCall<void> {
+  const { list, channel } = names.overview(board);
   const args: string[] = [channel, publish];
   for (const { page, version, checked, instead } of reports) {
     args.push(String(page), String(version), String(checked), instead ? `${instead.version}:${instead.checked}` : "");
@@ -175,8 +190,26 @@ export function reportCall(board: string, reports: readonly Report[], publish: P
 }
 
 /** The texts of all instances that are there; with an empty `text` the instance takes itself out. */
-export function announceCall(instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
-  return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
+export function announceCall(names: Names, instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
+  return { script: ANNOUNCE, keys: [names.instances], args: [instance, text, String(ms)], read: strings };
+}
+
+/** Which of the commands the user may not run, by their index, and what the server says of it. */
+export function rightsCall(
+  commands: readonly (readonly string[])[],
+): ScriptCall<{ readonly index: number; readonly answer: string }[]> {
+  return {
+    script: RIGHTS,
+    keys: [],
+    args: [JSON.stringify(commands)],
+    read: (reply) => {
+      const parts = strings(reply);
+      const denied: { index: number; answer: string }[] = [];
+      for (let at = 0; at + 1 < parts.length; at += 2)
+        denied.push({ index: Number(parts[at]), answer: parts[at + 1] ?? "" });
+      return denied;
+    },
+  };
 }
 
 const TALLY = /^(0|[1-9]\d{0,9}):(0|[1-9]\d{0,15}):(0|[1-9]\d{0,9})$/;

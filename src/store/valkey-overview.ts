@@ -2,7 +2,7 @@
 
 import type { PageRef } from "../board/geometry.js";
 import type { Channels } from "./channels.js";
-import { overviewKeys, pageKeys } from "./keys.js";
+import type { Names } from "./keys.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "./overview.js";
 import { readTallies, reportCall } from "./scripts.js";
 import type { Unsubscribe } from "./store.js";
@@ -10,17 +10,19 @@ import type { ValkeyLink } from "./valkey-link.js";
 
 export class ValkeyOverview implements OverviewStore {
   readonly #link: ValkeyLink;
+  readonly #names: Names;
   readonly #channels: Channels;
   readonly #incident: (message: string) => void;
 
-  constructor(link: ValkeyLink, channels: Channels, incident: (message: string) => void) {
+  constructor(link: ValkeyLink, names: Names, channels: Channels, incident: (message: string) => void) {
     this.#link = link;
+    this.#names = names;
     this.#channels = channels;
     this.#incident = incident;
   }
 
   async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
-    const heads = pages.map((page) => pageKeys(page).head);
+    const heads = pages.map((page) => this.#names.page(page).head);
     const fields = await this.#link.fieldsOf(heads, ["v", "n"]);
     return pages.map(({ page }, index) => {
       const head = fields[index];
@@ -29,7 +31,7 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   async read(board: string): Promise<readonly Tally[]> {
-    const { list } = overviewKeys(board);
+    const { list } = this.#names.overview(board);
     const reply = await this.#link.command(list, "HGETALL", list);
     const texts = Array.isArray(reply) ? reply.map(String) : [];
     const entries: string[] = [];
@@ -38,18 +40,18 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
-    await this.#link.run(reportCall(board, reports, this.#link.publish));
+    await this.#link.run(reportCall(this.#names, board, reports, this.#link.publish));
   }
 
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
-    return this.#channels.subscribe(this.#link, overviewKeys(board).channel, {
+    return this.#channels.subscribe(this.#link, this.#names.overview(board).channel, {
       message: (text) => listener.changed(this.#understand(board, text)),
       resumed: () => listener.resumed(),
     });
   }
 
   restartSubscription(board: string): void {
-    this.#link.restartSubscribers([overviewKeys(board).channel]);
+    this.#link.restartSubscribers([this.#names.overview(board).channel]);
   }
 
   /** Anyone with access to Valkey can publish and write; what is no list of tallies is none. */

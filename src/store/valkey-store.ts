@@ -4,6 +4,7 @@
  * every interruption (`resumed`), and the followers ask for what they missed.
  */
 
+import { createSecureContext } from "node:tls";
 import { usedBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
@@ -15,8 +16,9 @@ import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities } from "./durability
 import { checkDurabilities } from "./durability-check.js";
 import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
 import { type Histories, type HistoryRange, HistoryWalk, NO_HISTORY, type PageHistory } from "./history.js";
-import { pageKeys } from "./keys.js";
+import { Names } from "./keys.js";
 import type { OverviewStore } from "./overview.js";
+import { needsOf } from "./rights.js";
 import type { Announced, Roll } from "./roll.js";
 import {
   announceCall,
@@ -47,13 +49,29 @@ import {
 import { newTag } from "./tag.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
 import { ValkeyOverview } from "./valkey-overview.js";
-import { parseValkeyUrl, type SentinelAccess, withoutPassword } from "./valkey-url.js";
+import {
+  type NatMap,
+  parseValkeyUrl,
+  type SentinelAccess,
+  tlsOptions,
+  type ValkeyAddress,
+  withoutPassword,
+} from "./valkey-url.js";
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
   readonly url: string;
   /** With `valkeys://`: certificates of the authorities to trust instead of the system's, as PEM. */
   readonly ca?: string | undefined;
+  /** With `valkeys://`: the certificate that is shown to servers, and its key, as PEM. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Where servers are reached that a cluster, or Sentinel, calls by other addresses. */
+  readonly nat?: NatMap | undefined;
+  /** What stands before every key and channel: sets this deployment apart from others on the same server. */
+  readonly keyPrefix?: string | undefined;
+  /** Those whose keys and channels the user must have the rights for, to begin with. */
+  readonly boards?: readonly string[];
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
@@ -72,6 +90,7 @@ const RECORDS_AT_ONCE = 500;
 
 export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
+  readonly names: Names;
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
@@ -84,7 +103,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   /** Calls of `wake` that have not called back yet. */
   #waking = 0;
 
-  private constructor(options: ValkeyStoreOptions) {
+  private constructor(options: ValkeyStoreOptions, database: number) {
+    this.names = new Names(options.keyPrefix, database);
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
@@ -93,22 +113,16 @@ export class ValkeyStore implements Store, Freezing, Roll {
 
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
-    const { url } = options;
-    const parsed = parseValkeyUrl(url);
-    const shown = withoutPassword(url);
-    if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
-    if (options.ca !== undefined && !parsed.tls) {
-      throw new StoreUnusable(`VALKEY_CA is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
-    }
-    if (options.sentinelAccess !== undefined && parsed.kind !== "sentinel") {
-      throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);
-    }
-    const { ca, sentinelAccess } = options;
-    const trusting = ca === undefined ? parsed : { ...parsed, ca };
-    const address =
-      trusting.kind === "sentinel" && sentinelAccess !== undefined ? { ...trusting, sentinelAccess } : trusting;
-    const store = new ValkeyStore(options);
-    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
+    const address = addressOf(options);
+    const shown = withoutPassword(options.url);
+    const store = new ValkeyStore(options, address.kind === "single" ? address.database : 0);
+    const needs = needsOf(store.names, {
+      boards: options.boards ?? [],
+      publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
+      durabilities: store.#durabilities,
+      histories: store.#histories,
+    });
+    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
     const events: LinkEvents = {
       message: (channel, message) => store.#channels.deliver(channel, message),
       resumed: (channel) => store.#channels.resumed(channel),
@@ -146,7 +160,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     return this.#link.run(
-      commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
+      commitCall(this.names, page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page)),
       durability,
     );
   }
@@ -155,38 +169,46 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
-    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
+    const call = replaceCall(
+      this.names,
+      page,
+      { tag, noTag: newTag() },
+      used,
+      this.#link.publish,
+      isMarked,
+      this.#historyOf(page),
+    );
     return this.#link.run(call, durability);
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    return this.#link.run(freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
+    return this.#link.run(freezeCall(this.names, page, range, isFrozen), ofBoard(this.#durabilities, page.board));
   }
 
   async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
     const fields = await this.#link.fieldsOf(
-      pages.map((page) => pageKeys(page).head),
+      pages.map((page) => this.names.page(page).head),
       ["fz"],
     );
     return fields.map((head) => head && parseRanges(head[0] ?? ""));
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
-    return this.#link.run(rollCall(id, record));
+    return this.#link.run(rollCall(this.names, id, record));
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#link.run(sinceCall(page, undefined, this.#limits));
+    const answer = await this.#link.run(sinceCall(this.names, page, undefined, this.#limits));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
   since(page: PageRef, position: Position): Promise<Since> {
-    return this.#link.run(sinceCall(page, position, this.#limits));
+    return this.#link.run(sinceCall(this.names, page, position, this.#limits));
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
-    const name = pageKeys(page).channel;
+    const name = this.names.page(page).channel;
     return this.#channels.subscribe(this.#link, name, {
       message: (text) => {
         const delta = readPublished(page.page, text);
@@ -201,7 +223,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
     const bounds = this.#historyOf(page);
     if (bounds.ms === 0) return undefined;
-    const key = pageKeys(page).history;
+    const key = this.names.page(page).history;
     const walk = new HistoryWalk(await this.read(page), range);
     const [seconds, micros] = readNumbers(await this.#link.command(key, "TIME"));
     let newest = "+";
@@ -219,7 +241,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
-    const heads = pages.map((page) => pageKeys(page).head);
+    const heads = pages.map((page) => this.names.page(page).head);
     const fields = await this.#link.fieldsOf(heads, ["v", "t"]);
     return fields.map((head) => {
       if (!head) return undefined;
@@ -229,16 +251,16 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   get overview(): OverviewStore {
-    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#incident);
+    this.#overview ??= new ValkeyOverview(this.#link, this.names, this.#channels, this.#incident);
     return this.#overview;
   }
 
   announce(instance: string, text: string): Promise<readonly string[]> {
-    return this.#link.run(announceCall(instance, text, ANNOUNCED_MS));
+    return this.#link.run(announceCall(this.names, instance, text, ANNOUNCED_MS));
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {
-    this.#link.restartSubscribers(pages.map((page) => pageKeys(page).channel));
+    this.#link.restartSubscribers(pages.map((page) => this.names.page(page).channel));
   }
 
   doze(ms: number): void {
@@ -286,4 +308,26 @@ export class ValkeyStore implements Store, Freezing, Roll {
     if (!this.#opened) throw new Error("the store is used before it is open");
     return this.#opened;
   }
+}
+
+/** The address with what belongs to it; throws StoreUnusable if they do not fit together. */
+function addressOf({ url, ca, cert, key, nat, sentinelAccess }: ValkeyStoreOptions): ValkeyAddress {
+  const parsed = parseValkeyUrl(url);
+  const shown = withoutPassword(url);
+  if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+  const tlsOption = ca !== undefined ? "VALKEY_CA" : cert !== undefined ? "VALKEY_CERT" : undefined;
+  if (tlsOption !== undefined && !parsed.tls) {
+    throw new StoreUnusable(`${tlsOption} is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
+  }
+  if (sentinelAccess !== undefined && parsed.kind !== "sentinel") {
+    throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);
+  }
+  const address = { ...parsed, ...tlsOptions({ ca, cert, key }), ...(nat === undefined ? {} : { nat }) };
+  try {
+    createSecureContext(tlsOptions(address));
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new StoreUnusable(`VALKEY_CA, VALKEY_CERT or VALKEY_KEY is not usable (${words}): name files in PEM`, error);
+  }
+  return address.kind === "sentinel" && sentinelAccess !== undefined ? { ...address, sentinelAccess } : address;
 }
