@@ -8,7 +8,7 @@ import { connect as connectTls } from "node:tls";
 import { Explained, errorCode, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./valkey-url.js";
 
-const STEP_MS_MAX = 3_000;
+const STEP_MS_MAX = 2_000;
 /** A server that is full, or does not like our certificate, says so without being asked. */
 const UNASKED_MS = 100;
 
@@ -61,6 +61,8 @@ async function inquireAt(endpoint: Endpoint, address: ValkeyAddress, asked: stri
   if (text.startsWith("+") || text.startsWith("-"))
     return answeredError(text) ?? (text.includes("+PONG") ? undefined : error);
   if (explain(error, address)) return error;
+  // Who speaks TLS does not wait for more of what is not.
+  if (error instanceof Silent && !address.tls) return error;
   // Nothing that a Valkey says: perhaps one of the two does not speak TLS.
   const other = await exchange(endpoint, { ...address, tls: !address.tls }, asked, false);
   const at = formatEndpoint(endpoint);
@@ -123,7 +125,7 @@ function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isV
       if ("code" in error && /^ERR_SSL_.*ALERT/.test(String(error.code))) isSecure = true;
       end(error);
     });
-    socket.on("close", () => end(new Error("the connection was closed before the server answered")));
+    socket.on("close", () => end(new Error("it was closed before the server answered")));
     socket.on(address.tls ? "secureConnect" : "connect", () => {
       isSecure = address.tls;
       asking = setTimeout(() => socket.write(asked), UNASKED_MS);

@@ -145,7 +145,7 @@ export async function requireRights(needs: Needs, trial: Trial, user: string): P
   if (rules.length === 0) return;
   const all = rules.join(" ");
   const what = `its ACL user ${user} lacks ${rules.length === 1 ? "a right" : "rights"} that boards need: ${all}`;
-  throw new Explained("rights", `${what}. Add them: ACL SETUSER ${user} ${all}`, true);
+  throw new Explained(`rights ${all}`, `${what}. Add them: ACL SETUSER ${user} ${all}`, true);
 }
 
 const NOT_INSIDE = "not allowed from script";

@@ -162,7 +162,7 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   const isSilent = error instanceof Silent || /ETIMEDOUT/.test(words);
   return isSilent
     ? { kind: "silent", text: `it does not answer (${words}). See whether it hangs or is cut off`, isAnswer: false }
-    : { kind: "closed", text: `it ends the connection (${words}). Look at its log`, isAnswer: false };
+    : { kind: "closed", text: `it ends the connection: ${words}. Look at its log`, isAnswer: false };
 }
 
 /** What the server said, if the error carries it. */

@@ -19,7 +19,7 @@ const LEAVE_EVERY_MS = 1_000;
 /** So long without anything refused or failed, and it is over. */
 const TROUBLE_MS_AGO = 5_000;
 /** Rights may be taken away while all is well. */
-const BEATS_BETWEEN_CHECKS = 5;
+const BEATS_BETWEEN_CHECKS = 2;
 const INQUIRE_EVERY_MS = 1_000;
 
 export interface ServerEvents {
@@ -228,7 +228,7 @@ export class ValkeyServer {
       this.#checking = undefined;
       if (!this.#commands.isUp) return undefined;
       if (unfit) this.#tellError(unfit);
-      this.#setAvailable(!unfit, "it answers otherwise");
+      this.#setAvailable(!unfit, "what is wrong was reported");
       return unfit;
     });
     return this.#checking;
@@ -311,6 +311,7 @@ export class ValkeyServer {
       if (this.#away && !this.#isLeaving) {
         const seconds = ((performance.now() - this.#away.sinceMs) / 1_000).toFixed(1);
         this.#events.incident(`Valkey at ${this.name} is back after ${seconds} s and ${this.#away.failures} failures`);
+        this.#told.clear();
       }
       this.#away = undefined;
       this.#isLeaving = false;

@@ -91,10 +91,16 @@ export class ValkeyConnection {
     this.#redis = new Redis({ ...options, retryStrategy: () => retryMs(++this.#attempts) });
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
+      // Not every end comes with an error.
+      if (!this.#isUp && this.#lastError === undefined)
+        this.#fail(new Error("it was closed before the server answered"));
       this.#isUp = false;
       this.wake();
       events.down();
-      this.#settle(this.#lastError ?? new Error("the connection was closed before the server answered"));
+      this.#settle(this.#lastError ?? new Error("it was closed"));
+    });
+    this.#redis.on("connecting", () => {
+      this.#lastError = undefined;
     });
     this.#redis.on("connect", () => {
       this.#takenMs = performance.now();
@@ -104,8 +110,7 @@ export class ValkeyConnection {
     // Without a listener an error would end the process. The client listens for one of each socket; TLS may tell two.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
-      this.#lastError = error;
-      events.failed(error);
+      this.#fail(error);
     });
     const message = (channel: string, text: string) => {
       this.#stream.heard(text.length);
@@ -213,7 +218,9 @@ export class ValkeyConnection {
   unstick(): void {
     const isTaken = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
     const isStuck = isTaken && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
-    if (isStuck) this.#redis.disconnect(true);
+    if (!isStuck) return;
+    this.#fail(new Silent(BEAT_ANSWER_MS_MAX));
+    this.#redis.disconnect(true);
   }
 
   /** Makes the connection anew; one that is being made already is left alone. */
@@ -239,8 +246,7 @@ export class ValkeyConnection {
         await this.#redis.call("SELECT", String(this.#database));
       } catch (error) {
         if (this.#redis.stream !== stream) return;
-        this.#lastError = error;
-        this.#events.failed(error);
+        this.#fail(error);
         return this.#redis.disconnect(true);
       }
     }
@@ -249,6 +255,11 @@ export class ValkeyConnection {
     this.#attempts = 0;
     this.#settle();
     this.#events.up();
+  }
+
+  #fail(error: unknown): void {
+    this.#lastError = error;
+    this.#events.failed(error);
   }
 
   #settle(error?: unknown): void {

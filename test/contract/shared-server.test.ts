@@ -147,7 +147,10 @@ describe("a database that the server does not have", () => {
     const { url } = await start(t, ["--databases", "4"]);
     await assert.rejects(ValkeyStore.open({ url: `${url}/4` }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /cannot use Valkey at .*\/4: it answers "ERR DB index.*Name a database in VALKEY_URL/);
+      assert.match(
+        error.message,
+        /cannot use Valkey at .*\/4: it answers "ERR DB index.*Name a database in VALKEY_URL/,
+      );
       return true;
     });
   });
