@@ -165,13 +165,14 @@ describe("a Valkey Cluster", () => {
     await work.finish();
   });
 
-  test("what was moved of a slot that is on its way is found by asking, before the slot is given over", async () => {
+  test("what was moved of a slot that is on its way is found by asking, before the slot is given over", async (t) => {
     const board = "asked";
     const { list } = NAMES.overview(board);
     const moving = slotOf(list);
     await store.overview.report(board, [{ page: 0, version: 1, checked: 1 }]);
     const from = await cluster.primaryOf(moving);
     const to = await primaryBesides(from.id);
+    t.after(() => cluster.migrateSlot(moving, to));
     await to.command("CLUSTER", "SETSLOT", moving, "IMPORTING", from.id);
     await from.command("CLUSTER", "SETSLOT", moving, "MIGRATING", to.id);
     await from.command("MIGRATE", "127.0.0.1", to.port, list, 0, 5_000);

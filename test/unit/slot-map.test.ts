@@ -26,7 +26,7 @@ describe("the map of slots", () => {
       [100, 16_383, [null, 7002, "id"]],
     ];
     const ranges = readClusterSlots(reply, { host: "seed", port: 1 });
-    assert.deepEqual(ranges[0], { first: 0, last: 99, primary: { host: "10.0.0.1", port: 7000 } });
+    assert.deepEqual(ranges[0], { first: 0, last: 99, primary: { host: "10.0.0.1", port: 7000 }, id: "id" });
     assert.deepEqual(ranges[1]?.primary, { host: "seed", port: 7002 });
   });
 
