@@ -11,7 +11,7 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { pageKeys } from "../src/store/keys.js";
+import { Names } from "../src/store/keys.js";
 import { slotOf } from "../src/store/slot-map.js";
 import { watchBoard } from "../test/support/clients.js";
 import type { ClusterNode } from "../test/support/cluster-node.js";
@@ -35,7 +35,7 @@ const instances = [await spawnInstance(flags), await spawnInstance(flags)];
 const writer = await watchBoard(instances[0]?.url ?? "");
 const watcher = await watchBoard(instances[1]?.url ?? "");
 
-const slot = slotOf(pageKeys({ board: "main", page: 0 }).bits);
+const slot = slotOf(new Names().page({ board: "main", page: 0 }).bits);
 let heardMs = performance.now();
 let longestSilenceMs = 0;
 let longestWriteMs = 0;

@@ -13,7 +13,7 @@ import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
-import { overviewKeys, pageKeys } from "../src/store/keys.js";
+import { Names } from "../src/store/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -141,9 +141,9 @@ describe("the documents", () => {
 
 describe("the keys", () => {
   test("every key of a page carries its hash tag, and only keys.ts builds keys", () => {
-    const { bits, head, log, seen, history, channel } = pageKeys({ board: "main", page: 7 });
+    const { bits, head, log, seen, history, channel } = new Names("shop:", 3).page({ board: "main", page: 7 });
     for (const key of [bits, head, log, ...seen, history, channel]) assert.ok(key.includes("{main:7}"), key);
-    const overview = overviewKeys("main");
+    const overview = new Names("shop:", 3).overview("main");
     for (const key of [overview.list, overview.channel]) assert.ok(key.includes("{main:overview}"), key);
     const src = join(root, "src");
     for (const name of readdirSync(src, { recursive: true }).map(String)) {

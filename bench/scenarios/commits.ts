@@ -9,7 +9,7 @@
 import { randomBytes } from "node:crypto";
 import type { Bit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
-import { pageKeys } from "../../src/store/keys.js";
+import { Names } from "../../src/store/keys.js";
 import { commitCall, type Script } from "../../src/store/scripts.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
@@ -55,7 +55,7 @@ export const commits: Scenario = {
     const connection = await Resp.connect(valkey.port);
     const listeners = await Promise.all(Array.from({ length: SUBSCRIBERS }, () => Resp.connect(valkey.port)));
     try {
-      for (const listener of listeners) await listener.command("SUBSCRIBE", pageKeys(REF).channel);
+      for (const listener of listeners) await listener.command("SUBSCRIBE", new Names().page(REF).channel);
       const found = new Map<string, number[]>();
       for (let round = 0; round < rounds; round++) {
         for (const shape of SHAPES) {
@@ -101,7 +101,10 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   let changed = 0;
   const commitOne = async () => {
     const writes = writesOf(shape, sessions, batch++);
-    const call = commitCall(REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, {
+      ms: 0,
+      deltasMax: 0,
+    });
     await run(connection, call.script, call.keys, call.args.map(String));
     changed += shape.writes * shape.changes;
   };

@@ -24,9 +24,11 @@ const program = new Command("socketscaler")
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
 
-const { valkeyUrl, valkeyCa, sentinelUsername, sentinelPassword } = OPTIONS;
+const { valkeyUrl, valkeyCa, valkeyCert, valkeyKey, valkeyNatMap, keyPrefix } = OPTIONS;
+const { sentinelUsername, sentinelPassword } = OPTIONS;
 const { dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
-const VALKEY_OPTIONS = [valkeyUrl, valkeyCa, sentinelUsername, sentinelPassword];
+const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
+const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
 const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
 command("serve", "run one instance", serve);

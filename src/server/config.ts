@@ -7,7 +7,8 @@ import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type ByBoard, valuesOf } from "../store/by-board.js";
 import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
 import { parseRetention, type Retention } from "../store/history.js";
-import { parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
+import { KEY_PREFIX } from "../store/keys.js";
+import { type NatMap, parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { type AccessRules, parseAccess } from "./access.js";
 import { parseBasePath } from "./base-path.js";
 import { trustIn } from "./client-address.js";
@@ -26,6 +27,10 @@ export interface Config {
   readonly workers: number;
   readonly valkeyUrl: string | undefined;
   readonly valkeyCa: string | undefined;
+  readonly valkeyCert: string | undefined;
+  readonly valkeyKey: string | undefined;
+  readonly valkeyNatMap: NatMap;
+  readonly keyPrefix: string;
   readonly sentinelUsername: string | undefined;
   readonly sentinelPassword: string | undefined;
   readonly dataDir: string;
@@ -156,6 +161,40 @@ export const OPTIONS: Options = {
     help: "with valkeys://: PEM file of the authorities whose certificates are trusted, instead of the system's",
     reason: "the authorities that Node trusts are enough for a public certificate",
     ...text(4_096),
+  },
+  valkeyCert: {
+    env: "VALKEY_CERT",
+    placeholder: "file",
+    fallback: undefined,
+    help: "with valkeys://: PEM file of the certificate that instances show to Valkey and Sentinels",
+    reason: "most servers ask for a password alone",
+    ...text(4_096),
+  },
+  valkeyKey: {
+    env: "VALKEY_KEY",
+    placeholder: "file",
+    fallback: undefined,
+    help: "with VALKEY_CERT: PEM file of its key, without a passphrase",
+    reason: "a certificate is of no use without its key",
+    ...text(4_096),
+  },
+  valkeyNatMap: {
+    env: "VALKEY_NAT_MAP",
+    placeholder: "address=address,…",
+    fallback: "",
+    help: "addresses that a cluster or Sentinel announces, and those to use instead: 10.0.0.5:7000=localhost:7000",
+    reason: "what servers call each other can mostly be reached; set it for containers and NAT",
+    parse: parseNatMap,
+    expected: "host:port=host:port, separated by commas, each announced address once",
+  },
+  keyPrefix: {
+    env: "KEY_PREFIX",
+    placeholder: "text",
+    fallback: "",
+    help: "text before every key and channel in Valkey, such as shop:, to share a server with other deployments",
+    reason: "a Valkey of its own, or a database of its own, needs none; set it on a cluster, which has one database",
+    parse: (value) => (KEY_PREFIX.test(value) ? value : undefined),
+    expected: "at most 64 letters, digits, _, ., : and -",
   },
   sentinelUsername: {
     env: "SENTINEL_USERNAME",
@@ -436,6 +475,9 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
     workers,
     valkeyUrl,
     valkeyCa: read(OPTIONS.valkeyCa),
+    ...readCertificate(read),
+    valkeyNatMap: read(OPTIONS.valkeyNatMap),
+    keyPrefix: read(OPTIONS.keyPrefix),
     ...readSentinel(read),
     dataDir: read(OPTIONS.dataDir),
     boards,
@@ -473,6 +515,16 @@ function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: 
     }
   }
   return setting;
+}
+
+function readCertificate(read: Read) {
+  const valkeyCert = read(OPTIONS.valkeyCert);
+  const valkeyKey = read(OPTIONS.valkeyKey);
+  if (valkeyCert !== undefined && valkeyKey === undefined)
+    throw new BadOption("VALKEY_CERT is set: set VALKEY_KEY too");
+  if (valkeyKey !== undefined && valkeyCert === undefined)
+    throw new BadOption("VALKEY_KEY is set: set VALKEY_CERT too");
+  return { valkeyCert, valkeyKey };
 }
 
 function readSentinel(read: Read) {

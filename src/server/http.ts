@@ -21,7 +21,6 @@ import { Refusal } from "../protocol/errors.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import { ofBoard } from "../store/by-board.js";
 import { formatDurability } from "../store/durability.js";
-import { LIMIT_PREFIX } from "../store/keys.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
 import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
@@ -44,6 +43,8 @@ export interface HttpOptions {
   readonly requestsPerMinute: number;
   /** Runs a command on the Valkey that instances share, so that they count together; without it each counts alone. */
   readonly sharedCounter: SharedCommand | undefined;
+  /** What stands before the key of a shared counter. */
+  readonly limitPrefix: string;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
   /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
@@ -360,10 +361,10 @@ function limiter(instance: Instance, options: HttpOptions) {
     sharedCounter &&
     new SharedLimits<LimitOptions>({
       shared: new RedisStore({
-        prefix: LIMIT_PREFIX,
+        prefix: options.limitPrefix,
         // The library types replies as Redis types; what comes is what Valkey sent.
         sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
-          toReply(await sharedCounter(key ?? LIMIT_PREFIX, name, ...args)),
+          toReply(await sharedCounter(key ?? options.limitPrefix, name, ...args)),
       }),
       own: new MemoryStore(),
       clock: instance.clock,

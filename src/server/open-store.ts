@@ -19,7 +19,12 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
   if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories, incident });
   const store = await ValkeyStore.open({
     url,
-    ca: readAuthorities(config.valkeyCa),
+    ca: readPem("VALKEY_CA", config.valkeyCa),
+    cert: readPem("VALKEY_CERT", config.valkeyCert),
+    key: readPem("VALKEY_KEY", config.valkeyKey),
+    nat: config.valkeyNatMap,
+    keyPrefix: config.keyPrefix,
+    boards: Object.keys(config.boards),
     sentinelAccess: password === undefined ? undefined : { username, password },
     durabilities,
     durabilityWaitMs,
@@ -35,10 +40,10 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
   return store;
 }
 
-function readAuthorities(file: string | undefined): string | undefined {
+function readPem(option: string, file: string | undefined): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {
-    throw new StoreUnusable(`cannot read VALKEY_CA, ${file}`, error);
+    throw new StoreUnusable(`cannot read ${option}, ${file}`, error);
   }
 }

@@ -146,6 +146,7 @@ export function httpOptions(config: Config, store: Store, trust: Trust) {
       store instanceof ValkeyStore
         ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
         : undefined,
+    limitPrefix: store instanceof ValkeyStore ? store.names.limits : "",
     teaching: true,
     forOperators: config.metricsPort === undefined,
   };

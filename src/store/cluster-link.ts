@@ -9,21 +9,16 @@
  */
 
 import type { Durability } from "./durability.js";
+import { nodeIdAt } from "./inquiry.js";
 import type { ScriptCall } from "./scripts.js";
 import { readClusterSlots, SlotMap, slotOf } from "./slot-map.js";
 import { StoreAway, StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
-import { errorCode, Redirected } from "./valkey.js";
-import {
-  answersInTime,
-  answersOf,
-  type FieldsAnswer,
-  type LinkEvents,
-  reason,
-  type ValkeyLink,
-} from "./valkey-link.js";
+import { Explained, explain, type Trouble } from "./trouble.js";
+import { Redirected } from "./valkey.js";
+import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
-import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./valkey-url.js";
 
 type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
 
@@ -34,6 +29,8 @@ const REFRESH_MS_MIN = 100;
 const REFRESH_ANSWER_MS_MAX = 500;
 /** A server that owns no slot any more is let go after so long: a migration may go back and forth. */
 const IDLE_MS_MAX = 30_000;
+/** An announced address that leads nowhere is looked into again after so long. */
+const SEEK_EVERY_MS = 10_000;
 
 export class ClusterLink implements ValkeyLink {
   readonly publish = "SPUBLISH";
@@ -46,6 +43,12 @@ export class ClusterLink implements ValkeyLink {
   /** Servers without a slot, and since when. */
   readonly #idleSinceMs = new Map<string, number>();
   readonly #subscriptions: Subscriptions<ValkeyServer>;
+  /** Announced addresses -> where the same server was found instead. */
+  readonly #found = new Map<string, Endpoint>();
+  /** Announced addresses that are tried, or were lately. */
+  readonly #reaching = new Map<string, Promise<void>>();
+  /** Those that were told to lead nowhere. */
+  readonly #unreachable = new Set<string>();
   /** Servers asked for their map; true if one more question is to follow. */
   readonly #asking = new Map<ValkeyServer, boolean>();
   /** Servers answer, and say that the cluster as a whole refuses to work. */
@@ -76,20 +79,22 @@ export class ClusterLink implements ValkeyLink {
     events: LinkEvents,
   ): Promise<ClusterLink> {
     const link = new ClusterLink(address, options, events);
+    let trouble: Trouble | undefined;
     let lastError: unknown;
     for (const seed of address.seeds) {
       try {
         await link.#learnFrom(seed);
-        await Promise.allSettled(Array.from(link.#servers.values(), (server) => server.firstUp()));
-        link.#scheduleRefresh(REFRESH_MS);
+        await Promise.all(link.#reaching.values());
+        await link.#refresh();
+        await Promise.all(link.#owners().map((server) => link.#refuseUnfit(server)));
         return link;
       } catch (error) {
         lastError = error;
+        trouble = await link.#server(seed).explain(error);
       }
     }
     await link.close();
-    const hint = errorCode(lastError) === "ERR" ? ". For a server outside a cluster write valkey:// instead" : "";
-    throw new StoreUnusable(`cannot use the Valkey Cluster at ${shownUrl}: ${reason(lastError)}${hint}`, lastError);
+    throw new StoreUnusable(`cannot use the Valkey Cluster at ${shownUrl}: ${trouble?.text}`, lastError);
   }
 
   get available(): boolean {
@@ -102,19 +107,21 @@ export class ClusterLink implements ValkeyLink {
   }
 
   fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]> {
-    return answersInTime(keys.map((key) => this.#route(slotOf(key), (server) => server.fields(key, fields))));
+    return answersInTime(
+      keys.map((key) => this.#route(slotOf(key), (server, isAsking) => server.fields(key, fields, isAsking))),
+    );
   }
 
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#route(slotOf(key), (server) => server.command(name, ...args));
+    return this.#route(slotOf(key), (server, isAsking) => server.command([name, ...args], isAsking));
   }
 
   bytes(key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#route(slotOf(key), (server) => server.bytes(name, ...args));
+    return this.#route(slotOf(key), (server, isAsking) => server.bytes([name, ...args], isAsking));
   }
 
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {
-    return answersOf(this.#owners().map((server) => server.command(name, ...args)));
+    return answersOf(this.#owners().map((server) => server.command([name, ...args])));
   }
 
   subscribe(channel: string): Promise<void> {
@@ -161,7 +168,7 @@ export class ClusterLink implements ValkeyLink {
         if (!(error instanceof Redirected)) throw error;
         this.#redirected(error);
         isAsking = error.isAsk;
-        server = this.#server(error.to);
+        server = this.#server(this.#placeOf(error.to));
       }
     }
     throw new StoreAway(`slot ${slot} is moving`, { sent: false });
@@ -176,7 +183,8 @@ export class ClusterLink implements ValkeyLink {
     return Array.from(this.#slots.primaries, (owner) => this.#servers.get(owner)).filter((server) => !!server);
   }
 
-  #redirected({ slot, to, isAsk }: Redirected): void {
+  #redirected({ slot, to: announced, isAsk }: Redirected): void {
+    const to = this.#placeOf(announced);
     this.#server(to);
     if (isAsk) return;
     this.#slots.move(slot, to);
@@ -269,7 +277,60 @@ export class ClusterLink implements ValkeyLink {
   async #learnFrom(seed: Endpoint): Promise<void> {
     const server = this.#server(seed);
     await server.firstUp();
-    if (!(await this.#ask(server))) throw new Error("the cluster is down: see CLUSTER INFO and CLUSTER NODES");
+    if (await this.#ask(server)) return;
+    throw new Explained("down", "it says that the cluster is down. Look at CLUSTER INFO and CLUSTER NODES", true);
+  }
+
+  /** One that cannot be reached may come back; one that answers, and is of no use, is for the operator to mend. */
+  async #refuseUnfit(server: ValkeyServer): Promise<void> {
+    try {
+      await server.firstUp();
+    } catch (error) {
+      if (explain(error, this.#address)?.isAnswer) throw error;
+    }
+  }
+
+  #placeOf(announced: Endpoint): Endpoint {
+    return this.#found.get(formatEndpoint(announced)) ?? reachable(this.#address, announced);
+  }
+
+  /**
+   * A cluster may announce addresses that lead nowhere from here, as those inside of containers. If such a server is at an
+   * address of the URL, or at its own port on a host of the URL, that is used.
+   */
+  async #reach(announced: Endpoint, id: string): Promise<void> {
+    const name = formatEndpoint(announced);
+    const server = this.#server(this.#placeOf(announced));
+    const failure = await server.firstUp().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined || this.#closed || explain(failure, this.#address)?.isAnswer) return;
+    const { seeds } = this.#address;
+    const places = [...seeds, ...seeds.map(({ host }) => ({ host, port: announced.port }))];
+    const ids = await Promise.all(places.map((place) => nodeIdAt(this.#address, place)));
+    const found = places[id === "" ? -1 : ids.indexOf(id)];
+    if (this.#closed) return;
+    if (found && formatEndpoint(found) !== server.name) {
+      this.#found.set(name, found);
+      this.#servers.delete(server.name);
+      server.close();
+      this.#refreshSoon();
+      const here = formatEndpoint(found);
+      this.#events.incident(
+        `the cluster announces ${name}, which cannot be reached: ${here} is the same server, and is used instead. ` +
+          `To say so yourself set VALKEY_NAT_MAP=${name}=${here}`,
+      );
+      return;
+    }
+    setTimeout(() => this.#reaching.delete(name), SEEK_EVERY_MS).unref();
+    // One that is merely down is told of by its own line.
+    if (seeds.some(({ host }) => host === announced.host) || this.#unreachable.has(name)) return;
+    this.#unreachable.add(name);
+    this.#events.incident(
+      `the cluster announces ${name}, which cannot be reached: its pages cannot be written. ` +
+        `Set VALKEY_NAT_MAP=${name}=host:port, with the address at which it is reached from here`,
+    );
   }
 
   /**
@@ -280,13 +341,17 @@ export class ClusterLink implements ValkeyLink {
     const late = new Promise<never>((_, fail) => {
       setTimeout(() => fail(new Error("no answer")), REFRESH_ANSWER_MS_MAX).unref();
     });
-    const asked = Promise.all([server.command("CLUSTER", "INFO"), server.command("CLUSTER", "SLOTS")]);
+    const asked = Promise.all([server.command(["CLUSTER", "INFO"]), server.command(["CLUSTER", "SLOTS"])]);
     const [info, slots] = await Promise.race([asked, late]);
     if (!String(info).includes("cluster_state:ok")) return false;
     if (this.#closed) return true;
     const ranges = readClusterSlots(slots, server.endpoint);
-    this.#slots.adopt(ranges);
-    for (const { primary } of ranges) this.#server(primary);
+    this.#slots.adopt(ranges.map(({ first, last, primary }) => ({ first, last, primary: this.#placeOf(primary) })));
+    for (const { primary, id } of ranges) {
+      const name = formatEndpoint(primary);
+      this.#server(this.#placeOf(primary));
+      if (!this.#reaching.has(name)) this.#reaching.set(name, this.#reach(primary, id));
+    }
     this.#isDown = false;
     this.#setAvailable();
     this.#subscriptions.mend();

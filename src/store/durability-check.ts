@@ -7,7 +7,7 @@
 import { valuesOf } from "./by-board.js";
 import type { Durabilities } from "./durability.js";
 import { StoreUnusable } from "./store.js";
-import { reason, type ValkeyLink } from "./valkey-link.js";
+import type { ValkeyLink } from "./valkey-link.js";
 
 /** Rejects with StoreUnusable. */
 export async function checkDurabilities(
@@ -31,7 +31,7 @@ async function checkFsync(link: ValkeyLink, incident: (message: string) => void)
     await link.everywhere("WAITAOF", "1", "0", "100");
   } catch (error) {
     throw new StoreUnusable(
-      `a board asks for durability fsynced, which this Valkey cannot confirm (${reason(error)}). ` +
+      `a board asks for durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
         "It takes Valkey 7.2 or Redis 7.2 or later, with appendonly yes; or set DURABILITY to applied or replicated.",
       error,
     );

@@ -99,7 +99,7 @@ export class DurableLane {
 
   /** How many copies there are; 0 if the server does not say: it broke off, was demoted, or has no append-only file. */
   async #copies(name: string, ...args: string[]): Promise<number> {
-    const reply = await this.#connection.command(name, ...args).catch(() => 0);
+    const reply = await this.#connection.command([name, ...args]).catch(() => 0);
     return Number(Array.isArray(reply) ? reply[0] : reply);
   }
 }

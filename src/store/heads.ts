@@ -2,18 +2,19 @@
 
 import type { PageRef } from "../board/geometry.js";
 import { DamagedPage, type Damages } from "./damage.js";
-import { pageKeys } from "./keys.js";
+import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./valkey-link.js";
 
 /** Undefined for a page whose server does not answer soon, and for one whose head is not valid, as `parse` says. */
 export async function readHeads<Value>(
   link: ValkeyLink,
+  names: Names,
   damages: Damages,
   pages: readonly PageRef[],
   fields: readonly string[],
   parse: (values: readonly (string | null)[], page: PageRef) => Value | undefined,
 ): Promise<(Value | undefined)[]> {
-  const keys = pages.map((page) => pageKeys(page).head);
+  const keys = pages.map((page) => names.page(page).head);
   const answers = await link.fieldsOf(keys, fields);
   return pages.map((page, index) => {
     const answer = answers[index];

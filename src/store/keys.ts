@@ -1,6 +1,10 @@
 /*
  * Every key and channel. All keys of a page carry the page's name as hash tag, so that they live in one slot and one
  * script may touch them all, while the pages of a board spread over a cluster.
+ *
+ * Several deployments may share a server. A prefix stands before all that one of them names. Databases separate keys by
+ * themselves; Pub/Sub knows none, so a channel names its database. Database 0 is the one without a name: its channels
+ * are as they were before others had any.
  */
 
 import { type PageRef, pageName } from "../board/geometry.js";
@@ -19,28 +23,48 @@ export interface PageKeys {
   readonly channel: string;
 }
 
-export function pageKeys(ref: PageRef): PageKeys {
-  const tag = `{${pageName(ref)}}`;
-  return {
-    bits: `ss:${tag}:bits`,
-    head: `ss:${tag}:head`,
-    log: `ss:${tag}:log`,
-    seen: [`ss:${tag}:seen:0`, `ss:${tag}:seen:1`],
-    history: `ss:${tag}:history`,
-    channel: `server:broker:${tag}`,
-  };
+/** A prefix without the characters that mean something in a hash tag, in an ACL pattern or in a log line. */
+export const KEY_PREFIX = /^[A-Za-z0-9_.:-]{0,64}$/;
+
+/** The names of one deployment. */
+export class Names {
+  /** Every key begins with it, and no other deployment's key does. */
+  readonly keys: string;
+  /** The same of channels, of any database. */
+  readonly channels: string;
+  readonly #broker: string;
+  /** Hash: the instances that are there. */
+  readonly instances: string;
+  /** The roll of instances, in one slot: when each was heard last, and what it said. */
+  readonly roll: { readonly heard: string; readonly records: string };
+  /** Prefix of the request counters that instances share. */
+  readonly limits: string;
+
+  constructor(prefix = "", database = 0) {
+    this.keys = `${prefix}ss:`;
+    this.channels = `${prefix}server:broker:`;
+    this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
+    this.instances = `${this.keys}{instances}`;
+    this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
+    this.limits = `${this.keys}limit:`;
+  }
+
+  page(ref: PageRef): PageKeys {
+    const tag = `{${pageName(ref)}}`;
+    const key = `${this.keys}${tag}`;
+    return {
+      bits: `${key}:bits`,
+      head: `${key}:head`,
+      log: `${key}:log`,
+      seen: [`${key}:seen:0`, `${key}:seen:1`],
+      history: `${key}:history`,
+      channel: `${this.#broker}${tag}`,
+    };
+  }
+
+  /** The overview of a board: one list for all its pages, in a slot of its own. No page has a number that is this word. */
+  overview(board: string): { readonly list: string; readonly channel: string } {
+    const tag = `{${board}:overview}`;
+    return { list: `${this.keys}${tag}:counts`, channel: `${this.#broker}${tag}` };
+  }
 }
-
-/** The overview of a board: one list for all its pages, in a slot of its own. No page has a number that is this word. */
-export function overviewKeys(board: string): { readonly list: string; readonly channel: string } {
-  const tag = `{${board}:overview}`;
-  return { list: `ss:${tag}:counts`, channel: `server:broker:${tag}` };
-}
-
-/** Hash: the instances that are there. */
-export const INSTANCES_KEY = "ss:{instances}";
-/** The roll of instances, in one slot: when each was heard last, and what it said. */
-export const ROLL_KEYS = { heard: "ss:{roll}:heard", records: "ss:{roll}:records" } as const;
-
-/** Prefix of the request counters that instances share. */
-export const LIMIT_PREFIX = "ss:limit:";

@@ -8,7 +8,7 @@ import { type Position, parsePosition } from "../board/position.js";
 import { DamagedPage } from "./damage.js";
 import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "./frozen.js";
 import { INVALID_RECORD, type Recorded } from "./history.js";
-import { INSTANCES_KEY, overviewKeys, pageKeys, ROLL_KEYS } from "./keys.js";
+import type { Names } from "./keys.js";
 import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
 import { encodeOps } from "./ops.js";
 import type { Report, Tally } from "./overview.js";
@@ -48,9 +48,12 @@ const ROLL_CALL = load("roll-call");
 const FREEZE = load("freeze");
 const REPAIR = load("repair");
 const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
+const RIGHTS = load("rights");
+export const RIGHTS_SHA = RIGHTS.sha;
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 export function commitCall(
+  names: Names,
   ref: PageRef,
   batch: Batch,
   limits: StoreLimits,
@@ -59,7 +62,7 @@ export function commitCall(
   isMarked: boolean,
   history: HistoryBounds,
 ): ScriptCall<Committed> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   const args: string[] = [
     keys.channel,
     publish,
@@ -97,6 +100,7 @@ export function commitCall(
 
 /** `bits` without zero bytes at the end. `noTag` is a tag that no position has. */
 export function replaceCall(
+  names: Names,
   ref: PageRef,
   tags: { readonly tag: string; readonly noTag: string },
   bits: Uint8Array,
@@ -104,7 +108,7 @@ export function replaceCall(
   isMarked: boolean,
   history: HistoryBounds,
 ): ScriptCall<Replaced> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   return {
     script: REPLACE,
     keys: [keys.bits, keys.head, keys.log, keys.history],
@@ -125,11 +129,12 @@ export function replaceCall(
 
 /** Undefined if the page was whole already. */
 export function repairCall(
+  names: Names,
   ref: PageRef,
   tags: { readonly tag: string; readonly noTag: string },
   publish: PublishCommand,
 ): ScriptCall<{ readonly checkedBefore: number; readonly checked: number } | undefined> {
-  const keys = pageKeys(ref);
+  const keys = names.page(ref);
   return {
     script: REPAIR,
     keys: [keys.bits, keys.head, keys.log],
@@ -143,19 +148,24 @@ export function repairCall(
 }
 
 /** Whether it could be done: a page keeps only so many ranges. */
-export function freezeCall(ref: PageRef, { start, end }: OffsetRange, isFrozen: boolean): ScriptCall<boolean> {
+export function freezeCall(
+  names: Names,
+  ref: PageRef,
+  { start, end }: OffsetRange,
+  isFrozen: boolean,
+): ScriptCall<boolean> {
   return {
     script: FREEZE,
-    keys: [pageKeys(ref).head],
+    keys: [names.page(ref).head],
     args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
     read: (reply) => Number(reply) === 1,
   };
 }
 
-export function rollCall(id: string, record: string): ScriptCall<Announced[]> {
+export function rollCall(names: Names, id: string, record: string): ScriptCall<Announced[]> {
   return {
     script: ROLL_CALL,
-    keys: [ROLL_KEYS.heard, ROLL_KEYS.records],
+    keys: [names.roll.heard, names.roll.records],
     args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
     read: (reply) => {
       const parts = strings(reply);
@@ -175,8 +185,8 @@ export interface LogLeads {
 }
 
 /** Whether the log leads from `position` to the present; if not, or without a position, a snapshot. */
-export function sinceCall(ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
-  const keys = pageKeys(ref);
+export function sinceCall(names: Names, ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
+  const keys = names.page(ref);
   return {
     script: SINCE,
     keys: [keys.bits, keys.head, keys.log],
@@ -204,8 +214,13 @@ export function* readLogged(page: number, reply: unknown): Iterable<Delta> {
   }
 }
 
-export function reportCall(board: string, reports: readonly Report[], publish: PublishCommand): ScriptCall<void> {
-  const { list, channel } = overviewKeys(board);
+export function reportCall(
+  names: Names,
+  board: string,
+  reports: readonly Report[],
+  publish: PublishCommand,
+): ScriptCall<void> {
+  const { list, channel } = names.overview(board);
   const args: string[] = [channel, publish];
   for (const { page, version, checked, instead } of reports) {
     args.push(String(page), String(version), String(checked), instead ? `${instead.version}:${instead.checked}` : "");
@@ -214,8 +229,26 @@ export function reportCall(board: string, reports: readonly Report[], publish: P
 }
 
 /** The texts of all instances that are there; with an empty `text` the instance takes itself out. */
-export function announceCall(instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
-  return { script: ANNOUNCE, keys: [INSTANCES_KEY], args: [instance, text, String(ms)], read: strings };
+export function announceCall(names: Names, instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
+  return { script: ANNOUNCE, keys: [names.instances], args: [instance, text, String(ms)], read: strings };
+}
+
+/** Which of the commands the user may not run, by their index, and what the server says of it. */
+export function rightsCall(
+  commands: readonly (readonly string[])[],
+): ScriptCall<{ readonly index: number; readonly answer: string }[]> {
+  return {
+    script: RIGHTS,
+    keys: [],
+    args: [JSON.stringify(commands)],
+    read: (reply) => {
+      const parts = strings(reply);
+      const denied: { index: number; answer: string }[] = [];
+      for (let at = 0; at + 1 < parts.length; at += 2)
+        denied.push({ index: Number(parts[at]), answer: parts[at + 1] ?? "" });
+      return denied;
+    },
+  };
 }
 
 const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;

@@ -4,15 +4,7 @@ import type { Durability } from "./durability.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
-import { tlsFailure } from "./tls-trial.js";
-import {
-  answersInTime,
-  answersOf,
-  type FieldsAnswer,
-  type LinkEvents,
-  reason,
-  type ValkeyLink,
-} from "./valkey-link.js";
+import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
 import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
 import type { ValkeyAddress } from "./valkey-url.js";
 
@@ -53,9 +45,9 @@ export class SingleLink implements ValkeyLink {
     try {
       await link.#server.firstUp();
     } catch (error) {
+      const { text, isAnswer } = await link.#server.explain(error);
       await link.close();
-      const cause = (await untrustedSentinel(address)) ?? error;
-      throw new StoreUnusable(`cannot reach Valkey at ${shownUrl}: ${reason(cause)}`, cause);
+      throw new StoreUnusable(`cannot ${isAnswer ? "use" : "reach"} Valkey at ${shownUrl}: ${text}`, error);
     }
     if (address.kind === "single" && (await isInCluster(link.#server))) {
       await link.close();
@@ -79,15 +71,15 @@ export class SingleLink implements ValkeyLink {
   }
 
   command(_key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#server.command(name, ...args);
+    return this.#server.command([name, ...args]);
   }
 
   bytes(_key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#server.bytes(name, ...args);
+    return this.#server.bytes([name, ...args]);
   }
 
   everywhere(name: string, ...args: string[]): Promise<unknown[]> {
-    return answersOf([this.#server.command(name, ...args)]);
+    return answersOf([this.#server.command([name, ...args])]);
   }
 
   subscribe(channel: string): Promise<void> {
@@ -116,13 +108,9 @@ export class SingleLink implements ValkeyLink {
   }
 }
 
-async function untrustedSentinel(address: SingleAddress): Promise<unknown> {
-  return address.kind === "sentinel" && address.tls ? tlsFailure(address.sentinels, address.ca) : undefined;
-}
-
 /** A server outside a cluster answers with an error; so does one where the command is not allowed. */
 function isInCluster(server: ValkeyServer): Promise<boolean> {
-  return server.command("CLUSTER", "INFO").then(
+  return server.command(["CLUSTER", "INFO"]).then(
     () => true,
     () => false,
   );

@@ -27,7 +27,7 @@ export class SlotMap {
   }
 
   /** Takes over a whole map. A slot that nobody owns keeps its last owner: asking there tells more than not asking. */
-  adopt(ranges: readonly SlotRange[]): void {
+  adopt(ranges: readonly Omit<SlotRange, "id">[]): void {
     for (const { first, last, primary } of ranges) {
       this.#owners.fill(formatEndpoint(primary), Math.max(0, first), Math.min(SLOTS, last + 1));
     }
@@ -42,7 +42,10 @@ export class SlotMap {
 export interface SlotRange {
   readonly first: number;
   readonly last: number;
+  /** As it is announced. */
   readonly primary: Endpoint;
+  /** What the primary calls itself. */
+  readonly id: string;
 }
 
 /** The reply of CLUSTER SLOTS. A server may not know its own host: then it is the one that was asked, `asked`. */
@@ -50,11 +53,12 @@ export function readClusterSlots(reply: unknown, asked: Endpoint): SlotRange[] {
   if (!Array.isArray(reply)) throw new Error("CLUSTER SLOTS answered something other than a list");
   return reply.map((range: unknown) => {
     const [first, last, primary] = Array.isArray(range) ? range : [];
-    const [host, port] = Array.isArray(primary) ? primary : [];
+    const [host, port, id] = Array.isArray(primary) ? primary : [];
     return {
       first: Number(first),
       last: Number(last),
       primary: { host: knownHost(String(host ?? ""), asked), port: Number(port) || asked.port },
+      id: String(id ?? ""),
     };
   });
 }

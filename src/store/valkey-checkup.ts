@@ -9,7 +9,6 @@ import { valuesOf } from "./by-board.js";
 import type { Durabilities } from "./durability.js";
 import { EVICTION_FIX, evictionOf, type Info, readInfo } from "./eviction.js";
 import type { Finding } from "./finding.js";
-import { pageKeys } from "./keys.js";
 import { newTag } from "./tag.js";
 import type { ValkeyStore } from "./valkey-store.js";
 
@@ -101,7 +100,7 @@ async function checkClocks(store: ValkeyStore): Promise<Finding[]> {
 /** Commits to a page of its own and waits for the delta as an instance would. */
 async function checkNews(store: ValkeyStore): Promise<Finding> {
   const page = { board: `doctor-${newTag()}`, page: 0 };
-  const keys = pageKeys(page);
+  const keys = store.names.page(page);
   let late: NodeJS.Timeout | undefined;
   try {
     const started = performance.now();

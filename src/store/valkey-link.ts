@@ -79,23 +79,3 @@ function damagedOrAway(error: unknown): DamagedPage | undefined {
 function undefinedIfAway(error: unknown): undefined {
   if (!(error instanceof StoreAway)) throw error;
 }
-
-/** Why TLS gives up on a certificate: codes of OpenSSL's verification and of Node. */
-const UNTRUSTED = new Set([
-  "SELF_SIGNED_CERT_IN_CHAIN",
-  "DEPTH_ZERO_SELF_SIGNED_CERT",
-  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
-  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-  "CERT_SIGNATURE_FAILURE",
-  "CERT_HAS_EXPIRED",
-  "ERR_TLS_CERT_ALTNAME_INVALID",
-]);
-
-/** What an error says, for a person. */
-export function reason(error: unknown): string {
-  if (error instanceof AggregateError) return reason(error.errors[0]);
-  if (error instanceof Error && "code" in error && UNTRUSTED.has(String(error.code))) {
-    return `its certificate is not trusted (${error.message}); VALKEY_CA names the file of the authority to trust`;
-  }
-  return error instanceof Error ? error.message : String(error);
-}

@@ -4,7 +4,7 @@ import type { PageRef } from "../board/geometry.js";
 import type { Channels } from "./channels.js";
 import type { Damages } from "./damage.js";
 import { readHeads } from "./heads.js";
-import { overviewKeys } from "./keys.js";
+import type { Names } from "./keys.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "./overview.js";
 import { parseTally, readTallies, reportCall } from "./scripts.js";
 import type { Unsubscribe } from "./store.js";
@@ -15,23 +15,25 @@ const LISTED_AT_ONCE = 1_000;
 
 export class ValkeyOverview implements OverviewStore {
   readonly #link: ValkeyLink;
+  readonly #names: Names;
   readonly #channels: Channels;
   readonly #damages: Damages;
 
-  constructor(link: ValkeyLink, channels: Channels, damages: Damages) {
+  constructor(link: ValkeyLink, names: Names, channels: Channels, damages: Damages) {
     this.#link = link;
+    this.#names = names;
     this.#channels = channels;
     this.#damages = damages;
   }
 
   async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
-    return readHeads(this.#link, this.#damages, pages, ["v", "n"], ([version, checked], { page }) =>
+    return readHeads(this.#link, this.#names, this.#damages, pages, ["v", "n"], ([version, checked], { page }) =>
       parseTally(page, version ?? "0", checked ?? "0"),
     );
   }
 
   async read(board: string): Promise<readonly Tally[]> {
-    const { list } = overviewKeys(board);
+    const { list } = this.#names.overview(board);
     const tallies = new Map<number, Tally>();
     let cursor = "0";
     do {
@@ -53,18 +55,18 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
-    await this.#link.run(reportCall(board, reports, this.#link.publish));
+    await this.#link.run(reportCall(this.#names, board, reports, this.#link.publish));
   }
 
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
-    return this.#channels.subscribe(this.#link, overviewKeys(board).channel, {
+    return this.#channels.subscribe(this.#link, this.#names.overview(board).channel, {
       message: (text) => listener.changed(this.#understand(board, text)),
       resumed: () => listener.resumed(),
     });
   }
 
   restartSubscription(board: string): void {
-    this.#link.restartSubscribers([overviewKeys(board).channel]);
+    this.#link.restartSubscribers([this.#names.overview(board).channel]);
   }
 
   /** Anyone with access to Valkey can publish and write; what is no list of tallies is none. */

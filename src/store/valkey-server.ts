@@ -6,15 +6,21 @@
 
 import { APPLIED, type Durability, formatDurability } from "./durability.js";
 import { DurableLane } from "./durable-lane.js";
+import { inquire } from "./inquiry.js";
+import { type Needs, requireRights } from "./rights.js";
 import type { ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
-import { type ConnectionEvents, errorCode, isRefusal, ValkeyConnection } from "./valkey.js";
+import { errorCode, explain, explainAtLast, isRefusal, isUnfit, type Trouble } from "./trouble.js";
+import { type ConnectionEvents, Redirected, ValkeyConnection } from "./valkey.js";
 import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;
-/** So long without a command refused, and it is over. */
-const REFUSED_MS_AGO = 5_000;
+/** So long without anything refused or failed, and it is over. */
+const TROUBLE_MS_AGO = 5_000;
+/** Rights may be taken away while all is well. */
+const BEATS_BETWEEN_CHECKS = 2;
+const INQUIRE_EVERY_MS = 1_000;
 
 export interface ServerEvents {
   /** A published message. */
@@ -33,6 +39,8 @@ export interface ServerEvents {
 export interface ServerOptions {
   /** How long a write waits for its copies. */
   readonly durabilityWaitMs: number;
+  /** Without them the server is not available. */
+  readonly needs: Needs;
 }
 
 export class ValkeyServer {
@@ -50,7 +58,15 @@ export class ValkeyServer {
   #leftMs = Number.NEGATIVE_INFINITY;
   #away: { readonly sinceMs: number; failures: number } | undefined;
   #refusing: { readonly sinceMs: number; lastMs: number; count: number } | undefined;
-  #lastError: unknown;
+  /** Kinds of trouble that were reported since all was well. */
+  readonly #told = new Set<string>();
+  #troubledMs = Number.NEGATIVE_INFINITY;
+  #beats = 0;
+  #checking: Promise<unknown> | undefined;
+  #inquiredMs = Number.NEGATIVE_INFINITY;
+  #inquiring: Promise<unknown> | undefined;
+  /** The connection is being made again because the server is a replica: that is told already. */
+  #isLeaving = false;
   #available = false;
   #closed = false;
 
@@ -61,8 +77,8 @@ export class ValkeyServer {
     this.#options = options;
     this.#events = events;
     this.#commands = this.#connection("commands", {
-      up: () => this.#setAvailable(true),
-      down: () => this.#setAvailable(false),
+      up: () => void this.#check(),
+      down: () => this.#setAvailable(false, "the connection was lost"),
     });
     this.#subscriber = this.#connection("subscriber", {
       up: () => events.subscriberReady(),
@@ -72,7 +88,8 @@ export class ValkeyServer {
     this.#beat = setInterval(() => {
       this.#commands.beat();
       this.#subscriber.beat();
-      this.#tellEndOfRefusals();
+      this.#tellEndOfTrouble();
+      if (!this.#available || ++this.#beats % BEATS_BETWEEN_CHECKS === 0) void this.#check();
       for (const lane of this.#lanes.values()) lane.beat();
     }, BEAT_MS);
     this.#beat.unref();
@@ -89,6 +106,17 @@ export class ValkeyServer {
   /** Resolves when the server can be used; rejects with the reason at the first failure, or after a time. */
   async firstUp(): Promise<void> {
     await Promise.all([this.#commands.firstUp(), this.#subscriber.firstUp()]);
+    const unfit = await this.#check();
+    if (unfit) throw unfit;
+    await this.#trySubscribing();
+  }
+
+  /** What an error means that `firstUp` rejected with; asks the server on a connection of its own if the error does not say. */
+  async explain(error: unknown): Promise<Trouble> {
+    const known = explain(error, this.#address);
+    if (known) return known;
+    const found = await inquire(this.#address, this.endpoint);
+    return explainAtLast(found ?? error, this.#address);
   }
 
   /** Resolves when what the script wrote is as safe as `durability` asks; rejects with Unconfirmed if that is not known. */
@@ -97,17 +125,17 @@ export class ValkeyServer {
     return this.#leaving(this.#lane(durability).run(call, isAsking));
   }
 
-  fields(key: string, fields: readonly string[]): Promise<(string | null)[]> {
-    return this.#commands.fields(key, fields);
+  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
+    return this.#commands.fields(key, fields, isAsking);
   }
 
-  command(name: string, ...args: string[]): Promise<unknown> {
-    return this.#leaving(this.#commands.command(name, ...args));
+  command(parts: readonly string[], isAsking = false): Promise<unknown> {
+    return this.#leaving(this.#commands.command(parts, isAsking));
   }
 
   /** As `command`, with strings as Buffers. */
-  bytes(name: string, ...args: string[]): Promise<unknown> {
-    return this.#leaving(this.#commands.bytes(name, ...args));
+  bytes(parts: readonly string[], isAsking = false): Promise<unknown> {
+    return this.#leaving(this.#commands.bytes(parts, isAsking));
   }
 
   /** On a cluster: channels of one slot only. */
@@ -142,6 +170,16 @@ export class ValkeyServer {
     for (const lane of this.#lanes.values()) lane.close();
   }
 
+  /** What stands between may know no Pub/Sub. */
+  async #trySubscribing(): Promise<void> {
+    const { channel } = this.#options.needs;
+    await this.#subscriber.subscribe([channel]).catch((error: unknown) => {
+      // The server would do it for channels of its own.
+      if (!(error instanceof Redirected)) throw error;
+    });
+    this.#subscriber.unsubscribe(channel);
+  }
+
   #lane(durability: Durability): DurableLane {
     const level = formatDurability(durability);
     const known = this.#lanes.get(level);
@@ -157,14 +195,10 @@ export class ValkeyServer {
       down: () => undefined,
       message: () => undefined,
       channelsMoved: () => undefined,
-      failed: (error) => {
-        this.#lastError = error;
-        if (this.#away) this.#away.failures++;
-        else this.#tellRefusal(error);
-        this.#events.failure();
-      },
+      failed: (error) => this.#failed(error),
       silent: (ms) => {
-        this.#events.incident(`Valkey at ${this.name} (${purpose}) is silent for ${ms} ms: connecting anew`);
+        const todo = "The instance connects again; see whether the server hangs or is cut off";
+        this.#tell({ kind: "silent", text: `it has not answered for ${ms} ms. ${todo}`, isAnswer: false });
       },
       ...events,
     });
@@ -184,44 +218,109 @@ export class ValkeyServer {
     const now = performance.now();
     if (now - this.#leftMs < LEAVE_EVERY_MS) return;
     this.#leftMs = now;
-    this.#events.incident(`Valkey at ${this.name} is read-only: connecting anew, to its successor`);
+    this.#isLeaving = true;
     this.#commands.restart();
     this.#subscriber.restart();
     for (const lane of this.#lanes.values()) lane.restart();
   }
 
-  #tellRefusal(error: unknown): void {
-    if (!isRefusal(error)) return;
-    const now = performance.now();
-    if (!this.#refusing) {
-      this.#refusing = { sinceMs: now, lastMs: now, count: 0 };
-      this.#events.incident(`Valkey at ${this.name} answers, and refuses what it is asked: see its error`, error);
-    }
-    this.#refusing.lastMs = now;
-    this.#refusing.count++;
+  /**
+   * The server is available while it answers, and lets the user do all that boards need. Resolves with what is in the way
+   * if it answers.
+   */
+  #check(): Promise<unknown> {
+    this.#checking ??= this.#unfit().then((unfit) => {
+      this.#checking = undefined;
+      if (!this.#commands.isUp) return undefined;
+      if (unfit) this.#tellError(unfit);
+      this.#setAvailable(!unfit, "what is wrong was reported");
+      return unfit;
+    });
+    return this.#checking;
   }
 
-  #tellEndOfRefusals(): void {
+  async #unfit(): Promise<unknown> {
+    if (!this.#commands.isUp) return undefined;
+    const { needs } = this.#options;
+    const trial = {
+      run: <Result>(call: ScriptCall<Result>) => this.#commands.run(call),
+      command: (parts: readonly string[]) => this.#commands.command(parts),
+      subscribe: (channel: string) => this.#subscriber.subscribe([channel]),
+    };
+    try {
+      await requireRights(needs, trial, this.#address.username ?? "default");
+      return undefined;
+    } catch (error) {
+      const cause = error instanceof StoreAway ? error.cause : error;
+      // Refusals of one request or another are told when they come, and a lost connection by its loss.
+      return error instanceof StoreAway && !isUnfit(cause) ? undefined : cause;
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#events.failure();
+    this.#troubledMs = performance.now();
+    if (this.#away) this.#away.failures++;
+    else if (isRefusal(error)) {
+      this.#refusing ??= { sinceMs: this.#troubledMs, lastMs: 0, count: 0 };
+      this.#refusing.lastMs = this.#troubledMs;
+      this.#refusing.count++;
+    }
+    // Which right is missing, and whether it is needed, only the check tells.
+    if (this.#commands.isUp && isUnfit(error)) void this.#check();
+    else this.#tellError(error);
+  }
+
+  #tellError(error: unknown): void {
+    const trouble = explain(error, this.#address);
+    if (trouble) this.#tell(trouble);
+    else this.#findOut();
+  }
+
+  /** One connection at a time, and not often: a server that is full has none to spare. */
+  #findOut(): void {
+    const now = performance.now();
+    if (this.#inquiring || this.#closed || now - this.#inquiredMs < INQUIRE_EVERY_MS) return;
+    this.#inquiredMs = now;
+    this.#inquiring = inquire(this.#address, this.endpoint).then((found) => {
+      this.#inquiring = undefined;
+      if (found !== undefined) this.#tell(explainAtLast(found, this.#address));
+    });
+  }
+
+  #tell({ kind, text }: Trouble): void {
+    if (this.#closed || this.#told.has(kind)) return;
+    this.#told.add(kind);
+    this.#events.incident(`trouble with Valkey at ${this.name}: ${text}`);
+  }
+
+  #tellEndOfTrouble(): void {
+    if (!this.#available || performance.now() - this.#troubledMs < TROUBLE_MS_AGO) return;
+    this.#told.clear();
     if (!this.#refusing) return;
     const { sinceMs, lastMs, count } = this.#refusing;
-    if (performance.now() - lastMs < REFUSED_MS_AGO) return;
     this.#refusing = undefined;
     const seconds = ((lastMs - sinceMs) / 1_000).toFixed(1);
     this.#events.incident(`Valkey at ${this.name} refuses no more: ${count} refusals in ${seconds} s`);
   }
 
-  #setAvailable(available: boolean): void {
+  #setAvailable(available: boolean, why: string): void {
     if (available === this.#available || this.#closed) return;
     this.#available = available;
     if (!available) {
       this.#away = { sinceMs: performance.now(), failures: 0 };
-      this.#events.incident(`Valkey at ${this.name} is away: writes wait, then are refused`, this.#lastError);
-    } else if (this.#away) {
-      const seconds = ((performance.now() - this.#away.sinceMs) / 1_000).toFixed(1);
-      this.#events.incident(`Valkey at ${this.name} is back after ${seconds} s and ${this.#away.failures} failures`);
+      if (!this.#isLeaving) {
+        this.#events.incident(`Valkey at ${this.name} is unavailable: ${why}. Writes wait, then are refused`);
+      }
+    } else {
+      if (this.#away && !this.#isLeaving) {
+        const seconds = ((performance.now() - this.#away.sinceMs) / 1_000).toFixed(1);
+        this.#events.incident(`Valkey at ${this.name} is back after ${seconds} s and ${this.#away.failures} failures`);
+        this.#told.clear();
+      }
       this.#away = undefined;
+      this.#isLeaving = false;
     }
-    this.#lastError = undefined;
     this.#events.available(available);
   }
 }

@@ -4,6 +4,7 @@
  * every interruption (`resumed`), and the followers ask for what they missed.
  */
 
+import { createSecureContext } from "node:tls";
 import { usedBytes } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { type PageRef, pageName } from "../board/geometry.js";
@@ -25,9 +26,10 @@ import {
   type RecordReader,
   readHistory,
 } from "./history.js";
-import { pageKeys } from "./keys.js";
+import { Names } from "./keys.js";
 import { loggedSince } from "./logged.js";
 import type { OverviewStore } from "./overview.js";
+import { needsOf } from "./rights.js";
 import type { Announced, Roll } from "./roll.js";
 import {
   announceCall,
@@ -62,13 +64,29 @@ import {
 import { newTag } from "./tag.js";
 import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
 import { ValkeyOverview } from "./valkey-overview.js";
-import { parseValkeyUrl, type SentinelAccess, withoutPassword } from "./valkey-url.js";
+import {
+  type NatMap,
+  parseValkeyUrl,
+  type SentinelAccess,
+  tlsOptions,
+  type ValkeyAddress,
+  withoutPassword,
+} from "./valkey-url.js";
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */
   readonly url: string;
   /** With `valkeys://`: certificates of the authorities to trust instead of the system's, as PEM. */
   readonly ca?: string | undefined;
+  /** With `valkeys://`: the certificate that is shown to servers, and its key, as PEM. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Where servers are reached that a cluster, or Sentinel, calls by other addresses. */
+  readonly nat?: NatMap | undefined;
+  /** What stands before every key and channel: sets this deployment apart from others on the same server. */
+  readonly keyPrefix?: string | undefined;
+  /** Those whose keys and channels the user must have the rights for, to begin with. */
+  readonly boards?: readonly string[];
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged; `applied` without it. */
   readonly durabilities?: Durabilities;
@@ -87,6 +105,7 @@ const EVICTION_EVERY_MS = 10_000;
 
 export class ValkeyStore implements Store, Freezing, Roll {
   readonly engine = "valkey";
+  readonly names: Names;
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
@@ -102,7 +121,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   /** Calls of `wake` that have not called back yet. */
   #waking = 0;
 
-  private constructor(options: ValkeyStoreOptions) {
+  private constructor(options: ValkeyStoreOptions, database: number) {
+    this.names = new Names(options.keyPrefix, database);
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
@@ -112,22 +132,16 @@ export class ValkeyStore implements Store, Freezing, Roll {
 
   /** Rejects with StoreUnusable if the server cannot be reached, or cannot do what the durabilities ask. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
-    const { url } = options;
-    const parsed = parseValkeyUrl(url);
-    const shown = withoutPassword(url);
-    if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
-    if (options.ca !== undefined && !parsed.tls) {
-      throw new StoreUnusable(`VALKEY_CA is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
-    }
-    if (options.sentinelAccess !== undefined && parsed.kind !== "sentinel") {
-      throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);
-    }
-    const { ca, sentinelAccess } = options;
-    const trusting = ca === undefined ? parsed : { ...parsed, ca };
-    const address =
-      trusting.kind === "sentinel" && sentinelAccess !== undefined ? { ...trusting, sentinelAccess } : trusting;
-    const store = new ValkeyStore(options);
-    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS };
+    const address = addressOf(options);
+    const shown = withoutPassword(options.url);
+    const store = new ValkeyStore(options, address.kind === "single" ? address.database : 0);
+    const needs = needsOf(store.names, {
+      boards: options.boards ?? [],
+      publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
+      durabilities: store.#durabilities,
+      histories: store.#histories,
+    });
+    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
     const events: LinkEvents = {
       message: (channel, message) => store.#channels.deliver(channel, message),
       resumed: (channel) => store.#channels.resumed(channel),
@@ -189,7 +203,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
-    const call = commitCall(page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page));
+    const call = commitCall(this.names, page, batch, this.#limits, this.#link.publish, isMarked, this.#historyOf(page));
     return this.#runWhole(page, call, durability);
   }
 
@@ -197,30 +211,38 @@ export class ValkeyStore implements Store, Freezing, Roll {
     const durability = ofBoard(this.#durabilities, page.board);
     const isMarked = durability.level !== "applied";
     const used = bits.subarray(0, usedBytes(bits));
-    const call = replaceCall(page, { tag, noTag: newTag() }, used, this.#link.publish, isMarked, this.#historyOf(page));
+    const call = replaceCall(
+      this.names,
+      page,
+      { tag, noTag: newTag() },
+      used,
+      this.#link.publish,
+      isMarked,
+      this.#historyOf(page),
+    );
     return this.#runWhole(page, call, durability);
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
-    return this.#runWhole(page, freezeCall(page, range, isFrozen), ofBoard(this.#durabilities, page.board));
+    return this.#runWhole(page, freezeCall(this.names, page, range, isFrozen), ofBoard(this.#durabilities, page.board));
   }
 
   async frozen(pages: readonly PageRef[]): Promise<(OffsetRange[] | undefined)[]> {
-    return readHeads(this.#link, this.#damages, pages, ["fz"], ([ranges]) => parseRanges(ranges ?? ""));
+    return readHeads(this.#link, this.names, this.#damages, pages, ["fz"], ([ranges]) => parseRanges(ranges ?? ""));
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
-    return this.#link.run(rollCall(id, record));
+    return this.#link.run(rollCall(this.names, id, record));
   }
 
   async read(page: PageRef): Promise<Snapshot> {
-    const answer = await this.#runWhole(page, sinceCall(page));
+    const answer = await this.#runWhole(page, sinceCall(this.names, page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas where a snapshot was asked for");
     return answer;
   }
 
   async since(page: PageRef, position: Position): Promise<Since> {
-    const answer = await this.#runWhole(page, sinceCall(page, position));
+    const answer = await this.#runWhole(page, sinceCall(this.names, page, position));
     if (answer.kind === "snapshot") return answer;
     const deltas = loggedSince(await this.#readLog(page, position, answer.head), position, answer.head);
     // Trimmed, or cut off by a failover, since the script looked at it.
@@ -228,7 +250,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
-    const name = pageKeys(page).channel;
+    const name = this.names.page(page).channel;
     return this.#channels.subscribe(this.#link, name, {
       message: (text) => {
         const delta = readPublished(page.page, text);
@@ -243,7 +265,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
     const bounds = this.#historyOf(page);
     if (bounds.ms === 0) return undefined;
-    const key = pageKeys(page).history;
+    const key = this.names.page(page).history;
     const records = async (...command: [name: string, ...args: string[]]) => {
       const read = readRecorded(await this.#link.bytes(key, ...command));
       this.#damages.found(page, "history", !read.some(({ version }) => version === 0));
@@ -264,22 +286,22 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   async positions(pages: readonly PageRef[]): Promise<(Position | undefined)[]> {
-    return readHeads(this.#link, this.#damages, pages, ["v", "t"], ([version, tag]) =>
+    return readHeads(this.#link, this.names, this.#damages, pages, ["v", "t"], ([version, tag]) =>
       version === null && tag === null ? GENESIS : parsePosition(`${version}.${tag}`),
     );
   }
 
   get overview(): OverviewStore {
-    this.#overview ??= new ValkeyOverview(this.#link, this.#channels, this.#damages);
+    this.#overview ??= new ValkeyOverview(this.#link, this.names, this.#channels, this.#damages);
     return this.#overview;
   }
 
   announce(instance: string, text: string): Promise<readonly string[]> {
-    return this.#link.run(announceCall(instance, text, ANNOUNCED_MS));
+    return this.#link.run(announceCall(this.names, instance, text, ANNOUNCED_MS));
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {
-    this.#link.restartSubscribers(pages.map((page) => pageKeys(page).channel));
+    this.#link.restartSubscribers(pages.map((page) => this.names.page(page).channel));
   }
 
   doze(ms: number): void {
@@ -339,7 +361,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   /** What is gone stays gone; but from here on the page is one state again, and everybody sees the same. */
   async #repair(page: PageRef): Promise<void> {
     const tags = { tag: newTag(), noTag: newTag() };
-    const repaired = await this.#link.run(repairCall(page, tags, this.#link.publish));
+    const repaired = await this.#link.run(repairCall(this.names, page, tags, this.#link.publish));
     if (!repaired) return;
     this.#incident(
       `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
@@ -350,7 +372,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
   async #readLog(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
     const count = to.version - from.version;
     if (count === 0) return [];
-    const { log } = pageKeys(ref);
+    const { log } = this.names.page(ref);
     const range = [`${from.version + 1}-0`, `${to.version}-0`, "COUNT", String(count)];
     return readLogged(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
@@ -363,4 +385,26 @@ export class ValkeyStore implements Store, Freezing, Roll {
     if (!this.#opened) throw new Error("the store is used before it is open");
     return this.#opened;
   }
+}
+
+/** The address with what belongs to it; throws StoreUnusable if they do not fit together. */
+function addressOf({ url, ca, cert, key, nat, sentinelAccess }: ValkeyStoreOptions): ValkeyAddress {
+  const parsed = parseValkeyUrl(url);
+  const shown = withoutPassword(url);
+  if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+  const tlsOption = ca !== undefined ? "VALKEY_CA" : cert !== undefined ? "VALKEY_CERT" : undefined;
+  if (tlsOption !== undefined && !parsed.tls) {
+    throw new StoreUnusable(`${tlsOption} is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
+  }
+  if (sentinelAccess !== undefined && parsed.kind !== "sentinel") {
+    throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);
+  }
+  const address = { ...parsed, ...tlsOptions({ ca, cert, key }), ...(nat === undefined ? {} : { nat }) };
+  try {
+    createSecureContext(tlsOptions(address));
+  } catch (error) {
+    const words = error instanceof Error ? error.message : String(error);
+    throw new StoreUnusable(`VALKEY_CA, VALKEY_CERT or VALKEY_KEY is not usable (${words}): name files in PEM`, error);
+  }
+  return address.kind === "sentinel" && sentinelAccess !== undefined ? { ...address, sentinelAccess } : address;
 }

@@ -27,7 +27,14 @@ interface Access {
   readonly tls: boolean;
   /** Certificates of the authorities that are trusted instead of the system's, as PEM. */
   readonly ca?: string;
+  /** The certificate that this side shows, and its key, as PEM. */
+  readonly cert?: string;
+  readonly key?: string;
+  readonly nat?: NatMap;
 }
+
+/** What servers call each other, as `host:port` -> where they are reached from here. */
+export type NatMap = ReadonlyMap<string, Endpoint>;
 
 export type ValkeyAddress = Access &
   (
@@ -65,6 +72,36 @@ export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   return { ...access, kind, endpoint: first, database: Number(path) };
 }
 
+/** `10.0.0.5:7000=localhost:7000,…`; undefined if it is none. */
+export function parseNatMap(text: string): NatMap | undefined {
+  const map = new Map<string, Endpoint>();
+  for (const entry of text === "" ? [] : text.split(",")) {
+    const [announced, used, ...more] = entry.split("=").map((each) => parseEndpoint(each, undefined));
+    if (!announced || !used || more.length > 0 || map.has(formatEndpoint(announced))) return undefined;
+    map.set(formatEndpoint(announced), used);
+  }
+  return map;
+}
+
+/** Where a server is reached that others call `endpoint`. */
+export function reachable({ nat }: Pick<ValkeyAddress, "nat">, endpoint: Endpoint): Endpoint {
+  return nat?.get(formatEndpoint(endpoint)) ?? endpoint;
+}
+
+interface Pem {
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+export function tlsOptions({ ca, cert, key }: Pem) {
+  return {
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
 /** A server may not know its own host, and says nothing or `?`: then it is the one that was asked. */
 export function knownHost(host: string, asked: Endpoint): string {
   return host === "" || host === "?" ? asked.host : host;
@@ -79,7 +116,7 @@ export function withoutPassword(url: string): string {
   return url.replace(/\/\/.*@/s, "//***@");
 }
 
-function parseEndpoint(text: string, defaultPort: number): Endpoint | undefined {
+function parseEndpoint(text: string, defaultPort: number | undefined): Endpoint | undefined {
   const parts = HOST.exec(text.trim())?.groups;
   const host = parts?.v6 ?? parts?.name;
   const port = Number(parts?.port ?? defaultPort);

@@ -12,8 +12,16 @@ import { DamagedPage, MisfitPage } from "./damage.js";
 import type { Script, ScriptCall } from "./scripts.js";
 import { StoreAway } from "./store.js";
 import { Stream } from "./stream.js";
+import { errorCode, isAway, isDeniedInside, Silent } from "./trouble.js";
 import { leaveUnread, type Unread } from "./unread.js";
-import { type Endpoint, formatEndpoint, knownHost, type SentinelAccess, type ValkeyAddress } from "./valkey-url.js";
+import {
+  type Endpoint,
+  formatEndpoint,
+  knownHost,
+  type SentinelAccess,
+  tlsOptions,
+  type ValkeyAddress,
+} from "./valkey-url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
 const BEAT_ANSWER_MS_MAX = 2_000;
@@ -54,6 +62,14 @@ export class ValkeyConnection {
   readonly #endpoint: Endpoint;
   readonly #isSharded: boolean;
   readonly #events: ConnectionEvents;
+  readonly #database: number;
+  /** Connected, let in, and in the database that the address names. */
+  #isUp = false;
+  #lastError: unknown;
+  /** Who waits for the outcome of the attempt to connect. */
+  readonly #waiting = new Set<(error?: unknown) => void>();
+  /** Attempts to connect since the connection was up. */
+  #attempts = 0;
   #isBeating = false;
   /** When the server took the connection that is not ready yet. */
   #takenMs = 0;
@@ -70,12 +86,22 @@ export class ValkeyConnection {
     this.#endpoint = endpoint;
     this.#isSharded = address.kind === "cluster";
     this.#events = events;
+    this.#database = address.kind === "single" ? address.database : 0;
     const options = { ...addressOptions(address, endpoint), ...OPTIONS, connectionName: name };
-    this.#redis = new Redis(options);
-    this.#redis.on("ready", () => events.up());
+    // Counted here: the client takes a connection for a success before it is in its database.
+    this.#redis = new Redis({ ...options, retryStrategy: () => retryMs(++this.#attempts) });
+    this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
+      // Not every end comes with an error.
+      if (!this.#isUp && this.#lastError === undefined)
+        this.#fail(new Error("it was closed before the server answered"));
+      this.#isUp = false;
       this.wake();
       events.down();
+      this.#settle(this.#lastError ?? new Error("it was closed"));
+    });
+    this.#redis.on("connecting", () => {
+      this.#lastError = undefined;
     });
     this.#redis.on("connect", () => {
       this.#takenMs = performance.now();
@@ -85,7 +111,7 @@ export class ValkeyConnection {
     // Without a listener an error would end the process. The client listens for one of each socket; TLS may tell two.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
-      events.failed(error);
+      this.#fail(error);
     });
     const message = (channel: string, text: string) => {
       this.#stream.heard(text.length);
@@ -98,28 +124,21 @@ export class ValkeyConnection {
   }
 
   get isUp(): boolean {
-    return this.#redis.status === "ready";
+    return this.#isUp;
   }
 
   /** Resolves when the connection is up; rejects with the reason at the first failure, or after a time. */
   firstUp(): Promise<void> {
-    const redis = this.#redis;
     if (this.isUp) return Promise.resolve();
     return new Promise((done, fail) => {
-      let lastError: unknown;
-      const settle = (error?: unknown) => {
+      const settled = (error?: unknown) => {
         clearTimeout(late);
-        redis.off("ready", ready).off("error", failed).off("close", closed);
+        this.#waiting.delete(settled);
         if (error) fail(error);
         else done();
       };
-      const ready = () => settle();
-      const failed = (error: unknown) => {
-        lastError = error;
-      };
-      const closed = () => settle(lastError ?? new Error(`no answer within ${CONNECT_MS_MAX} ms`));
-      const late = setTimeout(closed, CONNECT_MS_MAX);
-      redis.on("ready", ready).on("error", failed).on("close", closed);
+      const late = setTimeout(() => settled(this.#lastError ?? new Silent(CONNECT_MS_MAX)), CONNECT_MS_MAX);
+      this.#waiting.add(settled);
     });
   }
 
@@ -127,12 +146,7 @@ export class ValkeyConnection {
   async run<Result>(call: ScriptCall<Result>, isAsking = false): Promise<Result> {
     const { script, keys, args } = call;
     const parts = [keys.length, ...keys, ...args];
-    const evaluate = () =>
-      this.#send(() => {
-        // Speaks for the next command on this connection alone.
-        if (isAsking) this.#redis.call("ASKING").catch(() => undefined);
-        return this.#redis.callBuffer("EVALSHA", script.sha, ...parts);
-      });
+    const evaluate = () => this.#send(() => this.#redis.callBuffer("EVALSHA", script.sha, ...parts), isAsking);
     const reply = await evaluate().catch((error: unknown) => {
       if (errorCode(error) !== "NOSCRIPT") throw error;
       return this.#load(script).then(evaluate);
@@ -140,17 +154,19 @@ export class ValkeyConnection {
     return call.read(reply);
   }
 
-  fields(key: string, fields: readonly string[]): Promise<(string | null)[]> {
-    return this.#send(() => this.#redis.hmget(key, ...fields));
+  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
+    return this.#send(() => this.#redis.hmget(key, ...fields), isAsking);
   }
 
-  command(name: string, ...args: string[]): Promise<unknown> {
-    return this.#send(() => this.#redis.call(name, ...args));
+  command(parts: readonly string[], isAsking = false): Promise<unknown> {
+    const [name = "", ...args] = parts;
+    return this.#send(() => this.#redis.call(name, ...args), isAsking);
   }
 
   /** As `command`, with strings as Buffers. */
-  bytes(name: string, ...args: string[]): Promise<unknown> {
-    return this.#send(() => this.#redis.callBuffer(name, ...args));
+  bytes(parts: readonly string[], isAsking = false): Promise<unknown> {
+    const [name = "", ...args] = parts;
+    return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
   }
 
   /** On a cluster: channels of one slot only. */
@@ -207,8 +223,11 @@ export class ValkeyConnection {
 
   /** The kernel of a server that hangs takes connections, on which then nothing is answered: gives up such a one. */
   unstick(): void {
-    const isStuck = this.#redis.status === "connect" && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
-    if (isStuck) this.#redis.disconnect(true);
+    const isTaken = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
+    const isStuck = isTaken && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
+    if (!isStuck) return;
+    this.#fail(new Silent(BEAT_ANSWER_MS_MAX));
+    this.#redis.disconnect(true);
   }
 
   /** Makes the connection anew; one that is being made already is left alone. */
@@ -223,6 +242,37 @@ export class ValkeyConnection {
     this.#redis.disconnect();
   }
 
+  /**
+   * Goes to the database of the address. The client would pass over the server's refusal and stay in database 0, which may
+   * be another deployment's.
+   */
+  async #begin(): Promise<void> {
+    if (this.#database > 0) {
+      const { stream } = this.#redis;
+      try {
+        await this.#redis.call("SELECT", String(this.#database));
+      } catch (error) {
+        if (this.#redis.stream !== stream) return;
+        this.#fail(error);
+        return this.#redis.disconnect(true);
+      }
+    }
+    this.#isUp = true;
+    this.#lastError = undefined;
+    this.#attempts = 0;
+    this.#settle();
+    this.#events.up();
+  }
+
+  #fail(error: unknown): void {
+    this.#lastError = error;
+    this.#events.failed(error);
+  }
+
+  #settle(error?: unknown): void {
+    for (const settled of this.#waiting) settled(error);
+  }
+
   #revive(): void {
     if (this.#closed) return;
     this.#revival = setTimeout(() => this.#redis.connect().catch(() => undefined), retryMs(10));
@@ -233,11 +283,14 @@ export class ValkeyConnection {
     await this.#send(() => this.#redis.script("LOAD", script.lua));
   }
 
-  async #send<Reply>(command: () => Promise<Reply>): Promise<Reply> {
+  /** `isAsking`: the server that has the slot sent us here for this once. */
+  async #send<Reply>(command: () => Promise<Reply>, isAsking = false): Promise<Reply> {
     if (!this.isUp) throw new StoreAway("Valkey is not connected", { sent: false });
     this.wake();
     this.#unanswered++;
     try {
+      // Speaks for the next command on this connection alone.
+      if (isAsking) this.#redis.call("ASKING").catch(() => undefined);
       return await command();
     } catch (error) {
       const meaning = this.#understand(error);
@@ -255,16 +308,13 @@ export class ValkeyConnection {
     const said = error instanceof Error ? error.message : String(error);
     if (code === "MISFIT") return new MisfitPage(said, error);
     if (DAMAGED_CODES.has(code)) return new DamagedPage(said, error);
-    if (AWAY_CODES.has(code)) return new StoreAway(`Valkey refuses: ${code}`, { sent: false, cause: error });
+    // What a script did before it was stopped stands.
+    if (isAway(error)) return new StoreAway(`Valkey refuses: ${code}`, { sent: isDeniedInside(error), cause: error });
     const [, kind, slot, host, port] = (error instanceof Error && REDIRECTION.exec(error.message)) || [];
     if (host === undefined) return error;
-    return new Redirected(Number(slot), { host: knownHost(host, this.#endpoint), port: Number(port) }, kind === "ASK");
+    const announced = { host: knownHost(host, this.#endpoint), port: Number(port) };
+    return new Redirected(Number(slot), announced, kind === "ASK");
   }
-}
-
-/** The code of an error that the server answered with; undefined if it did not answer. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
 }
 
 const OPTIONS = {
@@ -277,7 +327,6 @@ const OPTIONS = {
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_MS_MAX,
   disconnectTimeout: 200,
-  retryStrategy: retryMs,
 } satisfies RedisOptions;
 
 function retryMs(attempt: number): number {
@@ -291,8 +340,8 @@ type AddressOptions = Pick<
   | "tls"
   | "host"
   | "port"
-  | "db"
   | "sentinels"
+  | "natMap"
   | "name"
   | "role"
   | "failoverDetector"
@@ -306,17 +355,18 @@ type AddressOptions = Pick<
 
 function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): AddressOptions {
   const { username, password } = address;
-  const tls = address.tls ? (address.ca === undefined ? {} : { ca: address.ca }) : undefined;
+  const tls = address.tls ? tlsOptions(address) : undefined;
   const access: AddressOptions = {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls } : {}),
   };
   if (address.kind === "cluster") return { ...access, host, port };
-  if (address.kind === "single") return { ...access, host, port, db: address.database };
+  if (address.kind === "single") return { ...access, host, port };
   return {
     ...access,
     sentinels: address.sentinels.map((sentinel) => ({ ...sentinel })),
+    ...(address.nat ? { natMap: Object.fromEntries(address.nat) } : {}),
     name: address.name,
     role: "master",
     failoverDetector: true,
@@ -336,18 +386,8 @@ function sentinelOptions(access: SentinelAccess | undefined): AddressOptions {
   return { sentinelPassword: password, ...(username === undefined ? {} : { sentinelUsername: username }) };
 }
 
-/** Replies of a server that is where it should be, and does not do what it is asked. */
-const REFUSAL_CODES = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF"]);
-/** Replies that mean "not now", not "wrong": by the first word of the error, which RESP fixes as its code. */
-const AWAY_CODES = new Set([...REFUSAL_CODES, "LOADING", "READONLY", "MASTERDOWN"]);
-
 /** Replies that mean that what is stored is not what a store writes: the first is of our scripts. */
 const DAMAGED_CODES = new Set(["DAMAGED", "WRONGTYPE"]);
-
-/** Whether a command failed as the server answers and does not do what it is asked. */
-export function isRefusal(error: unknown): boolean {
-  return REFUSAL_CODES.has(errorCode(error) ?? "");
-}
 
 /** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
 const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;

@@ -1,21 +1,22 @@
 /* The store over a real Valkey Cluster of three primaries with a replica each, through what happens to clusters. */
 
 import assert from "node:assert/strict";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { packChanges } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
 import { parseDurabilities } from "../../src/store/durability.js";
-import { pageKeys } from "../../src/store/keys.js";
 import { slotOf } from "../../src/store/slot-map.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore, type ValkeyStoreOptions } from "../../src/store/valkey-store.js";
+import { parseNatMap } from "../../src/store/valkey-url.js";
+import { NAMES, pageKeys } from "../support/keys.js";
 import { until } from "../support/until.js";
 import { type Cluster, startCluster } from "../support/valkey-cluster.js";
-import { startServer } from "../support/valkey-server.js";
+import { freePort, startServer } from "../support/valkey-server.js";
 import { settle } from "../support/virtual-clock.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
@@ -164,6 +165,35 @@ describe("a Valkey Cluster", () => {
     await work.finish();
   });
 
+  test("what was moved of a slot that is on its way is found by asking, before the slot is given over", async (t) => {
+    const board = "asked";
+    const { list } = NAMES.overview(board);
+    const moving = slotOf(list);
+    await store.overview.report(board, [{ page: 0, version: 1, checked: 1 }]);
+    const from = await cluster.primaryOf(moving);
+    const to = await primaryBesides(from.id);
+    t.after(() => cluster.migrateSlot(moving, to));
+    await to.command("CLUSTER", "SETSLOT", moving, "IMPORTING", from.id);
+    await from.command("CLUSTER", "SETSLOT", moving, "MIGRATING", to.id);
+    await from.command("MIGRATE", "127.0.0.1", to.port, list, 0, 5_000);
+    // A script, and a single command; then the fields of many hashes.
+    await store.overview.report(board, [{ page: 0, version: 2, checked: 2 }]);
+    assert.deepEqual(await store.overview.read(board), [{ page: 0, version: 2, checked: 2 }]);
+    const ref = { board, page: 0 };
+    await cluster.migrateSlot(moving, to);
+    assert.deepEqual(await store.overview.read(board), [{ page: 0, version: 2, checked: 2 }]);
+    const there = slotOf(pageKeys(ref).head);
+    const [holder, next] = [await cluster.primaryOf(there), await primaryBesides((await cluster.primaryOf(there)).id)];
+    await store.freeze(ref, { start: 0, end: 1 }, true);
+    await next.command("CLUSTER", "SETSLOT", there, "IMPORTING", holder.id);
+    await holder.command("CLUSTER", "SETSLOT", there, "MIGRATING", next.id);
+    await holder.command("MIGRATE", "127.0.0.1", next.port, pageKeys(ref).head, 0, 5_000);
+    assert.deepEqual(await store.frozen([ref]), [[{ start: 0, end: 1 }]]);
+    assert.equal(await store.freeze(ref, { start: 0, end: 2 }, true), true);
+    await cluster.migrateSlot(there, next);
+    assert.deepEqual(await store.frozen([ref]), [[{ start: 0, end: 2 }]]);
+  });
+
   test("a server that lets go of many channels is asked a few times where they are now", async () => {
     await cluster.untilHealthy();
     const pages = Array.from({ length: 2_000 }, (_, number) => ({ board: "many", page: number }));
@@ -277,6 +307,77 @@ describe("a cluster with a primary gone and nobody in its place", () => {
   function isServed(page: number): boolean {
     return slotOf(pageKeys({ board: "main", page }).bits) > 5_461;
   }
+});
+
+describe("a cluster that announces addresses that lead nowhere", () => {
+  /** Each node's announced port is one on which nothing listens. */
+  async function startBehindNat(t: TestContext) {
+    const cluster = await startCluster({ replicasEach: 0 });
+    t.after(() => cluster.stop());
+    const announced = await Promise.all(cluster.nodes.map(() => freePort()));
+    for (const [index, node] of cluster.nodes.entries()) {
+      await node.command("CONFIG", "SET", "cluster-announce-port", announced[index] ?? 0);
+    }
+    await until("all know what all announce", async () => {
+      const known = await Promise.all(cluster.nodes.map((node) => node.command("CLUSTER", "NODES")));
+      return known.every((lines) => announced.every((port) => String(lines).includes(`:${port}@`)));
+    });
+    const incidents: string[] = [];
+    const open = async (options: Omit<ValkeyStoreOptions, "incident">) => {
+      const store = await ValkeyStore.open({ ...options, incident: (message) => incidents.push(message) });
+      t.after(() => store.close());
+      return store;
+    };
+    return { cluster, announced, incidents, open };
+  }
+
+  const pages = Array.from({ length: 30 }, (_, number) => ({ board: "main", page: number }));
+  /** Pages of all primaries are written and heard. */
+  async function assertWorks(store: ValkeyStore): Promise<void> {
+    let heard = 0;
+    for (const page of pages) {
+      await store.subscribe(page, { delta: () => heard++, resumed: () => undefined });
+      const cell = Math.floor(Math.random() * 65_536);
+      await store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] });
+    }
+    await until("all is heard", () => heard === pages.length);
+  }
+
+  test("is used by the map of addresses, also where a slot moves", async (t) => {
+    const { cluster, announced, incidents, open } = await startBehindNat(t);
+    const nat = parseNatMap(
+      cluster.nodes.map((node, index) => `127.0.0.1:${announced[index]}=localhost:${node.port}`).join(),
+    );
+    const store = await open({ url: cluster.url, nat });
+    await assertWorks(store);
+    const [, second] = cluster.nodes;
+    assert.ok(second);
+    const moving = slotOf(pageKeys({ board: "main", page: 0 }).bits);
+    const target = (await cluster.primaryOf(moving)) === second ? cluster.nodes[2] : second;
+    assert.ok(target);
+    await cluster.migrateSlot(moving, target);
+    await assertWorks(store);
+    assert.deepEqual(incidents, []);
+  });
+
+  test("is used by the addresses of the URL, which the log says", async (t) => {
+    const { cluster, announced, incidents, open } = await startBehindNat(t);
+    const url = `valkey+cluster://${cluster.nodes.map((node) => `localhost:${node.port}`).join()}`;
+    await assertWorks(await open({ url }));
+    for (const [index, node] of cluster.nodes.entries()) {
+      const hint = `VALKEY_NAT_MAP=127.0.0.1:${announced[index]}=localhost:${node.port}`;
+      assert.equal(incidents.filter((line) => line.endsWith(hint)).length, 1, incidents.join("\n"));
+    }
+  });
+
+  test("and whose servers the URL does not name, is told of with what to set", async (t) => {
+    const { cluster, announced, incidents, open } = await startBehindNat(t);
+    await open({ url: `valkey+cluster://localhost:${cluster.nodes[0]?.port}` });
+    for (const port of announced.slice(1)) {
+      const hint = `VALKEY_NAT_MAP=127.0.0.1:${port}=host:port`;
+      assert.equal(incidents.filter((line) => line.includes(hint)).length, 1, incidents.join("\n"));
+    }
+  });
 });
 
 describe("the wrong form of address", () => {

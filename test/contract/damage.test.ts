@@ -8,11 +8,11 @@ import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
 import { DamagedPage } from "../../src/store/damage.js";
-import { overviewKeys, pageKeys } from "../../src/store/keys.js";
 import { PAGE_BYTES } from "../../src/store/logged.js";
 import type { WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { NAMES, pageKeys } from "../support/keys.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -207,7 +207,7 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
 
     test("entries of the overview that are none are left out, the others are there", async () => {
       const board = "listed";
-      const { list } = overviewKeys(board);
+      const { list } = NAMES.overview(board);
       await store.overview.report(board, [{ page: 1, version: 1, checked: 5 }]);
       await store.command(
         list,

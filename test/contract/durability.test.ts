@@ -5,12 +5,13 @@ import { describe, type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { parseDurabilities } from "../../src/store/durability.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import { type Batch, StoreUnusable, Unconfirmed } from "../../src/store/store.js";
+import { type Batch, StoreAway, StoreUnusable, Unconfirmed } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
 import { SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -75,6 +76,33 @@ describe("replicated", () => {
     const copy = await ValkeyStore.open({ url: replica.url });
     t.after(() => copy.close());
     assert.deepEqual((await copy.read(page)).position, position);
+  });
+
+  test("is not acknowledged with fewer copies than the level says", async (t) => {
+    const primary = await start(t);
+    const store = await openStore(t, primary, "replicated:2");
+    await startReplica(t, primary, store);
+    await assert.rejects(store.commit(page, batchOf(1)), isUnconfirmed);
+    const second = await startServer(SERVER, ["--replicaof", "127.0.0.1", String(primary.port)]);
+    t.after(() => second.stop());
+    const patient = await openStore(t, primary, "replicated:2", PATIENT_MS);
+    assert.equal((await patient.commit(page, batchOf(2))).position.version, 2);
+    assert.match(String(await store.command("", "INFO", "replication")), /connected_slaves:2/);
+  });
+
+  test("a lane on a server that hangs is given up, and its successor used", { timeout: 30_000 }, async (t) => {
+    const primary = await start(t);
+    const proxy = await TcpProxy.start(primary.port);
+    t.after(() => proxy.close());
+    const store = await openStore(t, { ...primary, url: `valkey://127.0.0.1:${proxy.port}` }, "replicated", 1_500);
+    await startReplica(t, primary, store);
+    await store.commit(page, batchOf(1));
+    // Connections there are stay, and are silent for ever; new ones pass.
+    proxy.stall();
+    const hung = await openStore(t, { ...primary, url: `valkey://127.0.0.1:${proxy.port}` }, "applied");
+    await assert.rejects(store.commit(page, batchOf(2)), (error) => error instanceof StoreAway && error.sent);
+    assert.equal((await store.commit(page, batchOf(3))).outcomes[0], "taken");
+    assert.equal((await hung.read(page)).bits[0], 0b01010000);
   });
 
   test("a write sent again, also through another instance, is not acknowledged before its first sending is replicated", async (t) => {

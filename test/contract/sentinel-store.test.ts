@@ -8,8 +8,10 @@ import { packChanges } from "../../src/board/delta.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { parseNatMap } from "../../src/store/valkey-url.js";
 import { ask } from "../support/resp.js";
 import { startSentinel } from "../support/sentinel.js";
+import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -113,6 +115,20 @@ test("a Sentinel that hangs does not keep the next from being asked", async (t) 
   await until("Sentinel has promoted the replica", async () => (await sentinel.primaryPort()) === replica.port);
   await worksAgain(listening);
   assert.ok(taken.size > 0, "the one that hangs was never asked");
+});
+
+test("what Sentinel calls the primary is looked up in the map of addresses", async (t) => {
+  const { primary } = await startPair(t);
+  const sentinel = await startSentinel(primary);
+  t.after(() => sentinel.stop());
+  const proxy = await TcpProxy.start(primary.port);
+  t.after(() => proxy.close());
+  const nat = parseNatMap(`127.0.0.1:${primary.port}=localhost:${proxy.port}`);
+  const store = await ValkeyStore.open({ url: sentinel.url, nat });
+  t.after(() => store.close());
+  await commitOne(store);
+  proxy.refuse();
+  await until("it was reached there alone", () => !store.available);
 });
 
 test("a Sentinel that cannot be reached is one clear error", async () => {

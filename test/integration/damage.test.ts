@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { pageKeys } from "../../src/store/keys.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { startInstance } from "../support/instances.js";
+import { pageKeys } from "../support/keys.js";
 import { newSession, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";

@@ -137,8 +137,10 @@ describe("the check of Valkey", () => {
     const file = join(folder, "users.acl");
     writeFileSync(file, "user default off\nuser boards on >secret ~* resetchannels &other +@all\n");
     const valkey = await valkeyWith(t, ["--appendonly", "yes", "--aclfile", file]);
-    const store = await open(t, valkey.url.replace("//", "//boards:secret@"));
-    assertWrong(await checkUp(store, ALL_APPLIED), /a write, or subscribing, is refused: NOPERM/);
+    const { stdout, code } = await doctor([], { VALKEY_URL: valkey.url.replace("//", "//boards:secret@") });
+    assert.equal(code, 1);
+    assert.match(stdout, /✗ .*ACL SETUSER boards &server:broker:\*\n/);
+    assert.doesNotMatch(stdout, /secret/);
   });
 
   test("looks at every primary of a cluster", async (t) => {

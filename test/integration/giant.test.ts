@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cellsInPage } from "../../src/board/geometry.js";
 import { connect } from "../../src/client/index.js";
-import { INSTANCES_KEY, LIMIT_PREFIX, overviewKeys, pageKeys, ROLL_KEYS } from "../../src/store/keys.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { startInstance } from "../support/instances.js";
+import { NAMES, pageKeys } from "../support/keys.js";
 import { newSession, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
@@ -40,8 +40,8 @@ describe("a giant board", () => {
     t.after(() => instance.stop());
     const keys = async () => {
       const all: unknown = await store.command("any", "KEYS", "*");
-      const instancesOwn: readonly string[] = [INSTANCES_KEY, ...Object.values(ROLL_KEYS)];
-      const shared = (key: string) => instancesOwn.includes(key) || key.startsWith(LIMIT_PREFIX);
+      const instancesOwn: readonly string[] = [NAMES.instances, ...Object.values(NAMES.roll)];
+      const shared = (key: string) => instancesOwn.includes(key) || key.startsWith(NAMES.limits);
       return (Array.isArray(all) ? all.map(String) : []).filter((key) => !shared(key)).toSorted();
     };
     const client = await rawClient(instance.url);
@@ -58,7 +58,7 @@ describe("a giant board", () => {
     assert.deepEqual(await keys(), []);
     await client.write(newSession(), 1, [[76 * 65_536 + 3, 1]]);
     const { bits, head, log, seen } = pageKeys({ board: "main", page: 76 });
-    const { list } = overviewKeys("main");
+    const { list } = NAMES.overview("main");
     await until("the count is reported", async () => (await keys()).includes(list));
     const made = await keys();
     assert.deepEqual(

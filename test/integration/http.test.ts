@@ -9,10 +9,10 @@ import { fromBase64url } from "../../src/protocol/base64url.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import type { HistoryBody } from "../../src/server/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
-import { pageKeys } from "../../src/store/keys.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
+import { pageKeys } from "../support/keys.js";
 import { newSession, RawClient } from "../support/raw-client.js";
 import { startServer } from "../support/valkey-server.js";
 

@@ -5,11 +5,11 @@
  */
 
 import { type Client, connect } from "../../src/client/index.js";
-import { pageKeys } from "../../src/store/keys.js";
 import { slotOf } from "../../src/store/slot-map.js";
 import { StoreAway } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { type ProcessInstance, spawnInstance } from "./instances.js";
+import { pageKeys } from "./keys.js";
 import type { Random } from "./random.js";
 import { until } from "./until.js";
 import { startCluster } from "./valkey-cluster.js";

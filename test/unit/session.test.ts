@@ -45,7 +45,11 @@ describe("requests that overtake each other while the store is unavailable", () 
   async function openSession(instance: Instance) {
     const frames: string[] = [];
     const recipient = { backlogged: false, send: ({ kind }: Frame) => frames.push(kind), giveUp: assert.fail };
-    const session = new Session(instance, recipient, { allowance: instance.admission.allowance("a"), online: () => 1, onlineEverywhere: () => 1 });
+    const session = new Session(instance, recipient, {
+      allowance: instance.admission.allowance("a"),
+      online: () => 1,
+      onlineEverywhere: () => 1,
+    });
     await session.open({ board: "main", protocol: 1 });
     return { session, frames };
   }

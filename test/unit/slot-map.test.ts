@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { pageKeys } from "../../src/store/keys.js";
 import { readClusterSlots, SlotMap, slotOf } from "../../src/store/slot-map.js";
+import { pageKeys } from "../support/keys.js";
 
 describe("the map of slots", () => {
   test("a key's slot is that of its hash tag, as the cluster specification's example has it", () => {
@@ -26,7 +26,7 @@ describe("the map of slots", () => {
       [100, 16_383, [null, 7002, "id"]],
     ];
     const ranges = readClusterSlots(reply, { host: "seed", port: 1 });
-    assert.deepEqual(ranges[0], { first: 0, last: 99, primary: { host: "10.0.0.1", port: 7000 } });
+    assert.deepEqual(ranges[0], { first: 0, last: 99, primary: { host: "10.0.0.1", port: 7000 }, id: "id" });
     assert.deepEqual(ranges[1]?.primary, { host: "seed", port: 7002 });
   });
 

@@ -10,6 +10,12 @@
 local call, FIRST = redis.call, 3
 local list = KEYS[1]
 
+-- As in commit.lua: what is written is published.
+local may = redis.acl_check_cmd
+if not (may(ARGV[2], ARGV[1], '') and may('HDEL', list, '0')) then
+  return redis.error_reply('NOPERM the user lacks a right that a report needs')
+end
+
 local pages, changed, gone, told = {}, {}, {}, {}
 for i = FIRST, #ARGV, 4 do pages[#pages + 1] = ARGV[i] end
 if #pages == 0 then return false end

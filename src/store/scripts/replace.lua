@@ -13,6 +13,13 @@
 local call, byte, sub = redis.call, string.byte, string.sub
 local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 
+-- As in commit.lua: what is written is published.
+local may = redis.acl_check_cmd
+if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', log) and may('BITCOUNT', bits)
+  and (ARGV[7] == '0' or (may('XADD', KEYS[4], '*', 'f', '') and may('PEXPIRE', KEYS[4], '1')))) then
+  return redis.error_reply('NOPERM the user lacks a right that a write needs')
+end
+
 local at = call('HMGET', head, 'v', 't', 'n')
 -- What is not valid is replaced too: so a restore repairs a page.
 local version, tag, checked = tonumber(at[1] or 0) or 0, at[2] or 'AAAAAAAA', tonumber(at[3] or 0)

@@ -1,0 +1,200 @@
+/*
+ * What goes wrong between an instance and Valkey, in words for the person who runs them: what happened, then what to do.
+ * The words are the server's own if it answered. Pure; inquiry.ts finds out what an error alone does not say.
+ */
+
+import { StoreAway } from "./store.js";
+import { formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+
+export interface Trouble {
+  /** Troubles of one kind are reported once for each incident. */
+  readonly kind: string;
+  readonly text: string;
+  /** The server answered, though not with what it was asked for. */
+  readonly isAnswer: boolean;
+}
+
+/** The code of an error that the server answered with; undefined if it did not answer. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
+}
+
+/** An error whose text is for people already. */
+export class Explained extends Error {
+  readonly kind: string;
+  readonly isAnswer: boolean;
+
+  constructor(kind: string, text: string, isAnswer = false) {
+    super(text);
+    this.name = "Explained";
+    this.kind = kind;
+    this.isAnswer = isAnswer;
+  }
+}
+
+/** There was no answer, and no error either. */
+export class Silent extends Error {
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+    this.name = "Silent";
+  }
+}
+
+/** Replies of a server that is where it should be, and does not do what it is asked. */
+const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
+/** Replies after which the server is of no use until it answers otherwise. */
+const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
+/** As servers word what a user may not do inside a script: then what the script did before stands. */
+const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
+
+/** Whether the server answers, and refuses this one request. */
+export function isRefusal(error: unknown): boolean {
+  return REFUSALS.has(errorCode(error) ?? "");
+}
+
+/** Whether it refuses, or will refuse, whatever it is asked. */
+export function isUnfit(error: unknown): boolean {
+  return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
+}
+
+/** Whether the answer means "not now", not "wrong". */
+export function isAway(error: unknown): boolean {
+  return isRefusal(error) || isUnfit(error);
+}
+
+/** A script was stopped for lack of a right, perhaps after its first writes. */
+export function isDeniedInside(error: unknown): boolean {
+  return error instanceof Error && DENIED_INSIDE.test(error.message);
+}
+
+/** Code of an answer -> what to do about it. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
+  NOAUTH: "Write user and password into VALKEY_URL, as in valkey://user:password@host",
+  NOPERM: "Give the user of VALKEY_URL the rights that docs/operations.md lists",
+  LOADING: "Wait until the server has loaded its data",
+  MASTERDOWN: "It is a replica without its primary: bring the primary back, or name it in VALKEY_URL",
+  READONLY: "It is a replica: name the primary in VALKEY_URL, or use valkey+sentinel://",
+  NOREPLICAS: "Bring its replicas back, or lower min-replicas-to-write",
+  MISCONF: "The server cannot save its data: free space on its disk, and look at its log",
+  OOM: "Raise maxmemory, or remove what else is stored there",
+  BUSY: "A script of someone else's holds the server: see SCRIPT KILL",
+  CLUSTERDOWN: "Look at CLUSTER NODES: bring the failed primary back, or fail over",
+  TRYAGAIN: "A slot is being moved: finish the move",
+  DENIED: "Give the server a password, or switch its protected mode off",
+};
+
+/** What an ERR says -> what to do about it. */
+const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/max number of clients/, "Raise maxclients and the server's limit of open files, or end other connections"],
+  [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],
+  [/SELECT is not allowed in cluster/i, "Write valkey+cluster:// instead of valkey://, without a database"],
+  [/cluster support disabled/, "For a server outside a cluster write valkey:// instead"],
+  [/unknown command|compiling script/i, "Use Valkey 8, or Redis 7.0 or later, with this command enabled"],
+  [/AUTH|password/, "Set the server's user and password in VALKEY_URL"],
+];
+
+const NO_ROUTE = new Set(["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "EADDRNOTAVAIL"]);
+const UNRESOLVED = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_NONAME"]);
+/** Why TLS gives up on a certificate: codes of OpenSSL's verification and of Node. */
+const UNTRUSTED = new Set([
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "CERT_SIGNATURE_FAILURE",
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+]);
+/** The server's alerts about the client's certificate. */
+const CERTIFICATE_WANTED = /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/;
+const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR)/;
+const TEXT_MAX = 300;
+
+/** Undefined if the error does not say what is wrong, as "connection reset" does not. */
+export function explain(error: unknown, address: ValkeyAddress): Trouble | undefined {
+  if (error instanceof StoreAway && error.cause !== undefined) return explain(error.cause, address);
+  if (error instanceof AggregateError) return explain(error.errors[0], address);
+  if (!(error instanceof Error)) return undefined;
+  if (error instanceof Explained) return { kind: error.kind, text: error.message, isAnswer: error.isAnswer };
+  const answer = answerIn(error);
+  if (answer !== undefined) return explainAnswer(answer, address);
+  const code = "code" in error ? String(error.code) : "";
+  const at = placeIn(error, address);
+  const say = (kind: string, text: string): Trouble => ({ kind, text, isAnswer: false });
+  if (code === "ECONNREFUSED") {
+    const todo = "Start it there, or correct host and port in VALKEY_URL";
+    return say(code, `nothing listens at ${at} (${code}). ${todo}`);
+  }
+  if (UNRESOLVED.has(code)) {
+    const host = "hostname" in error ? String(error.hostname) : at;
+    return say("name", `the name ${host} cannot be resolved (${code}). Correct it in VALKEY_URL, or look at DNS`);
+  }
+  if (NO_ROUTE.has(code)) {
+    return say("route", `${at} cannot be reached (${code}). Look at the network and firewalls between here and there`);
+  }
+  if (code === "EMFILE" || code === "ENFILE") {
+    return say(code, `this process may open no more files (${code}). Raise its limit: ulimit -n 65536`);
+  }
+  if (UNTRUSTED.has(code)) {
+    const todo = "VALKEY_CA names the file of the authority to trust";
+    return say("trust", `its certificate is not trusted (${error.message}); ${todo}`);
+  }
+  if (CERTIFICATE_WANTED.test(code)) {
+    return address.cert === undefined
+      ? say("certificate", `it asks for a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
+      : say("certificate", `it does not agree to TLS with VALKEY_CERT (${code}). Look at its log`);
+  }
+  if (CERTIFICATE_REFUSED.test(code)) {
+    const todo = "Name one in VALKEY_CERT that its authority signed";
+    return say("certificate", `it does not accept the client certificate (${code}). ${todo}`);
+  }
+  return undefined;
+}
+
+/** The same where nothing more can be found out. */
+export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
+  const known = explain(error, address);
+  if (known) return known;
+  const words = error instanceof Error ? error.message : String(error);
+  const isSilent = error instanceof Silent || /ETIMEDOUT/.test(words);
+  return isSilent
+    ? { kind: "silent", text: `it does not answer (${words}). See whether it hangs or is cut off`, isAnswer: false }
+    : { kind: "closed", text: `it ends the connection: ${words}. Look at its log`, isAnswer: false };
+}
+
+/** What the server said, if the error carries it. */
+function answerIn(error: Error): string | undefined {
+  if (error.name === "ReplyError") return error.message;
+  // The client's words for an answer before any question: the server is full.
+  return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];
+}
+
+function explainAnswer(answer: string, address: ValkeyAddress): Trouble {
+  const code = answer.split(" ", 1)[0] ?? "";
+  const remedy = REMEDIES[DENIED_INSIDE.test(answer) ? "NOPERM" : code];
+  const found = ERR_REMEDIES.find(([pattern]) => code === "ERR" && pattern.test(answer));
+  const todo = remedy ?? found?.[1] ?? "Look at its log";
+  // A server may repeat a command that it does not know, with its arguments.
+  const { password } = address;
+  const shown = (password ? answer.replaceAll(password, "***") : answer).slice(0, TEXT_MAX);
+  return { kind: found ? String(found[0]) : code, text: `it answers "${shown}". ${todo}`, isAnswer: true };
+}
+
+/** Where it was tried. */
+function placeIn(error: Error, address: ValkeyAddress): string {
+  const { host, port } = {
+    host: "",
+    port: 0,
+    ...("address" in error && { host: String(error.address) }),
+    ...portOf(error),
+  };
+  if (host !== "") return port > 0 ? formatEndpoint({ host, port }) : host;
+  return address.kind === "single" ? formatEndpoint(address.endpoint) : "that address";
+}
+
+function portOf(error: Error): { port?: number } {
+  return "port" in error ? { port: Number(error.port) } : {};
+}
