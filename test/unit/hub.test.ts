@@ -141,12 +141,12 @@ describe("the hub", () => {
     await clock.pass(100);
     const since = store.since.bind(store);
     const [unknown, other] = [
-      { version: 1, tag: "________" },
-      { version: 2, tag: "________" },
+      { version: 7, tag: "________" },
+      { version: 8, tag: "________" },
     ];
     const fails: (() => void)[] = [];
     store.since = (ref, position) =>
-      position.version === 1
+      position.version === 7
         ? new Promise((_, fail) => fails.push(() => fail(new StoreAway("lost", { sent: false }))))
         : since(ref, position);
     store.delayMs.answer = 50;
