@@ -393,7 +393,9 @@ function limiter(instance: Instance, options: HttpOptions) {
 function windowLeftMs(request: object): number {
   const noted: unknown = "rateLimit" in request ? request.rateLimit : undefined;
   const reset = typeof noted === "object" && noted !== null && "resetTime" in noted ? noted.resetTime : undefined;
-  return reset instanceof Date ? Math.max(1, reset.getTime() - Date.now()) : WINDOW_MS;
+  // Whatever the clock did meanwhile: no window is longer, and none ends in the past.
+  const leftMs = reset instanceof Date ? reset.getTime() - Date.now() : WINDOW_MS;
+  return Math.min(WINDOW_MS, Math.max(1, leftMs || WINDOW_MS));
 }
 
 type Reply = boolean | number | string | (boolean | number | string)[];
