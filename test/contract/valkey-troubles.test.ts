@@ -145,6 +145,10 @@ describe("at the start", { concurrency: true }, () => {
     );
     await assertRefused({ url: "valkey://no.such.invalid" }, /the name no\.such\.invalid cannot be resolved .*DNS/);
     await assertRefused({ url: await answering(t, "", true) }, /it ends the connection: .*Look at its log/);
+    await assertRefused(
+      { url: await answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true) },
+      /answers as no Valkey does\. Correct/,
+    );
     await assertRefused({ url: await answering(t, "") }, /it does not answer .*hangs or is cut off/);
   });
 
