@@ -1,6 +1,7 @@
 /*
- * Finds out why a server cannot be used, on a connection of its own that goes step by step. The client says no more than
- * that a connection was closed: whether a port speaks TLS, a server is full or wants a certificate, the first bytes tell.
+ * Finds out why a server cannot be used, on a connection of its own that goes step by step. The
+ * client says no more than that a connection was closed: whether a port speaks TLS, a server is
+ * full or wants a certificate, the first bytes tell.
  */
 
 import { connect, type Socket } from "node:net";
@@ -42,7 +43,10 @@ async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   throw failure;
 }
 
-/** What the server of a cluster at `endpoint` calls itself; undefined if there is none, or it does not say. */
+/**
+ * What the server of a cluster at `endpoint` calls itself; undefined if there is none, or it does
+ * not say.
+ */
 export async function nodeIdAt(address: ValkeyAddress, endpoint: Endpoint): Promise<string | undefined> {
   const { text } = await exchange(endpoint, address, questions(address, undefined, ["CLUSTER", "MYID"]));
   return /\$40\r\n([0-9a-f]{40})\r\n/.exec(text)?.[1];
@@ -118,7 +122,9 @@ interface Exchange {
   readonly isSecure: boolean;
 }
 
-/** Connects, listens for a moment, asks, and hears the answers until the last or the first error. */
+/**
+ * Connects, listens for a moment, asks, and hears the answers until the last or the first error.
+ */
 function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isVerifying = true): Promise<Exchange> {
   return new Promise((done) => {
     const secure = { ...endpoint, ...tlsOptions(address), rejectUnauthorized: isVerifying };

@@ -1,6 +1,7 @@
 /*
- * Sentinel, the primary it names and the replica that takes its place, all of which speak TLS to instances, ask for a
- * client certificate, and let in nobody but users of their own. The test itself asks over ports in clear text, which instances are not told of.
+ * Sentinel, the primary it names and the replica that takes its place, all of which speak TLS to
+ * instances, ask for a client certificate, and let in nobody but users of their own. The test
+ * itself asks over ports in clear text, which instances are not told of.
  */
 
 import assert from "node:assert/strict";
