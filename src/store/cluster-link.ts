@@ -281,7 +281,10 @@ export class ClusterLink implements ValkeyLink {
     throw new Explained("down", "it says that the cluster is down. Look at CLUSTER INFO and CLUSTER NODES", true);
   }
 
-  /** One that cannot be reached may come back; one that answers, and is of no use, is for the operator to mend. */
+  /**
+   * One that cannot be reached may come back; one that answers, and is of no use, is for the
+   * operator to mend.
+   */
   async #refuseUnfit(server: ValkeyServer): Promise<void> {
     try {
       await server.firstUp();
@@ -295,8 +298,9 @@ export class ClusterLink implements ValkeyLink {
   }
 
   /**
-   * A cluster may announce addresses that lead nowhere from here, as those inside of containers. If such a server is at an
-   * address of the URL, or at its own port on a host of the URL, that is used.
+   * A cluster may announce addresses that lead nowhere from here, as those inside of containers. If
+   * such a server is at an address of the URL, or at its own port on a host of the URL, that is
+   * used.
    */
   async #reach(announced: Endpoint, id: string): Promise<void> {
     const name = formatEndpoint(announced);

@@ -1,6 +1,7 @@
 /*
- * Finds out why a server cannot be used, on a connection of its own that goes step by step. The client says no more than
- * that a connection was closed: whether a port speaks TLS, a server is full or wants a certificate, the first bytes tell.
+ * Finds out why a server cannot be used, on a connection of its own that goes step by step. The
+ * client says no more than that a connection was closed: whether a port speaks TLS, a server is
+ * full or wants a certificate, the first bytes tell.
  */
 
 import { connect, type Socket } from "node:net";
@@ -11,6 +12,7 @@ import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddres
 const STEP_MS_MAX = 2_000;
 /** A server that is full, or does not like our certificate, says so without being asked. */
 const UNASKED_MS = 100;
+const ANSWER_MAX = 65_536;
 
 interface Login {
   readonly username?: string | undefined;
@@ -19,17 +21,32 @@ interface Login {
 
 /** What is wrong with the server at `endpoint`, or with the way to it; undefined if all is well. */
 export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promise<unknown> {
-  if (address.kind !== "sentinel") return inquireAt(endpoint, address, questions(address, address));
-  const failures: unknown[] = [];
-  for (const sentinel of address.sentinels) {
-    const found = await primaryBy(sentinel, address).catch((error: unknown) => ({ error }));
-    if ("error" in found) failures.push(found.error);
-    else return inquireAt(found, address, questions(address, address));
+  try {
+    const place = address.kind === "sentinel" ? await primaryOf(address) : endpoint;
+    await answers(place, address, questions(address, address));
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  return failures[0];
 }
 
-/** What the server of a cluster at `endpoint` calls itself; undefined if there is none, or it does not say. */
+/** As the first Sentinel says that answers; rejects with what is wrong with the first. */
+async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
+  let failure: unknown;
+  for (const sentinel of address.sentinels) {
+    try {
+      return await primaryBy(sentinel, address);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+/**
+ * What the server of a cluster at `endpoint` calls itself; undefined if there is none, or it does
+ * not say.
+ */
 export async function nodeIdAt(address: ValkeyAddress, endpoint: Endpoint): Promise<string | undefined> {
   const { text } = await exchange(endpoint, address, questions(address, undefined, ["CLUSTER", "MYID"]));
   return /\$40\r\n([0-9a-f]{40})\r\n/.exec(text)?.[1];
@@ -39,16 +56,16 @@ type SentinelAddress = Extract<ValkeyAddress, { kind: "sentinel" }>;
 
 async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<Endpoint> {
   const ask = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", address.name];
-  const { text, error } = await exchange(sentinel, address, questions(address.sentinelAccess ?? {}, undefined, ask));
-  const [, host, port] = /\*2\r\n\$\d+\r\n(.*)\r\n\$\d+\r\n(\d+)\r\n/.exec(text) ?? [];
-  if (host !== undefined) return reachable(address, { host, port: Number(port) });
-  const wrong = error ?? answeredError(text);
   const at = `Sentinel at ${formatEndpoint(sentinel)}`;
-  if (errorCode(wrong) === "WRONGPASS" || errorCode(wrong) === "NOAUTH") {
+  try {
+    const text = await answers(sentinel, address, questions(address.sentinelAccess ?? {}, undefined, ask));
+    const [, host, port] = /\*2\r\n\$\d+\r\n(.*)\r\n\$\d+\r\n(\d+)\r\n/.exec(text) ?? [];
+    if (host !== undefined) return reachable(address, { host, port: Number(port) });
+  } catch (error) {
+    if (!["WRONGPASS", "NOAUTH"].includes(errorCode(error) ?? "") || !(error instanceof Error)) throw error;
     const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME if it is not Sentinel's default user";
-    throw new Explained("sentinel", `${at} answers "${wrong instanceof Error ? wrong.message : ""}". ${todo}`, true);
+    throw new Explained("sentinel", `${at} answers "${error.message}". ${todo}`, true);
   }
-  if (wrong !== undefined) throw wrong;
   throw new Explained(
     "sentinel",
     `${at} knows no primary called ${address.name}. Correct the name in VALKEY_URL`,
@@ -56,26 +73,25 @@ async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<
   );
 }
 
-async function inquireAt(endpoint: Endpoint, address: ValkeyAddress, asked: string): Promise<unknown> {
+/** What is answered; rejects with what is wrong. */
+async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string): Promise<string> {
   const { text, error } = await exchange(endpoint, address, asked);
-  if (text.startsWith("+") || text.startsWith("-"))
-    return answeredError(text) ?? (text.includes("+PONG") ? undefined : error);
-  if (explain(error, address)) return error;
+  const answered = answeredError(text);
+  if (answered) throw answered;
+  if (text.includes("+PONG")) return text;
   // Who speaks TLS does not wait for more of what is not.
-  if (error instanceof Silent && !address.tls) return error;
+  if (/^[+*$]/.test(text) || explain(error, address) || (error instanceof Silent && !address.tls)) throw error;
   // Nothing that a Valkey says: perhaps one of the two does not speak TLS.
   const other = await exchange(endpoint, { ...address, tls: !address.tls }, asked, false);
   const at = formatEndpoint(endpoint);
   if (address.tls && /^[+-]/.test(other.text)) {
-    return new Explained(
-      "tls",
-      `${at} does not speak TLS. Write valkey:// instead of valkeys://, or name its TLS port`,
-    );
+    throw new Explained("tls", `${at} does not speak TLS. Write valkey:// instead of valkeys://, or name its TLS port`);
   }
   if (!address.tls && other.isSecure) {
-    return new Explained("tls", `${at} speaks TLS. Write valkeys:// instead of valkey:// in VALKEY_URL`);
+    throw new Explained("tls", `${at} speaks TLS. Write valkeys:// instead of valkey:// in VALKEY_URL`);
   }
-  return error;
+  if (error !== undefined) throw error;
+  throw new Explained("alien", `${at} answers as no Valkey does. Correct host and port in VALKEY_URL`);
 }
 
 function questions({ username, password }: Login, address: ValkeyAddress | undefined, ...others: string[][]): string {
@@ -106,7 +122,9 @@ interface Exchange {
   readonly isSecure: boolean;
 }
 
-/** Connects, listens for a moment, asks, and hears the answers until the last or the first error. */
+/**
+ * Connects, listens for a moment, asks, and hears the answers until the last or the first error.
+ */
 function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isVerifying = true): Promise<Exchange> {
   return new Promise((done) => {
     const secure = { ...endpoint, ...tlsOptions(address), rejectUnauthorized: isVerifying };
@@ -134,7 +152,7 @@ function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isV
     socket.on("data", (data) => {
       text += String(data);
       const isOver = answeredError(text) !== undefined || text.includes("+PONG") || !/^[+*$:-]/.test(text);
-      if (isOver) end();
+      if (isOver || text.length > ANSWER_MAX) end();
     });
   });
 }

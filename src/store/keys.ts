@@ -2,9 +2,9 @@
  * Every key and channel. All keys of a page carry the page's name as hash tag, so that they live in one slot and one
  * script may touch them all, while the pages of a board spread over a cluster.
  *
- * Several deployments may share a server. A prefix stands before all that one of them names. Databases separate keys by
- * themselves; Pub/Sub knows none, so a channel names its database. Database 0 is the one without a name: its channels
- * are as they were before others had any.
+ * Several deployments may share a server. A prefix stands before all that one of them names.
+ * Databases separate keys by themselves; Pub/Sub knows none, so a channel names its database.
+ * Database 0 is the one without a name: its channels are as they were before others had any.
  */
 
 import { type PageRef, pageName } from "../board/geometry.js";
@@ -23,7 +23,10 @@ export interface PageKeys {
   readonly channel: string;
 }
 
-/** A prefix without the characters that mean something in a hash tag, in an ACL pattern or in a log line. */
+/**
+ * A prefix without the characters that mean something in a hash tag, in an ACL pattern or in a log
+ * line.
+ */
 export const KEY_PREFIX = /^[A-Za-z0-9_.:-]{0,64}$/;
 
 /** The names of one deployment. */
@@ -62,7 +65,10 @@ export class Names {
     };
   }
 
-  /** The overview of a board: one list for all its pages, in a slot of its own. No page has a number that is this word. */
+  /**
+   * The overview of a board: one list for all its pages, in a slot of its own. No page has a number
+   * that is this word.
+   */
   overview(board: string): { readonly list: string; readonly channel: string } {
     const tag = `{${board}:overview}`;
     return { list: `${this.keys}${tag}:counts`, channel: `${this.#broker}${tag}` };

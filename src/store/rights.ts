@@ -1,7 +1,7 @@
 /*
- * What the ACL user of an instance must be allowed to do, and which rules are missing if it is not. Asked before a server
- * counts as available, and again and again while it does: a script that is stopped halfway for lack of a right leaves
- * what it wrote before, of which nobody hears.
+ * What the ACL user of an instance must be allowed to do, and which rules are missing if it is not.
+ * Asked before a server counts as available, and again and again while it does: a script that is
+ * stopped halfway for lack of a right leaves what it wrote before, of which nobody hears.
  *
  * A new command in a script or in a link belongs into the list here; rights.test.ts compares.
  */
@@ -111,8 +111,8 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
 }
 
 /**
- * Rules that the user lacks, in the syntax of ACLs, or commands that the server lacks; empty if all is well. Rejects as
- * the server does if it cannot even be asked.
+ * Rules that the user lacks, in the syntax of ACLs, or commands that the server lacks; empty if all
+ * is well. Rejects as the server does if it cannot even be asked.
  */
 export async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: string[]; unknown: string[] }> {
   const rules = new Set<string>();

@@ -1,6 +1,7 @@
 /*
- * What goes wrong between an instance and Valkey, in words for the person who runs them: what happened, then what to do.
- * The words are the server's own if it answered. Pure; inquiry.ts finds out what an error alone does not say.
+ * What goes wrong between an instance and Valkey, in words for the person who runs them: what
+ * happened, then what to do. The words are the server's own if it answered. Pure; inquiry.ts finds
+ * out what an error alone does not say.
  */
 
 import { StoreAway } from "./store.js";
@@ -44,7 +45,9 @@ export class Silent extends Error {
 const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
 /** Replies after which the server is of no use until it answers otherwise. */
 const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
-/** As servers word what a user may not do inside a script: then what the script did before stands. */
+/**
+ * As servers word what a user may not do inside a script: then what the script did before stands.
+ */
 const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
 
 /** Whether the server answers, and refuses this one request. */

@@ -111,7 +111,10 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /** What an error means that `firstUp` rejected with; asks the server on a connection of its own if the error does not say. */
+  /**
+   * What an error means that `firstUp` rejected with; asks the server on a connection of its own if
+   * the error does not say.
+   */
   async explain(error: unknown): Promise<Trouble> {
     const known = explain(error, this.#address);
     if (known) return known;
@@ -225,8 +228,8 @@ export class ValkeyServer {
   }
 
   /**
-   * The server is available while it answers, and lets the user do all that boards need. Resolves with what is in the way
-   * if it answers.
+   * The server is available while it answers, and lets the user do all that boards need. Resolves
+   * with what is in the way if it answers.
    */
   #check(): Promise<unknown> {
     this.#checking ??= this.#unfit().then((unfit) => {
@@ -252,7 +255,8 @@ export class ValkeyServer {
       return undefined;
     } catch (error) {
       const cause = error instanceof StoreAway ? error.cause : error;
-      // Refusals of one request or another are told when they come, and a lost connection by its loss.
+      // Refusals of one request or another are told when they come, and a lost connection by its
+      // loss.
       return error instanceof StoreAway && !isUnfit(cause) ? undefined : cause;
     }
   }

@@ -83,7 +83,10 @@ export interface ValkeyStoreOptions {
   readonly key?: string | undefined;
   /** Where servers are reached that a cluster, or Sentinel, calls by other addresses. */
   readonly nat?: NatMap | undefined;
-  /** What stands before every key and channel: sets this deployment apart from others on the same server. */
+  /**
+   * What stands before every key and channel: sets this deployment apart from others on the same
+   * server.
+   */
   readonly keyPrefix?: string | undefined;
   /** Those whose keys and channels the user must have the rights for, to begin with. */
   readonly boards?: readonly string[];

@@ -243,8 +243,8 @@ export class ValkeyConnection {
   }
 
   /**
-   * Goes to the database of the address. The client would pass over the server's refusal and stay in database 0, which may
-   * be another deployment's.
+   * Goes to the database of the address. The client would pass over the server's refusal and stay
+   * in database 0, which may be another deployment's.
    */
   async #begin(): Promise<void> {
     if (this.#database > 0) {

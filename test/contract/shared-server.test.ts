@@ -60,7 +60,8 @@ async function assertApart(one: Deployment, two: Deployment): Promise<void> {
     [one, 1],
     [two, 2],
   ] as const) {
-    // Each command is answered after what was published before it; both have had answers to later ones.
+    // Each command is answered after what was published before it; both have had answers to later
+    // ones.
     assert.deepEqual([heard.length, counts], [1, [cells]]);
     assert.deepEqual(await store.frozen([page]), [[{ start: cells, end: cells + 1 }]]);
     assert.deepEqual(await store.overview.read("main"), [{ page: 0, version: 1, checked: cells }]);

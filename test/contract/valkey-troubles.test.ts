@@ -1,6 +1,6 @@
 /*
- * What keeps an instance from Valkey, at its start and while it runs: each is reported once, in words, with what to do;
- * nothing is acknowledged meanwhile, and all is well again by itself.
+ * What keeps an instance from Valkey, at its start and while it runs: each is reported once, in
+ * words, with what to do; nothing is acknowledged meanwhile, and all is well again by itself.
  */
 
 import assert from "node:assert/strict";
@@ -34,7 +34,10 @@ async function start(t: TestContext, ...settings: string[]): Promise<ServerProce
   return server;
 }
 
-/** A server that is being started again, and takes four seconds to load its data: more than a connection is waited for. */
+/**
+ * A server that is being started again, and takes four seconds to load its data: more than a
+ * connection is waited for.
+ */
 async function startLoading(t: TestContext, before?: (server: ServerProcess) => Promise<void>) {
   const delay = ["--key-load-delay", "8000", "--loading-process-events-interval-bytes", "1024"];
   const server = await start(t, ...delay, "--rdbcompression", "no");
@@ -72,7 +75,10 @@ async function assertRefused(options: ValkeyStoreOptions, message: RegExp): Prom
   );
 }
 
-/** A server that answers every command, but INFO and those of a login, with one error, as one that loads its data; `closes` before it is asked anything. */
+/**
+ * A server that answers every command, but INFO and those of a login, with one error, as one that
+ * loads its data; `closes` before it is asked anything.
+ */
 async function answering(t: TestContext, answer: string, closes = false): Promise<string> {
   const info = answer.startsWith("-LOADING") ? "$9\r\nloading:1\r\n" : "$9\r\nloading:0\r\n";
   const server = createServer((socket) => {
@@ -145,6 +151,10 @@ describe("at the start", { concurrency: true }, () => {
     );
     await assertRefused({ url: "valkey://no.such.invalid" }, /the name no\.such\.invalid cannot be resolved .*DNS/);
     await assertRefused({ url: await answering(t, "", true) }, /it ends the connection: .*Look at its log/);
+    await assertRefused(
+      { url: await answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true) },
+      /answers as no Valkey does\. Correct/,
+    );
     await assertRefused({ url: await answering(t, "") }, /it does not answer .*hangs or is cut off/);
   });
 

@@ -1,6 +1,7 @@
 /*
- * Sentinel, the primary it names and the replica that takes its place, all of which speak TLS to instances and let in nobody
- * but users of their own. The test itself asks over ports in clear text, which instances are not told of.
+ * Sentinel, the primary it names and the replica that takes its place, all of which speak TLS to
+ * instances, ask for a client certificate, and let in nobody but users of their own. The test
+ * itself asks over ports in clear text, which instances are not told of.
  */
 
 import assert from "node:assert/strict";
@@ -49,7 +50,7 @@ describe("Sentinel over TLS", () => {
     tlsPort = await freePort();
     assert.ok(SENTINEL_USER);
     const settings = [
-      ...[`tls-port ${tlsPort}`, "tls-replication yes", "tls-auth-clients no"],
+      ...[`tls-port ${tlsPort}`, "tls-replication yes", "tls-auth-clients yes"],
       ...[`tls-cert-file ${certificates.cert}`, `tls-key-file ${certificates.key}`],
       `tls-ca-cert-file ${certificates.ca}`,
       ...["user default off", "user tester on >test ~* &* +@all", SENTINEL_USER],
@@ -60,6 +61,8 @@ describe("Sentinel over TLS", () => {
     flags = {
       VALKEY_URL: `valkeys+sentinel://boards:secret@127.0.0.1:${tlsPort}/boards`,
       VALKEY_CA: certificates.ca,
+      VALKEY_CERT: certificates.cert,
+      VALKEY_KEY: certificates.key,
       SENTINEL_USERNAME: "finder",
       SENTINEL_PASSWORD: "othersecret",
     };
@@ -78,7 +81,7 @@ describe("Sentinel over TLS", () => {
     writeFileSync(file, `user default on nopass ~* &* +@all\n${BOARDS_USER}\n`);
     const server = await startServer(SERVER, [
       ...["--tls-port", String(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca],
-      ...["--tls-auth-clients", "no", "--tls-replication", "yes", "--aclfile", file],
+      ...["--tls-auth-clients", "yes", "--tls-replication", "yes", "--aclfile", file],
       ...["--repl-diskless-sync-delay", "0", ...settings],
     ]);
     servers.push(server);
@@ -92,10 +95,11 @@ describe("Sentinel over TLS", () => {
     ["another password of the primary's", {}, (url: string) => url.replace("secret", "wrong"), /WRONGPASS/],
     [
       "no TLS",
-      { VALKEY_CA: "" },
+      { VALKEY_CA: "", VALKEY_CERT: "", VALKEY_KEY: "" },
       (url: string) => url.replace("valkeys", "valkey"),
-      /cannot reach Valkey at valkey\+s/,
+      /speaks TLS\. Write valkeys:\/\//,
     ],
+    ["no client certificate", { VALKEY_CERT: "", VALKEY_KEY: "" }, same, /asks for a client certificate .*VALKEY_CERT/],
     ["no authority named", { VALKEY_CA: "" }, same, /certificate is not trusted .*VALKEY_CA/],
     [
       "a certificate for another host",

@@ -15,7 +15,8 @@ local call, byte, sub, pack, unpackBytes = redis.call, string.byte, string.sub, 
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
 local seenMs, FIRST, WINDOW, KEYFRAME_BYTES = tonumber(ARGV[6]), 12, 32, 16384
 
--- A script that is stopped halfway leaves what it wrote, and nobody would hear of it. What comes first needs no look.
+-- A script that is stopped halfway leaves what it wrote, and nobody would hear of it. What comes
+-- first needs no look.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('XADD', log, '*', 'f', '')
   and may('DEL', bits) and may('BITPOS', bits, '1')
