@@ -46,8 +46,10 @@ command("import", "set a board to what a file holds, while it is served or not",
   .argument("<file>", "as `export` wrote it, or - for standard input")
   .option(...BOARD);
 
+let isServing = false;
 process.stdout.on("error", (error) => {
-  process.exitCode = explain(error);
+  // A command whose result could not be written has failed; an instance goes on.
+  if (!isServing) process.exitCode = explain(error);
 });
 // There is nowhere left to say it.
 process.stderr.on("error", () => undefined);
@@ -90,6 +92,7 @@ function command(
       if (typeof value === "string") flags[option.env] = value;
     }
     const { board = "", out, fromPage = "0" } = command.opts<Partial<Choice>>();
+    isServing = name === "serve" || name === "demo";
     return run(readConfig(flags satisfies Flags, process.env), { board, out, fromPage, file: args[0] ?? "", args });
   });
 }

@@ -6,7 +6,7 @@
 
 import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { Refusal } from "../protocol/errors.js";
+import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import { addressKey } from "./address.js";
 import type { Allowance } from "./allowance.js";
 import { Attachments } from "./attachments.js";
@@ -29,8 +29,8 @@ export interface Connection extends EngineConnection {
 export interface Admitted {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
-  /** Namespaces of ours that it is in. */
-  readonly joined: Set<string>;
+  /** Namespaces of ours that it is in -> ends the connection, when its client has had the time to read why. */
+  readonly joined: Map<string, (error: ErrorBody) => void>;
   /** Why it may not stay, if so. */
   readonly refusal: Refusal | undefined;
 }
@@ -107,7 +107,7 @@ export class Connections {
     const admitted: Admitted = {
       backlog,
       allowance: admission.allowance(address),
-      joined: new Set(),
+      joined: new Map(),
       refusal: this.#connect(address),
     };
     this.#admitted.set(connection, admitted);
@@ -135,26 +135,30 @@ export class Connections {
   }
 
   /** Charges all that comes in on the connection to its meter; returns what to call when it has ended. */
-  #meter(connection: Connection, { backlog, allowance }: Admitted): () => void {
+  #meter(connection: Connection, { backlog, allowance, joined }: Admitted): () => void {
     const { admission, clock, metrics } = this.#instance;
-    const flooded = () => {
-      metrics.refused("RATE_LIMITED");
+    let isFlooded = false;
+    const end = () => {
+      if (isFlooded) return;
+      isFlooded = true;
+      metrics.refused("TOO_MANY_ERRORS");
       admission.offended(allowance.address);
+      // What has been read of the flood goes no further.
+      connection.removeAllListeners("data");
+      for (const goodbye of joined.values()) goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
+      if (joined.size === 0) connection.close(true);
     };
     // Requests of a session that polls are held back instead: see `waitMs`.
     let meter = new Meter(this.#limits.inflow, clock, {
       pause: () => undefined,
       resume: () => undefined,
-      end: () => {
-        if (connection.readyState === "open") flooded();
-        connection.close(true);
-      },
+      end,
     });
     const adopt = (socket: unknown): boolean => {
       const metered = this.#webSockets.of(socket);
       if (!metered) return false;
       meter = metered.meter;
-      metered.flooded = flooded;
+      metered.end = end;
       metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
       if (socket instanceof EventEmitter) socket.on("ping", () => backlog.check());
       return true;

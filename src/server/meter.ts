@@ -22,7 +22,7 @@ export interface Metered {
   /** Stops reading. Not called again before `resume`. */
   pause(): void;
   resume(): void;
-  /** Ends the connection at once. May be called more than once. */
+  /** A flood came: ends the connection. Called again for what else of it has been read already. */
   end(): void;
 }
 
@@ -45,15 +45,17 @@ export class Meter {
     const now = this.#clock.now();
     this.#messages.charge(messages, now);
     this.#bytes.charge(bytes, now);
-    if (this.#messages.isSpent || this.#bytes.isSpent) {
-      this.#metered.end();
-      return;
+    if (!this.#isPaused && this.waitMs > 0) {
+      this.#isPaused = true;
+      this.#metered.pause();
+      this.#clock.after(this.waitMs, () => this.#retry());
     }
-    const waitMs = this.waitMs;
-    if (waitMs === 0 || this.#isPaused) return;
-    this.#isPaused = true;
-    this.#metered.pause();
-    this.#clock.after(waitMs, () => this.#retry());
+    if (this.isSpent) this.#metered.end();
+  }
+
+  /** Whether more came than a pause can make good. */
+  get isSpent(): boolean {
+    return this.#messages.isSpent || this.#bytes.isSpent;
   }
 
   /** Milliseconds until the next message should be read; 0 if it may be now. */

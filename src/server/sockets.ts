@@ -162,7 +162,7 @@ function holdBack(connections: Connections, instance: Instance): HandshakeMiddle
  * Counts a socket in on its connection. False if it is not to be served: its connection has closed meanwhile, upon which
  * Socket.IO reports no end of it, or it is a second one of its namespace there, which no client of good faith asks for.
  */
-function enter(socket: Socket, { joined }: Admitted): boolean {
+function enter(socket: Socket, { joined }: Admitted, goodbye: (error: ErrorBody) => void): boolean {
   const namespace = socket.nsp.name;
   if (socket.conn.readyState !== "open") {
     socket.disconnect();
@@ -172,7 +172,7 @@ function enter(socket: Socket, { joined }: Admitted): boolean {
     socket.conn.close(true);
     return false;
   }
-  joined.add(namespace);
+  joined.set(namespace, goodbye);
   socket.once("disconnect", () => joined.delete(namespace));
   return true;
 }
@@ -278,9 +278,9 @@ function converse(
   encoder: FrameEncoder,
   presence: Presence,
 ): void {
-  if (!enter(socket, admitted)) return;
-  const { allowance, backlog } = admitted;
   const goodbye = sayGoodbye(socket);
+  if (!enter(socket, admitted, goodbye)) return;
+  const { allowance, backlog } = admitted;
   const conversation = new Conversation(instance, allowance, goodbye);
   const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
   const sent = (bytes: number) => instance.metrics.sent(bytes);
@@ -335,10 +335,10 @@ function attachTeaching(
   });
   root.on("connection", (socket) => {
     const admitted = connections.admit(socket.conn);
-    if (!enter(socket, admitted)) return;
+    const goodbye = sayGoodbye(socket);
+    if (!enter(socket, admitted, goodbye)) return;
     const { allowance } = admitted;
     const leave = teaching.join();
-    const goodbye = sayGoodbye(socket);
     const conversation = new Conversation(instance, allowance, goodbye);
     const visitor = visitors.get(socket) ?? ANYBODY;
     const write = teaching.writer(allowance.address, visitor);

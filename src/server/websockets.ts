@@ -36,8 +36,8 @@ const PIECES_MAX = 1_024;
 export interface MeteredWebSocket {
   readonly meter: Meter;
   readonly tcp: TcpSocket;
-  /** Called when it is ended as a flood. */
-  flooded: () => void;
+  /** Ends it, as what came is a flood. Until somebody knows better how, at once. */
+  end: () => void;
 }
 
 export class WebSockets {
@@ -53,15 +53,16 @@ export class WebSockets {
         const meter = new Meter(limits, clock, {
           pause: () => socket.pause(),
           resume: () => socket.resume(),
-          end: () => {
-            if (!tcp.destroyed) metered.flooded();
-            socket.terminate();
-          },
+          end: () => metered.end(),
         });
-        const charge = (payload: Buffer) => meter.take(1, FRAME_BYTES + payload.length);
+        const charge = (payload: Buffer) => {
+          meter.take(1, FRAME_BYTES + payload.length);
+          // Each ping of the flood that has been read already would be answered.
+          if (meter.isSpent) socket.terminate();
+        };
         socket.on("ping", charge);
         socket.on("pong", charge);
-        const metered: MeteredWebSocket = { meter, tcp, flooded: () => undefined };
+        const metered: MeteredWebSocket = { meter, tcp, end: () => socket.terminate() };
         this.#metered.set(socket, metered);
         done(socket, ...rest);
       });

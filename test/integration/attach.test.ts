@@ -63,7 +63,8 @@ describe("attachBoards", () => {
     for (const { env, fallback } of Object.values(OPTIONS)) {
       const fate = await attempt(t, { settings: { [env]: fallback ?? "x" } });
       if (fate === "attached") taken.push(env);
-      else assert.match(fate, new RegExp(`^settings has ${env}: use |^SENTINEL_USERNAME is set`));
+      else
+        assert.match(fate, new RegExp(`^settings has ${env}: use |^(SENTINEL_USERNAME|VALKEY_CERT|VALKEY_KEY) is set`));
     }
     assert.deepEqual(taken, [
       "INSTANCE_NAME",

@@ -154,7 +154,7 @@ describe("an instance whose disk is full", () => {
     t.after(() => again.kill());
     for (const [index, { status }] of answers.entries()) {
       const { headers } = await ask(again, agent, `/boards/main/pages/${index + 1}`);
-      assert.equal(headers.etag === '"0.AAAAAAAA"', status !== 200, `page ${index + 1}: ${headers.etag}`);
+      assert.equal(headers.etag?.startsWith('"0.AAAAAAAA'), status !== 200, `page ${index + 1}: ${headers.etag}`);
     }
   });
 });
