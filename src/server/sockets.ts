@@ -7,7 +7,7 @@ import type { Server as HttpServer } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
 import type { Trust } from "./client-address.js";
@@ -88,7 +88,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
     const visitor = visitors.get(socket) ?? ANYBODY;
     converse(socket, instance, connections.admit(socket.conn), visitor, encoder, presence);
   });
-  if (options.teaching) attachTeaching(io, instance, connections, visitors);
+  if (options.teaching) attachTeaching(io, instance, connections, visitors, encoder);
 
   const tell = (notice: Notice) => boards.emit("notice", notice);
   let told = "";
@@ -231,9 +231,10 @@ function attachTeaching(
   instance: Instance,
   connections: Connections,
   visitors: WeakMap<Socket, Visitor>,
+  encoder: FrameEncoder,
 ): void {
-  const root = io.of("/");
-  const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
+  const root = io.of(TEACHING_NAMESPACE);
+  const teaching = new Teaching(instance);
   root.use(admit(connections, instance));
   root.use(identify(instance, visitors));
   root.use((socket, next) => {
@@ -246,9 +247,11 @@ function attachTeaching(
     }
   });
   root.on("connection", (socket) => {
-    const leave = teaching.join();
     const goodbye = sayGoodbye(socket);
-    const { address } = connections.admit(socket.conn);
+    const { address, backlog } = connections.admit(socket.conn);
+    const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
+    const sent = (bytes: number) => instance.metrics.sent(bytes);
+    const leave = teaching.join(new SocketRecipient(socket, encoder, backlog, giveUp, sent));
     const conversation = new Conversation(instance, address, goodbye);
     const visitor = visitors.get(socket) ?? ANYBODY;
     const write = teaching.writer(address, visitor);
