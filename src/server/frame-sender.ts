@@ -101,6 +101,14 @@ export class SocketRecipient implements Recipient {
     for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
+  /** A heartbeat is answered when all before it has been read. One that is on its way may be answered in its place. */
+  whenRead(read: () => void): void {
+    const { conn } = this.#socket;
+    conn.once("heartbeat", read);
+    // biome-ignore lint/complexity/useLiteralKeys: there is no other way to send one, and TypeScript calls it private
+    conn["sendPacket"]("ping");
+  }
+
   giveUp(): void {
     this.#giveUp();
   }

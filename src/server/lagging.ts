@@ -1,7 +1,6 @@
 /*
- * Recipients that do not read fast enough, with where each stood when it was last sent to: a page's position, or what it has
- * yet to be sent. They cost a map entry and no queue. When one has drained, it is handed back; one that does not drain for
- * long is closed.
+ * Recipients that do not read fast enough, with the position each had when it was last sent to. They cost a map entry
+ * and no queue. When one has drained, it is handed back; one that does not drain for long is closed.
  */
 
 import type { Position } from "../board/position.js";
@@ -11,13 +10,13 @@ import type { Recipient } from "./recipient.js";
 const CHECK_MS = 25;
 const LAGGING_MS_MAX = 60_000;
 
-export class Lagging<Standing = Position> {
+export class Lagging {
   readonly #clock: Clock;
-  readonly #drained: (recipient: Recipient, standing: Standing) => void;
-  readonly #entries = new Map<Recipient, { standing: Standing; sinceMs: number }>();
+  readonly #drained: (recipient: Recipient, position: Position) => void;
+  readonly #entries = new Map<Recipient, { position: Position; sinceMs: number }>();
   #cancel: Cancel | undefined;
 
-  constructor(clock: Clock, drained: (recipient: Recipient, standing: Standing) => void) {
+  constructor(clock: Clock, drained: (recipient: Recipient, position: Position) => void) {
     this.#clock = clock;
     this.#drained = drained;
   }
@@ -26,8 +25,8 @@ export class Lagging<Standing = Position> {
     return this.#entries.size;
   }
 
-  add(recipient: Recipient, standing: Standing): void {
-    this.#entries.set(recipient, { standing, sinceMs: this.#clock.now() });
+  add(recipient: Recipient, position: Position): void {
+    this.#entries.set(recipient, { position, sinceMs: this.#clock.now() });
     this.#cancel ??= this.#clock.after(CHECK_MS, () => this.#check());
   }
 
@@ -43,10 +42,10 @@ export class Lagging<Standing = Position> {
   #check(): void {
     this.#cancel = undefined;
     const now = this.#clock.now();
-    for (const [recipient, { standing, sinceMs }] of this.#entries) {
+    for (const [recipient, { position, sinceMs }] of this.#entries) {
       if (!recipient.backlogged) {
         this.#entries.delete(recipient);
-        this.#drained(recipient, standing);
+        this.#drained(recipient, position);
       } else if (now - sinceMs > LAGGING_MS_MAX) {
         this.#entries.delete(recipient);
         recipient.giveUp();

@@ -17,10 +17,9 @@ import type { Hold } from "./holds.js";
 import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
-import type { Recipient } from "./recipient.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
 import { commitChanges } from "./session.js";
-import { TeachingViewers } from "./teaching-viewers.js";
+import { type PacedRecipient, TeachingViewers } from "./teaching-viewers.js";
 import { WriteLanes } from "./write-lanes.js";
 
 /** The largest board that GET /state sends whole. */
@@ -46,12 +45,12 @@ export class Teaching {
   }
 
   /** Sends a client what changes from now on, until the returned function is called. */
-  join(viewer: Recipient): () => void {
+  join(recipient: PacedRecipient): () => void {
     this.#following ??= this.#follow(this.board());
     const following = this.#following;
-    following.viewers.add(viewer);
+    const leave = following.viewers.add(recipient);
     return () => {
-      following.viewers.delete(viewer);
+      leave();
       if (following.viewers.size > 0 || this.#following !== following) return;
       following.stop();
       this.#following = undefined;
@@ -135,7 +134,6 @@ export class Teaching {
       stop: () => {
         for (const stop of stops) stop();
         for (const hold of holds) hold.release();
-        viewers.close();
       },
     };
   }

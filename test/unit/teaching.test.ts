@@ -8,8 +8,9 @@ import type { CheckboxUpdate } from "../../src/protocol/events.js";
 import { ANYBODY } from "../../src/server/access.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
-import type { Frame, Recipient } from "../../src/server/recipient.js";
+import type { Frame } from "../../src/server/recipient.js";
 import { readState, Teaching } from "../../src/server/teaching.js";
+import type { PacedRecipient } from "../../src/server/teaching-viewers.js";
 import { StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ModelStore } from "../support/model-store.js";
@@ -63,38 +64,46 @@ describe("writes of a teaching client", () => {
 describe("changes sent to teaching clients", () => {
   const CELLS = 70_000;
   const PAGE_ONE = PAGE_CELLS;
-  /** What a client of the smallest buffer may have waiting before it counts as slow; an update costs about as much as it does. */
-  const [BYTES_MAX, UPDATE_BYTES] = [65_536, 310];
+  /** Updates that may be on their way to a client, of which the last frame may have begun one short of that. */
+  const UNREAD_MAX = 512 + 71;
 
-  /** Knows at once what it is sent, and has it waiting until `read`. */
-  class Viewer implements Recipient {
+  /** Knows at once what it is sent, and has it on its way until `read`. */
+  class Viewer implements PacedRecipient {
     readonly cells: boolean[];
     readonly updates: CheckboxUpdate[] = [];
-    queuedBytes = 0;
-    mostBytes = 0;
+    mostUnread = 0;
     frames = 0;
+    /** Whether much of another kind waits to be sent to it, such as messages. */
+    backlogged = false;
+    #read = 0;
+    readonly #waiting: { readonly at: number; readonly read: () => void }[] = [];
 
     constructor(cells: boolean[]) {
       this.cells = cells;
     }
 
-    get backlogged(): boolean {
-      return this.queuedBytes > BYTES_MAX / 2;
-    }
-
     send(frame: Frame): void {
       assert.ok(frame.kind === "updates");
+      assert.ok(!this.backlogged, "more was sent on top of what waits");
       this.frames++;
       for (const { index, value } of frame.updates) {
         this.cells[index] = value;
         this.updates.push({ index, value });
       }
-      this.queuedBytes += frame.updates.length * UPDATE_BYTES;
-      this.mostBytes = Math.max(this.mostBytes, this.queuedBytes);
+      this.mostUnread = Math.max(this.mostUnread, this.updates.length - this.#read);
+    }
+
+    whenRead(read: () => void): void {
+      this.#waiting.push({ at: this.updates.length, read });
+      assert.equal(this.#waiting.length, 1, "asked again without an answer");
     }
 
     read(updates: number): void {
-      this.queuedBytes = Math.max(0, this.queuedBytes - updates * UPDATE_BYTES);
+      this.#read = Math.min(this.updates.length, this.#read + updates);
+      const [first] = this.#waiting;
+      if (!first || first.at > this.#read || this.backlogged) return;
+      this.#waiting.shift();
+      first.read();
     }
 
     giveUp(): void {
@@ -162,7 +171,7 @@ describe("changes sent to teaching clients", () => {
     const pass = async (ms: number, ...reading: Viewer[]) => {
       for (let passed = 0; passed < ms; passed += 10) {
         await clock.pass(10);
-        for (const viewer of reading) viewer.read(50);
+        for (const viewer of reading) viewer.read(100);
         quick.read(CELLS);
       }
     };
@@ -173,37 +182,42 @@ describe("changes sent to teaching clients", () => {
     await pass(20_000, slow);
     assert.deepEqual(quick.cells, await state());
     assert.deepEqual(slow.cells, await state());
-    assert.ok(deaf.updates.length < CELLS / 10, `${deaf.updates.length} updates to one that reads nothing`);
     await pass(20_000, deaf);
     assert.deepEqual(deaf.cells, await state());
     // It had not been sent most cells when they were back to what it knew: each was sent once, with its last value.
     assert.ok(deaf.updates.length < 1.2 * CELLS, `${deaf.updates.length} updates`);
     for (const { viewer, leave } of clients) {
-      assert.ok(viewer.mostBytes <= BYTES_MAX, `${viewer.mostBytes} bytes waited`);
+      assert.ok(viewer.mostUnread <= UNREAD_MAX, `${viewer.mostUnread} updates were on their way`);
       leave();
     }
     instance.close();
   });
 
-  test("one that reads nothing for a minute is given up, and one that leaves meanwhile is sent no more", async () => {
-    const { clock, join, replaceAll, instance } = await following(CELLS);
-    const [deaf, leaving] = [await join(), await join()];
-    let isGivenUp = false;
-    deaf.viewer.giveUp = () => {
-      isGivenUp = true;
-    };
+  test("small changes without end are paced as well, and who left is sent no more", async () => {
+    const { clock, join, set, instance } = await following(CELLS);
+    const [deaf, leaving, quick] = [await join(), await join(), await join()];
     await clock.pass(100);
-    await replaceAll(255);
+    for (let cell = 0; cell < 3_000; cell++) {
+      await set(cell, 1);
+      await clock.pass(1);
+      quick.viewer.read(10);
+      if (cell === 1_000) leaving.leave();
+      if (cell === 2_000) deaf.viewer.backlogged = true;
+    }
     await clock.pass(1_000);
-    leaving.leave();
-    const { length } = leaving.viewer.updates;
+    assert.equal(quick.viewer.updates.length, 3_000);
+    assert.ok(deaf.viewer.updates.length <= UNREAD_MAX, `${deaf.viewer.updates.length} updates on their way`);
     leaving.viewer.read(CELLS);
-    await clock.pass(55_000);
-    assert.equal(isGivenUp, false);
-    await clock.pass(6_000);
-    assert.equal(isGivenUp, true);
-    assert.equal(leaving.viewer.updates.length, length);
+    await clock.pass(100);
+    assert.ok(leaving.viewer.updates.length <= UNREAD_MAX);
+    deaf.viewer.backlogged = false;
+    for (let count = 0; count < 100; count++) {
+      deaf.viewer.read(CELLS);
+      await clock.pass(1);
+    }
+    assert.equal(deaf.viewer.cells.filter(Boolean).length, 3_000);
     deaf.leave();
+    quick.leave();
     await clock.pass(20_000);
     assert.equal(instance.pages.size, 0);
     instance.close();
@@ -229,9 +243,11 @@ describe("changes sent to teaching clients", () => {
           leaving?.leave();
         } else await clock.pass(below(10));
         clients.forEach(({ viewer }, index) => {
+          if (chance < 0.05) viewer.backlogged = !viewer.backlogged;
           viewer.read(below(1 + 40 * index));
         });
       }
+      for (const { viewer } of clients) viewer.backlogged = false;
       for (let ms = 0; ms < 1_000; ms++) {
         await clock.pass(1);
         for (const { viewer } of clients) viewer.read(100);
@@ -239,7 +255,7 @@ describe("changes sent to teaching clients", () => {
       const expected = await state();
       for (const [index, { viewer, leave }] of clients.entries()) {
         assert.deepEqual(viewer.cells, expected, `seed ${seed}, client ${index}`);
-        assert.ok(viewer.mostBytes <= BYTES_MAX, `${viewer.mostBytes} bytes waited`);
+        assert.ok(viewer.mostUnread <= UNREAD_MAX, `${viewer.mostUnread} updates were on their way`);
         leave();
       }
       instance.close();
