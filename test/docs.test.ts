@@ -33,6 +33,18 @@ function tableAfter(text: string, marker: string): string[] {
   return end === -1 ? rest : rest.slice(0, end);
 }
 
+/** The names of tests, in quotes. */
+function testsNamedIn(text: string): string[] {
+  return Array.from(text.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll("\n", " "));
+}
+
+/** Whether a test of that name is in `source`; a template is named as it is written there. */
+function hasTest(source: string, name: string): boolean {
+  return ["test", "describe"].some(
+    (call) => source.includes(`${call}("${name}"`) || source.includes(`${call}(\`${name}\``),
+  );
+}
+
 describe("the documents", () => {
   test("PROTOCOL.md has the error table as it is", () => {
     const rows = Object.entries(ERRORS).map(
@@ -87,13 +99,41 @@ describe("the documents", () => {
     assert.equal(taught.length, STEPS.length);
     const [, upgrade = ""] = /The\s+refusal\s+is\s+tested\s+(\([^)]*\))/.exec(read("docs/operations.md")) ?? [];
     for (const row of [...promises, ...invariants, ...judged, ...threats, ...taught, upgrade]) {
-      const named = Array.from(row.matchAll(/"([^"]+)"/g), ([, name = ""]) => name.replaceAll("\n", " "));
+      const named = testsNamedIn(row);
       assert.ok(named.length > 0, `no test named: ${row}`);
       for (const name of named) {
         const found =
           tests.includes(name) ||
           (/^the compiler refuses/.test(name) && tests.includes("the compiler refuses a wrong line in"));
         assert.ok(found, `no such test: ${name}`);
+      }
+    }
+  });
+
+  test("docs/failures.md has every failure once, and each names tests that are in the files it links to", () => {
+    const text = read("docs/failures.md");
+    const rows = ["## Of other systems", "## Of this one", "## Planted"].flatMap((heading) =>
+      tableAfter(text, heading),
+    );
+    const ids = (letter: string, count: number) => Array.from({ length: count }, (_, index) => `${letter}${index + 1}`);
+    assert.deepEqual(
+      rows.map((row) => row.split(" | ")[0]?.slice(2)),
+      [...ids("T", 34), ...ids("S", 48), ...ids("P", 9)],
+    );
+    const later = rows.filter((row) => row.endsWith("| a later change |"));
+    assert.deepEqual(
+      later.map((row) => /S\d+/.exec(row)?.[0]),
+      ["S32", "S38", "S39", "S47"],
+    );
+    for (const row of rows) {
+      if (later.includes(row) || row.endsWith("| (pending) |")) continue;
+      const [, ...linked] = row.split(/\]\(\.\.\/(?=test\/)/);
+      assert.ok(linked.length > 0, `no test named: ${row}`);
+      for (const part of linked) {
+        const file = part.slice(0, part.indexOf(")"));
+        const named = testsNamedIn(part);
+        assert.ok(named.length > 0, `no test named of ${file}: ${row}`);
+        for (const name of named) assert.ok(hasTest(read(file), name), `no such test in ${file}: ${name}`);
       }
     }
   });

@@ -139,6 +139,12 @@ export interface Frozen {
   readonly cells: readonly (readonly [start: number, end: number])[];
 }
 
+/** The event `checkbox-update` of the teaching protocol, in both directions. */
+export interface CheckboxUpdate {
+  readonly index: number;
+  readonly value: boolean;
+}
+
 export interface ServerToClient {
   /** A delta as codec.ts writes it: base64url text, because a text event is one WebSocket frame and a binary one two. */
   delta: (frame: string) => void;

@@ -5,8 +5,11 @@
 
 export const PROTOCOL_VERSION = 1;
 
-/** The Socket.IO namespace of the paged protocol. The teaching protocol lives in `/`. */
+/** The Socket.IO namespace of the paged protocol. */
 export const BOARDS_NAMESPACE = "/boards";
+
+/** That of the teaching protocol. */
+export const TEACHING_NAMESPACE = "/";
 
 /** The board that the teaching protocol speaks of. */
 export const TEACHING_BOARD = "main";

@@ -19,7 +19,7 @@ import { backOffMs, type Clock, pause } from "./clock.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-/** Told of every move of the replica. Must not throw: it is called from the midst of following. */
+/** Told of every move of the replica, before its hub is. Must not throw: it is called from the midst of following. */
 export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
@@ -139,8 +139,8 @@ export class Follower {
     if (outcome !== "applied") return outcome === "duplicate";
     this.verifiedMs = this.#clock.now();
     this.log.push(delta);
-    this.#listener.applied(delta);
     for (const observer of this.#observers) observer.applied(delta);
+    this.#listener.applied(delta);
     return true;
   }
 
@@ -161,8 +161,8 @@ export class Follower {
       if (answer.kind === "snapshot") {
         if (this.replica.receive(cropUpdate(answer, this.replica.cells)) === "applied") {
           this.log.clear();
-          this.#listener.restarted();
           for (const observer of this.#observers) observer.restarted();
+          this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
         // Deltas from the replica's own position must fit; if not, what the store answered is not one history.

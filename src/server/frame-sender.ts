@@ -9,7 +9,7 @@
 
 import type { Socket as TcpSocket } from "node:net";
 import type { Server, Socket } from "socket.io";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../protocol/version.js";
 import type { Backlog } from "./backlog.js";
 import type { Frame, Recipient } from "./recipient.js";
 
@@ -18,8 +18,8 @@ const SOCKETIO_EVENT = 2;
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
-  /** Where it is one text packet: the same as it goes over a WebSocket, and the bytes of the packet in it. */
-  readonly direct: { readonly webSocketFrame: Buffer; readonly packetBytes: number } | undefined;
+  /** If all packets are text: the same as they go over a WebSocket, and the bytes of the packets in it. */
+  readonly direct: { readonly webSocketFrames: Buffer; readonly packetBytes: number } | undefined;
 }
 
 /** A transport of Engine.IO; one over WebSocket has the socket of `ws`, and that the TCP connection. */
@@ -40,18 +40,23 @@ export class FrameEncoder {
   prepare(frame: Frame): Prepared {
     const known = this.#prepared.get(frame);
     if (known) return known;
-    const payload = payloadOf(frame);
-    const packet = { type: SOCKETIO_EVENT, nsp: BOARDS_NAMESPACE, data: [frame.kind, payload] };
-    const packets: (string | Buffer)[] = this.#io.encoder.encode(packet);
-    const [first] = packets;
-    const text = packets.length === 1 && typeof first === "string" ? first : undefined;
+    const packets = eventsOf(frame).flatMap(({ nsp, data }): (string | Buffer)[] =>
+      this.#io.encoder.encode({ type: SOCKETIO_EVENT, nsp, data }),
+    );
+    const texts = packets.filter((packet) => typeof packet === "string");
     const direct =
-      text === undefined
+      texts.length < packets.length
         ? undefined
-        : { webSocketFrame: webSocketTextFrame(text), packetBytes: Buffer.byteLength(text) };
+        : {
+            webSocketFrames: Buffer.concat(texts.map(webSocketTextFrame)),
+            packetBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+          };
     const prepared: Prepared = {
       packets,
-      options: direct ? { compress: false, wsPreEncodedFrame: [direct.webSocketFrame] } : { compress: false },
+      options:
+        direct && packets.length === 1
+          ? { compress: false, wsPreEncodedFrame: [direct.webSocketFrames] }
+          : { compress: false },
       direct,
     };
     this.#prepared.set(frame, prepared);
@@ -89,11 +94,19 @@ export class SocketRecipient implements Recipient {
     const { packets, options, direct } = this.#encoder.prepare(frame);
     const wire = direct && this.#freeWire();
     if (wire) {
-      wire.write(direct.webSocketFrame);
+      wire.write(direct.webSocketFrames);
       this.#sent(direct.packetBytes);
       return;
     }
     for (const packet of packets) this.#socket.conn.write(packet, options);
+  }
+
+  /** A heartbeat is answered when all before it has been read. One that is on its way may be answered in its place. */
+  whenRead(read: () => void): void {
+    const { conn } = this.#socket;
+    conn.once("heartbeat", read);
+    // biome-ignore lint/complexity/useLiteralKeys: there is no other way to send one, and TypeScript calls it private
+    conn["sendPacket"]("ping");
   }
 
   giveUp(): void {
@@ -110,7 +123,12 @@ export class SocketRecipient implements Recipient {
   }
 }
 
-function payloadOf(frame: Frame): unknown {
+function eventsOf(frame: Frame): { readonly nsp: string; readonly data: readonly unknown[] }[] {
+  if (frame.kind !== "updates") return [{ nsp: BOARDS_NAMESPACE, data: [frame.kind, payloadOf(frame)] }];
+  return frame.updates.map((update) => ({ nsp: TEACHING_NAMESPACE, data: ["checkbox-update", update] }));
+}
+
+function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown {
   switch (frame.kind) {
     case "delta":
     case "counts":

@@ -1,6 +1,6 @@
 /* What a hub sends, and to whom: a client's connection with all that is not the hub's business left out. */
 
-import type { Frozen, Looking } from "../protocol/events.js";
+import type { CheckboxUpdate, Frozen, Looking } from "../protocol/events.js";
 
 export type Frame =
   | { readonly kind: "delta"; readonly text: string }
@@ -8,7 +8,9 @@ export type Frame =
   | { readonly kind: "overview"; readonly bytes: Uint8Array }
   | { readonly kind: "counts"; readonly text: string }
   | { readonly kind: "looking"; readonly looking: Looking }
-  | { readonly kind: "frozen"; readonly frozen: Frozen };
+  | { readonly kind: "frozen"; readonly frozen: Frozen }
+  /** Of the teaching protocol: an event for each. */
+  | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 
 /** A frame that brings a page somewhere. */
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;

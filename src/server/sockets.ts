@@ -7,7 +7,7 @@ import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Notice, RequestName } from "../protocol/events.js";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../protocol/version.js";
 import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
 import { takeOffBase } from "./base-path.js";
@@ -123,7 +123,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
     const visitor = visitors.get(socket) ?? ANYBODY;
     converse(socket, instance, connections.admit(socket.conn), visitor, encoder, presence);
   });
-  if (options.teaching) attachTeaching(io, instance, connections, visitors, options.origins);
+  if (options.teaching) attachTeaching(io, instance, connections, visitors, options.origins, encoder);
 
   // `local`, here and wherever something goes to all: the app's Socket.IO may have an adapter that reaches other instances.
   const tell = (notice: Notice) => boards.local.emit("notice", notice);
@@ -314,9 +314,10 @@ function attachTeaching(
   connections: Connections,
   visitors: WeakMap<Socket, Visitor>,
   origins: readonly string[],
+  encoder: FrameEncoder,
 ): void {
-  const root = io.of("/");
-  const teaching = new Teaching(instance, (update) => root.local.emit("checkbox-update", update));
+  const root = io.of(TEACHING_NAMESPACE);
+  const teaching = new Teaching(instance);
   const chat = new Chat(
     instance,
     () => [...root.sockets.keys()],
@@ -337,8 +338,10 @@ function attachTeaching(
     const admitted = connections.admit(socket.conn);
     const goodbye = sayGoodbye(socket);
     if (!enter(socket, admitted, goodbye)) return;
-    const { allowance } = admitted;
-    const leave = teaching.join();
+    const { allowance, backlog } = admitted;
+    const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
+    const sent = (bytes: number) => instance.metrics.sent(bytes);
+    const leave = teaching.join(new SocketRecipient(socket, encoder, backlog, giveUp, sent));
     const conversation = new Conversation(instance, allowance, goodbye);
     const visitor = visitors.get(socket) ?? ANYBODY;
     const write = teaching.writer(allowance.address, visitor);

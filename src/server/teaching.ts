@@ -1,14 +1,16 @@
 /*
- * The teaching protocol of namespace `/`, for board `main`: one event per changed cell to everybody, no positions, no
- * catch-up. Its clients read GET /state when they connect and trust the events from then on.
+ * The teaching protocol of namespace `/`, for board `main`: an event for each cell that changed to everybody, no positions,
+ * no catch-up. Its clients read GET /state when they connect and trust the events from then on.
  *
  * Knows nothing of sockets. A board too large to be sent whole is too large for this protocol.
  */
 
 import { randomBytes } from "node:crypto";
-import { type Bit, eachDifference, getBit } from "../board/bitmap.js";
+import { eachDifference, getBit } from "../board/bitmap.js";
+import { changedOffset } from "../board/delta.js";
 import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../board/geometry.js";
 import { Refusal } from "../protocol/errors.js";
+import type { CheckboxUpdate } from "../protocol/events.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import type { Visitor } from "./access.js";
 import type { Hold } from "./holds.js";
@@ -17,28 +19,21 @@ import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
 import { commitChanges } from "./session.js";
+import { type PacedRecipient, TeachingViewers } from "./teaching-viewers.js";
 import { WriteLanes } from "./write-lanes.js";
 
 /** The largest board that GET /state sends whole. */
 export const STATE_CELLS_MAX = 100_000;
 
-export interface CheckboxUpdate {
-  readonly index: number;
-  readonly value: boolean;
-}
-
 export class Teaching {
   readonly #instance: Instance;
-  readonly #emit: (update: CheckboxUpdate) => void;
   /** Its clients number nothing themselves, and one may send more at a time than a session can have open. */
   readonly #lanes = new WriteLanes();
-  #listeners = 0;
-  #stop: (() => void) | undefined;
+  /** The clients, while there are any, and what ends the following of the board for them. */
+  #following: { readonly viewers: TeachingViewers; stop(): void } | undefined;
 
-  /** `emit` sends one update to every client of the namespace. */
-  constructor(instance: Instance, emit: (update: CheckboxUpdate) => void) {
+  constructor(instance: Instance) {
     this.#instance = instance;
-    this.#emit = emit;
   }
 
   /** The board, or a Refusal if there is none or it is too large for this protocol. */
@@ -49,13 +44,16 @@ export class Teaching {
     return board;
   }
 
-  /** Counts a client in; the board is followed while there are any. */
-  join(): () => void {
-    if (this.#listeners++ === 0) this.#stop = this.#follow(this.board());
+  /** Sends a client what changes from now on, until the returned function is called. */
+  join(recipient: PacedRecipient): () => void {
+    this.#following ??= this.#follow(this.board());
+    const following = this.#following;
+    const leave = following.viewers.add(recipient);
     return () => {
-      if (--this.#listeners > 0) return;
-      this.#stop?.();
-      this.#stop = undefined;
+      leave();
+      if (following.viewers.size > 0 || this.#following !== following) return;
+      following.stop();
+      this.#following = undefined;
     };
   }
 
@@ -98,25 +96,45 @@ export class Teaching {
     return follower && { index, value: follower.replica.get(offsetOf(index)) === 1 };
   }
 
-  #follow(board: HostedBoard): () => void {
+  #follow(board: HostedBoard): { readonly viewers: TeachingViewers; stop(): void } {
     const holds: Hold<Hub>[] = [];
     const stops: (() => void)[] = [];
+    const viewers = new TeachingViewers(
+      this.#instance.clock,
+      board.size,
+      (cell) => holds[pageOf(cell)]?.hub.follower.replica.get(offsetOf(cell)) === 1,
+    );
     for (let page = 0; page < pageCount(board.size); page++) {
       const hold = this.#instance.pages.hold(board, page);
       holds.push(hold);
-      const { replica } = hold.hub.follower;
-      const shown = replica.bits.slice();
-      const tell = (offset: number, value: Bit) => this.#emit({ index: cellAt(page, offset), value: value === 1 });
+      const { hub } = hold;
+      const { replica } = hub.follower;
+      const known = replica.bits.slice();
+      const changed = (offset: number) => viewers.changed(cellAt(page, offset));
+      const compare = () => {
+        eachDifference(known, replica.bits, changed);
+        known.set(replica.bits);
+      };
       stops.push(
-        hold.hub.observe(() => {
-          eachDifference(shown, replica.bits, tell);
-          shown.set(replica.bits);
+        hub.follower.observe({
+          // Until the page is loaded, only what it comes to is news.
+          applied: ({ changes }) => {
+            if (hub.follower.isReady) for (const change of changes) changed(changedOffset(change));
+          },
+          restarted: compare,
+        }),
+        hub.observe(() => {
+          compare();
+          viewers.flush();
         }),
       );
     }
-    return () => {
-      for (const stop of stops) stop();
-      for (const hold of holds) hold.release();
+    return {
+      viewers,
+      stop: () => {
+        for (const stop of stops) stop();
+        for (const hold of holds) hold.release();
+      },
     };
   }
 }

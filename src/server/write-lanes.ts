@@ -1,7 +1,8 @@
 /*
- * Sessions and sequence numbers for writes that the instance makes itself. The store tells a repeated write from a new one
- * within SEQ_WINDOW numbers of a session, so a session has no more than that open at once; where more are, another
- * session takes them. Few sessions, used again and again, crowd nobody's out of the store's memory.
+ * Sessions and sequence numbers for writes that the instance makes itself, or for clients that number
+ * none. The store tells a repeated write from a new one within SEQ_WINDOW numbers of a session, so a
+ * session has no more than that open at once; where more are, another session takes them. Few sessions,
+ * used again and again, crowd nobody's out of the store's memory.
  */
 
 import { randomBytes } from "node:crypto";

@@ -358,3 +358,39 @@ test("a server that hangs is given up and found again", async (t) => {
   await until("the store is back", () => store.available);
   await commitOne(store, 2);
 });
+
+test("a page written to without end, by ever new sessions, takes no more memory and no longer log than at first", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const limits = { logDeltasMax: 200, logMs: 60_000, seenMs: 60_000, seenSessionsMax: 200 };
+  const store = await ValkeyStore.open({ url: server.url, limits, histories: CONTRACT_HISTORIES });
+  t.after(() => store.close());
+  const keys = pageKeys(page);
+  let session = 0;
+  const held = async () => {
+    const sizes = [keys.bits, keys.head, keys.log, ...keys.seen, keys.history].map((key) =>
+      store.command(key, "MEMORY", "USAGE", key, "SAMPLES", "0"),
+    );
+    return (await Promise.all(sizes)).reduce((sum: number, bytes) => sum + Number(bytes ?? 0), 0);
+  };
+  const round = async () => {
+    for (let count = 0; count < 100; count++) {
+      const writes = Array.from({ length: 20 }, (_, index) => ({
+        session: `soak-${session++}`,
+        seq: 1,
+        changes: packChanges([[index, count % 2 === 0 ? 1 : 0]]),
+      }));
+      await store.commit(page, { tag: newTag(), writes });
+    }
+    return held();
+  };
+  for (let warm = 0; warm < 6; warm++) await round();
+  const before = await held();
+  for (let soak = 0; soak < 10; soak++) {
+    const bytes = await round();
+    assert.ok(bytes < 1.5 * before, `${bytes} bytes, ${before} before`);
+  }
+  // Streams are cut in whole nodes, of 100 entries.
+  const length = Number(await store.command(keys.log, "XLEN", keys.log));
+  assert.ok(length <= limits.logDeltasMax + 100, `${length} deltas in the log`);
+});

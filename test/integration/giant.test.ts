@@ -93,4 +93,37 @@ describe("a giant board", () => {
     assert.deepEqual(asked[0], asked[1]);
     assert.deepEqual(asked[1], { onAvailable: 1, subscribe: 1, since: 1, commit: 1, "overview.report": 1 });
   });
+
+  test("any page of a billion is read by one question to the store, or none, while writes go on", async (t) => {
+    const server = await startServer();
+    t.after(() => server.stop());
+    const calls = new Map<string, number>();
+    const store = await ValkeyStore.open({ url: server.url });
+    t.after(() => store.close());
+    const flags = { BOARDS: `main=${BILLION}`, WRITES_PER_SECOND: "100000", WRITE_BURST: "100000" };
+    const instance = await startInstance({ ...flags, HTTP_PER_MINUTE: "100000" }, counting(store, calls));
+    t.after(() => instance.stop());
+    const client = await rawClient(instance.url);
+    t.after(() => client.close());
+    await client.watch([0]);
+    const session = newSession();
+    const took: number[] = [];
+    for (let seq = 1; seq <= 200; seq++) {
+      const page = seq % 4 === 0 ? 0 : (seq * 7_919) % PAGES;
+      const written = client.write(session, seq, [[page * 65_536 + 8, 1]]);
+      const before = performance.now();
+      const response = await fetch(`${instance.url}/boards/main/pages/${page}`);
+      took.push(performance.now() - before);
+      assert.equal(response.status, 200);
+      assert.ok(!("error" in (await written)));
+      const again = await fetch(`${instance.url}/boards/main/pages/${page}`, {
+        headers: { "Cache-Control": "no-cache" },
+      });
+      assert.equal(new Uint8Array(await again.arrayBuffer())[1], 128);
+    }
+    const [p50, p99] = [0.5, 0.99].map((part) => took.toSorted((a, b) => a - b)[Math.floor(part * took.length)]);
+    t.diagnostic(`p50 ${p50} ms, p99 ${p99} ms`);
+    // Of the page that is watched only those who want it as the store has it ask.
+    assert.equal(calls.get("read"), 150 + 200);
+  });
 });

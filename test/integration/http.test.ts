@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { get as httpGet, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
@@ -12,8 +13,9 @@ import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
-import { pageKeys } from "../support/keys.js";
+import { NAMES, pageKeys } from "../support/keys.js";
 import { newSession, RawClient } from "../support/raw-client.js";
+import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
 
 const SIZE = 70_000;
@@ -322,4 +324,36 @@ describe("the HTTP limit", () => {
     assert.ok(Number(refused.headers.get("retry-after")) > 0);
     assert.equal((await fetch(`${instances[0]?.url}/health`)).status, 200);
   });
+
+  test("is counted by one script at a time, and no key of it is ever without an end", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const instance = await startInstance({ VALKEY_URL: valkey.url });
+    const probe = await ValkeyStore.open({ url: valkey.url });
+    const monitor = connect(valkey.port, "127.0.0.1");
+    t.after(async () => {
+      monitor.destroy();
+      await instance.stop();
+      await probe.close();
+    });
+    let seen = "";
+    monitor.on("data", (data) => {
+      seen += String(data);
+    });
+    monitor.write("MONITOR\r\n");
+    await until("the monitor listens", () => seen.includes("+OK"));
+    for (let count = 0; count < 3; count++) await fetch(`${instance.url}/boards`);
+    await until("all three are counted", () => commandsOn(seen, NAMES.limits).length >= 3);
+    // What is called from within a script is marked "lua": it cannot be cut in two.
+    for (const line of commandsOn(seen, NAMES.limits)) assert.match(line, / lua\]|\] "EVAL(SHA)?"/i, line);
+    const keys: unknown = await probe.command("any", "KEYS", `${NAMES.limits}*`);
+    assert.ok(Array.isArray(keys) && keys.length > 0);
+    for (const key of keys.map(String)) assert.ok(Number(await probe.command(key, "PTTL", key)) > 0, key);
+  });
 });
+
+function commandsOn(monitored: string, prefix: string): string[] {
+  return monitored
+    .split("\r\n")
+    .filter((line) => line.includes(prefix) && !line.includes('"PTTL"') && !line.includes('"KEYS"'));
+}

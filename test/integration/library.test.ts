@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { connect } from "../../src/client/index.js";
+import { Refusal } from "../../src/protocol/errors.js";
 import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../../src/protocol/version.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { StoreAway } from "../../src/store/store.js";
@@ -105,6 +106,37 @@ describe("the client library", () => {
     await board.set(5, true);
     assert.equal(board.get(5), true);
     assert.equal(board.status, "live");
+  });
+
+  test("tells the fate of each click, though what it was made on is let go, or the client is closed, right after it", async (t) => {
+    const instance = await startInstance({ BOARDS: "moving=300000", WRITE_BURST: "1000" }, store);
+    t.after(() => instance.stop());
+    const read = connect(instance.url);
+    t.after(() => read.close());
+    const truth = read.board("moving");
+    await truth.watch({ start: 0, end: 300_000 }).ready;
+    for (let round = 0; round < 10; round++) {
+      const client = connect(instance.url);
+      const board = client.board("moving");
+      const clicks: Promise<void>[] = [];
+      for (const page of [0, 1, 2]) {
+        const watch = board.watch({ start: page * 65_536, end: page * 65_536 + 100 });
+        await watch.ready;
+        clicks.push(board.set(page * 65_536 + round, true));
+        watch.stop();
+      }
+      await Promise.all(clicks);
+      const last = [3, 4, 5].map((cell) => board.set(65_536 + 1_000 + 10 * round + cell, true));
+      client.close();
+      for (const fate of await Promise.allSettled(last)) {
+        // Whether it was made is unknown, and said so: it was on its way.
+        const isTold = fate.status === "fulfilled" || (fate.reason instanceof Refusal && fate.reason.code === "CLOSED");
+        assert.ok(isTold, JSON.stringify(fate));
+      }
+      for (const page of [0, 1, 2]) {
+        await until(`the click on page ${page} is there`, () => truth.get(page * 65_536 + round) === true);
+      }
+    }
   });
 
   test("rejects a watch of a board that is not there, and of one that is closed", async (t) => {

@@ -3,10 +3,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io, type Socket } from "socket.io-client";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { newTag } from "../../src/store/tag.js";
 import { watchBoard } from "../support/clients.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
+import { heldBytes } from "../support/held-bytes.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
+import { Link } from "../support/link.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -138,6 +143,59 @@ describe("the teaching protocol", () => {
     socket.disconnect();
     await limited.stop();
   });
+
+  for (const [size, bufferBytes] of [
+    [3_000, 65_536],
+    [20_000, 524_288],
+  ] as const) {
+    test(`a change of all ${size} cells reaches every client over either transport, also one that does not read, and disconnects nobody`, async (t) => {
+      const store = await EmbeddedStore.open({ directory: temporaryFolder(t) });
+      const instance = await startInstance({ BOARDS: `main=${size}`, CLIENT_BUFFER_BYTES: String(bufferBytes) }, store);
+      // The heartbeat would end the client that does not read on a slow machine.
+      Object.assign(instance.io.engine, { opts: { ...instance.io.engine.opts, pingInterval: 120_000 } });
+      const link = await Link.open([instance.url]);
+      const clients = [
+        io(instance.url, { forceNew: true, transports: ["websocket"] }),
+        io(instance.url, { forceNew: true, transports: ["polling"] }),
+        io(instance.url, { forceNew: true }),
+        io(link.url, { forceNew: true, transports: ["websocket"] }),
+      ];
+      t.after(async () => {
+        for (const client of clients) client.disconnect();
+        link.close();
+        await instance.stop();
+        await store.close();
+      });
+      const views = clients.map(() => new Uint8Array(size));
+      const lost: string[] = [];
+      let most = 0;
+      clients.forEach((client, index) => {
+        client.on("disconnect", (reason) => lost.push(`${index}: ${reason}`));
+        client.on("checkbox-update", ({ index: cell, value }: Update) => {
+          const view = views[index];
+          if (view) view[cell] = value ? 1 : 0;
+        });
+      });
+      await until("all are connected", () => clients.every(({ connected }) => connected));
+      const show = (checked: number, shown: readonly Uint8Array[]) => {
+        most = Math.max(most, ...heldBytes(instance.io));
+        return shown.every((view) => view.reduce((total, value) => total + value, 0) === checked);
+      };
+      const setAll = async (byte: 0 | 255) => {
+        for (let page = 0; page * PAGE_CELLS < size; page++) {
+          await store.replace({ board: "main", page }, newTag(), new Uint8Array(8_192).fill(byte));
+        }
+      };
+      link.slow(0);
+      await setAll(255);
+      await until("those who read show all checked", () => show(size, views.slice(0, 3)), 60_000);
+      await setAll(0);
+      link.slow(undefined);
+      await until("all show none checked", () => show(0, views), 60_000);
+      assert.deepEqual(lost, []);
+      assert.ok(most <= bufferBytes, `${most} bytes were held for one client`);
+    });
+  }
 
   test("a board too large to send whole is refused, with a pointer to its pages", async () => {
     const large = await startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100001" });

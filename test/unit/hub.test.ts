@@ -17,6 +17,10 @@ import { VirtualClock } from "../support/virtual-clock.js";
 const board = { name: "main", size: 65_536, handle: 3 };
 const page = { board: "main", page: 0 };
 
+function payloadBytes(frame: PageFrame): number {
+  return frame.kind === "delta" ? frame.text.length : frame.bytes.length;
+}
+
 class TestRecipient implements Recipient {
   readonly replica = new Replica(0, board.size);
   readonly frames: PageFrame[] = [];
@@ -244,6 +248,56 @@ describe("the hub", () => {
     await commit([99, 1]);
     await clock.pass(100);
     assertLevel(slow);
+  });
+
+  test("catches up who stalls for a minute in the midst of joining, and who comes back after longer, from where it was", async () => {
+    for (const stalledMs of [59_000, 120_000]) {
+      const { clock, commit, hub, assertLevel } = setUp(1, 20);
+      for (let cell = 0; cell < 5; cell++) await commit([cell, 1]);
+      const recipient = new TestRecipient();
+      recipient.backlogged = true;
+      const joined = hub.watch(recipient, GENESIS);
+      await clock.pass(100);
+      await joined;
+      // More than any log keeps.
+      for (let passedMs = 0; passedMs < stalledMs; passedMs += 1_000) {
+        await commit([passedMs / 1_000 + 10, 1]);
+        await clock.pass(1_000);
+      }
+      assert.equal(recipient.frames.length, 0);
+      recipient.backlogged = false;
+      if (recipient.isGivenUp) {
+        hub.unwatch(recipient);
+        const again = hub.watch(recipient, recipient.replica.position);
+        await clock.pass(100);
+        await again;
+      }
+      await clock.pass(100);
+      assertLevel(recipient);
+      await commit([9, 1]);
+      await clock.pass(100);
+      assertLevel(recipient);
+    }
+  });
+
+  test("sends each client at most 300 KB in a minute of 1,000 changes a second, however many clients there are", async () => {
+    const { clock, commit, join, assertLevel } = setUp();
+    const recipients = Array.from({ length: 20 }, () => new TestRecipient());
+    for (const recipient of recipients) await join(recipient);
+    for (let batch = 0; batch < 6_000; batch++) {
+      const changes = Array.from({ length: 10 }, (): [number, 0 | 1] => [
+        Math.floor(clock.random() * board.size),
+        clock.random() < 0.5 ? 1 : 0,
+      ]);
+      await commit(...changes);
+      await clock.pass(10);
+    }
+    await clock.pass(100);
+    for (const recipient of recipients) {
+      assertLevel(recipient);
+      const bytes = recipient.frames.reduce((sum, frame) => sum + payloadBytes(frame), 0);
+      assert.ok(bytes <= 300_000, `${bytes} bytes`);
+    }
   });
 
   test("gives a recipient up that does not read for a minute", async () => {

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { Replica } from "../../src/board/replica.js";
+import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
@@ -15,19 +17,19 @@ const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 /** Of which an overview takes eight, and an address has twenty times as many. */
 const WATCHES = { perSecond: 1, burst: 16 };
 
-function setUp(watches = LOTS) {
+function setUp(watches = LOTS, pages = 2) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
   const instance = new Instance({
     name: "one",
-    boards: { main: 2 * PAGE_CELLS },
+    boards: { main: pages * PAGE_CELLS },
     store,
     clock,
     log: createLog("silent"),
     admission: { writes: LOTS, requests: LOTS, watches, connectionsPerAddress: 100, connects: LOTS },
     writer: { waitMs: 1_000, queuedChangesMax: 1_000 },
     fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-    watchedPagesMax: 10,
+    watchedPagesMax: Math.max(10, pages),
   });
   return { clock, store, instance };
 }
@@ -150,6 +152,50 @@ describe("requests that overtake each other while the store is unavailable", () 
 });
 
 describe("a session", () => {
+  test("that reads nothing while 200 pages change at once is sent no more, and has all of it when it reads again", async () => {
+    const pages = Array.from({ length: 200 }, (_, page) => page);
+    const { clock, store, instance } = setUp(LOTS, pages.length);
+    const replicas = pages.map((page) => new Replica(page, PAGE_CELLS));
+    let frames = 0;
+    const recipient = {
+      backlogged: false,
+      send: (frame: Frame) => {
+        assert.ok(frame.kind === "delta" || frame.kind === "snapshot");
+        const decoded =
+          frame.kind === "delta" ? decodeDelta(frame.text) : decodeSnapshot(frame.bytes, () => PAGE_CELLS);
+        assert.ok(decoded);
+        assert.equal(replicas[decoded.content.page]?.receive(decoded.content), "applied");
+        frames++;
+      },
+      giveUp: assert.fail,
+    };
+    const session = new Session(instance, recipient, {
+      allowance: instance.admission.allowance("a"),
+      online: () => 1,
+      onlineEverywhere: () => 1,
+    });
+    await session.open({ board: "main", protocol: 1 });
+    const watching = session.watch({ handle: 0, pages });
+    await clock.pass(100);
+    await watching;
+    recipient.backlogged = true;
+    for (let round = 0; round < 3; round++) {
+      const changes = packChanges([[round, 1]]);
+      const writes = [{ session: "", seq: 1, changes }];
+      await Promise.all(pages.map((page) => store.commit({ board: "main", page }, { tag: newTag(), writes })));
+      await clock.pass(1_000);
+    }
+    assert.equal(frames, 0);
+    recipient.backlogged = false;
+    await clock.pass(1_000);
+    assert.equal(frames, pages.length);
+    for (const page of pages) {
+      assert.deepEqual(replicas[page]?.bits, store.snapshot({ board: "main", page }).bits);
+    }
+    session.close();
+    instance.close();
+  });
+
   test("is limited in overviews as in pages: also by its address, however many sessions that begins", async () => {
     const { clock, instance } = setUp(WATCHES);
     const recipient = { backlogged: false, send: () => undefined, giveUp: assert.fail };
