@@ -78,7 +78,8 @@ export async function attachBoards(
   const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
-  const config = configOf(options);
+  // What a message may be is said by the app's own server.
+  const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
     inUse.delete(io);

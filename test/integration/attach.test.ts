@@ -68,6 +68,8 @@ describe("attachBoards", () => {
     }
     assert.deepEqual(taken, [
       "INSTANCE_NAME",
+      "VALKEY_NAT_MAP",
+      "KEY_PREFIX",
       "SENTINEL_PASSWORD",
       "DURABILITY_WAIT_MS",
       "HISTORY_DELTAS",
