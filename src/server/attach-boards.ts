@@ -79,7 +79,7 @@ export async function attachBoards(
   refuseSkipping(io);
   refuseUnready(io, app);
   // What a message may be is said by the app's own server.
-  const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize };
+  const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize ?? 1_000_000 };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
     inUse.delete(io);
