@@ -73,26 +73,26 @@ export function isDeniedInside(error: unknown): boolean {
 /** Code of an answer -> what to do about it. */
 const REMEDIES: Readonly<Record<string, string>> = {
   WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
-  NOAUTH: "Write user and password into VALKEY_URL, as in valkey://user:password@host",
+  NOAUTH: "Write the user and password into VALKEY_URL, as in valkey://user:password@host",
   NOPERM: "Give the user of VALKEY_URL the rights that docs/operations.md lists",
   LOADING: "Wait until the server has loaded its data",
   MASTERDOWN: "It is a replica without its primary: bring the primary back, or name it in VALKEY_URL",
   READONLY: "It is a replica: name the primary in VALKEY_URL, or use valkey+sentinel://",
   NOREPLICAS: "Bring its replicas back, or lower min-replicas-to-write",
   MISCONF: "The server cannot save its data: free space on its disk, and look at its log",
-  OOM: "Raise maxmemory, or remove what else is stored there",
-  BUSY: "A script of someone else's holds the server: see SCRIPT KILL",
+  OOM: "Raise maxmemory, or remove other data that is stored there",
+  BUSY: "A script of another program blocks the server: see SCRIPT KILL",
   CLUSTERDOWN: "Look at CLUSTER NODES: bring the failed primary back, or fail over",
   TRYAGAIN: "A slot is being moved: finish the move",
-  DENIED: "Give the server a password, or switch its protected mode off",
+  DENIED: "Give the server a password, or turn off its protected mode",
 };
 
 /** What an ERR says -> what to do about it. */
 const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/max number of clients/, "Raise maxclients and the server's limit of open files, or end other connections"],
-  [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],
+  [/max number of clients/, "Raise maxclients and the server's limit of open files, or close other connections"],
+  [/DB index|invalid DB/i, "Name a database in VALKEY_URL that exists on the server, or raise its setting `databases`"],
   [/SELECT is not allowed in cluster/i, "Write valkey+cluster:// instead of valkey://, without a database"],
-  [/cluster support disabled/, "For a server outside a cluster write valkey:// instead"],
+  [/cluster support disabled/, "Write valkey:// instead, as the server is outside a cluster"],
   [/unknown command|compiling script/i, "Use Valkey 8, or Redis 7.0 or later, with this command enabled"],
   [/AUTH|password/, "Set the server's user and password in VALKEY_URL"],
 ];
@@ -128,30 +128,30 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   const at = placeIn(error, address);
   const say = (kind: string, text: string): Trouble => ({ kind, text, isAnswer: false });
   if (code === "ECONNREFUSED") {
-    const todo = "Start it there, or correct host and port in VALKEY_URL";
+    const todo = "Start it there, or correct the host and port in VALKEY_URL";
     return say(code, `nothing listens at ${at} (${code}). ${todo}`);
   }
   if (UNRESOLVED.has(code)) {
     const host = "hostname" in error ? String(error.hostname) : at;
-    return say("name", `the name ${host} cannot be resolved (${code}). Correct it in VALKEY_URL, or look at DNS`);
+    return say("name", `the name ${host} cannot be resolved (${code}). Correct it in VALKEY_URL, or check DNS`);
   }
   if (NO_ROUTE.has(code)) {
-    return say("route", `${at} cannot be reached (${code}). Look at the network and firewalls between here and there`);
+    return say("route", `${at} cannot be reached (${code}). Check the network and firewalls on the way there`);
   }
   if (code === "EMFILE" || code === "ENFILE") {
-    return say(code, `this process may open no more files (${code}). Raise its limit: ulimit -n 65536`);
+    return say(code, `this process cannot open more files (${code}). Raise its limit: ulimit -n 65536`);
   }
   if (UNTRUSTED.has(code)) {
-    const todo = "VALKEY_CA names the file of the authority to trust";
-    return say("trust", `its certificate is not trusted (${error.message}); ${todo}`);
+    const todo = "Set VALKEY_CA to the file of the authority to trust";
+    return say("trust", `its certificate is not trusted (${error.message}). ${todo}`);
   }
   if (CERTIFICATE_WANTED.test(code)) {
     return address.cert === undefined
       ? say("certificate", `it asks for a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
-      : say("certificate", `it does not agree to TLS with VALKEY_CERT (${code}). Look at its log`);
+      : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Look at its log`);
   }
   if (CERTIFICATE_REFUSED.test(code)) {
-    const todo = "Name one in VALKEY_CERT that its authority signed";
+    const todo = "Set VALKEY_CERT to a certificate that its authority signed";
     return say("certificate", `it does not accept the client certificate (${code}). ${todo}`);
   }
   return undefined;
@@ -164,7 +164,11 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   const words = error instanceof Error ? error.message : String(error);
   const isSilent = error instanceof Silent || /ETIMEDOUT/.test(words);
   return isSilent
-    ? { kind: "silent", text: `it does not answer (${words}). See whether it hangs or is cut off`, isAnswer: false }
+    ? {
+        kind: "silent",
+        text: `it does not answer (${words}). Check whether it hangs or is cut off`,
+        isAnswer: false,
+      }
     : { kind: "closed", text: `it ends the connection: ${words}. Look at its log`, isAnswer: false };
 }
 

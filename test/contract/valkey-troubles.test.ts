@@ -105,7 +105,7 @@ describe("at the start", { concurrency: true }, () => {
   for (const [answer, message] of [
     ["-LOADING Valkey is loading the dataset in memory", /it answers "LOADING .*"\. Wait until/],
     ["-MASTERDOWN Link with MASTER is down", /it answers "MASTERDOWN .*"\. It is a replica without/],
-    ["-NOAUTH Authentication required.", /it answers "NOAUTH .*"\. Write user and password/],
+    ["-NOAUTH Authentication required.", /it answers "NOAUTH .*"\. Write the user and password/],
     ["-DENIED Valkey is running in protected mode", /it answers "DENIED .*"\. Give the server a password/],
     ["-ERR unknown command 'EVALSHA'", /it answers "ERR unknown command .*"\. Use Valkey 8/],
     ["-STRANGE as never seen", /it answers "STRANGE as never seen"\. Look at its log/],
@@ -127,7 +127,7 @@ describe("at the start", { concurrency: true }, () => {
     await holding.command("PING");
     await assertRefused({ url: full.url }, /ERR max number of clients reached"\. Raise maxclients/);
     const locked = await start(t, "--requirepass", "other");
-    await assertRefused({ url: locked.url }, /it answers "NOAUTH .*Write user and password/);
+    await assertRefused({ url: locked.url }, /it answers "NOAUTH .*Write the user and password/);
     await assertRefused(
       { url: locked.url.replace("//", "//:secret@") },
       /it answers "WRONGPASS .*Set the server's user/,
