@@ -20,7 +20,10 @@ describe("the outcome of", () => {
   const names = Array.from({ length: 12 }, (_, index) => `b${index}`);
   before(async () => {
     store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
-    instance = await startInstance({ BOARDS: names.map((name) => `${name}=${SIZE}`).join() }, store);
+    instance = await startInstance(
+      { BOARDS: names.map((name) => `${name}=${SIZE}`).join(), WRITES_PER_SECOND: "10000" },
+      store,
+    );
   });
   after(async () => {
     await instance.stop();
