@@ -150,18 +150,19 @@ function isSystemError(error: unknown): error is SystemError {
 
 function systemWords({ code, syscall, path, port, message }: SystemError): string {
   if (code === "EADDRINUSE") return `port ${port} is in use: end what uses it, or choose another PORT`;
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND") return "HOST is no address of this machine";
+  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
+    return "HOST is not an address of this machine: choose another, or leave it out";
   if (code === "EACCES" && port !== undefined) {
     return `port ${port} may not be used by this user: choose a PORT above 1023`;
   }
   const file = path === undefined ? "" : ` (${path})`;
   if (code === "EPIPE") return "the output was closed before everything was written to it";
   if (code === "ENOSPC" || code === "EDQUOT")
-    return `there is no room left to write to${file}: the output is not whole`;
+    return `no room left on the disk${file}: the output is incomplete. Free some space, and run it again`;
   if (code === "EEXIST") return `the file is there already: choose another, or remove it`;
   if (code === "ENOENT") return `there is no such file${file}`;
-  if (code === "EISDIR") return `a file is needed, and this is a folder${file}`;
-  if (code === "EACCES" || code === "EPERM") return `this user may not do that with the file${file}`;
+  if (code === "EISDIR") return `this is a folder: name a file${file}`;
+  if (code === "EACCES" || code === "EPERM") return `permission denied: check the rights on the file${file}`;
   return `${syscall} failed: ${message}`;
 }
 

@@ -137,7 +137,7 @@ function refuseSkipping(io: SocketServer): void {
 }
 
 const ANSWERS_TWICE =
-  "your Express app listens to the HTTP server beside your Socket.IO server, so both answer long-polling: make the " +
+  "your Express app and your Socket.IO server both answer long-polling. Make the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
 /** Socket.IO servers with boards, which stay in their namespaces for good. */

@@ -135,7 +135,7 @@ export class Instance {
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
-  /** What nobody is told of is logged: at once, then once in a while for each kind, with how often it came. */
+  /** Logs a failure that no client is notified of: at once, then at intervals for each kind, with a count. */
   failed(error: unknown, message: string): void {
     // The store has reported it, once.
     if (error instanceof DamagedPage) return;

@@ -75,7 +75,7 @@ export class Metrics {
     gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable), "min");
     gauge(
       "socketscaler_store_may_lose_data",
-      "1 while the store is set up so that it may lose data: its eviction policy; /cluster says more",
+      "1 while the store's eviction policy may lose data; /cluster has details",
       (all) => Number(all.storeMayLose === true),
       "max",
     );

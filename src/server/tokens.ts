@@ -31,7 +31,7 @@ const LEEWAY_S = 5;
 const JWKS_MS_MAX = 3_000;
 /**
  * Fetches of the published keys, whatever asks for one: a first token, a key that is not known yet, keys that are old.
- * Without a bound anybody could have them fetched as often as he makes up the name of a key.
+ * Without a bound anybody could have them fetched as often as they make up a key name.
  */
 const FETCHES = { perSecond: 0.2, burst: 5 };
 const SYMMETRIC = ["HS256"];

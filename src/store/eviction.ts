@@ -21,11 +21,11 @@ export interface Eviction {
 export function evictionOf(info: Info): Eviction | undefined {
   const policy = info("maxmemory_policy");
   if (policy === "noeviction" || info("maxmemory") === "0") return undefined;
-  if (policy === "") return { losesPages: false, what: "it does not tell its maxmemory-policy: allow INFO" };
+  if (policy === "") return { losesPages: false, what: "it does not report its maxmemory-policy: allow the user INFO" };
   const losesPages = !policy.startsWith("volatile-");
   const loss = losesPages
-    ? "with a full memory pages of boards vanish"
-    : "with a full memory it forgets which writes it took, so that a retry may take effect twice, and recorded history";
+    ? "when its memory is full, it deletes pages of boards"
+    : "when its memory is full, it deletes recorded history and the record of which writes were taken, so a retry may take effect twice";
   return { losesPages, what: `maxmemory-policy is ${policy}: ${loss}` };
 }
 

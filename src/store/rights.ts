@@ -3,7 +3,7 @@
  * Asked before a server counts as available, and again and again while it does: a script that is
  * stopped halfway for lack of a right leaves what it wrote before, of which nobody hears.
  *
- * A new command in a script or in a link belongs into the list here; rights.test.ts compares.
+ * Add each new command of a script or a link to this list; rights.test.ts compares.
  */
 
 import { valuesOf } from "./by-board.js";

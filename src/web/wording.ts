@@ -45,10 +45,10 @@ export function accessWording(live: Live, hasToken: boolean): AccessWording | un
     return { text: hasToken ? "Your token is not accepted here." : "This board needs a token.", isNeeded };
   }
   if (code === "TOKEN_EXPIRED" && right === undefined)
-    return { text: "Your token is over: this takes a fresh one.", isNeeded: true };
+    return { text: "Your token has expired. Enter a new one to open this board.", isNeeded: true };
   if (code === "FORBIDDEN") return { text: "Your token does not open this board.", isNeeded: true };
   if (isTokenOver || code === "TOKEN_EXPIRED") {
-    return { text: "Your token is over: you may look on, and change with a fresh one.", isNeeded };
+    return { text: "Your token has expired. You can still watch the board; enter a new one to change it.", isNeeded };
   }
   return right === "view" ? { text: VIEW_ONLY, isNeeded: false } : undefined;
 }
@@ -96,7 +96,7 @@ function delayText({ code, secondsLeft }: Delay, wait: string): string {
     case "OUTCOME_UNKNOWN":
       return `The store does not answer: ${wait}, tried again ${when}.`;
     case "PAGE_DAMAGED":
-      return `The store's data is damaged here: ${wait}, tried again ${when}.`;
+      return `Part of this board is damaged: ${wait}, and the next attempt is ${when}.`;
     default:
       return `The instance is busy: ${wait}, tried again ${when}.`;
   }

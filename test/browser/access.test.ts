@@ -119,7 +119,7 @@ describe("the page of a board with rules", () => {
     aheadMs = 2 * HOUR_MS;
     try {
       await cell(page, 9).click();
-      await untilText(page, "access-text", /token is over/);
+      await untilText(page, "access-text", /token has expired/);
       await until("the click is taken back, and none is taken any more", async () => {
         return !(await cell(page, 9).isChecked()) && (await cell(page, 9).getAttribute("aria-disabled")) === "true";
       });

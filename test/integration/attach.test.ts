@@ -158,7 +158,7 @@ describe("attachBoards", () => {
     http.on("request", app);
     assert.match(
       await mistake(t, io, app),
-      /both answer long-polling: make the HTTP server with `createServer\(app\)`/,
+      /both answer long-polling. Make the HTTP server with `createServer\(app\)`/,
     );
     http.removeListener("request", app);
     http.on("request", () => undefined);

@@ -224,7 +224,7 @@ describe("an instance whose log cannot be written", () => {
     assert.deepEqual(await ended, [0, null]);
   });
 
-  test("who has no right writes one line for all that he tries", async (t) => {
+  test("someone without a right writes one line, however much they try", async (t) => {
     const instance = await spawnInstance({ DATA_DIR: temporaryFolder(t), ACCESS: "open" });
     t.after(() => instance.kill());
     const attempts: [string, RequestInit][] = [
