@@ -44,17 +44,19 @@ export async function administer(
   by: { readonly visitor: Visitor; readonly address: string },
 ): Promise<{ readonly cells: number }> {
   const line = { audit: action, board: board.name, ...region, by: by.visitor.grant?.subject, address: by.address };
+  let isBegun = false;
   try {
     instance.access.require(by.visitor, board.name, "admin");
     if (region.end > board.size || region.start >= region.end) throw new Refusal("CELL_OUT_OF_RANGE");
+    isBegun = true;
     const cells = await (action === "clear" ? clear(instance, board, region) : freeze(instance, board, region, action));
     instance.audit.info({ ...line, outcome: "done", cells }, "admin action");
     return { cells };
   } catch (error) {
     const refusal = asRefusal(error);
     const outcome = refusal.code;
-    if (outcome === "FORBIDDEN" || outcome === "UNAUTHORIZED") instance.auditRefused({ ...line, outcome });
-    else instance.audit.info({ ...line, outcome }, "admin action");
+    if (isBegun) instance.audit.info({ ...line, outcome }, "admin action");
+    else instance.auditRefused({ ...line, outcome });
     throw refusal;
   }
 }

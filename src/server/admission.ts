@@ -136,13 +136,17 @@ export class Admission {
   /** Charges for work that turned out to be more than was admitted. */
   chargeWork(address: string, units: number): void {
     const now = this.#clock.now();
-    this.#addressWork.charge(address, units, now);
-    this.#allWork.charge(units, now);
+    // One message to a crowd may be more than a burst, and is paid for whole.
+    this.#addressWork.charge(address, units, now, Number.POSITIVE_INFINITY);
+    this.#allWork.charge(units, now, Number.POSITIVE_INFINITY);
   }
 
-  /** Throws RATE_LIMITED if the address makes more HTTP requests than one may. */
-  admitHttp(address: string): void {
-    if (this.#addressHttp) this.#take(this.#addressHttp, address, 1);
+  /** Counts an HTTP request of the address; the milliseconds that it should wait for those before it. */
+  paceHttp(address: string): number {
+    const now = this.#clock.now();
+    const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;
+    this.#addressHttp?.charge(address, 1, now);
+    return waitMs;
   }
 
   #take(buckets: KeyedBuckets, key: string, count: number): void {

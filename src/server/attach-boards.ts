@@ -10,7 +10,7 @@ import { Refusal } from "../protocol/errors.js";
 import { checkSettings } from "./app-settings.js";
 import type { AuthoriseHook } from "./authorise.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
-import { boardRoutes, routesIn, trustOf } from "./http.js";
+import { boardRoutes, trustOf } from "./http.js";
 import type { Instance } from "./instance.js";
 import { createLog, type Log } from "./log.js";
 import { openStore } from "./open-store.js";
@@ -91,8 +91,7 @@ export async function attachBoards(
   const httpDoor = httpOptions(config, store, trust);
   app.use(leaveToSockets(log));
   app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
-  const ours = [io.path(), ...routesIn(teaching)];
-  httpDoor.gate.guard(io.httpServer, (path) => ours.some((route) => path.startsWith(route)));
+  httpDoor.gate.guard(io.httpServer);
   const sockets = attachSockets(io, instance, {
     teaching,
     limits: connectionLimits(config),

@@ -33,7 +33,7 @@ export function trustIn(proxies: readonly string[]): Trust | undefined {
 
 export function clientAddress(request: IncomingMessage, trust: Trust): string | undefined {
   const peer = request.socket.remoteAddress;
-  if (peer === undefined) return undefined;
+  if (peer === undefined || !trust(peer, 0)) return peer;
   const { "x-forwarded-for": list, forwarded } = request.headers;
   const claims = [
     ...(list === undefined
@@ -64,15 +64,18 @@ function addressIn(node: string): string | undefined {
   return [node.trim(), bracketed, plain].find((text) => text !== undefined && isIP(text) !== 0);
 }
 
-const PAIR = /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?[ \t]*([;,]|$)/y;
+/** Each blank belongs to one place of it, so that a run of them is looked at once. */
+const PAIR = /(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?[ \t]*(?:([;,])[ \t]*|($))/y;
 
 /** The node that each element of a Forwarded header names in `for`; one element that hides it if the header is malformed. */
-function nodesIn(header: string): string[] {
+function nodesIn(text: string): string[] {
+  const header = text.trim();
   const nodes: string[] = [];
   let node: string | undefined;
   for (let at = 0; at <= header.length; at = PAIR.lastIndex) {
     PAIR.lastIndex = at;
-    const [, name, quoted, token, end] = PAIR.exec(header) ?? [];
+    const [, name, quoted, token, separator, none] = PAIR.exec(header) ?? [];
+    const end = separator ?? none;
     if (end === undefined) return ["unknown"];
     if (name !== undefined) node ??= "";
     if (name?.toLowerCase() === "for") node = quoted?.replace(/\\(.)/g, "$1") ?? token ?? "";

@@ -4,7 +4,6 @@
  * the peer does.
  */
 
-import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { type ErrorBody, Refusal } from "../protocol/errors.js";
 import { addressKey } from "./address.js";
@@ -75,7 +74,7 @@ export class Connections {
     this.#trust = trust;
     this.#instance = instance;
     this.#limits = limits;
-    this.#webSockets = new WebSockets(ws, limits.inflow, instance.clock);
+    this.#webSockets = new WebSockets(ws, limits, instance.clock);
   }
 
   addressOf(request: IncomingMessage): string {
@@ -135,7 +134,7 @@ export class Connections {
   }
 
   /** Charges all that comes in on the connection to its meter; returns what to call when it has ended. */
-  #meter(connection: Connection, { backlog, allowance, joined }: Admitted): () => void {
+  #meter(connection: Connection, { allowance, joined }: Admitted): () => void {
     const { admission, clock, metrics } = this.#instance;
     let isFlooded = false;
     const end = () => {
@@ -160,7 +159,6 @@ export class Connections {
       meter = metered.meter;
       metered.end = end;
       metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
-      if (socket instanceof EventEmitter) socket.on("ping", () => backlog.check());
       return true;
     };
     const { sid: sessionId } = connection.transport;

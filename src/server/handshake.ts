@@ -36,7 +36,7 @@ export function refuseTakeovers(
   origins: readonly string[],
 ): HandshakeMiddleware {
   return (request, response, next) => {
-    const first = firstRequest(queryOf(request).get("sid") ?? "");
+    const first = firstRequest(sessionIdOf(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover) answer(request, response, new Refusal("FORBIDDEN", { detail: "a page of another site" }));
     else next();
@@ -66,7 +66,12 @@ function answer(request: IncomingMessage, response: ServerResponse, refusal: Ref
 
 /** Later requests carry the id that the first was answered with; an empty one is none. */
 function isFirst(request: IncomingMessage): boolean {
-  return !queryOf(request).get("sid");
+  return sessionIdOf(request) === "";
+}
+
+/** The session that a request names, as the engine reads it; empty if it names none. */
+export function sessionIdOf(request: IncomingMessage): string {
+  return queryOf(request).get("sid") ?? "";
 }
 
 /** As the engine reads it: of a name that stands twice, the last counts. */

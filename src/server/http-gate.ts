@@ -45,15 +45,18 @@ export class HttpGate {
   }
 
   /**
-   * Bounds the requests of each connection as they are parsed, before anybody has them; those whose path `isOurs`. To be
-   * called when Socket.IO is attached, which takes over the listeners that there are.
+   * Bounds the requests of each connection as they are parsed, before anybody has them. To be called when Socket.IO is
+   * attached, which takes over the listeners that there are.
    */
-  guard(http: EventEmitter, isOurs: (path: string) => boolean = () => true): void {
+  guard(http: EventEmitter): void {
     http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
-      if (!isOurs(request.url ?? "")) return;
       const connection = this.#connectionOf(request.socket);
       if (++connection.unanswered > PIPELINED_MAX) cut(request.socket);
       else response.once("close", () => connection.unanswered--);
+    });
+    // Node answers these by itself where nobody listens, as many as there are.
+    http.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
+      response.writeHead(417, { Connection: "close" }).end(() => cut(request.socket));
     });
   }
 

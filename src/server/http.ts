@@ -56,14 +56,15 @@ export interface HttpOptions {
 }
 
 /** What is ours in the app of someone else, where `/state` may be that app's own. */
-export function routesIn(teaching: boolean): string[] {
+function routesIn(teaching: boolean): string[] {
   return ["/health", "/ready", "/metrics", "/cluster", "/boards", ...(teaching ? ["/state"] : [])];
 }
 
 /** In units of Admission: gathering all numbers takes some milliseconds. */
 const METRICS_WORK = 50;
 const PAGE_WORK = 10;
-const HISTORY_WORK = 100;
+const HISTORY_WORK = 20;
+const KIB = 1_024;
 const STATE_CELLS_PER_WORK = 500;
 
 /** What only operators need to know. */
@@ -94,6 +95,7 @@ export interface PageOptions {
 }
 
 const WINDOW_MS = 60_000;
+const HTTP_WAIT_MS_MAX = 2_000;
 const BODY_BYTES_MAX = 16_384;
 
 /** The routes of an instance, to be mounted in any Express app. */
@@ -106,13 +108,15 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
     response.set("X-Content-Type-Options", "nosniff");
     next();
   });
+  // Of their own account: a balancer asks them in everybody's name, and others behind its address must not delay that.
+  router.use(["/health", "/ready"], limitAll(instance, "probes of "));
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
     const refusal = unready(instance);
     response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
   });
   router.use(ours, limitAll(instance));
-  if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder));
+  if (options.forOperators) router.use(operatorRoutes(instance, view, options.pageFolder, true));
 
   const guarded = options.teaching ? ["/state", "/boards"] : ["/boards"];
   router.use(guarded, limiter(instance, options), identify(instance));
@@ -137,8 +141,11 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
+    histories.require(board);
     instance.admission.admitWork(addressOf(request), HISTORY_WORK);
-    response.set("Cache-Control", "no-store").json(await histories.read(board, page, from, to));
+    const body = JSON.stringify(await histories.read(board, page, from, to));
+    instance.admission.chargeWork(addressOf(request), body.length / KIB);
+    response.set("Cache-Control", "no-store").type("json").send(body);
   });
   router.put(
     "/boards/:board/cells/:index",
@@ -178,10 +185,15 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   return router;
 }
 
-function operatorRoutes(instance: Instance, view: OperatorView, pageFolder: string | undefined): Router {
+function operatorRoutes(
+  instance: Instance,
+  view: OperatorView,
+  pageFolder: string | undefined,
+  isPublic: boolean,
+): Router {
   const router = Router();
   router.get("/metrics", async (request, response) => {
-    instance.admission.admitWork(addressOf(request), METRICS_WORK);
+    if (isPublic) instance.admission.admitWork(addressOf(request), METRICS_WORK);
     response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
   router.get("/cluster", (request, response) => {
@@ -201,7 +213,7 @@ export function createOperatorApp(instance: Instance, view: OperatorView, gate: 
   app.use(gate.pass, refuseChunked, limitAll(instance));
   app.use(secure(() => ""));
   app.use(redirectBrowsers(""));
-  app.use(operatorRoutes(instance, view, pageFolder));
+  app.use(operatorRoutes(instance, view, pageFolder, false));
   app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(refuse(instance));
@@ -235,11 +247,17 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
   return app;
 }
 
-/** Bounds what one address asks, of any route; /health and /ready stand before it, as a balancer asks in everybody's name. */
-function limitAll(instance: Instance): RequestHandler {
-  return (request, _, next) => {
-    instance.admission.admitHttp(addressOf(request));
-    next();
+/** Bounds what one address asks, of any route: it is slowed down first, and refused if that does not help. */
+function limitAll(instance: Instance, account = ""): RequestHandler {
+  return (request, response, next) => {
+    const waitMs = instance.admission.paceHttp(account + addressOf(request));
+    if (waitMs === 0) next();
+    else if (waitMs <= HTTP_WAIT_MS_MAX) instance.clock.after(waitMs, () => next());
+    else {
+      // A refusal costs nearly what an answer does: so the next request needs another connection.
+      response.set("Connection", "close");
+      throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
+    }
   };
 }
 

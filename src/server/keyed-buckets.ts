@@ -35,9 +35,9 @@ export class KeyedBuckets {
   }
 
   /** As TokenBucket's, of the bucket of `key`; does nothing where there is none and no room for one. */
-  charge(key: string, count: number, nowMs: number): void {
+  charge(key: string, count: number, nowMs: number, debtMax?: number): void {
     if (!this.#buckets.has(key) && this.#buckets.size >= this.#bucketsMax) return;
-    this.#of(key, nowMs).charge(count, nowMs);
+    this.#of(key, nowMs).charge(count, nowMs, debtMax);
   }
 
   #of(key: string, nowMs: number): TokenBucket {

@@ -20,7 +20,7 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type HandshakeMiddleware, outliveReset } from "./handshake.js";
+import { type HandshakeMiddleware, outliveReset, sessionIdOf } from "./handshake.js";
 import { ignoreOtherUpgrades, isUpgrade } from "./upgrades.js";
 
 /** Where a worker stands among the others. */
@@ -39,19 +39,20 @@ export interface SessionEngine {
   use(middleware: HandshakeMiddleware): void;
 }
 
-/** Of one request of long-polling that is passed on. */
-const BODY_BYTES_MAX = 1_048_576;
-const SESSION = /[?&]sid=(\d{1,4})-/;
+const SESSION = /^(\d{1,4})-/;
 
-/** Gives the engine's sessions ids that name this worker, and passes on and takes in what belongs elsewhere. */
-export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace): Promise<Server> {
+/**
+ * Gives the engine's sessions ids that name this worker, and passes on and takes in what belongs elsewhere: requests of
+ * long-polling with a body of at most `bodyBytesMax`.
+ */
+export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace, bodyBytesMax: number): Promise<Server> {
   const draw = engine.generateId.bind(engine);
   engine.generateId = async (request) => `${place.number}-${await draw(request)}`;
   engine.use(outliveReset);
   engine.use((request, response, next) => {
-    const [, number] = SESSION.exec(request.url ?? "") ?? [];
+    const [, number] = SESSION.exec(sessionIdOf(request)) ?? [];
     if (number === undefined || Number(number) === place.number) next();
-    else passOn(request, response, socketPath(place.folder, Number(number)));
+    else passOn(request, response, socketPath(place.folder, Number(number)), bodyBytesMax);
   });
   const server = createServer((request, response) => engine.handleRequest(request, response));
   server.on("upgrade", (request, socket, head) => engine.handleUpgrade(request, socket, head));
@@ -65,7 +66,7 @@ function socketPath(folder: string, number: number): string {
   return join(folder, `${number}.sock`);
 }
 
-function passOn(request: IncomingMessage, response: ServerResponse, path: string): void {
+function passOn(request: IncomingMessage, response: ServerResponse, path: string, bodyBytesMax: number): void {
   const { method, url, headers } = request;
   const isHandedOver = isUpgrade(request);
   // On a connection of its own: one kept open may be closed by the other side in the moment in which it is used again.
@@ -95,17 +96,17 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   });
   response.on("close", () => passed.destroy());
   if (isHandedOver) passed.end();
-  else passWhole(request, passed);
+  else passWhole(request, passed, bodyBytesMax);
 }
 
 /** All at once: a body that trails its head may find the other side done already, and its answer would be lost with the error. */
-function passWhole(request: IncomingMessage, passed: ClientRequest): void {
+function passWhole(request: IncomingMessage, passed: ClientRequest, bodyBytesMax: number): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
   request.on("data", (chunk: Buffer) => {
     bytes += chunk.length;
     chunks.push(chunk);
-    if (bytes > BODY_BYTES_MAX) request.destroy();
+    if (bytes > bodyBytesMax) request.destroy();
   });
   request.on("end", () => passed.end(Buffer.concat(chunks)));
 }

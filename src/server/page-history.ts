@@ -40,6 +40,11 @@ export class HistoryReads {
     this.#instance = instance;
   }
 
+  /** Throws NOT_FOUND if nothing is recorded of the board. */
+  require(board: HostedBoard): void {
+    requireHistory(this.#instance, board);
+  }
+
   /** Without `fromMs` as far back as is recorded, without `toMs` up to the present. */
   async read(board: HostedBoard, page: number, fromMs?: number, toMs?: number): Promise<HistoryBody> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
@@ -61,8 +66,7 @@ async function readHistory(
   fromMs: number | undefined,
   toMs: number | undefined,
 ): Promise<HistoryBody> {
-  const keptMs = ofBoard(instance.history, board.name);
-  if (keptMs === 0) throw new Refusal("NOT_FOUND", { detail: `board ${board.name} keeps no history: see HISTORY` });
+  const keptMs = requireHistory(instance, board);
   const range = { fromMs: fromMs ?? 0, toMs: toMs ?? Number.POSITIVE_INFINITY };
   const history = await instance.store.history({ board: board.name, page }, range).catch(refuseAway);
   if (!history) throw new Refusal("NOT_FOUND");
@@ -82,4 +86,11 @@ async function readHistory(
     start: toBase64url(encodeSnapshot(board.handle, cropUpdate(history.start, cells))),
     deltas: frames,
   };
+}
+
+/** How long it is kept, in milliseconds. */
+function requireHistory(instance: Instance, { name }: HostedBoard): number {
+  const keptMs = ofBoard(instance.history, name);
+  if (keptMs === 0) throw new Refusal("NOT_FOUND", { detail: `board ${name} keeps no history: see HISTORY` });
+  return keptMs;
 }

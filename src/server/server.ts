@@ -117,8 +117,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     basePath,
   });
   for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
-  const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker));
-  if (neighbours) instance.survives(neighbours);
   const sockets = attachSockets(io, instance, {
     teaching: true,
     limits: connectionLimits(config),
@@ -128,6 +126,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins: config.origins,
     basePath,
   });
+  // After the gate: what is passed on has passed it here.
+  const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker, config.messageBytes));
+  if (neighbours) instance.survives(neighbours);
   running.counts(sockets.online);
   const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;

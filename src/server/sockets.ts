@@ -23,6 +23,7 @@ import {
   refuseHandshakes,
   refuseJsonp,
   refuseTakeovers,
+  sessionIdOf,
 } from "./handshake.js";
 import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance.js";
@@ -151,8 +152,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
 /** A session that polls has its requests read no sooner than its meter says. */
 function holdBack(connections: Connections, instance: Instance): HandshakeMiddleware {
   return (request, _, next) => {
-    const [, sessionId = ""] = /[?&]sid=([^&]+)/.exec(request.url ?? "") ?? [];
-    const waitMs = connections.waitMs(sessionId);
+    const waitMs = connections.waitMs(sessionIdOf(request));
     if (waitMs === 0) next();
     else instance.clock.after(waitMs, next);
   };

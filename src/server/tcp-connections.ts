@@ -20,7 +20,8 @@ export class TcpConnections {
   constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
     this.#trust = trust;
     this.#allMax = allMax;
-    this.#perAddressMax = perAddressMax;
+    // If the system allows few, nobody takes them all.
+    this.#perAddressMax = Math.min(perAddressMax, allMax / 2);
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }
 

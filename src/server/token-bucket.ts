@@ -32,10 +32,10 @@ export class TokenBucket {
     return this.#tokens >= count ? 0 : ((count - this.#tokens) / this.#rate.perSecond) * 1000;
   }
 
-  /** Takes `count` tokens whether they are there or not: a debt, of at most a burst, that time pays back. */
-  charge(count: number, nowMs: number): void {
+  /** Takes `count` tokens whether they are there or not: a debt, of at most `debtMax`, that time pays back. */
+  charge(count: number, nowMs: number, debtMax = this.#rate.burst): void {
     this.#refill(nowMs);
-    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - count);
+    this.#tokens = Math.max(-debtMax, this.#tokens - count);
   }
 
   /** Whether the debt is as large as it can be. */

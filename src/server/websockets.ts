@@ -28,10 +28,17 @@ interface WebSocketServer {
   options?: { maxFragments?: number; maxBufferedChunks?: number };
 }
 
-/** RFC 6455, section 5.2: what a short frame of a client takes besides its payload. */
-const FRAME_BYTES = 6;
 /** Of one message, in frames and in reads: each holds some hundred bytes of its own until the message is whole. */
-const PIECES_MAX = 1_024;
+const PIECES_MIN = 1_024;
+const BYTES_A_PIECE = 256;
+
+export interface WebSocketLimits {
+  readonly inflow: InflowLimits;
+  /** The largest message taken. */
+  readonly messageBytesMax: number;
+  /** May wait to be sent. */
+  readonly bufferBytesMax: number;
+}
 
 export interface MeteredWebSocket {
   readonly meter: Meter;
@@ -44,21 +51,22 @@ export class WebSockets {
   readonly #metered = new WeakMap<object, MeteredWebSocket>();
 
   /** `ws` is Engine.IO's; without it there are no WebSockets here. */
-  constructor(ws: unknown, limits: InflowLimits, clock: Clock) {
+  constructor(ws: unknown, { inflow, messageBytesMax, bufferBytesMax }: WebSocketLimits, clock: Clock) {
     if (!isWebSocketServer(ws)) return;
-    Object.assign(ws.options ?? {}, { maxFragments: PIECES_MAX, maxBufferedChunks: PIECES_MAX });
+    const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_A_PIECE);
+    Object.assign(ws.options ?? {}, { maxFragments: piecesMax, maxBufferedChunks: piecesMax });
     const handleUpgrade = ws.handleUpgrade.bind(ws);
     ws.handleUpgrade = (request, tcp, head, done) =>
       handleUpgrade(request, tcp, head, (socket, ...rest) => {
-        const meter = new Meter(limits, clock, {
+        const meter = new Meter(inflow, clock, {
           pause: () => socket.pause(),
           resume: () => socket.resume(),
           end: () => metered.end(),
         });
-        const charge = (payload: Buffer) => {
-          meter.take(1, FRAME_BYTES + payload.length);
-          // Each ping of the flood that has been read already would be answered.
-          if (meter.isSpent) socket.terminate();
+        const charge = () => {
+          meter.take(1, 0);
+          // Each ping of the flood that has been read already would be answered, and the answers may be read by nobody.
+          if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
         };
         socket.on("ping", charge);
         socket.on("pong", charge);

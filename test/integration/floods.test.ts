@@ -162,6 +162,14 @@ describe("requests sent without waiting for answers", () => {
     });
   }
 
+  test("with an expectation that there is not are not answered by Node alone, without end", async (t) => {
+    const instance = await start(t);
+    const { client, server, closed } = await rawSocket(instance);
+    client.write("GET /health HTTP/1.1\r\nHost: localhost\r\nExpect: wonders\r\n\r\n".repeat(1_700));
+    await closed;
+    assert.ok(server.bytesWritten < 100_000, `${server.bytesWritten} bytes were written`);
+  });
+
   test("are answered in order if the client reads, as many as may wait", async (t) => {
     const instance = await start(t);
     const { client } = await rawSocket(instance);

@@ -112,6 +112,15 @@ describe("admission", () => {
     assert.ok(inSite >= 80_000 && inSite <= 100_000, `400 sessions' worth: ${inSite}`);
   });
 
+  test("slows an address down in HTTP, whatever it asks for, and no other", () => {
+    const admission = new Admission({ ...LIMITS, http: { perSecond: 10, burst: 50 } }, new VirtualClock());
+    const waits = Array.from({ length: 71 }, () => admission.paceHttp("a"));
+    assert.deepEqual(waits.slice(0, 51), Array(51).fill(0));
+    assert.equal(waits.at(-1), 2_000);
+    assert.ok(waits.slice(51).every((ms, index) => ms === (index + 1) * 100));
+    assert.equal(admission.paceHttp("b"), 0);
+  });
+
   test("lets an address watch as much as 20 connections, however many it opens", () => {
     const admission = new Admission(LIMITS, new VirtualClock());
     let watched = 0;

@@ -20,6 +20,36 @@ function clientBy(headers: Record<string, string>, peer: string, ...proxies: str
 }
 
 describe("the address that counts", () => {
+  test("is found in one look at the header, however long and whatever it is", () => {
+    // A look for each character would take minutes for all of these.
+    for (const run of [
+      " ",
+      "\t",
+      " \t",
+      ",",
+      ";",
+      "a",
+      "a=",
+      '"',
+      "\\",
+      "=",
+      "[",
+      ":",
+      "::",
+      ", ",
+      "for=",
+      '\\"',
+      "for=a;",
+    ]) {
+      const long = run.repeat(16_000 / run.length);
+      for (let count = 0; count < 20; count++) {
+        for (const forwarded of [`for=a;${long}x`, `for=${long}`, `for="${long}`, `${long}for=b`, long]) {
+          clientBy({ forwarded, "x-forwarded-for": forwarded }, "127.0.0.1", "loopback");
+        }
+      }
+    }
+  });
+
   test("is the connection's where nobody is trusted, whatever the header claims", () => {
     assert.equal(clientOf("203.0.113.9", undefined), "203.0.113.9");
     assert.equal(clientOf("203.0.113.9", "6.6.6.6"), "203.0.113.9");
