@@ -53,7 +53,7 @@ export class Connection implements Line {
   /** Connections in a row that could not be had, or were lost before a request succeeded. */
   #failures = 0;
   #cancelRetry: Cancel | undefined;
-  /** Ends the pause before the next attempt, if there is one. */
+  /** Makes the next attempt, if one is waited for, as soon as the server's answer allows. */
   #retryNow: () => void = () => undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
@@ -216,18 +216,28 @@ export class Connection implements Line {
     give(token === undefined ? {} : { token });
   }
 
-  /** The next URL, after a pause that grows with each round in which all failed. */
+  /**
+   * The next URL, after a pause that grows with each round in which all failed. `#retryNow` cuts that
+   * pause short, but never to less than `retryAfterMs`.
+   */
   #openNext(retryAfterMs = 0): void {
     if (this.#closed) return;
     this.#attempt = (this.#attempt + 1) % this.#endpoints.length;
     const rounds = Math.floor(this.#failures++ / this.#endpoints.length);
     const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + this.#clock.random());
-    this.#retryNow = () => {
+    const earliestMs = this.#clock.now() + retryAfterMs;
+    const open = () => {
       this.#cancelRetry?.();
       this.#retryNow = () => undefined;
       this.#open();
     };
-    this.#cancelRetry = this.#clock.after(Math.max(pauseMs, retryAfterMs), () => this.#retryNow());
+    this.#retryNow = () => {
+      const waitMs = earliestMs - this.#clock.now();
+      this.#cancelRetry?.();
+      if (waitMs > 0) this.#cancelRetry = this.#clock.after(waitMs, open);
+      else open();
+    };
+    this.#cancelRetry = this.#clock.after(Math.max(pauseMs, retryAfterMs), open);
   }
 
   /** Makes any of the other URLs the next. */

@@ -64,10 +64,11 @@ interface InFlight {
 }
 
 /**
- * So often may a write and its parts be refused without a list of cells and be halved. After that a part is given up whole:
- * a server ends a connection on which too much is refused. Enough to find any cells among 33.
+ * So often may a write and its parts be refused without a list of cells and be halved. After that
+ * a part is given up whole: a server ends a connection on which too much is refused. Enough to find
+ * any cells among 17; a write is refused at most 33 times.
  */
-const HALVINGS_MAX = 32;
+const HALVINGS_MAX = 16;
 
 export class Outbox {
   /** The newest change to each cell that is not settled yet. */

@@ -25,6 +25,11 @@ export type Post = (seq: number, changes: readonly (readonly [cell: number, valu
 
 const RETRY_MS = 500;
 const CELLS_AFTER_LIMIT_MIN = 16;
+/**
+ * Could be sent again, but not soon: a person has to mend the page. Waiting for that would hold up
+ * the changes on all other pages.
+ */
+const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
 const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
 
 export class Sender {
@@ -116,7 +121,7 @@ export class Sender {
   #failed(seq: number, error: unknown): void {
     const refusal = refusalOf(error);
     const { outcome, retry } = ERRORS[refusal.code];
-    if (!retry) {
+    if (!retry || NOT_SENT_AGAIN.has(refusal.code)) {
       this.#listener.dropped(this.#outbox.refused(seq, refusal, this.#isUnclear(refusal)), refusal);
       this.wake();
       return;

@@ -7,7 +7,10 @@ import type { Clock } from "./clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
 
-/** Bad requests that a peer may make before it is disconnected; one refused for its rate counts a tenth. */
+/**
+ * Bad requests that a peer may make before it is disconnected; one that is refused for its rate, or
+ * as forbidden, counts a tenth.
+ */
 const STRIKES = { burst: 100, perSecond: 1 };
 /** Messages to everybody. */
 const MESSAGES = { perSecond: 5, burst: 20 };

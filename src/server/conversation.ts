@@ -4,12 +4,16 @@
  * The bounds are those of the connection (allowance.ts), whatever number of conversations it carries.
  */
 
-import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
+import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
 import type { Allowance } from "./allowance.js";
 import type { Instance } from "./instance.js";
 
-/** What a request that is refused for its rate counts beside a bad one. */
-const RATE_STRIKE = 0.1;
+/**
+ * What a peer in good faith may run into counts so much beside a bad request: it is too fast, or an
+ * app forbids some cells of a write without naming them, and the library looks for them.
+ */
+const LIGHT_STRIKE = 0.1;
+const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
 const UNDER_WAY_MAX = 256;
 
 export class Conversation {
@@ -67,8 +71,7 @@ export class Conversation {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    const strike = refusal.code === "RATE_LIMITED" ? RATE_STRIKE : refusal.rule.retry ? 0 : 1;
-    if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
+    if (this.#allowance.strikes.take(strikeOf(refusal), this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
 
@@ -78,4 +81,9 @@ export class Conversation {
     this.#instance.admission.offended(this.#allowance.address);
     this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
   }
+}
+
+function strikeOf({ code, rule }: Refusal): number {
+  if (LIGHT.has(code)) return LIGHT_STRIKE;
+  return rule.retry ? 0 : 1;
 }

@@ -95,8 +95,6 @@ function delayText({ code, secondsLeft }: Delay, wait: string): string {
     case "STORE_AWAY":
     case "OUTCOME_UNKNOWN":
       return `The store does not answer: ${wait}, tried again ${when}.`;
-    case "PAGE_DAMAGED":
-      return `Part of this board is damaged: ${wait}, and the next attempt is ${when}.`;
     default:
       return `The instance is busy: ${wait}, tried again ${when}.`;
   }

@@ -5,9 +5,12 @@ import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
+import { Server } from "socket.io";
+import { io as socketTo } from "socket.io-client";
 import { Client } from "../../src/client/client.js";
 import { Connection, type ConnectionOptions } from "../../src/client/connection.js";
 import { connect } from "../../src/client/index.js";
+import { Refusal } from "../../src/protocol/errors.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -162,6 +165,51 @@ describe("connecting", () => {
     assert.equal(clock.now(), before, "no time passed");
     assert.equal(instance.io.of("/boards").sockets.size, 1);
   });
+
+  for (const [code, says] of [
+    ["TOO_MANY_CONNECTIONS", "when it refuses the connection"],
+    ["GOING_AWAY", "when it says goodbye"],
+  ] as const) {
+    test(`waits as long as the server asked ${says}, also if the browser's network is there again`, async (t) => {
+      const port = await freePort();
+      const url = `http://127.0.0.1:${port}`;
+      const io = new Server(port);
+      t.after(() => io.close());
+      const error = new Refusal(code, { retryAfterMs: 60_000 }).toBody();
+      const boards = io.of("/boards");
+      let attempts = 0;
+      boards.use((_, next) => {
+        attempts++;
+        next(code === "GOING_AWAY" ? undefined : Object.assign(new Error(code), { data: error }));
+      });
+      boards.on("connection", (socket) => {
+        socket.emit("notice", { kind: "goodbye", error });
+        socket.disconnect(true);
+      });
+      /** Another connection gets through: an attempt that had begun before it would have been seen. */
+      const visit = async () => {
+        const visitor = socketTo(url, { forceNew: true, transports: ["websocket"] });
+        await once(visitor as never, "connect");
+        visitor.close();
+      };
+      let online: () => void = () => undefined;
+      const { client, clock } = clientOn(t, url, {
+        onOnline: (listener) => {
+          online = listener;
+          return () => undefined;
+        },
+      });
+      await until("it is told to wait", () => client.state.reason?.code === code);
+      online();
+      await visit();
+      await clock.pass(59_999);
+      online();
+      await visit();
+      assert.equal(attempts, 1);
+      await clock.pass(1);
+      await until("it comes again", () => attempts === 2);
+    });
+  }
 
   test("listens for a browser's `online` until it is closed", (t) => {
     const browser = new EventTarget();

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { OPENED } from "../support/opened.js";
 import { outcome } from "../support/outcome.js";
@@ -61,6 +62,25 @@ describe("a board", () => {
         line.writes.map((_, index) => index + 1),
       );
     }
+  });
+
+  test("changes on a damaged page are given up at once, and those on other pages are not held up", async () => {
+    const { line, board } = scriptedClient();
+    const isDamaged = (cell: number) => cell < PAGE_CELLS;
+    line.judge = ({ changes }) =>
+      changes.some(([cell]) => isDamaged(cell)) ? new Refusal("PAGE_DAMAGED", { retryAfterMs: 10_000 }) : undefined;
+    await line.up();
+    const delays: string[] = [];
+    board.on("delayed", ({ code }) => delays.push(code));
+    const fates: Record<number, string> = {};
+    for (const cell of [3, PAGE_CELLS, 4, PAGE_CELLS + 1]) {
+      void outcome(board.set(cell, true)).then((fate) => {
+        fates[cell] = fate;
+      });
+      await settle();
+    }
+    assert.deepEqual(fates, { 3: "PAGE_DAMAGED", 4: "PAGE_DAMAGED", [PAGE_CELLS]: "done", [PAGE_CELLS + 1]: "done" });
+    assert.deepEqual([board.isPending(3), line.writes.length, delays], [false, 4, []]);
   });
 
   test("slowed down, it still sends no more cells at once than an instance with a low limit takes", async () => {

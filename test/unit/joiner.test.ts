@@ -101,6 +101,17 @@ describe("the joiner", () => {
     assert.equal(joiner.isLive, true);
   });
 
+  test("a damaged page is asked for again, once each time that the instance allows", async () => {
+    const { clock, asked, watched, shown } = setUp(0);
+    await asked[0]?.answer(new Refusal("PAGE_DAMAGED", { retryAfterMs: 10_000 }));
+    await asked[1]?.answer();
+    assert.deepEqual(watched.numbers, [0]);
+    await clock.pass(9_999);
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0"]);
+    await clock.pass(1);
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0", "watch 0"]);
+  });
+
   test("a page that cannot be had is let go, and the others go on", async () => {
     const { joiner, asked, watched } = setUp(0, 1, 2);
     await asked[0]?.answer();
