@@ -15,7 +15,7 @@
  * a network, where nobody answers from elsewhere.
  */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -46,7 +46,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   try {
     const mine = randomName();
     server = await listen(sockets.path(mine));
-    if (await become(mine, resolve(directory), sockets)) {
+    if (!(await isHeldAsBefore(resolve(directory))) && (await become(mine, resolve(directory), sockets))) {
       const held = server;
       return {
         release: () => {
@@ -82,6 +82,17 @@ async function become(mine: string, directory: string, sockets: Sockets): Promis
       return true;
     }
   }
+}
+
+/** Whether a process of version 0.1 has the directory: its lock was one socket with a fixed name. */
+async function isHeldAsBefore(directory: string): Promise<boolean> {
+  const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
+  if (process.platform === "win32") return answersAt(`\\\\.\\pipe\\socketscaler-${hash}`);
+  const near = join(directory, "lock.sock");
+  const isShort = Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX;
+  const path = isShort ? near : join(tmpdir(), `socketscaler-${hash}.sock`);
+  // Also where the path of the temporary folder is too long to ask.
+  return existsSync(path) && answersAt(path);
 }
 
 /** The folder appears with its file in it, or not at all if another made it. */
@@ -122,19 +133,23 @@ class Sockets {
   }
 
   answers(name: string): Promise<boolean> {
-    return new Promise((done) => {
-      const socket = connect(this.path(name));
-      socket.once("connect", () => {
-        socket.destroy();
-        done(true);
-      });
-      socket.once("error", (error) => done(!NOBODY.includes(codeOf(error))));
-    });
+    return answersAt(this.path(name));
   }
 
   close(): void {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function answersAt(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once("error", (error) => done(!NOBODY.includes(codeOf(error))));
+  });
 }
 
 function randomName(): string {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -85,6 +87,29 @@ test("a directory whose path is too long for a socket in it has one lock all the
     lock.release();
   }
 });
+
+for (const [length, where] of [
+  ["short", "in the directory"],
+  ["long", "in the temporary folder"],
+] as const) {
+  test(`a process that locks as 0.1 did, with a socket ${where}, still has the lock`, async (t) => {
+    const directory = join(temporaryFolder(t), length === "long" ? "d".repeat(90) : "d");
+    mkdirSync(directory);
+    const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
+    const path = length === "long" ? join(tmpdir(), `socketscaler-${hash}.sock`) : join(directory, "lock.sock");
+    const before = createServer((socket) => socket.destroy()).listen(path);
+    await once(before, "listening");
+    try {
+      await assert.rejects(lockDirectory(directory), /in use/);
+    } finally {
+      before.close();
+    }
+    await once(before, "close");
+    writeFileSync(path, "what a kill leaves");
+    t.after(() => rmSync(path, { force: true }));
+    (await lockDirectory(directory)).release();
+  });
+}
 
 function socketsIn(directory: string): string[] {
   return readdirSync(directory).filter((name) => name.endsWith(".sock"));
