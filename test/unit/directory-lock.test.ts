@@ -111,6 +111,43 @@ for (const [length, where] of [
   });
 }
 
+test("a lock whose file was deleted is made anew, but not while its owner is there", async (t) => {
+  const directory = temporaryFolder(t);
+  const lock = await lockDirectory(directory);
+  for (const name of readdirSync(join(directory, "lock"))) rmSync(join(directory, "lock", name));
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
+  const next = await lockDirectory(directory);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  next.release();
+});
+
+test("files of others in the folder of the lock are nobody's lock, and stay", async (t) => {
+  const directory = temporaryFolder(t);
+  mkdirSync(join(directory, "lock"));
+  for (const name of [".DS_Store", ".nfs0123", "zzz"]) writeFileSync(join(directory, "lock", name), "");
+  const lock = await lockDirectory(directory);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
+  const names = readdirSync(join(directory, "lock")).sort();
+  assert.deepEqual([names.length, names[0], names[1], names[3]], [4, ".DS_Store", ".nfs0123", "zzz"]);
+});
+
+test("of several files in the folder of the lock all are asked, and one remains", async (t) => {
+  const directory = temporaryFolder(t);
+  const [first, last] = ["0".repeat(24), "f".repeat(24)];
+  const leftOver = (name: string) => writeFileSync(join(directory, "lock", name), "");
+  mkdirSync(join(directory, "lock"));
+  leftOver(first);
+  leftOver(last);
+  const lock = await lockDirectory(directory);
+  assert.equal(readdirSync(join(directory, "lock")).length, 1);
+  leftOver(first);
+  leftOver(last);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
+});
+
 function socketsIn(directory: string): string[] {
   return readdirSync(directory).filter((name) => name.endsWith(".sock"));
 }
