@@ -54,6 +54,22 @@ test("of many processes that find a lock left over, exactly one gets it, in each
   }
 });
 
+test("of many processes that find the folder of the lock empty, or with several files, never two get it", async (t) => {
+  const directory = temporaryFolder(t);
+  const folder = join(directory, "lock");
+  mkdirSync(folder);
+  const racers = await Promise.all(Array.from({ length: RACERS }, () => startRacer(t)));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    // None, two, four.
+    for (let file = 0; file < 2 * (round % 3); file++) writeFileSync(join(folder, `${file}`.repeat(24)), "");
+    const answers = await Promise.all(racers.map((racer) => racer.tell(`lock ${directory}`)));
+    assert.ok(answers.filter((answer) => answer === "has it").length <= 1, `round ${round}: ${answers}`);
+    await Promise.all(racers.map((racer) => racer.tell(`leave ${directory}`)));
+  }
+  (await lockDirectory(directory)).release();
+});
+
 test("a process that does not come to answer still has the lock", async (t) => {
   const directory = temporaryFolder(t);
   const racer = await startRacer(t);
