@@ -22,6 +22,17 @@ export class MisfitPage extends Error {
   }
 }
 
+/**
+ * For `catch` of what is about no page: whoever hears of a damaged page takes it for reported, and
+ * of this nobody has.
+ */
+export function ofNoPage(key: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof DamagedPage)) throw error;
+    throw new Error(`what is stored at ${key} is not valid: delete it`, { cause: error.cause });
+  };
+}
+
 /** Damages remembered as reported; with more than that, the oldest may be reported again. */
 const REPORTED_MAX = 1_000;
 

@@ -1,21 +1,26 @@
 /*
- * One process for each data directory. Who has the lock listens on a local socket in the directory, under a name that is
- * never used again. The kernel drops the socket with the process, however that ends: who once does not answer is gone for
- * good. The folder `lock` holds one file at all times, whose name is the owner's:
+ * One process for each data directory. Who has the lock listens on a local socket in the directory,
+ * under a name that is never used again. The kernel drops the socket with the process, however that
+ * ends: who once does not answer is gone for good. The folder `lock` holds one file at all times,
+ * whose name is the owner's:
  *
  *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
  *                              ▲                          │ no
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
- * The rename is what makes it safe: of all who found the owner gone, it works for one, as then there is no file of that
- * name any more. A lock file that is removed and made anew has no such step: between the look at it and its removal it may
- * have become another's.
+ * The rename is what makes it safe: of all who found the owner gone, it works for one, as then there
+ * is no file of that name any more. A lock file that is removed and made anew has no such step:
+ * between the look at it and its removal it may have become another's.
  *
- * It holds for processes on one machine, also in containers that share the directory; not for machines that share it over
- * a network, where nobody answers from elsewhere.
+ * People and backups may leave the folder with no file, or with several. With none, the file is made
+ * anew by who alone listens in the directory. With several, who renamed one looks again: the last to
+ * rename sees everybody who did before.
+ *
+ * It holds for processes on one machine, also in containers that share the directory; not for
+ * machines that share it over a network, where nobody answers from elsewhere.
  */
 
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -39,6 +44,11 @@ export interface DirectoryLock {
 const SOCKET_PATH_BYTES_MAX = 100;
 /** What it means that nobody listens; all else, such as a process that does not come to answer, may be an owner. */
 const NOBODY: readonly unknown[] = ["ECONNREFUSED", "ENOENT"];
+/** The file of a lock that was never anybody's; no socket has this name. */
+const FREE = "nobody";
+/** Other files in the folder are an operating system's or a person's. */
+const OWNER = /^(nobody|[0-9a-f]{24})$/;
+const SOCKET = /^([0-9a-f]{24})\.sock$/;
 
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const sockets = new Sockets(resolve(directory));
@@ -46,7 +56,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   try {
     const mine = randomName();
     server = await listen(sockets.path(mine));
-    if (await become(mine, resolve(directory), sockets)) {
+    if (!(await isHeldAsBefore(resolve(directory))) && (await become(mine, resolve(directory), sockets))) {
       const held = server;
       return {
         release: () => {
@@ -58,6 +68,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   } catch (error) {
     server?.close();
     sockets.close();
+    if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(`cannot lock the data directory ${directory}`, error);
   }
   server.close();
@@ -74,21 +85,52 @@ async function become(mine: string, directory: string, sockets: Sockets): Promis
   if (!existsSync(lock)) makeFirst(lock);
   for (;;) {
     // While another renames it, it may be seen under both names, or under none.
-    for (const owner of readdirSync(lock)) {
-      if (await sockets.answers(owner)) return false;
-      if (!succeedsUnless("ENOENT", () => renameSync(join(lock, owner), join(lock, mine)))) continue;
+    const owners = ownersIn(lock);
+    for (const owner of owners) if (await sockets.answers(owner)) return false;
+    const [owner] = owners;
+    if (owner === undefined) {
+      // Of those who listen, at most one hears no other; if two start at once, both may be refused.
+      if (await sockets.areShared(mine)) return false;
+      succeedsUnless("EEXIST", () => writeFileSync(join(lock, FREE), "", { flag: "wx" }));
+    } else if (succeedsUnless("ENOENT", () => renameSync(join(lock, owner), join(lock, mine)))) {
       // Only of an owner: a socket that does not answer may also be one that is just being made.
       rmSync(sockets.path(owner), { force: true });
-      return true;
+      return isOnlyOwner(mine, lock, sockets);
     }
   }
+}
+
+/** Removes what else is there: a removal, too, works for one, as nobody is called so again. */
+async function isOnlyOwner(mine: string, lock: string, sockets: Sockets): Promise<boolean> {
+  for (const other of ownersIn(lock)) {
+    if (other === mine) continue;
+    if (await sockets.answers(other)) return false;
+    rmSync(join(lock, other), { force: true });
+    rmSync(sockets.path(other), { force: true });
+  }
+  return true;
+}
+
+function ownersIn(lock: string): string[] {
+  return readdirSync(lock).filter((name) => OWNER.test(name));
+}
+
+/** Whether a process of version 0.1 has the directory: its lock was one socket with a fixed name. */
+async function isHeldAsBefore(directory: string): Promise<boolean> {
+  const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
+  if (process.platform === "win32") return answersAt(`\\\\.\\pipe\\socketscaler-${hash}`);
+  const near = join(directory, "lock.sock");
+  const isShort = Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX;
+  const path = isShort ? near : join(tmpdir(), `socketscaler-${hash}.sock`);
+  // Also where the path of the temporary folder is too long to ask.
+  return existsSync(path) && answersAt(path);
 }
 
 /** The folder appears with its file in it, or not at all if another made it. */
 function makeFirst(lock: string): void {
   const made = `${lock}-${randomName()}`;
   mkdirSync(made);
-  writeFileSync(join(made, "nobody"), "");
+  writeFileSync(join(made, FREE), "");
   if (!succeedsUnless("ENOTEMPTY", () => renameSync(made, lock))) rmSync(made, { recursive: true });
 }
 
@@ -122,19 +164,38 @@ class Sockets {
   }
 
   answers(name: string): Promise<boolean> {
-    return new Promise((done) => {
-      const socket = connect(this.path(name));
-      socket.once("connect", () => {
-        socket.destroy();
-        done(true);
-      });
-      socket.once("error", (error) => done(!NOBODY.includes(codeOf(error))));
-    });
+    return answersAt(this.path(name));
+  }
+
+  /** Whether somebody else listens in the directory, who has the lock or tries for it. */
+  async areShared(mine: string): Promise<boolean> {
+    if (process.platform === "win32") {
+      const lock = join(this.#near, "lock");
+      throw new StoreUnusable(
+        `the lock in ${lock} has lost its file: if no process uses the folder around it, delete it`,
+      );
+    }
+    for (const file of readdirSync(this.#near)) {
+      const name = SOCKET.exec(file)?.[1];
+      if (name !== undefined && name !== mine && (await this.answers(name))) return true;
+    }
+    return false;
   }
 
   close(): void {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function answersAt(path: string): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(path);
+    socket.once("connect", () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.once("error", (error) => done(!NOBODY.includes(codeOf(error))));
+  });
 }
 
 function randomName(): string {

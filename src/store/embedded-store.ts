@@ -157,6 +157,7 @@ export class EmbeddedStore implements Store, Freezing, Roll {
 
   async replace(ref: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
     const { replaced, delta } = await this.#writes.transaction(() => this.#replaceNow(ref, tag, bits));
+    this.#damages.found(ref, "record", true);
     if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
     await this.#safe(ref.board);
     return replaced;
@@ -271,14 +272,35 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   #load(ref: PageRef): StoredPage {
-    const record = this.#pages.get([ref.board, ref.page]);
-    if (!record) return UNTOUCHED;
     try {
-      return decodePage(record);
+      return this.#decode(ref);
     } catch (error) {
       this.#damages.found(ref, "record", false, error);
       throw error;
     }
+  }
+
+  #decode(ref: PageRef): StoredPage {
+    const record = this.#pages.get([ref.board, ref.page]);
+    return record ? decodePage(record) : UNTOUCHED;
+  }
+
+  /** Undefined if the record is not valid, which is for the caller to mend. */
+  #stored(ref: PageRef): StoredPage | undefined {
+    try {
+      return this.#decode(ref);
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      return undefined;
+    }
+  }
+
+  /** An untouched page at a position that nobody has, as new as the log knows. */
+  #forRepair(ref: PageRef): StoredPage {
+    const start: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
+    const end: LogKey = [ref.board, ref.page, 0];
+    const [newest] = this.#log.getKeys({ start, end, reverse: true, limit: 1 });
+    return { ...UNTOUCHED, position: { version: newest?.[2] ?? 0, tag: newTag() } };
   }
 
   #loadValid(ref: PageRef): StoredPage | undefined {
@@ -320,10 +342,12 @@ export class EmbeddedStore implements Store, Freezing, Roll {
   }
 
   #replaceNow(ref: PageRef, tag: string, bits: Uint8Array): { replaced: Replaced; delta: Delta | undefined } {
-    const page = this.#load(ref);
+    const stored = this.#stored(ref);
+    // What is not valid is replaced too: so a restore repairs a page.
+    const page = stored ?? this.#forRepair(ref);
     const used = bits.slice(0, usedBytes(bits));
     const { position, checked } = page;
-    if (Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
+    if (stored && Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
       return { replaced: { position, checked, isReplaced: false }, delta: undefined };
     }
     const to = { version: position.version + 1, tag };
@@ -333,6 +357,8 @@ export class EmbeddedStore implements Store, Freezing, Roll {
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
+    // Which generation was current is not known, so its sessions are counted anew.
+    if (!stored) this.#generations.delete(pageName(ref));
     // A delta that builds on what nobody has: whoever hears it asks for what came since, and is given the snapshot.
     const from = { version: position.version, tag: newTag() };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };

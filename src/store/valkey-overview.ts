@@ -2,7 +2,7 @@
 
 import type { PageRef } from "../board/geometry.js";
 import type { Channels } from "./channels.js";
-import type { Damages } from "./damage.js";
+import { type Damages, ofNoPage } from "./damage.js";
 import { readHeads } from "./heads.js";
 import type { Names } from "./keys.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "./overview.js";
@@ -38,7 +38,9 @@ export class ValkeyOverview implements OverviewStore {
     let cursor = "0";
     do {
       // Part by part, so that the list of a large board blocks nobody. What changes meanwhile is published.
-      const reply = await this.#link.command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE));
+      const reply = await this.#link
+        .command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE))
+        .catch(ofNoPage(list));
       const [next, entries]: unknown[] = Array.isArray(reply) ? reply : [];
       const texts = Array.isArray(entries) ? entries.map(String) : [];
       let areValid = true;
@@ -55,7 +57,8 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
-    await this.#link.run(reportCall(this.#names, board, reports, this.#link.publish));
+    const call = reportCall(this.#names, board, reports, this.#link.publish);
+    await this.#link.run(call).catch(ofNoPage(this.#names.overview(board).list));
   }
 
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {

@@ -12,7 +12,7 @@ import { GENESIS, type Position, parsePosition } from "../board/position.js";
 import { ofBoard } from "./by-board.js";
 import { Channels } from "./channels.js";
 import { ClusterLink } from "./cluster-link.js";
-import { DamagedPage, Damages, MisfitPage } from "./damage.js";
+import { DamagedPage, Damages, MisfitPage, ofNoPage } from "./damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "./durability.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
@@ -235,7 +235,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
-    return this.#link.run(rollCall(this.names, id, record));
+    const { heard, records } = this.names.roll;
+    return this.#link.run(rollCall(this.names, id, record)).catch(ofNoPage(`${heard} or ${records}`));
   }
 
   async read(page: PageRef): Promise<Snapshot> {
@@ -270,7 +271,11 @@ export class ValkeyStore implements Store, Freezing, Roll {
     if (bounds.ms === 0) return undefined;
     const key = this.names.page(page).history;
     const records = async (...command: [name: string, ...args: string[]]) => {
-      const read = readRecorded(await this.#link.bytes(key, ...command));
+      const reply = await this.#link.bytes(key, ...command).catch((error: unknown) => {
+        if (error instanceof DamagedPage) this.#damages.found(page, "history", false, error);
+        throw error;
+      });
+      const read = readRecorded(reply);
       this.#damages.found(page, "history", !read.some(({ version }) => version === 0));
       return read;
     };
@@ -300,7 +305,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
   }
 
   announce(instance: string, text: string): Promise<readonly string[]> {
-    return this.#link.run(announceCall(this.names, instance, text, ANNOUNCED_MS));
+    const call = announceCall(this.names, instance, text, ANNOUNCED_MS);
+    return this.#link.run(call).catch(ofNoPage(this.names.instances));
   }
 
   restartSubscriptions(pages: readonly PageRef[]): void {
@@ -331,7 +337,8 @@ export class ValkeyStore implements Store, Freezing, Roll {
 
   /** Runs any command where `key` lives, for the counters that instances share. */
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
-    return this.#link.command(key, name, ...args);
+    // Without the key: there is one for each address, and the log wants one line for all.
+    return this.#link.command(key, name, ...args).catch(ofNoPage(`${this.names.limits}*`));
   }
 
   /** Runs any command on every primary. */

@@ -231,6 +231,38 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
       assert.equal(incidents.length, 1);
     });
 
+    test("a key of no page that has a wrong type is a failure to log, which names it, and no damaged page", async () => {
+      const { list } = NAMES.overview("spoilt");
+      const limit = `${NAMES.limits}address`;
+      for (const [key, named, call] of [
+        [NAMES.roll.heard, NAMES.roll.heard, () => store.enroll("id", "record")],
+        [NAMES.roll.records, NAMES.roll.records, () => store.enroll("id", "record")],
+        [NAMES.instances, NAMES.instances, () => store.announce("id", "text")],
+        [list, list, () => store.overview.read("spoilt")],
+        [list, list, () => store.overview.report("spoilt", [{ page: 1, version: 1, checked: 5 }])],
+        [limit, `${NAMES.limits}*`, () => store.command(limit, "INCR", limit)],
+      ] as const) {
+        await store.command(key, "DEL", key);
+        await store.command(key, "RPUSH", key, "text");
+        await assert.rejects(call(), (error) => {
+          assert.ok(error instanceof Error && !(error instanceof DamagedPage), String(error));
+          assert.ok(error.message.includes(named), error.message);
+          return true;
+        });
+        await store.command(key, "DEL", key);
+      }
+    });
+
+    test("a history that is no stream is reported once, and named", async () => {
+      const { page, keys } = await written();
+      await store.command(keys.history, "DEL", keys.history);
+      await store.command(keys.history, "SET", keys.history, "text");
+      for (let attempt = 0; attempt < 2; attempt++)
+        await assert.rejects(store.history(page, { fromMs: 0, toMs: Date.now() }), DamagedPage);
+      assert.equal(incidents.length, 1, incidents.join("\n"));
+      assert.match(incidents[0] ?? "", new RegExp(`^the history of page main:${page.page} is not valid`));
+    });
+
     test("a damaged page is repaired by a restore, which is reported", async () => {
       const { page, keys, replica } = await written();
       await store.command(keys.head, "HSET", keys.head, "t", "no tag", "n", "many");

@@ -128,6 +128,35 @@ test("a page whose record is not valid is refused and reported once, and other p
   assert.equal((await store.commit(last, { tag: newTag(), writes: [onWrite(2)] })).position.version, 2);
 });
 
+test("a damaged page is repaired by a restore, also to no bits, and told again if damaged anew", async (t) => {
+  const directory = temporaryFolder(t);
+  const incidents: string[] = [];
+  const ref = { board: "main", page: 0 };
+  const store = await EmbeddedStore.open({ directory, incident: (line) => incidents.push(line) });
+  t.after(() => store.close());
+  for (const cell of [1, 2, 3]) await store.commit(ref, { tag: newTag(), writes: [onWrite(cell)] });
+  const root = open({ path: directory, noSubdir: false, maxDbs: 6 });
+  const records = root.openDB<Buffer, [string, number]>({ name: "pages", encoding: "binary" });
+  const versions: number[] = [];
+  for (const bits of [new Uint8Array([1]), new Uint8Array(0)]) {
+    await records.put(["main", 0], Buffer.from("text"));
+    incidents.length = 0;
+    await assert.rejects(store.read(ref), DamagedPage);
+    const replaced = await store.replace(ref, newTag(), bits);
+    assert.ok(replaced.isReplaced);
+    assert.deepEqual(await store.read(ref), { kind: "snapshot", page: 0, position: replaced.position, bits });
+    assert.equal((await store.overview.tallies([ref]))[0]?.checked, bits.length);
+    assert.deepEqual(
+      incidents.map((line) => line.replace(/ in the store.*/, "")),
+      ["the record of page main:0 is not valid", "the record of page main:0 is valid again"],
+    );
+    versions.push(replaced.position.version);
+  }
+  assert.equal(versions[0], 4, "newer than all that the log has");
+  await root.close();
+  assert.deepEqual((await store.commit(ref, { tag: newTag(), writes: [onWrite(9)] })).outcomes, ["taken"]);
+});
+
 test("sessions are remembered for the promised time whatever the wall clock does, and then forgotten", async (t) => {
   const clock = { wallMs: Date.now(), elapsedMs: 0 };
   const { seenMs } = CONTRACT_LIMITS;

@@ -93,6 +93,28 @@ describe("a user that lacks a right", () => {
       for (const rule of ["publish", "xadd", "hset"])
         assert.equal(told.filter((line) => line.endsWith(`ACL SETUSER boards +${rule}`)).length, 1, told.join("\n"));
     });
+
+    test(`${engine}: a repair that nobody would hear of has no effect, and is made when the right is back`, async (t) => {
+      const server = await start(t, engine);
+      const store = await ValkeyStore.open({ url: asBoards(server.url) });
+      t.after(() => store.close());
+      await commitOne(store);
+      await ask(server.port, "DEL", "ss:{main:0}:bits");
+      const stored = async () => [
+        await ask(server.port, "HGETALL", "ss:{main:0}:head"),
+        await ask(server.port, "EXISTS", "ss:{main:0}:log"),
+      ];
+      const before = await stored();
+      for (const right of ["publish", "hset", "del"]) {
+        await allow(server, `-${right}`);
+        await assert.rejects(store.read(page), StoreAway);
+        assert.deepEqual(await stored(), before, right);
+        await until("it is unavailable", () => !store.available);
+        await allow(server, `+${right}`);
+        await until("it is available", () => store.available);
+      }
+      assert.equal((await store.read(page)).position.version, 2);
+    });
   }
 
   test("takes /ready away while it runs, without a write, and gives it back", async (t) => {

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, readdirSync } from "node:fs";
-import { connect } from "node:net";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
@@ -52,6 +54,22 @@ test("of many processes that find a lock left over, exactly one gets it, in each
   }
 });
 
+test("of many processes that find the folder of the lock empty, or with several files, never two get it", async (t) => {
+  const directory = temporaryFolder(t);
+  const folder = join(directory, "lock");
+  mkdirSync(folder);
+  const racers = await Promise.all(Array.from({ length: RACERS }, () => startRacer(t)));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name));
+    // None, two, four.
+    for (let file = 0; file < 2 * (round % 3); file++) writeFileSync(join(folder, `${file}`.repeat(24)), "");
+    const answers = await Promise.all(racers.map((racer) => racer.tell(`lock ${directory}`)));
+    assert.ok(answers.filter((answer) => answer === "has it").length <= 1, `round ${round}: ${answers}`);
+    await Promise.all(racers.map((racer) => racer.tell(`leave ${directory}`)));
+  }
+  (await lockDirectory(directory)).release();
+});
+
 test("a process that does not come to answer still has the lock", async (t) => {
   const directory = temporaryFolder(t);
   const racer = await startRacer(t);
@@ -84,6 +102,66 @@ test("a directory whose path is too long for a socket in it has one lock all the
     else process.env.TMPDIR = before;
     lock.release();
   }
+});
+
+for (const [length, where] of [
+  ["short", "in the directory"],
+  ["long", "in the temporary folder"],
+] as const) {
+  test(`a process that locks as 0.1 did, with a socket ${where}, still has the lock`, async (t) => {
+    const directory = join(temporaryFolder(t), length === "long" ? "d".repeat(90) : "d");
+    mkdirSync(directory);
+    const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
+    const path = length === "long" ? join(tmpdir(), `socketscaler-${hash}.sock`) : join(directory, "lock.sock");
+    const before = createServer((socket) => socket.destroy()).listen(path);
+    await once(before, "listening");
+    try {
+      await assert.rejects(lockDirectory(directory), /in use/);
+    } finally {
+      before.close();
+    }
+    await once(before, "close");
+    writeFileSync(path, "what a kill leaves");
+    t.after(() => rmSync(path, { force: true }));
+    (await lockDirectory(directory)).release();
+  });
+}
+
+test("a lock whose file was deleted is made anew, but not while its owner is there", async (t) => {
+  const directory = temporaryFolder(t);
+  const lock = await lockDirectory(directory);
+  for (const name of readdirSync(join(directory, "lock"))) rmSync(join(directory, "lock", name));
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
+  const next = await lockDirectory(directory);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  next.release();
+});
+
+test("files of others in the folder of the lock are nobody's lock, and stay", async (t) => {
+  const directory = temporaryFolder(t);
+  mkdirSync(join(directory, "lock"));
+  for (const name of [".DS_Store", ".nfs0123", "zzz"]) writeFileSync(join(directory, "lock", name), "");
+  const lock = await lockDirectory(directory);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
+  const names = readdirSync(join(directory, "lock")).sort();
+  assert.deepEqual([names.length, names[0], names[1], names[3]], [4, ".DS_Store", ".nfs0123", "zzz"]);
+});
+
+test("of several files in the folder of the lock all are asked, and one remains", async (t) => {
+  const directory = temporaryFolder(t);
+  const [first, last] = ["0".repeat(24), "f".repeat(24)];
+  const leftOver = (name: string) => writeFileSync(join(directory, "lock", name), "");
+  mkdirSync(join(directory, "lock"));
+  leftOver(first);
+  leftOver(last);
+  const lock = await lockDirectory(directory);
+  assert.equal(readdirSync(join(directory, "lock")).length, 1);
+  leftOver(first);
+  leftOver(last);
+  await assert.rejects(lockDirectory(directory), /in use/);
+  lock.release();
 });
 
 function socketsIn(directory: string): string[] {

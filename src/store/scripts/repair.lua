@@ -10,6 +10,13 @@
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
 
+-- As in commit.lua: what is written is published.
+local may = redis.acl_check_cmd
+if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', bits) and may('DEL', log)
+  and may('BITCOUNT', bits)) then
+  return redis.error_reply('NOPERM the user lacks a right that a repair needs')
+end
+
 local at = call('HMGET', head, 'v', 'n')
 local version, checked, used = tonumber(at[1] or 0) or 0, tonumber(at[2] or 0) or 0, call('STRLEN', bits)
 -- The rule of commit.lua and since.lua.
