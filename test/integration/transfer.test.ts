@@ -424,7 +424,7 @@ describe("socketscaler export and import", () => {
       fates[name] = lines[0]?.replace("socketscaler: ", "") ?? "";
       assert.doesNotMatch(stderr, /\n\s+at |Error:|E[A-Z]{4,}/, name);
     }
-    assert.match(fates["to a full disk"] ?? "", /^there is no room left/);
+    assert.match(fates["to a full disk"] ?? "", /^no room left/);
     assert.match(fates["a board of Object's"] ?? "", /--board is "constructor"/);
     assert.match(fates["to a closed pipe"] ?? "", /^the output was closed/);
     assert.match(fates["from a folder"] ?? "", /this is a folder/);
