@@ -1,7 +1,7 @@
 /*
  * Socket.IO sends binary data as attachments: a text packet says how many follow, and its parser holds those that came
  * until all have. A peer that announces some and does not send the last would have them held for as long as it stays. So
- * all of one message together are bounded in bytes, and the last must follow soon.
+ * the attachments of one message have a bound in bytes together, and the last must arrive in time.
  */
 
 /** socket.io-protocol: packets of types 5 and 6 begin with the number of attachments. */

@@ -1,14 +1,14 @@
 /*
- * One process for each data directory. Who has the lock listens on a local socket in the directory,
- * under a name that is never used again. The kernel drops the socket with the process, however that
- * ends: who once does not answer is gone for good. The folder `lock` holds one file at all times,
+ * One process for each data directory. The owner of the lock listens on a local socket in the
+ * directory, under a name that is never used again. The kernel drops the socket with the process,
+ * however that ends: an owner that once does not answer is gone for good. The folder `lock` holds one file at all times,
  * whose name is the owner's:
  *
  *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
  *                              ▲                          │ no
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
- * The rename is what makes it safe: of all who found the owner gone, it works for one, as then there
+ * The rename is what makes it safe: of all processes that found the owner gone, it works for one, as then there
  * is no file of that name any more. A lock file that is removed and made anew has no such step:
  * between the look at it and its removal it may have become another's.
  *
