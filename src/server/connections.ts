@@ -143,7 +143,7 @@ export class Connections {
       metrics.refused("TOO_MANY_ERRORS");
       admission.offended(allowance.address);
       // What has been read of the flood goes no further.
-      connection.removeAllListeners("data");
+      connection.transport.removeAllListeners("packet");
       for (const goodbye of joined.values()) goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
       if (joined.size === 0) connection.close(true);
     };
