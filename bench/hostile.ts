@@ -92,7 +92,7 @@ const reader = fork(fileURLToPath(new URL("reader.ts", import.meta.url)), ["ours
 });
 await once(reader, "message");
 const bystanders = await Promise.all(
-  Array.from({ length: BYSTANDERS }, (_, index) => watchBoard(instances[index % 2]?.url ?? "")),
+  Array.from({ length: BYSTANDERS }, (_, index) => watchBoard(instances[index % instances.length]?.url ?? "", "big")),
 );
 // Within the limits of a session and of an address, which are the defaults.
 const noise = setInterval(() => {
