@@ -52,7 +52,8 @@ export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal 
   };
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
+/** Answers below Express and Engine.IO, and lets the connection go. */
+export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { http } = refusal.rule;
   const body = JSON.stringify({ error: refusal.toBody() });
   if (!isUpgrade(request)) {

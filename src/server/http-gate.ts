@@ -13,6 +13,7 @@ import type { Socket as TcpSocket } from "node:net";
 import { Refusal } from "../protocol/errors.js";
 import type { Trust } from "./client-address.js";
 import type { Clock } from "./clock.js";
+import { answer } from "./handshake.js";
 import { type InflowLimits, Meter } from "./meter.js";
 import { isUpgrade } from "./upgrades.js";
 
@@ -77,7 +78,7 @@ export class HttpGate {
       if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
     });
     const begin = () => {
-      if (isTooLarge) answer(response, new Refusal("PAYLOAD_TOO_LARGE"));
+      if (isTooLarge) answer(request, response, new Refusal("PAYLOAD_TOO_LARGE"));
       else this.#begin(meter, response, next);
     };
     // Node gives a response its connection when the response before it has been sent.
@@ -130,10 +131,5 @@ function isChunked({ headers }: IncomingMessage): boolean {
 /** For Express: parsers of bodies read one of unknown length to its end, however long it is. */
 export function refuseChunked(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   if (!isChunked(request)) next();
-  else answer(response, new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
-}
-
-function answer(response: ServerResponse, refusal: Refusal): void {
-  const body = JSON.stringify({ error: refusal.toBody() });
-  response.writeHead(refusal.rule.http, { "Content-Type": "application/json", Connection: "close" }).end(body);
+  else answer(request, response, new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
 }
