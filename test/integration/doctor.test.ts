@@ -82,7 +82,7 @@ describe("socketscaler doctor", () => {
     for (const line of [
       "no append-only file",
       "set appendonly yes",
-      "pages of boards vanish",
+      "deletes pages of boards",
       "ECONNREFUSED",
       "\n3 wrong",
     ]) {
