@@ -1,8 +1,8 @@
 /* The client library of the package: `socketscaler/client`. */
 
 import { toBase64url } from "../protocol/base64url.js";
+import { realClock } from "../protocol/clock.js";
 import { Client } from "./client.js";
-import { realClock } from "./clock.js";
 import { Connection, type GetToken } from "./connection.js";
 
 export type { SetAllOptions } from "../board/steps.js";

@@ -1,7 +1,12 @@
 /*
- * Time and chance, passed in: a simulation brings its own of both. Here, because it is the highest layer that the two
- * sides of the wire share; the real clocks are theirs, as this layer knows neither Node nor DOM.
+ * Time and chance. Every part that waits or draws lots gets a Clock, so that a simulation can bring
+ * its own. The file is here because protocol is the highest layer that both sides of the wire share.
  */
+
+// Browsers and Node both have these three. This layer sees the types of neither.
+declare const performance: { now(): number };
+declare function setTimeout(run: () => void, ms: number): unknown;
+declare function clearTimeout(timer: unknown): void;
 
 export type Cancel = () => void;
 
@@ -12,6 +17,15 @@ export interface Clock {
   /** 0 ≤ x < 1. */
   random(): number;
 }
+
+export const realClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms);
+    return () => clearTimeout(timer);
+  },
+  random: Math.random,
+};
 
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => clock.after(ms, done));

@@ -11,8 +11,8 @@
  */
 
 import { createContext, createElement, type ReactNode, useContext, useMemo, useSyncExternalStore } from "react";
-import { realClock } from "../client/clock.js";
 import type { Client, ConnectionState } from "../client/index.js";
+import { realClock } from "../protocol/clock.js";
 import { BoardSource } from "./board-source.js";
 import { type BoardView, RangeView } from "./range-view.js";
 

@@ -10,9 +10,9 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
+import type { Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { Trust } from "./client-address.js";
-import type { Clock } from "./clock.js";
 import { answer } from "./handshake.js";
 import { type InflowLimits, Meter } from "./meter.js";
 import { isUpgrade } from "./upgrades.js";

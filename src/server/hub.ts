@@ -12,9 +12,9 @@
 
 import { cropUpdate, type Delta, mergeDeltas } from "../board/delta.js";
 import { formatPosition, GENESIS, type Position, samePosition } from "../board/position.js";
+import type { Clock } from "../protocol/clock.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import type { Store } from "../store/store.js";
-import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";

@@ -6,6 +6,7 @@
 import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../board/delta.js";
 import { cellsInPage } from "../board/geometry.js";
+import type { Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import { DamagedPage } from "../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
@@ -13,7 +14,6 @@ import { NO_HISTORY, type Retention } from "../store/history.js";
 import type { Store } from "../store/store.js";
 import { type Access, OPEN_ACCESS } from "./access.js";
 import { Admission, type AdmissionLimits } from "./admission.js";
-import type { Clock } from "./clock.js";
 import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import { FrozenPages } from "./frozen-pages.js";

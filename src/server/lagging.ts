@@ -4,7 +4,7 @@
  */
 
 import type { Position } from "../board/position.js";
-import type { Cancel, Clock } from "./clock.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import type { Recipient } from "./recipient.js";
 
 const CHECK_MS = 25;

@@ -15,9 +15,9 @@
  */
 
 import { pageCount } from "../board/geometry.js";
+import { backOffMs, type Cancel, type Clock, pause } from "../protocol/clock.js";
 import { REPORTS_MAX, type Report, type Tally } from "../store/overview.js";
 import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
-import { backOffMs, type Cancel, type Clock, pause } from "./clock.js";
 import type { HostedBoard } from "./pages.js";
 
 export interface OverviewListener {

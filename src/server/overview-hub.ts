@@ -4,8 +4,8 @@
  * does not read is left out; when it has drained it is sent all pages.
  */
 
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { encodeCounts, encodeOverview, type PageCount } from "../protocol/overview-codec.js";
-import type { Cancel, Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import type { OverviewFollower } from "./overview-follower.js";
 import type { Frame, Recipient } from "./recipient.js";

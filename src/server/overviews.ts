@@ -3,9 +3,9 @@
  * now (holds.ts). A board that nobody watches so costs nothing, whatever its size.
  */
 
+import type { Clock } from "../protocol/clock.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import type { Store } from "../store/store.js";
-import type { Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import { type Hold, Holds } from "./holds.js";
 import { OverviewFollower } from "./overview-follower.js";

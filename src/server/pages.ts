@@ -8,8 +8,8 @@
 
 import { cellsInPage, type PageRef, pageName } from "../board/geometry.js";
 import { samePosition } from "../board/position.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Store, StoreAway } from "../store/store.js";
-import type { Cancel, Clock } from "./clock.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
 import { type Hold, Holds } from "./holds.js";

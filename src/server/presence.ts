@@ -4,9 +4,9 @@
  */
 
 import { randomUUID } from "node:crypto";
+import type { Cancel } from "../protocol/clock.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import { StoreAway } from "../store/store.js";
-import type { Cancel } from "./clock.js";
 import type { Instance } from "./instance.js";
 import { parseAnnouncement } from "./requests.js";
 

@@ -4,9 +4,9 @@
  * made waits, merged with what comes; one that is lost with the instance is made good by whoever watches the overview.
  */
 
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { REPORTS_MAX, type Tally } from "../store/overview.js";
 import { type Store, StoreAway } from "../store/store.js";
-import type { Cancel, Clock } from "./clock.js";
 import type { CommittedBatch } from "./writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;

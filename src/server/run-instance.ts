@@ -3,12 +3,12 @@
  */
 
 import { hostname } from "node:os";
+import { realClock } from "../protocol/clock.js";
 import type { Store } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import { Access } from "./access.js";
 import { type AuthoriseHook, authoriser } from "./authorise.js";
 import type { Trust } from "./client-address.js";
-import { realClock } from "./clock.js";
 import { ClusterReport } from "./cluster-report.js";
 import type { Config } from "./config.js";
 import type { ConnectionLimits } from "./connections.js";

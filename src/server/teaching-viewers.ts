@@ -13,8 +13,8 @@
 
 import { bitmapBytes, countBits, eachDifference, setBit } from "../board/bitmap.js";
 import { keepNewest } from "../board/keep-newest.js";
+import type { Clock } from "../protocol/clock.js";
 import type { CheckboxUpdate } from "../protocol/events.js";
-import type { Clock } from "./clock.js";
 import type { Frame, Recipient } from "./recipient.js";
 
 /**

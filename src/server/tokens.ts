@@ -9,9 +9,9 @@
  */
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
+import { realClock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import { type Grant, isRight, type Right, type Verify } from "./access.js";
-import { realClock } from "./clock.js";
 import { TokenBucket } from "./token-bucket.js";
 
 export interface TokenKeys {

@@ -1,6 +1,6 @@
 /* The model that simulations trust is held to the contract of what it stands for. */
 
-import { realClock } from "../../src/server/clock.js";
+import { realClock } from "../../src/protocol/clock.js";
 import { ModelStore } from "../support/model-store.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 

@@ -1,6 +1,6 @@
 /* The store that the simulation trusts is held to the contract of what it stands for. */
 
-import { realClock } from "../../src/server/clock.js";
+import { realClock } from "../../src/protocol/clock.js";
 import { StoreLink } from "../simulation/store-link.js";
 import { StoreServer } from "../simulation/store-server.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";

@@ -7,7 +7,7 @@ import { countBits, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
-import { type Clock, pause } from "../../src/server/clock.js";
+import { type Clock, pause } from "../../src/protocol/clock.js";
 import { LocalInstances } from "../../src/store/local-instances.js";
 import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
 import { loggedSince } from "../../src/store/logged.js";
