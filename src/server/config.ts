@@ -11,7 +11,7 @@ import { KEY_PREFIX } from "../store/keys.js";
 import { type NatMap, parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
 import { type AccessRules, parseAccess } from "./access.js";
 import { parseBasePath } from "./base-path.js";
-import { trustIn } from "./client-address.js";
+import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
 import { parseOrigin } from "./origin.js";
 import { SECRET_BYTES_MIN } from "./tokens.js";

@@ -5,8 +5,8 @@
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
-import type { Allowance } from "./allowance.js";
 import type { Instance } from "./instance.js";
+import type { Allowance } from "./limits/allowance.js";
 
 /**
  * What a peer in good faith may run into counts so much beside a bad request: it is too fast, or an

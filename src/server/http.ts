@@ -22,21 +22,21 @@ import { TEACHING_BOARD } from "../protocol/version.js";
 import { ofBoard } from "../store/by-board.js";
 import { formatDurability } from "../store/durability.js";
 import { ANYBODY, type Right, type Visitor } from "./access.js";
-import { addressKey } from "./address.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { callerOf } from "./authorise.js";
 import { rightAddress } from "./base-path.js";
-import { clientAddress, type Trust } from "./client-address.js";
 import type { ClusterState } from "./cluster-report.js";
 import { type HttpGate, refuseChunked } from "./http-gate.js";
 import type { Instance } from "./instance.js";
-import { type SharedCommand, withScripts } from "./limit-scripts.js";
+import { addressKey } from "./limits/address.js";
+import { clientAddress, type Trust } from "./limits/client-address.js";
+import { type SharedCommand, withScripts } from "./limits/limit-scripts.js";
+import { SharedLimits } from "./limits/shared-limits.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
 import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
-import { SharedLimits } from "./shared-limits.js";
 import { readState } from "./teaching.js";
 
 export interface HttpOptions {

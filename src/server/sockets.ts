@@ -12,7 +12,6 @@ import { ANYBODY, type Visitor } from "./access.js";
 import { callerOf } from "./authorise.js";
 import { takeOffBase } from "./base-path.js";
 import { Chat } from "./chat.js";
-import type { Trust } from "./client-address.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
@@ -27,6 +26,7 @@ import {
 } from "./handshake.js";
 import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance.js";
+import type { Trust } from "./limits/client-address.js";
 import { isFromOrigin } from "./origin.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";

@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { Refusal } from "../../src/protocol/errors.js";
-import { addressKey, networkKey } from "../../src/server/address.js";
-import { Admission, type AdmissionLimits } from "../../src/server/admission.js";
-import { KeyedBuckets } from "../../src/server/keyed-buckets.js";
+import { addressKey, networkKey } from "../../src/server/limits/address.js";
+import { Admission, type AdmissionLimits } from "../../src/server/limits/admission.js";
+import { KeyedBuckets } from "../../src/server/limits/keyed-buckets.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const LIMITS: AdmissionLimits = {

@@ -3,7 +3,7 @@
  * joins another, goes on with what it has left.
  */
 
-import type { Clock } from "../protocol/clock.js";
+import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
 

@@ -9,7 +9,7 @@
  * Counts, and asks `metered` to act; knows nothing of sockets. What waits to go out is the backlog's to count.
  */
 
-import type { Clock } from "../protocol/clock.js";
+import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 export interface InflowLimits {

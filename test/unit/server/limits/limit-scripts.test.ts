@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RedisStore } from "rate-limit-redis";
-import { withScripts } from "../../src/server/limit-scripts.js";
-import { SharedLimits } from "../../src/server/shared-limits.js";
-import { StoreAway } from "../../src/store/store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { withScripts } from "../../../../src/server/limits/limit-scripts.js";
+import { SharedLimits } from "../../../../src/server/limits/shared-limits.js";
+import { StoreAway } from "../../../../src/store/store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 test("requests are counted again after a store that was away at the start", async () => {
   let isAway = true;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
-import { Attachments } from "../../src/server/attachments.js";
-import { Meter } from "../../src/server/meter.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Attachments } from "../../../../src/server/attachments.js";
+import { Meter } from "../../../../src/server/limits/meter.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 function setUp() {
   const clock = new VirtualClock();

@@ -6,8 +6,8 @@
  * after seconds, and one primary of several may be down.
  */
 
-import type { Clock } from "../protocol/clock.js";
-import { StoreAway } from "../store/store.js";
+import type { Clock } from "../../protocol/clock.js";
+import { StoreAway } from "../../store/store.js";
 
 interface Hits {
   readonly totalHits: number;

@@ -3,7 +3,7 @@
  * and is forgotten when room is needed. Where none is, new keys are refused, and those that are known go on.
  */
 
-import { Refusal } from "../protocol/errors.js";
+import { Refusal } from "../../protocol/errors.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 const BUCKETS_MAX = 100_000;

@@ -4,7 +4,7 @@
  * a few, requests of one peer wait, in order, for later turns of the event loop. Whoever asks now and then never waits.
  */
 
-import type { Clock } from "../protocol/clock.js";
+import type { Clock } from "../../protocol/clock.js";
 import { TokenBucket } from "./token-bucket.js";
 
 const REQUESTS_A_TURN = 8;

@@ -3,8 +3,8 @@
  * its own, so that one at its limit never holds up another. Counts are kept for one instance, and they are bounded.
  */
 
-import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import type { Clock } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
 import { networkKey } from "./address.js";
 import { Allowance } from "./allowance.js";
 import { KeyedBuckets } from "./keyed-buckets.js";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Turns } from "../../src/server/turns.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Turns } from "../../../../src/server/limits/turns.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("turns", () => {
   test("who asks now and then never waits", async () => {

@@ -5,8 +5,8 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { addressKey } from "../../src/server/address.js";
-import { clientAddress, trustIn } from "../../src/server/client-address.js";
+import { addressKey } from "../../../../src/server/limits/address.js";
+import { clientAddress, trustIn } from "../../../../src/server/limits/client-address.js";
 
 function clientOf(peer: string, forwarded: string | undefined, ...proxies: string[]): string {
   return clientBy(forwarded === undefined ? {} : { "x-forwarded-for": forwarded }, peer, ...proxies);
