@@ -14,7 +14,7 @@ import { Refusal, refusalOf } from "../protocol/errors.js";
 import { canFreeze, type Freezing, type OffsetRange } from "../store/frozen.js";
 import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
 import { newTag } from "../store/tag.js";
-import type { Visitor } from "./access.js";
+import type { Visitor } from "./access/access.js";
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages.js";
 import { refuseDamaged } from "./store-refusal.js";

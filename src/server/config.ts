@@ -9,12 +9,12 @@ import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../sto
 import { parseRetention, type Retention } from "../store/history.js";
 import { KEY_PREFIX } from "../store/keys.js";
 import { type NatMap, parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey-url.js";
-import { type AccessRules, parseAccess } from "./access.js";
+import { type AccessRules, parseAccess } from "./access/access.js";
+import { parseOrigin } from "./access/origin.js";
+import { SECRET_BYTES_MIN } from "./access/tokens.js";
 import { parseBasePath } from "./base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./log.js";
-import { parseOrigin } from "./origin.js";
-import { SECRET_BYTES_MIN } from "./tokens.js";
 
 export interface Config {
   readonly port: number;

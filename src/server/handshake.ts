@@ -5,7 +5,7 @@
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { Refusal } from "../protocol/errors.js";
-import { isFromOrigin } from "./origin.js";
+import { isFromOrigin } from "./access/origin.js";
 import { isUpgrade } from "./upgrades.js";
 
 export type HandshakeMiddleware = (

@@ -3,10 +3,10 @@
 export type { Position } from "../board/position.js";
 export type { SetAllOptions } from "../board/steps.js";
 export { type ErrorCode, Refusal } from "../protocol/errors.js";
-export type { Right } from "./access.js";
+export type { Right } from "./access/access.js";
+export type { AuthoriseHook, Caller, Permit, ProposedWrite, WriteConsent } from "./access/authorise.js";
 export type { Region } from "./admin.js";
 export { type AttachBoardsOptions, type AttachedBoards, attachBoards } from "./attach-boards.js";
-export type { AuthoriseHook, Caller, Permit, ProposedWrite, WriteConsent } from "./authorise.js";
 export type { BoardChange, ChangeListener } from "./change-feed.js";
 export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";
 export { createLog, type Log } from "./log.js";

@@ -12,7 +12,7 @@ import { DamagedPage } from "../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
 import { NO_HISTORY, type Retention } from "../store/history.js";
 import type { Store } from "../store/store.js";
-import { type Access, OPEN_ACCESS } from "./access.js";
+import { type Access, OPEN_ACCESS } from "./access/access.js";
 import { Departures } from "./departures.js";
 import { FanOut, type FanOutLimits } from "./fan-out.js";
 import { FrozenPages } from "./frozen-pages.js";

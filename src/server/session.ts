@@ -11,7 +11,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
-import { ANYBODY, type Visitor } from "./access.js";
+import { ANYBODY, type Visitor } from "./access/access.js";
 import type { Hold } from "./holds.js";
 import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";

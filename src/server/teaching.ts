@@ -12,7 +12,7 @@ import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../board/geomet
 import { Refusal } from "../protocol/errors.js";
 import type { CheckboxUpdate } from "../protocol/events.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
-import type { Visitor } from "./access.js";
+import type { Visitor } from "./access/access.js";
 import type { Hold } from "./holds.js";
 import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";

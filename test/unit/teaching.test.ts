@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { offsetOf, PAGE_CELLS, pageOf } from "../../src/board/geometry.js";
 import type { CheckboxUpdate } from "../../src/protocol/events.js";
-import { ANYBODY } from "../../src/server/access.js";
+import { ANYBODY } from "../../src/server/access/access.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
 import type { Frame } from "../../src/server/recipient.js";

@@ -9,10 +9,10 @@
  */
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
-import { realClock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import { realClock } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
+import { TokenBucket } from "../limits/token-bucket.js";
 import { type Grant, isRight, type Right, type Verify } from "./access.js";
-import { TokenBucket } from "./limits/token-bucket.js";
 
 export interface TokenKeys {
   readonly secret: string | undefined;

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
-import { BadOption, readConfig } from "../../src/server/config.js";
-import { isFromOrigin } from "../../src/server/origin.js";
+import { isFromOrigin } from "../../../../src/server/access/origin.js";
+import { BadOption, readConfig } from "../../../../src/server/config.js";
 
 function isTaken(headers: IncomingHttpHeaders, ORIGINS = "https://app.test"): boolean {
   const { origins } = readConfig({}, { ORIGINS });

@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { describe, type TestContext, test } from "node:test";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { Refusal } from "../../src/protocol/errors.js";
-import { tokenVerifier } from "../../src/server/tokens.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { tokenVerifier } from "../../../../src/server/access/tokens.js";
 
 const SECRET = "a secret of at least thirty-two bytes";
 const NOW_S = 1_800_000_000;

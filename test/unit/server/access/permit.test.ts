@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { describe, test } from "node:test";
-import { Refusal } from "../../src/protocol/errors.js";
-import { authoriser, callerOf, type Permit } from "../../src/server/authorise.js";
-import { Guard } from "../../src/server/guard.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { authoriser, callerOf, type Permit } from "../../../../src/server/access/authorise.js";
+import { Guard } from "../../../../src/server/access/guard.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 function ask(permit: unknown) {
   const failures: string[] = [];

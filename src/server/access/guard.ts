@@ -6,8 +6,8 @@
  * A hook that blocks the event loop blocks the instance with it: nothing here can help that.
  */
 
-import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import type { Clock } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
 
 /** What went wrong, for the log. */
 export type HookFailed = (hook: string, error: unknown) => void;

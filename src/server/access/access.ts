@@ -13,9 +13,9 @@
  * a token ends what it gave; only what is being watched goes on.
  */
 
-import type { Bit } from "../board/bitmap.js";
-import { Refusal } from "../protocol/errors.js";
-import { type ByBoard, ofBoard, parseByBoard } from "../store/by-board.js";
+import type { Bit } from "../../board/bitmap.js";
+import { Refusal } from "../../protocol/errors.js";
+import { type ByBoard, ofBoard, parseByBoard } from "../../store/by-board.js";
 import type { Authorise, Caller } from "./authorise.js";
 
 export type Right = "view" | "write" | "admin";

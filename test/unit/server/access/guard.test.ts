@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Refusal } from "../../src/protocol/errors.js";
-import { DECISION_MS_MAX, Guard } from "../../src/server/guard.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { DECISION_MS_MAX, Guard } from "../../../../src/server/access/guard.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 function setUp() {
   const clock = new VirtualClock();
