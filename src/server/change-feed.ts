@@ -16,9 +16,9 @@ import type { Position } from "../board/position.js";
 import type { Clock } from "../protocol/clock.js";
 import type { HookFailed } from "./access/guard.js";
 import type { Region } from "./admin.js";
-import type { Hold } from "./holds.js";
-import type { Hub } from "./hub.js";
-import type { HostedBoard, Pages } from "./pages.js";
+import type { Hold } from "./pages/holds.js";
+import type { Hub } from "./pages/hub.js";
+import type { HostedBoard, Pages } from "./pages/pages.js";
 
 /** What was committed on one page. */
 export interface BoardChange {

@@ -34,7 +34,7 @@ import { type SharedCommand, withScripts } from "./limits/limit-scripts.js";
 import { SharedLimits } from "./limits/shared-limits.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
 import { HistoryReads } from "./page-history.js";
-import type { HostedBoard } from "./pages.js";
+import type { HostedBoard } from "./pages/pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session.js";
 import { readState } from "./teaching.js";

@@ -14,16 +14,16 @@ import { NO_HISTORY, type Retention } from "../store/history.js";
 import type { Store } from "../store/store.js";
 import { type Access, OPEN_ACCESS } from "./access/access.js";
 import { Departures } from "./departures.js";
-import { FanOut, type FanOutLimits } from "./fan-out.js";
-import { FrozenPages } from "./frozen-pages.js";
 import { Admission, type AdmissionLimits } from "./limits/admission.js";
 import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
 import { Overviews } from "./overviews.js";
-import { type HostedBoard, Pages } from "./pages.js";
+import { FanOut, type FanOutLimits } from "./pages/fan-out.js";
+import { FrozenPages } from "./pages/frozen-pages.js";
+import { type HostedBoard, Pages } from "./pages/pages.js";
+import { refuseAway } from "./pages/store-refusal.js";
 import { Reporter } from "./reporter.js";
 import { Seldom } from "./seldom.js";
-import { refuseAway } from "./store-refusal.js";
 import { Writer, type WriterLimits } from "./writer.js";
 
 export interface InstanceOptions {

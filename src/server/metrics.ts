@@ -4,10 +4,10 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ResyncCause } from "./follower.js";
 import { LoopDelay } from "./loop-delay.js";
+import type { ResyncCause } from "./pages/follower.js";
+import type { PageFrame } from "./pages/recipient.js";
 import { countProcess, type MetricParts } from "./process-metrics.js";
-import type { PageFrame } from "./recipient.js";
 
 export interface Gauged {
   readonly pages: number;

@@ -18,7 +18,7 @@ import { pageCount } from "../board/geometry.js";
 import { backOffMs, type Cancel, type Clock, pause } from "../protocol/clock.js";
 import { REPORTS_MAX, type Report, type Tally } from "../store/overview.js";
 import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
-import type { HostedBoard } from "./pages.js";
+import type { HostedBoard } from "./pages/pages.js";
 
 export interface OverviewListener {
   /** The page's count is another now. */

@@ -6,9 +6,9 @@
 
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { encodeCounts, encodeOverview, type PageCount } from "../protocol/overview-codec.js";
-import type { FanOut } from "./fan-out.js";
 import type { OverviewFollower } from "./overview-follower.js";
-import type { Frame, Recipient } from "./recipient.js";
+import type { FanOut } from "./pages/fan-out.js";
+import type { Frame, Recipient } from "./pages/recipient.js";
 
 const FLUSH_EVERY_MS = 500;
 const DRAINED_CHECK_MS = 250;

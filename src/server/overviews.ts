@@ -6,11 +6,11 @@
 import type { Clock } from "../protocol/clock.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import type { Store } from "../store/store.js";
-import type { FanOut } from "./fan-out.js";
-import { type Hold, Holds } from "./holds.js";
 import { OverviewFollower } from "./overview-follower.js";
 import { OverviewHub } from "./overview-hub.js";
-import type { HostedBoard } from "./pages.js";
+import type { FanOut } from "./pages/fan-out.js";
+import { type Hold, Holds } from "./pages/holds.js";
+import type { HostedBoard } from "./pages/pages.js";
 
 export class Overviews {
   readonly #store: Store;

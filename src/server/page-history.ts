@@ -10,8 +10,8 @@ import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import { Refusal } from "../protocol/errors.js";
 import { ofBoard } from "../store/by-board.js";
 import type { Instance } from "./instance.js";
-import type { HostedBoard } from "./pages.js";
-import { refuseAway } from "./store-refusal.js";
+import type { HostedBoard } from "./pages/pages.js";
+import { refuseAway } from "./pages/store-refusal.js";
 
 export interface HistoryBody {
   readonly page: number;

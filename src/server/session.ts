@@ -12,13 +12,13 @@ import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../pr
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 import { ANYBODY, type Visitor } from "./access/access.js";
-import type { Hold } from "./holds.js";
-import type { Hub } from "./hub.js";
 import type { Instance } from "./instance.js";
 import type { Allowance } from "./limits/allowance.js";
 import type { OverviewHub } from "./overview-hub.js";
-import type { HostedBoard } from "./pages.js";
-import type { Recipient } from "./recipient.js";
+import type { Hold } from "./pages/holds.js";
+import type { Hub } from "./pages/hub.js";
+import type { HostedBoard } from "./pages/pages.js";
+import type { Recipient } from "./pages/recipient.js";
 import {
   openRequest,
   overviewRequest,

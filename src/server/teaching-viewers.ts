@@ -15,7 +15,7 @@ import { bitmapBytes, countBits, eachDifference, setBit } from "../board/bitmap.
 import { keepNewest } from "../board/keep-newest.js";
 import type { Clock } from "../protocol/clock.js";
 import type { CheckboxUpdate } from "../protocol/events.js";
-import type { Frame, Recipient } from "./recipient.js";
+import type { Frame, Recipient } from "./pages/recipient.js";
 
 /**
  * Updates in one frame, and up to seven more. Each is a packet of its own; with what that costs besides its bytes they take

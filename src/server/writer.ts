@@ -21,7 +21,7 @@ import { isIn, type OffsetRange } from "../store/frozen.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import { Pace } from "./pace.js";
-import { refuseDamaged } from "./store-refusal.js";
+import { refuseDamaged } from "./pages/store-refusal.js";
 
 export interface WriterLimits {
   /** How long a write waits for a store that is away before it is given up. */

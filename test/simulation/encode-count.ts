@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../../src/protocol/clock.js";
-import type { Frame } from "../../src/server/recipient.js";
+import type { Frame } from "../../src/server/pages/recipient.js";
 
 const FRAMES_MAX = 2;
 

@@ -13,7 +13,7 @@ import type { Clock } from "../../src/protocol/clock.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { ERRORS, type ErrorBody, type ErrorCode } from "../../src/protocol/errors.js";
 import type { RequestMap, RequestName } from "../../src/protocol/events.js";
-import type { Frame } from "../../src/server/recipient.js";
+import type { Frame } from "../../src/server/pages/recipient.js";
 import type { EncodeCount } from "./encode-count.js";
 import type { Host } from "./host.js";
 import type { Judge } from "./judge.js";

@@ -5,7 +5,7 @@ import { FrozenCells } from "../../src/client/frozen-cells.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
-import type { Frame } from "../../src/server/recipient.js";
+import type { Frame } from "../../src/server/pages/recipient.js";
 import { Session } from "../../src/server/session.js";
 import type { Freezing, OffsetRange } from "../../src/store/frozen.js";
 import { type Batch, type Committed, StoreAway } from "../../src/store/store.js";

@@ -8,7 +8,7 @@ import type { CheckboxUpdate } from "../../src/protocol/events.js";
 import { ANYBODY } from "../../src/server/access/access.js";
 import { Instance } from "../../src/server/instance.js";
 import { createLog } from "../../src/server/log.js";
-import type { Frame } from "../../src/server/recipient.js";
+import type { Frame } from "../../src/server/pages/recipient.js";
 import { readState, Teaching } from "../../src/server/teaching.js";
 import type { PacedRecipient } from "../../src/server/teaching-viewers.js";
 import { StoreAway } from "../../src/store/store.js";

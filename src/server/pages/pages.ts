@@ -6,10 +6,10 @@
  * CHECK_EVERY_MS of the last proof that it is up to date, all due pages in one pipelined round trip.
  */
 
-import { cellsInPage, type PageRef, pageName } from "../board/geometry.js";
-import { samePosition } from "../board/position.js";
-import type { Cancel, Clock } from "../protocol/clock.js";
-import { type Store, StoreAway } from "../store/store.js";
+import { cellsInPage, type PageRef, pageName } from "../../board/geometry.js";
+import { samePosition } from "../../board/position.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
+import { type Store, StoreAway } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
 import { type Hold, Holds } from "./holds.js";

@@ -1,8 +1,8 @@
 /* What the peer of a request is told of a store that is away, or whose data of a page is not valid. */
 
-import { Refusal } from "../protocol/errors.js";
-import { DamagedPage } from "../store/damage.js";
-import { StoreAway } from "../store/store.js";
+import { Refusal } from "../../protocol/errors.js";
+import { DamagedPage } from "../../store/damage.js";
+import { StoreAway } from "../../store/store.js";
 
 /** For `catch` of what only reads: throws the refusal of a fault of the store, and everything else as it came. */
 export function refuseAway(error: unknown): never {

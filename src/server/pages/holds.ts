@@ -3,7 +3,7 @@
  * go, so that a reload or a pan back finds it warm.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
 
 export interface Hold<Hub> {
   readonly hub: Hub;

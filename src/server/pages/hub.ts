@@ -10,11 +10,11 @@
  *               from the position it had, when the buffer is empty.
  */
 
-import { cropUpdate, type Delta, mergeDeltas } from "../board/delta.js";
-import { formatPosition, GENESIS, type Position, samePosition } from "../board/position.js";
-import type { Clock } from "../protocol/clock.js";
-import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
-import type { Store } from "../store/store.js";
+import { cropUpdate, type Delta, mergeDeltas } from "../../board/delta.js";
+import { formatPosition, GENESIS, type Position, samePosition } from "../../board/position.js";
+import type { Clock } from "../../protocol/clock.js";
+import { encodeDelta, encodeSnapshot } from "../../protocol/codec.js";
+import type { Store } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";

@@ -9,13 +9,13 @@
  * snapshot from undoing newer deltas.
  */
 
-import { cropUpdate, type Delta } from "../board/delta.js";
-import { DeltaLog } from "../board/delta-log.js";
-import type { PageRef } from "../board/geometry.js";
-import { Replica } from "../board/replica.js";
-import { backOffMs, type Clock, pause } from "../protocol/clock.js";
-import { DamagedPage } from "../store/damage.js";
-import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
+import { cropUpdate, type Delta } from "../../board/delta.js";
+import { DeltaLog } from "../../board/delta-log.js";
+import type { PageRef } from "../../board/geometry.js";
+import { Replica } from "../../board/replica.js";
+import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
+import { DamagedPage } from "../../store/damage.js";
+import { type Store, StoreAway, type Unsubscribe } from "../../store/store.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 

@@ -1,6 +1,6 @@
 /* What a hub sends, and to whom: a client's connection with all that is not the hub's business left out. */
 
-import type { CheckboxUpdate, Frozen, Looking } from "../protocol/events.js";
+import type { CheckboxUpdate, Frozen, Looking } from "../../protocol/events.js";
 
 export type Frame =
   | { readonly kind: "delta"; readonly text: string }

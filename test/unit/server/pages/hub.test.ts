@@ -2,17 +2,17 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { GENESIS, type Position } from "../../src/board/position.js";
-import { type Outcome, Replica } from "../../src/board/replica.js";
-import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
-import { FanOut } from "../../src/server/fan-out.js";
-import { Pages } from "../../src/server/pages.js";
-import type { PageFrame, Recipient } from "../../src/server/recipient.js";
-import { StoreAway } from "../../src/store/store.js";
-import { newTag } from "../../src/store/tag.js";
-import { ModelStore } from "../support/model-store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { GENESIS, type Position } from "../../../../src/board/position.js";
+import { type Outcome, Replica } from "../../../../src/board/replica.js";
+import { decodeDelta, decodeSnapshot } from "../../../../src/protocol/codec.js";
+import { FanOut } from "../../../../src/server/pages/fan-out.js";
+import { Pages } from "../../../../src/server/pages/pages.js";
+import type { PageFrame, Recipient } from "../../../../src/server/pages/recipient.js";
+import { StoreAway } from "../../../../src/store/store.js";
+import { newTag } from "../../../../src/store/tag.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const board = { name: "main", size: 65_536, handle: 3 };
 const page = { board: "main", page: 0 };

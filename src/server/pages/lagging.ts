@@ -3,8 +3,8 @@
  * and no queue. When one has drained, it is handed back; one that does not drain for long is closed.
  */
 
-import type { Position } from "../board/position.js";
-import type { Cancel, Clock } from "../protocol/clock.js";
+import type { Position } from "../../board/position.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
 import type { Recipient } from "./recipient.js";
 
 const CHECK_MS = 25;

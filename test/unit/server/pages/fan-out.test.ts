@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { FanOut, type Flushable } from "../../src/server/fan-out.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { FanOut, type Flushable } from "../../../../src/server/pages/fan-out.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 };
 

@@ -13,7 +13,7 @@
  * All pages share the event loop, so all share the interval.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
 
 export interface FanOutLimits {
   readonly flushMsMin: number;
