@@ -24,7 +24,7 @@ import { type HostedBoard, Pages } from "./pages/pages.js";
 import { refuseAway } from "./pages/store-refusal.js";
 import { Reporter } from "./reporter.js";
 import { Seldom } from "./seldom.js";
-import { Writer, type WriterLimits } from "./writer.js";
+import { Writer, type WriterLimits } from "./writes/writer.js";
 
 export interface InstanceOptions {
   /** Asked each time: a port may be known later. */

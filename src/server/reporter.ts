@@ -7,7 +7,7 @@
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { REPORTS_MAX, type Tally } from "../store/overview.js";
 import { type Store, StoreAway } from "../store/store.js";
-import type { CommittedBatch } from "./writer.js";
+import type { CommittedBatch } from "./writes/writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
 

@@ -14,7 +14,7 @@ import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.j
 import type { Instance } from "./instance.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { checkPage, commitChanges } from "./session.js";
-import { WriteLanes } from "./write-lanes.js";
+import { WriteLanes } from "./writes/write-lanes.js";
 
 export interface ListenOptions {
   /** The cells to hear of; without it the whole board, of up to 67,108,864 cells. */

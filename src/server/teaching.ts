@@ -20,7 +20,7 @@ import type { HostedBoard } from "./pages/pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
 import { commitChanges } from "./session.js";
 import { type PacedRecipient, TeachingViewers } from "./teaching-viewers.js";
-import { WriteLanes } from "./write-lanes.js";
+import { WriteLanes } from "./writes/write-lanes.js";
 
 /** The largest board that GET /state sends whole. */
 export const STATE_CELLS_MAX = 100_000;

@@ -45,20 +45,20 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the writer acknowledges before the commit",
-    file: "src/server/writer.ts",
+    file: "src/server/writes/writer.ts",
     search: "const startMs = this.#clock.now();",
     replacement:
       'const startMs = this.#clock.now();\nfor (const write of waiting) write.done({ version: 0, tag: "AAAAAAAA" });',
   },
   {
     name: "all attempts at a batch have one tag",
-    file: "src/server/writer.ts",
+    file: "src/server/writes/writer.ts",
     search: "{ tag: newTag(), writes: waiting }",
     replacement: "{ tag: ((writes as unknown as { tag?: string }).tag ??= newTag()), writes: waiting }",
   },
   {
     name: "a write that may have happened is told as refused",
-    file: "src/server/writer.ts",
+    file: "src/server/writes/writer.ts",
     search: 'if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";',
     replacement: "",
   },

@@ -12,16 +12,23 @@
  * its deadline a write is given up, and the error says whether it may have happened.
  */
 
-import { type Changes, changedOffset } from "../board/delta.js";
-import { cellAt, type PageRef, pageName } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
-import { backOffMs, type Clock, pause } from "../protocol/clock.js";
-import { type ErrorCode, Refusal } from "../protocol/errors.js";
-import { isIn, type OffsetRange } from "../store/frozen.js";
-import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, type Store, StoreAway, Unconfirmed, type Write } from "../store/store.js";
-import { newTag } from "../store/tag.js";
+import { type Changes, changedOffset } from "../../board/delta.js";
+import { cellAt, type PageRef, pageName } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
+import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
+import { type ErrorCode, Refusal } from "../../protocol/errors.js";
+import { isIn, type OffsetRange } from "../../store/frozen.js";
+import {
+  BATCH_CHANGES_MAX,
+  BATCH_WRITES_MAX,
+  type Store,
+  StoreAway,
+  Unconfirmed,
+  type Write,
+} from "../../store/store.js";
+import { newTag } from "../../store/tag.js";
+import { refuseDamaged } from "../pages/store-refusal.js";
 import { Pace } from "./pace.js";
-import { refuseDamaged } from "./pages/store-refusal.js";
 
 export interface WriterLimits {
   /** How long a write waits for a store that is away before it is given up. */

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { Writer } from "../../src/server/writer.js";
-import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, StoreAway } from "../../src/store/store.js";
-import { ModelStore } from "../support/model-store.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { Writer } from "../../../../src/server/writes/writer.js";
+import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, StoreAway } from "../../../../src/store/store.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { settle, VirtualClock } from "../../../support/virtual-clock.js";
 
 const page = { board: "main", page: 0 };
 const LIMITS = { waitMs: 1_000, queuedChangesMax: 50_000 };

@@ -6,8 +6,8 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { Refusal } from "../protocol/errors.js";
-import { SEQ_WINDOW } from "../store/seen.js";
+import { Refusal } from "../../protocol/errors.js";
+import { SEQ_WINDOW } from "../../store/seen.js";
 
 interface Lane {
   readonly session: string;

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { IDLE_LANES_MAX, OPEN_WRITES_MAX, WriteLanes } from "../../src/server/write-lanes.js";
-import { Writer } from "../../src/server/writer.js";
-import { SEQ_WINDOW } from "../../src/store/seen.js";
-import { StoreAway } from "../../src/store/store.js";
-import { ModelStore } from "../support/model-store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { IDLE_LANES_MAX, OPEN_WRITES_MAX, WriteLanes } from "../../../../src/server/writes/write-lanes.js";
+import { Writer } from "../../../../src/server/writes/writer.js";
+import { SEQ_WINDOW } from "../../../../src/store/seen.js";
+import { StoreAway } from "../../../../src/store/store.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const page = { board: "main", page: 0 };
 
