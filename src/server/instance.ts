@@ -17,12 +17,12 @@ import { Departures } from "./departures.js";
 import { Admission, type AdmissionLimits } from "./limits/admission.js";
 import { auditLog, type Log } from "./log.js";
 import { Metrics } from "./metrics.js";
-import { Overviews } from "./overviews.js";
+import { Overviews } from "./overview/overviews.js";
+import { Reporter } from "./overview/reporter.js";
 import { FanOut, type FanOutLimits } from "./pages/fan-out.js";
 import { FrozenPages } from "./pages/frozen-pages.js";
 import { type HostedBoard, Pages } from "./pages/pages.js";
 import { refuseAway } from "./pages/store-refusal.js";
-import { Reporter } from "./reporter.js";
 import { Seldom } from "./seldom.js";
 import { Writer, type WriterLimits } from "./writes/writer.js";
 

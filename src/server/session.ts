@@ -14,7 +14,7 @@ import { SEQ_WINDOW } from "../store/seen.js";
 import { ANYBODY, type Visitor } from "./access/access.js";
 import type { Instance } from "./instance.js";
 import type { Allowance } from "./limits/allowance.js";
-import type { OverviewHub } from "./overview-hub.js";
+import type { OverviewHub } from "./overview/hub.js";
 import type { Hold } from "./pages/holds.js";
 import type { Hub } from "./pages/hub.js";
 import type { HostedBoard } from "./pages/pages.js";

@@ -3,14 +3,14 @@
  * now (holds.ts). A board that nobody watches so costs nothing, whatever its size.
  */
 
-import type { Clock } from "../protocol/clock.js";
-import type { PageCount } from "../protocol/overview-codec.js";
-import type { Store } from "../store/store.js";
-import { OverviewFollower } from "./overview-follower.js";
-import { OverviewHub } from "./overview-hub.js";
-import type { FanOut } from "./pages/fan-out.js";
-import { type Hold, Holds } from "./pages/holds.js";
-import type { HostedBoard } from "./pages/pages.js";
+import type { Clock } from "../../protocol/clock.js";
+import type { PageCount } from "../../protocol/overview-codec.js";
+import type { Store } from "../../store/store.js";
+import type { FanOut } from "../pages/fan-out.js";
+import { type Hold, Holds } from "../pages/holds.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { OverviewFollower } from "./follower.js";
+import { OverviewHub } from "./hub.js";
 
 export class Overviews {
   readonly #store: Store;

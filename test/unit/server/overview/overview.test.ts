@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { decodeCounts, decodeOverview } from "../../src/protocol/overview-codec.js";
-import { Overviews } from "../../src/server/overviews.js";
-import { FanOut } from "../../src/server/pages/fan-out.js";
-import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
-import { Reporter } from "../../src/server/reporter.js";
-import type { OverviewListener } from "../../src/store/overview.js";
-import { newTag } from "../../src/store/tag.js";
-import { ModelStore } from "../support/model-store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { decodeCounts, decodeOverview } from "../../../../src/protocol/overview-codec.js";
+import { Overviews } from "../../../../src/server/overview/overviews.js";
+import { Reporter } from "../../../../src/server/overview/reporter.js";
+import { FanOut } from "../../../../src/server/pages/fan-out.js";
+import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
+import type { OverviewListener } from "../../../../src/store/overview.js";
+import { newTag } from "../../../../src/store/tag.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const BILLION = 1_000_000_000;
 

@@ -4,11 +4,11 @@
  * does not read is left out; when it has drained it is sent all pages.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
-import { encodeCounts, encodeOverview, type PageCount } from "../protocol/overview-codec.js";
-import type { OverviewFollower } from "./overview-follower.js";
-import type { FanOut } from "./pages/fan-out.js";
-import type { Frame, Recipient } from "./pages/recipient.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
+import { encodeCounts, encodeOverview, type PageCount } from "../../protocol/overview-codec.js";
+import type { FanOut } from "../pages/fan-out.js";
+import type { Frame, Recipient } from "../pages/recipient.js";
+import type { OverviewFollower } from "./follower.js";
 
 const FLUSH_EVERY_MS = 500;
 const DRAINED_CHECK_MS = 250;

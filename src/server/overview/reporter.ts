@@ -4,10 +4,10 @@
  * made waits, merged with what comes; one that is lost with the instance is made good by whoever watches the overview.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
-import { REPORTS_MAX, type Tally } from "../store/overview.js";
-import { type Store, StoreAway } from "../store/store.js";
-import type { CommittedBatch } from "./writes/writer.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
+import { REPORTS_MAX, type Tally } from "../../store/overview.js";
+import { type Store, StoreAway } from "../../store/store.js";
+import type { CommittedBatch } from "../writes/writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
 

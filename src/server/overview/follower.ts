@@ -14,11 +14,11 @@
  * the right count comes back through the channel, or, if the list had it already, the entry is told again.
  */
 
-import { pageCount } from "../board/geometry.js";
-import { backOffMs, type Cancel, type Clock, pause } from "../protocol/clock.js";
-import { REPORTS_MAX, type Report, type Tally } from "../store/overview.js";
-import { type Store, StoreAway, type Unsubscribe } from "../store/store.js";
-import type { HostedBoard } from "./pages/pages.js";
+import { pageCount } from "../../board/geometry.js";
+import { backOffMs, type Cancel, type Clock, pause } from "../../protocol/clock.js";
+import { REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
+import { type Store, StoreAway, type Unsubscribe } from "../../store/store.js";
+import type { HostedBoard } from "../pages/pages.js";
 
 export interface OverviewListener {
   /** The page's count is another now. */
