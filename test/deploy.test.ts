@@ -119,7 +119,7 @@ describe("deploy/", () => {
     assert.deepEqual(kind("Deployment").spec.selector.matchLabels, labels);
     const { scaleTargetRef, metrics } = kind("HorizontalPodAutoscaler").spec;
     assert.equal(scaleTargetRef.name, kind("Deployment").metadata.name);
-    const source = readFileSync(join(dirname(deploy), "src/server/metrics.ts"), "utf8");
+    const source = readFileSync(join(dirname(deploy), "src/server/telemetry/metrics.ts"), "utf8");
     assert.ok(source.includes(`"${metrics[0].pods.metric.name}"`), "the metric exists");
     assert.equal(pod.securityContext.runAsNonRoot, true);
   });

@@ -4,9 +4,9 @@
  */
 
 import type { Config } from "../server/config.js";
-import { createLog, type Log } from "../server/log.js";
 import { openStore } from "../server/open-store.js";
 import { type RunningServer, startServer } from "../server/server.js";
+import { createLog, type Log } from "../server/telemetry/log.js";
 import type { Store } from "../store/store.js";
 import { pageFolder } from "./page-folder.js";
 import { endSoon, untilSignal } from "./signals.js";

@@ -4,9 +4,9 @@
  */
 
 import { BadOption, type Config } from "../server/config.js";
-import { createLog } from "../server/log.js";
 import { filesMax } from "../server/open-files.js";
 import { openStore } from "../server/open-store.js";
+import { createLog } from "../server/telemetry/log.js";
 import type { Finding } from "../store/finding.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
 import { checkUp } from "../store/valkey-checkup.js";

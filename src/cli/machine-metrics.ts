@@ -9,7 +9,7 @@
  */
 
 import type { Worker } from "node:cluster";
-import { type MetricParts, mergeMetrics, processParts } from "../server/process-metrics.js";
+import { type MetricParts, mergeMetrics, processParts } from "../server/telemetry/process-metrics.js";
 
 const COUNT_MS_MAX = 1_000;
 const METRICS_MS_MAX = 3_000;

@@ -1,6 +1,6 @@
 /* Waits for the signal to end. A second one ends the process at once, whatever is still to be done. */
 
-import type { Log } from "../server/log.js";
+import type { Log } from "../server/telemetry/log.js";
 
 /** What the log still has to write to a pipe gets so long, if somebody reads it; if nobody does, it would wait forever. */
 const WRITING_MS_MAX = 2_000;

@@ -7,8 +7,8 @@ import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
 import { BadOption, type Config } from "../server/config.js";
-import { auditLog, createLog } from "../server/log.js";
 import { openStore } from "../server/open-store.js";
+import { auditLog, createLog } from "../server/telemetry/log.js";
 import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
 
 export interface ExportChoice {

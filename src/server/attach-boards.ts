@@ -12,11 +12,11 @@ import { checkSettings } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { boardRoutes, trustOf } from "./http.js";
 import type { Instance } from "./instance.js";
-import { createLog, type Log } from "./log.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { ServerBoard } from "./server-board.js";
 import { attachSockets } from "./sockets.js";
+import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions {
   /** Board name -> cells. */

@@ -14,7 +14,7 @@ import { parseOrigin } from "./access/origin.js";
 import { SECRET_BYTES_MIN } from "./access/tokens.js";
 import { parseBasePath } from "./base-path.js";
 import { trustIn } from "./limits/client-address.js";
-import { LOG_LEVELS, type LogLevel } from "./log.js";
+import { LOG_LEVELS, type LogLevel } from "./telemetry/log.js";
 
 export interface Config {
   readonly port: number;

@@ -9,7 +9,7 @@ export type { Region } from "./admin.js";
 export { type AttachBoardsOptions, type AttachedBoards, attachBoards } from "./attach-boards.js";
 export type { BoardChange, ChangeListener } from "./change-feed.js";
 export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";
-export { createLog, type Log } from "./log.js";
 export { openStore } from "./open-store.js";
 export { type RunningServer, type ServerOptions, startServer } from "./server.js";
 export type { Listening, ListenOptions, ServerBoard } from "./server-board.js";
+export { createLog, type Log } from "./telemetry/log.js";

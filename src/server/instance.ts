@@ -15,15 +15,15 @@ import type { Store } from "../store/store.js";
 import { type Access, OPEN_ACCESS } from "./access/access.js";
 import { Departures } from "./departures.js";
 import { Admission, type AdmissionLimits } from "./limits/admission.js";
-import { auditLog, type Log } from "./log.js";
-import { Metrics } from "./metrics.js";
 import { Overviews } from "./overview/overviews.js";
 import { Reporter } from "./overview/reporter.js";
 import { FanOut, type FanOutLimits } from "./pages/fan-out.js";
 import { FrozenPages } from "./pages/frozen-pages.js";
 import { type HostedBoard, Pages } from "./pages/pages.js";
 import { refuseAway } from "./pages/store-refusal.js";
-import { Seldom } from "./seldom.js";
+import { auditLog, type Log } from "./telemetry/log.js";
+import { Metrics } from "./telemetry/metrics.js";
+import { Seldom } from "./telemetry/seldom.js";
 import { Writer, type WriterLimits } from "./writes/writer.js";
 
 export interface InstanceOptions {

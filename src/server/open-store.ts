@@ -5,7 +5,7 @@ import { EmbeddedStore } from "../store/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey-store.js";
 import type { Config } from "./config.js";
-import type { Log } from "./log.js";
+import type { Log } from "./telemetry/log.js";
 
 /**
  * Rejects with StoreUnusable. `mayEvict` opens a Valkey too that deletes pages when its memory is full: for those who look

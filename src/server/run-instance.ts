@@ -18,7 +18,7 @@ import { Instance } from "./instance.js";
 import type { Trust } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
 import type { Rate } from "./limits/token-bucket.js";
-import type { Log } from "./log.js";
+import type { Log } from "./telemetry/log.js";
 
 const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
 const QUEUED_CHANGES_MAX = 200_000;

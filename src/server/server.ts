@@ -12,12 +12,12 @@ import type { Config } from "./config.js";
 import { createApp, createOperatorApp } from "./http.js";
 import type { Instance } from "./instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
-import type { Log } from "./log.js";
 import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { connectionsMax } from "./open-files.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
 import { TcpConnections } from "./tcp-connections.js";
+import type { Log } from "./telemetry/log.js";
 
 export interface RunningServer {
   readonly port: number;

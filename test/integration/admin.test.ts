@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
 import type { Board } from "../../src/client/index.js";
-import { auditLog, createLog } from "../../src/server/log.js";
+import { auditLog, createLog } from "../../src/server/telemetry/log.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, spawnInstance, startInstance } from "../support/instances.js";

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { readConfig } from "../../src/server/config.js";
-import { createLog } from "../../src/server/log.js";
 import { openStore } from "../../src/server/open-store.js";
+import { createLog } from "../../src/server/telemetry/log.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { startInstance } from "../support/instances.js";

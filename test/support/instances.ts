@@ -8,9 +8,9 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { type Flags, readConfig } from "../../src/server/config.js";
-import { createLog } from "../../src/server/log.js";
 import { openStore } from "../../src/server/open-store.js";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/server.js";
+import { createLog } from "../../src/server/telemetry/log.js";
 import type { Store } from "../../src/store/store.js";
 
 export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));

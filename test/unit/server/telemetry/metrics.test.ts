@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Counter, Gauge, Histogram, type Metric } from "prom-client";
-import { Metrics } from "../../src/server/metrics.js";
+import { Metrics } from "../../../../src/server/telemetry/metrics.js";
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
 const { registry } = new Metrics(() => ({

@@ -4,9 +4,9 @@
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { ResyncCause } from "../pages/follower.js";
+import type { PageFrame } from "../pages/recipient.js";
 import { LoopDelay } from "./loop-delay.js";
-import type { ResyncCause } from "./pages/follower.js";
-import type { PageFrame } from "./pages/recipient.js";
 import { countProcess, type MetricParts } from "./process-metrics.js";
 
 export interface Gauged {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Seldom } from "../../src/server/seldom.js";
+import { Seldom } from "../../../../src/server/telemetry/seldom.js";
 
 test("what comes again and again is told at once, then seldom, with how often it came; each kind for itself", () => {
   const seldom = new Seldom();

@@ -5,7 +5,7 @@
  * Pure: the time is passed in.
  */
 
-import { keepNewest } from "../board/keep-newest.js";
+import { keepNewest } from "../../board/keep-newest.js";
 
 const AGAIN_MS = 60_000;
 /** More than anybody has kinds of trouble; beyond it the oldest is forgotten. */
