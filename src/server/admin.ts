@@ -15,7 +15,7 @@ import { canFreeze, type Freezing, type OffsetRange } from "../store/frozen.js";
 import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
 import { newTag } from "../store/tag.js";
 import type { Visitor } from "./access/access.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { refuseDamaged } from "./pages/store-refusal.js";
 

@@ -11,7 +11,7 @@ import type { AuthoriseHook } from "./access/authorise.js";
 import { checkSettings } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { boardRoutes, trustOf } from "./http.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { ServerBoard } from "./server-board.js";

@@ -6,7 +6,7 @@
  */
 
 import { Refusal } from "../protocol/errors.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 
 const CLIENTS_A_TURN = 100;
 const QUEUED_MAX = 500;

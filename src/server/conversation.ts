@@ -5,7 +5,7 @@
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { Allowance } from "./limits/allowance.js";
 
 /**

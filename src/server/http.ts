@@ -27,7 +27,7 @@ import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { rightAddress } from "./base-path.js";
 import type { ClusterState } from "./cluster-report.js";
 import { type HttpGate, refuseChunked } from "./http-gate.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import { addressKey } from "./limits/address.js";
 import { clientAddress, type Trust } from "./limits/client-address.js";
 import { type SharedCommand, withScripts } from "./limits/limit-scripts.js";

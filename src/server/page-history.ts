@@ -9,7 +9,7 @@ import { toBase64url } from "../protocol/base64url.js";
 import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
 import { Refusal } from "../protocol/errors.js";
 import { ofBoard } from "../store/by-board.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { refuseAway } from "./pages/store-refusal.js";
 

@@ -14,7 +14,7 @@ import { ClusterReport } from "./cluster-report.js";
 import type { Config } from "./config.js";
 import type { ConnectionLimits } from "./connections.js";
 import { HttpGate } from "./http-gate.js";
-import { Instance } from "./instance.js";
+import { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
 import type { Rate } from "./limits/token-bucket.js";

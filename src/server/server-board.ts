@@ -11,7 +11,7 @@ import { Refusal } from "../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../store/store.js";
 import type { Region } from "./admin.js";
 import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { checkPage, commitChanges } from "./session.js";
 import { WriteLanes } from "./writes/write-lanes.js";

@@ -12,7 +12,7 @@ import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../pr
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { SEQ_WINDOW } from "../store/seen.js";
 import { ANYBODY, type Visitor } from "./access/access.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { Allowance } from "./limits/allowance.js";
 import type { OverviewHub } from "./overview/hub.js";
 import type { Hold } from "./pages/holds.js";

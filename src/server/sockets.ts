@@ -26,7 +26,7 @@ import {
   sessionIdOf,
 } from "./handshake.js";
 import type { HttpGate } from "./http-gate.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import { Presence } from "./presence.js";
 import { Session } from "./session.js";

@@ -13,7 +13,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { CheckboxUpdate } from "../protocol/events.js";
 import { TEACHING_BOARD } from "../protocol/version.js";
 import type { Visitor } from "./access/access.js";
-import type { Instance } from "./instance.js";
+import type { Instance } from "./instance/instance.js";
 import type { Hold } from "./pages/holds.js";
 import type { Hub } from "./pages/hub.js";
 import type { HostedBoard } from "./pages/pages.js";

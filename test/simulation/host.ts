@@ -2,7 +2,7 @@
 
 import { type Logger, pino } from "pino";
 import type { Clock } from "../../src/protocol/clock.js";
-import { Instance } from "../../src/server/instance.js";
+import { Instance } from "../../src/server/instance/instance.js";
 import type { Plan } from "./plan.js";
 import { ProcessClock } from "./process-clock.js";
 import type { StoreLink } from "./store-link.js";

@@ -6,7 +6,7 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Outbox } from "../../src/client/outbox.js";
 import { type ErrorCode, Refusal } from "../../src/protocol/errors.js";
 import { Conversation } from "../../src/server/conversation.js";
-import { Instance } from "../../src/server/instance.js";
+import { Instance } from "../../src/server/instance/instance.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { PageRef } from "../../src/board/geometry.js";
 import { FrozenCells } from "../../src/client/frozen-cells.js";
 import { Refusal } from "../../src/protocol/errors.js";
-import { Instance } from "../../src/server/instance.js";
+import { Instance } from "../../src/server/instance/instance.js";
 import type { Frame } from "../../src/server/pages/recipient.js";
 import { Session } from "../../src/server/session.js";
 import { createLog } from "../../src/server/telemetry/log.js";

@@ -5,7 +5,7 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
-import { Instance } from "../../src/server/instance.js";
+import { Instance } from "../../src/server/instance/instance.js";
 import type { Frame } from "../../src/server/pages/recipient.js";
 import { Session } from "../../src/server/session.js";
 import { createLog } from "../../src/server/telemetry/log.js";

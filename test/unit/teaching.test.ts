@@ -6,7 +6,7 @@ import { packChanges } from "../../src/board/delta.js";
 import { offsetOf, PAGE_CELLS, pageOf } from "../../src/board/geometry.js";
 import type { CheckboxUpdate } from "../../src/protocol/events.js";
 import { ANYBODY } from "../../src/server/access/access.js";
-import { Instance } from "../../src/server/instance.js";
+import { Instance } from "../../src/server/instance/instance.js";
 import type { Frame } from "../../src/server/pages/recipient.js";
 import { readState, Teaching } from "../../src/server/teaching.js";
 import type { PacedRecipient } from "../../src/server/teaching-viewers.js";

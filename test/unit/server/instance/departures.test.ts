@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Departures } from "../../src/server/departures.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Departures } from "../../../../src/server/instance/departures.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const OVER_MS = 10_000;
 const GRACE_MS = 3_000;

@@ -4,7 +4,7 @@
  * refused by the doors, which ask `isDraining`.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
 
 export class Departures {
   readonly #clock: Clock;

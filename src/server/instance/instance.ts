@@ -4,27 +4,27 @@
  */
 
 import type { Server } from "node:net";
-import { cropUpdate, type Snapshot } from "../board/delta.js";
-import { cellsInPage } from "../board/geometry.js";
-import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
-import { DamagedPage } from "../store/damage.js";
-import { ALL_APPLIED, type Durabilities } from "../store/durability.js";
-import { NO_HISTORY, type Retention } from "../store/history.js";
-import type { Store } from "../store/store.js";
-import { type Access, OPEN_ACCESS } from "./access/access.js";
+import { cropUpdate, type Snapshot } from "../../board/delta.js";
+import { cellsInPage } from "../../board/geometry.js";
+import type { Clock } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
+import { DamagedPage } from "../../store/damage.js";
+import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
+import { NO_HISTORY, type Retention } from "../../store/history.js";
+import type { Store } from "../../store/store.js";
+import { type Access, OPEN_ACCESS } from "../access/access.js";
+import { Admission, type AdmissionLimits } from "../limits/admission.js";
+import { Overviews } from "../overview/overviews.js";
+import { Reporter } from "../overview/reporter.js";
+import { FanOut, type FanOutLimits } from "../pages/fan-out.js";
+import { FrozenPages } from "../pages/frozen-pages.js";
+import { type HostedBoard, Pages } from "../pages/pages.js";
+import { refuseAway } from "../pages/store-refusal.js";
+import { auditLog, type Log } from "../telemetry/log.js";
+import { Metrics } from "../telemetry/metrics.js";
+import { Seldom } from "../telemetry/seldom.js";
+import { Writer, type WriterLimits } from "../writes/writer.js";
 import { Departures } from "./departures.js";
-import { Admission, type AdmissionLimits } from "./limits/admission.js";
-import { Overviews } from "./overview/overviews.js";
-import { Reporter } from "./overview/reporter.js";
-import { FanOut, type FanOutLimits } from "./pages/fan-out.js";
-import { FrozenPages } from "./pages/frozen-pages.js";
-import { type HostedBoard, Pages } from "./pages/pages.js";
-import { refuseAway } from "./pages/store-refusal.js";
-import { auditLog, type Log } from "./telemetry/log.js";
-import { Metrics } from "./telemetry/metrics.js";
-import { Seldom } from "./telemetry/seldom.js";
-import { Writer, type WriterLimits } from "./writes/writer.js";
 
 export interface InstanceOptions {
   /** Asked each time: a port may be known later. */
