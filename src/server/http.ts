@@ -25,7 +25,7 @@ import { ANYBODY, type Right, type Visitor } from "./access/access.js";
 import { callerOf } from "./access/authorise.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { rightAddress } from "./base-path.js";
-import type { ClusterState } from "./cluster-report.js";
+import type { ClusterState } from "./fleet/cluster-report.js";
 import { type HttpGate, refuseChunked } from "./http-gate.js";
 import type { Instance } from "./instance/instance.js";
 import { addressKey } from "./limits/address.js";

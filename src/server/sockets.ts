@@ -15,6 +15,7 @@ import { takeOffBase } from "./base-path.js";
 import { Chat } from "./chat.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
 import { Conversation } from "./conversation.js";
+import { Presence } from "./fleet/presence.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import {
   type HandshakeMiddleware,
@@ -28,7 +29,6 @@ import {
 import type { HttpGate } from "./http-gate.js";
 import type { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
-import { Presence } from "./presence.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
 import { ignoreOtherUpgrades } from "./upgrades.js";

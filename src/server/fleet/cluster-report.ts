@@ -5,12 +5,12 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { type Announced, GONE_MS, hasRoll } from "../store/roll.js";
-import { StoreAway } from "../store/store.js";
-import type { Instance } from "./instance/instance.js";
-import { type InstanceRecord, instanceRecord } from "./requests.js";
-import { LoopDelay } from "./telemetry/loop-delay.js";
-import { residentBytes } from "./telemetry/process-metrics.js";
+import { type Announced, GONE_MS, hasRoll } from "../../store/roll.js";
+import { StoreAway } from "../../store/store.js";
+import type { Instance } from "../instance/instance.js";
+import { type InstanceRecord, instanceRecord } from "../requests.js";
+import { LoopDelay } from "../telemetry/loop-delay.js";
+import { residentBytes } from "../telemetry/process-metrics.js";
 
 const ANNOUNCE_MS = 2_000;
 
