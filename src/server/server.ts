@@ -9,6 +9,7 @@ import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import type { Store } from "../store/store.js";
 import type { Config } from "./config.js";
+import { TcpConnections } from "./connections/tcp-connections.js";
 import { createApp, createOperatorApp } from "./http.js";
 import type { Instance } from "./instance/instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
@@ -16,7 +17,6 @@ import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { connectionsMax } from "./open-files.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets, createSocketServer } from "./sockets.js";
-import { TcpConnections } from "./tcp-connections.js";
 import type { Log } from "./telemetry/log.js";
 
 export interface RunningServer {

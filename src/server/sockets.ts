@@ -13,10 +13,8 @@ import { callerOf } from "./access/authorise.js";
 import { isFromOrigin } from "./access/origin.js";
 import { takeOffBase } from "./base-path.js";
 import { Chat } from "./chat.js";
-import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections.js";
-import { Conversation } from "./conversation.js";
-import { Presence } from "./fleet/presence.js";
-import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
+import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections/connections.js";
+import type { HttpGate } from "./connections/gate.js";
 import {
   type HandshakeMiddleware,
   letNothingBeGuessed,
@@ -25,13 +23,15 @@ import {
   refuseJsonp,
   refuseTakeovers,
   sessionIdOf,
-} from "./handshake.js";
-import type { HttpGate } from "./http-gate.js";
+} from "./connections/handshake.js";
+import { ignoreOtherUpgrades } from "./connections/upgrades.js";
+import { Conversation } from "./conversation.js";
+import { Presence } from "./fleet/presence.js";
+import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import type { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import { Session } from "./session.js";
 import { Teaching } from "./teaching.js";
-import { ignoreOtherUpgrades } from "./upgrades.js";
 
 export interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */

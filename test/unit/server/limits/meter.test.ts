@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
-import { Attachments } from "../../../../src/server/attachments.js";
+import { Attachments } from "../../../../src/server/connections/attachments.js";
 import { Meter } from "../../../../src/server/limits/meter.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
-import { WebSockets } from "../../src/server/websockets.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { WebSockets } from "../../../../src/server/connections/websockets.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LIMITS = {
   inflow: { messages: { perSecond: 10, burst: 20 }, bytes: { perSecond: 1_000, burst: 2_000 } },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { describe, test } from "node:test";
-import { sessionIdOf } from "../../src/server/handshake.js";
+import { sessionIdOf } from "../../../../src/server/connections/handshake.js";
 
 describe("the session that a request names", () => {
   test("is the one that Engine.IO takes, however the query is written", () => {

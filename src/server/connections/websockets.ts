@@ -7,8 +7,8 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import type { Clock } from "../protocol/clock.js";
-import { type InflowLimits, Meter } from "./limits/meter.js";
+import type { Clock } from "../../protocol/clock.js";
+import { type InflowLimits, Meter } from "../limits/meter.js";
 
 /** A server's WebSocket, of `ws`. */
 export interface WebSocket extends EventEmitter {

@@ -4,8 +4,8 @@
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
-import { Refusal } from "../protocol/errors.js";
-import { isFromOrigin } from "./access/origin.js";
+import { Refusal } from "../../protocol/errors.js";
+import { isFromOrigin } from "../access/origin.js";
 import { isUpgrade } from "./upgrades.js";
 
 export type HandshakeMiddleware = (

@@ -7,8 +7,8 @@
 
 import type { Server as HttpServer } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import { addressKey } from "./limits/address.js";
-import type { Trust } from "./limits/client-address.js";
+import { addressKey } from "../limits/address.js";
+import type { Trust } from "../limits/client-address.js";
 
 export class TcpConnections {
   readonly #open = new Map<string, Set<TcpSocket>>();

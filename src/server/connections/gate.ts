@@ -10,11 +10,11 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
+import type { Clock } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { Trust } from "../limits/client-address.js";
+import { type InflowLimits, Meter } from "../limits/meter.js";
 import { answer } from "./handshake.js";
-import type { Trust } from "./limits/client-address.js";
-import { type InflowLimits, Meter } from "./limits/meter.js";
 import { isUpgrade } from "./upgrades.js";
 
 /** Requests of one connection without an answer. Browsers do not pipeline; a benchmark may. */
