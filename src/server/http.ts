@@ -36,7 +36,7 @@ import { CODINGS, PageBodies } from "./page-bodies.js";
 import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
-import { checkPage, commitChanges } from "./session.js";
+import { checkPage, commitChanges } from "./session/session.js";
 import { readState } from "./teaching.js";
 
 export interface HttpOptions {

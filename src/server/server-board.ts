@@ -13,7 +13,7 @@ import type { Region } from "./admin.js";
 import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.js";
 import type { Instance } from "./instance/instance.js";
 import type { HostedBoard } from "./pages/pages.js";
-import { checkPage, commitChanges } from "./session.js";
+import { checkPage, commitChanges } from "./session/session.js";
 import { WriteLanes } from "./writes/write-lanes.js";
 
 export interface ListenOptions {

@@ -25,12 +25,12 @@ import {
   sessionIdOf,
 } from "./connections/handshake.js";
 import { ignoreOtherUpgrades } from "./connections/upgrades.js";
-import { Conversation } from "./conversation.js";
 import { Presence } from "./fleet/presence.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 import type { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
-import { Session } from "./session.js";
+import { Conversation } from "./session/conversation.js";
+import { Session } from "./session/session.js";
 import { Teaching } from "./teaching.js";
 
 export interface SocketOptions {

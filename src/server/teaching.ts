@@ -18,7 +18,7 @@ import type { Hold } from "./pages/holds.js";
 import type { Hub } from "./pages/hub.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { parseRequest, teachingUpdate } from "./requests.js";
-import { commitChanges } from "./session.js";
+import { commitChanges } from "./session/session.js";
 import { type PacedRecipient, TeachingViewers } from "./teaching-viewers.js";
 import { WriteLanes } from "./writes/write-lanes.js";
 

@@ -9,8 +9,8 @@ import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { Server, Socket } from "socket.io";
 import { io as connect } from "socket.io-client";
-import { Backlog } from "../../src/server/backlog.js";
 import { FrameEncoder, SocketRecipient } from "../../src/server/frame-sender.js";
+import { Backlog } from "../../src/server/session/backlog.js";
 import { createSocketServer } from "../../src/server/sockets.js";
 
 let io: Server;

@@ -14,7 +14,7 @@ import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { Instance } from "../../src/server/instance/instance.js";
 import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
-import { Session } from "../../src/server/session.js";
+import { Session } from "../../src/server/session/session.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import { StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";

@@ -8,10 +8,10 @@ import { ConnectionLost, type Line, type LineListener } from "../../src/client/l
 import type { Clock } from "../../src/protocol/clock.js";
 import { type ErrorBody, Refusal } from "../../src/protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
-import { Conversation } from "../../src/server/conversation.js";
 import type { Instance } from "../../src/server/instance/instance.js";
 import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
-import { Session } from "../../src/server/session.js";
+import { Conversation } from "../../src/server/session/conversation.js";
+import { Session } from "../../src/server/session/session.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import { Pipe } from "./pipe.js";

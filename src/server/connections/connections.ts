@@ -6,12 +6,12 @@
 
 import type { IncomingMessage } from "node:http";
 import { type ErrorBody, Refusal } from "../../protocol/errors.js";
-import { Backlog, type EngineConnection } from "../backlog.js";
 import type { Instance } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import type { Allowance } from "../limits/allowance.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
+import { Backlog, type EngineConnection } from "../session/backlog.js";
 import { Attachments } from "./attachments.js";
 import { WebSockets } from "./websockets.js";
 

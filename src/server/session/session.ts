@@ -3,22 +3,22 @@
  * each request against the boards and the limits and hands it on; knows nothing of sockets.
  */
 
-import type { Bit } from "../board/bitmap.js";
-import { packChanges } from "../board/delta.js";
-import { offsetOf, pageCount, pageOf } from "../board/geometry.js";
-import { GENESIS, type Position } from "../board/position.js";
-import { Refusal } from "../protocol/errors.js";
-import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../protocol/events.js";
-import { PROTOCOL_VERSION } from "../protocol/version.js";
-import { SEQ_WINDOW } from "../store/seen.js";
-import { ANYBODY, type Visitor } from "./access/access.js";
-import type { Instance } from "./instance/instance.js";
-import type { Allowance } from "./limits/allowance.js";
-import type { OverviewHub } from "./overview/hub.js";
-import type { Hold } from "./pages/holds.js";
-import type { Hub } from "./pages/hub.js";
-import type { HostedBoard } from "./pages/pages.js";
-import type { Recipient } from "./pages/recipient.js";
+import type { Bit } from "../../board/bitmap.js";
+import { packChanges } from "../../board/delta.js";
+import { offsetOf, pageCount, pageOf } from "../../board/geometry.js";
+import { GENESIS, type Position } from "../../board/position.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../../protocol/events.js";
+import { PROTOCOL_VERSION } from "../../protocol/version.js";
+import { SEQ_WINDOW } from "../../store/seen.js";
+import { ANYBODY, type Visitor } from "../access/access.js";
+import type { Instance } from "../instance/instance.js";
+import type { Allowance } from "../limits/allowance.js";
+import type { OverviewHub } from "../overview/hub.js";
+import type { Hold } from "../pages/holds.js";
+import type { Hub } from "../pages/hub.js";
+import type { HostedBoard } from "../pages/pages.js";
+import type { Recipient } from "../pages/recipient.js";
 import {
   openRequest,
   overviewRequest,
@@ -28,7 +28,7 @@ import {
   WATCH_PAGES_MAX,
   WRITE_CELLS_MAX,
   watchRequest,
-} from "./requests.js";
+} from "../requests.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;

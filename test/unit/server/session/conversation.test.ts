@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { Outbox } from "../../src/client/outbox.js";
-import { type ErrorCode, Refusal } from "../../src/protocol/errors.js";
-import { Conversation } from "../../src/server/conversation.js";
-import { Instance } from "../../src/server/instance/instance.js";
-import { createLog } from "../../src/server/telemetry/log.js";
-import { ModelStore } from "../support/model-store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { PAGE_CELLS } from "../../../../src/board/geometry.js";
+import { Outbox } from "../../../../src/client/outbox.js";
+import { type ErrorCode, Refusal } from "../../../../src/protocol/errors.js";
+import { Instance } from "../../../../src/server/instance/instance.js";
+import { Conversation } from "../../../../src/server/session/conversation.js";
+import { createLog } from "../../../../src/server/telemetry/log.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 

@@ -4,9 +4,9 @@
  * The bounds are those of the connection (allowance.ts), whatever number of conversations it carries.
  */
 
-import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
-import type { Instance } from "./instance/instance.js";
-import type { Allowance } from "./limits/allowance.js";
+import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+import type { Allowance } from "../limits/allowance.js";
 
 /**
  * What a peer in good faith may run into counts so much beside a bad request: it is too fast, or an

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { Replica } from "../../src/board/replica.js";
-import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { Instance } from "../../src/server/instance/instance.js";
-import type { Frame } from "../../src/server/pages/recipient.js";
-import { Session } from "../../src/server/session.js";
-import { createLog } from "../../src/server/telemetry/log.js";
-import { newTag } from "../../src/store/tag.js";
-import { ModelStore } from "../support/model-store.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { PAGE_CELLS } from "../../../../src/board/geometry.js";
+import { Replica } from "../../../../src/board/replica.js";
+import { decodeDelta, decodeSnapshot } from "../../../../src/protocol/codec.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { Instance } from "../../../../src/server/instance/instance.js";
+import type { Frame } from "../../../../src/server/pages/recipient.js";
+import { Session } from "../../../../src/server/session/session.js";
+import { createLog } from "../../../../src/server/telemetry/log.js";
+import { newTag } from "../../../../src/store/tag.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 /** Of which an overview takes eight, and an address has twenty times as many. */
