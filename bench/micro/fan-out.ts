@@ -7,8 +7,8 @@
 import { createServer } from "node:http";
 import { mergeDeltas } from "../../src/board/delta.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
-import { FrameEncoder } from "../../src/server/frame-sender.js";
-import { createSocketServer } from "../../src/server/sockets.js";
+import { FrameEncoder } from "../../src/server/sockets/frame-sender.js";
+import { createSocketServer } from "../../src/server/sockets/sockets.js";
 import type { Scenario } from "../load/outcome.js";
 import { deltaOf } from "./pages.js";
 import { microsecondsOf } from "./time.js";

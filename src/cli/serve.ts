@@ -2,10 +2,10 @@
 
 import cluster from "node:cluster";
 import type { Config } from "../server/config.js";
-import type { WorkerPlace } from "../server/neighbours.js";
 import { openStore } from "../server/open-store.js";
 import { nameAt } from "../server/run-instance.js";
 import { type RunningServer, startServer } from "../server/server.js";
+import type { WorkerPlace } from "../server/sockets/neighbours.js";
 import { createLog } from "../server/telemetry/log.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";

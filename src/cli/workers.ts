@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Config } from "../server/config.js";
-import type { WorkerPlace } from "../server/neighbours.js";
+import type { WorkerPlace } from "../server/sockets/neighbours.js";
 import { createLog, type Log } from "../server/telemetry/log.js";
 import { Seldom } from "../server/telemetry/seldom.js";
 import { MachineMetrics } from "./machine-metrics.js";

@@ -15,7 +15,7 @@ import type { Instance } from "./instance/instance.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { ServerBoard } from "./server-board.js";
-import { attachSockets } from "./sockets.js";
+import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions {

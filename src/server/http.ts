@@ -37,7 +37,7 @@ import { HistoryReads } from "./page-history.js";
 import type { HostedBoard } from "./pages/pages.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "./requests.js";
 import { checkPage, commitChanges } from "./session/session.js";
-import { readState } from "./teaching.js";
+import { readState } from "./sockets/teaching/teaching.js";
 
 export interface HttpOptions {
   readonly requestsPerMinute: number;

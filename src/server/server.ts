@@ -13,10 +13,10 @@ import { TcpConnections } from "./connections/tcp-connections.js";
 import { createApp, createOperatorApp } from "./http.js";
 import type { Instance } from "./instance/instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
-import { joinNeighbours, type WorkerPlace } from "./neighbours.js";
 import { connectionsMax } from "./open-files.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
-import { attachSockets, createSocketServer } from "./sockets.js";
+import { joinNeighbours, type WorkerPlace } from "./sockets/neighbours.js";
+import { attachSockets, createSocketServer } from "./sockets/sockets.js";
 import type { Log } from "./telemetry/log.js";
 
 export interface RunningServer {

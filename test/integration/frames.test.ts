@@ -9,9 +9,9 @@ import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { Server, Socket } from "socket.io";
 import { io as connect } from "socket.io-client";
-import { FrameEncoder, SocketRecipient } from "../../src/server/frame-sender.js";
 import { Backlog } from "../../src/server/session/backlog.js";
-import { createSocketServer } from "../../src/server/sockets.js";
+import { FrameEncoder, SocketRecipient } from "../../src/server/sockets/frame-sender.js";
+import { createSocketServer } from "../../src/server/sockets/sockets.js";
 
 let io: Server;
 let url: string;

@@ -30,8 +30,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** Package -> its doors. Files that import only types from it stand behind the colon. */
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
   "socket.io": {
-    files: ["server/sockets.ts"],
-    types: ["server/frame-sender.ts", "server/server.ts", "server/attach-boards.ts"],
+    files: ["server/sockets/sockets.ts"],
+    types: ["server/sockets/frame-sender.ts", "server/server.ts", "server/attach-boards.ts"],
   },
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey.ts"] },

@@ -6,21 +6,21 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { eachDifference, getBit } from "../board/bitmap.js";
-import { changedOffset } from "../board/delta.js";
-import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../board/geometry.js";
-import { Refusal } from "../protocol/errors.js";
-import type { CheckboxUpdate } from "../protocol/events.js";
-import { TEACHING_BOARD } from "../protocol/version.js";
-import type { Visitor } from "./access/access.js";
-import type { Instance } from "./instance/instance.js";
-import type { Hold } from "./pages/holds.js";
-import type { Hub } from "./pages/hub.js";
-import type { HostedBoard } from "./pages/pages.js";
-import { parseRequest, teachingUpdate } from "./requests.js";
-import { commitChanges } from "./session/session.js";
-import { type PacedRecipient, TeachingViewers } from "./teaching-viewers.js";
-import { WriteLanes } from "./writes/write-lanes.js";
+import { eachDifference, getBit } from "../../../board/bitmap.js";
+import { changedOffset } from "../../../board/delta.js";
+import { cellAt, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
+import { Refusal } from "../../../protocol/errors.js";
+import type { CheckboxUpdate } from "../../../protocol/events.js";
+import { TEACHING_BOARD } from "../../../protocol/version.js";
+import type { Visitor } from "../../access/access.js";
+import type { Instance } from "../../instance/instance.js";
+import type { Hold } from "../../pages/holds.js";
+import type { Hub } from "../../pages/hub.js";
+import type { HostedBoard } from "../../pages/pages.js";
+import { parseRequest, teachingUpdate } from "../../requests.js";
+import { commitChanges } from "../../session/session.js";
+import { WriteLanes } from "../../writes/write-lanes.js";
+import { type PacedRecipient, TeachingViewers } from "./viewers.js";
 
 /** The largest board that GET /state sends whole. */
 export const STATE_CELLS_MAX = 100_000;

@@ -11,11 +11,11 @@
  * a client that reads slowly, and the heartbeat behind them would come too late.
  */
 
-import { bitmapBytes, countBits, eachDifference, setBit } from "../board/bitmap.js";
-import { keepNewest } from "../board/keep-newest.js";
-import type { Clock } from "../protocol/clock.js";
-import type { CheckboxUpdate } from "../protocol/events.js";
-import type { Frame, Recipient } from "./pages/recipient.js";
+import { bitmapBytes, countBits, eachDifference, setBit } from "../../../board/bitmap.js";
+import { keepNewest } from "../../../board/keep-newest.js";
+import type { Clock } from "../../../protocol/clock.js";
+import type { CheckboxUpdate } from "../../../protocol/events.js";
+import type { Frame, Recipient } from "../../pages/recipient.js";
 
 /**
  * Updates in one frame, and up to seven more. Each is a packet of its own; with what that costs besides its bytes they take

@@ -5,8 +5,8 @@
  *     say ──► queue, in order ──► 100 clients a turn, until all have it ──► next message
  */
 
-import { Refusal } from "../protocol/errors.js";
-import type { Instance } from "./instance/instance.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
 
 const CLIENTS_A_TURN = 100;
 const QUEUED_MAX = 500;

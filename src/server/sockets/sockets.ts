@@ -5,16 +5,15 @@
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server, type Socket } from "socket.io";
-import { type ErrorBody, Refusal, refusalOf } from "../protocol/errors.js";
-import type { Notice, RequestName } from "../protocol/events.js";
-import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../protocol/version.js";
-import { ANYBODY, type Visitor } from "./access/access.js";
-import { callerOf } from "./access/authorise.js";
-import { isFromOrigin } from "./access/origin.js";
-import { takeOffBase } from "./base-path.js";
-import { Chat } from "./chat.js";
-import { type Admitted, type Connection, type ConnectionLimits, Connections } from "./connections/connections.js";
-import type { HttpGate } from "./connections/gate.js";
+import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Notice, RequestName } from "../../protocol/events.js";
+import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../../protocol/version.js";
+import { ANYBODY, type Visitor } from "../access/access.js";
+import { callerOf } from "../access/authorise.js";
+import { isFromOrigin } from "../access/origin.js";
+import { takeOffBase } from "../base-path.js";
+import { type Admitted, type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
+import type { HttpGate } from "../connections/gate.js";
 import {
   type HandshakeMiddleware,
   letNothingBeGuessed,
@@ -23,15 +22,16 @@ import {
   refuseJsonp,
   refuseTakeovers,
   sessionIdOf,
-} from "./connections/handshake.js";
-import { ignoreOtherUpgrades } from "./connections/upgrades.js";
-import { Presence } from "./fleet/presence.js";
+} from "../connections/handshake.js";
+import { ignoreOtherUpgrades } from "../connections/upgrades.js";
+import { Presence } from "../fleet/presence.js";
+import type { Instance } from "../instance/instance.js";
+import type { Trust } from "../limits/client-address.js";
+import { Conversation } from "../session/conversation.js";
+import { Session } from "../session/session.js";
+import { Chat } from "./chat.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import type { Instance } from "./instance/instance.js";
-import type { Trust } from "./limits/client-address.js";
-import { Conversation } from "./session/conversation.js";
-import { Session } from "./session/session.js";
-import { Teaching } from "./teaching.js";
+import { Teaching } from "./teaching/teaching.js";
 
 export interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Refusal } from "../../src/protocol/errors.js";
-import { Chat } from "../../src/server/chat.js";
-import { Admission } from "../../src/server/limits/admission.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { Refusal } from "../../../../src/protocol/errors.js";
+import { Admission } from "../../../../src/server/limits/admission.js";
+import { Chat } from "../../../../src/server/sockets/chat.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 

@@ -2,20 +2,20 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { offsetOf, PAGE_CELLS, pageOf } from "../../src/board/geometry.js";
-import type { CheckboxUpdate } from "../../src/protocol/events.js";
-import { ANYBODY } from "../../src/server/access/access.js";
-import { Instance } from "../../src/server/instance/instance.js";
-import type { Frame } from "../../src/server/pages/recipient.js";
-import { readState, Teaching } from "../../src/server/teaching.js";
-import type { PacedRecipient } from "../../src/server/teaching-viewers.js";
-import { createLog } from "../../src/server/telemetry/log.js";
-import { StoreAway } from "../../src/store/store.js";
-import { newTag } from "../../src/store/tag.js";
-import { ModelStore } from "../support/model-store.js";
-import { mulberry } from "../support/random.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import { packChanges } from "../../../../../src/board/delta.js";
+import { offsetOf, PAGE_CELLS, pageOf } from "../../../../../src/board/geometry.js";
+import type { CheckboxUpdate } from "../../../../../src/protocol/events.js";
+import { ANYBODY } from "../../../../../src/server/access/access.js";
+import { Instance } from "../../../../../src/server/instance/instance.js";
+import type { Frame } from "../../../../../src/server/pages/recipient.js";
+import { readState, Teaching } from "../../../../../src/server/sockets/teaching/teaching.js";
+import type { PacedRecipient } from "../../../../../src/server/sockets/teaching/viewers.js";
+import { createLog } from "../../../../../src/server/telemetry/log.js";
+import { StoreAway } from "../../../../../src/store/store.js";
+import { newTag } from "../../../../../src/store/tag.js";
+import { ModelStore } from "../../../../support/model-store.js";
+import { mulberry } from "../../../../support/random.js";
+import { VirtualClock } from "../../../../support/virtual-clock.js";
 
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 

@@ -20,8 +20,8 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type HandshakeMiddleware, outliveReset, sessionIdOf } from "./connections/handshake.js";
-import { ignoreOtherUpgrades, isUpgrade } from "./connections/upgrades.js";
+import { type HandshakeMiddleware, outliveReset, sessionIdOf } from "../connections/handshake.js";
+import { ignoreOtherUpgrades, isUpgrade } from "../connections/upgrades.js";
 
 /** Where a worker stands among the others. */
 export interface WorkerPlace {
