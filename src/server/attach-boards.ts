@@ -10,7 +10,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { AuthoriseHook } from "./access/authorise.js";
 import { checkSettings } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
-import { boardRoutes, trustOf } from "./http.js";
+import { boardRoutes, trustOf } from "./http/http.js";
 import type { Instance } from "./instance/instance.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";

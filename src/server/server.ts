@@ -10,7 +10,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { Store } from "../store/store.js";
 import type { Config } from "./config.js";
 import { TcpConnections } from "./connections/tcp-connections.js";
-import { createApp, createOperatorApp } from "./http.js";
+import { createApp, createOperatorApp } from "./http/http.js";
 import type { Instance } from "./instance/instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
 import { connectionsMax } from "./open-files.js";

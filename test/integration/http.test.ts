@@ -8,7 +8,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { Replica } from "../../src/board/replica.js";
 import { fromBase64url } from "../../src/protocol/base64url.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
-import type { HistoryBody } from "../../src/server/page-history.js";
+import type { HistoryBody } from "../../src/server/http/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { ValkeyStore } from "../../src/store/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -5,10 +5,10 @@
 
 import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
-import { bitmapBytes } from "../board/bitmap.js";
-import type { Snapshot } from "../board/delta.js";
-import { keepNewest } from "../board/keep-newest.js";
-import { formatPosition } from "../board/position.js";
+import { bitmapBytes } from "../../board/bitmap.js";
+import type { Snapshot } from "../../board/delta.js";
+import { keepNewest } from "../../board/keep-newest.js";
+import { formatPosition } from "../../board/position.js";
 
 export type Coding = "br" | "gzip" | "identity";
 

@@ -3,15 +3,15 @@
  * Both are the frames of the protocol, in base64url, so that whoever reads those can replay.
  */
 
-import { cropUpdate } from "../board/delta.js";
-import { cellsInPage } from "../board/geometry.js";
-import { toBase64url } from "../protocol/base64url.js";
-import { encodeDelta, encodeSnapshot } from "../protocol/codec.js";
-import { Refusal } from "../protocol/errors.js";
-import { ofBoard } from "../store/by-board.js";
-import type { Instance } from "./instance/instance.js";
-import type { HostedBoard } from "./pages/pages.js";
-import { refuseAway } from "./pages/store-refusal.js";
+import { cropUpdate } from "../../board/delta.js";
+import { cellsInPage } from "../../board/geometry.js";
+import { toBase64url } from "../../protocol/base64url.js";
+import { encodeDelta, encodeSnapshot } from "../../protocol/codec.js";
+import { Refusal } from "../../protocol/errors.js";
+import { ofBoard } from "../../store/by-board.js";
+import type { Instance } from "../instance/instance.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { refuseAway } from "../pages/store-refusal.js";
 
 export interface HistoryBody {
   readonly page: number;

@@ -6,18 +6,18 @@
  * Pages are done one after another, some at a time: each is done whole or not at all, and doing all again is harmless.
  */
 
-import { eachDifference } from "../board/bitmap.js";
-import { packChanges } from "../board/delta.js";
-import { offsetOf, PAGE_CELLS, pageOf } from "../board/geometry.js";
-import { GENESIS, samePosition } from "../board/position.js";
-import { Refusal, refusalOf } from "../protocol/errors.js";
-import { canFreeze, type Freezing, type OffsetRange } from "../store/frozen.js";
-import { BATCH_CHANGES_MAX, StoreAway } from "../store/store.js";
-import { newTag } from "../store/tag.js";
-import type { Visitor } from "./access/access.js";
-import type { Instance } from "./instance/instance.js";
-import type { HostedBoard } from "./pages/pages.js";
-import { refuseDamaged } from "./pages/store-refusal.js";
+import { eachDifference } from "../../board/bitmap.js";
+import { packChanges } from "../../board/delta.js";
+import { offsetOf, PAGE_CELLS, pageOf } from "../../board/geometry.js";
+import { GENESIS, samePosition } from "../../board/position.js";
+import { Refusal, refusalOf } from "../../protocol/errors.js";
+import { canFreeze, type Freezing, type OffsetRange } from "../../store/frozen.js";
+import { BATCH_CHANGES_MAX, StoreAway } from "../../store/store.js";
+import { newTag } from "../../store/tag.js";
+import type { Visitor } from "../access/access.js";
+import type { Instance } from "../instance/instance.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { refuseDamaged } from "../pages/store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
 export type AdminAction = (typeof ADMIN_ACTIONS)[number];
