@@ -10,11 +10,11 @@ import { Refusal } from "../protocol/errors.js";
 import type { AuthoriseHook } from "./access/authorise.js";
 import { checkSettings } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
+import { ServerBoard } from "./embedding/server-board.js";
 import { boardRoutes, trustOf } from "./http/http.js";
 import type { Instance } from "./instance/instance.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
-import { ServerBoard } from "./server-board.js";
 import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 

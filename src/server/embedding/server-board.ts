@@ -4,17 +4,17 @@
  * rights and rate limits are not asked. What is frozen stays frozen.
  */
 
-import { type Bit, bitmapBytes, getBit } from "../board/bitmap.js";
-import { cellsInPage, offsetOf, pageCount, pageOf } from "../board/geometry.js";
-import { inSteps, type SetAllOptions } from "../board/steps.js";
-import { Refusal } from "../protocol/errors.js";
-import { BATCH_CHANGES_MAX } from "../store/store.js";
+import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
+import { cellsInPage, offsetOf, pageCount, pageOf } from "../../board/geometry.js";
+import { inSteps, type SetAllOptions } from "../../board/steps.js";
+import { Refusal } from "../../protocol/errors.js";
+import { BATCH_CHANGES_MAX } from "../../store/store.js";
+import type { Region } from "../http/admin.js";
+import type { Instance } from "../instance/instance.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { checkPage, commitChanges } from "../session/session.js";
+import { WriteLanes } from "../writes/write-lanes.js";
 import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.js";
-import type { Region } from "./http/admin.js";
-import type { Instance } from "./instance/instance.js";
-import type { HostedBoard } from "./pages/pages.js";
-import { checkPage, commitChanges } from "./session/session.js";
-import { WriteLanes } from "./writes/write-lanes.js";
 
 export interface ListenOptions {
   /** The cells to hear of; without it the whole board, of up to 67,108,864 cells. */

@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { getBit, setBit } from "../../src/board/bitmap.js";
-import { packChanges } from "../../src/board/delta.js";
-import { type BoardChange, ChangeFeed, type ChangeListener } from "../../src/server/change-feed.js";
-import { FanOut } from "../../src/server/pages/fan-out.js";
-import { Pages } from "../../src/server/pages/pages.js";
-import { newTag } from "../../src/store/tag.js";
-import { ModelStore } from "../support/model-store.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { getBit, setBit } from "../../../../src/board/bitmap.js";
+import { packChanges } from "../../../../src/board/delta.js";
+import { type BoardChange, ChangeFeed, type ChangeListener } from "../../../../src/server/embedding/change-feed.js";
+import { FanOut } from "../../../../src/server/pages/fan-out.js";
+import { Pages } from "../../../../src/server/pages/pages.js";
+import { newTag } from "../../../../src/store/tag.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { settle, VirtualClock } from "../../../support/virtual-clock.js";
 
 const board = { name: "main", size: 70_000, handle: 1 };
 

@@ -9,16 +9,16 @@
  * listener hears less often, and never wrong; nobody waits for it.
  */
 
-import { eachDifference, setBit } from "../board/bitmap.js";
-import { changedOffset, changedValue, type Delta } from "../board/delta.js";
-import { cellAt, pageOf } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
-import type { Clock } from "../protocol/clock.js";
-import type { HookFailed } from "./access/guard.js";
-import type { Region } from "./http/admin.js";
-import type { Hold } from "./pages/holds.js";
-import type { Hub } from "./pages/hub.js";
-import type { HostedBoard, Pages } from "./pages/pages.js";
+import { eachDifference, setBit } from "../../board/bitmap.js";
+import { changedOffset, changedValue, type Delta } from "../../board/delta.js";
+import { cellAt, pageOf } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
+import type { Clock } from "../../protocol/clock.js";
+import type { HookFailed } from "../access/guard.js";
+import type { Region } from "../http/admin.js";
+import type { Hold } from "../pages/holds.js";
+import type { Hub } from "../pages/hub.js";
+import type { HostedBoard, Pages } from "../pages/pages.js";
 
 /** What was committed on one page. */
 export interface BoardChange {
