@@ -12,7 +12,7 @@ import { type NatMap, parseNatMap, parseValkeyUrl, withoutPassword } from "../st
 import { type AccessRules, parseAccess } from "./access/access.js";
 import { parseOrigin } from "./access/origin.js";
 import { SECRET_BYTES_MIN } from "./access/tokens.js";
-import { parseBasePath } from "./base-path.js";
+import { parseBasePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS, type LogLevel } from "./telemetry/log.js";
 

@@ -46,7 +46,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   cookie: { files: ["server/access/authorise.ts"] },
   jose: { files: ["server/access/tokens.ts"] },
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
-  zod: { files: ["server/requests.ts"] },
+  zod: { files: ["server/input/requests.ts"] },
   commander: { files: ["cli/main.ts"] },
   nanoevents: { files: ["client/board.ts", "client/client.ts"] },
   react: { files: ["react/index.ts"] },

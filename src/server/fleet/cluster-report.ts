@@ -7,8 +7,8 @@
 import { randomBytes } from "node:crypto";
 import { type Announced, GONE_MS, hasRoll } from "../../store/roll.js";
 import { StoreAway } from "../../store/store.js";
+import { type InstanceRecord, instanceRecord } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
-import { type InstanceRecord, instanceRecord } from "../requests.js";
 import { LoopDelay } from "../telemetry/loop-delay.js";
 import { residentBytes } from "../telemetry/process-metrics.js";
 

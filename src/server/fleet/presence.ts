@@ -7,8 +7,8 @@ import { randomUUID } from "node:crypto";
 import type { Cancel } from "../../protocol/clock.js";
 import type { PageCount } from "../../protocol/overview-codec.js";
 import { StoreAway } from "../../store/store.js";
+import { parseAnnouncement } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
-import { parseAnnouncement } from "../requests.js";
 
 const ANNOUNCE_EVERY_MS = 2_000;
 /** Pages with most watchers that an instance tells of a board, and that clients are told. */

@@ -12,13 +12,6 @@ import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../..
 import { PROTOCOL_VERSION } from "../../protocol/version.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import { ANYBODY, type Visitor } from "../access/access.js";
-import type { Instance } from "../instance/instance.js";
-import type { Allowance } from "../limits/allowance.js";
-import type { OverviewHub } from "../overview/hub.js";
-import type { Hold } from "../pages/holds.js";
-import type { Hub } from "../pages/hub.js";
-import type { HostedBoard } from "../pages/pages.js";
-import type { Recipient } from "../pages/recipient.js";
 import {
   openRequest,
   overviewRequest,
@@ -28,7 +21,14 @@ import {
   WATCH_PAGES_MAX,
   WRITE_CELLS_MAX,
   watchRequest,
-} from "../requests.js";
+} from "../input/requests.js";
+import type { Instance } from "../instance/instance.js";
+import type { Allowance } from "../limits/allowance.js";
+import type { OverviewHub } from "../overview/hub.js";
+import type { Hold } from "../pages/holds.js";
+import type { Hub } from "../pages/hub.js";
+import type { HostedBoard } from "../pages/pages.js";
+import type { Recipient } from "../pages/recipient.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;

@@ -11,7 +11,6 @@ import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../../protocol/version.js"
 import { ANYBODY, type Visitor } from "../access/access.js";
 import { callerOf } from "../access/authorise.js";
 import { isFromOrigin } from "../access/origin.js";
-import { takeOffBase } from "../base-path.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
@@ -25,6 +24,7 @@ import {
 } from "../connections/handshake.js";
 import { ignoreOtherUpgrades } from "../connections/upgrades.js";
 import { Presence } from "../fleet/presence.js";
+import { takeOffBase } from "../input/base-path.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
 import { Conversation } from "../session/conversation.js";

@@ -4,10 +4,10 @@
  */
 
 import { z } from "zod";
-import { BOARD_CELLS_MAX, PAGE_CELLS } from "../board/geometry.js";
-import { type Position, parsePosition } from "../board/position.js";
-import { Refusal } from "../protocol/errors.js";
-import type { WriteRequest } from "../protocol/events.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
+import { type Position, parsePosition } from "../../board/position.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { WriteRequest } from "../../protocol/events.js";
 
 /** Cells in one write. */
 export const WRITE_CELLS_MAX = 512;
