@@ -11,8 +11,8 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { Names } from "../src/store/keys.js";
-import { slotOf } from "../src/store/slot-map.js";
+import { Names } from "../src/store/valkey/keys.js";
+import { slotOf } from "../src/store/valkey/slot-map.js";
 import { watchBoard } from "../test/support/clients.js";
 import type { ClusterNode } from "../test/support/cluster-node.js";
 import { spawnInstance } from "../test/support/instances.js";

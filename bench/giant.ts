@@ -15,7 +15,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Board, type Client, connect } from "../src/client/index.js";
-import { ValkeyStore } from "../src/store/valkey-store.js";
+import { ValkeyStore } from "../src/store/valkey/valkey-store.js";
 import { type ProcessInstance, spawnInstance } from "../test/support/instances.js";
 import { type RawClient, rawClient } from "../test/support/raw-client.js";
 import { type ServerProcess, startServer } from "../test/support/valkey-server.js";

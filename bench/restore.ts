@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "../src/client/index.js";
 import { exportBoard, importBoard } from "../src/store/board-transfer.js";
-import { ValkeyStore } from "../src/store/valkey-store.js";
+import { ValkeyStore } from "../src/store/valkey/valkey-store.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { rawClient } from "../test/support/raw-client.js";
 import { until } from "../test/support/until.js";

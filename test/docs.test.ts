@@ -13,7 +13,7 @@ import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { OPTIONS } from "../src/server/config.js";
-import { Names } from "../src/store/keys.js";
+import { Names } from "../src/store/valkey/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), "utf8");

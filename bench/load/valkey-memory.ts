@@ -8,7 +8,7 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { parseRetention } from "../../src/store/history.js";
 import { BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { newSession } from "../../test/support/raw-client.js";
 import { ask } from "../../test/support/resp.js";
 import { startValkey } from "./processes.js";

@@ -9,10 +9,10 @@
 import { randomBytes } from "node:crypto";
 import type { Bit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
-import { Names } from "../../src/store/keys.js";
-import { commitCall, type Script } from "../../src/store/scripts.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import { Names } from "../../src/store/valkey/keys.js";
+import { commitCall, type Script } from "../../src/store/valkey/scripts.js";
 import { Resp } from "../../test/support/resp.js";
 import { type Scenario, spreadOf } from "../load/outcome.js";
 import { cpuSeconds, startValkey } from "../load/processes.js";

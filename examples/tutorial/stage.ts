@@ -9,7 +9,7 @@ import { NO_LIMITS } from "../../bench/load/ours.js";
 import { type Running, start, startValkey } from "../../bench/load/processes.js";
 import type { System } from "../../bench/load/system.js";
 import type { Store } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { type LocalInstance, startInstance } from "../../test/support/instances.js";
 import { TcpProxy } from "../../test/support/tcp-proxy.js";
 import { until } from "../../test/support/until.js";

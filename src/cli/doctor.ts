@@ -9,8 +9,8 @@ import { openStore } from "../server/open-store.js";
 import { createLog } from "../server/telemetry/log.js";
 import type { Finding } from "../store/finding.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
-import { checkUp } from "../store/valkey-checkup.js";
-import { ValkeyStore } from "../store/valkey-store.js";
+import { checkUp } from "../store/valkey/checkup.js";
+import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { checkUrls } from "./url-checks.js";
 
 /** A client takes one; below this there is hardly room for any. */

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { EmbeddedStore } from "../store/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
-import { ValkeyStore } from "../store/valkey-store.js";
+import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 

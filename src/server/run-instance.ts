@@ -5,7 +5,7 @@
 import { hostname } from "node:os";
 import { realClock } from "../protocol/clock.js";
 import type { Store } from "../store/store.js";
-import { ValkeyStore } from "../store/valkey-store.js";
+import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { Access } from "./access/access.js";
 import { type AuthoriseHook, authoriser } from "./access/authorise.js";
 import { Guard } from "./access/guard.js";

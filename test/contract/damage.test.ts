@@ -11,7 +11,7 @@ import { DamagedPage } from "../../src/store/damage.js";
 import { PAGE_BYTES } from "../../src/store/logged.js";
 import type { WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { NAMES, pageKeys } from "../support/keys.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";

@@ -7,7 +7,7 @@ import { parseDurabilities } from "../../src/store/durability.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { type Batch, StoreAway, StoreUnusable, Unconfirmed } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";

@@ -12,7 +12,7 @@ import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { FROZEN_RANGES_MAX, type Freezing } from "../../src/store/frozen.js";
 import type { Store } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startServer } from "../support/valkey-server.js";
 
 const PAGE_CELLS = 65_536;

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
-import { Names } from "../../src/store/keys.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { Names } from "../../src/store/valkey/keys.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { ask, listOf, Resp } from "../support/resp.js";
 import { until } from "../support/until.js";

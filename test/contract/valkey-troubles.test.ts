@@ -11,7 +11,7 @@ import { describe, type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore, type ValkeyStoreOptions } from "../../src/store/valkey-store.js";
+import { ValkeyStore, type ValkeyStoreOptions } from "../../src/store/valkey/valkey-store.js";
 import { makeCertificates } from "../support/certificates.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";

@@ -6,7 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { STORE_LIMITS, type Store } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";

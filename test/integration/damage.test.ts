@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { pageKeys } from "../support/keys.js";
 import { newSession, rawClient } from "../support/raw-client.js";

@@ -6,7 +6,7 @@ import { readConfig } from "../../src/server/config.js";
 import { openStore } from "../../src/server/open-store.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import { StoreUnusable } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { startCluster } from "../support/valkey-cluster.js";

@@ -17,7 +17,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import type { Position } from "../../src/board/position.js";
 import type { Store } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { bitsOf, storedBits, type TestClient, untilAllShow, watchBoard } from "../support/clients.js";
 import { EpochStore } from "../support/epoch-store.js";
 import { type LocalInstance, spawnInstance, startInstance } from "../support/instances.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { cellsInPage } from "../../src/board/geometry.js";
 import { connect } from "../../src/client/index.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { NAMES, pageKeys } from "../support/keys.js";
 import { newSession, rawClient } from "../support/raw-client.js";

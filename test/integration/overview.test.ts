@@ -6,7 +6,7 @@ import { countBits } from "../../src/board/bitmap.js";
 import { type Board, type Client, connect } from "../../src/client/index.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
 import { pageKeys } from "../support/keys.js";

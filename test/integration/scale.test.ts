@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { connect } from "../../src/client/index.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { watchBoard } from "../support/clients.js";
 import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";

@@ -12,7 +12,7 @@ import { exportBoard, importBoard } from "../../src/store/board-transfer.js";
 import { EmbeddedStore } from "../../src/store/embedded-store.js";
 import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { runCommand } from "../support/command.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -5,9 +5,9 @@
  */
 
 import { type Client, connect } from "../../src/client/index.js";
-import { slotOf } from "../../src/store/slot-map.js";
 import { StoreAway } from "../../src/store/store.js";
-import { ValkeyStore } from "../../src/store/valkey-store.js";
+import { slotOf } from "../../src/store/valkey/slot-map.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { type ProcessInstance, spawnInstance } from "./instances.js";
 import { pageKeys } from "./keys.js";
 import type { Random } from "./random.js";

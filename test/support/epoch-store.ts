@@ -23,7 +23,7 @@ import type {
   Unsubscribe,
 } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import type { ValkeyStore } from "../../src/store/valkey-store.js";
+import type { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 
 export class EpochStore implements Store {
   readonly engine = "valkey";

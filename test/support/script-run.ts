@@ -3,8 +3,8 @@
  * reads. The server, its data and the rest of the script are the real ones.
  */
 
-import type { ScriptCall } from "../../src/store/scripts.js";
-import type { ValkeyStore } from "../../src/store/valkey-store.js";
+import type { ScriptCall } from "../../src/store/valkey/scripts.js";
+import type { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 
 function evaluate({ script, keys, args }: ScriptCall<unknown>, store: ValkeyStore, change: (lua: string) => string) {
   const parts = [change(script.lua), String(keys.length), ...keys, ...args.map(String)];

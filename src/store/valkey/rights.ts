@@ -6,12 +6,12 @@
  * Add each new command of a script or a link to this list; rights.test.ts compares.
  */
 
-import { valuesOf } from "./by-board.js";
-import type { Durabilities } from "./durability.js";
-import type { Histories } from "./history.js";
+import { valuesOf } from "../by-board.js";
+import type { Durabilities } from "../durability.js";
+import type { Histories } from "../history.js";
+import { StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
 import { type PublishCommand, RIGHTS_SHA, rightsCall, type ScriptCall } from "./scripts.js";
-import { StoreAway } from "./store.js";
 import { Explained, errorCode } from "./trouble.js";
 
 type Command = readonly [name: string, ...args: string[]];

@@ -4,7 +4,7 @@
  */
 
 import keySlot from "cluster-key-slot";
-import { type Endpoint, formatEndpoint, knownHost } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 
 const SLOTS = 16_384;
 

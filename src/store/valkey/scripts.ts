@@ -2,18 +2,18 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import type { Delta, Snapshot } from "../board/delta.js";
-import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "../board/geometry.js";
-import { type Position, parsePosition } from "../board/position.js";
-import { DamagedPage } from "./damage.js";
-import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "./frozen.js";
-import { INVALID_RECORD, type Recorded } from "./history.js";
+import type { Delta, Snapshot } from "../../board/delta.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS, type PageRef, pageCount, pageName } from "../../board/geometry.js";
+import { type Position, parsePosition } from "../../board/position.js";
+import { DamagedPage } from "../damage.js";
+import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../frozen.js";
+import { INVALID_RECORD, type Recorded } from "../history.js";
+import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "../logged.js";
+import { encodeOps } from "../ops.js";
+import type { Report, Tally } from "../overview.js";
+import { type Announced, GONE_MS, INSTANCES_MAX } from "../roll.js";
+import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "../store.js";
 import type { Names } from "./keys.js";
-import { deltaTo, isDelta, PAGE_BYTES, SINCE_BYTES_MAX } from "./logged.js";
-import { encodeOps } from "./ops.js";
-import type { Report, Tally } from "./overview.js";
-import { type Announced, GONE_MS, INSTANCES_MAX } from "./roll.js";
-import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "./store.js";
 
 export interface Script {
   readonly name: string;

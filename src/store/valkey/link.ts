@@ -3,10 +3,10 @@
  * Every method but `close` may reject with StoreAway.
  */
 
-import { DamagedPage } from "./damage.js";
-import type { Durability } from "./durability.js";
+import { DamagedPage } from "../damage.js";
+import type { Durability } from "../durability.js";
+import { StoreAway } from "../store.js";
 import type { ScriptCall } from "./scripts.js";
-import { StoreAway } from "./store.js";
 
 export interface ValkeyLink {
   /** Whether a server answers; on a cluster, whether any does. */

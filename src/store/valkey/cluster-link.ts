@@ -8,17 +8,17 @@
  * limited in rate, and every connection comes back with growing, jittered pauses, so that a dead primary costs little.
  */
 
-import type { Durability } from "./durability.js";
+import type { Durability } from "../durability.js";
+import { StoreAway, StoreUnusable } from "../store.js";
+import { Redirected } from "./connection.js";
 import { nodeIdAt } from "./inquiry.js";
+import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./link.js";
 import type { ScriptCall } from "./scripts.js";
+import { type ServerOptions, ValkeyServer } from "./server.js";
 import { readClusterSlots, SlotMap, slotOf } from "./slot-map.js";
-import { StoreAway, StoreUnusable } from "./store.js";
 import { Subscriptions } from "./subscriptions.js";
 import { Explained, explain, type Trouble } from "./trouble.js";
-import { Redirected } from "./valkey.js";
-import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
-import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
-import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./url.js";
 
 type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
 

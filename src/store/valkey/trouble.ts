@@ -4,8 +4,8 @@
  * out what an error alone does not say.
  */
 
-import { StoreAway } from "./store.js";
-import { formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+import { StoreAway } from "../store.js";
+import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
   /** Troubles of one kind are reported once for each incident. */

@@ -5,19 +5,14 @@
  */
 
 import { createSecureContext } from "node:tls";
-import { usedBytes } from "../board/bitmap.js";
-import type { Delta, Snapshot } from "../board/delta.js";
-import { type PageRef, pageName } from "../board/geometry.js";
-import { GENESIS, type Position, parsePosition } from "../board/position.js";
-import { ofBoard } from "./by-board.js";
-import { Channels } from "./channels.js";
-import { ClusterLink } from "./cluster-link.js";
-import { DamagedPage, Damages, MisfitPage, ofNoPage } from "./damage.js";
-import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "./durability.js";
-import { checkDurabilities } from "./durability-check.js";
-import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
-import { type Freezing, type OffsetRange, parseRanges } from "./frozen.js";
-import { readHeads } from "./heads.js";
+import { usedBytes } from "../../board/bitmap.js";
+import type { Delta, Snapshot } from "../../board/delta.js";
+import { type PageRef, pageName } from "../../board/geometry.js";
+import { GENESIS, type Position, parsePosition } from "../../board/position.js";
+import { ofBoard } from "../by-board.js";
+import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
+import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
+import { type Freezing, type OffsetRange, parseRanges } from "../frozen.js";
 import {
   type Histories,
   type HistoryRange,
@@ -25,12 +20,33 @@ import {
   type PageHistory,
   type RecordReader,
   readHistory,
-} from "./history.js";
+} from "../history.js";
+import { loggedSince } from "../logged.js";
+import type { OverviewStore } from "../overview.js";
+import type { Announced, Roll } from "../roll.js";
+import {
+  ANNOUNCED_MS,
+  type Batch,
+  type Committed,
+  type Replaced,
+  type Since,
+  STORE_LIMITS,
+  type Store,
+  type StoreLimits,
+  StoreUnusable,
+  type SubscriptionListener,
+  type Unsubscribe,
+} from "../store.js";
+import { newTag } from "../tag.js";
+import { Channels } from "./channels.js";
+import { ClusterLink } from "./cluster-link.js";
+import { checkDurabilities } from "./durability-check.js";
+import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
+import { readHeads } from "./heads.js";
 import { Names } from "./keys.js";
-import { loggedSince } from "./logged.js";
-import type { OverviewStore } from "./overview.js";
+import type { LinkEvents, ValkeyLink } from "./link.js";
+import { ValkeyOverview } from "./overview.js";
 import { needsOf } from "./rights.js";
-import type { Announced, Roll } from "./roll.js";
 import {
   announceCall,
   commitCall,
@@ -49,29 +65,13 @@ import {
 } from "./scripts.js";
 import { SingleLink } from "./single-link.js";
 import {
-  ANNOUNCED_MS,
-  type Batch,
-  type Committed,
-  type Replaced,
-  type Since,
-  STORE_LIMITS,
-  type Store,
-  type StoreLimits,
-  StoreUnusable,
-  type SubscriptionListener,
-  type Unsubscribe,
-} from "./store.js";
-import { newTag } from "./tag.js";
-import type { LinkEvents, ValkeyLink } from "./valkey-link.js";
-import { ValkeyOverview } from "./valkey-overview.js";
-import {
   type NatMap,
   parseValkeyUrl,
   type SentinelAccess,
   tlsOptions,
   type ValkeyAddress,
   withoutPassword,
-} from "./valkey-url.js";
+} from "./url.js";
 
 export interface ValkeyStoreOptions {
   /** As valkey-url.ts describes. */

@@ -1,8 +1,8 @@
 /* Who listens on which channel of a link: several may share one, and the last who leaves ends the subscription. */
 
-import { Listeners } from "./listeners.js";
-import type { Unsubscribe } from "./store.js";
-import type { ValkeyLink } from "./valkey-link.js";
+import { Listeners } from "../listeners.js";
+import type { Unsubscribe } from "../store.js";
+import type { ValkeyLink } from "./link.js";
 
 export interface ChannelListener {
   message(text: string): void;

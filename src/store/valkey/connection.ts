@@ -8,9 +8,9 @@
  */
 
 import { Redis, type RedisOptions } from "ioredis";
-import { DamagedPage, MisfitPage } from "./damage.js";
+import { DamagedPage, MisfitPage } from "../damage.js";
+import { StoreAway } from "../store.js";
 import type { Script, ScriptCall } from "./scripts.js";
-import { StoreAway } from "./store.js";
 import { Stream } from "./stream.js";
 import { errorCode, isAway, isDeniedInside, Silent } from "./trouble.js";
 import { leaveUnread, type Unread } from "./unread.js";
@@ -21,7 +21,7 @@ import {
   type SentinelAccess,
   tlsOptions,
   type ValkeyAddress,
-} from "./valkey-url.js";
+} from "./url.js";
 
 /** A server that hangs is silent without an error; only a beat that is not answered shows it. */
 const BEAT_ANSWER_MS_MAX = 2_000;

@@ -7,7 +7,7 @@
  * Database 0 is the one without a name: its channels are as they were before others had any.
  */
 
-import { type PageRef, pageName } from "../board/geometry.js";
+import { type PageRef, pageName } from "../../board/geometry.js";
 
 export interface PageKeys {
   /** String: the bitmap. */

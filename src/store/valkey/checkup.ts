@@ -4,12 +4,12 @@
  * which it takes away again.
  */
 
-import { packChanges } from "../board/delta.js";
-import { valuesOf } from "./by-board.js";
-import type { Durabilities } from "./durability.js";
+import { packChanges } from "../../board/delta.js";
+import { valuesOf } from "../by-board.js";
+import type { Durabilities } from "../durability.js";
+import type { Finding } from "../finding.js";
+import { newTag } from "../tag.js";
 import { EVICTION_FIX, evictionOf, type Info, readInfo } from "./eviction.js";
-import type { Finding } from "./finding.js";
-import { newTag } from "./tag.js";
 import type { ValkeyStore } from "./valkey-store.js";
 
 const CLOCK_MS_MAX = 1_000;

@@ -4,15 +4,15 @@
  * and its return once each, with what was counted in between.
  */
 
-import { APPLIED, type Durability, formatDurability } from "./durability.js";
+import { APPLIED, type Durability, formatDurability } from "../durability.js";
+import { StoreAway } from "../store.js";
+import { type ConnectionEvents, Redirected, ValkeyConnection } from "./connection.js";
 import { DurableLane } from "./durable-lane.js";
 import { inquire } from "./inquiry.js";
 import { type Needs, requireRights } from "./rights.js";
 import type { ScriptCall } from "./scripts.js";
-import { StoreAway } from "./store.js";
 import { errorCode, explain, explainAtLast, isRefusal, isUnfit, type Trouble } from "./trouble.js";
-import { type ConnectionEvents, Redirected, ValkeyConnection } from "./valkey.js";
-import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;

@@ -1,12 +1,12 @@
 /* The link to one Valkey server: at a fixed address, or at the one that Sentinel names. */
 
-import type { Durability } from "./durability.js";
+import type { Durability } from "../durability.js";
+import { StoreUnusable } from "../store.js";
+import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./link.js";
 import type { ScriptCall } from "./scripts.js";
-import { StoreUnusable } from "./store.js";
+import { type ServerOptions, ValkeyServer } from "./server.js";
 import { Subscriptions } from "./subscriptions.js";
-import { answersInTime, answersOf, type FieldsAnswer, type LinkEvents, type ValkeyLink } from "./valkey-link.js";
-import { type ServerOptions, ValkeyServer } from "./valkey-server.js";
-import type { ValkeyAddress } from "./valkey-url.js";
+import type { ValkeyAddress } from "./url.js";
 
 type SingleAddress = Extract<ValkeyAddress, { kind: "single" | "sentinel" }>;
 

@@ -1,14 +1,14 @@
 /* The overview of boards over Valkey: one hash and one channel for each board, beside the heads of its pages. */
 
-import type { PageRef } from "../board/geometry.js";
+import type { PageRef } from "../../board/geometry.js";
+import { type Damages, ofNoPage } from "../damage.js";
+import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
+import type { Unsubscribe } from "../store.js";
 import type { Channels } from "./channels.js";
-import { type Damages, ofNoPage } from "./damage.js";
 import { readHeads } from "./heads.js";
 import type { Names } from "./keys.js";
-import type { OverviewListener, OverviewStore, Report, Tally } from "./overview.js";
+import type { ValkeyLink } from "./link.js";
 import { parseTally, readTallies, reportCall } from "./scripts.js";
-import type { Unsubscribe } from "./store.js";
-import type { ValkeyLink } from "./valkey-link.js";
 
 /** Entries of a board's list in one answer of Valkey, about. */
 const LISTED_AT_ONCE = 1_000;

@@ -4,10 +4,10 @@
  * file that nobody syncs, a server of a cluster that is away.
  */
 
-import { valuesOf } from "./by-board.js";
-import type { Durabilities } from "./durability.js";
-import { StoreUnusable } from "./store.js";
-import type { ValkeyLink } from "./valkey-link.js";
+import { valuesOf } from "../by-board.js";
+import type { Durabilities } from "../durability.js";
+import { StoreUnusable } from "../store.js";
+import type { ValkeyLink } from "./link.js";
 
 /** Rejects with StoreUnusable. */
 export async function checkDurabilities(

@@ -8,9 +8,9 @@
  *                                                                  └──┘ refused: again after a pause, which grows
  */
 
+import { StoreAway } from "../store.js";
+import { Redirected } from "./connection.js";
 import { slotOf } from "./slot-map.js";
-import { StoreAway } from "./store.js";
-import { Redirected } from "./valkey.js";
 
 /** A server, as far as subscriptions go. */
 export interface SubscribedServer {

@@ -1,9 +1,9 @@
 /* Some fields of the heads of many pages, in one round trip. What is not valid is left out, and reported. */
 
-import type { PageRef } from "../board/geometry.js";
-import { DamagedPage, type Damages } from "./damage.js";
+import type { PageRef } from "../../board/geometry.js";
+import { DamagedPage, type Damages } from "../damage.js";
 import type { Names } from "./keys.js";
-import type { ValkeyLink } from "./valkey-link.js";
+import type { ValkeyLink } from "./link.js";
 
 /** Undefined for a page whose server does not answer soon, and for one whose head is not valid, as `parse` says. */
 export async function readHeads<Value>(

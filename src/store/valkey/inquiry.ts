@@ -7,7 +7,7 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Explained, errorCode, explain, Silent } from "./trouble.js";
-import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./valkey-url.js";
+import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
 /** A server that is full, or does not like our certificate, says so without being asked. */

@@ -9,10 +9,10 @@
  * on durable boards whatever the batch does (commit.lua), and what is waited for is never older than the answer.
  */
 
-import { type Durability, formatDurability } from "./durability.js";
+import { type Durability, formatDurability } from "../durability.js";
+import { Unconfirmed } from "../store.js";
+import type { ValkeyConnection } from "./connection.js";
 import type { ScriptCall } from "./scripts.js";
-import { Unconfirmed } from "./store.js";
-import type { ValkeyConnection } from "./valkey.js";
 
 interface Waiting {
   /** Runs the script; what it gives is handed out by the function that comes back, once it is safe. */
