@@ -3,7 +3,7 @@
  * tell nothing.
  */
 
-import { EmbeddedStore } from "../src/store/embedded-store.js";
+import { EmbeddedStore } from "../src/store/embedded/embedded-store.js";
 import { newTag } from "../src/store/tag.js";
 import { Random } from "../test/support/random.js";
 

@@ -13,7 +13,7 @@ import gifenc from "gifenc";
 import type { Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { connect } from "../src/client/index.js";
-import { EmbeddedStore } from "../src/store/embedded-store.js";
+import { EmbeddedStore } from "../src/store/embedded/embedded-store.js";
 import { launchChromium } from "../test/support/browser.js";
 import { startInstance } from "../test/support/instances.js";
 import { pictureLargeBoards } from "./large-screenshots.js";

@@ -1,7 +1,7 @@
 /* Opens the store that the options name. */
 
 import { readFileSync } from "node:fs";
-import { EmbeddedStore } from "../store/embedded-store.js";
+import { EmbeddedStore } from "../store/embedded/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import type { Config } from "./config.js";

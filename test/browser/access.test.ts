@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { SignJWT } from "jose";
 import type { Browser, Page } from "playwright-core";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { launchChromium, openBoard } from "../support/browser.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";

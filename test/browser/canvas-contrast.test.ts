@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { PNG } from "pngjs";
 import { type Client, connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { launchChromium } from "../support/browser.js";
 import { type Color, colorsAt, contrastOf, isNear, sizeOf, styleColor } from "../support/canvas-pixels.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -6,7 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { cellAt } from "../../src/board/geometry.js";
 import { type Board, type Client, connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { newTag } from "../../src/store/tag.js";
 import { fitScale } from "../../src/web/canvas/camera.js";
 import { placeOfPage, planeOf } from "../../src/web/canvas/plane.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type Board, type Client, connect } from "../../src/client/index.js";
-import type { EmbeddedStore } from "../../src/store/embedded-store.js";
+import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";

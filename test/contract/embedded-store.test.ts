@@ -9,7 +9,7 @@ import { open } from "lmdb";
 import { getBit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
 import { DamagedPage } from "../../src/store/damage.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { temporaryFolder } from "../support/folder.js";

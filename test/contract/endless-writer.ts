@@ -1,7 +1,7 @@
 /* Commits cell after cell to an embedded store and says each when it is acknowledged; ends when it is killed. */
 
 import { packChanges } from "../../src/board/delta.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { newTag } from "../../src/store/tag.js";
 
 const store = await EmbeddedStore.open({ directory: process.argv[2] ?? "" });

@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { getBit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { FROZEN_RANGES_MAX, type Freezing } from "../../src/store/frozen.js";
 import type { Store } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";

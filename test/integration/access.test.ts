@@ -8,7 +8,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { io, type Socket } from "socket.io-client";
 import { connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
 import { newSession, RawClient } from "../support/raw-client.js";

@@ -8,7 +8,7 @@ import { describe, type TestContext, test } from "node:test";
 import express from "express";
 import { Server, type ServerOptions } from "socket.io";
 import { type AttachBoardsOptions, attachBoards, BadOption, OPTIONS } from "../../src/server/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { RawClient } from "../support/raw-client.js";

@@ -7,7 +7,7 @@ import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { BALANCERS, type BalancerName, balancerFile, startBalancer } from "../support/balancers.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";

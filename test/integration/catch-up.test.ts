@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { STORE_LIMITS, type Store } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";

@@ -11,7 +11,7 @@ import { Client } from "../../src/client/client.js";
 import { Connection, type ConnectionOptions } from "../../src/client/connection.js";
 import { connect } from "../../src/client/index.js";
 import { Refusal } from "../../src/protocol/errors.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { EventEmitter, once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { heldBytes } from "../support/held-bytes.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";

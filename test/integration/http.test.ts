@@ -9,7 +9,7 @@ import { Replica } from "../../src/board/replica.js";
 import { fromBase64url } from "../../src/protocol/base64url.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import type { HistoryBody } from "../../src/server/http/page-history.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";

@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { connect } from "../../src/client/index.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../../src/protocol/version.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { StoreAway } from "../../src/store/store.js";
 import { bitsOf, watchBoard } from "../support/clients.js";
 import { FaultyStore } from "../support/faulty-store.js";

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
 import { connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { countBits } from "../../src/board/bitmap.js";
 import { type Board, type Client, connect } from "../../src/client/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -8,7 +8,7 @@ import express from "express";
 import { Server } from "socket.io";
 import { io } from "socket.io-client";
 import { attachBoards } from "../../src/server/index.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { churn } from "../support/churn.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";

@@ -9,7 +9,7 @@ import { runInNewContext } from "node:vm";
 import { io } from "socket.io-client";
 import { connect } from "../../src/client/index.js";
 import type { Flags } from "../../src/server/config.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";

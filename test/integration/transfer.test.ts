@@ -9,7 +9,7 @@ import { setImmediate as immediate } from "node:timers/promises";
 import { usedBytes } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
 import { exportBoard, importBoard } from "../../src/store/board-transfer.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";

@@ -11,7 +11,7 @@ import type { Snapshot } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
-import { LocalOverview } from "../../src/store/local-overview.js";
+import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OverviewStore } from "../../src/store/overview.js";
 import {
   type Batch,

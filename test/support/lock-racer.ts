@@ -3,7 +3,7 @@
 import { readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type DirectoryLock, lockDirectory } from "../../src/store/directory-lock.js";
+import { type DirectoryLock, lockDirectory } from "../../src/store/embedded/directory-lock.js";
 import { StoreUnusable } from "../../src/store/store.js";
 
 let lock: DirectoryLock | undefined;

@@ -8,8 +8,8 @@ import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } f
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/protocol/clock.js";
-import { LocalInstances } from "../../src/store/local-instances.js";
-import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
+import { LocalInstances } from "../../src/store/embedded/local-instances.js";
+import { LocalOverview, listInMemory } from "../../src/store/embedded/local-overview.js";
 import { loggedSince } from "../../src/store/logged.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {

@@ -2,7 +2,7 @@
 
 import type { Browser } from "playwright-core";
 import type { Flags } from "../../src/server/config.js";
-import { EmbeddedStore } from "../../src/store/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { launchChromium } from "./browser.js";
 import { temporaryFolder } from "./folder.js";
 import { type LocalInstance, startInstance } from "./instances.js";

@@ -1,10 +1,10 @@
 /* The record of history.ts in the embedded store: written inside the commit's own transaction. */
 
-import { type Bit, usedBytes } from "../board/bitmap.js";
-import { packChange, type Snapshot } from "../board/delta.js";
-import { type PageRef, pageName } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
-import { ofBoard } from "./by-board.js";
+import { type Bit, usedBytes } from "../../board/bitmap.js";
+import { packChange, type Snapshot } from "../../board/delta.js";
+import { type PageRef, pageName } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
+import { ofBoard } from "../by-board.js";
 import {
   type Histories,
   type HistoryRange,
@@ -15,9 +15,9 @@ import {
   type RecordReader,
   readHistory,
   recordedBytes,
-} from "./history.js";
-import { isDelta } from "./logged.js";
-import { encodeOps } from "./ops.js";
+} from "../history.js";
+import { isDelta } from "../logged.js";
+import { encodeOps } from "../ops.js";
 
 /** The version stands in the key as well, as several deltas may be made in one millisecond. */
 type RecordKey = [board: string, page: number, ms: number, version: number];

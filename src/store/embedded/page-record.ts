@@ -4,11 +4,11 @@
  *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits, without zero bytes at the end
  */
 
-import { usedBytes } from "../board/bitmap.js";
-import { PAGE_CELLS } from "../board/geometry.js";
-import { GENESIS, type Position } from "../board/position.js";
-import { DamagedPage } from "./damage.js";
-import { PAGE_BYTES } from "./logged.js";
+import { usedBytes } from "../../board/bitmap.js";
+import { PAGE_CELLS } from "../../board/geometry.js";
+import { GENESIS, type Position } from "../../board/position.js";
+import { DamagedPage } from "../damage.js";
+import { PAGE_BYTES } from "../logged.js";
 
 export interface StoredPage {
   position: Position;

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bitmapBytes, setBit } from "../../src/board/bitmap.js";
-import type { Snapshot } from "../../src/board/delta.js";
-import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { GENESIS } from "../../src/board/position.js";
-import { EmbeddedHistory, type RecordDatabase } from "../../src/store/embedded-history.js";
-import { HISTORY_BYTES_MAX, KEYFRAME_BYTES, type Recorded, recordedBytes } from "../../src/store/history.js";
-import { newTag } from "../../src/store/tag.js";
+import { bitmapBytes, setBit } from "../../../../src/board/bitmap.js";
+import type { Snapshot } from "../../../../src/board/delta.js";
+import { PAGE_CELLS } from "../../../../src/board/geometry.js";
+import { GENESIS } from "../../../../src/board/position.js";
+import { EmbeddedHistory, type RecordDatabase } from "../../../../src/store/embedded/history.js";
+import { HISTORY_BYTES_MAX, KEYFRAME_BYTES, type Recorded, recordedBytes } from "../../../../src/store/history.js";
+import { newTag } from "../../../../src/store/tag.js";
 
 const page = { board: "main", page: 0 };
 const RECORDS = 20_000;

@@ -9,27 +9,21 @@
 
 import { mkdirSync } from "node:fs";
 import { type Database, type Key, open, type RootDatabase } from "lmdb";
-import { type Bit, countBits, setBit, usedBytes } from "../board/bitmap.js";
-import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../board/delta.js";
-import { type PageRef, pageName } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
-import { ofBoard, valuesOf } from "./by-board.js";
-import { DamagedPage, Damages } from "./damage.js";
-import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
-import { ALL_APPLIED, type Durabilities } from "./durability.js";
-import { EmbeddedHistory, type RecordDatabase } from "./embedded-history.js";
-import { EmbeddedWrites } from "./embedded-writes.js";
-import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "./frozen.js";
-import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "./history.js";
-import { Listeners } from "./listeners.js";
-import { LocalInstances } from "./local-instances.js";
-import { isNone, LocalOverview } from "./local-overview.js";
-import { deltaTo, isDelta, loggedSince } from "./logged.js";
-import { encodeOps } from "./ops.js";
-import type { OverviewStore, Tally } from "./overview.js";
-import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
-import { type Announced, LocalRoll, type Roll } from "./roll.js";
-import { NOTHING_SEEN, type Seen, takeSeq } from "./seen.js";
+import { type Bit, countBits, setBit, usedBytes } from "../../board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../../board/delta.js";
+import { type PageRef, pageName } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
+import { ofBoard, valuesOf } from "../by-board.js";
+import { DamagedPage, Damages } from "../damage.js";
+import { ALL_APPLIED, type Durabilities } from "../durability.js";
+import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "../frozen.js";
+import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "../history.js";
+import { Listeners } from "../listeners.js";
+import { deltaTo, isDelta, loggedSince } from "../logged.js";
+import { encodeOps } from "../ops.js";
+import type { OverviewStore, Tally } from "../overview.js";
+import { type Announced, LocalRoll, type Roll } from "../roll.js";
+import { NOTHING_SEEN, type Seen, takeSeq } from "../seen.js";
 import {
   type Batch,
   type Committed,
@@ -43,8 +37,14 @@ import {
   type Unsubscribe,
   type Write,
   type WriteOutcome,
-} from "./store.js";
-import { newTag } from "./tag.js";
+} from "../store.js";
+import { newTag } from "../tag.js";
+import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
+import { EmbeddedHistory, type RecordDatabase } from "./history.js";
+import { LocalInstances } from "./local-instances.js";
+import { isNone, LocalOverview } from "./local-overview.js";
+import { decodeCount, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import { EmbeddedWrites } from "./writes.js";
 
 type PageKey = [board: string, page: number];
 type LogKey = [board: string, page: number, version: number];

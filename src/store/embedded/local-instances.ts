@@ -1,6 +1,6 @@
 /* Which instances there are, inside one process: the rule of announce.lua. */
 
-import { ANNOUNCED_MS } from "./store.js";
+import { ANNOUNCED_MS } from "../store.js";
 
 export class LocalInstances {
   readonly #now: () => number;

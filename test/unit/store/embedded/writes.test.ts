@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EmbeddedWrites } from "../../src/store/embedded-writes.js";
-import { StoreAway } from "../../src/store/store.js";
-import { temporaryFolder } from "../support/folder.js";
+import { EmbeddedWrites } from "../../../../src/store/embedded/writes.js";
+import { StoreAway } from "../../../../src/store/store.js";
+import { temporaryFolder } from "../../../support/folder.js";
 
 const MDB_PANIC = -30_795;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LocalOverview, listInMemory } from "../../src/store/local-overview.js";
+import { LocalOverview, listInMemory } from "../../../../src/store/embedded/local-overview.js";
 
 test("the overview of a large board is read in parts, between which others get their turn", async () => {
   const list = listInMemory();

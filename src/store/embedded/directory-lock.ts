@@ -34,7 +34,7 @@ import {
 import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { StoreUnusable } from "./store.js";
+import { StoreUnusable } from "../store.js";
 
 export interface DirectoryLock {
   release(): void;
