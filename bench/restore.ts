@@ -13,7 +13,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "../src/client/index.js";
-import { exportBoard, importBoard } from "../src/store/board-transfer.js";
+import { exportBoard, importBoard } from "../src/store/transfer/board-transfer.js";
 import { ValkeyStore } from "../src/store/valkey/valkey-store.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { rawClient } from "../test/support/raw-client.js";

@@ -9,7 +9,13 @@ import { pipeline } from "node:stream/promises";
 import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
-import { type BoardOfSize, exportBoard, importBoard, lastPageOf, type Progress } from "../store/board-transfer.js";
+import {
+  type BoardOfSize,
+  exportBoard,
+  importBoard,
+  lastPageOf,
+  type Progress,
+} from "../store/transfer/board-transfer.js";
 
 export interface ExportChoice {
   readonly board: string;

@@ -11,10 +11,10 @@
  */
 
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
-import { bitmapBytes, countBits, usedBytes } from "../board/bitmap.js";
-import type { Snapshot } from "../board/delta.js";
-import { BOARD_CELLS_MAX, PAGE_CELLS } from "../board/geometry.js";
-import { formatPosition } from "../board/position.js";
+import { bitmapBytes, countBits, usedBytes } from "../../board/bitmap.js";
+import type { Snapshot } from "../../board/delta.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
+import { formatPosition } from "../../board/position.js";
 
 const FORMAT = 1;
 /** No line is longer: a page of random bits takes 11,000 characters. */

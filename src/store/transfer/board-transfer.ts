@@ -7,10 +7,13 @@
  * a reload. Either can be made again: an export from a later page on, an import from the start, as what is equal is left.
  */
 
-import { bitmapBytes } from "../board/bitmap.js";
-import type { Snapshot } from "../board/delta.js";
-import { cropUpdate } from "../board/delta.js";
-import { cellsInPage, pageCount } from "../board/geometry.js";
+import { bitmapBytes } from "../../board/bitmap.js";
+import type { Snapshot } from "../../board/delta.js";
+import { cropUpdate } from "../../board/delta.js";
+import { cellsInPage, pageCount } from "../../board/geometry.js";
+import type { Report } from "../overview.js";
+import { type Store, StoreAway } from "../store.js";
+import { newTag } from "../tag.js";
 import {
   BadFile,
   type FileEnd,
@@ -21,9 +24,6 @@ import {
   writeHeader,
   writePage,
 } from "./board-file.js";
-import type { Report } from "./overview.js";
-import { type Store, StoreAway } from "./store.js";
-import { newTag } from "./tag.js";
 
 export interface BoardOfSize {
   readonly name: string;
