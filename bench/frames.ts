@@ -14,7 +14,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { type Board, connect } from "../src/client/index.js";
-import { cellAt, planeOf } from "../src/web/canvas/plane.js";
+import { cellAt, planeOf } from "../src/web/canvas/view/plane.js";
 import { launchChromium } from "../test/support/browser.js";
 import { spawnInstance } from "../test/support/instances.js";
 import { type FirstPicture, firstPicture } from "./first-picture.js";

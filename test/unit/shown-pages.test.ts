@@ -5,9 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { pageOf } from "../../src/board/geometry.js";
 import type { Board, CellRange } from "../../src/client/index.js";
 import type { Palette } from "../../src/web/canvas/palette.js";
-import { planeOf } from "../../src/web/canvas/plane.js";
 import { ShownPages } from "../../src/web/canvas/shown-pages.js";
-import { Viewport } from "../../src/web/canvas/viewport.js";
+import { planeOf } from "../../src/web/canvas/view/plane.js";
+import { Viewport } from "../../src/web/canvas/view/viewport.js";
 
 const SIZE = 100_000_000;
 const PAGE_SIDE = 256;

@@ -8,13 +8,13 @@
  */
 
 import { cellAt } from "../../board/geometry.js";
-import type { Area } from "./camera.js";
 import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./paint-box.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, placeOfPage } from "./plane.js";
-import type { Screen } from "./screen.js";
+import type { Area } from "./view/camera.js";
+import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 interface Tile {
   readonly canvas: OffscreenCanvas;

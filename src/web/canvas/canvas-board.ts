@@ -10,22 +10,22 @@ import { hindranceAt } from "../permission.js";
 import { Activity } from "./activity.js";
 import { BoxTiles } from "./box-tiles.js";
 import { Brush, type Tool } from "./brush.js";
-import type { Camera } from "./camera.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
 import { IS_PAST, NOT_BROUGHT } from "./hindrances.js";
 import { Marks } from "./marks.js";
 import { paintBoard } from "./paint-board.js";
 import type { Palette } from "./palette.js";
-import { type Plane, placeOf } from "./plane.js";
 import { Pointer } from "./pointer.js";
 import type { Replay } from "./replay.js";
-import { Screen } from "./screen.js";
 import { ShownPages } from "./shown-pages.js";
 import { Surface } from "./surface.js";
-import { Travel } from "./travel.js";
 import { Undoing } from "./undoing.js";
-import { Viewport } from "./viewport.js";
+import type { Camera } from "./view/camera.js";
+import { type Plane, placeOf } from "./view/plane.js";
+import { Screen } from "./view/screen.js";
+import { Travel } from "./view/travel.js";
+import { Viewport } from "./view/viewport.js";
 import { WaitingCells } from "./waiting-cells.js";
 
 export interface CanvasBoardOptions {

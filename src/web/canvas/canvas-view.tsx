@@ -15,10 +15,10 @@ import { FocusTeller } from "./focus-teller.js";
 import { type Hindrance, missedText, sparedText } from "./hindrances.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
-import { type Plane, placeOf, planeOf } from "./plane.js";
 import { ReplayBar } from "./replay-bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
+import { type Plane, placeOf, planeOf } from "./view/plane.js";
 
 export interface CanvasViewProps {
   readonly board: Board;

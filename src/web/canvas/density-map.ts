@@ -3,7 +3,7 @@
 import { PAGE_CELLS } from "../../board/geometry.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { type Plane, placeOfPage } from "./plane.js";
+import { type Plane, placeOfPage } from "./view/plane.js";
 
 const STEPS = 255;
 const TONE_MIN = 0.18;

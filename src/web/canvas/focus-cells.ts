@@ -10,7 +10,7 @@
 
 import type { CanvasBoard } from "./canvas-board.js";
 import { moveOnPlane } from "./keys.js";
-import { cellAt, type Plane, placeOf } from "./plane.js";
+import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 export interface FocusCellsListener {
   /** The cell with the focus, or none. */

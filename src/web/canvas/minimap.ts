@@ -3,11 +3,11 @@
  * press or a drag travels there.
  */
 
-import { seenArea } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { contextOf } from "./context.js";
 import { type Heat, paintHeat } from "./paint-heat.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "./plane.js";
+import { seenArea } from "./view/camera.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
 
 const SIDE_PX_MAX = 148;
 /** Redrawn so often at the most. */

@@ -6,7 +6,7 @@ import { countOf } from "../wording.js";
 import type { ActivePage } from "./activity.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { Minimap } from "./minimap.js";
-import type { Plane } from "./plane.js";
+import type { Plane } from "./view/plane.js";
 
 export interface OverviewPanelProps {
   readonly board: CanvasBoard;

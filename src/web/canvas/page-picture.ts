@@ -9,7 +9,7 @@
 import { getBit, setBit } from "../../board/bitmap.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE } from "./plane.js";
+import { PAGE_SIDE } from "./view/plane.js";
 
 const LEVELS = 4;
 /** Few checked cells among many must be seen. */

@@ -8,8 +8,8 @@ import { paintFrozen } from "./paint-frozen.js";
 import { type Heat, paintHeat } from "./paint-heat.js";
 import { type MarksScene, paintMarks } from "./paint-marks.js";
 import { type PagesScene, paintPages } from "./paint-pages.js";
-import { PAGE_SIDE, placeOfPage } from "./plane.js";
-import type { Screen } from "./screen.js";
+import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 export interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;

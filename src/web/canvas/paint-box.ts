@@ -2,12 +2,12 @@
 
 import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
 import { type BoxSprites, makeSprites } from "./box-sprites.js";
-import type { Area } from "./camera.js";
 import type { Context } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, placeOfPage } from "./plane.js";
-import type { Screen } from "./screen.js";
+import type { Area } from "./view/camera.js";
+import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 /** What all boxes of a frame have in common. */
 export interface BoxStyle {

@@ -13,8 +13,8 @@ import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { CellRange } from "../../client/index.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, placeOfPage } from "./plane.js";
-import type { Screen } from "./screen.js";
+import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 /** In cells of the plane. */
 export interface Rectangle {

@@ -3,8 +3,8 @@
 import type { Context } from "./context.js";
 import type { Marks } from "./marks.js";
 import type { Palette } from "./palette.js";
-import { type Plane, type Point, placeOf } from "./plane.js";
-import type { Screen } from "./screen.js";
+import { type Plane, type Point, placeOf } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 export interface MarksScene {
   readonly plane: Plane;

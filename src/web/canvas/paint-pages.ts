@@ -8,8 +8,8 @@ import type { Context } from "./context.js";
 import type { DensityMap } from "./density-map.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "./plane.js";
-import type { Screen } from "./screen.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
+import type { Screen } from "./view/screen.js";
 
 export interface ShownPage {
   readonly picture: PagePicture;

@@ -4,9 +4,9 @@
  */
 
 import { formatPlace, parsePlace } from "../place-link.js";
-import type { Camera } from "./camera.js";
 import type { CanvasBoard } from "./canvas-board.js";
-import { cellAt, type Plane, placeOf } from "./plane.js";
+import type { Camera } from "./view/camera.js";
+import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 const REST_MS = 250;
 /** CSS pixels of a cell where a link leaves it open, at the least. */

@@ -4,10 +4,10 @@
  */
 
 import type { Brush } from "./brush.js";
-import { toPlane } from "./camera.js";
 import { Gestures } from "./gestures.js";
-import { cellAt, type Point } from "./plane.js";
-import type { Viewport } from "./viewport.js";
+import { toPlane } from "./view/camera.js";
+import { cellAt, type Point } from "./view/plane.js";
+import type { Viewport } from "./view/viewport.js";
 
 export interface PointerListener {
   /** Something looks different. */

@@ -6,17 +6,17 @@
 import { countBits } from "../../board/bitmap.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { Board, CellChange } from "../../client/index.js";
-import type { Camera } from "./camera.js";
-import { seenArea } from "./camera.js";
 import { Densities } from "./densities.js";
 import { DensityMap } from "./density-map.js";
 import { PageKeeper } from "./page-keeper.js";
 import { PagePicture } from "./page-picture.js";
 import type { ShownPage } from "./paint-pages.js";
 import type { Palette } from "./palette.js";
-import type { Plane } from "./plane.js";
-import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "./sight.js";
-import type { Viewport } from "./viewport.js";
+import type { Camera } from "./view/camera.js";
+import { seenArea } from "./view/camera.js";
+import type { Plane } from "./view/plane.js";
+import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "./view/sight.js";
+import type { Viewport } from "./view/viewport.js";
 
 export interface ShownPagesListener {
   /** Something looks different. */

@@ -9,7 +9,7 @@
  * Pure. `x` and `y` count cells from the upper left corner.
  */
 
-import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../board/geometry.js";
+import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
 
 /** Cells along one side of a page. */
 export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);

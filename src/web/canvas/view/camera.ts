@@ -4,7 +4,7 @@
  * Where a cell is some pixels wide, a scale is in whole device pixels, so that all cells are drawn equally wide and sharp.
  */
 
-import { SCALE_MAX } from "../place-link.js";
+import { SCALE_MAX } from "../../place-link.js";
 import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "./plane.js";
 
 export interface Camera extends Point {

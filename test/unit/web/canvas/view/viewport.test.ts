@@ -3,10 +3,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { boundCamera, boundScale, fitCamera, seenArea, toPlane, toView, zoomTo } from "../../src/web/canvas/camera.js";
-import { planeOf } from "../../src/web/canvas/plane.js";
-import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../../src/web/canvas/sight.js";
-import { Viewport } from "../../src/web/canvas/viewport.js";
+import {
+  boundCamera,
+  boundScale,
+  fitCamera,
+  seenArea,
+  toPlane,
+  toView,
+  zoomTo,
+} from "../../../../../src/web/canvas/view/camera.js";
+import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
+import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../../../../../src/web/canvas/view/sight.js";
+import { Viewport } from "../../../../../src/web/canvas/view/viewport.js";
 
 const view = { width: 1_000, height: 600, density: 1 };
 const million = planeOf(1_000_000);

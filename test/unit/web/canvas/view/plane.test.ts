@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { BOARD_CELLS_MAX } from "../../src/board/geometry.js";
-import { moveOnPlane } from "../../src/web/canvas/keys.js";
-import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../src/web/canvas/plane.js";
+import { BOARD_CELLS_MAX } from "../../../../../src/board/geometry.js";
+import { moveOnPlane } from "../../../../../src/web/canvas/keys.js";
+import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 describe("the plane", () => {
   test("every cell has a place of its own, and the place leads back to it", () => {
