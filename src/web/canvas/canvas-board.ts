@@ -7,13 +7,14 @@ import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import type { PendingCells } from "../pending-cells.js";
 import { hindranceAt } from "../permission.js";
-import { Activity } from "./activity.js";
 import { BoxTiles } from "./box-tiles.js";
 import { Brush, type Tool } from "./brush.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { contextOf } from "./context.js";
+import { Activity } from "./held/activity.js";
+import { Marks } from "./held/marks.js";
+import { WaitingCells } from "./held/waiting-cells.js";
 import { IS_PAST, NOT_BROUGHT } from "./hindrances.js";
-import { Marks } from "./marks.js";
 import { paintBoard } from "./paint-board.js";
 import type { Palette } from "./palette.js";
 import { Pointer } from "./pointer.js";
@@ -26,7 +27,6 @@ import { type Plane, placeOf } from "./view/plane.js";
 import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
 import { Viewport } from "./view/viewport.js";
-import { WaitingCells } from "./waiting-cells.js";
 
 export interface CanvasBoardOptions {
   readonly board: Board;

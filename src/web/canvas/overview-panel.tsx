@@ -3,8 +3,8 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cellAt as cellOnPage } from "../../board/geometry.js";
 import { countOf } from "../wording.js";
-import type { ActivePage } from "./activity.js";
 import type { CanvasBoard } from "./canvas-board.js";
+import type { ActivePage } from "./held/activity.js";
 import { Minimap } from "./minimap.js";
 import type { Plane } from "./view/plane.js";
 

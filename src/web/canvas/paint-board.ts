@@ -1,8 +1,8 @@
 /* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
 
 import type { CellRange } from "../../client/index.js";
-import type { ActivePage } from "./activity.js";
 import type { Context } from "./context.js";
+import type { ActivePage } from "./held/activity.js";
 import { paintCells } from "./paint-cells.js";
 import { paintFrozen } from "./paint-frozen.js";
 import { type Heat, paintHeat } from "./paint-heat.js";

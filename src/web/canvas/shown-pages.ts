@@ -6,9 +6,9 @@
 import { countBits } from "../../board/bitmap.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { Board, CellChange } from "../../client/index.js";
-import { Densities } from "./densities.js";
 import { DensityMap } from "./density-map.js";
-import { PageKeeper } from "./page-keeper.js";
+import { Densities } from "./held/densities.js";
+import { PageKeeper } from "./held/page-keeper.js";
 import { PagePicture } from "./page-picture.js";
 import type { ShownPage } from "./paint-pages.js";
 import type { Palette } from "./palette.js";

@@ -3,8 +3,8 @@
  * board, once it has come. The one place that knows of the overview's part of the client library.
  */
 
-import { cellsInPage, pageCount } from "../../board/geometry.js";
-import type { Board, BoardEvents, Watch } from "../../client/index.js";
+import { cellsInPage, pageCount } from "../../../board/geometry.js";
+import type { Board, BoardEvents, Watch } from "../../../client/index.js";
 
 /** What of a board is used here. */
 export interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {

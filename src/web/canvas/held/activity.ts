@@ -3,7 +3,7 @@
  * it keeps only pages that are warm.
  */
 
-import { pageOf } from "../../board/geometry.js";
+import { pageOf } from "../../../board/geometry.js";
 
 interface Warmth {
   heat: number;

@@ -1,6 +1,6 @@
 /* Cells whose change by this user has no answer yet, as far as it takes long enough to be seen to wait. */
 
-import type { PendingCells } from "../pending-cells.js";
+import type { PendingCells } from "../../pending-cells.js";
 
 const SHOWN_AFTER_MS = 200;
 const SHOWN_MAX = 1_000;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { pageOf } from "../../src/board/geometry.js";
-import type { CellRange } from "../../src/client/index.js";
-import { PageKeeper } from "../../src/web/canvas/page-keeper.js";
+import { pageOf } from "../../../../../src/board/geometry.js";
+import type { CellRange } from "../../../../../src/client/index.js";
+import { PageKeeper } from "../../../../../src/web/canvas/held/page-keeper.js";
 
 class CountingSource {
   readonly open = new Map<number, number>();

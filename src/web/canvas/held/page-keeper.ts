@@ -3,8 +3,8 @@
  * However one pans, their number is bounded: by what the server allows one connection, and by memory.
  */
 
-import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
-import type { CellRange, Watch } from "../../client/index.js";
+import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
+import type { CellRange, Watch } from "../../../client/index.js";
 
 export interface PageSource {
   watch(range: CellRange): Watch;
