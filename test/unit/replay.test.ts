@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChange } from "../../src/board/delta.js";
-import type { Palette } from "../../src/web/canvas/palette.js";
+import type { Palette } from "../../src/web/canvas/paint/palette.js";
 import { type PageRecord, REPLAYED_PAGES_MAX, Replay } from "../../src/web/canvas/replay.js";
 import { replaySpans } from "../../src/web/canvas/replay-spans.js";
 

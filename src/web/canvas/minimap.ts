@@ -4,8 +4,8 @@
  */
 
 import type { CanvasBoard } from "./canvas-board.js";
-import { contextOf } from "./context.js";
-import { type Heat, paintHeat } from "./paint-heat.js";
+import { contextOf } from "./paint/context.js";
+import { type Heat, paintHeat } from "./paint/heat.js";
 import { seenArea } from "./view/camera.js";
 import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
 

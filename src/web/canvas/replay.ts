@@ -6,10 +6,10 @@
 
 import { countBits } from "../../board/bitmap.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
-import { PagePicture } from "./page-picture.js";
 import { PageReplay, type RecordedChanges } from "./page-replay.js";
-import type { ShownPage } from "./paint-pages.js";
-import type { Palette } from "./palette.js";
+import { PagePicture } from "./paint/page-picture.js";
+import type { ShownPage } from "./paint/pages.js";
+import type { Palette } from "./paint/palette.js";
 
 export interface PageRecord {
   readonly cells: number;

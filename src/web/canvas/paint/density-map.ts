@@ -1,9 +1,9 @@
 /* The whole board as a picture in which a pixel is a page: the ground of the canvas, where cells are too small, and of the minimap. */
 
-import { PAGE_CELLS } from "../../board/geometry.js";
+import { PAGE_CELLS } from "../../../board/geometry.js";
+import { type Plane, placeOfPage } from "../view/plane.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { type Plane, placeOfPage } from "./view/plane.js";
 
 const STEPS = 255;
 const TONE_MIN = 0.18;

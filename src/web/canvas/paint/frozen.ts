@@ -9,12 +9,12 @@
  *     ──────┘            the beginning of the last
  */
 
-import { offsetOf, pageOf } from "../../board/geometry.js";
-import type { CellRange } from "../../client/index.js";
+import { offsetOf, pageOf } from "../../../board/geometry.js";
+import type { CellRange } from "../../../client/index.js";
+import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 /** In cells of the plane. */
 export interface Rectangle {

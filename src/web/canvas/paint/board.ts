@@ -1,15 +1,15 @@
 /* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
 
-import type { CellRange } from "../../client/index.js";
+import type { CellRange } from "../../../client/index.js";
+import type { ActivePage } from "../held/activity.js";
+import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
+import { paintCells } from "./cells.js";
 import type { Context } from "./context.js";
-import type { ActivePage } from "./held/activity.js";
-import { paintCells } from "./paint-cells.js";
-import { paintFrozen } from "./paint-frozen.js";
-import { type Heat, paintHeat } from "./paint-heat.js";
-import { type MarksScene, paintMarks } from "./paint-marks.js";
-import { type PagesScene, paintPages } from "./paint-pages.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
+import { paintFrozen } from "./frozen.js";
+import { type Heat, paintHeat } from "./heat.js";
+import { type MarksScene, paintMarks } from "./marks.js";
+import { type PagesScene, paintPages } from "./pages.js";
 
 export interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;

@@ -1,7 +1,7 @@
 /* Draws how active a page is: small ones as a spot, larger ones as a frame, so that how full they are stays in sight. */
 
+import { alphaOf } from "../held/activity.js";
 import type { Context } from "./context.js";
-import { alphaOf } from "./held/activity.js";
 
 export interface Heat {
   /** The middle of the page and its side, in device pixels. */

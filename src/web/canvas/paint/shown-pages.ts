@@ -3,20 +3,20 @@
  * up to date with the board, cell by cell.
  */
 
-import { countBits } from "../../board/bitmap.js";
-import { offsetOf, pageOf } from "../../board/geometry.js";
-import type { Board, CellChange } from "../../client/index.js";
+import { countBits } from "../../../board/bitmap.js";
+import { offsetOf, pageOf } from "../../../board/geometry.js";
+import type { Board, CellChange } from "../../../client/index.js";
+import { Densities } from "../held/densities.js";
+import { PageKeeper } from "../held/page-keeper.js";
+import type { Camera } from "../view/camera.js";
+import { seenArea } from "../view/camera.js";
+import type { Plane } from "../view/plane.js";
+import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../view/sight.js";
+import type { Viewport } from "../view/viewport.js";
 import { DensityMap } from "./density-map.js";
-import { Densities } from "./held/densities.js";
-import { PageKeeper } from "./held/page-keeper.js";
 import { PagePicture } from "./page-picture.js";
-import type { ShownPage } from "./paint-pages.js";
+import type { ShownPage } from "./pages.js";
 import type { Palette } from "./palette.js";
-import type { Camera } from "./view/camera.js";
-import { seenArea } from "./view/camera.js";
-import type { Plane } from "./view/plane.js";
-import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "./view/sight.js";
-import type { Viewport } from "./view/viewport.js";
 
 export interface ShownPagesListener {
   /** Something looks different. */

@@ -1,13 +1,13 @@
 /* Draws checkboxes of the canvas one by one: the picture of each, and its number where that fits. */
 
-import { cellAt, PAGE_CELLS } from "../../board/geometry.js";
+import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
+import type { Area } from "../view/camera.js";
+import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
 import { type BoxSprites, makeSprites } from "./box-sprites.js";
 import type { Context } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
-import type { Area } from "./view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 /** What all boxes of a frame have in common. */
 export interface BoxStyle {

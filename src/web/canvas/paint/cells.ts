@@ -3,13 +3,13 @@
  * larger as checkboxes, with their numbers where these fit: from tiles, unless the view zooms.
  */
 
+import type { Area } from "../view/camera.js";
+import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
+import { prepareBoxes } from "./box.js";
 import type { Context } from "./context.js";
-import { prepareBoxes } from "./paint-box.js";
-import { type PagesScene, shareShown } from "./paint-pages.js";
+import { type PagesScene, shareShown } from "./pages.js";
 import type { Palette } from "./palette.js";
-import type { Area } from "./view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 /** CSS pixels of a cell from which there are lines, and from which there are boxes. */
 const LINES_FROM_PX = 5;

@@ -3,13 +3,13 @@
  * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
  */
 
+import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
 import type { BoxTiles } from "./box-tiles.js";
 import type { Context } from "./context.js";
 import type { DensityMap } from "./density-map.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 export interface ShownPage {
   readonly picture: PagePicture;

@@ -7,14 +7,14 @@
  * is of one size; when that changes, as in each frame of a zoom, all are dropped. How much they hold is bounded.
  */
 
-import { cellAt } from "../../board/geometry.js";
+import { cellAt } from "../../../board/geometry.js";
+import type { Area } from "../view/camera.js";
+import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
+import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./box.js";
 import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
-import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./paint-box.js";
 import type { Palette } from "./palette.js";
-import type { Area } from "./view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 interface Tile {
   readonly canvas: OffscreenCanvas;

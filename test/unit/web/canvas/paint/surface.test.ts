@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Surface } from "../../src/web/canvas/surface.js";
-import type { View } from "../../src/web/canvas/view/camera.js";
+import { Surface } from "../../../../../src/web/canvas/paint/surface.js";
+import type { View } from "../../../../../src/web/canvas/view/camera.js";
 
 /** A query that matches one resolution, or none. */
 class Query extends EventTarget {

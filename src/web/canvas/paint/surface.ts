@@ -1,7 +1,7 @@
 /* The canvas element as a surface to draw on: its size in pixels and its colours, both of which may change at any time. */
 
+import type { View } from "../view/camera.js";
 import { type Palette, readPalette } from "./palette.js";
-import type { View } from "./view/camera.js";
 
 export interface SurfaceListener {
   /** The canvas has another size, and is empty. */

@@ -1,10 +1,10 @@
 /* Draws what stands out over the cells: marks, what waits, the cell pointed at, a rectangle being drawn. */
 
+import type { Marks } from "../held/marks.js";
+import { type Plane, type Point, placeOf } from "../view/plane.js";
+import type { Screen } from "../view/screen.js";
 import type { Context } from "./context.js";
-import type { Marks } from "./held/marks.js";
 import type { Palette } from "./palette.js";
-import { type Plane, type Point, placeOf } from "./view/plane.js";
-import type { Screen } from "./view/screen.js";
 
 export interface MarksScene {
   readonly plane: Plane;

@@ -6,10 +6,10 @@
  * changed is handed to the canvas in one go, when it is drawn again.
  */
 
-import { getBit, setBit } from "../../board/bitmap.js";
+import { getBit, setBit } from "../../../board/bitmap.js";
+import { PAGE_SIDE } from "../view/plane.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
-import { PAGE_SIDE } from "./view/plane.js";
 
 const LEVELS = 4;
 /** Few checked cells among many must be seen. */
