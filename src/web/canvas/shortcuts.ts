@@ -3,8 +3,8 @@
  * focus. With no focus to move, arrows move the view.
  */
 
-import type { Tool } from "./brush.js";
 import type { CanvasBoard } from "./canvas-board.js";
+import type { Tool } from "./drawing/brush.js";
 
 const STEP = 2;
 const PAN_SHARE = 0.25;

@@ -2,8 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Tool } from "./brush.js";
 import type { CanvasBoard } from "./canvas-board.js";
+import type { Tool } from "./drawing/brush.js";
 
 const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly icon: string }[] = [
   {

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Brush, placesBetween } from "../../src/web/canvas/brush.js";
-import { planeOf } from "../../src/web/canvas/view/plane.js";
+import { Brush, placesBetween } from "../../../../../src/web/canvas/drawing/brush.js";
+import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 function make(
   fillCellsMax = 100,

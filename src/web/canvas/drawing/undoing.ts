@@ -3,7 +3,7 @@
  * since only what still stands there is taken back.
  */
 
-import { pageOf } from "../../board/geometry.js";
+import { pageOf } from "../../../board/geometry.js";
 import type { Brush } from "./brush.js";
 
 export interface UndoingOptions {

@@ -3,11 +3,11 @@
  * the tool in hand, or moves the view.
  */
 
+import { toPlane } from "../view/camera.js";
+import { cellAt, type Point } from "../view/plane.js";
+import type { Viewport } from "../view/viewport.js";
 import type { Brush } from "./brush.js";
 import { Gestures } from "./gestures.js";
-import { toPlane } from "./view/camera.js";
-import { cellAt, type Point } from "./view/plane.js";
-import type { Viewport } from "./view/viewport.js";
 
 export interface PointerListener {
   /** Something looks different. */

@@ -1,6 +1,6 @@
 /* Why the canvas did not do what was wished, in words; what any board has of that is in ../permission.ts. */
 
-import { countOf } from "../wording.js";
+import { countOf } from "../../wording.js";
 
 export const IS_PAST = "This is the past, which cannot be changed: go back to now first.";
 export const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";

@@ -4,9 +4,9 @@
  * client's.
  */
 
+import type { Plane, Point } from "../view/plane.js";
+import { cellAt } from "../view/plane.js";
 import { type CellValue, type Reader, type StrokeChange, Strokes } from "./strokes.js";
-import type { Plane, Point } from "./view/plane.js";
-import { cellAt } from "./view/plane.js";
 
 export type Tool = "move" | "draw" | "erase" | "fill";
 

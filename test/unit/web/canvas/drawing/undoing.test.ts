@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
-import { Strokes } from "../../src/web/canvas/strokes.js";
-import { Undoing } from "../../src/web/canvas/undoing.js";
+import { Strokes } from "../../../../../src/web/canvas/drawing/strokes.js";
+import { Undoing } from "../../../../../src/web/canvas/drawing/undoing.js";
 
 function setUp() {
   const strokes = new Strokes();

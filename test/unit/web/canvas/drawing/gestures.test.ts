@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Gestures } from "../../src/web/canvas/gestures.js";
+import { Gestures } from "../../../../../src/web/canvas/drawing/gestures.js";
 
 /** What of an element is used here. */
 class Surface extends EventTarget {

@@ -8,7 +8,7 @@
  *     wheel                        zoom; with shift sideways; a trackpad's pinch comes as a wheel with ctrl
  */
 
-import type { Point } from "./view/plane.js";
+import type { Point } from "../view/plane.js";
 
 export interface GestureListener {
   hovered(point: Point | undefined): void;
