@@ -21,7 +21,7 @@ import { contextOf } from "./paint/context.js";
 import type { Palette } from "./paint/palette.js";
 import { ShownPages } from "./paint/shown-pages.js";
 import { Surface } from "./paint/surface.js";
-import type { Replay } from "./replay.js";
+import type { Replay } from "./replay/replay.js";
 import type { Camera } from "./view/camera.js";
 import { type Plane, placeOf } from "./view/plane.js";
 import { Screen } from "./view/screen.js";

@@ -15,7 +15,7 @@ import { FocusCells } from "./focus-cells.js";
 import { FocusTeller } from "./focus-teller.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
-import { ReplayBar } from "./replay-bar.js";
+import { ReplayBar } from "./replay/replay-bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 import { type Plane, placeOf, planeOf } from "./view/plane.js";

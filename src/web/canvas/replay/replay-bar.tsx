@@ -1,7 +1,7 @@
 /* The controls of a replay: a span of time, play, and a slider over it. Shown where the board's changes are recorded. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CanvasBoard } from "./canvas-board.js";
+import type { CanvasBoard } from "../canvas-board.js";
 import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
 import { replaySpans } from "./replay-spans.js";

@@ -3,8 +3,8 @@
  * change, and back by starting over, as the record only tells what came after. Pure.
  */
 
-import { eachDifference, getBit, setBit } from "../../board/bitmap.js";
-import { type Changes, changedOffset, changedValue } from "../../board/delta.js";
+import { eachDifference, getBit, setBit } from "../../../board/bitmap.js";
+import { type Changes, changedOffset, changedValue } from "../../../board/delta.js";
 
 export interface RecordedChanges {
   readonly ms: number;

@@ -4,12 +4,12 @@
  * moment before what was read is not known yet, and shown so. What is recorded, and for how long, is the server's to say.
  */
 
-import { countBits } from "../../board/bitmap.js";
-import { offsetOf, pageOf } from "../../board/geometry.js";
+import { countBits } from "../../../board/bitmap.js";
+import { offsetOf, pageOf } from "../../../board/geometry.js";
+import { PagePicture } from "../paint/page-picture.js";
+import type { ShownPage } from "../paint/pages.js";
+import type { Palette } from "../paint/palette.js";
 import { PageReplay, type RecordedChanges } from "./page-replay.js";
-import { PagePicture } from "./paint/page-picture.js";
-import type { ShownPage } from "./paint/pages.js";
-import type { Palette } from "./paint/palette.js";
 
 export interface PageRecord {
   readonly cells: number;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { type Bit, setBit } from "../../src/board/bitmap.js";
-import { packChanges } from "../../src/board/delta.js";
-import { PageReplay } from "../../src/web/canvas/page-replay.js";
+import { type Bit, setBit } from "../../../../../src/board/bitmap.js";
+import { packChanges } from "../../../../../src/board/delta.js";
+import { PageReplay } from "../../../../../src/web/canvas/replay/page-replay.js";
 
 const CELLS = 64;
 const change = fc.tuple(fc.nat(CELLS - 1), fc.constantFrom<Bit>(0, 1));

@@ -1,9 +1,9 @@
 /* What the instance recorded of a board, over HTTP. An answer of another form counts as none: the page works without. */
 
-import { bitmapBytes } from "../../board/bitmap.js";
-import { fromBase64url } from "../../protocol/base64url.js";
-import { decodeDelta, decodeSnapshot } from "../../protocol/codec.js";
-import { isObject, readJson } from "../instance-answers.js";
+import { bitmapBytes } from "../../../board/bitmap.js";
+import { fromBase64url } from "../../../protocol/base64url.js";
+import { decodeDelta, decodeSnapshot } from "../../../protocol/codec.js";
+import { isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./replay.js";
 
