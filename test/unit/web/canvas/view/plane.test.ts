@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { BOARD_CELLS_MAX } from "../../../../../src/board/geometry.js";
-import { moveOnPlane } from "../../../../../src/web/canvas/keys.js";
+import { moveOnPlane } from "../../../../../src/web/canvas/focus/keys.js";
 import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 describe("the plane", () => {

@@ -1,6 +1,6 @@
 /* Where keys move the focus on the plane, as in the ARIA grid pattern. Pure. */
 
-import { cellAt, lastInRow, type Plane, placeOf } from "./view/plane.js";
+import { cellAt, lastInRow, type Plane, placeOf } from "../view/plane.js";
 
 export interface KeyPress {
   readonly key: string;

@@ -1,6 +1,6 @@
 /* Says things no faster than a person can follow: at most one in a while, and then the last. */
 
-import type { Cancel } from "../../protocol/clock.js";
+import type { Cancel } from "../../../protocol/clock.js";
 
 export interface TellerClock {
   now(): number;

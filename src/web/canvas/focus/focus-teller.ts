@@ -1,7 +1,7 @@
 /* Tells a screen reader when somebody else changes the cell under the focus, at a rate that one can follow. */
 
-import type { CellChange } from "../../client/index.js";
-import { realClock } from "../../protocol/clock.js";
+import type { CellChange } from "../../../client/index.js";
+import { realClock } from "../../../protocol/clock.js";
 import { Teller } from "./teller.js";
 
 const EVERY_MS = 1_500;

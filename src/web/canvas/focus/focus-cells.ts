@@ -8,9 +8,9 @@
  *       row 9    □ □ □
  */
 
-import type { CanvasBoard } from "./canvas-board.js";
+import type { CanvasBoard } from "../canvas-board.js";
+import { cellAt, type Plane, placeOf } from "../view/plane.js";
 import { moveOnPlane } from "./keys.js";
-import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 export interface FocusCellsListener {
   /** The cell with the focus, or none. */
