@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNanoEvents } from "nanoevents";
-import type { BoardEvents } from "../../src/client/index.js";
-import { Teller } from "../../src/web/canvas/focus/teller.js";
-import { Activity } from "../../src/web/canvas/held/activity.js";
-import { Densities } from "../../src/web/canvas/held/densities.js";
-import { MARKS, Marks } from "../../src/web/canvas/held/marks.js";
-import { toneOf } from "../../src/web/canvas/paint/density-map.js";
-import { formatPlace, parsePlace } from "../../src/web/place-link.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import type { BoardEvents } from "../../../../src/client/index.js";
+import { Teller } from "../../../../src/web/canvas/focus/teller.js";
+import { Activity } from "../../../../src/web/canvas/held/activity.js";
+import { Densities } from "../../../../src/web/canvas/held/densities.js";
+import { MARKS, Marks } from "../../../../src/web/canvas/held/marks.js";
+import { toneOf } from "../../../../src/web/canvas/paint/density-map.js";
+import { formatPlace, parsePlace } from "../../../../src/web/place-link.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("a link to a place", () => {
   test("says what it was made of", () => {

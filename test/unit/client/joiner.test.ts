@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Joiner } from "../../src/client/joiner.js";
-import { ConnectionLost, type Line } from "../../src/client/line.js";
-import { WatchedPages } from "../../src/client/watched-pages.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { OPENED } from "../support/opened.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import { Joiner } from "../../../src/client/joiner.js";
+import { ConnectionLost, type Line } from "../../../src/client/line.js";
+import { WatchedPages } from "../../../src/client/watched-pages.js";
+import { Refusal } from "../../../src/protocol/errors.js";
+import { OPENED } from "../../support/opened.js";
+import { settle, VirtualClock } from "../../support/virtual-clock.js";
 
 interface Asked {
   readonly name: string;

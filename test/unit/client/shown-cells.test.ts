@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { packChanges } from "../../src/board/delta.js";
-import { GENESIS } from "../../src/board/position.js";
-import { Outbox } from "../../src/client/outbox.js";
-import { ShownCells } from "../../src/client/shown-cells.js";
-import { WatchedPages } from "../../src/client/watched-pages.js";
+import { packChanges } from "../../../src/board/delta.js";
+import { GENESIS } from "../../../src/board/position.js";
+import { Outbox } from "../../../src/client/outbox.js";
+import { ShownCells } from "../../../src/client/shown-cells.js";
+import { WatchedPages } from "../../../src/client/watched-pages.js";
 
 function setUp() {
   const outbox = new Outbox();

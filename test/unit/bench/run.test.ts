@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { lineChart } from "../../src/bench/chart.js";
-import { findMax, judgeTrial } from "../../src/bench/find-max.js";
-import { Probes, ProbeTurns } from "../../src/bench/probes.js";
-import { BadScenario, readScenario, SPREADS } from "../../src/bench/scenario.js";
-import { createPicker } from "../../src/bench/spread.js";
-import { mulberry } from "../support/random.js";
+import { lineChart } from "../../../src/bench/chart.js";
+import { findMax, judgeTrial } from "../../../src/bench/find-max.js";
+import { Probes, ProbeTurns } from "../../../src/bench/probes.js";
+import { BadScenario, readScenario, SPREADS } from "../../../src/bench/scenario.js";
+import { createPicker } from "../../../src/bench/spread.js";
+import { mulberry } from "../../support/random.js";
 
 describe("a scenario", () => {
   test("has a default for everything but the URLs", () => {

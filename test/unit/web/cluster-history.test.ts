@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { healthOf, lineOf, NO_HISTORY, pointsOf, SAMPLES_MAX, withAnswer } from "../../src/web/cluster-history.js";
+import { healthOf, lineOf, NO_HISTORY, pointsOf, SAMPLES_MAX, withAnswer } from "../../../src/web/cluster-history.js";
 
 const instance = (id: string, more: Record<string, unknown> = {}) => ({
   id,

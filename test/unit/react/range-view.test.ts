@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BoardEvents, BoardStatus, Right } from "../../src/client/board-events.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { BoardSource, type SourceBoard } from "../../src/react/board-source.js";
-import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../src/react/range-view.js";
-import { VirtualClock } from "../support/virtual-clock.js";
+import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board-events.js";
+import { Refusal } from "../../../src/protocol/errors.js";
+import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
+import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../../src/react/range-view.js";
+import { VirtualClock } from "../../support/virtual-clock.js";
 
 /** A board without a connection: the test loads pages and changes cells. */
 class StandIn implements SourceBoard {

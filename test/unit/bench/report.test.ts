@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isMet, median, show, spreadOf, type Target } from "../../bench/load/outcome.js";
-import { makeReport, type Recorded } from "../../bench/load/report-text.js";
+import { isMet, median, show, spreadOf, type Target } from "../../../bench/load/outcome.js";
+import { makeReport, type Recorded } from "../../../bench/load/report-text.js";
 
 const target: Target = { text: "cost, of the peer's", measured: 0.1, bound: 0.125, sense: "at most", unit: "×" };
 

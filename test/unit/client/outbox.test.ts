@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Outbox, type OutboxWrite } from "../../src/client/outbox.js";
-import { Refusal } from "../../src/protocol/errors.js";
-import { NOTHING_SEEN, SEQ_WINDOW, takeSeq } from "../../src/store/seen.js";
+import { Outbox, type OutboxWrite } from "../../../src/client/outbox.js";
+import { Refusal } from "../../../src/protocol/errors.js";
+import { NOTHING_SEEN, SEQ_WINDOW, takeSeq } from "../../../src/store/seen.js";
 
 describe("the outbox", () => {
   test("shows a change at once, and lets it go when the replica has it", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BadOption, readConfig } from "../../src/server/config.js";
-import { TokenBucket } from "../../src/server/limits/token-bucket.js";
+import { BadOption, readConfig } from "../../../src/server/config.js";
+import { TokenBucket } from "../../../src/server/limits/token-bucket.js";
 
 describe("options", () => {
   test("have defaults that run", () => {

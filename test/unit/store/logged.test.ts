@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Delta } from "../../src/board/delta.js";
-import { loggedSince, PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/logged.js";
-import { BATCH_CHANGES_MAX } from "../../src/store/store.js";
+import type { Delta } from "../../../src/board/delta.js";
+import { loggedSince, PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../../src/store/logged.js";
+import { BATCH_CHANGES_MAX } from "../../../src/store/store.js";
 
 const tagOf = (version: number) => String(version).padStart(8, "A");
 const positionOf = (version: number) => ({ version, tag: tagOf(version) });

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Line } from "../../src/client/line.js";
-import { OverviewWatches } from "../../src/client/overview.js";
-import type { OpenResult } from "../../src/protocol/events.js";
-import { OPENED } from "../support/opened.js";
-import { settle, VirtualClock } from "../support/virtual-clock.js";
+import type { Line } from "../../../src/client/line.js";
+import { OverviewWatches } from "../../../src/client/overview.js";
+import type { OpenResult } from "../../../src/protocol/events.js";
+import { OPENED } from "../../support/opened.js";
+import { settle, VirtualClock } from "../../support/virtual-clock.js";
 
 /** What an instance says that has no overviews. */
 const { onlineEverywhere: _, ...OLDER } = OPENED;
