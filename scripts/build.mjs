@@ -20,8 +20,10 @@ if (process.argv.includes("--if-stale") && existsSync(stamp)) {
 
 process.stderr.write("building … ");
 run("tsc", ["-b"]);
-mkdirSync(join(root, "dist", "store", "scripts"), { recursive: true });
-cpSync(join(root, "src", "store", "scripts"), join(root, "dist", "store", "scripts"), { recursive: true });
+mkdirSync(join(root, "dist", "store", "valkey", "scripts"), { recursive: true });
+cpSync(join(root, "src", "store", "valkey", "scripts"), join(root, "dist", "store", "valkey", "scripts"), {
+  recursive: true,
+});
 run("vite", ["build", "--logLevel", "warn"]);
 writeFileSync(stamp, "");
 process.stderr.write("done\n");

@@ -1,9 +1,21 @@
-/* What a board tells its user, in the user's terms. */
+/* The values and events of a board, in the user's terms. */
 
 import type { ErrorCode } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 
 export type Right = OpenResult["right"];
+
+/** Cells `start` … `end - 1`. */
+export interface CellRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Watch {
+  /** Resolves when every cell of the range can be read for the first time. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
 
 /** A cell that shows another value than before. */
 export interface CellChange {

@@ -15,7 +15,7 @@ import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { Frozen, OpenResult } from "../protocol/events.js";
-import type { BoardEvents, BoardStatus, CellChange, RefusedChange, Right } from "./board-events.js";
+import type { BoardEvents, BoardStatus, CellChange, CellRange, RefusedChange, Right, Watch } from "./board-events.js";
 import type { Dropped } from "./confirmed.js";
 import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
@@ -27,23 +27,11 @@ import { Sender } from "./sender.js";
 import { ShownCells } from "./shown-cells.js";
 import { WatchedPages } from "./watched-pages.js";
 
-/** Cells `start` … `end - 1`. */
-export interface CellRange {
-  readonly start: number;
-  readonly end: number;
-}
-
 /** What a board says to its client. */
 export interface BoardOwner {
   opened(opened: OpenResult): void;
   /** The token gives nothing: why. */
   problem(problem: Refusal): void;
-}
-
-export interface Watch {
-  /** Resolves when every cell of the range can be read for the first time. */
-  readonly ready: Promise<void>;
-  stop(): void;
 }
 
 /** Calls of `set`, and cells of `setAll`, that may wait, over all. */

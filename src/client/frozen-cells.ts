@@ -6,7 +6,7 @@
 
 import { pageOf } from "../board/geometry.js";
 import type { Frozen } from "../protocol/events.js";
-import type { CellRange } from "./board.js";
+import type { CellRange } from "./board-events.js";
 
 export class FrozenCells {
   readonly #pages = new Map<number, readonly CellRange[]>();

@@ -8,8 +8,8 @@ import { Connection, type GetToken } from "./connection.js";
 export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
 export { Refusal } from "../protocol/errors.js";
-export type { Board, CellRange, Watch } from "./board.js";
-export type { BoardEvents, BoardStatus, CellChange, RefusedChange, Right } from "./board-events.js";
+export type { Board } from "./board.js";
+export type { BoardEvents, BoardStatus, CellChange, CellRange, RefusedChange, Right, Watch } from "./board-events.js";
 export type { GetToken } from "./connection.js";
 export interface ConnectOptions {
   /** For boards that need a token: a function, as it is asked for a fresh one whenever a connection is made. */

@@ -8,7 +8,7 @@ import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
-import type { Watch } from "./board.js";
+import type { Watch } from "./board-events.js";
 import { ConnectionLost, type Line } from "./line.js";
 
 /** Live: its answers change as frames arrive. */

@@ -4,8 +4,8 @@
  */
 
 import { PAGE_CELLS, pageOf } from "../board/geometry.js";
-import type { Board, CellRange } from "../client/board.js";
-import type { CellChange } from "../client/board-events.js";
+import type { Board } from "../client/board.js";
+import type { CellChange, CellRange } from "../client/board-events.js";
 import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
 import { PageHolds } from "./page-holds.js";

@@ -5,7 +5,6 @@
  */
 
 import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
-import type { Store } from "./store.js";
 
 /** Offsets `start` … `end - 1` of a page. */
 export interface OffsetRange {
@@ -21,10 +20,6 @@ export interface Freezing {
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
   /** For each page what is frozen, ascending. Undefined where it is not known soon. */
   frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[] | undefined)[]>;
-}
-
-export function canFreeze(store: Store): store is Store & Freezing {
-  return "freeze" in store && "frozen" in store;
 }
 
 /** The union, or the difference, of sorted ranges that do not touch, and one more. The rule of freeze.lua. */

@@ -1,6 +1,6 @@
 /* Who listens to what, by name. A name that nobody listens to takes no room. */
 
-import type { Unsubscribe } from "./store.js";
+export type Unsubscribe = () => void;
 
 export class Listeners<Listener> {
   readonly #byName = new Map<string, Set<Listener>>();

@@ -14,7 +14,7 @@
  */
 
 import type { PageRef } from "../board/geometry.js";
-import type { Unsubscribe } from "./store.js";
+import type { Unsubscribe } from "./listeners.js";
 
 /** A page's count of checked cells, at a version of the page. */
 export interface Tally {

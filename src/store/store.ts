@@ -19,8 +19,9 @@
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
-import type { OffsetRange } from "./frozen.js";
+import type { Freezing, OffsetRange } from "./frozen.js";
 import type { HistoryRange, PageHistory } from "./history.js";
+import type { Unsubscribe } from "./listeners.js";
 import type { OverviewStore } from "./overview.js";
 
 /** One session's changes to one page. An empty session means that nobody will send it again: it is not remembered. */
@@ -74,8 +75,6 @@ export interface SubscriptionListener {
   resumed(): void;
 }
 
-export type Unsubscribe = () => void;
-
 export interface Store {
   /** `valkey` or `embedded`. */
   readonly engine: string;
@@ -113,6 +112,10 @@ export interface Store {
   wake(heard: () => void): void;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
   close(): Promise<void>;
+}
+
+export function canFreeze(store: Store): store is Store & Freezing {
+  return "freeze" in store && "frozen" in store;
 }
 
 /** The world's fault: the store cannot be reached or refuses to work. Every method may reject with it. */

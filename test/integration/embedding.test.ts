@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import type { BoardChange, Permit } from "../../src/server/index.js";
-import { canFreeze } from "../../src/store/frozen.js";
-import { StoreAway } from "../../src/store/store.js";
+import { canFreeze, StoreAway } from "../../src/store/store.js";
 import { watchBoard } from "../support/clients.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { until } from "../support/until.js";

@@ -9,7 +9,7 @@ import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import type { Server, Socket } from "socket.io";
 import { io as connect } from "socket.io-client";
-import { Backlog } from "../../src/server/session/backlog.js";
+import { Backlog } from "../../src/server/connections/backlog.js";
 import { FrameEncoder, SocketRecipient } from "../../src/server/sockets/frame-sender.js";
 import { createSocketServer } from "../../src/server/sockets/sockets.js";
 

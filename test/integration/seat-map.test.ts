@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { canFreeze } from "../../src/store/frozen.js";
+import { canFreeze } from "../../src/store/store.js";
 import { startApp } from "../support/embedded-app.js";
 import { until } from "../support/until.js";
 import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";

@@ -9,7 +9,8 @@
 import type { Delta } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
-import { StoreAway, type SubscriptionListener, type Unsubscribe } from "../../src/store/store.js";
+import type { Unsubscribe } from "../../src/store/listeners.js";
+import { StoreAway, type SubscriptionListener } from "../../src/store/store.js";
 import { Pipe } from "./pipe.js";
 import type { StoreServer } from "./store-server.js";
 import type { Weather } from "./weather.js";

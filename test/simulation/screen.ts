@@ -2,7 +2,8 @@
 
 import type { Bit } from "../../src/board/bitmap.js";
 import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
-import type { Board, Watch } from "../../src/client/board.js";
+import type { Board } from "../../src/client/board.js";
+import type { Watch } from "../../src/client/board-events.js";
 import { Joins } from "./joins.js";
 
 export interface Wish {

@@ -12,6 +12,7 @@ import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
+import type { Unsubscribe } from "../../src/store/listeners.js";
 import type { OverviewStore } from "../../src/store/overview.js";
 import {
   type Batch,
@@ -21,7 +22,6 @@ import {
   type Store,
   StoreAway,
   type SubscriptionListener,
-  type Unsubscribe,
 } from "../../src/store/store.js";
 import { News, type NewsListener } from "./news.js";
 import { Pipe } from "./pipe.js";

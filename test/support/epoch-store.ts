@@ -12,16 +12,9 @@ import type { Delta, Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { HistoryRange, PageHistory } from "../../src/store/history.js";
+import type { Unsubscribe } from "../../src/store/listeners.js";
 import type { OverviewStore } from "../../src/store/overview.js";
-import type {
-  Batch,
-  Committed,
-  Replaced,
-  Since,
-  Store,
-  SubscriptionListener,
-  Unsubscribe,
-} from "../../src/store/store.js";
+import type { Batch, Committed, Replaced, Since, Store, SubscriptionListener } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import type { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 

@@ -7,14 +7,8 @@ import type { Delta } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, type Position } from "../../src/board/position.js";
 import type { HistoryRange } from "../../src/store/history.js";
-import {
-  type Batch,
-  type Committed,
-  type Store,
-  StoreAway,
-  type SubscriptionListener,
-  type Unsubscribe,
-} from "../../src/store/store.js";
+import type { Unsubscribe } from "../../src/store/listeners.js";
+import { type Batch, type Committed, type Store, StoreAway, type SubscriptionListener } from "../../src/store/store.js";
 
 export class FaultyStore implements Store {
   readonly #store: Store;

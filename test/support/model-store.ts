@@ -10,6 +10,7 @@ import { GENESIS, type Position, samePosition } from "../../src/board/position.j
 import { type Clock, pause } from "../../src/protocol/clock.js";
 import { LocalInstances } from "../../src/store/embedded/local-instances.js";
 import { LocalOverview, listInMemory } from "../../src/store/embedded/local-overview.js";
+import type { Unsubscribe } from "../../src/store/listeners.js";
 import { loggedSince } from "../../src/store/logged.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import {
@@ -20,7 +21,6 @@ import {
   type Store,
   StoreAway,
   type SubscriptionListener,
-  type Unsubscribe,
 } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 

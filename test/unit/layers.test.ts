@@ -1,6 +1,6 @@
 /*
  * The structure of the source, as STYLE and ARCHITECTURE.md promise it: which layer may import which, and which file is
- * the door to which package. The compiler and the linter keep these rules too; here they are shown to bite.
+ * the door to which package. This file is the list of them.
  */
 
 import assert from "node:assert/strict";
@@ -26,6 +26,40 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   bench: ["board", "protocol", "client"],
   cli: ["board", "store", "server", "bench"],
 };
+
+/**
+ * Layer -> its rooms, lowest first. A room imports only from rooms that come before it. "" stands for the files that lie
+ * directly in the layer's folder: on top they assemble the rooms, at the bottom they are the contract of all rooms.
+ */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  store: ["", "valkey", "embedded", "transfer"],
+  server: [
+    "input",
+    "limits",
+    "access",
+    "pages",
+    "writes",
+    "overview",
+    "telemetry",
+    "instance",
+    "fleet",
+    "connections",
+    "session",
+    "sockets/teaching",
+    "sockets",
+    "http",
+    "embedding",
+    "",
+  ],
+  "web/canvas": ["view", "held", "paint", "drawing", "replay", "focus", ""],
+};
+
+/** Rooms that stand side by side: neither imports the other. */
+const APART: readonly (readonly [string, string])[] = [
+  ["store/valkey", "store/embedded"],
+  ["store/transfer", "store/valkey"],
+  ["store/transfer", "store/embedded"],
+];
 
 /** Package -> its doors. Files that import only types from it stand behind the colon. */
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
@@ -70,6 +104,43 @@ function* imports(): Iterable<Import> {
   }
 }
 
+/** File -> the files of `src` that it imports, for its types too. */
+function arrows(): Map<string, string[]> {
+  const files = new Set(readdirSync(src, { recursive: true }).map(String));
+  const found = new Map<string, string[]>();
+  for (const { file, from } of imports()) {
+    if (!from.startsWith(".") || !from.endsWith(".js")) continue;
+    const base = normalize(join(dirname(file), from)).slice(0, -".js".length);
+    const target = [`${base}.ts`, `${base}.tsx`].find((path) => files.has(path));
+    assert.ok(target, `${file} imports ${from}, which is no source file`);
+    found.set(file, [...(found.get(file) ?? []), target]);
+  }
+  return found;
+}
+
+/** The first cycle that is found, as a list of files. */
+function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file];
+    if (done.has(file)) return undefined;
+    path.push(file);
+    for (const target of graph.get(file) ?? []) {
+      const cycle = visit(target);
+      if (cycle) return cycle;
+    }
+    path.pop();
+    done.add(file);
+    return undefined;
+  };
+  for (const file of graph.keys()) {
+    const cycle = visit(file);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}
+
 describe("the layers", () => {
   test("each layer imports only those below it", () => {
     for (const { file, from } of imports()) {
@@ -78,6 +149,36 @@ describe("the layers", () => {
       const [target = ""] = normalize(join(dirname(file), from)).split("/");
       if (target !== layer) assert.ok(MAY_IMPORT[layer]?.includes(target), `${file} imports ${from}`);
     }
+  });
+
+  for (const [layer, rooms] of Object.entries(ROOMS)) {
+    test(`each room of ${layer} imports only rooms before it`, () => {
+      const roomOf = (file: string) => relative(layer, dirname(file));
+      for (const [file, targets] of arrows()) {
+        if (!file.startsWith(`${layer}/`)) continue;
+        const room = roomOf(file);
+        assert.ok(rooms.includes(room), `${file} lies in no room that is listed here`);
+        for (const target of targets) {
+          if (!target.startsWith(`${layer}/`)) continue;
+          assert.ok(rooms.indexOf(roomOf(target)) <= rooms.indexOf(room), `${file} imports ${target}`);
+        }
+      }
+    });
+  }
+
+  test("rooms that stand side by side do not know each other", () => {
+    for (const [file, targets] of arrows()) {
+      for (const target of targets) {
+        for (const pair of APART) {
+          const isAcross = pair.includes(dirname(file)) && pair.includes(dirname(target));
+          assert.ok(!isAcross || dirname(file) === dirname(target), `${file} imports ${target}`);
+        }
+      }
+    }
+  });
+
+  test("no file imports itself by way of others", () => {
+    assert.equal(cycleIn(arrows())?.join(" -> "), undefined);
   });
 
   test("each third-party package has its doors and no others", () => {

@@ -13,12 +13,11 @@
  * a token ends what it gave; only what is being watched goes on.
  */
 
-import type { Bit } from "../../board/bitmap.js";
 import { Refusal } from "../../protocol/errors.js";
 import { type ByBoard, ofBoard, parseByBoard } from "../../store/by-board.js";
 import type { Authorise, Caller } from "./authorise.js";
+import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
-export type Right = "view" | "write" | "admin";
 export type AccessRule = "open" | "read-only" | "token";
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
@@ -30,23 +29,6 @@ const EVERYBODY = { open: "write", "read-only": "view", token: "nothing" } as co
 export type AccessRules = ByBoard<AccessRule>;
 
 export const ALL_OPEN: AccessRules = { boards: new Map(), others: "open" };
-
-/** What a token gives, once it has been verified, or the app's hook. */
-export interface Grant {
-  /** Whom it was given to, for the log. */
-  readonly subject: string;
-  /** Board -> right; `*` stands for every board that is not named. */
-  readonly boards: ReadonlyMap<string, Right>;
-  /** Milliseconds since 1970. */
-  readonly expiresMs: number;
-  /** The app's word on a single write, whatever the rights: the cells that it refuses, or false for the whole write. Rejects with a Refusal. */
-  readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean | readonly number[]>;
-}
-
-export type CellWrites = readonly (readonly [cell: number, value: Bit])[];
-
-/** Verifies a token; rejects with a Refusal. */
-export type Verify = (token: string) => Promise<Grant>;
 
 /** Someone with rights of his own, or without. */
 export interface Visitor {
@@ -143,10 +125,6 @@ export class Access {
 }
 
 export const OPEN_ACCESS = new Access(ALL_OPEN, undefined);
-
-export function isRight(value: unknown): value is Right {
-  return value === "view" || value === "write" || value === "admin";
-}
 
 function givenBy(grant: Grant, board: string): Right | "nothing" {
   return grant.boards.get(board) ?? grant.boards.get("*") ?? "nothing";

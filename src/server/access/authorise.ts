@@ -9,7 +9,7 @@
 import type { IncomingMessage } from "node:http";
 import { parseCookie } from "cookie";
 import { Refusal } from "../../protocol/errors.js";
-import { type CellWrites, type Grant, isRight, type Right } from "./access.js";
+import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
 

@@ -12,7 +12,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerif
 import { realClock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import { TokenBucket } from "../limits/token-bucket.js";
-import { type Grant, isRight, type Right, type Verify } from "./access.js";
+import { type Grant, isRight, type Right, type Verify } from "./grant.js";
 
 export interface TokenKeys {
   readonly secret: string | undefined;

@@ -11,8 +11,8 @@ import { addressKey } from "../limits/address.js";
 import type { Allowance } from "../limits/allowance.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
-import { Backlog, type EngineConnection } from "../session/backlog.js";
 import { Attachments } from "./attachments.js";
+import { Backlog, type EngineConnection } from "./backlog.js";
 import { WebSockets } from "./websockets.js";
 
 /** A connection of Socket.IO's, as far as it matters here. */

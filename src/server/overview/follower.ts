@@ -16,8 +16,9 @@
 
 import { pageCount } from "../../board/geometry.js";
 import { backOffMs, type Cancel, type Clock, pause } from "../../protocol/clock.js";
+import type { Unsubscribe } from "../../store/listeners.js";
 import { REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
-import { type Store, StoreAway, type Unsubscribe } from "../../store/store.js";
+import { type Store, StoreAway } from "../../store/store.js";
 import type { HostedBoard } from "../pages/pages.js";
 
 export interface OverviewListener {

@@ -15,7 +15,8 @@ import type { PageRef } from "../../board/geometry.js";
 import { Replica } from "../../board/replica.js";
 import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
 import { DamagedPage } from "../../store/damage.js";
-import { type Store, StoreAway, type Unsubscribe } from "../../store/store.js";
+import type { Unsubscribe } from "../../store/listeners.js";
+import { type Store, StoreAway } from "../../store/store.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 

@@ -10,8 +10,8 @@
 import { PAGE_CELLS } from "../../board/geometry.js";
 import type { Cancel, Clock } from "../../protocol/clock.js";
 import type { Frozen } from "../../protocol/events.js";
-import { canFreeze, type Freezing } from "../../store/frozen.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import type { Freezing } from "../../store/frozen.js";
+import { canFreeze, type Store, StoreAway } from "../../store/store.js";
 import type { Hub } from "./hub.js";
 import type { Frame, Recipient } from "./recipient.js";
 

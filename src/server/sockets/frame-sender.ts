@@ -10,8 +10,8 @@
 import type { Socket as TcpSocket } from "node:net";
 import type { Server, Socket } from "socket.io";
 import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../../protocol/version.js";
+import type { Backlog } from "../connections/backlog.js";
 import type { Frame, Recipient } from "../pages/recipient.js";
-import type { Backlog } from "../session/backlog.js";
 
 const SOCKETIO_EVENT = 2;
 

@@ -18,7 +18,7 @@ import { DamagedPage, Damages } from "../damage.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
 import { FROZEN_RANGES_MAX, type Freezing, isIn, type OffsetRange, withRange } from "../frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, opsBetween, type PageHistory } from "../history.js";
-import { Listeners } from "../listeners.js";
+import { Listeners, type Unsubscribe } from "../listeners.js";
 import { deltaTo, isDelta, loggedSince } from "../logged.js";
 import { encodeOps } from "../ops.js";
 import type { OverviewStore, Tally } from "../overview.js";
@@ -34,7 +34,6 @@ import {
   type StoreLimits,
   StoreUnusable,
   type SubscriptionListener,
-  type Unsubscribe,
   type Write,
   type WriteOutcome,
 } from "../store.js";

@@ -1,9 +1,9 @@
 /* The overview of boards inside one process, over whatever keeps the list and knows the pages. */
 
 import type { PageRef } from "../../board/geometry.js";
+import type { Unsubscribe } from "../listeners.js";
 import { Listeners } from "../listeners.js";
 import { judgeReport, type OverviewListener, type OverviewStore, type Report, type Tally } from "../overview.js";
-import type { Unsubscribe } from "../store.js";
 
 export interface OverviewParts {
   /** What the page itself knows; undefined if that is not valid. */

@@ -13,7 +13,8 @@ import { randomBytes } from "node:crypto";
 import { open, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { getSystemErrorMap } from "node:util";
-import { StoreAway, type Unsubscribe } from "../store.js";
+import type { Unsubscribe } from "../listeners.js";
+import { StoreAway } from "../store.js";
 
 /**
  * LMDB's MDB_PANIC: it could not write the page that says where all others are, as can be on a full disk if the file

@@ -1,7 +1,7 @@
 /* Who listens on which channel of a link: several may share one, and the last who leaves ends the subscription. */
 
+import type { Unsubscribe } from "../listeners.js";
 import { Listeners } from "../listeners.js";
-import type { Unsubscribe } from "../store.js";
 import type { ValkeyLink } from "./link.js";
 
 export interface ChannelListener {

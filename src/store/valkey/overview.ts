@@ -2,8 +2,8 @@
 
 import type { PageRef } from "../../board/geometry.js";
 import { type Damages, ofNoPage } from "../damage.js";
+import type { Unsubscribe } from "../listeners.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
-import type { Unsubscribe } from "../store.js";
 import type { Channels } from "./channels.js";
 import { readHeads } from "./heads.js";
 import type { Names } from "./keys.js";

@@ -21,6 +21,7 @@ import {
   type RecordReader,
   readHistory,
 } from "../history.js";
+import type { Unsubscribe } from "../listeners.js";
 import { loggedSince } from "../logged.js";
 import type { OverviewStore } from "../overview.js";
 import type { Announced, Roll } from "../roll.js";
@@ -35,7 +36,6 @@ import {
   type StoreLimits,
   StoreUnusable,
   type SubscriptionListener,
-  type Unsubscribe,
 } from "../store.js";
 import { newTag } from "../tag.js";
 import { Channels } from "./channels.js";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { describe, test } from "node:test";
-import { Backlog } from "../../../../src/server/session/backlog.js";
+import { Backlog } from "../../../../src/server/connections/backlog.js";
 
 const PACKET_BYTES = 1_000;
 
