@@ -8,7 +8,7 @@ import type { Board } from "../client/board.js";
 import type { CellChange, CellRange } from "../client/board-events.js";
 import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
-import { PageHolds } from "./page-holds.js";
+import { PageWatches } from "./page-watches.js";
 
 /** A range that is shown. */
 export interface Shown {
@@ -35,7 +35,7 @@ export class BoardSource {
   readonly board: SourceBoard;
   readonly #shown = new Map<Shown, Place | undefined>();
   readonly #buckets = new Map<number, Set<Shown>>();
-  readonly #holds: PageHolds;
+  readonly #holds: PageWatches;
   /** Pages that cannot be had. */
   readonly #refused = new Map<number, Refusal>();
   #stops: (() => void)[] = [];
@@ -43,7 +43,7 @@ export class BoardSource {
 
   constructor(board: SourceBoard, clock: Clock) {
     this.board = board;
-    this.#holds = new PageHolds(board, clock, (page, error) => {
+    this.#holds = new PageWatches(board, clock, (page, error) => {
       if (error === undefined) this.#refused.delete(page);
       else this.#refused.set(page, refusalOf(error));
       this.#refreshAll();

@@ -7,7 +7,7 @@ export type { AuthoriseHook, Caller, Permit, ProposedWrite, WriteConsent } from 
 export type { Right } from "./access/grant.js";
 export { type AttachBoardsOptions, type AttachedBoards, attachBoards } from "./attach-boards.js";
 export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";
-export type { BoardChange, ChangeListener } from "./embedding/change-feed.js";
+export type { BoardChange, ChangeListener } from "./embedding/change-queue.js";
 export type { Listening, ListenOptions, ServerBoard } from "./embedding/server-board.js";
 export type { Region } from "./http/admin.js";
 export { openStore } from "./open-store.js";

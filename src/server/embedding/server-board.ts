@@ -13,8 +13,8 @@ import type { Region } from "../http/admin.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { checkPage, commitChanges } from "../session/session.js";
-import { WriteLanes } from "../writes/write-lanes.js";
-import { ChangeFeed, type ChangeListener, FEED_PAGES_MAX } from "./change-feed.js";
+import { OwnSessions } from "../writes/own-sessions.js";
+import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
 
 export interface ListenOptions {
   /** The cells to hear of; without it the whole board, of up to 67,108,864 cells. */
@@ -35,8 +35,8 @@ export class ServerBoard {
   readonly size: number;
   readonly #instance: Instance;
   readonly #board: HostedBoard;
-  readonly #lanes = new WriteLanes();
-  readonly #feeds = new Set<ChangeFeed>();
+  readonly #sessions = new OwnSessions();
+  readonly #queues = new Set<ChangeQueue>();
 
   constructor(instance: Instance, board: HostedBoard) {
     this.name = board.name;
@@ -84,7 +84,9 @@ export class ServerBoard {
     const steps = inSteps(last, BATCH_CHANGES_MAX);
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
     for (const [index, step] of steps.entries()) {
-      const commit = this.#lanes.run((session, seq) => commitChanges(this.#instance, this.#board, session, seq, step));
+      const commit = this.#sessions.run((session, seq) =>
+        commitChanges(this.#instance, this.#board, session, seq, step),
+      );
       await (index === 0 ? commit : commit.catch(failInPart));
     }
   }
@@ -98,13 +100,13 @@ export class ServerBoard {
     this.#checkCell(start);
     if (!(end > start && end <= this.size))
       throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
-    if (pageOf(end - 1) - pageOf(start) >= FEED_PAGES_MAX) {
+    if (pageOf(end - 1) - pageOf(start) >= LISTENED_PAGES_MAX) {
       throw new RangeError(
-        `onChange follows at most ${FEED_PAGES_MAX} of the ${pageCount(this.size)} pages; give a range`,
+        `onChange follows at most ${LISTENED_PAGES_MAX} of the ${pageCount(this.size)} pages; give a range`,
       );
     }
     const { pages, clock } = this.#instance;
-    const feed = new ChangeFeed(listener, {
+    const queue = new ChangeQueue(listener, {
       board: this.#board,
       range: { start, end },
       pages,
@@ -112,20 +114,20 @@ export class ServerBoard {
       failed: (hook, error) => this.#instance.hookFailed(hook, error),
       fromEmpty: options.fromEmpty ?? false,
     });
-    this.#feeds.add(feed);
+    this.#queues.add(queue);
     return {
-      ready: feed.ready,
+      ready: queue.ready,
       stop: () => {
-        feed.stop();
-        this.#feeds.delete(feed);
+        queue.stop();
+        this.#queues.delete(queue);
       },
     };
   }
 
   /** Ends all listening. */
   close(): void {
-    for (const feed of this.#feeds) feed.stop();
-    this.#feeds.clear();
+    for (const queue of this.#queues) queue.stop();
+    this.#queues.clear();
   }
 
   #has(cell: number): boolean {

@@ -1,14 +1,14 @@
 /*
  * The overviews an instance holds: a follower and a hub for each board whose overview someone watches, or did until just
- * now (holds.ts). A board that nobody watches so costs nothing, whatever its size.
+ * now (shared-hubs.ts). A board that nobody watches so costs nothing, whatever its size.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import type { PageCount } from "../../protocol/overview-codec.js";
 import type { Store } from "../../store/store.js";
 import type { FanOut } from "../pages/fan-out.js";
-import { type Hold, Holds } from "../pages/holds.js";
 import type { HostedBoard } from "../pages/pages.js";
+import { type HubUse, SharedHubs } from "../pages/shared-hubs.js";
 import { OverviewFollower } from "./follower.js";
 import { OverviewHub } from "./hub.js";
 
@@ -17,14 +17,14 @@ export class Overviews {
   readonly #clock: Clock;
   readonly #fanOut: FanOut;
   readonly #failed: (error: unknown) => void;
-  readonly #held: Holds<OverviewHub>;
+  readonly #held: SharedHubs<OverviewHub>;
 
   constructor(store: Store, clock: Clock, fanOut: FanOut, failed: (error: unknown) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#fanOut = fanOut;
     this.#failed = failed;
-    this.#held = new Holds(clock);
+    this.#held = new SharedHubs(clock);
   }
 
   get watchers(): number {
@@ -33,8 +33,8 @@ export class Overviews {
     return watchers;
   }
 
-  hold(board: HostedBoard): Hold<OverviewHub> {
-    return this.#held.hold(board.name, () => this.#open(board));
+  use(board: HostedBoard): HubUse<OverviewHub> {
+    return this.#held.use(board.name, () => this.#open(board));
   }
 
   /** Where people look on a board, on all instances. */

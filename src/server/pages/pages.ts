@@ -1,5 +1,5 @@
 /*
- * The pages an instance holds: a follower and a hub for each page that someone watches, or did until just now (holds.ts).
+ * The pages an instance holds: a follower and a hub for each page that someone watches, or did until just now (shared-hubs.ts).
  *
  * The position check behind self-healing lives here, because it is one for all: Pub/Sub may lose a message, or a whole
  * connection may be deaf without an error, and then only asking tells. Every page is asked for within CHECK_AFTER_MS +
@@ -12,8 +12,8 @@ import type { Cancel, Clock } from "../../protocol/clock.js";
 import { type Store, StoreAway } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
-import { type Hold, Holds } from "./holds.js";
 import { type CatchUpObserver, Hub } from "./hub.js";
+import { type HubUse, SharedHubs } from "./shared-hubs.js";
 
 export interface HostedBoard {
   readonly name: string;
@@ -45,7 +45,7 @@ export class Pages {
   readonly #clock: Clock;
   readonly #fanOut: FanOut;
   readonly #observer: PagesObserver;
-  readonly #held: Holds<Hub>;
+  readonly #held: SharedHubs<Hub>;
   #restartedMs = Number.NEGATIVE_INFINITY;
   #nextCheck: Cancel;
   #closed = false;
@@ -55,7 +55,7 @@ export class Pages {
     this.#clock = clock;
     this.#fanOut = fanOut;
     this.#observer = observer;
-    this.#held = new Holds(clock);
+    this.#held = new SharedHubs(clock);
     this.#nextCheck = this.#scheduleCheck();
   }
 
@@ -73,10 +73,10 @@ export class Pages {
     return follower?.isReady ? follower : undefined;
   }
 
-  /** Holds a page until released. The page must lie on the board. */
-  hold(board: HostedBoard, page: number): Hold<Hub> {
+  /** SharedHubs a page until released. The page must lie on the board. */
+  use(board: HostedBoard, page: number): HubUse<Hub> {
     const ref = { board: board.name, page };
-    return this.#held.hold(pageName(ref), () => this.#open(board, ref));
+    return this.#held.use(pageName(ref), () => this.#open(board, ref));
   }
 
   close(): void {

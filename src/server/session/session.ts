@@ -25,10 +25,10 @@ import {
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { OverviewHub } from "../overview/hub.js";
-import type { Hold } from "../pages/holds.js";
 import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
+import type { HubUse } from "../pages/shared-hubs.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
@@ -50,7 +50,7 @@ interface Watchable {
   unwatch(recipient: Recipient): void;
 }
 
-interface Watching<Watched extends Watchable> extends Hold<Watched> {
+interface Watching<Watched extends Watchable> extends HubUse<Watched> {
   /** The latest request that asked for it: that one alone decides whether it is watched. */
   request: object;
 }
@@ -117,7 +117,7 @@ export class Session {
         this.#watched,
         watchKey(board, page),
         request,
-        () => this.#instance.pages.hold(board, page),
+        () => this.#instance.pages.use(board, page),
         (hub) => hub.watch(this.#recipient, position),
       );
     try {
@@ -152,7 +152,7 @@ export class Session {
           this.#overviews,
           board,
           request,
-          () => this.#instance.overviews.hold(board),
+          () => this.#instance.overviews.use(board),
           (hub) => hub.watch(this.#recipient),
         );
       } catch (error) {
@@ -220,7 +220,7 @@ export class Session {
     watched: Map<Key, Watching<Watched>>,
     key: Key,
     request: object,
-    hold: () => Hold<Watched>,
+    hold: () => HubUse<Watched>,
     watch: (hub: Watched) => Promise<void>,
   ): Promise<void> {
     if (this.#closed) return;
@@ -235,7 +235,7 @@ export class Session {
     if (watched.get(key)?.request === request) this.#leave(watched, key);
   }
 
-  #leave<Key>(holds: Map<Key, Hold<Watchable>>, key: Key): void {
+  #leave<Key>(holds: Map<Key, HubUse<Watchable>>, key: Key): void {
     const held = holds.get(key);
     if (!held) return;
     holds.delete(key);

@@ -58,7 +58,7 @@ export function commitCall(
   batch: Batch,
   limits: StoreLimits,
   publish: PublishCommand,
-  /** Writes something whatever the batch does, so that there is something to wait for (durable-lane.ts). */
+  /** Writes something whatever the batch does, so that there is something to wait for (durable-rounds.ts). */
   isMarked: boolean,
   history: HistoryBounds,
 ): ScriptCall<Committed> {

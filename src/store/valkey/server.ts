@@ -7,7 +7,7 @@
 import { APPLIED, type Durability, formatDurability } from "../durability.js";
 import { StoreAway } from "../store.js";
 import { type ConnectionEvents, Redirected, ValkeyConnection } from "./connection.js";
-import { DurableLane } from "./durable-lane.js";
+import { DurableRounds } from "./durable-rounds.js";
 import { inquire } from "./inquiry.js";
 import { type Needs, requireRights } from "./rights.js";
 import type { ScriptCall } from "./scripts.js";
@@ -53,7 +53,7 @@ export class ValkeyServer {
   readonly #commands: ValkeyConnection;
   readonly #subscriber: ValkeyConnection;
   /** By the durability that they wait for. */
-  readonly #lanes = new Map<string, DurableLane>();
+  readonly #rounds = new Map<string, DurableRounds>();
   readonly #beat: NodeJS.Timeout;
   #leftMs = Number.NEGATIVE_INFINITY;
   #away: { readonly sinceMs: number; failures: number } | undefined;
@@ -90,7 +90,7 @@ export class ValkeyServer {
       this.#subscriber.beat();
       this.#tellEndOfTrouble();
       if (!this.#available || ++this.#beats % BEATS_BETWEEN_CHECKS === 0) void this.#check();
-      for (const lane of this.#lanes.values()) lane.beat();
+      for (const rounds of this.#rounds.values()) rounds.beat();
     }, BEAT_MS);
     this.#beat.unref();
   }
@@ -125,7 +125,7 @@ export class ValkeyServer {
   /** Resolves when what the script wrote is as safe as `durability` asks; rejects with Unconfirmed if that is not known. */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
     if (durability.level === "applied") return this.#leaving(this.#commands.run(call, isAsking));
-    return this.#leaving(this.#lane(durability).run(call, isAsking));
+    return this.#leaving(this.#roundsOf(durability).run(call, isAsking));
   }
 
   fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
@@ -170,7 +170,7 @@ export class ValkeyServer {
     clearInterval(this.#beat);
     this.#commands.close();
     this.#subscriber.close();
-    for (const lane of this.#lanes.values()) lane.close();
+    for (const rounds of this.#rounds.values()) rounds.close();
   }
 
   /** What stands between may know no Pub/Sub. */
@@ -183,13 +183,13 @@ export class ValkeyServer {
     this.#subscriber.unsubscribe(channel);
   }
 
-  #lane(durability: Durability): DurableLane {
+  #roundsOf(durability: Durability): DurableRounds {
     const level = formatDurability(durability);
-    const known = this.#lanes.get(level);
+    const known = this.#rounds.get(level);
     if (known) return known;
-    const lane = new DurableLane(this.#connection(level, {}), durability, this.#options.durabilityWaitMs);
-    this.#lanes.set(level, lane);
-    return lane;
+    const rounds = new DurableRounds(this.#connection(level, {}), durability, this.#options.durabilityWaitMs);
+    this.#rounds.set(level, rounds);
+    return rounds;
   }
 
   #connection(purpose: string, events: Partial<ConnectionEvents>): ValkeyConnection {
@@ -224,7 +224,7 @@ export class ValkeyServer {
     this.#isLeaving = true;
     this.#commands.restart();
     this.#subscriber.restart();
-    for (const lane of this.#lanes.values()) lane.restart();
+    for (const rounds of this.#rounds.values()) rounds.restart();
   }
 
   /**

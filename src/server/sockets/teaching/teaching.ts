@@ -15,11 +15,11 @@ import { TEACHING_BOARD } from "../../../protocol/version.js";
 import type { Visitor } from "../../access/access.js";
 import { parseRequest, teachingUpdate } from "../../input/requests.js";
 import type { Instance } from "../../instance/instance.js";
-import type { Hold } from "../../pages/holds.js";
 import type { Hub } from "../../pages/hub.js";
 import type { HostedBoard } from "../../pages/pages.js";
+import type { HubUse } from "../../pages/shared-hubs.js";
 import { commitChanges } from "../../session/session.js";
-import { WriteLanes } from "../../writes/write-lanes.js";
+import { OwnSessions } from "../../writes/own-sessions.js";
 import { type PacedRecipient, TeachingViewers } from "./viewers.js";
 
 /** The largest board that GET /state sends whole. */
@@ -28,7 +28,7 @@ export const STATE_CELLS_MAX = 100_000;
 export class Teaching {
   readonly #instance: Instance;
   /** Its clients number nothing themselves, and one may send more at a time than a session can have open. */
-  readonly #lanes = new WriteLanes();
+  readonly #sessions = new OwnSessions();
   /** The clients, while there are any, and what ends the following of the board for them. */
   #following: { readonly viewers: TeachingViewers; stop(): void } | undefined;
 
@@ -77,7 +77,7 @@ export class Teaching {
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
       // Wrapped, so that the next write waits for the beginning of this commit, not for its answer.
       const begun = Promise.all([consent, before]).then(() => ({
-        committed: this.#lanes.run((session, seq) => commitChanges(this.#instance, board, session, seq, changes)),
+        committed: this.#sessions.run((session, seq) => commitChanges(this.#instance, board, session, seq, changes)),
       }));
       before = Promise.allSettled([before, begun]);
       const { committed } = await begun;
@@ -97,7 +97,7 @@ export class Teaching {
   }
 
   #follow(board: HostedBoard): { readonly viewers: TeachingViewers; stop(): void } {
-    const holds: Hold<Hub>[] = [];
+    const holds: HubUse<Hub>[] = [];
     const stops: (() => void)[] = [];
     const viewers = new TeachingViewers(
       this.#instance.clock,
@@ -105,7 +105,7 @@ export class Teaching {
       (cell) => holds[pageOf(cell)]?.hub.follower.replica.get(offsetOf(cell)) === 1,
     );
     for (let page = 0; page < pageCount(board.size); page++) {
-      const hold = this.#instance.pages.hold(board, page);
+      const hold = this.#instance.pages.use(board, page);
       holds.push(hold);
       const { hub } = hold;
       const { replica } = hub.follower;

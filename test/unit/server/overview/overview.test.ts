@@ -55,7 +55,7 @@ function setUp(size = BILLION) {
   };
   const join = async () => {
     const recipient = new TestRecipient(pages);
-    const hold = overviews.hold(board);
+    const hold = overviews.use(board);
     const joined = hold.hub.watch(recipient);
     await clock.pass(0);
     await joined;

@@ -51,7 +51,7 @@ function setUp(seed = 1, logMax = 100) {
     caughtUp: () => undefined,
     failed: (error) => assert.fail(String(error)),
   });
-  const { hub, release } = pages.hold(board, 0);
+  const { hub, release } = pages.use(board, 0);
   const commit = (...changes: [number, 0 | 1][]) =>
     store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges(changes) }] });
   const join = async (recipient: TestRecipient, position: Position = recipient.replica.position) => {
@@ -403,7 +403,7 @@ describe("pages", () => {
     release();
     release();
     await clock.pass(5_000);
-    const again = pages.hold(board, 0);
+    const again = pages.use(board, 0);
     assert.equal(again.hub, hub, "a page held again in time is the same, warm");
     again.release();
     await clock.pass(20_000);

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { Counter, Gauge, Histogram, type Metric } from "prom-client";
 import { Metrics } from "../../../../src/server/telemetry/metrics.js";
 
-const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+const read = (file: string) => readFileSync(new URL(`../../../../${file}`, import.meta.url), "utf8");
 const { registry } = new Metrics(() => ({
   pages: 0,
   flushMs: 0,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../../../src/board/delta.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
-import { IDLE_LANES_MAX, OPEN_WRITES_MAX, WriteLanes } from "../../../../src/server/writes/write-lanes.js";
+import { IDLE_SESSIONS_MAX, OPEN_WRITES_MAX, OwnSessions } from "../../../../src/server/writes/own-sessions.js";
 import { Writer } from "../../../../src/server/writes/writer.js";
 import { SEQ_WINDOW } from "../../../../src/store/seen.js";
 import { StoreAway } from "../../../../src/store/store.js";
@@ -18,7 +18,7 @@ function setUp() {
   const store = new ModelStore(clock);
   const observer = { committed: () => undefined, failed: (error: unknown) => assert.fail(String(error)) };
   const writer = new Writer(store, clock, { waitMs: 1_000, queuedChangesMax: 50_000 }, observer);
-  const lanes = new WriteLanes();
+  const lanes = new OwnSessions();
   const sessions = new Set<string>();
   const set = (cell: number) =>
     lanes.run((session, seq) => {
@@ -61,7 +61,7 @@ describe("the lanes of an instance's own writes", () => {
   });
 
   test("a burst takes as many as it needs and steps by its length alone, and leaves a few", async (t) => {
-    const lanes = new WriteLanes();
+    const lanes = new OwnSessions();
     const sessions = new Set<string>();
     const answers: (() => void)[] = [];
     const write = (session: string) => {
@@ -84,17 +84,17 @@ describe("the lanes of an instance's own writes", () => {
       assert.equal(lanes.size, Math.ceil(length / SEQ_WINDOW));
       for (const answer of answers.splice(0)) answer();
       await Promise.all(done);
-      assert.ok(lanes.size <= IDLE_LANES_MAX, `${lanes.size} lanes are left of ${length} writes`);
+      assert.ok(lanes.size <= IDLE_SESSIONS_MAX, `${lanes.size} lanes are left of ${length} writes`);
     };
     await burst(100_000);
     assert.ok(looks >= 100_000, "looks are counted");
     assert.equal(sessions.size, 100_000 / SEQ_WINDOW);
     await burst(1_000);
-    assert.equal(sessions.size, (100_000 + 1_000 + 24) / SEQ_WINDOW - IDLE_LANES_MAX);
+    assert.equal(sessions.size, (100_000 + 1_000 + 24) / SEQ_WINDOW - IDLE_SESSIONS_MAX);
   });
 
   test("refuses writes beyond their bound with BUSY, and takes them again when one has its answer", async () => {
-    const lanes = new WriteLanes();
+    const lanes = new OwnSessions();
     let answer = () => {};
     const write = () =>
       new Promise<void>((done) => {

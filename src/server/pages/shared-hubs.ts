@@ -5,7 +5,7 @@
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
 
-export interface Hold<Hub> {
+export interface HubUse<Hub> {
   readonly hub: Hub;
   /** Ends the hold; calling it again does nothing. */
   release(): void;
@@ -13,13 +13,13 @@ export interface Hold<Hub> {
 
 interface Held<Hub> {
   readonly hub: Hub;
-  holders: number;
+  users: number;
   letGo: Cancel | undefined;
 }
 
 const LINGER_MS = 10_000;
 
-export class Holds<Hub extends { close(): void }> {
+export class SharedHubs<Hub extends { close(): void }> {
   readonly #clock: Clock;
   readonly #held = new Map<string, Held<Hub>>();
   #closed = false;
@@ -40,11 +40,11 @@ export class Holds<Hub extends { close(): void }> {
     for (const { hub } of this.#held.values()) yield hub;
   }
 
-  /** Holds the hub of that name, which `open` makes where there is none. */
-  hold(name: string, open: () => Hub): Hold<Hub> {
-    const held = this.#held.get(name) ?? { hub: open(), holders: 0, letGo: undefined };
+  /** SharedHubs the hub of that name, which `open` makes where there is none. */
+  use(name: string, open: () => Hub): HubUse<Hub> {
+    const held = this.#held.get(name) ?? { hub: open(), users: 0, letGo: undefined };
     this.#held.set(name, held);
-    held.holders++;
+    held.users++;
     held.letGo?.();
     held.letGo = undefined;
     let released = false;
@@ -53,8 +53,8 @@ export class Holds<Hub extends { close(): void }> {
       release: () => {
         if (released || this.#closed) return;
         released = true;
-        held.holders--;
-        if (held.holders > 0) return;
+        held.users--;
+        if (held.users > 0) return;
         held.letGo = this.#clock.after(LINGER_MS, () => {
           this.#held.delete(name);
           held.hub.close();

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { getBit, setBit } from "../../../../src/board/bitmap.js";
 import { packChanges } from "../../../../src/board/delta.js";
-import { type BoardChange, ChangeFeed, type ChangeListener } from "../../../../src/server/embedding/change-feed.js";
+import { type BoardChange, type ChangeListener, ChangeQueue } from "../../../../src/server/embedding/change-queue.js";
 import { FanOut } from "../../../../src/server/pages/fan-out.js";
 import { Pages } from "../../../../src/server/pages/pages.js";
 import { newTag } from "../../../../src/store/tag.js";
@@ -28,7 +28,7 @@ function setUp() {
     others: { start?: number; end?: number; fromEmpty?: boolean } = {},
   ) => {
     const { start = 0, end = board.size, fromEmpty = false } = others;
-    const feed = new ChangeFeed(listener, {
+    const feed = new ChangeQueue(listener, {
       board,
       range: { start, end },
       pages,
@@ -56,7 +56,7 @@ async function turns(count = 20): Promise<void> {
 
 const cellsOf = ({ changes }: BoardChange) => changes.map(({ cell, value }) => (value ? cell : -cell));
 
-describe("the change feed", () => {
+describe("the queue of changes for a listener", () => {
   test("tells each commit by itself, in the order of the page's history, with the position that it made", async () => {
     const { listen, commit } = setUp();
     await commit(0, [1, 1]);

@@ -25,7 +25,7 @@ const ROUND_MAX = 256;
 /** On top of the time that the server may wait: for its answer to arrive. */
 const ANSWER_MS_MAX = 2_000;
 
-export class DurableLane {
+export class DurableRounds {
   readonly #connection: ValkeyConnection;
   readonly #durability: Durability;
   readonly #waitMs: number;

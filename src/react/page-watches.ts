@@ -20,7 +20,7 @@ export interface Watchable {
   watch(range: CellRange): Watch;
 }
 
-export class PageHolds {
+export class PageWatches {
   readonly #board: Watchable;
   readonly #clock: Clock;
   readonly #settled: (page: number, error?: unknown) => void;

@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { Refusal } from "../../protocol/errors.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 
-interface Lane {
+interface OwnSession {
   readonly session: string;
   seq: number;
   /** Numbers without an answer, ascending. */
@@ -19,59 +19,59 @@ interface Lane {
 
 /** Writes of the app's own to one board that may be without an answer. */
 export const OPEN_WRITES_MAX = 131_072;
-/** Lanes that wait for the next writes; more that a burst needed are let go of. */
-export const IDLE_LANES_MAX = 4;
+/** Sessions that wait for the next writes; more that a burst needed are let go of. */
+export const IDLE_SESSIONS_MAX = 4;
 
-export class WriteLanes {
+export class OwnSessions {
   /** Those with room, of which the last is the next: it is filled before another takes its place. */
-  readonly #withRoom: Lane[] = [];
-  #lanes = 0;
+  readonly #withRoom: OwnSession[] = [];
+  #sessions = 0;
   #openWrites = 0;
 
-  /** Lanes that there are: as many as open writes need, and a few. */
+  /** Sessions that there are: as many as open writes need, and a few. */
   get size(): number {
-    return this.#lanes;
+    return this.#sessions;
   }
 
   /** Runs `write` under a session and a number that are its own until it settles. Rejects with BUSY beyond OPEN_WRITES_MAX. */
   async run<Result>(write: (session: string, seq: number) => Promise<Result>): Promise<Result> {
     if (this.#openWrites >= OPEN_WRITES_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
-    const lane = this.#withRoom.at(-1) ?? this.#add();
-    const seq = ++lane.seq;
-    lane.open.add(seq);
+    const own = this.#withRoom.at(-1) ?? this.#add();
+    const seq = ++own.seq;
+    own.open.add(seq);
     this.#openWrites++;
-    if (!hasRoom(lane)) {
-      lane.isFull = true;
+    if (!hasRoom(own)) {
+      own.isFull = true;
       this.#withRoom.pop();
     }
     try {
-      return await write(lane.session, seq);
+      return await write(own.session, seq);
     } finally {
-      this.#settle(lane, seq);
+      this.#settle(own, seq);
     }
   }
 
-  #add(): Lane {
-    const lane = { session: randomBytes(16).toString("base64url"), seq: 0, open: new Set<number>(), isFull: false };
-    this.#withRoom.push(lane);
-    this.#lanes++;
-    return lane;
+  #add(): OwnSession {
+    const own = { session: randomBytes(16).toString("base64url"), seq: 0, open: new Set<number>(), isFull: false };
+    this.#withRoom.push(own);
+    this.#sessions++;
+    return own;
   }
 
-  #settle(lane: Lane, seq: number): void {
-    lane.open.delete(seq);
+  #settle(own: OwnSession, seq: number): void {
+    own.open.delete(seq);
     this.#openWrites--;
-    if (!lane.isFull || lane.open.size > 0) return;
+    if (!own.isFull || own.open.size > 0) return;
     // Full before, empty now: it is used again, or let go of.
-    if (this.#withRoom.length >= IDLE_LANES_MAX) this.#lanes--;
+    if (this.#withRoom.length >= IDLE_SESSIONS_MAX) this.#sessions--;
     else {
-      lane.isFull = false;
-      this.#withRoom.push(lane);
+      own.isFull = false;
+      this.#withRoom.push(own);
     }
   }
 }
 
-function hasRoom({ seq, open }: Lane): boolean {
+function hasRoom({ seq, open }: OwnSession): boolean {
   const [oldest = seq + 1] = open;
   return seq + 1 - oldest < SEQ_WINDOW;
 }

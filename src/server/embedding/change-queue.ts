@@ -16,9 +16,9 @@ import type { Position } from "../../board/position.js";
 import type { Clock } from "../../protocol/clock.js";
 import type { HookFailed } from "../access/guard.js";
 import type { Region } from "../http/admin.js";
-import type { Hold } from "../pages/holds.js";
 import type { Hub } from "../pages/hub.js";
 import type { HostedBoard, Pages } from "../pages/pages.js";
+import type { HubUse } from "../pages/shared-hubs.js";
 
 /** What was committed on one page. */
 export interface BoardChange {
@@ -39,15 +39,15 @@ export interface BoardChange {
 export type ChangeListener = (change: BoardChange) => unknown;
 
 /** Pages one feed may follow: each costs two bitmaps of 8 KiB and a subscription. */
-export const FEED_PAGES_MAX = 1_024;
+export const LISTENED_PAGES_MAX = 1_024;
 /** Changes that may wait for a slow listener, over all pages. */
 const QUEUED_CHANGES_MAX = 65_536;
 /** A listener that takes longer is told of in the log, once. */
 const LISTENER_MS_MAX = 30_000;
 
-interface FedPage {
+interface QueuedPage {
   readonly number: number;
-  readonly hold: Hold<Hub>;
+  readonly hold: HubUse<Hub>;
   /** As the listener knows the page. */
   readonly told: Uint8Array;
   isBehind: boolean;
@@ -55,12 +55,12 @@ interface FedPage {
 }
 
 interface Queued {
-  readonly page: FedPage;
+  readonly page: QueuedPage;
   /** Undefined: the page is behind, and is to be compared with its replica. */
   readonly delta: Delta | undefined;
 }
 
-export interface FeedOptions {
+export interface QueueOptions {
   readonly board: HostedBoard;
   readonly range: Region;
   readonly pages: Pages;
@@ -70,19 +70,19 @@ export interface FeedOptions {
   readonly fromEmpty: boolean;
 }
 
-export class ChangeFeed {
+export class ChangeQueue {
   /** Resolves when every page is followed: what is committed from then on is told. */
   readonly ready: Promise<void>;
   readonly #listener: ChangeListener;
-  readonly #options: FeedOptions;
-  readonly #pages: FedPage[] = [];
+  readonly #options: QueueOptions;
+  readonly #pages: QueuedPage[] = [];
   #queue: Queued[] = [];
   #queuedChanges = 0;
   #isTelling = false;
   #isStopped = false;
   #expectNoMore = () => {};
 
-  constructor(listener: ChangeListener, options: FeedOptions) {
+  constructor(listener: ChangeListener, options: QueueOptions) {
     this.#listener = listener;
     this.#options = options;
     const { start, end } = options.range;
@@ -102,10 +102,10 @@ export class ChangeFeed {
   }
 
   async #follow(number: number): Promise<void> {
-    const hold = this.#options.pages.hold(this.#options.board, number);
+    const hold = this.#options.pages.use(this.#options.board, number);
     const { follower } = hold.hub;
     const told = new Uint8Array(follower.replica.bits.length);
-    const page: FedPage = { number, hold, told, isBehind: false, stop: () => undefined };
+    const page: QueuedPage = { number, hold, told, isBehind: false, stop: () => undefined };
     this.#pages.push(page);
     await follower.ready;
     if (this.#isStopped) return;
@@ -117,7 +117,7 @@ export class ChangeFeed {
     else told.set(follower.replica.bits);
   }
 
-  #push(page: FedPage, delta: Delta): void {
+  #push(page: QueuedPage, delta: Delta): void {
     // A board may be smaller than it was: what lies past its end is nobody's.
     if (page.isBehind || delta.changes.length === 0) return;
     if (this.#queuedChanges + delta.changes.length > QUEUED_CHANGES_MAX) this.#fallBehind(page);
@@ -127,7 +127,7 @@ export class ChangeFeed {
     }
   }
 
-  #fallBehind(page: FedPage): void {
+  #fallBehind(page: QueuedPage): void {
     if (page.isBehind) return;
     page.isBehind = true;
     this.#enqueue({ page, delta: undefined });
@@ -155,7 +155,7 @@ export class ChangeFeed {
     this.#isTelling = false;
   }
 
-  #fromDelta(page: FedPage, delta: Delta): BoardChange {
+  #fromDelta(page: QueuedPage, delta: Delta): BoardChange {
     const changes: { cell: number; value: boolean }[] = [];
     for (const change of delta.changes) {
       const offset = changedOffset(change);
@@ -165,7 +165,7 @@ export class ChangeFeed {
     return this.#changeOf(page, "delta", changes, delta.to);
   }
 
-  #fromReplica(page: FedPage): BoardChange {
+  #fromReplica(page: QueuedPage): BoardChange {
     const { replica } = page.hold.hub.follower;
     const changes: { cell: number; value: boolean }[] = [];
     eachDifference(page.told, replica.bits, (offset, value) =>
@@ -181,7 +181,7 @@ export class ChangeFeed {
     if (cell >= start && cell < end) changes.push({ cell, value });
   }
 
-  #changeOf(page: FedPage, kind: BoardChange["kind"], changes: BoardChange["changes"], position: Position) {
+  #changeOf(page: QueuedPage, kind: BoardChange["kind"], changes: BoardChange["changes"], position: Position) {
     return { board: this.#options.board.name, page: page.number, kind, changes, position };
   }
 
