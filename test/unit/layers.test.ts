@@ -72,8 +72,6 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: { files: ["store/embedded/embedded-store.ts"] },
   express: { files: ["server/http/http.ts"], types: ["server/attach-boards.ts"] },
-  "express-rate-limit": { files: ["server/http/http.ts", "server/limits/address.ts"] },
-  "rate-limit-redis": { files: ["server/http/http.ts"] },
   helmet: { files: ["server/http/http.ts"] },
   pino: { files: ["server/telemetry/log.ts"] },
   "prom-client": { files: ["server/telemetry/metrics.ts", "server/telemetry/process-metrics.ts"] },

@@ -12,9 +12,7 @@ import express, {
   type Response,
   Router,
 } from "express";
-import { type Options as LimitOptions, MemoryStore, rateLimit } from "express-rate-limit";
 import helmet from "helmet";
-import { RedisStore } from "rate-limit-redis";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { formatPosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
@@ -31,8 +29,7 @@ import { cellBody, historyQuery, parseRequest, regionBody } from "../input/reque
 import type { Instance } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
-import { type SharedCommand, withScripts } from "../limits/limit-scripts.js";
-import { SharedLimits } from "../limits/shared-limits.js";
+import { type CountShared, SharedLimits, WINDOW_MS } from "../limits/shared-limits.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { checkPage, commitChanges } from "../session/session.js";
 import { readState } from "../sockets/teaching/teaching.js";
@@ -42,10 +39,7 @@ import { HistoryReads } from "./page-history.js";
 
 export interface HttpOptions {
   readonly requestsPerMinute: number;
-  /** Runs a command on the Valkey that instances share, so that they count together; without it each counts alone. */
-  readonly sharedCounter: SharedCommand | undefined;
-  /** What stands before the key of a shared counter. */
-  readonly limitPrefix: string;
+  readonly countShared: CountShared | undefined;
   /** Speak the teaching protocol's GET /state. */
   readonly teaching: boolean;
   /** Tell here what only operators need to know; else `createOperatorApp` does, elsewhere. */
@@ -95,7 +89,6 @@ export interface PageOptions {
   readonly basePath: string;
 }
 
-const WINDOW_MS = 60_000;
 const HTTP_WAIT_MS_MAX = 2_000;
 const BODY_BYTES_MAX = 16_384;
 
@@ -373,55 +366,23 @@ function wholeNumber(text: string): number | undefined {
   return /^(0|[1-9]\d{0,15})$/.test(text) ? Number(text) : undefined;
 }
 
-function limiter(instance: Instance, options: HttpOptions) {
-  const sharedCounter = options.sharedCounter && withScripts(options.sharedCounter);
-  const failed = (error: unknown) => instance.failed(error, "HTTP requests are counted by this instance alone");
-  const store =
-    sharedCounter &&
-    new SharedLimits<LimitOptions>({
-      shared: new RedisStore({
-        prefix: options.limitPrefix,
-        // The library types replies as Redis types; what comes is what Valkey sent.
-        sendCommandCluster: async ({ key, command: [name = "", ...args] }) =>
-          toReply(await sharedCounter(key ?? options.limitPrefix, name, ...args)),
-      }),
-      own: new MemoryStore(),
-      clock: instance.clock,
-      isAvailable: () => instance.store.available,
-      failed,
-    });
-  return rateLimit({
-    windowMs: WINDOW_MS,
-    limit: options.requestsPerMinute,
-    ...(store ? { store } : {}),
-    passOnStoreError: true,
-    // Else the library writes to the console.
-    logger: { error: failed, warn: failed },
-    standardHeaders: "draft-7",
-    legacyHeaders: false,
-    keyGenerator: (request) => addressOf(request),
-    // The library looks for its helper in the generator's text; addressOf calls it.
-    validate: { keyGeneratorIpFallback: false },
-    handler: (request, response) => {
-      sendRefusal(instance, response, new Refusal("RATE_LIMITED", { retryAfterMs: windowLeftMs(request) }));
-    },
+/** HTTP_PER_MINUTE. The headers are those of draft 7 of "RateLimit header fields for HTTP". */
+function limiter(instance: Instance, { requestsPerMinute: limit, countShared }: HttpOptions): RequestHandler {
+  const limits = new SharedLimits({
+    shared: countShared,
+    clock: instance.clock,
+    isAvailable: () => instance.store.available,
+    failed: (error) => instance.failed(error, "HTTP requests are counted by this instance alone"),
   });
-}
-
-/** Until the address's window ends, as the limiter notes it on the request. */
-function windowLeftMs(request: object): number {
-  const noted: unknown = "rateLimit" in request ? request.rateLimit : undefined;
-  const reset = typeof noted === "object" && noted !== null && "resetTime" in noted ? noted.resetTime : undefined;
-  // Whatever the clock did meanwhile: no window is longer, and none ends in the past.
-  const leftMs = reset instanceof Date ? reset.getTime() - Date.now() : WINDOW_MS;
-  return Math.min(WINDOW_MS, Math.max(1, leftMs || WINDOW_MS));
-}
-
-type Reply = boolean | number | string | (boolean | number | string)[];
-
-function toReply(reply: unknown): Reply {
-  if (Array.isArray(reply)) return reply.map((item) => (typeof item === "number" ? item : String(item)));
-  return typeof reply === "number" || typeof reply === "boolean" ? reply : String(reply);
+  return async (request, response, next) => {
+    const { hits, leftMs } = await limits.count(addressOf(request));
+    response.set({
+      "RateLimit-Policy": `${limit};w=${WINDOW_MS / 1000}`,
+      RateLimit: `limit=${limit}, remaining=${Math.max(0, limit - hits)}, reset=${Math.ceil(leftMs / 1000)}`,
+    });
+    if (hits > limit) throw new Refusal("RATE_LIMITED", { retryAfterMs: leftMs });
+    next();
+  };
 }
 
 /** `frames` names, separated by spaces, where panes come from; it is asked for each answer. */
