@@ -327,7 +327,7 @@ describe("the HTTP limit", () => {
     assert.equal((await fetch(`${instances[0]?.url}/health`)).status, 200);
   });
 
-  test("is counted by one script at a time, also on a server that lost it, and no key of it is ever without an end", async (t) => {
+  test("is counted by one script at a time, and no key of it is ever without an end", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
     const instance = await startInstance({ VALKEY_URL: valkey.url });

@@ -71,11 +71,19 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   ioredis: { files: ["store/valkey/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: { files: ["store/embedded/embedded-store.ts"] },
-  express: { files: ["server/http/http.ts"], types: ["server/attach-boards.ts"] },
-  helmet: { files: ["server/http/http.ts"] },
+  express: {
+    files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
+    types: [
+      "server/attach-boards.ts",
+      ...["audit", "browsers", "errors", "page-sender", "rate-limit", "request-context", "security-headers"].map(
+        (name) => `server/http/${name}.ts`,
+      ),
+    ],
+  },
+  helmet: { files: ["server/http/security-headers.ts"] },
   pino: { files: ["server/telemetry/log.ts"] },
   "prom-client": { files: ["server/telemetry/metrics.ts", "server/telemetry/process-metrics.ts"] },
-  cookie: { files: ["server/access/authorise.ts"] },
+  cookie: { files: ["server/access/caller.ts"] },
   jose: { files: ["server/access/tokens.ts"] },
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
   zod: { files: ["server/input/requests.ts"] },

@@ -15,7 +15,8 @@
 
 import { Refusal } from "../../protocol/errors.js";
 import { type ByBoard, ofBoard, parseByBoard } from "../../store/by-board.js";
-import type { Authorise, Caller } from "./authorise.js";
+import type { Authorise } from "./authorise.js";
+import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
 export type AccessRule = "open" | "read-only" | "token";

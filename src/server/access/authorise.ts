@@ -6,24 +6,11 @@
  * listed ones, and about programs; never about another site's page, which would act in its visitor's name.
  */
 
-import type { IncomingMessage } from "node:http";
-import { parseCookie } from "cookie";
 import { Refusal } from "../../protocol/errors.js";
+import type { Caller } from "./caller.js";
 import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
-
-/** Someone who connects, or asks over HTTP. */
-export interface Caller {
-  readonly via: "socket" | "http";
-  /** The token of the handshake's `auth`, or of `Authorization: Bearer`. Checked already where JWT keys are set; else it is yours to check. */
-  readonly token: string | undefined;
-  /** All of the handshake's `auth`; empty over HTTP. */
-  readonly auth: Readonly<Record<string, unknown>>;
-  /** The request that came, or that began the socket: its headers, and `session`, where your middleware puts it there. */
-  readonly request: IncomingMessage;
-  readonly cookies: Readonly<Record<string, string | undefined>>;
-}
 
 /** What somebody may do. */
 export interface Permit {
@@ -53,23 +40,6 @@ export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Per
 
 /** As Access asks it; rejects with a Refusal. */
 export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
-
-export function callerOf(
-  via: Caller["via"],
-  request: IncomingMessage,
-  token: string | undefined,
-  auth: Caller["auth"] = {},
-): Caller {
-  return {
-    via,
-    token,
-    auth,
-    request,
-    get cookies() {
-      return parseCookie(request.headers.cookie ?? "");
-    },
-  };
-}
 
 /** `origins` are those of other sites whose pages may act for their visitors. */
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {

@@ -22,6 +22,12 @@ export type Trust = (address: string, hop: number) => boolean;
 
 export const trustNobody: Trust = () => false;
 
+/** The setting `trust proxy` of an Express app. */
+export function trustOf(app: { get(name: string): unknown }): Trust {
+  const trust: unknown = app.get("trust proxy fn");
+  return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
+}
+
 /** Addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`; undefined if one is none of these. */
 export function trustIn(proxies: readonly string[]): Trust | undefined {
   try {
