@@ -4,67 +4,22 @@
  */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
-import { type ByBoard, valuesOf } from "../store/by-board.js";
-import { DURABILITY_WAIT_MS, type Durabilities, parseDurabilities } from "../store/durability.js";
-import { parseRetention, type Retention } from "../store/history.js";
+import { valuesOf } from "../store/by-board.js";
+import { DURABILITY_WAIT_MS, parseDurabilities } from "../store/durability.js";
+import { parseRetention } from "../store/history.js";
 import { KEY_PREFIX } from "../store/valkey/keys.js";
-import { type NatMap, parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey/url.js";
-import { type AccessRules, parseAccess } from "./access/access.js";
+import { parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey/url.js";
+import { parseAccess } from "./access/access.js";
 import { parseOrigin } from "./access/origin.js";
 import { SECRET_BYTES_MIN } from "./access/tokens.js";
 import { parseBasePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
-import { LOG_LEVELS, type LogLevel } from "./telemetry/log.js";
-
-export interface Config {
-  readonly port: number;
-  readonly host: string;
-  readonly basePath: string;
-  readonly metricsPort: number | undefined;
-  readonly metricsHost: string;
-  /** If empty, the instance is named after its host and port. */
-  readonly name: string;
-  readonly workers: number;
-  readonly valkeyUrl: string | undefined;
-  readonly valkeyCa: string | undefined;
-  readonly valkeyCert: string | undefined;
-  readonly valkeyKey: string | undefined;
-  readonly valkeyNatMap: NatMap;
-  readonly keyPrefix: string;
-  readonly sentinelUsername: string | undefined;
-  readonly sentinelPassword: string | undefined;
-  readonly dataDir: string;
-  readonly boards: Readonly<Record<string, number>>;
-  readonly durabilities: Durabilities;
-  readonly durabilityWaitMs: number;
-  readonly history: Retention;
-  readonly historyDeltas: number;
-  readonly writesPerSecond: number;
-  readonly writeBurst: number;
-  readonly trustedProxies: readonly string[];
-  readonly connectionsPerAddress: number;
-  readonly connectsPerSecond: number;
-  readonly httpPerMinute: number;
-  readonly watchedPages: number;
-  readonly messageBytes: number;
-  readonly clientBufferBytes: number;
-  readonly flushMs: number;
-  readonly flushUnseenMs: number;
-  readonly writeWaitMs: number;
-  readonly drainMs: number;
-  readonly origins: readonly string[];
-  readonly access: AccessRules;
-  readonly jwtSecret: string | undefined;
-  readonly jwksUrl: string | undefined;
-  readonly jwtIssuer: string | undefined;
-  readonly jwtAudience: string | undefined;
-  readonly logLevel: LogLevel;
-}
+import { LOG_LEVELS } from "./telemetry/log.js";
 
 /** A value that an option does not accept. The message names the option, the value and what was expected. */
 export class BadOption extends Error {}
 
-interface Option<Value> {
+interface Option {
   /** The environment variable; its flag is the same in kebab-case. */
   readonly env: string;
   readonly alsoEnv?: string;
@@ -76,15 +31,13 @@ interface Option<Value> {
   /** Why the default was chosen. */
   readonly reason: string;
   /** Undefined if `text` is no valid value. */
-  readonly parse: (text: string) => Value | undefined;
+  readonly parse: (text: string) => unknown;
   readonly expected: string;
   /** The value is never shown. */
   readonly isSecret?: true;
 }
 
-type Options = { readonly [Name in keyof Config]: Option<Config[Name]> };
-
-export const OPTIONS: Options = {
+const TABLE = {
   port: {
     env: "PORT",
     placeholder: "number",
@@ -437,7 +390,16 @@ export const OPTIONS: Options = {
     parse: (value) => LOG_LEVELS.find((level) => level === value),
     expected: `one of ${LOG_LEVELS.join(", ")}`,
   },
-};
+} satisfies Readonly<Record<string, Option>>;
+
+type ValueOf<Row extends Option> =
+  | Exclude<ReturnType<Row["parse"]>, undefined>
+  | (Row["fallback"] extends string ? never : undefined);
+
+/** The value of each option; undefined only for options without a fallback. */
+export type Config = { readonly [Name in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Name]> };
+
+export const OPTIONS: Readonly<Record<keyof Config, Option>> = TABLE;
 
 /** `--writes-per-second` for WRITES_PER_SECOND. */
 export function flagOf(option: { readonly env: string }): string {
@@ -451,116 +413,52 @@ export type Flags = Readonly<Record<string, string | undefined>>;
  * keys. With `rightsElsewhere`, boards may require rights although there are no keys for tokens.
  */
 export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): Config {
-  const read: Read = (option) => readOption(option, flags, env);
-  const port = read(OPTIONS.port);
-  const boards = read(OPTIONS.boards);
-  const durabilities = readByBoard(OPTIONS.durabilities, read, boards);
-  const history = readByBoard(OPTIONS.history, read, boards);
-  const workers = read(OPTIONS.workers);
-  const valkeyUrl = read(OPTIONS.valkeyUrl);
-  if (workers > 1 && valkeyUrl === undefined) {
-    throw new BadOption(`WORKERS is ${workers}, but workers share their boards through Valkey: set VALKEY_URL`);
-  }
-  const access = readAccess(read, boards, rightsElsewhere);
-  return {
-    port,
-    host: read(OPTIONS.host),
-    basePath: read(OPTIONS.basePath),
-    metricsPort: read(OPTIONS.metricsPort),
-    metricsHost: read(OPTIONS.metricsHost),
-    name: read(OPTIONS.name),
-    workers,
-    valkeyUrl,
-    valkeyCa: read(OPTIONS.valkeyCa),
-    ...readCertificate(read),
-    valkeyNatMap: read(OPTIONS.valkeyNatMap),
-    keyPrefix: read(OPTIONS.keyPrefix),
-    ...readSentinel(read),
-    dataDir: read(OPTIONS.dataDir),
-    boards,
-    durabilities,
-    durabilityWaitMs: read(OPTIONS.durabilityWaitMs),
-    history,
-    historyDeltas: read(OPTIONS.historyDeltas),
-    writesPerSecond: read(OPTIONS.writesPerSecond),
-    writeBurst: read(OPTIONS.writeBurst),
-    trustedProxies: read(OPTIONS.trustedProxies),
-    connectionsPerAddress: read(OPTIONS.connectionsPerAddress),
-    connectsPerSecond: read(OPTIONS.connectsPerSecond),
-    httpPerMinute: read(OPTIONS.httpPerMinute),
-    watchedPages: read(OPTIONS.watchedPages),
-    messageBytes: read(OPTIONS.messageBytes),
-    clientBufferBytes: read(OPTIONS.clientBufferBytes),
-    flushMs: read(OPTIONS.flushMs),
-    flushUnseenMs: read(OPTIONS.flushUnseenMs),
-    writeWaitMs: read(OPTIONS.writeWaitMs),
-    drainMs: read(OPTIONS.drainMs),
-    origins: read(OPTIONS.origins),
-    ...access,
-    logLevel: read(OPTIONS.logLevel),
-  };
+  const values = Object.entries(OPTIONS).map(([name, option]) => [name, readOption(option, flags, env)] as const);
+  // Each value is from the `parse` of its own option.
+  const config = Object.fromEntries(values) as Config;
+  const mistake = mistakeIn(config, rightsElsewhere);
+  if (mistake !== undefined) throw new BadOption(mistake);
+  return config;
 }
 
-type Read = <Value>(option: Option<Value>) => Value;
-
-/** A setting by board; one for an unknown board is a mistake. */
-function readByBoard<Value>(option: Option<ByBoard<Value>>, read: Read, boards: Config["boards"]): ByBoard<Value> {
-  const setting = read(option);
-  for (const name of setting.boards.keys()) {
-    if (!Object.hasOwn(boards, name)) {
-      throw new BadOption(`${option.env} names the board "${name}", which is not in BOARDS: correct one of them`);
-    }
-  }
-  return setting;
-}
-
-function readCertificate(read: Read) {
-  const valkeyCert = read(OPTIONS.valkeyCert);
-  const valkeyKey = read(OPTIONS.valkeyKey);
-  if (valkeyCert !== undefined && valkeyKey === undefined)
-    throw new BadOption("VALKEY_CERT is set without VALKEY_KEY: set both");
-  if (valkeyKey !== undefined && valkeyCert === undefined)
-    throw new BadOption("VALKEY_KEY is set without VALKEY_CERT: set both");
-  return { valkeyCert, valkeyKey };
-}
-
-function readSentinel(read: Read) {
-  const sentinelUsername = read(OPTIONS.sentinelUsername);
-  const sentinelPassword = read(OPTIONS.sentinelPassword);
-  if (sentinelUsername !== undefined && sentinelPassword === undefined) {
-    throw new BadOption("SENTINEL_USERNAME is set without SENTINEL_PASSWORD: set both");
-  }
-  return { sentinelUsername, sentinelPassword };
-}
-
-function readAccess(read: Read, boards: Config["boards"], rightsElsewhere: boolean) {
-  const access = readByBoard(OPTIONS.access, read, boards);
-  const jwtSecret = read(OPTIONS.jwtSecret);
-  const jwksUrl = read(OPTIONS.jwksUrl);
-  if (jwtSecret !== undefined && jwksUrl !== undefined)
-    throw new BadOption("JWT_SECRET and JWKS_URL are both set: keep one of them");
-  const needsKeys = valuesOf(access).includes("token") && !rightsElsewhere;
-  if (needsKeys && jwtSecret === undefined && jwksUrl === undefined) {
-    throw new BadOption(
-      "ACCESS has a board that requires a token, but no key verifies tokens: set JWT_SECRET or JWKS_URL",
-    );
-  }
-  return { access, jwtSecret, jwksUrl, jwtIssuer: read(OPTIONS.jwtIssuer), jwtAudience: read(OPTIONS.jwtAudience) };
-}
-
-function readOption<Value>(option: Option<Value>, flags: Flags, env: Flags): Value {
+/** Undefined for an option that has neither a value nor a fallback. */
+function readOption(option: Option, flags: Flags, env: Flags): unknown {
   const flag = flags[option.env];
   const also = option.alsoEnv && env[option.alsoEnv];
   // As most shells do, an empty variable counts as unset.
-  const given = flag ?? (env[option.env] || also || undefined);
-  const source = flag !== undefined ? flagOf(option) : env[option.env] ? option.env : (option.alsoEnv ?? option.env);
-  const value = given ?? option.fallback;
-  const parsed = value === undefined ? undefined : option.parse(value.trim());
+  const value = flag ?? (env[option.env] || also || option.fallback);
+  if (value === undefined) return undefined;
+  const parsed = option.parse(value.trim());
   if (parsed !== undefined) return parsed;
-  // Only the types of options without a fallback include undefined.
-  if (value === undefined) return undefined as Value;
+  const source = flag !== undefined ? flagOf(option) : env[option.env] ? option.env : (option.alsoEnv ?? option.env);
   const shown = option.isSecret ? "not usable" : `"${option.isAddress ? withoutPassword(value) : value}"`;
   throw new BadOption(`${source} is ${shown}: expected ${option.expected}`);
+}
+
+/** Options that contradict each other, and what to do. */
+function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined {
+  const { workers, boards, durabilities, history, access, jwtSecret, jwksUrl } = config;
+  for (const [{ env }, setting] of [
+    [OPTIONS.durabilities, durabilities],
+    [OPTIONS.history, history],
+    [OPTIONS.access, access],
+  ] as const) {
+    const unknown = [...setting.boards.keys()].find((name) => !Object.hasOwn(boards, name));
+    if (unknown !== undefined)
+      return `${env} names the board "${unknown}", which is not in BOARDS: correct one of them`;
+  }
+  if (workers > 1 && config.valkeyUrl === undefined)
+    return `WORKERS is ${workers}, but workers share their boards through Valkey: set VALKEY_URL`;
+  if (config.valkeyCert !== undefined && config.valkeyKey === undefined)
+    return "VALKEY_CERT is set without VALKEY_KEY: set both";
+  if (config.valkeyKey !== undefined && config.valkeyCert === undefined)
+    return "VALKEY_KEY is set without VALKEY_CERT: set both";
+  if (config.sentinelUsername !== undefined && config.sentinelPassword === undefined)
+    return "SENTINEL_USERNAME is set without SENTINEL_PASSWORD: set both";
+  if (jwtSecret !== undefined && jwksUrl !== undefined) return "JWT_SECRET and JWKS_URL are both set: keep one of them";
+  if (jwtSecret === undefined && jwksUrl === undefined && !rightsElsewhere && valuesOf(access).includes("token"))
+    return "ACCESS has a board that requires a token, but no key verifies tokens: set JWT_SECRET or JWKS_URL";
+  return undefined;
 }
 
 function whole(min: number, max: number) {
@@ -582,7 +480,7 @@ function text(charactersMax: number) {
 
 const BOARD = /^([A-Za-z0-9_-]{1,64})=(\d{1,10})$/;
 
-function parseBoards(value: string): Record<string, number> | undefined {
+function parseBoards(value: string): Readonly<Record<string, number>> | undefined {
   const boards = new Map<string, number>();
   for (const item of value.split(",")) {
     const [, name, digits] = BOARD.exec(item.trim()) ?? [];
