@@ -1,15 +1,15 @@
 /*
- * Every error a peer can be told of, in one table. The code is stable and what programs look at; the message says what
- * the user can do. `outcome` answers the only question that matters about a failed write:
+ * Every error that is sent to a peer, in one table. Programs read the code, which is stable; the
+ * message tells users what they can do. `outcome` says what became of a failed write:
  *
- *     refused   it has had no effect and will have none
+ *     refused   it had no effect and will have none
  *     unknown   it may have had its effect; sending the same (session, seq) again is safe and settles it
  *
  * `retry` says whether the same request may succeed later.
  */
 
-export interface ErrorRule {
-  /** The HTTP status where the error answers an HTTP request. */
+interface ErrorRule {
+  /** The HTTP status of the answer. */
   readonly http: number;
   readonly outcome: "refused" | "unknown";
   readonly retry: boolean;
@@ -105,7 +105,7 @@ export const ERRORS = {
   KEYS_AWAY: rule(503, "refused", true, "The keys that verify tokens are unavailable. Try again in a moment."),
   UNDECIDED: rule(503, "refused", true, "The app could not decide whether you may do this. Try again in a moment."),
   INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
-  // The client library's own.
+  // Only the client library uses these.
   OUTBOX_FULL: rule(
     503,
     "refused",
@@ -139,20 +139,20 @@ function rule(http: number, outcome: ErrorRule["outcome"], retry: boolean, messa
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** How an error crosses the wire. */
+/** An error on the wire. */
 export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** The cells it concerns, of those in the request; without it, the whole request. */
+  /** The cells of the request that it concerns; without it, it concerns the whole request. */
   readonly cells?: readonly number[];
 }
 
-/** The peer's fault or bad luck, told to it by code. */
+/** An error that is reported to the peer by its code. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** The cells of the request that it concerns, at most as many as one write may have; undefined if it is all of it. */
+  /** As in ErrorBody; at most as many as one write may have. */
   readonly cells: readonly number[] | undefined;
 
   constructor(
@@ -187,7 +187,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What is told of a failure; INTERNAL for one that was not foreseen. */
+/** INTERNAL for an error that is not a Refusal. */
 export function refusalOf(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
 }
@@ -196,7 +196,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
 }
 
-/** What the server said of an error; a code that this client does not know is INTERNAL. */
+/** Reads an error from the server; a code that this client does not know is INTERNAL. */
 export function refusalFrom(body: unknown): Refusal {
   if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
     return new Refusal("INTERNAL");

@@ -1,6 +1,6 @@
 /*
- * The options of an instance. This table gives the environment variables, flags, help texts,
- * checks and docs/operations.md (docs.test.ts compares).
+ * The options of an instance. This table gives the environment variables, flags, help texts, checks
+ * and docs/operations.md (docs.test.ts compares).
  */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
@@ -16,7 +16,7 @@ import { parseBasePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS } from "./telemetry/log.js";
 
-/** A value that an option does not accept. The message names the option, the value and what was expected. */
+/** The message names the option, its value and what was expected. */
 export class BadOption extends Error {}
 
 interface Option {

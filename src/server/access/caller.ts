@@ -1,15 +1,20 @@
-/* Someone who connects or asks over HTTP, as the app's hook sees them. */
+/* A visitor who connects or sends an HTTP request, as the host app's hook sees them. */
 
 import type { IncomingMessage } from "node:http";
 import { parseCookie } from "cookie";
 
 export interface Caller {
   readonly via: "socket" | "http";
-  /** The token of the handshake's `auth`, or of `Authorization: Bearer`. Checked already where JWT keys are set; else it is yours to check. */
+  /**
+   * The token of the handshake's `auth` or of `Authorization: Bearer`. If JWT keys are set, it has
+   * been verified; if not, verify it yourself.
+   */
   readonly token: string | undefined;
   /** All of the handshake's `auth`; empty over HTTP. */
   readonly auth: Readonly<Record<string, unknown>>;
-  /** The request that came, or that began the socket: its headers, and `session`, where your middleware puts it there. */
+  /**
+   * The HTTP request, or the one that opened the socket, with `session` if your middleware sets it.
+   */
   readonly request: IncomingMessage;
   readonly cookies: Readonly<Record<string, string | undefined>>;
 }

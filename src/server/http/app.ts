@@ -10,12 +10,12 @@ import type { OperatorView } from "./operators.js";
 import { boardRoutes, type HttpOptions } from "./routes.js";
 import { cacheHashed, paneOrigins, securityHeaders } from "./security-headers.js";
 
-export interface AppOptions extends HttpOptions {
+interface AppOptions extends HttpOptions {
   /** Which proxies are believed. */
   readonly trust: Trust;
 }
 
-export interface PageOptions {
+interface PageOptions {
   /** The folder of the built page. */
   readonly folder: string;
   /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */

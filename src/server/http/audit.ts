@@ -1,6 +1,6 @@
 /*
- * The audit of admin actions that never reach `administer`, which logs the others: those with a bad token, a malformed
- * body or an unknown board.
+ * The audit of admin actions that never reach `administer`, which logs the others: those with a bad
+ * token, a malformed body or an unknown board.
  */
 
 import type { Request, Response } from "express";

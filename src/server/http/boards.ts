@@ -1,4 +1,6 @@
-/* Boards over HTTP: what they are, the present and the past of a page, one cell to set, and the actions of admins. */
+/*
+ * Boards over HTTP: descriptions, pages and their history, writes of one cell, and admin actions.
+ */
 
 import { randomBytes } from "node:crypto";
 import express, { Router } from "express";

@@ -1,4 +1,4 @@
-/* What browsers get that programs do not: documents, and addresses from which a document's relative links work. */
+/* For browsers only: documents, and redirects to addresses from which relative links work. */
 
 import type { Request, RequestHandler } from "express";
 import { rightAddress } from "../input/base-path.js";

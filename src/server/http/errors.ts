@@ -1,4 +1,4 @@
-/* Every error of a request becomes a Refusal from the one table, which is counted, audited and sent. */
+/* Turns every error of a request into a Refusal, and counts, audits and sends it. */
 
 import type { ErrorRequestHandler, Response } from "express";
 import { Refusal } from "../../protocol/errors.js";

@@ -1,4 +1,6 @@
-/* For operators only: metrics and the state of all instances, beside the boards or on a port of their own. */
+/*
+ * For operators: metrics and the state of all instances, on the port of the boards or another one.
+ */
 
 import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";

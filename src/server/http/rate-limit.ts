@@ -1,6 +1,7 @@
 /*
- * How often one address may ask. Requests for boards are counted by the minute, over all instances (HTTP_PER_MINUTE).
- * Requests of any kind are paced on each instance: a client that is too fast is slowed down first, and then refused.
+ * How often one address may ask. Requests for boards are counted by the minute, over all instances
+ * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: a client that is too fast is
+ * slowed down first, and then refused.
  */
 
 import type { RequestHandler } from "express";
@@ -18,7 +19,7 @@ export function pace(instance: Instance, account = ""): RequestHandler {
     if (waitMs === 0) next();
     else if (waitMs <= WAIT_MS_MAX) instance.clock.after(waitMs, () => next());
     else {
-      // A refusal costs nearly as much as an answer, so the next request must open another connection.
+      // A refusal costs nearly as much as an answer, so the next request must connect again.
       response.set("Connection", "close");
       throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
     }

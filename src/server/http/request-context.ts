@@ -11,10 +11,13 @@ import { clientAddress, trustOf } from "../limits/client-address.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { checkPage } from "../session/session.js";
 
-/** Notes the visitor: by the token in `Authorization: Bearer`, or as the app's hook says. Keeps what only some may see out of shared caches. */
+/**
+ * Finds out who the visitor is, by the token in `Authorization: Bearer` or the host app's hook.
+ * Keeps answers that not everyone may see out of shared caches.
+ */
 export function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
-    // Other schemes, such as Basic, concern a proxy in front or the app around.
+    // Other schemes, such as Basic, are for a proxy in front or for the host app.
     const [scheme, token, ...others] = (request.headers.authorization ?? "").trim().split(/\s+/);
     const isOurs = scheme?.toLowerCase() === "bearer";
     if (isOurs && (token === undefined || others.length > 0)) throw new Refusal("UNAUTHORIZED");
@@ -27,7 +30,7 @@ export function identify(instance: Instance): RequestHandler {
   };
 }
 
-/** As `identify` noted it. */
+/** As `identify` found out. */
 export function visitorOf(response: Response): Visitor {
   const { visitor }: { visitor?: Visitor } = response.locals;
   return visitor ?? ANYBODY;

@@ -1,6 +1,6 @@
 /*
- * The routes of an instance, to be mounted in any Express app. Every error is answered from the one table, as
- * `{"error": {code, message}}`.
+ * The routes of an instance, to be mounted in any Express app. Every error is answered from the one
+ * table, as `{"error": {code, message}}`.
  */
 
 import { Router } from "express";
@@ -21,7 +21,7 @@ export interface HttpOptions {
   readonly countShared: CountShared | undefined;
   /** Whether to serve GET /state of the teaching protocol. */
   readonly teaching: boolean;
-  /** Whether to serve the operators' routes here; if not, `createOperatorApp` serves them elsewhere. */
+  /** Whether to serve the operators' routes here, and not with `createOperatorApp`. */
   readonly forOperators: boolean;
   /** Every request passes it first. */
   readonly gate: HttpGate;
@@ -44,7 +44,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
     response.set("X-Content-Type-Options", "nosniff");
     next();
   });
-  // Counted apart: a balancer asks for everybody, and other clients behind its address must not delay its probes.
+  // Counted separately, so that other clients behind a balancer's address do not delay its probes.
   router.use(["/health", "/ready"], pace(instance, "probes of "));
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {

@@ -1,9 +1,12 @@
-/* What browsers are told to allow: the app's own files and its own instance, and no framing but the demo's. The door to helmet. */
+/*
+ * What browsers may load: the app's own files and its own instance, nothing inline, and only the
+ * demo's frames. The door to helmet.
+ */
 
 import type { RequestHandler, Response } from "express";
 import helmet from "helmet";
 
-/** `frames` names the origins of the demo's panes, separated by spaces. It is called for each answer. */
+/** `frames` gives the origins of the demo's panes, separated by spaces, for each answer. */
 export function securityHeaders(frames: () => string): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -26,7 +29,7 @@ export function securityHeaders(frames: () => string): RequestHandler {
   });
 }
 
-/** The panes of the demo are other ports of this machine, which visitors know by any of its names. */
+/** The demo's panes are other ports of this machine, under any name that it has for visitors. */
 export function paneOrigins(urls: readonly string[]): string {
   // Instances that were started one by one: /demo?ports= names their ports.
   if (urls.length === 0) return "http://localhost:* http://127.0.0.1:*";

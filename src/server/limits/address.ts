@@ -1,6 +1,6 @@
 /*
- * One address, as limits count it: an IPv4 address, or the /64 that one household or host has of IPv6. A site with a
- * whole /48 has 65,536 of those, so the /48 is counted too, as the network.
+ * What limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or host. A
+ * site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
  */
 
 import { isIPv6 } from "node:net";

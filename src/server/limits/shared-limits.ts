@@ -1,10 +1,10 @@
 /*
- * Counts the HTTP requests of each address by the minute. Instances on one Valkey share the counts. While the store is
- * unavailable each instance counts alone: an address then has at most its limit on each instance, and no request waits
- * for the store.
+ * Counts the HTTP requests of each address per minute. Instances on one Valkey share the counts.
+ * While the store is unavailable, each instance counts alone. An address then has at most its limit
+ * on each instance, and no request waits for the store.
  *
- * A store that does not answer in time counts as unavailable for a while. A server that hangs is noticed elsewhere only
- * after seconds, and one primary of several may be down.
+ * A store that does not answer in time counts as unavailable for a while. A hanging server is
+ * noticed elsewhere only after seconds, and one primary of several may be down.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";
@@ -20,7 +20,7 @@ export interface Hits {
 /** Counts a request on the Valkey that instances share. */
 export type CountShared = (address: string, windowMs: number) => Promise<Hits>;
 
-export interface LimitSource {
+interface LimitSource {
   /** Without it each instance counts alone. */
   readonly shared: CountShared | undefined;
   readonly clock: Clock;
@@ -32,12 +32,12 @@ export interface LimitSource {
 export const WINDOW_MS = 60_000;
 const ANSWER_MS_MAX = 250;
 const AWAY_MS = 2_000;
-/** Addresses that an instance counts alone; with more than that, the oldest windows are forgotten. */
+/** With more addresses than this, an instance that counts alone forgets the oldest windows. */
 const ADDRESSES_MAX = 100_000;
 
 export class SharedLimits {
   readonly #source: LimitSource;
-  /** All windows are equally long, so the first in the map are the first to end. */
+  /** Windows are equally long, so the first in the map end first. */
   readonly #own = new Map<string, { hits: number; readonly endsMs: number }>();
   #awayUntilMs = Number.NEGATIVE_INFINITY;
 
