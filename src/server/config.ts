@@ -24,7 +24,7 @@ interface Option {
   readonly env: string;
   readonly alsoEnv?: string;
   readonly placeholder: string;
-  readonly fallback: string | undefined;
+  readonly fallback?: string;
   /** An address that may contain a password, which is never shown. */
   readonly isAddress?: true;
   readonly help: string;
@@ -40,7 +40,6 @@ interface Option {
 const TABLE = {
   port: {
     env: "PORT",
-    placeholder: "number",
     fallback: "8000",
     help: "Port to listen on, or 0 for any free port",
     reason: "Free on most machines, and open to users who are not root",
@@ -48,11 +47,10 @@ const TABLE = {
   },
   host: {
     env: "HOST",
-    placeholder: "address",
     fallback: "0.0.0.0",
     help: "Address to listen on",
     reason: "An instance is there to be reached; 127.0.0.1 is enough behind a balancer on the same machine",
-    ...text(255),
+    ...text(255, "address"),
   },
   basePath: {
     env: "BASE_PATH",
@@ -65,23 +63,19 @@ const TABLE = {
   },
   metricsPort: {
     env: "METRICS_PORT",
-    placeholder: "number",
-    fallback: undefined,
     help: "Separate port for /metrics and /cluster, which then leave PORT; 0 takes any free port",
     reason: "One port is simplest; set it if strangers can reach PORT",
     ...whole(0, 65_535),
   },
   metricsHost: {
     env: "METRICS_HOST",
-    placeholder: "address",
     fallback: "127.0.0.1",
     help: "Address that METRICS_PORT listens on",
     reason: "Other machines see the operators' data only if you decide so",
-    ...text(255),
+    ...text(255, "address"),
   },
   name: {
     env: "INSTANCE_NAME",
-    placeholder: "text",
     fallback: "",
     help: "Name of this instance in the app and in logs (default: host name and port)",
     reason: "Tells instances apart, on one machine or several, without any setting",
@@ -89,7 +83,6 @@ const TABLE = {
   },
   workers: {
     env: "WORKERS",
-    placeholder: "number",
     fallback: "1",
     help: "Number of processes that share the port, ideally one per core; more than one needs VALKEY_URL",
     reason: "One instance fills one core; several share their boards through Valkey",
@@ -99,7 +92,6 @@ const TABLE = {
     env: "VALKEY_URL",
     alsoEnv: "REDIS_URL",
     placeholder: "url",
-    fallback: undefined,
     help: "Valkey or Redis that holds the boards, for any number of instances; without it the boards are in DATA_DIR",
     reason: "A first run needs nothing installed",
     isAddress: true,
@@ -108,27 +100,21 @@ const TABLE = {
   },
   valkeyCa: {
     env: "VALKEY_CA",
-    placeholder: "file",
-    fallback: undefined,
     help: "PEM file of the certificate authorities to trust instead of the system's, for valkeys://",
     reason: "A public certificate needs only the authorities that Node trusts",
-    ...text(4_096),
+    ...text(4_096, "file"),
   },
   valkeyCert: {
     env: "VALKEY_CERT",
-    placeholder: "file",
-    fallback: undefined,
     help: "PEM file of the certificate that instances show to Valkey and Sentinels, for valkeys://",
     reason: "Most servers ask only for a password",
-    ...text(4_096),
+    ...text(4_096, "file"),
   },
   valkeyKey: {
     env: "VALKEY_KEY",
-    placeholder: "file",
-    fallback: undefined,
     help: "PEM file of the private key of VALKEY_CERT, without a passphrase",
     reason: "A certificate is useless without its key",
-    ...text(4_096),
+    ...text(4_096, "file"),
   },
   valkeyNatMap: {
     env: "VALKEY_NAT_MAP",
@@ -150,16 +136,12 @@ const TABLE = {
   },
   sentinelUsername: {
     env: "SENTINEL_USERNAME",
-    placeholder: "text",
-    fallback: undefined,
     help: "User name for Sentinels, for valkey+sentinel://; without it their default user is used",
     reason: "Most Sentinels have no users of their own",
     ...text(255),
   },
   sentinelPassword: {
     env: "SENTINEL_PASSWORD",
-    placeholder: "text",
-    fallback: undefined,
     help: "Password for Sentinels, for valkey+sentinel://; set it as a variable, because others can see flags",
     reason: "Most Sentinels trust everyone on a private network",
     ...text(1_024),
@@ -167,11 +149,10 @@ const TABLE = {
   },
   dataDir: {
     env: "DATA_DIR",
-    placeholder: "folder",
     fallback: "./data",
     help: "Folder that holds the boards without VALKEY_URL, for one process at a time",
     reason: "Close to where it is started, so that a first run needs no extra rights",
-    ...text(4_096),
+    ...text(4_096, "folder"),
   },
   boards: {
     env: "BOARDS",
@@ -193,11 +174,10 @@ const TABLE = {
   },
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
-    placeholder: "ms",
     fallback: String(DURABILITY_WAIT_MS),
     help: "How long one attempt at a write waits for its durability before the next attempt",
     reason: "Half of WRITE_WAIT_MS, which leaves time for a second attempt",
-    ...whole(1, 60_000),
+    ...whole(1, 60_000, "ms"),
   },
   history: {
     env: "HISTORY",
@@ -210,7 +190,6 @@ const TABLE = {
   },
   historyDeltas: {
     env: "HISTORY_DELTAS",
-    placeholder: "number",
     fallback: "20000",
     help: "Largest number of batches of changes in the history of one page",
     reason: "1 to 2 MB a page if batches are small",
@@ -218,7 +197,6 @@ const TABLE = {
   },
   writesPerSecond: {
     env: "WRITES_PER_SECOND",
-    placeholder: "number",
     fallback: "50",
     help: "Sustained write rate of one session, in checkboxes per second",
     reason: "Faster than a hand clicks, and enough for drawing",
@@ -226,7 +204,6 @@ const TABLE = {
   },
   writeBurst: {
     env: "WRITE_BURST",
-    placeholder: "number",
     fallback: "200",
     help: "Checkboxes that one session may change at once after a pause",
     reason: "One brush stroke, or a small filled area",
@@ -246,7 +223,6 @@ const TABLE = {
   },
   connectionsPerAddress: {
     env: "CONNECTIONS_PER_ADDRESS",
-    placeholder: "number",
     fallback: "500",
     help: "Sockets that one address (for IPv6, one /64) may have open on this instance",
     reason: "A school or an office behind one address",
@@ -254,7 +230,6 @@ const TABLE = {
   },
   connectsPerSecond: {
     env: "CONNECTS_PER_SECOND",
-    placeholder: "number",
     fallback: "50",
     help: "Sustained rate of new sockets from one address, per second; the burst is CONNECTIONS_PER_ADDRESS",
     reason: "500 people can each reload every 10 s",
@@ -262,7 +237,6 @@ const TABLE = {
   },
   httpPerMinute: {
     env: "HTTP_PER_MINUTE",
-    placeholder: "number",
     fallback: "3000",
     help: "HTTP requests per minute from one address, counted over all instances on one Valkey",
     reason: "50 a second, as for sockets; the app takes a few when it loads",
@@ -270,7 +244,6 @@ const TABLE = {
   },
   watchedPages: {
     env: "WATCHED_PAGES",
-    placeholder: "number",
     fallback: "1024",
     help: "Pages (blocks of 65,536 checkboxes) that one socket may watch",
     reason: "The app shows at most 300, and keeps some that it has left",
@@ -278,52 +251,46 @@ const TABLE = {
   },
   messageBytes: {
     env: "MESSAGE_BYTES",
-    placeholder: "bytes",
     fallback: "65536",
     help: "Largest message accepted from a socket",
     reason: "Several times the largest request, a write of 512 checkboxes",
-    ...whole(1_024, 100_000_000),
+    ...whole(1_024, 100_000_000, "bytes"),
   },
   clientBufferBytes: {
     env: "CLIENT_BUFFER_BYTES",
-    placeholder: "bytes",
     fallback: "524288",
     help: "Unsent bytes allowed for one client; from half of it changes are skipped, beyond it the client is disconnected",
     reason: "Half of it is 32 whole pages, more than a screen; 1,000 clients that do not read hold at most 512 MB",
-    ...whole(65_536, 100_000_000),
+    ...whole(65_536, 100_000_000, "bytes"),
   },
   flushMs: {
     env: "FLUSH_MS",
-    placeholder: "ms",
     fallback: "16",
     help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
     reason:
       "One frame of a 60 Hz screen; after a quiet time changes go out at once, within 60 ms if other pages are busy",
-    ...whole(1, 1_000),
+    ...whole(1, 1_000, "ms"),
   },
   flushUnseenMs: {
     env: "FLUSH_UNSEEN_MS",
-    placeholder: "ms",
     fallback: "60",
     help: "Longest flush interval that is used freely, whenever it saves work",
     reason: "People do not notice it; most of an instance's CPU time goes into frames",
-    ...whole(1, 1_000),
+    ...whole(1, 1_000, "ms"),
   },
   writeWaitMs: {
     env: "WRITE_WAIT_MS",
-    placeholder: "ms",
     fallback: "3000",
     help: "How long a write waits for an unavailable store before it is refused",
     reason: "Long enough to notice a hanging Valkey (2.2 s) and to try once more",
-    ...whole(0, 60_000),
+    ...whole(0, 60_000, "ms"),
   },
   drainMs: {
     env: "DRAIN_MS",
-    placeholder: "ms",
     fallback: "10000",
     help: "Time over which clients are moved to other instances before this one stops",
     reason: "100 of 1,000 clients move each second; measured under Drain",
-    ...whole(0, 3_600_000),
+    ...whole(0, 3_600_000, "ms"),
   },
   origins: {
     env: "ORIGINS",
@@ -349,7 +316,6 @@ const TABLE = {
   jwtSecret: {
     env: "JWT_SECRET",
     placeholder: "text",
-    fallback: undefined,
     help: "Secret that tokens (JWT, HS256) are signed with; set it as a variable, because others can see flags",
     reason: "Boards are open until you decide who may do what",
     parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
@@ -359,7 +325,6 @@ const TABLE = {
   jwksUrl: {
     env: "JWKS_URL",
     placeholder: "url",
-    fallback: undefined,
     help: "URL of the token issuer's public keys, instead of JWT_SECRET",
     reason: "A shared secret is simpler; published keys can change without a restart",
     parse: (value) => (isUrl(value, ["https:"]) || isLoopbackUrl(value) ? value : undefined),
@@ -367,16 +332,12 @@ const TABLE = {
   },
   jwtIssuer: {
     env: "JWT_ISSUER",
-    placeholder: "text",
-    fallback: undefined,
     help: "Issuer (iss) that a token must name",
     reason: "Your own secret has one issuer; set it if keys sign for several",
     ...text(255),
   },
   jwtAudience: {
     env: "JWT_AUDIENCE",
-    placeholder: "text",
-    fallback: undefined,
     help: "Audience (aud) that a token must name",
     reason: "Set it if the same keys sign tokens for other services",
     ...text(255),
@@ -394,7 +355,7 @@ const TABLE = {
 
 type ValueOf<Row extends Option> =
   | Exclude<ReturnType<Row["parse"]>, undefined>
-  | (Row["fallback"] extends string ? never : undefined);
+  | (Row extends { readonly fallback: string } ? never : undefined);
 
 /** The value of each option; undefined only for options without a fallback. */
 export type Config = { readonly [Name in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Name]> };
@@ -461,8 +422,9 @@ function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined
   return undefined;
 }
 
-function whole(min: number, max: number) {
+function whole(min: number, max: number, placeholder = "number") {
   return {
+    placeholder,
     parse: (value: string) => {
       const number = /^\d{1,12}$/.test(value) ? Number(value) : Number.NaN;
       return number >= min && number <= max ? number : undefined;
@@ -471,8 +433,9 @@ function whole(min: number, max: number) {
   };
 }
 
-function text(charactersMax: number) {
+function text(charactersMax: number, placeholder = "text") {
   return {
+    placeholder,
     parse: (value: string) => (value.length <= charactersMax ? value : undefined),
     expected: `at most ${charactersMax} characters`,
   };

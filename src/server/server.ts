@@ -71,16 +71,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const app = createApp(
-    instance,
-    view,
-    { ...httpDoor, trust },
-    {
-      folder: pageFolder,
-      demoUrls: options.demoUrls ?? (() => []),
-      basePath: config.basePath,
-    },
-  );
+  const { basePath } = config;
+  const demoUrls = options.demoUrls ?? (() => []);
+  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath });
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -110,7 +103,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   for (const server of operators ? [http, operators] : [http]) instance.survives(server);
-  const { basePath } = config;
   const io = createSocketServer(http, {
     origins: config.origins,
     messageBytesMax: config.messageBytes,

@@ -13,37 +13,35 @@ import { cacheHashed, paneOrigins, securityHeaders } from "./security-headers.js
 interface AppOptions extends HttpOptions {
   /** Which proxies are believed. */
   readonly trust: Trust;
-}
-
-interface PageOptions {
-  /** The folder of the built page. */
-  readonly folder: string;
+  /** The folder of the built app. */
+  readonly pageFolder: string;
   /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */
   readonly demoUrls: () => readonly string[];
   /** As in `Config`. */
   readonly basePath: string;
 }
 
-export function createApp(instance: Instance, view: OperatorView, options: AppOptions, page: PageOptions): Express {
+export function createApp(instance: Instance, view: OperatorView, options: AppOptions): Express {
+  const { pageFolder: root, demoUrls } = options;
   const app = express();
   app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
   app.use(
     options.gate.pass,
     refuseChunked,
-    securityHeaders(() => paneOrigins(page.demoUrls())),
+    securityHeaders(() => paneOrigins(demoUrls())),
   );
   app.use((_, response, next) => {
     // Otherwise the next request on this connection would come to an instance that is gone.
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
-  app.use(redirectBrowsers(page.basePath));
-  app.use(boardRoutes(instance, view, { ...options, pageFolder: page.folder }));
-  app.get("/demo/instances", (_, response) => void response.json({ urls: page.demoUrls() }));
-  app.get("/demo", (_, response) => response.sendFile("demo.html", { root: page.folder }));
+  app.use(redirectBrowsers(options.basePath));
+  app.use(boardRoutes(instance, view, options));
+  app.get("/demo/instances", (_, response) => void response.json({ urls: demoUrls() }));
+  app.get("/demo", (_, response) => response.sendFile("demo.html", { root }));
   // No redirects: they would leave out a path in front of the instance.
-  app.use(express.static(page.folder, { redirect: false, setHeaders: cacheHashed }));
+  app.use(express.static(root, { redirect: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(answerErrors(instance));
   return app;
