@@ -1,7 +1,4 @@
-/*
- * The options of an instance. This table gives the environment variables, flags, help texts, checks
- * and docs/operations.md (docs.test.ts compares).
- */
+/* One table of options: it gives the variables, flags, help texts, checks and docs/operations.md. */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { valuesOf } from "../store/by-board.js";
@@ -327,7 +324,7 @@ const TABLE = {
     placeholder: "url",
     help: "URL of the token issuer's public keys, instead of JWT_SECRET",
     reason: "A shared secret is simpler; published keys can change without a restart",
-    parse: (value) => (isUrl(value, ["https:"]) || isLoopbackUrl(value) ? value : undefined),
+    parse: (value) => (isKeysUrl(value) ? value : undefined),
     expected: "an https:// URL, or an http:// URL on this machine",
   },
   jwtIssuer: {
@@ -454,10 +451,8 @@ function parseBoards(value: string): Readonly<Record<string, number>> | undefine
   return Object.fromEntries(boards);
 }
 
-function isUrl(value: string, protocols: readonly string[]): boolean {
-  return URL.canParse(value) && protocols.includes(new URL(value).protocol);
-}
-
-function isLoopbackUrl(value: string): boolean {
-  return isUrl(value, ["http:"]) && ["localhost", "127.0.0.1", "[::1]"].includes(new URL(value).hostname);
+function isKeysUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === "https:" || (protocol === "http:" && ["localhost", "127.0.0.1", "[::1]"].includes(hostname));
 }

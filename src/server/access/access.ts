@@ -108,9 +108,7 @@ export class Access {
     );
   }
 
-  /**
-   * Rejects with a Refusal if the app refuses this write of a visitor who has the right to write.
-   */
+  /** Rejects with a Refusal if the host app refuses this write of a visitor who may write. */
   async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
     const { mayWrite } = visitor.grant ?? {};
     const answer = await (mayWrite?.(board, changes) ?? true);

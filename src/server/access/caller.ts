@@ -12,9 +12,7 @@ export interface Caller {
   readonly token: string | undefined;
   /** All of the handshake's `auth`; empty over HTTP. */
   readonly auth: Readonly<Record<string, unknown>>;
-  /**
-   * The HTTP request, or the one that opened the socket, with `session` if your middleware sets it.
-   */
+  /** The HTTP request, or the one that opened the socket. It has what your middleware set on it. */
   readonly request: IncomingMessage;
   readonly cookies: Readonly<Record<string, string | undefined>>;
 }

@@ -19,9 +19,7 @@ export function isFromOrigin({ headers }: IncomingMessage, origins: readonly str
   return origins.includes(url.origin) || hostOf(`${url.protocol}//${host}`) === url.host;
 }
 
-/**
- * As browsers write it: lower case, punycode, no default port. Undefined if no page can have it.
- */
+/** As browsers write it: lower case, punycode, no default port. Undefined for an impossible one. */
 export function parseOrigin(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol)) return undefined;

@@ -34,9 +34,7 @@ const FETCHES = { perSecond: 0.2, burst: 5 };
 const SYMMETRIC = ["HS256"];
 const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/**
- * Undefined without keys. `now` is the time since 1970 in ms. `away` gets failures to fetch keys.
- */
+/** Undefined without keys. `now` is the time since 1970 in ms. `away` reports failed fetches. */
 export function tokenVerifier(
   keys: TokenKeys,
   now: () => number,

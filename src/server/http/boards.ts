@@ -1,6 +1,4 @@
-/*
- * Boards over HTTP: descriptions, pages and their history, writes of one cell, and admin actions.
- */
+/* Boards over HTTP: descriptions, pages, their history, writes of one cell, and admin actions. */
 
 import { randomBytes } from "node:crypto";
 import express, { Router } from "express";

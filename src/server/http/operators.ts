@@ -1,6 +1,4 @@
-/*
- * For operators: metrics and the state of all instances, on the port of the boards or another one.
- */
+/* For operators: metrics and the state of all instances, beside the boards or on another port. */
 
 import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";

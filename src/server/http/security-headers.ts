@@ -1,7 +1,4 @@
-/*
- * What browsers may load: the app's own files and its own instance, nothing inline, and only the
- * demo's frames. The door to helmet.
- */
+/* What browsers may load: only the app's files, its instance and the demo's frames. Door to helmet. */
 
 import type { RequestHandler, Response } from "express";
 import helmet from "helmet";

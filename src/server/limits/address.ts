@@ -10,7 +10,10 @@ const IPV4_MAPPED = "0:0:0:0:0:ffff";
 export function addressKey(address: string | undefined): string {
   if (!address || !isIPv6(address)) return address || "unknown";
   const groups = groupsOf(address);
-  if (groups.slice(0, 6).join(":") === IPV4_MAPPED) return dotted(groups.slice(6));
+  if (groups.slice(0, 6).join(":") === IPV4_MAPPED) {
+    const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16));
+    return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  }
   const prefix = groups.slice(0, 4).join(":");
   return `${prefix.replace(/(^|:)0(:0)*$/, "")}::/64`;
 }
@@ -31,13 +34,4 @@ function groupsOf(address: string): string[] {
     .split("::")
     .map((side) => side.split(":").filter((group) => group !== ""));
   return [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
-}
-
-/** The IPv4 address in two groups of an IPv6 address. */
-function dotted(groups: readonly string[]): string {
-  const bytes = groups.flatMap((group) => {
-    const value = Number.parseInt(group, 16);
-    return [value >> 8, value & 255];
-  });
-  return bytes.join(".");
 }

@@ -41,17 +41,12 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string | 
   const peer = request.socket.remoteAddress;
   if (peer === undefined || !trust(peer, 0)) return peer;
   const { "x-forwarded-for": list, forwarded } = request.headers;
+  const listed = list === undefined ? undefined : String(list).split(",");
   const claims = [
-    ...(list === undefined
-      ? []
-      : [
-          String(list)
-            .split(",")
-            .filter((node) => node.trim() !== ""),
-        ]),
-    ...(forwarded === undefined ? [] : [nodesIn(forwarded)]),
+    listed?.filter((node) => node.trim() !== ""),
+    forwarded === undefined ? undefined : nodesIn(forwarded),
   ];
-  const addresses = claims.map((nodes) => named(request, nodes, trust) ?? peer);
+  const addresses = claims.flatMap((nodes) => (nodes ? (named(request, nodes, trust) ?? peer) : []));
   const [address = peer] = addresses;
   return addresses.every((each) => each === address) ? address : peer;
 }
