@@ -44,12 +44,7 @@ export class Access {
   readonly #authorise: Authorise | undefined;
 
   /** `now` is the time since 1970 in ms. `authorise` decides after `verify`. */
-  constructor(
-    rules: AccessRules,
-    verify: Verify | undefined,
-    now: () => number = Date.now,
-    authorise: Authorise | undefined = undefined,
-  ) {
+  constructor(rules: AccessRules, verify: Verify | undefined, now: () => number = Date.now, authorise?: Authorise) {
     this.#rules = rules;
     this.#verify = verify;
     this.#now = now;
@@ -63,11 +58,10 @@ export class Access {
 
   /** Rejects with the hook's Refusal. The hook does not see a token that was not accepted. */
   async visitor(caller: Caller): Promise<Visitor> {
-    const { grant, problem } = await this.#verified(caller.token);
-    const given = problem ? { problem } : {};
-    if (this.#authorise)
-      return { grant: await this.#authorise(problem ? { ...caller, token: undefined } : caller), ...given };
-    return { grant, ...given };
+    const verified = await this.#verified(caller.token);
+    if (!this.#authorise) return verified;
+    const shown = verified.problem ? { ...caller, token: undefined } : caller;
+    return { ...verified, grant: await this.#authorise(shown) };
   }
 
   async #verified(token: string | undefined): Promise<Visitor> {

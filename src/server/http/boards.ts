@@ -11,7 +11,7 @@ import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { commitChanges } from "../session/session.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
-import { HistoryReads } from "./page-history.js";
+import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
 
@@ -35,7 +35,7 @@ export function boardsRouter(instance: Instance): Router {
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);
     const { from, to } = parseRequest(historyQuery, request.query);
-    histories.require(board);
+    requireHistory(instance, board);
     instance.admission.admitWork(addressOf(request), HISTORY_WORK);
     const body = JSON.stringify(await histories.read(board, page, from, to));
     instance.admission.chargeWork(addressOf(request), body.length / KIB);

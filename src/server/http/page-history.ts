@@ -43,11 +43,6 @@ export class HistoryReads {
     this.#instance = instance;
   }
 
-  /** Throws NOT_FOUND if the board keeps no history. */
-  require(board: HostedBoard): void {
-    requireHistory(this.#instance, board);
-  }
-
   /** Without `fromMs` from the start of the record, without `toMs` to the present. */
   async read(board: HostedBoard, page: number, fromMs?: number, toMs?: number): Promise<HistoryBody> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
@@ -91,8 +86,8 @@ async function readHistory(
   };
 }
 
-/** How long the board's history is kept, in milliseconds. */
-function requireHistory(instance: Instance, { name }: HostedBoard): number {
+/** How long the board's history is kept, in milliseconds. Throws NOT_FOUND if it is not. */
+export function requireHistory(instance: Instance, { name }: HostedBoard): number {
   const keptMs = ofBoard(instance.history, name);
   if (keptMs === 0)
     throw new Refusal("NOT_FOUND", { detail: `board ${name} keeps no history; turn it on with HISTORY` });
