@@ -347,7 +347,7 @@ describe("the HTTP limit", () => {
     for (const left of [2_999, 2_998, 2_997]) {
       const { headers } = await fetch(`${instance.url}/boards`);
       assert.match(headers.get("ratelimit") ?? "", new RegExp(`remaining=${left}, `));
-      // As a server that was restarted: it has no script any more.
+      // Like a restarted server, which has no scripts.
       await probe.command("any", "SCRIPT", "FLUSH");
     }
     await until("all three are counted", () => commandsOn(seen, NAMES.limits).length >= 3);
