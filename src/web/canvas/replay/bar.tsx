@@ -1,10 +1,10 @@
 /* The controls of a replay: a span of time, play, and a slider over it. Shown where the board's changes are recorded. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CanvasBoard } from "../canvas-board.js";
+import type { Palette } from "../paint/palette.js";
 import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
-import { replaySpans } from "./replay-spans.js";
+import { replaySpans } from "./spans.js";
 
 const RETRY_SAID = "The record cannot be read just now.";
 /** A replay of any span takes so long. */
@@ -13,8 +13,17 @@ const TICK_MS = 50;
 const STEPS = 1_000;
 const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
 
+/** What a replay needs of the canvas board. */
+export interface ReplayBoard {
+  readonly palette: Palette;
+  readonly pages: { readonly inSight: readonly number[] };
+  replay: Replay | undefined;
+  draw(): void;
+  on(event: "drawn", listener: () => void): () => void;
+}
+
 export interface ReplayBarProps {
-  readonly canvas: CanvasBoard;
+  readonly canvas: ReplayBoard;
   readonly name: string;
   readonly cellsOf: (page: number) => number | undefined;
 }
@@ -138,7 +147,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
 }
 
 /** Whether pages are in sight that are not replayed: they are too small, or too many. */
-function useIsPart(canvas: CanvasBoard): boolean {
+function useIsPart(canvas: ReplayBoard): boolean {
   const [isPart, setPart] = useState(false);
   useEffect(
     () =>

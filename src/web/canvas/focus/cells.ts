@@ -8,9 +8,23 @@
  *       row 9    □ □ □
  */
 
-import type { CanvasBoard } from "../canvas-board.js";
+import type { ShownPages } from "../paint/shown-pages.js";
 import { cellAt, type Plane, placeOf } from "../view/plane.js";
+import type { Travel } from "../view/travel.js";
+import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
+
+/** What the focus needs of the canvas board. */
+export interface FocusBoard {
+  readonly viewport: Viewport;
+  readonly travel: Travel;
+  readonly pages: Pick<ShownPages, "focus" | "isComplete">;
+  shownAt(cell: number): boolean | undefined;
+  hindranceAt(cell: number): string | undefined;
+  toggle(cell: number): void;
+  goTo(cell: number): void;
+  draw(): void;
+}
 
 export interface FocusCellsListener {
   /** The cell with the focus, or none. */
@@ -24,7 +38,7 @@ const MARGIN_PX = 60;
 
 export class FocusCells {
   readonly #root: HTMLElement;
-  readonly #board: CanvasBoard;
+  readonly #board: FocusBoard;
   readonly #plane: Plane;
   readonly #listener: FocusCellsListener;
   readonly #abort = new AbortController();
@@ -35,7 +49,7 @@ export class FocusCells {
   #placed = "";
   #pitch: number | undefined;
 
-  constructor(root: HTMLElement, board: CanvasBoard, plane: Plane, listener: FocusCellsListener) {
+  constructor(root: HTMLElement, board: FocusBoard, plane: Plane, listener: FocusCellsListener) {
     this.#root = root;
     this.#board = board;
     this.#plane = plane;
