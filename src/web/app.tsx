@@ -1,6 +1,6 @@
 /*
- * The page of one board: header, the way about, the cells. It holds which cell was asked for and passes on what the board
- * says; the cells are below, as real checkboxes in grid-view.tsx or, for more, on a canvas in canvas/canvas-view.tsx.
+ * The app for one board: header, navigation, cells. Small boards are real checkboxes (grid-view.tsx),
+ * larger ones a canvas (canvas/canvas-view.tsx).
  */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
@@ -16,19 +16,19 @@ import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
 import { type AccessWording, accessWording, countOf, hindrance } from "./wording.js";
 
-export interface AppProps {
+interface AppProps {
   readonly client: Client;
   readonly board: Board;
   readonly isCompact: boolean;
-  /** Names of the boards there are, once known. */
+  /** The names of all boards. */
   readonly names: Promise<readonly string[]>;
   readonly hasToken: boolean;
-  /** Takes a token, and begins anew with it; an empty one is none. */
+  /** Restarts the app with this token; empty for none. */
   readonly onToken: (token: string) => void;
 }
 
-const USUAL = "What you check here shows at once for everyone, on every instance.";
-const USUAL_VIEW = "What others check shows here at once.";
+const USUAL = "Check a box: everyone sees it at once, on every instance.";
+const USUAL_VIEW = "You see at once what others check.";
 const USUAL_LARGE_VIEW = "Drag to move, scroll or pinch to zoom.";
 const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
@@ -52,7 +52,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
 
   const { size } = live;
   const goTo = (cell: number) => setTarget({ cell });
-  // A refusal that no cell on the screen can show is said here.
+  // For a refusal whose cell is not on the screen.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
@@ -61,7 +61,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} />
+        <Status live={live} checked={checked} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -126,12 +126,12 @@ interface AbsenceProps {
   readonly board: string;
 }
 
-/** In place of the grid, until the board is known or when there is none. */
+/** In place of the cells, until the board is known. */
 function Absence({ access, failure, names, board }: AbsenceProps) {
   return (
     <div class="absence">
       <p role="status" translate={false} data-testid="absence">
-        {access ? "The board is shown here to those who may see it." : (failure ?? "Connecting to the board …")}
+        {access ? "This board is private." : (failure ?? "Connecting to the board …")}
       </p>
       {failure !== undefined && <Boards names={names} current={board} />}
     </div>

@@ -1,4 +1,4 @@
-/* What the client and the board say of themselves, as state of a component. */
+/* The state of the client and the board, as state of a component. */
 
 import { useEffect, useState } from "preact/hooks";
 import type { Board, BoardStatus, Client, ConnectionState, ErrorBody, ErrorCode, Right } from "../client/index.js";
@@ -12,15 +12,15 @@ export interface Live {
   readonly size: number;
   readonly instance: string | undefined;
   readonly roundTripMs: number | undefined;
-  /** This user may only look; false until it is known. */
+  /** This user may look, but change nothing; false until known. */
   readonly isViewer: boolean;
-  /** Changes of this user that wait for their answer. */
+  /** This user's changes that have no answer yet. */
   readonly waiting: number;
   /** What this user may do, once known. */
   readonly right: Right | undefined;
-  /** A change was refused because the token is over. */
-  readonly isTokenOver: boolean;
-  /** Why the board cannot be had. */
+  /** A change was refused because the token has expired. */
+  readonly isTokenExpired: boolean;
+  /** Why the board is unavailable. */
   readonly failure: ErrorBody | undefined;
 }
 
@@ -28,7 +28,7 @@ export function useLive(client: Client, board: Board): Live {
   const [live, setLive] = useState<Live>(() => ({
     ...read(client, board),
     roundTripMs: undefined,
-    isTokenOver: false,
+    isTokenExpired: false,
     failure: undefined,
   }));
   useEffect(() => {
@@ -43,7 +43,7 @@ export function useLive(client: Client, board: Board): Live {
       board.on("status", () => update()),
       board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
       board.on("right", () => update()),
-      board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenOver: true } : {})),
+      board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenExpired: true } : {})),
       board.on("delayed", () => update()),
       board.on("roundTrip", (roundTripMs) => update({ roundTripMs })),
     ];
@@ -60,14 +60,14 @@ function read(client: Client, board: Board) {
   return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
-/** What there is to say of frozen cells, kept up to date. */
+/** Says which cells are frozen. `look` is how they look. */
 export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);
   return text;
 }
 
-/** Why changes are held back, and for how much longer. */
+/** Why changes are delayed, and for how much longer. */
 export interface Delay {
   readonly code: ErrorCode;
   readonly secondsLeft: number;
@@ -75,7 +75,7 @@ export interface Delay {
 
 const TICK_MS = 250;
 
-/** The present delay, from the first time the server asks to wait until nothing waits any more. */
+/** The current delay: from the server's request to wait until no change is pending. */
 export function useDelay(board: Board): Delay | undefined {
   const [delay, setDelay] = useState<Delay>();
   useEffect(() => {

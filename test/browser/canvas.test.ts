@@ -351,7 +351,7 @@ describe("the canvas", () => {
 
     await board.set(70_000, false);
     await until("the change under the focus is told", async () =>
-      /Checkbox 70000 is now not checked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
+      /Checkbox 70000 is now unchecked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
     );
     // In an element of its own each time, or a screen reader would not hear the same words again.
     const announced = page.locator("[data-testid=focus-announcer] p");
@@ -360,7 +360,7 @@ describe("the canvas", () => {
     await board.set(70_000, false);
     await until("the same is told again", async () => {
       const isAnother = await announced.evaluate((element, before) => element !== before, first);
-      return isAnother && /is now not checked/.test((await announced.textContent()) ?? "");
+      return isAnother && /is now unchecked/.test((await announced.textContent()) ?? "");
     });
     await page.close();
   });

@@ -108,7 +108,7 @@ describe("the page", () => {
     const limited = await startInstance({ WRITE_BURST: "2", WRITES_PER_SECOND: "1", BOARDS: "main=100" }, store);
     const { page } = await openBoard(browser, limited.url);
     for (const number of [60, 61, 62]) await cell(page, number).click();
-    await untilText(page, "message", /too fast/i);
+    await untilText(page, "message", /that was fast! \d change/i);
     await until("all three are stored", async () => {
       const body: { state: boolean[] } = await (await fetch(`${limited.url}/state`)).json();
       return [60, 61, 62].every((number) => body.state[number]);

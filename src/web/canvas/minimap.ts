@@ -1,6 +1,6 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, where others look, and what part is seen. A
- * press or a drag travels there.
+ * The whole board in a corner: how full each page is, where things are happening, where others look, and
+ * what is in view. A press or a drag moves the view there.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";
@@ -10,11 +10,11 @@ import { seenArea } from "./view/camera.js";
 import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
 
 const SIDE_PX_MAX = 148;
-/** Redrawn so often at the most. */
+/** The shortest time between two drawings. */
 const EVERY_MS = 60;
-/** A press while the whole board is seen goes so much nearer. */
+/** A press while the whole board is in view zooms in by this factor. */
 const NEARER = 8;
-/** Radius of the dot where somebody else looks. */
+/** Radius of the dot where someone else looks. */
 const LOOKING_PX = 2;
 
 export class Minimap {
@@ -26,7 +26,7 @@ export class Minimap {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
-  /** `jumps` is told before a press travels. */
+  /** `jumps` is called before a press moves the view. */
   constructor(canvas: HTMLCanvasElement, board: CanvasBoard, plane: Plane, jumps: () => void) {
     this.#canvas = canvas;
     this.#board = board;

@@ -1,17 +1,16 @@
-/* The overview in the canvas's corner: the minimap, and the places where things are happening. */
+/* The overview in the corner of the canvas: the minimap, and the places where things are happening. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cellAt as cellOnPage } from "../../board/geometry.js";
-import { countOf } from "../wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { ActivePage } from "./held/activity.js";
 import { Minimap } from "./minimap.js";
 import type { Plane } from "./view/plane.js";
 
-export interface OverviewPanelProps {
+interface OverviewPanelProps {
   readonly board: CanvasBoard;
   readonly plane: Plane;
-  /** Told before the view travels over the minimap. */
+  /** Called before the view jumps. */
   readonly onJump: () => void;
   readonly onGo: (cell: number) => void;
   readonly isOpen: boolean;
@@ -34,7 +33,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
     };
   }, [board, plane, onJump]);
 
-  /** To the cell that changed, or, where only its page is known, there. */
+  /** Goes to the cell that changed, or to its page if only that is known. */
   const go = (page: number, cell: number | undefined) => {
     if (cell !== undefined) onGo(cell);
     else {
@@ -55,7 +54,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
         ref={canvas}
         class="minimap"
         role="img"
-        aria-label={`The whole board: how full each of its ${countOf(plane.pages, "page is", "pages are")}`}
+        aria-label="Map of the whole board, showing how full each part is"
         data-testid="minimap"
       />
       <h2>Active now</h2>
@@ -67,7 +66,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
             </button>
           </li>
         ))}
-        {places.length === 0 && <li class="none">Nothing in the last seconds</li>}
+        {places.length === 0 && <li class="none">Quiet right now</li>}
       </ul>
     </details>
   );

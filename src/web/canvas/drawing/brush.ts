@@ -1,26 +1,25 @@
 /*
- * The tools that change cells: a single toggle, a line drawn or erased, a rectangle filled. A stroke sets each cell it meets
- * once, to one value: drawing, to the opposite of what its first cell showed. The rest (batches, limits, refusals) is the
- * client's.
+ * The tools that change cells: toggle one, draw or erase a line, fill a rectangle. A stroke sets each cell
+ * once, and all to one value: the opposite of what its first cell showed. Batches, limits and refusals
+ * are the client library's business.
  */
 
-import type { Plane, Point } from "../view/plane.js";
-import { cellAt } from "../view/plane.js";
+import { cellAt, type Plane, type Point } from "../view/plane.js";
 import { type CellValue, type Reader, type StrokeChange, Strokes } from "./strokes.js";
 
 export type Tool = "move" | "draw" | "erase" | "fill";
 
-export interface BrushOptions {
+interface BrushOptions {
   readonly plane: Plane;
   readonly read: Reader;
   readonly set: (cell: number, value: boolean) => void;
   /** Whether this user may change the cell. */
   readonly mayChange: (cell: number) => boolean;
-  /** Cells were left as they are, as they may not be changed: the first of them. */
+  /** The user may not change some cells; `cell` is the first of them. */
   readonly spared: (cell: number) => void;
-  /** Cells of a stroke were left out, as they cannot be read yet: the first of them, and how many. */
+  /** So many cells of a stroke were left out because they are not loaded; `cell` is the first of them. */
   readonly missed: (cell: number, cells: number) => void;
-  /** Cells one rectangle may have. */
+  /** The largest rectangle, in cells. */
   readonly fillCellsMax: () => number;
 }
 
@@ -45,7 +44,7 @@ export class Brush {
     return this.#last !== undefined;
   }
 
-  /** Corners of the rectangle being drawn. */
+  /** Two corners of the rectangle being drawn. */
   get rectangle(): readonly [Point, Point] | undefined {
     return this.#corner && this.#last ? [this.#corner, this.#last] : undefined;
   }
@@ -54,14 +53,14 @@ export class Brush {
     this.setAll([cell], !this.#options.read(cell));
   }
 
-  /** One stroke of its own. */
+  /** Sets the cells as one stroke. */
   setAll(cells: readonly number[], value: boolean): void {
     this.#begin(value);
     for (const cell of cells) this.#put(cell);
     this.#finish();
   }
 
-  /** False if the tool does not draw from here. */
+  /** False if the tool cannot draw from here. */
   start(place: Point): boolean {
     const first = cellAt(this.#options.plane, place);
     if (this.tool === "move" || first === undefined) return false;
@@ -94,15 +93,14 @@ export class Brush {
     this.#finish();
   }
 
-  /** Ends what is being drawn as it is: a line stays as far as it came, a rectangle that nobody finished is none. */
+  /** Ends the stroke early: a line stays as far as it came, an unfinished rectangle is dropped. */
   breakOff(): void {
     this.#finish();
   }
 
-  /** Ends what is being drawn and takes it back. */
+  /** Ends the stroke and takes it back. */
   cancel(): void {
     const isStroke = this.#stroke.length > 0;
-    // Nothing is left, so there is nothing that it lacks.
     this.#missed.clear();
     this.#finish();
     if (isStroke) this.undo();
@@ -146,7 +144,7 @@ export class Brush {
     if (first !== undefined) this.#options.missed(first, cells);
   }
 
-  /** As far towards `place` as a rectangle may reach. */
+  /** The corner nearest to `place` within the largest rectangle. */
   #reachFrom(corner: Point, place: Point): Point {
     const most = Math.max(1, this.#options.fillCellsMax());
     const width = Math.min(most, Math.abs(place.x - corner.x) + 1);
@@ -181,7 +179,7 @@ export class Brush {
     const before = this.#options.read(cell);
     if (before === this.#value || this.#seen.has(cell)) return;
     if (before === undefined && this.#options.mayChange(cell)) {
-      // It may have come before the stroke meets it again.
+      // It may be loaded by the time the stroke meets it again.
       this.#missed.add(cell);
       return;
     }
@@ -193,7 +191,7 @@ export class Brush {
   }
 }
 
-/** The whole places of a straight line, both ends included (Bresenham 1965): no holes, however fast the hand. */
+/** The cells of a straight line, including both ends (Bresenham 1965): no holes, however fast the hand. */
 export function* placesBetween(from: Point, to: Point): Iterable<Point> {
   const [dx, dy] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
   const [stepX, stepY] = [Math.sign(to.x - from.x), Math.sign(to.y - from.y)];

@@ -1,25 +1,15 @@
-/* Why the canvas did not do what was wished, in words; what any board has of that is in ../permission.ts. */
+/* Why the canvas did not do what the user wanted, in words. For reasons of any board, see ../../permission.ts. */
 
+import { type RefusalText, refusalText } from "../../refusals.js";
 import { countOf } from "../../wording.js";
 
-export const IS_PAST = "This is the past, which cannot be changed: go back to now first.";
-export const NOT_BROUGHT = "Its part of the board did not come in time: undo it again, or go there first.";
+export const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
+export const NOT_BROUGHT = "This part of the board did not load in time. Undo again, or go there first.";
 
-export interface Hindrance {
-  /** What to say at the cell. */
-  readonly note: string;
-  /** What to say where the cell is not seen. */
-  readonly text: string;
-}
-
-/** One cell, and perhaps others, was not changed for a reason that is told whole. */
-export function sparedText(cell: number, reason: string): Hindrance {
-  return { note: reason, text: `Checkbox ${cell} was not changed. ${reason}` };
-}
-
-/** So many cells were wished to be changed before they were here. */
-export function missedText(cell: number, cells: number): Hindrance {
-  if (cells === 1) return sparedText(cell, "Its part of the board is not here yet: try again in a moment.");
-  const text = `${countOf(cells, "checkbox was", "checkboxes were")} left out: their part of the board is not here yet.`;
-  return { note: text, text };
+/** So many cells of a stroke were not loaded yet. */
+export function missedText(cell: number, cells: number): RefusalText {
+  if (cells === 1) return refusalText(cell, "This part of the board is still loading. Try again in a moment.");
+  const boxes = countOf(cells, "box was", "boxes were");
+  const text = `${boxes} left out, because this part of the board is still loading. Try again in a moment.`;
+  return { cell, note: text, text };
 }

@@ -1,27 +1,47 @@
-/* Tells a screen reader when somebody else changes the cell under the focus, at a rate that one can follow. */
+/*
+ * Tells a screen reader when someone else changes the focused checkbox. At most one message per
+ * interval, and the last one wins, so that a person can follow.
+ */
 
 import type { CellChange } from "../../../client/index.js";
-import { realClock } from "../../../protocol/clock.js";
-import { Teller } from "./teller.js";
+import type { Cancel, Clock } from "../../../protocol/clock.js";
 
 const EVERY_MS = 1_500;
 
-export class FocusTeller {
+export class FocusAnnouncer {
   focused: number | undefined;
-  readonly #teller: Teller;
+  readonly #clock: Clock;
+  readonly #say: (text: string) => void;
+  #saidMs = Number.NEGATIVE_INFINITY;
+  #next: string | undefined;
+  #cancel: Cancel | undefined;
 
-  constructor(say: (text: string) => void) {
-    this.#teller = new Teller(realClock, EVERY_MS, say);
+  constructor(clock: Clock, say: (text: string) => void) {
+    this.#clock = clock;
+    this.#say = say;
   }
 
   changed(changes: readonly CellChange[]): void {
-    if (this.focused === undefined) return;
     for (const { cell, value, mine } of changes) {
-      if (cell === this.focused && !mine) this.#teller.tell(`Checkbox ${cell} is now ${value ? "" : "not "}checked.`);
+      if (cell === this.focused && !mine) this.#next = `Checkbox ${cell} is now ${value ? "checked" : "unchecked"}.`;
     }
+    if (this.#next === undefined) return;
+    const waitMs = this.#saidMs + EVERY_MS - this.#clock.now();
+    if (waitMs <= 0) this.#sayNext();
+    else this.#cancel ??= this.#clock.after(waitMs, () => this.#sayNext());
   }
 
   close(): void {
-    this.#teller.close();
+    this.#cancel?.();
+    this.#next = undefined;
+  }
+
+  #sayNext(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    if (this.#next === undefined) return;
+    this.#saidMs = this.#clock.now();
+    this.#say(this.#next);
+    this.#next = undefined;
   }
 }

@@ -1,10 +1,10 @@
 /*
- * The canvas for those who do not see it or use no pointer: a grid of real checkboxes, of which only the one with the focus
- * and its neighbours exist. They lie invisibly over the cells that they stand for; the ring round the focus is theirs.
+ * The canvas for people who use a screen reader or a keyboard: a grid of real checkboxes. Only the
+ * focused one and its neighbours exist. They lie over their cells, invisible except for the focus ring.
  *
- *     grid (all rows and columns of the plane)        a move makes the nine anew around the next cell and puts the
- *       row 7    □ □ □                                focus there before the old ones go, so a screen reader hears of
- *       row 8    □ ■ □    ■ the only tab stop         a cell as it does in a grid that is whole
+ *     grid (all rows and columns of the plane)     A move makes nine new inputs around the next cell
+ *       row 7    □ □ □                             and focuses it before the old ones go. A screen
+ *       row 8    □ ■ □    ■ the only tab stop      reader announces it as in a complete grid.
  *       row 9    □ □ □
  */
 
@@ -15,7 +15,7 @@ import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
 
 /** What the focus needs of the canvas board. */
-export interface FocusBoard {
+interface FocusBoard {
   readonly viewport: Viewport;
   readonly travel: Travel;
   readonly pages: Pick<ShownPages, "focus" | "isComplete">;
@@ -26,21 +26,16 @@ export interface FocusBoard {
   draw(): void;
 }
 
-export interface FocusCellsListener {
-  /** The cell with the focus, or none. */
-  focused(cell: number | undefined): void;
-}
-
-/** CSS pixels of a cell below which a move of the focus zooms in, since nobody would see it. */
+/** In smaller cells, in CSS pixels, nobody would see the focus: a move zooms in. */
 const SEEN_FROM_PX = 4;
-/** CSS pixels: so near the edge of the view may the focus be. */
+/** The focus keeps this many CSS pixels from the edge of the view. */
 const MARGIN_PX = 60;
 
 export class FocusCells {
   readonly #root: HTMLElement;
   readonly #board: FocusBoard;
   readonly #plane: Plane;
-  readonly #listener: FocusCellsListener;
+  readonly #onFocus: (cell: number | undefined) => void;
   readonly #abort = new AbortController();
   readonly #inputs = new Map<number, HTMLInputElement>();
   #rows: HTMLElement[] = [];
@@ -49,11 +44,11 @@ export class FocusCells {
   #placed = "";
   #pitch: number | undefined;
 
-  constructor(root: HTMLElement, board: FocusBoard, plane: Plane, listener: FocusCellsListener) {
+  constructor(root: HTMLElement, board: FocusBoard, plane: Plane, onFocus: (cell: number | undefined) => void) {
     this.#root = root;
     this.#board = board;
     this.#plane = plane;
-    this.#listener = listener;
+    this.#onFocus = onFocus;
     const { signal } = this.#abort;
     root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     root.addEventListener("change", (event) => this.#toggled(event), { signal });
@@ -63,30 +58,24 @@ export class FocusCells {
     this.#show(this.#middle());
   }
 
-  /** The cell with the focus, or undefined while it is elsewhere. */
-  get focused(): number | undefined {
-    return this.#root.contains(document.activeElement) ? this.#current : undefined;
-  }
-
-  /** Moves the focus; the view is the caller's. */
+  /** Moves the focus, but not the view. */
   focus(cell: number): void {
     this.#isMoving = true;
     this.#show(cell);
     this.#isMoving = false;
-    this.#listener.focused(cell);
+    this.#onFocus(cell);
   }
 
-  /** After the view moved or cells changed: over their cells, and showing what these do. */
+  /** Call it after the view moved or cells changed. */
   follow(): void {
     const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
-    // Of the two only the pitch is inherited: as a custom property, the place would restyle all cells in each frame.
+    // A custom property is inherited: with the place in one, each frame would restyle all cells.
     if (scale !== this.#pitch) this.#root.style.setProperty("--pitch", `${scale}px`);
     this.#pitch = scale;
     const placed = `${x}px ${y}px`;
     if (placed !== this.#placed) this.#root.style.translate = placed;
     this.#placed = placed;
-    // Until all there is to see has come for the first time.
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);
@@ -96,7 +85,7 @@ export class FocusCells {
         input.title = hindrance ?? "";
         input.ariaDisabled = hindrance === undefined ? null : "true";
       }
-      // Not here yet: a screen reader says that it is neither.
+      // Until a cell is loaded, a screen reader says that it is neither checked nor unchecked.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }
   }
@@ -108,7 +97,7 @@ export class FocusCells {
 
   #show(cell: number): void {
     const before = this.#rows;
-    const hadFocus = this.focused !== undefined || this.#isMoving;
+    const hadFocus = this.#root.contains(document.activeElement) || this.#isMoving;
     this.#current = cell;
     this.#inputs.clear();
     const { x, y } = placeOf(cell);
@@ -170,7 +159,7 @@ export class FocusCells {
     if (this.#isMoving || !(target instanceof HTMLInputElement)) return;
     const cell = Number(target.dataset.cell);
     const isEntering = !(relatedTarget instanceof Node && this.#root.contains(relatedTarget));
-    // Who tabs in wants to be where the view is.
+    // On entry by the Tab key the focus goes to where the view is.
     const to = isEntering && !this.#board.viewport.shows(cell) ? this.#middle() : cell;
     if (to !== this.#current) {
       this.focus(to);
@@ -178,14 +167,14 @@ export class FocusCells {
     }
     this.#board.pages.focus = this.#current;
     this.#board.draw();
-    this.#listener.focused(this.#current);
+    this.#onFocus(this.#current);
   }
 
   #blurred({ relatedTarget }: FocusEvent): void {
-    // While it moves, the focus leaves an element that is going, not the grid.
+    // During a move the focus leaves an old input, not the grid.
     if (this.#isMoving || (relatedTarget instanceof Node && this.#root.contains(relatedTarget))) return;
     this.#board.pages.focus = undefined;
-    this.#listener.focused(undefined);
+    this.#onFocus(undefined);
   }
 
   #middle(): number {
@@ -193,7 +182,7 @@ export class FocusCells {
     return cellAt(this.#plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
   }
 
-  /** Brings the focus into the view, moving it no further than needed. */
+  /** Moves the view just far enough to show the focus. */
   #reveal(cell: number): void {
     const { viewport } = this.#board;
     const { x, y } = placeOf(cell);

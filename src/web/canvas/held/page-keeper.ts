@@ -1,16 +1,16 @@
 /*
- * Watches the pages that are wanted, and lets them go a while after they are not, so that a view that turns back finds them.
- * However one pans, their number is bounded: by what the server allows one connection, and by memory.
+ * Watches the wanted pages. Unwanted pages stay for a while, so that a view that turns back finds them.
+ * The number of pages is bounded.
  */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
 import type { CellRange, Watch } from "../../../client/index.js";
 
-export interface PageSource {
+interface PageSource {
   watch(range: CellRange): Watch;
 }
 
-export interface PageKeeperListener {
+interface PageKeeperListener {
   /** The page can be read. */
   loaded(page: number): void;
   left(page: number): void;
@@ -19,7 +19,7 @@ export interface PageKeeperListener {
 interface Kept {
   readonly watch: Watch;
   wantedMs: number;
-  /** The server did not give it: it is asked for again a while later, and not at once. */
+  /** When the server refused it. It is asked again only after a pause. */
   failedMs: number | undefined;
 }
 
@@ -43,7 +43,7 @@ export class PageKeeper {
     return this.#kept.size;
   }
 
-  /** `wanted` is most important first; what is past the bound is not watched. */
+  /** The most important page first. Those beyond the bound are not watched. */
   want(wanted: readonly number[], nowMs: number): void {
     const pages = wanted.slice(0, this.#pagesMax);
     for (const page of pages) {

@@ -1,4 +1,4 @@
-/* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
+/* Draws one frame of the canvas: pages, the activity on pages too small to show it, cells, and marks over them. */
 
 import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";
@@ -13,11 +13,11 @@ import { type PagesScene, paintPages } from "./pages.js";
 
 export interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
-  /** Of the pages in sight, what nobody may change. */
+  /** The frozen ranges of the pages in sight. */
   readonly frozen: Iterable<CellRange>;
 }
 
-/** True if another frame is needed to show all there is. */
+/** True if the picture needs another frame to be complete. */
 export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
   context.clearRect(0, 0, screen.width, screen.height);
   const arePagesUnfinished = paintPages(context, screen, scene);

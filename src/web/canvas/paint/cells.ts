@@ -1,7 +1,4 @@
-/*
- * Draws single cells, over the pages' pictures, where they are large enough: as squares with lines between them, and
- * larger as checkboxes, with their numbers where these fit: from tiles, unless the view zooms.
- */
+/* Draws single cells over the pages' pictures if they are large enough: with lines between, or as boxes. */
 
 import type { Area } from "../view/camera.js";
 import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
@@ -11,18 +8,18 @@ import type { Context } from "./context.js";
 import { type PagesScene, shareShown } from "./pages.js";
 import type { Palette } from "./palette.js";
 
-/** CSS pixels of a cell from which there are lines, and from which there are boxes. */
+/** The sizes in CSS pixels from which cells have lines, and from which they are boxes. */
 const LINES_FROM_PX = 5;
 export const BOXES_FROM_PX = 20;
 
-/** True if another frame makes the next one cheaper. */
+/** True if another frame can prepare more tiles. */
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
   if (screen.cellCssPx >= BOXES_FROM_PX) return paintBoxes(context, screen, scene);
   if (screen.cellCssPx >= LINES_FROM_PX) paintLines(context, screen, scene);
   return false;
 }
 
-/** Columns and rows in sight. */
+/** The columns and rows in sight. */
 function span({ area }: Screen, { plane }: PagesScene): Area {
   return {
     left: Math.max(0, Math.floor(area.left)),
@@ -66,7 +63,7 @@ function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolea
   return boxes.isUnfinished;
 }
 
-/** The boxes hide where pages meet. */
+/** Boxes cover the lines between pages, so they are drawn again. */
 function paintPageEdges(context: Context, screen: Screen, { left, top, right, bottom }: Area, palette: Palette): void {
   context.fillStyle = palette.line;
   const thin = Math.round(screen.density);

@@ -1,6 +1,5 @@
-/* Draws how active a page is: small ones as a spot, larger ones as a frame, so that how full they are stays in sight. */
+/* Draws how active a page is: as a spot if it is small, else as a frame that leaves its density visible. */
 
-import { alphaOf } from "../held/activity.js";
 import type { Context } from "./context.js";
 
 export interface Heat {
@@ -11,7 +10,7 @@ export interface Heat {
   readonly heat: number;
 }
 
-/** CSS pixels. */
+/** In CSS pixels. */
 const SIDE_MIN = 3;
 const SPOT_MAX = 8;
 const FRAME = 3;
@@ -26,4 +25,9 @@ export function paintHeat(context: Context, spots: Iterable<Heat>, color: string
     context.strokeRect(x - side / 2 + line / 2, y - side / 2 + line / 2, side - line, side - line);
   }
   context.globalAlpha = 1;
+}
+
+/** From barely visible to nearly opaque, by orders of magnitude. */
+function alphaOf(heat: number): number {
+  return heat < 1 ? heat * 0.5 : Math.min(0.95, 0.5 + Math.log2(heat) / 12);
 }

@@ -1,6 +1,6 @@
 /*
- * The pages on show: watches what the view needs, holds a picture of each page that is here, and keeps pictures and densities
- * up to date with the board, cell by cell.
+ * The pages that the canvas shows. It watches what the view needs, holds a picture of each loaded page,
+ * and keeps pictures and densities up to date with the board, cell by cell.
  */
 
 import { countBits } from "../../../board/bitmap.js";
@@ -18,29 +18,26 @@ import { PagePicture } from "./page-picture.js";
 import type { ShownPage } from "./pages.js";
 import type { Palette } from "./palette.js";
 
-export interface ShownPagesListener {
-  /** Something looks different. */
+interface ShownPagesListener {
+  /** The picture changed. */
   changed(): void;
-  /** These cells of pages that are here were changed. */
+  /** These cells of loaded pages changed. */
   cellsChanged(changes: readonly CellChange[]): void;
-  /** The overview says that there were so many changes on a page that is not here. */
+  /** So many cells changed on a page that is not loaded. */
   pageChanged(page: number, cells: number): void;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
-/**
- * Until the overview is here, no more pages are asked for, for so long: a first picture of the whole view must not wait for
- * all of its pages.
- */
+/** Until the overview arrives, but no longer than FIRST_MS, only two pages are watched: the first picture must not wait. */
 const FIRST_PAGES_MAX = 2;
 const FIRST_MS = 500;
-/** Of those that one connection may watch, some are left for what is let go while the server does not know it yet. */
+/** Of the pages that a connection may watch. The rest is for pages being left, which the server still counts. */
 const LIMIT_SHARE = 0.75;
 
 export class ShownPages {
   readonly densities: Densities;
   readonly pages = new Map<number, ShownPage>();
-  /** The cell with the keyboard's focus: its page is watched wherever the view is. */
+  /** The cell with the keyboard focus. Its page is watched wherever the view is. */
   focus: number | undefined;
   readonly #board: Board;
   readonly #plane: Plane;
@@ -51,12 +48,12 @@ export class ShownPages {
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
-  /** Of those in sight, the ones there is room for. */
+  /** The pages in sight that may be watched. */
   #awaited: readonly number[] = [];
-  /** Pages that are needed although they may not be in sight, and who waits for them. */
+  /** Pages that an undo needs, in sight or not. */
   #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
-  /** When the first pages were wanted. */
+  /** When the first pages were watched. */
   #firstMs: number | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
@@ -89,17 +86,17 @@ export class ShownPages {
     return this.#map;
   }
 
-  /** Pages whose cells are in sight. */
+  /** Pages in sight; none if they are too small to show cells. */
   get inSight(): readonly number[] {
     return this.#inSight;
   }
 
-  /** Whether all that is in sight is here; where a server allows fewer pages than that, those that may be here. */
+  /** Whether everything in sight that may be watched is loaded. */
   get isComplete(): boolean {
     return this.#seen !== undefined && this.#awaited.every((page) => this.pages.has(page));
   }
 
-  /** Looks after what is watched; called while the view moves, and now and then. */
+  /** Updates what is watched. Call it for each frame. */
   look({ camera, view, velocity }: Viewport, nowMs: number): void {
     const isSeen = showsCells(this.#plane, camera, view);
     const area = seenArea(camera, view);
@@ -125,7 +122,7 @@ export class ShownPages {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
 
-  /** Resolves when these pages are here; they are kept until `release`. */
+  /** Resolves when these pages are loaded. They stay loaded until `release`. */
   bring(pages: ReadonlySet<number>): Promise<void> {
     return new Promise((done) => {
       this.#brought = { pages, done };

@@ -1,20 +1,19 @@
-/* The controls of a replay: a span of time, play, and a slider over it. Shown where the board's changes are recorded. */
+/*
+ * The controls of a replay: how far back, a timeline, and the way back to now. They appear only if
+ * the server keeps the board's history.
+ */
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Palette } from "../paint/palette.js";
 import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
 import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
 import { replaySpans } from "./spans.js";
+import { Timeline } from "./timeline.js";
 
-const RETRY_SAID = "The record cannot be read just now.";
-/** A replay of any span takes so long. */
-const PLAY_MS = 20_000;
-const TICK_MS = 50;
-const STEPS = 1_000;
-const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium" });
+const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
 
 /** What a replay needs of the canvas board. */
-export interface ReplayBoard {
+interface ReplayBoard {
   readonly palette: Palette;
   readonly pages: { readonly inSight: readonly number[] };
   replay: Replay | undefined;
@@ -22,108 +21,31 @@ export interface ReplayBoard {
   on(event: "drawn", listener: () => void): () => void;
 }
 
-export interface ReplayBarProps {
+interface ReplayBarProps {
   readonly canvas: ReplayBoard;
   readonly name: string;
   readonly cellsOf: (page: number) => number | undefined;
 }
 
 export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
-  const [keptMs, setKept] = useState(0);
-  const [replay, setReplay] = useState<Replay>();
-  const [atMs, setAt] = useState(0);
-  const [isPlaying, setPlaying] = useState(false);
-  const [hasFailed, setFailed] = useState(false);
+  const spans = replaySpans(useHistoryMs(name));
+  const { replay, hasFailed, open, close } = useReplay(canvas, name, cellsOf);
   const isPart = useIsPart(canvas);
-  const spans = replaySpans(keptMs);
-  /** Counts what was shown or asked for: an answer that comes after something else was chosen counts for nothing. */
-  const turn = useRef(0);
-
-  useEffect(
-    () => () => {
-      turn.current++;
-    },
-    [],
-  );
-  useEffect(() => {
-    readHistoryMs(name).then(setKept, () => undefined);
-  }, [name]);
-  useEffect(() => {
-    if (!replay || !isPlaying) return;
-    const stepMs = ((replay.toMs - replay.fromMs) * TICK_MS) / PLAY_MS;
-    const timer = setInterval(() => {
-      seek(replay.atMs + stepMs);
-      if (replay.atMs >= replay.toMs) setPlaying(false);
-    }, TICK_MS);
-    return () => clearInterval(timer);
-  }, [replay, isPlaying]);
-
-  const show = (next: Replay | undefined) => {
-    turn.current++;
-    canvas.replay = next;
-    canvas.draw();
-    setReplay(next);
-    setPlaying(false);
-  };
-  const seek = (ms: number) => {
-    replay?.moveTo(ms);
-    setAt(replay?.atMs ?? 0);
-  };
-  const open = async (spanMs: number) => {
-    const mine = ++turn.current;
-    const toMs = await readStoreMs(name).catch(() => undefined);
-    if (turn.current !== mine) return;
-    setFailed(toMs === undefined);
-    if (toMs === undefined) return;
-    const next = new Replay({
-      fromMs: toMs - spanMs,
-      toMs,
-      palette: canvas.palette,
-      read: async (page, fromMs, toMs) => {
-        const cells = cellsOf(page);
-        return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
-      },
-      now: () => performance.now(),
-      changed: () => canvas.draw(),
-    });
-    setAt(toMs);
-    show(next);
-  };
-  const play = () => {
-    if (replay && replay.atMs >= replay.toMs) seek(replay.fromMs);
-    setPlaying(!isPlaying);
-  };
-
-  if (keptMs === 0) return null;
+  const [shortest] = spans;
+  if (!shortest) return null;
   if (!replay) {
     return (
       <div class="replay" translate={false} data-testid="replay">
-        <button type="button" data-testid="replay-open" onClick={() => spans[0] && open(spans[0].ms)}>
+        <button type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
           Replay
         </button>
-        <span role="status">{hasFailed && RETRY_SAID}</span>
+        <span role="status">{hasFailed && UNAVAILABLE}</span>
       </div>
     );
   }
   return (
     <fieldset class="replay" translate={false} aria-label="Replay" data-testid="replay">
-      <button type="button" data-testid="replay-play" onClick={play}>
-        {isPlaying ? "Pause" : "Play"}
-      </button>
-      <input
-        type="range"
-        min={0}
-        max={STEPS}
-        value={((atMs - replay.fromMs) / (replay.toMs - replay.fromMs)) * STEPS}
-        aria-label="Time"
-        aria-valuetext={clock.format(atMs)}
-        data-testid="replay-time"
-        onInput={(event) => {
-          setPlaying(false);
-          seek(replay.fromMs + (Number(event.currentTarget.value) / STEPS) * (replay.toMs - replay.fromMs));
-        }}
-      />
-      <output>{clock.format(atMs)}</output>
+      <Timeline key={replay.fromMs} replay={replay} />
       {spans.length > 1 &&
         spans.map(({ name, ms }) => (
           <button
@@ -136,17 +58,66 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
             {name}
           </button>
         ))}
-      <button type="button" data-testid="replay-close" onClick={() => show(undefined)}>
+      <button type="button" data-testid="replay-close" onClick={close}>
         Back to now
       </button>
       <span role="status" class="replay-note" data-testid="replay-note">
-        {hasFailed ? RETRY_SAID : isPart && "Zoom in to see pages as they were."}
+        {hasFailed ? UNAVAILABLE : isPart && "Zoom in to see the past of every box in view."}
       </span>
     </fieldset>
   );
 }
 
-/** Whether pages are in sight that are not replayed: they are too small, or too many. */
+/** How long the server keeps the board's history; 0 until it is known. */
+function useHistoryMs(name: string): number {
+  const [keptMs, setKept] = useState(0);
+  useEffect(() => {
+    readHistoryMs(name).then(setKept, () => undefined);
+  }, [name]);
+  return keptMs;
+}
+
+/** The open replay, if any, and how to open one that ends now. */
+function useReplay(canvas: ReplayBoard, name: string, cellsOf: ReplayBarProps["cellsOf"]) {
+  const [replay, setReplay] = useState<Replay>();
+  const [hasFailed, setFailed] = useState(false);
+  /** Counts the user's choices: an answer to an earlier choice is ignored. */
+  const choice = useRef(0);
+  useEffect(
+    () => () => {
+      choice.current++;
+    },
+    [],
+  );
+  const show = (next: Replay | undefined) => {
+    choice.current++;
+    canvas.replay = next;
+    setReplay(next);
+  };
+  const open = async (spanMs: number) => {
+    const mine = ++choice.current;
+    const toMs = await readStoreMs(name).catch(() => undefined);
+    if (choice.current !== mine) return;
+    setFailed(toMs === undefined);
+    if (toMs === undefined) return;
+    show(
+      new Replay({
+        fromMs: toMs - spanMs,
+        toMs,
+        palette: canvas.palette,
+        read: async (page, fromMs, toMs) => {
+          const cells = cellsOf(page);
+          return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
+        },
+        now: () => performance.now(),
+        changed: () => canvas.draw(),
+      }),
+    );
+  };
+  return { replay, hasFailed, open, close: () => show(undefined) };
+}
+
+/** Whether the view shows pages that the replay leaves out: they are too small, or too many. */
 function useIsPart(canvas: ReplayBoard): boolean {
   const [isPart, setPart] = useState(false);
   useEffect(

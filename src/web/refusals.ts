@@ -1,0 +1,34 @@
+/* Why changes did not happen, in words: at the cell, and for a place where the cell is not visible. */
+
+import type { RefusedChange } from "../client/index.js";
+
+/** What to say at `cell`, and what to say elsewhere. */
+export interface RefusalText {
+  readonly cell: number;
+  readonly note: string;
+  readonly text: string;
+}
+
+export function refusalText(cell: number, reason: string, others = 0): RefusalText {
+  const also = others > 0 ? ` (and ${others} more)` : "";
+  const verb = others > 0 ? "were" : "was";
+  return { cell, note: reason + also, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };
+}
+
+/** Refusals come in runs, one for each cell of a write. Each run is reported once, by its first. */
+export class RefusalRuns {
+  readonly #report: (text: RefusalText) => void;
+  readonly #gathered: RefusedChange[] = [];
+
+  constructor(report: (text: RefusalText) => void) {
+    this.#report = report;
+  }
+
+  add(refused: RefusedChange): void {
+    if (this.#gathered.push(refused) > 1) return;
+    queueMicrotask(() => {
+      const [first, ...others] = this.#gathered.splice(0);
+      if (first) this.#report(refusalText(first.cell, first.message, others.length));
+    });
+  }
+}
