@@ -18,7 +18,7 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
   const [isOpen, setOpen] = useState(false);
   const isAsked = access.isNeeded || isOpen;
   return (
-    <div class="access" translate={false} data-testid="access" data-tone={access.isNeeded ? "bad" : undefined}>
+    <div class="access" translate={false} data-testid="access" data-tone={access.isNeeded ? "bad" : "waiting"}>
       <p role="status" data-testid="access-text">
         {access.text}
       </p>

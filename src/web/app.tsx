@@ -20,17 +20,12 @@ interface AppProps {
   readonly client: Client;
   readonly board: Board;
   readonly isCompact: boolean;
-  /** The names of all boards. */
   readonly names: Promise<readonly string[]>;
   readonly hasToken: boolean;
   /** Restarts the app with this token; empty for none. */
   readonly onToken: (token: string) => void;
 }
 
-const USUAL = "Check a box: everyone sees it at once, on every instance.";
-const USUAL_VIEW = "You see at once what others check.";
-const USUAL_LARGE_VIEW = "Drag to move, scroll or pinch to zoom.";
-const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
 export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
@@ -56,6 +51,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
+  const View = size > GRID_CELLS_MAX ? LargeBoard : GridView;
   const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
@@ -71,27 +67,16 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
       )}
       {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
       <main class="main" aria-label="Board">
-        {size > GRID_CELLS_MAX && (
-          <LargeBoard
+        {size > 0 && (
+          <View
             board={board}
             size={size}
             target={target}
             isCompact={isCompact}
-            hint={hint}
             isViewer={live.isViewer}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_LARGE_VIEW : USUAL_LARGE}
-            onChecked={setChecked}
-            onRefused={onRefused}
-          />
-        )}
-        {size > 0 && size <= GRID_CELLS_MAX && (
-          <GridView
-            board={board}
-            size={size}
-            target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEW : USUAL}
+            usual={isCompact ? undefined : usualText(size, live.isViewer)}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -101,6 +86,12 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
       <Announcer live={live} delay={delay} refusal={refusal} />
     </div>
   );
+}
+
+/** The hint in the line under the cells. */
+function usualText(size: number, isViewer: boolean): string {
+  if (size > GRID_CELLS_MAX) return `Drag to move, scroll or pinch to zoom${isViewer ? "" : ", click to check"}.`;
+  return isViewer ? "You see at once what others check." : "Check a box: everyone sees it at once, on every instance.";
 }
 
 function Title({ board, size }: { board: string; size: number }) {

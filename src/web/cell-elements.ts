@@ -8,7 +8,6 @@ import type { Board } from "../client/index.js";
 import { hindranceAt } from "./permission.js";
 
 export class CellElements {
-  /** In the order of their numbers. */
   readonly inputs: readonly HTMLInputElement[];
   /** What each cell shows. The input is no source for it: a click changes the input first. */
   readonly #shown: Uint8Array;
@@ -20,11 +19,11 @@ export class CellElements {
     const rows = document.createDocumentFragment();
     const inputs: HTMLInputElement[] = [];
     for (let first = 0; first < size; first += columns) {
-      const row = element("div", "cells-row", "row");
+      const row = makeElement("div", "row", "cells-row");
       for (let cell = first; cell < Math.min(size, first + columns); cell++) {
-        const input = makeInput(cell);
+        const input = makeInput(cell, "cell");
         inputs.push(input);
-        const holder = element("span", "cell-holder", "gridcell");
+        const holder = makeElement("span", "gridcell", "cell-holder");
         holder.append(input);
         row.append(holder);
       }
@@ -36,7 +35,6 @@ export class CellElements {
     this.focusable(0);
   }
 
-  /** How many cells show a check. */
   get checked(): number {
     return this.#checked;
   }
@@ -51,21 +49,17 @@ export class CellElements {
     return input;
   }
 
-  /** Makes the cell the tab stop. */
   focusable(cell: number): void {
     if (this.#current) this.#current.tabIndex = -1;
     this.#current = this.inputs[cell];
     if (this.#current) this.#current.tabIndex = 0;
   }
 
-  /** Marks the cells that this user may not change. They stay readable, so they are not `disabled`. */
+  /** Marks the cells that this user may not change. */
   markHindered(board: Board): void {
     for (const [cell, input] of this.inputs.entries()) {
-      const reason = hindranceAt(board, cell);
       input.toggleAttribute("data-frozen", board.isFrozen(cell));
-      if (input.title === (reason ?? "")) continue;
-      input.title = reason ?? "";
-      input.ariaDisabled = reason === undefined ? null : "true";
+      setHindrance(input, hindranceAt(board, cell));
     }
   }
 }
@@ -76,21 +70,28 @@ export function cellOf({ target }: Event): number | undefined {
   return cell === undefined ? undefined : Number(cell);
 }
 
-function makeInput(cell: number): HTMLInputElement {
+export function makeInput(cell: number, className: string): HTMLInputElement {
   const input = document.createElement("input");
   input.type = "checkbox";
-  input.className = "cell";
+  input.className = className;
   input.tabIndex = -1;
   input.dataset.cell = String(cell);
-  input.setAttribute("aria-label", `Checkbox ${cell}`);
+  input.ariaLabel = `Checkbox ${cell}`;
   // Firefox would restore the checks from before a reload.
   input.autocomplete = "off";
   return input;
 }
 
-function element(tag: "div" | "span", className: string, role: string): HTMLElement {
+export function makeElement(tag: "div" | "span", role: string, className = ""): HTMLElement {
   const made = document.createElement(tag);
   made.className = className;
-  made.setAttribute("role", role);
+  made.role = role;
   return made;
+}
+
+/** Says why the cell may not be changed, if so. It stays readable, so it is not `disabled`. */
+export function setHindrance(input: HTMLInputElement, reason = ""): void {
+  if (input.title === reason) return;
+  input.title = reason;
+  input.ariaDisabled = reason === "" ? null : "true";
 }

@@ -10,18 +10,16 @@ import { gridOf } from "./layout.js";
 import { PendingCells } from "./pending-cells.js";
 import { hindranceAt } from "./permission.js";
 import { RefusalNote } from "./refusal-note.js";
-import { RefusalRuns, type RefusalText, refusalText } from "./refusals.js";
+import { type RefusalText, refusalText, reportRuns } from "./refusals.js";
 import { TimedMark } from "./timed-mark.js";
 
-export interface CellGridOptions {
+interface CellGridOptions {
   readonly board: Board;
   readonly size: number;
   readonly columns: number;
-  /** How many cells show a check. */
   readonly onChecked: (checked: number) => void;
   /** The cell under the pointer or with the focus. */
   readonly onPointed: (cell: number | undefined) => void;
-  /** What was refused, in words. `isShown`: the grid shows it at its cell. */
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
@@ -38,8 +36,9 @@ export class CellGrid {
   readonly #refused = new TimedMark("refused", MARKED_MAX);
   readonly #found = new TimedMark("found", 1);
   readonly #note: RefusalNote;
-  readonly #refusals = new RefusalRuns((text) => this.#report(text));
-  readonly #undo: (() => void)[] = [];
+  readonly #reportRun = reportRuns((text) => this.#report(text));
+  readonly #abort = new AbortController();
+  readonly #undo: (() => void)[];
   #isFilled = false;
   #isClosed = false;
 
@@ -54,18 +53,19 @@ export class CellGrid {
     );
     this.#note = new RefusalNote(root);
     root.ariaBusy = "true";
-    this.#listen("click", (event) => this.#clicked(event));
-    this.#listen("change", (event) => this.#toggled(event));
-    this.#listen("keydown", (event) => event instanceof KeyboardEvent && this.#pressed(event));
-    this.#listen("focusin", (event) => this.#pointed(event));
-    this.#listen("pointerover", (event) => this.#pointed(event));
-    this.#listen("pointerleave", () => options.onPointed(undefined));
-    this.#undo.push(
+    const { signal } = this.#abort;
+    root.addEventListener("click", (event) => this.#clicked(event), { signal });
+    root.addEventListener("change", (event) => this.#toggled(event), { signal });
+    root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
+    root.addEventListener("focusin", (event) => this.#pointed(event), { signal });
+    root.addEventListener("pointerover", (event) => this.#pointed(event), { signal });
+    root.addEventListener("pointerleave", () => options.onPointed(undefined), { signal });
+    this.#undo = [
       board.on("change", (changes) => this.#apply(changes)),
       board.on("refused", (refused) => this.#gather(refused)),
       board.on("right", () => this.#cells.markHindered(board)),
       board.on("frozen", () => this.#cells.markHindered(board)),
-    );
+    ];
     this.#watch = board.watch({ start: 0, end: size });
     // The status reports a board that is unavailable.
     this.#watch.ready.then(
@@ -86,17 +86,13 @@ export class CellGrid {
 
   close(): void {
     this.#isClosed = true;
+    this.#abort.abort();
     for (const undo of this.#undo) undo();
     for (const mark of [this.#flash, this.#refused, this.#found]) mark.clear();
     this.#pending.close();
     this.#note.close();
     // Later, so that a page which the next grid needs too is kept.
     setTimeout(() => this.#watch.stop());
-  }
-
-  #listen(name: string, listener: (event: Event) => unknown): void {
-    this.#root.addEventListener(name, listener);
-    this.#undo.push(() => this.#root.removeEventListener(name, listener));
   }
 
   #fill(): void {
@@ -165,7 +161,7 @@ export class CellGrid {
     // A click on a cell that cannot be set has changed the input itself.
     const input = this.#cells.show(refused.cell, this.#options.board.get(refused.cell) ?? false);
     if (input) this.#refused.put(input);
-    this.#refusals.add(refused);
+    this.#reportRun(refused);
   }
 
   #report({ cell, note, text }: RefusalText): void {

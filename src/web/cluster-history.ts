@@ -7,24 +7,11 @@ import { isObject } from "./instance-answers.js";
 
 export type Measure = "clients" | "writesPerSecond" | "deltasPerSecond" | "sentBytesPerSecond";
 
-export interface InstanceSample extends Readonly<Record<Measure, number>> {
-  readonly id: string;
-  readonly name: string;
-  readonly storeAvailable: boolean;
-  readonly heardMsAgo: number;
-  readonly pages: number;
-  readonly cores: number;
-  readonly memoryBytes: number;
-  readonly flushMs: number;
-  readonly loopDelayMs: number;
-  readonly upSeconds: number;
-}
+export type InstanceSample = NonNullable<ReturnType<typeof sampleOf>>;
 
 export interface ClusterHistory {
-  /** From the latest answer. */
   readonly instances: readonly InstanceSample[];
   readonly self: string;
-  /** What may lose data, if anything. */
   readonly warning?: string;
   /** One list for each answer, oldest first. */
   readonly past: readonly (readonly InstanceSample[])[];
@@ -72,7 +59,7 @@ export function pointsOf(line: readonly number[], width: number, height: number)
     .join(" ");
 }
 
-function sampleOf(instance: unknown): InstanceSample | undefined {
+function sampleOf(instance: unknown) {
   if (!isObject(instance) || typeof instance.id !== "string" || typeof instance.name !== "string") return undefined;
   const number = (name: string) => {
     const value = instance[name];

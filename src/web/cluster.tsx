@@ -1,7 +1,6 @@
 /* The cluster view: each instance with its health and load, and the whole in small charts. */
 
-import type { ComponentChildren } from "preact";
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import {
   type ClusterHistory,
@@ -24,28 +23,22 @@ const WHOLE: readonly { measure: Measure; label: string; format: (value: number)
   { measure: "sentBytesPerSecond", label: "Sent per second", format: bytes },
 ];
 
-const COLUMNS: readonly (readonly [
-  head: string,
-  show: (of: InstanceSample, history: ClusterHistory) => ComponentChildren,
-])[] = [
-  ["Health", (of) => <Health of={of} />],
-  ["Clients", ({ clients }) => count(clients)],
-  ["Pages", ({ pages }) => count(pages)],
-  ["Writes/s", ({ writesPerSecond }) => count(writesPerSecond)],
-  [
-    "Writes",
-    ({ id, name }, history) => (
-      <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes per second on ${name}`} />
-    ),
-  ],
-  ["Deltas/s", ({ deltasPerSecond }) => count(deltasPerSecond)],
-  ["Sent/s", ({ sentBytesPerSecond }) => bytes(sentBytesPerSecond)],
-  ["Delay", ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`],
-  ["Flush", ({ flushMs }) => `${Math.round(flushMs)} ms`],
-  ["Cores", ({ cores }) => cores.toFixed(2)],
-  ["Memory", ({ memoryBytes }) => bytes(memoryBytes)],
-  ["Uptime", ({ upSeconds }) => duration(upSeconds)],
-];
+const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHistory) => ComponentChildren>> = {
+  Health: (of) => <Health of={of} />,
+  Clients: ({ clients }) => count(clients),
+  Pages: ({ pages }) => count(pages),
+  "Writes/s": ({ writesPerSecond }) => count(writesPerSecond),
+  Writes: ({ id, name }, history) => (
+    <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes per second on ${name}`} />
+  ),
+  "Deltas/s": ({ deltasPerSecond }) => count(deltasPerSecond),
+  "Sent/s": ({ sentBytesPerSecond }) => bytes(sentBytesPerSecond),
+  Delay: ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`,
+  Flush: ({ flushMs }) => `${Math.round(flushMs)} ms`,
+  Cores: ({ cores }) => cores.toFixed(2),
+  Memory: ({ memoryBytes }) => bytes(memoryBytes),
+  Uptime: ({ upSeconds }) => duration(upSeconds),
+};
 
 function Cluster() {
   const [history, setHistory] = useState<ClusterHistory>(NO_HISTORY);
@@ -91,7 +84,7 @@ function Cluster() {
         <table>
           <thead>
             <tr>
-              {["Instance", ...COLUMNS.map(([head]) => head)].map((head) => (
+              {["Instance", ...Object.keys(COLUMNS)].map((head) => (
                 <th key={head} scope="col">
                   {head}
                 </th>
@@ -105,7 +98,7 @@ function Cluster() {
                   {instance.name}
                   {instance.id === self && <span class="self"> (this one)</span>}
                 </th>
-                {COLUMNS.map(([head, show]) => (
+                {Object.entries(COLUMNS).map(([head, show]) => (
                   <td key={head}>{show(instance, history)}</td>
                 ))}
               </tr>
@@ -120,7 +113,7 @@ function Cluster() {
 function Health({ of }: { of: InstanceSample }) {
   const health = healthOf(of);
   return (
-    <span class="health" data-health={health}>
+    <span class="health" data-tone={health === "healthy" ? "good" : health === "busy" ? "waiting" : "bad"}>
       {health}
     </span>
   );

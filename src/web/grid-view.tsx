@@ -2,7 +2,7 @@
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
-import { CellGrid, type CellGridOptions } from "./cell-grid.js";
+import { CellGrid } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
 import { MARK_MS } from "./mark-times.js";
@@ -10,22 +10,27 @@ import { MessageLine } from "./message-line.js";
 import { formatPlace, parsePlace } from "./place-link.js";
 import { countOf, placeText, type Wording } from "./wording.js";
 
-interface GridViewProps {
+export interface BoardViewProps {
   readonly board: Board;
   /** Cells of the board; at least one. */
   readonly size: number;
   /** The cell to go to. Another object is another request, even for the same cell. */
   readonly target: { readonly cell: number } | undefined;
+  /** A reduced app, for a pane of the demo. */
+  readonly isCompact: boolean;
+  /** This user may look, but change nothing. */
+  readonly isViewer: boolean;
   /** Changes are not being sent right now. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
   /** What the line under the grid says by default. */
   readonly usual: string | undefined;
-  readonly onChecked: CellGridOptions["onChecked"];
-  readonly onRefused: CellGridOptions["onRefused"];
+  readonly onChecked: (checked: number | undefined) => void;
+  /** What was refused, in words. `isShown`: it is shown at its cell. */
+  readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
-export function GridView(props: GridViewProps) {
+export function GridView(props: BoardViewProps) {
   const { board, size, target, isDelayed, hint, usual, onChecked, onRefused } = props;
   const columns = columnsOf(size);
   const rows = Math.ceil(size / columns);

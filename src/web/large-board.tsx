@@ -2,10 +2,10 @@
 
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { CanvasViewProps } from "./canvas/canvas-view.js";
+import type { BoardViewProps } from "./grid-view.js";
 
-export function LargeBoard(props: CanvasViewProps) {
-  const [loaded, setLoaded] = useState<{ readonly View: ComponentType<CanvasViewProps> }>();
+export function LargeBoard(props: BoardViewProps) {
+  const [loaded, setLoaded] = useState<{ readonly View: ComponentType<BoardViewProps> }>();
   const [hasFailed, setFailed] = useState(false);
   useEffect(() => {
     import("./canvas/canvas-view.js").then(

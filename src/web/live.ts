@@ -1,24 +1,13 @@
 /* The state of the client and the board, as state of a component. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Board, BoardStatus, Client, ConnectionState, ErrorBody, ErrorCode, Right } from "../client/index.js";
+import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
 import { refusalOf } from "../protocol/errors.js";
 import { frozenText } from "./permission.js";
 
-export interface Live {
-  readonly connection: ConnectionState;
-  readonly status: BoardStatus;
-  /** Cells; 0 until known. */
-  readonly size: number;
-  readonly instance: string | undefined;
+export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
-  /** This user may look, but change nothing; false until known. */
-  readonly isViewer: boolean;
-  /** This user's changes that have no answer yet. */
-  readonly waiting: number;
-  /** What this user may do, once known. */
-  readonly right: Right | undefined;
-  /** A change was refused because the token has expired. */
+  /** A change was refused for this reason. */
   readonly isTokenExpired: boolean;
   /** Why the board is unavailable. */
   readonly failure: ErrorBody | undefined;
@@ -54,6 +43,7 @@ export function useLive(client: Client, board: Board): Live {
   return live;
 }
 
+/** `size` is 0 until known; `waiting` counts this user's changes that have no answer yet. */
 function read(client: Client, board: Board) {
   const { status, size, instance, right, pending } = board;
   const isViewer = right === "view";
@@ -79,25 +69,20 @@ const TICK_MS = 250;
 export function useDelay(board: Board): Delay | undefined {
   const [delay, setDelay] = useState<Delay>();
   useEffect(() => {
-    let held: { code: ErrorCode; untilMs: number } | undefined;
     let timer: ReturnType<typeof setInterval> | undefined;
-    const tick = () => {
-      if (held && board.pending === 0) held = undefined;
-      if (!held) {
-        clearInterval(timer);
-        timer = undefined;
-        setDelay(undefined);
-        return;
-      }
-      const { code } = held;
-      const secondsLeft = Math.max(1, Math.ceil((held.untilMs - performance.now()) / 1000));
-      setDelay((before) =>
-        before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft },
-      );
-    };
     const off = board.on("delayed", ({ code, retryAfterMs }) => {
-      held = { code, untilMs: performance.now() + retryAfterMs };
-      timer ??= setInterval(tick, TICK_MS);
+      const endMs = performance.now() + retryAfterMs;
+      const tick = () => {
+        const isOver = board.pending === 0;
+        if (isOver) clearInterval(timer);
+        const secondsLeft = Math.max(1, Math.ceil((endMs - performance.now()) / 1000));
+        setDelay((before) => {
+          if (isOver) return undefined;
+          return before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft };
+        });
+      };
+      clearInterval(timer);
+      timer = setInterval(tick, TICK_MS);
       tick();
     });
     return () => {

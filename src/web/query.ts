@@ -5,7 +5,6 @@ const PORT_MAX = 65_535;
 
 export interface Query {
   readonly board: string;
-  /** A reduced header, for a pane of the demo. */
   readonly isCompact: boolean;
   /** Ports of the instances that the demo shows, if the address names any. */
   readonly ports: readonly number[];

@@ -16,19 +16,13 @@ export function refusalText(cell: number, reason: string, others = 0): RefusalTe
 }
 
 /** Refusals come in runs, one for each cell of a write. Each run is reported once, by its first. */
-export class RefusalRuns {
-  readonly #report: (text: RefusalText) => void;
-  readonly #gathered: RefusedChange[] = [];
-
-  constructor(report: (text: RefusalText) => void) {
-    this.#report = report;
-  }
-
-  add(refused: RefusedChange): void {
-    if (this.#gathered.push(refused) > 1) return;
+export function reportRuns(report: (text: RefusalText) => void): (refused: RefusedChange) => void {
+  const gathered: RefusedChange[] = [];
+  return (refused) => {
+    if (gathered.push(refused) > 1) return;
     queueMicrotask(() => {
-      const [first, ...others] = this.#gathered.splice(0);
-      if (first) this.#report(refusalText(first.cell, first.message, others.length));
+      const [first, ...others] = gathered.splice(0);
+      if (first) report(refusalText(first.cell, first.message, others.length));
     });
-  }
+  };
 }

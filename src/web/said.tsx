@@ -11,11 +11,7 @@ export interface Announcement {
 
 /** Announces each new object, even if its text is the same. */
 export function Said({ what }: { what: Announcement }) {
-  return <Fresh key={useSerial(what)} text={what.text} />;
-}
-
-function Fresh({ text }: Announcement) {
-  return <p>{text}</p>;
+  return <p key={useSerial(what)}>{what.text}</p>;
 }
 
 function useSerial(value: object): number {

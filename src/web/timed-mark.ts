@@ -7,7 +7,6 @@
 import { MARK_MS, type MarkKind } from "./mark-times.js";
 
 export class TimedMark {
-  /** `flash` is the attribute `data-flash`. */
   readonly #kind: MarkKind;
   readonly #cellsMax: number;
   /** Cell -> when its mark ends, in this order, since all marks last equally long. */

@@ -60,7 +60,6 @@ export function accessWording(live: Live, hasToken: boolean): AccessWording | un
   return right === "view" ? { text: VIEW_ONLY, isNeeded: false } : undefined;
 }
 
-/** The connection in a word or two. */
 export function connectionWording(live: Live): Wording {
   const { connection, status } = live;
   if (status === "closed") return { tone: "bad", text: "Closed" };

@@ -6,11 +6,9 @@ import type { RefusalText } from "../refusals.js";
 export interface CanvasBoardEvents {
   /** A frame was drawn: whatever depends on the view can follow. */
   drawn: (nowMs: number) => void;
-  /** The cell under the pointer. */
   pointed: (cell: number | undefined) => void;
   /** The user tried to change cells and could not. */
   notDone: (text: RefusalText) => void;
-  /** A cell was tapped or clicked. */
   chosen: (cell: number) => void;
   /** Another tool is in use, or other strokes can be undone. */
   tools: () => void;

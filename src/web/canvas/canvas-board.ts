@@ -65,6 +65,7 @@ export class CanvasBoard {
     this.#surface = new Surface(canvas, {
       resized: (view) => {
         this.viewport.resize(view);
+        // At once: a canvas is empty after a change of its size.
         this.#frames.now();
       },
       recolored: (palette) => {
@@ -132,12 +133,10 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
-  /** What the cell shows; undefined if that is unknown. */
   shownAt(cell: number): boolean | undefined {
     return this.#replay ? this.#replay.get(cell) : this.pages.get(cell);
   }
 
-  /** Draws with the next frame. */
   draw(): void {
     this.#frames.request();
   }

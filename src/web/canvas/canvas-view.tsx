@@ -2,10 +2,11 @@
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
+import type { BoardViewProps } from "../grid-view.js";
 import { useFrozen } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { type Announcement, Said } from "../said.js";
-import { countOf, placeText, type Wording } from "../wording.js";
+import { countOf, placeText } from "../wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { makeParts, type Parts, type PartsListener } from "./parts.js";
@@ -14,33 +15,20 @@ import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 import { type Plane, placeOf, planeOf } from "./view/plane.js";
 
-export interface CanvasViewProps {
-  readonly board: Board;
-  readonly size: number;
-  readonly target: { readonly cell: number } | undefined;
-  readonly isCompact: boolean;
-  /** This user may look, but change nothing. */
-  readonly isViewer: boolean;
-  readonly hint: Wording | undefined;
-  readonly usual: string | undefined;
-  /** Checked cells of the board; undefined if that is unknown. */
-  readonly onChecked: (checked: number | undefined) => void;
-  /** What was refused, in words. `isShown`: the canvas shows it at its cell. */
-  readonly onRefused: (text: string, isShown: boolean) => void;
-}
-
-const TOTAL_MS = 500;
 const WIDE = "(min-width: 40rem)";
 
-export function CanvasView(props: CanvasViewProps) {
+export function CanvasView(props: BoardViewProps) {
   const { board, size, target, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, onPointed] = useState<number>();
   const [focused, onFocused] = useState<number>();
   const [said, setSaid] = useState<Announcement>({ text: "" });
-  const onSaid = useCallback((text: string) => setSaid({ text }), []);
   const frozen = useFrozen(board, "hatched in blue");
-  const { canvas, grid, anchor, parts } = useParts(board, plane, { onPointed, onFocused, onSaid, onRefused });
+  const listener = useMemo(
+    () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
+    [onChecked, onRefused],
+  );
+  const { canvas, grid, anchor, parts } = useParts(board, plane, listener);
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
   const goTo = useCallback(
     (cell: number) => {
@@ -54,7 +42,6 @@ export function CanvasView(props: CanvasViewProps) {
   useEffect(() => {
     if (target) goTo(target.cell);
   }, [target, goTo]);
-  useTotal(parts?.canvas, onChecked);
   const stage = useShortcuts(parts?.canvas);
 
   const shown = pointed ?? focused;
@@ -81,13 +68,7 @@ export function CanvasView(props: CanvasViewProps) {
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
           {parts && !isCompact && plane.pages > 1 && (
-            <OverviewPanel
-              board={parts.canvas}
-              plane={plane}
-              onJump={jump}
-              onGo={goTo}
-              isOpen={matchMedia(WIDE).matches}
-            />
+            <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={matchMedia(WIDE).matches} />
           )}
         </div>
         <p id="canvas-keys" class="for-screen-readers">
@@ -106,7 +87,7 @@ export function CanvasView(props: CanvasViewProps) {
   );
 }
 
-function useParts(board: Board, plane: Plane, { onPointed, onFocused, onSaid, onRefused }: PartsListener) {
+function useParts(board: Board, plane: Plane, listener: PartsListener) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const anchor = useRef<HTMLDivElement>(null);
@@ -115,13 +96,13 @@ function useParts(board: Board, plane: Plane, { onPointed, onFocused, onSaid, on
   useLayoutEffect(() => {
     if (!canvas.current || !grid.current || !anchor.current) return;
     const elements = { canvas: canvas.current, grid: grid.current, anchor: anchor.current };
-    const made = makeParts(elements, board, plane, { onPointed, onFocused, onSaid, onRefused });
+    const made = makeParts(elements, board, plane, listener);
     setParts(made);
     return () => {
       setParts(undefined);
       made.close();
     };
-  }, [board, plane, onPointed, onFocused, onSaid, onRefused]);
+  }, [board, plane, listener]);
 
   const [, setTools] = useState({});
   useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
@@ -142,13 +123,4 @@ function useShortcuts(canvas: CanvasBoard | undefined) {
     return () => document.removeEventListener("keydown", press);
   }, [canvas]);
   return stage;
-}
-
-/** Reports how many cells of the whole board are checked. */
-function useTotal(canvas: CanvasBoard | undefined, onChecked: CanvasViewProps["onChecked"]): void {
-  useEffect(() => {
-    if (!canvas) return;
-    const timer = setInterval(() => onChecked(canvas.pages.densities.total), TOTAL_MS);
-    return () => clearInterval(timer);
-  }, [canvas, onChecked]);
 }

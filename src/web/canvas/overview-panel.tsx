@@ -5,12 +5,9 @@ import { cellAt as cellOnPage } from "../../board/geometry.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { ActivePage } from "./held/activity.js";
 import { Minimap } from "./minimap.js";
-import type { Plane } from "./view/plane.js";
 
 interface OverviewPanelProps {
   readonly board: CanvasBoard;
-  readonly plane: Plane;
-  /** Called before the view jumps. */
   readonly onJump: () => void;
   readonly onGo: (cell: number) => void;
   readonly isOpen: boolean;
@@ -19,19 +16,19 @@ interface OverviewPanelProps {
 const PLACES = 4;
 const EVERY_MS = 1_000;
 
-export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPanelProps) {
+export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [places, setPlaces] = useState<readonly ActivePage[]>([]);
 
   useLayoutEffect(() => {
     if (!canvas.current) return;
-    const minimap = new Minimap(canvas.current, board, plane, onJump);
+    const minimap = new Minimap(canvas.current, board, onJump);
     const off = board.on("drawn", (nowMs) => minimap.draw(nowMs));
     return () => {
       off();
       minimap.close();
     };
-  }, [board, plane, onJump]);
+  }, [board, onJump]);
 
   /** Goes to the cell that changed, or to its page if only that is known. */
   const go = (page: number, cell: number | undefined) => {

@@ -2,13 +2,15 @@
 
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";
-import { RefusalRuns, type RefusalText } from "../refusals.js";
+import { type RefusalText, reportRuns } from "../refusals.js";
 import { CanvasBoard } from "./canvas-board.js";
 import { CellNote } from "./cell-note.js";
 import { FocusAnnouncer } from "./focus/announcer.js";
 import { FocusCells } from "./focus/cells.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
 import type { Plane } from "./view/plane.js";
+
+const TOTAL_MS = 500;
 
 interface PartsElements {
   readonly canvas: HTMLCanvasElement;
@@ -19,6 +21,7 @@ interface PartsElements {
 export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
   readonly onFocused: (cell: number | undefined) => void;
+  readonly onChecked: (checked: number | undefined) => void;
   /** Text for screen readers. */
   readonly onSaid: (text: string) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
@@ -33,9 +36,9 @@ export interface Parts {
 
 export function makeParts(elements: PartsElements, board: Board, plane: Plane, listener: PartsListener): Parts {
   const canvas = new CanvasBoard(elements.canvas, board, plane, linkedCamera(plane));
-  const places = new PlaceHistory(canvas, plane);
+  const places = new PlaceHistory(canvas);
   const announcer = new FocusAnnouncer(realClock, listener.onSaid);
-  const focus = new FocusCells(elements.grid, canvas, plane, (cell) => {
+  const focus = new FocusCells(elements.grid, canvas, (cell) => {
     announcer.focused = cell;
     listener.onFocused(cell);
   });
@@ -44,7 +47,7 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
     note.show(refusal.cell, refusal.note);
     listener.onRefused(refusal.text, canvas.viewport.shows(refusal.cell));
   };
-  const runs = new RefusalRuns(report);
+  const reportRun = reportRuns(report);
   const undo = [
     canvas.on("pointed", listener.onPointed),
     canvas.on("chosen", (cell) => focus.focus(cell)),
@@ -57,10 +60,12 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
     }),
     board.on("refused", (refused) => {
       canvas.refuse(refused);
-      runs.add(refused);
+      reportRun(refused);
     }),
   ];
+  const total = setInterval(() => listener.onChecked(canvas.pages.densities.total), TOTAL_MS);
   const close = () => {
+    clearInterval(total);
     for (const off of undo) off();
     for (const part of [places, announcer, focus, note, canvas]) part.close();
   };

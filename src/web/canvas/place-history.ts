@@ -14,14 +14,12 @@ const LINK_PX = 24;
 
 export class PlaceHistory {
   readonly #board: CanvasBoard;
-  readonly #plane: Plane;
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: string;
 
-  constructor(board: CanvasBoard, plane: Plane) {
+  constructor(board: CanvasBoard) {
     this.#board = board;
-    this.#plane = plane;
     this.#written = location.hash;
     const { signal } = this.#abort;
     window.addEventListener("popstate", () => this.#follow(), { signal });
@@ -60,7 +58,7 @@ export class PlaceHistory {
     const { viewport } = this.#board;
     if (viewport.isFitted) return "";
     const { x, y, scale } = viewport.camera;
-    const cell = cellAt(this.#plane, { x: Math.floor(x), y: Math.floor(y) });
+    const cell = cellAt(viewport.plane, { x: Math.floor(x), y: Math.floor(y) });
     return cell === undefined ? undefined : formatPlace(cell, scale);
   }
 
@@ -68,7 +66,8 @@ export class PlaceHistory {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#written = location.hash;
-    const camera = linkedCamera(this.#plane, this.#board.viewport.target.scale);
+    const { viewport } = this.#board;
+    const camera = linkedCamera(viewport.plane, viewport.target.scale);
     if (camera) this.#board.travel.to(camera);
     else this.#board.travel.toAll();
   }

@@ -20,7 +20,6 @@ const STEP = 2;
 
 interface ToolsProps {
   readonly board: CanvasBoard;
-  /** Hides the tools that change the board. */
   readonly isViewer: boolean;
   readonly onGo: (cell: number) => void;
 }

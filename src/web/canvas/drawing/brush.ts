@@ -13,7 +13,6 @@ interface BrushOptions {
   readonly plane: Plane;
   readonly read: Reader;
   readonly set: (cell: number, value: boolean) => void;
-  /** Whether this user may change the cell. */
   readonly mayChange: (cell: number) => boolean;
   /** The user may not change some cells; `cell` is the first of them. */
   readonly spared: (cell: number) => void;
@@ -39,12 +38,10 @@ export class Brush {
     this.#options = options;
   }
 
-  /** A stroke or a rectangle has begun. */
   get isDrawing(): boolean {
     return this.#last !== undefined;
   }
 
-  /** Two corners of the rectangle being drawn. */
   get rectangle(): readonly [Point, Point] | undefined {
     return this.#corner && this.#last ? [this.#corner, this.#last] : undefined;
   }
@@ -53,11 +50,10 @@ export class Brush {
     this.setAll([cell], !this.#options.read(cell));
   }
 
-  /** Sets the cells as one stroke. */
   setAll(cells: readonly number[], value: boolean): void {
     this.#begin(value);
     for (const cell of cells) this.#put(cell);
-    this.#finish();
+    this.breakOff();
   }
 
   /** False if the tool cannot draw from here. */
@@ -90,23 +86,26 @@ export class Brush {
 
   end(): void {
     if (this.#corner && this.#last) for (const place of placesWithin(this.#corner, this.#last)) this.#putAt(place);
-    this.#finish();
+    this.breakOff();
   }
 
   /** Ends the stroke early: a line stays as far as it came, an unfinished rectangle is dropped. */
   breakOff(): void {
-    this.#finish();
+    this.strokes.add(this.#stroke);
+    this.#stroke = [];
+    this.#last = undefined;
+    this.#corner = undefined;
+    this.#tellMissed();
+    this.#tellSpared();
   }
 
-  /** Ends the stroke and takes it back. */
   cancel(): void {
     const isStroke = this.#stroke.length > 0;
     this.#missed.clear();
-    this.#finish();
+    this.breakOff();
     if (isStroke) this.undo();
   }
 
-  /** The board refused a change. */
   refused({ cell, value }: CellValue): void {
     this.#stroke = this.#stroke.filter((change) => change.cell !== cell || change.after !== value);
     this.strokes.refused({ cell, value });
@@ -159,15 +158,6 @@ export class Brush {
     this.#stroke = [];
     this.#seen = new Set();
     this.#value = value;
-  }
-
-  #finish(): void {
-    this.strokes.add(this.#stroke);
-    this.#stroke = [];
-    this.#last = undefined;
-    this.#corner = undefined;
-    this.#tellMissed();
-    this.#tellSpared();
   }
 
   #putAt(place: Point): void {

@@ -46,7 +46,6 @@ export class Gestures {
   readonly #fingers = new Map<number, Point>();
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
-  /** The latest points of a pan. */
   #trail: { readonly point: Point; readonly ms: number }[] = [];
   /** The middle between two fingers, once they have moved. */
   #middle: Point | undefined;

@@ -10,11 +10,9 @@ import type { Brush } from "./brush.js";
 import { Gestures } from "./gestures.js";
 
 interface PointerListener {
-  /** The picture changed. */
   changed(): void;
   /** Another cell is under the pointer, or none. */
   pointed(cell: number | undefined): void;
-  /** A cell was tapped. */
   chosen(cell: number): void;
   /** There may be a new stroke to undo. */
   drawn(): void;

@@ -19,7 +19,6 @@ export type Reader = (cell: number) => boolean | undefined;
 interface Stroke {
   /** Numbered in the order of drawing. */
   readonly number: number;
-  /** By cell, in the order of drawing. */
   readonly changes: Map<number, StrokeChange>;
   /** The number of the step that last drew this stroke or took it back. */
   step: number;
@@ -50,7 +49,6 @@ export class Strokes {
     return this.#drawn;
   }
 
-  /** The first cell of each stroke, oldest first. */
   get places(): readonly number[] {
     return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
   }

@@ -11,7 +11,6 @@ interface UndoingOptions {
   /** Resolves when these pages are loaded. They stay loaded until `release`. */
   readonly bring: (pages: ReadonlySet<number>) => Promise<void>;
   readonly release: () => void;
-  /** Nothing can be changed right now. */
   readonly isOff: () => boolean;
   /** Called after each step, whether it did something or not. */
   readonly done: () => void;
@@ -30,7 +29,6 @@ export class Undoing {
     this.#options = options;
   }
 
-  /** Resolves when the step is done or given up. */
   do(step: "undo" | "redo"): Promise<void> {
     this.#last = this.#last.then(() => this.#do(step));
     return this.#last;
@@ -51,14 +49,12 @@ export class Undoing {
   }
 }
 
-async function inTime(coming: Promise<void>): Promise<boolean> {
-  let late: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<false>((done) => {
-    late = setTimeout(() => done(false), BRING_MS_MAX);
+function inTime(coming: Promise<void>): Promise<boolean> {
+  return new Promise((done) => {
+    const late = setTimeout(() => done(false), BRING_MS_MAX);
+    void coming.then(() => {
+      clearTimeout(late);
+      done(true);
+    });
   });
-  try {
-    return await Promise.race([coming.then(() => true), tooLate]);
-  } finally {
-    clearTimeout(late);
-  }
 }

@@ -8,8 +8,9 @@
  *       row 9    □ □ □
  */
 
+import { makeElement, makeInput, setHindrance } from "../../cell-elements.js";
 import type { ShownPages } from "../paint/shown-pages.js";
-import { cellAt, type Plane, placeOf } from "../view/plane.js";
+import { cellAt, placeOf } from "../view/plane.js";
 import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
@@ -34,7 +35,6 @@ const MARGIN_PX = 60;
 export class FocusCells {
   readonly #root: HTMLElement;
   readonly #board: FocusBoard;
-  readonly #plane: Plane;
   readonly #onFocus: (cell: number | undefined) => void;
   readonly #abort = new AbortController();
   readonly #inputs = new Map<number, HTMLInputElement>();
@@ -44,10 +44,9 @@ export class FocusCells {
   #placed = "";
   #pitch: number | undefined;
 
-  constructor(root: HTMLElement, board: FocusBoard, plane: Plane, onFocus: (cell: number | undefined) => void) {
+  constructor(root: HTMLElement, board: FocusBoard, onFocus: (cell: number | undefined) => void) {
     this.#root = root;
     this.#board = board;
-    this.#plane = plane;
     this.#onFocus = onFocus;
     const { signal } = this.#abort;
     root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
@@ -80,11 +79,7 @@ export class FocusCells {
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
-      const hindrance = this.#board.hindranceAt(cell);
-      if (input.title !== (hindrance ?? "")) {
-        input.title = hindrance ?? "";
-        input.ariaDisabled = hindrance === undefined ? null : "true";
-      }
+      setHindrance(input, this.#board.hindranceAt(cell));
       // Until a cell is loaded, a screen reader says that it is neither checked nor unchecked.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }
@@ -113,20 +108,15 @@ export class FocusCells {
   }
 
   #makeRow(x: number, y: number, down: number): HTMLElement[] {
-    const row = element("div", "row");
+    const row = makeElement("div", "row");
     row.ariaRowIndex = String(y + 1);
     for (const across of [-1, 0, 1]) {
-      const cell = cellAt(this.#plane, { x: x + across, y });
+      const cell = cellAt(this.#board.viewport.plane, { x: x + across, y });
       if (cell === undefined) continue;
-      const holder = element("span", "gridcell");
+      const holder = makeElement("span", "gridcell");
       holder.ariaColIndex = String(x + across + 1);
-      const input = document.createElement("input");
-      input.type = "checkbox";
-      input.className = "focus-cell";
-      input.tabIndex = cell === this.#current ? 0 : -1;
-      input.dataset.cell = String(cell);
-      input.ariaLabel = `Checkbox ${cell}`;
-      input.autocomplete = "off";
+      const input = makeInput(cell, "focus-cell");
+      if (cell === this.#current) input.tabIndex = 0;
       input.style.setProperty("--across", String(across));
       input.style.setProperty("--down", String(down));
       this.#inputs.set(cell, input);
@@ -140,7 +130,7 @@ export class FocusCells {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const { viewport } = this.#board;
     const pageRows = Math.max(1, Math.floor(viewport.view.height / Math.max(viewport.camera.scale, SEEN_FROM_PX)) - 1);
-    const to = moveOnPlane(event, this.#current, this.#plane, pageRows);
+    const to = moveOnPlane(event, this.#current, viewport.plane, pageRows);
     if (to === undefined) return;
     event.preventDefault();
     this.focus(to);
@@ -178,8 +168,8 @@ export class FocusCells {
   }
 
   #middle(): number {
-    const { camera } = this.#board.viewport;
-    return cellAt(this.#plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
+    const { camera, plane } = this.#board.viewport;
+    return cellAt(plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
   }
 
   /** Moves the view just far enough to show the focus. */
@@ -200,10 +190,4 @@ export class FocusCells {
     };
     if (to.x !== target.x || to.y !== target.y) this.#board.travel.to(to);
   }
-}
-
-function element(tag: "div" | "span", role: string): HTMLElement {
-  const made = document.createElement(tag);
-  made.role = role;
-  return made;
 }

@@ -41,7 +41,6 @@ export class Activity {
     for (const [page, warmth] of this.#pages) yield { page, heat: decayed(warmth, nowMs), cell: warmth.cell };
   }
 
-  /** The warmest first. */
   warmest(count: number, nowMs: number): readonly ActivePage[] {
     return [...this.all(nowMs)].sort((a, b) => b.heat - a.heat || a.page - b.page).slice(0, count);
   }

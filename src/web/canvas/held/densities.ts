@@ -6,13 +6,11 @@
 import { cellsInPage, pageCount } from "../../../board/geometry.js";
 import type { Board, BoardEvents, Watch } from "../../../client/index.js";
 
-/** What it needs of a board. */
 interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
   on(event: "overview", listener: BoardEvents["overview"]): () => void;
 }
 
 interface DensitiesListener {
-  /** The densities of these pages changed. */
   changed(pages: readonly number[]): void;
   /**
    * The count of a page that is not loaded changed by so many cells. Not called for changes missed
@@ -49,12 +47,10 @@ export class Densities {
     this.#watch.ready.catch(() => undefined);
   }
 
-  /** Whether the overview has arrived. */
   get isKnown(): boolean {
     return this.#counts !== undefined;
   }
 
-  /** Checked cells of the board; undefined if unknown. */
   get total(): number | undefined {
     const { overview } = this.#board;
     if (overview) return overview.total;
@@ -64,7 +60,6 @@ export class Densities {
     return total;
   }
 
-  /** Pages that someone else looks at. */
   looking(nowMs: number): readonly number[] {
     for (const [page, leftMs] of this.#leftMs) if (nowMs - leftMs > STALE_MS) this.#leftMs.delete(page);
     return this.#watched.filter((page) => this.#isLookedAt(page));

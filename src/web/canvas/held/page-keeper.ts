@@ -4,14 +4,9 @@
  */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
-import type { CellRange, Watch } from "../../../client/index.js";
-
-interface PageSource {
-  watch(range: CellRange): Watch;
-}
+import type { Board, Watch } from "../../../client/index.js";
 
 interface PageKeeperListener {
-  /** The page can be read. */
   loaded(page: number): void;
   left(page: number): void;
 }
@@ -27,13 +22,13 @@ const LINGER_MS = 6_000;
 const RETRY_MS = 2_000;
 
 export class PageKeeper {
-  readonly #source: PageSource;
+  readonly #source: Pick<Board, "watch">;
   readonly #pagesMax: number;
   readonly #listener: PageKeeperListener;
   /** In the order in which they were last wanted. */
   readonly #kept = new Map<number, Kept>();
 
-  constructor(source: PageSource, pagesMax: number, listener: PageKeeperListener) {
+  constructor(source: Pick<Board, "watch">, pagesMax: number, listener: PageKeeperListener) {
     this.#source = source;
     this.#pagesMax = pagesMax;
     this.#listener = listener;

@@ -19,7 +19,6 @@ import type { Palette } from "./palette.js";
 interface Tile {
   readonly canvas: OffscreenCanvas;
   readonly context: OffscreenCanvasRenderingContext2D;
-  /** The bytes that it shows, row by row. */
   readonly shown: Uint8Array;
 }
 

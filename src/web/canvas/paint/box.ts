@@ -9,9 +9,7 @@ import type { Context } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
-/** What all boxes of a frame share. */
 export interface BoxStyle {
-  /** Device pixels of a cell's side. */
   readonly cellPx: number;
   readonly density: number;
   readonly palette: Palette;

@@ -34,7 +34,6 @@ export class DensityMap {
     this.#isStale = true;
   }
 
-  /** The up-to-date picture. */
   image(): OffscreenCanvas {
     if (this.#isStale) contextOf(this.canvas).putImageData(this.#image, 0, 0);
     this.#isStale = false;

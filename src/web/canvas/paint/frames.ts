@@ -15,26 +15,17 @@ export class Frames {
   }
 
   request(): void {
-    this.#frame ??= requestAnimationFrame((nowMs) => this.#run(nowMs));
+    this.#frame ??= requestAnimationFrame((nowMs) => this.now(nowMs));
   }
 
-  /** Draws at once: a canvas is empty after a change of its size. */
-  now(): void {
-    this.#run(performance.now());
+  now(nowMs = performance.now()): void {
+    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+    this.#frame = undefined;
+    this.#draw(nowMs);
   }
 
   close(): void {
     clearInterval(this.#housekeeping);
-    this.#cancel();
-  }
-
-  #run(nowMs: number): void {
-    this.#cancel();
-    this.#draw(nowMs);
-  }
-
-  #cancel(): void {
     if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    this.#frame = undefined;
   }
 }

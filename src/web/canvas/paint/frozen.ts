@@ -16,7 +16,6 @@ import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 
-/** In cells of the plane. */
 interface Rectangle {
   readonly x: number;
   readonly y: number;

@@ -1,26 +1,29 @@
-/* Draws how active a page is: as a spot if it is small, else as a frame that leaves its density visible. */
+/* Draws how active pages are: as a spot on a small page, else as a frame that leaves the density visible. */
 
+import type { ActivePage } from "../held/activity.js";
+import type { Point } from "../view/plane.js";
 import type { Context } from "./context.js";
-
-export interface Heat {
-  /** The middle of the page and its side, in device pixels. */
-  readonly x: number;
-  readonly y: number;
-  readonly side: number;
-  readonly heat: number;
-}
 
 /** In CSS pixels. */
 const SIDE_MIN = 3;
 const SPOT_MAX = 8;
 const FRAME = 3;
 
-export function paintHeat(context: Context, spots: Iterable<Heat>, color: string, density: number): void {
+/** `middleOf` gives the middle of a page, and `pageSide` is its side, in device pixels. */
+export function paintHeat(
+  context: Context,
+  active: Iterable<ActivePage>,
+  middleOf: (page: number) => Point,
+  pageSide: number,
+  color: string,
+  density: number,
+): void {
+  const side = Math.max(pageSide, SIDE_MIN * density);
+  const line = side > SPOT_MAX * density ? FRAME * density : side / 2;
   context.strokeStyle = color;
-  for (const { x, y, side: pageSide, heat } of spots) {
-    const side = Math.max(pageSide, SIDE_MIN * density);
-    const line = side > SPOT_MAX * density ? FRAME * density : side / 2;
-    context.lineWidth = line;
+  context.lineWidth = line;
+  for (const { page, heat } of active) {
+    const { x, y } = middleOf(page);
     context.globalAlpha = alphaOf(heat);
     context.strokeRect(x - side / 2 + line / 2, y - side / 2 + line / 2, side - line, side - line);
   }

@@ -13,7 +13,6 @@ export interface MarksScene {
   /** Cells whose change has been on its way for a while. */
   readonly pending: Iterable<number>;
   readonly hovered: number | undefined;
-  /** Two corners of the rectangle being drawn. */
   readonly rectangle: readonly [Point, Point] | undefined;
   readonly nowMs: number;
   readonly isStill: boolean;

@@ -27,7 +27,6 @@ interface Level {
 }
 
 export class PagePicture {
-  /** Cells of the page. */
   readonly cells: number;
   readonly #bits: Uint8Array;
   readonly #palette: Palette;

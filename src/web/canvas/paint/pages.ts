@@ -13,7 +13,6 @@ import type { Palette } from "./palette.js";
 
 export interface ShownPage {
   readonly picture: PagePicture;
-  /** When it was loaded. */
   readonly sinceMs: number;
 }
 
@@ -70,7 +69,6 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   return isUnfinished;
 }
 
-/** How far a page has faded in, 0 … 1. */
 export function shareShown({ sinceMs }: ShownPage, { nowMs, fadeMs }: PagesScene): number {
   return fadeMs > 0 ? Math.min(1, (nowMs - sinceMs) / fadeMs) : 1;
 }

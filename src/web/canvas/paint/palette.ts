@@ -59,7 +59,6 @@ function resolved(canvas: HTMLCanvasElement, color: string): string {
   return String(context.fillStyle);
 }
 
-/** Red, green and blue. */
 function channelsOf(color: string): readonly number[] {
   const context = contextOf(new OffscreenCanvas(1, 1));
   context.fillStyle = color;

@@ -19,9 +19,7 @@ import type { ShownPage } from "./pages.js";
 import type { Palette } from "./palette.js";
 
 interface ShownPagesListener {
-  /** The picture changed. */
   changed(): void;
-  /** These cells of loaded pages changed. */
   cellsChanged(changes: readonly CellChange[]): void;
   /** So many cells changed on a page that is not loaded. */
   pageChanged(page: number, cells: number): void;
@@ -53,7 +51,6 @@ export class ShownPages {
   /** Pages that an undo needs, in sight or not. */
   #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
-  /** When the first pages were watched. */
   #firstMs: number | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
@@ -122,7 +119,6 @@ export class ShownPages {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
 
-  /** Resolves when these pages are loaded. They stay loaded until `release`. */
   bring(pages: ReadonlySet<number>): Promise<void> {
     return new Promise((done) => {
       this.#brought = { pages, done };

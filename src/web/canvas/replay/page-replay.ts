@@ -25,7 +25,6 @@ export class PageReplay {
     this.#bits = start.slice();
   }
 
-  /** A copy of the bits at the current moment. */
   get bits(): Uint8Array {
     return this.#bits.slice();
   }

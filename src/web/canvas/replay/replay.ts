@@ -15,7 +15,6 @@ export interface PageRecord {
   readonly cells: number;
   /** Where the record starts: as asked, or later. All times are the store's, in ms since 1970. */
   readonly fromMs: number;
-  /** The page's bits at the start. */
   readonly start: Uint8Array;
   readonly record: readonly RecordedChanges[];
 }
@@ -28,7 +27,6 @@ interface ReplayOptions {
   readonly read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>;
   /** This computer's clock, for the pause after a failure. */
   readonly now: () => number;
-  /** The picture changed. */
   readonly changed: () => void;
 }
 
@@ -43,6 +41,8 @@ export const REPLAYED_PAGES_MAX = 64;
 const RETRY_MS = 2_000;
 
 export class Replay {
+  readonly fromMs: number;
+  readonly toMs: number;
   readonly pages = new Map<number, ShownPage>();
   readonly #options: ReplayOptions;
   readonly #tracks = new Map<number, Track>();
@@ -51,16 +51,10 @@ export class Replay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.fromMs = options.fromMs;
+    this.toMs = options.toMs;
     this.#palette = options.palette;
     this.#atMs = options.toMs;
-  }
-
-  get fromMs(): number {
-    return this.#options.fromMs;
-  }
-
-  get toMs(): number {
-    return this.#options.toMs;
   }
 
   get atMs(): number {
@@ -90,7 +84,6 @@ export class Replay {
     this.#options.changed();
   }
 
-  /** The cell's value at that moment; undefined if it is unknown. */
   get(cell: number): boolean | undefined {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }

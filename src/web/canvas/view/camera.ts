@@ -40,12 +40,10 @@ export function fitScale(plane: Plane, view: View): number {
   return Math.min(SCALE_MAX, width / plane.columns, height / plane.rows);
 }
 
-/** Between the whole board and the largest cells. */
 export function limitScale(scale: number, plane: Plane, view: View): number {
   return Math.max(Math.min(1, fitScale(plane, view)), Math.min(SCALE_MAX, scale));
 }
 
-/** The nearest scale that can be shown. */
 export function boundScale(scale: number, plane: Plane, view: View): number {
   const bound = limitScale(scale, plane, view);
   const devicePx = bound * view.density;
@@ -72,19 +70,16 @@ export function fitCamera(plane: Plane, view: View): Camera {
   return { x: plane.columns / 2, y: plane.rows / 2, scale };
 }
 
-/** Shows a whole page. */
 export function pageCamera(page: number, view: View): Camera {
   const { x, y } = placeOfPage(page);
   const scale = Math.min(view.width, view.height) / PAGE_SIDE;
   return { x: (x + 0.5) * PAGE_SIDE, y: (y + 0.5) * PAGE_SIDE, scale };
 }
 
-/** The place under a point of the view. */
 export function toPlane({ x, y, scale }: Camera, view: View, point: Point): Point {
   return { x: x + (point.x - view.width / 2) / scale, y: y + (point.y - view.height / 2) / scale };
 }
 
-/** The point of the view at a place. */
 export function toView({ x, y, scale }: Camera, view: View, place: Point): Point {
   return { x: (place.x - x) * scale + view.width / 2, y: (place.y - y) * scale + view.height / 2 };
 }

@@ -12,7 +12,6 @@
 
 import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
 
-/** Cells along one side of a page. */
 export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
 
 export interface Point {
@@ -21,7 +20,6 @@ export interface Point {
 }
 
 export interface Plane {
-  /** Cells of the board. */
   readonly size: number;
   readonly pages: number;
   readonly pageColumns: number;

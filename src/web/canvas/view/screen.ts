@@ -5,11 +5,8 @@ import { type Area, type Camera, seenArea, type View } from "./camera.js";
 const ROUNDING_PX = 1e-6;
 
 export class Screen {
-  /** Device pixels of a cell's side. */
   readonly cellPx: number;
-  /** CSS pixels of a cell's side. */
   readonly cellCssPx: number;
-  /** Device pixels per CSS pixel. */
   readonly density: number;
   readonly width: number;
   readonly height: number;

@@ -17,12 +17,10 @@ export class Travel {
     this.#draw();
   }
 
-  /** Shows a page whole. */
   toPage(page: number): void {
     this.to(pageCamera(page, this.#viewport.view));
   }
 
-  /** Shows the whole board. */
   toAll(): void {
     this.#viewport.fit(performance.now());
     this.#draw();

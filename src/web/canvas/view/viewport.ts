@@ -91,7 +91,6 @@ export class Viewport {
     } else this.#show({ ...this.#camera, scale: boundScale(this.#wished, this.plane, view) });
   }
 
-  /** The first view. */
   startAt(camera: Camera): void {
     this.#isFitted = false;
     this.#wished = camera.scale;
@@ -151,7 +150,6 @@ export class Viewport {
     if (!this.#isStill() && isThrow(velocity)) this.#motion = { kind: "glide", velocity };
   }
 
-  /** Moves on to this moment. */
   tick(nowMs: number): void {
     const elapsedMs = Math.min(TICK_MS_MAX, nowMs - (this.#lastMs ?? nowMs));
     this.#lastMs = nowMs;
