@@ -14,7 +14,7 @@ import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
-import { type AccessWording, accessWording, countOf, hindrance } from "./wording.js";
+import { type AccessWording, accessWording, countOf, problem } from "./wording.js";
 
 interface AppProps {
   readonly client: Client;
@@ -52,7 +52,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
   const View = size > GRID_CELLS_MAX ? LargeBoard : GridView;
-  const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
+  const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">

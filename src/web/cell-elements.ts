@@ -5,7 +5,7 @@
  */
 
 import type { Board } from "../client/index.js";
-import { hindranceAt } from "./permission.js";
+import { lockReasonAt } from "./permission.js";
 
 export class CellElements {
   readonly inputs: readonly HTMLInputElement[];
@@ -56,10 +56,10 @@ export class CellElements {
   }
 
   /** Marks the cells that this user may not change. */
-  markHindered(board: Board): void {
+  markLocked(board: Board): void {
     for (const [cell, input] of this.inputs.entries()) {
       input.toggleAttribute("data-frozen", board.isFrozen(cell));
-      setHindrance(input, hindranceAt(board, cell));
+      setLocked(input, lockReasonAt(board, cell));
     }
   }
 }
@@ -90,7 +90,7 @@ export function makeElement(tag: "div" | "span", role: string, className = ""): 
 }
 
 /** Says why the cell may not be changed, if so. It stays readable, so it is not `disabled`. */
-export function setHindrance(input: HTMLInputElement, reason = ""): void {
+export function setLocked(input: HTMLInputElement, reason = ""): void {
   if (input.title === reason) return;
   input.title = reason;
   input.ariaDisabled = reason === "" ? null : "true";

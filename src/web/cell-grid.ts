@@ -8,7 +8,7 @@ import { CellElements, cellOf } from "./cell-elements.js";
 import { moveByKey } from "./keys.js";
 import { gridOf } from "./layout.js";
 import { PendingCells } from "./pending-cells.js";
-import { hindranceAt } from "./permission.js";
+import { lockReasonAt } from "./permission.js";
 import { RefusalNote } from "./refusal-note.js";
 import { type RefusalText, refusalText, reportRuns } from "./refusals.js";
 import { TimedMark } from "./timed-mark.js";
@@ -63,8 +63,8 @@ export class CellGrid {
     this.#undo = [
       board.on("change", (changes) => this.#apply(changes)),
       board.on("refused", (refused) => this.#gather(refused)),
-      board.on("right", () => this.#cells.markHindered(board)),
-      board.on("frozen", () => this.#cells.markHindered(board)),
+      board.on("right", () => this.#cells.markLocked(board)),
+      board.on("frozen", () => this.#cells.markLocked(board)),
     ];
     this.#watch = board.watch({ start: 0, end: size });
     // The status reports a board that is unavailable.
@@ -102,7 +102,7 @@ export class CellGrid {
       this.#cells.show(cell, board.get(cell) ?? false);
       this.#pending.follow(cell);
     }
-    this.#cells.markHindered(board);
+    this.#cells.markLocked(board);
     this.#isFilled = true;
     this.#root.ariaBusy = "false";
     onChecked(this.#cells.checked);
@@ -120,7 +120,7 @@ export class CellGrid {
 
   #clicked(event: Event): void {
     const cell = cellOf(event);
-    const reason = cell === undefined ? undefined : hindranceAt(this.#options.board, cell);
+    const reason = cell === undefined ? undefined : lockReasonAt(this.#options.board, cell);
     if (cell === undefined || reason === undefined) return;
     event.preventDefault();
     this.#report(refusalText(cell, reason));

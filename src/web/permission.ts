@@ -5,7 +5,7 @@ import type { Board } from "../client/index.js";
 export const VIEW_ONLY = "You can look at this board, but not change it.";
 const FROZEN = "This checkbox is frozen. Nobody can change it right now.";
 
-export function hindranceAt(board: Board, cell: number): string | undefined {
+export function lockReasonAt(board: Board, cell: number): string | undefined {
   if (board.right === "view") return VIEW_ONLY;
   return board.isFrozen(cell) ? FROZEN : undefined;
 }

@@ -7,7 +7,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { Live } from "./live.js";
-import { connectionWording, countOf, formatCount, formatMs } from "./wording.js";
+import { connectionWording, formatCount, formatMs } from "./wording.js";
 
 interface StatusProps {
   readonly live: Live;
@@ -31,8 +31,8 @@ export function Status({ live, checked }: StatusProps) {
       <Fact label="Instance" name="instance">
         {instance ?? UNKNOWN}
       </Fact>
-      <Fact label="Online" name="online">
-        {people > 0 ? countOf(people, "person here", "people here") : UNKNOWN}
+      <Fact label="People here" name="online">
+        {people > 0 ? formatCount(people) : UNKNOWN}
       </Fact>
       <Fact label="Checked" name="checked">
         {checked === undefined ? UNKNOWN : formatCount(checked)}

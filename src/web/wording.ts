@@ -70,7 +70,7 @@ export function connectionWording(live: Live): Wording {
 }
 
 /** The most serious problem that the user has right now, if any. */
-export function hindrance(live: Live, delay: Delay | undefined, hasBeenLive: boolean): Wording | undefined {
+export function problem(live: Live, delay: Delay | undefined, hasBeenLive: boolean): Wording | undefined {
   const { connection, waiting, failure } = live;
   const queued = waiting > 0 ? countOf(waiting, "change is queued", "changes are queued") : "New changes are queued";
   if (failure !== undefined) return { tone: "bad", text: failure.message };

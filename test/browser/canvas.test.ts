@@ -468,12 +468,12 @@ describe("the canvas", () => {
     assert.equal(await page.getByTestId("tool-draw").count(), 0);
     assert.equal(await page.getByTestId("zoom-in").count(), 1);
     assert.equal(await page.getByTestId("grid").getAttribute("aria-readonly"), "true");
-    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /look at this board, not change it/);
+    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /look at this board, but not change it/);
     await page.keyboard.press("d");
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
     await until("the note says why", async () =>
-      /look at this board, not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+      /look at this board, but not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     await page.close();
     await instance.stop();

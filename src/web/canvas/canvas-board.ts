@@ -6,12 +6,12 @@
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { PendingCells } from "../pending-cells.js";
-import { hindranceAt } from "../permission.js";
+import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { Brush, type Tool } from "./drawing/brush.js";
-import { IS_PAST, missedText, NOT_BROUGHT } from "./drawing/hindrances.js";
 import { Pointer } from "./drawing/pointer.js";
+import { IS_PAST, missedText, NOT_LOADED } from "./drawing/reasons.js";
 import { Undoing } from "./drawing/undoing.js";
 import { Activity } from "./held/activity.js";
 import { Marks } from "./held/marks.js";
@@ -89,9 +89,9 @@ export class CanvasBoard {
         this.#marks.remove("refused", cell);
         this.#pending.set(cell, value);
       },
-      mayChange: (cell) => this.hindranceAt(cell) === undefined,
-      spared: (cell) => {
-        const reason = this.hindranceAt(cell);
+      mayChange: (cell) => this.lockReasonAt(cell) === undefined,
+      locked: (cell) => {
+        const reason = this.lockReasonAt(cell);
         if (reason !== undefined) this.#notDone(refusalText(cell, reason));
       },
       missed: (cell, cells) => this.#notDone(missedText(cell, cells)),
@@ -99,11 +99,11 @@ export class CanvasBoard {
     });
     this.undoing = new Undoing({
       brush: this.brush,
-      bring: (pages) => this.pages.bring(pages),
+      load: (pages) => this.pages.load(pages),
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
-      gaveUp: (cell) => this.#notDone(refusalText(cell, NOT_BROUGHT)),
+      gaveUp: (cell) => this.#notDone(refusalText(cell, NOT_LOADED)),
     });
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
@@ -149,8 +149,8 @@ export class CanvasBoard {
   }
 
   /** Why this user may not change the cell now, in words; undefined if nothing known prevents it. */
-  hindranceAt(cell: number): string | undefined {
-    return this.#replay ? IS_PAST : hindranceAt(this.#board, cell);
+  lockReasonAt(cell: number): string | undefined {
+    return this.#replay ? IS_PAST : lockReasonAt(this.#board, cell);
   }
 
   use(tool: Tool): void {

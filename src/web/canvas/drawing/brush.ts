@@ -14,8 +14,8 @@ interface BrushOptions {
   readonly read: Reader;
   readonly set: (cell: number, value: boolean) => void;
   readonly mayChange: (cell: number) => boolean;
-  /** The user may not change some cells; `cell` is the first of them. */
-  readonly spared: (cell: number) => void;
+  /** Some cells are locked for this user; `cell` is the first of them. */
+  readonly locked: (cell: number) => void;
   /** So many cells of a stroke were left out because they are not loaded; `cell` is the first of them. */
   readonly missed: (cell: number, cells: number) => void;
   /** The largest rectangle, in cells. */
@@ -32,7 +32,7 @@ export class Brush {
   #value = true;
   #last: Point | undefined;
   #corner: Point | undefined;
-  #spared: number | undefined;
+  #locked: number | undefined;
 
   constructor(options: BrushOptions) {
     this.#options = options;
@@ -61,7 +61,7 @@ export class Brush {
     const first = cellAt(this.#options.plane, place);
     if (this.tool === "move" || first === undefined) return false;
     if (!this.#options.mayChange(first)) {
-      this.#options.spared(first);
+      this.#options.locked(first);
       return false;
     }
     const shown = this.#options.read(first);
@@ -95,8 +95,8 @@ export class Brush {
     this.#stroke = [];
     this.#last = undefined;
     this.#corner = undefined;
-    this.#tellMissed();
-    this.#tellSpared();
+    this.#reportMissed();
+    this.#reportLocked();
   }
 
   cancel(): void {
@@ -121,22 +121,22 @@ export class Brush {
 
   #apply(values: readonly CellValue[]): void {
     for (const { cell, value } of values) if (this.#maySet(cell)) this.#options.set(cell, value);
-    this.#tellSpared();
+    this.#reportLocked();
   }
 
   #maySet(cell: number): boolean {
     const may = this.#options.mayChange(cell);
-    if (!may) this.#spared ??= cell;
+    if (!may) this.#locked ??= cell;
     return may;
   }
 
-  #tellSpared(): void {
-    const cell = this.#spared;
-    this.#spared = undefined;
-    if (cell !== undefined) this.#options.spared(cell);
+  #reportLocked(): void {
+    const cell = this.#locked;
+    this.#locked = undefined;
+    if (cell !== undefined) this.#options.locked(cell);
   }
 
-  #tellMissed(): void {
+  #reportMissed(): void {
     const [first] = this.#missed;
     const cells = this.#missed.size;
     this.#missed.clear();

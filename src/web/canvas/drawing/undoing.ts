@@ -9,7 +9,7 @@ import type { Brush } from "./brush.js";
 interface UndoingOptions {
   readonly brush: Pick<Brush, "undo" | "redo" | "strokes">;
   /** Resolves when these pages are loaded. They stay loaded until `release`. */
-  readonly bring: (pages: ReadonlySet<number>) => Promise<void>;
+  readonly load: (pages: ReadonlySet<number>) => Promise<void>;
   readonly release: () => void;
   readonly isOff: () => boolean;
   /** Called after each step, whether it did something or not. */
@@ -19,7 +19,7 @@ interface UndoingOptions {
 }
 
 /** A stroke may lie on more pages than can be watched, which never load all at once. */
-const BRING_MS_MAX = 5_000;
+const LOAD_MS_MAX = 5_000;
 
 export class Undoing {
   readonly #options: UndoingOptions;
@@ -35,11 +35,11 @@ export class Undoing {
   }
 
   async #do(step: "undo" | "redo"): Promise<void> {
-    const { brush, bring, release, isOff, done, gaveUp } = this.#options;
+    const { brush, load, release, isOff, done, gaveUp } = this.#options;
     const stroke = brush.strokes.next(step);
     const [cell] = stroke?.keys() ?? [];
     if (isOff() || !stroke || cell === undefined) return;
-    const hasCome = await inTime(bring(new Set(Array.from(stroke.keys(), pageOf))));
+    const hasCome = await inTime(load(new Set(Array.from(stroke.keys(), pageOf))));
     // A replay may have been opened meanwhile, or another stroke drawn.
     const isStill = !isOff() && brush.strokes.next(step) === stroke;
     if (hasCome && isStill) brush[step]();
@@ -51,7 +51,7 @@ export class Undoing {
 
 function inTime(coming: Promise<void>): Promise<boolean> {
   return new Promise((done) => {
-    const late = setTimeout(() => done(false), BRING_MS_MAX);
+    const late = setTimeout(() => done(false), LOAD_MS_MAX);
     void coming.then(() => {
       clearTimeout(late);
       done(true);

@@ -8,7 +8,7 @@
  *       row 9    □ □ □
  */
 
-import { makeElement, makeInput, setHindrance } from "../../cell-elements.js";
+import { makeElement, makeInput, setLocked } from "../../cell-elements.js";
 import type { ShownPages } from "../paint/shown-pages.js";
 import { cellAt, placeOf } from "../view/plane.js";
 import type { Travel } from "../view/travel.js";
@@ -21,7 +21,7 @@ interface FocusBoard {
   readonly travel: Travel;
   readonly pages: Pick<ShownPages, "focus" | "isComplete">;
   shownAt(cell: number): boolean | undefined;
-  hindranceAt(cell: number): string | undefined;
+  lockReasonAt(cell: number): string | undefined;
   toggle(cell: number): void;
   goTo(cell: number): void;
   draw(): void;
@@ -79,7 +79,7 @@ export class FocusCells {
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
-      setHindrance(input, this.#board.hindranceAt(cell));
+      setLocked(input, this.#board.lockReasonAt(cell));
       // Until a cell is loaded, a screen reader says that it is neither checked nor unchecked.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }

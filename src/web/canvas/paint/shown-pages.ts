@@ -49,7 +49,7 @@ export class ShownPages {
   /** The pages in sight that may be watched. */
   #awaited: readonly number[] = [];
   /** Pages that an undo needs, in sight or not. */
-  #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
+  #loading: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
   #firstMs: number | undefined;
 
@@ -101,8 +101,8 @@ export class ShownPages {
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
-    const brought = this.#brought?.pages ?? [];
-    const wanted = [...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
+    const loading = this.#loading?.pages ?? [];
+    const wanted = [...loading, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
     this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
     this.#firstMs ??= nowMs;
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
@@ -119,16 +119,16 @@ export class ShownPages {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
 
-  bring(pages: ReadonlySet<number>): Promise<void> {
+  load(pages: ReadonlySet<number>): Promise<void> {
     return new Promise((done) => {
-      this.#brought = { pages, done };
-      this.#checkBrought();
+      this.#loading = { pages, done };
+      this.#checkLoading();
       this.#listener.changed();
     });
   }
 
   release(): void {
-    this.#brought = undefined;
+    this.#loading = undefined;
   }
 
   recolor(palette: Palette): void {
@@ -157,13 +157,13 @@ export class ShownPages {
     const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     this.#count(page, picture);
-    this.#checkBrought();
+    this.#checkLoading();
     this.#listener.changed();
   }
 
-  #checkBrought(): void {
-    const brought = this.#brought;
-    if (brought && [...brought.pages].every((page) => this.pages.has(page))) brought.done();
+  #checkLoading(): void {
+    const loading = this.#loading;
+    if (loading && [...loading.pages].every((page) => this.pages.has(page))) loading.done();
   }
 
   #apply(changes: readonly CellChange[]): void {

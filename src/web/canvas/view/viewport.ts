@@ -29,7 +29,7 @@ export class Viewport {
   #view: View = { width: 1, height: 1, density: 1 };
   #camera: Camera;
   /** The scale that the user asked for. The one shown is the nearest in whole pixels. */
-  #wished: number;
+  #wanted: number;
   #motion: Motion | undefined;
   /** Shows the whole board until the user moves. */
   #isFitted = true;
@@ -42,7 +42,7 @@ export class Viewport {
     this.#isStill = isStill;
     this.#camera = fitCamera(plane, this.#view);
     this.#speed = new Speed(this.#camera);
-    this.#wished = this.#camera.scale;
+    this.#wanted = this.#camera.scale;
   }
 
   get camera(): Camera {
@@ -56,7 +56,7 @@ export class Viewport {
   /** Where the view is, or is going. */
   get target(): Camera {
     if (this.#motion?.kind === "flight") return this.#motion.to;
-    return this.#motion?.kind === "zoom" ? this.#zoomed(this.#motion.point, this.#wishedShown) : this.#camera;
+    return this.#motion?.kind === "zoom" ? this.#zoomed(this.#motion.point, this.#wantedShown) : this.#camera;
   }
 
   get isFitted(): boolean {
@@ -87,13 +87,13 @@ export class Viewport {
     this.#view = view;
     if (this.#isFitted) {
       this.#show(fitCamera(this.plane, view));
-      this.#wished = this.#camera.scale;
-    } else this.#show({ ...this.#camera, scale: boundScale(this.#wished, this.plane, view) });
+      this.#wanted = this.#camera.scale;
+    } else this.#show({ ...this.#camera, scale: boundScale(this.#wanted, this.plane, view) });
   }
 
   startAt(camera: Camera): void {
     this.#isFitted = false;
-    this.#wished = camera.scale;
+    this.#wanted = camera.scale;
     this.#camera = camera;
     this.#speed.jumpedTo(camera);
   }
@@ -107,14 +107,14 @@ export class Viewport {
   /** At once and to any scale, as between two fingers. Call `settle` at the end. */
   zoom(point: Point, factor: number): void {
     this.#take();
-    this.#wish(factor);
-    this.#show(this.#zoomed(point, this.#isStill() ? this.#wishedShown : this.#wished));
+    this.#scaleBy(factor);
+    this.#show(this.#zoomed(point, this.#isStill() ? this.#wantedShown : this.#wanted));
   }
 
   /** Smoothly, since a wheel turns in coarse steps. */
   wheel(point: Point, factor: number): void {
     this.#isFitted = false;
-    this.#wish(factor);
+    this.#scaleBy(factor);
     this.settle(point);
   }
 
@@ -122,7 +122,7 @@ export class Viewport {
   settle(point: Point): void {
     if (this.#isStill()) {
       this.#motion = undefined;
-      this.#jump(this.#zoomed(point, this.#wishedShown));
+      this.#jump(this.#zoomed(point, this.#wantedShown));
     } else this.#motion = { kind: "zoom", point };
   }
 
@@ -167,7 +167,7 @@ export class Viewport {
         return camera === motion.to ? undefined : motion;
       }
       case "zoom": {
-        const to = this.#wishedShown;
+        const to = this.#wantedShown;
         const scale = zoomStep(before.scale, to, elapsedMs);
         this.#show(this.#zoomed(motion.point, scale));
         return scale === to ? undefined : motion;
@@ -182,12 +182,12 @@ export class Viewport {
     }
   }
 
-  #wish(factor: number): void {
-    this.#wished = limitScale(this.#wished * factor, this.plane, this.#view);
+  #scaleBy(factor: number): void {
+    this.#wanted = limitScale(this.#wanted * factor, this.plane, this.#view);
   }
 
-  get #wishedShown(): number {
-    return boundScale(this.#wished, this.plane, this.#view);
+  get #wantedShown(): number {
+    return boundScale(this.#wanted, this.plane, this.#view);
   }
 
   #zoomed(point: Point, scale: number): Camera {
@@ -197,7 +197,7 @@ export class Viewport {
   #fly(camera: Camera, nowMs: number): void {
     const scale = boundScale(camera.scale, this.plane, this.#view);
     const to = boundCamera({ ...camera, scale }, this.plane, this.#view);
-    this.#wished = to.scale;
+    this.#wanted = to.scale;
     const seen = Math.min(this.#camera.scale, to.scale);
     const far = (Math.hypot(to.x - this.#camera.x, to.y - this.#camera.y) * seen) / this.#view.width;
     if (this.#isStill() || far > FLIGHT_VIEWS_MAX) {

@@ -4,7 +4,7 @@ import { type RefusalText, refusalText } from "../../refusals.js";
 import { countOf } from "../../wording.js";
 
 export const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
-export const NOT_BROUGHT = "This part of the board did not load in time. Undo again, or go there first.";
+export const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
 
 /** So many cells of a stroke were not loaded yet. */
 export function missedText(cell: number, cells: number): RefusalText {
