@@ -1,6 +1,6 @@
 /*
- * What screen readers announce: loss and return of the connection and of the store, delayed changes,
- * refusals. Never each change of a cell, which would drown out everything else on a busy board.
+ * What screen readers announce: loss and return of the connection and of the store, delayed
+ * changes, refusals. Changes of cells are left out: on a busy board they would drown out the rest.
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";

@@ -1,6 +1,6 @@
 /*
- * The app for one board: header, navigation, cells. Small boards are real checkboxes (grid-view.tsx),
- * larger ones a canvas (canvas/canvas-view.tsx).
+ * The app for one board: header, navigation, cells. Small boards are real checkboxes
+ * (grid-view.tsx), larger ones a canvas (canvas/canvas-view.tsx).
  */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";

@@ -1,7 +1,7 @@
 /*
- * The elements of a grid of cells: rows of real checkboxes, in the roles of the ARIA grid pattern, and
- * what each one shows. Built at once and outside the virtual DOM, which would compare 10,000 elements
- * for each change of one. One of them is the tab stop.
+ * The elements of a grid of cells: rows of real checkboxes, in the roles of the ARIA grid pattern,
+ * and what each one shows. Built at once and outside the virtual DOM, which would compare 10,000
+ * elements for each change of one. One of them is the tab stop.
  */
 
 import type { Board } from "../client/index.js";

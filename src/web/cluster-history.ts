@@ -1,6 +1,6 @@
 /*
- * The answers of GET /cluster in the last minutes, and what they mean. Pure. A malformed answer counts
- * as none. A missing number, of an instance of another version, counts as 0.
+ * The answers of GET /cluster in the last minutes, and what they mean. Pure. A malformed answer
+ * counts as none. A missing number, of an instance of another version, counts as 0.
  */
 
 import { isObject } from "./instance-answers.js";

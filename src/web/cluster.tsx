@@ -23,8 +23,14 @@ const WHOLE: readonly { measure: Measure; label: string; format: (value: number)
   { measure: "sentBytesPerSecond", label: "Sent per second", format: bytes },
 ];
 
+const TONES: Readonly<Record<string, string>> = { healthy: "good", busy: "waiting" };
+
 const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHistory) => ComponentChildren>> = {
-  Health: (of) => <Health of={of} />,
+  Health: (of) => (
+    <span class="health" data-tone={TONES[healthOf(of)] ?? "bad"}>
+      {healthOf(of)}
+    </span>
+  ),
   Clients: ({ clients }) => count(clients),
   Pages: ({ pages }) => count(pages),
   "Writes/s": ({ writesPerSecond }) => count(writesPerSecond),
@@ -107,15 +113,6 @@ function Cluster() {
         </table>
       </div>
     </main>
-  );
-}
-
-function Health({ of }: { of: InstanceSample }) {
-  const health = healthOf(of);
-  return (
-    <span class="health" data-tone={health === "healthy" ? "good" : health === "busy" ? "waiting" : "bad"}>
-      {health}
-    </span>
   );
 }
 

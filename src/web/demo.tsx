@@ -38,7 +38,7 @@ function pageUrl(url: string, board: string): string {
   return `${url}/?board=${encodeURIComponent(board)}`;
 }
 
-/** The instance's port under the host name of the address bar, which is the one that the visitor can reach. */
+/** The instance's port at the host of the address bar, which the visitor can reach. */
 function reachable(url: string): string {
   const { protocol, port } = new URL(url);
   return `${protocol}//${location.hostname}${port && `:${port}`}`;

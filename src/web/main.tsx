@@ -1,6 +1,6 @@
 /*
- * Starts the app. It connects only to the instance that served it, so that the user can see which one
- * it is. A new token restarts everything: it may have other rights.
+ * Starts the app. It connects only to the instance that served it, so that the user can see which
+ * one it is. A new token restarts everything: it may have other rights.
  */
 
 import { render } from "preact";

@@ -1,4 +1,4 @@
-/* How long a cell stands out, on the grid and on the canvas: changed by others, refused, just found. */
+/* How long a cell stands out: changed by someone else, refused, or just found. */
 
 export const MARK_MS = { flash: 700, refused: 6_000, found: 3_000 } as const;
 

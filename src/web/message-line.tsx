@@ -1,6 +1,6 @@
 /*
- * The line under the grid: a problem, or the cell pointed at, or a hint. It always has the same height,
- * so that the grid does not move. Screen readers get problems from the announcer instead.
+ * The line under the grid: a problem, or the cell pointed at, or a hint. It always has the same
+ * height, so that the grid does not move. Screen readers get problems from the announcer instead.
  */
 
 import type { Wording } from "./wording.js";

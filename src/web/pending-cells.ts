@@ -1,22 +1,29 @@
 /*
  * The user's changes that are still on their way, to be shown as such. The board knows which cells
- * are pending. This class only remembers since when, and looks now and then if it is over.
+ * are pending. This class remembers only since when, and looks now and then whether it is over.
  */
 
 import type { Board } from "../client/index.js";
+import { type Cancel, type Clock, realClock } from "../protocol/clock.js";
 
 const LOOK_MS = 100;
 const SHOWN_MAX = 1_000;
 
 export class PendingCells {
-  readonly #board: Board;
+  readonly #board: Pick<Board, "set" | "isPending">;
   readonly #changed: (cell: number, isPending: boolean) => void;
+  readonly #clock: Clock;
   readonly #sinceMs = new Map<number, number>();
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #nextLook: Cancel | undefined;
 
-  constructor(board: Board, changed: (cell: number, isPending: boolean) => void) {
+  constructor(
+    board: Pick<Board, "set" | "isPending">,
+    changed: (cell: number, isPending: boolean) => void,
+    clock: Clock = realClock,
+  ) {
     this.#board = board;
     this.#changed = changed;
+    this.#clock = clock;
   }
 
   set(cell: number, value: boolean): void {
@@ -27,9 +34,9 @@ export class PendingCells {
 
   follow(cell: number): void {
     if (this.#sinceMs.has(cell) || !this.#board.isPending(cell)) return;
-    this.#sinceMs.set(cell, performance.now());
+    this.#sinceMs.set(cell, this.#clock.now());
     this.#changed(cell, true);
-    this.#timer ??= setInterval(() => this.#look(), LOOK_MS);
+    this.#nextLook ??= this.#clock.after(LOOK_MS, () => this.#look());
   }
 
   /** Cells that have been pending for at least `ms`, the oldest first. */
@@ -42,7 +49,7 @@ export class PendingCells {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#nextLook?.();
   }
 
   #look(): void {
@@ -51,8 +58,6 @@ export class PendingCells {
       this.#sinceMs.delete(cell);
       this.#changed(cell, false);
     }
-    if (this.#sinceMs.size > 0) return;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#nextLook = this.#sinceMs.size > 0 ? this.#clock.after(LOOK_MS, () => this.#look()) : undefined;
   }
 }

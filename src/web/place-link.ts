@@ -1,6 +1,6 @@
 /*
- * A place of a board as a link: `#cell=123456&zoom=24`. On the canvas the cell is the one in the middle,
- * and the zoom is its width in CSS pixels. Pure.
+ * A place of a board as a link: `#cell=123456&zoom=24`. On the canvas the cell is the one in the
+ * middle, and the zoom is its width in CSS pixels. Pure.
  */
 
 interface LinkedPlace {

@@ -1,6 +1,6 @@
 /*
- * A note at a cell that says why its change was refused. It lives in the browser's top layer, so that
- * the scrolling grid does not clip it. It follows its cell and disappears by itself.
+ * A note at a cell that says why its change was refused. It lives in the browser's top layer, so
+ * that the scrolling grid does not clip it. It follows its cell and disappears by itself.
  */
 
 import { MARK_MS } from "./mark-times.js";
@@ -35,7 +35,7 @@ export class RefusalNote {
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  /** Moves above the cell, or below it if there is no room; hidden while the cell is scrolled away. */
+  /** Moves above the cell, or below it. The note is hidden while its cell is. */
   follow(): void {
     if (!this.#cell) return;
     const cell = this.#cell.getBoundingClientRect();

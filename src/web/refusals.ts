@@ -1,8 +1,7 @@
-/* Why changes did not happen, in words: at the cell, and for a place where the cell is not visible. */
+/* Why changes did not happen, in words: for a note at the cell, and for elsewhere. */
 
 import type { RefusedChange } from "../client/index.js";
 
-/** What to say at `cell`, and what to say elsewhere. */
 export interface RefusalText {
   readonly cell: number;
   readonly note: string;

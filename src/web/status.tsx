@@ -1,8 +1,8 @@
 /*
- * The state of things, in the header: connection, instance, people, checked cells, the last round trip.
+ * The state of things, in the header.
  *
- * A browser that translates the app replaces its texts with elements of its own and never shows later
- * changes of the old ones. So every text that changes stands below a `translate="no"`, here and elsewhere.
+ * A browser that translates the app replaces its texts with elements of its own and never shows
+ * later changes of the old ones. So every text that changes stands below a `translate="no"`.
  */
 
 import type { ComponentChildren } from "preact";

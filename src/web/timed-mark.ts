@@ -1,7 +1,7 @@
 /*
- * A mark is a data attribute on a cell that goes away by itself. Its value alternates between `a` and
- * `b`, so that a second mark restarts the stylesheet's animation without a forced layout. All cells
- * of one mark share one timer. Their number is bounded: a screen full of marks says nothing.
+ * A mark is a data attribute on a cell that goes away by itself. Its value alternates between `a`
+ * and `b`, so that a second mark restarts the stylesheet's animation without a forced layout. All
+ * cells of one mark share one timer. Their number is bounded: a screen full of marks says nothing.
  */
 
 import { MARK_MS, type MarkKind } from "./mark-times.js";

@@ -87,7 +87,7 @@ export function problem(live: Live, delay: Delay | undefined, hasBeenLive: boole
 const STORE_UNAVAILABLE = "The store is unavailable, so changes cannot be saved right now.";
 const TEMPORARY: ReadonlySet<ErrorCode> = new Set(["GOING_AWAY", "UNREACHABLE"]);
 
-/** Why this user may not connect. An instance that is busy or closing is no such reason: the client tries again. */
+/** Why this user may not connect. Temporary reasons do not count, since the client tries again. */
 function refusalOf({ connection: { reason } }: Live): string | undefined {
   return reason === undefined || TEMPORARY.has(reason.code) ? undefined : reason.message;
 }

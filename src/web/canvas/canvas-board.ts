@@ -1,6 +1,6 @@
 /*
- * A large board on a canvas. It connects the parts: the viewport says what is in view, the shown pages
- * hold it, the painters draw it, pointer and brush change it.
+ * A large board on a canvas. It connects the parts: the viewport says what is in view, the shown
+ * pages hold it, the painters draw it, pointer and brush change it.
  */
 
 import { createNanoEvents } from "nanoevents";
@@ -148,7 +148,6 @@ export class CanvasBoard {
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
-  /** Why this user may not change the cell now, in words; undefined if nothing known prevents it. */
   lockReasonAt(cell: number): string | undefined {
     return this.#replay ? IS_PAST : lockReasonAt(this.#board, cell);
   }

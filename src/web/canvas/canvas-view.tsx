@@ -109,7 +109,7 @@ function useParts(board: Board, plane: Plane, listener: PartsListener) {
   return { canvas, grid, anchor, parts };
 }
 
-/** Keys for the canvas: those pressed within the stage, and those pressed while nothing has the focus. */
+/** Handles keys pressed within the stage, or while nothing has the focus. */
 function useShortcuts(canvas: CanvasBoard | undefined) {
   const stage = useRef<HTMLDivElement>(null);
   useEffect(() => {

@@ -1,6 +1,6 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, where others look, and
- * what is in view. A press or a drag moves the view there.
+ * The whole board in a corner: how full each page is, where things are happening, where others
+ * look, and what is in view. A press or a drag moves the view there.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";

@@ -1,4 +1,4 @@
-/* The overview in the corner of the canvas: the minimap, and the places where things are happening. */
+/* The overview in the corner of the canvas: the minimap and a list of active places. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cellAt as cellOnPage } from "../../board/geometry.js";

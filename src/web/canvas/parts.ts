@@ -1,4 +1,4 @@
-/* The parts of a large board that draw and listen, made for one board of one size and closed with it. */
+/* Makes and connects the parts of a large board that draw and listen. */
 
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";

@@ -1,6 +1,7 @@
 /*
- * Keeps the place in view in the address bar, as a link to share. A jump adds a step to the browser's
- * history, so that "back" returns. It writes only when the view rests, since browsers limit the rate.
+ * Keeps the place in view in the address bar, as a link to share. A jump adds a step to the
+ * browser's history, so that "back" returns. It writes only when the view rests, since browsers
+ * limit the rate.
  */
 
 import { formatPlace, parsePlace } from "../place-link.js";

@@ -1,7 +1,6 @@
 /*
- * The tools that change cells: toggle one, draw or erase a line, fill a rectangle. A stroke sets each cell
- * once, and all to one value: the opposite of what its first cell showed. Batches, limits and refusals
- * are the client library's business.
+ * The tools that change cells: toggle one, draw or erase a line, fill a rectangle. A stroke sets
+ * each cell once, and all to one value: the opposite of what its first cell showed.
  */
 
 import { cellAt, type Plane, type Point } from "../view/plane.js";
@@ -16,9 +15,8 @@ interface BrushOptions {
   readonly mayChange: (cell: number) => boolean;
   /** Some cells are locked for this user; `cell` is the first of them. */
   readonly locked: (cell: number) => void;
-  /** So many cells of a stroke were left out because they are not loaded; `cell` is the first of them. */
+  /** Some cells of a stroke were not loaded; `cell` is the first of them. */
   readonly missed: (cell: number, cells: number) => void;
-  /** The largest rectangle, in cells. */
   readonly fillCellsMax: () => number;
 }
 
@@ -181,7 +179,7 @@ export class Brush {
   }
 }
 
-/** The cells of a straight line, including both ends (Bresenham 1965): no holes, however fast the hand. */
+/** The places of a straight line, including both ends (Bresenham 1965). */
 export function* placesBetween(from: Point, to: Point): Iterable<Point> {
   const [dx, dy] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
   const [stepX, stepY] = [Math.sign(to.x - from.x), Math.sign(to.y - from.y)];

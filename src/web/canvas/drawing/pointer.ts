@@ -1,6 +1,6 @@
 /*
- * What gestures mean on the board. A tap checks the cell, or zooms in if cells are too small to hit. A
- * drag draws with the current tool, or moves the view.
+ * What gestures mean on the board. A tap checks the cell, or zooms in if cells are too small to
+ * hit. A drag draws with the current tool, or moves the view.
  */
 
 import { toPlane } from "../view/camera.js";
@@ -18,7 +18,7 @@ interface PointerListener {
   drawn(): void;
 }
 
-/** The smallest cells, in CSS pixels, that a tap checks, and that tools draw on. On smaller ones a tap zooms in. */
+/** The smallest cells, in CSS pixels, for a tap and for drawing. Below, a tap zooms in. */
 const TAP_FROM_PX = 4;
 const DRAW_FROM_PX = 1;
 const ZOOM_IN_PX = 24;

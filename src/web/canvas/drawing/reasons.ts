@@ -1,4 +1,4 @@
-/* Why the canvas did not do what the user wanted, in words. For reasons of any board, see ../../permission.ts. */
+/* Why the canvas did not do what the user wanted, in words. */
 
 import { type RefusalText, refusalText } from "../../refusals.js";
 import { countOf } from "../../wording.js";

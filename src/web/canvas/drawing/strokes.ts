@@ -1,6 +1,6 @@
 /*
- * The user's strokes, to undo and redo. A board is shared, so an undo leaves cells alone that someone else
- * has changed since, and cells whose change was refused. Pure.
+ * The user's strokes, to undo and redo. A board is shared, so an undo leaves cells alone that
+ * someone else has changed since, and cells whose change was refused. Pure.
  */
 
 export interface StrokeChange {

@@ -1,6 +1,6 @@
 /*
- * Undo and redo, one after the other. The pages of an old stroke are loaded first, since an undo takes
- * back only what still stands there.
+ * Undo and redo, one after the other. The pages of an old stroke are loaded first, since an undo
+ * takes back only what still stands there.
  */
 
 import { pageOf } from "../../../board/geometry.js";

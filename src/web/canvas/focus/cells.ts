@@ -1,8 +1,8 @@
 /*
  * The canvas for people who use a screen reader or a keyboard: a grid of real checkboxes. Only the
- * focused one and its neighbours exist. They lie over their cells, invisible except for the focus ring.
+ * focused one and its neighbours exist. Except for the focus ring they are invisible.
  *
- *     grid (all rows and columns of the plane)     A move makes nine new inputs around the next cell
+ *     grid (all rows and columns of the plane)     A move makes nine inputs around the next cell
  *       row 7    □ □ □                             and focuses it before the old ones go. A screen
  *       row 8    □ ■ □    ■ the only tab stop      reader announces it as in a complete grid.
  *       row 9    □ □ □

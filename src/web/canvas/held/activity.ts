@@ -1,6 +1,6 @@
 /*
- * Where things are happening: how much changed on each page in the last seconds. Heat fades, and cold
- * pages are dropped. Time comes from outside.
+ * Where things are happening: how much changed on each page in the last seconds. Heat fades, and
+ * cold pages are dropped. Time comes from outside.
  */
 
 import { pageOf } from "../../../board/geometry.js";

@@ -1,6 +1,6 @@
 /*
- * How full each page is: from its cells if they are loaded, else from the overview of the whole board.
- * Nothing else in the app uses the client library's overview.
+ * How full each page is: from its cells if they are loaded, else from the overview of the whole
+ * board. Nothing else in the app uses the client library's overview.
  */
 
 import { cellsInPage, pageCount } from "../../../board/geometry.js";
@@ -30,11 +30,10 @@ export class Densities {
   readonly #off: () => void;
   /** Checked cells by page, from the overview; undefined until it arrives. */
   #counts: Uint32Array | undefined;
-  /** Pages that somebody watches, this client among them. */
+  /** Pages that someone watches, this client among them. */
   #watched: readonly number[] = [];
   /** When this client stopped watching a page. */
   readonly #leftMs = new Map<number, number>();
-  /** Checked cells by page, of loaded pages. */
   readonly #checked = new Map<number, number>();
 
   constructor(board: OverviewSource, listener: DensitiesListener) {
@@ -62,7 +61,10 @@ export class Densities {
 
   looking(nowMs: number): readonly number[] {
     for (const [page, leftMs] of this.#leftMs) if (nowMs - leftMs > STALE_MS) this.#leftMs.delete(page);
-    return this.#watched.filter((page) => this.#isLookedAt(page));
+    return this.#watched.filter((page) => {
+      const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
+      return (this.#board.overview?.watchers(page) ?? 0) > own;
+    });
   }
 
   /** The page is loaded, with so many checked cells; undefined if it is loaded no longer. */
@@ -100,10 +102,5 @@ export class Densities {
     }
     // The first time, pages without a count are known to be empty too.
     this.#listener.changed(before ? changed : this.#pages);
-  }
-
-  #isLookedAt(page: number): boolean {
-    const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
-    return (this.#board.overview?.watchers(page) ?? 0) > own;
   }
 }

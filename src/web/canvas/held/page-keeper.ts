@@ -1,6 +1,6 @@
 /*
- * Watches the wanted pages. Unwanted pages stay for a while, so that a view that turns back finds them.
- * The number of pages is bounded.
+ * Watches the wanted pages. Unwanted pages stay for a while, so that a view that turns back finds
+ * them. The number of pages is bounded.
  */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";

@@ -1,4 +1,4 @@
-/* Draws one frame of the canvas: pages, the activity on pages too small to show it, cells, and marks over them. */
+/* Draws one frame of the canvas: pages, activity, cells, frozen ranges and marks. */
 
 import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";

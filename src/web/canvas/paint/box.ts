@@ -91,7 +91,7 @@ function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxSt
   context.restore();
 }
 
-/** The font size at which the longest number fits, in CSS pixels; undefined if it would be illegible. */
+/** The font size that fits the longest number, in CSS pixels; undefined if illegible. */
 function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
   const fitting = (cellCssPx * 0.74) / (String(cells - 1).length * DIGIT_SHARE);
   return cellCssPx < NUMBERS_FROM_PX || fitting < FONT_PX.min ? undefined : Math.min(FONT_PX.max, fitting);

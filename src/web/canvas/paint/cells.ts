@@ -1,4 +1,4 @@
-/* Draws single cells over the pages' pictures if they are large enough: with lines between, or as boxes. */
+/* Draws large enough cells over the pictures of pages: lines between them, or boxes. */
 
 import type { Area } from "../view/camera.js";
 import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
@@ -11,7 +11,6 @@ import { type PagesScene, shareShown } from "./pages.js";
 const LINES_FROM_PX = 5;
 const BOXES_FROM_PX = 20;
 
-/** True if another frame can prepare more tiles. */
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
   if (screen.cellCssPx >= BOXES_FROM_PX) return paintBoxes(context, screen, scene);
   if (screen.cellCssPx < LINES_FROM_PX) return false;

@@ -1,4 +1,4 @@
-/* The drawing context of a canvas. Without one the app can show nothing, so its absence is an error. */
+/* The drawing context of a canvas. Without one the app can show nothing. */
 
 export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 

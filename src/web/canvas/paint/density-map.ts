@@ -1,4 +1,4 @@
-/* The whole board with one pixel per page, for the minimap and for a canvas whose cells are too small. */
+/* The whole board with one pixel per page, for the minimap and for a canvas of tiny cells. */
 
 import { PAGE_CELLS } from "../../../board/geometry.js";
 import { type Plane, placeOfPage } from "../view/plane.js";
@@ -42,8 +42,8 @@ export class DensityMap {
 }
 
 /**
- * How strongly a density is shown, 0 … 1. The logarithm tells a hundred cells among 65,536 from one. The
- * root tells half full from full. Even one cell stands out among empty pages.
+ * How strongly a density is shown, 0 … 1. The logarithm tells a hundred cells among 65,536 from
+ * one. The root tells half full from full. Even one cell stands out among empty pages.
  */
 export function toneOf(share: number): number {
   if (share === 0) return 0;

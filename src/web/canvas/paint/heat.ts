@@ -1,4 +1,4 @@
-/* Draws how active pages are: as a spot on a small page, else as a frame that leaves the density visible. */
+/* Draws how active pages are: a spot on a small page, a frame around a larger one. */
 
 import type { ActivePage } from "../held/activity.js";
 import type { Point } from "../view/plane.js";

@@ -1,9 +1,9 @@
 /*
- * One page as pictures with sides of 256, 128, 64 and 32 pixels. At any zoom one of them is about as fine
- * as the screen, and drawing it costs no more than its pixels.
+ * One page as pictures with sides of 256, 128, 64 and 32 pixels. At any zoom one of them is about
+ * as fine as the screen, and drawing it costs no more than its pixels.
  *
- * A picture is made when it is first drawn. Later, a changed cell changes one pixel of each existing
- * picture. The changed rows go to the canvas together, when the picture is drawn again.
+ * A picture is made when it is first drawn. Later, a changed cell changes one pixel of each
+ * existing picture. The changed rows go to the canvas together, when the picture is drawn again.
  */
 
 import { getBit, setBit } from "../../../board/bitmap.js";
@@ -80,7 +80,7 @@ export class PagePicture {
     return this.#levels[levelFor(cellPx)] !== undefined;
   }
 
-  /** The picture for this cell size. If it does not exist, it is made if `mayMake`; else another one serves. */
+  /** The picture for this cell size, made if `mayMake`; else any that exists. */
   imageFor(cellPx: number, mayMake: boolean): OffscreenCanvas | undefined {
     const wanted = levelFor(cellPx);
     const level = this.#levels[wanted] ?? (mayMake ? this.#make(wanted) : this.#levels.find((made) => made));

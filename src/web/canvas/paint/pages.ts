@@ -1,6 +1,6 @@
 /*
- * Draws pages, each from the picture that is about as fine as the screen. Making pictures takes time, so
- * each frame makes only some. Until then a page shows another picture or its density.
+ * Draws pages, each from the picture that is about as fine as the screen. Making pictures takes
+ * time, so each frame makes only some. Until then a page shows another picture or its density.
  */
 
 import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";

@@ -1,6 +1,6 @@
 /*
- * The colours of the canvas: those of the stylesheet as they are resolved now, so that themes and system
- * colours apply here too. A ramp runs from empty to full, for pixels that stand for many cells.
+ * The colours of the canvas: those of the stylesheet as they are resolved now, so that themes and
+ * system colours apply here too. A ramp runs from empty to full.
  */
 
 import { contextOf } from "./context.js";
@@ -48,8 +48,8 @@ function readColors(canvas: HTMLCanvasElement) {
 }
 
 /**
- * The colour that a keyword such as Canvas or Highlight stands for in the document. An OffscreenCanvas
- * knows neither the document's colour scheme nor the system's colours.
+ * The colour that a keyword such as Canvas or Highlight stands for in the document. An
+ * OffscreenCanvas knows neither the document's colour scheme nor the system's colours.
  */
 function resolved(canvas: HTMLCanvasElement, color: string): string {
   const context = contextOf(canvas);

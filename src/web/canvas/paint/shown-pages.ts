@@ -1,6 +1,6 @@
 /*
- * The pages that the canvas shows. It watches what the view needs, holds a picture of each loaded page,
- * and keeps pictures and densities up to date with the board, cell by cell.
+ * The pages that the canvas shows. It watches what the view needs, holds a picture of each loaded
+ * page, and keeps pictures and densities up to date with the board, cell by cell.
  */
 
 import { countBits } from "../../../board/bitmap.js";
@@ -26,10 +26,10 @@ interface ShownPagesListener {
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
-/** Until the overview arrives, but no longer than FIRST_MS, only two pages are watched: the first picture must not wait. */
+/** Until the overview arrives, at most for FIRST_MS: many pages would delay the first picture. */
 const FIRST_PAGES_MAX = 2;
 const FIRST_MS = 500;
-/** Of the pages that a connection may watch. The rest is for pages being left, which the server still counts. */
+/** The server also counts pages that this client is leaving, so part of the limit stays free. */
 const LIMIT_SHARE = 0.75;
 
 export class ShownPages {

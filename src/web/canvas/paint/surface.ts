@@ -47,7 +47,7 @@ export class Surface {
     this.#resized.disconnect();
   }
 
-  /** A query only reports that its resolution no longer holds, so each resolution needs a new one. */
+  /** A query reports only that its resolution no longer holds. Each resolution needs its own. */
   #watchResolution(): void {
     this.#resolution?.removeEventListener("change", this.#rescale);
     this.#resolution = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);

@@ -1,6 +1,6 @@
 /*
- * One page at moments of its past: its bits at the start of the record, and the timed changes since.
- * Moves forward change by change. Moves back by starting over, since deltas only lead forward. Pure.
+ * One page at moments of its past, from its bits at the start of the record and the changes since.
+ * Deltas only lead forward, so moving back means starting over. Pure.
  */
 
 import { eachDifference, getBit, setBit } from "../../../board/bitmap.js";

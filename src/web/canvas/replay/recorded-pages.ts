@@ -1,4 +1,4 @@
-/* Reads a board's history over HTTP. A malformed answer counts as none: the app works without it. */
+/* Reads a board's history over HTTP. A malformed answer counts as none. */
 
 import { bitmapBytes } from "../../../board/bitmap.js";
 import { fromBase64url } from "../../../protocol/base64url.js";

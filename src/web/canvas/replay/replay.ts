@@ -23,7 +23,7 @@ interface ReplayOptions {
   readonly fromMs: number;
   readonly toMs: number;
   readonly palette: Palette;
-  /** Reads the page's record of that time, or the last part of it; undefined if it is unavailable. */
+  /** Reads the page's record of that time, or its last part; undefined if unavailable. */
   readonly read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>;
   /** This computer's clock, for the pause after a failure. */
   readonly now: () => number;

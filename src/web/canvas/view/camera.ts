@@ -1,5 +1,5 @@
 /*
- * Which part of the plane is in view: the place in the middle, and the size of a cell in CSS pixels. Pure.
+ * Which part of the plane is in view: the place in the middle, and the size of a cell. Pure.
  *
  * From a few pixels on, cells are whole device pixels wide, so that all are drawn equal and sharp.
  */

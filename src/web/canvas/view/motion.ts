@@ -1,4 +1,4 @@
-/* What the view does by itself: a flight to a target, a zoom that settles, a glide after a throw. Pure. */
+/* How the view moves by itself: flight to a target, zoom, glide after a throw. Pure. */
 
 import { between, type Camera } from "./camera.js";
 import type { Point } from "./plane.js";
@@ -27,7 +27,7 @@ export function zoomStep(from: number, to: number, elapsedMs: number): number {
   return Math.abs(scale / to - 1) < ZOOM_DONE ? to : scale;
 }
 
-/** The velocity after this time, in CSS pixels per second; undefined once a glide has nearly stopped. */
+/** The velocity after this time, in CSS pixels per second; undefined at the end of a glide. */
 export function slowed({ x, y }: Point, elapsedMs: number): Point | undefined {
   if (Math.hypot(x, y) < GLIDE_PX_PER_S_MIN) return undefined;
   const decay = Math.exp(-elapsedMs / GLIDE_MS);

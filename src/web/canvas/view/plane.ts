@@ -1,7 +1,7 @@
 /*
- * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells. Pages
- * form shells around the first one, so every board is about square, and a page's place does not depend
- * on the board's size:
+ * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells.
+ * Pages form shells around the first one, so every board is about square, and a page's place does
+ * not depend on the board's size:
  *
  *     0 1 4 9        page n is in shell k = ⌊√n⌋: down its right side, then along its bottom
  *     2 3 5 10

@@ -1,7 +1,7 @@
 /*
- * Where the user looks, and how the view moves there: at once under a finger, in a short flight to a
- * target, gliding on after a throw. With reduced motion, a flight is a jump. Time comes from outside:
- * call `tick` for each frame.
+ * Where the user looks, and how the view moves there: at once under a finger, in a short flight to
+ * a target, gliding on after a throw. With reduced motion, a flight is a jump. Time comes from
+ * outside: call `tick` for each frame.
  */
 
 import {
