@@ -62,7 +62,7 @@ describe("the page", () => {
     await untilText(one.page, "status-instance", /instance 1/);
     await untilText(two.page, "status-instance", /instance 2/);
     await untilText(one.page, "status-connection", /Live/);
-    await untilText(one.page, "status-online", /1/);
+    await untilText(one.page, "status-online", /^2$/);
     await untilText(one.page, "status-checked", /0 of 100/);
     await untilText(one.page, "status-round-trip", /\d/);
     assert.deepEqual([...one.errors, ...two.errors], []);
