@@ -28,14 +28,14 @@ import { type HttpGate, refuseChunked } from "../connections/gate.js";
 import type { ClusterState } from "../fleet/cluster-report.js";
 import { rightAddress } from "../input/base-path.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
-import type { Instance } from "../instance/instance.js";
+import { checkPage, type Instance } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
 import { type SharedCommand, withScripts } from "../limits/limit-scripts.js";
 import { SharedLimits } from "../limits/shared-limits.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { checkPage, commitChanges } from "../session/session.js";
 import { readState } from "../sockets/teaching/teaching.js";
+import { commitChanges } from "../writes/commit-changes.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { CODINGS, PageBodies } from "./page-bodies.js";
 import { HistoryReads } from "./page-history.js";
@@ -161,7 +161,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
       instance.admission.admitWrite(addressOf(request), undefined, 1);
       const changes = [[cell, value ? 1 : 0]] as const;
       await instance.access.requireConsent(visitorOf(response), board.name, changes);
-      const at = await commitChanges(instance, board, session, 1, changes);
+      const at = await commitChanges(instance.writer, board.name, session, 1, changes);
       response.json({ ok: true, cell, value: Boolean(value), at });
     },
   );

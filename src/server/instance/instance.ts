@@ -5,7 +5,7 @@
 
 import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../../board/delta.js";
-import { cellsInPage } from "../../board/geometry.js";
+import { cellsInPage, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import { DamagedPage } from "../../store/damage.js";
@@ -192,6 +192,10 @@ export class Instance {
     this.pages.close();
     this.#fanOut.close();
   }
+}
+
+export function checkPage(board: HostedBoard, page: number): void {
+  if (page >= pageCount(board.size)) throw new Refusal("PAGE_OUT_OF_RANGE");
 }
 
 function kindOf(error: unknown): string {

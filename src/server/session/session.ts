@@ -4,8 +4,7 @@
  */
 
 import type { Bit } from "../../board/bitmap.js";
-import { packChanges } from "../../board/delta.js";
-import { offsetOf, pageCount, pageOf } from "../../board/geometry.js";
+import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../../protocol/events.js";
@@ -22,13 +21,14 @@ import {
   WRITE_CELLS_MAX,
   watchRequest,
 } from "../input/requests.js";
-import type { Instance } from "../instance/instance.js";
+import { checkPage, type Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { OverviewHub } from "../overview/hub.js";
 import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
 import type { HubUse } from "../pages/shared-hubs.js";
+import { commitChanges } from "../writes/commit-changes.js";
 
 /** How long a watch waits for a page that the store does not give. */
 const JOIN_MS_MAX = 5_000;
@@ -175,7 +175,7 @@ export class Session {
     this.#instance.admission.admitWrite(this.#peer.allowance.address, session, changes.length);
     await this.#instance.access.requireConsent(this.#visitor, board.name, changes);
     try {
-      return { at: await commitChanges(this.#instance, board, session, seq, changes) };
+      return { at: await commitChanges(this.#instance.writer, board.name, session, seq, changes) };
     } catch (error) {
       if (error instanceof Refusal && isFrozen(error)) this.#showFrozen(board, changes);
       throw error;
@@ -242,49 +242,6 @@ export class Session {
     held.hub.unwatch(this.#recipient);
     held.release();
   }
-}
-
-export function checkPage(board: HostedBoard, page: number): void {
-  if (page >= pageCount(board.size)) throw new Refusal("PAGE_OUT_OF_RANGE");
-}
-
-/**
- * Writes to all pages concerned, under one sequence number, each page all or nothing; for each page, a version at which it
- * is in. If a page fails after another took its part, the outcome of the whole is unknown: sending it again completes it.
- */
-export async function commitChanges(
-  instance: Instance,
-  board: HostedBoard,
-  session: string,
-  seq: number,
-  changes: readonly (readonly [cell: number, value: Bit])[],
-): Promise<[page: number, version: number][]> {
-  const write = async (page: number, cells: Iterable<readonly [offset: number, value: Bit]>) => {
-    const position = await instance.writer.write({ board: board.name, page }, session, seq, packChanges(cells));
-    return [page, position.version] satisfies [number, number];
-  };
-  const [only] = changes;
-  // A click: most writes are one, and need no more.
-  if (only && changes.length === 1) return [await write(pageOf(only[0]), [[offsetOf(only[0]), only[1]]])];
-  const byPage = new Map<number, [offset: number, value: Bit][]>();
-  for (const [cell, value] of changes) {
-    const page = pageOf(cell);
-    const cells = byPage.get(page) ?? [];
-    byPage.set(page, cells);
-    cells.push([offsetOf(cell), value]);
-  }
-  const settled = await Promise.allSettled(Array.from(byPage, ([page, cells]) => write(page, cells)));
-  const done = settled.flatMap((part) => (part.status === "fulfilled" ? [part.value] : []));
-  const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
-  if (reasons.length === 0) return done;
-  const [first] = reasons;
-  if (reasons.every((reason) => reason instanceof Refusal && reason.code === "FROZEN")) {
-    const cells = reasons.flatMap((reason) => (reason instanceof Refusal ? (reason.cells ?? []) : []));
-    throw new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });
-  }
-  const isWhole =
-    done.length === 0 && reasons.every((reason) => reason instanceof Refusal && reason.rule.outcome === "refused");
-  throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
 }
 
 function isFrozen({ code }: Refusal): boolean {

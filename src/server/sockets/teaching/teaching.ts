@@ -18,7 +18,7 @@ import type { Instance } from "../../instance/instance.js";
 import type { Hub } from "../../pages/hub.js";
 import type { HostedBoard } from "../../pages/pages.js";
 import type { HubUse } from "../../pages/shared-hubs.js";
-import { commitChanges } from "../../session/session.js";
+import { commitChanges } from "../../writes/commit-changes.js";
 import { OwnSessions } from "../../writes/own-sessions.js";
 import { type PacedRecipient, TeachingViewers } from "./viewers.js";
 
@@ -77,7 +77,9 @@ export class Teaching {
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
       // Wrapped, so that the next write waits for the beginning of this commit, not for its answer.
       const begun = Promise.all([consent, before]).then(() => ({
-        committed: this.#sessions.run((session, seq) => commitChanges(this.#instance, board, session, seq, changes)),
+        committed: this.#sessions.run((session, seq) =>
+          commitChanges(this.#instance.writer, board.name, session, seq, changes),
+        ),
       }));
       before = Promise.allSettled([before, begun]);
       const { committed } = await begun;
