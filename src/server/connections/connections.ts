@@ -25,7 +25,7 @@ export interface Connection extends EngineConnection {
   close(discard?: boolean): void;
 }
 
-export interface Admitted {
+export interface AdmittedConnection {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
   /** Namespaces of ours that it is in -> ends the connection, when its client has had the time to read why. */
@@ -63,7 +63,7 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #trust: Trust;
   readonly #webSockets: WebSockets;
-  readonly #admitted = new WeakMap<Connection, Admitted>();
+  readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
   /** Address -> connections that are refused and not closed yet. */
   readonly #refused = new Map<string, number>();
   /** Engine.IO's session id -> the meter of one that polls. */
@@ -93,7 +93,7 @@ export class Connections {
   }
 
   /** Admits or refuses it the first time, and gives the outcome ever after. */
-  admit(connection: Connection): Admitted {
+  admit(connection: Connection): AdmittedConnection {
     const known = this.#admitted.get(connection);
     if (known) return known;
     const address = addressKey(clientAddress(connection.request, this.#trust) ?? connection.remoteAddress);
@@ -103,7 +103,7 @@ export class Connections {
       connection.close(true);
     };
     const backlog = new Backlog(connection, this.#limits.bufferBytesMax, overflow, (bytes) => metrics.sent(bytes));
-    const admitted: Admitted = {
+    const admitted: AdmittedConnection = {
       backlog,
       allowance: admission.allowance(address),
       joined: new Map(),
@@ -134,7 +134,7 @@ export class Connections {
   }
 
   /** Charges all that comes in on the connection to its meter; returns what to call when it has ended. */
-  #meter(connection: Connection, { allowance, joined }: Admitted): () => void {
+  #meter(connection: Connection, { allowance, joined }: AdmittedConnection): () => void {
     const { admission, clock, metrics } = this.#instance;
     let isFlooded = false;
     const end = () => {

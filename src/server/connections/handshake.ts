@@ -36,7 +36,7 @@ export function refuseTakeovers(
   origins: readonly string[],
 ): HandshakeMiddleware {
   return (request, response, next) => {
-    const first = firstRequest(sessionIdOf(request));
+    const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover) answer(request, response, new Refusal("FORBIDDEN", { detail: "a page of another site" }));
     else next();
@@ -67,11 +67,11 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
 
 /** Later requests carry the id that the first was answered with; an empty one is none. */
 function isFirst(request: IncomingMessage): boolean {
-  return sessionIdOf(request) === "";
+  return engineIdIn(request) === "";
 }
 
 /** The session that a request names, as the engine reads it; empty if it names none. */
-export function sessionIdOf(request: IncomingMessage): string {
+export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }
 

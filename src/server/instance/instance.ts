@@ -176,15 +176,6 @@ export class Instance {
       this.log.warn({ err: error, times }, "the keys at JWKS_URL do not come: nobody with a token gets in");
   }
 
-  /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */
-  within<Result>(ms: number, wanted: Promise<Result>): Promise<Result> {
-    return new Promise((done, fail) => {
-      const refuse = () => fail(new Refusal("STORE_AWAY", { retryAfterMs: 1_000 }));
-      const cancel = this.clock.after(ms, refuse);
-      wanted.then(done, fail).finally(cancel);
-    });
-  }
-
   close(): void {
     this.reporter.close();
     this.overviews.close();

@@ -25,7 +25,7 @@ export class Allowance {
   readonly messages: TokenBucket;
   readonly turns: Turns;
   /** Requests without an answer. */
-  underWay = 0;
+  inProgress = 0;
 
   constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
     this.address = address;

@@ -20,7 +20,7 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type HandshakeMiddleware, outliveReset, sessionIdOf } from "../connections/handshake.js";
+import { engineIdIn, type HandshakeMiddleware, outliveReset } from "../connections/handshake.js";
 import { ignoreOtherUpgrades, isUpgrade } from "../connections/upgrades.js";
 
 /** Where a worker stands among the others. */
@@ -50,7 +50,7 @@ export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace, 
   engine.generateId = async (request) => `${place.number}-${await draw(request)}`;
   engine.use(outliveReset);
   engine.use((request, response, next) => {
-    const [, number] = SESSION.exec(sessionIdOf(request)) ?? [];
+    const [, number] = SESSION.exec(engineIdIn(request)) ?? [];
     if (number === undefined || Number(number) === place.number) next();
     else passOn(request, response, socketPath(place.folder, Number(number)), bodyBytesMax);
   });
