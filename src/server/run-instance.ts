@@ -76,7 +76,8 @@ export interface Others {
 /** An instance with what is measured and told of it as long as it runs, whatever serves it. */
 export function runInstance(config: Config, store: Store, log: Log, others: Others = {}) {
   const instance = createInstance(config, store, log, others);
-  const stopMeasuring = instance.metrics.measureLoop();
+  const { loop } = instance.metrics;
+  loop.start();
   let online = () => 0;
   const report = new ClusterReport(instance, () => online());
   return {
@@ -92,7 +93,7 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
       await instance.reporter.flush();
     },
     close: () => {
-      stopMeasuring();
+      loop.stop();
       instance.close();
     },
   };
