@@ -8,7 +8,7 @@ import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import type { AuthoriseHook } from "./access/authorise.js";
-import { checkSettings } from "./app-settings.js";
+import { flagsOf, type InstanceFields } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { ServerBoard } from "./embedding/server-board.js";
 import { boardRoutes, trustOf } from "./http/http.js";
@@ -18,34 +18,17 @@ import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
-export interface AttachBoardsOptions {
+export interface AttachBoardsOptions extends InstanceFields {
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
-  /** Where the boards live: as for the environment variables; `./data` without either. */
-  readonly valkeyUrl?: string | undefined;
-  readonly valkeyCa?: string | undefined;
-  readonly dataDir?: string | undefined;
-  /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
-  readonly durability?: string | undefined;
-  /** How long it is recorded what was changed when, as for the environment variable: `off` without it. */
-  readonly history?: string | undefined;
-  /**
-   * What everybody may do, and how tokens are checked, as for the environment variables. Without it boards are `open`, or,
-   * where there is a hook, `token`: nobody may do more than the hook permits.
-   */
-  readonly access?: string | undefined;
-  readonly jwtSecret?: string | undefined;
-  readonly jwksUrl?: string | undefined;
-  readonly jwtIssuer?: string | undefined;
-  readonly jwtAudience?: string | undefined;
-  /** Says who somebody is and what he may do; asked for each socket and each HTTP request. */
+  /** Says who a client is and which rights it has. Asked for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Options of docs/operations.md without a field of their own, by the name of the variable: `{ DRAIN_MS: "5000" }`. What
-   * has a field, has no meaning in your app or is unknown is refused.
+   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An option that is unknown, has
+   * a field of its own or means nothing in your app is refused.
    */
   readonly settings?: Flags | undefined;
-  /** A pino logger; without it warnings and errors go to the standard output. */
+  /** A pino logger. Default: warnings and errors go to standard output. */
   readonly log?: Log | undefined;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
@@ -190,28 +173,18 @@ function isClosed(io: SocketServer): boolean {
 }
 
 function configOf(options: AttachBoardsOptions): Config {
-  const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
-  return readConfig(
-    {
-      ...checkSettings(options.settings ?? {}),
-      VALKEY_URL: options.valkeyUrl,
-      VALKEY_CA: options.valkeyCa,
-      DATA_DIR: options.dataDir,
-      BOARDS: boards.join(),
-      DURABILITY: options.durability,
-      HISTORY: options.history,
-      ACCESS: options.authorise ? closedUnlessNamed(options.access) : options.access,
-      JWT_SECRET: options.jwtSecret,
-      JWKS_URL: options.jwksUrl,
-      JWT_ISSUER: options.jwtIssuer,
-      JWT_AUDIENCE: options.jwtAudience,
-    },
-    {},
-    options.authorise !== undefined,
-  );
+  const { authorise, access, boards, settings = {} } = options;
+  const flags = {
+    ...flagsOf(options, settings),
+    BOARDS: Object.entries(boards)
+      .map(([name, size]) => `${name}=${size}`)
+      .join(),
+    ACCESS: authorise ? closedUnlessNamed(access) : access,
+  };
+  return readConfig(flags, {}, authorise !== undefined);
 }
 
-/** Where a hook permits, a board that `access` says nothing of gives nothing of itself. */
+/** With a hook, a board that `access` does not name gives no rights of itself. */
 function closedUnlessNamed(access: string | undefined): string {
   if (access === undefined) return "token";
   const namesAll = access.split(",").every((rule) => rule.includes("="));
