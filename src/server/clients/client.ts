@@ -33,7 +33,7 @@ import { Watches } from "./watches.js";
 /** The charge for an overview, in watched pages: it may be of that size. */
 const OVERVIEW_WATCHES = 8;
 
-export interface ClientOptions {
+interface ClientOptions {
   /** Takes the frames for this client. */
   readonly recipient: Recipient;
   /** What its connection may still ask for. */

@@ -20,7 +20,7 @@ import { isUpgrade } from "./upgrades.js";
 /** Requests of one connection without an answer. Browsers do not pipeline; a benchmark may. */
 const PIPELINED_MAX = 32;
 
-export interface GateLimits {
+interface GateLimits {
   /** What may come in on a connection. */
   readonly inflow: InflowLimits;
   /** The largest body that is read: parsers of bodies read off, and drop, what is too large for them. */

@@ -32,7 +32,7 @@ interface WebSocketServer {
 const PIECES_MIN = 1_024;
 const BYTES_A_PIECE = 256;
 
-export interface WebSocketLimits {
+interface WebSocketLimits {
   readonly inflow: InflowLimits;
   /** The largest message taken. */
   readonly messageBytesMax: number;
@@ -40,7 +40,7 @@ export interface WebSocketLimits {
   readonly bufferBytesMax: number;
 }
 
-export interface MeteredWebSocket {
+interface MeteredWebSocket {
   readonly meter: Meter;
   readonly tcp: TcpSocket;
   /** Ends it, as what came is a flood. Until somebody knows better how, at once. */

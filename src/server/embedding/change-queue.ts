@@ -60,7 +60,7 @@ interface Queued {
   readonly delta: Delta | undefined;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly board: HostedBoard;
   readonly range: Region;
   readonly pages: Pages;

@@ -26,7 +26,7 @@ import { Seldom } from "../telemetry/seldom.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
 import { Departures } from "./departures.js";
 
-export interface InstanceOptions {
+interface InstanceOptions {
   /** Asked each time: a port may be known later. */
   readonly name: string | (() => string);
   /** Board name -> cells. */

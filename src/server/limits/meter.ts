@@ -18,7 +18,7 @@ export interface InflowLimits {
 }
 
 /** The connection, as far as its meter acts on it. */
-export interface Metered {
+interface Metered {
   /** Stops reading. Not called again before `resume`. */
   pause(): void;
   resume(): void;

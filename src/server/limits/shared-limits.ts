@@ -22,7 +22,7 @@ interface Counters<Options> {
   resetKey(key: string): Promise<void> | void;
 }
 
-export interface LimitSource<Options> {
+interface LimitSource<Options> {
   readonly shared: Counters<Options>;
   readonly own: Counters<Options>;
   readonly clock: Clock;

@@ -22,7 +22,7 @@ import type { Frame, PageFrame, Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
 /** Someone inside the instance who wants to know after each flush. */
-export type FlushObserver = () => void;
+type FlushObserver = () => void;
 
 /** Told of each client that joins: what it was sent to be level, nothing where it was already. */
 export type CatchUpObserver = (frame: PageFrame | undefined) => void;

@@ -32,7 +32,7 @@ export interface WorkerPlace {
 }
 
 /** Who serves the sessions that are passed on: the engine of a Socket.IO server. */
-export interface SessionEngine {
+interface SessionEngine {
   generateId(request: IncomingMessage): string | PromiseLike<string>;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;

@@ -61,7 +61,7 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
 
 const ONLINE_EVERY_MS = 1_000;
 
-export interface AttachedSockets {
+interface AttachedSockets {
   /** Connections open. */
   online(): number;
   /** Sends every client the reason, upon which it disconnects. */

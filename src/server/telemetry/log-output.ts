@@ -16,7 +16,7 @@ const STDOUT = 1;
 /** Writes `text` now, or throws; `failed` is called if it turns out later that it was not written. */
 export type Write = (text: string, failed: () => void) => void;
 
-export class LogOutput {
+class LogOutput {
   readonly #write: Write;
   #dropped = 0;
   /** Of those, how many no line has told of yet. */

@@ -10,7 +10,7 @@ import type { PageFrame } from "../pages/recipient.js";
 import { LoopDelay } from "./loop-delay.js";
 import { type MetricParts, type Sampled, sample, sampleProcess } from "./process-metrics.js";
 
-export interface Gauged {
+interface Gauged {
   readonly pages: number;
   readonly flushMs: number;
   readonly watchers: number;

@@ -47,7 +47,7 @@ export interface CommittedBatch {
   readonly ms: number;
 }
 
-export interface WriterObserver {
+interface WriterObserver {
   committed(batch: CommittedBatch): void;
   failed(error: unknown): void;
 }

@@ -23,7 +23,7 @@ import { OwnSessions } from "../../writes/own-sessions.js";
 import { type PacedRecipient, TeachingViewers } from "./viewers.js";
 
 /** The largest board that GET /state sends whole. */
-export const STATE_CELLS_MAX = 100_000;
+const STATE_CELLS_MAX = 100_000;
 
 export class Teaching {
   readonly #instance: Instance;
