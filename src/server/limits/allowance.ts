@@ -1,25 +1,22 @@
 /*
- * What one connection may ask for. It belongs to the connection: a client that leaves a namespace and joins it again, or
- * joins another, goes on with what it has left.
+ * What one connection may still ask for. A client that leaves a namespace and joins it again, or joins another, goes on
+ * with what its connection has left.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
 
-/**
- * Bad requests that a peer may make before it is disconnected; one that is refused for its rate, or
- * as forbidden, counts a tenth.
- */
+/** Bad requests before the client is disconnected. One refused for its rate, or as forbidden, counts a tenth. */
 const STRIKES = { burst: 100, perSecond: 1 };
-/** Messages to everybody. */
+/** Messages to everyone. */
 const MESSAGES = { perSecond: 5, burst: 20 };
 
 export class Allowance {
   /** As addressKey gives it. */
   readonly address: string;
   readonly requests: TokenBucket;
-  /** Pages asked for. */
+  /** In pages. */
   readonly watches: TokenBucket;
   readonly strikes: TokenBucket;
   readonly messages: TokenBucket;

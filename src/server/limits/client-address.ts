@@ -1,16 +1,16 @@
 /*
- * Whose address a request comes from: the connection's, or, if that is a trusted proxy's, the right-most that the proxies
- * name and that is no trusted proxy's. What stands left of it was written by whoever sent the request, and counts for
- * nothing; so does the whole header from a peer that is not trusted.
+ * The address of the client that sent a request: that of the connection or, if a trusted proxy opened it, the right-most
+ * address in the proxies' list that is not a trusted proxy. The client may have written everything to the left of it, so
+ * that counts for nothing. From an untrusted address, neither does the whole header.
  *
  *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2      connection: 10.0.0.1      trusted: 10.0.0.0/8
  *                      (claimed) └ the client's address
  *     Forwarded: for="[2001:db8::1]:4711";proto=https           says the same by RFC 7239
  *
- * A proxy writes one of the two headers and passes the other on, which may be a lie. Where both are there and they differ,
- * nobody can say which, and the request counts as the proxy's own.
+ * A proxy writes one of the two headers and passes the other on, which may be a lie. If both are present and differ, the
+ * request counts as the proxy's own.
  *
- * The door to proxy-addr, which Express asks as well for `request.ip`; that reads neither ports nor Forwarded.
+ * The door to proxy-addr. Express uses it for `request.ip` as well, but reads neither ports nor Forwarded.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -50,9 +50,9 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string | 
   return addresses.every((each) => each === address) ? address : peer;
 }
 
-/** What the proxies' list comes to; undefined if that is no address, as when a proxy hides it. */
+/** The address that the proxies' list leads to; undefined if it is no address, as when a proxy hides it. */
 function named({ socket }: IncomingMessage, nodes: readonly string[], trust: Trust): string | undefined {
-  // A place in the list is a hop, so what cannot be read keeps its own.
+  // Each entry of the list is a hop, so an unreadable one keeps its place.
   const list = nodes.map((node) => addressIn(node) ?? "unknown").join(", ");
   const address = proxyAddr({ socket, headers: { "x-forwarded-for": list } }, trust);
   return isIP(address) ? address : undefined;
@@ -64,10 +64,10 @@ function addressIn(node: string): string | undefined {
   return [node.trim(), bracketed, plain].find((text) => text !== undefined && isIP(text) !== 0);
 }
 
-/** Each blank belongs to one place of it, so that a run of them is looked at once. */
+/** Each blank matches in one place only, so a run of blanks is scanned once. */
 const PAIR = /(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?[ \t]*(?:([;,])[ \t]*|($))/y;
 
-/** The node that each element of a Forwarded header names in `for`; one element that hides it if the header is malformed. */
+/** The node that each element of a Forwarded header names in `for`; a single unknown node if the header is malformed. */
 function nodesIn(text: string): string[] {
   const header = text.trim();
   const nodes: string[] = [];
@@ -80,7 +80,7 @@ function nodesIn(text: string): string[] {
     if (name !== undefined) node ??= "";
     if (name?.toLowerCase() === "for") node = quoted?.replace(/\\(.)/g, "$1") ?? token ?? "";
     if (end === ";") continue;
-    // An empty element is none; one that names nobody is a hop all the same.
+    // An empty element does not count; an element without `for` is still a hop.
     if (node !== undefined) nodes.push(node);
     node = undefined;
     if (end === "") break;

@@ -187,7 +187,7 @@ describe("the queue of changes for a listener", () => {
     await turns();
     await clock.pass(40_000);
     assert.equal(pages.peek({ board: "main", page: 0 })?.replica.checked, 50);
-    assert.deepEqual(failures, ["onChange: a listener of main has not come back for 30000 ms"]);
+    assert.deepEqual(failures, ["onChange: a listener of main has not returned for 30000 ms"]);
   });
 
   test("hears nothing after it is stopped, and lets go of its pages", async () => {
