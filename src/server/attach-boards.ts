@@ -1,6 +1,6 @@
 /*
- * Boards inside an Express app and a Socket.IO server of someone else's, with hooks for that app: who may do what, what is
- * committed, and the boards to read and write. docs/embedding.md is its manual.
+ * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights, listen to commits, and read
+ * and write the boards. docs/embedding.md is the manual.
  */
 
 import { EventEmitter } from "node:events";
@@ -36,22 +36,22 @@ export interface AttachBoardsOptions extends InstanceFields {
 
 export interface AttachedBoards {
   readonly instance: Instance;
-  /** A board, to be read, written and listened to here; the same object each time. Throws UNKNOWN_BOARD. */
+  /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
-   * Tells clients to move, one by one over DRAIN_MS, each after the answers it waits for, and lets go of the store. `/ready`
-   * is 503 from now on, and your Socket.IO server refuses new sockets and ends those that use boards, with your own
-   * namespaces on them: it is for a process that goes. Close your own servers after it.
+   * For a process that is about to end: asks clients to move, one by one over DRAIN_MS, each after its pending answers, then
+   * closes the store. From now on `/ready` is 503. Your Socket.IO server refuses new connections and closes those that use
+   * boards, with their sockets in your own namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;
-  /** As `drain`, but all clients at once; cuts a drain short that is under way. */
+  /** As `drain`, but asks all clients at once. Cuts short a drain in progress. */
   close(): Promise<void>;
 }
 
 /**
- * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready`,
- * `/metrics` and `/cluster`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the
- * boards if all have the same `valkeyUrl`. Rejects with BadOption.
+ * Mounts boards in your Express app and Socket.IO server: the routes `/boards`, `/health`, `/ready`, `/metrics` and
+ * `/cluster`, and the namespace `/boards`. All instances of your app with the same `valkeyUrl` share the boards. Rejects with
+ * BadOption.
  */
 export async function attachBoards(
   io: SocketServer,
@@ -61,7 +61,7 @@ export async function attachBoards(
   const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
-  // What a message may be is said by the app's own server.
+  // The app's own server limits the size of messages.
   const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize ?? 1_000_000 };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
@@ -81,7 +81,7 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // `*` is for pages that bring no rights with them; where a hook reads cookies, they do.
+    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its user's rights.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
@@ -109,11 +109,11 @@ export async function attachBoards(
   };
 }
 
-/** A socket that Socket.IO recovers past its middlewares would be nobody: not asked who it is, and not counted. */
+/** A socket that Socket.IO recovers past its middlewares would be neither identified nor counted. */
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(
-    "your Socket.IO server has connectionStateRecovery, by which sockets return without being asked who they are: " +
+    "your Socket.IO server has connectionStateRecovery, which lets sockets return without being identified: " +
       "set its skipMiddlewares to false",
   );
 }
@@ -122,10 +122,10 @@ const ANSWERS_TWICE =
   "your Express app and your Socket.IO server both answer long-polling. Make the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
-/** Socket.IO servers with boards, which stay in their namespaces for good. */
+/** Socket.IO servers with boards. Our namespaces stay on them for good. */
 const inUse = new WeakSet<SocketServer>();
 
-/** Mistakes that would show later, as silence. */
+/** Refuses mistakes that would otherwise show later, as silence. */
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
@@ -143,7 +143,7 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO hands on what it does not answer to the listeners that were there before it, and takes their place.
+  // Socket.IO replaces the listeners that are there before it, and passes them the requests that it does not answer.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);
@@ -154,18 +154,18 @@ function refuseUnready(io: SocketServer, app: Express): void {
   });
 }
 
-/** As `refuseUnready`, if the app is called by a listener of another name, which only the first such request shows. */
+/** Catches an app behind a listener that `refuseUnready` does not recognise. Only the first such request shows it. */
 function leaveToSockets(log: Log): RequestHandler {
   let isSaid = false;
   return (request, _, next) => {
-    // Socket.IO has it in hand, as it left its mark on it.
+    // The mark of Socket.IO, which answers this request.
     if (!("_query" in request)) return next();
     if (!isSaid) log.warn(ANSWERS_TWICE);
     isSaid = true;
   };
 }
 
-/** Its WebSocket server is, and its HTTP server does not listen: one that listens again is open again. */
+/** True if its WebSocket server is closed and its HTTP server does not listen. */
 function isClosed(io: SocketServer): boolean {
   const webSockets: unknown = Reflect.get(io.engine, "ws");
   const state: unknown = typeof webSockets === "object" && webSockets !== null && Reflect.get(webSockets, "_state");

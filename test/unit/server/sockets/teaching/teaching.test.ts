@@ -7,8 +7,8 @@ import { offsetOf, PAGE_CELLS, pageOf } from "../../../../../src/board/geometry.
 import type { CheckboxUpdate } from "../../../../../src/protocol/events.js";
 import { ANYBODY } from "../../../../../src/server/access/access.js";
 import type { Frame } from "../../../../../src/server/pages/recipient.js";
+import type { PacedRecipient } from "../../../../../src/server/sockets/teaching/paced-fan-out.js";
 import { readState, Teaching } from "../../../../../src/server/sockets/teaching/teaching.js";
-import type { PacedRecipient } from "../../../../../src/server/sockets/teaching/viewers.js";
 import { StoreAway } from "../../../../../src/store/store.js";
 import { newTag } from "../../../../../src/store/tag.js";
 import { modelInstance } from "../../../../support/model-instance.js";
