@@ -1,7 +1,8 @@
 /*
- * The options of an instance inside someone else's app. Some have a field of their own in attachBoards, and INSTANCE_FIELDS
- * is their list. The others come by their environment names in `settings`. Options that have a field, or mean nothing inside
- * an app, are refused there: dropping one silently could leave boards open, or in another store than intended.
+ * The options of an instance inside someone else's app. Some have a field of their own in
+ * attachBoards, and INSTANCE_FIELDS is their list. The others come by their environment names in
+ * `settings`. Options that have a field, or mean nothing inside an app, are refused there: dropping
+ * one silently could leave boards open, or in another store than intended.
  */
 
 import { BadOption, type Flags, OPTIONS } from "./config.js";
@@ -12,13 +13,13 @@ export const INSTANCE_FIELDS = {
   valkeyUrl: "VALKEY_URL",
   /** File with the certificate authority to trust for `valkeys://`. */
   valkeyCa: "VALKEY_CA",
-  /** Folder of the boards if there is no Valkey; one process has it to itself. Default: `./data`. */
+  /** Folder of the boards if there is no Valkey, for one process. Default: `./data`. */
   dataDir: "DATA_DIR",
   /** How safe a write is before it is acknowledged. Default: `applied`. */
   durability: "DURABILITY",
   /** How long change history is kept for replay. Default: `off`. */
   history: "HISTORY",
-  /** Rights of everyone. Default: `open`; with `authorise` `token`, so that only the hook gives rights. */
+  /** Rights of everyone. Default: `open`; with `authorise`, `token`. */
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */
   jwtSecret: "JWT_SECRET",
@@ -55,7 +56,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ env }) => env));
 
-/** The options by their environment names. Throws BadOption if `settings` has one that is unknown or belongs elsewhere. */
+/** Options by environment name. Throws BadOption for `settings` that do not belong there. */
 export function flagsOf(fields: InstanceFields, settings: Flags): Flags {
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;

@@ -1,6 +1,6 @@
 /*
- * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights, listen to commits, and read
- * and write the boards. docs/embedding.md is the manual.
+ * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights,
+ * listen to commits, and read and write the boards. docs/embedding.md is the manual.
  */
 
 import { EventEmitter } from "node:events";
@@ -24,8 +24,8 @@ export interface AttachBoardsOptions extends InstanceFields {
   /** Says who a client is and which rights it has. Asked for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An option that is unknown, has
-   * a field of its own or means nothing in your app is refused.
+   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An
+   * option that is unknown, has a field of its own or means nothing in your app is refused.
    */
   readonly settings?: Flags | undefined;
   /** A pino logger. Default: warnings and errors go to standard output. */
@@ -39,9 +39,10 @@ export interface AttachedBoards {
   /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
-   * For a process that is about to end: asks clients to move, one by one over DRAIN_MS, each after its pending answers, then
-   * closes the store. From now on `/ready` is 503. Your Socket.IO server refuses new connections and closes those that use
-   * boards, with their sockets in your own namespaces. Close your own servers afterwards.
+   * For a process that is about to end: asks clients to move, one by one over DRAIN_MS, each after
+   * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
+   * refuses new connections and closes those that use boards, with their sockets in your own
+   * namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;
   /** As `drain`, but asks all clients at once. Cuts short a drain in progress. */
@@ -49,9 +50,9 @@ export interface AttachedBoards {
 }
 
 /**
- * Mounts boards in your Express app and Socket.IO server: the routes `/boards`, `/health`, `/ready`, `/metrics` and
- * `/cluster`, and the namespace `/boards`. All instances of your app with the same `valkeyUrl` share the boards. Rejects with
- * BadOption.
+ * Mounts boards in your Express app and Socket.IO server: the routes `/boards`, `/health`,
+ * `/ready`, `/metrics` and `/cluster`, and the namespace `/boards`. All instances of your app with
+ * the same `valkeyUrl` share the boards. Rejects with BadOption.
  */
 export async function attachBoards(
   io: SocketServer,
@@ -81,7 +82,8 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its user's rights.
+    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its
+    // user's rights.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
@@ -109,7 +111,7 @@ export async function attachBoards(
   };
 }
 
-/** A socket that Socket.IO recovers past its middlewares would be neither identified nor counted. */
+/** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(
@@ -143,7 +145,8 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO replaces the listeners that are there before it, and passes them the requests that it does not answer.
+  // Socket.IO replaces the listeners that are there before it, and passes them the requests that it
+  // does not answer.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);
@@ -154,7 +157,7 @@ function refuseUnready(io: SocketServer, app: Express): void {
   });
 }
 
-/** Catches an app behind a listener that `refuseUnready` does not recognise. Only the first such request shows it. */
+/** Catches an app behind a listener that `refuseUnready` does not recognise. */
 function leaveToSockets(log: Log): RequestHandler {
   let isSaid = false;
   return (request, _, next) => {

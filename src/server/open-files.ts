@@ -1,8 +1,9 @@
-/* The limit of open files. Each connection is one; past the limit the system refuses everything that needs a descriptor. */
+/* The limit of open files. Each connection is one, and past the limit nothing can be opened. */
 
 /**
- * Descriptors kept free of connections: for the store, the files of the app, and connections that workers hand on. If a
- * worker has no descriptor for a connection that the primary hands to it, Node never gives that worker another one.
+ * Descriptors kept free of connections: for the store, the files of the app, and connections that
+ * workers hand on. If a worker has no descriptor for a connection that the primary hands to it,
+ * Node never gives that worker another one.
  */
 const KEPT_FREE = 128;
 

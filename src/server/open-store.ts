@@ -6,8 +6,8 @@ import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
- * Opens the store that the options name; rejects with StoreUnusable. `mayEvict` also opens a Valkey that deletes pages when
- * its memory is full, to inspect it or take a backup.
+ * Opens the store that the options name; rejects with StoreUnusable. `mayEvict` also opens a Valkey
+ * that deletes pages when its memory is full, to inspect it or take a backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;

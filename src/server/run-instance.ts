@@ -22,8 +22,8 @@ const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**
- * In pages; each may cost a request to the store and 8 KiB of snapshot. The burst lets a client join all the pages that it
- * may watch, and the rate is more than anyone scrolls.
+ * In pages; each may cost a request to the store and 8 KiB of snapshot. The burst lets a client
+ * join all the pages that it may watch, and the rate is more than anyone scrolls.
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
 
@@ -31,8 +31,8 @@ const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
 /**
- * Limits of one connection's meter: twice the requests that are answered, and the bytes of the largest writes at the rate of
- * a session, plus room for everything else.
+ * Limits of one connection's meter: twice the requests that are answered, and the bytes of the
+ * largest writes at the rate of a session, plus room for everything else.
  */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;
@@ -57,7 +57,7 @@ const HTTP_PER_SECOND_MIN = 50;
 const HTTP_TIMES = 6;
 const HTTP_BURST_SECONDS = 5;
 
-/** For all routes, so several times the limit for boards: many people behind one address may load the app at once. */
+/** For all routes: many people behind one address may load the app at once. */
 function httpOf({ httpPerMinute }: Config): Rate {
   const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
   return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
@@ -85,7 +85,7 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
     counts: (connections: () => number) => {
       online = connections;
     },
-    /** Resolves when every write has its answer, and other instances know that this one leaves and what it committed. */
+    /** Resolves when every write has its answer and other instances have the last reports. */
     finish: async () => {
       await Promise.all([instance.writer.close(), report.close()]);
       await instance.reporter.flush();

@@ -1,6 +1,6 @@
 /*
- * Runs one instance as a server: Express, Socket.IO and the parts of instance.ts on one port. attach-boards.ts does the same
- * inside someone else's app.
+ * Runs one instance as a server: Express, Socket.IO and the parts of instance.ts on one port.
+ * attach-boards.ts does the same inside someone else's app.
  */
 
 import { once } from "node:events";
@@ -27,9 +27,9 @@ export interface RunningServer {
   readonly instance: Instance;
   /** For namespaces beside ours. */
   readonly io: SocketServer;
-  /** As `close`, but asks clients to move one by one over DRAIN_MS. Meanwhile `/ready` is 503 and new clients are refused. */
+  /** As `close`, one client after the other over DRAIN_MS, with `/ready` at 503 meanwhile. */
   drain(): Promise<void>;
-  /** Asks clients to move, lets requests in progress finish, and frees the port. The store stays open. */
+  /** Asks clients to move, answers pending requests, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
 
@@ -53,9 +53,9 @@ export interface ServerOptions {
 
 const SILENT_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
-/** An HTTP connection without traffic in either direction is closed. Long-polling is answered every 10 s. */
+/** An HTTP connection without traffic is closed. Long-polling is answered every 10 s. */
 const IDLE_MS_MAX = 60_000;
-/** TCP connections of one address beyond its counted ones: HTTP requests, and clients being refused with a code. */
+/** TCP connections per address for HTTP requests, and for clients being refused with a code. */
 const EXTRA_TCP_PER_ADDRESS = 1_000;
 /** A closing instance waits this long for clients to close their connections. */
 const CLOSING_MS_MAX = 2_000;

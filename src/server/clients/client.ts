@@ -1,6 +1,7 @@
 /*
- * One client, as a door (such as Socket.IO) presents it: the boards it has open, the pages and overviews it watches, and
- * the session it writes under. Checks each request against the boards and the limits, then passes it on. Knows no door.
+ * One client, as a door (such as Socket.IO) presents it: the boards it has open, the pages and
+ * overviews it watches, and the session it writes under. Checks each request against the boards and
+ * the limits, then passes it on. Knows no door.
  */
 
 import type { Bit } from "../../board/bitmap.js";

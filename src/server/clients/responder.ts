@@ -1,7 +1,8 @@
 /*
- * Answers the requests of one client, whatever its protocol. Turns failures into answers, bounds the rate of requests and
- * the number in progress, lets other clients take turns, and ends a connection that only sends rubbish. The bounds belong
- * to the connection (allowance.ts), so several responders on one connection share them.
+ * Answers the requests of one client, whatever its protocol. Turns failures into answers, bounds
+ * the rate of requests and the number in progress, lets other clients take turns, and ends a
+ * connection that only sends rubbish. The bounds belong to the connection (allowance.ts), so
+ * several responders on one connection share them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -9,8 +10,9 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * Weight of a refusal that a client in good faith may run into, beside 1 for a bad request: the client is too fast, or an
- * app forbids some cells of a write without naming them and the library searches for them.
+ * Weight of a refusal that a client in good faith may run into, beside 1 for a bad request: the
+ * client is too fast, or an app forbids some cells of a write without naming them and the library
+ * searches for them.
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
@@ -32,7 +34,7 @@ export class Responder {
     this.#end = end;
   }
 
-  /** Runs one request; resolves with its result, or with the error to answer with. Never rejects. */
+  /** Resolves with the request's result, or with the error to answer with. Never rejects. */
   async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
     this.#inProgress++;
     this.#allowance.inProgress++;
@@ -53,7 +55,7 @@ export class Responder {
     }
   }
 
-  /** Refuses further requests with GOING_AWAY; resolves when those in progress have their answers. */
+  /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */
   finish(): Promise<void> {
     this.#isFinishing = true;
     return new Promise((done) => {

@@ -1,6 +1,7 @@
 /*
- * What one client watches of one kind: pages, or overviews. The hub of each is held open until the client leaves it.
- * Requests may overtake each other while the store is unavailable, so the latest request for a hub decides.
+ * What one client watches of one kind: pages, or overviews. The hub of each is held open until the
+ * client leaves it. Requests may overtake each other while the store is unavailable, so the latest
+ * request for a hub decides.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -39,7 +40,7 @@ export class Watches<Key, Hub extends Watchable> {
     return this.#watches.get(key)?.hub;
   }
 
-  /** Resolves when the recipient is level with the hub, which `use` opens unless it is held already. */
+  /** Resolves when the recipient is level with the hub, which `use` opens unless it is held. */
   async join(key: Key, request: object, use: () => HubUse<Hub>, join: (hub: Hub) => Promise<void>): Promise<void> {
     if (this.#isClosed) return;
     const watch = this.#watches.get(key) ?? { ...use(), request };

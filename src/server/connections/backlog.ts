@@ -1,13 +1,15 @@
 /*
- * The bytes that wait in this process to be sent on one connection, in every layer's queue: frames, answers, notices, pongs.
- * A client that does not read, or reads slowly, costs at most the bound, in two steps:
+ * The bytes that wait in this process to be sent on one connection, in every layer's queue: frames,
+ * answers, notices, pongs. A client that does not read, or reads slowly, costs at most the bound,
+ * in two steps:
  *
  *     0 ─────────── half ─────────── bytesMax
  *       frames go    │ frames are     │ messages that cannot be skipped exceeded the bound:
  *                    │ skipped        │ the connection is closed
  *
- * Counts below Socket.IO: the queue of Engine.IO, and the bytes held by `ws` and its TCP connection. Those include data that
- * passes Engine.IO by (pongs, and the finished frames of frame-sender.ts). Bytes in the kernel are not counted.
+ * Counts below Socket.IO: the queue of Engine.IO, and the bytes held by `ws` and its TCP
+ * connection. Those include data that passes Engine.IO by (pongs, and the finished frames of
+ * frame-sender.ts). Bytes in the kernel are not counted.
  */
 
 import type { EventEmitter } from "node:events";
@@ -35,10 +37,10 @@ export class Backlog {
   #queued = 0;
   /** Bytes given to the transport, which may hold them until it can take more. */
   #inTransport = 0;
-  /** TCP connections with answers to long-polling. The client may send its next request on another and never read these. */
+  /** Connections of long-polling answers: the client may ask on another and never read these. */
   readonly #responding = new Set<TcpSocket>();
 
-  /** Calls `overflow` when more than `bytesMax` wait, and `queued` with the bytes of each packet. */
+  /** Calls `overflow` when more than `bytesMax` wait, and `queued` with the bytes of a packet. */
   constructor(
     connection: EngineConnection,
     bytesMax: number,
@@ -66,7 +68,8 @@ export class Backlog {
   get bytes(): number {
     const { name, writable, socket } = this.#connection.transport;
     let bytes = this.#queued;
-    // A long-polling transport has finished with an answer once it has written it to the TCP connection.
+    // A long-polling transport has finished with an answer once it has written it to the TCP
+    // connection.
     if (name !== "polling") bytes += Math.max(writable ? 0 : this.#inTransport, socket?.bufferedAmount ?? 0);
     for (const socket of this.#responding) {
       if (socket.writableLength === 0 || socket.destroyed) this.#responding.delete(socket);
@@ -80,7 +83,7 @@ export class Backlog {
     return this.bytes > this.#bytesMax / 2;
   }
 
-  /** Calls `overflow` if too much waits. Call it after queueing data that Engine.IO does not see. */
+  /** Calls `overflow` if too much waits. For data queued without Engine.IO. */
   check(): void {
     if (this.bytes > this.#bytesMax) this.#overflow();
   }

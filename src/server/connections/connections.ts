@@ -1,7 +1,7 @@
 /*
- * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once. Its incoming data and the
- * bytes that wait to go out are bounded at every layer. Once it has ended, its memory is freed soon, whatever the client
- * does.
+ * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once.
+ * Its incoming data and the bytes that wait to go out are bounded at every layer. Once it has
+ * ended, its memory is freed soon, whatever the client does.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -28,7 +28,7 @@ export interface Connection extends EngineConnection {
 export interface AdmittedConnection {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
-  /** Our namespaces that it is in -> closes the connection when its client has had time to read why. */
+  /** Our namespaces that it is in -> closes it when its client has had time to read why. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
   /** Set if the connection may not stay. */
   readonly refusal: Refusal | undefined;
@@ -42,13 +42,13 @@ export interface ConnectionLimits {
   readonly inflow: InflowLimits;
 }
 
-/** A refused client has this long to join a namespace and read why; then its connection is closed. */
+/** A refused client has this long to join a namespace and read why. */
 const REFUSED_MS_MAX = 2_000;
 /** Refused connections of one address that wait for that. Beyond it the handshake is refused. */
 const REFUSED_MAX = 1_000;
-/** A client has this long to confirm that a WebSocket is closed. `ws` alone would wait 30 s with the unsent bytes. */
+/** A client has this long to confirm a close; `ws` alone would keep the unsent bytes for 30 s. */
 const CLOSING_MS_MAX = 2_000;
-/** Cost, in messages, of a packet that joins a namespace: it makes a socket, and may call the app's hook. */
+/** Cost of joining a namespace, in messages: it makes a socket, and may call the app's hook. */
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";
 
@@ -132,7 +132,7 @@ export class Connections {
     }, REFUSED_MS_MAX).unref();
   }
 
-  /** Charges all incoming data to a meter; returns the function to call when the connection has ended. */
+  /** Meters all incoming data. Call the returned function when the connection has ended. */
   #meter(connection: Connection, { allowance, joined }: AdmittedConnection): () => void {
     const { admission, clock, metrics } = this.#instance;
     let isFlooded = false;

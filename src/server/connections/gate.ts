@@ -1,10 +1,11 @@
 /*
- * The gate that every HTTP request passes, whether Express, the operators' app or Engine.IO's long-polling answers it. A
- * client may send requests down one connection without waiting for answers, and an answer that is not read stays in memory.
- * So a request is begun only when the answer before it on its connection has gone to the kernel. The requests behind it are
- * bounded, and charged like messages.
+ * The gate that every HTTP request passes, whether Express, the operators' app or Engine.IO's
+ * long-polling answers it. A client may send requests down one connection without waiting for
+ * answers, and an answer that is not read stays in memory. So a request is begun only when the
+ * answer before it on its connection has gone to the kernel. The requests behind it are bounded,
+ * and charged like messages.
  *
- *     connection ──► #4 #3 #2 wait ──► #1 is answered        more than PIPELINED_MAX: the connection is cut
+ *     connection ──► #4 #3 #2 wait ──► #1 is answered     more than PIPELINED_MAX: it is cut
  */
 
 import type { EventEmitter } from "node:events";
@@ -46,8 +47,8 @@ export class HttpGate {
   }
 
   /**
-   * Bounds the requests of each connection as they are parsed. Call it after Socket.IO is attached, because Socket.IO takes
-   * over the listeners that are there.
+   * Bounds the requests of each connection as they are parsed. Call it after Socket.IO is attached,
+   * because Socket.IO takes over the listeners that are there.
    */
   guard(http: EventEmitter): void {
     http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
@@ -63,7 +64,8 @@ export class HttpGate {
 
   /** For Express and Engine.IO: calls `next` when it is the request's turn, or never. */
   readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    // Engine.IO passes no real response for an upgrade. That connection has a meter of its own from here on.
+    // Engine.IO passes no real response for an upgrade. That connection has a meter of its own from
+    // here on.
     if (isUpgrade(request)) {
       next();
       return;
@@ -113,8 +115,8 @@ export class HttpGate {
 const STOP_PARSING = 2;
 
 /**
- * Ends the connection. Node would still parse the requests it has read, up to 64 KB, and make some kilobytes of objects for
- * each. So its parser is made to believe that no HTTP follows.
+ * Ends the connection. Node would still parse the requests it has read, up to 64 KB, and make some
+ * kilobytes of objects for each. So its parser is made to believe that no HTTP follows.
  */
 function cut(socket: TcpSocket): void {
   if ("parser" in socket && typeof socket.parser === "object" && socket.parser !== null) {

@@ -1,6 +1,7 @@
 /*
- * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the first with 503, so that a
- * balancer tries the next instance on the client's behalf. Open connections go on.
+ * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
+ * first with 503, so that a balancer tries the next instance on the client's behalf. Open
+ * connections go on.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -15,8 +16,8 @@ export type HandshakeMiddleware = (
 ) => void;
 
 /**
- * Refuses long-polling by script tags with 400. Such a request has no origin and carries cookies, and its answer runs as a
- * program in the page that sent it. No current client needs it.
+ * Refuses long-polling by script tags with 400. Such a request has no origin and carries cookies,
+ * and its answer runs as a program in the page that sent it. No current client needs it.
  */
 export const refuseJsonp: HandshakeMiddleware = (request, _, next) =>
   next(queryOf(request).has("j") ? new Error("JSONP is off") : undefined);
@@ -28,8 +29,9 @@ export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
 };
 
 /**
- * Later requests of a connection show nothing but its id. Pages of other sites must not use it: a connection that a page of
- * a permitted site, or a program, opened is continued there. `firstRequest` finds the request that opened a connection.
+ * Later requests of a connection show nothing but its id. Pages of other sites must not use it: a
+ * connection that a page of a permitted site, or a program, opened is continued there.
+ * `firstRequest` finds the request that opened a connection.
  */
 export function refuseTakeovers(
   firstRequest: (engineId: string) => IncomingMessage | undefined,
@@ -70,7 +72,7 @@ function isFirst(request: IncomingMessage): boolean {
   return engineIdIn(request) === "";
 }
 
-/** Engine.IO's id of the connection that a request belongs to, as Engine.IO reads it; empty if it names none. */
+/** Engine.IO's id of the request's connection; empty if it names none. */
 export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }
@@ -81,8 +83,8 @@ function queryOf(request: IncomingMessage): ReadonlyMap<string, string> {
 }
 
 /**
- * Node hands over a connection that asks for an upgrade without a listener for its errors. Until something listens, a reset
- * by the client would end the process.
+ * Node hands over a connection that asks for an upgrade without a listener for its errors. Until
+ * something listens, a reset by the client would end the process.
  */
 export const outliveReset: HandshakeMiddleware = ({ socket }, _, next) => {
   if (socket.listenerCount("error") === 0) socket.on("error", () => undefined);

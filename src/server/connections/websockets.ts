@@ -1,7 +1,8 @@
 /*
- * Gives each WebSocket below an Engine.IO server a meter from its first byte on. So control frames, which only `ws` sees and
- * answers, are charged from the start. Other data is charged once the WebSocket is known to be ours (connections.ts),
- * because an app may have namespaces of its own on the same server.
+ * Gives each WebSocket below an Engine.IO server a meter from its first byte on. So control frames,
+ * which only `ws` sees and answers, are charged from the start. Other data is charged once the
+ * WebSocket is known to be ours (connections.ts), because an app may have namespaces of its own on
+ * the same server.
  */
 
 import type { EventEmitter } from "node:events";
@@ -28,7 +29,7 @@ interface WebSocketServer {
   options?: { maxFragments?: number; maxBufferedChunks?: number };
 }
 
-/** Bounds the frames, and the reads, of one message. Each takes some hundred bytes until the message is whole. */
+/** Bounds the frames and reads of one message. Each takes some hundred bytes until it is whole. */
 const PIECES_MIN = 1_024;
 const BYTES_PER_PIECE = 256;
 
@@ -65,7 +66,8 @@ export class WebSockets {
         });
         const charge = () => {
           meter.take(1, 0);
-          // Each ping that was read already would be answered, and the client may never read the answers.
+          // Each ping that was read already would be answered, and the client may never read the
+          // answers.
           if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
         };
         socket.on("ping", charge);

@@ -1,11 +1,13 @@
 /*
- * Reports the changes committed on a board to a listener of the app around, and never holds up the clients that watch it.
+ * Reports the changes committed on a board to a listener of the app around, and never holds up the
+ * clients that watch it.
  *
  *     follower ──applied──► queue ──one at a time, in turns of its own──► listener
  *
- * The follower only pushes onto a bounded queue. Each page has a copy of the bits that were reported. If the queue is full,
- * or the replica was set from a snapshot, the page falls behind: its deltas are no longer queued, and at its turn the
- * difference between copy and replica is reported at once. A slow listener is called less often, but is never wrong.
+ * The follower only pushes onto a bounded queue. Each page has a copy of the bits that were
+ * reported. If the queue is full, or the replica was set from a snapshot, the page falls behind:
+ * its deltas are no longer queued, and at its turn the difference between copy and replica is
+ * reported at once. A slow listener is called less often, but is never wrong.
  */
 
 import { eachDifference, setBit } from "../../board/bitmap.js";
@@ -30,7 +32,7 @@ export interface BoardChange {
   readonly kind: "delta" | "snapshot";
   /** The cells whose value differs from the last report, ascending. */
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
-  /** The position of the page after it. Equal version and tag mean equal cells, on every instance. */
+  /** The page's position after it. Equal positions mean equal cells, on every instance. */
   readonly position: Position;
 }
 

@@ -1,7 +1,7 @@
 /*
- * A board for code of the app around, on the server. Its writes take the way of a client's: group commit, one script run,
- * acknowledged after the commit, sent to everyone through the store. Rights and rate limits do not apply to them; frozen
- * cells stay frozen.
+ * A board for code of the app around, on the server. Its writes take the way of a client's: group
+ * commit, one script run, acknowledged after the commit, sent to everyone through the store. Rights
+ * and rate limits do not apply to them; frozen cells stay frozen.
  */
 
 import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
@@ -19,7 +19,7 @@ import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-q
 export interface ListenOptions {
   /** The cells to report. Default: the whole board, if it has at most 67,108,864 cells. */
   readonly range?: Region;
-  /** Reports the checked cells first, as changes from an empty board, so that no change is missed between reading and listening. */
+  /** Reports the checked cells first, so that no change is missed between reading and listening. */
   readonly fromEmpty?: boolean;
 }
 
@@ -45,14 +45,14 @@ export class ServerBoard {
     this.#board = board;
   }
 
-  /** Whether the cell is checked in the store now, after every write acknowledged before, on any instance. */
+  /** Whether the cell is checked in the store, after every write acknowledged before. */
   async get(cell: number): Promise<boolean> {
     this.#checkCell(cell);
     const { bits } = await this.#instance.readStored(this.#board, pageOf(cell));
     return getBit(bits, offsetOf(cell)) === 1;
   }
 
-  /** All bits of a page as the store has them now: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
+  /** All bits of a page in the store: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
   async bitsOf(page: number): Promise<Uint8Array> {
     if (!Number.isSafeInteger(page) || page < 0) throw new Refusal("PAGE_OUT_OF_RANGE");
     checkPage(this.#board, page);
@@ -61,15 +61,16 @@ export class ServerBoard {
     return bits;
   }
 
-  /** Resolves after the commit; rejects with a Refusal whose `rule.outcome` says whether it may have happened. */
+  /** Resolves after the commit; the Refusal's `rule.outcome` says whether it may have happened. */
   set(cell: number, value: boolean): Promise<void> {
     return this.setAll([[cell, value]]);
   }
 
   /**
-   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last wins. A larger set is
-   * refused with NEEDS_SPLIT, unless `split` asks for several such steps, in ascending order. The first step that fails ends
-   * it: the steps before it stay, and the error is PARTLY_FROZEN or OUTCOME_UNKNOWN.
+   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last
+   * wins. A larger set is refused with NEEDS_SPLIT, unless `split` asks for several such steps, in
+   * ascending order. The first step that fails ends it: the steps before it stay, and the error is
+   * PARTLY_FROZEN or OUTCOME_UNKNOWN.
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
@@ -92,8 +93,8 @@ export class ServerBoard {
   }
 
   /**
-   * Reports to `listener` every change committed on the board, by any client on any instance: in the order of each page's
-   * history, one change at a time. docs/embedding.md has its guarantees.
+   * Reports to `listener` every change committed on the board, by any client on any instance: in
+   * the order of each page's history, one change at a time. docs/embedding.md has its guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const { start = 0, end = this.size } = options.range ?? {};

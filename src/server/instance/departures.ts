@@ -1,6 +1,7 @@
 /*
- * Draining: the clients of an instance are asked to leave in random order, spread evenly over a time, so that they do not
- * storm the instances they move to. Meanwhile the doors check `isDraining` and refuse new clients.
+ * Draining: the clients of an instance are asked to leave in random order, spread evenly over a
+ * time, so that they do not storm the instances they move to. Meanwhile the doors check
+ * `isDraining` and refuse new clients.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -35,7 +36,7 @@ export class Departures {
     this.#isDraining = true;
   }
 
-  /** Asks all to leave over `overMs`; resolves when all have left, or `graceMs` after the last was asked. */
+  /** Asks all over `overMs`; resolves when all have left, or `graceMs` after the last was asked. */
   drain(overMs: number, graceMs: number): Promise<void> {
     this.begin();
     const order = shuffled([...this.#present], this.#clock);

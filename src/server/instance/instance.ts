@@ -1,6 +1,7 @@
 /*
- * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth: replicas follow the store,
- * only the store acknowledges writes, and killing an instance loses nothing.
+ * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth:
+ * replicas follow the store, only the store acknowledges writes, and killing an instance loses
+ * nothing.
  */
 
 import type { Server } from "node:net";
@@ -135,7 +136,7 @@ export class Instance {
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
-  /** Logs a failure that is not reported to a client: at once, then at intervals for each kind, with a count. */
+  /** Logs a failure at once, then at intervals for each kind, with a count. */
   failed(error: unknown, message: string): void {
     // The store has logged it, once.
     if (error instanceof DamagedPage) return;
@@ -143,8 +144,9 @@ export class Instance {
   }
 
   /**
-   * Records an admin action that was refused before it was judged, or for a missing right. A client without a right must not
-   * fill the log, so each action and outcome gets a line once in a while, with a count over all addresses.
+   * Records an admin action that was refused before it was judged, or for a missing right. A client
+   * without a right must not fill the log, so each action and outcome gets a line once in a while,
+   * with a count over all addresses.
    */
   auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {
     this.#seldomly(`audit ${line.audit} ${line.outcome}`, (times) =>
@@ -152,7 +154,7 @@ export class Instance {
     );
   }
 
-  /** Logs errors of a listening server, which would end the process: for example, no descriptor was left for a connection. */
+  /** Logs errors of a listening server, such as no descriptor left. They would end the process. */
   survives(server: Server): void {
     const message = "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files";
     server.on("error", (error) => this.failed(error, message));

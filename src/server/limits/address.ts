@@ -1,6 +1,6 @@
 /*
- * The unit of limits by address: an IPv4 address, or the /64 that one household or host has of IPv6. A site with a /48 has
- * 65,536 of those, so the /48 is counted too, as the network.
+ * The unit of limits by address: an IPv4 address, or the /64 that one household or host has of
+ * IPv6. A site with a /48 has 65,536 of those, so the /48 is counted too, as the network.
  */
 
 import { ipKeyGenerator } from "express-rate-limit";

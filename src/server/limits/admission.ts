@@ -1,6 +1,7 @@
 /*
- * Admission: whether a client may connect, and how fast it may write. Each session, address and network has its own count,
- * so that one at its limit never holds up another. Counts belong to one instance, and they are bounded.
+ * Admission: whether a client may connect, and how fast it may write. Each session, address and
+ * network has its own count, so that one at its limit never holds up another. Counts belong to one
+ * instance, and they are bounded.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -25,20 +26,21 @@ export interface AdmissionLimits {
   readonly http?: Rate;
 }
 
-/** An address may write and watch as much as 20 sessions at their limit, and a network may write as much as 20 addresses. */
+/** An address may do as much as 20 sessions, and a network may write as much as 20 addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /**
- * Work that an address causes for others, or that takes long, in units of about 20 µs: one small message sent to one client,
- * or a kibibyte read. An address has a tenth of a core for it, and all together have a quarter.
+ * Work that an address causes for others, or that takes long, in units of about 20 µs: one small
+ * message sent to one client, or a kibibyte read. An address has a tenth of a core for it, and all
+ * together have a quarter.
  */
 const WORK = { perSecond: 5_000, burst: 5_000 };
 const ALL_WORK = { perSecond: 12_500, burst: 12_500 };
 /** When an address with too many connections may try again. */
 const CONNECTIONS_RETRY_MS = 5_000;
-/** Clients refused for their rate try again spread over at least this time, not all with the next token. */
+/** Clients refused for their rate are spread over at least this time. */
 const CONNECT_RETRY_MS_MIN = 1_000;
-/** A connection ended for its errors counts as 25, so that reconnecting at once brings no fresh limits. */
+/** A connection ended for its errors counts as 25: reconnecting brings no fresh limits. */
 const OFFENCE_CONNECTS = 25;
 
 export class Admission {
@@ -66,7 +68,7 @@ export class Admission {
     this.#allWork = new TokenBucket(ALL_WORK, clock.now());
   }
 
-  /** Counts a connection, or throws TOO_MANY_CONNECTIONS. Call `disconnect` when a counted connection ends. */
+  /** Counts a connection, until `disconnect`. Throws TOO_MANY_CONNECTIONS. */
   connect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
     if (count >= this.limits.connectionsPerAddress) {
@@ -103,9 +105,9 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now. The buckets outlive the
-   * connection, and a new session starts with what its address has left. All buckets are checked before any is charged, so
-   * a refused write costs nothing.
+   * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now.
+   * The buckets outlive the connection, and a new session starts with what its address has left.
+   * All buckets are checked before any is charged, so a refused write costs nothing.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
     const now = this.#clock.now();
@@ -119,9 +121,10 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work, such as a message to
-   * everyone or a long read. Otherwise charges `units` for it, as a debt if that is more than is left. A click is no such
-   * work, so it never waits for another client's behind the same address.
+   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work,
+   * such as a message to everyone or a long read. Otherwise charges `units` for it, as a debt if
+   * that is more than is left. A click is no such work, so it never waits for another client's
+   * behind the same address.
    */
   admitWork(address: string, units: number): void {
     const now = this.#clock.now();
@@ -138,7 +141,7 @@ export class Admission {
     this.#allWork.charge(units, now, Number.POSITIVE_INFINITY);
   }
 
-  /** Counts an HTTP request of the address; returns the milliseconds that it should wait for those before it. */
+  /** Counts an HTTP request; returns the milliseconds that it should wait for those before it. */
   paceHttp(address: string): number {
     const now = this.#clock.now();
     const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;

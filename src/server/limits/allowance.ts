@@ -1,13 +1,13 @@
 /*
- * What one connection may still ask for. A client that leaves a namespace and joins it again, or joins another, goes on
- * with what its connection has left.
+ * What one connection may still ask for. A client that leaves a namespace and joins it again, or
+ * joins another, goes on with what its connection has left.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
 
-/** Bad requests before the client is disconnected. One refused for its rate, or as forbidden, counts a tenth. */
+/** Bad requests before the client is disconnected; some refusals count a tenth (responder.ts). */
 const STRIKES = { burst: 100, perSecond: 1 };
 /** Messages to everyone. */
 const MESSAGES = { perSecond: 5, burst: 20 };

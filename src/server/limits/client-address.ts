@@ -1,28 +1,30 @@
 /*
- * The address of the client that sent a request: that of the connection or, if a trusted proxy opened it, the right-most
- * address in the proxies' list that is not a trusted proxy. The client may have written everything to the left of it, so
- * that counts for nothing. From an untrusted address, neither does the whole header.
+ * The address of the client that sent a request: that of the connection or, if a trusted proxy
+ * opened it, the right-most address in the proxies' list that is not a trusted proxy. The client
+ * may have written everything to the left of it, so that counts for nothing. From an untrusted
+ * address, neither does the whole header.
  *
- *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2      connection: 10.0.0.1      trusted: 10.0.0.0/8
+ *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2    from 10.0.0.1, trusted: 10.0.0.0/8
  *                      (claimed) └ the client's address
  *     Forwarded: for="[2001:db8::1]:4711";proto=https           says the same by RFC 7239
  *
- * A proxy writes one of the two headers and passes the other on, which may be a lie. If both are present and differ, the
- * request counts as the proxy's own.
+ * A proxy writes one of the two headers and passes the other on, which may be a lie. If both are
+ * present and differ, the request counts as the proxy's own.
  *
- * The door to proxy-addr. Express uses it for `request.ip` as well, but reads neither ports nor Forwarded.
+ * The door to proxy-addr. Express uses it for `request.ip` as well, but reads neither ports nor
+ * Forwarded.
  */
 
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import proxyAddr from "proxy-addr";
 
-/** Whether the proxy at `address` is believed; `hop` counts from this server. As Express keeps it in `trust proxy fn`. */
+/** Whether to believe the proxy at `address`; `hop` counts from this server. As Express has it. */
 export type Trust = (address: string, hop: number) => boolean;
 
 export const trustNobody: Trust = () => false;
 
-/** Addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`; undefined if one is none of these. */
+/** Of addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`; undefined for others. */
 export function trustIn(proxies: readonly string[]): Trust | undefined {
   try {
     return proxyAddr.compile(proxies);
@@ -50,7 +52,7 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string | 
   return addresses.every((each) => each === address) ? address : peer;
 }
 
-/** The address that the proxies' list leads to; undefined if it is no address, as when a proxy hides it. */
+/** The address that the list leads to; undefined if it is none, as when a proxy hides it. */
 function named({ socket }: IncomingMessage, nodes: readonly string[], trust: Trust): string | undefined {
   // Each entry of the list is a hop, so an unreadable one keeps its place.
   const list = nodes.map((node) => addressIn(node) ?? "unknown").join(", ");
@@ -67,7 +69,7 @@ function addressIn(node: string): string | undefined {
 /** Each blank matches in one place only, so a run of blanks is scanned once. */
 const PAIR = /(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?[ \t]*(?:([;,])[ \t]*|($))/y;
 
-/** The node that each element of a Forwarded header names in `for`; a single unknown node if the header is malformed. */
+/** The nodes that a Forwarded header names in `for`; one unknown node if it is malformed. */
 function nodesIn(text: string): string[] {
   const header = text.trim();
   const nodes: string[] = [];

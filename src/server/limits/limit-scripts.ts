@@ -1,7 +1,8 @@
 /*
- * Runs the scripts of rate-limit-redis by their text. The library loads a script once and keeps the promise of its hash. If
- * that one command failed, because the store was unavailable at the start, no request would ever be counted. Here loading
- * sends no command, so it cannot fail, and each run carries the text.
+ * Runs the scripts of rate-limit-redis by their text. The library loads a script once and keeps the
+ * promise of its hash. If that one command failed, because the store was unavailable at the start,
+ * no request would ever be counted. Here loading sends no command, so it cannot fail, and each run
+ * carries the text.
  */
 
 import { createHash } from "node:crypto";

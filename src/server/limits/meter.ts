@@ -1,7 +1,7 @@
 /*
- * Meters everything that comes in on one connection, in messages and bytes, at every layer: requests, pings, pongs, packets
- * of unknown namespaces, unrequested acknowledgements, bodies. A connection over its budget is not read until time has paid
- * for it:
+ * Meters everything that comes in on one connection, in messages and bytes, at every layer:
+ * requests, pings, pongs, packets of unknown namespaces, unrequested acknowledgements, bodies. A
+ * connection over its budget is not read until time has paid for it:
  *
  *     tokens   burst ────────── 0 ────────── -burst
  *                     read       │ not read    │ ended: a flood came in one read
@@ -22,7 +22,7 @@ interface Metered {
   /** Stops reading. Not called again before `resume`. */
   pause(): void;
   resume(): void;
-  /** A flood came: ends the connection. Called again for the rest of the flood that was read already. */
+  /** Ends the connection because of a flood. Called again for the rest that was read already. */
   end(): void;
 }
 

@@ -1,9 +1,9 @@
 /*
- * The counter of HTTP requests that instances share. While the store is unavailable each instance counts alone: an address
- * then has its limit on each instance, and no request waits for the store.
+ * The counter of HTTP requests that instances share. While the store is unavailable each instance
+ * counts alone: an address then has its limit on each instance, and no request waits for the store.
  *
- * A store that does not answer in time counts as unavailable for a while. Other parts notice a server that hangs only after
- * seconds, and one primary of several may be down.
+ * A store that does not answer in time counts as unavailable for a while. Other parts notice a
+ * server that hangs only after seconds, and one primary of several may be down.
  */
 
 import type { Clock } from "../../protocol/clock.js";

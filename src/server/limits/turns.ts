@@ -1,7 +1,8 @@
 /*
- * Makes a connection with many requests take turns with all others. A burst of requests arrives in one read of the socket,
- * and answering all of it at once would hold up every other connection. So beyond a few, the requests of one connection
- * wait, in order, for later turns of the event loop. An occasional request never waits.
+ * Makes a connection with many requests take turns with all others. A burst of requests arrives in
+ * one read of the socket, and answering all of it at once would hold up every other connection. So
+ * beyond a few, the requests of one connection wait, in order, for later turns of the event loop.
+ * An occasional request never waits.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -21,7 +22,7 @@ export class Turns {
     this.#atOnce = new TokenBucket(AT_ONCE, clock.now());
   }
 
-  /** Undefined if the request may go on now; otherwise resolves when it may. First come, first served. */
+  /** Undefined if the request may go on now; otherwise resolves when it may, in order. */
   take(): Promise<void> | undefined {
     if (this.#waiting.length === 0) {
       if (this.#atOnce.take(1, this.#clock.now()) === 0) return undefined;

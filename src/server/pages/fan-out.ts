@@ -1,10 +1,11 @@
 /*
  * The flush clock of an instance: when hubs send the deltas that have gathered.
  *
- * The first delta of a quiet page goes out at once, unless other pages wait (see Source). After that the page's deltas
- * gather, and leave one interval after its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`.
- * A delay that nobody notices costs nothing, so the interval grows early, up to `unseenMs`, to send at most `framesUnseen`
- * frames a second. Beyond that it grows only to keep sending within `share` of the event loop.
+ * The first delta of a quiet page goes out at once, unless other pages wait (see Source). After
+ * that the page's deltas gather, and leave one interval after its last flush. The interval follows
+ * the load, between `flushMsMin` and `flushMsMax`. A delay that nobody notices costs nothing, so
+ * the interval grows early, up to `unseenMs`, to send at most `framesUnseen` frames a second.
+ * Beyond that it grows only to keep sending within `share` of the event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -21,7 +22,7 @@ export interface FanOutLimits {
   readonly share: number;
   /** A delay that a person does not notice. */
   readonly unseenMs: number;
-  /** Frames per second to aim at with an interval of up to `unseenMs`. Counted, because short times are costly to measure. */
+  /** Frames per second to aim at with an interval of up to `unseenMs`. */
   readonly framesUnseen: number;
 }
 
@@ -29,8 +30,9 @@ export interface Flushable {
   /** Sends what has gathered; returns the number of frames sent. */
   flush(): number;
   /**
-   * Called right after `flush`, for recipients that waited for it. This is not counted as sending: a longer interval would
-   * not reduce its cost, and clients that join again and again would slow everyone down.
+   * Called right after `flush`, for recipients that waited for it. This is not counted as sending:
+   * a longer interval would not reduce its cost, and clients that join again and again would slow
+   * everyone down.
    */
   flushed?(): void;
 }
@@ -46,7 +48,7 @@ const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
 /** A shorter doze saves nothing. */
 const DOZE_MS_MIN = 4;
-/** A quiet page would send at once but waits for the doze of the others: a delay that nobody notices. */
+/** A quiet page waits for the doze of the others: a delay that nobody notices. */
 const DOZE_MS_MAX = 60;
 /** The interval is adapted after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
@@ -121,7 +123,8 @@ export class FanOut {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [page, dueMs] of this.#due) {
-      // A timer may fire a moment early. Pages due within that moment go now, not in a round of their own.
+      // A timer may fire a moment early. Pages due within that moment go now, not in a round of
+      // their own.
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
@@ -144,8 +147,8 @@ export class FanOut {
   }
 
   /*
-   * In the window, sending took cost/length of the loop at the current interval, and cost falls as the interval grows.
-   * Moving half the way each time damps the effect of one slow flush.
+   * In the window, sending took cost/length of the loop at the current interval, and cost falls as
+   * the interval grows. Moving half the way each time damps the effect of one slow flush.
    */
   #adapt(now: number): void {
     const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;

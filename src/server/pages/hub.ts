@@ -1,13 +1,14 @@
 /*
- * A hub fans one page out to the clients that watch it. All its members stand at the position of the last flush, so a frame
- * is encoded once and fits all of them.
+ * A hub fans one page out to the clients that watch it. All its members stand at the position of
+ * the last flush, so a frame is encoded once and fits all of them.
  *
  *     follower ──applied──► (gathers) ──flush──► one frame ──► every member
  *
- *     joining   one synchronous step brings a recipient from the position it holds to that of the last flush, and makes
- *               it a member. If deltas have gathered since that flush, the step waits for the next.
- *     lagging   a member whose outgoing buffer is not drained stops being a member and is not sent to. When the buffer
- *               is empty it joins again, from the position it had.
+ *     joining   one synchronous step brings a recipient from the position it holds to that of the
+ *               last flush, and makes it a member. If deltas have gathered since, it waits for the
+ *               next flush.
+ *     lagging   a member whose outgoing buffer is not drained stops being a member and is not sent
+ *               to. When the buffer is empty it joins again, from the position it had.
  */
 
 import { cropUpdate, type Delta, mergeDeltas } from "../../board/delta.js";
@@ -23,7 +24,7 @@ import { refuseAway } from "./store-refusal.js";
 
 type FlushObserver = () => void;
 
-/** Called for each recipient that joins, with the frame that brought it up to date; none if it was already. */
+/** Called with the frame that brought a joining recipient up to date; none if it was already. */
 export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 
 /** A recipient on its way to be a member. */
@@ -36,7 +37,7 @@ interface Arrival {
   readonly waiters: Waiter[];
 }
 
-/** A request that waits for a recipient to join. There are several if one watch overtook another. */
+/** A request that waits for a recipient to join. A watch that overtakes another adds one. */
 interface Waiter {
   done(): void;
   fail(error: unknown): void;
@@ -62,7 +63,7 @@ export class Hub {
   readonly #lagging: Lagging;
   readonly #caughtUp: CatchUpObserver;
   readonly #observers = new Set<FlushObserver>();
-  /** Frames that lead to the current position, by where they start: a crowd that returns shares them. */
+  /** Frames to the current position, by where they start: a returning crowd shares them. */
   readonly #catchUps = new Map<string, PageFrame>();
   /** Requests to the store in progress, by position, shared in the same way. */
   readonly #asked = new Map<string, Promise<Delta | undefined>>();
@@ -96,7 +97,7 @@ export class Hub {
     return this.#lagging.size;
   }
 
-  /** Resolves when the recipient stands where all members stand. `position` is what the client holds already. */
+  /** Resolves when the recipient is a member. `position` is what the client holds already. */
   watch(recipient: Recipient, position: Position): Promise<void> {
     const waiters = this.#drop(recipient);
     return new Promise((done, fail) => {
@@ -179,14 +180,16 @@ export class Hub {
   }
 
   async #join(recipient: Recipient, position: Position, waiters: Waiter[]): Promise<void> {
-    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
+    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell
+    // that it overtook this.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
     if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position).catch((error: unknown) => {
-        // If a later watch overtook this one, the waiters are that one's now, and nothing waits for this answer.
+        // If a later watch overtook this one, the waiters are that one's now, and nothing waits for
+        // this answer.
         if (this.#watching.get(recipient) === arrival) throw error;
         return undefined;
       });
@@ -226,7 +229,7 @@ export class Hub {
     this.#lagging.add(recipient, position);
   }
 
-  /** Whether this hub can lead from `position` to the current one: by deltas or, from genesis, by a snapshot. */
+  /** Whether deltas, or a snapshot from genesis, lead from `position` to the current one. */
   #knows(position: Position): boolean {
     const { replica, log } = this.follower;
     return (
@@ -235,8 +238,9 @@ export class Hub {
   }
 
   /**
-   * Asks the store for the deltas since a position not known here. Afterwards the replica is at least as far as the
-   * answer, so a client that has seen more than this instance is never set back.
+   * Asks the store for the deltas since a position not known here. Afterwards the replica is at
+   * least as far as the answer, so a client that has seen more than this instance is never set
+   * back.
    */
   #ask(position: Position): Promise<Delta | undefined> {
     const key = formatPosition(position);
@@ -255,7 +259,8 @@ export class Hub {
     const answer = isHere ? undefined : await this.#store.since(this.follower.ref, position).catch(refuseAway);
     await this.follower.catchUp("ahead");
     if (answer) return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
-    // If the log, now level with the store, covers the version, the position was made up or its history was lost.
+    // If the log, now level with the store, covers the version, the position was made up or its
+    // history was lost.
     return this.#knows(position) || log.covers(position.version) ? undefined : this.#askNow(position);
   }
 
@@ -263,7 +268,7 @@ export class Hub {
     return mergeDeltas(stored.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
   }
 
-  /** Leads from `position` (through `prefix`) to the current position; undefined if nothing is missing. */
+  /** From `position`, through `prefix`, to the current one; undefined if nothing is missing. */
   #catchUpFrame(position: Position, prefix: Delta | undefined): PageFrame | undefined {
     const { replica, log } = this.follower;
     if (samePosition(position, replica.position)) return undefined;

@@ -1,4 +1,4 @@
-/* The refusals of requests that fail because the store is unavailable, or because its data of a page is damaged. */
+/* The refusals of requests if the store is unavailable, or its data of a page is damaged. */
 
 import { Refusal } from "../../protocol/errors.js";
 import { DamagedPage } from "../../store/damage.js";
@@ -7,7 +7,7 @@ import { StoreAway } from "../../store/store.js";
 /** A person must repair the page. */
 const DAMAGED_RETRY_MS = 10_000;
 
-/** For `catch` of a read: throws the refusal for a fault of the store, and every other error as it came. */
+/** For `catch` of a read: throws the refusal for a fault of the store, or the error as it came. */
 export function refuseAway(error: unknown): never {
   if (error instanceof StoreAway) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000, cause: error });
   throw refuseDamaged(error);

@@ -1,4 +1,4 @@
-/* Protocol 1 in the namespace `/boards`: each event is a request of a client, answered by its acknowledgement. */
+/* Protocol 1 in the namespace `/boards`: an event is a request, and its acknowledgement the answer. */
 
 import type { Notice, RequestName } from "../../protocol/events.js";
 import { Client } from "../clients/client.js";

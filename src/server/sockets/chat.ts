@@ -1,6 +1,7 @@
 /*
- * Messages to everyone. The cost of one grows with the number of sockets, and is charged to the address it comes from. Each
- * turn of the event loop sends it to some sockets only, so that clicks are served in between.
+ * Messages to everyone. The cost of one grows with the number of sockets, and is charged to the
+ * address it comes from. Each turn of the event loop sends it to some sockets only, so that clicks
+ * are served in between.
  *
  *     say ──► queue, in order ──► 100 sockets per turn, until all have it ──► next message
  */
@@ -30,7 +31,7 @@ export class Chat {
     this.#emit = emit;
   }
 
-  /** Sends `text` to every socket. Throws RATE_LIMITED if the address has used up its share of work, or BUSY. */
+  /** Sends `text` to all. Throws BUSY, or RATE_LIMITED if the address has used up its work. */
   say(address: string, text: string): void {
     if (this.#queued.length >= QUEUED_MAX) throw new Refusal("BUSY", { retryAfterMs: BUSY_RETRY_MS });
     this.#instance.admission.admitWork(address, this.#sockets().length * (1 + Buffer.byteLength(text) / KIB));

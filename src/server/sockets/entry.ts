@@ -1,6 +1,7 @@
 /*
- * How a socket enters one of our namespaces: its connection is admitted, the client says who it is, and both protocols get
- * the same bounds and the same end. A socket that may not enter gets the reason as `connect_error`.
+ * How a socket enters one of our namespaces: its connection is admitted, the client says who it is,
+ * and both protocols get the same bounds and the same end. A socket that may not enter gets the
+ * reason as `connect_error`.
  */
 
 import type { Namespace, Server, Socket } from "socket.io";
@@ -42,8 +43,8 @@ export class Entry {
   }
 
   /**
-   * Lets sockets into the namespace if `check` does not throw, and calls `serve` with each. `serve` returns a function that
-   * is called when the socket is gone.
+   * Lets sockets into the namespace if `check` does not throw, and calls `serve` with each. `serve`
+   * returns a function that is called when the socket is gone.
    */
   open(namespace: Namespace, serve: (entered: Entered) => () => void, check?: (visitor: Visitor) => void): void {
     namespace.use((socket, next) => {
@@ -56,8 +57,8 @@ export class Entry {
   }
 
   /**
-   * The visitor is found by the handshake: `auth: {token}`, or what the app's hook makes of it. A client whose token was not
-   * accepted has the rights of everyone, and may enter if there are any.
+   * The visitor is found by the handshake: `auth: {token}`, or what the app's hook makes of it. A
+   * client whose token was not accepted has the rights of everyone, and may enter if there are any.
    */
   async #identify(socket: Socket, next: Next, check: (visitor: Visitor) => void = () => undefined): Promise<void> {
     const { access, boards, metrics } = this.#instance;
@@ -101,9 +102,9 @@ export class Entry {
 }
 
 /**
- * Counts the socket in on its connection. Returns false, and the socket is not served, if the connection has closed
- * meanwhile (Socket.IO then never reports the end of the socket), or if it is already in this namespace. No client in good
- * faith joins a namespace twice.
+ * Counts the socket in on its connection. Returns false, and the socket is not served, if the
+ * connection has closed meanwhile (Socket.IO then never reports the end of the socket), or if it is
+ * already in this namespace. No client in good faith joins a namespace twice.
  */
 function join(socket: Socket, { joined }: AdmittedConnection, goodbye: (error: ErrorBody) => void): boolean {
   const namespace = socket.nsp.name;

@@ -1,10 +1,11 @@
 /*
- * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame around it are built for the
- * first recipient and reused for all others.
+ * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame
+ * around it are built for the first recipient and reused for all others.
  *
- * Works below `socket.emit`, as Socket.IO's own adapter broadcasts. If nothing waits above or on the TCP connection, which is
- * nearly always so, the finished frame is written straight to it. That saves the work of Engine.IO, a quarter of the cost of
- * sending a small packet. Everything else takes the ordinary way, so that the order stays.
+ * Works below `socket.emit`, as Socket.IO's own adapter broadcasts. If nothing waits above or on
+ * the TCP connection, which is nearly always so, the finished frame is written straight to it. That
+ * saves the work of Engine.IO, a quarter of the cost of sending a small packet. Everything else
+ * takes the ordinary way, so that the order stays.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -22,7 +23,7 @@ interface Prepared {
   readonly direct: { readonly webSocketFrames: Buffer; readonly packetBytes: number } | undefined;
 }
 
-/** A transport of Engine.IO. Over WebSocket it has the socket of `ws`, which has the TCP connection. */
+/** Of Engine.IO. Over WebSocket it has the socket of `ws`, which has the TCP connection. */
 interface MaybeWebSocket {
   readonly name: string;
   readonly writable: boolean;
@@ -101,7 +102,7 @@ export class SocketRecipient implements Recipient {
     for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
-  /** The client answers a heartbeat when it has read everything before it. The answer to an earlier one counts too. */
+  /** A heartbeat is answered when everything before it was read, or an earlier heartbeat. */
   whenRead(read: () => void): void {
     const { conn } = this.#socket;
     conn.once("heartbeat", read);
@@ -143,7 +144,7 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
   }
 }
 
-/** An unmasked text frame of RFC 6455, section 5.2, around an Engine.IO message ("4" and the packet). */
+/** An unmasked text frame (RFC 6455, section 5.2) with an Engine.IO message ("4" and packet). */
 function webSocketTextFrame(packet: string): Buffer {
   const payload = Buffer.from(`4${packet}`);
   const FINAL_TEXT = 0x81;

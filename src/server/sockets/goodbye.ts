@@ -16,15 +16,16 @@ export function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
     socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
     setTimeout(() => {
       socket.disconnect(true);
-      // An orderly close would wait for a client that does not read; `true` discards what it has not read.
+      // An orderly close would wait for a client that does not read; `true` discards what it has
+      // not read.
       socket.conn.close(true);
     }, GOODBYE_MS).unref();
   };
 }
 
 /**
- * Returns a function that asks the client to move, answers its requests in progress, and closes the connection below the
- * namespaces. A stock client takes that for a loss and reconnects by itself.
+ * Returns a function that asks the client to move, answers its requests in progress, and closes the
+ * connection below the namespaces. A stock client takes that for a loss and reconnects by itself.
  */
 export function sayMove(socket: Socket, responder: Responder): () => void {
   return () => {

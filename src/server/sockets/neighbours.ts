@@ -1,12 +1,13 @@
 /*
- * Long-polling with several workers on one port. Any worker may get any HTTP request, but a connection of Engine.IO lives in
- * one worker. So its id begins with the number of that worker, and other workers pass its requests on, over a Unix socket in
- * a folder that only these workers know:
+ * Long-polling with several workers on one port. Any worker may get any HTTP request, but a
+ * connection of Engine.IO lives in one worker. So its id begins with the number of that worker, and
+ * other workers pass its requests on, over a Unix socket in a folder that only these workers know:
  *
  *     client ── POST ?sid=2-abc ──► worker 1 ── 2.sock ──► worker 2
  *
- * This works even if a balancer in front reuses its TCP connections for several clients. A connection that begins as a
- * WebSocket is served where it arrives, so clients that use the library cost nothing here.
+ * This works even if a balancer in front reuses its TCP connections for several clients. A
+ * connection that begins as a WebSocket is served where it arrives, so clients that use the library
+ * cost nothing here.
  */
 
 import { once } from "node:events";
@@ -41,8 +42,8 @@ interface Engine {
 const ENGINE_ID = /^(\d{1,4})-/;
 
 /**
- * Makes the engine's ids name this worker, passes on the requests that belong to other workers, and serves those that they
- * pass on. A request may have a body of at most `bodyBytesMax`.
+ * Makes the engine's ids name this worker, passes on the requests that belong to other workers, and
+ * serves those that they pass on. A request may have a body of at most `bodyBytesMax`.
  */
 export async function joinNeighbours(engine: Engine, place: WorkerPlace, bodyBytesMax: number): Promise<Server> {
   const draw = engine.generateId.bind(engine);
@@ -70,7 +71,8 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   const isHandedOver = isUpgrade(request);
   // A connection that is kept open could be closed by the other side just when it is used again.
   const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
-  // Socket.IO passes no usable response for an upgrade, so the answer is written to the connection itself.
+  // Socket.IO passes no usable response for an upgrade, so the answer is written to the connection
+  // itself.
   passed.on("upgrade", (answer, socket, head) => {
     request.socket.write(headOf(answer));
     request.socket.write(head);
@@ -87,7 +89,8 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
       answer.pipe(response);
     }
   });
-  // The worker and its connections are gone. Answer as for an unknown id, so that the client connects again.
+  // The worker and its connections are gone. Answer as for an unknown id, so that the client
+  // connects again.
   passed.on("error", () => {
     if (isHandedOver || response.headersSent) request.socket.destroy();
     else
@@ -98,7 +101,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   else passWhole(request, passed, bodyBytesMax);
 }
 
-/** Sends the body whole: if it trailed its head, the other side might have answered already, and the answer would be lost. */
+/** Sends the body whole: an answer that came before its end would be lost. */
 function passWhole(request: IncomingMessage, passed: ClientRequest, bodyBytesMax: number): void {
   const chunks: Buffer[] = [];
   let bytes = 0;

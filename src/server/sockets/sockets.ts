@@ -1,6 +1,7 @@
 /*
- * The door to Socket.IO: makes the server, puts the guards in front of its handshakes, opens the namespaces, and sends the
- * notices that go to every client. The only file that imports the package's values.
+ * The door to Socket.IO: makes the server, puts the guards in front of its handshakes, opens the
+ * namespaces, and sends the notices that go to every client. The only file that imports the
+ * package's values.
  */
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
@@ -53,7 +54,8 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: silentMsMax,
   });
-  // Express does not see the answers that Socket.IO gives itself. Text that users wrote must not be taken for a document there either.
+  // Express does not see the answers that Socket.IO gives itself. Text that users wrote must not be
+  // taken for a document there either.
   http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
   http.prependListener("request", (request) => takeOffBase(request, basePath));
   return io;
@@ -76,7 +78,7 @@ interface AttachOptions {
   /** Every request of long-polling passes it first. */
   readonly gate: HttpGate;
   readonly trust: Trust;
-  /** Count every connection, even if it never joins a namespace. Off if the app has namespaces of its own. */
+  /** Count connections that join no namespace. Off if the app has namespaces of its own. */
   readonly countsAll: boolean;
   /** Sites whose pages may use boards beside the server's own; `*` for every site's. */
   readonly origins: readonly string[];
@@ -113,7 +115,8 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   entry.open(boards, (entered) => serveBoards(instance, presence, entered));
   if (options.teaching) openTeaching(io, instance, entry);
 
-  // `local`, here and in every broadcast: the app's Socket.IO may have an adapter that reaches other instances.
+  // `local`, here and in every broadcast: the app's Socket.IO may have an adapter that reaches
+  // other instances.
   const notify = (notice: Notice) => boards.local.emit("notice", notice);
   let sent = "";
   const timer = setInterval(() => {

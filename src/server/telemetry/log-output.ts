@@ -1,9 +1,10 @@
 /*
- * Writes the log to standard output, and never holds the instance up: a line that cannot be written now is dropped and
- * counted, and once writing works again a line reports how many were dropped.
+ * Writes the log to standard output, and never holds the instance up: a line that cannot be written
+ * now is dropped and counted, and once writing works again a line reports how many were dropped.
  *
- * A file takes a line at once or fails. A pipe or socket that nothing reads keeps lines waiting, up to a bound. Two kinds of
- * output may still block: a terminal that is stopped (Ctrl-S), and a file on a network file system that hangs.
+ * A file takes a line at once or fails. A pipe or socket that nothing reads keeps lines waiting, up
+ * to a bound. Two kinds of output may still block: a terminal that is stopped (Ctrl-S), and a file
+ * on a network file system that hangs.
  */
 
 import { fstatSync, writeSync } from "node:fs";
@@ -13,7 +14,7 @@ const WAITING_BYTES_MAX = 1_048_576;
 const TRY_AGAIN_MS = 1_000;
 const STDOUT = 1;
 
-/** Writes `text` now, or throws; `failed` is called if it turns out later that it was not written. */
+/** Writes `text` now, or throws. Calls `failed` if it turns out later that it could not. */
 export type Write = (text: string, failed: () => void) => void;
 
 class LogOutput {
@@ -100,7 +101,8 @@ function writeStream(text: string, failed: () => void): void {
   if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("standard output is not read");
   stdout.write(text, (error) => {
     if (!error) return;
-    // An `error` event without a listener would end the process. The stream is the app's too, so no listener stays.
+    // An `error` event without a listener would end the process. The stream is the app's too, so no
+    // listener stays.
     if (stdout.listenerCount("error") === 0) stdout.once("error", () => undefined);
     failed();
   });

@@ -1,4 +1,4 @@
-/* Structured logs, with one line for each incident, not one for each of its consequences. The door to pino. */
+/* Structured logs: one line for each incident, not for each consequence. The door to pino. */
 
 import { type Logger, pino } from "pino";
 import { standardOutput } from "./log-output.js";

@@ -1,6 +1,7 @@
 /*
- * How late the event loop is. Node samples it with a timer, and every sample wakes the process. Sampling every 10 ms was most
- * of what an idle instance did, and added a twelfth to a busy one. Every block that a person notices is longer than 50 ms.
+ * How late the event loop is. Node samples it with a timer, and every sample wakes the process.
+ * Sampling every 10 ms was most of what an idle instance did, and added a twelfth to a busy one.
+ * Every block that a person notices is longer than 50 ms.
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -19,7 +20,7 @@ export class LoopDelay {
     this.#ticks.disable();
   }
 
-  /** Milliseconds; 0 before the first tick. `percent` of the ticks since the last reset were not later. */
+  /** Milliseconds; `percent` of the ticks since the last reset were not later. */
   percentileMs(percent: number): number {
     return this.#ticks.count === 0 ? 0 : late(this.#ticks.percentile(percent));
   }

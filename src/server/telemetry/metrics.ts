@@ -1,7 +1,8 @@
 /*
- * The metrics of an instance, for GET /metrics. SAMPLED holds those that are read at each scrape; the fields of Metrics
- * hold those that are counted as things happen. Each instance has its own registry, so that several in one process stay
- * apart. With process-metrics.ts the door to prom-client.
+ * The metrics of an instance, for GET /metrics. SAMPLED holds those that are read at each scrape;
+ * the fields of Metrics hold those that are counted as things happen. Each instance has its own
+ * registry, so that several in one process stay apart. With process-metrics.ts the door to
+ * prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";

@@ -1,6 +1,7 @@
 /*
- * Metrics that are read at each scrape, those of the process among them, and the merging of several processes' metrics
- * into one. Merging adds up counters and histograms; a gauge says itself how it is merged.
+ * Metrics that are read at each scrape, those of the process among them, and the merging of several
+ * processes' metrics into one. Merging adds up counters and histograms; a gauge says itself how it
+ * is merged.
  */
 
 import { AggregatorRegistry, Counter, Gauge, Registry } from "prom-client";
@@ -94,7 +95,7 @@ export async function mergeMetrics(all: readonly MetricParts[]): Promise<{ text:
   return { text: await merged.metrics(), parts: await merged.getMetricsAsJSON() };
 }
 
-/** Undefined if the system does not say: Node opens a file to find out, and descriptors may have run out. */
+/** Undefined if no descriptor is left: Node opens a file to find out. */
 export function residentBytes(): number | undefined {
   try {
     return process.memoryUsage.rss();

@@ -1,6 +1,6 @@
 /*
- * Keeps a recurring problem from filling the log: it is logged at once, and then at most once in a while, with a count.
- * Pure: the time is passed in.
+ * Keeps a recurring problem from filling the log: it is logged at once, and then at most once in a
+ * while, with a count. Pure: the time is passed in.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";
@@ -12,7 +12,7 @@ const KINDS_MAX = 100;
 export class Seldom {
   readonly #kinds = new Map<string, { readonly loggedMs: number; since: number }>();
 
-  /** How often it occurred since it was last logged, this time included; undefined if it should not be logged now. */
+  /** Occurrences since it was last logged, with this one; undefined if not to be logged now. */
   take(kind: string, nowMs: number): number | undefined {
     const known = this.#kinds.get(kind);
     if (known && nowMs - known.loggedMs < AGAIN_MS) {

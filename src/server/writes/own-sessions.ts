@@ -1,7 +1,8 @@
 /*
- * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do not number theirs. The
- * store recognises a repeated write within SEQ_WINDOW numbers of a session, so a session has at most that many open; more
- * writes get another session. A few sessions, used again and again, crowd no client's out of the store's memory.
+ * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do
+ * not number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session,
+ * so a session has at most that many open; more writes get another session. A few sessions, used
+ * again and again, crowd no client's out of the store's memory.
  */
 
 import { randomBytes } from "node:crypto";
@@ -32,7 +33,7 @@ export class OwnSessions {
     return this.#sessions;
   }
 
-  /** Runs `write` under a session and number that are its own until it settles. Rejects with BUSY beyond OPEN_WRITES_MAX. */
+  /** Runs `write` under a session and number of its own. Rejects with BUSY if too many are open. */
   async run<Result>(write: (session: string, seq: number) => Promise<Result>): Promise<Result> {
     if (this.#openWrites >= OPEN_WRITES_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     const own = this.#withRoom.at(-1) ?? this.#add();

@@ -1,7 +1,8 @@
 /*
- * Decides whether an instance lets writes gather a little before it commits them. A commit costs every instance that holds
- * the page, so many small ones are expensive, while nobody notices ten milliseconds. The instance paces itself while it
- * commits often and batches grow by it. They do not grow for one client that waits for each answer, so then it stops.
+ * Decides whether an instance lets writes gather a little before it commits them. A commit costs
+ * every instance that holds the page, so many small ones are expensive, while nobody notices ten
+ * milliseconds. The instance paces itself while it commits often and batches grow by it. They do
+ * not grow for one client that waits for each answer, so then it stops.
  *
  * Pure: the time is passed in.
  */

@@ -1,15 +1,16 @@
 /*
- * The writer: group commit. The first write to an idle page goes to the store at once. While its commit is in flight,
- * later writes to the page gather; they leave together as the next batch.
+ * The writer: group commit. The first write to an idle page goes to the store at once. While its
+ * commit is in flight, later writes to the page gather; they leave together as the next batch.
  *
  *     write a ──► commit [a] ───────────► ack a
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * An idle page takes one round trip; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is
- * sent again with the same sequence numbers, so that it takes effect once, but under a new tag. A lost primary may have
- * committed the first attempt, and that position must not look like the one of this attempt. A later batch of the page never
- * overtakes it. Past its deadline a write is given up, and the error says whether it may have happened.
+ * An idle page takes one round trip; an instance that commits often paces itself (pace.ts). A batch
+ * whose answer is lost is sent again with the same sequence numbers, so that it takes effect once,
+ * but under a new tag. A lost primary may have committed the first attempt, and that position must
+ * not look like the one of this attempt. A later batch of the page never overtakes it. Past its
+ * deadline a write is given up, and the error says whether it may have happened.
  */
 
 import { type Changes, changedOffset } from "../../board/delta.js";
@@ -103,7 +104,7 @@ export class Writer {
     });
   }
 
-  /** Refuses further writes; resolves when all others have their answers: at their deadlines, plus at most one attempt. */
+  /** Refuses further writes; resolves when all others have their answers. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#draining);
@@ -148,7 +149,8 @@ export class Writer {
           }
           return;
         }
-        // The last attempt that arrived says most. One that did not arrive says nothing about those before it.
+        // The last attempt that arrived says most. One that did not arrive says nothing about those
+        // before it.
         if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
         waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));

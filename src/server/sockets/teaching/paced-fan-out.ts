@@ -1,14 +1,16 @@
 /*
- * Sends each recipient of the teaching protocol the cells that changed, at the pace at which it reads.
+ * Sends each recipient of the teaching protocol the cells that changed, at the pace at which it
+ * reads.
  *
- *     level     has been sent everything: a small change goes to all level recipients, in one frame that is encoded once
- *     behind    has marked cells, because many changed at once or it reads slowly: they are sent a frame at a time, in turns
- *               of the event loop, each with its value at that moment
+ *     level     has been sent everything: a small change is one frame for all level recipients
+ *     behind    has marked cells, because many changed at once or it reads slowly: they are sent a
+ *               frame at a time, in turns of the event loop, each with its value at that moment
  *     waiting   behind, and sent no more until it has read the frames so far
  *
- * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell. A recipient reports
- * itself how far it has read (`whenRead`). Counting the bytes that wait here would not do: the kernel takes megabytes for a
- * slow client, and the heartbeat behind them would come too late.
+ * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell.
+ * A recipient reports itself how far it has read (`whenRead`). Counting the bytes that wait here
+ * would not do: the kernel takes megabytes for a slow client, and the heartbeat behind them would
+ * come too late.
  */
 
 import { bitmapBytes, countBits, eachDifference, setBit } from "../../../board/bitmap.js";
@@ -18,15 +20,15 @@ import type { CheckboxUpdate } from "../../../protocol/events.js";
 import type { Frame, Recipient } from "../../pages/recipient.js";
 
 /**
- * Updates in one frame, plus up to seven. Each is a packet of its own. With the overhead of packets, a frame takes less than
- * half of the smallest buffer that a connection may have.
+ * Updates in one frame, plus up to seven. Each is a packet of its own. With the overhead of
+ * packets, a frame takes less than half of the smallest buffer that a connection may have.
  */
 const FRAME_UPDATES = 64;
 /** Frames sent in one turn of the event loop to all recipients that are behind. */
 const TURN_FRAMES_MAX = 32;
-/** Frames kept for recipients that come to the same cells a little later. Each takes some 10 KB with its encodings. */
+/** Frames kept for recipients that come to the same cells later: some 10 KB each. */
 const FRAMES_MAX = 256;
-/** Unread updates of one recipient: some 30 KB, which a client at 8 KB/s reads within its heartbeat. */
+/** Unread updates: some 30 KB, which a client at 8 KB/s reads within its heartbeat. */
 const UNREAD_UPDATES_MAX = 512;
 
 /** A recipient that can report how far its client has read. */
@@ -52,7 +54,7 @@ export class PacedFanOut {
   readonly #sending = new Set<Progress>();
   /** Cells that changed since the last flush. */
   readonly #changed: Uint8Array;
-  /** By their cells, until any cell changes: recipients that fall behind by the same change share frames. */
+  /** By their cells, until any changes: recipients behind by the same change share frames. */
   readonly #frames = new Map<string, UpdatesFrame>();
   #isScheduled = false;
 
@@ -77,7 +79,7 @@ export class PacedFanOut {
     };
   }
 
-  /** The cell changed, perhaps back to an earlier value. A client may have read the value in between from GET /state. */
+  /** Also if it changed back: a client may have read the value in between from GET /state. */
   changed(cell: number): void {
     setBit(this.#changed, cell, 1);
     this.#frames.clear();
@@ -135,7 +137,8 @@ export class PacedFanOut {
       if (cells.length === 0) continue;
       send(progress, this.#shared(cells));
       sent++;
-      // The set keeps the order of insertion: its next frame comes after all others, perhaps in this same turn.
+      // The set keeps the order of insertion: its next frame comes after all others, perhaps in
+      // this same turn.
       if (progress.marks) this.#goOn(progress);
     }
     if (this.#sending.size > 0) this.#schedule();
@@ -176,7 +179,7 @@ function cellsIn(marks: Uint8Array): number[] {
   return cells;
 }
 
-/** Takes the marks of one frame, in whole bytes, continuing after the last. Without marks left the recipient is level. */
+/** Takes the next marks of one frame, in whole bytes. Without marks left it is level. */
 function takeCells(progress: Progress): number[] {
   const { marks } = progress;
   const taken: number[] = [];

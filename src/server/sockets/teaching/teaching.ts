@@ -1,7 +1,8 @@
 /*
- * The teaching protocol, for board `main`: everyone gets an event for each cell that changed, without positions or catch-up.
- * Its clients read GET /state when they connect, and trust the events from then on. A board too large to be sent whole is
- * too large for this protocol. Knows no door.
+ * The teaching protocol, for board `main`: everyone gets an event for each cell that changed,
+ * without positions or catch-up. Its clients read GET /state when they connect, and trust the
+ * events from then on. A board too large to be sent whole is too large for this protocol. Knows no
+ * door.
  */
 
 import { randomBytes } from "node:crypto";
@@ -61,7 +62,7 @@ export class Teaching {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }
 
-  /** Returns the function that writes for one client at `address`. Its writes are committed in order, however long consent takes. */
+  /** Returns a function that commits one client's writes in order, however long consent takes. */
   writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
     const client = randomBytes(16).toString("base64url");
     /** Settles when every write so far was refused, or is on its way to the store. */
