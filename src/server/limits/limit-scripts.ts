@@ -1,8 +1,7 @@
 /*
- * Runs the scripts of rate-limit-redis by their text. The library loads a script once and keeps the
- * promise of its hash. If that one command failed, because the store was unavailable at the start,
- * no request would ever be counted. Here loading sends no command, so it cannot fail, and each run
- * carries the text.
+ * Runs the scripts of rate-limit-redis by their text. The library loads a script once and keeps the promise of its hash:
+ * where that one command fails, because the store was away at the start, no request would ever be counted again.
+ * Here loading is no command at all, so it cannot fail, and the text goes along with each run.
  */
 
 import { createHash } from "node:crypto";

@@ -1,9 +1,9 @@
 /*
- * The counter of HTTP requests that instances share. While the store is unavailable each instance
- * counts alone: an address then has its limit on each instance, and no request waits for the store.
+ * The counter of HTTP requests that instances share, and what stands in for it: while the store is unavailable each
+ * instance counts alone. An address then has at most its limit on each instance, and no request waits for the store.
  *
- * A store that does not answer in time counts as unavailable for a while. Other parts notice a
- * server that hangs only after seconds, and one primary of several may be down.
+ * A store that does not answer in time counts as unavailable for a while: a server that hangs is noticed elsewhere only
+ * after seconds, and one primary of several may be down.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -14,7 +14,7 @@ interface Hits {
   readonly resetTime: Date | undefined;
 }
 
-/** The store that express-rate-limit expects. */
+/** What the limiter asks of a store of its own. */
 interface Counters<Options> {
   init?(options: Options): unknown;
   increment(key: string): Promise<Hits> | Hits;
@@ -22,12 +22,12 @@ interface Counters<Options> {
   resetKey(key: string): Promise<void> | void;
 }
 
-interface LimitSource<Options> {
+export interface LimitSource<Options> {
   readonly shared: Counters<Options>;
   readonly own: Counters<Options>;
   readonly clock: Clock;
   readonly isAvailable: () => boolean;
-  /** Not called if the store is unavailable: that is logged elsewhere. */
+  /** Not of a store that is away: that is said elsewhere. */
   readonly failed: (error: unknown) => void;
 }
 
