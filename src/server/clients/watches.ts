@@ -4,7 +4,7 @@
  * request for a hub decides.
  */
 
-import type { Clock } from "../../protocol/clock.js";
+import { type Clock, within } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { Recipient } from "../pages/recipient.js";
 import type { HubUse } from "../pages/shared-hubs.js";
@@ -46,7 +46,8 @@ export class Watches<Key, Hub extends Watchable> {
     const watch = this.#watches.get(key) ?? { ...use(), request };
     watch.request = request;
     this.#watches.set(key, watch);
-    await this.#within(JOIN_MS_MAX, join(watch.hub));
+    const late = () => new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
+    await within(this.#clock, JOIN_MS_MAX, join(watch.hub), late);
   }
 
   leave(key: Key): void {
@@ -65,12 +66,5 @@ export class Watches<Key, Hub extends Watchable> {
   close(): void {
     this.#isClosed = true;
     for (const key of [...this.#watches.keys()]) this.leave(key);
-  }
-
-  #within<Result>(ms: number, wanted: Promise<Result>): Promise<Result> {
-    return new Promise((done, fail) => {
-      const cancel = this.#clock.after(ms, () => fail(new Refusal("STORE_AWAY", { retryAfterMs: 1_000 })));
-      wanted.then(done, fail).finally(cancel);
-    });
   }
 }
