@@ -7,7 +7,6 @@
  */
 const KEPT_FREE = 128;
 
-/** The limit of this process; undefined if there is none. */
 export function filesMax(): number | undefined {
   const report: unknown = process.report.getReport();
   const limits = field(report, "userLimits");

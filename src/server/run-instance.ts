@@ -71,7 +71,6 @@ interface Others {
   readonly address?: (() => Address | null) | undefined;
 }
 
-/** An instance with its measurements and reports. */
 export function runInstance(config: Config, store: Store, log: Log, others: Others = {}) {
   const instance = createInstance(config, store, log, others);
   const { loop } = instance.metrics;

@@ -25,7 +25,6 @@ export interface RunningServer {
   /** URL of /metrics and /cluster, if they have a port of their own. */
   readonly metricsUrl: string | undefined;
   readonly instance: Instance;
-  /** For namespaces beside ours. */
   readonly io: SocketServer;
   /** As `close`, one client after the other over DRAIN_MS, with `/ready` at 503 meanwhile. */
   drain(): Promise<void>;
@@ -37,9 +36,7 @@ export interface ServerOptions {
   readonly config: Config;
   readonly store: Store;
   readonly log: Log;
-  /** The folder of the built app. */
   readonly pageFolder: string;
-  /** URLs of the instances that /demo shows. */
   readonly demoUrls?: () => readonly string[];
   /** Its place among the workers that share the port. */
   readonly worker?: WorkerPlace | undefined;

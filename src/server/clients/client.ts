@@ -35,7 +35,6 @@ import { Watches } from "./watches.js";
 const OVERVIEW_WATCHES = 8;
 
 interface ClientOptions {
-  /** Takes the frames for this client. */
   readonly recipient: Recipient;
   /** What its connection may still ask for. */
   readonly allowance: Allowance;
@@ -47,7 +46,6 @@ interface ClientOptions {
 export class Client {
   readonly #instance: Instance;
   readonly #options: ClientOptions;
-  /** By handle. */
   readonly #boards = new Map<number, HostedBoard>();
   readonly #pages: Watches<string, Hub>;
   readonly #overviews: Watches<HostedBoard, OverviewHub>;

@@ -16,7 +16,6 @@ import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 
-/** The part of an Engine.IO connection that matters here. */
 export interface EngineConnection extends EventEmitter {
   readonly transport: EventEmitter & {
     readonly name: string;
@@ -88,7 +87,6 @@ export class Backlog {
     if (this.bytes > this.#bytesMax) this.#overflow();
   }
 
-  /** Drops unread answers to long-polling. */
   abandon(): void {
     for (const socket of this.#responding) if (socket.writableLength > 0) socket.destroy();
   }

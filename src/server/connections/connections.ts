@@ -15,11 +15,9 @@ import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
 import { WebSockets } from "./websockets.js";
 
-/** The part of Engine.IO's connection that matters here. */
 export interface Connection extends EngineConnection {
   readonly transport: EngineConnection["transport"] & { readonly sid: string };
   readonly remoteAddress: string;
-  /** The one that opened it. */
   readonly request: IncomingMessage;
   readonly readyState: string;
   close(discard?: boolean): void;
@@ -35,9 +33,7 @@ export interface AdmittedConnection {
 }
 
 export interface ConnectionLimits {
-  /** Bytes that may wait to be sent. */
   readonly bufferBytesMax: number;
-  /** The largest message taken. */
   readonly messageBytesMax: number;
   readonly inflow: InflowLimits;
 }

@@ -22,7 +22,6 @@ import { isUpgrade } from "./upgrades.js";
 const PIPELINED_MAX = 32;
 
 interface GateLimits {
-  /** Of each connection. */
   readonly inflow: InflowLimits;
   /** The largest body that is read. Body parsers would read a larger one to its end and drop it. */
   readonly bodyBytesMax: number;

@@ -45,7 +45,6 @@ export function refuseTakeovers(
   };
 }
 
-/** Refuses new connections for which `refusal` returns a Refusal. */
 export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
   return (request, response, next) => {
     const refused = isFirst(request) ? refusal(request) : undefined;

@@ -11,7 +11,6 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Clock } from "../../protocol/clock.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
 
-/** A WebSocket of `ws`. */
 export interface WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
   pause(): void;
@@ -35,9 +34,7 @@ const BYTES_PER_PIECE = 256;
 
 interface WebSocketLimits {
   readonly inflow: InflowLimits;
-  /** The largest message taken. */
   readonly messageBytesMax: number;
-  /** Bytes that may wait to be sent. */
   readonly bufferBytesMax: number;
 }
 

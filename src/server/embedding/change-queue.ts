@@ -21,7 +21,6 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard, Pages } from "../pages/pages.js";
 import type { HubUse } from "../pages/shared-hubs.js";
 
-/** A change committed on one page. */
 export interface BoardChange {
   readonly board: string;
   readonly page: number;

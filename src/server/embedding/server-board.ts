@@ -31,7 +31,6 @@ export interface Listening {
 
 export class ServerBoard {
   readonly name: string;
-  /** Cells. */
   readonly size: number;
   readonly #instance: Instance;
   readonly #board: HostedBoard;
@@ -125,7 +124,6 @@ export class ServerBoard {
     };
   }
 
-  /** Ends all listeners. */
   close(): void {
     for (const queue of this.#queues) queue.stop();
     this.#queues.clear();

@@ -23,7 +23,6 @@ export class Departures {
   /** `leave` asks a client to leave. Call the returned function once it has left. */
   add(leave: () => void): () => void {
     this.#present.add(leave);
-    // It was admitted just before the drain began.
     if (this.#isDraining) leave();
     return () => {
       this.#present.delete(leave);
@@ -31,7 +30,6 @@ export class Departures {
     };
   }
 
-  /** Doors refuse from now on. */
   begin(): void {
     this.#isDraining = true;
   }
@@ -63,14 +61,7 @@ export class Departures {
   }
 }
 
-/** Fisher and Yates: every order is equally likely. */
-function shuffled<Item>(items: Item[], clock: Clock): Item[] {
-  for (let end = items.length - 1; end > 0; end--) {
-    const drawn = Math.floor(clock.random() * (end + 1));
-    const [last, other] = [items[end], items[drawn]];
-    if (last === undefined || other === undefined) break;
-    items[end] = other;
-    items[drawn] = last;
-  }
-  return items;
+function shuffled<Item>(items: readonly Item[], clock: Clock): Item[] {
+  const drawn = items.map((item) => ({ item, place: clock.random() }));
+  return drawn.sort((one, other) => one.place - other.place).map(({ item }) => item);
 }

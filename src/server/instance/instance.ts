@@ -55,7 +55,6 @@ export class Instance {
   readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
-  /** Records the actions of admins. */
   readonly audit: Log;
   readonly admission: Admission;
   readonly departures: Departures;

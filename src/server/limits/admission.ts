@@ -12,7 +12,6 @@ import { KeyedBuckets } from "./keyed-buckets.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 export interface AdmissionLimits {
-  /** Cells written by one session. */
   readonly writes: Rate;
   /** Requests of any kind on one connection. */
   readonly requests: Rate;
@@ -88,7 +87,6 @@ export class Admission {
     else this.#connections.delete(address);
   }
 
-  /** A connection of `address` was ended for its errors. */
   offended(address: string): void {
     this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }

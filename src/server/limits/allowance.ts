@@ -9,7 +9,6 @@ import { Turns } from "./turns.js";
 
 /** Bad requests before the client is disconnected; some refusals count a tenth (responder.ts). */
 const STRIKES = { burst: 100, perSecond: 1 };
-/** Messages to everyone. */
 const MESSAGES = { perSecond: 5, burst: 20 };
 
 export class Allowance {
@@ -21,7 +20,6 @@ export class Allowance {
   readonly strikes: TokenBucket;
   readonly messages: TokenBucket;
   readonly turns: Turns;
-  /** Requests without an answer. */
   inProgress = 0;
 
   constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {

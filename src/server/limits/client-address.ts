@@ -37,16 +37,14 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string | 
   const peer = request.socket.remoteAddress;
   if (peer === undefined || !trust(peer, 0)) return peer;
   const { "x-forwarded-for": list, forwarded } = request.headers;
-  const claims = [
-    ...(list === undefined
-      ? []
-      : [
-          String(list)
-            .split(",")
-            .filter((node) => node.trim() !== ""),
-        ]),
-    ...(forwarded === undefined ? [] : [nodesIn(forwarded)]),
-  ];
+  const claims: string[][] = [];
+  if (list !== undefined)
+    claims.push(
+      String(list)
+        .split(",")
+        .filter((node) => node.trim() !== ""),
+    );
+  if (forwarded !== undefined) claims.push(nodesIn(forwarded));
   const addresses = claims.map((nodes) => named(request, nodes, trust) ?? peer);
   const [address = peer] = addresses;
   return addresses.every((each) => each === address) ? address : peer;

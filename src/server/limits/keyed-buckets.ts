@@ -30,7 +30,6 @@ export class KeyedBuckets {
     return this.#of(key, nowMs).take(count, nowMs);
   }
 
-  /** As TokenBucket's. Throws BUSY as `take` does. */
   waitMs(key: string, count: number, nowMs: number): number {
     return this.#of(key, nowMs).waitMs(count, nowMs);
   }

@@ -17,7 +17,6 @@ export interface InflowLimits {
   readonly bytes: Rate;
 }
 
-/** The part of a connection that its meter acts on. */
 interface Metered {
   /** Stops reading. Not called again before `resume`. */
   pause(): void;

@@ -38,7 +38,6 @@ export class TokenBucket {
     this.#tokens = Math.max(-debtMax, this.#tokens - count);
   }
 
-  /** Whether the debt has reached `burst`. */
   get isSpent(): boolean {
     return this.#tokens <= -this.#rate.burst;
   }

@@ -20,7 +20,6 @@ export interface FanOutLimits {
   readonly flushMsMax: number;
   /** Share of the event loop that fan-out may take: 0 … 1. */
   readonly share: number;
-  /** A delay that a person does not notice. */
   readonly unseenMs: number;
   /** Frames per second to aim at with an interval of up to `unseenMs`. */
   readonly framesUnseen: number;
@@ -82,12 +81,10 @@ export class FanOut {
     this.#windowStartMs = clock.now();
   }
 
-  /** The current interval. */
   get flushMs(): number {
     return this.#flushMs;
   }
 
-  /** `page` has deltas to send. */
   request(page: Flushable): void {
     if (this.#due.has(page)) return;
     const now = this.#clock.now();

@@ -30,7 +30,6 @@ export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 /** A recipient on its way to be a member. */
 interface Arrival {
   readonly recipient: Recipient;
-  /** What the client holds. */
   readonly position: Position;
   /** The store's answer: from there to a position that the follower's log may know. */
   readonly prefix: Delta | undefined;
@@ -88,7 +87,6 @@ export class Hub {
     this.#lagging = new Lagging(clock, (recipient, position) => this.#rejoin(recipient, position));
   }
 
-  /** Members, and lagging ones. */
   get watchers(): number {
     return this.#watching.size;
   }
@@ -123,7 +121,6 @@ export class Hub {
     return () => this.#observers.delete(observer);
   }
 
-  /** The follower moved. */
   moved(restarted: boolean): void {
     this.#catchUps.clear();
     this.#restarted ||= restarted;
@@ -153,7 +150,6 @@ export class Hub {
     return sent;
   }
 
-  /** Those that waited for the flush join. */
   flushed(): void {
     for (const arrival of this.#arrived) this.#admit(arrival);
   }

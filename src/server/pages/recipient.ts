@@ -12,7 +12,6 @@ export type Frame =
   /** Of the teaching protocol, which sends an event for each. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 
-/** A frame that leads to a position of a page. */
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;
 
 export interface Recipient {

@@ -33,7 +33,6 @@ import { openTeaching } from "./teaching-namespace.js";
 interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */
   readonly origins: readonly string[];
-  /** The largest message taken from a client. */
   readonly messageBytesMax: number;
   /** A connection that joins no namespace in this time is closed. */
   readonly silentMsMax: number;
@@ -64,7 +63,6 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
 const ONLINE_EVERY_MS = 1_000;
 
 interface AttachedSockets {
-  /** Connections open. */
   online(): number;
   /** Sends every client the reason, upon which it disconnects. */
   close(reason: Refusal): void;

@@ -28,12 +28,10 @@ class LogOutput {
     this.#write = write;
   }
 
-  /** Lines dropped since the start. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Never throws. */
   write(line: string): void {
     if (!this.#reportDropped() || !this.#try(line, 1)) this.#drop(1);
   }

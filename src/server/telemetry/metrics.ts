@@ -26,28 +26,24 @@ const SAMPLED: readonly Sampled<Metrics>[] = [
   {
     name: "socketscaler_pages_held",
     kind: "gauge",
-    merge: "sum",
     help: "Pages this instance holds a replica of",
     read: ({ gauged }) => gauged().pages,
   },
   {
     name: "socketscaler_watches",
     kind: "gauge",
-    merge: "sum",
     help: "Pages watched, summed over clients",
     read: ({ gauged }) => gauged().watchers,
   },
   {
     name: "socketscaler_lagging",
     kind: "gauge",
-    merge: "sum",
     help: "Watches of clients that do not read fast enough",
     read: ({ gauged }) => gauged().lagging,
   },
   {
     name: "socketscaler_overview_watches",
     kind: "gauge",
-    merge: "sum",
     help: "Overviews watched, summed over clients",
     read: ({ gauged }) => gauged().overviewWatchers,
   },

@@ -10,12 +10,12 @@ import { standardOutput } from "./log-output.js";
 /** The metrics of one process, as they are sent to another. */
 export type MetricParts = readonly object[];
 
-/** A metric that is read from `Source` at each scrape. */
 export type Sampled<Source> = { readonly name: string; readonly help: string } & (
   | { readonly kind: "counter"; readonly read: (source: Source) => number }
   | {
       readonly kind: "gauge";
-      readonly merge: "sum" | "min" | "max";
+      /** How the values of several processes become one. Default: their sum. */
+      readonly merge?: "sum" | "min" | "max";
       /** The value, or one for each value of `label`; undefined if it cannot be read now. */
       readonly read: (source: Source) => number | undefined | Readonly<Record<string, number>>;
       readonly label?: string;
@@ -41,7 +41,6 @@ const PROCESS: readonly Sampled<NodeJS.Process>[] = [
   {
     name: "process_resident_memory_bytes",
     kind: "gauge",
-    merge: "sum",
     help: "Memory that the process has",
     read: residentBytes,
   },
@@ -63,7 +62,7 @@ export function sample<Source>(metrics: readonly Sampled<Source>[], source: Sour
       });
       continue;
     }
-    const { label, merge: aggregator, read } = metric;
+    const { label, merge: aggregator = "sum", read } = metric;
     new Gauge({
       name,
       help,

@@ -24,7 +24,6 @@ export class Pace {
   #isOn = false;
   #stoppedUntilMs = Number.NEGATIVE_INFINITY;
 
-  /** A batch of `writes` starts. */
   started(writes: number, nowMs: number): void {
     const elapsedMs = nowMs - this.#windowStartMs;
     if (elapsedMs >= WINDOW_MS) {
@@ -37,7 +36,6 @@ export class Pace {
     this.#writes += writes;
   }
 
-  /** How long the next batch of the page should wait. */
   restMs(startedMs: number, nowMs: number): number {
     return this.#isOn ? Math.max(0, startedMs + PACE_MS - nowMs) : 0;
   }

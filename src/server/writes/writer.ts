@@ -174,7 +174,6 @@ function frozenRefusal({ page }: PageRef, { changes }: Write, ranges: readonly O
   return new Refusal("FROZEN", { cells: offsets.map((offset) => cellAt(page, offset)) });
 }
 
-/** Number of writes at the front that make the next batch. */
 function batchLength(queue: readonly Waiting[]): number {
   let changes = 0;
   let length = 0;

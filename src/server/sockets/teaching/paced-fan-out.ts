@@ -52,7 +52,6 @@ export class PacedFanOut {
   readonly #all = new Set<Progress>();
   /** Those that are behind and may be sent more, in the order of their turns. */
   readonly #sending = new Set<Progress>();
-  /** Cells that changed since the last flush. */
   readonly #changed: Uint8Array;
   /** By their cells, until any changes: recipients behind by the same change share frames. */
   readonly #frames = new Map<string, UpdatesFrame>();
@@ -85,7 +84,6 @@ export class PacedFanOut {
     this.#frames.clear();
   }
 
-  /** Sends the changed cells, or marks them. */
   flush(): void {
     const count = countBits(this.#changed);
     if (count === 0) return;
