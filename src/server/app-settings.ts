@@ -1,8 +1,8 @@
 /*
  * The options of an instance inside someone else's app. Some have a field of their own in
  * attachBoards, and INSTANCE_FIELDS is their list. The others come by their environment names in
- * `settings`. Options that have a field, or mean nothing inside an app, are refused there: dropping
- * one silently could leave boards open, or in another store than intended.
+ * `settings`. Options that have a field, or mean nothing inside an app, are refused there. Dropping
+ * one silently could leave boards open, or in the wrong store.
  */
 
 import { BadOption, type Flags, OPTIONS } from "./config.js";
@@ -19,7 +19,7 @@ export const INSTANCE_FIELDS = {
   durability: "DURABILITY",
   /** How long change history is kept for replay. Default: `off`. */
   history: "HISTORY",
-  /** Rights of everyone. Default: `open`; with `authorise`, `token`. */
+  /** Rights of everyone. Default: `open`, or `token` with `authorise`. */
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */
   jwtSecret: "JWT_SECRET",

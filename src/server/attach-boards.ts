@@ -39,7 +39,7 @@ export interface AttachedBoards {
   /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
-   * For a process that is about to end: asks clients to move, one by one over DRAIN_MS, each after
+   * For a process that is about to end. Asks clients to move, one by one over DRAIN_MS, each after
    * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
    * refuses new connections and closes those that use boards, with their sockets in your own
    * namespaces. Close your own servers afterwards.

@@ -31,8 +31,8 @@ const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
 /**
- * Limits of one connection's meter: twice the requests that are answered, and the bytes of the
- * largest writes at the rate of a session, plus room for everything else.
+ * Limits of one connection's meter. They allow twice the requests that are answered, and the bytes
+ * of the largest writes at the rate of a session, with room for the rest.
  */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;

@@ -1,7 +1,7 @@
 /*
- * One client, as a door (such as Socket.IO) presents it: the boards it has open, the pages and
- * overviews it watches, and the session it writes under. Checks each request against the boards and
- * the limits, then passes it on. Knows no door.
+ * One client: the boards it has open, the pages and overviews it watches, and the session it writes
+ * under. Checks each request against the boards and the limits, then passes it on. Knows no door,
+ * such as Socket.IO.
  */
 
 import type { Bit } from "../../board/bitmap.js";
@@ -36,7 +36,7 @@ const OVERVIEW_WATCHES = 8;
 
 interface ClientOptions {
   readonly recipient: Recipient;
-  /** What its connection may still ask for. */
+  /** That of its connection. */
   readonly allowance: Allowance;
   readonly visitor: Visitor;
   /** Connections on this instance, and on all. */

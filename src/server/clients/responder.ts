@@ -1,8 +1,8 @@
 /*
- * Answers the requests of one client, whatever its protocol. Turns failures into answers, bounds
- * the rate of requests and the number in progress, lets other clients take turns, and ends a
- * connection that only sends rubbish. The bounds belong to the connection (allowance.ts), so
- * several responders on one connection share them.
+ * Answers the requests of one client, whatever its protocol. It turns failures into answers, bounds
+ * the requests in rate and number, and lets other clients take turns. It ends a connection that
+ * only sends rubbish. The bounds belong to the connection (allowance.ts), so several responders on
+ * one connection share them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -10,9 +10,9 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * Weight of a refusal that a client in good faith may run into, beside 1 for a bad request: the
- * client is too fast, or an app forbids some cells of a write without naming them and the library
- * searches for them.
+ * Weight of a refusal that a client in good faith may run into; a bad request weighs 1. The client
+ * is too fast, or an app forbids some cells of a write without naming them and the library searches
+ * for them.
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);

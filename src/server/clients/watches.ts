@@ -1,5 +1,5 @@
 /*
- * What one client watches of one kind: pages, or overviews. The hub of each is held open until the
+ * The watches of one client on pages, or on overviews. The hub of each is held open until the
  * client leaves it. Requests may overtake each other while the store is unavailable, so the latest
  * request for a hub decides.
  */

@@ -1,7 +1,7 @@
 /*
  * HTTP requests that ask for another protocol. A server may ignore that (RFC 9110, section 7.8),
  * and Node does as long as nothing listens for upgrades. Once Socket.IO listens, Node hands over
- * every such request, and those that Socket.IO does not know, such as the `Upgrade: h2c` of Java's
+ * every such request. Those that Socket.IO does not know, such as the `Upgrade: h2c` of Java's
  * HttpClient, get no answer.
  *
  * So this is decided earlier: an upgrade that nothing here takes is an ordinary request, with its

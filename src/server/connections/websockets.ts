@@ -1,8 +1,8 @@
 /*
  * Gives each WebSocket below an Engine.IO server a meter from its first byte on. So control frames,
  * which only `ws` sees and answers, are charged from the start. Other data is charged once the
- * WebSocket is known to be ours (connections.ts), because an app may have namespaces of its own on
- * the same server.
+ * WebSocket is known to be ours (connections.ts): an app may have its own namespaces on the same
+ * server.
  */
 
 import type { EventEmitter } from "node:events";

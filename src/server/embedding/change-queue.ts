@@ -5,9 +5,9 @@
  *     follower ──applied──► queue ──one at a time, in turns of its own──► listener
  *
  * The follower only pushes onto a bounded queue. Each page has a copy of the bits that were
- * reported. If the queue is full, or the replica was set from a snapshot, the page falls behind:
- * its deltas are no longer queued, and at its turn the difference between copy and replica is
- * reported at once. A slow listener is called less often, but is never wrong.
+ * reported. If the queue is full, or the replica was set from a snapshot, the page falls behind.
+ * Its deltas are no longer queued, and at its turn the difference between copy and replica is
+ * reported. A slow listener is called less often, but is never wrong.
  */
 
 import { eachDifference, setBit } from "../../board/bitmap.js";

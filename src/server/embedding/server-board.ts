@@ -92,8 +92,9 @@ export class ServerBoard {
   }
 
   /**
-   * Reports to `listener` every change committed on the board, by any client on any instance: in
-   * the order of each page's history, one change at a time. docs/embedding.md has its guarantees.
+   * Reports to `listener` every change committed on the board, by any client on any instance.
+   * Changes come one at a time, in the order of each page's history. docs/embedding.md has its
+   * guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const { start = 0, end = this.size } = options.range ?? {};

@@ -1,7 +1,7 @@
 /*
  * Draining: the clients of an instance are asked to leave in random order, spread evenly over a
- * time, so that they do not storm the instances they move to. Meanwhile the doors check
- * `isDraining` and refuse new clients.
+ * time. So they do not storm the instances they move to. Meanwhile the doors check `isDraining` and
+ * refuse new clients.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";

@@ -144,7 +144,7 @@ export class Instance {
 
   /**
    * Records an admin action that was refused before it was judged, or for a missing right. A client
-   * without a right must not fill the log, so each action and outcome gets a line once in a while,
+   * without a right must not fill the log. So each action and outcome gets a line once in a while,
    * with a count over all addresses.
    */
   auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {

@@ -29,7 +29,7 @@ export interface AdmissionLimits {
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /**
- * Work that an address causes for others, or that takes long, in units of about 20 µs: one small
+ * Work that an address causes for others, or that takes long. A unit is about 20 µs: one small
  * message sent to one client, or a kibibyte read. An address has a tenth of a core for it, and all
  * together have a quarter.
  */
@@ -119,9 +119,9 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work,
-   * such as a message to everyone or a long read. Otherwise charges `units` for it, as a debt if
-   * that is more than is left. A click is no such work, so it never waits for another client's
+   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work.
+   * Such work is a message to everyone, or a long read. Otherwise charges `units` for it, as a debt
+   * if that is more than is left. A click is no such work, so it never waits for another client's
    * behind the same address.
    */
   admitWork(address: string, units: number): void {

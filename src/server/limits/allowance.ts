@@ -1,6 +1,6 @@
 /*
- * What one connection may still ask for. A client that leaves a namespace and joins it again, or
- * joins another, goes on with what its connection has left.
+ * The requests that one connection may still make. A client that leaves a namespace and joins it
+ * again, or joins another, goes on with what its connection has left.
  */
 
 import type { Clock } from "../../protocol/clock.js";

@@ -1,8 +1,8 @@
 /*
- * The address of the client that sent a request: that of the connection or, if a trusted proxy
- * opened it, the right-most address in the proxies' list that is not a trusted proxy. The client
- * may have written everything to the left of it, so that counts for nothing. From an untrusted
- * address, neither does the whole header.
+ * The address of the client that sent a request. It is that of the connection or, if a trusted
+ * proxy opened it, the right-most address in the proxies' list that is no trusted proxy. The client
+ * may have written everything to the left of it, so that counts for nothing. Neither does a header
+ * from an untrusted address.
  *
  *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2    from 10.0.0.1, trusted: 10.0.0.0/8
  *                      (claimed) └ the client's address

@@ -1,6 +1,6 @@
 /*
  * Hubs shared by their users. A hub is opened for its first user, and kept for a little while after
- * its last user has released it, so that a reload or a pan back finds it warm.
+ * its last. So a reload or a pan back finds it warm.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";

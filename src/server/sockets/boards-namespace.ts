@@ -1,4 +1,4 @@
-/* Protocol 1 in the namespace `/boards`: an event is a request, and its acknowledgement the answer. */
+/* Protocol 1 in the namespace `/boards`: an event is a request, its acknowledgement the answer. */
 
 import type { Notice, RequestName } from "../../protocol/events.js";
 import { Client } from "../clients/client.js";

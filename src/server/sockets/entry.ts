@@ -1,6 +1,6 @@
 /*
- * How a socket enters one of our namespaces: its connection is admitted, the client says who it is,
- * and both protocols get the same bounds and the same end. A socket that may not enter gets the
+ * How a socket enters one of our namespaces: its connection is admitted, and the client says who it
+ * is. Both protocols get the same bounds and the same end. A socket that may not enter gets the
  * reason as `connect_error`.
  */
 
@@ -102,8 +102,8 @@ export class Entry {
 }
 
 /**
- * Counts the socket in on its connection. Returns false, and the socket is not served, if the
- * connection has closed meanwhile (Socket.IO then never reports the end of the socket), or if it is
+ * Counts the socket in on its connection. Returns false for a socket that must not be served.
+ * Either its connection has closed meanwhile, and then Socket.IO never reports its end, or it is
  * already in this namespace. No client in good faith joins a namespace twice.
  */
 function join(socket: Socket, { joined }: AdmittedConnection, goodbye: (error: ErrorBody) => void): boolean {

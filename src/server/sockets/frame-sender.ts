@@ -1,5 +1,5 @@
 /*
- * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame
+ * Sends one frame to many sockets, encoded once. The Socket.IO packet and the WebSocket frame
  * around it are built for the first recipient and reused for all others.
  *
  * Works below `socket.emit`, as Socket.IO's own adapter broadcasts. If nothing waits above or on

@@ -1,7 +1,7 @@
 /*
  * Long-polling with several workers on one port. Any worker may get any HTTP request, but a
- * connection of Engine.IO lives in one worker. So its id begins with the number of that worker, and
- * other workers pass its requests on, over a Unix socket in a folder that only these workers know:
+ * connection of Engine.IO lives in one worker. So its id begins with the number of that worker.
+ * Other workers pass its requests on, over a Unix socket in a folder that only they know:
  *
  *     client ── POST ?sid=2-abc ──► worker 1 ── 2.sock ──► worker 2
  *

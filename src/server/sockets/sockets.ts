@@ -1,7 +1,6 @@
 /*
- * The door to Socket.IO: makes the server, puts the guards in front of its handshakes, opens the
- * namespaces, and sends the notices that go to every client. The only file that imports the
- * package's values.
+ * The door to Socket.IO: makes the server, puts guards in front of its handshakes, opens the
+ * namespaces, and sends notices to every client. The only file that imports the package's values.
  */
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";

@@ -1,6 +1,6 @@
 /*
- * Writes the log to standard output, and never holds the instance up: a line that cannot be written
- * now is dropped and counted, and once writing works again a line reports how many were dropped.
+ * Writes the log to standard output, and never holds the instance up. A line that cannot be written
+ * now is dropped and counted. Once writing works again, a line reports the count.
  *
  * A file takes a line at once or fails. A pipe or socket that nothing reads keeps lines waiting, up
  * to a bound. Two kinds of output may still block: a terminal that is stopped (Ctrl-S), and a file

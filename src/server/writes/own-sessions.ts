@@ -1,7 +1,7 @@
 /*
  * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do
  * not number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session,
- * so a session has at most that many open; more writes get another session. A few sessions, used
+ * so a session has at most that many open. More writes get another session. A few sessions, used
  * again and again, crowd no client's out of the store's memory.
  */
 

@@ -9,7 +9,7 @@
  *
  * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell.
  * A recipient reports itself how far it has read (`whenRead`). Counting the bytes that wait here
- * would not do: the kernel takes megabytes for a slow client, and the heartbeat behind them would
+ * would not do. The kernel takes megabytes for a slow client, and the heartbeat behind them would
  * come too late.
  */
 
