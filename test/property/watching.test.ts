@@ -1,7 +1,7 @@
 /*
- * Storms of watching and unwatching, in any order, overtaking each other, by clients that also leave in the middle, over a
- * store that may be unavailable: nobody else misses anything, the answer to a client's last request for a page is true,
- * and when all are gone nothing is held.
+ * Storms of watching and unwatching, in any order, overtaking each other. Clients also leave in the
+ * middle, and the store may be unavailable. No other client misses anything, the answer to a
+ * client's last request for a page is true, and when all have left nothing is held.
  */
 
 import assert from "node:assert/strict";
@@ -22,12 +22,12 @@ import { VirtualClock } from "../support/virtual-clock.js";
 const PAGES = 4;
 const STEADY_PAGES = [0, 1];
 
-/** Who lags for a minute is given up, and rightly; here everybody reads again before, with room for the end of a run. */
+/** A client that lags for a minute is given up. Here all read again before, with room to spare. */
 const LAGGED_MS_MAX = 50_000;
 
 class Viewer implements Recipient {
   readonly replicas = Array.from({ length: PAGES }, (_, page) => new Replica(page, PAGE_CELLS));
-  /** The last request that named the page, or, under "overview", the overview; true if it was a watch that was accepted. */
+  /** The last request for the page, or for the overview: whether it was a watch, and accepted. */
   readonly last = new Map<number | "overview", Promise<boolean>>();
   /** Frames of each page. */
   readonly frames = Array.from({ length: PAGES }, () => 0);

@@ -1,4 +1,7 @@
-/* A real instance over a store in memory, on a clock that the test moves, with limits that only a test of limits meets. */
+/*
+ * A real instance over a store in memory, on a clock that the test moves. Only a test of limits
+ * meets its limits.
+ */
 
 import type { Clock } from "../../src/protocol/clock.js";
 import { ANYBODY } from "../../src/server/access/access.js";

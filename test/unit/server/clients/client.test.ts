@@ -24,7 +24,7 @@ function setUp({ watches, pages = 2 }: { readonly watches?: Rate; readonly pages
   return { clock, store, instance };
 }
 
-/** What an answer comes to, in a word. */
+/** Sums up an answer in a word. */
 function outcome(asked: Promise<{ watching: unknown }>): Promise<unknown> {
   return asked.then(
     ({ watching }) => watching,

@@ -65,7 +65,7 @@ describe("what is frozen", () => {
     const expected = [`1: [[65539,65541],[65636,${SIZE}]]`];
     assert.deepEqual((await visit(0, 1)).sent, expected);
     const { asked } = store;
-    assert.deepEqual((await visit(1)).sent, expected, "what is known is sent without asking again");
+    assert.deepEqual((await visit(1)).sent, expected, "known cells are sent without asking again");
     assert.equal(store.asked, asked);
     instance.close();
   });
