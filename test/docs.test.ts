@@ -12,6 +12,7 @@ import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
+import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
 import { OPTIONS } from "../src/server/config.js";
 import { Names } from "../src/store/valkey/keys.js";
 
@@ -166,7 +167,22 @@ describe("the documents", () => {
         tables++;
       }
     }
-    assert.equal(tables, 5);
+    assert.equal(tables, 4);
+  });
+
+  test("docs/embedding.md has the options of attachBoards, in order", () => {
+    const source = read("src/server/attach-boards.ts");
+    const [, body = ""] = /export interface AttachBoardsOptions extends InstanceFields {\n(.*?)\n}/s.exec(source) ?? [];
+    const [first, ...others] = Array.from(body.matchAll(/^ {2}readonly (\w+)\??:/gm), ([, field]) => field);
+    const rows = tableAfter(read("docs/embedding.md"), "<!-- options of attachBoards");
+    assert.deepEqual(
+      rows.map((row) => /^\| `(\w+)` \|/.exec(row)?.[1]),
+      [first, ...Object.keys(INSTANCE_FIELDS), ...others],
+    );
+    for (const [field, env] of Object.entries(INSTANCE_FIELDS)) {
+      const [row = ""] = rows.filter((text) => text.startsWith(`| \`${field}\` |`));
+      assert.ok(row.includes(`\`${env}\``), `${field}: ${env}`);
+    }
   });
 
   test("npm scripts that documents name are there", () => {

@@ -64,7 +64,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a write half done over two pages is told as refused",
-    file: "src/server/session/session.ts",
+    file: "src/server/writes/commit-changes.ts",
     search: 'throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });',
     replacement: "throw first;",
   },

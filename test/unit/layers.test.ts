@@ -44,7 +44,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "instance",
     "fleet",
     "connections",
-    "session",
+    "clients",
     "sockets/teaching",
     "sockets",
     "http",
@@ -65,7 +65,14 @@ const APART: readonly (readonly [string, string])[] = [
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
   "socket.io": {
     files: ["server/sockets/sockets.ts"],
-    types: ["server/sockets/frame-sender.ts", "server/server.ts", "server/attach-boards.ts"],
+    types: [
+      "server/sockets/entry.ts",
+      "server/sockets/frame-sender.ts",
+      "server/sockets/goodbye.ts",
+      "server/sockets/teaching-namespace.ts",
+      "server/server.ts",
+      "server/attach-boards.ts",
+    ],
   },
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey/connection.ts"] },

@@ -6,10 +6,10 @@ import { ANYBODY, type Visitor } from "../access/access.js";
 import { callerOf } from "../access/caller.js";
 import type { Right } from "../access/grant.js";
 import type { Instance } from "../instance/instance.js";
+import { checkPage } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import { clientAddress, trustOf } from "../limits/client-address.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { checkPage } from "../session/session.js";
 
 /**
  * Finds out who the visitor is, by the token in `Authorization: Bearer` or the host app's hook.

@@ -3,17 +3,14 @@ import { describe, test } from "node:test";
 import type { PageRef } from "../../../../src/board/geometry.js";
 import { FrozenCells } from "../../../../src/client/frozen-cells.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
-import { Instance } from "../../../../src/server/instance/instance.js";
 import type { Frame } from "../../../../src/server/pages/recipient.js";
-import { Session } from "../../../../src/server/session/session.js";
-import { createLog } from "../../../../src/server/telemetry/log.js";
 import type { Freezing, OffsetRange } from "../../../../src/store/frozen.js";
 import { type Batch, type Committed, StoreAway } from "../../../../src/store/store.js";
+import { modelInstance, openClient } from "../../../support/model-instance.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { newSession } from "../../../support/raw-client.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
-const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 const SIZE = 70_000;
 
 /** Says what is frozen; a write is refused where anything is. */
@@ -41,90 +38,75 @@ class FreezingStore extends ModelStore implements Freezing {
 function start() {
   const clock = new VirtualClock();
   const store = new FreezingStore(clock);
-  const instance = new Instance({
-    name: "one",
-    boards: { main: SIZE },
-    store,
-    clock,
-    log: createLog("silent"),
-    admission: { writes: LOTS, requests: LOTS, watches: LOTS, connectionsPerAddress: 100, connects: LOTS },
-    writer: { waitMs: 1_000, queuedChangesMax: 1_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-    watchedPagesMax: 10,
-  });
-  /** A client that watches the pages, and what it was told of frozen cells. */
+  const instance = modelInstance({ clock, store, cells: SIZE });
+  /** A client that watches the pages, and the frozen cells that it was sent. */
   const visit = async (...pages: number[]) => {
-    const told: string[] = [];
+    const sent: string[] = [];
     const hear = (frame: Frame) => {
-      if (frame.kind === "frozen") told.push(`${frame.frozen.page}: ${JSON.stringify(frame.frozen.cells)}`);
+      if (frame.kind === "frozen") sent.push(`${frame.frozen.page}: ${JSON.stringify(frame.frozen.cells)}`);
     };
     const recipient = { backlogged: false, send: hear, giveUp: assert.fail };
-    const session = new Session(instance, recipient, {
-      allowance: instance.admission.allowance("a"),
-      online: () => 1,
-      onlineEverywhere: () => 1,
-    });
-    await session.open({ board: "main", protocol: 1 });
-    const watched = session.watch({ handle: 0, pages });
+    const client = await openClient(instance, recipient);
+    const watched = client.watch({ handle: 0, pages });
     await clock.pass(100);
     await watched;
-    return { session, told };
+    return { client, sent };
   };
   return { clock, store, instance, visit };
 }
 
 describe("what is frozen", () => {
-  test("is told to who comes to a page, in cells of the board, and nothing where nothing is", async () => {
+  test("is sent to a client that joins a page, in cells of the board, and nothing where nothing is", async () => {
     const { store, instance, visit } = start();
     store.ranges.set(1, [
       { start: 3, end: 5 },
       { start: 100, end: 65_536 },
     ]);
     const expected = [`1: [[65539,65541],[65636,${SIZE}]]`];
-    assert.deepEqual((await visit(0, 1)).told, expected);
+    assert.deepEqual((await visit(0, 1)).sent, expected);
     const { asked } = store;
-    assert.deepEqual((await visit(1)).told, expected, "what is known is told without asking again");
+    assert.deepEqual((await visit(1)).sent, expected, "known cells are sent without asking again");
     assert.equal(store.asked, asked);
     instance.close();
   });
 
-  test("is told again within two seconds of a change, once, to all who watch, also after the store was away", async () => {
+  test("is sent again within two seconds of a change, once, to all clients that watch, also after the store was away", async () => {
     const { clock, store, instance, visit } = start();
     const [one, two, elsewhere] = [await visit(0), await visit(0), await visit(1)];
     store.ranges.set(0, [{ start: 0, end: 10 }]);
     store.isAway = true;
     await clock.pass(4_000);
-    assert.deepEqual(one.told, []);
+    assert.deepEqual(one.sent, []);
     store.isAway = false;
     await clock.pass(2_000);
     await clock.pass(10_000);
     store.ranges.delete(0);
     await clock.pass(2_000);
-    for (const { told } of [one, two]) assert.deepEqual(told, ["0: [[0,10]]", "0: []"]);
-    assert.deepEqual(elsewhere.told, []);
+    for (const { sent } of [one, two]) assert.deepEqual(sent, ["0: [[0,10]]", "0: []"]);
+    assert.deepEqual(elsewhere.sent, []);
     instance.close();
   });
 
-  test("is told at once where it has refused a write", async () => {
+  test("is sent at once when it has refused a write", async () => {
     const { clock, store, instance, visit } = start();
     const [writer, other] = [await visit(0), await visit(0)];
     await clock.pass(1_000);
     store.ranges.set(0, [{ start: 7, end: 8 }]);
-    const write = writer.session.write({ handle: 0, session: newSession(), seq: 1, changes: [[7, 1]] });
+    const write = writer.client.write({ handle: 0, session: newSession(), seq: 1, changes: [[7, 1]] });
     const refused = assert.rejects(write, (error) => error instanceof Refusal && error.code === "FROZEN");
     // The model store takes some milliseconds; the next round is half a second away.
     await clock.pass(100);
     await refused;
-    for (const { told } of [writer, other]) assert.deepEqual(told, ["0: [[7,8]]"]);
+    for (const { sent } of [writer, other]) assert.deepEqual(sent, ["0: [[7,8]]"]);
     instance.close();
   });
 
   test("is asked for no page that nobody watches", async () => {
     const { clock, store, instance, visit } = start();
-    const { session } = await visit(0);
+    const { client } = await visit(0);
     await clock.pass(10_000);
     assert.ok(store.asked >= 5);
-    session.close();
+    client.close();
     const { asked } = store;
     await clock.pass(10_000);
     assert.equal(store.asked, asked);
@@ -135,7 +117,7 @@ describe("what is frozen", () => {
 describe("what a client knows to be frozen", () => {
   const frozen = (page: number, ...cells: [number, number][]) => ({ handle: 0, page, cells });
 
-  test("is what was told last", () => {
+  test("is what was sent last", () => {
     const known = new FrozenCells();
     assert.equal(known.receive(frozen(0, [3, 5], [9, 10])), true);
     assert.deepEqual(
@@ -147,7 +129,7 @@ describe("what a client knows to be frozen", () => {
     assert.equal(known.has(3), false);
   });
 
-  test("stays through a reconnect until the page is joined, and then is nothing unless it was told again", () => {
+  test("stays through a reconnect until the page is joined, and then is nothing unless it is sent again", () => {
     const known = new FrozenCells();
     for (const page of [0, 1]) known.receive(frozen(page, [page * 65_536, page * 65_536 + 1]));
     for (const page of [0, 1, 2]) known.asked(page);

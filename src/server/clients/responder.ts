@@ -1,7 +1,8 @@
 /*
- * What every conversation with an untrusted peer needs, whatever its protocol: answers to requests that fail, a bound on
- * the rate of requests and on those under way, turns with everybody else, and an end for a peer that only sends rubbish.
- * The bounds are those of the connection (allowance.ts), whatever number of conversations it carries.
+ * Answers the requests of one client, whatever its protocol. It turns failures into answers, bounds
+ * the requests in rate and number, and lets other clients take turns. It ends a connection that
+ * only sends rubbish. The bounds belong to the connection (allowance.ts), so several responders on
+ * one connection share them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -9,18 +10,19 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * What a peer in good faith may run into counts so much beside a bad request: it is too fast, or an
- * app forbids some cells of a write without naming them, and the library looks for them.
+ * Weight of a refusal that a client in good faith may run into; a bad request weighs 1. The client
+ * is too fast, or an app forbids some cells of a write without naming them and the library searches
+ * for them.
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
-const UNDER_WAY_MAX = 256;
+const IN_PROGRESS_MAX = 256;
 
-export class Conversation {
+export class Responder {
   readonly #instance: Instance;
   readonly #allowance: Allowance;
   readonly #end: (error: ErrorBody) => void;
-  #underWay = 0;
+  #inProgress = 0;
   #isFinishing = false;
   #finished: () => void = () => undefined;
   #isEnded = false;
@@ -32,37 +34,37 @@ export class Conversation {
     this.#end = end;
   }
 
-  /** Runs one request; gives its result or the error to answer with. Never rejects. */
+  /** Resolves with the request's result, or with the error to answer with. Never rejects. */
   async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
-    this.#underWay++;
-    this.#allowance.underWay++;
+    this.#inProgress++;
+    this.#allowance.inProgress++;
     try {
       if (this.#isFinishing) throw new Refusal("GOING_AWAY");
       const waitMs = this.#allowance.requests.take(1, this.#instance.clock.now());
       if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-      if (this.#allowance.underWay > UNDER_WAY_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+      if (this.#allowance.inProgress > IN_PROGRESS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
       const turn = this.#allowance.turns.take();
       if (turn) await turn;
       return await request();
     } catch (error) {
       return { error: this.#refuse(error) };
     } finally {
-      this.#underWay--;
-      this.#allowance.underWay--;
-      if (this.#isFinishing && this.#underWay === 0) this.#finished();
+      this.#inProgress--;
+      this.#allowance.inProgress--;
+      if (this.#isFinishing && this.#inProgress === 0) this.#finished();
     }
   }
 
-  /** Refuses what comes from now on with GOING_AWAY; resolves when what is under way has its answer. */
+  /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */
   finish(): Promise<void> {
     this.#isFinishing = true;
     return new Promise((done) => {
       this.#finished = done;
-      if (this.#underWay === 0) done();
+      if (this.#inProgress === 0) done();
     });
   }
 
-  /** Counts something that cannot even be answered. */
+  /** Counts a message that cannot be answered. */
   reject(detail: string): ErrorBody {
     return this.#refuse(new Refusal("BAD_REQUEST", { detail }));
   }

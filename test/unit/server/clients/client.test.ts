@@ -5,37 +5,27 @@ import { PAGE_CELLS } from "../../../../src/board/geometry.js";
 import { Replica } from "../../../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../../../src/protocol/codec.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
-import { Instance } from "../../../../src/server/instance/instance.js";
+import type { Client } from "../../../../src/server/clients/client.js";
+import type { Instance } from "../../../../src/server/instance/instance.js";
+import type { Rate } from "../../../../src/server/limits/token-bucket.js";
 import type { Frame } from "../../../../src/server/pages/recipient.js";
-import { Session } from "../../../../src/server/session/session.js";
-import { createLog } from "../../../../src/server/telemetry/log.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { modelInstance, openClient } from "../../../support/model-instance.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
-const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
-/** Of which an overview takes eight, and an address has twenty times as many. */
+/** An overview takes eight of them, and an address has twenty times as many. */
 const WATCHES = { perSecond: 1, burst: 16 };
 
-function setUp(watches = LOTS, pages = 2) {
+function setUp({ watches, pages = 2 }: { readonly watches?: Rate; readonly pages?: number } = {}) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
-  const instance = new Instance({
-    name: "one",
-    boards: { main: pages * PAGE_CELLS },
-    store,
-    clock,
-    log: createLog("silent"),
-    admission: { writes: LOTS, requests: LOTS, watches, connectionsPerAddress: 100, connects: LOTS },
-    writer: { waitMs: 1_000, queuedChangesMax: 1_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-    watchedPagesMax: Math.max(10, pages),
-  });
+  const instance = modelInstance({ clock, store, cells: pages * PAGE_CELLS, ...(watches && { watches }) });
   return { clock, store, instance };
 }
 
-/** What an answer comes to, in a word. */
-function told(asked: Promise<{ watching: unknown }>): Promise<unknown> {
+/** Sums up an answer in a word. */
+function outcome(asked: Promise<{ watching: unknown }>): Promise<unknown> {
   return asked.then(
     ({ watching }) => watching,
     (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
@@ -43,17 +33,11 @@ function told(asked: Promise<{ watching: unknown }>): Promise<unknown> {
 }
 
 describe("requests that overtake each other while the store is unavailable", () => {
-  /** A session on `main`, and the frames that it is sent. */
-  async function openSession(instance: Instance) {
+  /** A client with `main` open, and the frames that it is sent. */
+  async function join(instance: Instance) {
     const frames: string[] = [];
     const recipient = { backlogged: false, send: ({ kind }: Frame) => frames.push(kind), giveUp: assert.fail };
-    const session = new Session(instance, recipient, {
-      allowance: instance.admission.allowance("a"),
-      online: () => 1,
-      onlineEverywhere: () => 1,
-    });
-    await session.open({ board: "main", protocol: 1 });
-    return { session, frames };
+    return { client: await openClient(instance, recipient), frames };
   }
 
   async function commit(store: ModelStore, page: number): Promise<void> {
@@ -63,11 +47,11 @@ describe("requests that overtake each other while the store is unavailable", () 
 
   test("a second watch of some of the same pages goes on when the first is refused, and only its pages are watched", async () => {
     const { clock, store, instance } = setUp();
-    const { session, frames } = await openSession(instance);
+    const { client, frames } = await join(instance);
     store.available = false;
-    const first = told(session.watch({ handle: 0, pages: [0, 1] }));
+    const first = outcome(client.watch({ handle: 0, pages: [0, 1] }));
     await clock.pass(3_000);
-    const second = told(session.watch({ handle: 0, pages: [1] }));
+    const second = outcome(client.watch({ handle: 0, pages: [1] }));
     await clock.pass(2_500);
     assert.equal(await first, "STORE_AWAY");
     store.available = true;
@@ -79,50 +63,50 @@ describe("requests that overtake each other while the store is unavailable", () 
     await commit(store, 1);
     await clock.pass(100);
     assert.deepEqual(frames, ["delta"]);
-    session.close();
+    client.close();
     instance.close();
   });
 
   test("both are refused when the store stays unavailable, and a third later is served", async () => {
     const { clock, store, instance } = setUp();
-    const { session, frames } = await openSession(instance);
+    const { client, frames } = await join(instance);
     store.available = false;
-    const answers = [told(session.watch({ handle: 0, pages: [0] }))];
+    const answers = [outcome(client.watch({ handle: 0, pages: [0] }))];
     await clock.pass(1_000);
-    answers.push(told(session.watch({ handle: 0, pages: [0] })));
+    answers.push(outcome(client.watch({ handle: 0, pages: [0] })));
     await clock.pass(6_000);
     assert.deepEqual(await Promise.all(answers), ["STORE_AWAY", "STORE_AWAY"]);
     store.available = true;
-    const third = told(session.watch({ handle: 0, pages: [0] }));
+    const third = outcome(client.watch({ handle: 0, pages: [0] }));
     await clock.pass(1_000);
     assert.equal(await third, 1);
     await commit(store, 0);
     await clock.pass(100);
     assert.deepEqual(frames, ["delta"]);
-    session.close();
+    client.close();
     instance.close();
   });
 
   test("a watch that an unwatch overtakes says how many pages are watched, and is sent nothing", async () => {
     const { clock, store, instance } = setUp();
-    const { session, frames } = await openSession(instance);
+    const { client, frames } = await join(instance);
     store.available = false;
-    const watch = told(session.watch({ handle: 0, pages: [0] }));
-    const unwatch = told(session.unwatch({ handle: 0, pages: [0] }));
+    const watch = outcome(client.watch({ handle: 0, pages: [0] }));
+    const unwatch = outcome(client.unwatch({ handle: 0, pages: [0] }));
     store.available = true;
     await clock.pass(1_000);
     assert.deepEqual([await watch, await unwatch], [0, 0]);
     await commit(store, 0);
     await clock.pass(100);
     assert.deepEqual(frames, []);
-    session.close();
+    client.close();
     instance.close();
   });
 
   test("an overview: the last request decides, and the answers say so", async () => {
     const { clock, store, instance } = setUp();
-    const { session, frames } = await openSession(instance);
-    const ask = (watch: boolean) => told(session.overview({ handle: 0, watch }));
+    const { client, frames } = await join(instance);
+    const ask = (watch: boolean) => outcome(client.overview({ handle: 0, watch }));
     store.available = false;
     const first = ask(true);
     await clock.pass(3_000);
@@ -146,15 +130,15 @@ describe("requests that overtake each other while the store is unavailable", () 
     assert.equal(await overtaken, false);
     assert.deepEqual(frames, ["overview"]);
     assert.equal(instance.overviews.watchers, 0);
-    session.close();
+    client.close();
     instance.close();
   });
 });
 
-describe("a session", () => {
+describe("a client", () => {
   test("that reads nothing while 200 pages change at once is sent no more, and has all of it when it reads again", async () => {
     const pages = Array.from({ length: 200 }, (_, page) => page);
-    const { clock, store, instance } = setUp(LOTS, pages.length);
+    const { clock, store, instance } = setUp({ pages: pages.length });
     const replicas = pages.map((page) => new Replica(page, PAGE_CELLS));
     let frames = 0;
     const recipient = {
@@ -169,13 +153,8 @@ describe("a session", () => {
       },
       giveUp: assert.fail,
     };
-    const session = new Session(instance, recipient, {
-      allowance: instance.admission.allowance("a"),
-      online: () => 1,
-      onlineEverywhere: () => 1,
-    });
-    await session.open({ board: "main", protocol: 1 });
-    const watching = session.watch({ handle: 0, pages });
+    const client = await openClient(instance, recipient);
+    const watching = client.watch({ handle: 0, pages });
     await clock.pass(100);
     await watching;
     recipient.backlogged = true;
@@ -192,15 +171,15 @@ describe("a session", () => {
     for (const page of pages) {
       assert.deepEqual(replicas[page]?.bits, store.snapshot({ board: "main", page }).bits);
     }
-    session.close();
+    client.close();
     instance.close();
   });
 
   test("is limited in overviews as in pages: also by its address, however many sessions that begins", async () => {
-    const { clock, instance } = setUp(WATCHES);
+    const { clock, instance } = setUp({ watches: WATCHES });
     const recipient = { backlogged: false, send: () => undefined, giveUp: assert.fail };
-    const ask = async (session: Session) => {
-      const asked = session.overview({ handle: 0, watch: true }).then(
+    const ask = async (client: Client) => {
+      const asked = client.overview({ handle: 0, watch: true }).then(
         () => "watching",
         (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
       );
@@ -209,10 +188,8 @@ describe("a session", () => {
     };
     const outcomes: string[] = [];
     for (let count = 0; count < 21; count++) {
-      const peer = { allowance: instance.admission.allowance("a"), online: () => 1, onlineEverywhere: () => 1 };
-      const session = new Session(instance, recipient, peer);
-      await session.open({ board: "main", protocol: 1 });
-      for (let overview = 0; overview < 2; overview++) outcomes.push(await ask(session));
+      const client = await openClient(instance, recipient);
+      for (let overview = 0; overview < 2; overview++) outcomes.push(await ask(client));
     }
     assert.deepEqual(outcomes, [...Array(40).fill("watching"), "RATE_LIMITED", "RATE_LIMITED"]);
     instance.close();
