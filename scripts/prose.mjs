@@ -84,7 +84,10 @@ function paragraphs(text) {
     if (/-->\s*$/.test(line)) isComment = false;
     if (isOther || line.trim() === "" || /^\s*(?:[-*]|\d+\.)\s/.test(line)) block = undefined;
     if (isOther || line.trim() === "") continue;
-    if (!block) blocks.push((block = { line: index + 1, prose: "", wide: [] }));
+    if (!block) {
+      block = { line: index + 1, prose: "", wide: [] };
+      blocks.push(block);
+    }
     block.prose += ` ${line.trim().replace(/^(?:[-*]|\d+\.)\s+/, "")}`;
     if (line.length > COLUMNS_MAX && !/\]\(\S+$|https?:\S+$/.test(line.slice(0, COLUMNS_MAX)))
       block.wide.push(index + 1);
