@@ -1,8 +1,8 @@
 /*
  * Question: how many changes a second does one core of Valkey commit through our script?
  *
- * The script's own calls over one connection, some in flight so that Valkey never waits, with four subscribers as four
- * instances would be. What is counted is Valkey's CPU, so the speed of what sends does not matter. Every change changes
+ * The script is called over one connection, with several calls in flight so that Valkey never waits. Four subscribers
+ * stand for four instances. Valkey's CPU is counted, so the speed of the sender does not matter. Every write changes
  * its cell.
  */
 
@@ -14,7 +14,7 @@ import { newTag } from "../../src/store/tag.js";
 import { Names } from "../../src/store/valkey/keys.js";
 import { commitCall, type Script } from "../../src/store/valkey/scripts.js";
 import { Resp } from "../../test/support/resp.js";
-import { type Scenario, spreadOf } from "../load/outcome.js";
+import { atLeast, Rounds, type Scenario } from "../load/outcome.js";
 import { cpuSeconds, startValkey } from "../load/processes.js";
 
 const REF = { board: "main", page: 0 };
@@ -23,7 +23,7 @@ const SUBSCRIBERS = 4;
 const IN_FLIGHT = 8;
 const TARGET = 1_000_000;
 
-/** A batch: so many writes of so many changes, by so many sessions in turn. */
+/** A batch: `writes` writes of `changes` changes each, from `sessions` sessions in turn. */
 export interface Shape {
   readonly name: string;
   readonly writes: number;
@@ -48,6 +48,7 @@ const SHAPES: readonly Shape[] = [CLICK, CLICKS, FULL];
 
 export const commits: Scenario = {
   name: "commits",
+  question: "How many changes per second does one core of Valkey commit?",
   run: async ({ isQuick, tell }) => {
     const seconds = isQuick ? 1 : 3;
     const rounds = isQuick ? 1 : 3;
@@ -56,34 +57,27 @@ export const commits: Scenario = {
     const listeners = await Promise.all(Array.from({ length: SUBSCRIBERS }, () => Resp.connect(valkey.port)));
     try {
       for (const listener of listeners) await listener.command("SUBSCRIBE", new Names().page(REF).channel);
-      const found = new Map<string, number[]>();
+      const found = new Rounds();
       for (let round = 0; round < rounds; round++) {
         for (const shape of SHAPES) {
           const perSecond = await measureCommits(connection, valkey.pid, shape, seconds);
-          found.set(shape.name, [...(found.get(shape.name) ?? []), perSecond]);
+          found.add(shape.name, perSecond);
           tell(`${shape.name}: ${Math.round(perSecond).toLocaleString("en-US")} changes per CPU second`);
         }
       }
-      const rows = SHAPES.map(({ name }) => ({ system: name, perSecond: spreadOf(found.get(name) ?? []) }));
+      const rows = SHAPES.map(({ name }) => ({ system: name, perSecond: found.spread(name) }));
       return {
-        name: "commits",
-        question: "Changes that one core of Valkey commits a second through commit.lua",
         method: `EVALSHA over one connection, ${IN_FLIGHT} in flight, ${SUBSCRIBERS} subscribers; changes divided by Valkey's CPU time, ${rounds} rounds.`,
-        columns: [
-          { key: "system", label: "batch" },
-          { key: "perSecond", label: "changes per CPU second" },
-        ],
+        columns: { system: "batch", perSecond: "changes per CPU second" },
         rows,
         targets: [
-          {
-            text: "changes/s in full batches, 8 sessions with 512 neighbouring cells each; 1,000 clicks of 200 sessions give less, see the table",
-            measured: spreadOf(found.get(FULL.name) ?? []).median,
-            bound: TARGET,
-            sense: "at least",
-            unit: "",
-          },
+          atLeast(
+            TARGET,
+            "",
+            "changes/s in full batches, 8 sessions with 512 neighbouring cells each; 1,000 clicks of 200 sessions give fewer, see the table",
+            found.spread(FULL.name).median,
+          ),
         ],
-        notes: [],
       };
     } finally {
       connection.close();
@@ -119,7 +113,7 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   return changed / (cpuSeconds([pid]) - before);
 }
 
-/** Cells in turn over the page, in each pass with the other value. */
+/** The cells of the page in turn; each pass writes the other value. */
 function writesOf({ writes, changes }: Shape, sessions: readonly string[], batch: number): Write[] {
   return Array.from({ length: writes }, (_, index) => {
     const first = (batch * writes + index) * changes;

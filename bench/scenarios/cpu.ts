@@ -1,16 +1,17 @@
 /*
- * Question: what does it cost the servers to bring one change to one client, beside systems that send a frame for each?
+ * Question: what does it cost the servers to deliver one change to one client, beside systems that send a frame for each?
  *
- * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate; all systems run at once, and take turns
- * round by round, so that the machine's moods meet all. A round is over when every change has reached every client:
- * what a system put off is in its bill.
+ * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are running and take turns
+ * round by round, so that the machine's noise affects all of them. A round ends when every change has reached every
+ * client, so work that a system postpones is counted.
  */
 
 import { type Correctness, Remarks } from "../load/correctness.js";
 import type { Run } from "../load/fleet.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import {
-  type Outcome,
+  atMost,
+  type Finding,
   type Scenario,
   type Settings,
   type Spread,
@@ -18,38 +19,42 @@ import {
   spreadOf,
   type Target,
 } from "../load/outcome.js";
+import { installPeers } from "../load/peers.js";
 import { wsCoalesced } from "../load/per-change.js";
 import { comparedSystems } from "../load/systems.js";
-import { installPeers } from "../process.js";
 
 const CELLS = 10_000;
 const SERVERS = 4;
 const CLIENTS = 200;
 const OURS = "SocketScaler";
-/** Servers run for weeks: all is compiled that is worth it before anything is measured. At low rates that takes V8 minutes. */
+/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. At low rates that takes minutes. */
 const WARM_SECONDS = 16;
-/** Writes a second while warming up: what every peer bears, but for one that bears less. */
+/** Writes per second while warming up, which every peer but one can take. */
 const WARM_RATE = 600;
 const WARM_RATE_SLOW = 100;
 
-const COLUMNS = [
-  { key: "system", label: "system" },
-  { key: "cpu", label: "servers' CPU per change delivered, µs" },
-  { key: "valkey", label: "Valkey's CPU per write, µs" },
-  { key: "p50", label: "click → client p50, ms" },
-  { key: "p99", label: "p99, ms" },
-  { key: "bytes", label: "bytes per change" },
-  { key: "delivered", label: "delivered" },
-  { key: "lost", label: "lost writes" },
-  { key: "diverged", label: "diverged clients" },
-];
+const COLUMNS = {
+  system: "system",
+  cpu: "servers' CPU per change delivered, µs",
+  valkey: "Valkey's CPU per write, µs",
+  p50: "click → client p50, ms",
+  p99: "p99, ms",
+  bytes: "bytes per change",
+  delivered: "delivered",
+  lost: "lost writes",
+  diverged: "diverged clients",
+};
 
 export const cpu200 = cpuScenario("cpu-200", 200, 4, 8);
 export const cpu2000 = cpuScenario("cpu-2000", 2_000, 2, 40);
 
-/** `times`: how many times cheaper than the best peer that sends a frame per change it is to be. */
+/** The target is to be `times` times cheaper than the best peer that sends a frame per change. */
 function cpuScenario(name: string, rate: number, seconds: number, times: number): Scenario {
-  return { name, run: (settings) => measure(settings, name, rate, settings.isQuick ? 1 : seconds, times) };
+  return {
+    name,
+    question: `What CPU does a change delivered to a client cost at ${SERVERS} instances, ${CLIENTS} clients, ${rate} writes/s?`,
+    run: (settings) => measure(settings, name, rate, settings.isQuick ? 1 : seconds, times),
+  };
 }
 
 async function measure(
@@ -58,7 +63,7 @@ async function measure(
   rate: number,
   seconds: number,
   times: number,
-): Promise<Outcome> {
+): Promise<Finding> {
   installPeers();
   const rounds = settings.isQuick ? 1 : 3;
   const fleets: HostedFleet[] = [];
@@ -67,7 +72,7 @@ async function measure(
   try {
     for (const system of comparedSystems(CELLS)) {
       if (rate > (system.rateMax ?? rate)) {
-        notes.push(`${system.name} is left out: its clients alone would take more than this machine has.`);
+        notes.push(`${system.name} is left out: its clients alone would need more CPU than this machine has.`);
         continue;
       }
       try {
@@ -97,12 +102,10 @@ async function measure(
       if (fleet.system.name === OURS) remarks.add(OURS, judged);
     }
     return {
-      name,
-      question: `CPU per change delivered to a client at ${SERVERS} instances, ${CLIENTS} clients, ${rate} writes/s`,
       method:
         `Each system: ${SERVERS} server processes over a Valkey of its own, ${CLIENTS} clients in one other process, ${rate} writes/s for ${seconds} s over ` +
-        `${CELLS} cells, ${rounds} rounds in turns, after ${settings.isQuick ? 1 : WARM_SECONDS} s at up to ${WARM_RATE} writes/s. CPU is user and system time of the servers as /proc has it, until the last change has arrived. ` +
-        "Median (lowest–highest). Delivered: of the changes that should have reached clients.",
+        `${CELLS} cells, ${rounds} rounds in turns, after ${settings.isQuick ? 1 : WARM_SECONDS} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
+        "Median (lowest–highest). Delivered: share of the changes that should have reached clients.",
       columns: COLUMNS,
       rows,
       targets: targetsOf(fleets, runs, rate, times),
@@ -121,7 +124,7 @@ async function measure(
   }
 }
 
-/** A round in which less than this arrived says nothing of what a change costs. */
+/** If a smaller share arrives, a round says nothing about the cost of a change. */
 const DELIVERED_MIN = 0.5;
 
 /** Microseconds. */
@@ -145,18 +148,18 @@ function rowOf(system: string, runs: readonly Run[], { lostWrites, divergedClien
   };
 }
 
-/** How far the floor is from what is asked for. */
+/** Where the floor stands between the best peer and ours. */
 function floorNote(fleets: readonly HostedFleet[], runs: ReadonlyMap<string, readonly Run[]>): string {
   const floor = middleOf(runs, wsCoalesced.name, costOf);
   const best = bestPerChange(fleets, runs);
   const mine = middleOf(runs, OURS, costOf);
   return (
-    "The floor is a plain design without guarantees; it is no bound below which nothing could be. " +
-    `It costs ${(floor / best).toFixed(2)} × of the best peer that sends a frame per change, and SocketScaler ${(mine / floor).toFixed(2)} × of it.`
+    "The floor is a plain design without guarantees, not a lower bound. " +
+    `It costs ${(floor / best).toFixed(2)} × of the best peer that sends a frame per change; SocketScaler costs ${(mine / floor).toFixed(2)} × of the floor.`
   );
 }
 
-/** Names every system other than the floor that is cheaper than ours: a peer that wins is not to be passed over. */
+/** Names every system other than the floor that is cheaper than ours. */
 export function cheaperNotes(rows: readonly { readonly system: string; readonly cpu: Spread }[]): string[] {
   const mine = rows.find(({ system }) => system === OURS);
   if (!mine) return [];
@@ -183,19 +186,17 @@ function targetsOf(
   times: number,
 ): Target[] {
   return [
-    {
-      text: `CPU per change delivered at ${rate} writes/s, of the best peer that sends a frame per change`,
-      measured: middleOf(runs, OURS, costOf) / bestPerChange(fleets, runs),
-      bound: 1 / times,
-      sense: "at most",
-      unit: "×",
-    },
-    {
-      text: `p99 of a click at ${rate} writes/s`,
-      measured: middleOf(runs, OURS, ({ p99 }) => p99),
-      bound: 120,
-      sense: "at most",
-      unit: "ms",
-    },
+    atMost(
+      1 / times,
+      "×",
+      `CPU per change delivered at ${rate} writes/s, of the best peer that sends a frame per change`,
+      middleOf(runs, OURS, costOf) / bestPerChange(fleets, runs),
+    ),
+    atMost(
+      120,
+      "ms",
+      `p99 of a click at ${rate} writes/s`,
+      middleOf(runs, OURS, ({ p99 }) => p99),
+    ),
   ];
 }

@@ -1,10 +1,10 @@
 /*
- * Question: what does one frame sent cost a server, beside bare `ws` that sends the same bytes and does nothing else?
+ * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes and does nothing else?
  *
- * Two instances over one Valkey. All writes come in through the first; the second only brings them to its clients, and it
- * alone is measured: what it does is send frames. At its side as many frames of as many bytes go to as many sockets from a
- * process of bare `ws`, and from a C program that calls send(). With few clients the messages that the instance hears weigh
- * more in its bill, so it is measured with many too. In a row of its own: both instances with all they do, by the frames of both.
+ * Two instances over one Valkey. All writes go to the first; the second only forwards them to its clients, and it alone is
+ * measured. Beside it, a process of bare `ws` and a C program that calls send() send as many frames of the same size to as
+ * many sockets. With few clients, the messages that the instance receives weigh more, so both few and many are measured.
+ * One more row gives the CPU of both instances, divided by the frames of both.
  */
 
 import { spawnSync } from "node:child_process";
@@ -13,14 +13,13 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
-import { type Scenario, spreadOf, type Target } from "../load/outcome.js";
+import { atMost, Rounds, type Scenario, type Target } from "../load/outcome.js";
+import { installPeers, PEERS, peer } from "../load/peers.js";
 import { cpuSeconds, type Running, start } from "../load/processes.js";
 import { Wire } from "../load/wire.js";
-import { installPeers } from "../process.js";
 
 const CLIENTS = [200, 1_000];
 const RATE = 200;
@@ -29,7 +28,7 @@ const RATIO = 1.25;
 const FRAME_HEADER_BYTES = 2;
 const WARM_SECONDS = 20;
 
-/** What a floor is to send to every client. */
+/** The frames that a floor sends to every client. */
 interface Stream {
   readonly bytes: number;
   readonly framesPerSecond: number;
@@ -37,6 +36,7 @@ interface Stream {
 
 export const frameCost: Scenario = {
   name: "frame-cost",
+  question: "What does sending one frame cost a server, beside the floors?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const rounds = isQuick ? 1 : 5;
@@ -50,27 +50,16 @@ export const frameCost: Scenario = {
     for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
       const { found, judged } = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
       remarks.add(OURS, judged);
-      const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
-      for (const [system, values] of found) rows.push({ system, clients, cost: spreadOf(values) });
-      targets.push({
-        text: `CPU per frame with ${clients} clients, of bare ws sending the same bytes`,
-        measured: middle(OURS) / middle(BARE_WS),
-        bound: RATIO,
-        sense: "at most",
-        unit: "×",
-      });
+      const middle = (name: string) => found.spread(name).median;
+      rows.push(...found.rows("cost").map((row) => ({ ...row, clients })));
+      const text = `CPU per frame with ${clients} clients, of bare ws sending the same bytes`;
+      targets.push(atMost(RATIO, "×", text, middle(OURS) / middle(BARE_WS)));
     }
     return {
-      name: "frame-cost",
-      question: "A server's CPU per frame sent, beside the floors",
       method:
-        `${RATE} writes/s come in through another instance; ${rounds} times ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
-        "floors send as many bytes as often to as many sockets as ours does.",
-      columns: [
-        { key: "system", label: "system" },
-        { key: "clients", label: "sockets of the process" },
-        { key: "cost", label: "CPU per frame, µs" },
-      ],
+        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
+        "floors send frames of the same size at the same rate to as many sockets.",
+      columns: { system: "system", clients: "sockets of the process", cost: "CPU per frame, µs" },
       rows,
       targets,
       notes: [...notes, ...remarks.notes],
@@ -88,22 +77,22 @@ interface Comparison {
   readonly tell: (line: string) => void;
 }
 
-/** Microseconds a frame, round by round, of each system; and whether ours was right. */
+/** Microseconds per frame of each system, round by round, and the judgement of ours. */
 async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloor, tell }: Comparison) {
   const fleet = await Fleet.start(ours(CELLS), { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 });
   const floors: Floor[] = [];
-  const found = new Map<string, number[]>();
+  const found = new Rounds();
   const note = (name: string, cost: number) => {
-    found.set(name, [...(found.get(name) ?? []), cost]);
+    found.add(name, cost);
     tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs a frame`);
   };
   try {
     const { stream } = await measureOurs(fleet, warmSeconds);
-    floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...WS_FLOOR]));
+    floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...peer("ws-floor.ts")]));
     floors.push(
       sendFloor
         ? await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor])
-        : await Floor.start(NET_LOOP, clients, stream, "tcp", [process.execPath, ...NET_FLOOR]),
+        : await Floor.start(NET_LOOP, clients, stream, "tcp", [process.execPath, ...peer("net-floor.ts")]),
     );
     await pause(warmSeconds * 1_000);
     for (let round = 0; round < rounds; round++) {
@@ -122,7 +111,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   }
 }
 
-/** Microseconds a frame: of the instance that sends alone, and of both with all they do; and what that one sent. */
+/** Microseconds per frame of the sending instance alone and of both instances, and the stream that the first one sent. */
 async function measureOurs(fleet: Fleet, seconds: number) {
   const [, sender] = fleet.servers;
   const clients = fleet.clients.filter((_, index) => index % 2 === 1);
@@ -150,8 +139,6 @@ const WITH_WRITES = "SocketScaler, with all that leads to a frame";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
 const NET_LOOP = "node:net loop";
-const WS_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/ws-floor.ts", import.meta.url))];
-const NET_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/net-floor.ts", import.meta.url))];
 
 /** A process that sends a stream to every socket, and the sockets. */
 class Floor {
@@ -181,7 +168,7 @@ class Floor {
     return floor;
   }
 
-  /** Measures until the returned function is called, which gives microseconds a frame. */
+  /** Measures until the returned function is called, which gives microseconds per frame. */
   measure(): () => number {
     const before = { cpu: cpuSeconds([this.#server.pid]), bytes: this.#bytes };
     return () => {
@@ -212,12 +199,13 @@ class Floor {
   }
 }
 
-/** The program, or undefined where there is no compiler. */
+/** The program, or undefined if there is no compiler. */
 function compileSendFloor(): string | undefined {
-  const source = fileURLToPath(new URL("../peers/send-floor.c", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-bench-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "send-floor");
-  const { status } = spawnSync("cc", ["-O2", "-o", program, source], { stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync("cc", ["-O2", "-o", program, `${PEERS}send-floor.c`], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return status === 0 ? program : undefined;
 }

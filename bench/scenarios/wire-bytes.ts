@@ -1,9 +1,9 @@
 /*
- * Question: how many bytes does a change take on the wire to a client, beside the fewest that could say it?
+ * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
  *
- * 200 writes a second, uniform over one page. To say which k of 65,536 cells changed, and to what, takes at least
- * log2 C(65536, k) + k bits; the bound is summed over the frames as they came, so it holds at the flush interval used. It
- * knows neither positions nor framing, which a client cannot do without.
+ * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes at least
+ * log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it depends on the flush interval. It
+ * includes neither positions nor framing, which every client needs.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -16,21 +16,22 @@ import { faultsOf, gapNotes, judge } from "../load/correctness.js";
 import { leastBits } from "../load/entropy.js";
 import { judgeSettled } from "../load/judge-settled.js";
 import { OurClient, ours } from "../load/ours.js";
-import { type Scenario, show } from "../load/outcome.js";
-import { start, startValkey } from "../load/processes.js";
+import { atMost, type Scenario, show } from "../load/outcome.js";
+import { startSystem, startValkey } from "../load/processes.js";
 
 const RATE = 200;
 const TIMES = 2;
-/** As in the scenarios of CPU: so many that frames are sent as rarely as nobody notices. */
+/** As in the CPU scenarios: enough that the instance sends frames at its longest interval. */
 const CLIENTS = 200;
 
 export const wireBytes: Scenario = {
   name: "wire-bytes",
+  question: "How many bytes on the wire does a change take per client at 200 writes/s, uniform over a page?",
   run: async ({ isQuick }) => {
     const seconds = isQuick ? 4 : 15;
     const system = ours(PAGE_CELLS);
     const valkey = await startValkey();
-    const server = await start(process.execPath, system.args(valkey, PAGE_CELLS), system.env?.(valkey, PAGE_CELLS));
+    const server = await startSystem(system, valkey, PAGE_CELLS);
     const clients: OurClient[] = [];
     try {
       let inFrame = 0;
@@ -52,11 +53,11 @@ export const wireBytes: Scenario = {
         RATE,
         seconds * 1_000,
         () => {
-          // Not the watcher, whose acknowledgements would be counted in.
+          // Never the watcher: its acknowledgements would be counted too.
           const writer = clients[1 + (write % (clients.length - 1))];
           const cell = Math.floor(Math.random() * PAGE_CELLS);
           if (!writer) return;
-          // What it shows may be behind what it has just written.
+          // The client may show an older value than its own last write.
           const value = !(last.get(cell) ?? false);
           writer.set(cell, value);
           last.set(cell, value);
@@ -82,27 +83,17 @@ export const wireBytes: Scenario = {
         frameBytes: bytes / frames.length,
       };
       return {
-        name: "wire-bytes",
-        question: `Bytes on the wire per change per client at ${RATE} writes/s, uniform over a page`,
-        method: `One server, ${CLIENTS} clients, default flush interval, ${seconds} s; bytes of the WebSocket frames of changes with their headers. Bound: log2 C(65536, k) + k bits for each frame of k changes, as they came.`,
-        columns: [
-          { key: "system", label: "system" },
-          { key: "bytes", label: "bytes per change" },
-          { key: "bound", label: "bound, bytes per change" },
-          { key: "perFrame", label: "changes per frame" },
-          { key: "framesPerSecond", label: "frames/s" },
-          { key: "frameBytes", label: "bytes per frame" },
-        ],
+        method: `One server, ${CLIENTS} clients, default flush interval, ${seconds} s; bytes of the WebSocket frames with changes, headers included. Bound: log2 C(65536, k) + k bits for each frame of k changes.`,
+        columns: {
+          system: "system",
+          bytes: "bytes per change",
+          bound: "bound, bytes per change",
+          perFrame: "changes per frame",
+          framesPerSecond: "frames/s",
+          frameBytes: "bytes per frame",
+        },
         rows: [row],
-        targets: [
-          {
-            text: "bytes per change, framing counted, of the bound",
-            measured: row.bytes / row.bound,
-            bound: TIMES,
-            sense: "at most",
-            unit: "×",
-          },
-        ],
+        targets: [atMost(TIMES, "×", "bytes per change, framing counted, of the bound", row.bytes / row.bound)],
         notes: [
           partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
           ...gapNotes(row.system, judged),
@@ -120,12 +111,12 @@ export const wireBytes: Scenario = {
 interface Frame {
   readonly bytes: number;
   readonly changes: number;
-  /** What the bound allows it. */
+  /** In bytes. */
   readonly bound: number;
   readonly version: number;
 }
 
-/** Where the bytes of a frame go, that of the middle: the codec itself says what it takes without any change. */
+/** Where the bytes of an average frame go. The codec itself gives the size of a frame without changes. */
 export function partsNote({ bytes, changes, bound, version }: Frame): string {
   const framing = AROUND_DELTA_BYTES + frameHeaderBytes(bytes);
   const tags = { from: newTag(), to: newTag() };

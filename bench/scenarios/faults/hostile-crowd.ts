@@ -1,33 +1,48 @@
 /*
- * The hostile crowd of hostile.ts, as a process of its own. Says `ready` when it is at work, and works until it is killed.
+ * The hostile crowd of hostile.ts, in a process of its own. Sends `ready` when all have started, and runs until it is
+ * killed. An attacker that is disconnected comes back.
  *
- *     hostile-crowd.ts '{"deaf": 1, …}' URL…
+ *     hostile-crowd.ts URL…
  */
 
-import { connect as tcpConnect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { constants, setPriority } from "node:os";
 import { io } from "socket.io-client";
-import { Link } from "../test/support/link.js";
-import { newSession, type RawClient, rawClient } from "../test/support/raw-client.js";
-import { frame, PING, TEXT } from "../test/support/raw-socket.js";
+import { Link } from "../../../test/support/link.js";
+import { newSession, type RawClient, rawClient } from "../../../test/support/raw-client.js";
+import { frame, PING, TEXT } from "../../../test/support/raw-socket.js";
 
-type Kind =
-  | "deaf"
-  | "slow"
-  | "silent"
-  | "restless"
-  | "greedy"
-  | "chatting"
-  | "strayed"
-  | "pinging"
-  | "babbling"
-  | "pipelining"
-  | "historian";
-const [, , counts = "{}", ...urls] = process.argv;
-const wanted: Partial<Record<Kind, number>> = JSON.parse(counts);
+/** How many of each kind. */
+const CROWD = {
+  /** Watches every page and never reads. */
+  deaf: 20,
+  /** Watches every page and reads 1 KB/s. */
+  slow: 10,
+  /** Opens a WebSocket and sends nothing. */
+  silent: 50,
+  /** Watches and unwatches as fast as it is answered. */
+  restless: 10,
+  /** Writes at sixty times its limit. */
+  greedy: 10,
+  /** Sends messages to everybody, as often as allowed. */
+  chatting: 200,
+  /** Watches from positions that never existed. */
+  strayed: 4,
+  /** Sends WebSocket pings and never reads. */
+  pinging: 1,
+  /** Sends frames that are no requests. */
+  babbling: 2,
+  /** Sends 1,700 HTTP requests at once and never reads. */
+  pipelining: 25,
+  /** Asks for the history of a page as often as an address may. */
+  historian: 1,
+};
+type Kind = keyof typeof CROWD;
+
+const [, , ...urls] = process.argv;
 const ADDRESS = "127.0.0.2";
 const BYTES_PER_SECOND = 1_024;
-/** Cells; sixty times what a session may. */
+/** Cells; sixty times the limit of a session. */
 const WRITES_PER_SECOND = 3_000;
 const WRITE_CELLS = 100;
 const WRITE_EVERY_MS = (WRITE_CELLS * 1_000) / WRITES_PER_SECOND;
@@ -37,14 +52,13 @@ const UPGRADE =
   "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
 const FLOOD_BYTES = 65_536;
 const JOINED_MS = 200;
-/** What one socket may send to everybody, and ask to watch. */
+/** The limits of one socket for messages and watches. */
 const MESSAGE_EVERY_MS = 200;
 const WATCH_EVERY_MS = 10;
 const PIPELINED = 1_700;
 const HISTORY_EVERY_MS = 20;
-/** Floods below the level of requests, in turns. */
+/** Texts below the level of requests, in turns. */
 const BABBLE = ["3", "40/nowhere,", "43/boards,7[]", '42/boards,["x"]'];
-/** Whoever was disconnected comes back. */
 const BACK_MS = 500;
 
 const pagesOf = ({ opened }: RawClient) => Array.from({ length: opened?.pages ?? 0 }, (_, page) => page);
@@ -52,7 +66,11 @@ const pagesOf = ({ opened }: RawClient) => Array.from({ length: opened?.pages ??
 const behave: Record<Kind, (url: string) => Promise<void>> = {
   deaf: (url) => watchThrough(url, 0),
   slow: (url) => watchThrough(url, BYTES_PER_SECOND),
-  silent: async (url) => openAndSayNothing(url),
+  silent: async (url) => {
+    const socket = dial("silent", url);
+    socket.write(UPGRADE);
+    socket.resume();
+  },
   restless: async (url) => {
     const client = await rawClient(url, "big");
     const pages = pagesOf(client);
@@ -102,14 +120,12 @@ const behave: Record<Kind, (url: string) => Promise<void>> = {
       comeBack("strayed", url);
     });
   },
-  pinging: async (url) => pour(url, "pinging", UPGRADE, frame(PING, "x".repeat(125))),
-  babbling: async (url) => pour(url, "babbling", UPGRADE, frame(TEXT, BABBLE[babblers++ % BABBLE.length])),
+  pinging: async (url) => pour(url, "pinging", frame(PING, "x".repeat(125))),
+  babbling: async (url) => pour(url, "babbling", frame(TEXT, BABBLE[babblers++ % BABBLE.length])),
   pipelining: async (url) => {
     const route = ROUTES[pipeliners++ % ROUTES.length];
-    const socket = tcpConnect(Number(new URL(url).port), new URL(url).hostname);
+    const socket = dial("pipelining", url);
     socket.pause();
-    socket.on("error", () => undefined);
-    socket.on("close", () => comeBack("pipelining", url));
     socket.write(`GET ${route} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(PIPELINED));
   },
   historian: async (url) => {
@@ -123,32 +139,34 @@ let babblers = 0;
 let pipeliners = 0;
 const ROUTES = ["/metrics", "/cluster", "/", "/demo", "/boards/big/pages/0", "/boards"];
 
-/** Sends the same again as fast as it is taken, and reads nothing. */
-function pour(url: string, kind: Kind, head: string, part: Buffer): void {
-  const socket = tcpConnect(Number(new URL(url).port), new URL(url).hostname);
+function dial(kind: Kind, url: string): Socket {
+  const socket = connect(Number(new URL(url).port), new URL(url).hostname);
+  socket.on("error", () => undefined);
+  socket.on("close", () => comeBack(kind, url));
+  return socket;
+}
+
+/** Sends `part` over a WebSocket again and again, as fast as it is accepted, and reads nothing. */
+function pour(url: string, kind: Kind, part: Buffer): void {
+  const socket = dial(kind, url);
   const flood = Buffer.concat(Array(Math.ceil(FLOOD_BYTES / part.length)).fill(part));
   const more = () => {
     while (socket.write(flood)) if (socket.destroyed) return;
   };
-  socket.on("error", () => undefined);
   socket.on("drain", more);
-  socket.on("close", () => comeBack(kind, url));
-  if (head === "") more();
-  else {
-    socket.write(head);
-    socket.once("data", () => {
-      socket.pause();
-      socket.write(frame(TEXT, "40/boards,"));
-      setTimeout(more, JOINED_MS);
-    });
-  }
+  socket.write(UPGRADE);
+  socket.once("data", () => {
+    socket.pause();
+    socket.write(frame(TEXT, "40/boards,"));
+    setTimeout(more, JOINED_MS);
+  });
 }
 
 async function watchThrough(url: string, bytesPerSecond: number): Promise<void> {
   const link = await Link.open([url]);
   const client = await rawClient(link.url, "big");
   link.slow(bytesPerSecond);
-  // Asks for everything again and again, so that there is more than the kernel takes for it.
+  // Asks for everything again and again, so that the answers exceed the buffers of the kernel.
   for (let count = 0; count < WATCHES; count++) {
     client.socket.emit("watch", { handle: client.opened?.handle, pages: pagesOf(client) }, () => undefined);
   }
@@ -158,25 +176,17 @@ async function watchThrough(url: string, bytesPerSecond: number): Promise<void> 
   });
 }
 
-function openAndSayNothing(url: string): void {
-  const socket = tcpConnect(Number(new URL(url).port), "127.0.0.1");
-  socket.write(UPGRADE);
-  socket.resume();
-  socket.on("error", () => undefined);
-  socket.on("close", () => comeBack("silent", url));
-}
-
 function comeBack(kind: Kind, url: string): void {
   setTimeout(() => behave[kind](url).catch(() => comeBack(kind, url)), BACK_MS);
 }
 
-// On one machine with what is measured: the crowd's own work must not pass for its effect.
+// The crowd shares the machine with the instances: its own work must not be mistaken for its effect.
 setPriority(constants.priority.PRIORITY_LOW);
-// Those who behave come from another address: limits by address are part of what is measured.
+// Clients that behave come from another address: limits per address are part of what is measured.
 const links = await Promise.all(urls.map((url) => Link.open([url], 0, ADDRESS)));
 const starts: Promise<void>[] = [];
 for (const kind of Object.keys(behave) as Kind[]) {
-  for (let index = 0; index < (wanted[kind] ?? 0); index++) {
+  for (let index = 0; index < CROWD[kind]; index++) {
     starts.push(behave[kind](links[index % links.length]?.url ?? "").catch(() => undefined));
   }
 }

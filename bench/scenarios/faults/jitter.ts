@@ -1,0 +1,265 @@
+/*
+ * Question: clients disconnect for two seconds again and again while messages flow. Do they show the right state in the end,
+ * and what share of the messages did they receive?
+ *
+ * Ours and Socket.IO with `connectionStateRecovery` over `@socket.io/redis-streams-adapter`, three processes each over one
+ * Valkey, at the same time, with the same writes and drops. Every client connects through its own link, which leads each
+ * connection to the next process; writers are never dropped. Half of the writes go to fresh cells, once each: a client that
+ * shows one has received that message, in whatever form. The others overwrite a hundred cells. Socket.IO runs with two kinds
+ * of client. One relies on recovery and reads the state only at the start. The other also reads it whenever `recovered` is
+ * false, and keeps the events that arrive meanwhile.
+ *
+ * A drop is a `reset`, which the server notices at once, or `silent`, as when a radio is lost: the server notices nothing
+ * until its heartbeat runs out. After the last write, all links are mended. QUIET_MS later, every cell of every client is
+ * compared with the store.
+ */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { io, type Socket } from "socket.io-client";
+import { connect } from "../../../src/client/index.js";
+import { storedBits, watchBoard } from "../../../test/support/clients.js";
+import { type Cut, Link } from "../../../test/support/link.js";
+import { mulberry } from "../../../test/support/random.js";
+import { until } from "../../../test/support/until.js";
+import { deploy } from "../../load/deployment.js";
+import { NO_LIMITS } from "../../load/ours.js";
+import type { Scenario, Value } from "../../load/outcome.js";
+import { installPeers, peer } from "../../load/peers.js";
+import { start, startValkey } from "../../load/processes.js";
+
+const INSTANCES = 3;
+const WRITES_PER_SECOND = 100;
+const HOT_CELLS = 100;
+const DROP_MS = 2_000;
+const UP_MS = { min: 1_000, max: 4_000 };
+const QUIET_MS = 5_000;
+const SEED = 20_261_124;
+/** One page, so that reading the state again has a price. */
+const SIZE = 65_536;
+
+/** A client under test of either system. */
+interface Subject {
+  readonly link: Link;
+  isConnected(): boolean;
+  shows(cell: number): boolean;
+  close(): void;
+}
+
+interface Kind {
+  readonly name: string;
+  readonly subjects: readonly Subject[];
+  readonly stored: () => Promise<string>;
+}
+
+interface Size {
+  readonly seconds: number;
+  readonly clients: number;
+}
+
+export const jitter: Scenario = {
+  name: "jitter",
+  question: "Do clients that disconnect again and again show the right state in the end?",
+  run: async ({ isQuick, tell }) => {
+    installPeers();
+    const size = isQuick ? { seconds: 8, clients: 4 } : { seconds: 60, clients: 20 };
+    const rows: Record<string, Value>[] = [];
+    const notes: string[] = [];
+    for (const how of ["reset", "silent"] as const) {
+      tell(how);
+      const round = await play(how, size);
+      rows.push(...round.rows);
+      notes.push(round.note);
+    }
+    const wrong = rows.filter(({ system, wrongCells }) => system === OURS && wrongCells !== 0).length;
+    return {
+      method:
+        `${size.seconds} s per round, ${size.clients} clients of each kind on ${INSTANCES} processes, ${WRITES_PER_SECOND} writes/s, ${SIZE} cells. ` +
+        `Clients are cut off for ${DROP_MS / 1_000} s after ${UP_MS.min / 1_000} to ${UP_MS.max / 1_000} s.`,
+      columns: {
+        how: "drop",
+        system: "system",
+        equal: "clients equal to the store",
+        wrongCells: "wrong cells",
+        received: "messages received, %",
+        kilobytes: "kB per client",
+      },
+      rows,
+      notes,
+      faults: wrong > 0 ? [`${OURS}: clients did not end equal to the store`] : [],
+    };
+  },
+};
+
+const OURS = "SocketScaler";
+
+async function openOurs(urls: readonly string[], index: number): Promise<Subject> {
+  const link = await Link.open(urls, index);
+  const { client, board, close } = await watchBoard(link.url);
+  return {
+    link,
+    isConnected: () => client.state.connected && board.status === "live",
+    shows: (cell) => board.get(cell) === true,
+    close,
+  };
+}
+
+/** `refetches`: reads the state whenever the connection was not recovered. */
+async function openPeer(urls: readonly string[], index: number, refetches: boolean): Promise<Subject> {
+  const link = await Link.open(urls, index);
+  const socket = io(link.url, { transports: ["websocket"], forceNew: true });
+  const cells = new Uint8Array(SIZE);
+  /** Events that arrived while the state was on its way: they may be newer. */
+  let meanwhile: [cell: number, value: number][] = [];
+  let isLevel = false;
+  const readState = async (): Promise<void> => {
+    isLevel = false;
+    meanwhile = [];
+    const bits: Uint8Array = new Uint8Array(await socket.timeout(5_000).emitWithAck("state"));
+    for (let cell = 0; cell < SIZE; cell++) cells[cell] = ((bits[cell >> 3] ?? 0) >> (7 - (cell & 7))) & 1;
+    for (const [cell, value] of meanwhile) cells[cell] = value;
+    isLevel = true;
+  };
+  let isFirst = true;
+  socket.on("change", ({ cell, value }: { cell: number; value: boolean }) => {
+    cells[cell] = Number(value);
+    if (!isLevel) meanwhile.push([cell, Number(value)]);
+  });
+  socket.on("connect", () => {
+    if (isFirst || (refetches && !socket.recovered)) void readState().catch(() => socket.disconnect().connect());
+    isFirst = false;
+  });
+  await until("the state has arrived", () => isLevel);
+  return {
+    link,
+    isConnected: () => socket.connected && isLevel,
+    shows: (cell) => cells[cell] === 1,
+    close: () => void socket.disconnect(),
+  };
+}
+
+function play(how: Cut, { seconds, clients }: Size) {
+  return deploy(INSTANCES, { ...NO_LIMITS, BOARDS: `main=${SIZE}` }, async ({ urls, closing }) => {
+    const random = mulberry(SEED);
+    const valkey = await startValkey();
+    closing({ close: () => valkey.stop() });
+    const starting = urls.map(() => start(process.execPath, peer("socket-io-streams.ts", valkey.url, SIZE)));
+    const peers = await Promise.all(starting);
+    for (const each of peers) closing({ close: () => each.stop() });
+    const peerUrls = peers.map(({ url }) => url);
+
+    const crowd = async (open: (index: number) => Promise<Subject>) => {
+      const subjects = await Promise.all(Array.from({ length: clients }, (_, index) => open(index)));
+      for (const { link, close } of subjects) {
+        closing(link);
+        closing({ close });
+      }
+      return subjects;
+    };
+    const writers = urls.map((url) => closing(connect(url)).board("main"));
+    const peerWriters = peerUrls.map((url): Socket => io(url, { transports: ["websocket"], forceNew: true }));
+    for (const socket of peerWriters) closing({ close: () => socket.disconnect() });
+    const ourState = () => storedBits(urls[0] ?? "", SIZE);
+    const peerState = () => peerBits(peerWriters[0]);
+    const kinds: Kind[] = [
+      { name: OURS, subjects: await crowd((index) => openOurs(urls, index)), stored: ourState },
+      {
+        name: "Socket.IO, recovery",
+        subjects: await crowd((index) => openPeer(peerUrls, index, false)),
+        stored: peerState,
+      },
+      {
+        name: "Socket.IO, recovery and state",
+        subjects: await crowd((index) => openPeer(peerUrls, index, true)),
+        stored: peerState,
+      },
+    ];
+    await Promise.all(writers.map(({ ready }) => ready));
+    await until("writers are connected", () => peerWriters.every(({ connected }) => connected));
+
+    let drops = 0;
+    let isOver = false;
+    const dropping = Array.from({ length: clients }, async (_, index) => {
+      const links = kinds.flatMap(({ subjects }) => subjects[index]?.link ?? []);
+      for (;;) {
+        await pause(UP_MS.min + random() * (UP_MS.max - UP_MS.min));
+        if (isOver) return;
+        for (const link of links) link.cut(how);
+        drops++;
+        await pause(DROP_MS);
+        for (const link of links) link.mend();
+      }
+    });
+    // The same writes to both systems, through processes of the same number.
+    const answers: Promise<unknown>[] = [];
+    const startedMs = performance.now();
+    for (let count = 0; count < seconds * WRITES_PER_SECOND; count++) {
+      await pause(Math.max(0, startedMs + (count * 1_000) / WRITES_PER_SECOND - performance.now()));
+      const isFresh = count % 2 === 0;
+      const cell = isFresh ? HOT_CELLS + count / 2 : Math.floor(random() * HOT_CELLS);
+      const value = isFresh || random() < 0.5;
+      const theirs = peerWriters[count % INSTANCES]?.emitWithAck("set", { cell, value });
+      answers.push(writers[count % INSTANCES]?.set(cell, value) ?? Promise.resolve(), theirs ?? Promise.resolve());
+    }
+    await Promise.all(answers);
+    isOver = true;
+    await Promise.all(dropping);
+    const subjects = kinds.flatMap((kind) => kind.subjects);
+    await until("all are connected again", () => subjects.every((subject) => subject.isConnected()), 60_000);
+    await pause(QUIET_MS);
+
+    const freshCells = (seconds * WRITES_PER_SECOND) / 2;
+    const rows: Record<string, Value>[] = [];
+    for (const { name, subjects, stored } of kinds) {
+      rows.push({ how, system: name, ...judge(subjects, await stored(), freshCells) });
+    }
+    const metrics = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+    return {
+      rows,
+      note: `${how}: ${drops} drops of each kind of client; ours caught up ${catchUps(metrics.join("\n"))}.`,
+    };
+  });
+}
+
+async function peerBits(socket: Socket | undefined): Promise<string> {
+  const bits: Uint8Array = await socket?.emitWithAck("state");
+  return Array.from(new Uint8Array(bits), (byte) => byte.toString(2).padStart(8, "0"))
+    .join("")
+    .slice(0, SIZE);
+}
+
+function judge(subjects: readonly Subject[], stored: string, freshCells: number) {
+  let equal = 0;
+  let wrongCells = 0;
+  let received = 0;
+  let bytes = 0;
+  for (const { shows, link } of subjects) {
+    bytes += link.bytesToClient;
+    let wrong = 0;
+    for (let cell = 0; cell < SIZE; cell++) {
+      if (shows(cell) !== (stored[cell] === "1")) wrong++;
+      if (cell >= HOT_CELLS && cell < HOT_CELLS + freshCells && shows(cell)) received++;
+    }
+    wrongCells += wrong;
+    if (wrong === 0) equal++;
+  }
+  return {
+    equal: `${equal} of ${subjects.length}`,
+    wrongCells,
+    received: (100 * received) / (freshCells * subjects.length),
+    kilobytes: bytes / subjects.length / 1_000,
+  };
+}
+
+function catchUps(metrics: string): string {
+  const sum = (name: string, by: string) =>
+    Array.from(metrics.matchAll(new RegExp(`^${name}\\{by="${by}"\\} (\\d+)`, "gm"))).reduce(
+      (total, [, count]) => total + Number(count),
+      0,
+    );
+  const part = (by: string) => {
+    const count = sum("socketscaler_catch_ups_total", by);
+    const bytes = sum("socketscaler_catch_up_bytes_total", by);
+    return `${count} times by ${by} (${count ? Math.round(bytes / count) : 0} bytes each)`;
+  };
+  return `${part("delta")}, ${part("snapshot")}`;
+}
