@@ -21,6 +21,6 @@ export function peer(file: string, ...args: readonly (string | number)[]): strin
   return ["--import", "tsx", `${PEERS}${file}`, ...args.map(String)];
 }
 
-export function peerArgs(file: string): System["args"] {
-  return (valkey, cells) => peer(file, valkey.url, cells);
+export function peerArgs(file: string, ...options: readonly (string | number)[]): System["args"] {
+  return (valkey, cells) => peer(file, valkey.url, cells, ...options);
 }

@@ -63,7 +63,7 @@ interface Spoken {
 function socketIoPeer(
   name: string,
   about: string,
-  file: string,
+  args: System["args"],
   { write, isAcknowledged, heard }: Spoken,
   stored: System["stored"],
 ): System {
@@ -76,7 +76,7 @@ function socketIoPeer(
     name,
     about,
     isPerChange: true,
-    args: peerArgs(file),
+    args,
     stored,
     connect: async (url, cells, changed) => {
       const values = new LastValues(cells, changed);
@@ -115,7 +115,7 @@ const SET: Spoken = {
 export const teaching = socketIoPeer(
   "teaching design",
   "Express + Socket.IO + Pub/Sub, the state as a JSON array under one key, read, changed and written back",
-  "teaching.ts",
+  peerArgs("teaching.ts"),
   {
     write: (cell, value) => `["checkbox-update",{"index":${cell},"value":${value}}]`,
     isAcknowledged: false,
@@ -127,7 +127,7 @@ export const teaching = socketIoPeer(
 export const redisAdapter = socketIoPeer(
   "Socket.IO + redis-adapter",
   "Socket.IO with @socket.io/redis-adapter, an atomic SETBIT and one emit per change",
-  "socket-io-redis.ts",
+  peerArgs("socket-io.ts", "redis"),
   SET,
   storedBitmap,
 );
@@ -135,7 +135,7 @@ export const redisAdapter = socketIoPeer(
 export const streamsAdapter = socketIoPeer(
   "Socket.IO + redis-streams-adapter",
   "Socket.IO with @socket.io/redis-streams-adapter and connection state recovery, SETBIT and one emit per change",
-  "socket-io-streams.ts",
+  peerArgs("socket-io.ts", "streams"),
   SET,
   storedBitmap,
 );
@@ -150,12 +150,11 @@ const readChanges = readOnce(
 );
 
 function wsPeer(name: string, about: string, coalesceMs: number): System {
-  const args = peerArgs("ws-pubsub.ts");
   return {
     name,
     about,
     isPerChange: coalesceMs === 0,
-    args: (valkey, cells) => [...args(valkey, cells), String(coalesceMs)],
+    args: peerArgs("ws-pubsub.ts", coalesceMs),
     stored: storedBitmap,
     connect: async (url, cells, changed) => {
       const values = new LastValues(cells, changed);

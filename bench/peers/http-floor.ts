@@ -6,10 +6,7 @@
 
 import { randomBytes } from "node:crypto";
 import { createServer } from "node:http";
+import { serve } from "./serve.js";
 
 const body = randomBytes(Number(process.argv[2] ?? 0));
-const http = createServer((_, response) => response.end(body));
-http.listen(0, "127.0.0.1", () => {
-  const address = http.address();
-  if (typeof address === "object" && address !== null) process.stdout.write(`port ${address.port}\n`);
-});
+serve(createServer((_, response) => response.end(body)));
