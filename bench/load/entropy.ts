@@ -1,6 +1,6 @@
-/* The fewest bits that could say what changed on a page: to measure what a frame takes beside it. */
+/* The fewest bits that can describe the changes of a page, to compare a frame with. */
 
-/** log2 of how many ways there are to choose k of n. */
+/** log2 of the number of ways to choose k of n. */
 export function log2Choose(n: number, k: number): number {
   let bits = 0;
   for (let index = 0; index < k; index++) bits += Math.log2((n - index) / (index + 1));

@@ -1,4 +1,4 @@
-/* Judges when all has arrived that is on its way: a busy machine's late frame is no divergence. */
+/* Judges after all frames have arrived: a late frame on a busy machine is no divergence. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { type Correctness, faultsOf } from "./correctness.js";

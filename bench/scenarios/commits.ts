@@ -12,7 +12,7 @@ import { packChanges } from "../../src/board/delta.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { Names } from "../../src/store/valkey/keys.js";
-import { commitCall, type Script } from "../../src/store/valkey/scripts.js";
+import { commitCall } from "../../src/store/valkey/scripts.js";
 import { Resp } from "../../test/support/resp.js";
 import { atLeast, Rounds, type Scenario } from "../load/outcome.js";
 import { cpuSeconds, startValkey } from "../load/processes.js";
@@ -93,16 +93,17 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   const sessions = Array.from({ length: shape.sessions }, () => randomBytes(16).toString("base64url"));
   let batch = 0;
   let changed = 0;
-  const commitOne = async () => {
+  const commitOne = async (isFirst = false) => {
     const writes = writesOf(shape, sessions, batch++);
-    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, {
-      ms: 0,
-      deltasMax: 0,
-    });
-    await run(connection, call.script, call.keys, call.args.map(String));
+    const noHistory = { ms: 0, deltasMax: 0 };
+    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, noHistory);
+    const { script, keys, args } = call;
+    // EVAL also loads the script.
+    const [how, text] = isFirst ? ["EVAL", script.lua] : ["EVALSHA", script.sha];
+    await connection.command(how, text, keys.length, ...keys, ...args.map(String));
     changed += shape.writes * shape.changes;
   };
-  await commitOne();
+  await commitOne(true);
   changed = 0;
   const before = cpuSeconds([pid]);
   const endMs = performance.now() + seconds * 1_000;
@@ -124,12 +125,4 @@ function writesOf({ writes, changes }: Shape, sessions: readonly string[], batch
       changes: packChanges(Array.from({ length: changes }, (_, change) => [(first + change) % CELLS, value])),
     };
   });
-}
-
-async function run(connection: Resp, script: Script, keys: readonly string[], args: readonly string[]): Promise<void> {
-  try {
-    await connection.command("EVALSHA", script.sha, keys.length, ...keys, ...args);
-  } catch {
-    await connection.command("EVAL", script.lua, keys.length, ...keys, ...args);
-  }
 }

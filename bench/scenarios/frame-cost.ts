@@ -46,7 +46,7 @@ export const frameCost: Scenario = {
     const rows = [];
     const targets: Target[] = [];
     const remarks = new Remarks();
-    const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."];
+    const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is missing."];
     for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
       const { found, judged } = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
       remarks.add(OURS, judged);
@@ -89,11 +89,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   try {
     const { stream } = await measureOurs(fleet, warmSeconds);
     floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...peer("ws-floor.ts")]));
-    floors.push(
-      sendFloor
-        ? await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor])
-        : await Floor.start(NET_LOOP, clients, stream, "tcp", [process.execPath, ...peer("net-floor.ts")]),
-    );
+    if (sendFloor) floors.push(await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor]));
     await pause(warmSeconds * 1_000);
     for (let round = 0; round < rounds; round++) {
       const costs = floors.map((floor) => floor.measure());
@@ -138,7 +134,6 @@ const OURS = "SocketScaler";
 const WITH_WRITES = "SocketScaler, with all that leads to a frame";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
-const NET_LOOP = "node:net loop";
 
 /** A process that sends a stream to every socket, and the sockets. */
 class Floor {

@@ -17,15 +17,17 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { io, type Socket } from "socket.io-client";
 import { connect } from "../../../src/client/index.js";
-import { storedBits, watchBoard } from "../../../test/support/clients.js";
+import { watchBoard } from "../../../test/support/clients.js";
 import { type Cut, Link } from "../../../test/support/link.js";
 import { mulberry } from "../../../test/support/random.js";
 import { until } from "../../../test/support/until.js";
 import { deploy } from "../../load/deployment.js";
-import { NO_LIMITS } from "../../load/ours.js";
+import { NO_LIMITS, ours } from "../../load/ours.js";
 import type { Scenario, Value } from "../../load/outcome.js";
-import { installPeers, peer } from "../../load/peers.js";
-import { start, startValkey } from "../../load/processes.js";
+import { installPeers } from "../../load/peers.js";
+import { streamsAdapter } from "../../load/per-change.js";
+import { startSystem, startValkey } from "../../load/processes.js";
+import type { System } from "../../load/system.js";
 
 const INSTANCES = 3;
 const WRITES_PER_SECOND = 100;
@@ -48,7 +50,7 @@ interface Subject {
 interface Kind {
   readonly name: string;
   readonly subjects: readonly Subject[];
-  readonly stored: () => Promise<string>;
+  readonly stored: () => ReturnType<System["stored"]>;
 }
 
 interface Size {
@@ -142,8 +144,7 @@ function play(how: Cut, { seconds, clients }: Size) {
     const random = mulberry(SEED);
     const valkey = await startValkey();
     closing({ close: () => valkey.stop() });
-    const starting = urls.map(() => start(process.execPath, peer("socket-io-streams.ts", valkey.url, SIZE)));
-    const peers = await Promise.all(starting);
+    const peers = await Promise.all(urls.map(() => startSystem(streamsAdapter, valkey, SIZE)));
     for (const each of peers) closing({ close: () => each.stop() });
     const peerUrls = peers.map(({ url }) => url);
 
@@ -158,10 +159,13 @@ function play(how: Cut, { seconds, clients }: Size) {
     const writers = urls.map((url) => closing(connect(url)).board("main"));
     const peerWriters = peerUrls.map((url): Socket => io(url, { transports: ["websocket"], forceNew: true }));
     for (const socket of peerWriters) closing({ close: () => socket.disconnect() });
-    const ourState = () => storedBits(urls[0] ?? "", SIZE);
-    const peerState = () => peerBits(peerWriters[0]);
+    const peerState = () => streamsAdapter.stored(valkey, "", SIZE);
     const kinds: Kind[] = [
-      { name: OURS, subjects: await crowd((index) => openOurs(urls, index)), stored: ourState },
+      {
+        name: OURS,
+        subjects: await crowd((index) => openOurs(urls, index)),
+        stored: () => ours(SIZE).stored(valkey, urls[0] ?? "", SIZE),
+      },
       {
         name: "Socket.IO, recovery",
         subjects: await crowd((index) => openPeer(peerUrls, index, false)),
@@ -220,14 +224,7 @@ function play(how: Cut, { seconds, clients }: Size) {
   });
 }
 
-async function peerBits(socket: Socket | undefined): Promise<string> {
-  const bits: Uint8Array = await socket?.emitWithAck("state");
-  return Array.from(new Uint8Array(bits), (byte) => byte.toString(2).padStart(8, "0"))
-    .join("")
-    .slice(0, SIZE);
-}
-
-function judge(subjects: readonly Subject[], stored: string, freshCells: number) {
+function judge(subjects: readonly Subject[], stored: (cell: number) => boolean, freshCells: number) {
   let equal = 0;
   let wrongCells = 0;
   let received = 0;
@@ -236,7 +233,7 @@ function judge(subjects: readonly Subject[], stored: string, freshCells: number)
     bytes += link.bytesToClient;
     let wrong = 0;
     for (let cell = 0; cell < SIZE; cell++) {
-      if (shows(cell) !== (stored[cell] === "1")) wrong++;
+      if (shows(cell) !== stored(cell)) wrong++;
       if (cell >= HOT_CELLS && cell < HOT_CELLS + freshCells && shows(cell)) received++;
     }
     wrongCells += wrong;
@@ -250,16 +247,13 @@ function judge(subjects: readonly Subject[], stored: string, freshCells: number)
   };
 }
 
+/** How often the instances caught clients up by delta and by snapshot, and the mean size. */
 function catchUps(metrics: string): string {
-  const sum = (name: string, by: string) =>
-    Array.from(metrics.matchAll(new RegExp(`^${name}\\{by="${by}"\\} (\\d+)`, "gm"))).reduce(
-      (total, [, count]) => total + Number(count),
-      0,
-    );
-  const part = (by: string) => {
-    const count = sum("socketscaler_catch_ups_total", by);
-    const bytes = sum("socketscaler_catch_up_bytes_total", by);
-    return `${count} times by ${by} (${count ? Math.round(bytes / count) : 0} bytes each)`;
+  const sum = (name: string, by: string) => {
+    const found = metrics.matchAll(new RegExp(`^socketscaler_catch_up${name}_total{by="${by}"} (d+)`, "gm"));
+    return Array.from(found, ([, count]) => Number(count)).reduce((total, count) => total + count, 0);
   };
-  return `${part("delta")}, ${part("snapshot")}`;
+  return ["delta", "snapshot"]
+    .map((by) => `${sum("s", by)} times by ${by} (${Math.round(sum("_bytes", by) / sum("s", by) || 0)} bytes each)`)
+    .join(", ");
 }
