@@ -1,7 +1,4 @@
-/*
- * One client of the swarm: the real client library over the real connection, with a counter put on the line. What it
- * costs is what a browser's client costs; nothing is simulated.
- */
+/* One client of the swarm: the real client library over a real connection, with a counter on the line. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
@@ -41,7 +38,7 @@ export class User {
         if (mine) continue;
         tally.counts.seen++;
         const ms = probes.seen(cell, value);
-        if (ms !== undefined) tally.shown(ms);
+        if (ms !== undefined) tally.record("shown", ms);
       }
     });
     this.#board.on("delayed", ({ code }) => tally.code(code));
@@ -57,7 +54,7 @@ export class User {
     return this.#board.pending;
   }
 
-  /** Sets the cell to what it is not, as this client sees it, so that every write is a change. */
+  /** Inverts the cell as this client shows it, so that every write is a change. */
   async flip(cell: number, wrote?: (value: boolean) => void): Promise<boolean> {
     const value = !this.#board.get(cell);
     this.#tally.counts.written++;
@@ -66,12 +63,12 @@ export class User {
     try {
       await this.#board.set(cell, value);
     } catch {
-      // Which code it was, the event `refused` has told.
+      // The event `refused` reports the code.
       this.#tally.counts.refused++;
       return false;
     }
     this.#tally.counts.acknowledged++;
-    this.#tally.settled(performance.now() - startMs);
+    this.#tally.record("settled", performance.now() - startMs);
     return true;
   }
 
@@ -86,13 +83,12 @@ export class User {
 
 function counting(listener: LineListener, tally: Tally): LineListener {
   return {
-    up: (url) => listener.up(url),
+    ...listener,
     down: (reason) => {
       if (!reason) tally.counts.lost++;
       else if (reason.code !== "UNREACHABLE") tally.code(reason.code);
       listener.down(reason);
     },
-    refused: (reason) => listener.refused(reason),
     delta: (frame) => {
       count(tally, frame.length + AROUND_DELTA_BYTES);
       listener.delta(frame);
@@ -101,11 +97,6 @@ function counting(listener: LineListener, tally: Tally): LineListener {
       count(tally, frame.length + AROUND_SNAPSHOT_BYTES);
       listener.snapshot(frame);
     },
-    overview: (frame) => listener.overview(frame),
-    counts: (frame) => listener.counts(frame),
-    looking: (looking) => listener.looking(looking),
-    frozen: (frozen) => listener.frozen(frozen),
-    notice: (notice) => listener.notice(notice),
   };
 }
 

@@ -63,43 +63,37 @@ const BACK_MS = 500;
 
 const pagesOf = ({ opened }: RawClient) => Array.from({ length: opened?.pages ?? 0 }, (_, page) => page);
 
-const behave: Record<Kind, (url: string) => Promise<void>> = {
+/** Starts an attacker of a kind; it calls comeBack when it is disconnected. */
+const behave: Record<Kind, (url: string) => unknown> = {
   deaf: (url) => watchThrough(url, 0),
   slow: (url) => watchThrough(url, BYTES_PER_SECOND),
-  silent: async (url) => {
+  silent: (url) => {
     const socket = dial("silent", url);
     socket.write(UPGRADE);
     socket.resume();
   },
   restless: async (url) => {
-    const client = await rawClient(url, "big");
+    const client = await join("restless", url);
     const pages = pagesOf(client);
     const turn = (name: "watch" | "unwatch") => {
       client.socket.emit(name, { handle: client.opened?.handle, pages }, () => {
         setImmediate(turn, name === "watch" ? "unwatch" : "watch");
       });
     };
-    client.socket.once("disconnect", () => comeBack("restless", url));
     for (let count = 0; count < 4; count++) turn("watch");
   },
   greedy: async (url) => {
-    const client = await rawClient(url, "big");
     const session = newSession();
-    const size = client.opened?.size ?? 0;
     let seq = 0;
-    const writing = setInterval(() => {
-      const changes = Array.from({ length: WRITE_CELLS }, (_, index): [number, 0 | 1] => [
-        Math.floor(Math.random() * size),
-        index & 1 ? 1 : 0,
+    await join("greedy", url, WRITE_EVERY_MS, ({ socket, opened }) => {
+      const changes = Array.from({ length: WRITE_CELLS }, (_, index) => [
+        Math.floor(Math.random() * (opened?.size ?? 0)),
+        index & 1,
       ]);
-      client.socket.emit("write", { handle: client.opened?.handle, session, seq: ++seq, changes }, () => undefined);
-    }, WRITE_EVERY_MS);
-    client.socket.once("disconnect", () => {
-      clearInterval(writing);
-      comeBack("greedy", url);
+      socket.emit("write", { handle: opened?.handle, session, seq: ++seq, changes }, () => undefined);
     });
   },
-  chatting: async (url) => {
+  chatting: (url) => {
     const socket = io(url, { forceNew: true, reconnection: false, transports: ["websocket"] });
     const sending = setInterval(() => socket.emit("message", "x"), MESSAGE_EVERY_MS);
     socket.once("disconnect", () => {
@@ -107,28 +101,23 @@ const behave: Record<Kind, (url: string) => Promise<void>> = {
       comeBack("chatting", url);
     });
   },
-  strayed: async (url) => {
-    const client = await rawClient(url, "big");
+  strayed: (url) => {
     let made = Math.floor(Math.random() * 1e9);
-    const watching = setInterval(() => {
+    return join("strayed", url, WATCH_EVERY_MS, ({ socket, opened }) => {
       const position = `7.${String(made++).padStart(8, "A")}`;
-      const pages = [[made % (client.opened?.pages ?? 1), position]];
-      client.socket.emit("watch", { handle: client.opened?.handle, pages }, () => undefined);
-    }, WATCH_EVERY_MS);
-    client.socket.once("disconnect", () => {
-      clearInterval(watching);
-      comeBack("strayed", url);
+      const pages = [[made % (opened?.pages ?? 1), position]];
+      socket.emit("watch", { handle: opened?.handle, pages }, () => undefined);
     });
   },
-  pinging: async (url) => pour(url, "pinging", frame(PING, "x".repeat(125))),
-  babbling: async (url) => pour(url, "babbling", frame(TEXT, BABBLE[babblers++ % BABBLE.length])),
-  pipelining: async (url) => {
+  pinging: (url) => pour(url, "pinging", frame(PING, "x".repeat(125))),
+  babbling: (url) => pour(url, "babbling", frame(TEXT, BABBLE[babblers++ % BABBLE.length])),
+  pipelining: (url) => {
     const route = ROUTES[pipeliners++ % ROUTES.length];
     const socket = dial("pipelining", url);
     socket.pause();
     socket.write(`GET ${route} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(PIPELINED));
   },
-  historian: async (url) => {
+  historian: (url) => {
     setInterval(() => {
       const asked = fetch(`${url}/boards/big/pages/0/history?from=0&to=${Math.random() < 0.5 ? 1 : 9e15}`);
       asked.then((answer) => answer.arrayBuffer()).catch(() => undefined);
@@ -138,6 +127,17 @@ const behave: Record<Kind, (url: string) => Promise<void>> = {
 let babblers = 0;
 let pipeliners = 0;
 const ROUTES = ["/metrics", "/cluster", "/", "/demo", "/boards/big/pages/0", "/boards"];
+
+/** A client of board `big` that calls `act` again and again while it is connected. */
+async function join(kind: Kind, url: string, everyMs?: number, act?: (client: RawClient) => void): Promise<RawClient> {
+  const client = await rawClient(url, "big");
+  const acting = act && setInterval(() => act(client), everyMs);
+  client.socket.once("disconnect", () => {
+    clearInterval(acting);
+    comeBack(kind, url);
+  });
+  return client;
+}
 
 function dial(kind: Kind, url: string): Socket {
   const socket = connect(Number(new URL(url).port), new URL(url).hostname);
@@ -177,7 +177,11 @@ async function watchThrough(url: string, bytesPerSecond: number): Promise<void> 
 }
 
 function comeBack(kind: Kind, url: string): void {
-  setTimeout(() => behave[kind](url).catch(() => comeBack(kind, url)), BACK_MS);
+  setTimeout(() => attack(kind, url).catch(() => comeBack(kind, url)), BACK_MS);
+}
+
+async function attack(kind: Kind, url: string): Promise<void> {
+  await behave[kind](url);
 }
 
 // The crowd shares the machine with the instances: its own work must not be mistaken for its effect.
@@ -187,7 +191,7 @@ const links = await Promise.all(urls.map((url) => Link.open([url], 0, ADDRESS)))
 const starts: Promise<void>[] = [];
 for (const kind of Object.keys(behave) as Kind[]) {
   for (let index = 0; index < CROWD[kind]; index++) {
-    starts.push(behave[kind](links[index % links.length]?.url ?? "").catch(() => undefined));
+    starts.push(attack(kind, links[index % links.length]?.url ?? "").catch(() => undefined));
   }
 }
 await Promise.all(starts);
