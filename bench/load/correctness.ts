@@ -1,5 +1,6 @@
-/* Compares what a system stored and showed with what was written. Pure. */
+/* Compares what a system stored and showed with what was written. */
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { BoardClient } from "./system.js";
 
 export interface Correctness {
@@ -20,6 +21,9 @@ export interface Written {
   readonly last: Iterable<readonly [cell: number, value: boolean]>;
   readonly stored: (cell: number) => boolean;
 }
+
+const SETTLE_MS_MAX = 5_000;
+const EVERY_MS = 200;
 
 type Shown = Pick<BoardClient, "get" | "isOpen" | "refused" | "gaps">;
 
@@ -67,4 +71,14 @@ export class Remarks {
 /** Gaps are no fault, because a snapshot may mend them, but the report mentions them. */
 export function gapNotes(system: string, { gaps }: Pick<Correctness, "gaps">): string[] {
   return gaps > 0 ? [`${system}: ${gaps} frames did not fit the position of their clients.`] : [];
+}
+
+/** The first judgement without a fault, or the last within SETTLE_MS_MAX: a late frame is no divergence. */
+export async function judgeSettled(judgeNow: () => Promise<Correctness>): Promise<Correctness> {
+  const endMs = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    const judged = await judgeNow();
+    if (faultsOf("", judged).length === 0 || performance.now() > endMs) return judged;
+    await pause(EVERY_MS);
+  }
 }

@@ -29,9 +29,9 @@ export function record({ faults: _, ...outcome }: Outcome): void {
     versions: {
       Node: process.version.slice(1),
       Valkey: /v=(\S+)/.exec(outputOf("valkey-server", "--version"))?.[1] ?? "unknown",
-      "Socket.IO": packageVersion("socket.io"),
+      "Socket.IO": packageOf("node_modules/socket.io").version,
     },
-    peers: peerVersions(),
+    peers: packageOf("bench/peers").dependencies,
     ...outcome,
   };
   mkdirSync(RESULTS, { recursive: true });
@@ -50,15 +50,6 @@ function outputOf(command: string, ...args: string[]): string {
   return String(spawnSync(command, args).stdout ?? "").trim();
 }
 
-function peerVersions(): Record<string, string> {
-  const parsed: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(fileURLToPath(new URL("../peers/package.json", import.meta.url)), "utf8"),
-  );
-  return parsed.dependencies;
-}
-
-function packageVersion(name: string): string {
-  const path = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
-  const parsed: { version: string } = JSON.parse(readFileSync(path, "utf8"));
-  return parsed.version;
+function packageOf(folder: string): { version: string; dependencies: Record<string, string> } {
+  return JSON.parse(readFileSync(`${ROOT}${folder}/package.json`, "utf8"));
 }

@@ -3,7 +3,7 @@
 import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { parseRetention } from "../../src/store/history.js";
-import { BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
+import { BATCH_WRITES_MAX, STORE_LIMITS } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { newSession } from "../../test/support/raw-client.js";
@@ -70,7 +70,7 @@ async function checkHalf(store: ValkeyStore, page: number): Promise<void> {
 async function commitClicks(store: ValkeyStore, board: string, page: number, count: number, first = 0): Promise<void> {
   for (let click = first; click < first + count; click++) {
     const changes = packChanges([[2 * click + 1, 1]]);
-    await store.commit({ board, page }, batch([{ session: "", seq: 1, changes }]));
+    await store.commit({ board, page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
   }
 }
 
@@ -82,10 +82,6 @@ async function commitSessions(store: ValkeyStore): Promise<void> {
       seq: 1,
       changes: packChanges([[1, 1]]),
     }));
-    await store.commit({ board: "sessions", page: 0 }, batch(writes));
+    await store.commit({ board: "sessions", page: 0 }, { tag: newTag(), writes });
   }
-}
-
-function batch(writes: readonly Write[]) {
-  return { tag: newTag(), writes };
 }

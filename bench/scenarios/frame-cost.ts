@@ -9,7 +9,7 @@
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -18,7 +18,7 @@ import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
 import { atMost, Rounds, type Scenario, type Target } from "../load/outcome.js";
 import { installPeers, PEERS, peer } from "../load/peers.js";
-import { cpuSeconds, type Running, start } from "../load/processes.js";
+import { cpuSeconds, start } from "../load/processes.js";
 import { Wire } from "../load/wire.js";
 
 const CLIENTS = [200, 1_000];
@@ -80,7 +80,7 @@ interface Comparison {
 /** Microseconds per frame of each system, round by round, and the judgement of ours. */
 async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloor, tell }: Comparison) {
   const fleet = await Fleet.start(ours(CELLS), { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 });
-  const floors: Floor[] = [];
+  const floors: Awaited<ReturnType<typeof startFloor>>[] = [];
   const found = new Rounds();
   const note = (name: string, cost: number) => {
     found.add(name, cost);
@@ -88,8 +88,8 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   };
   try {
     const { stream } = await measureOurs(fleet, warmSeconds);
-    floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...peer("ws-floor.ts")]));
-    if (sendFloor) floors.push(await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor]));
+    floors.push(await startFloor(BARE_WS, clients, stream, [process.execPath, ...peer("ws-floor.ts")]));
+    if (sendFloor) floors.push(await startFloor(C_LOOP, clients, stream, [sendFloor]));
     await pause(warmSeconds * 1_000);
     for (let round = 0; round < rounds; round++) {
       const costs = floors.map((floor) => floor.measure());
@@ -136,62 +136,34 @@ const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
 
 /** A process that sends a stream to every socket, and the sockets. */
-class Floor {
-  readonly name: string;
-  readonly #server: Running;
-  readonly #frameBytes: number;
-  readonly #sockets: { close(): void }[] = [];
-  #bytes = 0;
-
-  private constructor(name: string, server: Running, frameBytes: number) {
-    this.name = name;
-    this.#server = server;
-    this.#frameBytes = frameBytes;
-  }
-
-  static async start(
-    name: string,
-    sockets: number,
-    stream: Stream,
-    kind: "ws" | "tcp",
-    [command = "", ...args]: readonly string[],
-  ): Promise<Floor> {
-    const frameBytes = stream.bytes + (kind === "tcp" ? FRAME_HEADER_BYTES : 0);
-    const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
-    const floor = new Floor(name, server, frameBytes);
-    for (let index = 0; index < sockets; index++) await floor.#connect(kind);
-    return floor;
-  }
-
-  /** Measures until the returned function is called, which gives microseconds per frame. */
-  measure(): () => number {
-    const before = { cpu: cpuSeconds([this.#server.pid]), bytes: this.#bytes };
-    return () => {
-      const frames = (this.#bytes - before.bytes) / this.#frameBytes;
-      return ((cpuSeconds([this.#server.pid]) - before.cpu) * 1e6) / frames;
-    };
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.close();
-    await this.#server.stop();
-  }
-
-  async #connect(kind: "ws" | "tcp"): Promise<void> {
-    const { url } = this.#server;
-    if (kind === "ws") {
-      const count = (text: string) => {
-        this.#bytes += text.length;
-      };
-      this.#sockets.push(await Wire.open(url, "/", { text: count, binary: () => undefined }));
-      return;
+async function startFloor(name: string, sockets: number, stream: Stream, [command = "", ...args]: readonly string[]) {
+  const isWs = name === BARE_WS;
+  const frameBytes = stream.bytes + (isWs ? 0 : FRAME_HEADER_BYTES);
+  const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
+  const open: { close(): unknown }[] = [];
+  let bytes = 0;
+  const count = ({ length }: { readonly length: number }) => {
+    bytes += length;
+  };
+  for (let index = 0; index < sockets; index++) {
+    if (isWs) open.push(await Wire.open(server.url, "/", { text: count, binary: () => undefined }));
+    else {
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1").on("data", count);
+      open.push({ close: () => socket.destroy() });
     }
-    const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
-    socket.on("data", (data) => {
-      this.#bytes += data.length;
-    });
-    this.#sockets.push({ close: () => void socket.destroy() });
   }
+  return {
+    name,
+    /** Measures until the returned function is called, which gives microseconds per frame. */
+    measure: () => {
+      const before = { cpu: cpuSeconds([server.pid]), bytes };
+      return () => ((cpuSeconds([server.pid]) - before.cpu) * 1e6) / ((bytes - before.bytes) / frameBytes);
+    },
+    stop: async () => {
+      for (const each of open) each.close();
+      await server.stop();
+    },
+  };
 }
 
 /** The program, or undefined if there is no compiler. */

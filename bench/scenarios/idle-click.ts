@@ -8,8 +8,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
-import { type Correctness, judge, Remarks } from "../load/correctness.js";
-import { judgeSettled } from "../load/judge-settled.js";
+import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";
 import { ours } from "../load/ours.js";
 import { atMost, percentile, type Scenario, show, spreadOf } from "../load/outcome.js";
 import { installPeers } from "../load/peers.js";

@@ -64,9 +64,9 @@ export const knee: Scenario = {
         [redisAdapter, 400],
         [wsPubSub, 400],
       ] as const) {
-        const contender = await enter(system, rate);
-        contenders.push(contender);
-        await contender.fleet.run(rate, warmSeconds);
+        const fleet = await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS });
+        contenders.push({ fleet, firstRate: rate, knees: [], p99s: [], clientsCores: [], trials: 0 });
+        await fleet.run(rate, warmSeconds);
       }
       for (let round = 0; round < rounds; round++) {
         for (const contender of contenders) await search(contender, settings);
@@ -77,11 +77,6 @@ export const knee: Scenario = {
     }
   },
 };
-
-async function enter(system: System, firstRate: number): Promise<Contender> {
-  const fleet = await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS });
-  return { fleet, firstRate, knees: [], p99s: [], clientsCores: [], trials: 0 };
-}
 
 async function search(contender: Contender, settings: Settings): Promise<void> {
   const { fleet, firstRate, knees, p99s, clientsCores } = contender;

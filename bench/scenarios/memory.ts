@@ -38,18 +38,12 @@ export const memory: Scenario = {
         tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB a client`);
       }
     }
+    const ratio = found.spread(mine.name).median / found.spread(bare.name).median;
     return {
       method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} rounds in turns, each with new processes.`,
       columns: { system: "system", kib: "KiB per client" },
       rows: found.rows("kib"),
-      targets: [
-        atMost(
-          RATIO,
-          "×",
-          "memory per idle client, of bare Socket.IO",
-          found.spread(mine.name).median / found.spread(bare.name).median,
-        ),
-      ],
+      targets: [atMost(RATIO, "×", "memory per idle client, of bare Socket.IO", ratio)],
       chart: "kib",
     };
   },

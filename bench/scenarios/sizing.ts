@@ -56,29 +56,21 @@ interface Crowds {
 /** Two sizes, so that the cost of an instance without clients cancels out. */
 async function measureCrowds({ isQuick, tell }: Settings, remarks: Remarks): Promise<Crowds> {
   const sizes = isQuick ? [100, 400] : [400, 1_600];
-  const seconds = isQuick ? 2 : 5;
-  const found: { clients: number; busy: Run }[] = [];
+  const runs: Run[] = [];
   for (const clients of sizes) {
-    const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients, cells: CELLS });
-    try {
-      await fleet.run(RATE, seconds / 2);
-      const busy = await fleet.run(RATE, seconds);
-      remarks.add(fleet.system.name, await fleet.judge());
-      found.push({ clients, busy });
-      tell(
-        `${clients} clients: ${Math.round(shareOf(busy) * 100)} % of a core at ${RATE} writes/s, p99 ${busy.p99.toFixed(0)} ms`,
-      );
-    } finally {
-      await fleet.stop();
-    }
+    const run = await measureRun(clients, RATE, isQuick ? 2 : 5, remarks);
+    runs.push(run);
+    tell(
+      `${clients} clients: ${Math.round(shareOf(run) * 100)} % of a core at ${RATE} writes/s, p99 ${run.p99.toFixed(0)} ms`,
+    );
   }
-  const [few, many] = found;
+  const [few, many] = runs;
+  const [fewClients = 0, manyClients = 0] = sizes;
   if (!few || !many) throw new Error("no crowds");
-  const more = many.clients - few.clients;
   return {
     sizes,
-    share: (shareOf(many.busy) - shareOf(few.busy)) / more,
-    framesPerSecond: many.busy.frames / many.clients / many.busy.seconds,
+    share: (shareOf(many) - shareOf(few)) / (manyClients - fewClients),
+    framesPerSecond: many.frames / manyClients / many.seconds,
   };
 }
 
@@ -88,14 +80,20 @@ function shareOf({ serversCpuSeconds, seconds }: Run): number {
 
 /** Microseconds of an instance's CPU per write. */
 async function measureWrites({ isQuick, tell }: Settings, remarks: Remarks): Promise<number> {
-  const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients: FEW, cells: CELLS });
+  const { serversCpuSeconds, writes } = await measureRun(FEW, WRITE_RATE, isQuick ? 1 : 4, remarks);
+  const us = (serversCpuSeconds * 1e6) / writes;
+  tell(`${us.toFixed(0)} µs of an instance per write`);
+  return us;
+}
+
+/** One instance under load, after half as long to warm up. */
+async function measureRun(clients: number, rate: number, seconds: number, remarks: Remarks): Promise<Run> {
+  const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients, cells: CELLS });
   try {
-    await fleet.run(WRITE_RATE, isQuick ? 1 : 3);
-    const run = await fleet.run(WRITE_RATE, isQuick ? 1 : 4);
+    await fleet.run(rate, seconds / 2);
+    const run = await fleet.run(rate, seconds);
     remarks.add(fleet.system.name, await fleet.judge());
-    const us = (run.serversCpuSeconds * 1e6) / run.writes;
-    tell(`${us.toFixed(0)} µs of an instance per write`);
-    return us;
+    return run;
   } finally {
     await fleet.stop();
   }

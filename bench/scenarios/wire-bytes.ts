@@ -12,9 +12,8 @@ import { AROUND_DELTA_BYTES, frameHeaderBytes } from "../../src/bench/wire-size.
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { newTag } from "../../src/store/tag.js";
-import { faultsOf, gapNotes, judge } from "../load/correctness.js";
+import { faultsOf, gapNotes, judge, judgeSettled } from "../load/correctness.js";
 import { leastBits } from "../load/entropy.js";
-import { judgeSettled } from "../load/judge-settled.js";
 import { OurClient, ours } from "../load/ours.js";
 import { atMost, type Scenario, show } from "../load/outcome.js";
 import { startSystem, startValkey } from "../load/processes.js";

@@ -33,10 +33,7 @@ const FAULTS: readonly Fault[] = [
   { name: "none, 5 s", strike: () => pause(5_000) },
   { name: "slot migration", strike: async (cluster) => cluster.migrateSlot(SLOT, await otherPrimary(cluster)) },
   { name: "CLUSTER FAILOVER", strike: (cluster) => cluster.failover(SLOT) },
-  {
-    name: "primary stopped for 15 s",
-    strike: async (cluster) => stopFor(15_000, [await cluster.primaryOf(SLOT)]),
-  },
+  { name: "primary stopped for 15 s", strike: async (cluster) => stopFor(15_000, [await cluster.primaryOf(SLOT)]) },
   {
     name: "primary and replica stopped for 10 s",
     strike: async (cluster) => stopFor(10_000, [await cluster.primaryOf(SLOT), await cluster.replicaOf(SLOT)]),

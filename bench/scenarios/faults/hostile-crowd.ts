@@ -14,28 +14,17 @@ import { frame, PING, TEXT } from "../../../test/support/raw-socket.js";
 
 /** How many of each kind. */
 const CROWD = {
-  /** Watches every page and never reads. */
-  deaf: 20,
-  /** Watches every page and reads 1 KB/s. */
-  slow: 10,
-  /** Opens a WebSocket and sends nothing. */
-  silent: 50,
-  /** Watches and unwatches as fast as it is answered. */
-  restless: 10,
-  /** Writes at sixty times its limit. */
-  greedy: 10,
-  /** Sends messages to everybody, as often as allowed. */
-  chatting: 200,
-  /** Watches from positions that never existed. */
-  strayed: 4,
-  /** Sends WebSocket pings and never reads. */
-  pinging: 1,
-  /** Sends frames that are no requests. */
-  babbling: 2,
-  /** Sends 1,700 HTTP requests at once and never reads. */
-  pipelining: 25,
-  /** Asks for the history of a page as often as an address may. */
-  historian: 1,
+  deaf: 20, // watches every page and never reads
+  slow: 10, // watches every page and reads 1 KB/s
+  silent: 50, // opens a WebSocket and sends nothing
+  restless: 10, // watches and unwatches as fast as it is answered
+  greedy: 10, // writes at sixty times its limit
+  chatting: 200, // sends messages to everybody, as often as allowed
+  strayed: 4, // watches from positions that never existed
+  pinging: 1, // sends WebSocket pings and never reads
+  babbling: 2, // sends frames that are no requests
+  pipelining: 25, // sends 1,700 HTTP requests at once and never reads
+  historian: 1, // asks for the history of a page as often as an address may
 };
 type Kind = keyof typeof CROWD;
 

@@ -160,22 +160,12 @@ function play(how: Cut, { seconds, clients }: Size) {
     const peerWriters = peerUrls.map((url): Socket => io(url, { transports: ["websocket"], forceNew: true }));
     for (const socket of peerWriters) closing({ close: () => socket.disconnect() });
     const peerState = () => streamsAdapter.stored(valkey, "", SIZE);
+    const ourCrowd = await crowd((index) => openOurs(urls, index));
+    const peerCrowd = (refetches: boolean) => crowd((index) => openPeer(peerUrls, index, refetches));
     const kinds: Kind[] = [
-      {
-        name: OURS,
-        subjects: await crowd((index) => openOurs(urls, index)),
-        stored: () => ours(SIZE).stored(valkey, urls[0] ?? "", SIZE),
-      },
-      {
-        name: "Socket.IO, recovery",
-        subjects: await crowd((index) => openPeer(peerUrls, index, false)),
-        stored: peerState,
-      },
-      {
-        name: "Socket.IO, recovery and state",
-        subjects: await crowd((index) => openPeer(peerUrls, index, true)),
-        stored: peerState,
-      },
+      { name: OURS, subjects: ourCrowd, stored: () => ours(SIZE).stored(valkey, urls[0] ?? "", SIZE) },
+      { name: "Socket.IO, recovery", subjects: await peerCrowd(false), stored: peerState },
+      { name: "Socket.IO, recovery and state", subjects: await peerCrowd(true), stored: peerState },
     ];
     await Promise.all(writers.map(({ ready }) => ready));
     await until("writers are connected", () => peerWriters.every(({ connected }) => connected));
