@@ -1,6 +1,6 @@
 /*
- * `npm run bench`: every scenario, each answering one question, recorded in results/. All of them take about an hour and
- * a half on two cores that do nothing else.
+ * `npm run bench`: every scenario, each answering one question, recorded in results/. All of them
+ * take about an hour and a half on two cores that do nothing else.
  *
  *     npm run bench -- [--only NAME,NAME] [--quick] [--list]
  */

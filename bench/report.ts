@@ -1,4 +1,4 @@
-/* `npm run bench:report`: bench/README.md, its charts and the sizes in docs/operations.md, from results/. */
+/* `npm run bench:report`: from results/, bench/README.md, charts, sizes in docs/operations.md. */
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

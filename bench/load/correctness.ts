@@ -73,7 +73,7 @@ export function gapNotes(system: string, { gaps }: Pick<Correctness, "gaps">): s
   return gaps > 0 ? [`${system}: ${gaps} frames did not fit the position of their clients.`] : [];
 }
 
-/** The first judgement without a fault, or the last within SETTLE_MS_MAX: a late frame is no divergence. */
+/** The first judgement without a fault, or the last: a late frame is no divergence. */
 export async function judgeSettled(judgeNow: () => Promise<Correctness>): Promise<Correctness> {
   const endMs = performance.now() + SETTLE_MS_MAX;
   for (;;) {

@@ -1,6 +1,7 @@
 /*
- * A histogram of delays in tenths of a millisecond, up to 60 s; longer ones count as 60 s. It must be very cheap: the
- * harness records millions per second on the machine of the systems that it measures.
+ * A histogram of delays in tenths of a millisecond, up to 60 s; longer ones count as 60 s. It must
+ * be very cheap: the harness records millions per second on the machine of the systems that it
+ * measures.
  */
 
 const PER_MS = 10;

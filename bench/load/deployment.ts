@@ -38,7 +38,7 @@ export async function deploy<Found>(
   }
 }
 
-/** Measures until the returned function is called, which gives the cores that the processes used, 1 for a whole one. */
+/** Measures until the returned function is called, which gives the number of cores used. */
 export function measureCores(processes: readonly { readonly child: ChildProcess }[]): () => number {
   const pids = processes.map(({ child }) => child.pid);
   const before = { ms: performance.now(), cpu: cpuSeconds(pids) };

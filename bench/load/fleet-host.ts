@@ -1,5 +1,6 @@
 /*
- * A fleet in a process of its own: see hosted-fleet.ts. It ends, and its servers with it, when its parent does.
+ * A fleet in a process of its own: see hosted-fleet.ts. It ends, and its servers with it, when its
+ * parent does.
  *
  *     fleet-host.ts SYSTEM OPTIONS     with Node's IPC
  */

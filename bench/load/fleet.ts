@@ -1,9 +1,11 @@
 /*
- * One system under the harness: its own Valkey, its servers as processes, its clients in this process, dealt to the servers
- * in turn. `run` writes at a rate, waits until every change has reached every client, and returns the cost.
+ * One system under the harness: its own Valkey, its servers as processes, its clients in this
+ * process, dealt to the servers in turn. `run` writes at a rate, waits until every change has
+ * reached every client, and returns the cost.
  *
- * Cells are written in a fixed order, each again only after all others, and every write is a change. So each arrival can be
- * timed, and the final state of the store and of every client is known.
+ * Cells are written in a fixed order, each again only after all others, and every write is a
+ * change. So each arrival can be timed, and the final state of the store and of every client is
+ * known.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -42,7 +44,7 @@ export interface Run {
   readonly bytes: number;
 }
 
-/** Coprime to every number of cells used, so that successive writes are not neighbours on the board. */
+/** Coprime to every number of cells used, so that successive writes are not neighbours. */
 const STEP = 7_919;
 /** A run ends if nothing has arrived for this long, or after DRAIN_MS_MAX. */
 const SILENT_MS = 1_500;

@@ -1,6 +1,6 @@
 /*
- * A fleet whose clients live in a process of their own. If many systems are running at once, the overloaded clients of one
- * must not keep those of another from answering their servers' pings.
+ * A fleet whose clients live in a process of their own. If many systems are running at once, the
+ * overloaded clients of one must not keep those of another from answering their servers' pings.
  */
 
 import { type ChildProcess, fork } from "node:child_process";

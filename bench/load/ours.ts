@@ -1,6 +1,6 @@
 /*
- * SocketScaler as the harness sees it: the built server with its limits raised, and a client made of the codec and the
- * replica.
+ * SocketScaler as the harness sees it: the built server with its limits raised, and a client made
+ * of the codec and the replica.
  */
 
 import { randomBytes } from "node:crypto";
@@ -16,7 +16,7 @@ import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, Refused, System } from "./system.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-/** Limits against abuse, which a benchmark looks like to a server. Everything else is at its default. */
+/** Lifts the limits against abuse, which a benchmark resembles. The rest is default. */
 export const NO_LIMITS = {
   WRITES_PER_SECOND: "1000000",
   WRITE_BURST: "1000000",
@@ -49,8 +49,8 @@ async function readBoard(url: string, pages: number): Promise<(cell: number) => 
 }
 
 /**
- * Watches some pages of board `main`. Cells are numbered from the first of these pages. A frame that several clients of
- * this process receive is decoded once.
+ * Watches some pages of board `main`. Cells are numbered from the first of these pages. A frame
+ * that several clients of this process receive is decoded once.
  */
 export class OurClient implements BoardClient {
   readonly #replicas = new Map<number, Replica>();

@@ -1,4 +1,4 @@
-/* The folder bench/peers: a package of its own, so that nothing else depends on what the peers need. */
+/* The folder bench/peers, a package of its own: nothing else depends on the peers' packages. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";

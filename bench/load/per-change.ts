@@ -178,8 +178,8 @@ export const wsPubSub = wsPeer(
 const COALESCE_MS = 60;
 
 /**
- * The plain design without anything that a guarantee needs. It is a design, not a bound: unlike ours, it neither commits
- * in groups nor leaves Pub/Sub unread while it waits to send.
+ * The plain design without anything that a guarantee needs. It is a design, not a bound: unlike
+ * ours, it neither commits in groups nor leaves Pub/Sub unread while it waits to send.
  */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",

@@ -1,4 +1,4 @@
-/* Processes that end with the benchmark, however it ends, and their cost by the operating system's account. */
+/* Processes that end with the benchmark, and their cost by the operating system's account. */
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -57,7 +57,7 @@ export async function startValkey(settings: readonly string[] = []): Promise<Ser
   return valkey;
 }
 
-/** Starts a TypeScript file with Node's IPC, in the folder of the caller; resolves once it has sent its first message. */
+/** Starts a file beside `from` with Node's IPC; resolves after its first message. */
 export async function startChild(file: string, from: string, ...args: readonly string[]): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL(file, from)), args, { execArgv: ["--import", "tsx"] });
   if (child.pid !== undefined) running.add(child.pid);

@@ -1,4 +1,4 @@
-/* The text of bench/README.md, made from the recorded results alone. Pure, so that a test can compare it. */
+/* The text of bench/README.md, from the recorded results. Pure, so that a test can compare it. */
 
 import { type Bar, barChart } from "./bar-chart.js";
 import { isMet, type Outcome, show, type Value } from "./outcome.js";

@@ -10,7 +10,7 @@ import type { Recorded } from "./report-text.js";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** Everything that a number depends on: the measured code, the benchmarks, and the packages of both. */
+/** Everything that a number depends on: the measured code, the benchmarks, their packages. */
 const MEASURED = ["src", "bench", "test/support", "examples/tutorial/naive", "package.json", "package-lock.json"];
 /** Written by the benchmarks themselves. */
 const MADE = [":!bench/results", ":!bench/README.md"];

@@ -1,6 +1,6 @@
 /*
- * Runs scenarios from the command line. The exit code is 1 if a scenario could not run or found a fault of SocketScaler.
- * A missed target is a finding, not a failure.
+ * Runs scenarios from the command line. The exit code is 1 if a scenario could not run or found a
+ * fault of SocketScaler. A missed target is a finding, not a failure.
  */
 
 import { parseArgs } from "node:util";

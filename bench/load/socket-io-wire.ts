@@ -1,4 +1,4 @@
-/* Socket.IO over a bare WebSocket: one namespace, events in, events out with or without acknowledgement. */
+/* Socket.IO over a bare WebSocket: one namespace, events with or without acknowledgement. */
 
 import { Wire } from "./wire.js";
 

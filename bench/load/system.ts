@@ -1,6 +1,6 @@
 /*
- * A measured system, as the harness sees it: a command that starts one of its servers, a client, and a way to read its
- * stored state. The harness treats all systems alike.
+ * A measured system, as the harness sees it: a command that starts one of its servers, a client,
+ * and a way to read its stored state. The harness treats all systems alike.
  */
 
 import type { ServerProcess } from "../../test/support/valkey-server.js";

@@ -74,7 +74,7 @@ async function commitClicks(store: ValkeyStore, board: string, page: number, cou
   }
 }
 
-/** Many sessions that each set a cell that is already set: only the memory of the sessions grows. */
+/** Each session sets a cell that is already set: only the memory of the sessions grows. */
 async function commitSessions(store: ValkeyStore): Promise<void> {
   for (let first = 0; first < SESSIONS; first += BATCH_WRITES_MAX) {
     const writes = Array.from({ length: BATCH_WRITES_MAX }, () => ({

@@ -1,6 +1,7 @@
 /*
- * A cheap WebSocket client, so that two cores are left to the servers: a handshake, unmasked frames in, short masked
- * frames out. It measures every system except those whose client is part of their protocol.
+ * A cheap WebSocket client, so that two cores are left to the servers: a handshake, unmasked frames
+ * in, short masked frames out. It measures every system except those whose client is part of their
+ * protocol.
  */
 
 import { randomBytes } from "node:crypto";

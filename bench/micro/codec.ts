@@ -1,4 +1,4 @@
-/* Question: what do our frames cost to encode and decode, and how long are they, beside the same changes as JSON? */
+/* Question: what do our frames cost to encode and decode, and how long are they, beside JSON? */
 
 import { changedOffset, changedValue } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";

@@ -1,7 +1,9 @@
 /*
- * Question: what does a flush cost before the first byte is sent, and what would encoding for each client cost?
+ * Question: what does a flush cost before the first byte is sent, and what would encoding for each
+ * client cost?
  *
- * A flush merges the deltas that have arrived and encodes one frame: the delta, the Socket.IO packet, the WebSocket frame.
+ * A flush merges the deltas that have arrived and encodes one frame: the delta, the Socket.IO
+ * packet, the WebSocket frame.
  */
 
 import { createServer } from "node:http";

@@ -13,7 +13,7 @@ export const microReplica: Scenario = {
     const rows = [1, 32, 4_096].map((count) => {
       const cost = (visits: boolean) => {
         const replica = new Replica(0, cellsInPage(PAGE_CELLS, 0));
-        // The same cells again and again, to 1 and back to 0: each time, every change changes its cell.
+        // The same cells, to 1 and back to 0, so that every change changes its cell.
         const [up, down] = [deltaOf(count, 0, 1), { ...deltaOf(count, 0, 0) }];
         const visit = visits ? () => undefined : undefined;
         let version = 0;

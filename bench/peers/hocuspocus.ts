@@ -1,6 +1,7 @@
 /*
- * A peer: Hocuspocus, the server for Yjs documents, with its Redis extension. The board is a Y.Map; every change is an update
- * that goes to every client. Nothing is stored: a document lives as long as a client has it open.
+ * A peer: Hocuspocus, the server for Yjs documents, with its Redis extension. The board is a Y.Map;
+ * every change is an update that goes to every client. Nothing is stored: a document lives as long
+ * as a client has it open.
  *
  *     tsx bench/peers/hocuspocus.ts VALKEY_URL CELLS     prints its port
  */

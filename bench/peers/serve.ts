@@ -1,4 +1,4 @@
-/* What all peers do: listen on a free port and print it. Their packages are not installed for type checks or the linter. */
+/* For all peers. Their packages are not installed for type checks, so they are untyped. */
 
 import type { Server } from "node:http";
 import { createRequire } from "node:module";

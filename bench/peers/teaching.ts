@@ -1,6 +1,7 @@
 /*
- * A peer: the teaching design, which the tutorial begins with. Express and Socket.IO, the state as a JSON array under one
- * key that is read, changed and written back, one PUBLISH per change on `server:broker`, one event per change to every client.
+ * A peer: the teaching design, which the tutorial begins with. Express and Socket.IO, the state as
+ * a JSON array under one key that is read, changed and written back, one PUBLISH per change on
+ * `server:broker`, one event per change to every client.
  *
  *     tsx bench/peers/teaching.ts VALKEY_URL CELLS     prints its port
  */

@@ -1,5 +1,6 @@
 /*
- * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and does nothing else.
+ * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and
+ * does nothing else.
  *
  *     tsx bench/peers/ws-floor.ts BYTES FRAMES_PER_SECOND     prints its port
  */
@@ -19,7 +20,7 @@ interface Client {
   send(data: Buffer, options: { binary: boolean }): void;
 }
 
-/** Sleeps until each frame is due, as send-floor.c does: timers that fire more often would add to the cost of the floor. */
+/** Sleeps until each frame is due, as send-floor.c does: more timers would cost CPU. */
 function sendLater(frame: number): void {
   const send = () => {
     for (const client of sockets.clients as Set<Client>) client.send(payload, { binary: false });

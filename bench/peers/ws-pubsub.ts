@@ -1,9 +1,9 @@
 /*
- * A peer: no framework. Bare `ws` without compression; a write is SETBIT and PUBLISH in one round trip; each message from
- * the channel goes unchanged to every client that reads.
+ * A peer: no framework. Bare `ws` without compression; a write is SETBIT and PUBLISH in one round
+ * trip; each message from the channel goes unchanged to every client that reads.
  *
- * With COALESCE_MS it gathers the messages of so many milliseconds into one: the plain design without guarantees. It has no
- * acknowledgement, no history and no catching up.
+ * With COALESCE_MS it gathers the messages of so many milliseconds into one: the plain design
+ * without guarantees. It has no acknowledgement, no history and no catching up.
  *
  *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS [COALESCE_MS]     prints its port
  */

@@ -1,8 +1,8 @@
 /*
  * Question: what does a write cost on a board of 1,000,000,000 cells, beside a board of 100?
  *
- * On the large board the clients watch one page in the middle, and all writes go to that page. The boards are compared round
- * by round, because the machine's noise is larger than the difference.
+ * On the large board the clients watch one page in the middle, and all writes go to that page. The
+ * boards are compared round by round, because the machine's noise is larger than the difference.
  */
 
 import { readPage } from "../../src/bench/deployment.js";

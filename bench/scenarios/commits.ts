@@ -1,9 +1,9 @@
 /*
  * Question: how many changes a second does one core of Valkey commit through our script?
  *
- * The script is called over one connection, with several calls in flight so that Valkey never waits. Four subscribers
- * stand for four instances. Valkey's CPU is counted, so the speed of the sender does not matter. Every write changes
- * its cell.
+ * The script is called over one connection, with several calls in flight so that Valkey never
+ * waits. Four subscribers stand for four instances. Valkey's CPU is counted, so the speed of the
+ * sender does not matter. Every write changes its cell.
  */
 
 import { randomBytes } from "node:crypto";

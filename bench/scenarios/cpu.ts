@@ -1,9 +1,10 @@
 /*
- * Question: what does it cost the servers to deliver one change to one client, beside systems that send a frame for each?
+ * Question: what does it cost the servers to deliver one change to one client, beside systems that
+ * send a frame for each?
  *
- * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are running and take turns
- * round by round, so that the machine's noise affects all of them. A round ends when every change has reached every
- * client, so work that a system postpones is counted.
+ * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are
+ * running and take turns round by round, so that the machine's noise affects all of them. A round
+ * ends when every change has reached every client, so work that a system postpones is counted.
  */
 
 import { type Correctness, Remarks } from "../load/correctness.js";
@@ -19,7 +20,7 @@ const SERVERS = 4;
 const CLIENTS = 200;
 const P99_MS = 120;
 const OURS = "SocketScaler";
-/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. At low rates that takes minutes. */
+/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
 const WARM_SECONDS = 16;
 /** Writes per second while warming up, which every peer but one can take. */
 const WARM_RATE = 600;

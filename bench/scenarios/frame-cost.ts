@@ -1,10 +1,11 @@
 /*
- * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes and does nothing else?
+ * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes
+ * and does nothing else?
  *
- * Two instances over one Valkey. All writes go to the first; the second only forwards them to its clients, and it alone is
- * measured. Beside it, a process of bare `ws` and a C program that calls send() send as many frames of the same size to as
- * many sockets. With few clients, the messages that the instance receives weigh more, so both few and many are measured.
- * One more row gives the CPU of both instances, divided by the frames of both.
+ * All writes go to the first of two instances; the second only forwards them to its clients, and it
+ * alone is measured. Beside it, bare `ws` and a C program that calls send() send as many frames of
+ * the same size to as many sockets. Few and many clients are measured, because the messages that an
+ * instance receives weigh more with few. One more row gives the CPU of both instances.
  */
 
 import { spawnSync } from "node:child_process";
@@ -107,7 +108,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   }
 }
 
-/** Microseconds per frame of the sending instance alone and of both instances, and the stream that the first one sent. */
+/** Microseconds per frame of the sender and of both instances, and the sender's stream. */
 async function measureOurs(fleet: Fleet, seconds: number) {
   const [, sender] = fleet.servers;
   const clients = fleet.clients.filter((_, index) => index % 2 === 1);

@@ -1,10 +1,9 @@
 /*
  * Question: what do viewers, the overview and pages over HTTP cost on a board of a billion cells?
  *
- * People who look at different parts of a giant board must not cost more than people who look at the same part: 200 clients
- * on one instance, first each on a page of its own, then all on one page, with the same rate of clicks. Then the overview of
- * all pages, kept up to date without a click. Last, pages all over the board over HTTP, while others write. The cost of a
- * click by the size of the board is in board-size.ts.
+ * 200 clients look at a page each, then all at one page, with the same rate of clicks: the first must
+ * not cost more. Then the overview of all pages, without clicks. Last, pages over HTTP, while others
+ * write. The cost of a click by the size of the board is in board-size.ts.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

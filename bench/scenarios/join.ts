@@ -1,8 +1,10 @@
 /*
- * Question: what does it cost to join a board of 1,000,000 cells, half of them checked at random, all 16 pages at once?
+ * Question: what does it cost to join a board of 1,000,000 cells, half of them checked at random,
+ * all 16 pages at once?
  *
- * Bytes are compared with the bitmap itself, and time with an HTTP GET of as many bytes from bare `node:http`. Both are
- * measured from the first packet of a new connection to the last byte, in turns.
+ * Bytes are compared with the bitmap itself, and time with an HTTP GET of as many bytes from bare
+ * `node:http`. Both are measured from the first packet of a new connection to the last byte, in
+ * turns.
  */
 
 import { randomFillSync } from "node:crypto";

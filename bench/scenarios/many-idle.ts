@@ -1,4 +1,4 @@
-/* Question: can one instance serve 10,000 clients that all see 50 writes a second, and how long does a click take? */
+/* Question: can one instance serve 10,000 clients and 50 writes/s, and how long does a click take? */
 
 import { faultsOf, gapNotes } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";

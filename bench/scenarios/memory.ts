@@ -1,8 +1,9 @@
 /*
- * Question: how much memory does a server hold for a client that only watches, beside bare Socket.IO?
+ * Question: how much memory does a server hold for a client that only watches, beside bare
+ * Socket.IO?
  *
- * The growth of one server's resident memory when the clients connect, divided by their number. Garbage is collected
- * before each reading.
+ * The growth of one server's resident memory when the clients connect, divided by their number.
+ * Garbage is collected before each reading.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -70,7 +71,7 @@ export async function measureMemory(system: System, count: number): Promise<numb
     return usage(server.pid).residentBytes;
   };
   try {
-    // The first clients make the server compile its code and allocate the buffers that all clients share.
+    // The first clients make the server compile its code and allocate shared buffers.
     await connect(100);
     const before = await resident();
     await connect(count);

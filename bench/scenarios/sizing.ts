@@ -1,7 +1,9 @@
 /*
- * Question: how many clients and writes can one core serve, and how much memory do clients and cells take?
+ * Question: how many clients and writes can one core serve, and how much memory do clients and
+ * cells take?
  *
- * In the units that operators plan with. `npm run bench:report` copies the table to docs/operations.md.
+ * In the units that operators plan with. `npm run bench:report` copies the table to
+ * docs/operations.md.
  */
 
 import { Resp } from "../../test/support/resp.js";

@@ -1,9 +1,10 @@
 /*
  * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
  *
- * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes at least
- * log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it depends on the flush interval. It
- * includes neither positions nor framing, which every client needs.
+ * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes
+ * at least log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it
+ * depends on the flush interval. It includes neither positions nor framing, which every client
+ * needs.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -13,7 +14,6 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { newTag } from "../../src/store/tag.js";
 import { faultsOf, gapNotes, judge, judgeSettled } from "../load/correctness.js";
-import { leastBits } from "../load/entropy.js";
 import { OurClient, ours } from "../load/ours.js";
 import { atMost, type Scenario, show } from "../load/outcome.js";
 import { startSystem, startValkey } from "../load/processes.js";
@@ -115,7 +115,7 @@ interface Frame {
   readonly version: number;
 }
 
-/** Where the bytes of an average frame go. The codec itself gives the size of a frame without changes. */
+/** Where the bytes of an average frame go. The codec gives the size without changes. */
 export function partsNote({ bytes, changes, bound, version }: Frame): string {
   const framing = AROUND_DELTA_BYTES + frameHeaderBytes(bytes);
   const tags = { from: newTag(), to: newTag() };
@@ -130,4 +130,16 @@ export function partsNote({ bytes, changes, bound, version }: Frame): string {
     `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes, and ${TIMES} × of it ${show(TIMES * bound)}. The framing of WebSocket and Socket.IO takes ${framing}, ` +
     `handle, page and the two positions ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
   );
+}
+
+/** log2 of the number of ways to choose k of n. */
+export function log2Choose(n: number, k: number): number {
+  let bits = 0;
+  for (let index = 0; index < k; index++) bits += Math.log2((n - index) / (index + 1));
+  return bits;
+}
+
+/** Which `changes` of `cells` changed, and to what, each equally likely. */
+export function leastBits(cells: number, changes: number): number {
+  return log2Choose(cells, changes) + changes;
 }

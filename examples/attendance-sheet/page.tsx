@@ -1,6 +1,7 @@
 /*
- * In the browser. Each row uses its own range of the board, so a change renders only one row; the totals use the whole
- * board. The checkboxes are real, so the keyboard works as usual. Arrow keys move between them.
+ * In the browser. Each row uses its own range of the board, so a change renders only one row; the
+ * totals use the whole board. The checkboxes are real, so the keyboard works as usual. Arrow keys
+ * move between them.
  */
 
 import { type FormEvent, type KeyboardEvent, StrictMode, useState } from "react";

@@ -1,9 +1,11 @@
 /*
- * Seats for an evening: everybody sees the hall live, and the first visitor to pick a seat gets it, on any instance.
+ * Seats for an evening: everybody sees the hall live, and the first visitor to pick a seat gets it,
+ * on any instance.
  *
- * The board shows which seats are taken; the app itself stores the owners (owners.ts). `mayWrite` runs before a write
- * reaches the board and claims the seat in one atomic step, so no seat is given away twice. If a process dies between the
- * claim and the write, the next start or page load makes the board agree with the owners (`settle`).
+ * The board shows which seats are taken; the app itself stores the owners (owners.ts). `mayWrite`
+ * runs before a write reaches the board and claims the seat in one atomic step, so no seat is given
+ * away twice. If a process dies between the claim and the write, the next start or page load makes
+ * the board agree with the owners (`settle`).
  */
 
 import { randomUUID } from "node:crypto";
@@ -40,7 +42,7 @@ const boards = await attachBoards(io, app, {
     return {
       subject: visitor,
       boards: { seats: "write" },
-      // A write takes seats; HTTP gives them back (below). A write is allowed as a whole or not at all.
+      // A write takes seats; HTTP gives them back (below). A write is allowed whole or not at all.
       mayWrite: async ({ changes }) =>
         changes.every(({ value }) => value) &&
         owners.take(
@@ -54,7 +56,7 @@ const seats = boards.board("seats");
 
 const isOwned = async (seat: number) => (await owners.all()).has(seat);
 
-/** Shows on the board whether the seat is owned. Checks again after the write, because the owner may have changed. */
+/** Shows on the board whether the seat is owned. The owner may change meanwhile: checks again. */
 async function settle(seat: number): Promise<void> {
   let shown: boolean;
   do {

@@ -1,6 +1,6 @@
 /*
- * From one instance to a cluster in six steps, each of which fails in a naive version and works in SocketScaler.
- * docs/tutorial.md explains them. The exit code is 1 if SocketScaler fails in a step.
+ * From one instance to a cluster in six steps, each of which fails in a naive version and works in
+ * SocketScaler. docs/tutorial.md explains them. The exit code is 1 if SocketScaler fails in a step.
  *
  *     npm run tutorial                 a list of the steps
  *     npm run tutorial 2               step 2

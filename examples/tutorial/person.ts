@@ -1,6 +1,6 @@
 /*
- * A person at a screen. One kind uses the teaching protocol, which all naive versions and SocketScaler speak; the other uses
- * SocketScaler's client library.
+ * A person at a screen. One kind uses the teaching protocol, which all naive versions and
+ * SocketScaler speak; the other uses SocketScaler's client library.
  */
 
 import { io, type Socket } from "socket.io-client";
@@ -21,7 +21,7 @@ export interface Person {
 
 const RECONNECT_MS = 100;
 
-/** Uses the teaching protocol. `hasState`: the server sends the board on connection, and this waits for it. */
+/** Uses the teaching protocol. `hasState`: waits for the board, which the server then sends. */
 export async function plainPerson(stage: Stage, url: string, cells: number, hasState = false): Promise<Person> {
   let shown: boolean[] = new Array(cells).fill(false);
   let isSent = !hasState;

@@ -1,6 +1,6 @@
 /*
- * Starts the servers and instances of a step on free ports, and stops all of them however the step ends. Quick is the short
- * form that the tests play.
+ * Starts the servers and instances of a step on free ports, and stops all of them however the step
+ * ends. Quick is the short form that the tests play.
  */
 
 import { existsSync, rmSync } from "node:fs";

@@ -1,4 +1,4 @@
-/* A step of the tutorial: a scene that is played with a naive version and with SocketScaler, and its outcome. */
+/* A step of the tutorial: a scene for a naive version and for SocketScaler, and its outcome. */
 
 import type { Stage } from "./stage.js";
 

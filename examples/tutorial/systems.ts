@@ -1,4 +1,4 @@
-/* Both sides as processes, for the benchmark harness and for scenes in which a process is killed. */
+/* Both sides as processes, to be measured by the benchmark harness or killed. */
 
 import { fileURLToPath } from "node:url";
 import { ours } from "../../bench/load/ours.js";

@@ -1,7 +1,7 @@
 /*
- * Advice for reading a run's numbers: which option of the server to raise after refusals, and whether the generator was the
- * limit. A default server refuses a large bench from one address, as it should refuse an attack. That must not look like
- * slowness.
+ * Advice for reading a run's numbers: which option of the server to raise after refusals, and
+ * whether the generator was the limit. A default server refuses a large bench from one address, as
+ * it should refuse an attack. That must not look like slowness.
  */
 
 import type { ErrorCode } from "../protocol/errors.js";

@@ -1,6 +1,7 @@
 /*
- * The judge at the end of a run. Every client must be connected, and each of its pages must have been equal to the store's
- * once. All instances must read the same from the store, and the acknowledged value of every probe must be there.
+ * The judge at the end of a run. Every client must be connected, and each of its pages must have
+ * been equal to the store's once. All instances must read the same from the store, and the
+ * acknowledged value of every probe must be there.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -41,7 +42,7 @@ export async function judge(
   withinMs: number,
 ): Promise<Verdict> {
   const deadlineMs = performance.now() + withinMs;
-  /** Comparisons in a row in which every difference was a divergence, which no frame on its way can mend. */
+  /** Comparisons in a row that found only divergences, which no later frame can mend. */
   let finalComparisons = 0;
   for (;;) {
     const { reference, instancesDiffer } = await readAll(urls, board, pages);

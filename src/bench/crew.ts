@@ -1,6 +1,6 @@
 /*
- * The workers as one. They are threads rather than processes: threads share the probes' memory and one clock, and hand
- * over Node's histograms, which processes cannot.
+ * The workers as one. They are threads rather than processes: threads share the probes' memory and
+ * one clock, and hand over Node's histograms, which processes cannot.
  */
 
 import { Worker } from "node:worker_threads";

@@ -18,8 +18,7 @@ const ANSWER_MS_MAX = 10_000;
 
 export async function readInstance(url: string, board: string): Promise<InstanceInfo> {
   const response = await get(`${url}/boards/${board}`);
-  if (response.status === 404)
-    throw new DeploymentUnusable(`${url} has no board "${board}": choose one with --board`);
+  if (response.status === 404) throw new DeploymentUnusable(`${url} has no board "${board}": choose one with --board`);
   const body: unknown = response.ok ? await response.json() : undefined;
   if (typeof body !== "object" || body === null || !("size" in body) || typeof body.size !== "number") {
     throw new DeploymentUnusable(

@@ -1,7 +1,8 @@
 /*
- * The search for the knee: the highest rate that a deployment can take with p99 within a bound. It doubles the rate until a
- * trial fails, then halves the distance between the highest rate that passed and the lowest that failed. A rate fails only
- * if two trials fail, because a moment's disturbance is not a limit.
+ * The search for the knee: the highest rate that a deployment can take with p99 within a bound. It
+ * doubles the rate until a trial fails, then halves the distance between the highest rate that
+ * passed and the lowest that failed. A rate fails only if two trials fail, because a moment's
+ * disturbance is not a limit.
  */
 
 export interface Trial {

@@ -98,13 +98,8 @@ function kneeChart({ trials, knee, scenario }: BenchResult): string {
   const points = trials.map(({ rate, p99 }) => ({ x: rate, y: p99 })).toSorted((a, b) => a.x - b.x);
   const title = knee === null ? "No rate passed" : `Knee: ${number(knee)} writes/s`;
   const bound = { name: `bound ${scenario.p99MsMax} ms`, y: scenario.p99MsMax };
-  return lineChart({
-    title,
-    xLabel: "writes/s",
-    yLabel: "p99, ms",
-    series: [{ name: "click to change p99", points }],
-    bound,
-  });
+  const series = [{ name: "click to change p99", points }];
+  return lineChart({ title, xLabel: "writes/s", yLabel: "p99, ms", series, bound });
 }
 
 function capital(text: string): string {

@@ -1,11 +1,13 @@
 /*
- * The time that a click takes to show. If a cell is written again before all clients have seen it, it is unknown which write
- * a client shows, because instances merge changes. So every tenth cell is a probe: it is written only when its last write is
- * acknowledged and five seconds old, and its arrival is timed at every client. Other cells are only load. Probes travel in
- * the same frames as the rest, so their times hold for all.
+ * The time that a click takes to show. If a cell is written again before all clients have seen it,
+ * it is unknown which write a client shows, because instances merge changes. So every tenth cell is
+ * a probe: it is written only when its last write is acknowledged and five seconds old, and its
+ * arrival is timed at every client. Other cells are only load. Probes travel in the same frames as
+ * the rest, so their times hold for all.
  *
- * The time of each probe's last write is in memory that all threads share, so that a client on one thread can time the write
- * of another thread without a message. All threads read one monotonic clock.
+ * The time of each probe's last write is in memory that all threads share, so that a client on one
+ * thread can time the write of another thread without a message. All threads read one monotonic
+ * clock.
  */
 
 const STRIDE = 10;
@@ -20,7 +22,7 @@ export const sharedNow: () => number = (() => {
 export class Probes {
   readonly count: number;
   readonly #stride: number;
-  /** By probe: the time of its last write, negative if the value was 0. A 64-bit store is never torn. */
+  /** Time of each probe's last write, negative if the value was 0. 64-bit stores never tear. */
   readonly #written: Float64Array;
 
   /** For the cells 0 … cells - 1. All threads get the same `shared`, made by `Probes.memory`. */
@@ -47,7 +49,7 @@ export class Probes {
     this.#written[probe] = value ? sharedNow() : -sharedNow();
   }
 
-  /** Milliseconds since the write that a client shows now; undefined if the cell is no probe or shows an older write. */
+  /** Milliseconds since the write; undefined if the cell is no probe or shows an older write. */
   seen(cell: number, value: boolean): number | undefined {
     if (!this.#isProbe(cell)) return undefined;
     const written = this.#written[Math.floor(cell / this.#stride)] ?? 0;
@@ -82,7 +84,7 @@ export class ProbeTurns {
     this.#count = Math.floor((probes.count - 1 - worker) / workers) + 1;
   }
 
-  /** The next probe, if it has rested. Successive probes lie far apart, so that every page is measured. */
+  /** The next probe, if it has rested. Successive probes lie far apart, on all pages. */
   take(): number | undefined {
     if (this.#count < 1) return undefined;
     const probe = this.#first + this.#step * (this.#next % this.#count);
@@ -105,7 +107,7 @@ export class ProbeTurns {
     if (!isAcknowledged) this.#turns.delete(probe);
   }
 
-  /** Acknowledged values that the store must have, because this run has not written the cells since. */
+  /** Acknowledged values that the store must have, because they are the last writes. */
   *acknowledged(): Iterable<{ readonly cell: number; readonly value: boolean }> {
     for (const [probe, { isOpen, value }] of this.#turns) {
       if (!isOpen) yield { cell: this.#probes.cellOf(probe), value };

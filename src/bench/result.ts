@@ -45,7 +45,7 @@ export interface BenchResult {
   /** Duration of the load. */
   readonly loadMs: number;
   readonly counts: Counts;
-  /** From a click to its change at another client, from a click to its acknowledgement, and delay of the generator. */
+  /** Click to change at another client, click to acknowledgement, delay of the generator. */
   readonly shown: Latency;
   readonly settled: Latency;
   readonly late: Latency;

@@ -1,4 +1,4 @@
-/* A run: connect, load (or search for the knee), let everything settle, judge. `tell` receives each second as it ends. */
+/* A run: connect, load (or search for the knee), let everything settle, judge. */
 
 import { cpus, release, type } from "node:os";
 import { PAGE_CELLS, pageCount } from "../board/geometry.js";

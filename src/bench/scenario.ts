@@ -1,4 +1,4 @@
-/* A scenario: the load on a deployment, and the table of its options, which yields the command's flags, help and checks. */
+/* The load on a deployment, and the table of its options: flags, help and checks. */
 
 export const SPREADS = ["uniform", "hot", "draw"] as const;
 

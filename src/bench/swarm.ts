@@ -28,7 +28,7 @@ export class Swarm {
   readonly #probes: Probes;
   readonly #turns: ProbeTurns;
   readonly #pick: Picker;
-  /** By client, the pages that have been equal to the store's at some moment since the last load. */
+  /** By client, the pages that have been equal to the store's since the last load. */
   readonly #level = new Map<User, Set<number>>();
   #writes = 0;
   #writer = 0;
@@ -45,7 +45,7 @@ export class Swarm {
     return this.#users.filter((user) => user.isLive).length;
   }
 
-  /** Connects all clients over the ramp; returns the number that are live at most `withinMs` after it. */
+  /** Connects all clients; returns the number that are live at most `withinMs` after the ramp. */
   async connect(withinMs: number): Promise<number> {
     const { scenario, worker } = this.#share;
     const { clients, workers, rampMs, urls, board, pages } = scenario;
@@ -72,7 +72,7 @@ export class Swarm {
 
   /** Waits for the answers to all writes; returns the number that are missing. */
   async settle(withinMs: number): Promise<number> {
-    const pending = () => this.#users.reduce((sum, user) => sum + user.pending, 0);
+    const pending = () => this.#users.reduce((sum, user) => sum + user.board.pending, 0);
     await within(withinMs, () => pending() === 0);
     return pending();
   }
@@ -129,7 +129,7 @@ export class Swarm {
 }
 
 function compareUser(user: User, { page, position, bits }: ReferencePage): Mismatch | undefined {
-  const replica = user.replicaOf(page);
+  const replica = user.board.replicaOf(page);
   const at = { client: user.number, url: user.url, page };
   if (!replica) return { ...at, kind: "missing", cells: 0 };
   let cells = 0;

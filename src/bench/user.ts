@@ -1,7 +1,6 @@
-/* One client of the swarm: the real client library over a real connection, with a counter on the line. */
+/* One client of the swarm: the client library over a real connection, with a counter. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import type { Replica } from "../board/replica.js";
 import type { Board } from "../client/board.js";
 import { Client } from "../client/client.js";
 import { Connection } from "../client/connection.js";
@@ -19,7 +18,7 @@ export class User {
   readonly number: number;
   readonly url: string;
   readonly #client: Client;
-  readonly #board: Board;
+  readonly board: Board;
   readonly #tally: Tally;
 
   constructor(number: number, url: string, board: string, pages: number, tally: Tally, probes: Probes) {
@@ -31,9 +30,9 @@ export class User {
       clock: realClock,
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
     });
-    this.#board = this.#client.board(board);
-    this.#board.watch({ start: 0, end: pages * PAGE_CELLS }).ready.catch(() => undefined);
-    this.#board.on("change", (changes) => {
+    this.board = this.#client.board(board);
+    this.board.watch({ start: 0, end: pages * PAGE_CELLS }).ready.catch(() => undefined);
+    this.board.on("change", (changes) => {
       for (const { cell, value, mine } of changes) {
         if (mine) continue;
         tally.counts.seen++;
@@ -41,27 +40,22 @@ export class User {
         if (ms !== undefined) tally.record("shown", ms);
       }
     });
-    this.#board.on("delayed", ({ code }) => tally.code(code));
-    this.#board.on("refused", ({ code }) => tally.code(code));
+    this.board.on("delayed", ({ code }) => tally.code(code));
+    this.board.on("refused", ({ code }) => tally.code(code));
   }
 
   get isLive(): boolean {
-    return this.#board.status === "live";
-  }
-
-  /** Writes without an answer. */
-  get pending(): number {
-    return this.#board.pending;
+    return this.board.status === "live";
   }
 
   /** Inverts the cell as this client shows it, so that every write is a change. */
   async flip(cell: number, wrote?: (value: boolean) => void): Promise<boolean> {
-    const value = !this.#board.get(cell);
+    const value = !this.board.get(cell);
     this.#tally.counts.written++;
     wrote?.(value);
     const startMs = performance.now();
     try {
-      await this.#board.set(cell, value);
+      await this.board.set(cell, value);
     } catch {
       // The event `refused` reports the code.
       this.#tally.counts.refused++;
@@ -72,16 +66,16 @@ export class User {
     return true;
   }
 
-  replicaOf(page: number): Replica | undefined {
-    return this.#board.replicaOf(page);
-  }
-
   close(): void {
     this.#client.close();
   }
 }
 
 function counting(listener: LineListener, tally: Tally): LineListener {
+  const count = (bytes: number) => {
+    tally.counts.frames++;
+    tally.counts.bytes += bytes + frameHeaderBytes(bytes);
+  };
   return {
     ...listener,
     down: (reason) => {
@@ -90,17 +84,12 @@ function counting(listener: LineListener, tally: Tally): LineListener {
       listener.down(reason);
     },
     delta: (frame) => {
-      count(tally, frame.length + AROUND_DELTA_BYTES);
+      count(frame.length + AROUND_DELTA_BYTES);
       listener.delta(frame);
     },
     snapshot: (frame) => {
-      count(tally, frame.length + AROUND_SNAPSHOT_BYTES);
+      count(frame.length + AROUND_SNAPSHOT_BYTES);
       listener.snapshot(frame);
     },
   };
-}
-
-function count(tally: Tally, bytes: number): void {
-  tally.counts.frames++;
-  tally.counts.bytes += bytes + frameHeaderBytes(bytes);
 }

@@ -1,4 +1,4 @@
-/* Boards full of noise and a browser to look at them: the first look at an empty board costs next to nothing. */
+/* Boards full of noise, because an empty board costs next to nothing, and a browser. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";

@@ -1,8 +1,9 @@
 /*
- * Question: what does a first look at a board cost, in time and bytes, until something of it is drawn, and until all that is
- * in sight is drawn?
+ * Question: what does a first look at a board cost, in time and bytes, until something of it is
+ * drawn, and until all that is in sight is drawn?
  *
- * On the canvas, the first picture shows how full each page is. For a board of real checkboxes both moments are the same.
+ * On the canvas, the first picture shows how full each page is. For a board of real checkboxes both
+ * moments are the same.
  */
 
 import type { Browser, Page } from "playwright-core";
@@ -101,7 +102,7 @@ async function lookAt(browser: Browser, url: string): Promise<Picture> {
 const twoFrames = (page: Page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
-/** In the browser: calls `drawn` once the middle of the canvas has a colour other than "unknown", or the grid is filled. */
+/** Calls `drawn` once the middle of the canvas has a known colour, or the grid is filled. */
 function tellFirstDrawn(): void {
   const unknown = [0xdd, 0xe2, 0xdf];
   const look = () => {

@@ -1,10 +1,9 @@
 /*
- * Question: does the canvas reach 60 frames a second while someone pans a board of 1,000,000 on which 1,000 cells change
- * every second?
+ * Question: does the canvas reach 60 frames a second while someone pans a board of 1,000,000 on
+ * which 1,000 cells change every second?
  *
- * Real Chromium against an instance in a process of its own; the changes come from the client library in this process. A
- * frame time is the time between two calls of requestAnimationFrame. Without a screen Chromium draws in software, on the
- * cores of the instance and the writer. A laptop's GPU is faster, so these are upper bounds.
+ * A frame time is the time between two calls of requestAnimationFrame. Without a screen Chromium
+ * draws in software, on the cores of the instance and the writer, so these are upper bounds.
  */
 
 import type { Page } from "playwright-core";
@@ -83,7 +82,7 @@ export const frames: Scenario = {
     }),
 };
 
-/** Pans: small moves of the pointer with the button down, made inside the browser so that driving it costs nothing. */
+/** Pans with small moves of the pointer, made inside the browser so that they cost little. */
 function drag(page: Page, seconds: number): Promise<number[]> {
   return page.evaluate(async (runMs) => {
     const canvas = document.querySelector("[data-testid=canvas]");

@@ -1,6 +1,6 @@
 /*
- * The processor time of the app's own script in each frame, from Chromium's trace. Time by the clock would include
- * other processes that run in the middle of a frame.
+ * The processor time of the app's own script in each frame, from Chromium's trace. Time by the
+ * clock would include other processes that run in the middle of a frame.
  */
 
 import type { CDPSession } from "playwright-core";

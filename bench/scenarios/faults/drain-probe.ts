@@ -1,6 +1,6 @@
 /*
- * Clients in a process of their own, so that a crowd's work does not lengthen their gaps. Asked for a `report`, it sends the
- * longest gap of each.
+ * Clients in a process of their own, so that a crowd's work does not lengthen their gaps. Asked for
+ * a `report`, it sends the longest gap of each.
  *
  *     drain-probe.ts COUNT URL…
  */

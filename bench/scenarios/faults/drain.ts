@@ -1,11 +1,12 @@
 /*
- * Question: one of three instances is drained while a thousand clients watch and 200 changes a second are made. Is a change
- * lost, how long is each client without service, and how much CPU do the other instances use?
+ * Question: one of three instances is drained while a thousand clients watch and 200 changes a
+ * second are made. Is a change lost, how long is each client without service, and how much CPU do
+ * the other instances use?
  *
- * Each client knows all three URLs, and a third of them starts at each. SIGTERM goes to the first instance. It asks its
- * clients to move over DRAIN_MS, or, for comparison, all at once. Every change goes to a cell of its own. In the end, each
- * acknowledged change is looked up in the store, and all clients are compared with it. The crowd shares one process, which
- * lengthens its gaps; PROBES of the clients that move are in a process of their own and show the gap of a browser.
+ * A third of the clients starts at each instance. The first one gets SIGTERM and asks its clients to
+ * move over DRAIN_MS or, for comparison, all at once. In the end, each acknowledged change is looked
+ * up in the store, and all clients are compared with it. The crowd shares one process, which
+ * lengthens its gaps; PROBES clients in a process of their own show the gap of a browser.
  */
 
 import { once } from "node:events";

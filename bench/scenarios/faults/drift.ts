@@ -1,9 +1,9 @@
 /*
- * Question: do the counts of the overview match the bits after a million random writes all over a board of a billion cells,
- * with an instance and a primary killed on the way, and how soon?
+ * Question: do the counts of the overview match the bits after a million random writes all over a
+ * board of a billion cells, with an instance and a primary killed on the way, and how soon?
  *
- * Three instances on a cluster of three primaries with one replica each. The BITCOUNT of every page is compared with the
- * counts that clients of the surviving instance show.
+ * Three instances on a cluster of three primaries with one replica each. The BITCOUNT of every page
+ * is compared with the counts that clients of the surviving instance show.
  */
 
 import { drift as measureDrift } from "../../../test/support/drift.js";

@@ -1,10 +1,10 @@
 /*
- * Question: how long do watchers receive nothing, and writers no answer, when something happens to the primary of their page
- * in a Valkey Cluster, and how much CPU do the instances use meanwhile?
+ * Question: how long do watchers receive nothing, and writers no answer, when something happens to
+ * the primary of their page in a Valkey Cluster, and how much CPU do the instances use meanwhile?
  *
- * Three primaries with one replica each and a node time-out of 3 s, and two instances. On the first instance, one writer for
- * each of six pages sets a cell every 50 ms; a watcher on the second sees all pages. CPU is that of both instances during
- * the fault, beside the time before it.
+ * Three primaries with one replica each and a node time-out of 3 s, and two instances. On the first
+ * instance, one writer for each of six pages sets a cell every 50 ms; a watcher on the second sees
+ * all pages. CPU is that of both instances during the fault, beside the time before it.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /*
- * The hostile crowd of hostile.ts, in a process of its own. Sends `ready` when all have started, and runs until it is
- * killed. An attacker that is disconnected comes back.
+ * The hostile crowd of hostile.ts, in a process of its own. Sends `ready` when all have started,
+ * and runs until it is killed. An attacker that is disconnected comes back.
  *
  *     hostile-crowd.ts URL…
  */
@@ -173,7 +173,7 @@ async function attack(kind: Kind, url: string): Promise<void> {
   await behave[kind](url);
 }
 
-// The crowd shares the machine with the instances: its own work must not be mistaken for its effect.
+// The crowd shares the machine: its own work must not be mistaken for its effect.
 setPriority(constants.priority.PRIORITY_LOW);
 // Clients that behave come from another address: limits per address are part of what is measured.
 const links = await Promise.all(urls.map((url) => Link.open([url], 0, ADDRESS)));

@@ -1,6 +1,6 @@
 /*
- * A client in a process of its own, so that the writer's work does not delay it. Sends its parent the time of each change
- * that reaches it, by the machine's monotonic clock.
+ * A client in a process of its own, so that the writer's work does not delay it. Sends its parent
+ * the time of each change that reaches it, by the machine's monotonic clock.
  *
  *     hostile-reader.ts URL BOARD
  */

@@ -1,9 +1,10 @@
 /*
  * Question: what do hostile clients cost clients that behave?
  *
- * One client clicks, and another, on the last instance and in a process of its own, reports when it sees the click. Ten
- * bystanders watch and write in every round, so that there is something to send. Rounds with and without the hostile crowd
- * alternate, so that the machine's noise affects both. The crowd attacks all instances; hostile-crowd.ts has its kinds.
+ * One client clicks, and another, on the last instance and in a process of its own, reports when it
+ * sees the click. Ten bystanders watch and write in every round, so that there is something to
+ * send. Rounds with and without the hostile crowd alternate, so that the machine's noise affects
+ * both. The crowd attacks all instances; hostile-crowd.ts has its kinds.
  */
 
 import type { ChildProcess } from "node:child_process";
@@ -29,7 +30,7 @@ const BYSTANDERS = 10;
 const SETTLE_MS = 6_000;
 const PAUSE_MS = 1_000;
 
-/** Limits are part of what is measured. All are the defaults, except those of writes, which the bystanders need. */
+/** All limits are the defaults, except those of writes, which the bystanders need. */
 const FLAGS = {
   WRITES_PER_SECOND: "1000",
   WRITE_BURST: "2000",
@@ -138,7 +139,7 @@ async function click(board: Board, reader: ChildProcess, seconds: number): Promi
   return tookMs;
 }
 
-/** Asks for /health and reads the instances' memory until the returned function is called, which gives the worst of both. */
+/** Measures until the returned function is called, which gives the worst of both. */
 function watchHealth(url: string, instances: Deployment["instances"]) {
   let isOver = false;
   const worst = { health: 0, megabytes: 0 };

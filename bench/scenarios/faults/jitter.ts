@@ -1,17 +1,15 @@
 /*
- * Question: clients disconnect for two seconds again and again while messages flow. Do they show the right state in the end,
- * and what share of the messages did they receive?
+ * Question: clients disconnect for two seconds again and again while messages flow. Do they show
+ * the right state in the end, and what share of the messages did they receive?
  *
- * Ours and Socket.IO with `connectionStateRecovery` over `@socket.io/redis-streams-adapter`, three processes each over one
- * Valkey, at the same time, with the same writes and drops. Every client connects through its own link, which leads each
- * connection to the next process; writers are never dropped. Half of the writes go to fresh cells, once each: a client that
- * shows one has received that message, in whatever form. The others overwrite a hundred cells. Socket.IO runs with two kinds
- * of client. One relies on recovery and reads the state only at the start. The other also reads it whenever `recovered` is
- * false, and keeps the events that arrive meanwhile.
+ * Ours and Socket.IO with `connectionStateRecovery` over Redis streams, three processes each, with
+ * the same writes and drops. Each connection of a client leads to the next process. Half of the
+ * writes go to fresh cells: a client that shows one has received that message. The others overwrite
+ * a hundred cells. One kind of Socket.IO client relies on recovery; the other also reads the state
+ * if `recovered` is false, and keeps the events that arrive meanwhile.
  *
- * A drop is a `reset`, which the server notices at once, or `silent`, as when a radio is lost: the server notices nothing
- * until its heartbeat runs out. After the last write, all links are mended. QUIET_MS later, every cell of every client is
- * compared with the store.
+ * The server notices a `reset` at once, and a `silent` drop when its heartbeat runs out. QUIET_MS
+ * after the last write, with all links mended, every cell is compared with the store.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,8 +1,10 @@
 /*
- * Question: what do writers go through when Valkey hangs for five seconds under load, and is anything lost?
+ * Question: what do writers go through when Valkey hangs for five seconds under load, and is
+ * anything lost?
  *
- * Three instances and nine clients; each client sets one cell after another. Valkey is stopped with SIGSTOP and continued.
- * In the end, every acknowledged write is compared with the store, and so is every client.
+ * Three instances and nine clients; each client sets one cell after another. Valkey is stopped with
+ * SIGSTOP and continued. In the end, every acknowledged write is compared with the store, and so is
+ * every client.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,9 +1,11 @@
 /*
- * Question: when a page is set back to an older state while people watch it, how long until every client shows that state?
+ * Question: when a page is set back to an older state while people watch it, how long until every
+ * client shows that state?
  *
- * Once with `import` of an exported board, and once with a Valkey that restarts from an older dump. Two instances on one
- * Valkey, 100 clients on each, all on one page of a board of a billion cells. Time runs from the start of the import, or
- * from the moment when Valkey accepts connections again, until the last client shows the older bits.
+ * Once with `import` of an exported board, and once with a Valkey that restarts from an older dump.
+ * Two instances on one Valkey, 100 clients on each, all on one page of a board of a billion cells.
+ * Time runs from the start of the import, or from the moment when Valkey accepts connections again,
+ * until the last client shows the older bits.
  */
 
 import { copyFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /*
- * Step 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its replica lacks. Nothing is
- * left to chance: the instance hangs (SIGSTOP) before the clicks and is killed (SIGKILL) after them, and the link from
- * primary to replica is cut before the last clicks.
+ * Step 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its
+ * replica lacks. Nothing is left to chance: the instance hangs (SIGSTOP) before the clicks and is
+ * killed (SIGKILL) after them, and the link from primary to replica is cut before the last clicks.
  */
 
 import type { System } from "../../../bench/load/system.js";
@@ -44,7 +44,7 @@ interface Takeover {
   readonly backMs: number | undefined;
 }
 
-/** Ann connects through a balancer to the first of two instances and, after the kill, to the second, where Ben is. */
+/** Ann connects through a balancer to the first instance and, after the kill, to Ben's. */
 async function killInstance(stage: Stage, system: System, sit: (url: string) => Promise<Person>): Promise<Takeover> {
   const valkey = await stage.valkey();
   const [victim, survivor] = await Promise.all([0, 1].map(() => stage.process(system, valkey, CELLS)));
@@ -76,7 +76,7 @@ function isDone(ben: Person): boolean {
 }
 
 interface Fork {
-  /** Boxes that Ann and Ben see differently, once both use the new primary; and after one more click. */
+  /** Boxes that Ann and Ben see differently on the new primary; and after one more click. */
   readonly wrong: number;
   readonly wrongLater: number;
 }

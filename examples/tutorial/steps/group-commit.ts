@@ -1,4 +1,4 @@
-/* Step 5: the cost of clicks that each take a round trip and a frame per client, and of clicks that travel together. */
+/* Step 5: the cost of clicks that travel alone, and of clicks that travel together. */
 
 import { Fleet, type Run } from "../../../bench/load/fleet.js";
 import type { System } from "../../../bench/load/system.js";

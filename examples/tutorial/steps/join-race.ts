@@ -1,6 +1,7 @@
 /*
- * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. On both sides, Valkey's answer to the
- * read is delayed until the click has been committed and the newcomer's instance has received its message.
+ * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. On both
+ * sides, Valkey's answer to the read is delayed until the click has been committed and the
+ * newcomer's instance has received its message.
  */
 
 import type { PageRef } from "../../../src/board/geometry.js";
@@ -72,7 +73,7 @@ async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
   return { atFirst, later: people.filter(isWrong).length };
 }
 
-/** The same. An instance reads a page when its first client arrives, so each newcomer gets a page of their own. */
+/** The same. An instance reads a page for its first client, so each newcomer gets a page. */
 async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
   const valkey = await stage.valkey();
   const cells = newcomers * PAGE_CELLS;

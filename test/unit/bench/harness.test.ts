@@ -4,14 +4,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { faultsOf, gapNotes, judge } from "../../../bench/load/correctness.js";
 import { Delays } from "../../../bench/load/delays.js";
-import { leastBits, log2Choose } from "../../../bench/load/entropy.js";
 import { type Finding, type Scenario, spreadOf } from "../../../bench/load/outcome.js";
 import { wsCoalesced } from "../../../bench/load/per-change.js";
 import { readOnce } from "../../../bench/load/read-once.js";
 import { runScenarios } from "../../../bench/load/runner.js";
 import { cheaperNotes } from "../../../bench/scenarios/cpu.js";
 import { MISSING_PERCENT_MAX } from "../../../bench/scenarios/knee.js";
-import { partsNote } from "../../../bench/scenarios/wire-bytes.js";
+import { leastBits, log2Choose, partsNote } from "../../../bench/scenarios/wire-bytes.js";
 import { judgeTrial } from "../../../src/bench/find-max.js";
 
 /** Cells 0 to 9; 3 and 4 were checked, 5 was unchecked. */
