@@ -109,12 +109,7 @@ export class Fleet {
     const clientsBefore = process.cpuUsage();
     this.#shown.clear();
     this.#delivered = 0;
-    await pace(
-      rate,
-      seconds * 1_000,
-      () => this.#write(),
-      () => undefined,
-    );
+    await pace(rate, seconds * 1_000, () => this.#write());
     const writes = this.#writes - before.writes;
     const expected = writes * this.clients.length;
     const deadlineMs = performance.now() + DRAIN_MS_MAX;

@@ -22,7 +22,6 @@ const P99_MS = 120;
 const OURS = "SocketScaler";
 /** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
 const WARM_SECONDS = 16;
-/** Writes per second while warming up, which every peer but one can take. */
 const WARM_RATE = 600;
 const WARM_RATE_SLOW = 100;
 

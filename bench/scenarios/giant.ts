@@ -19,7 +19,6 @@ const BILLION = 1_000_000_000;
 const PAGES = 15_259;
 const CLIENTS = 200;
 const CLICKS_PER_SECOND = 200;
-/** Until the last frames have arrived. */
 const SETTLE_MS = 1_500;
 /** The first round over all pages is made without pauses. */
 const FIRST_ROUND_MS = 3_000;
@@ -66,7 +65,7 @@ async function watchAndClick({ instances, urls }: Deployment, seconds: number, p
   const cores = measureCores(instances);
   const clicks: Promise<void>[] = [];
   const click = () => void clicks.push(board.set(pageOf(clicks.length % CLIENTS) * 65_536 + clicks.length, true));
-  await pace(CLICKS_PER_SECOND, seconds * 1_000, click, () => undefined);
+  await pace(CLICKS_PER_SECOND, seconds * 1_000, click);
   await Promise.all(clicks);
   const used = cores();
   await pause(SETTLE_MS);

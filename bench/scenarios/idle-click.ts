@@ -111,7 +111,7 @@ async function timeOf({ system, click, arrivals }: Pair): Promise<number> {
 }
 
 async function warmUp({ click }: Pair, seconds: number): Promise<void> {
-  await pace(WARM_RATE, seconds * 1_000, click, () => undefined);
+  await pace(WARM_RATE, seconds * 1_000, click);
   await pause(SETTLE_MS);
 }
 

@@ -13,7 +13,7 @@ export async function pace(
   perSecond: number,
   durationMs: number,
   write: () => void,
-  late: (ms: number) => void,
+  late: (ms: number) => void = () => undefined,
 ): Promise<void> {
   const startMs = performance.now();
   const everyMs = 1_000 / perSecond;

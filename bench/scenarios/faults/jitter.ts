@@ -14,6 +14,7 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { io, type Socket } from "socket.io-client";
+import { pace } from "../../../src/bench/pace.js";
 import { connect } from "../../../src/client/index.js";
 import { watchBoard } from "../../../test/support/clients.js";
 import { type Cut, Link } from "../../../test/support/link.js";
@@ -183,15 +184,14 @@ function play(how: Cut, { seconds, clients }: Size) {
     });
     // The same writes to both systems, through processes of the same number.
     const answers: Promise<unknown>[] = [];
-    const startedMs = performance.now();
-    for (let count = 0; count < seconds * WRITES_PER_SECOND; count++) {
-      await pause(Math.max(0, startedMs + (count * 1_000) / WRITES_PER_SECOND - performance.now()));
+    let count = 0;
+    await pace(WRITES_PER_SECOND, seconds * 1_000, () => {
       const isFresh = count % 2 === 0;
       const cell = isFresh ? HOT_CELLS + count / 2 : Math.floor(random() * HOT_CELLS);
       const value = isFresh || random() < 0.5;
       const theirs = peerWriters[count % INSTANCES]?.emitWithAck("set", { cell, value });
-      answers.push(writers[count % INSTANCES]?.set(cell, value) ?? Promise.resolve(), theirs ?? Promise.resolve());
-    }
+      answers.push(writers[count++ % INSTANCES]?.set(cell, value) ?? Promise.resolve(), theirs ?? Promise.resolve());
+    });
     await Promise.all(answers);
     isOver = true;
     await Promise.all(dropping);
