@@ -238,7 +238,7 @@ function judge(subjects: readonly Subject[], stored: (cell: number) => boolean, 
 /** How often the instances caught clients up by delta and by snapshot, and the mean size. */
 function catchUps(metrics: string): string {
   const sum = (name: string, by: string) => {
-    const found = metrics.matchAll(new RegExp(`^socketscaler_catch_up${name}_total{by="${by}"} (d+)`, "gm"));
+    const found = metrics.matchAll(new RegExp(`^socketscaler_catch_up${name}_total\\{by="${by}"\\} (\\d+)`, "gm"));
     return Array.from(found, ([, count]) => Number(count)).reduce((total, count) => total + count, 0);
   };
   return ["delta", "snapshot"]
