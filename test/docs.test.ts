@@ -7,7 +7,6 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
-import { micros } from "../bench/micro/all.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
@@ -140,7 +139,7 @@ describe("the documents", () => {
   });
 
   test("bench/README.md is what bench:report makes of the recorded results", () => {
-    const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
+    const { markdown, charts } = makeReport(readResults(scenarios.map(({ name }) => name)));
     assert.equal(read("bench/README.md"), markdown);
     for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
   });

@@ -1,4 +1,4 @@
-/* Both sides as processes, for the harness of the benchmarks and for those that are to be killed. */
+/* Both sides as processes, to be measured by the benchmark harness or killed. */
 
 import { fileURLToPath } from "node:url";
 import { ours } from "../../bench/load/ours.js";
@@ -16,7 +16,7 @@ export const naiveSystem: System = {
   stored: bitmapUnder(BITS_KEY),
 };
 
-/** From its sources, so that nothing need be built. */
+/** From its sources, so that no build is needed. */
 export function ourSystem(cells: number): System {
   return { ...ours(cells), args: () => ["--import", "tsx", MAIN, "serve"] };
 }

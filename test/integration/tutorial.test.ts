@@ -40,7 +40,7 @@ describe("the tutorial", () => {
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /Step 2 of 6: The lost update/);
     assert.match(stdout, /naive +SocketScaler/);
-    assert.match(stdout, /boxes checked in Valkey in the end +\d+ of 40 +40 of 40/);
+    assert.match(stdout, /boxes checked in Valkey at the end +\d+ of 40 +40 of 40/);
     assert.match(stderr, /· 40 people and 4 naive instances/);
   });
 

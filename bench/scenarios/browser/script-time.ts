@@ -1,6 +1,6 @@
 /*
- * How much processor time a page's own script takes in a frame, from Chromium's trace. Time by the clock would tell of a
- * shared machine more than of the page: whoever takes the processor from it in the middle of a frame would count.
+ * The processor time of the app's own script in each frame, from Chromium's trace. Time by the
+ * clock would include other processes that run in the middle of a frame.
  */
 
 import type { CDPSession } from "playwright-core";
@@ -10,22 +10,22 @@ interface TraceEvent {
   readonly ph: string;
   readonly pid: number;
   readonly tid: number;
-  /** Microseconds of processor time; where the system gives none, by the clock. */
+  /** Microseconds of processor time; `dur`, by the clock, if the system gives none. */
   readonly tdur?: number;
   readonly dur?: number;
 }
 
-export interface ScriptTime {
+interface ScriptTime {
   /** Processor time of each call of requestAnimationFrame's function, in ms. */
   readonly frameMs: readonly number[];
-  /** Tasks of the page's main thread that took 50 ms of processor time or longer. */
+  /** Tasks of the main thread that took at least 50 ms of processor time. */
   readonly longTasks: number;
   readonly longestTaskMs: number;
 }
 
 const LONG_MS = 50;
 
-/** Traces the page while `run` is under way. */
+/** Traces the app during `run`. */
 export async function traceScript<Result>(
   session: CDPSession,
   run: () => Promise<Result>,
