@@ -386,7 +386,7 @@ describe("the wrong form of address", () => {
     t.after(() => cluster.stop());
     await assert.rejects(ValkeyStore.open({ url: cluster.url.replace("+cluster", "") }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /write valkey\+cluster:\/\//);
+      assert.match(error.message, /Write valkey\+cluster:\/\//);
       return true;
     });
   });
@@ -397,7 +397,7 @@ describe("the wrong form of address", () => {
     const url = server.url.replace("valkey:", "valkey+cluster:");
     await assert.rejects(ValkeyStore.open({ url }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /write valkey:\/\//);
+      assert.match(error.message, /Write valkey:\/\//);
       return true;
     });
   });

@@ -10,11 +10,11 @@ import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import type { Histories } from "../history.js";
 import { StoreAway } from "../store.js";
+import type { Command } from "./connection.js";
 import type { Names } from "./keys.js";
+import { errorCode } from "./replies.js";
 import { type PublishCommand, RIGHTS_SHA, rightsCall, type ScriptCall } from "./scripts.js";
-import { Explained, errorCode } from "./trouble.js";
-
-type Command = readonly [name: string, ...args: string[]];
+import { Explained } from "./trouble.js";
 
 export interface Needs {
   readonly commands: readonly Command[];
@@ -27,7 +27,7 @@ export interface Needs {
 /** How the rights of a user are tried on one server. */
 export interface Trial {
   run<Result>(call: ScriptCall<Result>): Promise<Result>;
-  command(parts: readonly string[]): Promise<unknown>;
+  command(command: Command): Promise<unknown>;
   subscribe(channel: string): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import keySlot from "cluster-key-slot";
 import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 
 const SLOTS = 16_384;
+export const ALL_SLOTS = { first: 0, last: SLOTS - 1 };
 
 /** The slot of a key or a channel: CRC16 of its hash tag. */
 export function slotOf(key: string): number {

@@ -9,7 +9,7 @@
  */
 
 import { StoreAway } from "../store.js";
-import { Redirected } from "./connection.js";
+import { Redirected } from "./replies.js";
 import { slotOf } from "./slot-map.js";
 
 /** A server, as far as subscriptions go. */

@@ -5,6 +5,7 @@
  */
 
 import { StoreAway } from "../store.js";
+import { DENIED_INSIDE } from "./replies.js";
 import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
@@ -13,11 +14,6 @@ export interface Trouble {
   readonly text: string;
   /** The server answered, though not with what it was asked for. */
   readonly isAnswer: boolean;
-}
-
-/** The code of an error that the server answered with; undefined if it did not answer. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
 }
 
 /** An error whose text is for people already. */
@@ -39,35 +35,6 @@ export class Silent extends Error {
     super(`no answer within ${ms} ms`);
     this.name = "Silent";
   }
-}
-
-/** Replies of a server that is where it should be, and does not do what it is asked. */
-const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
-/** Replies after which the server is of no use until it answers otherwise. */
-const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
-/**
- * As servers word what a user may not do inside a script: then what the script did before stands.
- */
-const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
-
-/** Whether the server answers, and refuses this one request. */
-export function isRefusal(error: unknown): boolean {
-  return REFUSALS.has(errorCode(error) ?? "");
-}
-
-/** Whether it refuses, or will refuse, whatever it is asked. */
-export function isUnfit(error: unknown): boolean {
-  return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
-}
-
-/** Whether the answer means "not now", not "wrong". */
-export function isAway(error: unknown): boolean {
-  return isRefusal(error) || isUnfit(error);
-}
-
-/** A script was stopped for lack of a right, perhaps after its first writes. */
-export function isDeniedInside(error: unknown): boolean {
-  return error instanceof Error && DENIED_INSIDE.test(error.message);
 }
 
 /** Code of an answer -> what to do about it. */
