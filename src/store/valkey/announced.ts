@@ -4,7 +4,6 @@
  * server is looked for at the addresses of VALKEY_URL, and at its own port on their hosts.
  */
 
-import { type Cancel, realClock } from "../../protocol/clock.js";
 import { nodeIdAt } from "./inquiry.js";
 import type { Servers } from "./servers.js";
 import { explain } from "./trouble.js";
@@ -21,16 +20,20 @@ export interface AnnouncedEvents {
   incident(message: string): void;
 }
 
+interface Attempt {
+  readonly done: Promise<void>;
+  /** When to try again; never if the server was reached. */
+  againMs: number;
+}
+
 export class Announced {
   readonly #address: ClusterAddress;
   readonly #servers: Servers;
   readonly #events: AnnouncedEvents;
   /** Announced `host:port` -> where the same server was found. */
   readonly #found = new Map<string, Endpoint>();
-  /** Attempts by announced `host:port`; those that failed are forgotten after SEEK_EVERY_MS. */
-  readonly #attempts = new Map<string, Promise<void>>();
-  readonly #reported = new Set<string>();
-  readonly #timers = new Set<Cancel>();
+  /** By announced `host:port`. */
+  readonly #attempts = new Map<string, Attempt>();
   #closed = false;
 
   constructor(address: ClusterAddress, servers: Servers, events: AnnouncedEvents) {
@@ -46,33 +49,49 @@ export class Announced {
   /** Looks for the server with this node id elsewhere if it cannot be reached where it is announced. */
   check(announced: Endpoint, id: string): void {
     const name = formatEndpoint(announced);
-    if (!this.#attempts.has(name)) this.#attempts.set(name, this.#reach(announced, id));
+    const last = this.#attempts.get(name);
+    if (last && performance.now() < last.againMs) return;
+    const done = this.#reach(announced, id).then((isReached) => {
+      if (isReached || this.#closed) return;
+      attempt.againMs = performance.now() + SEEK_EVERY_MS;
+      // On a host of the URL the address is right, and an incident of the server says that it is down.
+      if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
+      this.#events.incident(
+        `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +
+          `Set VALKEY_NAT_MAP=${name}=host:port, with the address at which it is reached from here`,
+      );
+    });
+    const attempt: Attempt = { done, againMs: Number.POSITIVE_INFINITY };
+    this.#attempts.set(name, attempt);
   }
 
   async allChecked(): Promise<void> {
-    await Promise.all(this.#attempts.values());
+    await Promise.all(Array.from(this.#attempts.values(), ({ done }) => done));
   }
 
   close(): void {
     this.#closed = true;
-    for (const cancel of this.#timers) cancel();
   }
 
-  async #reach(announced: Endpoint, id: string): Promise<void> {
-    const name = formatEndpoint(announced);
+  async #reach(announced: Endpoint, id: string): Promise<boolean> {
     const tried = this.placeOf(announced);
-    const failure = await this.#servers
-      .at(tried)
-      .firstUp()
-      .then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-    if (failure === undefined || this.#closed || explain(failure, this.#address)?.isAnswer) return;
+    try {
+      await this.#servers.at(tried).firstUp();
+      return true;
+    } catch (error) {
+      if (this.#closed || explain(error, this.#address)?.isAnswer) return true;
+    }
     const found = await this.#seek(announced, id);
-    if (this.#closed) return;
-    if (found && formatEndpoint(found) !== formatEndpoint(tried)) this.#replace(tried, name, found);
-    else this.#missing(announced, name);
+    if (this.#closed || !found || formatEndpoint(found) === formatEndpoint(tried)) return false;
+    const [name, here] = [formatEndpoint(announced), formatEndpoint(found)];
+    this.#found.set(name, found);
+    this.#servers.drop(tried);
+    this.#events.found();
+    this.#events.incident(
+      `the cluster announces ${name}, which cannot be reached. The same server answers at ${here}, ` +
+        `which is used instead. To make this permanent, set VALKEY_NAT_MAP=${name}=${here}`,
+    );
+    return true;
   }
 
   async #seek({ port }: Endpoint, id: string): Promise<Endpoint | undefined> {
@@ -80,31 +99,5 @@ export class Announced {
     const places = [...seeds, ...seeds.map(({ host }) => ({ host, port }))];
     const ids = await Promise.all(places.map((place) => nodeIdAt(this.#address, place)));
     return id === "" ? undefined : places[ids.indexOf(id)];
-  }
-
-  #replace(tried: Endpoint, name: string, found: Endpoint): void {
-    this.#found.set(name, found);
-    this.#servers.drop(tried);
-    this.#events.found();
-    const here = formatEndpoint(found);
-    this.#events.incident(
-      `the cluster announces ${name}, which cannot be reached. The same server answers at ${here}, ` +
-        `which is used instead. To make this permanent, set VALKEY_NAT_MAP=${name}=${here}`,
-    );
-  }
-
-  #missing(announced: Endpoint, name: string): void {
-    const cancel = realClock.after(SEEK_EVERY_MS, () => {
-      this.#timers.delete(cancel);
-      this.#attempts.delete(name);
-    });
-    this.#timers.add(cancel);
-    // On a host of the URL the address is right, and its own incident says that the server is down.
-    if (this.#address.seeds.some(({ host }) => host === announced.host) || this.#reported.has(name)) return;
-    this.#reported.add(name);
-    this.#events.incident(
-      `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +
-        `Set VALKEY_NAT_MAP=${name}=host:port, with the address at which it is reached from here`,
-    );
   }
 }
