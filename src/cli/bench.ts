@@ -9,7 +9,7 @@ import { resultTable, secondLine } from "../bench/terminal.js";
 
 const EXIT_WRONG = 1;
 
-export interface BenchFiles {
+interface BenchFiles {
   readonly json?: string | undefined;
   readonly html?: string | undefined;
 }

@@ -18,7 +18,7 @@ import { formatPosition } from "../../board/position.js";
 
 const FORMAT = 1;
 /** No line is longer: a page of random bits takes 11,000 characters. */
-export const LINE_CHARACTERS_MAX = 20_000;
+const LINE_CHARACTERS_MAX = 20_000;
 
 export interface FileHeader {
   readonly board: string;
@@ -28,7 +28,7 @@ export interface FileHeader {
   readonly fromPage: number;
 }
 
-export interface FilePage {
+interface FilePage {
   readonly page: number;
   /** Without zero bytes at the end. */
   readonly bits: Uint8Array;

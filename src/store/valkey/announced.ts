@@ -14,7 +14,7 @@ export type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
 /** An address that leads nowhere is tried again after so long. */
 const SEEK_EVERY_MS = 10_000;
 
-export interface AnnouncedEvents {
+interface AnnouncedEvents {
   /** A server was found at another address, so the map of slots has to be read again. */
   found(): void;
   incident(message: string): void;

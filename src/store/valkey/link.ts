@@ -32,7 +32,7 @@ const REDIRECTIONS_MAX = 4;
 /** One slow server must not delay the answers of the others. */
 const FIELDS_MS_MAX = 500;
 
-export type FieldsAnswer = (string | null)[] | DamagedPage | undefined;
+type FieldsAnswer = (string | null)[] | DamagedPage | undefined;
 
 export interface LinkEvents extends CommonEvents {
   /** The channel was interrupted and is live again. */

@@ -48,7 +48,7 @@ export function isUnfit(error: unknown): boolean {
 }
 
 /** A script was stopped for lack of a right. What it wrote before that stands. */
-export function isDeniedInside(error: unknown): boolean {
+function isDeniedInside(error: unknown): boolean {
   return error instanceof Error && DENIED_INSIDE.test(error.message);
 }
 

@@ -30,7 +30,7 @@ export interface Trial {
   subscribe(channel: string): Promise<void>;
 }
 
-export interface Uses {
+interface Uses {
   /** Boards whose keys and channels are used. */
   readonly boards: readonly string[];
   readonly publish: PublishCommand;

@@ -33,7 +33,7 @@ export interface CommonEvents {
   incident(message: string, cause?: unknown): void;
 }
 
-export interface ServerEvents extends CommonEvents {
+interface ServerEvents extends CommonEvents {
   /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
   subscriberReady(): void;
   /** The server dropped some subscriptions, because another server owns their slot now. */

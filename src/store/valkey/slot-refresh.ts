@@ -24,7 +24,7 @@ const REFRESH_MS = 1_000;
 const HINTED_MS_MIN = 100;
 const ANSWER_MS_MAX = 500;
 
-export interface RefreshEvents {
+interface RefreshEvents {
   /** Owners of slots have changed, or whether the cluster works. */
   changed(): void;
   incident(message: string): void;

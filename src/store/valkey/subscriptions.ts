@@ -21,7 +21,7 @@ export interface SubscribedServer {
   unsubscribe(channel: string): void;
 }
 
-export interface SubscriptionsOptions<Server extends SubscribedServer> {
+interface SubscriptionsOptions<Server extends SubscribedServer> {
   /** Where a channel belongs now; undefined if that is not known. */
   readonly serverOf: (channel: string) => Server | undefined;
   /** On a cluster, channels of different slots cannot share a command. */
