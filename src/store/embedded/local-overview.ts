@@ -5,7 +5,7 @@ import type { Unsubscribe } from "../listeners.js";
 import { Listeners } from "../listeners.js";
 import { judgeReport, type OverviewListener, type OverviewStore, type Report, type Tally } from "../overview.js";
 
-interface OverviewParts {
+export interface OverviewParts {
   /** What the page itself knows; undefined if that is not valid. */
   tally(page: PageRef): Tally | undefined;
   entry(board: string, page: number): Tally | undefined;

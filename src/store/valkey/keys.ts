@@ -9,7 +9,7 @@
 
 import { type PageRef, pageName } from "../../board/geometry.js";
 
-interface PageKeys {
+export interface PageKeys {
   /** String: the bitmap. */
   readonly bits: string;
   /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x, m, l, c and hb see commit.lua, fz what is frozen. */
