@@ -12,7 +12,7 @@ import { bench } from "./bench.js";
 import { demo } from "./demo.js";
 import { doctor } from "./doctor.js";
 import { serve } from "./serve.js";
-import { exportTo, importFrom } from "./transfer.js";
+import { exportTo, importFrom, type TransferChoice } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -62,11 +62,7 @@ try {
 }
 
 /** Arguments and options of a command that are not in OPTIONS. */
-interface Choice {
-  readonly board: string;
-  readonly out: string | undefined;
-  readonly fromPage: string;
-  readonly file: string;
+interface Choice extends TransferChoice {
   readonly args: readonly string[];
 }
 

@@ -19,14 +19,16 @@ import {
 
 const PROGRESS_EVERY_MS = 1_000;
 
-interface ExportChoice {
+export interface TransferChoice {
   readonly board: string;
-  /** Standard output without it. */
+  /** The file to export to; standard output without it. */
   readonly out: string | undefined;
   readonly fromPage: string;
+  /** The file to import; `-` is standard input. */
+  readonly file: string;
 }
 
-export async function exportTo(config: Config, choice: ExportChoice): Promise<void> {
+export async function exportTo(config: Config, choice: TransferChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const fromPage = Number(choice.fromPage);
   if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
@@ -43,13 +45,7 @@ export async function exportTo(config: Config, choice: ExportChoice): Promise<vo
   }
 }
 
-interface ImportChoice {
-  readonly board: string;
-  /** `-` is standard input. */
-  readonly file: string;
-}
-
-export async function importFrom(config: Config, choice: ImportChoice): Promise<void> {
+export async function importFrom(config: Config, choice: TransferChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
   if (choice.file !== "-") await once(input, "open");

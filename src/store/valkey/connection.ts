@@ -21,12 +21,12 @@ import type { Endpoint, ValkeyAddress } from "./url.js";
 
 export interface ConnectionEvents {
   /** The connection came (back) up; nothing is subscribed on it yet. */
-  up(): void;
-  down(): void;
+  up?(): void;
+  down?(): void;
   /** A published message. */
-  message(channel: string, message: string): void;
+  message?(channel: string, message: string): void;
   /** The server dropped some subscriptions, because another server owns their slot now. */
-  channelsMoved(): void;
+  channelsMoved?(): void;
   /** An attempt to connect or a command failed through no fault of ours. */
   failed(error: unknown): void;
   /** The server did not answer a ping, so the connection is being replaced. */
@@ -76,7 +76,7 @@ export class ValkeyConnection {
         this.#fail(new Error("it was closed before the server answered"));
       this.#isUp = false;
       this.wake();
-      events.down();
+      events.down?.();
       this.#settle(this.#lastError ?? new Error("it was closed"));
     });
     this.#redis.on("connecting", () => {
@@ -96,11 +96,11 @@ export class ValkeyConnection {
     });
     const message = (channel: string, text: string) => {
       this.#doze.heard(text.length);
-      events.message(channel, text);
+      events.message?.(channel, text);
     };
     this.#redis.on("message", message);
     this.#redis.on("smessage", message);
-    this.#redis.on("moved", () => events.channelsMoved());
+    this.#redis.on("moved", () => events.channelsMoved?.());
     this.#connect();
   }
 
@@ -231,7 +231,7 @@ export class ValkeyConnection {
     this.#lastError = undefined;
     this.#attempts = 0;
     this.#settle();
-    this.#events.up();
+    this.#events.up?.();
   }
 
   #fail(error: unknown): void {

@@ -109,10 +109,8 @@ export class ValkeyServer {
 
   /** What an error of `firstUp` means. Asks the server on a separate connection if the error does not say. */
   async explain(error: unknown): Promise<Trouble> {
-    const known = explain(error, this.#address);
-    if (known) return known;
-    const found = await inquire(this.#address, this.endpoint);
-    return explainAtLast(found ?? error, this.#address);
+    const address = this.#address;
+    return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);
   }
 
   /** Resolves when what the script wrote is as safe as `durability` asks, and rejects with Unconfirmed otherwise. */
@@ -181,17 +179,13 @@ export class ValkeyServer {
     const level = formatDurability(durability);
     const known = this.#rounds.get(level);
     if (known) return known;
-    const rounds = new DurableRounds(this.#connection(level, {}), durability, this.#options.durabilityWaitMs);
+    const rounds = new DurableRounds(this.#connection(level), durability, this.#options.durabilityWaitMs);
     this.#rounds.set(level, rounds);
     return rounds;
   }
 
-  #connection(purpose: string, events: Partial<ConnectionEvents>): ValkeyConnection {
+  #connection(purpose: string, events: Omit<ConnectionEvents, "failed" | "silent"> = {}): ValkeyConnection {
     return new ValkeyConnection(this.#address, this.endpoint, `socketscaler-${purpose}`, {
-      up: () => undefined,
-      down: () => undefined,
-      message: () => undefined,
-      channelsMoved: () => undefined,
       failed: (error) => this.#failed(error),
       silent: (ms) => {
         const todo = "The instance connects again; check whether the server hangs or the network is down";

@@ -22,15 +22,18 @@ export interface SentinelAccess {
   readonly password: string;
 }
 
-interface Access {
+export interface Pem {
+  /** Certificates of the authorities to trust instead of the system's, as PEM. */
+  readonly ca?: string | undefined;
+  /** The client certificate and its key, as PEM. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+interface Access extends Pem {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly tls: boolean;
-  /** Certificates of the authorities to trust instead of the system's, as PEM. */
-  readonly ca?: string;
-  /** The client certificate and its key, as PEM. */
-  readonly cert?: string;
-  readonly key?: string;
   readonly nat?: NatMap;
 }
 
@@ -89,18 +92,8 @@ export function reachable({ nat }: Pick<ValkeyAddress, "nat">, endpoint: Endpoin
   return nat?.get(formatEndpoint(endpoint)) ?? endpoint;
 }
 
-interface Pem {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-}
-
-export function tlsOptions({ ca, cert, key }: Pem) {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
+export function tlsOptions({ ca, cert, key }: Pem): Pem {
+  return { ca, cert, key };
 }
 
 /** The announced host. A server that does not know its own announces nothing or `?`. */
