@@ -54,7 +54,7 @@ interface LogEntry {
   readonly ops: string;
 }
 
-interface EmbeddedStoreOptions {
+export interface EmbeddedStoreOptions {
   readonly directory: string;
   readonly limits?: StoreLimits;
   readonly durabilities?: Durabilities;

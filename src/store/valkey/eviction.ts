@@ -1,10 +1,9 @@
 /*
- * What Valkey deletes when its memory is full. The bits and the head of a page never expire. A policy
- * `volatile-*` therefore keeps boards whole, and deletes logs, histories and the record of accepted
- * writes. A policy `allkeys-*` deletes pages.
+ * What Valkey deletes when its memory is full. The bits and the head of a page never expire, so a policy `volatile-*`
+ * leaves boards whole and takes what expires: logs, histories, and which writes were taken. `allkeys-*` takes pages.
  */
 
-/** The value of a field of INFO; empty if there is no such field. */
+/** What a field of INFO says; empty if it is not there. */
 export type Info = (name: string) => string;
 
 export function readInfo(text: string): Info {
@@ -25,9 +24,9 @@ export function evictionOf(info: Info): Eviction | undefined {
   if (policy === "") return { losesPages: false, what: "it does not report its maxmemory-policy: allow the user INFO" };
   const losesPages = !policy.startsWith("volatile-");
   const loss = losesPages
-    ? "pages of boards"
-    : "history and the record of accepted writes, so a repeated write may take effect twice";
-  return { losesPages, what: `maxmemory-policy is ${policy}: when its memory is full, it deletes ${loss}` };
+    ? "when its memory is full, it deletes pages of boards"
+    : "when its memory is full, it deletes recorded history and the record of which writes were taken, so a retry may take effect twice";
+  return { losesPages, what: `maxmemory-policy is ${policy}: ${loss}` };
 }
 
 export const EVICTION_FIX = "set maxmemory-policy noeviction";

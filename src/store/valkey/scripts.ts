@@ -179,7 +179,7 @@ export function rollCall(names: Names, id: string, record: string): ScriptCall<A
 }
 
 /** The log leads from the position asked for to `head`. */
-interface LogLeads {
+export interface LogLeads {
   readonly kind: "log";
   readonly head: Position;
 }
