@@ -238,7 +238,9 @@ describe("a Valkey Cluster", () => {
     await work.finish();
     await other.finish();
     assert.ok(store.available);
-    assert.ok(incidents.length <= 4, incidents.join("\n"));
+    // The end of earlier trouble is reported once all has been calm for a while.
+    const lines = incidents.filter((line) => !line.includes("accepts requests again"));
+    assert.ok(lines.length <= 4, lines.join("\n"));
     await victim.restart();
     await cluster.untilHealthy();
   });
