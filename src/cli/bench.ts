@@ -1,4 +1,4 @@
-/* `socketscaler bench URL…`: runs a scenario and prints the result. Exit code 1 if clients and store differ. */
+/* `socketscaler bench URL…`: runs a scenario. Exit code 1 if clients and store differ. */
 
 import { writeFileSync } from "node:fs";
 import { htmlReport } from "../bench/html.js";

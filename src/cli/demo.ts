@@ -1,6 +1,6 @@
 /*
- * `socketscaler demo`: four instances on four ports, to show scaling on one machine. They share only
- * the store: the embedded store of this process or, with VALKEY_URL, Valkey.
+ * `socketscaler demo`: four instances on four ports, to show scaling on one machine. They share
+ * only the store: the embedded store of this process or, with VALKEY_URL, Valkey.
  */
 
 import type { Config } from "../server/config.js";

@@ -1,6 +1,6 @@
 /*
- * `socketscaler doctor [URL…]`: checks a deployment with the options that an instance would have, and
- * prints what is good, what is wrong and what to do. The exit code is 1 if anything is wrong.
+ * `socketscaler doctor [URL…]`: checks a deployment with the options that an instance would have,
+ * and prints what is good, what is wrong and what to do. The exit code is 1 if anything is wrong.
  */
 
 import { BadOption, type Config } from "../server/config.js";

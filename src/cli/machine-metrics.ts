@@ -5,8 +5,8 @@
  *     /metrics ── any worker ──wants──► primary ──counts──► every worker
  *                      ◄──metrics───── (adds up) ◄──counted──
  *
- * A counter never goes back: what a dead worker last counted stays in the sums. Its gauges are gone.
- * A worker that does not answer in time contributes what it counted last.
+ * A counter never goes back: what a dead worker last counted stays in the sums. Its gauges are
+ * gone. A worker that does not answer in time contributes what it counted last.
  */
 
 import type { Worker } from "node:cluster";
@@ -81,7 +81,7 @@ export class MachineMetrics {
   }
 }
 
-/** In a worker: sends `own` when the primary counts. Returns the function that fetches the metrics of all workers. */
+/** In a worker: sends `own` when the primary counts. Returns a fetch of everyone's metrics. */
 export function joinMachine(own: () => Promise<MetricParts>): () => Promise<string> {
   let asking: Promise<string> | undefined;
   let answer: (metrics: string) => void = () => undefined;

@@ -121,7 +121,7 @@ function attributeOf(env: string): string {
   return env.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Reports the error in one line, and returns the exit code. An unexpected error is thrown again. */
+/** Reports the error in one line and returns the exit code; rethrows an unexpected one. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
   if (error instanceof BadOption || error instanceof BadScenario) return report(error.message, EXIT_USAGE);

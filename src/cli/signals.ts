@@ -2,7 +2,7 @@
 
 import type { Log } from "../server/telemetry/log.js";
 
-/** How long the log may take to write its last lines. A pipe that nobody reads would block forever. */
+/** For the last lines of the log. A pipe that nobody reads would block forever. */
 const WRITING_MS_MAX = 2_000;
 
 /** Ends the process after WRITING_MS_MAX, if it has not ended by itself. */

@@ -1,4 +1,4 @@
-/* `socketscaler export` and `socketscaler import`: copy a board from a store to a file, and back. */
+/* `socketscaler export` and `import`: copy a board from a store to a file, and back. */
 
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";

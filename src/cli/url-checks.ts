@@ -1,6 +1,6 @@
 /*
- * Checks running instances from outside, at the URLs that users use: through the balancer, if there is
- * one. Every request opens its own connection, so a balancer routes it like that of a new user.
+ * Checks running instances from outside, at the URLs that users use: through the balancer, if there
+ * is one. Every request opens its own connection, so a balancer routes it like that of a new user.
  */
 
 import { randomBytes } from "node:crypto";
@@ -64,7 +64,7 @@ async function checkUpgrade(url: string): Promise<Finding> {
   return bad(`${url}: WebSocket does not work (${status})`, fix);
 }
 
-/** One session of long-polling over several connections: all must reach the instance that has it. */
+/** One long-polling session over several connections, which must reach one instance. */
 async function checkPolling(url: string): Promise<Finding> {
   const polling = "/socket.io/?EIO=4&transport=polling";
   try {

@@ -1,6 +1,6 @@
 /*
- * `socketscaler serve --workers N`: one instance in each of N processes on one port, so that they use
- * all cores of the machine. The primary starts the workers, replaces those that die, and passes
+ * `socketscaler serve --workers N`: one instance in each of N processes on one port, so that they
+ * use all cores of the machine. The primary starts the workers, replaces those that die, and passes
  * signals on. It serves no clients itself.
  */
 
@@ -40,7 +40,7 @@ export async function serveByWorkers(config: Config): Promise<void> {
   }
 }
 
-/** In a worker: its place, and a promise of the request to end. Node ends a worker that loses its primary. */
+/** In a worker: its place, and a promise of the request to end. */
 export async function placeOfWorker(): Promise<{ readonly place: WorkerPlace; readonly asked: Promise<true> }> {
   // A terminal and systemd send signals to every process. Only the primary acts on them.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
@@ -63,7 +63,7 @@ interface Question {
   readonly asks: true;
 }
 
-/** What `find` finds in the first order that has it. Other code sends messages too, such as a loader. */
+/** What `find` finds in the first order that has it. A loader may send other messages. */
 function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found> {
   return new Promise((done) => {
     const hear = (message: unknown) => {
@@ -83,7 +83,7 @@ function order(worker: Worker, what: Order): void {
 
 /** Keeps a worker running in one place. */
 class Keeper {
-  /** Resolves with the exit code of a worker that never served. It has logged why, and a restart would not help. */
+  /** The exit code of a worker that never served: it has logged why, and would fail again. */
   readonly failed: Promise<number>;
   readonly #place: WorkerPlace;
   readonly #log: Log;

@@ -1,7 +1,7 @@
 /*
  * Where the servers of a cluster are reached from here. A cluster may announce addresses that lead
- * nowhere, such as those inside of containers. VALKEY_NAT_MAP translates them. Without an entry, the
- * server is looked for at the addresses of VALKEY_URL, and at its own port on their hosts.
+ * nowhere, such as those inside of containers. VALKEY_NAT_MAP translates them. Without an entry,
+ * the server is looked for at the addresses of VALKEY_URL, and at its own port on their hosts.
  */
 
 import { nodeIdAt } from "./inquiry.js";
@@ -46,7 +46,7 @@ export class Announced {
     return this.#found.get(formatEndpoint(announced)) ?? reachable(this.#address, announced);
   }
 
-  /** Looks for the server with this node id elsewhere if it cannot be reached where it is announced. */
+  /** Looks elsewhere for the server with this node id if it cannot be reached there. */
   check(announced: Endpoint, id: string): void {
     const name = formatEndpoint(announced);
     const last = this.#attempts.get(name);
@@ -54,7 +54,7 @@ export class Announced {
     const done = this.#reach(announced, id).then((isReached) => {
       if (isReached || this.#closed) return;
       attempt.againMs = performance.now() + SEEK_EVERY_MS;
-      // On a host of the URL the address is right, and an incident of the server says that it is down.
+      // On a host of the URL the address is right, and the server's own incident is enough.
       if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
       this.#events.incident(
         `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +

@@ -1,4 +1,4 @@
-/* The listeners of a link's channels. Several may share a channel; the last one to leave ends the subscription. */
+/* The listeners of a link's channels; the last to leave a channel ends its subscription. */
 
 import { Listeners, type Unsubscribe } from "../listeners.js";
 import type { ValkeyLink } from "./link.js";

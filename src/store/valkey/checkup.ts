@@ -1,7 +1,7 @@
 /*
  * Checks a Valkey before users depend on it: whether its settings could lose boards, and whether
- * messages get through. Uses only commands that the boards' own ACL user may run (INFO, TIME, CLUSTER
- * INFO), and writes to one page of its own, which it removes again.
+ * messages get through. Uses only commands that the boards' own ACL user may run (INFO, TIME,
+ * CLUSTER INFO), and writes to one page of its own, which it removes again.
  */
 
 import { packChanges } from "../../board/delta.js";

@@ -1,4 +1,4 @@
-/* The options of the Valkey client for one address. connection.ts says why it may do so little by itself. */
+/* The options of the Valkey client for one address; connection.ts gives the reasons. */
 
 import { backOffMs, realClock } from "../../protocol/clock.js";
 import { type Endpoint, tlsOptions, type ValkeyAddress } from "./url.js";
@@ -33,7 +33,7 @@ const BEHAVIOUR = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
-  // Fails what is in flight as soon as the connection closes. Any other value waits for a reconnect.
+  // Fails what is in flight when the connection closes. Any other value waits for a reconnect.
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_MS_MAX,
   disconnectTimeout: 200,

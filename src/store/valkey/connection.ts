@@ -3,8 +3,8 @@
  *
  * The client may do little by itself:
  *
- * - It neither queues nor resends. A command on a broken connection fails, StoreAway says whether it
- *   may have reached the server, and the caller decides whether to repeat it.
+ * - It neither queues nor resends. A command on a broken connection fails. StoreAway says whether
+ *   it may have reached the server, and the caller decides whether to repeat it.
  * - It does not subscribe again after a reconnect, because it swallows the errors of that.
  * - It does not follow a cluster's redirections, because it would resend. link.ts follows them.
  */
@@ -57,7 +57,7 @@ export class ValkeyConnection {
   #unanswered = 0;
   #closed = false;
 
-  /** Connects in the background, and again whenever the connection is lost. `name` appears in CLIENT LIST. */
+  /** Connects in the background, and again after a loss. `name` appears in CLIENT LIST. */
   constructor(address: ValkeyAddress, endpoint: Endpoint, name: string, events: ConnectionEvents) {
     this.#endpoint = endpoint;
     this.#isSharded = address.kind === "cluster";
@@ -85,11 +85,11 @@ export class ValkeyConnection {
     this.#redis.on("connect", () => {
       this.#acceptedMs = performance.now();
     });
-    // The client gives up for good if Sentinel reports a failover while being asked for the primary.
+    // The client gives up for good if Sentinel reports a failover during its question.
     this.#redis.on("end", () => {
       if (!this.#closed) this.#cancelRevival = realClock.after(retryMs(10), () => this.#connect());
     });
-    // An error without a listener would end the process. TLS may raise a second one on the same socket.
+    // An error without a listener ends the process. TLS may raise two on one socket.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
       this.#fail(error);
@@ -108,7 +108,7 @@ export class ValkeyConnection {
     return this.#isUp;
   }
 
-  /** Resolves when the connection is up; rejects with the reason at the first failure, or after a time. */
+  /** Resolves when the connection is up; rejects at the first failure, or after a time. */
   firstUp(): Promise<void> {
     if (this.#isUp) return Promise.resolve();
     return new Promise((done, fail) => {
@@ -177,8 +177,8 @@ export class ValkeyConnection {
   }
 
   /**
-   * Leaves what the server sends unread for `ms`, or until `wake`, a command or a beat. Has no effect
-   * while an answer is pending or traffic is heavy.
+   * Leaves what the server sends unread for `ms`, or until `wake`, a command or a beat. Has no
+   * effect while an answer is pending or traffic is heavy.
    */
   doze(ms: number): void {
     if (this.#unanswered === 0 && this.#isUp) this.#doze.begin(this.#redis.stream, ms);
@@ -188,7 +188,7 @@ export class ValkeyConnection {
     this.#doze.end();
   }
 
-  /** Gives up a connection attempt that got stuck: the kernel of a server that hangs still accepts connections. */
+  /** Gives up a stuck attempt: the kernel of a server that hangs still accepts connections. */
   unstick(): void {
     const isAccepted = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
     if (!isAccepted || performance.now() - this.#acceptedMs <= ANSWER_MS_MAX) return;

@@ -3,8 +3,8 @@
  * process once. What arrives waits in the kernel.
  *
  * A connection with much traffic is always read. A doze is read in one piece of 64 KiB, and what
- * exceeds the kernel's buffer waits in the server, which ends a subscriber that falls too far behind.
- * With that much traffic, waking up is not the cost anyway.
+ * exceeds the kernel's buffer waits in the server, which ends a subscriber that falls too far
+ * behind. With that much traffic, waking up is not the cost anyway.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";

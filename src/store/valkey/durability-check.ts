@@ -1,7 +1,7 @@
 /*
- * Checks at the start, rather than at the first write, whether the servers provide the durability that
- * boards need. A server without WAITAOF or an append-only file is refused. Conditions that may change
- * are only reported: missing replicas, and a file that is never synced.
+ * Checks at the start, rather than at the first write, whether the servers provide the durability
+ * that boards need. A server without WAITAOF or an append-only file is refused. Conditions that may
+ * change are only reported: missing replicas, and a file that is never synced.
  */
 
 import { valuesOf } from "../by-board.js";

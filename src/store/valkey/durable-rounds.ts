@@ -1,13 +1,13 @@
 /*
- * Writes that are acknowledged only after copies of them exist. WAIT and WAITAOF block their connection
- * until everything written on it is safe. So each level of durability has its own connection, and its
- * writes share the waiting:
+ * Writes that are acknowledged only after copies of them exist. WAIT and WAITAOF block their
+ * connection until everything written on it is safe. So each level of durability has its own
+ * connection, and its writes share the waiting:
  *
  *     EVALSHA a · EVALSHA b ─► both answered ─► WAIT ─► acknowledge a, b
  *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► acknowledge c
  *
- * A write that is sent again changes nothing, and WAIT would have nothing to wait for. On durable boards
- * the script therefore writes a mark with every batch (commit.lua).
+ * A write that is sent again changes nothing, and WAIT would have nothing to wait for. On durable
+ * boards the script therefore writes a mark with every batch (commit.lua).
  */
 
 import { type Durability, formatDurability } from "../durability.js";
@@ -16,7 +16,7 @@ import type { ValkeyConnection } from "./connection.js";
 import type { ScriptCall } from "./scripts.js";
 
 interface Waiting {
-  /** Runs the script. The function that it resolves with hands out the result, once that is safe. */
+  /** Runs the script; resolves with the function that hands out the result once safe. */
   readonly start: () => Promise<() => void>;
   readonly fail: (error: unknown) => void;
 }

@@ -61,7 +61,7 @@ export class Incidents {
     if (!this.#closed) this.#write(message);
   }
 
-  /** The connections are about to be replaced for a reason that was reported: that loss and return are no news. */
+  /** The next loss is deliberate, and its reason was reported already. */
   silenceNextLoss(): void {
     this.#isSilent = true;
   }

@@ -1,7 +1,7 @@
 /*
- * Finds out why a server cannot be used, step by step on a separate connection. The client only says
- * that its connection was closed. The first bytes show more: whether the port speaks TLS, and whether
- * the server is full or asks for a certificate.
+ * Finds out why a server cannot be used, step by step on a separate connection. The client only
+ * says that its connection was closed. The first bytes show more: whether the port speaks TLS, and
+ * whether the server is full or asks for a certificate.
  */
 
 import { connect, type Socket } from "node:net";
@@ -31,7 +31,7 @@ export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promi
   }
 }
 
-/** The primary, by the first Sentinel that answers. If none does, rejects with the error of the first one. */
+/** The primary, by the first Sentinel that answers; if none does, the first one's error. */
 async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   let failure: unknown;
   for (const sentinel of address.sentinels) {

@@ -5,12 +5,12 @@
  *     command ─► the key's slot ─► its owner ─► answer
  *                                    │
  *                                    ├ MOVED  the slot has a new owner: note that, send it there
- *                                    ├ ASK    only this key has moved so far: send it there once, after ASKING
+ *                                    ├ ASK    only this key has moved so far: send it there, after ASKING
  *                                    └ the connection breaks: StoreAway
  *
- * A command is sent again only after a redirection, which proves that it has not run. After any other
- * failure the caller decides. MOVED and a broken connection also hint that the map of slots is old
- * (slot-refresh.ts).
+ * A command is sent again only after a redirection, which proves that it has not run. After any
+ * other failure the caller decides. MOVED and a broken connection also hint that the map of slots
+ * is old (slot-refresh.ts).
  */
 
 import { realClock, within } from "../../protocol/clock.js";
@@ -100,12 +100,12 @@ export class ValkeyLink {
     return this.#available;
   }
 
-  /** Runs a script where its keys live; resolves when what it wrote is as safe as `durability` asks. */
+  /** Runs a script where its keys live; resolves when its effect is as safe as `durability`. */
   run<Result>(call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
     return this.#route(call.keys[0] ?? "", (server, isAsking) => server.run(call, durability, isAsking));
   }
 
-  /** The same fields of many hashes, in one round trip; undefined for a hash whose server does not answer soon. */
+  /** The same fields of many hashes at once; undefined if a hash's server does not answer soon. */
   fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]> {
     const late = () => new StoreAway("no answer in time", { sent: true });
     return Promise.all(
@@ -135,7 +135,7 @@ export class ValkeyLink {
     return answers.flatMap((answer) => answer ?? []);
   }
 
-  /** Resolves when the subscription is live. From then on it is kept alive, and interruptions are reported. */
+  /** Resolves when the subscription is live. It is kept alive, and interruptions are reported. */
   subscribe(channel: string): Promise<void> {
     return this.#subscriptions.add(channel);
   }
@@ -226,7 +226,7 @@ function seedsOf(address: ValkeyAddress): readonly Endpoint[] {
   return [address.kind === "single" ? address.endpoint : { host: address.name, port: 0 }];
 }
 
-/** A server outside a cluster answers with an error, as does one that does not allow the command. */
+/** Outside a cluster the answer is an error, as it is if the command is not allowed. */
 function isInCluster(server: ValkeyServer): Promise<boolean> {
   return server.command(["CLUSTER", "INFO"]).then(
     () => true,

@@ -1,7 +1,7 @@
 /*
  * One Valkey server, over a fixed number of connections, however many users there are: one for
- * commands, one for subscriptions, and one for each level of durability above `applied`. It counts as
- * available while it answers and its user has the rights that boards need.
+ * commands, one for subscriptions, and one for each level of durability above `applied`. It counts
+ * as available while it answers and its user has the rights that boards need.
  */
 
 import { type Cancel, every, realClock } from "../../protocol/clock.js";
@@ -99,7 +99,7 @@ export class ValkeyServer {
     return this.#subscriber.isUp;
   }
 
-  /** Resolves when the server can be used; rejects with the reason at the first failure, or after a time. */
+  /** Resolves when the server can be used; rejects at the first failure, or after a time. */
   async firstUp(): Promise<void> {
     await Promise.all([this.#commands.firstUp(), this.#subscriber.firstUp()]);
     const unfit = await this.#check();
@@ -107,13 +107,13 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /** What an error of `firstUp` means. Asks the server on a separate connection if the error does not say. */
+  /** What an error of `firstUp` means; inquires at the server if the error does not say. */
   async explain(error: unknown): Promise<Trouble> {
     const address = this.#address;
     return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);
   }
 
-  /** Resolves when what the script wrote is as safe as `durability` asks, and rejects with Unconfirmed otherwise. */
+  /** Rejects with Unconfirmed if the effect of the script is not as safe as `durability`. */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
     if (durability.level === "applied") return this.#leaving(this.#commands.run(call, isAsking));
     return this.#leaving(this.#roundsOf(durability).run(call, isAsking));
@@ -215,7 +215,7 @@ export class ValkeyServer {
     for (const rounds of this.#rounds.values()) rounds.restart();
   }
 
-  /** Finds out whether the server can be used. Resolves with the reason if it answers and cannot. */
+  /** Checks whether the server can be used. Resolves with the reason if it refuses. */
   #check(): Promise<unknown> {
     this.#checking ??= this.#unfit().then((unfit) => {
       this.#checking = undefined;

@@ -4,7 +4,7 @@ import type { ValkeyServer } from "./server.js";
 import { SlotMap, type SlotRange } from "./slot-map.js";
 import { type Endpoint, formatEndpoint } from "./url.js";
 
-/** A slot may move back and forth during a migration, so a server without a slot is kept for a while. */
+/** A slot may move back during a migration, so a server without one is kept for a while. */
 const IDLE_MS_MAX = 30_000;
 
 export class Servers {

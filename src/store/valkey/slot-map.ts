@@ -1,6 +1,6 @@
 /*
- * The owner of each of the 16,384 slots of a Valkey Cluster, as CLUSTER SLOTS reports it, corrected by
- * redirections (MOVED). Pure; slot-refresh.ts decides when it is read.
+ * The owner of each of the 16,384 slots of a Valkey Cluster, as CLUSTER SLOTS reports it, corrected
+ * by redirections (MOVED). Pure; slot-refresh.ts decides when it is read.
  */
 
 import keySlot from "cluster-key-slot";
@@ -49,7 +49,7 @@ export interface SlotRange {
   readonly id: string;
 }
 
-/** The reply of CLUSTER SLOTS. `asked` is where it came from, because a server may not know its own host. */
+/** The reply of CLUSTER SLOTS from `asked`. A server may not know its own host. */
 export function readClusterSlots(reply: unknown, asked: Endpoint): SlotRange[] {
   if (!Array.isArray(reply)) throw new Error("CLUSTER SLOTS answered something other than a list");
   return reply.map((range: unknown) => {

@@ -55,7 +55,7 @@ export class SlotRefresh {
     return this.#isDown;
   }
 
-  /** Reads the first map. Rejects if the cluster is down, or a server that answers cannot be used. */
+  /** Reads the first map. Rejects if the cluster is down, or a server refuses to be used. */
   async start(seed: ValkeyServer): Promise<void> {
     if (!(await this.#ask(seed))) {
       throw new Explained("down", "it says that the cluster is down. Check CLUSTER INFO and CLUSTER NODES", true);
@@ -125,8 +125,8 @@ export class SlotRefresh {
   }
 
   /**
-   * Adopts the map of a server. False if that server says that the cluster does not work, as one does
-   * that is cut off from the others.
+   * Adopts the map of a server. False if that server says that the cluster does not work, as one
+   * does that is cut off from the others.
    */
   async #ask(server: ValkeyServer): Promise<boolean> {
     const asked = Promise.all([server.command(["CLUSTER", "INFO"]), server.command(["CLUSTER", "SLOTS"])]);
@@ -141,7 +141,7 @@ export class SlotRefresh {
     return true;
   }
 
-  /** A server that cannot be reached may come back. One that answers and cannot be used needs the operator. */
+  /** A server that cannot be reached may come back. One that refuses needs the operator. */
   async #refuseUnfit(server: ValkeyServer): Promise<void> {
     try {
       await server.firstUp();

@@ -1,8 +1,8 @@
 /*
  * Keeps channels subscribed, each on the server that owns it now. When a connection comes back or a
  * slot moves, it compares where each channel is with where it belongs, and mends the difference.
- * Each server is mended by itself, so that one that hangs does not hold up the others. A channel that
- * was interrupted is reported as resumed, because messages may have been lost.
+ * Each server is mended by itself, so that one that hangs does not hold up the others. A channel
+ * that was interrupted is reported as resumed, because messages may have been lost.
  *
  *     placed ──connection lost, or slot moved──► misplaced ──subscribed again──► placed, resumed
  *                                                   │  ▲
@@ -39,7 +39,7 @@ interface Place<Server> {
   wasLive: boolean;
 }
 
-/** Channels in one SUBSCRIBE, so that a reconnect with many pages does not build one huge command. */
+/** Channels in one SUBSCRIBE, so that a reconnect does not build one huge command. */
 const CHANNELS_MAX = 500;
 const REDIRECTIONS_MAX = 4;
 const RETRY_MS_FIRST = 50;
@@ -57,7 +57,7 @@ export class Subscriptions<Server extends SubscribedServer> {
     this.#options = options;
   }
 
-  /** Resolves when the server has confirmed the subscription. Call `delete` even if this rejects. */
+  /** Resolves when the server has confirmed. Call `delete` even if this rejects. */
   async add(channel: string): Promise<void> {
     const place = this.#places.get(channel) ?? { channel, at: undefined, wasLive: false };
     this.#places.set(channel, place);
@@ -94,7 +94,7 @@ export class Subscriptions<Server extends SubscribedServer> {
       const server = this.#options.serverOf(place.channel);
       if (server && server !== place.at) servers.add(server);
     }
-    // A server that is not connected calls `mend` when it is. One that is being mended looks again before it ends.
+    // A server that is not connected calls `mend` later. One that is being mended looks again.
     for (const server of servers) if (server.canSubscribe && !this.#mending.has(server)) void this.#mend(server);
   }
 
@@ -150,7 +150,7 @@ export class Subscriptions<Server extends SubscribedServer> {
     const { channel } = place;
     const wanted = this.#places.get(channel);
     if (wanted !== place) {
-      // It was deleted meanwhile. If it was added again, that subscription is on its way behind this one.
+      // It was deleted meanwhile. If it was added again, its own subscription follows.
       if (!wanted) server.unsubscribe(channel);
       return;
     }

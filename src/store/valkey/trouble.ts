@@ -1,7 +1,7 @@
 /*
- * What goes wrong between an instance and Valkey, in words for the operator: what happened, then what
- * to do. If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an error
- * alone does not say.
+ * What goes wrong between an instance and Valkey, in words for the operator: what happened, then
+ * what to do. If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an
+ * error alone does not say.
  */
 
 import { StoreAway } from "../store.js";

@@ -1,8 +1,8 @@
 /*
- * Leaves a socket unread for a while: data waits in the kernel and does not wake the event loop. The
- * socket's own `pause` does not do that, because it keeps filling its buffer. So this uses the handle
- * below the socket, which Node does not document. If the handle is not as expected, the socket is read
- * as usual.
+ * Leaves a socket unread for a while: data waits in the kernel and does not wake the event loop.
+ * The socket's own `pause` does not do that, because it keeps filling its buffer. So this uses the
+ * handle below the socket, which Node does not document. If the handle is not as expected, the
+ * socket is read as usual.
  */
 
 export interface Unread {

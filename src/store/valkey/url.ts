@@ -6,9 +6,9 @@
  *     valkey+sentinel://user:password@host:26379,host:26379/name
  *                                                          the primary that Sentinel calls `name`
  *
- * `valkeys` instead of `valkey` asks for TLS, towards Sentinels too. `redis` and `rediss` are synonyms.
- * The user and password are those of the servers; those of Sentinels are options of their own. The URL
- * standard allows only one host, so these URLs are parsed here.
+ * `valkeys` instead of `valkey` asks for TLS, towards Sentinels too. `redis` and `rediss` are
+ * synonyms. The user and password are those of the servers; those of Sentinels are options of their
+ * own. The URL standard allows only one host, so these URLs are parsed here.
  */
 
 export interface Endpoint {
