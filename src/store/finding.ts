@@ -1,7 +1,19 @@
-/* What a check of a deployment found, and, where it is not good, what to do. */
+/* What a check of a deployment found and, unless it is good, what to do. */
 
 export interface Finding {
   readonly is: "good" | "warning" | "bad";
   readonly what: string;
   readonly fix?: string;
+}
+
+export function good(what: string): Finding {
+  return { is: "good", what };
+}
+
+export function warning(what: string, fix: string): Finding {
+  return { is: "warning", what, fix };
+}
+
+export function bad(what: string, fix: string): Finding {
+  return { is: "bad", what, fix };
 }

@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   react: ["board", "protocol", "client"],
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
-  cli: ["board", "store", "server", "bench"],
+  cli: ["board", "protocol", "store", "server", "bench"],
 };
 
 /**

@@ -23,12 +23,12 @@ import { StoreAway } from "../store.js";
 const PANIC = -30_795;
 
 /** What is used of LMDB's. */
-export interface Transactions {
+interface Transactions {
   transaction<Result>(action: () => Result): Promise<Result>;
   readonly flushed: PromiseLike<unknown>;
 }
 
-export interface EmbeddedWritesOptions {
+interface EmbeddedWritesOptions {
   readonly directory: string;
   /** What was counted of transactions that may not have come about is to be counted again. */
   readonly forget: () => void;

@@ -70,7 +70,7 @@ export async function* exportBoard(
   yield writeEnd(end);
 }
 
-export interface Imported extends FileEnd {
+interface Imported extends FileEnd {
   /** Pages that were other before. */
   readonly replaced: number;
 }

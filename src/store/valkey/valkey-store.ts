@@ -39,12 +39,11 @@ import {
 } from "../store.js";
 import { newTag } from "../tag.js";
 import { Channels } from "./channels.js";
-import { ClusterLink } from "./cluster-link.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EVICTION_FIX, type Eviction, readInfo, worstEviction } from "./eviction.js";
 import { readHeads } from "./heads.js";
 import { Names } from "./keys.js";
-import type { LinkEvents, ValkeyLink } from "./link.js";
+import { type LinkEvents, ValkeyLink } from "./link.js";
 import { ValkeyOverview } from "./overview.js";
 import { needsOf } from "./rights.js";
 import {
@@ -64,7 +63,6 @@ import {
   type StreamRecord,
   sinceCall,
 } from "./scripts.js";
-import { SingleLink } from "./single-link.js";
 import {
   type NatMap,
   parseValkeyUrl,
@@ -158,10 +156,7 @@ export class ValkeyStore implements Store, Freezing, Roll {
       },
       incident: store.#incident,
     };
-    store.#opened =
-      address.kind === "cluster"
-        ? await ClusterLink.open(address, shown, wait, events)
-        : await SingleLink.open(address, shown, wait, events);
+    store.#opened = await ValkeyLink.open(address, shown, wait, events);
     try {
       await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
       await store.checkEviction();
