@@ -48,7 +48,6 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
   const limit = `${names.limits}0`;
   const commands: Command[] = [
     ["EVALSHA", RIGHTS_SHA, "1", head],
-    ["EVAL", "return 1", "1", limit],
     ["SCRIPT", "LOAD", "return 1"],
     ["TIME"],
     ...(isSharded ? [["CLUSTER", "INFO"] as const, ["CLUSTER", "SLOTS"] as const] : []),
