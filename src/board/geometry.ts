@@ -36,6 +36,12 @@ export function pageCount(size: number): number {
   return Math.ceil(size / PAGE_CELLS);
 }
 
+/** The pages that hold cells `start` … `end - 1`, ascending. */
+export function pagesBetween(start: number, end: number): number[] {
+  const first = pageOf(start);
+  return Array.from({ length: Math.max(0, pageCount(end) - first) }, (_, index) => first + index);
+}
+
 /** How many cells `page` of a board of `size` cells has; only the last page may have fewer than PAGE_CELLS. */
 export function cellsInPage(size: number, page: number): number {
   return Math.max(0, Math.min(PAGE_CELLS, size - page * PAGE_CELLS));

@@ -1,24 +1,36 @@
 /*
- * The pages a board's user watches: a replica for each, and how many watches share it. Replicas stay through a reconnect, so
- * that the next instance sends only what was missed.
+ * The watched pages: a replica of each, and how many watches share it. Replicas outlive a connection,
+ * so that the next instance sends only what was missed.
  */
 
-import { cellsInPage } from "../board/geometry.js";
+import { cellsInPage, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
+import type { CellRange, Watch } from "./board.js";
 
 export interface WatchedPage {
   replica: Replica;
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
-  /** Cells that showed a wish and do so no more, though the page cannot be read yet: to be told when it can. */
-  readonly untold: Set<number>;
-  /** Told when the page is loaded or let go, or cannot be had. */
+  /** Cells that stopped showing a change before the page could be read. They are reported once it can. */
+  readonly unreported: Set<number>;
+  /** Settled when the page is loaded, released or refused. */
   waiting: { done(): void; fail(error: unknown): void }[];
 }
 
+interface Listener {
+  held(): void;
+  /** Nobody watches these pages any more. */
+  released(pages: readonly number[]): void;
+}
+
 export class WatchedPages {
+  readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
+
+  constructor(listener: Listener) {
+    this.#listener = listener;
+  }
 
   get(page: number): WatchedPage | undefined {
     return this.#pages.get(page);
@@ -34,33 +46,55 @@ export class WatchedPages {
     return checked;
   }
 
-  /** Counts a watch of each page in; resolves when all of them are loaded. */
-  async hold(pages: readonly number[], size: number): Promise<void> {
-    await Promise.all(
-      pages.map((number) => {
-        const page = this.#pages.get(number) ?? {
-          replica: new Replica(number, cellsInPage(size, number)),
-          watches: 0,
-          isLoaded: false,
-          untold: new Set<number>(),
-          waiting: [],
-        };
-        page.watches++;
-        this.#pages.set(number, page);
-        return page.isLoaded ? undefined : new Promise<void>((done, fail) => page.waiting.push({ done, fail }));
-      }),
-    );
+  /** Holds the pages of the range as soon as the board's size is known. */
+  watch({ start, end }: CellRange, knownSize: Promise<number>): Watch {
+    if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    let isStopped = false;
+    let pages: readonly number[] = [];
+    const ready = knownSize.then((size) => {
+      if (isStopped) return;
+      pages = pagesBetween(start, Math.min(end, size));
+      return this.hold(pages, size);
+    });
+    ready.catch(() => undefined);
+    return {
+      ready,
+      stop: () => {
+        if (isStopped) return;
+        isStopped = true;
+        this.release(pages);
+      },
+    };
   }
 
-  /** Counts a watch of each page out; returns those that nobody watches any more. */
-  letGo(pages: readonly number[]): number[] {
-    return pages.filter((number) => {
+  /** Adds a watch of each page. Resolves when all of them are loaded. */
+  async hold(pages: readonly number[], size: number): Promise<void> {
+    const loaded = pages.map((number) => {
+      const page = this.#pages.get(number) ?? {
+        replica: new Replica(number, cellsInPage(size, number)),
+        watches: 0,
+        isLoaded: false,
+        unreported: new Set<number>(),
+        waiting: [],
+      };
+      page.watches++;
+      this.#pages.set(number, page);
+      return page.isLoaded ? undefined : new Promise<void>((done, fail) => page.waiting.push({ done, fail }));
+    });
+    this.#listener.held();
+    await Promise.all(loaded);
+  }
+
+  /** Removes a watch of each page. */
+  release(pages: readonly number[]): void {
+    const released = pages.filter((number) => {
       const page = this.#pages.get(number);
       if (!page || --page.watches > 0) return false;
       this.#pages.delete(number);
       for (const { done } of page.waiting) done();
       return true;
     });
+    this.#listener.released(released);
   }
 
   /** True if the page can be read for the first time now. */
@@ -72,7 +106,7 @@ export class WatchedPages {
     return true;
   }
 
-  /** These pages cannot be had: whoever waits for them is told, and they are watched no more. */
+  /** These pages are refused: their watches fail, and end. */
   fail(numbers: readonly number[], error: unknown): void {
     for (const number of numbers) {
       for (const { fail } of this.#pages.get(number)?.waiting ?? []) fail(error);
@@ -80,7 +114,7 @@ export class WatchedPages {
     }
   }
 
-  /** The board has another size than before: pages of another size are loaded anew. */
+  /** The board has `size` cells now: pages of another size are loaded again. */
   resize(size: number): void {
     for (const [number, page] of this.#pages) {
       const cells = cellsInPage(size, number);

@@ -8,7 +8,7 @@
  * `retry` says whether the same request may succeed later.
  */
 
-export interface ErrorRule {
+interface ErrorRule {
   /** The HTTP status where the error answers an HTTP request. */
   readonly http: number;
   readonly outcome: "refused" | "unknown";
@@ -139,6 +139,11 @@ export class Refusal extends Error {
 
   get rule(): ErrorRule {
     return ERRORS[this.code];
+  }
+
+  /** How long to wait before the request is sent again. */
+  get pauseMs(): number {
+    return this.retryAfterMs ?? 500;
   }
 
   toBody(): ErrorBody {

@@ -4,8 +4,7 @@
  */
 
 import { PAGE_CELLS, pageOf } from "../board/geometry.js";
-import type { Board } from "../client/board.js";
-import type { CellChange, CellRange } from "../client/board-events.js";
+import type { Board, CellChange, CellRange } from "../client/board.js";
 import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
 import { PageWatches } from "./page-watches.js";

@@ -5,7 +5,7 @@
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import type { CellRange, Watch } from "../client/board-events.js";
+import type { CellRange, Watch } from "../client/board.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 
 const LINGER_MS = 1_000;

@@ -5,7 +5,7 @@
  * It does nothing before it is subscribed to, so that React may make it and throw it away.
  */
 
-import type { CellChange, CellRange } from "../client/board-events.js";
+import type { CellChange, CellRange } from "../client/board.js";
 import type { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { BoardSource, Shown } from "./board-source.js";

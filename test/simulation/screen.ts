@@ -1,9 +1,9 @@
-/* One board on one user's screen: the real `Board`, what the user wished for there, and what became of it. */
+/* One board on one user's screen: the real `LiveBoard`, what the user wished for there, and what became of it. */
 
 import type { Bit } from "../../src/board/bitmap.js";
 import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
-import type { Board } from "../../src/client/board.js";
-import type { Watch } from "../../src/client/board-events.js";
+import type { Watch } from "../../src/client/board.js";
+import type { LiveBoard } from "../../src/client/live-board.js";
 import { Joins } from "./joins.js";
 
 export interface Wish {
@@ -12,7 +12,7 @@ export interface Wish {
 }
 
 export class Screen {
-  readonly board: Board;
+  readonly board: LiveBoard;
   readonly session: string;
   readonly size: number;
   readonly joins = new Joins();
@@ -23,7 +23,7 @@ export class Screen {
   readonly #watches = new Map<number, Watch>();
   readonly #refused: (reason: string) => void;
 
-  constructor(board: Board, session: string, size: number, refused: (reason: string) => void) {
+  constructor(board: LiveBoard, session: string, size: number, refused: (reason: string) => void) {
     this.board = board;
     this.session = session;
     this.size = size;

@@ -39,10 +39,10 @@ function setUp(...pages: number[]) {
     reconnect: () => undefined,
     close: () => undefined,
   };
-  const watched = new WatchedPages();
+  const watched = new WatchedPages({ held: () => undefined, released: (left) => joiner.leave(left) });
   const loaded: number[] = [];
   const told: string[] = [];
-  const joiner = new Joiner(watched, line, clock, {
+  const joiner: Joiner = new Joiner(watched, line, clock, {
     asked: (page) => told.push(`asked ${page}`),
     joined: (page) => told.push(`joined ${page}`),
     loaded: (page) => loaded.push(page),
@@ -78,7 +78,7 @@ describe("the joiner", () => {
   test("asks for a page that was let go again only when the unwatch is answered", async () => {
     const { joiner, asked, watched, shown } = setUp(0);
     await asked[0]?.answer();
-    joiner.leave(watched.letGo([0]));
+    watched.release([0]);
     void watched.hold([0], OPENED.size);
     joiner.join();
     assert.deepEqual(shown(), ["watch 0", "unwatch 0"], "frames of the first watch may be on their way");

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Line } from "../../../src/client/line.js";
-import { OverviewWatches } from "../../../src/client/overview.js";
+import { OverviewWatches } from "../../../src/client/overview-watches.js";
 import type { OpenResult } from "../../../src/protocol/events.js";
 import { OPENED } from "../../support/opened.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";

@@ -10,7 +10,7 @@ import { WatchedPages } from "../../../src/client/watched-pages.js";
 
 function setUp() {
   const outbox = new Outbox();
-  const pages = new WatchedPages();
+  const pages = new WatchedPages({ held: () => undefined, released: () => undefined });
   void pages.hold([0], 100);
   const page = pages.get(0);
   assert.ok(page);

@@ -1,31 +1,15 @@
 /*
- * A board's overview at the client: how many cells of each page are checked, where others look, how many people there are.
- * Any number of watches share one subscription, which is made anew on each connection; what is held stays until the new
- * numbers are here. They are absolute, so whatever comes last is right.
+ * The client's side of a board's overview. All watches share one subscription, which is made again on
+ * each connection. The numbers are absolute, so the last ones received are right; old ones stay until
+ * new ones arrive.
  */
 
 import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
-import type { Watch } from "./board-events.js";
+import type { BoardEvents, Overview, Watch } from "./board.js";
 import { ConnectionLost, type Line } from "./line.js";
-
-/** Live: its answers change as frames arrive. */
-export interface Overview {
-  /** Pages of the board. */
-  readonly pages: number;
-  /** Checked cells of the whole board. */
-  readonly total: number;
-  /** Sockets on all instances, a few seconds old. */
-  readonly onlineEverywhere: number;
-  /** Checked cells of a page. */
-  count(page: number): number;
-  /** Connections on all instances that watch a page, of the pages with most of them; a few seconds old. */
-  watchers(page: number): number;
-}
-
-const RETRY_MS = 1_000;
 
 class Counts implements Overview {
   total = 0;
@@ -61,18 +45,18 @@ class Counts implements Overview {
 export class OverviewWatches {
   readonly #line: Line;
   readonly #clock: Clock;
-  readonly #changed: (pages: readonly number[], isMissed: boolean) => void;
+  readonly #changed: BoardEvents["overview"];
   readonly #watches = new Set<{ done(): void; fail(error: unknown): void }>();
   #opened: OpenResult | undefined;
-  /** Whether the instance sends, as far as it has been asked to. */
+  /** Whether the instance has been asked to send. */
   #isAsked = false;
-  /** The next numbers of all pages have what was missed until they were asked for. */
+  /** Whether the next counts of all pages include changes from before they were asked for. */
   #isBehind = false;
   #counts: Counts | undefined;
   #onlineEverywhere = 0;
   #failure: Refusal | undefined;
 
-  constructor(line: Line, clock: Clock, changed: (pages: readonly number[], isMissed: boolean) => void) {
+  constructor(line: Line, clock: Clock, changed: BoardEvents["overview"]) {
     this.#line = line;
     this.#clock = clock;
     this.#changed = changed;
@@ -121,7 +105,6 @@ export class OverviewWatches {
     this.#watches.clear();
   }
 
-  /** The counts of all pages came. Called by the client, as are the rest. */
   receiveAll(counts: Uint32Array): void {
     if (this.#watches.size === 0) return;
     // The board may have another size than before.
@@ -168,7 +151,7 @@ export class OverviewWatches {
       if (error instanceof ConnectionLost || this.#opened !== opened) return;
       const refusal = refusalOf(error);
       this.#isAsked = false;
-      if (refusal.rule.retry) this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => this.#ask());
+      if (refusal.rule.retry) this.#clock.after(refusal.pauseMs, () => this.#ask());
       else for (const { fail } of this.#watches) fail(refusal);
     });
   }
@@ -178,14 +161,14 @@ export class OverviewWatches {
     const opened = this.#opened;
     if (!opened || !this.#isAsked) return;
     this.#isAsked = false;
-    // On one connection all is in order: a watch that follows at once is answered with new numbers.
+    // A connection keeps the order, so a watch that follows at once is answered with new counts.
     this.#line.request("overview", { handle: opened.handle, watch: false }).catch(() => undefined);
   }
 }
 
 /**
- * An instance from before there were overviews would leave the request without an answer, which ends the connection: it is
- * not asked, and a later instance is. Such an instance tells no number of people on all instances either.
+ * Older instances have no overviews, and report no `onlineEverywhere`. They would not answer the
+ * request, which would end the connection, so they are not asked.
  */
 function knowsOverviews({ onlineEverywhere }: Partial<OpenResult>): boolean {
   return onlineEverywhere !== undefined;
