@@ -8,8 +8,9 @@ import { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
-import type { Outbox, Settle } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
 import type { ShownCells } from "./shown-cells.js";
+import type { Settle } from "./unit.js";
 
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;

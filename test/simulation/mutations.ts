@@ -149,8 +149,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a later change of a cell overtakes one whose fate is open",
-    file: "src/client/outbox.ts",
-    search: "this.#cellsInFlight.has(cell) || passed.has(cell)",
+    file: "src/client/queue.ts",
+    search: "cellsInFlight.has(cell) || passed.has(cell)",
     replacement: "passed.has(cell)",
   },
   {
