@@ -7,6 +7,7 @@ import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Refusal, refusalFrom, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
+import { deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
 
 export interface BoardOwner {
@@ -25,13 +26,11 @@ export class Opening {
   known: OpenResult | undefined;
   /** The answer on the present connection. */
   present: OpenResult | undefined;
-  /** Resolves at the first answer; rejects if the board is closed before. */
-  readonly ready: Promise<void>;
   readonly #board: string;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #listener: Listener;
-  #settleReady: { done(): void; fail(error: Refusal): void } | undefined;
+  readonly #ready = deferred();
   #cancelRetry: Cancel | undefined;
   #isClosed = false;
 
@@ -40,11 +39,11 @@ export class Opening {
     this.#line = line;
     this.#clock = clock;
     this.#listener = listener;
-    this.ready = new Promise((done, fail) => {
-      this.#settleReady = { done, fail };
-    });
-    // A failure is also reported by `failed`.
-    this.ready.catch(() => undefined);
+  }
+
+  /** Resolves at the first answer; rejects if the board is closed before. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
@@ -77,7 +76,7 @@ export class Opening {
     this.#line.settled();
     this.present = opened;
     this.known = opened;
-    this.#settleReady?.done();
+    this.#ready.done();
     this.#listener.opened(opened);
     if (opened.problem) this.#renew(refusalFrom(opened.problem));
   }
@@ -90,7 +89,7 @@ export class Opening {
   close(reason: Refusal): void {
     this.#isClosed = true;
     this.#cancelRetry?.();
-    this.#settleReady?.fail(reason);
+    this.#ready.fail(reason);
   }
 
   #ask(): Promise<OpenResult> {

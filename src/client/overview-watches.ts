@@ -9,51 +9,24 @@ import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import type { BoardEvents, Overview, Watch } from "./board.js";
+import { type Deferred, deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
 
-class Counts implements Overview {
+export class OverviewWatches implements Overview {
   total = 0;
   onlineEverywhere = 0;
-  looking: ReadonlyMap<number, number> = new Map();
-  readonly #counts: Uint32Array;
-
-  constructor(pages: number) {
-    this.#counts = new Uint32Array(pages);
-  }
-
-  get pages(): number {
-    return this.#counts.length;
-  }
-
-  count(page: number): number {
-    return this.#counts[page] ?? 0;
-  }
-
-  watchers(page: number): number {
-    return this.looking.get(page) ?? 0;
-  }
-
-  /** True if that changed it. */
-  set(page: number, checked: number): boolean {
-    const before = this.count(page);
-    this.#counts[page] = checked;
-    this.total += checked - before;
-    return checked !== before;
-  }
-}
-
-export class OverviewWatches {
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #changed: BoardEvents["overview"];
-  readonly #watches = new Set<{ done(): void; fail(error: unknown): void }>();
+  readonly #watches = new Set<Deferred>();
   #opened: OpenResult | undefined;
   /** Whether the instance has been asked to send. */
   #isAsked = false;
   /** Whether the next counts of all pages include changes from before they were asked for. */
   #isBehind = false;
-  #counts: Counts | undefined;
-  #onlineEverywhere = 0;
+  /** Page -> its checked cells. */
+  #counts: Uint32Array | undefined;
+  #watchers: ReadonlyMap<number, number> = new Map();
   #failure: Refusal | undefined;
 
   constructor(line: Line, clock: Clock, changed: BoardEvents["overview"]) {
@@ -63,26 +36,34 @@ export class OverviewWatches {
   }
 
   get current(): Overview | undefined {
-    return this.#counts;
+    return this.#counts && this;
+  }
+
+  get pages(): number {
+    return this.#counts?.length ?? 0;
+  }
+
+  count(page: number): number {
+    return this.#counts?.[page] ?? 0;
+  }
+
+  watchers(page: number): number {
+    return this.#watchers.get(page) ?? 0;
   }
 
   watch(): Watch {
-    let settle = { done: () => {}, fail: (_: unknown) => {} };
-    const ready = new Promise<void>((done, fail) => {
-      settle = { done, fail };
-    });
-    ready.catch(() => undefined);
-    if (this.#failure) settle.fail(this.#failure);
+    const ready = deferred();
+    if (this.#failure) ready.fail(this.#failure);
     else {
-      this.#watches.add(settle);
-      if (this.#counts) settle.done();
+      this.#watches.add(ready);
+      if (this.#counts) ready.done();
       this.#ask();
     }
     return {
-      ready,
+      ready: ready.promise,
       stop: () => {
-        settle.done();
-        if (this.#watches.delete(settle) && this.#watches.size === 0) this.#leave();
+        ready.done();
+        if (this.#watches.delete(ready) && this.#watches.size === 0) this.#leave();
       },
     };
   }
@@ -108,12 +89,11 @@ export class OverviewWatches {
   receiveAll(counts: Uint32Array): void {
     if (this.#watches.size === 0) return;
     // The board may have another size than before.
-    const held = this.#counts?.pages === counts.length ? this.#counts : new Counts(counts.length);
-    held.onlineEverywhere = this.#onlineEverywhere;
-    this.#counts = held;
+    if (this.pages !== counts.length) this.#reset();
+    this.#counts ??= new Uint32Array(counts.length);
     const changed: number[] = [];
     counts.forEach((checked, page) => {
-      if (held.set(page, checked)) changed.push(page);
+      if (this.#set(page, checked)) changed.push(page);
     });
     for (const { done } of this.#watches) done();
     const isMissed = this.#isBehind;
@@ -122,24 +102,35 @@ export class OverviewWatches {
   }
 
   receiveSome(counts: readonly PageCount[]): void {
-    const held = this.#counts;
-    if (!held) return;
-    const changed = counts.flatMap(([page, checked]) => (held.set(page, checked) ? page : []));
+    const changed = counts.flatMap(([page, checked]) => (this.#set(page, checked) ? page : []));
     if (changed.length > 0) this.#changed(changed, false);
   }
 
   receiveWatchers(pages: readonly PageCount[]): void {
     if (!this.#counts) return;
-    this.#counts.looking = new Map(pages);
+    this.#watchers = new Map(pages);
     this.#changed([], false);
   }
 
   receiveOnline(onlineEverywhere: number): void {
-    const isNew = onlineEverywhere !== this.#onlineEverywhere;
-    this.#onlineEverywhere = onlineEverywhere;
-    if (!this.#counts || !isNew) return;
-    this.#counts.onlineEverywhere = onlineEverywhere;
-    this.#changed([], false);
+    const isNew = onlineEverywhere !== this.onlineEverywhere;
+    this.onlineEverywhere = onlineEverywhere;
+    if (this.#counts && isNew) this.#changed([], false);
+  }
+
+  /** True if that changed the count. */
+  #set(page: number, checked: number): boolean {
+    const before = this.count(page);
+    if (!this.#counts || checked === before) return false;
+    this.#counts[page] = checked;
+    this.total += checked - before;
+    return true;
+  }
+
+  #reset(): void {
+    this.#counts = undefined;
+    this.#watchers = new Map();
+    this.total = 0;
   }
 
   #ask(): void {
@@ -157,7 +148,7 @@ export class OverviewWatches {
   }
 
   #leave(): void {
-    this.#counts = undefined;
+    this.#reset();
     const opened = this.#opened;
     if (!opened || !this.#isAsked) return;
     this.#isAsked = false;

@@ -6,6 +6,7 @@
 import { cellsInPage, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
 import type { CellRange, Watch } from "./board.js";
+import { type Deferred, deferred } from "./deferred.js";
 
 export interface WatchedPage {
   replica: Replica;
@@ -15,7 +16,7 @@ export interface WatchedPage {
   /** Cells that stopped showing a change before the page could be read. They are reported once it can. */
   readonly unreported: Set<number>;
   /** Settled when the page is loaded, released or refused. */
-  waiting: { done(): void; fail(error: unknown): void }[];
+  loading: Deferred;
 }
 
 interface Listener {
@@ -69,20 +70,20 @@ export class WatchedPages {
 
   /** Adds a watch of each page. Resolves when all of them are loaded. */
   async hold(pages: readonly number[], size: number): Promise<void> {
-    const loaded = pages.map((number) => {
+    const loading = pages.map((number) => {
       const page = this.#pages.get(number) ?? {
         replica: new Replica(number, cellsInPage(size, number)),
         watches: 0,
         isLoaded: false,
         unreported: new Set<number>(),
-        waiting: [],
+        loading: deferred(),
       };
       page.watches++;
       this.#pages.set(number, page);
-      return page.isLoaded ? undefined : new Promise<void>((done, fail) => page.waiting.push({ done, fail }));
+      return page.loading.promise;
     });
     this.#listener.held();
-    await Promise.all(loaded);
+    await Promise.all(loading);
   }
 
   /** Removes a watch of each page. */
@@ -91,7 +92,7 @@ export class WatchedPages {
       const page = this.#pages.get(number);
       if (!page || --page.watches > 0) return false;
       this.#pages.delete(number);
-      for (const { done } of page.waiting) done();
+      page.loading.done();
       return true;
     });
     this.#listener.released(released);
@@ -101,15 +102,14 @@ export class WatchedPages {
   markLoaded(page: WatchedPage): boolean {
     if (page.isLoaded) return false;
     page.isLoaded = true;
-    for (const { done } of page.waiting) done();
-    page.waiting = [];
+    page.loading.done();
     return true;
   }
 
   /** These pages are refused: their watches fail, and end. */
   fail(numbers: readonly number[], error: unknown): void {
     for (const number of numbers) {
-      for (const { fail } of this.#pages.get(number)?.waiting ?? []) fail(error);
+      this.#pages.get(number)?.loading.fail(error);
       this.#pages.delete(number);
     }
   }
@@ -120,6 +120,7 @@ export class WatchedPages {
       const cells = cellsInPage(size, number);
       if (page.replica.cells === cells) continue;
       page.replica = new Replica(number, cells);
+      if (page.isLoaded) page.loading = deferred();
       page.isLoaded = false;
     }
   }

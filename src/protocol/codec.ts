@@ -11,7 +11,7 @@
  * Untrusted bytes are checked whole: decoding gives a frame that obeys every rule, or undefined.
  */
 
-import { type Bit, bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
+import { bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, type Snapshot } from "../board/delta.js";
 import { PAGE_CELLS } from "../board/geometry.js";
 import { fromBase64url, toBase64url } from "./base64url.js";
@@ -110,14 +110,12 @@ export function decodeSnapshot(
 function sparseBits(bits: Uint8Array, raw: number): Uint8Array {
   const writer = new Writer(countBits(bits) * 3);
   let next = 0;
-  eachDifference(NOTHING, bits.subarray(0, raw), (offset: number, _: Bit) => {
+  eachDifference(new Uint8Array(raw), bits.subarray(0, raw), (offset) => {
     writer.varint(offset - next);
     next = offset + 1;
   });
   return writer.bytes();
 }
-
-const NOTHING = new Uint8Array(bitmapBytes(PAGE_CELLS));
 
 function readChanges(reader: Reader): Uint32Array | undefined {
   const changes: number[] = [];
