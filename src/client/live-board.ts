@@ -1,10 +1,9 @@
 /*
  * The implementation of `Board`. It connects the parts:
  *
- *     opening                       opens the board on each connection
- *     joiner, watched-pages         keep the watched pages up to date
- *     user-changes, outbox, sender  carry the user's changes to the store
- *     shown-cells                   lays the outbox over the replicas
+ *     opening       opens the board on each connection
+ *     joiner        keeps the watched pages up to date
+ *     user-changes  shows the user's changes and carries them to the store
  *
  * Replicas and outbox survive reconnects, also to another instance.
  */
@@ -23,11 +22,8 @@ import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { type BoardOwner, Opening } from "./opening.js";
-import { Outbox } from "./outbox.js";
 import { Overdue } from "./overdue.js";
 import { OverviewWatches } from "./overview-watches.js";
-import { Sender } from "./sender.js";
-import { ShownCells } from "./shown-cells.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
@@ -35,13 +31,10 @@ export class LiveBoard implements Board {
   readonly name: string;
   readonly overviews: OverviewWatches;
   readonly #events = createNanoEvents<BoardEvents>();
-  readonly #outbox = new Outbox();
-  readonly #sender: Sender;
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
     released: (pages) => this.#released(pages),
   });
-  readonly #shown = new ShownCells(this.#outbox, this.#pages);
   readonly #frozen = new FrozenCells();
   readonly #opening: Opening;
   readonly #joiner: Joiner;
@@ -54,27 +47,15 @@ export class LiveBoard implements Board {
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
     this.name = name;
-    this.#sender = new Sender(this.#outbox, line, session, clock, {
-      acknowledged: (at) => {
-        this.#overdue.heard();
-        this.#emitChanges(this.#shown.acknowledged(at));
-      },
-      dropped: (dropped, refusal) => this.#dropped(dropped, refusal),
+    this.#changes = new UserChanges(this.#pages, line, session, clock, {
+      changed: (changes) => this.#emitChanges(changes),
+      refused: (changes, refusal) => this.#refused(changes, refusal),
+      heard: () => this.#overdue.heard(),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
-    this.#changes = new UserChanges({
-      outbox: this.#outbox,
-      shown: this.#shown,
-      clock,
-      known: () => this.#opening.known,
-      failure: () => this.#failure,
-      changed: (changes) => this.#emitChanges(changes),
-      refused: (changes, refusal) => this.#emitRefused(changes, refusal),
-      queued: () => this.#sender.wake(),
-    });
     this.#joiner = new Joiner(this.#pages, line, clock, {
-      loaded: (page) => this.#emitChanges(this.#shown.loaded(page)),
+      loaded: (page) => this.#emitChanges(this.#changes.shown.loaded(page)),
       asked: (page) => this.#frozen.asked(page),
       joined: (page) => {
         if (this.#frozen.joined(page)) this.#events.emit("frozen", [page]);
@@ -91,9 +72,10 @@ export class LiveBoard implements Board {
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
     this.#overdue = new Overdue({
       clock,
-      expire: (beforeMs) => this.#expire(beforeMs, new Refusal("EXPIRED")),
-      awaited: () => this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#outbox.isAwaited(page)),
-      waited: (pages) => this.#emitChanges(this.#shown.waited(pages)),
+      expire: (beforeMs) => this.#changes.expire(beforeMs, new Refusal("EXPIRED")),
+      awaited: () =>
+        this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page)),
+      waited: (pages) => this.#emitChanges(this.#changes.shown.waited(pages)),
       isAnswered: () => this.#opening.isAnswered(),
     });
     if (line.isUp) this.connected();
@@ -136,7 +118,7 @@ export class LiveBoard implements Board {
   }
 
   get pending(): number {
-    return this.#outbox.size;
+    return this.#changes.outbox.size;
   }
 
   get checked(): number {
@@ -144,11 +126,11 @@ export class LiveBoard implements Board {
   }
 
   get(cell: number): boolean | undefined {
-    return this.#shown.get(cell);
+    return this.#changes.shown.get(cell);
   }
 
   bitsOf(page: number): Uint8Array | undefined {
-    return this.#shown.bitsOf(page);
+    return this.#changes.shown.bitsOf(page);
   }
 
   cellsOf(page: number): number | undefined {
@@ -156,7 +138,7 @@ export class LiveBoard implements Board {
   }
 
   isPending(cell: number): boolean {
-    return this.#outbox.shown(cell) !== undefined;
+    return this.#changes.outbox.shown(cell) !== undefined;
   }
 
   isFrozen(cell: number): boolean {
@@ -216,7 +198,7 @@ export class LiveBoard implements Board {
 
   disconnected(): void {
     this.#opening.disconnected();
-    this.#sender.disconnected();
+    this.#changes.disconnected();
     this.#joiner.disconnected();
     this.overviews.disconnected();
     this.#setStatus("connecting");
@@ -226,7 +208,7 @@ export class LiveBoard implements Board {
     this.#overdue.heard();
     const page = this.#pages.get(update.page);
     if (!page) return;
-    const changes = this.#shown.receive(page, update);
+    const changes = this.#changes.shown.receive(page, update);
     if (changes) this.#emitChanges(changes);
     // The server sends in order, so a gap is a fault. Joining again from this position repairs it.
     else this.#joiner.leave([update.page]);
@@ -242,10 +224,9 @@ export class LiveBoard implements Board {
     this.#failure = refusal;
     this.#overdue.stop();
     this.#opening.close(refusal);
-    this.#sender.close();
     this.overviews.close(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
-    this.#expire(Number.POSITIVE_INFINITY, refusal);
+    this.#changes.close(refusal);
     this.#setStatus("closed");
   }
 
@@ -254,27 +235,17 @@ export class LiveBoard implements Board {
     owner.opened(opened);
     this.#setRight(opened.right);
     // Writes go first: they need no page, and their deltas come with the pages.
-    this.#sender.connected(opened);
+    this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
   }
 
   #released(pages: readonly number[]): void {
     for (const page of pages) {
-      this.#outbox.reached(page, Number.POSITIVE_INFINITY);
+      this.#changes.outbox.reached(page, Number.POSITIVE_INFINITY);
       this.#frozen.forget(page);
     }
     this.#joiner.leave(pages);
-  }
-
-  #expire(beforeMs: number, refusal: Refusal): void {
-    this.#dropped(this.#outbox.expire(beforeMs, refusal), refusal);
-  }
-
-  #dropped(dropped: readonly Dropped[], refusal: Refusal): void {
-    if (refusal.code === "TOKEN_EXPIRED" && dropped.length > 0) this.#setRight("view");
-    this.#emitChanges(this.#shown.dropped(dropped, true));
-    this.#emitRefused(dropped, refusal);
   }
 
   #setStatus(status: BoardStatus): void {
@@ -293,7 +264,8 @@ export class LiveBoard implements Board {
     if (changes.length > 0) this.#events.emit("change", changes);
   }
 
-  #emitRefused(changes: readonly Dropped[], { code, message }: Refusal): void {
+  #refused(changes: readonly Dropped[], { code, message }: Refusal): void {
+    if (code === "TOKEN_EXPIRED" && changes.length > 0) this.#setRight("view");
     for (const { cell, value } of changes) this.#events.emit("refused", { cell, value: value === 1, code, message });
   }
 }

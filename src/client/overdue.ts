@@ -23,24 +23,19 @@ interface Parts {
 
 export class Overdue {
   readonly stop: Cancel;
-  readonly #parts: Parts;
   /** Whether the instance was heard since the last tick. */
   #isHeard = false;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
-    this.stop = every(parts.clock, TICK_MS, () => this.#tick());
+  constructor({ clock, expire, awaited, waited, isAnswered }: Parts) {
+    this.stop = every(clock, TICK_MS, async () => {
+      expire(clock.now() - GIVE_UP_MS);
+      const isHeard = this.#isHeard;
+      this.#isHeard = false;
+      if (awaited().length > 0 && (isHeard || (await isAnswered()))) waited(awaited());
+    });
   }
 
   heard(): void {
     this.#isHeard = true;
-  }
-
-  async #tick(): Promise<void> {
-    const { clock, expire, awaited, waited, isAnswered } = this.#parts;
-    expire(clock.now() - GIVE_UP_MS);
-    const isHeard = this.#isHeard;
-    this.#isHeard = false;
-    if (awaited().length > 0 && (isHeard || (await isAnswered()))) waited(awaited());
   }
 }

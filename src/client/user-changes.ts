@@ -1,4 +1,7 @@
-/* The user's changes enter the outbox here: they are checked, shown at once, and queued. */
+/*
+ * The user's changes, from `set` to their fate. They are checked, shown at once, queued, sent, and
+ * reported if they are refused.
+ */
 
 import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
@@ -6,48 +9,78 @@ import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js
 import type { Clock } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
-import type { CellChange } from "./board.js";
+import type { BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
-import type { Outbox } from "./outbox.js";
-import type { ShownCells } from "./shown-cells.js";
+import type { Line } from "./line.js";
+import { Outbox } from "./outbox.js";
+import { Sender } from "./sender.js";
+import { ShownCells } from "./shown-cells.js";
 import type { Settle } from "./unit.js";
+import type { WatchedPages } from "./watched-pages.js";
 
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;
 
-interface Parts {
-  readonly outbox: Outbox;
-  readonly shown: ShownCells;
-  readonly clock: Clock;
-  /** The instance's last answer to `open`. */
-  known(): OpenResult | undefined;
-  /** Why the board is closed, if it is. */
-  failure(): Refusal | undefined;
+interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   changed(changes: readonly CellChange[]): void;
   refused(changes: readonly Dropped[], refusal: Refusal): void;
-  /** The outbox has something to send. */
-  queued(): void;
+  /** The instance has acknowledged a write. */
+  heard(): void;
 }
 
 export class UserChanges {
-  readonly #parts: Parts;
+  readonly outbox = new Outbox();
+  readonly shown: ShownCells;
+  readonly #sender: Sender;
+  readonly #clock: Clock;
+  readonly #listener: Listener;
+  #opened: OpenResult | undefined;
+  #failure: Refusal | undefined;
 
-  constructor(parts: Parts) {
-    this.#parts = parts;
+  constructor(pages: WatchedPages, line: Line, session: string, clock: Clock, listener: Listener) {
+    this.shown = new ShownCells(this.outbox, pages);
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#sender = new Sender(this.outbox, line, session, clock, {
+      ...listener,
+      acknowledged: (at) => {
+        listener.heard();
+        listener.changed(this.shown.acknowledged(at));
+      },
+      dropped: (dropped, refusal) => this.#dropped(dropped, refusal),
+    });
   }
 
   set(cell: number, value: boolean): Promise<void> {
-    const { outbox, clock } = this.#parts;
     const bit = value ? 1 : 0;
-    return this.#enter([[[cell, bit]]], true, (_, settle) => outbox.set(cell, bit, clock.now(), settle));
+    return this.#enter([[[cell, bit]]], true, (_, settle) => this.outbox.set(cell, bit, this.#clock.now(), settle));
   }
 
   setAll(changes: Iterable<readonly [cell: number, value: boolean]>, { split = false }: SetAllOptions): Promise<void> {
-    const { outbox, clock, known } = this.#parts;
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
-    const steps = inSteps(last, known()?.limits.writeCellsMax ?? Number.POSITIVE_INFINITY);
-    return this.#enter(steps, split, (step, settle) => outbox.setAll(step, split, clock.now(), settle));
+    const steps = inSteps(last, this.#opened?.limits.writeCellsMax ?? Number.POSITIVE_INFINITY);
+    return this.#enter(steps, split, (step, settle) => this.outbox.setAll(step, split, this.#clock.now(), settle));
+  }
+
+  connected(opened: OpenResult): void {
+    this.#opened = opened;
+    this.#sender.connected(opened);
+  }
+
+  disconnected(): void {
+    this.#sender.disconnected();
+  }
+
+  close(reason: Refusal): void {
+    this.#failure = reason;
+    this.#sender.close();
+    this.expire(Number.POSITIVE_INFINITY, reason);
+  }
+
+  /** Gives up the changes that were made before `beforeMs`. */
+  expire(beforeMs: number, reason: Refusal): void {
+    this.#dropped(this.outbox.expire(beforeMs, reason), reason);
   }
 
   #enter(
@@ -55,16 +88,15 @@ export class UserChanges {
     canSplit: boolean,
     queue: (step: CellChanges, settle: Settle) => void,
   ): Promise<void> {
-    const { shown, changed, refused, queued } = this.#parts;
     const ops = steps.flat().map(([cell, value]) => ({ cell, value }));
     const refusal = this.#check(ops) ?? (steps.length > 1 && !canSplit ? new Refusal("NEEDS_SPLIT") : undefined);
     if (refusal) {
-      refused(ops, refusal);
+      this.#listener.refused(ops, refusal);
       return Promise.reject(refusal);
     }
     const changes = ops.flatMap(({ cell, value }) => {
       const isChecked = value === 1;
-      return shown.get(cell) === isChecked ? [] : { cell, value: isChecked, mine: true };
+      return this.shown.get(cell) === isChecked ? [] : { cell, value: isChecked, mine: true };
     });
     const settled = steps.map(
       (step) =>
@@ -76,19 +108,21 @@ export class UserChanges {
           });
         }),
     );
-    changed(changes);
-    queued();
+    this.#listener.changed(changes);
+    this.#sender.wake();
     return Promise.all(settled).then(() => undefined);
   }
 
   #check(ops: readonly Dropped[]): Refusal | undefined {
-    const { outbox, known, failure } = this.#parts;
-    const size = known()?.size ?? BOARD_CELLS_MAX;
+    if (this.#failure) return this.#failure;
+    const size = this.#opened?.size ?? BOARD_CELLS_MAX;
     const cells = ops.flatMap(({ cell }) => (Number.isSafeInteger(cell) && cell >= 0 && cell < size ? [] : cell));
-    return (
-      failure() ??
-      (cells.length > 0 ? new Refusal("CELL_OUT_OF_RANGE", { cells }) : undefined) ??
-      (outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined)
-    );
+    if (cells.length > 0) return new Refusal("CELL_OUT_OF_RANGE", { cells });
+    return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+  }
+
+  #dropped(dropped: readonly Dropped[], refusal: Refusal): void {
+    this.#listener.changed(this.shown.dropped(dropped, true));
+    this.#listener.refused(dropped, refusal);
   }
 }
