@@ -1,15 +1,15 @@
 /*
- * Every error a peer can be told of, in one table. The code is stable and what programs look at; the message says what
- * the user can do. `outcome` answers the only question that matters about a failed write:
+ * Every error that is sent to a peer, in one table. Programs look at the code, which is stable. The
+ * message says what the user can do. `outcome` answers the question that matters about a failed write:
  *
  *     refused   it has had no effect and will have none
- *     unknown   it may have had its effect; sending the same (session, seq) again is safe and settles it
+ *     unknown   it may have taken effect; sending the same (session, seq) again is safe and settles it
  *
  * `retry` says whether the same request may succeed later.
  */
 
 interface ErrorRule {
-  /** The HTTP status where the error answers an HTTP request. */
+  /** The status of an HTTP response with this error. */
   readonly http: number;
   readonly outcome: "refused" | "unknown";
   readonly retry: boolean;
@@ -109,15 +109,15 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** The cells it concerns, of those in the request; without it, the whole request. */
+  /** The cells of the request that it concerns; all of them if absent. */
   readonly cells?: readonly number[];
 }
 
-/** The peer's fault or bad luck, told to it by code. */
+/** The peer's fault or bad luck, reported to it by code. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** The cells of the request that it concerns, at most as many as one write may have; undefined if it is all of it. */
+  /** The cells of the request that it concerns, at most one write's; undefined if it is all of them. */
   readonly cells: readonly number[] | undefined;
 
   constructor(
@@ -157,7 +157,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What is told of a failure; INTERNAL for one that was not foreseen. */
+/** How a failure is reported: as INTERNAL if it was not foreseen. */
 export function refusalOf(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
 }
@@ -166,7 +166,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
 }
 
-/** What the server said of an error; a code that this client does not know is INTERNAL. */
+/** The server's error as a Refusal. A code that this client does not know becomes INTERNAL. */
 export function refusalFrom(body: unknown): Refusal {
   if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
     return new Refusal("INTERNAL");
