@@ -51,11 +51,11 @@ export class WatchedPages {
   watch({ start, end }: CellRange, knownSize: Promise<number>): Watch {
     if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
     let isStopped = false;
-    let pages: readonly number[] = [];
-    const ready = knownSize.then((size) => {
+    let held: readonly WatchedPage[] = [];
+    const ready = knownSize.then(async (size) => {
       if (isStopped) return;
-      pages = pagesBetween(start, Math.min(end, size));
-      return this.hold(pages, size);
+      held = this.hold(pagesBetween(start, Math.min(end, size)), size);
+      await Promise.all(held.map(({ loading }) => loading.promise));
     });
     ready.catch(() => undefined);
     return {
@@ -63,14 +63,14 @@ export class WatchedPages {
       stop: () => {
         if (isStopped) return;
         isStopped = true;
-        this.release(pages);
+        this.release(held);
       },
     };
   }
 
-  /** Adds a watch of each page. Resolves when all of them are loaded. */
-  async hold(pages: readonly number[], size: number): Promise<void> {
-    const loading = pages.map((number) => {
+  /** Adds a watch of each page. */
+  hold(numbers: readonly number[], size: number): WatchedPage[] {
+    const held = numbers.map((number) => {
       const page = this.#pages.get(number) ?? {
         replica: new Replica(number, cellsInPage(size, number)),
         watches: 0,
@@ -80,20 +80,20 @@ export class WatchedPages {
       };
       page.watches++;
       this.#pages.set(number, page);
-      return page.loading.promise;
+      return page;
     });
     this.#listener.held();
-    await Promise.all(loading);
+    return held;
   }
 
-  /** Removes a watch of each page. */
-  release(pages: readonly number[]): void {
-    const released = pages.filter((number) => {
-      const page = this.#pages.get(number);
-      if (!page || --page.watches > 0) return false;
+  /** Removes a watch of each page. A refused page has none any more, even if it is watched again. */
+  release(held: readonly WatchedPage[]): void {
+    const released = held.flatMap((page) => {
+      const number = page.replica.page;
+      if (this.#pages.get(number) !== page || --page.watches > 0) return [];
       this.#pages.delete(number);
       page.loading.done();
-      return true;
+      return number;
     });
     this.#listener.released(released);
   }

@@ -11,7 +11,7 @@ import { WatchedPages } from "../../../src/client/watched-pages.js";
 function setUp() {
   const outbox = new Outbox();
   const pages = new WatchedPages({ held: () => undefined, released: () => undefined });
-  void pages.hold([0], 100);
+  pages.hold([0], 100);
   const page = pages.get(0);
   assert.ok(page);
   return { outbox, pages, page, shown: new ShownCells(outbox, pages) };
