@@ -142,11 +142,10 @@ export function httpOptions(config: Config, store: Store, trust: Trust) {
   return {
     gate: new HttpGate({ inflow: inflowOf(config), bodyBytesMax: config.messageBytes }, trust, realClock),
     requestsPerMinute: config.httpPerMinute,
-    sharedCounter:
+    countShared:
       store instanceof ValkeyStore
-        ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
+        ? (address: string, windowMs: number) => store.countRequest(address, windowMs)
         : undefined,
-    limitPrefix: store instanceof ValkeyStore ? store.names.limits : "",
     teaching: true,
     forOperators: config.metricsPort === undefined,
   };

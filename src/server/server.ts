@@ -10,7 +10,8 @@ import { Refusal } from "../protocol/errors.js";
 import type { Store } from "../store/store.js";
 import type { Config } from "./config.js";
 import { TcpConnections } from "./connections/tcp-connections.js";
-import { createApp, createOperatorApp } from "./http/http.js";
+import { createApp } from "./http/app.js";
+import { createOperatorApp } from "./http/operators.js";
 import type { Instance } from "./instance/instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
 import { connectionsMax } from "./open-files.js";
@@ -70,16 +71,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const app = createApp(
-    instance,
-    view,
-    { ...httpDoor, trust },
-    {
-      folder: pageFolder,
-      demoUrls: options.demoUrls ?? (() => []),
-      basePath: config.basePath,
-    },
-  );
+  const { basePath } = config;
+  const demoUrls = options.demoUrls ?? (() => []);
+  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath });
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -109,7 +103,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   for (const server of operators ? [http, operators] : [http]) instance.survives(server);
-  const { basePath } = config;
   const io = createSocketServer(http, {
     origins: config.origins,
     messageBytesMax: config.messageBytes,

@@ -194,7 +194,10 @@ describe("TLS", () => {
     t.after(() => instance.stop());
     assert.equal((await fetch(`${instance.url}/ready`)).status, 200);
     await assert.rejects(startInstance({ ...flags, VALKEY_KEY: "/nowhere.pem" }), /cannot read VALKEY_KEY, \/nowhere/);
-    await assert.rejects(startInstance({ ...flags, VALKEY_KEY: undefined }), /VALKEY_CERT is set: set VALKEY_KEY too/);
+    await assert.rejects(
+      startInstance({ ...flags, VALKEY_KEY: undefined }),
+      /VALKEY_CERT is set without VALKEY_KEY: set both/,
+    );
   });
 });
 

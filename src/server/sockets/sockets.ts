@@ -9,7 +9,7 @@ import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
 import type { Notice, RequestName } from "../../protocol/events.js";
 import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../../protocol/version.js";
 import { ANYBODY, type Visitor } from "../access/access.js";
-import { callerOf } from "../access/authorise.js";
+import { callerOf } from "../access/caller.js";
 import { isFromOrigin } from "../access/origin.js";
 import { type Admitted, type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";

@@ -63,12 +63,8 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
     ["ZRANGE", heard, "0", "-1"],
     ["ZRANGEBYSCORE", heard, "-inf", "0"],
     ["HGET", records, "i"],
-    ["EVAL", "return 1", "1", limit],
-    ["GET", limit],
     ["SET", limit, "1"],
     ["INCR", limit],
-    ["DECR", limit],
-    ["DEL", limit],
     ["PTTL", limit],
   ];
   for (const board of boards.length > 0 ? boards : [first]) {
@@ -156,7 +152,7 @@ const NOT_INSIDE = "not allowed from script";
 const NOT_INSIDE_PATTERN = /not allowed from script/;
 /** Commands that may be run to see whether they may be run. */
 const HARMLESS = new Set([
-  ...["EVALSHA", "EVAL", "SCRIPT", "CLUSTER", "WAIT", "WAITAOF", "PING", "TIME"],
+  ...["EVALSHA", "SCRIPT", "CLUSTER", "WAIT", "WAITAOF", "PING", "TIME"],
   ...["SUBSCRIBE", "SSUBSCRIBE"],
 ]);
 

@@ -49,6 +49,7 @@ const FREEZE = load("freeze");
 const REPAIR = load("repair");
 const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
 const RIGHTS = load("rights");
+const COUNT = load("count");
 export const RIGHTS_SHA = RIGHTS.sha;
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
@@ -231,6 +232,23 @@ export function reportCall(
 /** The texts of all instances that are there; with an empty `text` the instance takes itself out. */
 export function announceCall(names: Names, instance: string, text: string, ms: number): ScriptCall<readonly string[]> {
   return { script: ANNOUNCE, keys: [names.instances], args: [instance, text, String(ms)], read: strings };
+}
+
+/** Counts one HTTP request of an address. */
+export function countCall(
+  names: Names,
+  address: string,
+  windowMs: number,
+): ScriptCall<{ readonly hits: number; readonly leftMs: number }> {
+  return {
+    script: COUNT,
+    keys: [`${names.limits}${address}`],
+    args: [String(windowMs)],
+    read: (reply) => {
+      const [hits = 0, leftMs = 0] = readNumbers(reply);
+      return { hits, leftMs };
+    },
+  };
 }
 
 /** Which of the commands the user may not run, by their index, and what the server says of it. */

@@ -50,6 +50,7 @@ import { needsOf } from "./rights.js";
 import {
   announceCall,
   commitCall,
+  countCall,
   freezeCall,
   type HistoryBounds,
   readLogged,
@@ -335,10 +336,15 @@ export class ValkeyStore implements Store, Freezing, Roll {
     return () => this.#availability.delete(listener);
   }
 
-  /** Runs any command where `key` lives, for the counters that instances share. */
+  /** Counts an HTTP request of an address, together with all other instances. */
+  countRequest(address: string, windowMs: number): Promise<{ readonly hits: number; readonly leftMs: number }> {
+    // Named without the address, so that all of them share one line in the log.
+    return this.#link.run(countCall(this.names, address, windowMs)).catch(ofNoPage(`${this.names.limits}*`));
+  }
+
+  /** Runs any command where `key` lives. */
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
-    // Without the key: there is one for each address, and the log wants one line for all.
-    return this.#link.command(key, name, ...args).catch(ofNoPage(`${this.names.limits}*`));
+    return this.#link.command(key, name, ...args);
   }
 
   /** Runs any command on every primary. */

@@ -1,6 +1,6 @@
-/* The spans of time that a replay offers, each named by what it shows. Pure. */
+/* The spans of time that a replay offers, each named by its length. Pure. */
 
-export interface ReplaySpan {
+interface ReplaySpan {
   readonly name: string;
   readonly ms: number;
 }
@@ -9,17 +9,18 @@ const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-/** The record's oldest part is gone while one still looks: that share of what is kept is left out. */
+/** The oldest part of the history expires while someone watches: this share is left out. */
 const LEFT_OUT = 1 / 12;
 
-/** The shortest first; at least one. */
+/** The shortest first; none if no history is kept. */
 export function replaySpans(keptMs: number): readonly ReplaySpan[] {
   const thereMs = keptMs * (1 - LEFT_OUT);
+  if (thereMs === 0) return [];
   if (thereMs <= HOUR_MS) return [spanOf(thereMs)];
   return [spanOf(HOUR_MS), spanOf(Math.min(DAY_MS, thereMs))];
 }
 
-/** In whole units, so that the name tells all of it. */
+/** Rounded down to whole units, so that the name is exact. */
 function spanOf(ms: number): ReplaySpan {
   if (ms === DAY_MS) return { name: "Last day", ms };
   if (ms === HOUR_MS) return { name: "Last hour", ms };

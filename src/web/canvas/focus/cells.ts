@@ -1,32 +1,41 @@
 /*
- * The canvas for those who do not see it or use no pointer: a grid of real checkboxes, of which only the one with the focus
- * and its neighbours exist. They lie invisibly over the cells that they stand for; the ring round the focus is theirs.
+ * The canvas for people who use a screen reader or a keyboard: a grid of real checkboxes. Only the
+ * focused one and its neighbours exist. Except for the focus ring they are invisible.
  *
- *     grid (all rows and columns of the plane)        a move makes the nine anew around the next cell and puts the
- *       row 7    □ □ □                                focus there before the old ones go, so a screen reader hears of
- *       row 8    □ ■ □    ■ the only tab stop         a cell as it does in a grid that is whole
+ *     grid (all rows and columns of the plane)     A move makes nine inputs around the next cell
+ *       row 7    □ □ □                             and focuses it before the old ones go. A screen
+ *       row 8    □ ■ □    ■ the only tab stop      reader announces it as in a complete grid.
  *       row 9    □ □ □
  */
 
-import type { CanvasBoard } from "../canvas-board.js";
-import { cellAt, type Plane, placeOf } from "../view/plane.js";
+import { makeElement, makeInput, setLocked } from "../../cell-elements.js";
+import type { ShownPages } from "../paint/shown-pages.js";
+import { cellAt, placeOf } from "../view/plane.js";
+import type { Travel } from "../view/travel.js";
+import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
 
-export interface FocusCellsListener {
-  /** The cell with the focus, or none. */
-  focused(cell: number | undefined): void;
+/** What the focus needs of the canvas board. */
+interface FocusBoard {
+  readonly viewport: Viewport;
+  readonly travel: Travel;
+  readonly pages: Pick<ShownPages, "focus" | "isComplete">;
+  shownAt(cell: number): boolean | undefined;
+  lockReasonAt(cell: number): string | undefined;
+  toggle(cell: number): void;
+  goTo(cell: number): void;
+  draw(): void;
 }
 
-/** CSS pixels of a cell below which a move of the focus zooms in, since nobody would see it. */
+/** In smaller cells, in CSS pixels, nobody would see the focus: a move zooms in. */
 const SEEN_FROM_PX = 4;
-/** CSS pixels: so near the edge of the view may the focus be. */
+/** The focus keeps this many CSS pixels from the edge of the view. */
 const MARGIN_PX = 60;
 
 export class FocusCells {
   readonly #root: HTMLElement;
-  readonly #board: CanvasBoard;
-  readonly #plane: Plane;
-  readonly #listener: FocusCellsListener;
+  readonly #board: FocusBoard;
+  readonly #onFocus: (cell: number | undefined) => void;
   readonly #abort = new AbortController();
   readonly #inputs = new Map<number, HTMLInputElement>();
   #rows: HTMLElement[] = [];
@@ -35,11 +44,10 @@ export class FocusCells {
   #placed = "";
   #pitch: number | undefined;
 
-  constructor(root: HTMLElement, board: CanvasBoard, plane: Plane, listener: FocusCellsListener) {
+  constructor(root: HTMLElement, board: FocusBoard, onFocus: (cell: number | undefined) => void) {
     this.#root = root;
     this.#board = board;
-    this.#plane = plane;
-    this.#listener = listener;
+    this.#onFocus = onFocus;
     const { signal } = this.#abort;
     root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     root.addEventListener("change", (event) => this.#toggled(event), { signal });
@@ -49,40 +57,30 @@ export class FocusCells {
     this.#show(this.#middle());
   }
 
-  /** The cell with the focus, or undefined while it is elsewhere. */
-  get focused(): number | undefined {
-    return this.#root.contains(document.activeElement) ? this.#current : undefined;
-  }
-
-  /** Moves the focus; the view is the caller's. */
+  /** Moves the focus, but not the view. */
   focus(cell: number): void {
     this.#isMoving = true;
     this.#show(cell);
     this.#isMoving = false;
-    this.#listener.focused(cell);
+    this.#onFocus(cell);
   }
 
-  /** After the view moved or cells changed: over their cells, and showing what these do. */
+  /** Call it after the view moved or cells changed. */
   follow(): void {
     const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
-    // Of the two only the pitch is inherited: as a custom property, the place would restyle all cells in each frame.
+    // A custom property is inherited: with the place in one, each frame would restyle all cells.
     if (scale !== this.#pitch) this.#root.style.setProperty("--pitch", `${scale}px`);
     this.#pitch = scale;
     const placed = `${x}px ${y}px`;
     if (placed !== this.#placed) this.#root.style.translate = placed;
     this.#placed = placed;
-    // Until all there is to see has come for the first time.
     if (this.#root.ariaBusy === "true" && this.#board.pages.isComplete) this.#root.ariaBusy = "false";
     for (const [cell, input] of this.#inputs) {
       const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
-      const hindrance = this.#board.hindranceAt(cell);
-      if (input.title !== (hindrance ?? "")) {
-        input.title = hindrance ?? "";
-        input.ariaDisabled = hindrance === undefined ? null : "true";
-      }
-      // Not here yet: a screen reader says that it is neither.
+      setLocked(input, this.#board.lockReasonAt(cell));
+      // Until a cell is loaded, a screen reader says that it is neither checked nor unchecked.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }
   }
@@ -94,7 +92,7 @@ export class FocusCells {
 
   #show(cell: number): void {
     const before = this.#rows;
-    const hadFocus = this.focused !== undefined || this.#isMoving;
+    const hadFocus = this.#root.contains(document.activeElement) || this.#isMoving;
     this.#current = cell;
     this.#inputs.clear();
     const { x, y } = placeOf(cell);
@@ -110,20 +108,15 @@ export class FocusCells {
   }
 
   #makeRow(x: number, y: number, down: number): HTMLElement[] {
-    const row = element("div", "row");
+    const row = makeElement("div", "row");
     row.ariaRowIndex = String(y + 1);
     for (const across of [-1, 0, 1]) {
-      const cell = cellAt(this.#plane, { x: x + across, y });
+      const cell = cellAt(this.#board.viewport.plane, { x: x + across, y });
       if (cell === undefined) continue;
-      const holder = element("span", "gridcell");
+      const holder = makeElement("span", "gridcell");
       holder.ariaColIndex = String(x + across + 1);
-      const input = document.createElement("input");
-      input.type = "checkbox";
-      input.className = "focus-cell";
-      input.tabIndex = cell === this.#current ? 0 : -1;
-      input.dataset.cell = String(cell);
-      input.ariaLabel = `Checkbox ${cell}`;
-      input.autocomplete = "off";
+      const input = makeInput(cell, "focus-cell");
+      if (cell === this.#current) input.tabIndex = 0;
       input.style.setProperty("--across", String(across));
       input.style.setProperty("--down", String(down));
       this.#inputs.set(cell, input);
@@ -137,7 +130,7 @@ export class FocusCells {
     if (event.altKey || event.metaKey || event.shiftKey) return;
     const { viewport } = this.#board;
     const pageRows = Math.max(1, Math.floor(viewport.view.height / Math.max(viewport.camera.scale, SEEN_FROM_PX)) - 1);
-    const to = moveOnPlane(event, this.#current, this.#plane, pageRows);
+    const to = moveOnPlane(event, this.#current, viewport.plane, pageRows);
     if (to === undefined) return;
     event.preventDefault();
     this.focus(to);
@@ -156,7 +149,7 @@ export class FocusCells {
     if (this.#isMoving || !(target instanceof HTMLInputElement)) return;
     const cell = Number(target.dataset.cell);
     const isEntering = !(relatedTarget instanceof Node && this.#root.contains(relatedTarget));
-    // Who tabs in wants to be where the view is.
+    // On entry by the Tab key the focus goes to where the view is.
     const to = isEntering && !this.#board.viewport.shows(cell) ? this.#middle() : cell;
     if (to !== this.#current) {
       this.focus(to);
@@ -164,22 +157,22 @@ export class FocusCells {
     }
     this.#board.pages.focus = this.#current;
     this.#board.draw();
-    this.#listener.focused(this.#current);
+    this.#onFocus(this.#current);
   }
 
   #blurred({ relatedTarget }: FocusEvent): void {
-    // While it moves, the focus leaves an element that is going, not the grid.
+    // During a move the focus leaves an old input, not the grid.
     if (this.#isMoving || (relatedTarget instanceof Node && this.#root.contains(relatedTarget))) return;
     this.#board.pages.focus = undefined;
-    this.#listener.focused(undefined);
+    this.#onFocus(undefined);
   }
 
   #middle(): number {
-    const { camera } = this.#board.viewport;
-    return cellAt(this.#plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
+    const { camera, plane } = this.#board.viewport;
+    return cellAt(plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
   }
 
-  /** Brings the focus into the view, moving it no further than needed. */
+  /** Moves the view just far enough to show the focus. */
   #reveal(cell: number): void {
     const { viewport } = this.#board;
     const { x, y } = placeOf(cell);
@@ -197,10 +190,4 @@ export class FocusCells {
     };
     if (to.x !== target.x || to.y !== target.y) this.#board.travel.to(to);
   }
-}
-
-function element(tag: "div" | "span", role: string): HTMLElement {
-  const made = document.createElement(tag);
-  made.role = role;
-  return made;
 }

@@ -1,0 +1,142 @@
+/*
+ * The prose linter: documents, comments in the source, and texts in the source are checked against
+ * the rules in CONTRIBUTING.md, "Words". It finds what a machine can find: words that have a better
+ * one, long sentences, sentences with several thoughts, and lines past column 100. Text that cannot
+ * be judged by rule (code blocks, tables, quoted code) is left out.
+ *
+ *     node scripts/prose.mjs              all that is checked
+ *     node scripts/prose.mjs FILE …       some files
+ */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const WORDS_MAX = 25;
+const COLUMNS_MAX = 100;
+
+/** Documents that keep the rules. The others follow when they are rewritten. */
+const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];
+/** Files whose comments and texts keep the rules. */
+const SOURCES = [
+  ["src", /\.(?:tsx?|lua)$/],
+  ["scripts", /\.(?:mjs|ts)$/],
+  ["examples", /README\.md$/],
+];
+
+/** A pattern, and what to write instead. */
+const BETTER = [
+  [/\bwhoever\b/i, "name the actor"],
+  [/(?:^|[.!]\s)(?:who|what)\s(?![^.]*\?)/i, "name the actor: who and what are no subjects"],
+  [/\banew\b/i, "again"],
+  [/\bat the (?:most|least)\b/i, "at most, at least"],
+  [/\btold\b/i, "sent, reported or notified"],
+  [/\bis over\b/i, "expired, or has ended"],
+  [/\b(?:him|himself|his)\b|\bhe\b/i, "they"],
+  [/\ball the same\b/i, "still, or anyway"],
+  [/\bfor want of\b/i, "because there is no …"],
+  [/\bfor one\b(?=[,;:.])/i, "for example"],
+  [/\bthereof\b|\bwherein\b|\bwhereby\b|\btherein\b/i, "plain words"],
+  [/\bin its stead\b|\bin his stead\b/i, "instead"],
+];
+
+let found = 0;
+const files = process.argv.length > 2 ? process.argv.slice(2) : [...DOCUMENTS, ...SOURCES.flatMap(filesIn)];
+for (const file of files) check(file);
+if (found > 0) {
+  process.stderr.write(`\n${found} places break the rules in CONTRIBUTING.md, "Words"\n`);
+  process.exitCode = 1;
+}
+
+function check(file) {
+  const text = readFileSync(join(root, file), "utf8");
+  for (const { line, prose, wide } of file.endsWith(".md") ? paragraphs(text) : comments(text, file)) {
+    for (const at of wide ?? []) report(file, at, `wider than ${COLUMNS_MAX} columns`, "");
+    for (const sentence of sentences(prose)) {
+      for (const [pattern, better] of BETTER) {
+        const match = pattern.exec(sentence);
+        if (match) report(file, line, `"${match[0].trim()}": ${better}`, sentence);
+      }
+      const words = sentence.split(/\s+/).filter((word) => /\w/.test(word)).length;
+      if (words > WORDS_MAX) report(file, line, `${words} words`, sentence);
+      const stops = sentence.match(/[:;](?=\s)/g)?.length ?? 0;
+      if (stops > 1) report(file, line, `${stops} colons and semicolons`, sentence);
+    }
+  }
+}
+
+function report(file, line, what, sentence) {
+  found++;
+  console.log(`${file}:${line}: ${what}${sentence ? `\n    ${sentence.slice(0, 160)}` : ""}`);
+}
+
+/** Paragraphs and list items of a document, without code, tables and comments. */
+function paragraphs(text) {
+  const blocks = [];
+  let block;
+  let isCode = false;
+  let isComment = false;
+  for (const [index, line] of text.split("\n").entries()) {
+    if (/^\s*```/.test(line)) isCode = !isCode;
+    if (/^<!--/.test(line)) isComment = true;
+    const isOther = isCode || isComment || /^\s*```|^\||^#|^ {4}|^!\[|^<|^\[!/.test(line);
+    if (/-->\s*$/.test(line)) isComment = false;
+    if (isOther || line.trim() === "" || /^\s*(?:[-*]|\d+\.)\s/.test(line)) block = undefined;
+    if (isOther || line.trim() === "") continue;
+    if (!block) blocks.push((block = { line: index + 1, prose: "", wide: [] }));
+    block.prose += ` ${line.trim().replace(/^(?:[-*]|\d+\.)\s+/, "")}`;
+    if (line.length > COLUMNS_MAX && !/\]\(\S+$|https?:\S+$/.test(line.slice(0, COLUMNS_MAX))) block.wide.push(index + 1);
+  }
+  return blocks.map((each) => ({ ...each, prose: plain(each.prose) }));
+}
+
+/** Comments, and texts of four words or more in quotes. */
+function comments(text, file) {
+  const isLua = file.endsWith(".lua");
+  const pattern = isLua
+    ? /(?<line>(?:^[ \t]*--[^\n]*\n?)+)/gm
+    : /(?<block>\/\*[\s\S]*?\*\/)|(?<line>(?:(?<=^|[\s;{,(])\/\/[^\n]*\n?[ \t]*)+)|(?<text>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.)*')/gm;
+  const found = [];
+  for (const match of text.matchAll(pattern)) {
+    const { block, line: lines, text: quoted } = match.groups ?? {};
+    const line = text.slice(0, match.index).split("\n").length;
+    if (quoted !== undefined) {
+      const words = quoted.slice(1, -1).replace(/\$\{[^}]*\}/g, "X");
+      if (/^[^<>{}=\n]*$/.test(words) && words.split(/\s+/).length >= 4) found.push({ line, prose: plain(words) });
+      continue;
+    }
+    const raw = (block ?? lines).split("\n");
+    const column = match.index - text.lastIndexOf("\n", match.index - 1) - 1;
+    const wide = raw.flatMap((each, index) =>
+      (index === 0 ? column : 0) + each.length > COLUMNS_MAX && !/https?:/.test(each) ? [line + index] : [],
+    );
+    // A picture or a table has lines that are indented, or hold several spaces in a row.
+    const prose = raw
+      .map((each) => each.replace(/^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/, "").replace(/\*\/\s*$/, ""))
+      .map((each) => (/^ {4,}|\S {3,}\S/.test(each) || each.trim() === "" ? "\n" : each.trim()))
+      .join(" ");
+    for (const part of prose.split("\n")) if (part.trim()) found.push({ line, prose: plain(part), wide: wide.splice(0) });
+    if (wide.length > 0) found.push({ line, prose: "", wide });
+  }
+  return found;
+}
+
+function plain(text) {
+  return text
+    .replace(/`[^`]*`/g, "X")
+    .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+    .replace(/"[^"]*"/g, "X")
+    .trim();
+}
+
+function sentences(text) {
+  return text.split(/(?<=[.!?]["')]*)\s+(?=[A-Z"'(`[])/).filter((each) => each.trim() !== "");
+}
+
+function filesIn([folder, name]) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .map((path) => join(folder, String(path)))
+    .filter((path) => name.test(path) && !path.includes("node_modules"))
+    .sort();
+}
