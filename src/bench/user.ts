@@ -1,10 +1,11 @@
 /* One client of the swarm: the client library over a real connection, with a counter. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import type { Board } from "../client/board.js";
-import { Client } from "../client/client.js";
+
+import { LiveClient } from "../client/client.js";
 import { Connection } from "../client/connection.js";
 import type { LineListener } from "../client/line.js";
+import type { LiveBoard } from "../client/live-board.js";
 import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
 import type { Probes } from "./probes.js";
@@ -17,15 +18,15 @@ const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num
 export class User {
   readonly number: number;
   readonly url: string;
-  readonly #client: Client;
-  readonly board: Board;
+  readonly #client: LiveClient;
+  readonly board: LiveBoard;
   readonly #tally: Tally;
 
   constructor(number: number, url: string, board: string, pages: number, tally: Tally, probes: Probes) {
     this.number = number;
     this.url = url;
     this.#tally = tally;
-    this.#client = new Client({
+    this.#client = new LiveClient({
       open: (listener) => new Connection([url], realClock, counting(listener, tally)),
       clock: realClock,
       newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),

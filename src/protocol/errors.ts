@@ -117,6 +117,11 @@ export class Refusal extends Error {
     return ERRORS[this.code];
   }
 
+  /** How long to wait before the request is sent again. */
+  get pauseMs(): number {
+    return this.retryAfterMs ?? 500;
+  }
+
   toBody(): ErrorBody {
     const { code, message, retryAfterMs, cells } = this;
     return {

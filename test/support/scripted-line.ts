@@ -3,7 +3,7 @@
  */
 
 import { packChanges } from "../../src/board/delta.js";
-import { Client } from "../../src/client/client.js";
+import { LiveClient } from "../../src/client/client.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
@@ -87,7 +87,7 @@ export class ScriptedLine implements Line {
 export function scriptedClient() {
   const clock = new VirtualClock();
   const lines: ScriptedLine[] = [];
-  const client = new Client({
+  const client = new LiveClient({
     clock,
     newSession: () => "A".repeat(22),
     open: (listener) => {

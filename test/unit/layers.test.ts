@@ -95,7 +95,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
   zod: { files: ["server/input/requests.ts"] },
   commander: { files: ["cli/main.ts"] },
-  nanoevents: { files: ["client/board.ts", "client/client.ts"] },
+  nanoevents: { files: ["client/client.ts", "client/live-board.ts"] },
   react: { files: ["react/index.ts"] },
   preact: { files: [] },
 };
