@@ -12,6 +12,7 @@ import { openStore } from "../../src/server/open-store.js";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/server.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import type { Store } from "../../src/store/store.js";
+import { MAIN } from "./program.js";
 
 export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));
 
@@ -49,11 +50,9 @@ export interface ProcessInstance {
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-
 /** The command that starts one, after what a shell does `before` it, such as `ulimit -n 64`. */
 export function serveCommand(before = ":"): [string, string[]] {
-  return ["sh", ["-c", `${before}; exec "$@"`, "sh", process.execPath, "--import", "tsx", MAIN, "serve"]];
+  return ["sh", ["-c", `${before}; exec "$@"`, "sh", process.execPath, ...MAIN, "serve"]];
 }
 
 /** An instance as a process of its own; resolves when it serves. `before` is for the shell that starts it. */
