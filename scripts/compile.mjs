@@ -1,69 +1,77 @@
 /*
- * Compiles the sources and the tests into dist/.test, one file for one file, so that no process of a test run needs to
- * compile TypeScript again. Each module believes that it is still at its source: `import.meta` is replaced by the
- * source's, and so every path that a test or a program derives from it means the same in both forms.
+ * Compiles the tests, and the programs that they start, into dist/.test. Without this, every process of a test run would
+ * compile TypeScript and load hundreds of small files, which costs more than most tests do. Modules and packages that
+ * several of them use become shared chunks.
+ *
+ * Each module believes that it is still at its source, because `import.meta` is replaced. So every path that a test or a
+ * program derives from it means the same in both forms.
  */
 
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { transform } from "esbuild";
+import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const FOLDERS = ["src", "test", "scripts", "bench", "examples"];
-const SOURCE = /(?<!\.d)\.tsx?$/;
 
 /** Where the compiled form of everything is. */
 export const COMPILED = join(root, "dist", ".test");
 
-/** The compiled form of a source, given below the project's folder. */
+/** Programs that tests start. Others run from their sources. */
+const PROGRAMS = [
+  "src/cli/main.ts",
+  "test/contract/endless-writer.ts",
+  "test/support/lock-racer.ts",
+  "test/simulation/simulate.ts",
+  "examples/embed.ts",
+  "examples/attendance-sheet/server.ts",
+  "examples/seat-map/server.ts",
+  "examples/tutorial/main.ts",
+  "examples/tutorial/naive/serve.ts",
+];
+
+/** These load native code, or files beside their own. */
+const PACKAGES_LEFT_OUT = ["lmdb", "playwright-core", "vite", "@preact/preset-vite"];
+
+/** The compiled form of a test or a program, given below the project's folder. */
 export function compiledName(source) {
-  return join(COMPILED, source.replace(SOURCE, ".js"));
+  return join(COMPILED, source.replace(/\.tsx?$/, ".js"));
 }
 
-export async function compile() {
-  const sources = FOLDERS.flatMap((folder) => namesIn(folder).filter((name) => SOURCE.test(name)));
-  const wanted = new Set(sources.map(compiledName).flatMap((name) => [name, `${name}.map`]));
-  for (const name of namesIn(join("dist", ".test"))) if (!wanted.has(join(root, name))) rmSync(join(root, name));
-  await Promise.all(sources.map(compileOne));
-}
-
-async function compileOne(source) {
-  const path = join(root, source);
-  const { code, map } = await transform(readFileSync(path, "utf8"), {
-    loader: source.endsWith("x") ? "tsx" : "ts",
+/** Compiles these test files and all programs. */
+export async function compile(tests) {
+  const { metafile } = await build({
+    entryPoints: [...tests, ...PROGRAMS],
+    absWorkingDir: root,
+    outbase: root,
+    outdir: COMPILED,
+    chunkNames: "chunks/[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "node",
     target: "node20",
-    sourcefile: pathToFileURL(path).href,
-    sourcemap: "external",
-    sourcesContent: false,
     jsx: "automatic",
-    jsxImportSource: source.startsWith("src") ? "preact" : "react",
-    define: {
-      "import.meta.url": JSON.stringify(pathToFileURL(path).href),
-      "import.meta.dirname": JSON.stringify(dirname(path)),
-    },
-    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
+    sourcemap: true,
+    sourcesContent: false,
+    external: PACKAGES_LEFT_OUT,
+    // Packages in CommonJS ask for Node's modules by this name.
+    banner: { js: 'import { createRequire as __from } from "node:module"; const require = __from(import.meta.url);' },
+    plugins: [{ name: "at-its-source", setup: keepPlaces }],
+    metafile: true,
+    logLevel: "warning",
   });
-  writeIfChanged(compiledName(source), code);
-  writeIfChanged(`${compiledName(source)}.map`, map);
+  const written = new Set(Object.keys(metafile.outputs));
+  for (const name of readdirSync(join(COMPILED, "chunks"))) {
+    if (!written.has(`dist/.test/chunks/${name}`)) rmSync(join(COMPILED, "chunks", name));
+  }
 }
 
-/** Another run may be using what is there. */
-function writeIfChanged(file, text) {
-  try {
-    if (readFileSync(file, "utf8") === text) return;
-  } catch {
-    mkdirSync(dirname(file), { recursive: true });
-  }
-  writeFileSync(file, text);
-}
-
-function namesIn(folder) {
-  try {
-    return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
-      .map((entry) => join(entry.parentPath, entry.name).slice(root.length));
-  } catch {
-    return [];
-  }
+function keepPlaces({ onLoad }) {
+  onLoad({ filter: /\.tsx?$/ }, ({ path }) => ({
+    loader: path.endsWith("x") ? "tsx" : "ts",
+    contents: readFileSync(path, "utf8")
+      .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(path).href))
+      .replaceAll("import.meta.dirname", JSON.stringify(dirname(path))),
+  }));
 }

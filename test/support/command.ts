@@ -1,4 +1,4 @@
-/* The command `socketscaler` as a process, from its sources. */
+/* The command `socketscaler` as a process. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -20,7 +20,7 @@ function startByShell(script: string, args: readonly string[], env: Record<strin
   });
 }
 
-/** `script` of bash may run it, as `"$@"`, and redirect what it writes. */
+/** A bash `script` may run the command as `"$@"` and redirect its output. */
 export async function runCommand(args: readonly string[], env: Record<string, string> = {}, script?: string) {
   const child = script === undefined ? startCommand(args, env) : startByShell(script, args, env);
   assert.ok(child.stdout && child.stderr);
