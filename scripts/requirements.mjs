@@ -34,7 +34,7 @@ const USERS = {
 const VALUE_IMPORT = /(?:^(?:import|export)\s+(?!type\b)[^;]*?from\s*|^import\s*|import\()"(\.[^"]+)"/gm;
 
 /** These tests import parts of programs that use servers, and start none. */
-export const NEEDS_NOTHING = /^test\/(unit\/|property\/|[^/]+$)/;
+const NEEDS_NOTHING = /^test\/(unit\/|property\/|[^/]+$)/;
 
 /** The programs that these test files need, by name in `PROGRAMS`. */
 export function programsFor(tests) {

@@ -17,13 +17,14 @@ import { run } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { COMPILED, compile, compiledName } from "./compile.mjs";
-import { install, missingPackages, NEEDS_NOTHING, programsFor } from "./requirements.mjs";
+import { install, missingPackages, programsFor } from "./requirements.mjs";
 import { report } from "./test-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const FILE_MS_MAX = 240_000;
 /** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
 const FILES_AT_ONCE = 2 * availableParallelism();
+/** These need only Node, and nothing that is built. */
 const FAST = /^test\/(unit|property)\//;
 
 /** These files take longest, so they start first: no core then waits for one of them in the end. */
@@ -63,7 +64,7 @@ const programs = programsFor(tests);
 announce();
 install(programs);
 if (isWhole) step("lint", ["scripts/lint.mjs"]);
-if (tests.every((test) => NEEDS_NOTHING.test(test))) step("types", ["node_modules/typescript/bin/tsc", "-b"]);
+if (tests.every((test) => FAST.test(test))) step("types", ["node_modules/typescript/bin/tsc", "-b"]);
 else step("types and build", ["scripts/build.mjs"]);
 say("\n── tests\n");
 await compile(tests);
