@@ -7,7 +7,7 @@
  * program derives from it means the same in both forms.
  */
 
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
@@ -30,8 +30,11 @@ const PROGRAMS = [
   "examples/tutorial/naive/serve.ts",
 ];
 
-/** These load native code, or files beside their own. */
-const PACKAGES_LEFT_OUT = ["lmdb", "playwright-core", "vite", "@preact/preset-vite"];
+/** These load native code, or files beside their own. Examples use this package as it is built. */
+const PACKAGES_LEFT_OUT = ["lmdb", "playwright-core", "vite", "@preact/preset-vite", "socketscaler"];
+
+/** Chunks that no run has used for so long are removed. */
+const KEPT_MS = 24 * 3_600_000;
 
 /** The compiled form of a test or a program, given below the project's folder. */
 export function compiledName(source) {
@@ -61,9 +64,12 @@ export async function compile(tests) {
     metafile: true,
     logLevel: "warning",
   });
+  // Another run may still be using chunks that this one did not write.
   const written = new Set(Object.keys(metafile.outputs));
   for (const name of readdirSync(join(COMPILED, "chunks"))) {
-    if (!written.has(`dist/.test/chunks/${name}`)) rmSync(join(COMPILED, "chunks", name));
+    const file = join(COMPILED, "chunks", name);
+    const isOld = Date.now() - statSync(file).mtimeMs > KEPT_MS;
+    if (isOld && !written.has(`dist/.test/chunks/${name}`)) rmSync(file);
   }
 }
 

@@ -1,45 +1,53 @@
 /*
- * What a test run prints: one line for each file as it ends, each failure as it happens, then the slowest files, the
- * names of the failed tests, and the runner's counts. Positions in compiled files are shown as positions in the sources.
+ * What a test run prints: one line for each file as it ends, and each failure as it happens. At the end come the slowest
+ * files, the diagnostics of files that failed, the names of the failed tests, and the runner's counts. Positions in
+ * compiled files are shown as positions in the sources.
  */
 
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
-import { relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import { COMPILED } from "./compile.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const SLOWEST = 10;
+const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
+const COMPILED_PLACE = /(?:file:\/\/)?([\w./-]+\/dist\/\.test\/[\w./-]+\.js):(\d+):(\d+)/g;
+/** What Node says of its own features. */
+const CHATTER = /^\(node:\d+\) ExperimentalWarning|^\(Use `node/;
 const maps = new Map();
 
 /** A reporter of Node's test runner. */
 export async function* report(events) {
   const seconds = new Map();
-  const counts = [];
+  const said = new Map();
   const failed = [];
+  const counts = [];
   for await (const { type, data } of events) {
+    const file = sourceOf(data.file ?? "");
     if (type === "test:complete" && data.name === data.file) {
-      const file = sourceOf(data.file);
       seconds.set(file, data.details.duration_ms / 1_000);
       yield `${data.details.passed ? "✓" : "✗"} ${file} ${seconds.get(file).toFixed(1)} s\n`;
     } else if (type === "test:fail" && data.todo === undefined && isCause(data.details.error)) {
-      const name = `✗ ${sourceOf(data.file ?? "")}: ${sourceOf(data.name)}\n`;
-      failed.push(name);
-      yield `\n${name}${inSources(textOf(data.details.error))}\n\n`;
-    } else if (type === "test:stderr") {
+      failed.push({ file, name: sourceOf(data.name) });
+      yield `\n✗ ${file}: ${sourceOf(data.name)}\n${inSources(textOf(data.details.error))}\n\n`;
+    } else if (type === "test:stderr" && !CHATTER.test(data.message)) {
       yield inSources(data.message);
-    } else if (type === "test:diagnostic" && /^[a-z_]+ [\d.]+$/.test(data.message)) {
-      counts.push(`# ${data.message}\n`);
     } else if (type === "test:diagnostic") {
-      yield `  ${sourceOf(data.file ?? "")}: ${data.message}\n`;
+      if (COUNT.test(data.message)) counts.push(data.message);
+      else said.set(file, [...(said.get(file) ?? []), data.message]);
     }
   }
   const slowest = [...seconds].sort(([, a], [, b]) => b - a).slice(0, SLOWEST);
   if (seconds.size > SLOWEST)
-    yield `\nSlowest: ${slowest.map(([file, s]) => `${file} ${s.toFixed(0)} s`).join(", ")}\n`;
-  yield `\n${failed.join("")}\n${counts.join("")}`;
+    yield `\nSlowest: ${slowest.map(([file, s]) => `${file} ${s.toFixed(0)} s`).join(", ")}\n\n`;
+  for (const file of new Set(failed.map((each) => each.file))) {
+    for (const message of said.get(file) ?? []) yield `${file}: ${message}\n`;
+  }
+  for (const { file, name } of failed) yield `✗ ${file}: ${name}\n`;
+  for (const count of counts) yield `# ${count}\n`;
 }
 
 /** A suite or a file that fails because a test in it failed has nothing to add. */
@@ -58,13 +66,11 @@ function sourceOf(file) {
 }
 
 function inSources(text) {
-  return text.replace(
-    /(?:file:\/\/)?([\w./-]+\/dist\/\.test\/[\w./-]+\.js):(\d+):(\d+)/g,
-    (all, file, line, column) => {
-      const { originalLine, originalColumn } = mapOf(file)?.findEntry(line - 1, column - 1) ?? {};
-      return originalLine === undefined ? all : `${sourceOf(file)}:${originalLine + 1}:${originalColumn + 1}`;
-    },
-  );
+  return text.replace(COMPILED_PLACE, (all, file, line, column) => {
+    const { originalSource, originalLine, originalColumn } = mapOf(file)?.findEntry(line - 1, column - 1) ?? {};
+    if (originalSource === undefined) return all;
+    return `${sourceOf(join(dirname(file), originalSource))}:${originalLine + 1}:${originalColumn + 1}`;
+  });
 }
 
 function mapOf(file) {
