@@ -8,7 +8,6 @@ import { createServer, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { checkUrls } from "../../src/cli/url-checks.js";
 import { ALL_APPLIED, parseDurabilities } from "../../src/store/durability.js";
 import type { Finding } from "../../src/store/finding.js";
@@ -16,14 +15,13 @@ import { checkUp } from "../../src/store/valkey/checkup.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
+import { MAIN } from "../support/program.js";
 import { ask } from "../support/resp.js";
 import { startCluster } from "../support/valkey-cluster.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-
 async function doctor(args: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "doctor", ...args], {
+  const child = spawn(process.execPath, [...MAIN, "doctor", ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -97,7 +95,7 @@ describe("socketscaler doctor", () => {
   ] as const) {
     test(`marks a limit of ${files} open files with ${sign}`, async () => {
       const command = `ulimit -n ${files} && exec "$0" "$@"`;
-      const args = ["-c", command, process.execPath, "--import", "tsx", MAIN, "doctor"];
+      const args = ["-c", command, process.execPath, ...MAIN, "doctor"];
       const child = spawn("/bin/sh", args, { stdio: ["ignore", "pipe", "inherit"] });
       assert.ok((await text(child.stdout)).startsWith(`${sign} at most ${files} files may be open`));
     });

@@ -7,6 +7,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { canFreeze } from "../../src/store/store.js";
 import { startApp } from "../support/embedded-app.js";
+import { program } from "../support/program.js";
 import { until } from "../support/until.js";
 import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -21,7 +22,7 @@ after(() => valkey.stop());
 
 async function start(t: TestContext) {
   const port = await freePort();
-  const child = spawn(process.execPath, ["--import", "tsx", "examples/seat-map/server.ts"], {
+  const child = spawn(process.execPath, program("examples/seat-map/server.ts"), {
     cwd: root,
     env: { ...process.env, PORT: String(port), VALKEY_URL: valkey.url },
     stdio: ["ignore", "pipe", "ignore"],

@@ -11,7 +11,7 @@ import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../sr
 import { OPENED } from "./opened.js";
 import { settle, VirtualClock } from "./virtual-clock.js";
 
-export class ScriptedLine implements Line {
+class ScriptedLine implements Line {
   isUp = false;
   /** While true, requests get no answer, and nothing else is heard. */
   isSilent = false;
