@@ -8,7 +8,7 @@ export interface Spread {
 
 export type Value = number | string | Spread | null;
 
-export interface Column {
+interface Column {
   readonly key: string;
   readonly label: string;
 }

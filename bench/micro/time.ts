@@ -7,7 +7,7 @@ const ROUND_MS = 150;
 const ROUNDS = 7;
 const AT_ONCE = 64;
 
-/** The last result, exported so that V8 cannot skip the work. */
+/** The last result, exported so that V8 cannot skip the work. @public */
 export let sink: unknown;
 
 /** Microseconds per call. */

@@ -2,7 +2,7 @@
 
 import type { Stage } from "./stage.js";
 
-export interface Row {
+interface Row {
   readonly what: string;
   readonly naive: string;
   readonly ours: string;
