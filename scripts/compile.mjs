@@ -31,7 +31,7 @@ const PROGRAMS = [
 ];
 
 /** These load native code, or files beside their own. Examples use this package as it is built. */
-const PACKAGES_LEFT_OUT = ["lmdb", "playwright-core", "vite", "@preact/preset-vite", "socketscaler"];
+const PACKAGES_LEFT_OUT = ["lmdb", "playwright-core", "vite", "@preact/preset-vite", "socket.io", "socketscaler"];
 
 /** Chunks that no run has used for so long are removed. */
 const KEPT_MS = 24 * 3_600_000;

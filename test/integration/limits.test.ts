@@ -139,7 +139,7 @@ describe("limits", () => {
         assert.ok(!("error" in answer), JSON.stringify(answer));
         return seq % 50 === 0 && (await online()) === 1;
       },
-      40_000,
+      120_000,
     );
     assert.ok(writer.socket.connected);
   });
