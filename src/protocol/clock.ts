@@ -1,6 +1,6 @@
 /*
- * Time and chance. Every part that waits or draws lots gets a Clock, so that a simulation can bring
- * its own. The file is here because protocol is the highest layer that both sides of the wire share.
+ * Time and chance. Every part that waits or draws lots takes a Clock, so that a simulation can bring its own.
+ * The file is here because protocol is the highest layer that both sides of the wire share.
  */
 
 // Browsers and Node both have these three. This layer sees the types of neither.
@@ -29,6 +29,41 @@ export const realClock: Clock = {
 
 export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => clock.after(ms, done));
+}
+
+/** Runs `run` every `ms`, counted from the end of the previous run. `run` must not reject. */
+export function every(clock: Clock, ms: number, run: () => unknown): Cancel {
+  let isCancelled = false;
+  let cancel: Cancel = () => undefined;
+  const schedule = () => {
+    cancel = clock.after(ms, async () => {
+      await run();
+      if (!isCancelled) schedule();
+    });
+  };
+  schedule();
+  return () => {
+    isCancelled = true;
+    cancel();
+  };
+}
+
+/** Settles as `promise` does, or rejects with `error()` after `ms`. */
+export function within<Result>(
+  clock: Clock,
+  ms: number,
+  promise: Promise<Result>,
+  error: () => Error,
+): Promise<Result> {
+  return new Promise((done, fail) => {
+    const cancel = clock.after(ms, () => fail(error()));
+    promise.then(done, fail).finally(cancel);
+  });
+}
+
+/** Spreads `ms` by a quarter each way, so that instances that started together do not stay in step. */
+export function jitter(clock: Clock, ms: number): number {
+  return ms * (0.75 + clock.random() / 2);
 }
 
 /** Exponential back-off with jitter: half to all of `first * 2^attempt`, at most `most`. */
