@@ -12,7 +12,8 @@ import { packChanges } from "../../src/board/delta.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { Names } from "../../src/store/valkey/keys.js";
-import { commitCall, type Script } from "../../src/store/valkey/scripts.js";
+import { commitCall } from "../../src/store/valkey/page-calls.js";
+import type { Script } from "../../src/store/valkey/scripts.js";
 import { Resp } from "../../test/support/resp.js";
 import { type Scenario, spreadOf } from "../load/outcome.js";
 import { cpuSeconds, startValkey } from "../load/processes.js";
@@ -101,9 +102,10 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   let changed = 0;
   const commitOne = async () => {
     const writes = writesOf(shape, sessions, batch++);
-    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, {
-      ms: 0,
-      deltasMax: 0,
+    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, {
+      publish: "PUBLISH",
+      isMarked: false,
+      history: { ms: 0, deltasMax: 0 },
     });
     await run(connection, call.script, call.keys, call.args.map(String));
     changed += shape.writes * shape.changes;

@@ -12,7 +12,7 @@
 
 import { bitmapBytes, getBit, setBit } from "../board/bitmap.js";
 import { type Delta, packChanges, type Snapshot } from "../board/delta.js";
-import { PAGE_CELLS } from "../board/geometry.js";
+import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type ByBoard, parseByBoard } from "./by-board.js";
 import { PAGE_BYTES, publishedBytes } from "./logged.js";
@@ -74,6 +74,11 @@ export interface PageHistory {
 export interface HistoryRange {
   readonly fromMs: number;
   readonly toMs: number;
+}
+
+export interface HistoryStore {
+  /** Undefined if no history is kept of the board. */
+  history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
 }
 
 /** What one answer holds at most, in bytes of deltas as they are published; and one delta at least. */

@@ -151,7 +151,7 @@ describe("a board as a file", () => {
     await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
     await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole.*at page 3: .*--from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
-    assert.equal((await valkey.overview.tallies([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
+    assert.equal((await valkey.heads([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
     await importBoard(valkey, GIANT, linesOf(rest));
     assert.deepEqual(await bitsOfPages(valkey, [...pages, 8_000]), await bitsOfPages(embedded, [...pages, 8_000]));

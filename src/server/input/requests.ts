@@ -51,8 +51,8 @@ export const regionBody = z
   .partial();
 
 const amount = z.number().min(0);
-/** What an instance says of itself on the roll. Instances of another version may say more, or less. */
-export const instanceRecord = z.object({
+/** An instance's load, on the roll and at GET /cluster. Instances of another version may say more, or less. */
+const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
   upSeconds: amount,
@@ -123,20 +123,19 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
   throw malformed(`${where}: ${issue?.message ?? "invalid"}`.slice(0, 200));
 }
 
-/** What an instance says of itself to the others: sockets, and for each board the pages with most watchers. */
-const announcement = z.object({
-  id: z.string().max(64),
-  online: z.int().min(0),
-  // Names of boards may be names that every object has, or `__proto__`: so no record is made of them.
-  looking: z
-    .preprocess(
-      (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
-      z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
-    )
-    .transform((entries) => new Map(entries)),
-});
+const looking = z
+  .preprocess(
+    // Names of boards may be names that every object has, or `__proto__`: so no record is made of them.
+    (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
+    z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
+  )
+  .transform((entries) => new Map(entries));
+
+/** An instance's record on the roll, with the pages of each board that most of its clients look at. */
+const announcement = instanceRecord.extend({ looking: looking.catch(() => new Map()) });
 export type Announcement = z.output<typeof announcement>;
 
+/** Undefined if it is none. */
 export function parseAnnouncement(text: string): Announcement | undefined {
   try {
     return announcement.safeParse(JSON.parse(text)).data;

@@ -5,8 +5,8 @@
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
-import { REPORTS_MAX, type Tally } from "../../store/overview.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import { type OverviewStore, REPORTS_MAX, type Tally } from "../../store/overview.js";
+import { StoreAway } from "../../store/store.js";
 import type { CommittedBatch } from "../writes/writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
@@ -15,7 +15,7 @@ type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
 const REPORT_AFTER_MS = 500;
 
 export class Reporter {
-  readonly #store: Store;
+  readonly #store: OverviewStore;
   readonly #clock: Clock;
   readonly #failed: (error: unknown) => void;
   /** Board -> page -> its last count. At most one for each page of the boards. */
@@ -23,7 +23,7 @@ export class Reporter {
   #next: Cancel | undefined;
   #isClosed = false;
 
-  constructor(store: Store, clock: Clock, failed: (error: unknown) => void) {
+  constructor(store: OverviewStore, clock: Clock, failed: (error: unknown) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#failed = failed;
@@ -56,7 +56,7 @@ export class Reporter {
 
   async #report(board: string, reports: readonly Tally[]): Promise<void> {
     try {
-      await this.#store.overview.report(board, reports);
+      await this.#store.report(board, reports);
     } catch (error) {
       if (!(error instanceof StoreAway)) return this.#failed(error);
       const pages = this.#waiting.get(board) ?? new Map<number, Tally>();

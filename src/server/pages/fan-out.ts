@@ -14,6 +14,7 @@
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
+import type { PageNews } from "../../store/store.js";
 
 export interface FanOutLimits {
   readonly flushMsMin: number;
@@ -36,12 +37,8 @@ export interface Flushable {
   flushed?(): void;
 }
 
-/** Where what is to be sent comes from: while nothing can be sent it need not be heard. */
-export interface Source {
-  doze(ms: number): void;
-  /** Calls `heard` when what came during the doze was told. */
-  wake(heard: () => void): void;
-}
+/** Brings what is to be sent. While nothing can be sent, it need not be heard. */
+type Source = Pick<PageNews, "doze" | "wake">;
 
 const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 

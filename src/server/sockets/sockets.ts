@@ -23,7 +23,7 @@ import {
   sessionIdOf,
 } from "../connections/handshake.js";
 import { ignoreOtherUpgrades } from "../connections/upgrades.js";
-import { Presence } from "../fleet/presence.js";
+import type { Presence } from "../fleet/presence.js";
 import { takeOffBase } from "../input/base-path.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
@@ -82,6 +82,7 @@ export interface AttachOptions {
   /** Of each connection. */
   readonly limits: ConnectionLimits;
   /** What every request of long-polling passes first. */
+  readonly presence: Presence;
   readonly gate: HttpGate;
   /** Which proxies are believed. */
   readonly trust: Trust;
@@ -98,7 +99,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const encoder = new FrameEncoder(io);
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, options.limits, options.trust, Reflect.get(io.engine, "ws"));
-  const presence = new Presence(instance, online);
+  const { presence } = options;
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
   io.engine.use(options.gate.pass);
@@ -142,7 +143,6 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
     online,
     close: (reason) => {
       clearInterval(timer);
-      presence.close();
       forget();
       tell({ kind: "goodbye", error: reason.toBody() });
     },

@@ -41,21 +41,19 @@ export function encodePage(page: StoredPage): Buffer {
   return record;
 }
 
-/** What the overview needs, without the bits. Throws DamagedPage, as decodePage does. */
-export function decodeCount(record: Buffer): { version: number; checked: number } {
+/** The record without its bits. Throws DamagedPage, as decodePage does. */
+export function decodeHead(record: Buffer): { position: Position; checked: number } {
   const isWhole = record.length >= HEADER_BYTES && record.length <= HEADER_BYTES + PAGE_BYTES;
   const [version, checked] = isWhole ? [record.readDoubleBE(0), record.readUInt32BE(14)] : [-1, 0];
   if (!Number.isSafeInteger(version) || version < 0 || checked > PAGE_CELLS || record.readUInt8(18) > 1) {
     throw new DamagedPage(`a page's record of ${record.length} bytes is not valid`);
   }
-  return { version, checked };
+  return { position: { version, tag: record.toString("base64url", 8, 14) }, checked };
 }
 
 export function decodePage(record: Buffer): StoredPage {
-  decodeCount(record);
   return {
-    position: { version: record.readDoubleBE(0), tag: record.toString("base64url", 8, 14) },
-    checked: record.readUInt32BE(14),
+    ...decodeHead(record),
     generation: record.readUInt8(18),
     generationStart: record.readDoubleBE(19),
     bits: new Uint8Array(record.subarray(HEADER_BYTES)),

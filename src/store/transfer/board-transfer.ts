@@ -205,10 +205,10 @@ class Restore {
 
 async function filledPages(store: Store, board: BoardOfSize, start: number, end: number): Promise<number[]> {
   const pages = Array.from({ length: end - start }, (_, index) => ({ board: board.name, page: start + index }));
-  const tallies = await store.overview.tallies(pages);
-  return tallies.flatMap((tally) => {
-    if (!tally) throw new StoreAway("a part of the store does not answer", { sent: false });
-    return tally.checked > 0 ? [tally.page] : [];
+  const heads = await store.heads(pages);
+  return heads.flatMap((head, index) => {
+    if (!head) throw new StoreAway("a part of the store does not answer", { sent: false });
+    return head.checked > 0 ? [start + index] : [];
   });
 }
 

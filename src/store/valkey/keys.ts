@@ -36,8 +36,6 @@ export class Names {
   /** The same of channels, of any database. */
   readonly channels: string;
   readonly #broker: string;
-  /** Hash: the instances that are there. */
-  readonly instances: string;
   /** The roll of instances, in one slot: when each was heard last, and what it said. */
   readonly roll: { readonly heard: string; readonly records: string };
   /** Prefix of the request counters that instances share. */
@@ -47,7 +45,6 @@ export class Names {
     this.keys = `${prefix}ss:`;
     this.channels = `${prefix}server:broker:`;
     this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
-    this.instances = `${this.keys}{instances}`;
     this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
     this.limits = `${this.keys}limit:`;
   }

@@ -1,0 +1,44 @@
+/* Deltas as Valkey holds them: published, in the log, and in the history. Anyone with access to Valkey can write there. */
+
+import type { Delta } from "../../board/delta.js";
+import { INVALID_RECORD, type Recorded } from "../history.js";
+import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
+import { list } from "./scripts.js";
+
+const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
+
+/** A delta as commit.lua publishes it, `version:from-tag:tag:ops`; undefined if it is none. */
+export function readPublished(page: number, message: string): Delta | undefined {
+  const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
+  if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
+  return deltaTo(page, Number(version), fromTag, toTag, ops);
+}
+
+/** Entries of the log as XRANGE gives them; up to the first that is none. */
+export function* readLogged(page: number, reply: unknown): Iterable<Delta> {
+  for (const entry of list(reply)) {
+    const [id, fields] = list(entry);
+    const [, from, , to, , ops] = list(fields);
+    const delta = readPublished(page, `${Number.parseInt(String(id), 10)}:${from}:${to}:${ops}`);
+    if (!delta) return;
+    yield delta;
+  }
+}
+
+export interface StreamRecord extends Recorded {
+  readonly id: string;
+}
+
+/** Records as XRANGE and XREVRANGE give them, in Buffers. */
+export function readRecorded(reply: unknown): StreamRecord[] {
+  return list(reply).map((entry) => {
+    const [name, fields] = list(entry);
+    const [, number, , from, , to, , done, , bits] = list(fields);
+    const id = String(name);
+    const ms = Number.parseInt(id, 10);
+    const [version, fromTag, toTag, ops] = [Number(String(number)), String(from), String(to), String(done)];
+    if (!isDelta(version, fromTag, toTag, ops)) return { id, ms, ...INVALID_RECORD };
+    const keyframe = Buffer.isBuffer(bits) && bits.length <= PAGE_BYTES ? { bits } : {};
+    return { id, ms, version, fromTag, toTag, ops, ...keyframe };
+  });
+}
