@@ -49,8 +49,10 @@ export class Follower {
   readonly ready: Promise<void>;
   /** When the replica was last known to be at the store's position: by a delta, or by a check. */
   verifiedMs: number;
-  /** When the store was last asked for the position and answered. */
+  /** When the replica was last compared with the store's position. Equal to `verifiedMs` while the page is idle. */
   checkedMs: number;
+  /** When the page's head was last read, compared or not. */
+  headMs: number;
   /** Position checks in a row that found the replica behind, with no delta heard in between. */
   missedChecks = 0;
   readonly #store: PageStore & PageNews;
@@ -74,7 +76,8 @@ export class Follower {
     this.#clock = clock;
     this.#listener = listener;
     this.verifiedMs = clock.now();
-    this.checkedMs = clock.now();
+    this.checkedMs = this.verifiedMs;
+    this.headMs = this.verifiedMs;
     this.#damaged = new Promise((_, fail) => {
       this.#setDamaged = fail;
     });

@@ -114,9 +114,10 @@ export class Pages {
 
   *#due(nowMs: number): Iterable<PageRef> {
     for (const { follower } of this.#held.hubs()) {
-      const { isReady, verifiedMs, checkedMs, ref } = follower;
-      const isHot = verifiedMs > checkedMs && verifiedMs <= nowMs - HOT_CHECK_MS;
-      if (isReady && (isHot || checkedMs <= nowMs - IDLE_CHECK_MS)) yield ref;
+      const { isReady, verifiedMs, checkedMs, headMs, ref } = follower;
+      const isIdle = verifiedMs === checkedMs;
+      const checkAtMs = Math.max(verifiedMs, checkedMs) + (isIdle ? IDLE_CHECK_MS : HOT_CHECK_MS);
+      if (isReady && (checkAtMs <= nowMs || headMs + IDLE_CHECK_MS <= nowMs)) yield ref;
     }
   }
 
@@ -125,7 +126,11 @@ export class Pages {
     if (!follower?.isReady) return undefined;
     const before = follower.replica.position;
     const now = this.#clock.now();
+    // Asked for by another reader: a commit whose news is still on its way must not look like a gap.
+    const isProven = follower.verifiedMs + HOT_CHECK_MS > now;
     return ({ position }) => {
+      follower.headMs = now;
+      if (isProven) return;
       follower.checkedMs = now;
       // A replica that moved meanwhile hears its news. It is judged the next time.
       if (follower.replica.position !== before) return;
