@@ -1,7 +1,7 @@
 /*
- * The frozen ranges of a page. They are kept with the page and judged inside the commit, in the step that would set the
- * bits. So no instance can get round them, however late it hears of them: from the moment a freeze is acknowledged, no
- * write into it is taken.
+ * The frozen ranges of a page. They are kept with the page and judged inside the commit, in the
+ * step that would set the bits. So no instance can get round them, however late it hears of them:
+ * from the moment a freeze is acknowledged, no write into it is taken.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
@@ -15,7 +15,7 @@ export interface OffsetRange {
 /** Ranges that a page keeps: a freeze or thaw that would make more is refused. */
 export const FROZEN_RANGES_MAX = 32;
 
-/** Sorted ranges that do not touch, with one more range added or removed. The rule of freeze.lua. */
+/** Sorted ranges that do not touch, with one more added or removed, as freeze.lua does it. */
 export function withRange(ranges: readonly OffsetRange[], range: OffsetRange, isFrozen: boolean): OffsetRange[] {
   let { start, end } = range;
   const kept: OffsetRange[] = [];
@@ -37,7 +37,7 @@ export function isIn(ranges: readonly OffsetRange[], offset: number): boolean {
   return ranges.some(({ start, end }) => offset >= start && offset < end);
 }
 
-/** `10-20,30-65536`, as freeze.lua writes it; undefined if it is anything else. */
+/** `10-20,30-65536`, as freeze.lua writes it. Undefined if it is anything else. */
 export function parseRanges(text: string): OffsetRange[] | undefined {
   const ranges: OffsetRange[] = [];
   for (const part of text === "" ? [] : text.split(",")) {

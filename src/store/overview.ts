@@ -1,16 +1,18 @@
 /*
- * How many cells of each page are checked, for a whole board: the store's side of the overview. A page knows its own
- * count: the truth, moved in one step with its bits. Beside it the store keeps a list of all counts of a board, so that
- * nobody has to ask thousands of pages. Instances report their commits to it.
+ * How many cells of each page are checked, for a whole board: the store's side of the overview. A
+ * page knows its own count: the truth, moved in one step with its bits. Beside it the store keeps a
+ * list of all counts of a board, so that nobody has to ask thousands of pages. Instances report
+ * their commits to it.
  *
  *     commit ──► the page's own count ·······················► heads       the truth, page by page
- *        └─ instance: report, now and then ──► the list ─────► read        all pages that were reported
+ *        └─ instance: report, now and then ──► the list ─────► read        all reported pages
  *                                                └───────────► subscribe   changes of the list
  *
- * The list cannot drift. Entries are absolute and carry the version of the page, so of two reports in the wrong order
- * the newer stays. A report may be lost with its instance, and a failover or a restored dump may set pages back to lower
- * versions. Both are found by comparing with the heads, and put right by a correction. It names the entry that it
- * replaces, so it never undoes a report that came in between.
+ * The list cannot drift. Entries are absolute and carry the version of the page, so of two reports
+ * in the wrong order the newer stays. A report may be lost with its instance, and a failover or a
+ * restored dump may set pages back to lower versions. Both are found by comparing with the heads,
+ * and put right by a correction. It names the entry that it replaces, so it never undoes a report
+ * that came in between.
  */
 
 import type { Unsubscribe } from "./listeners.js";
@@ -28,7 +30,7 @@ export interface Report extends Tally {
 }
 
 export interface OverviewListener {
-  /** Entries of the list as they are now, in the order of changes. Some may be missing: channels lose messages. */
+  /** Changed entries, in order. Some may be missing: channels lose messages. */
   changed(tallies: readonly Tally[]): void;
   /** The channel was interrupted and is live again. */
   resumed(): void;
@@ -37,7 +39,7 @@ export interface OverviewListener {
 export interface OverviewStore {
   /** The list: every page with a report. */
   read(board: string): Promise<readonly Tally[]>;
-  /** At most REPORTS_MAX. Listeners hear each changed entry, and the present entry for each report that was refused. */
+  /** At most REPORTS_MAX. For a refused report, listeners hear the present entry. */
   report(board: string, reports: readonly Report[]): Promise<void>;
   /** Resolves when the subscription is live. */
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe>;
@@ -48,7 +50,7 @@ export interface OverviewStore {
 /** Bounds how long one script run blocks the store. */
 export const REPORTS_MAX = 1_000;
 
-/** The rule of the list, which overview.lua keeps too: the entry after `report`, and whether listeners hear it. */
+/** The rule of the list, which overview.lua keeps too. `isHeard`: listeners hear the entry. */
 export function judgeReport(
   entry: Tally | undefined,
   { page, version, checked, instead }: Report,
@@ -59,6 +61,7 @@ export function judgeReport(
     ? before.version === instead.version && before.checked === instead.checked
     : version >= before.version;
   if (isTaken && !isSame) return { entry: { page, version, checked }, isHeard: true };
-  // A refused report is heard too: if the page lost the end of its history, listeners find out by it.
+  // A refused report is heard too: if the page lost the end of its history, listeners find out by
+  // it.
   return { entry: before, isHeard: !isTaken || instead !== undefined };
 }

@@ -1,18 +1,19 @@
 /*
- * The roll of instances: each announces itself every few seconds, and hears all others in the same step. An instance
- * that says nothing for GONE_MS is off it. It serves only to inform people: nothing is decided by it.
+ * The roll of instances: each announces itself every few seconds, and hears all others in the same
+ * step. An instance that says nothing for GONE_MS is off it. It serves only to inform people:
+ * nothing is decided by it.
  */
 
 export interface Announced {
   readonly id: string;
-  /** What the instance said, as it said it. */
+  /** As the instance wrote it. */
   readonly record: string;
   /** Since it was heard. */
   readonly ageMs: number;
 }
 
 export interface Roll {
-  /** Notes what the instance `id` says of itself, or, with an empty record, that it goes. Returns all that are there. */
+  /** Notes the record of an instance; an empty one means that it goes. Returns all records. */
   enroll(id: string, record: string): Promise<Announced[]>;
 }
 

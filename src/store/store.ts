@@ -1,6 +1,7 @@
 /*
- * The store: where pages live, and the only thing that makes history. It is made of small interfaces, one for each
- * kind of caller. Two implementations keep them, and one suite in test/contract holds both to them.
+ * The store: where pages live, and the only thing that makes history. It is made of small
+ * interfaces, one for each kind of caller. Two implementations keep them, and one suite in
+ * test/contract holds both to them.
  *
  *     PageStore      bits, positions and frozen ranges of pages    writer, follower, heads
  *     PageNews       deltas as they are committed                  follower, fan-out
@@ -19,7 +20,7 @@ import type { Unsubscribe } from "./listeners.js";
 import type { OverviewStore } from "./overview.js";
 import type { Roll } from "./roll.js";
 
-/** One session's changes to one page. A write of the empty session is not remembered, so it must not be sent again. */
+/** One session's changes to one page. Writes of the empty session are not remembered. */
 export interface Write {
   readonly session: string;
   /** Positive; unique in its session. */
@@ -38,13 +39,13 @@ export interface Batch {
 /**
  * taken      first time seen; its changes are in the page
  * duplicate  taken before; nothing done
- * frozen     it has a frozen cell (frozen.ts); nothing done, and not remembered: it may be taken later
- * stale      more than SEQ_WINDOW below its session's highest, so it can no longer be judged; nothing done
+ * frozen     it has a frozen cell; nothing done, and not remembered, so it may be taken later
+ * stale      more than SEQ_WINDOW below its session's highest, so it cannot be judged; nothing done
  */
 export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
 
 export interface Committed {
-  /** Where the page stands after the batch. Every write of it that was taken, now or before, is in. */
+  /** Where the page stands after the batch, with all its writes that were ever taken. */
   readonly position: Position;
   /** One for each write, in order. */
   readonly outcomes: readonly WriteOutcome[];
@@ -64,7 +65,7 @@ export interface Replaced {
 
 export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[] } | Snapshot;
 
-/** What a page knows of itself beside its bits. */
+/** A page without its bits. */
 export interface PageHead {
   readonly position: Position;
   readonly checked: number;
@@ -74,32 +75,34 @@ export interface PageHead {
 
 export interface PageStore {
   /**
-   * Commits all of a batch or nothing, one batch after another per page. Drops writes that were taken before and sets
-   * the bits. If any cell changed, moves the page to a new position, logs the delta and publishes it. Resolves when
-   * all this is as safe as the page's board asks (durability.ts).
+   * Commits all of a batch or nothing, one batch after another per page. Drops writes that were
+   * taken before and sets the bits. If any cell changed, moves the page to a new position, logs the
+   * delta and publishes it. Resolves when all this is as safe as the page's board asks
+   * (durability.ts).
    */
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /**
-   * Sets all bits, at a new position with `tag` to which no delta leads: every follower takes a snapshot. Meant for
-   * restoring: writes made since the bits were taken are lost.
+   * Sets all bits, at a new position with `tag` to which no delta leads: every follower takes a
+   * snapshot. Meant for restoring: writes made since the bits were taken are lost.
    */
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
-  /** Freezes or thaws a part of a page. False if the page would have more than FROZEN_RANGES_MAX ranges. */
+  /** Freezes or thaws a part of a page. False if it would have too many ranges. */
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
   /** Bits and position of one moment. */
   read(page: PageRef): Promise<Snapshot>;
-  /** What came after a position: deltas while they are few (logged.ts), otherwise a snapshot. */
+  /** The changes after a position: deltas while they are few (logged.ts), otherwise a snapshot. */
   since(page: PageRef, position: Position): Promise<Since>;
   /**
-   * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a page whose part of
-   * the store does not answer soon, so that the other parts need not wait, and for a page that is damaged.
+   * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a
+   * page whose part of the store does not answer soon, so that the other parts need not wait, and
+   * for a page that is damaged.
    */
   heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]>;
 }
 
 export interface SubscriptionListener {
   delta(delta: Delta): void;
-  /** The channel was interrupted and is live again: deltas of the meantime are lost and must be asked for. */
+  /** The channel was interrupted and is live again: some deltas may be lost. */
   resumed(): void;
 }
 
@@ -107,11 +110,12 @@ export interface SubscriptionListener {
 export interface PageNews {
   /** Resolves when the subscription is live: every delta committed from then on is on its way. */
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
-  /** Reopens the channels of these pages, which were found deaf: they look alive and deliver nothing. */
+  /** Reopens the channels of these pages, which look alive and deliver nothing. */
   restartSubscriptions(pages: readonly PageRef[]): void;
   /**
-   * News need not be delivered for `ms`, or until `wake`. It may then arrive all at once, which costs less than waking
-   * up for each message. Each call starts the time again. Only a hint: a busy channel is read at once.
+   * News need not be delivered for `ms`, or until `wake`. It may then arrive all at once, which
+   * costs less than waking up for each message. Each call starts the time again. Only a hint: a
+   * busy channel is read at once.
    */
   doze(ms: number): void;
   /** Ends a doze. Calls `heard` when the news that arrived meanwhile has been delivered. */
@@ -125,7 +129,7 @@ export interface StoreState {
   readonly available: boolean;
   /** Requests and attempts to connect that the world made fail, since the start. */
   readonly failures: number;
-  /** How the store is set up so that it may lose data, for people. Undefined if it is not, or if that is unknown. */
+  /** How the store is set up so that it may lose data, for people. */
   readonly warning?: string | undefined;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
 }
@@ -135,7 +139,7 @@ export interface Store extends PageStore, PageNews, HistoryStore, Roll, StoreSta
   close(): Promise<void>;
 }
 
-/** The store cannot be reached or refuses to work: the world's fault. Every method may reject with it. */
+/** The store cannot be reached or refuses to work. Every method may reject with it. */
 export class StoreAway extends Error {
   /** Whether the request may have reached the store. If not, it certainly had no effect. */
   readonly sent: boolean;
@@ -147,7 +151,7 @@ export class StoreAway extends Error {
   }
 }
 
-/** The batch was applied, but did not become as safe as its board asks in time. Sending it again is safe. */
+/** The batch was applied, but is not yet as safe as its board asks. It can be sent again. */
 export class Unconfirmed extends StoreAway {
   constructor(reason: string) {
     super(reason, { sent: true });

@@ -191,7 +191,7 @@ describe("a board as a file", () => {
     [
       "a page with more cells than its board",
       (lines: string[]) => [lines[0]?.replace(/"size":\d+/, '"size":131073') ?? "", ...lines.slice(1)],
-      /page 2 has cells that the board has not/,
+      /page 2 has cells that the board does not have/,
     ],
     ["more after its end", (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'], /more after the end/],
   ] as const) {
@@ -384,7 +384,7 @@ describe("socketscaler export and import", () => {
       [cut.code, cut.stderr],
       [
         1,
-        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export on with --from-page 1, and import that as well\n",
+        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export the rest with --from-page 1, and import that as well\n",
       ],
     );
     const { pages, outcome } = auditIn(cut.stdout);

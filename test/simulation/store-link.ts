@@ -1,8 +1,9 @@
 /*
- * What one instance sees of the store: the contract of store.ts over two connections that break. One, news.ts, tells what
- * was committed. The other carries commands and answers, in order. When it is cut, or mute and so without an answer for
- * ANSWER_MS_MAX, all that is under way ends with StoreAway{sent}, whether it had its effect or not; until the next
- * connection stands, requests end with StoreAway at once.
+ * What one instance sees of the store: the contract of store.ts over two connections that break.
+ * One, news.ts, tells what was committed. The other carries commands and answers, in order. When it
+ * is cut, or mute and so without an answer for ANSWER_MS_MAX, all that is under way ends with
+ * StoreAway{sent}, whether it had its effect or not; until the next connection stands, requests end
+ * with StoreAway at once.
  *
  * It lives in the world, not in the instance: it goes on when the instance has died.
  */

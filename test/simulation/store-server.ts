@@ -1,10 +1,10 @@
 /*
- * A model of the server that holds the pages: the plainest thing that keeps the contract. It can lose acknowledged
- * commits, as when a replica takes over or an older dump is restored.
+ * A model of the server that holds the pages: the plainest thing that keeps the contract. It can
+ * lose acknowledged commits, as when a replica takes over or an older dump is restored.
  *
- * All state is the effect of a list of commits, as it would be on a replica that was sent them. A failover cuts off the
- * end of the list and applies the rest again: data and the memory of sequence numbers go back together. Only frozen
- * ranges stay, because nobody freezes in a simulation.
+ * All state is the effect of a list of commits, as it would be on a replica that was sent them. A
+ * failover cuts off the end of the list and applies the rest again: data and the memory of sequence
+ * numbers go back together. Only frozen ranges stay, because nobody freezes in a simulation.
  */
 
 import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
@@ -37,11 +37,17 @@ interface Page {
 }
 
 export interface StoreServerOptions {
-  /** Bytes of a page: no more than the board of a simulation needs, so that a thousand runs cost little. */
+  /**
+   * Bytes of a page: no more than the board of a simulation needs, so that a thousand runs cost
+   * little.
+   */
   readonly pageBytes: number;
   /** Deltas a page's log keeps. */
   readonly logMax: number;
-  /** The name under which a batch's tag is kept: makes a run independent of the random bytes in real tags. */
+  /**
+   * The name under which a batch's tag is kept: makes a run independent of the random bytes in real
+   * tags.
+   */
   readonly tagFor?: (tag: string) => string;
 }
 
@@ -76,7 +82,10 @@ export class StoreServer {
     return this.#waiting !== undefined;
   }
 
-  /** Stops serving, as a process that is stopped: requests that arrive are kept and served in order later. */
+  /**
+   * Stops serving, as a process that is stopped: requests that arrive are kept and served in order
+   * later.
+   */
   hang(): void {
     this.#waiting ??= [];
   }
@@ -119,7 +128,9 @@ export class StoreServer {
     return true;
   }
 
-  /** Nobody does so in a simulation: it is not among the entries, and would not come back with them. */
+  /**
+   * Nobody does so in a simulation: it is not among the entries, and would not come back with them.
+   */
   replace(ref: PageRef, tag: string, bits: Uint8Array): Replaced {
     const page = this.#page(ref);
     const after = new Uint8Array(page.bits.length);
@@ -162,7 +173,10 @@ export class StoreServer {
     return page ? { position: page.position, checked: countBits(page.bits), frozen } : { ...UNTOUCHED, frozen };
   }
 
-  /** A replica takes over that lacks the last `count` commits; or, with many, an older dump was restored. */
+  /**
+   * A replica takes over that lacks the last `count` commits; or, with many, an older dump was
+   * restored.
+   */
   loseTail(count: number, isOf: (ref: PageRef) => boolean = () => true): void {
     const lost = new Set(this.entries.filter(({ ref }) => isOf(ref)).slice(-count));
     this.lost.push(...lost);

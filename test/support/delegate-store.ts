@@ -1,4 +1,7 @@
-/* A store in front of another: it does what that one does, except for the members that a subclass overrides. */
+/*
+ * A store in front of another: it does what that one does, except for the members that a subclass
+ * overrides.
+ */
 
 import type { Store } from "../../src/store/store.js";
 

@@ -1,7 +1,8 @@
 /*
- * The negative control of the fork test: a store whose positions are made of version and epoch alone, as systems do that
- * number the messages of a channel and give the channel an epoch. The epoch is an ordinary key beside the others: drawn
- * once, and replicated with them. All else is the real store underneath.
+ * The negative control of the fork test: a store whose positions are made of version and epoch
+ * alone, as systems do that number the messages of a channel and give the channel an epoch. The
+ * epoch is an ordinary key beside the others: drawn once, and replicated with them. All else is the
+ * real store underneath.
  *
  *     since(version, epoch)   another epoch: a snapshot · the same version: nothing is missing · else the log's deltas
  *

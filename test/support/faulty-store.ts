@@ -1,6 +1,6 @@
 /*
- * A store that can be told to lose published deltas and answers, in front of a real one. Only news are lost: commits are
- * real.
+ * A store that can be told to lose published deltas and answers, in front of a real one. Only news
+ * are lost: commits are real.
  */
 
 import type { Delta } from "../../src/board/delta.js";
@@ -15,7 +15,9 @@ export class FaultyStore extends DelegateStore<Store> {
   lose: (delta: Delta) => boolean = () => false;
   /** The next answers of `commit` are lost after the commit was made. */
   answersToLose = 0;
-  /** While set, every write counts as one that came too late to be judged: it is refused for good. */
+  /**
+   * While set, every write counts as one that came too late to be judged: it is refused for good.
+   */
   judgesStale = false;
   restarts = 0;
 

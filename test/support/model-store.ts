@@ -1,6 +1,6 @@
 /*
- * The simulation's model of a store (simulation/store-server.ts) for one instance in one process, with time and faults
- * under the test's control.
+ * The simulation's model of a store (simulation/store-server.ts) for one instance in one process,
+ * with time and faults under the test's control.
  */
 
 import type { Delta, Snapshot } from "../../src/board/delta.js";
@@ -29,7 +29,9 @@ export class ModelStore implements Store {
   readonly engine = "model";
   available = true;
   readonly failures = 0;
-  /** Time from a request to its arrival, from there to its answer, and from a commit to its news. */
+  /**
+   * Time from a request to its arrival, from there to its answer, and from a commit to its news.
+   */
   delayMs = { request: 0, answer: 0, news: 0 };
   /** Called for each delta on its way to a subscriber; true loses it. */
   lose: (delta: Delta) => boolean = () => false;

@@ -1,7 +1,8 @@
 /*
- * All instances, as one of them knows them. Each announces itself on the store's roll every ANNOUNCE_MS, with its load and
- * what its clients look at, and hears the others by the same call. Presence and GET /cluster both read what was heard
- * last, so asking for them costs the store nothing.
+ * All instances, as one of them knows them. Each announces itself on the store's roll every
+ * ANNOUNCE_MS, with its load and what its clients look at, and hears the others by the same call.
+ * Presence and GET /cluster both read what was heard last, so asking for them costs the store
+ * nothing.
  */
 
 import { randomBytes } from "node:crypto";

@@ -1,4 +1,4 @@
-/* What an instance measures of its own load, from one sample to the next. */
+/* The load of an instance, measured from one sample to the next. */
 
 import type { InstanceRecord } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";

@@ -1,19 +1,21 @@
 /*
- * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list, then applies the
- * channel's messages. The channel is the only way in, so its order is the order of the list.
+ * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list,
+ * then applies the channel's messages. The channel is the only way in, so its order is the order of
+ * the list.
  *
  *     subscribe ──► read, buffering messages ──► live ◄── message
  *                    ▲                            │
  *                    └── resumed, or found deaf ◄─┤
- *                                                 └── check: some pages' own counts, again and again
+ *                                                 └── check: some pages' own counts
  *
- * The check keeps list and copy from drifting, whatever was lost: reports with their instance, messages, or the tail of a
- * page's history. It reads the heads of pages (pages/heads.ts), PAGES_A_CHECK every CHECK_EVERY_MS, round and round.
- * After a start or an interruption it reads all of them without a pause. It reads a page once more when the messages
- * about it have ended: where something was going on, something is most likely to have been lost.
+ * The check keeps list and copy from drifting, whatever was lost: reports with their instance,
+ * messages, or the tail of a page's history. It reads the heads of pages (pages/heads.ts),
+ * PAGES_A_CHECK every CHECK_EVERY_MS, round and round. After a start or an interruption it reads
+ * all of them without a pause. It reads a page once more when the messages about it have ended:
+ * where something was going on, something is most likely to have been lost.
  *
- * If a head differs from the copy, the list is corrected. The right count comes back through the channel. If the list had
- * it already, the entry is published again.
+ * If a head differs from the copy, the list is corrected. The right count comes back through the
+ * channel. If the list had it already, the entry is published again.
  */
 
 import { type PageRef, pageCount } from "../../board/geometry.js";
@@ -23,10 +25,10 @@ import { type OverviewStore, REPORTS_MAX, type Report, type Tally } from "../../
 import { type PageHead, StoreAway } from "../../store/store.js";
 import type { Heads } from "../pages/heads.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { persist } from "../pages/persist.js";
+import { type Persistence, persist } from "../pages/persist.js";
 
 export interface OverviewListener {
-  /** The page's count is another now. */
+  /** The page's count has changed. */
   changed(page: number): void;
   failed(error: unknown): void;
 }
@@ -37,9 +39,8 @@ export const CHECK_EVERY_MS = 1_000;
 const QUIET_MS = 1_000;
 /** Quiet pages that one check reads beside those whose turn it is. */
 const QUIET_PAGES_MAX = 500;
-const RETRY_MS_FIRST = 50;
-const RETRY_MS_MAX = 1_000;
-/** A correction is published on the channel. A channel that stays silent this long after one is deaf. */
+const RETRY_MS = { first: 50, most: 1_000 };
+/** A channel that stays silent this long after a correction is deaf. */
 const DEAF_MS_MAX = 2_000;
 
 export class OverviewFollower {
@@ -53,6 +54,7 @@ export class OverviewFollower {
   readonly #clock: Clock;
   readonly #listener: OverviewListener;
   readonly #versions: Float64Array;
+  readonly #persistence: Persistence;
   readonly #unread: () => void;
   isReady = false;
   #setReady: () => void = () => undefined;
@@ -60,7 +62,7 @@ export class OverviewFollower {
   /** Messages that came while the list is read; undefined while it is not. */
   #buffer: (readonly Tally[])[] | undefined = [];
   #isStale = true;
-  /** Pages with messages since they were checked last -> when, oldest first. At most one entry for each page. */
+  /** Pages with messages since their last check -> when, oldest first. */
   readonly #heard = new Map<number, number>();
   /** The next page to check, when, and how many pages are to be checked without a pause. */
   #at = 0;
@@ -80,6 +82,12 @@ export class OverviewFollower {
     this.#heads = heads;
     this.#clock = clock;
     this.#listener = listener;
+    this.#persistence = {
+      clock,
+      retryMs: RETRY_MS,
+      isClosed: () => this.#isClosed,
+      failed: (error) => listener.failed(error),
+    };
     this.ready = new Promise((done) => {
       this.#setReady = done;
     });
@@ -99,7 +107,7 @@ export class OverviewFollower {
   }
 
   async #start(): Promise<void> {
-    await this.#persist(async () => {
+    await persist(this.#persistence, async () => {
       this.#unsubscribe = await this.#store.subscribe(this.#board.name, {
         changed: (tallies) => this.#hear(tallies),
         resumed: () => this.#resumed(),
@@ -117,7 +125,7 @@ export class OverviewFollower {
   /** Reads the list until it was read without an interruption. */
   async #refresh(): Promise<void> {
     this.#buffer = [];
-    while (this.#isStale && !this.#isClosed) await this.#persist(() => this.#read());
+    while (this.#isStale && !this.#isClosed) await persist(this.#persistence, () => this.#read());
     this.#buffer = undefined;
     void this.#heads.ask();
   }
@@ -225,18 +233,5 @@ export class OverviewFollower {
       this.#checkAll();
       if (!(error instanceof StoreAway)) this.#listener.failed(error);
     }
-  }
-
-  async #persist(action: () => Promise<void>): Promise<void> {
-    await persist(
-      {
-        clock: this.#clock,
-        retryMsFirst: RETRY_MS_FIRST,
-        retryMsMax: RETRY_MS_MAX,
-        isClosed: () => this.#isClosed,
-        failed: (error) => this.#listener.failed(error),
-      },
-      action,
-    );
   }
 }

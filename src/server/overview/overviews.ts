@@ -1,6 +1,7 @@
 /*
- * The overviews an instance holds: a follower and a hub for each board whose overview someone watches, or did until just
- * now (shared-hubs.ts). A board that nobody watches so costs nothing, whatever its size.
+ * The overviews that an instance holds: a follower and a hub for each board whose overview someone
+ * watches, or did until just now (shared-hubs.ts). A board without watchers costs nothing, whatever
+ * its size.
  */
 
 import type { Clock } from "../../protocol/clock.js";

@@ -1,7 +1,8 @@
 /*
- * Reports what this instance commits to the board's list of counts (store/overview.ts): a page's last count only, and all
- * pages together, so that a flood of writes costs the store a couple of small script runs a second. A report that cannot be
- * made waits, merged with what comes; one that is lost with the instance is made good by whoever watches the overview.
+ * Reports what this instance commits to the board's list of counts (store/overview.ts). Only a
+ * page's last count is reported, and all pages together, so a flood of writes costs the store a
+ * couple of small script runs a second. A report that fails waits, merged with later ones. If it is
+ * lost with the instance, the followers of the overview make up for it.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -36,7 +37,7 @@ export class Reporter {
     this.#schedule();
   }
 
-  /** Reports at once what waits. */
+  /** Reports waiting counts at once. */
   async flush(): Promise<void> {
     this.#next?.();
     this.#next = undefined;
@@ -61,7 +62,7 @@ export class Reporter {
       if (!(error instanceof StoreAway)) return this.#failed(error);
       const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
       this.#waiting.set(board, pages);
-      // What was committed meanwhile is newer.
+      // Counts committed meanwhile are newer.
       for (const report of reports) if (!pages.has(report.page)) pages.set(report.page, report);
       this.#schedule();
     }

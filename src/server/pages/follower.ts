@@ -1,12 +1,12 @@
 /*
  * A follower keeps an instance's replica of one page in step with the store.
  *
- *     subscribe, and await its reply ──► buffer deltas ──► since(own position) ──► apply, then the buffer ──► live
- *     live:  a delta that does not fit (gap), a resumed channel or a failed position check ──► since(own position)
+ *     subscribe, await its reply ──► buffer deltas ──► since(own position) ──► apply both ──► live
+ *     live:  a gap, a resumed channel or a failed position check ──► since(own position)
  *
- * While an answer of `since` is on its way, deltas are buffered, so the replica stands still. The answer was therefore
- * read after the position it holds. That lets the replica take a snapshot unconditionally (replica.ts), and keeps an old
- * snapshot from undoing newer deltas.
+ * While an answer of `since` is on its way, deltas are buffered, so the replica stands still. The
+ * answer was therefore read after the position it holds. That lets the replica take a snapshot
+ * unconditionally (replica.ts), and keeps an old snapshot from undoing newer deltas.
  */
 
 import { cropUpdate, type Delta } from "../../board/delta.js";
@@ -17,11 +17,11 @@ import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
 import { DamagedPage } from "../../store/damage.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { PageNews, PageStore } from "../../store/store.js";
-import { persist } from "./persist.js";
+import { type Persistence, persist } from "./persist.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-/** Hears every move of the replica, before its hub does. Must not throw: it is called in the midst of following. */
+/** Hears every move of the replica, before its hub does. Must not throw. */
 export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
@@ -38,8 +38,7 @@ export interface FollowerListener extends MoveObserver {
 const LOG_LIMITS = { deltasMax: 2_048, changesMax: 16_384 };
 /** Deltas buffered during a resync. With more, the resync is made again instead. */
 const BUFFERED_MAX = 4_096;
-const RETRY_MS_FIRST = 20;
-const RETRY_MS_MAX = 500;
+const RETRY_MS = { first: 20, most: 500 };
 
 export class Follower {
   readonly ref: PageRef;
@@ -49,7 +48,7 @@ export class Follower {
   readonly ready: Promise<void>;
   /** When the replica was last known to be at the store's position: by a delta, or by a check. */
   verifiedMs: number;
-  /** When the replica was last compared with the store's position. Equal to `verifiedMs` while the page is idle. */
+  /** When it was last compared with the store. Equals `verifiedMs` while the page is idle. */
   checkedMs: number;
   /** When the page's head was last read, compared or not. */
   headMs: number;
@@ -58,6 +57,7 @@ export class Follower {
   readonly #store: PageStore & PageNews;
   readonly #clock: Clock;
   readonly #listener: FollowerListener;
+  readonly #persistence: Persistence;
   readonly #observers = new Set<MoveObserver>();
   #unsubscribe: Unsubscribe | undefined;
   #buffer: Delta[] | undefined = [];
@@ -82,6 +82,15 @@ export class Follower {
       this.#setDamaged = fail;
     });
     this.#damaged.catch(() => undefined);
+    this.#persistence = {
+      clock,
+      retryMs: RETRY_MS,
+      isClosed: () => this.#closed,
+      failed: (error) => {
+        if (error instanceof DamagedPage) this.#setDamaged(error);
+        listener.failed(error);
+      },
+    };
     this.ready = this.#start();
   }
 
@@ -103,7 +112,8 @@ export class Follower {
   /** Brings the replica to where the store is now, or later. */
   catchUp(cause: ResyncCause): Promise<void> {
     if (!this.#running) return this.#resync(cause);
-    // The running request may have been answered before the caller's reason arose. One more is made, for all callers.
+    // The running request may have been answered before the caller's reason arose. One more is
+    // made, for all callers.
     this.#again ??= this.#running.then(() => {
       this.#again = undefined;
       return this.#resync(cause);
@@ -121,7 +131,7 @@ export class Follower {
       delta: (delta: Delta) => this.#hear(delta),
       resumed: () => void this.catchUp("resumed"),
     };
-    const unsubscribe = await this.#persist(() => this.#store.subscribe(this.ref, listener));
+    const unsubscribe = await persist(this.#persistence, () => this.#store.subscribe(this.ref, listener));
     if (this.#closed) return unsubscribe?.();
     this.#unsubscribe = unsubscribe;
     await this.catchUp("start");
@@ -163,8 +173,8 @@ export class Follower {
     this.#listener.resync(cause);
     this.#buffer ??= [];
     for (let round = 0; !this.#closed; round++) {
-      if (round > 0) await pause(this.#clock, backOffMs(this.#clock, round, 1, RETRY_MS_MAX));
-      const answer = await this.#persist(() => this.#store.since(this.ref, this.replica.position));
+      if (round > 0) await pause(this.#clock, backOffMs(this.#clock, round, 1, RETRY_MS.most));
+      const answer = await persist(this.#persistence, () => this.#store.since(this.ref, this.replica.position));
       if (!answer) return;
       if (answer.kind === "snapshot") {
         if (this.replica.receive(cropUpdate(answer, this.replica.cells)) === "applied") {
@@ -173,7 +183,8 @@ export class Follower {
           this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
-        // Deltas from the replica's own position must fit. If not, the store's answer is not one history.
+        // Deltas from the replica's own position must fit. If not, the store's answer is not one
+        // history.
         this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
         continue;
       }
@@ -191,21 +202,5 @@ export class Follower {
     }
     this.#buffer = undefined;
     return true;
-  }
-
-  #persist<Result>(action: () => Promise<Result>): Promise<Result | undefined> {
-    return persist(
-      {
-        clock: this.#clock,
-        retryMsFirst: RETRY_MS_FIRST,
-        retryMsMax: RETRY_MS_MAX,
-        isClosed: () => this.#closed,
-        failed: (error) => {
-          if (error instanceof DamagedPage) this.#setDamaged(error);
-          this.#listener.failed(error);
-        },
-      },
-      action,
-    );
   }
 }

@@ -1,10 +1,11 @@
 /*
- * The frozen cells of the pages that are watched here, sent to those who watch, so that people see them before they try
- * to write. Nothing here judges a write: a freeze holds in the store from its acknowledgement on (store/frozen.ts).
+ * The frozen cells of the pages that are watched here, sent to those who watch, so that people see
+ * them before they try to write. Nothing here judges a write: a freeze holds in the store from its
+ * acknowledgement on (store/frozen.ts).
  *
- * It reads along when pages are asked for their heads. A page is asked for at once if it is watched for the first time,
- * has just refused a write, or was frozen through this instance. There is no Pub/Sub for it: freezes are rare, and the
- * next head makes up for everything that was missed.
+ * It reads along when pages are asked for their heads. A page is asked for at once if it is watched
+ * for the first time, has just refused a write, or was frozen through this instance. There is no
+ * Pub/Sub for it: freezes are rare, and the next head makes up for everything that was missed.
  */
 
 import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
@@ -36,7 +37,7 @@ export class FrozenPages {
     });
   }
 
-  /** Sends what is known to be frozen to a recipient that has just joined. It assumes that nothing is. */
+  /** Sends the known frozen cells to a recipient that has just joined. */
   tell(hub: Hub, recipient: Recipient): void {
     const known = this.#known.get(hub);
     if (known?.isAny) recipient.send(known.frame);

@@ -1,12 +1,13 @@
 /*
- * The one loop of an instance that asks the store for the heads of pages. Several parts read along, so no page is asked
- * for twice:
+ * The one loop of an instance that asks the store for the heads of pages. Several parts read along,
+ * so no page is asked for twice:
  *
  *     pages       is the replica where the store is?        self-healing
  *     frozen      which cells are frozen?                   shown to those who watch
  *     overviews   does the list have the page's count?      corrected if not
  *
- * Each reader names the pages that are due for it. The answer for a page goes to every reader that knows the page.
+ * Each reader names the pages that are due for it. The answer for a page goes to every reader that
+ * knows the page.
  */
 
 import { type PageRef, pageName } from "../../board/geometry.js";
@@ -16,7 +17,7 @@ import { type PageHead, type Store, StoreAway } from "../../store/store.js";
 export interface HeadReader {
   /** Pages to ask for in this round. */
   due(nowMs: number): Iterable<PageRef>;
-  /** Called before a page is asked for: judges the answer against what is held now. Undefined if it is of no interest. */
+  /** Called before a page is asked for. Judges the answer by what is held now. */
   asking(page: PageRef, name: string): ((head: PageHead) => void) | undefined;
   /** The answers of one question have all been judged. */
   judged?(): void;

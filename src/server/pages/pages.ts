@@ -1,10 +1,11 @@
 /*
- * The pages an instance holds: a follower and a hub for each page that someone watches, or did until just now
- * (shared-hubs.ts).
+ * The pages an instance holds: a follower and a hub for each page that someone watches, or did
+ * until just now (shared-hubs.ts).
  *
- * The position check behind self-healing lives here, because it is one for all pages. Pub/Sub may lose a message, and a
- * whole connection may be deaf without an error: then only asking tells. A page is asked for soon after its last delta,
- * which may not have been the last, and less often while it is idle:
+ * The position check behind self-healing lives here, because it is one for all pages. Pub/Sub may
+ * lose a message, and a whole connection may be deaf without an error: then only asking tells. A
+ * page is asked for soon after its last delta, which may not have been the last, and less often
+ * while it is idle:
  *
  *     delta ── 1.0 to 1.2 s ──► asked ── 1.5 to 1.7 s ──► asked ── 1.5 to 1.7 s ──► asked
  *
@@ -38,7 +39,7 @@ export interface PagesObserver extends HeadsObserver {
 
 const HOT_CHECK_MS = 1_000;
 const IDLE_CHECK_MS = 1_500;
-/** As many checks in a row that find a page behind, with nothing heard in between, mean a deaf subscriber. */
+/** Checks in a row that find a page behind, with nothing heard, before a channel counts as deaf. */
 const DEAF_AFTER_CHECKS = 2;
 const RESTART_EVERY_MS = 5_000;
 
@@ -80,7 +81,7 @@ export class Pages {
     return this.#held.get(name);
   }
 
-  /** The follower of a page that is held and, as far as is known, up to date. Does not hold the page. */
+  /** The follower of a held page, if it is up to date as far as is known. */
   peek(ref: PageRef): Follower | undefined {
     const follower = this.#held.get(pageName(ref))?.follower;
     return follower?.isReady ? follower : undefined;
@@ -126,7 +127,8 @@ export class Pages {
     if (!follower?.isReady) return undefined;
     const before = follower.replica.position;
     const now = this.#clock.now();
-    // Asked for by another reader: a commit whose news is still on its way must not look like a gap.
+    // Asked for by another reader: a commit whose news is still on its way must not look like a
+    // gap.
     const isProven = follower.verifiedMs + HOT_CHECK_MS > now;
     return ({ position }) => {
       follower.headMs = now;

@@ -5,8 +5,7 @@ import { StoreAway } from "../../store/store.js";
 
 export interface Persistence {
   readonly clock: Clock;
-  readonly retryMsFirst: number;
-  readonly retryMsMax: number;
+  readonly retryMs: { readonly first: number; readonly most: number };
   readonly isClosed: () => boolean;
   /** Called for each failure that is not the world's. */
   readonly failed: (error: unknown) => void;
@@ -14,7 +13,7 @@ export interface Persistence {
 
 /** Undefined if the caller is closed before `action` succeeds. */
 export async function persist<Result>(
-  { clock, retryMsFirst, retryMsMax, isClosed, failed }: Persistence,
+  { clock, retryMs, isClosed, failed }: Persistence,
   action: () => Promise<Result>,
 ): Promise<Result | undefined> {
   for (let attempt = 0; !isClosed(); attempt++) {
@@ -22,7 +21,7 @@ export async function persist<Result>(
       return await action();
     } catch (error) {
       if (!(error instanceof StoreAway)) failed(error);
-      await pause(clock, backOffMs(clock, attempt, retryMsFirst, retryMsMax));
+      await pause(clock, backOffMs(clock, attempt, retryMs.first, retryMs.most));
     }
   }
   return undefined;

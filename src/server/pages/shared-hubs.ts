@@ -1,6 +1,6 @@
 /*
- * Hubs that are held: made for the first who wants one, shared by all, and kept for a little while after the last has let
- * go, so that a reload or a pan back finds it warm.
+ * Hubs by name, shared by all their users. A hub is made for its first user, and kept for a little
+ * while after the last has left, so that a reload or a pan back finds it warm.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -40,7 +40,7 @@ export class SharedHubs<Hub extends { close(): void }> {
     for (const { hub } of this.#held.values()) yield hub;
   }
 
-  /** SharedHubs the hub of that name, which `open` makes where there is none. */
+  /** The hub of that name. `open` makes it if there is none. */
   use(name: string, open: () => Hub): HubUse<Hub> {
     const held = this.#held.get(name) ?? { hub: open(), users: 0, letGo: undefined };
     this.#held.set(name, held);

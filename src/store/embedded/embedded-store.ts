@@ -1,9 +1,10 @@
 /*
- * The store inside the process, durable in a data directory. The first run needs nothing installed, and a restart keeps
- * the board. LMDB gives atomic transactions and survives a kill at any moment. Commits made at the same time share one
- * transaction.
+ * The store inside the process, durable in a data directory. The first run needs nothing installed,
+ * and a restart keeps the board. LMDB gives atomic transactions and survives a kill at any moment.
+ * Commits made at the same time share one transaction.
  *
- * One process has the directory to itself (directory-lock.ts). It may run any number of instances over one such store.
+ * One process has the directory to itself (directory-lock.ts). It may run any number of instances
+ * over one such store.
  */
 
 import { mkdirSync } from "node:fs";
@@ -52,7 +53,7 @@ export interface EmbeddedStoreOptions {
   readonly elapsed?: () => number;
 }
 
-/** Heads that are read before other work gets its turn: LMDB answers at once, and a board may have 65,536 pages. */
+/** Heads that are read before other work gets its turn: LMDB answers at once. */
 const HEADS_AT_ONCE = 500;
 
 export class EmbeddedStore implements Store {
@@ -75,8 +76,9 @@ export class EmbeddedStore implements Store {
     this.#damages = new Damages(incident);
     this.#roll = new LocalRoll(now);
     this.#lock = lock;
-    // With `noSubdir` left out, a dot in the directory's name would make it a file. With `eventTurnBatching`, LMDB would
-    // begin transactions of its own for each turn: if one failed, its promise would reject with nobody to catch it.
+    // With `noSubdir` left out, a dot in the directory's name would make it a file. With
+    // `eventTurnBatching`, LMDB would begin transactions of its own for each turn: if one failed,
+    // its promise would reject with nobody to catch it.
     this.#root = open({ path: directory, noSubdir: false, maxDbs: 6, eventTurnBatching: false });
     const sessions = new Sessions(this.#root, limits, { now, elapsed });
     const forget = () => {
@@ -94,7 +96,7 @@ export class EmbeddedStore implements Store {
     this.overview = this.#openOverview();
   }
 
-  /** Rejects with StoreUnusable if another process has the directory, it cannot be written, or a board asks for replicas. */
+  /** Rejects with StoreUnusable. */
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     if (valuesOf(options.durabilities ?? ALL_APPLIED).some(({ level }) => level === "replicated")) {
       throw new StoreUnusable(

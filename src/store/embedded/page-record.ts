@@ -1,7 +1,9 @@
 /*
- * A page as the embedded store writes it: one record, so that one read gives bits and position of one moment.
+ * A page as the embedded store writes it: one record, so that one read gives bits and position of
+ * one moment.
  *
- *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits, without zero bytes at the end
+ *     version f64 · tag 6 bytes · checked u32 · generation u8 · its start f64
+ *     bits, without zero bytes at the end
  */
 
 import { usedBytes } from "../../board/bitmap.js";
@@ -13,7 +15,7 @@ import { PAGE_BYTES } from "../logged.js";
 export interface StoredPage {
   position: Position;
   checked: number;
-  /** Which generation of remembered sessions is current: 0 or 1, and when it began, in ms since 1970. */
+  /** The current generation of remembered sessions, 0 or 1, and its start in ms since 1970. */
   generation: number;
   generationStart: number;
   bits: Uint8Array;

@@ -1,6 +1,6 @@
 /*
- * Which sequence numbers of sessions each page has taken (seen.ts). A page remembers sessions in two generations. When
- * the newer is old enough, or full, the older is dropped whole.
+ * Which sequence numbers of sessions each page has taken (seen.ts). A page remembers sessions in
+ * two generations. When the newer is old enough, or full, the older is dropped whole.
  */
 
 import type { Database, Key, RootDatabase } from "lmdb";
@@ -20,8 +20,9 @@ export class Sessions {
   readonly #limits: StoreLimits;
   readonly #clocks: SessionClocks;
   /**
-   * Page -> its current generation: how many sessions it has, and its start by the clock that never jumps. After a
-   * restart the time counts from the first commit, so a generation may live longer, never shorter.
+   * Page -> its current generation: how many sessions it has, and its start by the clock that never
+   * jumps. After a restart the time counts from the first commit, so a generation may live longer,
+   * never shorter.
    */
   readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
 

@@ -1,4 +1,4 @@
-/* The address of Valkey with its access: certificates, Sentinel's password, and a map of addresses. */
+/* The address of Valkey with what belongs to it: certificates, Sentinel's password, NAT. */
 
 import { createSecureContext } from "node:tls";
 import { StoreUnusable } from "../store.js";
@@ -14,7 +14,7 @@ import {
 export interface ValkeyAccess {
   /** See url.ts. */
   readonly url: string;
-  /** With `valkeys://`: certificates of the authorities to trust instead of the system's, as PEM. */
+  /** With `valkeys://`: certificates of the authorities to trust, as PEM. */
   readonly ca?: string | undefined;
   /** With `valkeys://`: the certificate to show to servers, and its key, as PEM. */
   readonly cert?: string | undefined;

@@ -1,7 +1,7 @@
 /*
- * Looks at a Valkey as an operator should before users do: whether what is set there loses boards, and whether news gets
- * through. Asks only what the boards' own ACL user may (INFO, TIME, CLUSTER INFO), and writes to one page of its own,
- * which it takes away again.
+ * Checks a Valkey as an operator should before users come: whether its settings can lose boards,
+ * and whether news gets through. Uses only commands that the boards' own ACL user may run (INFO,
+ * TIME, CLUSTER INFO), and writes to one page of its own, which it deletes again.
  */
 
 import { packChanges } from "../../board/delta.js";
@@ -97,7 +97,7 @@ async function checkClocks(store: ValkeyStore): Promise<Finding[]> {
   return [{ is: "bad", what, fix: "set both by NTP" }];
 }
 
-/** Commits to a page of its own and waits for the delta as an instance would. */
+/** Commits to a page of its own and waits for the delta, as an instance would. */
 async function checkNews(store: ValkeyStore): Promise<Finding> {
   const page = { board: `doctor-${newTag()}`, page: 0 };
   const keys = store.names.page(page);

@@ -1,7 +1,8 @@
 /*
- * Whether the servers can do what the boards ask, found out at the start rather than at the first write. A server without
- * WAITAOF, or without an append-only file, is refused. What may still come right is only reported: missing replicas, a
- * file that nobody syncs, a server of a cluster that is away.
+ * Checks at the start, rather than at the first write, whether the servers can do what the boards
+ * ask. A server without WAITAOF, or without an append-only file, is refused. Faults that may pass
+ * are only reported: missing replicas, a file that is not synced, a server of a cluster that does
+ * not answer.
  */
 
 import { valuesOf } from "../by-board.js";
@@ -27,7 +28,7 @@ export async function checkDurabilities(
 
 async function checkFsync(link: ValkeyLink, incident: (message: string) => void): Promise<void> {
   try {
-    // Nothing was written on this connection, so that there is nothing to wait for.
+    // Nothing was written on this connection, so there is nothing to wait for.
     await link.everywhere("WAITAOF", "1", "0", "100");
   } catch (error) {
     throw new StoreUnusable(

@@ -1,12 +1,14 @@
 /*
- * Writes that are acknowledged only when copies of them exist. WAIT and WAITAOF block their connection until what was
- * written on it before is safe, so each level of durability has a connection of its own, and its writes share the waiting:
+ * Writes that are acknowledged only when copies of them exist. WAIT and WAITAOF block their
+ * connection until everything written on it before is safe. So each level of durability has a
+ * connection of its own, and its writes share the waiting:
  *
  *     EVALSHA a · EVALSHA b ─► both answered ─► WAIT ─► acknowledge a, b
- *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► acknowledge c
+ *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► ack c
  *
- * A write that is sent again changes nothing, and WAIT would have nothing to wait for; therefore the script writes a mark
- * on durable boards whatever the batch does (commit.lua), and what is waited for is never older than the answer.
+ * A write that is sent again changes nothing, so WAIT would have nothing to wait for. Therefore the
+ * script writes a mark on durable boards whatever the batch does (commit.lua), and WAIT never waits
+ * for something older than the answer.
  */
 
 import { type Durability, formatDurability } from "../durability.js";
@@ -15,14 +17,14 @@ import type { ValkeyConnection } from "./connection.js";
 import type { ScriptCall } from "./scripts.js";
 
 interface Waiting {
-  /** Runs the script; what it gives is handed out by the function that comes back, once it is safe. */
+  /** Runs the script. The function it resolves with hands out the result, once that is safe. */
   readonly start: () => Promise<() => void>;
   readonly fail: (error: unknown) => void;
 }
 
 /** Scripts that share one wait. */
 const ROUND_MAX = 256;
-/** On top of the time that the server may wait: for its answer to arrive. */
+/** For the answer to arrive, on top of the time that the server may wait. */
 const ANSWER_MS_MAX = 2_000;
 
 export class DurableRounds {
@@ -50,7 +52,7 @@ export class DurableRounds {
     });
   }
 
-  /** While it waits it cannot answer a beat, and has a bound of its own. */
+  /** While the connection waits, it cannot answer a beat. The wait has a bound of its own. */
   beat(): void {
     if (this.#isDraining) this.#connection.unstick();
     else this.#connection.beat();
@@ -66,15 +68,16 @@ export class DurableRounds {
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
-    // The connection is made with the first write: that is not to fail for it.
+    // The first write makes the connection, and must not fail because there is none yet.
     if (!this.#connection.isUp) await this.#connection.firstUp().catch(() => undefined);
     while (this.#queue.length > 0) await this.#round(this.#queue.splice(0, ROUND_MAX));
-    // In the same step in which the queue was seen empty: what comes later starts anew.
+    // In the same step in which the queue was found empty: a later write starts a new drain.
     this.#isDraining = false;
   }
 
   async #round(writes: readonly Waiting[]): Promise<void> {
-    // A server that hangs would hold the lane for ever; the connection's end fails what is on it.
+    // A server that hangs would block the queue forever. Ending the connection makes its requests
+    // fail.
     const late = setTimeout(() => this.#connection.restart(), this.#waitMs + ANSWER_MS_MAX);
     const started = await Promise.allSettled(writes.map((write) => write.start()));
     const isSafe = started.some(({ status }) => status === "fulfilled") && (await this.#isSafe());
@@ -87,7 +90,7 @@ export class DurableRounds {
     });
   }
 
-  /** Waits until all that was written on the connection is safe, or the time is over. */
+  /** Waits until everything written on the connection is safe, or the time has passed. */
   async #isSafe(): Promise<boolean> {
     const waitMs = String(this.#waitMs);
     if (this.#durability.level === "replicated") {
@@ -97,7 +100,7 @@ export class DurableRounds {
     return (await this.#copies("WAITAOF", "1", "0", waitMs)) >= 1;
   }
 
-  /** How many copies there are; 0 if the server does not say: it broke off, was demoted, or has no append-only file. */
+  /** The number of copies; 0 if the server does not say. */
   async #copies(name: string, ...args: string[]): Promise<number> {
     const reply = await this.#connection.command([name, ...args]).catch(() => 0);
     return Number(Array.isArray(reply) ? reply[0] : reply);

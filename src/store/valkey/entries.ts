@@ -1,4 +1,7 @@
-/* Deltas as Valkey holds them: published, in the log, and in the history. Anyone with access to Valkey can write there. */
+/*
+ * Deltas as Valkey holds them: published, in the log, and in the history. Anyone with access to
+ * Valkey can write there.
+ */
 
 import type { Delta } from "../../board/delta.js";
 import { INVALID_RECORD, type Recorded } from "../history.js";

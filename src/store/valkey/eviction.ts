@@ -1,7 +1,7 @@
 /*
- * What Valkey deletes when its memory is full. The bits and the head of a page never expire. So a `volatile-*` policy
- * keeps boards whole and takes what expires: logs, histories, and the record of which writes were taken. `allkeys-*`
- * takes pages.
+ * Data that Valkey deletes when its memory is full. The bits and the head of a page never expire. So a
+ * `volatile-*` policy keeps boards whole and takes what expires: logs, histories, and the record of
+ * which writes were taken. `allkeys-*` takes pages.
  */
 
 /** The value of a field of INFO; empty if it is not there. */
@@ -37,7 +37,7 @@ function worstEviction(infos: readonly Info[]): Eviction | undefined {
   return evictions.find(({ losesPages }) => losesPages) ?? evictions[0];
 }
 
-/** An operator may change the policy while instances run, and a server that takes over may have another. */
+/** An operator may change the policy, and a new primary may have another. */
 const CHECK_EVERY_MS = 10_000;
 
 /** Asks the primaries for their policy, at first and every CHECK_EVERY_MS. */
@@ -61,7 +61,7 @@ export class EvictionWatch {
     return this.#eviction?.losesPages === true;
   }
 
-  /** Resolves after the first check. Its result is for the caller to report; later changes are incidents. */
+  /** Resolves after the first check, which is not an incident. Later changes are. */
   async start(): Promise<void> {
     await this.check();
     this.#timer = setInterval(() => void this.check(), CHECK_EVERY_MS).unref();

@@ -12,7 +12,7 @@ import type { ValkeyLink } from "./link.js";
 const FIELDS = ["v", "t", "n", "fz"];
 const COUNT = /^\d{1,5}$/;
 
-/** Undefined for a page whose server does not answer soon, and for one whose head is not valid, which is reported. */
+/** Undefined for a page whose server does not answer soon, or whose head is not valid. */
 export async function readHeads(
   link: ValkeyLink,
   names: Names,

@@ -1,4 +1,7 @@
-/* The overview of boards over Valkey: one hash and one channel for each board, beside the heads of its pages. */
+/*
+ * The overview of boards over Valkey: one hash and one channel for each board, beside the heads of
+ * its pages.
+ */
 
 import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { type Damages, ofNoPage } from "../damage.js";
@@ -32,7 +35,8 @@ export class ValkeyOverview implements OverviewStore {
     const tallies = new Map<number, Tally>();
     let cursor = "0";
     do {
-      // Part by part, so that a large board's list does not block Valkey. Changes made meanwhile are published.
+      // Part by part, so that a large board's list does not block Valkey. Changes made meanwhile
+      // are published.
       const reply = await this.#link
         .command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE))
         .catch(ofNoPage(list));
@@ -67,7 +71,7 @@ export class ValkeyOverview implements OverviewStore {
     this.#link.restartSubscribers([this.#names.overview(board).channel]);
   }
 
-  /** Anyone with access to Valkey can publish here: a message that is no list of tallies is left out. */
+  /** Anyone with access to Valkey can publish here. */
   #understand(board: string, text: string): readonly Tally[] {
     const tallies = readTallies(text);
     if (!tallies) this.#damages.found(board, "news of the overview", false);

@@ -28,7 +28,7 @@ export interface HistoryBounds {
 /** How a page's script writes, beside what it is asked to do. */
 export interface WriteMode {
   readonly publish: PublishCommand;
-  /** Writes something whatever the script does, so that there is something to wait for (durable-rounds.ts). */
+  /** Writes a mark if there is nothing else, for WAIT to wait for (durable-rounds.ts). */
   readonly isMarked: boolean;
   readonly history: HistoryBounds;
 }
@@ -150,7 +150,7 @@ export interface LogLeads {
   readonly head: Position;
 }
 
-/** Whether the log leads from `position` to the present; if not, or without a position, a snapshot. */
+/** Whether the log leads from `position` to the present; otherwise a snapshot. */
 export function sinceCall(names: Names, ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
   const keys = names.page(ref);
   return {

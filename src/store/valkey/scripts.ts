@@ -1,6 +1,7 @@
 /*
- * The scripts as typed calls. Only the Lua files and their calls know the layout of keys, arguments and replies. Here is
- * what all calls share, and the calls that concern no page; those of pages are in page-calls.ts.
+ * The scripts as typed calls. Only the Lua files and their calls know the layout of keys, arguments
+ * and replies. Here is what all calls share, and the calls that concern no page; those of pages are
+ * in page-calls.ts.
  */
 
 import { createHash } from "node:crypto";

@@ -1,7 +1,8 @@
 /*
- * Leaves a socket unread for a while: what comes waits in the kernel, and the event loop is not woken by it. `pause` of a
- * socket does not do that: it goes on reading into its buffer, and is woken as often. So this reaches for the handle below
- * the socket, which Node does not document; where it is not as expected, the socket is simply read as ever.
+ * Leaves a socket unread for a while: what comes waits in the kernel, and the event loop is not
+ * woken by it. `pause` of a socket does not do that: it goes on reading into its buffer, and is
+ * woken as often. So this reaches for the handle below the socket, which Node does not document;
+ * where it is not as expected, the socket is simply read as ever.
  */
 
 export interface Unread {

@@ -1,7 +1,8 @@
 /*
- * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts. Each change of a page is one
- * script run, so no other instance can come between its steps. Pub/Sub delivers at most once: the store reports every
- * interruption (`resumed`), and the followers ask for what they missed.
+ * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts. Each
+ * change of a page is one script run, so no other instance can come between its steps. Pub/Sub
+ * delivers at most once: the store reports every interruption (`resumed`), and the followers ask
+ * for what they missed.
  */
 
 import { usedBytes } from "../../board/bitmap.js";
@@ -47,7 +48,7 @@ import { SingleLink } from "./single-link.js";
 import { withoutPassword } from "./url.js";
 
 export interface ValkeyStoreOptions extends ValkeyAccess {
-  /** Stands before every key and channel, to set this deployment apart from others on the same server. */
+  /** Stands before every key and channel: several deployments may share a server. */
   readonly keyPrefix?: string | undefined;
   /** Boards whose keys and channels the user must have the rights for. */
   readonly boards?: readonly string[];
@@ -89,7 +90,7 @@ export class ValkeyStore implements Store {
     this.#eviction = new EvictionWatch(() => this.everywhere("INFO", "memory"), this.#incident);
   }
 
-  /** Rejects with StoreUnusable if the server cannot be reached, or cannot give the durabilities. */
+  /** Rejects with StoreUnusable. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
     const address = addressOf(options);
     const shown = withoutPassword(options.url);

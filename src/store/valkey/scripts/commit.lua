@@ -24,7 +24,7 @@ local seenMs, sessionsMax, isMarked = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV
 local historyMs, historyLength, keepsHistory, overridesFreeze = ARGV[9], ARGV[10], ARGV[9] ~= '0', ARGV[11] == '1'
 local FIRST_WRITE, WINDOW, KEYFRAME_BYTES, UNCOUNTED_BYTES = 12, 32, 16384, 1048576
 
--- ── Whatever could fail is looked at first: an error after the first write would leave half a commit. ──
+-- ── Whatever could fail comes first: an error after a write would leave half a commit. ──
 
 -- The commands that come before the first write need no look.
 if not (may(publish, channel, '') and may('HSET', head, 'v', '1') and may('XADD', log, '*', 'f', '')
@@ -45,7 +45,7 @@ if not isWhole(version, 2 ^ 53 - 2) or not isWhole(checked, 65536) or not isWhol
 end
 local usedBytes = call('STRLEN', bits)
 if usedBytes > 8192 then return redis.error_reply('DAMAGED the page has too many bits') end
--- A missing head would make a page with bits new, and missing bits one with a head empty: neither would be noticed.
+-- Otherwise a page without its head would count as new, and one without its bits as empty.
 if (checked > 0) ~= (usedBytes > 0) or not storedVersion and call('EXISTS', log) == 1 then
   return redis.error_reply('MISFIT the parts of the page do not fit each other')
 end
@@ -70,12 +70,12 @@ if #sessions > 0 then
   end
 end
 
--- ── The generations of remembered sessions. The server's clock decides: instances' clocks differ. ──
+-- ── Generations of remembered sessions, by the server's clock: instances' clocks differ. ──
 
 local function whole(number) return format('%.0f', number) end
 local time = call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
--- A clock that jumps makes no generation older, so its start moves along. Neither does a pause without writes, much.
+-- A generation does not age by a jump of the clock, and not much by a pause: its start moves along.
 local elapsedMs = nowMs - (tonumber(clock) or nowMs)
 startMs = math.min(nowMs, startMs + elapsedMs - math.max(0, math.min(elapsedMs, seenMs / 60)))
 if nowMs - startMs > seenMs or (isAnyNew and call('HLEN', seen[generation]) > sessionsMax) then
@@ -112,7 +112,7 @@ local function isFrozen(ops)
   return false
 end
 
--- The rule of seen.ts. A write that was taken before a freeze is still a duplicate: it has had its effect.
+-- The rule of seen.ts. A write that was taken before a freeze is still a duplicate.
 local function judge(known, seq, ops)
   local behind = known and known.highest - seq or -1
   if behind > WINDOW then return 's' end
@@ -136,7 +136,7 @@ local function apply(ops)
   for at = 1, #ops, 3 do
     local change = changeAt(ops, at)
     local value = change % 2
-    -- If nothing is checked, there is nothing to clear, and SETBIT would make the bitmap.
+    -- With nothing checked there is nothing to clear, and SETBIT would create the bitmap.
     if (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = string.sub(ops, at, at + 2)
@@ -175,7 +175,7 @@ if #effects > 0 then
   local fromTag, changes = tag, table.concat(effects)
   version, tag = version + 1, batchTag
   local number, bytes = whole(version), 24 + #changes
-  -- So since.lua can weigh a part of the log without reading it. An uncounted version weighs more than any answer.
+  -- For since.lua, to weigh the log unread. An uncounted version weighs more than any answer.
   local loggedVersion, loggedBytes = string.match(logged or '', '^(%d+) (%d+)$')
   local isCounted = tonumber(loggedVersion or 0) == version - 1
   local bytesBefore = tonumber(loggedBytes or 0) + (isCounted and 0 or UNCOUNTED_BYTES)
@@ -183,7 +183,7 @@ if #effects > 0 then
   if checked == 0 and call('BITPOS', bits, 1) == -1 then call('DEL', bits) end
   append(log, 'MAXLEN', '~', logLength, number .. '-0', 'f', fromTag, 't', tag, 'c', changes, 'b', whole(bytesBefore))
   if keepsHistory then
-    -- By the server's clock, which may be another's after a failover; a stream's own numbering never goes back.
+    -- The stream numbers by the server's clock, and never goes back, also after a failover.
     local record = { 'v', number, 'f', fromTag, 't', tag, 'c', changes }
     local sinceKeyframe = (tonumber(historyBytes) or KEYFRAME_BYTES) + bytes
     -- A keyframe holds the bits too, so that the past is found from near by.
