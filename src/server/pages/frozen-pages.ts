@@ -3,9 +3,9 @@
  * them before they try to write. Nothing here judges a write: a freeze holds in the store from its
  * acknowledgement on (store/frozen.ts).
  *
- * It reads along when pages are asked for their heads. A page is asked for at once if it is watched
- * for the first time, has just refused a write, or was frozen through this instance. There is no
- * Pub/Sub for it: freezes are rare, and the next head makes up for everything that was missed.
+ * It reads along when pages are asked for their heads. A page is asked for at once if it gets its
+ * first watcher, has just refused a write, or was frozen through this instance. There is no Pub/Sub
+ * for it: freezes are rare, and the next head makes up for everything that was missed.
  */
 
 import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
@@ -41,7 +41,7 @@ export class FrozenPages {
   tell(hub: Hub, recipient: Recipient): void {
     const known = this.#known.get(hub);
     if (known?.isAny) recipient.send(known.frame);
-    else if (!known) this.ask([hub]);
+    if (!known || hub.watchers === 1) this.ask([hub]);
   }
 
   /** Asks at once, and sends what has changed to those who watch. */
@@ -52,10 +52,12 @@ export class FrozenPages {
 
   #asking(name: string): ((head: PageHead) => void) | undefined {
     const hub = this.#pages.hub(name);
-    if (!hub || hub.watchers === 0) return undefined;
-    return ({ frozen }) => {
-      if (frozen) this.#learn(hub, frozen);
-    };
+    return (
+      hub &&
+      (({ frozen }) => {
+        if (frozen) this.#learn(hub, frozen);
+      })
+    );
   }
 
   #learn(hub: Hub, ranges: readonly OffsetRange[]): void {
