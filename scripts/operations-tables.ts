@@ -14,7 +14,7 @@ export const OPERATIONS = fileURLToPath(new URL("../docs/operations.md", import.
 /** Name in the markers -> where it comes from, and what stands between them. */
 const PARTS: Readonly<Record<string, { readonly from: string; readonly make: () => readonly string[] }>> = {
   options: { from: "src/server/config.ts by npm run docs:options", make: options },
-  sizing: { from: "bench/results/sizing.json by npm run bench:sizing", make: sizes },
+  sizing: { from: "bench/results/sizing.json by npm run bench:report", make: sizes },
 };
 
 export function writeTables(): void {

@@ -84,9 +84,13 @@ function paragraphs(text) {
     if (/-->\s*$/.test(line)) isComment = false;
     if (isOther || line.trim() === "" || /^\s*(?:[-*]|\d+\.)\s/.test(line)) block = undefined;
     if (isOther || line.trim() === "") continue;
-    if (!block) blocks.push((block = { line: index + 1, prose: "", wide: [] }));
+    if (!block) {
+      block = { line: index + 1, prose: "", wide: [] };
+      blocks.push(block);
+    }
     block.prose += ` ${line.trim().replace(/^(?:[-*]|\d+\.)\s+/, "")}`;
-    if (line.length > COLUMNS_MAX && !/\]\(\S+$|https?:\S+$/.test(line.slice(0, COLUMNS_MAX))) block.wide.push(index + 1);
+    if (line.length > COLUMNS_MAX && !/\]\(\S+$|https?:\S+$/.test(line.slice(0, COLUMNS_MAX)))
+      block.wide.push(index + 1);
   }
   return blocks.map((each) => ({ ...each, prose: plain(each.prose) }));
 }
@@ -116,7 +120,8 @@ function comments(text, file) {
       .map((each) => each.replace(/^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/, "").replace(/\*\/\s*$/, ""))
       .map((each) => (/^ {4,}|\S {3,}\S/.test(each) || each.trim() === "" ? "\n" : each.trim()))
       .join(" ");
-    for (const part of prose.split("\n")) if (part.trim()) found.push({ line, prose: plain(part), wide: wide.splice(0) });
+    for (const part of prose.split("\n"))
+      if (part.trim()) found.push({ line, prose: plain(part), wide: wide.splice(0) });
     if (wide.length > 0) found.push({ line, prose: "", wide });
   }
   return found;

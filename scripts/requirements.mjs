@@ -1,35 +1,83 @@
 /*
- * What the tests need besides Node: a Valkey and a Redis server, Chromium, and the balancers of deploy/. What is missing is installed with the
- * system's package manager where that can be done, and else named together with the line to type. No test is skipped for
- * want of one of them.
+ * The programs that tests need besides Node: servers, Chromium, and the balancers of deploy/. What a test file needs
+ * follows from what it imports, so that a single test never asks for more. Missing programs are installed with the
+ * system's package manager if possible. Otherwise the command to type is printed. No test is skipped for lack of one.
  */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
+const root = fileURLToPath(new URL("..", import.meta.url));
 const SOURCES = "/etc/apt/sources.list.d";
 const BACKPORTS = join(SOURCES, "socketscaler-backports.sources");
-
 const START_POLICY = "/usr/sbin/policy-rc.d";
 
-/** Program -> the names it goes by, and the Debian package that brings it. */
-const NEEDED = [
-  { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
-  { names: ["redis-server"], debian: "redis-server", brew: "redis" },
-  { names: ["nginx"], debian: "nginx", brew: "nginx" },
-  { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
-  { names: ["caddy"], debian: "caddy", brew: "caddy" },
-  { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
-];
+/** The packages of each program, and the names under which it is found. */
+const PROGRAMS = {
+  valkey: { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
+  redis: { names: ["redis-server"], debian: "redis-server", brew: "redis" },
+  nginx: { names: ["nginx"], debian: "nginx", brew: "nginx" },
+  haproxy: { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
+  caddy: { names: ["caddy"], debian: "caddy", brew: "caddy" },
+  chromium: { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
+};
 
-export function ensureRequirements() {
-  const missing = NEEDED.filter(({ names }) => find(names) === undefined);
-  if (missing.length === 0) return;
-  const packages = missing.map(({ debian }) => debian);
+/** A test that imports one of these needs the programs, directly or not. */
+const USERS = {
+  "test/support/valkey-server.ts": [process.env.TEST_SERVER === "redis" ? "redis" : "valkey"],
+  "test/support/browser.ts": ["chromium"],
+  "test/support/balancers.ts": ["nginx", "haproxy", "caddy"],
+};
+
+const VALUE_IMPORT = /(?:^(?:import|export)\s+(?!type\b)[^;]*?from\s*|^import\s*|import\()"(\.[^"]+)"/gm;
+
+/** These tests import parts of programs that use servers, and start none. */
+const NEEDS_NOTHING = /^test\/(unit\/|property\/|[^/]+$)/;
+
+/** The programs that these test files need, by name in `PROGRAMS`. */
+export function programsFor(tests) {
+  const programs = new Set();
+  const seen = new Set();
+  const visit = (file) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const program of USERS[file] ?? []) programs.add(program);
+    const text = readFileSync(join(root, file), "utf8");
+    // Some tests name an engine because they are about it.
+    if (!USERS[file]) for (const [, engine] of text.matchAll(/"(valkey|redis)-server"/g)) programs.add(engine);
+    for (const [, target] of text.matchAll(VALUE_IMPORT)) {
+      const path = join(dirname(file), target);
+      const source = [path.replace(/\.js$/, ".ts"), path.replace(/\.js$/, ".tsx")].find(isFile);
+      if (source) visit(source);
+    }
+  };
+  for (const test of tests) if (!NEEDS_NOTHING.test(test)) visit(test);
+  return [...programs];
+}
+
+function isFile(path) {
+  return existsSync(join(root, path));
+}
+
+/** The Debian packages of those that are not installed. */
+export function missingPackages(programs) {
+  return missing(programs).map(({ debian }) => debian);
+}
+
+function missing(programs) {
+  return programs.map((name) => PROGRAMS[name]).filter(({ names }) => find(names) === undefined);
+}
+
+/** Installs what is missing, or prints how and ends the process. */
+export function install(programs) {
+  const packages = missingPackages(programs);
+  if (packages.length === 0) return;
   const release = osRelease();
   if (!existsSync("/usr/bin/apt-get")) {
-    giveUp(`brew install ${missing.map(({ brew }) => brew).join(" ")}`, packages);
+    const names = missing(programs).map(({ brew }) => brew);
+    giveUp(`brew install ${names.join(" ")}`, packages);
   }
   const codename = release.VERSION_CODENAME ?? "";
   const fromBackports = packages.includes("valkey-server") && codename === "bookworm";
@@ -43,7 +91,6 @@ export function ensureRequirements() {
     : `sudo apt-get update && sudo apt-get install -y ${packages.join(" ")}`;
   if (!isAllowed || (fromBackports && mirror() === "")) giveUp(hint, packages);
 
-  process.stderr.write(`installing ${packages.join(", ")} for the tests …\n`);
   if (fromBackports && !hasBackports()) {
     const text = `Types: deb\nURIs: ${mirror()}\nSuites: bookworm-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
     run([...sudo, "tee", BACKPORTS], text);
@@ -54,29 +101,29 @@ export function ensureRequirements() {
     if (rest.length > 0) apt("install", "-y", "--no-install-recommends", ...rest);
     if (fromBackports) apt("install", "-y", "--no-install-recommends", ...target, "valkey-server");
   });
-  const still = NEEDED.filter(({ names }) => find(names) === undefined).map(({ debian }) => debian);
+  const still = missingPackages(programs);
   if (still.length > 0) giveUp(hint, still);
 }
 
-/** What is installed meanwhile is not started as a service of this machine: Debian's packages ask this file first. */
-function withoutStarting(sudo, install) {
-  if (existsSync(START_POLICY)) return install();
+/** Debian's packages ask this file before they start a service. Here they must not start any. */
+function withoutStarting(sudo, action) {
+  if (existsSync(START_POLICY)) return action();
   run([...sudo, "tee", START_POLICY], "#!/bin/sh\nexit 101\n");
   run([...sudo, "chmod", "755", START_POLICY]);
   try {
-    install();
+    action();
   } finally {
     run([...sudo, "rm", "-f", START_POLICY]);
   }
 }
 
 function giveUp(line, packages) {
-  process.stderr.write(`The tests need ${packages.join(", ")}. Type:\n\n  ${line}\n\nand run them again.\n`);
+  process.stderr.write(`These tests need ${packages.join(", ")}. Install them and run the tests again:\n\n  ${line}\n`);
   process.exit(1);
 }
 
 function find(names) {
-  // Servers are where not every user looks.
+  // Servers are in folders that are not in every PATH.
   for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]) {
     for (const name of names) if (folder && existsSync(join(folder, name))) return join(folder, name);
   }
@@ -107,7 +154,7 @@ function hasBackports() {
   return /bookworm-backports/.test(sourcesText());
 }
 
-/** The Debian mirror that this machine uses already; empty if none can be told. */
+/** The Debian mirror that this machine uses, or an empty string if its sources name none. */
 function mirror() {
   return /(https?:\/\/\S+\/debian)\/?\s/.exec(sourcesText())?.[1] ?? "";
 }

@@ -1,37 +1,134 @@
 /*
- * `npm test`: everything that must hold. Lint and format, types, the build, then all tests on Node's own runner. Names
- * of test files may be given to run only those.
+ * The tests, and all that must hold beside them:
+ *
+ *     npm test                    lint, types, build, every test
+ *     npm test -- NAME...         the test files with NAME in their path
+ *     npm run test:fast           lint, types, and the tests that need nothing but Node
+ *     npm run test:watch NAME     these test files, again after each change
+ *
+ * A run compiles everything once (compile.mjs). Test files are processes of their own, a few at a time.
  */
 
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
+import { run } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ensureRequirements } from "./requirements.mjs";
+import { parseArgs } from "node:util";
+import { COMPILED, compile, compiledName } from "./compile.mjs";
+import { install, missingPackages, programsFor } from "./requirements.mjs";
+import { report } from "./test-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const TEST_MS_MAX = 120_000;
+const FILE_MS_MAX = 240_000;
+/** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
+const FILES_AT_ONCE = 2 * availableParallelism();
+/** These need only Node, and nothing that is built. */
+const FAST = /^test\/(unit|property)\//;
 
-ensureRequirements();
-const named = process.argv.slice(2);
-if (named.length === 0) step("lint and format", ["node_modules/@biomejs/biome/bin/biome", "check", "."]);
-step("types and build", ["scripts/build.mjs"]);
-const files = named.length > 0 ? named : findTests(join(root, "test"));
-step("tests", ["--import", "tsx", "--test", `--test-timeout=${TEST_MS_MAX}`, "--test-concurrency=2", ...files]);
+/** These files take longest, so they start first: no core then waits for one of them in the end. */
+const LONGEST = [
+  "simulation/simulation",
+  "browser/canvas",
+  "integration/bench",
+  "chaos/chaos",
+  "browser/examples",
+  "integration/tutorial",
+  "integration/workers",
+  "integration/slow-clients",
+  "integration/burst",
+  "integration/limits",
+  "integration/transfer",
+  "integration/outside-world",
+  "integration/cli",
+  "integration/balancers",
+  "integration/package",
+  "browser/canvas-contrast",
+  "browser/canvas-pictures",
+  "browser/access",
+  "browser/page",
+  "contract/valkey-store",
+  "contract/cluster-store",
+  "property/watching",
+].map((name) => `test/${name}.test.ts`);
 
-function step(name, args) {
-  process.stderr.write(`\n── ${name}\n`);
-  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
-  if (status !== 0) {
-    process.stderr.write(`\n${name} failed\n`);
-    process.exit(status ?? 1);
+const { values, positionals: names } = readArguments();
+const tests = chooseTests();
+if (values.watch) {
+  const files = [...["--import", "tsx"], ...["--test", "--watch", "--test-reporter=spec"], ...tests];
+  process.exit(spawnSync(process.execPath, files, { cwd: root, stdio: "inherit" }).status ?? 1);
+}
+const isWhole = names.length === 0;
+const programs = programsFor(tests);
+announce();
+install(programs);
+if (isWhole) step("lint", ["scripts/lint.mjs"]);
+if (tests.every((test) => FAST.test(test))) step("types", ["node_modules/typescript/bin/tsc", "-b"]);
+else step("types and build", ["scripts/build.mjs"]);
+say("\n── tests\n");
+await compile(tests);
+await runTests();
+
+function readArguments() {
+  const flag = { type: "boolean", default: false };
+  try {
+    return parseArgs({ options: { fast: flag, watch: flag }, allowPositionals: true });
+  } catch (error) {
+    return giveUp(error.message);
   }
 }
 
-function findTests(folder) {
-  return readdirSync(folder, { recursive: true })
-    .map(String)
-    .filter((name) => name.endsWith(".test.ts"))
-    .map((name) => relative(root, join(folder, name)))
-    .sort();
+function chooseTests() {
+  const all = readdirSync(join(root, "test"), { recursive: true })
+    .map((name) => join("test", String(name)))
+    .filter((name) => name.endsWith(".test.ts"));
+  const strange = names.filter((name) => !all.some((test) => test.includes(nameOf(name))));
+  if (strange.length > 0) giveUp(`no test file has ${strange.join(" or ")} in its path`);
+  if (values.watch && names.length === 0) giveUp("test:watch takes a part of the path of a test file");
+  const chosen = all.filter((test) => names.length === 0 || names.some((name) => test.includes(nameOf(name))));
+  const last = LONGEST.length;
+  const rank = (test) => (LONGEST.includes(test) ? LONGEST.indexOf(test) : last);
+  return chosen.filter((test) => !values.fast || FAST.test(test)).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/** A file may also be named by its path from the current folder, or by an absolute one. */
+function nameOf(name) {
+  return existsSync(name) ? relative(root, name) : name;
+}
+
+function announce() {
+  if (!isWhole) say(`${tests.length} test files: ${tests.join(", ")}\n`);
+  else if (values.fast) say(`Lint, types and ${tests.length} test files. This takes about a minute on two cores.\n`);
+  else say(`Lint, types, build and ${tests.length} test files. This takes about five minutes on two cores.\n`);
+  const packages = missingPackages(programs);
+  if (packages.length > 0) say(`First, ${packages.join(", ")} will be installed, which takes a minute or two.\n`);
+}
+
+function step(name, args) {
+  say(`\n── ${name}\n`);
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (status === 0) return;
+  say(`\n${name} failed\n`);
+  process.exit(status ?? 1);
+}
+
+async function runTests() {
+  process.env.COMPILED_TESTS = COMPILED;
+  process.chdir(root);
+  const files = tests.map(compiledName);
+  const events = run({ files, concurrency: FILES_AT_ONCE, timeout: FILE_MS_MAX });
+  events.on("test:fail", ({ todo }) => {
+    if (todo === undefined || todo === false) process.exitCode = 1;
+  });
+  for await (const text of report(events)) process.stdout.write(text);
+}
+
+function giveUp(message) {
+  say(`test: ${message}\n`);
+  process.exit(2);
+}
+
+function say(text) {
+  process.stderr.write(text);
 }

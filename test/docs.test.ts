@@ -7,11 +7,11 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { makeReport } from "../bench/load/report-text.js";
 import { readResults } from "../bench/load/results.js";
-import { micros } from "../bench/micro/all.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
+import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
 import { OPTIONS } from "../src/server/config.js";
 import { Names } from "../src/store/valkey/keys.js";
 
@@ -139,7 +139,7 @@ describe("the documents", () => {
   });
 
   test("bench/README.md is what bench:report makes of the recorded results", () => {
-    const { markdown, charts } = makeReport(readResults([...scenarios, ...micros].map(({ name }) => name)));
+    const { markdown, charts } = makeReport(readResults(scenarios.map(({ name }) => name)));
     assert.equal(read("bench/README.md"), markdown);
     for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
   });
@@ -166,7 +166,22 @@ describe("the documents", () => {
         tables++;
       }
     }
-    assert.equal(tables, 5);
+    assert.equal(tables, 4);
+  });
+
+  test("docs/embedding.md has the options of attachBoards, in order", () => {
+    const source = read("src/server/attach-boards.ts");
+    const [, body = ""] = /export interface AttachBoardsOptions extends InstanceFields {\n(.*?)\n}/s.exec(source) ?? [];
+    const [first, ...others] = Array.from(body.matchAll(/^ {2}readonly (\w+)\??:/gm), ([, field]) => field);
+    const rows = tableAfter(read("docs/embedding.md"), "<!-- options of attachBoards");
+    assert.deepEqual(
+      rows.map((row) => /^\| `(\w+)` \|/.exec(row)?.[1]),
+      [first, ...Object.keys(INSTANCE_FIELDS), ...others],
+    );
+    for (const [field, env] of Object.entries(INSTANCE_FIELDS)) {
+      const [row = ""] = rows.filter((text) => text.startsWith(`| \`${field}\` |`));
+      assert.ok(row.includes(`\`${env}\``), `${field}: ${env}`);
+    }
   });
 
   test("npm scripts that documents name are there", () => {

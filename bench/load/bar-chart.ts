@@ -1,4 +1,4 @@
-/* Bars as SVG, one for each system: for documents, on light and dark screens. */
+/* Bar charts as SVG for documents, one bar per system, on light and dark screens. */
 
 import { escapeMarkup } from "../../src/bench/chart.js";
 import { show } from "./outcome.js";

@@ -1,3 +1,3 @@
-/* Preloaded into a server whose memory is measured: collects garbage when told to, so that what is left is in use. */
+/* Preloaded into a server whose memory is measured: collects garbage on SIGUSR2. */
 
 process.on("SIGUSR2", () => global.gc());

@@ -1,16 +1,17 @@
-/* Whether what a system stored and showed is what was written. Pure: the harness gives it what was written, stored and shown. */
+/* Compares what a system stored and showed with what was written. */
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { BoardClient } from "./system.js";
 
 export interface Correctness {
-  /** Cells that the store has otherwise than they were last written. */
+  /** Cells whose stored value is not the last one written. */
   readonly lostWrites: number;
-  /** Clients that show a cell otherwise than the store. */
+  /** Clients that show a cell with another value than the store. */
   readonly divergedClients: number;
   readonly brokenConnections: number;
-  /** Writes that the server said it did not make. */
+  /** Writes that the server refused. */
   readonly refusedWrites: number;
-  /** Frames that did not fit what the client had. */
+  /** Frames that did not fit the client's position. */
   readonly gaps: number;
 }
 
@@ -21,11 +22,14 @@ export interface Written {
   readonly stored: (cell: number) => boolean;
 }
 
+const SETTLE_MS_MAX = 5_000;
+const EVERY_MS = 200;
+
 type Shown = Pick<BoardClient, "get" | "isOpen" | "refused" | "gaps">;
 
 export function judge({ cells, last, stored }: Written, clients: readonly Shown[]): Correctness {
   const refused = clients.flatMap((client) => client.refused ?? []);
-  // Whoever was told that nothing was changed has lost nothing.
+  // A refused write is not lost.
   const refusedCells = new Set(refused.map(({ cell }) => cell));
   let lostWrites = 0;
   for (const [cell, value] of last) if (stored(cell) !== value && !refusedCells.has(cell)) lostWrites++;
@@ -42,7 +46,7 @@ export function judge({ cells, last, stored }: Written, clients: readonly Shown[
   };
 }
 
-/** What may be in no run of ours, in words: a run with any of it has failed. */
+/** Faults that no run of ours may have, in words. */
 export function faultsOf(system: string, found: Omit<Correctness, "gaps">): string[] {
   const faults = [
     [found.lostWrites, "lost writes"],
@@ -53,7 +57,7 @@ export function faultsOf(system: string, found: Omit<Correctness, "gaps">): stri
   return faults.filter(([count]) => count > 0).map(([count, what]) => `${system}: ${count} ${what}`);
 }
 
-/** What is to be said of the runs of a scenario, gathered from one fleet after the other. */
+/** The faults and notes of a scenario, collected fleet by fleet. */
 export class Remarks {
   readonly faults: string[] = [];
   readonly notes: string[] = [];
@@ -64,7 +68,17 @@ export class Remarks {
   }
 }
 
-/** Gaps are no fault, as a snapshot may mend them, but are not to be passed over. */
+/** Gaps are no fault, because a snapshot may mend them, but the report mentions them. */
 export function gapNotes(system: string, { gaps }: Pick<Correctness, "gaps">): string[] {
-  return gaps > 0 ? [`${system}: ${gaps} frames did not fit what their clients had.`] : [];
+  return gaps > 0 ? [`${system}: ${gaps} frames did not fit the position of their clients.`] : [];
+}
+
+/** The first judgement without a fault, or the last: a late frame is no divergence. */
+export async function judgeSettled(judgeNow: () => Promise<Correctness>): Promise<Correctness> {
+  const endMs = performance.now() + SETTLE_MS_MAX;
+  for (;;) {
+    const judged = await judgeNow();
+    if (faultsOf("", judged).length === 0 || performance.now() > endMs) return judged;
+    await pause(EVERY_MS);
+  }
 }

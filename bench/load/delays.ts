@@ -1,6 +1,7 @@
 /*
- * Delays of millions of sightings a second, each counted for next to nothing: what the harness takes is missing from the
- * systems on the same machine. Tenths of a millisecond, up to 60 s; what is longer counts as that.
+ * A histogram of delays in tenths of a millisecond, up to 60 s; longer ones count as 60 s. It must
+ * be very cheap: the harness records millions per second on the machine of the systems that it
+ * measures.
  */
 
 const PER_MS = 10;
@@ -16,7 +17,7 @@ export class Delays {
     this.#counts[tenth] = (this.#counts[tenth] ?? 0) + 1;
   }
 
-  /** Milliseconds; NaN if there is none. `part` from 0 to 100. */
+  /** Milliseconds; NaN if nothing was recorded. `part` from 0 to 100. */
   percentile(part: number): number {
     let left = Math.ceil((this.#count * part) / 100);
     for (let tenth = 0; tenth <= TENTHS_MAX && left > 0; tenth++) {

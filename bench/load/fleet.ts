@@ -1,9 +1,11 @@
 /*
- * One system under the harness: its own Valkey, its servers as processes, its clients in this process, dealt to the servers in
- * turn. `run` writes at a rate, waits until every change has reached every client, and tells what that cost.
+ * One system under the harness: its own Valkey, its servers as processes, its clients in this
+ * process, dealt to the servers in turn. `run` writes at a rate, waits until every change has
+ * reached every client, and returns the cost.
  *
- * Cells are written in a fixed order that comes to each again only after all others, every write a change: so each
- * sighting can be timed, and what the store and every client must hold in the end is known.
+ * Cells are written in a fixed order, each again only after all others, and every write is a
+ * change. So each arrival can be timed, and the final state of the store and of every client is
+ * known.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -11,29 +13,29 @@ import { pace } from "../../src/bench/pace.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
 import { type Correctness, judge } from "./correctness.js";
 import { Delays } from "./delays.js";
-import { cpuSeconds, type Running, start, startValkey } from "./processes.js";
+import { cpuSeconds, type Running, startSystem, startValkey } from "./processes.js";
 import type { BoardClient, System } from "./system.js";
 
 export interface FleetOptions {
   readonly servers: number;
   readonly clients: number;
   readonly cells: number;
-  /** Number of the server whose clients alone write; without it all do. */
+  /** The number of the server whose clients write; without it all clients do. */
   readonly writersOn?: number;
 }
 
 export interface Run {
   readonly writes: number;
-  /** Changes that reached a client, and how many should have. */
+  /** Changes that reached a client, and changes that should have. */
   readonly delivered: number;
   readonly expected: number;
   readonly serversCpuSeconds: number;
   readonly valkeyCpuSeconds: number;
-  /** Of the process that the clients are in, which is the harness itself. */
+  /** CPU of the clients' process, which is the harness itself. */
   readonly clientsCpuSeconds: number;
-  /** Codes that writes were refused with, each once. */
+  /** Codes of refused writes, each once. */
   readonly refusals: readonly string[];
-  /** Seconds until the last change was there. */
+  /** Seconds until the last change arrived. */
   readonly seconds: number;
   /** Milliseconds from a click to its change at a client. */
   readonly p50: number;
@@ -42,9 +44,9 @@ export interface Run {
   readonly bytes: number;
 }
 
-/** Coprime to every number of cells used: neighbours in time are no neighbours on the board. */
+/** Coprime to every number of cells used, so that successive writes are not neighbours. */
 const STEP = 7_919;
-/** A system is done when nothing has come for so long, or after DRAIN_MS_MAX. */
+/** A run ends if nothing has arrived for this long, or after DRAIN_MS_MAX. */
 const SILENT_MS = 1_500;
 const DRAIN_MS_MAX = 40_000;
 const CONNECT_AT_ONCE = 20;
@@ -57,7 +59,7 @@ export class Fleet {
   readonly clients: BoardClient[] = [];
   readonly #writtenMs: Float64Array;
   readonly #shown = new Delays();
-  /** The time of the frame that is being looked at; undefined between frames. */
+  /** The time of the frame being handled; undefined between frames. */
   #frameMs: number | undefined;
   #delivered = 0;
   #deliveredMs = 0;
@@ -77,21 +79,19 @@ export class Fleet {
     const fleet = new Fleet(system, options, valkey, servers);
     try {
       const starting = Array.from({ length: options.servers }, async () => {
-        servers.push(
-          await start(process.execPath, system.args(valkey, options.cells), system.env?.(valkey, options.cells)),
-        );
+        servers.push(await startSystem(system, valkey, options.cells));
       });
       await Promise.all(starting);
       await fleet.#connect();
       return fleet;
     } catch (error) {
-      // What cannot take part must not take time from those that do.
+      // A system that cannot take part must not take CPU from the others.
       await fleet.stop();
       throw error;
     }
   }
 
-  /** Processor seconds used so far. */
+  /** CPU seconds used so far. */
   get cpu(): { readonly servers: number; readonly valkey: number } {
     return { servers: cpuSeconds(this.servers.map(({ pid }) => pid)), valkey: cpuSeconds([this.valkey.pid]) };
   }
@@ -109,12 +109,7 @@ export class Fleet {
     const clientsBefore = process.cpuUsage();
     this.#shown.clear();
     this.#delivered = 0;
-    await pace(
-      rate,
-      seconds * 1_000,
-      () => this.#write(),
-      () => undefined,
-    );
+    await pace(rate, seconds * 1_000, () => this.#write());
     const writes = this.#writes - before.writes;
     const expected = writes * this.clients.length;
     const deadlineMs = performance.now() + DRAIN_MS_MAX;
@@ -174,7 +169,7 @@ export class Fleet {
     this.#shown.record(now - (this.#writtenMs[cell] ?? now));
   }
 
-  /** All changes of a frame come in one go: the clock is asked once for them. */
+  /** All changes of a frame arrive at once, so one reading of the clock serves them all. */
   #frameTime(): number {
     if (this.#frameMs !== undefined) return this.#frameMs;
     queueMicrotask(() => {

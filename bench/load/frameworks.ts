@@ -1,13 +1,15 @@
 /*
- * Colyseus and Hocuspocus as the harness sees them: with their own clients, as their protocols are their own. Both packages are
- * installed for the benchmark alone, so nothing of them is typed here.
+ * Colyseus and Hocuspocus as the harness sees them. They have protocols of their own, so the
+ * harness uses their clients. Their packages are installed for the benchmarks only, so nothing of
+ * them is typed here.
  */
 
 import { createRequire } from "node:module";
-import { peerArgs, storedBitmap } from "./per-change.js";
+import { PEERS, peerArgs } from "./peers.js";
+import { storedBitmap } from "./per-change.js";
 import type { System } from "./system.js";
 
-const require = createRequire(new URL("../peers/", import.meta.url));
+const require = createRequire(PEERS);
 const SYNC_MS_MAX = 20_000;
 
 export const colyseus: System = {
@@ -43,7 +45,7 @@ export const hocuspocus: System = {
   about:
     "Hocuspocus 3, the board as a Y.Map, with its Redis extension; without persistence, so its truth is what a new client gets",
   isPerChange: true,
-  // Each client applies every update to a Yjs document of its own: at 2,000 writes/s that is eight cores of clients.
+  // Each client applies every update to a Yjs document: 2,000 writes/s need eight cores.
   rateMax: 500,
   args: peerArgs("hocuspocus.ts"),
   stored: async (_, url, cells) => {

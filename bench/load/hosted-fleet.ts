@@ -1,6 +1,6 @@
 /*
- * A fleet whose clients live in a process of their own. Where many systems are up at once, the clients of one that is
- * overwhelmed must not keep those of the others from answering their servers' pings.
+ * A fleet whose clients live in a process of their own. If many systems are running at once, the
+ * overloaded clients of one must not keep those of another from answering their servers' pings.
  */
 
 import { type ChildProcess, fork } from "node:child_process";
@@ -10,17 +10,8 @@ import type { Correctness } from "./correctness.js";
 import type { FleetOptions, Run } from "./fleet.js";
 import type { System } from "./system.js";
 
-export type FleetCall =
-  | { readonly name: "run"; readonly rate: number; readonly seconds: number }
-  | { readonly name: "judge" }
-  | { readonly name: "stop" };
-
-export type FleetAnswer =
-  | { readonly kind: "started" }
-  | { readonly kind: "ran"; readonly run: Run }
-  | { readonly kind: "judged"; readonly correctness: Correctness }
-  | { readonly kind: "stopped" }
-  | { readonly kind: "failed"; readonly reason: string };
+export type FleetCall = readonly ["run", rate: number, seconds: number] | readonly ["judge" | "stop"];
+export type FleetAnswer = { readonly result: unknown } | { readonly failure: string };
 
 const HOST = fileURLToPath(new URL("fleet-host.ts", import.meta.url));
 
@@ -37,12 +28,12 @@ export class HostedFleet {
   static async start(system: System, options: FleetOptions): Promise<HostedFleet> {
     const child = fork(HOST, [system.name, JSON.stringify(options)], {
       execArgv: ["--import", "tsx"],
-      // JSON would make null of what was not measured, which is NaN.
+      // JSON would turn NaN, which stands for "not measured", into null.
       serialization: "advanced",
     });
     const fleet = new HostedFleet(system, child);
     try {
-      await fleet.#answer("started");
+      await fleet.#answer();
       return fleet;
     } catch (error) {
       child.kill();
@@ -50,42 +41,37 @@ export class HostedFleet {
     }
   }
 
-  async run(rate: number, seconds: number): Promise<Run> {
-    this.#child.send({ name: "run", rate, seconds } satisfies FleetCall);
-    return (await this.#answer("ran")).run;
+  run(rate: number, seconds: number): Promise<Run> {
+    return this.#call("run", rate, seconds);
   }
 
-  async judge(): Promise<Correctness> {
-    this.#child.send({ name: "judge" } satisfies FleetCall);
-    return (await this.#answer("judged")).correctness;
+  judge(): Promise<Correctness> {
+    return this.#call("judge");
   }
 
   async stop(): Promise<void> {
     if (!this.#child.connected) return;
-    this.#child.send({ name: "stop" } satisfies FleetCall);
-    await this.#answer("stopped");
+    await this.#call("stop");
     this.#child.disconnect();
   }
 
-  async #answer<Kind extends FleetAnswer["kind"]>(kind: Kind): Promise<FleetAnswer & { kind: Kind }> {
-    const ending = new AbortController();
-    const ended = once(this.#child, "exit", { signal: ending.signal }).then(() => {
+  #call<Result>(...call: FleetCall): Promise<Result> {
+    this.#child.send(call);
+    return this.#answer();
+  }
+
+  async #answer<Result>(): Promise<Result> {
+    const answered = new AbortController();
+    const ended = once(this.#child, "exit", { signal: answered.signal }).then(() => {
       throw new Error(`the process of ${this.system.name} ended`);
     });
     ended.catch(() => undefined);
     try {
-      const [answer]: FleetAnswer[] = await Promise.race([once(this.#child, "message"), ended]);
-      if (isOf(answer, kind)) return answer;
-      throw new Error(answer?.kind === "failed" ? answer.reason : `${answer?.kind} instead of ${kind}`);
+      const [{ result, failure }] = await Promise.race([once(this.#child, "message"), ended]);
+      if (failure !== undefined) throw new Error(failure);
+      return result;
     } finally {
-      ending.abort();
+      answered.abort();
     }
   }
-}
-
-function isOf<Kind extends FleetAnswer["kind"]>(
-  answer: FleetAnswer | undefined,
-  kind: Kind,
-): answer is FleetAnswer & { kind: Kind } {
-  return answer?.kind === kind;
 }

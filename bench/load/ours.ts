@@ -1,10 +1,13 @@
-/* SocketScaler as the harness sees it: the built server with its limits raised, and a client of the codec and the replica. */
+/*
+ * SocketScaler as the harness sees it: the built server with its limits raised, and a client made
+ * of the codec and the replica.
+ */
 
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { readPage } from "../../src/bench/deployment.js";
 import { frameHeaderBytes } from "../../src/bench/wire-size.js";
-import { getBit } from "../../src/board/bitmap.js";
+import { type Bit, getBit } from "../../src/board/bitmap.js";
 import { cellAt, cellsInPage, offsetOf, pageCount, pageOf } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
@@ -13,7 +16,7 @@ import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, Refused, System } from "./system.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-/** Limits meant against abuse, which a benchmark is to a server; everything else is as it comes. */
+/** Lifts the limits against abuse, which a benchmark resembles. The rest is default. */
 export const NO_LIMITS = {
   WRITES_PER_SECOND: "1000000",
   WRITE_BURST: "1000000",
@@ -45,27 +48,32 @@ async function readBoard(url: string, pages: number): Promise<(cell: number) => 
   return (cell) => getBit(all[pageOf(cell)]?.bits ?? new Uint8Array(), offsetOf(cell)) === 1;
 }
 
-/** Watches some pages of board `main`; frames that came to another client of the same instance are decoded once. */
+/**
+ * Watches some pages of board `main`. Cells are numbered from the first of these pages. A frame
+ * that several clients of this process receive is decoded once.
+ */
 export class OurClient implements BoardClient {
   readonly #replicas = new Map<number, Replica>();
   readonly #session = randomBytes(16).toString("base64url").slice(0, 22);
+  readonly #firstCell: number;
   readonly #changed: Changed;
   #wire: SocketIoWire | undefined;
   #handle = 0;
   #seq = 0;
   readonly refused: Refused[] = [];
   gaps = 0;
-  /** Of frames of deltas, with the header of WebSocket. */
+  /** Bytes of delta frames, with their WebSocket headers. */
   deltaBytes = 0;
-  /** Called after each frame of a delta. */
+  /** Called after each delta frame. */
   framed: () => void = () => undefined;
 
-  private constructor(changed: Changed) {
+  private constructor(firstCell: number, changed: Changed) {
+    this.#firstCell = firstCell;
     this.#changed = changed;
   }
 
   static async open(url: string, pages: readonly number[], changed: Changed = () => undefined): Promise<OurClient> {
-    const self = new OurClient(changed);
+    const self = new OurClient(cellAt(pages[0] ?? 0, 0), changed);
     const wire = await SocketIoWire.open(url, "/boards", {
       event: (json) => {
         if (!json.startsWith(DELTA)) return;
@@ -98,35 +106,37 @@ export class OurClient implements BoardClient {
   }
 
   set(cell: number, value: boolean): void {
-    void this.write([[cell, value ? 1 : 0]]);
-  }
-
-  /** Resolves when it is acknowledged. */
-  async write(changes: readonly (readonly [number, 0 | 1])[]): Promise<void> {
-    const request = { handle: this.#handle, session: this.#session, seq: ++this.#seq, changes };
-    const [answer] = (await this.#wire?.ask(JSON.stringify(["write", request]))) ?? [];
-    const code = refusalCode(answer);
-    if (code !== undefined) for (const [cell] of changes) this.refused.push({ cell, code });
+    void this.#write(cell, value ? 1 : 0);
   }
 
   get(cell: number): boolean {
-    return this.#replicas.get(pageOf(cell))?.get(offsetOf(cell)) === 1;
+    const at = this.#firstCell + cell;
+    return this.#replicas.get(pageOf(at))?.get(offsetOf(at)) === 1;
   }
 
   close(): void {
     this.#wire?.close();
   }
 
+  async #write(cell: number, value: Bit): Promise<void> {
+    const changes = [[this.#firstCell + cell, value]];
+    const request = { handle: this.#handle, session: this.#session, seq: ++this.#seq, changes };
+    const [answer] = (await this.#wire?.ask(JSON.stringify(["write", request]))) ?? [];
+    const code = refusalCode(answer);
+    if (code !== undefined) this.refused.push({ cell, code });
+  }
+
   #receive(update: Parameters<Replica["receive"]>[0] | undefined): void {
     const replica = update && this.#replicas.get(update.page);
     if (!replica) return;
     const { page } = replica;
-    const outcome = replica.receive(update, (offset, value) => this.#changed(cellAt(page, offset), value === 1));
+    const first = cellAt(page, 0) - this.#firstCell;
+    const outcome = replica.receive(update, (offset, value) => this.#changed(first + offset, value === 1));
     if (outcome === "gap") this.gaps++;
   }
 }
 
-/** The code that an answer to a write refuses it with, or undefined if it was made. */
+/** The code that a write was refused with; undefined if it was made. */
 function refusalCode(answer: unknown): string | undefined {
   if (typeof answer !== "object" || answer === null) return "no answer";
   if (!("error" in answer)) return undefined;

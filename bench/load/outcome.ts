@@ -1,4 +1,4 @@
-/* What a scenario found, as data: the JSON files in results/, from which README.md is made. */
+/* The findings of a scenario, as data: the JSON files in results/, from which README.md is made. */
 
 export interface Spread {
   readonly median: number;
@@ -15,7 +15,6 @@ export interface Column {
 
 export interface Target {
   readonly text: string;
-  /** What was measured, and what it may be at most, or must be at least. */
   readonly measured: number | null;
   readonly bound: number;
   readonly sense: "at most" | "at least";
@@ -31,26 +30,72 @@ export interface Outcome {
   readonly rows: readonly Readonly<Record<string, Value>>[];
   readonly targets: readonly Target[];
   readonly notes: readonly string[];
-  /** What SocketScaler did that it may in no run: such a run has failed, and is not recorded. */
+  /** Failures of SocketScaler that no run may have. A run with any of them is not recorded. */
   readonly faults?: readonly string[];
   /** The column that a chart shows, by system. */
   readonly chart?: string;
 }
 
+/** What a scenario returns; the runner adds its name and question. */
+export interface Finding extends Pick<Outcome, "method" | "rows" | "chart" | "faults"> {
+  /** Keys of the rows -> labels, in the order of the table. */
+  readonly columns: Readonly<Record<string, string>>;
+  readonly targets?: readonly Target[];
+  readonly notes?: readonly string[];
+}
+
 export interface Settings {
-  /** Short and few rounds: to see that it works. Not recorded, so never quoted. */
+  /** Short and few rounds, to see that it works. Not recorded, so never quoted. */
   readonly isQuick: boolean;
   tell(line: string): void;
 }
 
 export interface Scenario {
   readonly name: string;
-  readonly run: (settings: Settings) => Promise<Outcome>;
+  readonly question: string;
+  readonly run: (settings: Settings) => Promise<Finding>;
+}
+
+export function outcomeOf({ name, question }: Scenario, { method, columns, ...found }: Finding): Outcome {
+  const labelled = Object.entries(columns).map(([key, label]) => ({ key, label }));
+  return { name, question, method, targets: [], notes: [], ...found, columns: labelled };
+}
+
+export function atMost(bound: number, unit: string, text: string, measured: number | null): Target {
+  return { text, measured, bound, sense: "at most", unit };
+}
+
+export function atLeast(bound: number, unit: string, text: string, measured: number | null): Target {
+  return { text, measured, bound, sense: "at least", unit };
 }
 
 export function isMet({ measured, bound, sense }: Target): boolean {
   if (measured === null) return false;
   return sense === "at most" ? measured <= bound : measured >= bound;
+}
+
+/** The values of all rounds, by system. */
+export class Rounds {
+  readonly #values = new Map<string, number[]>();
+
+  add(system: string, value: number): void {
+    this.of(system).push(value);
+  }
+
+  of(system: string): number[] {
+    const values = this.#values.get(system) ?? [];
+    this.#values.set(system, values);
+    return values;
+  }
+
+  spread(system: string): Spread {
+    return spreadOf(this.of(system));
+  }
+
+  /** A row for each system, with the spread of its rounds under `key`. */
+  rows(key: string): { readonly [key: string]: Value }[] {
+    return Array.from(this.#values, ([system, values]) => ({ system, [key]: spreadOf(values) }));
+  }
 }
 
 export function spreadOf(values: readonly number[]): Spread {
@@ -67,12 +112,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** `part` from 0 to 1. */
+/** `part` from 0 to 1, which is the largest. */
 export function percentile(values: readonly number[], part: number): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length * part)] ?? Number.NaN;
+  const index = Math.min(values.length - 1, Math.floor(values.length * part));
+  return values.toSorted((a, b) => a - b)[index] ?? Number.NaN;
 }
 
-/** For output and tables: three figures, or what it is. */
+/** For output and tables: three significant figures. */
 export function show(value: Value | undefined): string {
   if (value === null || value === undefined) return "-";
   if (typeof value === "string") return value;

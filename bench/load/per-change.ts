@@ -1,20 +1,14 @@
 /* The peers that send one event per change, as the harness sees them. */
 
-import { fileURLToPath } from "node:url";
 import { ask } from "../../test/support/resp.js";
 import type { ServerProcess } from "../../test/support/valkey-server.js";
+import { peerArgs } from "./peers.js";
 import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, System } from "./system.js";
 import { Wire } from "./wire.js";
 
 const BITS = "peer:bits";
-
-/** Arguments that start a server of bench/peers. */
-export function peerArgs(file: string): System["args"] {
-  const path = fileURLToPath(new URL(`../peers/${file}`, import.meta.url));
-  return (valkey, cells) => ["--import", "tsx", path, valkey.url, String(cells)];
-}
 
 /** A bitmap under one key, as SETBIT makes it. */
 export function bitmapUnder(key: string): System["stored"] {
@@ -33,11 +27,11 @@ async function storedArray(valkey: ServerProcess): Promise<(cell: number) => boo
   return (cell) => Array.isArray(state) && state[cell] === true;
 }
 
-/** What a message says of cells, in its order. */
+/** The changes in a message, in its order. */
 type Changes = readonly (readonly [cell: number, value: boolean])[];
 
-/** What clients of these peers keep: the last value told of each cell. */
-class Told {
+/** The state of a client of these peers: the last value received for each cell. */
+class LastValues {
   readonly #values: Uint8Array;
   readonly #changed: Changed;
 
@@ -69,7 +63,7 @@ interface Spoken {
 function socketIoPeer(
   name: string,
   about: string,
-  file: string,
+  args: System["args"],
   { write, isAcknowledged, heard }: Spoken,
   stored: System["stored"],
 ): System {
@@ -82,15 +76,15 @@ function socketIoPeer(
     name,
     about,
     isPerChange: true,
-    args: peerArgs(file),
+    args,
     stored,
     connect: async (url, cells, changed) => {
-      const told = new Told(cells, changed);
+      const values = new LastValues(cells, changed);
       const wire = await SocketIoWire.open(url, "/", {
-        event: (json) => told.receive(read(json)),
+        event: (json) => values.receive(read(json)),
         binary: () => undefined,
       });
-      return clientOf(wire, told, (cell, value) => {
+      return clientOf(wire, values, (cell, value) => {
         if (isAcknowledged) void wire.ask(write(cell, value));
         else wire.emit(write(cell, value));
       });
@@ -98,10 +92,10 @@ function socketIoPeer(
   };
 }
 
-function clientOf(wire: SocketIoWire, told: Told, set: BoardClient["set"]): BoardClient {
+function clientOf(wire: SocketIoWire | Wire, values: LastValues, set: BoardClient["set"]): BoardClient {
   return {
     set,
-    get: (cell) => told.get(cell),
+    get: (cell) => values.get(cell),
     get received() {
       return wire.received;
     },
@@ -121,7 +115,7 @@ const SET: Spoken = {
 export const teaching = socketIoPeer(
   "teaching design",
   "Express + Socket.IO + Pub/Sub, the state as a JSON array under one key, read, changed and written back",
-  "teaching.ts",
+  peerArgs("teaching.ts"),
   {
     write: (cell, value) => `["checkbox-update",{"index":${cell},"value":${value}}]`,
     isAcknowledged: false,
@@ -133,7 +127,7 @@ export const teaching = socketIoPeer(
 export const redisAdapter = socketIoPeer(
   "Socket.IO + redis-adapter",
   "Socket.IO with @socket.io/redis-adapter, an atomic SETBIT and one emit per change",
-  "socket-io-redis.ts",
+  peerArgs("socket-io.ts", "redis"),
   SET,
   storedBitmap,
 );
@@ -141,7 +135,7 @@ export const redisAdapter = socketIoPeer(
 export const streamsAdapter = socketIoPeer(
   "Socket.IO + redis-streams-adapter",
   "Socket.IO with @socket.io/redis-streams-adapter and connection state recovery, SETBIT and one emit per change",
-  "socket-io-streams.ts",
+  peerArgs("socket-io.ts", "streams"),
   SET,
   storedBitmap,
 );
@@ -156,47 +150,36 @@ const readChanges = readOnce(
 );
 
 function wsPeer(name: string, about: string, coalesceMs: number): System {
-  const args = peerArgs("ws-pubsub.ts");
   return {
     name,
     about,
     isPerChange: coalesceMs === 0,
-    args: (valkey, cells) => [...args(valkey, cells), String(coalesceMs)],
+    args: peerArgs("ws-pubsub.ts", coalesceMs),
     stored: storedBitmap,
     connect: async (url, cells, changed) => {
-      const told = new Told(cells, changed);
+      const values = new LastValues(cells, changed);
       const wire = await Wire.open(url, "/", {
-        text: (text) => told.receive(readChanges(text)),
+        text: (text) => values.receive(readChanges(text)),
         binary: () => undefined,
       });
-      return {
-        set: (cell, value) => wire.send(`${cell},${value ? 1 : 0}`),
-        get: (cell) => told.get(cell),
-        get received() {
-          return { frames: wire.frames, bytes: wire.bytes };
-        },
-        get isOpen() {
-          return wire.isOpen;
-        },
-        close: () => wire.close(),
-      };
+      return clientOf(wire, values, (cell, value) => wire.send(`${cell},${value ? 1 : 0}`));
     },
   };
 }
 
-/** Without any framework: what the floor of one message per change costs. */
+/** The floor of one message per change: no framework. */
 export const wsPubSub = wsPeer(
   "ws + Pub/Sub",
   "bare ws, SETBIT and PUBLISH in one round trip, one text message per change, slow clients skipped",
   0,
 );
 
-/** As long as ours waits at most, as long as nobody sees it (FLUSH_UNSEEN_MS). */
+/** The longest that ours waits (FLUSH_UNSEEN_MS). */
 const COALESCE_MS = 60;
 
 /**
- * What is left of the plain design when all that a guarantee needs is left out. A design, not a bound: it neither commits
- * in groups nor leaves Pub/Sub unread while it waits to send, as ours does.
+ * The plain design without anything that a guarantee needs. It is a design, not a bound: unlike
+ * ours, it neither commits in groups nor leaves Pub/Sub unread while it waits to send.
  */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",

@@ -1,9 +1,12 @@
-/* Processes that end with the benchmark, however it ends, and what they cost, by the operating system's account. */
+/* Processes that end with the benchmark, and their cost by the operating system's account. */
 
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { type ServerProcess, startServer } from "../../test/support/valkey-server.js";
-import { usage } from "../process.js";
+import type { System } from "./system.js";
 
 const running = new Set<number>();
 
@@ -38,15 +41,45 @@ export async function start(
   return { url: `http://127.0.0.1:${port}`, pid, stop: () => end(child, pid) };
 }
 
+/** Starts one server of a system. */
+export function startSystem(
+  { args, env }: System,
+  valkey: ServerProcess,
+  cells: number,
+  nodeFlags: readonly string[] = [],
+): Promise<Running> {
+  return start(process.execPath, [...nodeFlags, ...args(valkey, cells)], env?.(valkey, cells));
+}
+
 export async function startValkey(settings: readonly string[] = []): Promise<ServerProcess> {
   const valkey = await startServer("valkey-server", settings);
   running.add(valkey.pid);
   return valkey;
 }
 
+/** Starts a file beside `from` with Node's IPC; resolves after its first message. */
+export async function startChild(file: string, from: string, ...args: readonly string[]): Promise<ChildProcess> {
+  const child = fork(fileURLToPath(new URL(file, from)), args, { execArgv: ["--import", "tsx"] });
+  if (child.pid !== undefined) running.add(child.pid);
+  await once(child, "message");
+  return child;
+}
+
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds used so far and memory now, of any process (Linux). */
+export function usage(pid: number | undefined): { readonly cpuSeconds: number; readonly residentBytes: number } {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /, "")
+    .split(" ");
+  const [user = 0, system = 0] = fields.slice(11, 13).map(Number);
+  const [, kilobytes = 0] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return { cpuSeconds: (user + system) / TICKS_PER_SECOND, residentBytes: Number(kilobytes) * 1_024 };
+}
+
 /** CPU seconds that these processes have used. */
-export function cpuSeconds(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + usage(pid).cpuSeconds, 0);
+export function cpuSeconds(pids: readonly (number | undefined)[]): number {
+  return pids.reduce<number>((sum, pid) => sum + usage(pid).cpuSeconds, 0);
 }
 
 function servingPort(child: ChildProcess, name: string): Promise<number> {
@@ -62,7 +95,7 @@ function servingPort(child: ChildProcess, name: string): Promise<number> {
 
 async function end(child: ChildProcess, pid: number): Promise<void> {
   if (child.exitCode === null && child.signalCode === null) {
-    const ended = new Promise((done) => child.once("exit", done));
+    const ended = once(child, "exit");
     child.kill("SIGKILL");
     await ended;
   }

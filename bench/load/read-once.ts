@@ -1,6 +1,6 @@
 /*
- * Reads a text once where the next client in this process got the same one: many clients in one process are the harness's
- * thrift, and what it saves is saved for every system whose frames are texts.
+ * Decodes a text once if the next clients of this process receive the same one. That makes many
+ * clients in one process cheaper, and equally so for every system whose frames are texts.
  */
 
 export function readOnce<Read>(read: (text: string) => Read): (text: string) => Read {

@@ -1,4 +1,4 @@
-/* What bench/README.md says, made from the recorded results alone. Pure, so that a test can tell whether it was made again. */
+/* The text of bench/README.md, from the recorded results. Pure, so that a test can compare it. */
 
 import { type Bar, barChart } from "./bar-chart.js";
 import { isMet, type Outcome, show, type Value } from "./outcome.js";
@@ -18,7 +18,7 @@ export interface Recorded extends Outcome {
   readonly peers: Readonly<Record<string, string>>;
 }
 
-export interface Report {
+interface Report {
   readonly markdown: string;
   /** File names below results/ -> contents. */
   readonly charts: ReadonlyMap<string, string>;
@@ -40,19 +40,35 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "# Measured",
     "",
-    "Every number here was taken by one of two commands, scenario by scenario: whole deployments by the first, single parts by the second. A scenario that has",
-    "peers runs them beside SocketScaler in the same run; some have none. To take the numbers again:",
+    "Each number here comes from a scenario: a program that answers one question. A scenario that has",
+    "peers runs them beside SocketScaler in the same run. One command runs all scenarios:",
     "",
     "```sh",
     "npm ci",
-    "npm run bench:peers                          # all, about half an hour; nothing else should run",
-    "npm run bench:peers -- --only cpu-200,knee   # some; --list names them, --quick looks and records nothing",
-    "npm run bench:micro                          # single parts",
-    "npm run bench:report                         # this page, from results/",
+    "npm run bench                          # all, about an hour and a half; nothing else should run",
+    "npm run bench -- --only cpu-200,knee   # some; --list shows each with its question",
+    "npm run bench -- --quick               # short rounds, to see that it works; records nothing",
+    "npm run bench:report                   # this page and the sizes in docs/operations.md, from results/",
     "```",
     "",
-    "The peers are installed for it in `bench/peers/`, and nowhere else. CPU is what the operating system says of the servers' processes. Ratios in",
-    "one run are what to trust: absolute numbers are this machine's.",
+    "CPU is the operating system's account of the servers' processes. Trust the ratios within one run;",
+    "absolute numbers depend on the machine. A scenario without a section here is not recorded yet.",
+    "",
+    "| folder | holds |",
+    "| --- | --- |",
+    "| `scenarios/` | whole deployments; `faults/` breaks something, `browser/` measures the app |",
+    "| `micro/` | scenarios of single parts |",
+    "| `load/` | the harness that all scenarios share |",
+    "| `peers/` | the other systems' servers, a package of its own with their dependencies |",
+    "| `results/` | the recorded results |",
+    "",
+    "These programs are not scenarios, for a reason:",
+    "",
+    "- `main.ts` and `report.ts` are the two commands above.",
+    "- `load/fleet-host.ts` and, in `scenarios/faults/`, `drain-probe.ts`, `hostile-reader.ts` and",
+    "  `hostile-crowd.ts` are parts of a scenario that need a process of their own. In the process of the",
+    "  others, their work would distort the times.",
+    "- The files of `peers/` are servers that a scenario starts.",
     "",
     `Peers' packages: ${Object.entries(results[0]?.peers ?? {})
       .map(([name, version]) => `${name} ${version}`)
@@ -79,7 +95,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   return [
     `## ${name}`,
     "",
-    `**${question}.** ${method}`,
+    `**${question}${question.endsWith("?") ? "" : "."}** ${method}`,
     "",
     ...tableOf(result),
     "",
@@ -91,7 +107,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** As Markdown. */
+/** In Markdown. */
 export function tableOf({ columns, rows }: Recorded): string[] {
   return [
     `| ${columns.map(({ label }) => label).join(" | ")} |`,
@@ -100,7 +116,7 @@ export function tableOf({ columns, rows }: Recorded): string[] {
   ];
 }
 
-/** When, with what and on what it was taken. */
+/** When, with which versions and on which machine it was recorded. */
 export function conditionsOf({ name, date, commit, machine, versions }: Recorded): string {
   const of = Object.entries(versions).map(([part, version]) => `${part} ${version}`);
   return `${date.slice(0, 10)} · commit ${commit} · ${of.join(" · ")} · ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system} · results/${name}.json`;

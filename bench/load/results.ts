@@ -1,4 +1,4 @@
-/* The folder of recorded results: one JSON file for each scenario, with commit, machine and versions. */
+/* The recorded results: one JSON file per scenario, with commit, machine and versions. */
 
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,16 +10,16 @@ import type { Recorded } from "./report-text.js";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const RESULTS = fileURLToPath(new URL("../results/", import.meta.url));
 
-/** Whatever a number depends on: what is measured, what measures it, and the packages of both. */
+/** Everything that a number depends on: the measured code, the benchmarks, their packages. */
 const MEASURED = ["src", "bench", "test/support", "examples/tutorial/naive", "package.json", "package-lock.json"];
-/** Made by measuring. */
+/** Written by the benchmarks themselves. */
 const MADE = [":!bench/results", ":!bench/README.md"];
 
 export function record({ faults: _, ...outcome }: Outcome): void {
-  const isChanged = said("git", "-C", ROOT, "status", "--porcelain", "--", ...MEASURED, ...MADE) !== "";
+  const isChanged = outputOf("git", "-C", ROOT, "status", "--porcelain", "--", ...MEASURED, ...MADE) !== "";
   const recorded: Recorded = {
     date: new Date().toISOString(),
-    commit: said("git", "rev-parse", "--short=12", "HEAD") + (isChanged ? ", changed" : ""),
+    commit: outputOf("git", "rev-parse", "--short=12", "HEAD") + (isChanged ? ", changed" : ""),
     machine: {
       system: `${type()} ${release()}`,
       cpu: cpus()[0]?.model ?? "unknown",
@@ -28,17 +28,17 @@ export function record({ faults: _, ...outcome }: Outcome): void {
     },
     versions: {
       Node: process.version.slice(1),
-      Valkey: /v=(\S+)/.exec(said("valkey-server", "--version"))?.[1] ?? "unknown",
-      "Socket.IO": packageVersion("socket.io"),
+      Valkey: /v=(\S+)/.exec(outputOf("valkey-server", "--version"))?.[1] ?? "unknown",
+      "Socket.IO": packageOf("node_modules/socket.io").version,
     },
-    peers: peerVersions(),
+    peers: packageOf("bench/peers").dependencies,
     ...outcome,
   };
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(`${RESULTS}${outcome.name}.json`, `${JSON.stringify(recorded, null, 2)}\n`);
 }
 
-/** What is recorded of the scenarios named, in their order. */
+/** The results of these scenarios that exist, in the same order. */
 export function readResults(names: readonly string[]): Recorded[] {
   return names
     .map((name) => `${RESULTS}${name}.json`)
@@ -46,19 +46,10 @@ export function readResults(names: readonly string[]): Recorded[] {
     .map((path): Recorded => JSON.parse(readFileSync(path, "utf8")));
 }
 
-function said(command: string, ...args: string[]): string {
+function outputOf(command: string, ...args: string[]): string {
   return String(spawnSync(command, args).stdout ?? "").trim();
 }
 
-function peerVersions(): Record<string, string> {
-  const parsed: { dependencies: Record<string, string> } = JSON.parse(
-    readFileSync(fileURLToPath(new URL("../peers/package.json", import.meta.url)), "utf8"),
-  );
-  return parsed.dependencies;
-}
-
-function packageVersion(name: string): string {
-  const path = fileURLToPath(new URL(`../../node_modules/${name}/package.json`, import.meta.url));
-  const parsed: { version: string } = JSON.parse(readFileSync(path, "utf8"));
-  return parsed.version;
+function packageOf(folder: string): { version: string; dependencies: Record<string, string> } {
+  return JSON.parse(readFileSync(`${ROOT}${folder}/package.json`, "utf8"));
 }

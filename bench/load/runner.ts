@@ -1,14 +1,13 @@
 /*
- * Runs scenarios from the command line: all, some with `--only a,b`, short and unrecorded with `--quick`; `--list` names them.
- * Gives the code to end with: 1 where a scenario could not be run, or found a fault of SocketScaler. A target that is
- * missed is a finding, not a failure.
+ * Runs scenarios from the command line. The exit code is 1 if a scenario could not run or found a
+ * fault of SocketScaler. A missed target is a finding, not a failure.
  */
 
 import { parseArgs } from "node:util";
-import { isMet, type Outcome, type Scenario, show } from "./outcome.js";
+import { isMet, type Outcome, outcomeOf, type Scenario, show } from "./outcome.js";
 import { record } from "./results.js";
 
-export interface Surroundings {
+interface Surroundings {
   readonly args: readonly string[];
   readonly record: (outcome: Outcome) => void;
   readonly print: (text: string) => void;
@@ -37,17 +36,20 @@ export async function runScenarios(
   const only = values.only?.split(",");
   const unknown = only?.filter((name) => !scenarios.some((scenario) => scenario.name === name)) ?? [];
   if (values.list || unknown.length > 0) {
-    for (const name of unknown) tell(`there is no scenario ${name}`);
-    print(`${scenarios.map(({ name }) => name).join("\n")}\n`);
+    for (const name of unknown) tell(`There is no scenario "${name}". These are all:`);
+    const width = Math.max(...scenarios.map(({ name }) => name.length));
+    for (const { name, question } of scenarios) print(`${name.padEnd(width)}  ${question}\n`);
     return unknown.length > 0 ? 2 : 0;
   }
   let failures = 0;
-  for (const { name, run } of scenarios) {
+  for (const scenario of scenarios) {
+    const { name } = scenario;
     if (only && !only.includes(name)) continue;
     const startMs = performance.now();
     tell(`── ${name}`);
     try {
-      const outcome = await run({ isQuick: values.quick, tell: (line) => tell(`   ${line}`) });
+      const settings = { isQuick: values.quick, tell: (line: string) => tell(`   ${line}`) };
+      const outcome = outcomeOf(scenario, await scenario.run(settings));
       const faults = outcome.faults ?? [];
       print(textOf(outcome, (performance.now() - startMs) / 1_000));
       for (const fault of faults) tell(`   ${name} failed: ${fault}`);

@@ -1,8 +1,8 @@
-/* Socket.IO over a bare WebSocket: connect to one namespace, emit with or without acknowledgement, hear events. */
+/* Socket.IO over a bare WebSocket: one namespace, events with or without acknowledgement. */
 
 import { Wire } from "./wire.js";
 
-export interface SocketIoListener {
+interface SocketIoListener {
   /** The event's name and arguments, as JSON: `["name",…]`. */
   event(json: string): void;
   /** The bytes that follow an event with a placeholder. */
@@ -44,9 +44,8 @@ export class SocketIoWire {
     return self;
   }
 
-  /** Frames and bytes received. */
-  get received(): { readonly frames: number; readonly bytes: number } {
-    return { frames: this.#wire?.frames ?? 0, bytes: this.#wire?.bytes ?? 0 };
+  get received(): Wire["received"] {
+    return this.#wire?.received ?? { frames: 0, bytes: 0 };
   }
 
   get isOpen(): boolean {

@@ -1,21 +1,21 @@
 /*
- * What every measured system is to the harness: a command that starts one of its servers, a client, and where its truth
- * lies. The harness does the same with all of them.
+ * A measured system, as the harness sees it: a command that starts one of its servers, a client,
+ * and a way to read its stored state. The harness treats all systems alike.
  */
 
 import type { ServerProcess } from "../../test/support/valkey-server.js";
 
 export interface BoardClient {
-  /** Sends one write; what the system answers, if it does, is not waited for. */
+  /** Sends one write and does not wait for an answer. */
   set(cell: number, value: boolean): void;
-  /** What the client shows. */
+  /** The value that the client shows. */
   get(cell: number): boolean;
   /** Received so far. */
   readonly received: { readonly frames: number; readonly bytes: number };
   readonly isOpen: boolean;
-  /** Changes that the server refused; only of systems that tell. */
+  /** Changes that the server refused, if the system reports them. */
   readonly refused?: readonly Refused[];
-  /** Frames that did not fit what the client had; only of systems that can tell. */
+  /** Frames that did not fit the client's position, if the system has positions. */
   readonly gaps?: number;
   close(): void;
 }
@@ -25,16 +25,16 @@ export interface Refused {
   readonly code: string;
 }
 
-/** Told of each change that reaches a client. */
+/** Called with each change that reaches a client. */
 export type Changed = (cell: number, value: boolean) => void;
 
 export interface System {
   readonly name: string;
   /** In one line, for the report. */
   readonly about: string;
-  /** Sends a frame for each change, as peers do that the targets are set against. */
+  /** Sends a frame for each change. The targets compare with the best of these peers. */
   readonly isPerChange: boolean;
-  /** Writes a second up to which the harness can run 200 of its clients; without it, any. */
+  /** Highest write rate at which the harness can run 200 of its clients; without it, any. */
   readonly rateMax?: number;
   /** Arguments of Node that start a server, which prints its port. */
   readonly args: (valkey: ServerProcess, cells: number) => readonly string[];

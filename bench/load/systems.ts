@@ -1,4 +1,4 @@
-/* All systems that can do the work of a shared board: ours first, then the peers. */
+/* All systems that can serve a shared board: ours first, then the peers. */
 
 import { colyseus, hocuspocus } from "./frameworks.js";
 import { ours } from "./ours.js";

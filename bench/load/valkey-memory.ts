@@ -1,12 +1,9 @@
-/*
- * What a board costs Valkey in memory, by its own account (INFO memory): the bits, and what comes with being used. Through
- * the store as an instance has it.
- */
+/* The memory that a board takes in Valkey, by INFO memory: the bits, logs, sessions and history. */
 
 import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { parseRetention } from "../../src/store/history.js";
-import { BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
+import { BATCH_WRITES_MAX, STORE_LIMITS } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { newSession } from "../../test/support/raw-client.js";
@@ -14,18 +11,18 @@ import { ask } from "../../test/support/resp.js";
 import { startValkey } from "./processes.js";
 
 export const MILLION_PAGES = 16;
-/** Clicks that fill a page's log, and some more, as it is cut now and then. */
+/** Clicks that fill a page's log, and some more, because the log is cut only now and then. */
 const LOG_CLICKS = STORE_LIMITS.logDeltasMax + 200;
 const SESSIONS = 5_000;
 const HISTORY_CLICKS = 10_000;
 
 export interface ValkeyMemory {
-  /** Of 16 pages, 1,048,576 cells: with every second cell checked; and then with their logs full of single clicks. */
+  /** 16 pages with every second cell checked; then the same with logs full of single clicks. */
   readonly checkedBytes: number;
   readonly busyBytes: number;
-  /** For each session that wrote to a page. */
+  /** Per session that wrote to a page. */
   readonly sessionBytes: number;
-  /** For each click that is recorded. */
+  /** Per recorded click. */
   readonly historyBytes: number;
 }
 
@@ -42,7 +39,7 @@ export async function measureValkeyMemory(): Promise<ValkeyMemory> {
     return (await used()) - before;
   };
   try {
-    // Scripts, and what the connections take.
+    // Loads the scripts and opens the connections.
     await commitClicks(store, "warm", 0, 1);
     await commitClicks(recording, "warm", 1, 1);
     const pages = Array.from({ length: MILLION_PAGES }, (_, page) => page);
@@ -69,15 +66,15 @@ async function checkHalf(store: ValkeyStore, page: number): Promise<void> {
   await store.replace({ board: "main", page }, newTag(), new Uint8Array(PAGE_CELLS / 8).fill(0b10101010));
 }
 
-/** One click a batch, each of another cell, and each a change: of cells that are all 0, or those that checkHalf left 0. */
+/** One click per batch, each a change of another cell, which is 0 also after checkHalf. */
 async function commitClicks(store: ValkeyStore, board: string, page: number, count: number, first = 0): Promise<void> {
   for (let click = first; click < first + count; click++) {
     const changes = packChanges([[2 * click + 1, 1]]);
-    await store.commit({ board, page }, batch([{ session: "", seq: 1, changes }]));
+    await store.commit({ board, page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
   }
 }
 
-/** Many sessions that write once, all of a cell that is set already: nothing grows but what is remembered of them. */
+/** Each session sets a cell that is already set: only the memory of the sessions grows. */
 async function commitSessions(store: ValkeyStore): Promise<void> {
   for (let first = 0; first < SESSIONS; first += BATCH_WRITES_MAX) {
     const writes = Array.from({ length: BATCH_WRITES_MAX }, () => ({
@@ -85,10 +82,6 @@ async function commitSessions(store: ValkeyStore): Promise<void> {
       seq: 1,
       changes: packChanges([[1, 1]]),
     }));
-    await store.commit({ board: "sessions", page: 0 }, batch(writes));
+    await store.commit({ board: "sessions", page: 0 }, { tag: newTag(), writes });
   }
-}
-
-function batch(writes: readonly Write[]) {
-  return { tag: newTag(), writes };
 }

@@ -1,6 +1,7 @@
 /*
- * A WebSocket client that costs as little as it can, so that two cores are left to the servers: a handshake, unmasked
- * frames in, short masked frames out. Every system is measured with it, but those whose client is part of their protocol.
+ * A cheap WebSocket client, so that two cores are left to the servers: a handshake, unmasked frames
+ * in, short masked frames out. It measures every system except those whose client is part of their
+ * protocol.
  */
 
 import { randomBytes } from "node:crypto";
@@ -19,9 +20,8 @@ export class Wire {
   readonly #socket: Socket;
   readonly #listener: WireListener;
   #rest: Buffer = Buffer.alloc(0);
-  frames = 0;
-  /** Of frames, with their headers. */
-  bytes = 0;
+  /** Frames, and their bytes with headers. */
+  readonly received = { frames: 0, bytes: 0 };
 
   private constructor(socket: Socket, listener: WireListener) {
     this.#socket = socket;
@@ -73,7 +73,7 @@ export class Wire {
       frame[1] = 0x80 | 126;
       frame.writeUInt16BE(payload.length, 2);
     } else frame[1] = 0x80 | payload.length;
-    // A mask of zeros is a mask: the payload may be copied as it is.
+    // With a mask of zeros the payload can be copied unchanged.
     payload.copy(frame, long ? 8 : 6);
     this.#socket.write(frame);
   }
@@ -87,8 +87,8 @@ export class Wire {
     for (;;) {
       const frame = parseFrame(buffer);
       if (!frame) break;
-      this.frames++;
-      this.bytes += frame.end;
+      this.received.frames++;
+      this.received.bytes += frame.end;
       buffer = buffer.subarray(frame.end);
       if (frame.opcode === TEXT) this.#listener.text(frame.payload.toString("utf8"));
       else if (frame.opcode === BINARY) this.#listener.binary(frame.payload);

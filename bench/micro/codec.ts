@@ -1,6 +1,4 @@
-/*
- * Question: what do our frames cost to write and read, and how long are they, beside the same changes as JSON?
- */
+/* Question: what do our frames cost to encode and decode, and how long are they, beside JSON? */
 
 import { changedOffset, changedValue } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
@@ -11,6 +9,7 @@ import { microsecondsOf } from "./time.js";
 
 export const microCodec: Scenario = {
   name: "micro-codec",
+  question: "What do frames cost to encode and decode, beside the same as JSON?",
   run: async ({ isQuick }) => {
     const deltas = [1, 4, 32, 256, 4_096].map((count) => {
       const delta = deltaOf(count);
@@ -43,21 +42,17 @@ export const microCodec: Scenario = {
       };
     });
     return {
-      name: "micro-codec",
-      question: "What frames cost to write and read, beside the same as JSON",
-      method: "Random cells of one page. Microseconds a frame.",
-      columns: [
-        { key: "system", label: "frame" },
-        { key: "write", label: "write, µs" },
-        { key: "read", label: "read, µs" },
-        { key: "bytes", label: "bytes" },
-        { key: "jsonWrite", label: "JSON write, µs" },
-        { key: "jsonRead", label: "JSON read, µs" },
-        { key: "jsonBytes", label: "JSON bytes" },
-      ],
+      method: "Random cells of one page. Microseconds per frame.",
+      columns: {
+        system: "frame",
+        write: "write, µs",
+        read: "read, µs",
+        bytes: "bytes",
+        jsonWrite: "JSON write, µs",
+        jsonRead: "JSON read, µs",
+        jsonBytes: "JSON bytes",
+      },
       rows: [...deltas, ...snapshots],
-      targets: [],
-      notes: [],
     };
   },
 };

@@ -1,7 +1,7 @@
 /*
- * Question: what does Valkey pay for a commit as such, and what for each change in it?
+ * Question: what does a commit cost Valkey, and what does each change in it cost?
  *
- * The difference between batches of different lengths tells the two apart.
+ * The difference between batches of different lengths separates the two.
  */
 
 import { Resp } from "../../test/support/resp.js";
@@ -20,6 +20,7 @@ const SHAPES: readonly Shape[] = [
 
 export const microCommit: Scenario = {
   name: "micro-commit",
+  question: "What does a commit cost Valkey, and what does each change in it cost?",
   run: async ({ isQuick }) => {
     const valkey = await startValkey();
     const connection = await Resp.connect(valkey.port);
@@ -34,17 +35,9 @@ export const microCommit: Scenario = {
         rows.push({ system: shape.name, change, batch: change.median * shape.writes * shape.changes });
       }
       return {
-        name: "micro-commit",
-        question: "What Valkey pays for a commit, and for each change in it",
-        method: "Valkey's CPU for commit.lua and what is around it, without subscribers.",
-        columns: [
-          { key: "system", label: "batch" },
-          { key: "batch", label: "CPU per batch, µs" },
-          { key: "change", label: "CPU per change, µs" },
-        ],
+        method: "Valkey's CPU for a call of commit.lua, without subscribers.",
+        columns: { system: "batch", batch: "CPU per batch, µs", change: "CPU per change, µs" },
         rows,
-        targets: [],
-        notes: [],
       };
     } finally {
       connection.close();

@@ -1,7 +1,9 @@
 /*
- * Question: what does a flush cost before the first byte is sent, and what would it cost to encode for each client?
+ * Question: what does a flush cost before the first byte is sent, and what would encoding for each
+ * client cost?
  *
- * A flush merges the deltas that have gathered and encodes one frame: the delta, the Socket.IO packet, the WebSocket frame.
+ * A flush merges the deltas that have arrived and encodes one frame: the delta, the Socket.IO
+ * packet, the WebSocket frame.
  */
 
 import { createServer } from "node:http";
@@ -17,6 +19,7 @@ const CLIENTS = 200;
 
 export const microFanOut: Scenario = {
   name: "micro-fan-out",
+  question: "What does a flush cost before the first byte is sent?",
   run: async ({ isQuick }) => {
     const io = createSocketServer(createServer(), { origins: ["*"], messageBytesMax: 65_536, silentMsMax: 10_000 });
     const encoder = new FrameEncoder(io);
@@ -42,18 +45,14 @@ export const microFanOut: Scenario = {
     });
     await io.close();
     return {
-      name: "micro-fan-out",
-      question: "What a flush costs before the first byte is sent",
-      method: `Merging what has gathered, then delta, Socket.IO packet and WebSocket frame, once for all; and, computed from it, for each of ${CLIENTS} clients.`,
-      columns: [
-        { key: "system", label: "gathered" },
-        { key: "merge", label: "of it merging, µs" },
-        { key: "once", label: "a flush, µs" },
-        { key: "each", label: `encoded for each of ${CLIENTS}, ms` },
-      ],
+      method: `Merging the deltas that have arrived, then encoding delta, Socket.IO packet and WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
+      columns: {
+        system: "arrived",
+        merge: "merging alone, µs",
+        once: "a flush, µs",
+        each: `encoded for each of ${CLIENTS}, ms`,
+      },
       rows,
-      targets: [],
-      notes: [],
     };
   },
 };

@@ -1,4 +1,4 @@
-/* Deltas and snapshots to measure with, the same in each run. */
+/* Deltas and snapshots to measure with, the same in every run. */
 
 import type { Bit } from "../../src/board/bitmap.js";
 import { type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
@@ -20,7 +20,7 @@ export function deltaOf(count: number, version = 0, value?: Bit): Delta {
   return { kind: "delta", page: 0, from: positionOf(version), to: positionOf(version + 1), changes };
 }
 
-/** A page with that part of its cells checked. */
+/** A page with this share of its cells checked. */
 export function snapshotOf(share: number): Snapshot {
   const random = mulberry(7);
   const bits = Uint8Array.from({ length: PAGE_CELLS / 8 }, () => {

@@ -1,6 +1,4 @@
-/*
- * Question: what does a replica, on an instance or in a client, pay for what it receives?
- */
+/* Question: what does a delta or snapshot cost a replica, on an instance or in a client? */
 
 import { cellsInPage, PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
@@ -10,11 +8,12 @@ import { microsecondsOf } from "./time.js";
 
 export const microReplica: Scenario = {
   name: "micro-replica",
+  question: "What do deltas and snapshots cost a replica?",
   run: async ({ isQuick }) => {
     const rows = [1, 32, 4_096].map((count) => {
       const cost = (visits: boolean) => {
         const replica = new Replica(0, cellsInPage(PAGE_CELLS, 0));
-        // The same cells again and again, to 1 and back to 0: each time, every change changes its cell.
+        // The same cells, to 1 and back to 0, so that every change changes its cell.
         const [up, down] = [deltaOf(count, 0, 1), { ...deltaOf(count, 0, 0) }];
         const visit = visits ? () => undefined : undefined;
         let version = 0;
@@ -41,22 +40,14 @@ export const microReplica: Scenario = {
       return microsecondsOf(() => replica.receive(turn++ % 2 ? some : other, visit), isQuick);
     };
     return {
-      name: "micro-replica",
-      question: "What a replica pays for what it receives",
       method:
-        "Microseconds a call of `receive`; with a visitor, who is told of each cell that changed. Making the positions is in it.",
-      columns: [
-        { key: "system", label: "received" },
-        { key: "cost", label: "µs" },
-        { key: "visited", label: "with a visitor, µs" },
-      ],
+        "Microseconds per call of `receive`, creation of the positions included. A visitor is called with each changed cell.",
+      columns: { system: "received", cost: "µs", visited: "with a visitor, µs" },
       rows: [
         ...rows,
         { system: "a duplicate", cost: duplicate(), visited: null },
         { system: "a snapshot that changes half of the page", cost: restart(false), visited: restart(true) },
       ],
-      targets: [],
-      notes: [],
     };
   },
 };

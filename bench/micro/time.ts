@@ -1,4 +1,4 @@
-/* How long a piece of code takes: warmed up, in rounds, the median of the rounds with the lowest and highest. */
+/* The time that a piece of code takes: warmed up, in rounds. */
 
 import { type Spread, spreadOf } from "../load/outcome.js";
 
@@ -7,10 +7,10 @@ const ROUND_MS = 150;
 const ROUNDS = 7;
 const AT_ONCE = 64;
 
-/** What was returned last: so that no work can be left out because nobody wants its result. */
+/** The last result, exported so that V8 cannot skip the work. */
 export let sink: unknown;
 
-/** Microseconds a call. */
+/** Microseconds per call. */
 export function microsecondsOf(call: () => unknown, isQuick: boolean): Spread {
   runFor(WARM_UP_MS, call);
   const rounds = Array.from({ length: isQuick ? 3 : ROUNDS }, () => runFor(isQuick ? ROUND_MS / 3 : ROUND_MS, call));

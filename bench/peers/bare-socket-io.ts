@@ -1,6 +1,6 @@
 /*
- * A peer: what a good engineer would write first. Socket.IO, an atomic SETBIT for the state, one PUBLISH per change to
- * carry the news, one emit per change to every client. No acknowledgement, no order, no catch-up, no repair.
+ * A peer: Socket.IO, an atomic SETBIT for the state, one PUBLISH per change to the other servers,
+ * one emit per change to every client. No acknowledgement, no order, no catch-up, no repair.
  *
  *     tsx bench/peers/bare-socket-io.ts VALKEY_URL     prints its port
  */
@@ -8,10 +8,10 @@
 import { createServer } from "node:http";
 import { Redis } from "ioredis";
 import { Server } from "socket.io";
+import { redisUrl, serve } from "./serve.js";
 
-const url = (process.argv[2] ?? "").replace(/^valkey:/, "redis:");
-const commands = new Redis(url);
-const subscriber = new Redis(url);
+const commands = new Redis(redisUrl);
+const subscriber = new Redis(redisUrl);
 const http = createServer();
 const io = new Server(http);
 
@@ -23,7 +23,4 @@ io.on("connection", (socket) => {
     await commands.publish("bare", JSON.stringify({ index, value }));
   });
 });
-http.listen(0, "127.0.0.1", () => {
-  const address = http.address();
-  if (typeof address === "object" && address !== null) process.stdout.write(`port ${address.port}\n`);
-});
+serve(http);

@@ -1,24 +1,22 @@
 /*
- * A peer: Colyseus. A Colyseus room lives in one process, so every process has one for the board, and the rooms tell each other
- * of changes over the Redis presence; SETBIT for the state. Its schema sends clients what changed, merged, at each patch:
- * every 50 ms, as Colyseus has it by default, and so about as rarely as ours sends its frames under the same load.
+ * A peer: Colyseus. A Colyseus room lives in one process, so every process has one for the board,
+ * and the rooms exchange changes over the Redis presence; SETBIT for the state. Its schema sends
+ * clients the merged changes at each patch, by default every 50 ms, which is about as rarely as
+ * ours sends frames under the same load.
  *
  *     tsx bench/peers/colyseus.ts VALKEY_URL CELLS     prints its port
  */
 
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { Redis } from "ioredis";
+import { untyped, valkeyUrl } from "./serve.js";
 
-const [, , valkeyUrl = ""] = process.argv;
 const KEY = "peer:bits";
 const TOPIC = "changes";
-// Installed for the benchmark alone, so that types and linter do without it.
-const require = createRequire(import.meta.url);
-const { matchMaker, Room, Server } = require("@colyseus/core");
-const { RedisPresence } = require("@colyseus/redis-presence");
-const { WebSocketTransport } = require("@colyseus/ws-transport");
-const { MapSchema, defineTypes, Schema } = require("@colyseus/schema");
+const { matchMaker, Room, Server } = untyped("@colyseus/core");
+const { RedisPresence } = untyped("@colyseus/redis-presence");
+const { WebSocketTransport } = untyped("@colyseus/ws-transport");
+const { MapSchema, defineTypes, Schema } = untyped("@colyseus/schema");
 
 const { hostname, port } = new URL(valkeyUrl);
 const commands = new Redis(Number(port), hostname);
@@ -51,11 +49,11 @@ class BoardRoom extends Room {
 
 const http = createServer();
 const server = new Server({
-  // Its default gives clients up after six seconds, which they may take here when overwhelmed.
+  // By default it drops clients after six seconds, which overloaded clients may need here.
   transport: new WebSocketTransport({ server: http, pingInterval: 10_000, pingMaxRetries: 5 }),
   presence: new RedisPresence({ host: hostname, port: Number(port) }),
   greet: false,
-  // A room for the board here, not on whichever process has the fewest.
+  // Creates the room in this process, not in the one with the fewest rooms.
   selectProcessIdToCreateRoom: () => matchMaker.processId,
 });
 server.define("board", BoardRoom);

@@ -1,24 +1,22 @@
 /*
- * A peer: Hocuspocus, the server for Yjs documents, with its Redis extension. The board is a Y.Map; every change is an update
- * that goes to every client. Nothing is stored: a document lives as long as someone has it.
+ * A peer: Hocuspocus, the server for Yjs documents, with its Redis extension. The board is a Y.Map;
+ * every change is an update that goes to every client. Nothing is stored: a document lives as long
+ * as a client has it open.
  *
  *     tsx bench/peers/hocuspocus.ts VALKEY_URL CELLS     prints its port
  */
 
-import { createRequire } from "node:module";
+import { untyped, valkeyUrl } from "./serve.js";
 
-const [, , valkeyUrl = ""] = process.argv;
-// Installed for the benchmark alone, so that types and linter do without it.
-const require = createRequire(import.meta.url);
-const { Server } = require("@hocuspocus/server");
-const { Redis } = require("@hocuspocus/extension-redis");
+const { Server } = untyped("@hocuspocus/server");
+const { Redis } = untyped("@hocuspocus/extension-redis");
 
 const { hostname, port } = new URL(valkeyUrl);
 const server = new Server({
   port: 0,
   address: "127.0.0.1",
   quiet: true,
-  // There is nothing to store, and its store hook would only quarrel with the other servers over a lock.
+  // Nothing is stored, so the store hook would only compete with the other servers for a lock.
   debounce: 600_000,
   maxDebounce: 600_000,
   extensions: [new Redis({ host: hostname, port: Number(port) })],

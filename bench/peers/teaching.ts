@@ -1,13 +1,13 @@
 /*
- * A peer: the teaching design, written out plainly. Express and Socket.IO, the state as a JSON array under one key that is
- * read, changed and written back, one PUBLISH per change on `server:broker`, one event per change to every client. It is
- * what the tutorial begins with.
+ * A peer: the teaching design, which the tutorial begins with. Express and Socket.IO, the state as
+ * a JSON array under one key that is read, changed and written back, one PUBLISH per change on
+ * `server:broker`, one event per change to every client.
  *
  *     tsx bench/peers/teaching.ts VALKEY_URL CELLS     prints its port
  */
 
 import { startJsonArray } from "../../examples/tutorial/naive/json-array.js";
+import { cells, valkeyUrl } from "./serve.js";
 
-const [, , valkeyUrl = "", cells = "0"] = process.argv;
 const { url } = await startJsonArray(valkeyUrl, Number(cells));
 process.stdout.write(`port ${new URL(url).port}\n`);

@@ -1,27 +1,25 @@
 /*
- * A peer: what a good engineer would write without a framework. Bare `ws`, no compression; a write is SETBIT and PUBLISH in
- * one round trip; each message from the channel goes out as it is to every client that reads.
+ * A peer: no framework. Bare `ws` without compression; a write is SETBIT and PUBLISH in one round
+ * trip; each message from the channel goes unchanged to every client that reads.
  *
- * With COALESCE_MS it gathers what the channel brings, and sends it as one message each so many milliseconds: the plain
- * design without guarantees. It has no acknowledgement, no history and no catching up.
+ * With COALESCE_MS it gathers the messages of so many milliseconds into one: the plain design
+ * without guarantees. It has no acknowledgement, no history and no catching up.
  *
  *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS [COALESCE_MS]     prints its port
  */
 
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
 import { Redis } from "ioredis";
+import { cells, options, redisUrl, serve, untyped } from "./serve.js";
 
-const [, , valkeyUrl = "", cells = "0", coalesceMs = "0"] = process.argv;
+const [coalesceMs = "0"] = options;
 const KEY = "peer:bits";
 const CHANNEL = "peer:changes";
 /** A client with more than this waiting is skipped. */
 const BUFFERED_BYTES_MAX = 8_000_000;
-// Installed for the benchmark alone, so that types and linter do without it.
-const { WebSocketServer } = createRequire(import.meta.url)("ws");
-const url = valkeyUrl.replace(/^valkey:/, "redis:");
-const commands = new Redis(url);
-const subscriber = new Redis(url);
+const { WebSocketServer } = untyped("ws");
+const commands = new Redis(redisUrl);
+const subscriber = new Redis(redisUrl);
 const http = createServer();
 const sockets = new WebSocketServer({ server: http, perMessageDeflate: false });
 
@@ -36,7 +34,7 @@ sockets.on("connection", (client: Client) => {
     const text = data.toString();
     const [cell = Number.NaN, value = 0] = text.split(",").map(Number);
     if (!(Number.isInteger(cell) && cell >= 0 && cell < Number(cells))) return;
-    // Pipelined on one connection: no change can come between, and one round trip does both.
+    // One transaction and one round trip for both.
     void commands.multi().setbit(KEY, cell, value).publish(CHANNEL, text).exec();
   });
 });
@@ -60,7 +58,4 @@ subscriber.on("messageBuffer", (_channel: Buffer, message: Buffer) => {
   gathered.set(cell, value);
 });
 await subscriber.subscribe(CHANNEL);
-http.listen(0, "127.0.0.1", () => {
-  const address = http.address();
-  if (typeof address === "object" && address !== null) process.stdout.write(`port ${address.port}\n`);
-});
+serve(http);

@@ -1,27 +1,34 @@
 /* Every scenario, in the order of the report. */
 
 import type { Scenario } from "../load/outcome.js";
+import { microCodec } from "../micro/codec.js";
+import { microCommit } from "../micro/commit.js";
+import { microFanOut } from "../micro/fan-out.js";
+import { microReplica } from "../micro/replica.js";
 import { boardSize } from "./board-size.js";
+import { firstPicture } from "./browser/first-picture.js";
+import { frames } from "./browser/frames.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000 } from "./cpu.js";
+import { drain } from "./faults/drain.js";
+import { drift } from "./faults/drift.js";
+import { failover } from "./faults/failover.js";
+import { hostile, hostileEmbedded } from "./faults/hostile.js";
+import { jitter } from "./faults/jitter.js";
+import { outage } from "./faults/outage.js";
+import { restore } from "./faults/restore.js";
 import { frameCost } from "./frame-cost.js";
+import { giant } from "./giant.js";
 import { idleClick } from "./idle-click.js";
 import { join } from "./join.js";
 import { knee } from "./knee.js";
 import { manyIdle } from "./many-idle.js";
 import { memory } from "./memory.js";
+import { sizing } from "./sizing.js";
 import { wireBytes } from "./wire-bytes.js";
 
-export const scenarios: readonly Scenario[] = [
-  cpu200,
-  cpu2000,
-  frameCost,
-  knee,
-  idleClick,
-  commits,
-  boardSize,
-  wireBytes,
-  memory,
-  manyIdle,
-  join,
-];
+const compared = [cpu200, cpu2000, frameCost, knee, idleClick, commits, boardSize, wireBytes, memory, manyIdle, join];
+const faults = [drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
+const micros = [microCodec, microReplica, microFanOut, microCommit];
+
+export const scenarios: readonly Scenario[] = [...compared, sizing, giant, firstPicture, frames, ...faults, ...micros];

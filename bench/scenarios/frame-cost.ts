@@ -1,26 +1,26 @@
 /*
- * Question: what does one frame sent cost a server, beside bare `ws` that sends the same bytes and does nothing else?
+ * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes
+ * and does nothing else?
  *
- * Two instances over one Valkey. All writes come in through the first; the second only brings them to its clients, and it
- * alone is measured: what it does is send frames. At its side as many frames of as many bytes go to as many sockets from a
- * process of bare `ws`, and from a C program that calls send(). With few clients the messages that the instance hears weigh
- * more in its bill, so it is measured with many too. In a row of its own: both instances with all they do, by the frames of both.
+ * All writes go to the first of two instances; the second only forwards them to its clients, and it
+ * alone is measured. Beside it, bare `ws` and a C program that calls send() send as many frames of
+ * the same size to as many sockets. Few and many clients are measured, because the messages that an
+ * instance receives weigh more with few. One more row gives the CPU of both instances.
  */
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
-import { type Scenario, spreadOf, type Target } from "../load/outcome.js";
-import { cpuSeconds, type Running, start } from "../load/processes.js";
+import { atMost, Rounds, type Scenario, type Target } from "../load/outcome.js";
+import { installPeers, PEERS, peer } from "../load/peers.js";
+import { cpuSeconds, start } from "../load/processes.js";
 import { Wire } from "../load/wire.js";
-import { installPeers } from "../process.js";
 
 const CLIENTS = [200, 1_000];
 const RATE = 200;
@@ -29,7 +29,7 @@ const RATIO = 1.25;
 const FRAME_HEADER_BYTES = 2;
 const WARM_SECONDS = 20;
 
-/** What a floor is to send to every client. */
+/** The frames that a floor sends to every client. */
 interface Stream {
   readonly bytes: number;
   readonly framesPerSecond: number;
@@ -37,6 +37,7 @@ interface Stream {
 
 export const frameCost: Scenario = {
   name: "frame-cost",
+  question: "What does sending one frame cost a server, beside the floors?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const rounds = isQuick ? 1 : 5;
@@ -46,31 +47,20 @@ export const frameCost: Scenario = {
     const rows = [];
     const targets: Target[] = [];
     const remarks = new Remarks();
-    const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is a loop of node:net."];
+    const notes = sendFloor ? [] : ["There was no C compiler, so the lowest floor is missing."];
     for (const clients of isQuick ? CLIENTS.slice(0, 1) : CLIENTS) {
       const { found, judged } = await compare(clients, { rounds, seconds, warmSeconds, sendFloor, tell });
       remarks.add(OURS, judged);
-      const middle = (name: string) => spreadOf(found.get(name) ?? []).median;
-      for (const [system, values] of found) rows.push({ system, clients, cost: spreadOf(values) });
-      targets.push({
-        text: `CPU per frame with ${clients} clients, of bare ws sending the same bytes`,
-        measured: middle(OURS) / middle(BARE_WS),
-        bound: RATIO,
-        sense: "at most",
-        unit: "×",
-      });
+      const middle = (name: string) => found.spread(name).median;
+      rows.push(...found.rows("cost").map((row) => ({ ...row, clients })));
+      const text = `CPU per frame with ${clients} clients, of bare ws sending the same bytes`;
+      targets.push(atMost(RATIO, "×", text, middle(OURS) / middle(BARE_WS)));
     }
     return {
-      name: "frame-cost",
-      question: "A server's CPU per frame sent, beside the floors",
       method:
-        `${RATE} writes/s come in through another instance; ${rounds} times ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
-        "floors send as many bytes as often to as many sockets as ours does.",
-      columns: [
-        { key: "system", label: "system" },
-        { key: "clients", label: "sockets of the process" },
-        { key: "cost", label: "CPU per frame, µs" },
-      ],
+        `${RATE} writes/s go to another instance; ${rounds} rounds of ${seconds} s, all side by side, after ${warmSeconds} s to warm up. The ` +
+        "floors send frames of the same size at the same rate to as many sockets.",
+      columns: { system: "system", clients: "sockets of the process", cost: "CPU per frame, µs" },
       rows,
       targets,
       notes: [...notes, ...remarks.notes],
@@ -88,23 +78,19 @@ interface Comparison {
   readonly tell: (line: string) => void;
 }
 
-/** Microseconds a frame, round by round, of each system; and whether ours was right. */
+/** Microseconds per frame of each system, round by round, and the judgement of ours. */
 async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloor, tell }: Comparison) {
   const fleet = await Fleet.start(ours(CELLS), { servers: 2, clients: 2 * clients, cells: CELLS, writersOn: 0 });
-  const floors: Floor[] = [];
-  const found = new Map<string, number[]>();
+  const floors: Awaited<ReturnType<typeof startFloor>>[] = [];
+  const found = new Rounds();
   const note = (name: string, cost: number) => {
-    found.set(name, [...(found.get(name) ?? []), cost]);
+    found.add(name, cost);
     tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs a frame`);
   };
   try {
     const { stream } = await measureOurs(fleet, warmSeconds);
-    floors.push(await Floor.start(BARE_WS, clients, stream, "ws", [process.execPath, ...WS_FLOOR]));
-    floors.push(
-      sendFloor
-        ? await Floor.start(C_LOOP, clients, stream, "tcp", [sendFloor])
-        : await Floor.start(NET_LOOP, clients, stream, "tcp", [process.execPath, ...NET_FLOOR]),
-    );
+    floors.push(await startFloor(BARE_WS, clients, stream, [process.execPath, ...peer("ws-floor.ts")]));
+    if (sendFloor) floors.push(await startFloor(C_LOOP, clients, stream, [sendFloor]));
     await pause(warmSeconds * 1_000);
     for (let round = 0; round < rounds; round++) {
       const costs = floors.map((floor) => floor.measure());
@@ -122,7 +108,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   }
 }
 
-/** Microseconds a frame: of the instance that sends alone, and of both with all they do; and what that one sent. */
+/** Microseconds per frame of the sender and of both instances, and the sender's stream. */
 async function measureOurs(fleet: Fleet, seconds: number) {
   const [, sender] = fleet.servers;
   const clients = fleet.clients.filter((_, index) => index % 2 === 1);
@@ -149,75 +135,45 @@ const OURS = "SocketScaler";
 const WITH_WRITES = "SocketScaler, with all that leads to a frame";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
-const NET_LOOP = "node:net loop";
-const WS_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/ws-floor.ts", import.meta.url))];
-const NET_FLOOR = ["--import", "tsx", fileURLToPath(new URL("../peers/net-floor.ts", import.meta.url))];
 
 /** A process that sends a stream to every socket, and the sockets. */
-class Floor {
-  readonly name: string;
-  readonly #server: Running;
-  readonly #frameBytes: number;
-  readonly #sockets: { close(): void }[] = [];
-  #bytes = 0;
-
-  private constructor(name: string, server: Running, frameBytes: number) {
-    this.name = name;
-    this.#server = server;
-    this.#frameBytes = frameBytes;
-  }
-
-  static async start(
-    name: string,
-    sockets: number,
-    stream: Stream,
-    kind: "ws" | "tcp",
-    [command = "", ...args]: readonly string[],
-  ): Promise<Floor> {
-    const frameBytes = stream.bytes + (kind === "tcp" ? FRAME_HEADER_BYTES : 0);
-    const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
-    const floor = new Floor(name, server, frameBytes);
-    for (let index = 0; index < sockets; index++) await floor.#connect(kind);
-    return floor;
-  }
-
-  /** Measures until the returned function is called, which gives microseconds a frame. */
-  measure(): () => number {
-    const before = { cpu: cpuSeconds([this.#server.pid]), bytes: this.#bytes };
-    return () => {
-      const frames = (this.#bytes - before.bytes) / this.#frameBytes;
-      return ((cpuSeconds([this.#server.pid]) - before.cpu) * 1e6) / frames;
-    };
-  }
-
-  async stop(): Promise<void> {
-    for (const socket of this.#sockets) socket.close();
-    await this.#server.stop();
-  }
-
-  async #connect(kind: "ws" | "tcp"): Promise<void> {
-    const { url } = this.#server;
-    if (kind === "ws") {
-      const count = (text: string) => {
-        this.#bytes += text.length;
-      };
-      this.#sockets.push(await Wire.open(url, "/", { text: count, binary: () => undefined }));
-      return;
+async function startFloor(name: string, sockets: number, stream: Stream, [command = "", ...args]: readonly string[]) {
+  const isWs = name === BARE_WS;
+  const frameBytes = stream.bytes + (isWs ? 0 : FRAME_HEADER_BYTES);
+  const server = await start(command, [...args, String(frameBytes), String(stream.framesPerSecond)]);
+  const open: { close(): unknown }[] = [];
+  let bytes = 0;
+  const count = ({ length }: { readonly length: number }) => {
+    bytes += length;
+  };
+  for (let index = 0; index < sockets; index++) {
+    if (isWs) open.push(await Wire.open(server.url, "/", { text: count, binary: () => undefined }));
+    else {
+      const socket = connect(Number(new URL(server.url).port), "127.0.0.1").on("data", count);
+      open.push({ close: () => socket.destroy() });
     }
-    const socket: Socket = connect(Number(new URL(url).port), "127.0.0.1");
-    socket.on("data", (data) => {
-      this.#bytes += data.length;
-    });
-    this.#sockets.push({ close: () => void socket.destroy() });
   }
+  return {
+    name,
+    /** Measures until the returned function is called, which gives microseconds per frame. */
+    measure: () => {
+      const before = { cpu: cpuSeconds([server.pid]), bytes };
+      return () => ((cpuSeconds([server.pid]) - before.cpu) * 1e6) / ((bytes - before.bytes) / frameBytes);
+    },
+    stop: async () => {
+      for (const each of open) each.close();
+      await server.stop();
+    },
+  };
 }
 
-/** The program, or undefined where there is no compiler. */
+/** The program, or undefined if there is no compiler. */
 function compileSendFloor(): string | undefined {
-  const source = fileURLToPath(new URL("../peers/send-floor.c", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-bench-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const program = join(folder, "send-floor");
-  const { status } = spawnSync("cc", ["-O2", "-o", program, source], { stdio: ["ignore", "ignore", "inherit"] });
+  const { status } = spawnSync("cc", ["-O2", "-o", program, `${PEERS}send-floor.c`], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   return status === 0 ? program : undefined;
 }

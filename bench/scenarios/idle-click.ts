@@ -1,32 +1,33 @@
 /*
- * Question: how long does one click take to a client of another instance when nothing else happens, beside bare `ws`?
+ * Question: how long does one click take to reach a client of another instance when nothing else
+ * happens, beside bare `ws`?
  *
- * Two servers each; one click at a time, the systems in turns, with a pause longer than a frame between: without it the flush
- * interval would be measured, which is for load.
+ * Two servers each and one click at a time, the systems in turns. The pause between clicks is
+ * longer than a frame: without it, the scenario would measure the flush interval, which is meant
+ * for load.
  */
 
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
-import { type Correctness, judge, Remarks } from "../load/correctness.js";
-import { judgeSettled } from "../load/judge-settled.js";
+import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";
 import { ours } from "../load/ours.js";
-import { percentile, type Scenario, show, spreadOf } from "../load/outcome.js";
+import { atMost, percentile, type Scenario, show, spreadOf } from "../load/outcome.js";
+import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsPubSub } from "../load/per-change.js";
-import { start, startValkey } from "../load/processes.js";
+import { startSystem, startValkey } from "../load/processes.js";
 import type { BoardClient, System } from "../load/system.js";
-import { installPeers } from "../process.js";
 
 const CELLS = 100;
-/** Servers run for weeks: all is compiled that is worth it before anything is measured. */
+/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
 const WARM_SECONDS = 40;
-/** Writes a second: of one connection ours takes 200 requests. */
+/** Writes per second. Ours accepts 200 requests per second from one connection. */
 const WARM_RATE = 180;
-/** After that the flush interval comes down again. */
+/** The flush interval is short again after this time. */
 const SETTLE_MS = 500;
 const CLICKS_FIRST = 100;
 const PAUSE_MS = 20;
-/** A change that has not come by then is lost, and ends the scenario. */
+/** A change that takes longer is lost, and ends the scenario. */
 const ARRIVE_MS_MAX = 5_000;
 const RATIO = 1.15;
 
@@ -43,6 +44,7 @@ interface Pair {
 
 export const idleClick: Scenario = {
   name: "idle-click",
+  question: "How long does one click take to reach a client of another instance when nothing else happens?",
   run: async ({ isQuick }) => {
     installPeers();
     const clicks = isQuick ? 100 : 200;
@@ -78,29 +80,14 @@ export const idleClick: Scenario = {
       return median(name) / median(plain.name);
     };
     return {
-      name: "idle-click",
-      question: "One click → a client on another instance, when idle",
       method:
         `${rounds} rounds of ${clicks} clicks each, in turns, ${PAUSE_MS} ms apart, two servers each, after ${warmSeconds} s at ${WARM_RATE} writes/s; writer and watcher in one process, ` +
         "on one connection each. Median of the rounds (lowest–highest).",
-      columns: [
-        { key: "system", label: "system" },
-        { key: "p50", label: "p50, ms" },
-        { key: "p90", label: "p90, ms" },
-        { key: "p99", label: "p99, ms" },
-      ],
+      columns: { system: "system", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
       rows,
-      targets: [
-        {
-          text: `p50, of ${plain.name}`,
-          measured: ofPlain(mine),
-          bound: RATIO,
-          sense: "at most",
-          unit: "×",
-        },
-      ],
+      targets: [atMost(RATIO, "×", `p50, of ${plain.name}`, ofPlain(mine))],
       notes: [
-        `${adapter.name}, which promises nothing, itself stands at ${show(ofPlain(adapter))} × of ${plain.name}.`,
+        `${adapter.name}, which gives no guarantees, takes ${show(ofPlain(adapter))} × of ${plain.name}.`,
         ...remarks.notes,
       ],
       faults: remarks.faults,
@@ -124,16 +111,14 @@ async function timeOf({ system, click, arrivals }: Pair): Promise<number> {
 }
 
 async function warmUp({ click }: Pair, seconds: number): Promise<void> {
-  await pace(WARM_RATE, seconds * 1_000, click, () => undefined);
+  await pace(WARM_RATE, seconds * 1_000, click);
   await pause(SETTLE_MS);
 }
 
 async function startPair(system: System): Promise<Pair> {
   const arrivals = new EventTarget();
   const valkey = await startValkey();
-  const servers = await Promise.all(
-    [1, 2].map(() => start(process.execPath, system.args(valkey, CELLS), system.env?.(valkey, CELLS))),
-  );
+  const servers = await Promise.all([1, 2].map(() => startSystem(system, valkey, CELLS)));
   const [from, to] = servers;
   const writer = await system.connect(from?.url ?? "", CELLS, () => undefined);
   const watcher = await system.connect(to?.url ?? "", CELLS, () => arrivals.dispatchEvent(new Event("change")));

@@ -1,23 +1,21 @@
 /*
- * Question: what does it take to join a board of 1,000,000 cells, half of them checked at random, all 16 pages at once?
+ * Question: what does it cost to join a board of 1,000,000 cells, half of them checked at random,
+ * all 16 pages at once?
  *
- * Bytes beside the bitmap itself, time beside an HTTP GET of as many bytes from bare `node:http`; both from the first packet of
- * a new connection to the last byte, in turns.
+ * Bytes are compared with the bitmap itself, and time with an HTTP GET of as many bytes from bare
+ * `node:http`. Both are measured from the first packet of a new connection to the last byte, in
+ * turns.
  */
 
-import { randomBytes } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { get } from "node:http";
-import { fileURLToPath } from "node:url";
-import { packChange } from "../../src/board/delta.js";
-import { cellsInPage, pageCount } from "../../src/board/geometry.js";
-import { readConfig } from "../../src/server/config.js";
-import { openStore } from "../../src/server/open-store.js";
-import { createLog } from "../../src/server/telemetry/log.js";
-import { BATCH_CHANGES_MAX } from "../../src/store/store.js";
+import { cellsInPage, PAGE_CELLS, pageCount } from "../../src/board/geometry.js";
 import { newTag } from "../../src/store/tag.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { OurClient, ours } from "../load/ours.js";
-import { type Scenario, spreadOf } from "../load/outcome.js";
-import { start, startValkey } from "../load/processes.js";
+import { atMost, median, type Scenario } from "../load/outcome.js";
+import { peer } from "../load/peers.js";
+import { start, startSystem, startValkey } from "../load/processes.js";
 
 const CELLS = 1_000_000;
 const BITMAP_BYTES = CELLS / 8;
@@ -26,14 +24,14 @@ const WARM_UP = 20;
 
 export const join: Scenario = {
   name: "join",
+  question: "What does it cost to join a board of 1,000,000 cells, all 16 pages?",
   run: async ({ isQuick }) => {
     const joins = isQuick ? 30 : 200;
     const system = ours(CELLS);
     const valkey = await startValkey();
     await fill(valkey.url);
-    const server = await start(process.execPath, system.args(valkey, CELLS), system.env?.(valkey, CELLS));
-    const floorFile = fileURLToPath(new URL("../peers/http-floor.ts", import.meta.url));
-    const floor = await start(process.execPath, ["--import", "tsx", floorFile, String(BITMAP_BYTES)]);
+    const server = await startSystem(system, valkey, CELLS);
+    const floor = await start(process.execPath, peer("http-floor.ts", BITMAP_BYTES));
     try {
       const pages = Array.from({ length: pageCount(CELLS) }, (_, page) => page);
       const joinMs: number[] = [];
@@ -52,31 +50,17 @@ export const join: Scenario = {
         joinMs.push(joinedMs - startMs);
         getMs.push(performance.now() - gotMs);
       }
-      const middle = { join: spreadOf(joinMs).median, get: spreadOf(getMs).median };
+      const middle = { join: median(joinMs), get: median(getMs) };
       return {
-        name: "join",
-        question: "Joining a board of 1,000,000 cells, all 16 pages",
         method: `${joins} joins and GETs in turns, each on a new connection; median. Half of the cells are checked, at random: nothing can be compressed.`,
-        columns: [
-          { key: "system", label: "way" },
-          { key: "bytes", label: "bytes received" },
-          { key: "ms", label: "time, ms" },
-        ],
+        columns: { system: "way", bytes: "bytes received", ms: "time, ms" },
         rows: [
           { system: "join: connect, open, watch 16 pages", bytes, ms: middle.join },
           { system: "HTTP GET of the bitmap's bytes", bytes: getBytes, ms: middle.get },
         ],
-        targets: [
-          {
-            text: "bytes of a join, of the bitmap",
-            measured: bytes / BITMAP_BYTES,
-            bound: RATIO,
-            sense: "at most",
-            unit: "×",
-          },
-        ],
+        targets: [atMost(RATIO, "×", "bytes of a join, of the bitmap", bytes / BITMAP_BYTES)],
         notes: [
-          `A join takes ${(middle.join / middle.get).toFixed(1)} times the GET: it is four round trips, and the client decodes.`,
+          `A join takes ${(middle.join / middle.get).toFixed(1)} times as long as the GET: it is four round trips, and the client decodes.`,
         ],
       };
     } finally {
@@ -88,15 +72,10 @@ export const join: Scenario = {
 };
 
 async function fill(url: string): Promise<void> {
-  const store = await openStore(readConfig({ VALKEY_URL: url }, {}), createLog("silent"));
+  const store = await ValkeyStore.open({ url });
   for (let page = 0; page < pageCount(CELLS); page++) {
-    const random = randomBytes(cellsInPage(CELLS, page));
-    const offsets = Array.from(random.keys()).filter((offset) => (random[offset] ?? 0) < 128);
-    const checked = Uint32Array.from(offsets, (offset) => packChange(offset, 1));
-    for (let at = 0; at < checked.length; at += BATCH_CHANGES_MAX) {
-      const changes = checked.subarray(at, at + BATCH_CHANGES_MAX);
-      await store.commit({ board: "main", page }, { tag: newTag(), writes: [{ session: "", seq: 1, changes }] });
-    }
+    const bits = randomFillSync(new Uint8Array(PAGE_CELLS / 8), 0, cellsInPage(CELLS, page) / 8);
+    await store.replace({ board: "main", page }, newTag(), bits);
   }
   await store.close();
 }

@@ -1,9 +1,11 @@
 /*
- * Question: how many writes a second does a deployment bear with p99 under 150 ms, beside systems that send a frame for each?
+ * Question: how many writes per second can a deployment take with p99 under 150 ms, beside systems
+ * that send a frame for each?
  *
- * The search of `socketscaler bench --find-max`, over the harness of the other scenarios: a trial fails when p99 passes the
- * bound or changes stay behind. All systems are up at once, but one alone is under load at a time; they are searched in
- * turns, round by round, so that the machine's moods meet all.
+ * The search of `socketscaler bench --find-max` on the harness of the other scenarios. A trial
+ * fails if p99 passes the bound or changes are missing. All systems are running, but only one is
+ * under load at a time. They take turns, round by round, so that the machine's noise affects all of
+ * them.
  */
 
 import { findMax, judgeTrial, SHORT, type Trial } from "../../src/bench/find-max.js";
@@ -11,36 +13,36 @@ import { Remarks } from "../load/correctness.js";
 import type { Run } from "../load/fleet.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import { ours } from "../load/ours.js";
-import { type Outcome, type Scenario, type Settings, spreadOf } from "../load/outcome.js";
+import { atLeast, type Finding, type Scenario, type Settings, spreadOf } from "../load/outcome.js";
+import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsPubSub } from "../load/per-change.js";
 import type { System } from "../load/system.js";
-import { installPeers } from "../process.js";
 
-/** As many as there are cells on a page: none is written twice within a trial's p99. */
+/** So many that no cell is written twice within a trial's p99. */
 const CELLS = 60_000;
 const SERVERS = 4;
 const CLIENTS = 200;
 const P99_MS = 150;
 const TIMES = 20;
-/** Servers run for weeks: each is warmed for so long, at its first rate. */
+/** Servers run for weeks: V8 must have compiled the hot code before anything is measured. */
 const WARM_SECONDS = 16;
-/** Of the changes asked for, in a trial that passes. */
+/** Share of the requested changes that may be missing in a trial that passes. */
 export const MISSING_PERCENT_MAX = Math.round((1 - SHORT) * 100);
 
-const COLUMNS = [
-  { key: "system", label: "system" },
-  { key: "knee", label: "writes/s" },
-  { key: "p99", label: "p99 there, ms" },
-  { key: "clientsCores", label: "CPU of the clients' process there, cores" },
-  { key: "trials", label: "trials" },
-  { key: "lostWrites", label: "lost writes" },
-  { key: "divergedClients", label: "diverged clients" },
-];
+const COLUMNS = {
+  system: "system",
+  knee: "writes/s",
+  p99: "p99 there, ms",
+  clientsCores: "CPU of the clients' process there, cores",
+  trials: "trials",
+  lostWrites: "lost writes",
+  divergedClients: "diverged clients",
+};
 
-/** A system and what its searches found, one of each for each round. */
+/** A system and the findings of its searches, one for each round. */
 interface Contender {
   readonly fleet: HostedFleet;
-  /** Where its first search begins: a rate that it bears. */
+  /** Where its first search begins: a rate that it can take. */
   readonly firstRate: number;
   readonly knees: number[];
   readonly p99s: number[];
@@ -50,6 +52,7 @@ interface Contender {
 
 export const knee: Scenario = {
   name: "knee",
+  question: `How many writes/s can a deployment take with p99 under ${P99_MS} ms, ${SERVERS} instances, ${CLIENTS} clients?`,
   run: async (settings) => {
     installPeers();
     const rounds = settings.isQuick ? 1 : 3;
@@ -62,29 +65,24 @@ export const knee: Scenario = {
         [redisAdapter, 400],
         [wsPubSub, 400],
       ] as const) {
-        const contender = await enter(system, rate);
-        contenders.push(contender);
-        await contender.fleet.run(rate, warmSeconds);
+        const fleet = await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS });
+        contenders.push({ fleet, firstRate: rate, knees: [], p99s: [], clientsCores: [], trials: 0 });
+        await fleet.run(rate, warmSeconds);
       }
       for (let round = 0; round < rounds; round++) {
         for (const contender of contenders) await search(contender, settings);
       }
-      return await outcomeOf(contenders, mine, rounds, warmSeconds);
+      return await findingOf(contenders, mine, rounds, warmSeconds);
     } finally {
       await Promise.all(contenders.map(({ fleet }) => fleet.stop()));
     }
   },
 };
 
-async function enter(system: System, firstRate: number): Promise<Contender> {
-  const fleet = await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS });
-  return { fleet, firstRate, knees: [], p99s: [], clientsCores: [], trials: 0 };
-}
-
 async function search(contender: Contender, settings: Settings): Promise<void> {
   const { fleet, firstRate, knees, p99s, clientsCores } = contender;
   const lastKnee = knees.at(-1) ?? 0;
-  // It passes half of what it last bore, most likely, and the search is shorter for it.
+  // Half of the last knee will most likely pass, which shortens the search.
   const start = lastKnee > 0 ? Math.ceil(lastKnee / 2) : firstRate;
   const runs = new Map<Trial, Run>();
   const { knee, trials } = await findMax(start, async (rate) => {
@@ -111,12 +109,12 @@ async function attempt(fleet: HostedFleet, rate: number, { isQuick, tell }: Sett
   return { trial, run };
 }
 
-async function outcomeOf(
+async function findingOf(
   contenders: readonly Contender[],
   mine: System,
   rounds: number,
   warmSeconds: number,
-): Promise<Outcome> {
+): Promise<Finding> {
   const rows = [];
   const remarks = new Remarks();
   for (const { fleet, knees, p99s, clientsCores, trials } of contenders) {
@@ -130,29 +128,26 @@ async function outcomeOf(
       trials,
       ...judged,
     });
-    // A trial beyond what it bears may be refused, and has failed by that.
+    // A trial above the knee may be refused; that is how it fails.
     if (system === mine.name) remarks.add(system, { ...judged, refusedWrites: 0 });
   }
   const own = rows.find(({ system }) => system === mine.name);
   const best = Math.max(...rows.filter((row) => row !== own).map((row) => row.knee.median));
   return {
-    name: "knee",
-    question: `Highest write rate with p99 under ${P99_MS} ms, ${SERVERS} instances, ${CLIENTS} clients`,
     method:
-      `${rounds} searches of each system in turns, all systems up and one under load; each is warmed for ${warmSeconds} s at a rate that it bears. ` +
-      "The rate is doubled until a trial fails, then narrowed to a tenth. A trial fails when p99 of click → client passes the bound, when a write is refused, or when more than " +
-      `${MISSING_PERCENT_MAX} % of the changes asked for are missing; a rate has failed when two trials at it have. The clients share the machine with the servers, so this is a ratio, not a capacity; ` +
-      "and where their process takes about a core, it is what is full, not the system. Median (lowest–highest).",
+      `${rounds} searches of each system in turns, all systems running and one under load, each warmed up for ${warmSeconds} s at a rate that it can take. ` +
+      "The rate doubles until a trial fails; then the search narrows to a tenth. A trial fails if p99 of click → client passes the bound, if a write is refused, or if more than " +
+      `${MISSING_PERCENT_MAX} % of the requested changes are missing. A rate fails if two trials at it fail. The clients share the machine with the servers, so trust the ratio, not the rates. ` +
+      "If the clients' process uses about a whole core, it is the limit, not the system. Median (lowest–highest).",
     columns: COLUMNS,
     rows,
     targets: [
-      {
-        text: "highest rate, of the best peer that sends a frame per change; medians",
-        measured: own && best > 0 ? own.knee.median / best : null,
-        bound: TIMES,
-        sense: "at least",
-        unit: "×",
-      },
+      atLeast(
+        TIMES,
+        "×",
+        "highest rate, of the best peer that sends a frame per change; medians",
+        own && best > 0 ? own.knee.median / best : null,
+      ),
     ],
     ...remarks,
     chart: "knee",

@@ -1,6 +1,9 @@
 /*
- * Question: how many clients and writes does one core serve, and what memory do clients and cells take? In what operators
- * reckon with: docs/operations.md shows the table.
+ * Question: how many clients and writes can one core serve, and how much memory do clients and
+ * cells take?
+ *
+ * In the units that operators plan with. `npm run bench:report` copies the table to
+ * docs/operations.md.
  */
 
 import { Resp } from "../../test/support/resp.js";
@@ -14,17 +17,18 @@ import { CLICK, CLICKS, FULL, measureCommits } from "./commits.js";
 import { measureMemory } from "./memory.js";
 
 const CELLS = 10_000;
-/** Writes a second that all clients are told of. */
+/** Writes per second that all clients see. */
 const RATE = 50;
-/** Writes a second of the few, to see what a write costs. */
+/** Writes per second of a few clients, to find the cost of a write. */
 const WRITE_RATE = 2_000;
 const FEW = 20;
-/** Of a core, in the rows that say how much it serves: the rest is for the moments when all come at once. */
+/** A core counts as full at this share; the rest is for peaks. */
 const SHARE = 0.7;
 const KIB = 1_024;
 
 export const sizing: Scenario = {
   name: "sizing",
+  question: "What can one core serve, and how much memory do clients and cells take?",
   run: async (settings) => {
     const bytesPerClient = await measureMemory(ours(CELLS), settings.isQuick ? 300 : 1_000);
     settings.tell(`${Math.round(bytesPerClient / KIB)} KiB a client`);
@@ -34,18 +38,11 @@ export const sizing: Scenario = {
     const valkey = await measureValkeyCore(settings);
     const memory = await measureValkeyMemory();
     return {
-      name: "sizing",
-      question: "What one core serves, and what memory clients and cells take",
       method:
-        `One instance, clients over WebSocket in one other process. CPU is what the system says of the process; a core counts as full at ${SHARE * 100} %. Clients for each core: two crowds ` +
-        `of ${crowd.sizes.join(" and ")} clients, of whom each hears of ${RATE} writes a second; what the larger costs more, by client. Writes: ${WRITE_RATE} a second of ${FEW} clients. Valkey's changes: commit.lua alone.`,
-      columns: [
-        { key: "what", label: "what" },
-        { key: "measured", label: "measured" },
-        { key: "unit", label: "" },
-      ],
+        `One instance; WebSocket clients in one other process. CPU is the operating system's account of the process; a core counts as full at ${SHARE * 100} %. Clients per core: two crowds ` +
+        `of ${crowd.sizes.join(" and ")} clients, each of which sees ${RATE} writes/s; the difference in cost, divided by the difference in clients. Writes: ${WRITE_RATE}/s from ${FEW} clients. Valkey's changes: commit.lua alone.`,
+      columns: { what: "what", measured: "measured", unit: "" },
       rows: rowsOf(bytesPerClient, crowd, writeUs, valkey, memory),
-      targets: [],
       ...remarks,
     };
   },
@@ -58,32 +55,24 @@ interface Crowds {
   readonly framesPerSecond: number;
 }
 
-/** Two sizes, so that what an instance costs whatever its clients is left out. */
+/** Two sizes, so that the cost of an instance without clients cancels out. */
 async function measureCrowds({ isQuick, tell }: Settings, remarks: Remarks): Promise<Crowds> {
   const sizes = isQuick ? [100, 400] : [400, 1_600];
-  const seconds = isQuick ? 2 : 5;
-  const found: { clients: number; busy: Run }[] = [];
+  const runs: Run[] = [];
   for (const clients of sizes) {
-    const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients, cells: CELLS });
-    try {
-      await fleet.run(RATE, seconds / 2);
-      const busy = await fleet.run(RATE, seconds);
-      remarks.add(fleet.system.name, await fleet.judge());
-      found.push({ clients, busy });
-      tell(
-        `${clients} clients: ${Math.round(shareOf(busy) * 100)} % of a core at ${RATE} writes/s, p99 ${busy.p99.toFixed(0)} ms`,
-      );
-    } finally {
-      await fleet.stop();
-    }
+    const run = await measureRun(clients, RATE, isQuick ? 2 : 5, remarks);
+    runs.push(run);
+    tell(
+      `${clients} clients: ${Math.round(shareOf(run) * 100)} % of a core at ${RATE} writes/s, p99 ${run.p99.toFixed(0)} ms`,
+    );
   }
-  const [few, many] = found;
+  const [few, many] = runs;
+  const [fewClients = 0, manyClients = 0] = sizes;
   if (!few || !many) throw new Error("no crowds");
-  const more = many.clients - few.clients;
   return {
     sizes,
-    share: (shareOf(many.busy) - shareOf(few.busy)) / more,
-    framesPerSecond: many.busy.frames / many.clients / many.busy.seconds,
+    share: (shareOf(many) - shareOf(few)) / (manyClients - fewClients),
+    framesPerSecond: many.frames / manyClients / many.seconds,
   };
 }
 
@@ -91,16 +80,22 @@ function shareOf({ serversCpuSeconds, seconds }: Run): number {
   return serversCpuSeconds / seconds;
 }
 
-/** Microseconds of an instance for each write of somebody. */
+/** Microseconds of an instance's CPU per write. */
 async function measureWrites({ isQuick, tell }: Settings, remarks: Remarks): Promise<number> {
-  const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients: FEW, cells: CELLS });
+  const { serversCpuSeconds, writes } = await measureRun(FEW, WRITE_RATE, isQuick ? 1 : 4, remarks);
+  const us = (serversCpuSeconds * 1e6) / writes;
+  tell(`${us.toFixed(0)} µs of an instance per write`);
+  return us;
+}
+
+/** One instance under load, after half as long to warm up. */
+async function measureRun(clients: number, rate: number, seconds: number, remarks: Remarks): Promise<Run> {
+  const fleet = await Fleet.start(ours(CELLS), { servers: 1, clients, cells: CELLS });
   try {
-    await fleet.run(WRITE_RATE, isQuick ? 1 : 3);
-    const run = await fleet.run(WRITE_RATE, isQuick ? 1 : 4);
+    await fleet.run(rate, seconds / 2);
+    const run = await fleet.run(rate, seconds);
     remarks.add(fleet.system.name, await fleet.judge());
-    const us = (run.serversCpuSeconds * 1e6) / run.writes;
-    tell(`${us.toFixed(0)} µs of an instance for each write`);
-    return us;
+    return run;
   } finally {
     await fleet.stop();
   }
@@ -135,21 +130,21 @@ function rowsOf(
   const row = (what: string, measured: number, unit: string) => ({ what, measured: rounded(measured), unit });
   const million = (bytes: number) => (bytes / MILLION_PAGES / 65_536) * 1e6;
   return [
-    row("instance: memory for each client that watches", bytesPerClient / KIB, "KiB"),
-    row(`instance: clients for each core, who hear of ${RATE} writes a second`, SHARE / crowd.share, "clients"),
-    row("… frames that each of them gets", crowd.framesPerSecond, "a second"),
-    row(`instance: writes for each core, ${FEW} clients watching`, (SHARE * 1e6) / writeUs, "a second"),
-    row("Valkey: changes for each core, one to a commit", valkey.single * SHARE, "a second"),
-    row("Valkey: changes for each core, 1,000 clicks to a commit", valkey.grouped * SHARE, "a second"),
-    row("Valkey: changes for each core, 4,096 to a commit", valkey.full * SHARE, "a second"),
+    row("instance: memory per client that watches", bytesPerClient / KIB, "KiB"),
+    row(`instance: clients per core, each seeing ${RATE} writes a second`, SHARE / crowd.share, "clients"),
+    row("… frames that each of them receives", crowd.framesPerSecond, "a second"),
+    row(`instance: writes per core, ${FEW} clients watching`, (SHARE * 1e6) / writeUs, "a second"),
+    row("Valkey: changes per core, one per commit", valkey.single * SHARE, "a second"),
+    row("Valkey: changes per core, 1,000 clicks per commit", valkey.grouped * SHARE, "a second"),
+    row("Valkey: changes per core, 4,096 per commit", valkey.full * SHARE, "a second"),
     row("Valkey: memory for a million cells, every second one checked", million(memory.checkedBytes) / KIB, "KiB"),
     row("Valkey: memory for a million cells, their logs full of single clicks", million(memory.busyBytes) / KIB, "KiB"),
-    row("Valkey: memory for each session and page that it wrote to, for 10 to 20 min", memory.sessionBytes, "bytes"),
-    row("Valkey: memory for each click that HISTORY records", memory.historyBytes, "bytes"),
+    row("Valkey: memory per session and page that it wrote to, for 10 to 20 min", memory.sessionBytes, "bytes"),
+    row("Valkey: memory per click that HISTORY records", memory.historyBytes, "bytes"),
   ];
 }
 
-/** Two figures: more would promise what another machine, or another day, does not keep. */
+/** Two significant figures: more would not hold on another machine. */
 function rounded(value: number): number | null {
   return Number.isFinite(value) && value > 0 ? Number(value.toPrecision(2)) : null;
 }

@@ -1,9 +1,10 @@
 /*
- * Question: how many bytes does a change take on the wire to a client, beside the fewest that could say it?
+ * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
  *
- * 200 writes a second, uniform over one page. To say which k of 65,536 cells changed, and to what, takes at least
- * log2 C(65536, k) + k bits; the bound is summed over the frames as they came, so it holds at the flush interval used. It
- * knows neither positions nor framing, which a client cannot do without.
+ * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes
+ * at least log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it
+ * depends on the flush interval. It includes neither positions nor framing, which every client
+ * needs.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,25 +13,24 @@ import { AROUND_DELTA_BYTES, frameHeaderBytes } from "../../src/bench/wire-size.
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { newTag } from "../../src/store/tag.js";
-import { faultsOf, gapNotes, judge } from "../load/correctness.js";
-import { leastBits } from "../load/entropy.js";
-import { judgeSettled } from "../load/judge-settled.js";
+import { faultsOf, gapNotes, judge, judgeSettled } from "../load/correctness.js";
 import { OurClient, ours } from "../load/ours.js";
-import { type Scenario, show } from "../load/outcome.js";
-import { start, startValkey } from "../load/processes.js";
+import { atMost, type Scenario, show } from "../load/outcome.js";
+import { startSystem, startValkey } from "../load/processes.js";
 
 const RATE = 200;
 const TIMES = 2;
-/** As in the scenarios of CPU: so many that frames are sent as rarely as nobody notices. */
+/** As in the CPU scenarios: enough that the instance sends frames at its longest interval. */
 const CLIENTS = 200;
 
 export const wireBytes: Scenario = {
   name: "wire-bytes",
+  question: "How many bytes on the wire does a change take per client at 200 writes/s, uniform over a page?",
   run: async ({ isQuick }) => {
     const seconds = isQuick ? 4 : 15;
     const system = ours(PAGE_CELLS);
     const valkey = await startValkey();
-    const server = await start(process.execPath, system.args(valkey, PAGE_CELLS), system.env?.(valkey, PAGE_CELLS));
+    const server = await startSystem(system, valkey, PAGE_CELLS);
     const clients: OurClient[] = [];
     try {
       let inFrame = 0;
@@ -48,22 +48,17 @@ export const wireBytes: Scenario = {
       let write = 0;
       const last = new Map<number, boolean>();
       const startMs = performance.now();
-      await pace(
-        RATE,
-        seconds * 1_000,
-        () => {
-          // Not the watcher, whose acknowledgements would be counted in.
-          const writer = clients[1 + (write % (clients.length - 1))];
-          const cell = Math.floor(Math.random() * PAGE_CELLS);
-          if (!writer) return;
-          // What it shows may be behind what it has just written.
-          const value = !(last.get(cell) ?? false);
-          writer.set(cell, value);
-          last.set(cell, value);
-          write++;
-        },
-        () => undefined,
-      );
+      await pace(RATE, seconds * 1_000, () => {
+        // Never the watcher: its acknowledgements would be counted too.
+        const writer = clients[1 + (write % (clients.length - 1))];
+        const cell = Math.floor(Math.random() * PAGE_CELLS);
+        if (!writer) return;
+        // The client may show an older value than its own last write.
+        const value = !(last.get(cell) ?? false);
+        writer.set(cell, value);
+        last.set(cell, value);
+        write++;
+      });
       const tookSeconds = (performance.now() - startMs) / 1_000;
       const framesInTime = frames.length;
       const judged = await judgeSettled(async () => {
@@ -82,27 +77,17 @@ export const wireBytes: Scenario = {
         frameBytes: bytes / frames.length,
       };
       return {
-        name: "wire-bytes",
-        question: `Bytes on the wire per change per client at ${RATE} writes/s, uniform over a page`,
-        method: `One server, ${CLIENTS} clients, default flush interval, ${seconds} s; bytes of the WebSocket frames of changes with their headers. Bound: log2 C(65536, k) + k bits for each frame of k changes, as they came.`,
-        columns: [
-          { key: "system", label: "system" },
-          { key: "bytes", label: "bytes per change" },
-          { key: "bound", label: "bound, bytes per change" },
-          { key: "perFrame", label: "changes per frame" },
-          { key: "framesPerSecond", label: "frames/s" },
-          { key: "frameBytes", label: "bytes per frame" },
-        ],
+        method: `One server, ${CLIENTS} clients, default flush interval, ${seconds} s; bytes of the WebSocket frames with changes, headers included. Bound: log2 C(65536, k) + k bits for each frame of k changes.`,
+        columns: {
+          system: "system",
+          bytes: "bytes per change",
+          bound: "bound, bytes per change",
+          perFrame: "changes per frame",
+          framesPerSecond: "frames/s",
+          frameBytes: "bytes per frame",
+        },
         rows: [row],
-        targets: [
-          {
-            text: "bytes per change, framing counted, of the bound",
-            measured: row.bytes / row.bound,
-            bound: TIMES,
-            sense: "at most",
-            unit: "×",
-          },
-        ],
+        targets: [atMost(TIMES, "×", "bytes per change, framing counted, of the bound", row.bytes / row.bound)],
         notes: [
           partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
           ...gapNotes(row.system, judged),
@@ -120,12 +105,12 @@ export const wireBytes: Scenario = {
 interface Frame {
   readonly bytes: number;
   readonly changes: number;
-  /** What the bound allows it. */
+  /** In bytes. */
   readonly bound: number;
   readonly version: number;
 }
 
-/** Where the bytes of a frame go, that of the middle: the codec itself says what it takes without any change. */
+/** Where the bytes of an average frame go. The codec gives the size without changes. */
 export function partsNote({ bytes, changes, bound, version }: Frame): string {
   const framing = AROUND_DELTA_BYTES + frameHeaderBytes(bytes);
   const tags = { from: newTag(), to: newTag() };
@@ -140,4 +125,16 @@ export function partsNote({ bytes, changes, bound, version }: Frame): string {
     `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes, and ${TIMES} × of it ${show(TIMES * bound)}. The framing of WebSocket and Socket.IO takes ${framing}, ` +
     `handle, page and the two positions ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
   );
+}
+
+/** log2 of the number of ways to choose k of n. */
+export function log2Choose(n: number, k: number): number {
+  let bits = 0;
+  for (let index = 0; index < k; index++) bits += Math.log2((n - index) / (index + 1));
+  return bits;
+}
+
+/** Which `changes` of `cells` changed, and to what, each equally likely. */
+export function leastBits(cells: number, changes: number): number {
+  return log2Choose(cells, changes) + changes;
 }

@@ -1,6 +1,7 @@
 /*
- * The page. Each row shows its own range of the board, so a change of one participant renders one row; the totals show all
- * of it. React, the hook and real checkboxes: the keyboard works as ever, and the arrow keys move between them.
+ * In the browser. Each row uses its own range of the board, so a change renders only one row; the
+ * totals use the whole board. The checkboxes are real, so the keyboard works as usual. Arrow keys
+ * move between them.
  */
 
 import { type FormEvent, type KeyboardEvent, StrictMode, useState } from "react";
@@ -72,7 +73,7 @@ function SignIn({ become }: { become: (token: string | null) => void }) {
         Teacher's code <input name="code" type="password" required aria-invalid={isWrong} autoComplete="off" />
       </label>
       <button type="submit">Sign in</button>
-      {isWrong && <span role="alert">Not the code.</span>}
+      {isWrong && <span role="alert">That is not the code. Please try again.</span>}
     </form>
   );
 }

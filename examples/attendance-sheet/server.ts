@@ -1,8 +1,9 @@
 /*
- * An attendance sheet: everybody sees it live, the teacher fills it in.
+ * An attendance sheet: the teacher fills it in, and everybody sees it live.
  *
- * Boards are read-only for everybody; the teacher's code gives a token that may write. The token names its right, so any
- * instance that has the secret can judge it, and it is over when the day is.
+ * The board is read-only without a token. The teacher's code gives a token that may write. The
+ * token names its right, so any instance that has the secret can check it. It expires after ten
+ * hours.
  */
 
 import { createServer } from "node:http";
@@ -14,8 +15,8 @@ import { attachBoards } from "socketscaler";
 import { CELLS } from "./sheet.js";
 
 const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir, TEACHER_CODE = "chalk" } = process.env;
-/** The same on all instances, and your own. */
-const { JWT_SECRET: jwtSecret = "an example's secret, which everybody knows" } = process.env;
+/** Must be the same on all instances. Set your own. */
+const { JWT_SECRET: jwtSecret = "the secret of the example, which everybody knows" } = process.env;
 
 const app = express();
 const http = createServer(app);

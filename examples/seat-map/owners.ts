@@ -1,15 +1,16 @@
 /*
- * Whose a seat is: in Valkey, where several instances share it, else in memory. A real shop has a table in its database.
+ * The owner of each seat: in Valkey if several instances share them, else in memory. A real shop
+ * has a database table.
  *
- * Taking a seat that is one's own is no mistake: a write that is sent again is asked about again.
+ * A visitor may take their own seat again, because a client may send a write twice.
  */
 
 import { Redis } from "ioredis";
 
 export interface Owners {
-  /** All of them or none. */
+  /** Takes all of the seats or none. */
   take(seats: readonly number[], visitor: string): Promise<boolean>;
-  /** True if it was the visitor's; it is nobody's now. */
+  /** True if the seat was the visitor's; now it is free. */
   leave(seat: number, visitor: string): Promise<boolean>;
   /** Seat -> visitor. */
   all(): Promise<ReadonlyMap<number, string>>;

@@ -1,4 +1,4 @@
-/* The page: a checkbox for each seat, shown as the board has it, and which of them are one's own. */
+/* In the browser: a checkbox for each seat of the board, and a list of the visitor's own seats. */
 
 import { io } from "socket.io-client";
 import { connect, Refusal } from "socketscaler/client";
@@ -14,7 +14,7 @@ const boxes = Array.from({ length: SEATS }, (_, seat) => {
   box.type = "checkbox";
   box.tabIndex = seat === 0 ? 0 : -1;
   box.addEventListener("click", (event) => {
-    // The board says whether it is checked.
+    // The board decides whether it is checked.
     event.preventDefault();
     void pick(seat);
   });
@@ -33,7 +33,7 @@ function draw(): void {
     const state = mine.has(seat) && taken ? "mine" : taken ? "taken" : "free";
     if (box.dataset.state === state) continue;
     box.dataset.state = state;
-    // After the click that is being handled, which puts a checkbox back to what it was.
+    // Runs after the current click event, which would reset the checkbox.
     setTimeout(() => {
       box.checked = taken;
     });
@@ -50,13 +50,17 @@ async function pick(seat: number): Promise<void> {
   if (isTaken) {
     const { ok } = await fetch(`/my/seats/${seat}`, { method: "DELETE" });
     if (ok) mine.delete(seat);
-    else say(`${seatName(seat)} could not be given back.`);
+    else say(`${seatName(seat)} could not be given back. Please try again.`);
   } else {
     mine.add(seat);
     await seats.set(seat, true).catch((error: unknown) => {
       mine.delete(seat);
       const isForbidden = error instanceof Refusal && error.code === "FORBIDDEN";
-      say(isForbidden ? `Somebody was faster: ${seatName(seat)} is taken.` : `${seatName(seat)}: ${error}`);
+      say(
+        isForbidden
+          ? `${seatName(seat)} has just been taken by someone else. Please pick another seat.`
+          : `${seatName(seat)} could not be taken: ${error}`,
+      );
     });
   }
   draw();
@@ -86,7 +90,7 @@ seats.on("change", draw);
 await seats.watch({ start: 0, end: SEATS }).ready;
 for (const seat of await (await fetch("/my/seats")).json()) {
   mine.add(seat);
-  // Claimed, but the page was closed before the board had it.
+  // The page was closed between the claim and the write to the board.
   if (seats.get(seat) === false) void seats.set(seat, true).catch(() => mine.delete(seat));
 }
 draw();

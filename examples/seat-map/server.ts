@@ -1,9 +1,11 @@
 /*
- * Seats for an evening: everybody sees the hall live, and whoever is first gets a seat, on whichever instance.
+ * Seats for an evening: everybody sees the hall live, and the first visitor to pick a seat gets it,
+ * on any instance.
  *
- * The board says which seats are taken; whose they are is the app's own business (owners.ts). `mayWrite` is asked before
- * a write goes to the board, and claims the seat there in one atomic step: that is why no seat is given away twice. The
- * board follows: where a process died between the two, the next start or page load makes them agree (`settle`).
+ * The board shows which seats are taken; the app itself stores the owners (owners.ts). `mayWrite`
+ * runs before a write reaches the board and claims the seat in one atomic step, so no seat is given
+ * away twice. If a process dies between the claim and the write, the next start or page load makes
+ * the board agree with the owners (`settle`).
  */
 
 import { randomUUID } from "node:crypto";
@@ -23,7 +25,7 @@ const app = express();
 const http = createServer(app);
 const io = new Server(http);
 
-// Who has been to the page is known by a cookie. A real shop would have its session here.
+// A cookie identifies the visitor. A real shop would use its session.
 app.get("/", (request, response, next) => {
   const { visitor = randomUUID() } = parseCookie(request.headers.cookie ?? "");
   response.cookie("visitor", visitor, { httpOnly: true, sameSite: "lax" });
@@ -40,7 +42,7 @@ const boards = await attachBoards(io, app, {
     return {
       subject: visitor,
       boards: { seats: "write" },
-      // Seats are taken by writing, and given back over HTTP (below). All of a write is allowed, or nothing of it.
+      // A write takes seats; HTTP gives them back (below). A write is allowed whole or not at all.
       mayWrite: async ({ changes }) =>
         changes.every(({ value }) => value) &&
         owners.take(
@@ -54,7 +56,7 @@ const seats = boards.board("seats");
 
 const isOwned = async (seat: number) => (await owners.all()).has(seat);
 
-/** Shows on the board whether the seat is anybody's. Looks again once it shows: meanwhile it may have become another's. */
+/** Shows on the board whether the seat is owned. The owner may change meanwhile: checks again. */
 async function settle(seat: number): Promise<void> {
   let shown: boolean;
   do {
@@ -63,7 +65,7 @@ async function settle(seat: number): Promise<void> {
   } while (shown !== (await isOwned(seat)));
 }
 
-/** Settles every seat of which the board says something else than the owners. */
+/** Settles every seat whose state on the board differs from the owners. */
 async function settleAll(): Promise<void> {
   const bits = await seats.bitsOf(0);
   const owned = await owners.all();
@@ -72,9 +74,9 @@ async function settleAll(): Promise<void> {
   await Promise.all(odd.map((seat) => settle(seat).catch(settleLater)));
 }
 
-/** The next page that is loaded settles what could not be settled now. */
+/** The next page load settles the rest. */
 function settleLater(error: unknown): void {
-  process.stderr.write(`the board is behind the owners: ${error}\n`);
+  process.stderr.write(`The board does not match the owners yet; the next page load tries again. ${error}\n`);
 }
 
 void settleAll().catch(settleLater);
@@ -93,7 +95,7 @@ app.delete("/my/seats/:seat", async (request, response) => {
   response.sendStatus(204);
 });
 
-// Every instance hears of every change, so each tells its own visitors: `local`.
+// Every instance receives every change, so each notifies only its own visitors (`local`).
 let left = SEATS;
 seats.onChange(
   ({ kind, changes }) => {

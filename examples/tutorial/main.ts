@@ -1,11 +1,11 @@
 /*
- * From one instance to a cluster in six steps: each shows a failure in a naive version, and its absence in SocketScaler.
- * docs/tutorial.md tells what there is to see. Ends with 1 if SocketScaler failed in a step.
+ * From one instance to a cluster in six steps, each of which fails in a naive version and works in
+ * SocketScaler. docs/tutorial.md explains them. The exit code is 1 if SocketScaler fails in a step.
  *
- *     npm run tutorial              what the steps are
- *     npm run tutorial 2            step 2
- *     npm run tutorial all          one after the other
- *     npm run tutorial 2 -- --quick    in its short form
+ *     npm run tutorial                 a list of the steps
+ *     npm run tutorial 2               step 2
+ *     npm run tutorial all             all steps, one after the other
+ *     npm run tutorial 2 -- --quick    a short form
  */
 
 import { parseArgs } from "node:util";
@@ -17,7 +17,7 @@ const [which] = positionals;
 const chosen = which === "all" ? STEPS : STEPS.filter((_, index) => String(index + 1) === which);
 if (chosen.length === 0) {
   const list = STEPS.map(({ title }, index) => `  npm run tutorial ${index + 1}    ${title}`);
-  process.stdout.write(`${list.join("\n")}\n  npm run tutorial all  all of them\n`);
+  process.stdout.write(`${list.join("\n")}\n  npm run tutorial all  all steps\n`);
   process.exit(which === undefined ? 0 : 2);
 }
 let failures = 0;

@@ -1,20 +1,20 @@
-/* Plays one step on a stage of its own, and shows what came of it. */
+/* Plays one step on its own stage and prints the result. */
 
 import { Missing, Stage } from "./stage.js";
 import type { Step } from "./step.js";
 import { heading, table } from "./table.js";
 
-/** A step takes a few seconds. One that never ends, because something that is waited for does not come, has failed. */
+/** A step takes a few seconds; after this time it has failed. */
 const STEP_MS_MAX = 90_000;
 
-export interface Performance {
+interface Performance {
   readonly isQuick: boolean;
   readonly print: (text: string) => void;
-  /** Progress. */
+  /** Reports progress. */
   readonly tell: (line: string) => void;
 }
 
-/** Whether SocketScaler did as it promises. */
+/** True if SocketScaler kept its promises. */
 export async function perform(step: Step, { isQuick, print, tell }: Performance): Promise<boolean> {
   print(heading(step));
   const stage = new Stage(isQuick, tell);
@@ -33,7 +33,7 @@ export async function perform(step: Step, { isQuick, print, tell }: Performance)
 
 function tooLate(stage: Stage): Promise<never> {
   return new Promise((_, fail) => {
-    const late = setTimeout(() => fail(new Error(`not done within ${STEP_MS_MAX} ms`)), STEP_MS_MAX);
+    const late = setTimeout(() => fail(new Error(`the step did not end within ${STEP_MS_MAX} ms`)), STEP_MS_MAX);
     stage.after(() => clearTimeout(late));
   });
 }

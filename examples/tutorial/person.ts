@@ -1,6 +1,6 @@
 /*
- * A person before a screen: clicks, and sees what the page shows. One kind has a page of the teaching protocol, which all
- * naive versions speak and SocketScaler too; the other has SocketScaler's client library.
+ * A person at a screen. One kind uses the teaching protocol, which all naive versions and
+ * SocketScaler speak; the other uses SocketScaler's client library.
  */
 
 import { io, type Socket } from "socket.io-client";
@@ -10,19 +10,18 @@ import type { CheckboxUpdate } from "./naive/web-server.js";
 import type { Stage } from "./stage.js";
 
 export interface Person {
-  /** Checks a box; resolves when the server has said that it is done. */
+  /** Checks a box; resolves when the server has acknowledged it. */
   click(cell: number): Promise<void>;
   /** A 0 or 1 for each box. */
   shows(): string;
-  /** Whether the page is connected. */
   isOnline(): boolean;
-  /** How often the connection was lost. */
+  /** The number of times that the connection was lost. */
   losses(): number;
 }
 
 const RECONNECT_MS = 100;
 
-/** With a plain page. Naive servers that send the board when one connects are waited for: `hasState`. */
+/** Uses the teaching protocol. `hasState`: waits for the board, which the server then sends. */
 export async function plainPerson(stage: Stage, url: string, cells: number, hasState = false): Promise<Person> {
   let shown: boolean[] = new Array(cells).fill(false);
   let isSent = !hasState;
@@ -37,7 +36,7 @@ export async function plainPerson(stage: Stage, url: string, cells: number, hasS
     shown[index] = value;
   });
   socket.on("disconnect", () => losses++);
-  await until("the page is connected and has the board", () => socket.connected && isSent);
+  await until("the client is connected and has the board", () => socket.connected && isSent);
   return {
     click: (index) => socket.emitWithAck("checkbox-update", { index, value: true }),
     shows: () => shown.map(Number).join(""),
@@ -46,7 +45,7 @@ export async function plainPerson(stage: Stage, url: string, cells: number, hasS
   };
 }
 
-/** With the client library. */
+/** Uses the client library. */
 export async function libraryPerson(stage: Stage, url: string | readonly string[]): Promise<Person> {
   const { client, board, close } = await watchBoard(url);
   stage.after(close);
@@ -62,7 +61,7 @@ export async function libraryPerson(stage: Stage, url: string | readonly string[
   };
 }
 
-/** How many of the boxes `first` … `first + count - 1` this shows as checked. */
+/** The number of checked boxes among `first` … `first + count - 1`. */
 export function countChecked(shown: string, first: number, count: number): number {
   return shown.slice(first, first + count).replaceAll("0", "").length;
 }

@@ -1,12 +1,12 @@
 /*
- * The stage: starts what a step needs, real servers and instances on free ports, and takes all of it away again, however
- * the step ends. Quick is the short form that the tests play.
+ * Starts the servers and instances of a step on free ports, and stops all of them however the step
+ * ends. Quick is the short form that the tests play.
  */
 
 import { existsSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { NO_LIMITS } from "../../bench/load/ours.js";
-import { type Running, start, startValkey } from "../../bench/load/processes.js";
+import { type Running, startSystem, startValkey } from "../../bench/load/processes.js";
 import type { System } from "../../bench/load/system.js";
 import type { Store } from "../../src/store/store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
@@ -20,7 +20,7 @@ export class Missing extends Error {}
 
 export class Stage {
   readonly isQuick: boolean;
-  /** Says what is going on, while a step takes its time. */
+  /** Reports progress. */
   readonly tell: (line: string) => void;
   readonly #ends: (() => unknown)[] = [];
   readonly #folders: string[] = [];
@@ -31,16 +31,16 @@ export class Stage {
   constructor(isQuick: boolean, tell: (line: string) => void) {
     this.isQuick = isQuick;
     this.tell = tell;
-    // Processes go by themselves then (bench/load/processes.ts); what they wrote does not.
+    // Processes end by themselves then (bench/load/processes.ts); their files remain.
     process.on("exit", this.#sweep);
   }
 
-  /** Called when the step has ended; the last first. */
+  /** `end` is called after the step; the last one first. */
   after(end: () => unknown): void {
     this.#ends.push(end);
   }
 
-  /** A folder that goes with the stage, also where the process ends in the middle. */
+  /** Removes a folder with the stage, even if the process ends early. */
   sweeps(folder: string): void {
     this.#folders.push(folder);
   }
@@ -49,7 +49,7 @@ export class Stage {
     const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
     if (!folders.some((folder) => existsSync(join(folder, "valkey-server")))) {
       throw new Missing(
-        "The tutorial starts valkey-server by itself, and there is none on this machine: install Valkey 8.",
+        "valkey-server was not found on your PATH. Install Valkey 8; the tutorial starts it by itself.",
       );
     }
     const valkey = await startValkey(["--repl-diskless-sync-delay", "0"]);
@@ -58,28 +58,28 @@ export class Stage {
     return valkey;
   }
 
-  /** A network link to a server, which can be broken. */
+  /** A network link to a server, which a step can break. */
   async link(target: ServerProcess): Promise<TcpProxy> {
     const proxy = await TcpProxy.start(target.port);
     this.after(() => proxy.close());
     return proxy;
   }
 
-  /** Takes charge of an instance of a naive version. */
+  /** Closes an instance of a naive version after the step. */
   async naive<Instance extends { close(): Promise<void> }>(starting: Promise<Instance>): Promise<Instance> {
     const instance = await starting;
     this.after(() => instance.close());
     return instance;
   }
 
-  /** An instance of SocketScaler in this process, on a port and with connections of its own. */
+  /** An instance of SocketScaler in this process, with its own port and connections. */
   async ours(valkeyUrl: string, cells: number): Promise<LocalInstance> {
     const instance = await startInstance({ ...NO_LIMITS, VALKEY_URL: valkeyUrl, BOARDS: `main=${cells}` });
     this.after(() => instance.stop());
     return instance;
   }
 
-  /** The same, with something put between it and its store. */
+  /** The same, with `front` between it and its store. */
   async oursBehind<Front extends Store>(front: (store: Store) => Front, valkeyUrl: string, cells: number) {
     const store = front(await ValkeyStore.open({ url: valkeyUrl }));
     this.after(() => store.close());
@@ -88,9 +88,9 @@ export class Stage {
     return { store, instance };
   }
 
-  /** An instance as a process of its own, to be killed or measured. */
-  async process({ args, env }: System, valkey: ServerProcess, cells: number): Promise<Running> {
-    const running = await start(process.execPath, args(valkey, cells), env?.(valkey, cells));
+  /** An instance as a process of its own, to kill or measure. */
+  async process(system: System, valkey: ServerProcess, cells: number): Promise<Running> {
+    const running = await startSystem(system, valkey, cells);
     this.after(() => running.stop());
     return running;
   }
@@ -110,7 +110,7 @@ export class Stage {
   }
 }
 
-/** Milliseconds until it is so; undefined if it is not within `withinMs`. */
+/** Milliseconds until it is so; undefined if that takes longer than `withinMs`. */
 export async function msUntil(isSo: () => boolean, withinMs: number): Promise<number | undefined> {
   const startMs = performance.now();
   return until("it is so", isSo, withinMs).then(

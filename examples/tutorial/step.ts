@@ -1,4 +1,4 @@
-/* What a step of the tutorial is: a scene that is played with a naive version and with SocketScaler, and what came of it. */
+/* A step of the tutorial: a scene for a naive version and for SocketScaler, and its outcome. */
 
 import type { Stage } from "./stage.js";
 
@@ -10,15 +10,15 @@ export interface Row {
 
 export interface Outcome {
   readonly rows: readonly Row[];
-  /** What went wrong with the naive version; undefined if, this time, nothing did. */
+  /** The failure of the naive version; undefined if it had none this time. */
   readonly naiveFault: string | undefined;
-  /** What went wrong with SocketScaler: nothing should. */
+  /** The failure of SocketScaler, which should have none. */
   readonly ourFault: string | undefined;
 }
 
 export interface Step {
   readonly title: string;
-  /** What is played, in a sentence or two. */
+  /** A description in one or two sentences. */
   readonly scene: string;
   readonly run: (stage: Stage) => Promise<Outcome>;
 }

@@ -1,4 +1,4 @@
-/* A step as text: what was played, and what came of it, side by side. */
+/* A step as text: the scene, and both results side by side. */
 
 import type { Outcome, Step } from "./step.js";
 
@@ -16,8 +16,8 @@ export function table({ rows, naiveFault, ourFault }: Outcome): string {
     ({ what, naive, ours }) => `  ${what.padEnd(first)}   ${naive.padEnd(second)}   ${ours}`,
   );
   const rule = `  ${"─".repeat(first)}   ${"─".repeat(second)}   ${"─".repeat(width(({ ours }) => ours))}`;
-  const naive = naiveFault === undefined ? "✓ got away with it this time" : `✗ ${naiveFault}`;
-  const ours = ourFault === undefined ? "✓ right" : `✗ ${ourFault}`;
+  const naive = naiveFault === undefined ? "✓ no failure this time" : `✗ ${naiveFault}`;
+  const ours = ourFault === undefined ? "✓ correct" : `✗ ${ourFault}`;
   return `${[head, rule, ...body].join("\n")}\n\n  naive: ${naive}\n  SocketScaler: ${ours}\n`;
 }
 

@@ -1,53 +1,49 @@
 /*
- * What a person should know to read a run's numbers: what was refused, and which option of the server to raise; whether
- * the generator itself was the limit. A default server refuses a large bench from one address, as it should refuse an
- * attack; that must not look like slowness.
+ * Advice for reading a run's numbers: which option of the server to raise after refusals, and
+ * whether the generator was the limit. A default server refuses a large bench from one address, as
+ * it should refuse an attack. That must not look like slowness.
  */
 
 import type { ErrorCode } from "../protocol/errors.js";
 import type { BenchResult } from "./result.js";
 
-const RAISE: Partial<Record<ErrorCode, string>> = {
+const ADVICE: Partial<Record<ErrorCode, string>> = {
   RATE_LIMITED:
-    "the servers' WRITES_PER_SECOND and WRITE_BURST, of which a session has one and an address twenty times as much",
-  TOO_MANY_CONNECTIONS: "the servers' CONNECTIONS_PER_ADDRESS or CONNECTS_PER_SECOND, or ramp for longer",
-  TOO_MANY_PAGES: "the servers' WATCHED_PAGES, or use fewer --pages",
-};
-const MEANS: Partial<Record<ErrorCode, string>> = {
-  BUSY: "an instance had more work queued than it takes: this is its limit",
-  TOO_SLOW: "clients did not read as fast as they were sent to: use more --workers, or this network is too slow",
-  STORE_AWAY: "the instances did not reach their store",
-  OUTCOME_UNKNOWN: "the store did not answer in time",
-  OUTBOX_FULL: "writes were made faster than they were taken: the rate is above what the deployment bears",
+    "Raise the servers' WRITES_PER_SECOND and WRITE_BURST. They apply to a session; an address may do twenty times as much.",
+  TOO_MANY_CONNECTIONS: "Raise the servers' CONNECTIONS_PER_ADDRESS or CONNECTS_PER_SECOND, or use a longer --ramp.",
+  TOO_MANY_PAGES: "Raise the servers' WATCHED_PAGES, or use fewer --pages.",
+  BUSY: "An instance had too much work queued: this is its limit.",
+  TOO_SLOW: "Clients did not read fast enough. Use more --workers, or a faster network.",
+  STORE_AWAY: "The instances could not reach their store.",
+  OUTCOME_UNKNOWN: "The store did not answer in time.",
+  OUTBOX_FULL: "Writes were made faster than they were accepted: the rate is more than the deployment can take.",
 };
 
-/** From here on the generator's own delays are in the numbers. */
+/** Above this, the generator's own delays affect the numbers. */
 const BUSY_MAX = 0.85;
 const LATE_MS_MAX = 20;
 
-/** One sentence each; none if nothing stood in the way. */
 export function adviceOn(result: BenchResult): string[] {
   const { scenario, connected, codes, busy, late, verdict } = result;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
-    const raise = RAISE[code];
-    advice.push(`${code} was told ${count} times: ${raise ? `raise ${raise}` : (MEANS[code] ?? "see PROTOCOL.md")}.`);
+    advice.push(`Clients received ${code} ${count} times. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
   }
   if (connected < scenario.clients) {
     advice.push(
-      `Only ${connected} of ${scenario.clients} clients connected. An address may have CONNECTIONS_PER_ADDRESS sockets on ` +
-        "an instance; what is beyond it at TCP is closed without a word.",
+      `Only ${connected} of ${scenario.clients} clients connected. An instance allows one address CONNECTIONS_PER_ADDRESS ` +
+        "sockets, and closes further TCP connections without an answer. Raise it on the servers.",
     );
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {
     advice.push(
-      "Where others write to the board at the same time, what differs may be theirs: give the bench a board of its own.",
+      "If others write to the board during the run, the differences may be theirs. Give the bench a board of its own.",
     );
   }
   if (busy > BUSY_MAX || (late.p99 ?? 0) > LATE_MS_MAX) {
     advice.push(
-      `The generator was busy up to ${(busy * 100).toFixed(0)} % of a second, and ${(late.p99 ?? 0).toFixed(0)} ms late ` +
-        "(p99): its own delays are in the latencies. Use more --workers, or another machine.",
+      `The generator was up to ${(busy * 100).toFixed(0)} % busy, and p99 of its delays was ${(late.p99 ?? 0).toFixed(0)} ms. ` +
+        "These delays are part of the latencies. Use more --workers, or another machine.",
     );
   }
   return advice;

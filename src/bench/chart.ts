@@ -1,7 +1,4 @@
-/*
- * Line charts as SVG: for the HTML report, and for pictures in documents. No script and no font of its own; follows a dark
- * screen by itself.
- */
+/* Line charts as SVG without scripts or fonts, on light and dark screens. */
 
 export interface Series {
   readonly name: string;
@@ -9,12 +6,12 @@ export interface Series {
   readonly points: readonly { readonly x: number; readonly y: number | null }[];
 }
 
-export interface Chart {
+interface Chart {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
   readonly series: readonly Series[];
-  /** A line across, with a name: a bound. */
+  /** A horizontal line with a name. */
   readonly bound?: { readonly name: string; readonly y: number };
 }
 

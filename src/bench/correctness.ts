@@ -1,7 +1,7 @@
 /*
- * The judge at the end of a run. Every client must be connected, its every page must once be equal to what is in the store,
- * all instances must read the same there, and what a probe was acknowledged with must be there. Where others write to the
- * board at the same time, a client is level as soon as it stands where the answer stood.
+ * The judge at the end of a run. Every client must be connected, and each of its pages must have
+ * been equal to the store's once. All instances must read the same from the store, and the
+ * acknowledged value of every probe must be there.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
@@ -12,27 +12,27 @@ import type { Scenario } from "./scenario.js";
 
 export interface Verdict {
   readonly ok: boolean;
-  /** Clients that were compared, and those of them that were level in every page. */
+  /** Clients that were compared, and those of them that were equal to the store in every page. */
   readonly clients: number;
   readonly level: number;
-  /** Clients that were not connected at the end: what they show nobody knows. */
+  /** Clients that were not connected at the end, so they could not be compared. */
   readonly offline: number;
   readonly pages: number;
   /** At most `MISMATCHES_MAX` of them; `mismatchCount` counts all. */
   readonly mismatches: readonly Mismatch[];
   readonly mismatchCount: number;
-  /** Pages of which two instances gave different bits. */
+  /** Pages for which two instances gave different bits. */
   readonly instancesDiffer: readonly number[];
-  /** Acknowledged, and not in the store. */
+  /** Acknowledged writes that are not in the store. */
   readonly lostWrites: number;
-  /** Writes that had no answer in the end. */
+  /** Writes without an answer at the end. */
   readonly pending: number;
 }
 
 const MISMATCHES_MAX = 20;
 const AGAIN_MS = 250;
-const FINAL_LOOKS = 3;
-/** Keeps below the servers' default limit of HTTP requests, 50 a second. */
+const FINAL_COMPARISONS = 3;
+/** Stays below the servers' default limit of 50 HTTP requests per second. */
 const READ_MS = 25;
 
 export async function judge(
@@ -42,11 +42,11 @@ export async function judge(
   withinMs: number,
 ): Promise<Verdict> {
   const deadlineMs = performance.now() + withinMs;
-  /** Looks in a row at which whoever was not level had diverged: nothing is on its way that would change it. */
-  let finalLooks = 0;
+  /** Comparisons in a row that found only divergences, which no later frame can mend. */
+  let finalComparisons = 0;
   for (;;) {
     const { reference, instancesDiffer } = await readAll(urls, board, pages);
-    const answers = await crew.compare(reference);
+    const answers = await crew.call("compare", reference);
     const mismatches = answers.flatMap((answer) => answer.mismatches);
     const lostWrites = answers.reduce((sum, { lost }) => sum + lost.length, 0);
     const clients = answers.reduce((sum, { live }) => sum + live, 0);
@@ -54,8 +54,8 @@ export async function judge(
     const offline = wanted - clients;
     const isLevel = offline === 0 && mismatches.length === 0 && instancesDiffer.length === 0 && lostWrites === 0;
     const isFinal = mismatches.length > 0 && mismatches.every(({ kind }) => kind === "diverged");
-    finalLooks = isFinal ? finalLooks + 1 : 0;
-    if (isLevel || finalLooks === FINAL_LOOKS || performance.now() > deadlineMs) {
+    finalComparisons = isFinal ? finalComparisons + 1 : 0;
+    if (isLevel || finalComparisons === FINAL_COMPARISONS || performance.now() > deadlineMs) {
       return {
         ok: isLevel && pending === 0 && clients > 0,
         clients,

@@ -1,14 +1,14 @@
-/* What the bench asks of a deployment over HTTP: what a board is, and what a page holds. */
+/* The HTTP requests of the bench: the description of a board, and the bits of a page. */
 
 import type { ReferencePage } from "./messages.js";
 
-/** The deployment is not there, or not what the scenario needs. The message says what to do. */
+/** The deployment cannot be reached, or does not fit the scenario. The message says what to do. */
 export class DeploymentUnusable extends Error {}
 
 export interface InstanceInfo {
   readonly url: string;
   readonly name: string;
-  /** Of its store. */
+  /** The kind of its store. */
   readonly engine: string;
   /** Cells of the board. */
   readonly size: number;
@@ -21,20 +21,24 @@ export async function readInstance(url: string, board: string): Promise<Instance
   if (response.status === 404) throw new DeploymentUnusable(`${url} has no board "${board}": choose one with --board`);
   const body: unknown = response.ok ? await response.json() : undefined;
   if (typeof body !== "object" || body === null || !("size" in body) || typeof body.size !== "number") {
-    throw new DeploymentUnusable(`${url} does not answer as an instance of SocketScaler (status ${response.status})`);
+    throw new DeploymentUnusable(
+      `${url} is not an instance of SocketScaler (status ${response.status}): check the URL`,
+    );
   }
   const textOf = (name: string): string => String(Object.entries(body).find(([key]) => key === name)?.[1] ?? "");
   return { url, name: textOf("instance"), engine: textOf("engine"), size: body.size };
 }
 
-/** As the store has it, whatever the instance holds of it. */
+/** Reads the page from the store, past the instance's copy. */
 export async function readPage(url: string, board: string, page: number): Promise<ReferencePage> {
   const response = await get(`${url}/boards/${board}/pages/${page}`, { "cache-control": "no-cache" });
   if (response.status === 429) {
-    throw new DeploymentUnusable(`${url} limits reading over HTTP: raise HTTP_PER_MINUTE, or use fewer --pages`);
+    throw new DeploymentUnusable(
+      `${url} limits HTTP requests: raise HTTP_PER_MINUTE on the servers, or use fewer --pages`,
+    );
   }
-  if (!response.ok) throw new DeploymentUnusable(`${url} answers ${response.status} for page ${page}`);
-  // Weak if the body was compressed on the way; behind the position stand the page's cells.
+  if (!response.ok) throw new DeploymentUnusable(`${url} answered ${response.status} for page ${page}`);
+  // Weak if the body was compressed on the way; the number of cells follows the position.
   const [, position = ""] = /^(?:W\/)?"(\d+\.[\w-]{8})/.exec(response.headers.get("etag") ?? "") ?? [];
   return { page, position, bits: new Uint8Array(await response.arrayBuffer()) };
 }

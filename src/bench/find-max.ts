@@ -1,14 +1,15 @@
 /*
- * The search for the knee: the highest rate that a deployment bears with p99 within a bound. Doubles until a trial fails,
- * then halves the distance between the best that passed and the worst that failed. A rate has failed when it failed twice:
- * a moment's disturbance is not a limit. Pure but for the trials themselves.
+ * The search for the knee: the highest rate that a deployment can take with p99 within a bound. It
+ * doubles the rate until a trial fails, then halves the distance between the highest rate that
+ * passed and the lowest that failed. A rate fails only if two trials fail, because a moment's
+ * disturbance is not a limit.
  */
 
 export interface Trial {
   /** Writes a second. */
   readonly rate: number;
   readonly acknowledged: number;
-  /** Milliseconds; null if nothing was seen. */
+  /** Milliseconds; null if no change was seen. */
   readonly p99: number | null;
   /** Why it failed; undefined if it passed. */
   readonly failure?: string;
@@ -21,7 +22,7 @@ export interface Found {
 }
 
 const RATE_MAX = 1_000_000;
-/** The search ends when pass and failure are as near as this. */
+/** The search ends when pass and failure are this close. */
 const NEAR = 1.1;
 
 export async function findMax(firstRate: number, attempt: (rate: number) => Promise<Trial>): Promise<Found> {
@@ -40,23 +41,23 @@ export async function findMax(firstRate: number, attempt: (rate: number) => Prom
     if (passed === null) rate = Math.floor(rate / 2);
     else if (failed === null) rate *= 2;
     else if (failed / passed <= NEAR || failed - passed <= 1) break;
-    // The middle by ratio: what counts is how many times more.
+    // The geometric mean, because the knee is wanted as a ratio.
     else rate = Math.round(Math.sqrt(passed * failed));
     if (rate < 1 || rate > RATE_MAX) break;
   }
   return { trials, knee: passed };
 }
 
-export interface Measured {
+interface Measured {
   readonly rate: number;
   /** Writes acknowledged a second. */
   readonly acknowledged: number;
   readonly p99: number | null;
-  /** Codes that clients were told. */
+  /** Codes that clients received. */
   readonly codes: readonly string[];
 }
 
-/** Acknowledged writes that may be missing of those asked for, before the trial counts as failed. */
+/** A trial fails if a smaller share of the requested writes is acknowledged. */
 export const SHORT = 0.95;
 
 export function judgeTrial({ rate, acknowledged, p99, codes }: Measured, p99MsMax: number): Trial {

@@ -1,9 +1,9 @@
-/* A run as one page that needs nothing else: no script, no font, no network. */
+/* A run as a self-contained HTML page: no scripts, no fonts, no network. */
 
 import { adviceOn } from "./advice.js";
-import { escapeMarkup, lineChart } from "./chart.js";
+import { escapeMarkup, lineChart, type Series } from "./chart.js";
 import type { BenchResult, Second } from "./result.js";
-import { ms, number, verdictText } from "./terminal.js";
+import { ms, number, rate, resultRows, verdictText } from "./terminal.js";
 
 const STYLE = `
 body{font:15px/1.5 system-ui,sans-serif;max-width:780px;margin:2rem auto;padding:0 1rem;color:#1e293b;background:#f8fafc}
@@ -18,28 +18,19 @@ table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6
 .ok{background:#052e26}.bad{background:#3f1212}.note{background:#3a2a06}svg,td,th{border-color:#334155}}`;
 
 export function htmlReport(result: BenchResult): string {
-  const { scenario, instances, machine, startedAt, connected, counts, loadMs, shown, settled, verdict } = result;
-  const perSecond = (count: number) => `${number(count / (loadMs / 1_000 || 1))}/s`;
+  const { scenario, machine, startedAt, connected, counts, loadMs, shown, settled, verdict } = result;
   const tiles = [
     ["click to change, p50", ms(shown.p50)],
     ["click to change, p99", ms(shown.p99)],
     ["click to answer, p99", ms(settled.p99)],
-    ["writes acknowledged", perSecond(counts.acknowledged)],
-    ["changes shown", perSecond(counts.seen)],
+    ["writes acknowledged", rate(counts.acknowledged, loadMs)],
+    ["changes shown", rate(counts.seen, loadMs)],
     ["clients", `${connected} of ${scenario.clients}`],
   ];
   const facts = [
-    ["Instances", instances.map(({ url, name, engine }) => `${url} ${name} (${engine})`).join(", ")],
-    [
-      "Board",
-      `${scenario.board}: ${number(instances[0]?.size ?? 0)} cells; ${scenario.pages} page(s) written and watched`,
-    ],
-    ["Load", `${number(scenario.rate)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
-    [
-      "Generator",
-      `${scenario.workers} thread(s), busy up to ${(result.busy * 100).toFixed(0)} %; Node ${machine.node}, ${machine.system}, ${machine.cores} × ${machine.cpu}`,
-    ],
-    ["Started", startedAt],
+    ...resultRows(result),
+    ["machine", `Node ${machine.node}, ${machine.system}, ${machine.cores} × ${machine.cpu}`],
+    ["started", startedAt],
   ];
   return `<!doctype html>
 <html lang="en">
@@ -71,40 +62,34 @@ function charts(seconds: readonly Second[]): string[] {
     name,
     points: seconds.map((second) => ({ x: second.at, y: read(second) })),
   });
-  const xLabel = "seconds";
+  const chart = (title: string, yLabel: string, ...series: Series[]) =>
+    lineChart({ title, xLabel: "seconds", yLabel, series });
   return [
-    lineChart({
-      title: "Latency",
-      xLabel,
-      yLabel: "ms",
-      series: [
-        over("click to change p50", ({ shown }) => shown.p50),
-        over("click to change p99", ({ shown }) => shown.p99),
-        over("click to answer p99", ({ settled }) => settled.p99),
-      ],
-    }),
-    lineChart({
-      title: "Writes",
-      xLabel,
-      yLabel: "a second",
-      series: [
-        over("made", ({ counts }) => counts.written),
-        over("acknowledged", ({ counts }) => counts.acknowledged),
-        over("errors told", ({ errors }) => errors),
-      ],
-    }),
-    lineChart({
-      title: "Changes shown at clients",
-      xLabel,
-      yLabel: "a second",
-      series: [over("changes", ({ counts }) => counts.seen), over("frames", ({ counts }) => counts.frames)],
-    }),
-    lineChart({
-      title: "Clients connected and up to date",
-      xLabel,
-      yLabel: "",
-      series: [over("clients", ({ live }) => live)],
-    }),
+    chart(
+      "Latency",
+      "ms",
+      over("click to change p50", ({ shown }) => shown.p50),
+      over("click to change p99", ({ shown }) => shown.p99),
+      over("click to answer p99", ({ settled }) => settled.p99),
+    ),
+    chart(
+      "Writes",
+      "per second",
+      over("made", ({ counts }) => counts.written),
+      over("acknowledged", ({ counts }) => counts.acknowledged),
+      over("errors", ({ errors }) => errors),
+    ),
+    chart(
+      "Changes shown by clients",
+      "per second",
+      over("changes", ({ counts }) => counts.seen),
+      over("frames", ({ counts }) => counts.frames),
+    ),
+    chart(
+      "Clients connected and up to date",
+      "",
+      over("clients", ({ live }) => live),
+    ),
   ];
 }
 
@@ -113,13 +98,8 @@ function kneeChart({ trials, knee, scenario }: BenchResult): string {
   const points = trials.map(({ rate, p99 }) => ({ x: rate, y: p99 })).toSorted((a, b) => a.x - b.x);
   const title = knee === null ? "No rate passed" : `Knee: ${number(knee)} writes/s`;
   const bound = { name: `bound ${scenario.p99MsMax} ms`, y: scenario.p99MsMax };
-  return lineChart({
-    title,
-    xLabel: "writes/s",
-    yLabel: "p99, ms",
-    series: [{ name: "click to change p99", points }],
-    bound,
-  });
+  const series = [{ name: "click to change p99", points }];
+  return lineChart({ title, xLabel: "writes/s", yLabel: "p99, ms", series, bound });
 }
 
 function capital(text: string): string {

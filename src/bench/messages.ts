@@ -1,9 +1,9 @@
-/* What the main thread and its workers tell each other. Plain data; histograms are cloned by the message port. */
+/* The data that the main thread and its workers exchange. The message port clones histograms. */
 
 import type { Scenario } from "./scenario.js";
 import type { Tallied } from "./tally.js";
 
-/** What a worker is started with. */
+/** A worker's start data. */
 export interface Share {
   readonly scenario: Scenario;
   readonly worker: number;
@@ -12,27 +12,16 @@ export interface Share {
   readonly probes: SharedArrayBuffer;
 }
 
-/** A page as an instance has it. */
+/** A page as the store has it. */
 export interface ReferencePage {
   readonly page: number;
   readonly position: string;
   readonly bits: Uint8Array;
 }
 
-export type Command =
-  /** Connect all clients over the ramp, and wait until all are live or `withinMs` have passed after it. */
-  | { readonly name: "connect"; readonly withinMs: number }
-  /** Write this worker's part of `rate`. */
-  | { readonly name: "load"; readonly rate: number; readonly durationMs: number }
-  /** Wait until every write has its answer. */
-  | { readonly name: "settle"; readonly withinMs: number }
-  /** Compare the clients that have not been level yet with these pages. */
-  | { readonly name: "compare"; readonly pages: readonly ReferencePage[] }
-  | { readonly name: "close" };
-
-/** A client's page that is not the store's. */
+/** A client's page that differs from the store's. */
 export interface Mismatch {
-  /** Behind: at another position, on its way or not. Diverged: at the same position with other bits. */
+  /** Behind: at another position. Diverged: at the same position with other bits. */
   readonly kind: "behind" | "diverged" | "missing";
   readonly client: number;
   readonly url: string;
@@ -44,20 +33,18 @@ export interface Compared {
   readonly mismatches: readonly Mismatch[];
   /** Cells whose acknowledged value is not in the store. */
   readonly lost: readonly number[];
-  /** Live clients, all of whose pages have been equal to the store's. */
+  /** Live clients whose pages have all been equal to the store's. */
   readonly level: number;
   readonly live: number;
 }
 
-export interface Answers {
-  connect: { readonly live: number };
-  load: null;
-  settle: { readonly pending: number };
-  compare: Compared;
-  close: null;
+/** Sent once a second, and before each answer. */
+export interface TallyReport {
+  readonly kind: "tally";
+  readonly tallied: Tallied;
+  readonly live: number;
+  /** Share of the time in which the thread worked. */
+  readonly busy: number;
 }
 
-export type Report =
-  | { readonly kind: "answer"; readonly name: Command["name"]; readonly answer: Answers[Command["name"]] }
-  /** Once a second, and before each answer. `busy` is the part of the time in which the thread worked. */
-  | { readonly kind: "tally"; readonly tallied: Tallied; readonly live: number; readonly busy: number };
+export type Report = TallyReport | { readonly kind: "answer"; readonly answer: unknown };

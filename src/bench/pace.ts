@@ -1,18 +1,19 @@
 /*
- * Writes at a given rate, whatever becomes of them: users do not wait for each other. What a slow moment of this thread
- * delayed is made up for, and how late it came is told, because then the generator is what is measured.
+ * Writes at a fixed rate without waiting for answers, because users do not wait for each other.
+ * Writes that this thread delayed are made up for, and their delay is reported, because then the
+ * generator itself is measured.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
 
 const TICK_MS = 2;
 
-/** Calls `write` `perSecond` times a second until `durationMs` have passed; `late` hears by how much each was late. */
+/** Calls `write` so many times per second for `durationMs`, and `late` with each delay. */
 export async function pace(
   perSecond: number,
   durationMs: number,
   write: () => void,
-  late: (ms: number) => void,
+  late: (ms: number) => void = () => undefined,
 ): Promise<void> {
   const startMs = performance.now();
   const everyMs = 1_000 / perSecond;

@@ -1,11 +1,13 @@
 /*
- * How long a click takes to show. Where a cell is written again before all have seen it, nobody can tell which write a
- * client sees (instances merge changes, the last value wins). So every tenth cell is a probe: a probe is written only
- * when its last write is acknowledged and five seconds old, and every sighting of it is timed. Other cells are load only.
- * Probes ride in the same frames as the rest, so what is true of them is true of all.
+ * The time that a click takes to show. If a cell is written again before all clients have seen it,
+ * it is unknown which write a client shows, because instances merge changes. So every tenth cell is
+ * a probe: it is written only when its last write is acknowledged and five seconds old, and its
+ * arrival is timed at every client. Other cells are only load. Probes travel in the same frames as
+ * the rest, so their times hold for all.
  *
- * The time of each probe's last write lies in memory that all threads share, so that a client on one thread can time what
- * a client on another wrote, with no message between them. All threads read one monotonic clock.
+ * The time of each probe's last write is in memory that all threads share, so that a client on one
+ * thread can time the write of another thread without a message. All threads read one monotonic
+ * clock.
  */
 
 const STRIDE = 10;
@@ -20,10 +22,10 @@ export const sharedNow: () => number = (() => {
 export class Probes {
   readonly count: number;
   readonly #stride: number;
-  /** By probe: when it was last written, negative if with the value 0; 0 before. One 64-bit store, so never torn. */
+  /** Time of each probe's last write, negative if the value was 0. 64-bit stores never tear. */
   readonly #written: Float64Array;
 
-  /** Of the cells 0 … cells - 1. All threads are given one `shared`, as `Probes.memory` makes it. */
+  /** For the cells 0 … cells - 1. All threads get the same `shared`, made by `Probes.memory`. */
   constructor(cells: number, shared: SharedArrayBuffer) {
     this.#stride = Math.min(STRIDE, cells);
     this.count = Math.floor(cells / this.#stride);
@@ -38,7 +40,7 @@ export class Probes {
     return probe * this.#stride + this.#stride - 1;
   }
 
-  /** The cell itself, or a neighbour where it is a probe: load does not touch probes. */
+  /** The cell itself, or its neighbour if it is a probe, because load must not touch probes. */
   beside(cell: number): number {
     return this.#isProbe(cell) && this.#stride > 1 ? cell - 1 : cell;
   }
@@ -47,7 +49,7 @@ export class Probes {
     this.#written[probe] = value ? sharedNow() : -sharedNow();
   }
 
-  /** Milliseconds since the write that a client sees now; undefined if the cell is no probe, or shows an older write. */
+  /** Milliseconds since the write; undefined if the cell is no probe or shows an older write. */
   seen(cell: number, value: boolean): number | undefined {
     if (!this.#isProbe(cell)) return undefined;
     const written = this.#written[Math.floor(cell / this.#stride)] ?? 0;
@@ -66,7 +68,7 @@ interface Turn {
   value: boolean;
 }
 
-/** One thread's share of the probes, in turn: no two threads write the same. */
+/** One thread's share of the probes, in turn. No two threads write the same probe. */
 export class ProbeTurns {
   readonly #probes: Probes;
   readonly #first: number;
@@ -82,7 +84,7 @@ export class ProbeTurns {
     this.#count = Math.floor((probes.count - 1 - worker) / workers) + 1;
   }
 
-  /** The next probe, if it has rested. Neighbours in time lie far apart, so that every page is measured. */
+  /** The next probe, if it has rested. Successive probes lie far apart, on all pages. */
   take(): number | undefined {
     if (this.#count < 1) return undefined;
     const probe = this.#first + this.#step * (this.#next % this.#count);
@@ -97,7 +99,7 @@ export class ProbeTurns {
     this.#probes.wrote(probe, value);
   }
 
-  /** Acknowledged, or refused: then nothing is known of the probe. */
+  /** After a refusal, nothing is known about the probe. */
   settled(probe: number, isAcknowledged: boolean): void {
     const turn = this.#turns.get(probe);
     if (!turn) return;
@@ -105,7 +107,7 @@ export class ProbeTurns {
     if (!isAcknowledged) this.#turns.delete(probe);
   }
 
-  /** What the store must have, because it acknowledged it and nobody here has written it since. */
+  /** Acknowledged values that the store must have, because they are the last writes. */
   *acknowledged(): Iterable<{ readonly cell: number; readonly value: boolean }> {
     for (const [probe, { isOpen, value }] of this.#turns) {
       if (!isOpen) yield { cell: this.#probes.cellOf(probe), value };

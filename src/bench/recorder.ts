@@ -1,15 +1,16 @@
-/* Puts what the workers hand over into seconds, and into the totals of the load. */
+/* Sums up the workers' tallies by second, and for the whole load. */
 
 import type { Histogram } from "node:perf_hooks";
+import type { TallyReport } from "./messages.js";
 import type { Latency, Phase, Second } from "./result.js";
-import { addTallied, empty, type Tallied } from "./tally.js";
+import { addTallied, empty } from "./tally.js";
 
 export class Recorder {
   readonly seconds: Second[] = [];
   phase: Phase = "connect";
-  /** Of the load, or of one trial, since `restart`. */
+  /** Totals of the load, or of one trial, since `restart`. */
   total = empty();
-  /** All codes of the run, also those of the ramp. */
+  /** All codes of the run, including those of the ramp. */
   readonly codes = empty();
   busy = 0;
   readonly #startMs = performance.now();
@@ -21,7 +22,7 @@ export class Recorder {
     this.#tell = tell;
   }
 
-  take(worker: number, tallied: Tallied, live: number, busy: number): void {
+  take(worker: number, { tallied, live, busy }: TallyReport): void {
     this.#live.set(worker, live);
     addTallied(this.#now, tallied);
     addTallied(this.codes, { ...empty(), codes: tallied.codes });
@@ -34,7 +35,7 @@ export class Recorder {
     this.total = empty();
   }
 
-  /** Ends the present second. */
+  /** Ends the current second. */
   tick(): void {
     const { counts, codes, shown, settled } = this.#now;
     this.#now = empty();
@@ -52,7 +53,7 @@ export class Recorder {
   }
 }
 
-/** Of a histogram of microseconds. */
+/** From a histogram of microseconds. */
 export function latencyOf(histogram: Histogram): Latency {
   const { count } = histogram;
   const ms = (part: number) => (count === 0 ? null : histogram.percentile(part) / 1_000);

@@ -1,4 +1,4 @@
-/* What a run found: data, from which the table, the JSON file and the HTML page are made. */
+/* The result of a run: data for the table, the JSON file and the HTML page. */
 
 import type { ErrorCode } from "../protocol/errors.js";
 import type { Verdict } from "./correctness.js";
@@ -7,7 +7,7 @@ import type { Trial } from "./find-max.js";
 import type { Scenario } from "./scenario.js";
 import type { Counts } from "./tally.js";
 
-/** Milliseconds, or null where nothing was measured. */
+/** Milliseconds, or null if nothing was measured. */
 export interface Latency {
   readonly count: number;
   readonly p50: number | null;
@@ -19,13 +19,13 @@ export interface Latency {
 
 /** One second of the run. */
 export interface Second {
-  /** Seconds since the start, at the second's end. */
+  /** Seconds from the start of the run to the end of this second. */
   readonly at: number;
-  /** What the run did then: only `load` counts in the totals. */
+  /** Only `load` counts in the totals. */
   readonly phase: Phase;
   readonly live: number;
   readonly counts: Counts;
-  /** Times that a code was told to a client. */
+  /** Codes that clients received. */
   readonly errors: number;
   readonly shown: Latency;
   readonly settled: Latency;
@@ -42,14 +42,14 @@ export interface BenchResult {
   /** Clients that were connected and up to date when the load began. */
   readonly connected: number;
   readonly seconds: readonly Second[];
-  /** Of the load. */
+  /** Duration of the load. */
   readonly loadMs: number;
   readonly counts: Counts;
-  /** From a click to its change at another client, to its acknowledgement; and by how much the generator was late. */
+  /** Click to change at another client, click to acknowledgement, delay of the generator. */
   readonly shown: Latency;
   readonly settled: Latency;
   readonly late: Latency;
-  /** Part of the time in which the busiest thread of the generator worked: 0 … 1. */
+  /** Share of the time in which the busiest thread of the generator worked: 0 … 1. */
   readonly busy: number;
   readonly codes: Partial<Record<ErrorCode, number>>;
   readonly trials: readonly Trial[];

@@ -1,7 +1,4 @@
-/*
- * A run: connect, load (or search for the knee), let everything settle, judge. Printing is others' work; `tell` hears
- * each second as it ends.
- */
+/* A run: connect, load (or search for the knee), let everything settle, judge. */
 
 import { cpus, release, type } from "node:os";
 import { PAGE_CELLS, pageCount } from "../board/geometry.js";
@@ -16,7 +13,7 @@ import type { Scenario } from "./scenario.js";
 const CONNECT_MS_MAX = 15_000;
 const SETTLE_MS_MAX = 20_000;
 const LEVEL_MS_MAX = 15_000;
-/** Of each trial, before it is measured: the flush interval follows the load. */
+/** Load before each trial that is not measured: the flush interval adapts to the load. */
 const WARM_UP_MS = 1_000;
 const SECOND_MS = 1_000;
 const NO_SEARCH: Found = { trials: [], knee: null };
@@ -30,9 +27,9 @@ export async function runBench(
   const size = sizeOf(instances);
   const scenario = { ...asked, pages: Math.min(asked.pages, pageCount(size)) };
   const recorder = new Recorder(tell);
-  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), {
-    tally: (worker, tallied, live, busy) => recorder.take(worker, tallied, live, busy),
-  });
+  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), (worker, report) =>
+    recorder.take(worker, report),
+  );
   const ticking = setInterval(() => recorder.tick(), SECOND_MS);
   let isOrderly = false;
   try {
@@ -41,7 +38,7 @@ export async function runBench(
     const found = scenario.findMax
       ? await findMax(scenario.rate, (rate) => attempt(crew, recorder, scenario, rate))
       : NO_SEARCH;
-    // After a search, what is measured is the knee.
+    // After a search, the knee is measured.
     const rate = scenario.findMax ? (found.knee ?? 0) : scenario.rate;
     const { loadMs, verdict } = await loadAndJudge(crew, recorder, scenario, rate);
     isOrderly = true;
@@ -73,32 +70,33 @@ export async function runBench(
 function sizeOf(instances: readonly InstanceInfo[]): number {
   const [first, ...others] = instances;
   if (!first || others.some(({ size }) => size !== first.size)) {
-    throw new DeploymentUnusable("the instances disagree on the size of the board: are they of one deployment?");
+    throw new DeploymentUnusable("the instances disagree on the size of the board: give only URLs of one deployment");
   }
   return first.size;
 }
 
-/** How many clients are up to date when the load begins. */
+/** The number of clients that are up to date when the load begins. */
 async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
-  const answers = await crew.connect(CONNECT_MS_MAX);
-  const connected = answers.reduce((sum, { live }) => sum + live, 0);
+  const connected = sum(await crew.call("connect", CONNECT_MS_MAX));
   if (connected > 0) return connected;
   const codes = Object.keys(recorder.codes.codes);
-  throw new DeploymentUnusable(`no client could connect${codes.length > 0 ? `: told ${codes.join(", ")}` : ""}`);
+  throw new DeploymentUnusable(
+    `no client could connect${codes.length > 0 ? `; the servers answered ${codes.join(", ")}` : ""}`,
+  );
 }
 
 async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate: number): Promise<Trial> {
-  await crew.load(rate, WARM_UP_MS);
+  await crew.call("load", rate, WARM_UP_MS);
   recorder.restart();
   const startMs = performance.now();
-  await crew.load(rate, scenario.durationMs);
+  await crew.call("load", rate, scenario.durationMs);
   const seconds = (performance.now() - startMs) / 1_000;
   const { counts, shown, codes } = recorder.total;
   const trial = judgeTrial(
     { rate, acknowledged: counts.acknowledged / seconds, p99: latencyOf(shown).p99, codes: Object.keys(codes) },
     scenario.p99MsMax,
   );
-  await crew.settle(SETTLE_MS_MAX);
+  await crew.call("settle", SETTLE_MS_MAX);
   return trial;
 }
 
@@ -110,13 +108,16 @@ async function loadAndJudge(
 ): Promise<{ loadMs: number; verdict: Verdict }> {
   recorder.restart();
   const startMs = performance.now();
-  if (rate > 0) await crew.load(rate, scenario.durationMs);
+  if (rate > 0) await crew.call("load", rate, scenario.durationMs);
   const loadMs = Math.round(performance.now() - startMs);
-  // Answers that are still under way belong to the load.
-  const answers = await crew.settle(SETTLE_MS_MAX);
-  const pending = answers.reduce((sum, answer) => sum + answer.pending, 0);
+  // Answers that are still on their way belong to the load.
+  const pending = sum(await crew.call("settle", SETTLE_MS_MAX));
   recorder.phase = "check";
   return { loadMs, verdict: await judge(crew, scenario, pending, LEVEL_MS_MAX) };
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0);
 }
 
 function describeMachine(): BenchResult["machine"] {

@@ -1,7 +1,4 @@
-/*
- * A scenario: what load is put on which deployment. Plain data; the one table of its options, from which come the
- * command's flags, their help and checks.
- */
+/* The load on a deployment, and the table of its options: flags, help and checks. */
 
 export const SPREADS = ["uniform", "hot", "draw"] as const;
 
@@ -9,7 +6,7 @@ export const SPREADS = ["uniform", "hot", "draw"] as const;
  * Where the writes go.
  * uniform  anywhere
  * hot      nine of ten to a hundred neighbouring cells, the rest anywhere
- * draw     every client draws lines: its next cell is a neighbour of its last
+ * draw     lines: the next cell of a client is a neighbour of its last
  */
 export type Spread = (typeof SPREADS)[number];
 
@@ -18,22 +15,22 @@ export interface Scenario {
   readonly urls: readonly string[];
   readonly board: string;
   readonly clients: number;
-  /** Writes a second, over all clients. */
+  /** Writes per second of all clients together. */
   readonly rate: number;
   readonly spread: Spread;
-  /** The board's first pages, which are written to and watched by every client. */
+  /** The number of the board's first pages, which every client watches and writes to. */
   readonly pages: number;
-  /** Over which the clients connect. */
+  /** Time over which the clients connect. */
   readonly rampMs: number;
   readonly durationMs: number;
   /** Threads that share the clients. */
   readonly workers: number;
-  /** Raise the rate until `p99MsMax` is passed, instead of keeping it. */
+  /** Raises the rate until `p99MsMax` is passed, instead of keeping it. */
   readonly findMax: boolean;
   readonly p99MsMax: number;
 }
 
-/** A value that an option does not take. The message names the option, the value and what was expected. */
+/** An invalid option. The message names the option, the value and what was expected. */
 export class BadScenario extends Error {}
 
 interface ScenarioOption<Value> {
@@ -41,7 +38,7 @@ interface ScenarioOption<Value> {
   readonly placeholder: string;
   readonly fallback: string;
   readonly help: string;
-  /** The value, or undefined if `text` is none. */
+  /** Undefined if `text` is invalid. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
 }
@@ -53,70 +50,64 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--board",
     placeholder: "name",
     fallback: "main",
-    help: "the board to load",
+    help: "name of the board to load",
     parse: (text) => (/^[\w-]{1,64}$/.test(text) ? text : undefined),
     expected: "a board's name",
   },
   clients: {
     flag: "--clients",
-    placeholder: "number",
     fallback: "50",
-    help: "clients, dealt to the URLs in turn",
+    help: "number of clients, spread over the URLs in turn",
     ...whole(1, 100_000),
   },
   rate: {
     flag: "--rate",
-    placeholder: "number",
     fallback: "50",
-    help: "writes a second, over all clients; where --find-max begins",
+    help: "writes per second of all clients together; the first rate of --find-max",
     ...whole(0, 1_000_000),
   },
   spread: {
     flag: "--spread",
     placeholder: "kind",
     fallback: "uniform",
-    help: "where the writes go: uniform, hot (most to a hundred cells), draw (lines)",
+    help: "pattern of the writes: uniform, hot (most to a hundred cells) or draw (lines)",
     parse: (text) => SPREADS.find((spread) => spread === text),
     expected: `one of ${SPREADS.join(", ")}`,
   },
   pages: {
     flag: "--pages",
-    placeholder: "number",
     fallback: "1",
-    help: "the board's first pages (of 65,536 cells), which every client watches and writes to",
+    help: "number of pages (blocks of 65,536 cells) that every client watches and writes to",
     ...whole(1, 1_024),
   },
   rampMs: {
     flag: "--ramp",
-    placeholder: "seconds",
     fallback: "2",
-    help: "seconds over which the clients connect",
+    help: "time over which the clients connect, in seconds",
     ...seconds(0, 3_600),
   },
   durationMs: {
     flag: "--duration",
-    placeholder: "seconds",
     fallback: "10",
-    help: "seconds of load; with --find-max, of each trial",
+    help: "duration of the load, in seconds; with --find-max, of each trial",
     ...seconds(0.5, 86_400),
   },
   workers: {
     flag: "--workers",
-    placeholder: "number",
     fallback: "1",
-    help: "threads that share the clients; more when the report says that the generator was busy",
+    help: "number of threads that share the clients; use more if the report says that the generator was busy",
     ...whole(1, 64),
   },
   p99MsMax: {
     flag: "--p99",
-    placeholder: "ms",
     fallback: "150",
-    help: "the bound of --find-max: how long a click may take to show at 99 of 100 clients",
+    help: "bound of --find-max for the 99th percentile of click to change, in milliseconds",
     ...whole(1, 60_000),
+    placeholder: "ms",
   },
 };
 
-/** `flags` has the names of `Scenario` as keys; what is left out has its fallback. */
+/** `flags` has the names of `Scenario` as keys; missing ones have their fallback. */
 export function readScenario(
   urls: readonly string[],
   flags: Readonly<Partial<Record<keyof Chosen, string>>>,
@@ -124,7 +115,7 @@ export function readScenario(
 ): Scenario {
   for (const url of urls) {
     if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-      throw new BadScenario(`"${url}" is not the URL of an instance: expected http://host:port`);
+      throw new BadScenario(`"${url}" is not the URL of an instance: use http://host:port`);
     }
   }
   const read = <Name extends keyof Chosen>(name: Name): Chosen[Name] => {
@@ -144,7 +135,7 @@ export function readScenario(
     pages: read("pages"),
     rampMs: read("rampMs"),
     durationMs: read("durationMs"),
-    // A thread without clients would have nothing to do.
+    // Every thread has at least one client.
     workers: Math.min(read("workers"), clients),
     findMax,
     p99MsMax: read("p99MsMax"),
@@ -153,6 +144,7 @@ export function readScenario(
 
 function whole(min: number, max: number) {
   return {
+    placeholder: "number",
     parse: (text: string) => inRange(/^\d{1,9}$/.test(text) ? Number(text) : Number.NaN, min, max),
     expected: `a whole number from ${min} to ${max}`,
   };
@@ -160,6 +152,7 @@ function whole(min: number, max: number) {
 
 function seconds(min: number, max: number) {
   return {
+    placeholder: "seconds",
     parse: (text: string) => {
       const value = inRange(/^\d{1,5}(\.\d{1,3})?s?$/.test(text) ? Number.parseFloat(text) : Number.NaN, min, max);
       return value === undefined ? undefined : value * 1_000;

@@ -1,17 +1,17 @@
-/* Which cell is written next. Pure: chance is passed in. */
+/* The next cell to write. Pure: randomness is passed in. */
 
 import type { Spread } from "./scenario.js";
 
-export type Random = () => number;
+type Random = () => number;
 
 /** The next cell that the client numbered `client` writes. */
 export type Picker = (client: number) => number;
 
 const HOT_CELLS = 100;
 const HOT_SHARE = 0.9;
-/** As on a screen: a page is a square. */
+/** A page is shown as a square. */
 const ROW_CELLS = 256;
-/** A line has about so many cells. */
+/** Mean length of a line. */
 const LINE_CELLS = 50;
 
 /** Cells 0 … cells - 1. */

@@ -1,4 +1,4 @@
-/* The clients of one thread: connects them, writes through them in turn, compares them. */
+/* The clients of one thread. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { getBit } from "../board/bitmap.js";
@@ -11,9 +11,15 @@ import { createPicker, type Picker } from "./spread.js";
 import type { Tally } from "./tally.js";
 import { User } from "./user.js";
 
-/** One write of so many goes to a probe, where one has rested. */
+/** One of this many writes goes to a probe, if one has rested. */
 const PROBE_EVERY = 10;
 const ASK_EVERY_MS = 20;
+
+/** A call of the main thread. */
+export interface Call {
+  readonly name: "connect" | "load" | "settle" | "compare" | "close";
+  readonly args: readonly unknown[];
+}
 
 export class Swarm {
   readonly #share: Share;
@@ -22,7 +28,7 @@ export class Swarm {
   readonly #probes: Probes;
   readonly #turns: ProbeTurns;
   readonly #pick: Picker;
-  /** Clients whose pages were all equal to the store's since the last load, each page at some moment. */
+  /** By client, the pages that have been equal to the store's since the last load. */
   readonly #level = new Map<User, Set<number>>();
   #writes = 0;
   #writer = 0;
@@ -39,6 +45,7 @@ export class Swarm {
     return this.#users.filter((user) => user.isLive).length;
   }
 
+  /** Connects all clients; returns the number that are live at most `withinMs` after the ramp. */
   async connect(withinMs: number): Promise<number> {
     const { scenario, worker } = this.#share;
     const { clients, workers, rampMs, urls, board, pages } = scenario;
@@ -53,21 +60,24 @@ export class Swarm {
     return this.live;
   }
 
+  /** Writes this thread's share of `rate`. */
   async load(rate: number, durationMs: number): Promise<void> {
     this.#level.clear();
     const share = (rate * this.#users.length) / this.#share.scenario.clients;
     if (share > 0) {
-      const late = (ms: number) => this.#tally.late(ms);
+      const late = (ms: number) => this.#tally.record("late", ms);
       await pace(share, durationMs, () => this.#write(), late);
     } else await pause(durationMs);
   }
 
+  /** Waits for the answers to all writes; returns the number that are missing. */
   async settle(withinMs: number): Promise<number> {
-    const pending = () => this.#users.reduce((sum, user) => sum + user.pending, 0);
+    const pending = () => this.#users.reduce((sum, user) => sum + user.board.pending, 0);
     await within(withinMs, () => pending() === 0);
     return pending();
   }
 
+  /** Compares the clients that have not been equal yet with these pages. */
   compare(pages: readonly ReferencePage[]): Compared {
     const live = this.#users.filter((user) => user.isLive);
     const mismatches: Mismatch[] = [];
@@ -119,7 +129,7 @@ export class Swarm {
 }
 
 function compareUser(user: User, { page, position, bits }: ReferencePage): Mismatch | undefined {
-  const replica = user.replicaOf(page);
+  const replica = user.board.replicaOf(page);
   const at = { client: user.number, url: user.url, page };
   if (!replica) return { ...at, kind: "missing", cells: 0 };
   let cells = 0;

@@ -1,4 +1,4 @@
-/* A run on the terminal: a line for each second, a table at the end. Text only; who prints it is the command's matter. */
+/* A run as text: a line for each second, and a table at the end. */
 
 import { adviceOn } from "./advice.js";
 import type { BenchResult, Latency, Second } from "./result.js";
@@ -17,36 +17,39 @@ export function secondLine({ at, phase, live, counts, errors, shown }: Second, c
 }
 
 export function resultTable(result: BenchResult): string {
-  const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy } = result;
-  const perSecond = (count: number) => number(count / (loadMs / 1_000 || 1));
+  const lines = [...resultRows(result), ["correctness", verdictText(result)]];
+  const table = lines.map(([name = "", value = ""]) => `  ${name.padEnd(16)} ${value}`).join("\n");
+  const advice = adviceOn(result).map((line) => `  ! ${line}`);
+  return ["", table, ...(advice.length > 0 ? ["", ...advice] : []), ""].join("\n");
+}
+
+/** Name and value of each fact. */
+export function resultRows(result: BenchResult): string[][] {
+  const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy, knee } = result;
+  const asked = scenario.findMax ? (knee ?? 0) : scenario.rate;
+  const perSecond = (count: number) => rate(count, loadMs);
   const bytesPerChange = counts.seen > 0 ? (counts.bytes / counts.seen).toFixed(1) : "-";
-  const rows = [
-    ["instances", instances.map(({ name, engine }) => `${name} (${engine})`).join(", ")],
-    [
-      "board",
-      `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${scenario.pages} page(s), ${scenario.spread}`,
-    ],
+  return [
+    ["instances", instances.map(({ url, name, engine }) => `${url} ${name} (${engine})`).join(", ")],
+    ["board", `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${scenario.pages} page(s)`],
+    ["load", `${number(asked)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
     [
       "clients",
-      `${connected} of ${scenario.clients}${counts.lost > 0 ? `, ${number(counts.lost)} connections broke` : ""}`,
+      `${connected} of ${scenario.clients}${counts.lost > 0 ? `, ${number(counts.lost)} connections lost` : ""}`,
     ],
     [
       "writes",
-      `${perSecond(counts.written)}/s made, ${perSecond(counts.acknowledged)}/s acknowledged, ${counts.refused} refused`,
+      `${perSecond(counts.written)} made, ${perSecond(counts.acknowledged)} acknowledged, ${counts.refused} refused`,
     ],
-    [
-      "changes shown",
-      `${perSecond(counts.seen)}/s in ${perSecond(counts.frames)} frames/s, ${bytesPerChange} bytes each`,
-    ],
+    ["changes shown", `${perSecond(counts.seen)} in ${perSecond(counts.frames)} frames, ${bytesPerChange} bytes each`],
     ["click to change", percentiles(shown)],
     ["click to answer", percentiles(settled)],
-    ["generator", `busy up to ${(busy * 100).toFixed(0)} %, late p99 ${ms(late.p99)}`],
+    [
+      "generator",
+      `${scenario.workers} thread(s), up to ${(busy * 100).toFixed(0)} % busy, late by p99 ${ms(late.p99)}`,
+    ],
     ...trialRows(result),
-    ["correctness", verdictText(result)],
   ];
-  const table = rows.map(([name = "", value = ""]) => `  ${name.padEnd(16)} ${value}`).join("\n");
-  const advice = adviceOn(result).map((line) => `  ! ${line}`);
-  return ["", table, ...(advice.length > 0 ? ["", ...advice] : []), ""].join("\n");
 }
 
 function trialRows({ trials, knee, scenario }: BenchResult): string[][] {
@@ -66,11 +69,11 @@ export function verdictText({ verdict }: BenchResult): string {
     verdict;
   if (ok) return `all ${clients} clients equal the store in ${pages} page(s); no acknowledged write is missing`;
   const faults = [
-    clients === 0 ? "no client was left to compare" : `${level} of ${clients} clients equal the store`,
-    ...(offline > 0 ? [`${offline} were not connected at the end, so nobody knows what they show`] : []),
+    clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients equal the store`,
+    ...(offline > 0 ? [`${offline} were not connected at the end and could not be compared`] : []),
     ...(instancesDiffer.length > 0 ? [`instances differ in page ${instancesDiffer.join(", ")}`] : []),
     ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
-    ...(pending > 0 ? [`${pending} writes have no answer`] : []),
+    ...(pending > 0 ? [`${pending} writes got no answer`] : []),
     ...mismatches
       .slice(0, 3)
       .map(
@@ -84,6 +87,10 @@ export function verdictText({ verdict }: BenchResult): string {
 function percentiles({ p50, p90, p99, p999, max, count }: Latency): string {
   if (count === 0) return "nothing measured";
   return `p50 ${ms(p50)}, p90 ${ms(p90)}, p99 ${ms(p99)}, p99.9 ${ms(p999)}, max ${ms(max)} (${number(count)} measured)`;
+}
+
+export function rate(count: number, loadMs: number): string {
+  return `${number(count / (loadMs / 1_000 || 1))}/s`;
 }
 
 export function ms(value: number | null): string {

@@ -1,9 +1,9 @@
-/* What frames take on the wire beyond what they say. */
+/* The bytes around the content of a frame. */
 
-/** Around a delta's text: Engine.IO's and Socket.IO's type, namespace, event and quotes. */
+/** The Engine.IO and Socket.IO types, namespace, event and quotes around a delta's text. */
 export const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;
 
-/** Of a frame of WebSocket that a server sends, with a payload below 64 KiB. */
+/** The header of a WebSocket frame from a server, with a payload below 64 KiB. */
 export function frameHeaderBytes(payload: number): number {
   return payload < 126 ? 2 : 4;
 }

@@ -1,8 +1,8 @@
-/* The thread that runs a share of the swarm. It does what the main thread says, one command after the other. */
+/* The thread that runs a share of the swarm, and makes the main thread's calls. */
 
 import { parentPort, workerData } from "node:worker_threads";
-import type { Answers, Command, Report, Share } from "./messages.js";
-import { Swarm } from "./swarm.js";
+import type { Report, Share } from "./messages.js";
+import { type Call, Swarm } from "./swarm.js";
 import { Tally } from "./tally.js";
 
 const TALLY_EVERY_MS = 1_000;
@@ -21,31 +21,10 @@ const handOver = () => {
   idleSince = now;
   report({ kind: "tally", tallied: tally.take(), live: swarm.live, busy: utilization });
 };
-const timer = setInterval(handOver, TALLY_EVERY_MS);
+setInterval(handOver, TALLY_EVERY_MS);
 
-port.on("message", async (command: Command) => {
-  const answer = await obey(command);
+port.on("message", async ({ name, args }: Call) => {
+  const answer = await Reflect.apply(swarm[name], swarm, args);
   handOver();
-  report({ kind: "answer", name: command.name, answer });
-  if (command.name === "close") {
-    clearInterval(timer);
-    port.close();
-  }
+  report({ kind: "answer", answer });
 });
-
-async function obey(command: Command): Promise<Answers[Command["name"]]> {
-  switch (command.name) {
-    case "connect":
-      return { live: await swarm.connect(command.withinMs) };
-    case "load":
-      await swarm.load(command.rate, command.durationMs);
-      return null;
-    case "settle":
-      return { pending: await swarm.settle(command.withinMs) };
-    case "compare":
-      return swarm.compare(command.pages);
-    case "close":
-      swarm.close();
-      return null;
-  }
-}

@@ -1,13 +1,11 @@
 /*
- * The bits of a page: cell `offset` is bit `7 - offset % 8` of byte `offset / 8`.
- *
- * The most significant bit comes first because SETBIT counts so: a page read from the store is a page, with no
- * conversion. A bitmap always has all its bytes; trailing zeros are left out only in the store and on the wire.
+ * The bits of a page: cell `offset` is bit `7 - offset % 8` of byte `offset / 8`. The most significant
+ * bit comes first, as in SETBIT, so pages of the store need no conversion. A bitmap always has all its
+ * bytes; trailing zeros are left out only in the store and on the wire.
  */
 
 export type Bit = 0 | 1;
 
-/** Bytes that `cells` cells need. */
 export function bitmapBytes(cells: number): number {
   return Math.ceil(cells / 8);
 }
@@ -47,7 +45,7 @@ export function usedBytes(bits: Uint8Array): number {
   return length;
 }
 
-/** Calls `visit` for every cell in which the two bitmaps of equal length differ, with its value in `after`. */
+/** Visits every cell in which the two bitmaps differ, with its value in `after`. Equal lengths. */
 export function eachDifference(
   before: Uint8Array,
   after: Uint8Array,

@@ -1,28 +1,28 @@
 /*
- * The last deltas of one page, in order and bounded: what a replica's owner keeps so that others can be brought from an
- * older position to the present without asking the store.
+ * The last deltas of one page, in order and bounded. With them, the owner of a replica brings others
+ * from an older position to the present without asking the store.
  */
 
 import type { Delta } from "./delta.js";
 import { type Position, samePosition } from "./position.js";
 
-export interface DeltaLogLimits {
+interface Limits {
   readonly deltasMax: number;
-  /** Changes in all deltas together: past a page's worth, a snapshot is smaller anyway. */
+  /** Changes in all deltas together. Beyond a page's worth, a snapshot is smaller. */
   readonly changesMax: number;
 }
 
 export class DeltaLog {
-  readonly #limits: DeltaLogLimits;
+  readonly #limits: Limits;
   #deltas: Delta[] = [];
   #first = 0;
   #changes = 0;
 
-  constructor(limits: DeltaLogLimits) {
+  constructor(limits: Limits) {
     this.#limits = limits;
   }
 
-  /** Adds the delta that follows on the last; one that does not follow empties the log first. */
+  /** Adds a delta. One that does not follow the last empties the log first. */
   push(delta: Delta): void {
     const last = this.#deltas.at(-1);
     if (last && !samePosition(last.to, delta.from)) this.clear();
@@ -36,7 +36,7 @@ export class DeltaLog {
     const deltas = this.#deltas;
     const last = deltas.at(-1);
     if (last && samePosition(last.to, position)) return [];
-    // Versions grow along the log, so the only candidate is the first delta that starts at or after the version.
+    // Versions grow along the log. The only candidate is the first delta from this version or later.
     let low = this.#first;
     let high = deltas.length;
     while (low < high) {
@@ -48,7 +48,7 @@ export class DeltaLog {
     return found && samePosition(found.from, position) ? deltas.slice(low) : undefined;
   }
 
-  /** Whether the log knows which tag the version had: a position with another tag is none of this history. */
+  /** Whether the log knows the tag of this version. With another tag it is of another history. */
   covers(version: number): boolean {
     const first = this.#deltas[this.#first];
     const last = this.#deltas.at(-1);
@@ -70,7 +70,7 @@ export class DeltaLog {
     if (!oldest) return;
     this.#changes -= oldest.changes.length;
     this.#first++;
-    // Compact now and then, so that dropping stays O(1) on average.
+    // Compacting rarely keeps dropping O(1) on average.
     if (this.#first > 64 && this.#first * 2 > this.#deltas.length) {
       this.#deltas = this.#deltas.slice(this.#first);
       this.#first = 0;

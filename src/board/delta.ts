@@ -1,8 +1,8 @@
 /*
- * Deltas and snapshots: the two things a replica can be given.
+ * Deltas and snapshots: the two updates that a replica receives.
  *
- * Changes are packed one to a number, `offset << 1 | value`, in a Uint32Array sorted by offset with each offset at most
- * once. Sorting them as plain numbers sorts them by cell, and the wire codes the gaps between them.
+ * A change is packed into a number, `offset << 1 | value`, so sorting the numbers sorts the cells. A
+ * delta's changes are sorted and name each offset at most once.
  */
 
 import { type Bit, bitmapBytes } from "./bitmap.js";
@@ -40,14 +40,14 @@ export function changedValue(change: number): Bit {
   return change & 1 ? 1 : 0;
 }
 
-/** Packs changes in the order they were made; of several to one cell the last wins. */
+/** Packs changes. Of several to one cell the last wins. */
 export function packChanges(changes: Iterable<readonly [offset: number, value: Bit]>): Changes {
   const last = new Map<number, number>();
   for (const [offset, value] of changes) last.set(offset, packChange(offset, value));
   return Uint32Array.from(last.values()).sort();
 }
 
-/** One delta with the effect of all of `deltas`, which must follow on each other; undefined if there are none. */
+/** One delta with the effect of all `deltas`, which must be consecutive; undefined if there are none. */
 export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
   const first = deltas[0];
   const final = deltas.at(-1);
@@ -55,7 +55,7 @@ export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
   const last = new Map<number, number>();
   let at = first.from;
   for (const delta of deltas) {
-    if (!samePosition(delta.from, at)) throw new Error(`deltas of page ${first.page} do not follow on each other`);
+    if (!samePosition(delta.from, at)) throw new Error(`deltas of page ${first.page} are not consecutive`);
     for (const change of delta.changes) last.set(change >>> 1, change);
     at = delta.to;
   }
@@ -69,8 +69,8 @@ export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
 }
 
 /**
- * The update without cells that a page of `cells` cells does not have. The store knows no sizes: it may hold more than the
- * board has now, if the board was larger once.
+ * The update without the cells past the end of a page of `cells` cells. The store knows no sizes, and
+ * still holds those cells if the board was larger once.
  */
 export function cropUpdate<Update extends Delta | Snapshot>(update: Update, cells: number): Update {
   if (update.kind === "delta") {

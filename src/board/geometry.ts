@@ -1,8 +1,7 @@
 /*
- * How the cells of a board fall into pages.
- *
- * A page is the unit of versioning, of subscription and of placement. 65,536 cells make it 8 KiB of bits: small enough
- * to send whole to a client that fell behind, large enough that a screen of cells touches one or a few.
+ * How the cells of a board fall into pages. A page is the unit of versioning, subscription and placement.
+ * Its 65,536 cells are 8 KiB of bits: small enough to send whole to a client that fell behind, large
+ * enough that a screen of cells touches only a few.
  */
 
 export const PAGE_CELLS = 65_536;
@@ -16,7 +15,6 @@ export interface PageRef {
   readonly page: number;
 }
 
-/** The page that holds `cell`. */
 export function pageOf(cell: number): number {
   return Math.floor(cell / PAGE_CELLS);
 }
@@ -26,22 +24,26 @@ export function offsetOf(cell: number): number {
   return cell % PAGE_CELLS;
 }
 
-/** The cell at `offset` of `page`. */
 export function cellAt(page: number, offset: number): number {
   return page * PAGE_CELLS + offset;
 }
 
-/** How many pages a board of `size` cells has. */
 export function pageCount(size: number): number {
   return Math.ceil(size / PAGE_CELLS);
 }
 
-/** How many cells `page` of a board of `size` cells has; only the last page may have fewer than PAGE_CELLS. */
+/** The pages that hold cells `start` … `end - 1`, ascending. */
+export function pagesBetween(start: number, end: number): number[] {
+  const first = pageOf(start);
+  return Array.from({ length: Math.max(0, pageCount(end) - first) }, (_, index) => first + index);
+}
+
+/** Cells of `page` on a board of `size` cells: PAGE_CELLS, fewer on the last page, 0 past the end. */
 export function cellsInPage(size: number, page: number): number {
   return Math.max(0, Math.min(PAGE_CELLS, size - page * PAGE_CELLS));
 }
 
-/** `main:0`, the name of a page in keys, rooms and logs. */
+/** The name of a page in keys, rooms and logs, as in `main:0`. */
 export function pageName(ref: PageRef): string {
   return `${ref.board}:${ref.page}`;
 }

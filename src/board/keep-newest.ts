@@ -1,4 +1,4 @@
-/** Takes out what was put in first where there are more than `most`: after each time that something was put in. */
+/** Drops the oldest entry if the map has more than `most`. Call it after every insert. */
 export function keepNewest(map: Map<unknown, unknown>, most: number): void {
   if (map.size <= most) return;
   for (const oldest of map.keys()) {

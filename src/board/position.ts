@@ -1,13 +1,12 @@
 /*
- * A position names one state of one page: the count of batches that changed it, and the tag of the last of them.
- *
- * The version alone is not enough. After a failover to a replica that lacked the last writes, their version numbers are
- * used again, for other writes:
+ * A position names one state of one page: the count of batches that changed it, and the tag of the last.
+ * The version alone is not enough. After a failover to a replica that lacked the last writes, their
+ * versions are used again for other writes:
  *
  *     lost history      … 1000a  1001b  1002c           a client stands at 1002c
  *     surviving history … 1000a  1001x  1002y  1003z    the delta 1002y -> 1003z must not apply to it
  *
- * The tag is drawn at random for each batch, so equal version and tag means equal history.
+ * Each batch draws its tag at random, so equal version and tag mean equal history.
  */
 
 export interface Position {
@@ -23,14 +22,13 @@ export function samePosition(a: Position, b: Position): boolean {
   return a.version === b.version && a.tag === b.tag;
 }
 
-/** `12.q83vEjRW`, the form for ETags, logs and JSON. */
+/** The form for ETags, logs and JSON, as in `12.q83vEjRW`. */
 export function formatPosition(position: Position): string {
   return `${position.version}.${position.tag}`;
 }
 
 const TEXT = /^(0|[1-9]\d{0,15})\.([\w-]{8})$/;
 
-/** The position that `text` spells, or undefined. */
 export function parsePosition(text: string): Position | undefined {
   const match = TEXT.exec(text);
   const version = Number(match?.[1]);

@@ -1,13 +1,14 @@
 /*
- * A replica: a copy of one page that follows the page's history. The same class runs in the instance, behind Pub/Sub,
- * and in the client, behind a socket. Both channels may lose messages; this is the one place that notices.
+ * A replica: a copy of one page that follows the page's history. The same class runs in the instance,
+ * behind Pub/Sub, and in the client, behind a socket. Both channels may lose messages. This is the one
+ * place that notices.
  *
- *     receive(delta)     delta.from is where we are          -> applied
- *                        delta.to is where we are or were    -> duplicate, dropped
- *                        anything else                       -> gap: the caller asks for what came since
- *     receive(snapshot)  always taken: the caller vouches that it was asked for after the position we hold, on a channel
- *                        that cannot reorder it. That is why a snapshot may have a lower version than ours: the store
- *                        was restored from an older dump, or lost the tail we had.
+ *     receive(delta)     delta.from is our position            -> applied
+ *                        delta.to is our position, or was      -> duplicate, dropped
+ *                        anything else                         -> gap: the caller asks for the rest
+ *     receive(snapshot)  always applied. The caller asked for it at our position, on a channel that
+ *                        keeps the order. Its version may be lower than ours, if the store was
+ *                        restored from an older dump or lost its last writes.
  *
  * Pure: no clock, no I/O. A new replica is at genesis, which is a true state of every page.
  */
@@ -19,10 +20,10 @@ import { GENESIS, type Position, samePosition } from "./position.js";
 
 export type Outcome = "applied" | "duplicate" | "gap";
 
-/** Told of each cell that really changed, in ascending order of offset. */
-export type ChangeVisitor = (offset: number, value: Bit) => void;
+/** Called for each cell that really changed, in ascending order. */
+type ChangeVisitor = (offset: number, value: Bit) => void;
 
-/** How many positions passed are remembered, to tell a late duplicate from a fork. */
+/** Remembered positions, which distinguish a late duplicate from a fork. */
 const PASSED_MAX = 128;
 
 export class Replica {
@@ -31,7 +32,7 @@ export class Replica {
   readonly bits: Uint8Array;
   #position: Position = GENESIS;
   #checked = 0;
-  /** version -> tag of the last positions this replica went through, oldest first. */
+  /** Version -> tag of the last positions of this replica, oldest first. */
   readonly #passed = new Map<number, string>([[GENESIS.version, GENESIS.tag]]);
 
   constructor(page: number, cells: number) {
@@ -44,7 +45,7 @@ export class Replica {
     return this.#position;
   }
 
-  /** How many cells are checked. */
+  /** Checked cells. */
   get checked(): number {
     return this.#checked;
   }

@@ -1,13 +1,13 @@
 /*
- * How changes of many cells fall into steps: a step lies within one page, because a page is committed whole or not at all,
- * and has a bounded number of cells.
+ * How changes of many cells fall into steps. A step lies within one page, because a commit is of one
+ * page, and has a bounded number of cells.
  */
 
 import type { Bit } from "./bitmap.js";
 import { pageOf } from "./geometry.js";
 
 export interface SetAllOptions {
-  /** Takes what does not fit into one step in several, each of which is all or nothing. */
+  /** Takes several steps if the changes do not fit into one. Each is all or nothing. */
   readonly split?: boolean;
 }
 

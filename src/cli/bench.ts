@@ -1,4 +1,4 @@
-/* `socketscaler bench URL…`: runs a scenario and prints it. Exit code 1 if a client or a write is not as the store has it. */
+/* `socketscaler bench URL…`: runs a scenario. Exit code 1 if clients and store differ. */
 
 import { writeFileSync } from "node:fs";
 import { htmlReport } from "../bench/html.js";
@@ -9,7 +9,7 @@ import { resultTable, secondLine } from "../bench/terminal.js";
 
 const EXIT_WRONG = 1;
 
-export interface BenchFiles {
+interface BenchFiles {
   readonly json?: string | undefined;
   readonly html?: string | undefined;
 }
@@ -22,7 +22,7 @@ export async function bench(scenario: Scenario, files: BenchFiles): Promise<void
   if (!result.verdict.ok) process.exitCode = EXIT_WRONG;
 }
 
-/** One line that is written over on a terminal, one line a second elsewhere. */
+/** On a terminal, one line that is overwritten; elsewhere, one line a second. */
 function progress(clients: number): (second: Second) => void {
   const { isTTY, columns } = process.stderr;
   return (second) => {

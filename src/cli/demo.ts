@@ -1,6 +1,6 @@
 /*
- * `socketscaler demo`: four instances on four ports, so that one person at one machine sees what scaling is about. They
- * share nothing but the store: the embedded one of this process or, with VALKEY_URL, Valkey.
+ * `socketscaler demo`: four instances on four ports, to show scaling on one machine. They share
+ * only the store: the embedded store of this process or, with VALKEY_URL, Valkey.
  */
 
 import type { Config } from "../server/config.js";
@@ -23,11 +23,11 @@ export async function demo(config: Config): Promise<void> {
     process.stdout.write(
       [
         "",
-        "  Four instances of one board are running:",
+        "  Four instances with the same board are running:",
         ...servers.map(({ url }) => `    ${url}`),
         "",
-        `  Open ${first?.url}/demo to see all four beside each other.`,
-        `  The state is in ${config.valkeyUrl ? "Valkey" : config.dataDir}. Ctrl+C ends the demo.`,
+        `  Open ${first?.url}/demo to see all four side by side.`,
+        `  The board is stored in ${config.valkeyUrl ? "Valkey" : config.dataDir}. Press Ctrl+C to end the demo.`,
         "",
         "",
       ].join("\n"),
@@ -42,7 +42,7 @@ export async function demo(config: Config): Promise<void> {
 
 async function startInstances(config: Config, log: Log, servers: RunningServer[], stores: Store[]): Promise<void> {
   for (let index = 0; index < INSTANCES; index++) {
-    // The embedded store is one for the process; over Valkey each instance has its own connections.
+    // A process has one embedded store. Over Valkey, each instance has its own connections.
     const shared = config.valkeyUrl === undefined ? stores[0] : undefined;
     const store = shared ?? (await openStore(config, log));
     if (!shared) stores.push(store);

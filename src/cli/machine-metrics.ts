@@ -1,26 +1,27 @@
 /*
- * Metrics of all workers as one, however a request for them is handed out. The primary adds up, as it outlives the workers:
+ * The metrics of all workers as one, whichever worker serves the request. The primary adds them up,
+ * because it outlives the workers:
  *
- *     /metrics ── any worker ──wants──► primary ──counts?──► every worker
+ *     /metrics ── any worker ──wants──► primary ──counts──► every worker
  *                      ◄──metrics───── (adds up) ◄──counted──
  *
- * Counters never go back: what a worker that died had counted, as it told last, stays in the sums. What it held is gone with
- * it. A worker that does not answer soon counts with what it told last.
+ * A counter never goes back: what a dead worker last counted stays in the sums. Its gauges are
+ * gone. A worker that does not answer in time contributes what it counted last.
  */
 
 import type { Worker } from "node:cluster";
+import { realClock, within } from "../protocol/clock.js";
 import { type MetricParts, mergeMetrics, processParts } from "../server/telemetry/process-metrics.js";
 
 const COUNT_MS_MAX = 1_000;
 const METRICS_MS_MAX = 3_000;
 
-/** What the primary says to a worker, and a worker to the primary. */
-type ToWorker = { readonly counts: true } | { readonly metrics: string; readonly to: number };
-type ToPrimary = { readonly counted: MetricParts } | { readonly wants: number };
+type ToWorker = { readonly counts: true } | { readonly metrics: string };
+type ToPrimary = { readonly counted: MetricParts } | { readonly wants: true };
 
 /** In the primary. */
 export class MachineMetrics {
-  /** Those that serve, with what each told last. */
+  /** Workers that serve -> what each counted last. */
   readonly #workers = new Map<Worker, MetricParts>();
   readonly #waiting = new Map<Worker, () => void>();
   #ended: MetricParts[] = [];
@@ -33,7 +34,7 @@ export class MachineMetrics {
     worker.once("exit", () => this.#left(worker));
   }
 
-  /** As Prometheus reads it. */
+  /** In the format of Prometheus. */
   text(): Promise<string> {
     this.#adding ??= this.#add().finally(() => {
       this.#adding = undefined;
@@ -43,21 +44,17 @@ export class MachineMetrics {
 
   async #add(): Promise<string> {
     await Promise.all(Array.from(this.#workers.keys(), (worker) => this.#count(worker)));
-    const ended = this.#ended.splice(0);
-    const kept = ended.length > 1 ? [(await mergeMetrics(ended)).parts] : ended;
-    this.#ended.push(...kept);
-    const { text } = await mergeMetrics([...this.#workers.values(), ...kept, await processParts()]);
-    return text;
+    if (this.#ended.length > 1) {
+      const ended = this.#ended.splice(0);
+      this.#ended.push((await mergeMetrics(ended)).parts);
+    }
+    return (await mergeMetrics([...this.#workers.values(), ...this.#ended, await processParts()])).text;
   }
 
   async #count(worker: Worker): Promise<void> {
-    let late: NodeJS.Timeout | undefined;
-    await new Promise<void>((done) => {
-      late = setTimeout(done, COUNT_MS_MAX);
-      this.#waiting.set(worker, done);
-      send(worker, { counts: true });
-    });
-    clearTimeout(late);
+    const counted = new Promise<void>((done) => this.#waiting.set(worker, done));
+    send(worker, { counts: true });
+    await within(realClock, COUNT_MS_MAX, counted, () => new Error("no answer")).catch(() => undefined);
     this.#waiting.delete(worker);
   }
 
@@ -67,61 +64,57 @@ export class MachineMetrics {
       this.#workers.set(worker, message.counted);
       this.#waiting.get(worker)?.();
     }
-    if ("wants" in message && typeof message.wants === "number") {
-      const to = message.wants;
-      // Without an answer the worker says after a while that there are none: the primary must outlive whatever fails here.
+    // The primary must outlive any failure here. The worker reports the missing answer by itself.
+    if ("wants" in message) {
       this.text().then(
-        (metrics) => send(worker, { metrics, to }),
+        (metrics) => send(worker, { metrics }),
         () => undefined,
       );
     }
   }
 
   #left(worker: Worker): void {
-    const told = this.#workers.get(worker);
+    const counted = this.#workers.get(worker);
     this.#workers.delete(worker);
     this.#waiting.get(worker)?.();
-    if (told) this.#ended.push(told.filter((metric) => "type" in metric && metric.type !== "gauge"));
+    if (counted) this.#ended.push(counted.filter((metric) => "type" in metric && metric.type !== "gauge"));
   }
 }
 
-/** In a worker: gives `own` whenever the primary counts. Returns what asks for the metrics of all. */
+/** In a worker: sends `own` when the primary counts. Returns a fetch of everyone's metrics. */
 export function joinMachine(own: () => Promise<MetricParts>): () => Promise<string> {
-  const waiting = new Map<number, (metrics: string) => void>();
-  let asked = 0;
+  let asking: Promise<string> | undefined;
+  let answer: (metrics: string) => void = () => undefined;
   process.on("message", (message: unknown) => {
     if (typeof message !== "object" || message === null) return;
     if ("counts" in message) {
       own().then(
-        (counted) => tell({ counted }),
+        (counted) => sendToPrimary({ counted }),
         () => undefined,
       );
     }
-    if ("metrics" in message && typeof message.metrics === "string" && "to" in message) {
-      waiting.get(Number(message.to))?.(message.metrics);
-    }
+    if ("metrics" in message && typeof message.metrics === "string") answer(message.metrics);
   });
-  return async () => {
-    const wants = asked++;
-    let late: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<string>((done, fail) => {
-        late = setTimeout(() => fail(new Error("the primary does not answer")), METRICS_MS_MAX);
-        waiting.set(wants, done);
-        tell({ wants });
-      });
-    } finally {
-      clearTimeout(late);
-      waiting.delete(wants);
-    }
+  return () => {
+    asking ??= within(
+      realClock,
+      METRICS_MS_MAX,
+      new Promise<string>((done) => {
+        answer = done;
+        sendToPrimary({ wants: true });
+      }),
+      () => new Error("the primary does not answer"),
+    ).finally(() => {
+      asking = undefined;
+    });
+    return asking;
   };
 }
 
-/** Whoever is gone is told nothing. */
 function send(worker: Worker, message: ToWorker): void {
   if (worker.isConnected()) worker.send(message, () => undefined);
 }
 
-function tell(message: ToPrimary): void {
+function sendToPrimary(message: ToPrimary): void {
   process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/* The command `socketscaler`: reads options, runs a command, and says in one line what went wrong if it cannot. */
+/* The command `socketscaler`: reads options, runs a command, and reports a failure in one line. */
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
@@ -12,14 +12,16 @@ import { bench } from "./bench.js";
 import { demo } from "./demo.js";
 import { doctor } from "./doctor.js";
 import { serve } from "./serve.js";
-import { exportTo, importFrom } from "./transfer.js";
+import { exportTo, importFrom, type TransferChoice } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-let isSaid = false;
+/** Their messages are for the person at the terminal. */
+const REPORTED = [DeploymentUnusable, StoreUnusable, BadFile];
+let isReported = false;
 
 const program = new Command("socketscaler")
-  .description("A shared live board of checkboxes, right on any number of instances.")
+  .description("A shared live board of checkboxes that stays correct on any number of instances.")
   .version(version())
   .exitOverride()
   .configureHelp({ showGlobalOptions: true });
@@ -31,27 +33,27 @@ const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
 const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
 const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
-command("serve", "run one instance", serve);
-command("demo", "run four instances on four ports (8000 to 8003) in one process", demo);
-command("doctor", "check a deployment, as these options and the URLs of instances name it", (config, { args }) =>
+command("serve", "Run one instance", serve);
+command("demo", "Run four instances on four ports (8000 to 8003) in one process", demo);
+command("doctor", "Check the store that these options name, and the instances at the URLs", (config, { args }) =>
   doctor(config, args),
-).argument("[url...]", "URLs of instances, or of the balancer before them");
+).argument("[url...]", "URLs of instances or of their balancer");
 benchCommand();
-const BOARD = ["--board <name>", "the board", "main"] as const;
-command("export", "write a board to a file, or to standard output", exportTo, STORE_OPTIONS)
+const BOARD = ["--board <name>", "Name of the board", "main"] as const;
+command("export", "Write a board to a file or to standard output", exportTo, STORE_OPTIONS)
   .option(...BOARD)
-  .option("--out <file>", "a file that is not there yet")
-  .option("--from-page <number>", "leave out the pages before this one", "0");
-command("import", "set a board to what a file holds, while it is served or not", importFrom, STORE_OPTIONS)
-  .argument("<file>", "as `export` wrote it, or - for standard input")
+  .option("--out <file>", "New file to write")
+  .option("--from-page <number>", "First page to write (a page is a block of 65,536 cells)", "0");
+command("import", "Replace a board with the contents of a file, even while it is served", importFrom, STORE_OPTIONS)
+  .argument("<file>", "File that `export` wrote, or - for standard input")
   .option(...BOARD);
 
 let isServing = false;
 process.stdout.on("error", (error) => {
-  // A command whose result could not be written has failed; an instance goes on.
+  // A command whose result cannot be written has failed. An instance carries on.
   if (!isServing) process.exitCode = explain(error);
 });
-// There is nowhere left to say it.
+// There is nowhere left to report it.
 process.stderr.on("error", () => undefined);
 try {
   await program.parseAsync();
@@ -59,12 +61,8 @@ try {
   process.exitCode = explain(error);
 }
 
-/** What a command was given beside the options of the table. */
-interface Choice {
-  readonly board: string;
-  readonly out: string | undefined;
-  readonly fromPage: string;
-  readonly file: string;
+/** Arguments and options of a command that are not in OPTIONS. */
+interface Choice extends TransferChoice {
   readonly args: readonly string[];
 }
 
@@ -100,19 +98,19 @@ function command(
 function benchCommand(): void {
   const command = program
     .command("bench")
-    .description("put load on a running deployment, measure it, and check that every client equals the store")
-    .argument("<url...>", "instances of one deployment; clients are dealt to them in turn")
+    .description("Put load on a running deployment, measure it, and check that every client equals the store")
+    .argument("<url...>", "Instances of one deployment; clients are assigned to them in turn")
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
     const option = new Option(`${flag} <${placeholder}>`, `${help} (default: ${fallback})`);
-    // The table's own name, where commander would make one of the flag.
+    // The name in the table. Commander would derive one from the flag.
     option.attributeName = () => name;
     command.addOption(option);
   }
   command
-    .option("--find-max", "raise the rate until the bound of --p99 is passed, and report the highest that was borne")
-    .option("--json <file>", "write the result as JSON")
-    .option("--html <file>", "write the result as a page with charts")
+    .option("--find-max", "Raise the rate until --p99 is exceeded, and report the highest rate below it")
+    .option("--json <file>", "JSON file for the result")
+    .option("--html <file>", "HTML file for the result, with charts")
     .action((urls: string[], { findMax, json, html, ...flags }) =>
       bench(readScenario(urls, flags, findMax === true), { json, html }),
     );
@@ -123,20 +121,18 @@ function attributeOf(env: string): string {
   return env.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** Says what is wrong and gives the exit code; what nobody foresaw is shown whole. */
+/** Reports the error in one line and returns the exit code; rethrows an unexpected one. */
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-  if (error instanceof BadOption) return say(error.message, EXIT_USAGE);
-  if (error instanceof BadScenario) return say(error.message, EXIT_USAGE);
-  if (error instanceof DeploymentUnusable) return say(error.message, EXIT_FAILED);
-  if (error instanceof StoreUnusable) return say(error.message, EXIT_FAILED);
-  if (error instanceof BadFile) return say(error.message, EXIT_FAILED);
-  if (error instanceof StoreAway) return say(`the store does not answer: ${error.message}`, EXIT_FAILED);
-  if (isSystemError(error)) return say(systemWords(error), EXIT_FAILED);
+  if (error instanceof BadOption || error instanceof BadScenario) return report(error.message, EXIT_USAGE);
+  if (error instanceof StoreAway) return report(`the store is unavailable: ${error.message}`, EXIT_FAILED);
+  if (error instanceof Error && REPORTED.some((kind) => error instanceof kind))
+    return report(error.message, EXIT_FAILED);
+  if (isSystemError(error)) return report(systemWords(error), EXIT_FAILED);
   throw error;
 }
 
-/** What the machine refused: a file, a port, a disk. */
+/** The machine refused a file, a port or disk space. */
 interface SystemError extends Error {
   readonly code: string;
   readonly syscall: string;
@@ -149,27 +145,33 @@ function isSystemError(error: unknown): error is SystemError {
 }
 
 function systemWords({ code, syscall, path, port, message }: SystemError): string {
-  if (code === "EADDRINUSE") return `port ${port} is in use: end what uses it, or choose another PORT`;
-  if (code === "EADDRNOTAVAIL" || code === "ENOTFOUND")
-    return "HOST is not an address of this machine: choose another, or leave it out";
-  if (code === "EACCES" && port !== undefined) {
-    return `port ${port} may not be used by this user: choose a PORT above 1023`;
-  }
   const file = path === undefined ? "" : ` (${path})`;
-  if (code === "EPIPE") return "the output was closed before everything was written to it";
-  if (code === "ENOSPC" || code === "EDQUOT")
-    return `no room left on the disk${file}: the output is incomplete. Free some space, and run it again`;
-  if (code === "EEXIST") return `the file is there already: choose another, or remove it`;
-  if (code === "ENOENT") return `there is no such file${file}`;
-  if (code === "EISDIR") return `this is a folder: name a file${file}`;
-  if (code === "EACCES" || code === "EPERM") return `permission denied: check the rights on the file${file}`;
-  return `${syscall} failed: ${message}`;
+  const noHost = "HOST is not an address of this machine: choose another, or leave it out";
+  const full = `the disk is full${file}, so the output is incomplete: free some space and run the command again`;
+  const denied =
+    port === undefined
+      ? `permission denied${file}: check the permissions of the file`
+      : `this user may not use port ${port}: choose a PORT above 1023`;
+  const words: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} is in use: stop the program that uses it, or choose another PORT`,
+    EADDRNOTAVAIL: noHost,
+    ENOTFOUND: noHost,
+    EPIPE: "the output was closed before everything was written",
+    ENOSPC: full,
+    EDQUOT: full,
+    EEXIST: `the file already exists${file}: choose another name, or remove it`,
+    ENOENT: `the file does not exist${file}`,
+    EISDIR: `this is a folder${file}: name a file`,
+    EACCES: denied,
+    EPERM: denied,
+  };
+  return words[code] ?? `${syscall} failed: ${message}`;
 }
 
-/** Once: an output that fails is heard of by its stream and by what wrote to it. */
-function say(message: string, exitCode: number): number {
-  if (!isSaid) process.stderr.write(`socketscaler: ${message}\n`);
-  isSaid = true;
+/** At most one line: the stream and the writer both report an output that fails. */
+function report(message: string, exitCode: number): number {
+  if (!isReported) process.stderr.write(`socketscaler: ${message}\n`);
+  isReported = true;
   return exitCode;
 }
 

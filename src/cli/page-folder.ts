@@ -1,4 +1,4 @@
-/* Where the build puts the page: beside the compiled code, or, when run from sources, in dist. */
+/* Where the build puts the app: beside the compiled code or, when run from sources, in dist. */
 
 import { fileURLToPath } from "node:url";
 

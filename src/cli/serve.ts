@@ -1,4 +1,4 @@
-/* `socketscaler serve`: one instance, until a signal ends it; or one in each of several workers. */
+/* `socketscaler serve`: one instance until a signal ends it, or one in each of several workers. */
 
 import cluster from "node:cluster";
 import type { Config } from "../server/config.js";
@@ -19,7 +19,7 @@ export async function serve(config: Config): Promise<void> {
   try {
     await serveOne({ ...config, name: `${config.name || nameAt(config)} worker ${place.number}` }, { place, asked });
   } finally {
-    // The primary may be gone.
+    // The primary may have ended.
     if (process.connected) process.disconnect();
   }
 }
@@ -35,7 +35,7 @@ async function serveOne(config: Config, worker: AsWorker | undefined): Promise<v
   const store = await openStore(config, log);
   try {
     let running: RunningServer | undefined;
-    // Before it listens: from then on it may be asked.
+    // Before the instance listens, because from then on the primary counts it.
     const metrics = worker && joinMachine(async () => (running ? running.instance.metrics.parts() : []));
     const server = await startServer({ config, store, log, pageFolder, worker: worker?.place, metrics });
     running = server;
@@ -44,7 +44,7 @@ async function serveOne(config: Config, worker: AsWorker | undefined): Promise<v
     const instance = server.instance.name;
     log.info({ url, metricsUrl, pid: process.pid, instance, store: store.engine, boards }, "serving");
     await (worker ? worker.asked : untilSignal(log));
-    // Without Valkey this is the only instance: there is nowhere to move to.
+    // Without Valkey this is the only instance, so clients cannot move to another.
     await (config.valkeyUrl === undefined ? server.close() : server.drain());
   } finally {
     await store.close();

@@ -1,11 +1,11 @@
-/* Waits for the signal to end. A second one ends the process at once, whatever is still to be done. */
+/* Waits for the signal to end. A second signal ends the process at once, even if work is left. */
 
 import type { Log } from "../server/telemetry/log.js";
 
-/** What the log still has to write to a pipe gets so long, if somebody reads it; if nobody does, it would wait forever. */
+/** For the last lines of the log. A pipe that nobody reads would block forever. */
 const WRITING_MS_MAX = 2_000;
 
-/** Ends the process when nothing is left to do, but for a log that nobody reads. */
+/** Ends the process after WRITING_MS_MAX, if it has not ended by itself. */
 export function endSoon(): void {
   setTimeout(() => process.exit(), WRITING_MS_MAX).unref();
 }

@@ -1,4 +1,4 @@
-/* `socketscaler export` and `socketscaler import`: a board to a file and back, from or to the store that the options name. */
+/* `socketscaler export` and `import`: copy a board from a store to a file, and back. */
 
 import { once } from "node:events";
 import { createReadStream, createWriteStream } from "node:fs";
@@ -17,14 +17,18 @@ import {
   type Progress,
 } from "../store/transfer/board-transfer.js";
 
-export interface ExportChoice {
+const PROGRESS_EVERY_MS = 1_000;
+
+export interface TransferChoice {
   readonly board: string;
-  /** Standard output without it. */
+  /** The file to export to; standard output without it. */
   readonly out: string | undefined;
   readonly fromPage: string;
+  /** The file to import; `-` is standard input. */
+  readonly file: string;
 }
 
-export async function exportTo(config: Config, choice: ExportChoice): Promise<void> {
+export async function exportTo(config: Config, choice: TransferChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const fromPage = Number(choice.fromPage);
   if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
@@ -34,20 +38,14 @@ export async function exportTo(config: Config, choice: ExportChoice): Promise<vo
   try {
     const lines = exportBoard(store, board, fromPage, showProgress("exported"));
     if (choice.out === undefined) await pipeline(lines, process.stdout, { end: false });
-    // Never over a file that is there: it may be the only backup.
+    // Never overwrites a file, which may be the only backup.
     else await pipeline(lines, createWriteStream(choice.out, { flags: "wx" }));
   } finally {
     await store.close();
   }
 }
 
-export interface ImportChoice {
-  readonly board: string;
-  /** `-` is standard input. */
-  readonly file: string;
-}
-
-export async function importFrom(config: Config, choice: ImportChoice): Promise<void> {
+export async function importFrom(config: Config, choice: TransferChoice): Promise<void> {
   const board = boardNamed(config, choice.board);
   const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
   if (choice.file !== "-") await once(input, "open");
@@ -59,12 +57,12 @@ export async function importFrom(config: Config, choice: ImportChoice): Promise<
     const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
     outcome = "done";
     process.stderr.write(
-      `imported ${checked} checked cells on ${pages} pages into board ${board.name}: ${replaced} pages were other before\n`,
+      `imported ${checked} checked cells on ${pages} pages into board ${board.name}; pages changed: ${replaced}\n`,
     );
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);
     const line = { audit: "import", board: board.name, pages: replaced, file, by: nameOfUser(), outcome };
-    // On standard output, where the log of an instance is.
+    // On standard output, as the log of an instance.
     auditLog(createLog(config.logLevel)).info(line, "admin action");
     input.destroy();
     await store.close();
@@ -76,25 +74,23 @@ function nameOfUser(): string {
   try {
     return userInfo().username;
   } catch {
-    // As in containers: there is a number, and no name for it.
+    // In containers, a user may have a number and no name.
     return `uid ${process.getuid?.()}`;
   }
 }
 
 function boardNamed({ boards }: Config, name: string): BoardOfSize {
   const size = Object.hasOwn(boards, name) ? boards[name] : undefined;
-  if (size === undefined) throw new BadOption(`--board is "${name}": expected one that BOARDS names`);
+  if (size === undefined) throw new BadOption(`--board is "${name}": expected one of the boards in BOARDS`);
   return { name, size };
 }
 
-const PROGRESS_EVERY_MS = 1_000;
-
-/** A line on standard error now and then, for what takes longer. */
+/** Prints a line on standard error once a second. */
 function showProgress(done: string): Progress {
-  let saidMs = performance.now();
+  let printedMs = performance.now();
   return (pages, of) => {
-    if (performance.now() - saidMs < PROGRESS_EVERY_MS) return;
-    saidMs = performance.now();
+    if (performance.now() - printedMs < PROGRESS_EVERY_MS) return;
+    printedMs = performance.now();
     process.stderr.write(`${done} ${pages} of ${of} pages\n`);
   };
 }

@@ -1,13 +1,14 @@
 /*
- * `socketscaler serve --workers N`: an instance in each of N processes, all on one port, so that all cores of a machine are
- * used. The primary only starts them, starts anew those that die, and passes signals on; it serves nobody itself.
+ * `socketscaler serve --workers N`: one instance in each of N processes on one port, so that they
+ * use all cores of the machine. The primary starts the workers, replaces those that die, and passes
+ * signals on. It serves no clients itself.
  */
 
 import cluster, { type Worker } from "node:cluster";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
+import { backOffMs, type Cancel, realClock } from "../protocol/clock.js";
 import type { Config } from "../server/config.js";
 import type { WorkerPlace } from "../server/sockets/neighbours.js";
 import { createLog, type Log } from "../server/telemetry/log.js";
@@ -39,30 +40,30 @@ export async function serveByWorkers(config: Config): Promise<void> {
   }
 }
 
-/** In a worker: where it stands, as its keeper says, and when it is asked to end. Without a primary it ends at once, as Node has it. */
+/** In a worker: its place, and a promise of the request to end. */
 export async function placeOfWorker(): Promise<{ readonly place: WorkerPlace; readonly asked: Promise<true> }> {
-  // Signals are for the primary to pass on: a terminal and systemd send them to every process.
+  // A terminal and systemd send signals to every process. Only the primary acts on them.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
   const place = heard((order) => order.place);
-  // It may be asked while it still starts.
+  // The request may come while the worker still starts.
   const asked = heard((order) => order.end);
-  // What is sent before anybody listens is lost.
+  // An order that is sent before the worker listens is lost, so the worker asks for it.
   process.send?.({ asks: true } satisfies Question, undefined, undefined, () => undefined);
   return { place: await place, asked };
 }
 
-/** What a keeper tells its worker. */
+/** From a keeper to its worker. */
 interface Order {
   readonly place?: WorkerPlace;
   readonly end?: true;
 }
 
-/** A worker listens, and asks for its place. */
+/** From a worker that listens, and needs its place. */
 interface Question {
   readonly asks: true;
 }
 
-/** The first order that has what is looked for. Others send messages too, such as a loader. */
+/** What `find` finds in the first order that has it. A loader may send other messages. */
 function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found> {
   return new Promise((done) => {
     const hear = (message: unknown) => {
@@ -75,14 +76,14 @@ function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found>
   });
 }
 
-/** One that is gone hears nothing; its `exit` says so. */
+/** A worker that is gone gets no order; its `exit` event follows. */
 function order(worker: Worker, what: Order): void {
   worker.send(what, () => undefined);
 }
 
-/** Keeps one place filled. */
+/** Keeps a worker running in one place. */
 class Keeper {
-  /** Resolves with the exit code of a worker that never came to serve: it has said why, and another try would not help. */
+  /** The exit code of a worker that never served: it has logged why, and would fail again. */
   readonly failed: Promise<number>;
   readonly #place: WorkerPlace;
   readonly #log: Log;
@@ -92,10 +93,10 @@ class Keeper {
   #hasServed = false;
   #restarts = 0;
   #fail: (code: number) => void = () => undefined;
-  readonly #waking = new AbortController();
+  #cancelRestart: Cancel = () => undefined;
   readonly #failures = new Seldom();
 
-  /** `started` is told of each worker that it starts. */
+  /** `started` is called with each new worker. */
   constructor(place: WorkerPlace, log: Log, started: (worker: Worker) => void) {
     this.#place = place;
     this.#log = log;
@@ -109,7 +110,7 @@ class Keeper {
   /** Asks the worker to end, and waits until it has. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    this.#waking.abort();
+    this.#cancelRestart();
     const worker = this.#worker;
     if (worker.isDead()) return;
     await new Promise<void>((done) => {
@@ -136,10 +137,10 @@ class Keeper {
       if (!this.#hasServed) return this.#fail(code || 1);
       if (performance.now() - startedMs >= SETTLED_MS) this.#restarts = 0;
       const waitMs = this.#startLater();
-      this.#log.error({ worker: this.#place.number, code, signal, waitMs }, "a worker ended; another takes its place");
+      this.#log.error({ worker: this.#place.number, code, signal, waitMs }, "a worker ended and is being replaced");
     };
     worker.once("exit", gone);
-    // As when descriptors or processes have run out. Without a listener the primary would end.
+    // The machine ran out of descriptors or processes. Without a listener the primary would end.
     worker.on("error", (error) => {
       if (worker.process.pid !== undefined) return;
       worker.off("exit", gone);
@@ -157,14 +158,16 @@ class Keeper {
     this.#log.error({ worker: this.#place.number, err: error, times, waitMs }, "a worker could not be started");
   }
 
-  /** Gives how long it waits before. */
+  /** Returns the pause before the restart. */
   #startLater(): number {
-    const waitMs = Math.min(RESTART_MS_MAX, RESTART_MS_FIRST * 2 ** this.#restarts++);
-    pause(waitMs, undefined, { signal: this.#waking.signal })
-      .then(() => {
+    const waitMs = backOffMs(realClock, this.#restarts++, RESTART_MS_FIRST, RESTART_MS_MAX);
+    this.#cancelRestart = realClock.after(waitMs, () => {
+      try {
         this.#worker = this.#start();
-      })
-      .catch((error: unknown) => this.#failedToStart(error));
+      } catch (error) {
+        this.#failedToStart(error);
+      }
+    });
     return waitMs;
   }
 }

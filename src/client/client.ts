@@ -1,29 +1,28 @@
-/*
- * The client: one connection shared by any number of boards. Routes frames to them, and says how the connection stands.
- */
+/* The client: one connection shared by any number of boards. It routes frames to them. */
 
 import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
-import { decodeDelta, decodeSnapshot } from "../protocol/codec.js";
+import { decodeDelta, decodeSnapshot, type Framed } from "../protocol/codec.js";
 import type { ErrorBody, Refusal } from "../protocol/errors.js";
 import type { Notice } from "../protocol/events.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
-import { Board } from "./board.js";
+import type { Board } from "./board.js";
 import type { Line, LineListener } from "./line.js";
+import { LiveBoard } from "./live-board.js";
 
 export interface ConnectionState {
   readonly connected: boolean;
   /** The instance's URL, while connected. */
   readonly url: string | undefined;
-  /** Sockets on that instance, as last told. */
+  /** Sockets on that instance, a few seconds old. */
   readonly online: number;
-  /** Sockets on all instances, as last told. */
+  /** Sockets on all instances, a few seconds old. */
   readonly onlineEverywhere: number;
-  /** Whether the instance reaches its store; while not, reading goes on and writes wait. */
+  /** Whether the instance reaches its store. If not, reads go on and writes wait. */
   readonly storeAvailable: boolean;
   /**
-   * While not connected, why the last connection was closed or the last attempt failed, if it is known. While connected, why
-   * the token gives nothing, if it does not.
+   * While not connected, why the last connection was closed or the last attempt failed, if known.
+   * While connected, why the token gives no right, if so.
    */
   readonly reason: ErrorBody | undefined;
 }
@@ -32,8 +31,19 @@ export interface ClientEvents {
   state: (state: ConnectionState) => void;
 }
 
-/** What a client is made of: `connect` of index.ts brings the real parts, a simulation its own. */
-export interface ClientParts {
+export interface Client {
+  readonly state: ConnectionState;
+  /** The board of that name: the same object each time. */
+  board(name: string): Board;
+  /** Calls `listener` until the returned function is called. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void;
+  /** Drops the connection and makes the next, to the next URL if there are several. */
+  reconnect(): void;
+  /** Closes all boards and the connection. */
+  close(): void;
+}
+
+interface Parts {
   /** Opens the line that all boards share. */
   readonly open: (listener: LineListener) => Line;
   readonly clock: Clock;
@@ -41,13 +51,13 @@ export interface ClientParts {
   readonly newSession: () => string;
 }
 
-export class Client {
-  readonly #boards = new Map<string, Board>();
+export class LiveClient implements Client {
+  readonly #boards = new Map<string, LiveBoard>();
   readonly #events = createNanoEvents<ClientEvents>();
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #newSession: () => string;
-  /** Why no connection will come any more. */
+  /** Why no further connection will be attempted. */
   #refusal: Refusal | undefined;
   #state: ConnectionState = {
     connected: false,
@@ -58,9 +68,11 @@ export class Client {
     reason: undefined,
   };
 
-  constructor({ open, clock, newSession }: ClientParts) {
+  constructor({ open, clock, newSession }: Parts) {
     this.#clock = clock;
     this.#newSession = newSession;
+    const pagesOf = (handle: number) => this.#find(handle)?.pages;
+    const cellsOf = (handle: number, page: number) => this.#find(handle)?.cellsOf(page);
     this.#line = open({
       up: (url) => {
         this.#set({ connected: true, url, storeAvailable: true, reason: undefined });
@@ -70,19 +82,16 @@ export class Client {
         for (const board of this.#boards.values()) board.disconnected();
         this.#set({ connected: false, url: undefined, reason: reason?.toBody() });
       },
-      refused: (reason) => this.#end(reason),
-      delta: (frame) => this.#receive(decodeDelta(frame)),
-      snapshot: (frame) => this.#receive(decodeSnapshot(frame, (handle, page) => this.#find(handle)?.cellsOf(page))),
-      overview: (frame) => {
-        const decoded = decodeOverview(frame, (handle) => this.#find(handle)?.pages);
-        if (!decoded) this.#line.reconnect();
-        else this.#find(decoded.handle)?.overviews.receiveAll(decoded.content);
+      refused: (reason) => {
+        this.#refusal = reason;
+        for (const board of this.#boards.values()) board.end(reason);
       },
-      counts: (frame) => {
-        const decoded = decodeCounts(frame, (handle) => this.#find(handle)?.pages);
-        if (!decoded) this.#line.reconnect();
-        else this.#find(decoded.handle)?.overviews.receiveSome(decoded.content);
-      },
+      delta: (frame) => this.#receive(decodeDelta(frame), (board, delta) => board.receive(delta)),
+      snapshot: (frame) => this.#receive(decodeSnapshot(frame, cellsOf), (board, snapshot) => board.receive(snapshot)),
+      overview: (frame) =>
+        this.#receive(decodeOverview(frame, pagesOf), ({ overviews }, counts) => overviews.receiveAll(counts)),
+      counts: (frame) =>
+        this.#receive(decodeCounts(frame, pagesOf), ({ overviews }, counts) => overviews.receiveSome(counts)),
       looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
       frozen: (frozen) => this.#find(frozen.handle)?.receiveFrozen(frozen),
       notice: (notice) => this.#notice(notice),
@@ -93,26 +102,23 @@ export class Client {
     return this.#state;
   }
 
-  /** The board of that name; the same object each time. */
-  board(name: string): Board {
+  board(name: string): LiveBoard {
     const known = this.#boards.get(name);
     if (known) return known;
-    const board = new Board(name, this.#line, this.#clock, this.#newSession(), {
+    const board = new LiveBoard(name, this.#line, this.#clock, this.#newSession(), {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
         this.#setOnline(online, onlineEverywhere, { storeAvailable }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
     });
     this.#boards.set(name, board);
-    if (this.#refusal) board.refused(this.#refusal);
+    if (this.#refusal) board.end(this.#refusal);
     return board;
   }
 
-  /** Calls `listener` until the returned function is called. */
   on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void {
     return this.#events.on(name, listener);
   }
 
-  /** Drops the connection and makes the next, to the next URL where there are several. */
   reconnect(): void {
     this.#line.reconnect();
   }
@@ -122,21 +128,16 @@ export class Client {
     this.#line.close();
   }
 
-  /** The token is not accepted, and the next would not be either. */
-  #end(refusal: Refusal): void {
-    this.#refusal = refusal;
-    for (const board of this.#boards.values()) board.refused(refusal);
-  }
-
-  #find(handle: number): Board | undefined {
+  #find(handle: number): LiveBoard | undefined {
     for (const board of this.#boards.values()) if (board.handle === handle) return board;
     return undefined;
   }
 
-  #receive(frame: ReturnType<typeof decodeDelta> | ReturnType<typeof decodeSnapshot>): void {
-    // A frame that cannot be read leaves a gap behind it; a new connection brings what is missing.
-    if (!frame) this.#line.reconnect();
-    else this.#find(frame.handle)?.receive(frame.content);
+  #receive<Content>(frame: Framed<Content> | undefined, receive: (board: LiveBoard, content: Content) => void): void {
+    const board = frame && this.#find(frame.handle);
+    if (board) receive(board, frame.content);
+    // A frame that cannot be read leaves a gap. A new connection brings what is missing.
+    else if (!frame) this.#line.reconnect();
   }
 
   #notice(notice: Notice): void {

@@ -1,16 +1,15 @@
 /*
- * Changes that are committed and not yet in the replica: the acknowledgement may come before the delta. Until it is there,
- * they are shown over the replica, else a cell would flicker back for a moment.
+ * Confirmed changes are committed but not in the replica yet: an acknowledgement may arrive before its
+ * delta. Until then they are shown over the replica, or a cell would flicker.
  *
- * The delta may never come: a primary that fails takes the commit with it, and its successor uses the version again, or
- * never gets there. So a change is let go, too, when its page was followed for a while and still has not reached it. Seconds
- * in which the instance was not heard do not count: the delta may be on its way.
+ * The delta may never arrive: a primary that fails takes the commit with it, and its successor may use
+ * the version for another. So a change is also dropped once its page was followed for a while.
  */
 
 import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 
-/** A cell that is no longer shown over the replica, with what it showed. */
+/** A cell that is no longer shown over the replica, with the value it showed. */
 export interface Dropped {
   readonly cell: number;
   readonly value: Bit;
@@ -18,13 +17,12 @@ export interface Dropped {
 
 interface Change {
   readonly value: Bit;
-  /** Of the page: has the change. */
+  /** The page has the change at this version. */
   readonly version: number;
-  /** How often `waited` was said of it. */
+  /** Calls of `waited` since the page is followed. */
   waits: number;
 }
 
-/** So often may it be said that the page was waited for. */
 const WAITS_MAX = 5;
 
 export class Confirmed {
@@ -35,7 +33,6 @@ export class Confirmed {
     return this.#pages.get(pageOf(cell))?.get(cell)?.value;
   }
 
-  /** All of a page. */
   *on(page: number): Iterable<readonly [cell: number, value: Bit]> {
     for (const [cell, { value }] of this.#pages.get(page) ?? []) yield [cell, value];
   }
@@ -53,25 +50,25 @@ export class Confirmed {
 
   /** The replica of `page` is at `version`. */
   reached(page: number, version: number): Dropped[] {
-    return this.#release(page, (change) => change.version <= version);
+    return this.#drop(page, (change) => change.version <= version);
   }
 
   /** `page` was followed for another second. */
   waited(page: number): Dropped[] {
-    return this.#release(page, (change) => ++change.waits > WAITS_MAX);
+    return this.#drop(page, (change) => ++change.waits > WAITS_MAX);
   }
 
-  /** No page is followed: the waiting begins anew. */
+  /** No page is followed any more. */
   disconnected(): void {
     for (const cells of this.#pages.values()) for (const change of cells.values()) change.waits = 0;
   }
 
-  #release(page: number, isOver: (change: Change) => boolean): Dropped[] {
+  #drop(page: number, isDone: (change: Change) => boolean): Dropped[] {
     const cells = this.#pages.get(page);
     if (!cells) return [];
     const dropped: Dropped[] = [];
     for (const [cell, change] of cells) {
-      if (!isOver(change)) continue;
+      if (!isDone(change)) continue;
       cells.delete(cell);
       dropped.push({ cell, value: change.value });
     }

@@ -1,71 +1,57 @@
 /*
- * The door to socket.io-client: one connection to one of several instances at a time. When it is lost, or cannot be had,
- * the next URL is tried, with growing, jittered pauses; whoever stands on top is told `up` and `down` and carries on.
+ * The door to socket.io-client: one connection at a time to one of several instances. After a loss or a
+ * failed attempt it tries the next URL, and reports `up` and `down` to the boards.
  *
- * WebSocket comes first. There are networks that let one connect and pass nothing: after an attempt that hangs, connections
- * begin with long-polling for a while. Such a connection changes to WebSocket by itself once something gets through.
+ * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. After an attempt that
+ * hangs, connections begin with long-polling for a while, and change to WebSocket if that works.
  */
 
 import { io, type Socket } from "socket.io-client";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal, refusalFrom } from "../protocol/errors.js";
 import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
+import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 
-/** Gives the token that tells the server who this is; asked anew for each connection. */
+/** Returns the user's token. Called for a fresh one for each connection. */
 export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
-const RETRY_MS_FIRST = 100;
-const RETRY_MS_MAX = 5_000;
-/** How soon, about, a token that was not accepted is followed by another. */
+/** The mean pause before a token that was not accepted is replaced. */
 const TOKEN_RETRY_MS = 10_000;
 const POLLING_MS = 600_000;
 
 export interface ConnectionOptions {
-  /** Where Engine.IO is, below the path of the URL. */
+  /** The path of Engine.IO below the path of the URL. */
   readonly path?: string | undefined;
   readonly token?: GetToken | undefined;
-  /** Calls back whenever the network may be there again, until the returned function is called. */
+  /** Calls back whenever the network may be back, until the returned function is called. */
   readonly onOnline?: ((online: () => void) => () => void) | undefined;
 }
 
-interface Endpoint {
-  readonly url: string;
-  /** With the namespace as path, as socket.io-client wants it. */
-  readonly namespace: string;
-  readonly path: string;
-}
-
 export class Connection implements Line {
-  readonly #endpoints: readonly Endpoint[];
+  readonly #endpoints: Endpoints;
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
-  /** What the present connection was made with. */
+  /** The token of the present connection. */
   #token: string | undefined;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
   #isUp = false;
-  /** Which URL is next, counted up. */
-  #attempt = 0;
-  /** Connections in a row that could not be had, or were lost before a request succeeded. */
-  #failures = 0;
   #cancelRetry: Cancel | undefined;
-  /** Makes the next attempt, if one is waited for, as soon as the server's answer allows. */
+  /** Cuts the pause before the next attempt short, as far as the server allows. */
   #retryNow: () => void = () => undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
   /** Until then, connections begin with long-polling. */
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
   readonly #stopListening: (() => void) | undefined;
-  #closed = false;
+  #isClosed = false;
 
   constructor(urls: readonly string[], clock: Clock, listener: LineListener, options: ConnectionOptions = {}) {
-    if (urls.length === 0) throw new RangeError("connect needs at least one URL");
     const { path = "/socket.io", token, onOnline } = options;
-    this.#endpoints = urls.map((url) => endpointOf(url, path));
+    this.#endpoints = new Endpoints(urls, path, clock);
     this.#clock = clock;
     this.#listener = listener;
     this.#getToken = token;
@@ -97,8 +83,14 @@ export class Connection implements Line {
         else if (error) fail(error);
         else if (isResult(reply)) done(reply);
       };
-      send(socket, name, request, answered);
+      // The compiler cannot follow from a name to the types of its request and reply.
+      const untyped: Socket = socket;
+      untyped.emit(name, request, answered);
     });
+  }
+
+  settled(): void {
+    this.#endpoints.settled();
   }
 
   reconnect(): void {
@@ -106,7 +98,7 @@ export class Connection implements Line {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#stopListening?.();
     this.#retryNow = () => undefined;
     this.#cancelRetry?.();
@@ -115,11 +107,11 @@ export class Connection implements Line {
   }
 
   renew(problem: Refusal): boolean {
-    if (!this.#getToken || this.#closed) return false;
+    if (!this.#getToken || this.#isClosed) return false;
     this.#cancelRenewal?.();
     const socket = this.#socket;
     this.#cancelRenewal = this.#clock.after(this.#tokenRetryMs(), async () => {
-      // The same token gives more once its keys can be had; else it takes another.
+      // The same token is accepted once its keys are available. Any other problem takes a new token.
       if (problem.code === "KEYS_AWAY") socket?.disconnect();
       else if (socket && !(await this.#renew(socket))) this.renew(problem);
     });
@@ -130,11 +122,11 @@ export class Connection implements Line {
     return TOKEN_RETRY_MS * (0.5 + this.#clock.random());
   }
 
-  /** The token is over: comes again with a fresh one, if there is one; else what is open stays open. */
+  /** Reconnects if the app has a fresh token. Otherwise open boards stay open. */
   async #renew(socket: Socket): Promise<boolean> {
     const before = this.#token;
     const token = await this.#fetchToken().catch(() => before);
-    if (this.#closed || (token === before && this.#socket === socket)) return false;
+    if (this.#isClosed || (token === before && this.#socket === socket)) return false;
     socket.disconnect();
     return true;
   }
@@ -144,7 +136,7 @@ export class Connection implements Line {
   }
 
   #open(): void {
-    const endpoint = this.#endpoints[this.#attempt];
+    const endpoint = this.#endpoints.current;
     if (!endpoint) return;
     const polls = this.#clock.now() < this.#pollsUntilMs;
     const socket: Socket<ServerToClient, ClientToServer> = io(endpoint.namespace, {
@@ -162,18 +154,7 @@ export class Connection implements Line {
       if (isOver) return;
       isOver = true;
       cancelLate();
-      this.#cancelRenewal?.();
-      const wasUp = this.#isUp;
-      this.#isUp = false;
-      socket.disconnect();
-      // Without a token that was ever accepted, the next would be refused as well.
-      const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
-      if (isFinal) this.#closed = true;
-      if (wasUp || reason) this.#listener.down(reason);
-      if (isFinal) this.#listener.refused(reason);
-      // All who are told to move would else move to the same next one.
-      if (reason?.code === "GOING_AWAY") this.#skip();
-      this.#openNext(reason?.code === "UNAUTHORIZED" ? this.#tokenRetryMs() : reason?.retryAfterMs);
+      this.#lost(socket, reason);
     };
     const late = () => {
       if (socket.io.engine.transport.name === "websocket") this.#pollsUntilMs = this.#clock.now() + POLLING_MS;
@@ -183,7 +164,7 @@ export class Connection implements Line {
     const awaitAnswer = () => {
       if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
     };
-    // The app may take its time over a token, and an instance over who this is.
+    // From here on the app may take long to get a token, and the instance to check it.
     socket.io.on("open", () => {
       cancelLate();
       if (!this.#getToken) awaitAnswer();
@@ -216,49 +197,37 @@ export class Connection implements Line {
     give(token === undefined ? {} : { token });
   }
 
-  /**
-   * The next URL, after a pause that grows with each round in which all failed. `#retryNow` cuts that
-   * pause short, but never to less than `retryAfterMs`.
-   */
+  #lost(socket: Socket, reason: Refusal | undefined): void {
+    this.#cancelRenewal?.();
+    const wasUp = this.#isUp;
+    this.#isUp = false;
+    socket.disconnect();
+    // If no token was ever accepted, the next would be refused as well.
+    const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
+    if (isFinal) this.#isClosed = true;
+    if (wasUp || reason) this.#listener.down(reason);
+    if (isFinal) this.#listener.refused(reason);
+    if (this.#isClosed) return;
+    // Otherwise all clients of a closing instance would move to the same one.
+    if (reason?.code === "GOING_AWAY") this.#endpoints.skip();
+    this.#openNext(reason?.code === "UNAUTHORIZED" ? this.#tokenRetryMs() : reason?.retryAfterMs);
+  }
+
+  /** Opens the next connection after a pause. `#retryNow` cuts the pause to `retryAfterMs`. */
   #openNext(retryAfterMs = 0): void {
-    if (this.#closed) return;
-    this.#attempt = (this.#attempt + 1) % this.#endpoints.length;
-    const rounds = Math.floor(this.#failures++ / this.#endpoints.length);
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(rounds, 10)) * (0.5 + this.#clock.random());
     const earliestMs = this.#clock.now() + retryAfterMs;
-    const open = () => {
+    const openIn = (ms: number) => {
       this.#cancelRetry?.();
+      if (ms > 0) {
+        this.#cancelRetry = this.#clock.after(ms, () => openIn(0));
+        return;
+      }
       this.#retryNow = () => undefined;
       this.#open();
     };
-    this.#retryNow = () => {
-      const waitMs = earliestMs - this.#clock.now();
-      this.#cancelRetry?.();
-      if (waitMs > 0) this.#cancelRetry = this.#clock.after(waitMs, open);
-      else open();
-    };
-    this.#cancelRetry = this.#clock.after(Math.max(pauseMs, retryAfterMs), open);
+    this.#retryNow = () => openIn(earliestMs - this.#clock.now());
+    openIn(Math.max(this.#endpoints.next(), retryAfterMs));
   }
-
-  /** Makes any of the other URLs the next. */
-  #skip(): void {
-    this.#attempt += Math.floor(this.#clock.random() * (this.#endpoints.length - 1));
-  }
-
-  settled(): void {
-    this.#failures = 0;
-  }
-}
-
-/** Each name has its own types for request and answer; the switch lets the compiler see that they fit. */
-function send<Name extends RequestName>(
-  socket: Socket<ServerToClient, ClientToServer>,
-  name: Name,
-  request: RequestMap[Name][0],
-  answered: (reply: Reply<RequestMap[Name][1]>) => void,
-): void {
-  const emit: (event: string, ...args: unknown[]) => unknown = socket.emit.bind(socket) as never;
-  emit(name, request, answered);
 }
 
 function isResult<Result extends object>(reply: Reply<Result>): reply is Result {
@@ -270,17 +239,7 @@ function errorOf(reply: unknown): Refusal | undefined {
   return "error" in reply ? refusalFrom(reply.error) : undefined;
 }
 
-function endpointOf(url: string, path: string): Endpoint {
-  const { href, pathname } = new URL(url);
-  const trimmed = (text: string) => text.replace(/^\/+|\/+$/g, "");
-  return {
-    url,
-    namespace: new URL(BOARDS_NAMESPACE, href).href,
-    path: ["", trimmed(pathname), trimmed(path)].join("/").replace("//", "/"),
-  };
-}
-
-/** The attempt failed below Socket.IO; of long-polling it is known what status was answered. */
+/** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */
 function unreachable(error: Error): Refusal {
   const status = "description" in error && typeof error.description === "number" ? error.description : 0;
   return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });

@@ -1,27 +1,28 @@
 /*
- * The joiner keeps every watched page joined on the present connection, each from the position that is held.
+ * The joiner keeps every watched page joined on the present connection, each from the position that
+ * its replica has.
  *
  *     (not asked) ──watch──► asked ──answered──► joined
- *          ▲                   │ refused            │ gap, or let go
+ *          ▲                   │ refused            │ gap, or released
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page is asked for again only when its unwatch is answered. Else frames of the earlier watch could arrive after the
- * position was said in the next: the client would stand where the instance does not know it to be, and where nothing more
- * fits. On one connection all is in order, so this is enough.
+ * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier watch
+ * could arrive after the later watch stated a position. The replica would then be at a position of
+ * which the instance does not know, and nothing would fit any more.
  */
 
 import { formatPosition } from "../board/position.js";
 import type { Clock } from "../protocol/clock.js";
-import { Refusal, refusalOf } from "../protocol/errors.js";
+import { refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { ConnectionLost, type Line } from "./line.js";
 import type { WatchedPages } from "./watched-pages.js";
 
-export interface JoinerListener {
+interface Listener {
   /** The instance is about to be asked for the page. */
   asked(page: number): void;
-  /** The page is up to date, and all that its instance knows of it has been said. */
+  /** The page is up to date, and its instance has sent everything that it knows of it. */
   joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;
@@ -31,17 +32,16 @@ export interface JoinerListener {
 
 type Stage = "asked" | "joined" | "leaving";
 
-const RETRY_MS = 500;
-
 export class Joiner {
   readonly #pages: WatchedPages;
   readonly #line: Line;
   readonly #clock: Clock;
-  readonly #listener: JoinerListener;
+  readonly #listener: Listener;
   readonly #stages = new Map<number, Stage>();
   #opened: OpenResult | undefined;
+  #isScheduled = false;
 
-  constructor(pages: WatchedPages, line: Line, clock: Clock, listener: JoinerListener) {
+  constructor(pages: WatchedPages, line: Line, clock: Clock, listener: Listener) {
     this.#pages = pages;
     this.#line = line;
     this.#clock = clock;
@@ -74,17 +74,25 @@ export class Joiner {
     this.#listener.changed();
   }
 
-  /** Gives pages up; those that are watched still, or by then, are asked for again, at the earliest `afterMs` later. */
-  leave(numbers: readonly number[], afterMs = 0): void {
-    const opened = this.#opened;
-    const left = numbers.filter((number) => {
-      const stage = this.#stages.get(number);
-      return stage === "asked" || stage === "joined";
+  /** Joins after the present task, so that pages watched together take one request. */
+  joinSoon(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      this.join();
     });
+  }
+
+  /** Leaves pages. Those that are still watched are asked for again, but not within `pauseMs`. */
+  leave(numbers: readonly number[], pauseMs = 0): void {
+    const opened = this.#opened;
+    const left = numbers.filter((number) => this.isJoined(number) || this.#stages.get(number) === "asked");
     if (!opened || left.length === 0) return;
     for (const number of left) this.#stages.set(number, "leaving");
-    for (let at = 0; at < left.length; at += opened.limits.watchPagesMax) {
-      void this.#unwatch(opened, left.slice(at, at + opened.limits.watchPagesMax), afterMs);
+    const { watchPagesMax } = opened.limits;
+    for (let at = 0; at < left.length; at += watchPagesMax) {
+      void this.#unwatch(opened, left.slice(at, at + watchPagesMax), pauseMs);
     }
     this.#listener.changed();
   }
@@ -98,14 +106,15 @@ export class Joiner {
   }
 
   async #ask(opened: OpenResult, numbers: readonly number[]): Promise<void> {
-    const asked = numbers.map((number) => ({ number, page: this.#pages.get(number) }));
-    const pages = asked.flatMap(({ number, page }) =>
-      page ? [[number, formatPosition(page.replica.position)] as const] : [],
-    );
-    for (const [number] of pages) {
+    const asked = numbers.flatMap((number) => {
+      const page = this.#pages.get(number);
+      return page ? { number, page } : [];
+    });
+    for (const { number } of asked) {
       this.#stages.set(number, "asked");
       this.#listener.asked(number);
     }
+    const pages = asked.map(({ number, page }) => [number, formatPosition(page.replica.position)] as const);
     try {
       await this.#line.request("watch", { handle: opened.handle, pages });
     } catch (error) {
@@ -114,8 +123,8 @@ export class Joiner {
     }
     if (this.#opened !== opened) return;
     for (const { number, page } of asked) {
-      // Let go and held again meanwhile, it is another replica, with an answer of its own to come.
-      if (!page || this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
+      // A page that was released and held again has another replica, and its own answer to come.
+      if (this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
       this.#stages.set(number, "joined");
       this.#listener.joined(number);
       if (this.#pages.markLoaded(page)) this.#listener.loaded(number);
@@ -123,13 +132,13 @@ export class Joiner {
     this.#listener.changed();
   }
 
-  /** A watch that may succeed later is tried again; one that cannot is given up, and the board goes on without it. */
+  /** Tries again if that may help. Otherwise gives these pages up; the others go on. */
   #refused(opened: OpenResult, numbers: readonly number[], error: unknown): void {
     if (error instanceof ConnectionLost || this.#opened !== opened) return;
     const refusal = refusalOf(error);
     const asked = numbers.filter((number) => this.#stages.get(number) === "asked");
-    // Some of them may be joined all the same, as the instance sees it.
-    if (refusal.rule.retry) this.leave(asked, refusal.retryAfterMs ?? RETRY_MS);
+    // The instance may have joined some of them in spite of the refusal.
+    if (refusal.rule.retry) this.leave(asked, refusal.pauseMs);
     else {
       this.#pages.fail(asked, refusal);
       for (const number of asked) this.#stages.delete(number);
@@ -137,21 +146,20 @@ export class Joiner {
     }
   }
 
-  async #unwatch(opened: OpenResult, pages: readonly number[], afterMs: number): Promise<void> {
+  async #unwatch(opened: OpenResult, pages: readonly number[], pauseMs: number): Promise<void> {
     try {
       await this.#line.request("unwatch", { handle: opened.handle, pages });
     } catch (error) {
-      const retryMs = error instanceof Refusal ? (error.retryAfterMs ?? RETRY_MS) : RETRY_MS;
-      this.#later(opened, retryMs, () => void this.#unwatch(opened, pages, afterMs));
+      this.#later(opened, refusalOf(error).pauseMs, () => void this.#unwatch(opened, pages, pauseMs));
       return;
     }
-    this.#later(opened, afterMs, () => {
+    this.#later(opened, pauseMs, () => {
       for (const number of pages) this.#stages.delete(number);
       this.join();
     });
   }
 
-  /** Unless the connection is another by then. */
+  /** Runs `run` if the connection is still the same by then. */
   #later(opened: OpenResult, ms: number, run: () => void): void {
     const check = () => {
       if (this.#opened === opened) run();

@@ -1,25 +1,24 @@
 /*
- * A line: one connection to one of several instances at a time, as the boards above it see it. connection.ts is the real
- * one; a simulation brings its own.
+ * A line is one connection at a time to one of several instances, as the boards see it. connection.ts
+ * is the real one; tests and the simulation bring their own.
  */
 
 import type { Refusal } from "../protocol/errors.js";
 import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
-/** The connection went away before the answer came. */
 export class ConnectionLost extends Error {
   constructor() {
-    super("the connection was lost before the answer came");
+    super("The connection was lost before the answer arrived.");
     this.name = "ConnectionLost";
   }
 }
 
-/** Told everything in the order in which the instance sent it, and nothing of an earlier connection. */
+/** Called in the order in which the instance sends, and never for an earlier connection. */
 export interface LineListener {
   up(url: string): void;
-  /** The connection was lost, or an attempt to have one failed; also again and again. */
+  /** The connection was lost, or an attempt failed. May be called several times in a row. */
   down(reason: Refusal | undefined): void;
-  /** No connection will come any more. */
+  /** No further connection will be attempted. */
   refused(reason: Refusal): void;
   delta(frame: string): void;
   snapshot(frame: Uint8Array): void;
@@ -32,16 +31,13 @@ export interface LineListener {
 
 export interface Line {
   readonly isUp: boolean;
-  /** Rejects with a Refusal, or with ConnectionLost if no answer will come on this connection. */
+  /** Rejects with a Refusal, or with ConnectionLost if no answer will arrive on this connection. */
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
-  /** Requests succeed: the next loss starts with short pauses. */
+  /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;
-  /**
-   * What was said of the token: when another is to be had, a new connection is made with it, at a slow pace. False if nothing
-   * else could be said.
-   */
+  /** Connects again with another token, at a slow pace. False if there is no other token to ask for. */
   renew(problem: Refusal): boolean;
-  /** Drops the present connection and takes the next. */
+  /** Drops the present connection and makes the next. */
   reconnect(): void;
   close(): void;
 }

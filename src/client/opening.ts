@@ -1,44 +1,62 @@
 /*
- * Opens a board on each new connection, again where that may help, and remembers what the instance said of it: on the
- * present connection, and the last time.
+ * Opens the board on each new connection, and keeps the instance's answers: the one on the present
+ * connection, and the last one.
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Refusal, refusalFrom, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
+import { deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
 
-export interface OpeningListener {
+export interface BoardOwner {
   opened(result: OpenResult): void;
-  /** The board cannot be used at all. */
-  failed(refusal: Refusal): void;
-  /** The token gives nothing here: why. Another is asked for. */
+  /** Why the token gives no right here. Another one is requested. */
   problem(problem: Refusal): void;
 }
 
-const RETRY_MS = 500;
+interface Listener extends BoardOwner {
+  /** The board cannot be used at all. */
+  failed(refusal: Refusal): void;
+}
 
 export class Opening {
-  /** What the instance said last; undefined until the first answer. */
+  /** The last answer; undefined until the first. */
   known: OpenResult | undefined;
-  /** What it said on the present connection. */
+  /** The answer on the present connection. */
   present: OpenResult | undefined;
   readonly #board: string;
   readonly #line: Line;
   readonly #clock: Clock;
-  readonly #listener: OpeningListener;
-  #retry: Cancel | undefined;
+  readonly #listener: Listener;
+  readonly #ready = deferred();
+  #cancelRetry: Cancel | undefined;
   #isClosed = false;
 
-  constructor(board: string, line: Line, clock: Clock, listener: OpeningListener) {
+  constructor(board: string, line: Line, clock: Clock, listener: Listener) {
     this.#board = board;
     this.#line = line;
     this.#clock = clock;
     this.#listener = listener;
   }
 
-  /** Whether the instance answers. Opening what is open changes nothing. */
+  /** Resolves at the first answer; rejects if the board is closed before. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
+  whenReady(signal: AbortSignal): Promise<void> {
+    return new Promise((done, fail) => {
+      const abort = () => fail(signal.reason);
+      if (signal.aborted) return abort();
+      signal.addEventListener("abort", abort);
+      this.ready.then(done, fail).finally(() => signal.removeEventListener("abort", abort));
+    });
+  }
+
+  /** Whether the instance answers. Opening an open board changes nothing. */
   isAnswered(): Promise<boolean> {
     return this.#ask().then(
       () => true,
@@ -54,22 +72,24 @@ export class Opening {
       this.#refused(error);
       return;
     }
+    if (this.#isClosed) return;
     this.#line.settled();
     this.present = opened;
     this.known = opened;
+    this.#ready.done();
     this.#listener.opened(opened);
     if (opened.problem) this.#renew(refusalFrom(opened.problem));
   }
 
   disconnected(): void {
     this.present = undefined;
-    // The next connection opens for itself.
-    this.#retry?.();
+    this.#cancelRetry?.();
   }
 
-  close(): void {
+  close(reason: Refusal): void {
     this.#isClosed = true;
-    this.#retry?.();
+    this.#cancelRetry?.();
+    this.#ready.fail(reason);
   }
 
   #ask(): Promise<OpenResult> {
@@ -82,15 +102,15 @@ export class Opening {
   }
 
   #refused(error: unknown): void {
-    // A lost connection comes back by itself, and `connected` with it.
+    // After a lost connection `connected` is called again.
     if (error instanceof ConnectionLost || this.#isClosed) return;
     const refusal = refusalOf(error);
-    // A token that was accepted once is followed by another that is; of one that is over, that may be hoped as well.
+    // The app gave a good token before, so it may give another.
     const mayRenew = refusal.code === "TOKEN_EXPIRED" || (refusal.code === "UNAUTHORIZED" && this.known !== undefined);
     if (mayRenew && this.#renew(refusal)) return;
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
-      this.#retry = this.#clock.after(refusal.retryAfterMs ?? RETRY_MS, () => {
+      this.#cancelRetry = this.#clock.after(refusal.pauseMs, () => {
         if (this.#line.isUp && !this.present && !this.#isClosed) void this.connected();
       });
     }

@@ -1,57 +1,55 @@
 /*
- * The sender moves the outbox over the wire: batches what was set together, keeps to the server's limits, sends again
- * what has no answer, and slows down when it is told to. The outbox says what is to be sent; this says when.
+ * The sender moves the outbox over the wire: the outbox says what to send, the sender says when. It
+ * batches what was set together, keeps to the server's limits, and slows down on request.
  */
 
-import type { Bit } from "../board/bitmap.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { ERRORS, type ErrorCode, type Refusal, refusalOf } from "../protocol/errors.js";
+import { type ErrorCode, type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
+import type { BoardEvents } from "./board.js";
 import type { Dropped } from "./confirmed.js";
-import { ConnectionLost } from "./line.js";
-import type { Outbox } from "./outbox.js";
+import { ConnectionLost, type Line } from "./line.js";
+import type { Outbox, OutboxWrite } from "./outbox.js";
 
-export interface SenderListener {
+interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   /** Committed; on each page it is in at the given version. */
   acknowledged(at: WriteResult["at"]): void;
   /** Given up; these cells show something else now. */
   dropped(dropped: readonly Dropped[], refusal: Refusal): void;
-  delayed(delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }): void;
-  roundTrip(ms: number): void;
 }
 
-/** Sends one write on the present connection. */
-export type Post = (seq: number, changes: readonly (readonly [cell: number, value: Bit])[]) => Promise<WriteResult>;
-
-const RETRY_MS = 500;
 const CELLS_AFTER_LIMIT_MIN = 16;
 /**
- * Could be sent again, but not soon: a person has to mend the page. Waiting for that would hold up
- * the changes on all other pages.
+ * Could be sent again, but not soon, because a person has to repair the page. Waiting for that would
+ * hold up the changes on all other pages.
  */
 const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
 const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
 
 export class Sender {
   readonly #outbox: Outbox;
+  readonly #line: Line;
+  readonly #session: string;
   readonly #clock: Clock;
-  readonly #listener: SenderListener;
-  #line: { readonly post: Post; readonly opened: OpenResult } | undefined;
+  readonly #listener: Listener;
+  #opened: OpenResult | undefined;
   #isScheduled = false;
   #pausedUntilMs = 0;
   #cancelWake: Cancel | undefined;
   #cellsMax = Number.POSITIVE_INFINITY;
-  /** After a refusal for the rate: one write at a time until one is taken. */
+  /** After a refusal for the rate, one write is sent at a time until one succeeds. */
   #isCareful = false;
 
-  constructor(outbox: Outbox, clock: Clock, listener: SenderListener) {
+  constructor(outbox: Outbox, line: Line, session: string, clock: Clock, listener: Listener) {
     this.#outbox = outbox;
+    this.#line = line;
+    this.#session = session;
     this.#clock = clock;
     this.#listener = listener;
   }
 
-  connected(post: Post, opened: OpenResult): void {
-    this.#line = { post, opened };
+  connected(opened: OpenResult): void {
+    this.#opened = opened;
     const { writeCellsMax } = opened.limits;
     this.#cellsMax = Math.min(this.#cellsMax, writeCellsMax);
     for (const { refusal, dropped } of this.#outbox.fit(opened.size, writeCellsMax)) {
@@ -61,12 +59,12 @@ export class Sender {
   }
 
   disconnected(): void {
-    this.#line = undefined;
+    this.#opened = undefined;
     this.#outbox.disconnected();
   }
 
   close(): void {
-    this.#line = undefined;
+    this.#opened = undefined;
     this.#cancelWake?.();
   }
 
@@ -76,74 +74,69 @@ export class Sender {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      this.#send();
+      if (this.#opened) this.#send(this.#opened);
     });
   }
 
-  #send(): void {
-    if (!this.#line) return;
-    const { limits } = this.#line.opened;
+  #send(opened: OpenResult): void {
+    const { writeCellsMax, writesInFlightMax } = opened.limits;
     const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
       this.#cancelWake?.();
       this.#cancelWake = this.#clock.after(waitMs, () => this.wake());
       return;
     }
-    for (const { seq, changes } of this.#outbox.takeUnsent()) this.#post(seq, changes);
-    const inFlightMax = this.#isCareful ? 1 : limits.writesInFlightMax;
+    for (const write of this.#outbox.takeUnsent()) void this.#post(opened, write);
+    const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
     while (this.#outbox.inFlight < inFlightMax) {
-      const write = this.#outbox.take(Math.min(this.#cellsMax, limits.writeCellsMax), limits.writesInFlightMax);
+      const write = this.#outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
       if (!write) return;
-      this.#post(write.seq, write.changes);
+      void this.#post(opened, write);
     }
   }
 
-  #post(seq: number, changes: readonly (readonly [number, Bit])[]): void {
-    const line = this.#line;
-    if (!line) return;
+  async #post({ handle, limits }: OpenResult, write: OutboxWrite): Promise<void> {
     const sentMs = this.#clock.now();
-    line.post(seq, changes).then(
-      ({ at }) => {
-        this.#isCareful = false;
-        this.#cellsMax = Math.min(line.opened.limits.writeCellsMax, this.#cellsMax * 2);
-        this.#outbox.acknowledged(seq, new Map(at));
-        this.#listener.acknowledged(at);
-        this.#listener.roundTrip(this.#clock.now() - sentMs);
-        this.wake();
-      },
-      (error: unknown) => {
-        // A lost connection comes back by itself, and then everything without an answer is sent again.
-        if (!(error instanceof ConnectionLost)) this.#failed(seq, error);
-      },
-    );
+    let at: WriteResult["at"];
+    try {
+      ({ at } = await this.#line.request("write", { handle, session: this.#session, ...write }));
+    } catch (error) {
+      // After a lost connection everything without an answer is sent again.
+      if (!(error instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(error));
+      return;
+    }
+    this.#isCareful = false;
+    this.#cellsMax = Math.min(limits.writeCellsMax, this.#cellsMax * 2);
+    this.#outbox.acknowledged(write.seq, new Map(at));
+    this.#listener.acknowledged(at);
+    this.#listener.roundTrip(this.#clock.now() - sentMs);
+    this.wake();
   }
 
-  #failed(seq: number, error: unknown): void {
-    const refusal = refusalOf(error);
-    const { outcome, retry } = ERRORS[refusal.code];
-    if (!retry || NOT_SENT_AGAIN.has(refusal.code)) {
+  #refused(seq: number, refusal: Refusal): void {
+    const { code, rule, pauseMs } = refusal;
+    if (!rule.retry || NOT_SENT_AGAIN.has(code)) {
       this.#listener.dropped(this.#outbox.refused(seq, refusal, this.#isUnclear(refusal)), refusal);
       this.wake();
       return;
     }
-    if (outcome === "unknown") this.#outbox.unsettled(seq);
-    else this.#outbox.requeue(seq, refusal.code === "UNDECIDED");
-    if (refusal.code === "RATE_LIMITED") {
+    if (rule.outcome === "unknown") this.#outbox.unsettled(seq);
+    else this.#outbox.requeue(seq, code === "UNDECIDED");
+    if (code === "RATE_LIMITED") {
       this.#isCareful = true;
       this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
     }
-    const retryAfterMs = refusal.retryAfterMs ?? RETRY_MS;
-    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + retryAfterMs);
-    this.#listener.delayed({ code: refusal.code, retryAfterMs, waiting: this.#outbox.size });
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + pauseMs);
+    this.#listener.delayed({ code, retryAfterMs: pauseMs, waiting: this.#outbox.size });
     this.wake();
   }
 
   /**
-   * Whether some cells of the write are to blame, and which was not said: by an instance from before refusals named cells, or
-   * by an app that refuses whole writes. A client that may only view is refused whatever it writes.
+   * Whether some cells of the write are to blame but are not named. Older instances name none, and
+   * neither does an app that refuses whole writes. A client that may only view has all refused.
    */
   #isUnclear({ code, cells }: Refusal): boolean {
     if (cells) return false;
-    return CELL_REFUSALS.has(code) || (code === "FORBIDDEN" && this.#line?.opened.right !== "view");
+    return CELL_REFUSALS.has(code) || (code === "FORBIDDEN" && this.#opened?.right !== "view");
   }
 }

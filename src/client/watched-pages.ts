@@ -1,24 +1,37 @@
 /*
- * The pages a board's user watches: a replica for each, and how many watches share it. Replicas stay through a reconnect, so
- * that the next instance sends only what was missed.
+ * The watched pages: a replica of each, and how many watches share it. Replicas outlive a connection,
+ * so that the next instance sends only what was missed.
  */
 
-import { cellsInPage } from "../board/geometry.js";
+import { cellsInPage, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
+import type { CellRange, Watch } from "./board.js";
+import { type Deferred, deferred } from "./deferred.js";
 
 export interface WatchedPage {
   replica: Replica;
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
-  /** Cells that showed a wish and do so no more, though the page cannot be read yet: to be told when it can. */
-  readonly untold: Set<number>;
-  /** Told when the page is loaded or let go, or cannot be had. */
-  waiting: { done(): void; fail(error: unknown): void }[];
+  /** Cells that stopped showing a change before the page could be read. They are reported once it can. */
+  readonly unreported: Set<number>;
+  /** Settled when the page is loaded, released or refused. */
+  loading: Deferred;
+}
+
+interface Listener {
+  held(): void;
+  /** Nobody watches these pages any more. */
+  released(pages: readonly number[]): void;
 }
 
 export class WatchedPages {
+  readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
+
+  constructor(listener: Listener) {
+    this.#listener = listener;
+  }
 
   get(page: number): WatchedPage | undefined {
     return this.#pages.get(page);
@@ -34,58 +47,80 @@ export class WatchedPages {
     return checked;
   }
 
-  /** Counts a watch of each page in; resolves when all of them are loaded. */
-  async hold(pages: readonly number[], size: number): Promise<void> {
-    await Promise.all(
-      pages.map((number) => {
-        const page = this.#pages.get(number) ?? {
-          replica: new Replica(number, cellsInPage(size, number)),
-          watches: 0,
-          isLoaded: false,
-          untold: new Set<number>(),
-          waiting: [],
-        };
-        page.watches++;
-        this.#pages.set(number, page);
-        return page.isLoaded ? undefined : new Promise<void>((done, fail) => page.waiting.push({ done, fail }));
-      }),
-    );
+  /** Holds the pages of the range as soon as the board's size is known. */
+  watch({ start, end }: CellRange, knownSize: Promise<number>): Watch {
+    if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    let isStopped = false;
+    let held: readonly WatchedPage[] = [];
+    const ready = knownSize.then(async (size) => {
+      if (isStopped) return;
+      held = this.hold(pagesBetween(start, Math.min(end, size)), size);
+      await Promise.all(held.map(({ loading }) => loading.promise));
+    });
+    ready.catch(() => undefined);
+    return {
+      ready,
+      stop: () => {
+        if (isStopped) return;
+        isStopped = true;
+        this.release(held);
+      },
+    };
   }
 
-  /** Counts a watch of each page out; returns those that nobody watches any more. */
-  letGo(pages: readonly number[]): number[] {
-    return pages.filter((number) => {
-      const page = this.#pages.get(number);
-      if (!page || --page.watches > 0) return false;
-      this.#pages.delete(number);
-      for (const { done } of page.waiting) done();
-      return true;
+  /** Adds a watch of each page. */
+  hold(numbers: readonly number[], size: number): WatchedPage[] {
+    const held = numbers.map((number) => {
+      const page = this.#pages.get(number) ?? {
+        replica: new Replica(number, cellsInPage(size, number)),
+        watches: 0,
+        isLoaded: false,
+        unreported: new Set<number>(),
+        loading: deferred(),
+      };
+      page.watches++;
+      this.#pages.set(number, page);
+      return page;
     });
+    this.#listener.held();
+    return held;
+  }
+
+  /** Removes a watch of each page. A refused page has none any more, even if it is watched again. */
+  release(held: readonly WatchedPage[]): void {
+    const released = held.flatMap((page) => {
+      const number = page.replica.page;
+      if (this.#pages.get(number) !== page || --page.watches > 0) return [];
+      this.#pages.delete(number);
+      page.loading.done();
+      return number;
+    });
+    this.#listener.released(released);
   }
 
   /** True if the page can be read for the first time now. */
   markLoaded(page: WatchedPage): boolean {
     if (page.isLoaded) return false;
     page.isLoaded = true;
-    for (const { done } of page.waiting) done();
-    page.waiting = [];
+    page.loading.done();
     return true;
   }
 
-  /** These pages cannot be had: whoever waits for them is told, and they are watched no more. */
+  /** These pages are refused: their watches fail, and end. */
   fail(numbers: readonly number[], error: unknown): void {
     for (const number of numbers) {
-      for (const { fail } of this.#pages.get(number)?.waiting ?? []) fail(error);
+      this.#pages.get(number)?.loading.fail(error);
       this.#pages.delete(number);
     }
   }
 
-  /** The board has another size than before: pages of another size are loaded anew. */
+  /** The board has `size` cells now: pages of another size are loaded again. */
   resize(size: number): void {
     for (const [number, page] of this.#pages) {
       const cells = cellsInPage(size, number);
       if (page.replica.cells === cells) continue;
       page.replica = new Replica(number, cells);
+      if (page.isLoaded) page.loading = deferred();
       page.isLoaded = false;
     }
   }

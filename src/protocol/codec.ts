@@ -1,24 +1,24 @@
 /*
- * Frames: how deltas and snapshots are written as bytes. PROTOCOL.md has the layout for implementers elsewhere.
+ * Frames: deltas and snapshots as bytes. PROTOCOL.md explains the layout.
  *
  *     delta     handle · page · to.version · to.version - from.version · from.tag · to.tag · changes
  *     snapshot  handle · page · version · tag · coding (0 raw, 1 sparse) · bits
  *
- * Numbers are varints (LEB128, least significant group first, at most 53 bits); a tag is its 6 bytes. Changes run to the
- * end: for each, in ascending order, a varint of `gap << 1 | value`, where the gap is counted from the cell after the
- * last one. Sparse bits are the gaps of the checked cells alone. The smaller coding of a snapshot is used.
+ * Numbers are varints; a tag is its 6 bytes. Changes run to the end, ascending: `gap << 1 | value`, where
+ * the gap counts from the cell after the last one. Sparse bits are the gaps of the checked cells alone.
+ * A snapshot uses the smaller coding.
  *
- * Untrusted bytes are checked whole: decoding gives a frame that obeys every rule, or undefined.
+ * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
  */
 
-import { type Bit, bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
+import { bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, type Snapshot } from "../board/delta.js";
 import { PAGE_CELLS } from "../board/geometry.js";
 import { fromBase64url, toBase64url } from "./base64url.js";
 import { Reader, Writer } from "./varint.js";
 
 export interface Framed<Content> {
-  /** The board's handle, as `open` gave it. */
+  /** The board's handle on this connection. */
   readonly handle: number;
   readonly content: Content;
 }
@@ -64,7 +64,7 @@ export function decodeDelta(text: string): Framed<Delta> | undefined {
 export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   const { bits, position, page } = snapshot;
   const raw = usedBytes(bits);
-  // A sparse cell takes 1 to 3 bytes, so counting tells whether sparse can win at all.
+  // A sparse cell takes 1 to 3 bytes, so the count shows whether sparse can win at all.
   const sparse = countBits(bits) < raw ? sparseBits(bits, raw) : undefined;
   const body = sparse && sparse.length < raw ? sparse : bits.subarray(0, raw);
   const writer = new Writer(40 + body.length);
@@ -77,7 +77,7 @@ export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   return writer.bytes();
 }
 
-/** `cells` is how many cells the page has, by its number; undefined if there is no such page. */
+/** `cells` returns the number of cells of a page; undefined if it does not exist. */
 export function decodeSnapshot(
   bytes: Uint8Array,
   cells: (handle: number, page: number) => number | undefined,
@@ -110,14 +110,12 @@ export function decodeSnapshot(
 function sparseBits(bits: Uint8Array, raw: number): Uint8Array {
   const writer = new Writer(countBits(bits) * 3);
   let next = 0;
-  eachDifference(NOTHING, bits.subarray(0, raw), (offset: number, _: Bit) => {
+  eachDifference(new Uint8Array(raw), bits.subarray(0, raw), (offset) => {
     writer.varint(offset - next);
     next = offset + 1;
   });
   return writer.bytes();
 }
-
-const NOTHING = new Uint8Array(bitmapBytes(PAGE_CELLS));
 
 function readChanges(reader: Reader): Uint32Array | undefined {
   const changes: number[] = [];

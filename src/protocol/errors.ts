@@ -1,15 +1,15 @@
 /*
- * Every error a peer can be told of, in one table. The code is stable and what programs look at; the message says what
- * the user can do. `outcome` answers the only question that matters about a failed write:
+ * Every error that is sent to a peer, in one table. Programs read the code, which is stable; the
+ * message tells users what they can do. `outcome` says what became of a failed write:
  *
- *     refused   it has had no effect and will have none
+ *     refused   it had no effect and will have none
  *     unknown   it may have had its effect; sending the same (session, seq) again is safe and settles it
  *
  * `retry` says whether the same request may succeed later.
  */
 
-export interface ErrorRule {
-  /** The HTTP status where the error answers an HTTP request. */
+interface ErrorRule {
+  /** The HTTP status of the answer. */
   readonly http: number;
   readonly outcome: "refused" | "unknown";
   readonly retry: boolean;
@@ -17,107 +17,83 @@ export interface ErrorRule {
 }
 
 export const ERRORS = {
-  BAD_REQUEST: rule(400, "refused", false, "The request is not of the form that PROTOCOL.md describes."),
-  UNSUPPORTED_PROTOCOL: rule(400, "refused", false, "This server does not speak that protocol version; reload."),
-  UNKNOWN_BOARD: rule(404, "refused", false, "There is no board of that name here."),
-  NOT_FOUND: rule(404, "refused", false, "There is nothing at this address."),
-  CELL_OUT_OF_RANGE: rule(400, "refused", false, "The board has no such checkbox; numbers run from 0 to size - 1."),
-  PAGE_OUT_OF_RANGE: rule(404, "refused", false, "The board has no such page; see pages in GET /boards/:board."),
-  BOARD_TOO_LARGE: rule(
+  BAD_REQUEST: refused(400, "The request does not have the form that PROTOCOL.md describes."),
+  UNSUPPORTED_PROTOCOL: refused(400, "This server does not support that protocol version. Reload to update."),
+  UNKNOWN_BOARD: refused(404, "There is no board with that name."),
+  NOT_FOUND: refused(404, "There is nothing at this address."),
+  CELL_OUT_OF_RANGE: refused(400, "The board has no such checkbox. Numbers run from 0 to size - 1."),
+  PAGE_OUT_OF_RANGE: refused(404, "The board has no such page. GET /boards/:board gives the number of pages."),
+  BOARD_TOO_LARGE: refused(413, "This board is too large to send whole. Read its pages at /boards/:board/pages/:page."),
+  UNAUTHORIZED: refused(401, "A valid token is required: none was sent, or it was not accepted."),
+  TOKEN_EXPIRED: refused(401, "Your token has expired. You can still watch the board; sign in again to change it."),
+  FORBIDDEN: refused(403, "You are not allowed to do this on this board."),
+  FROZEN: refused(423, "These checkboxes are frozen. Nobody can change them now."),
+  PARTLY_FROZEN: unknown(423, false, "Some of these checkboxes are frozen. The others were changed."),
+  TOO_MANY_REGIONS: unknown(409, false, "The page would have too many frozen regions. Freeze fewer, larger ones."),
+  NOT_OPEN: refused(409, "This connection has not opened the board. Send `open` first."),
+  SESSION_CHANGED: refused(409, "A connection writes to a board under one session. Reconnect to use another one."),
+  STALE_WRITE: refused(409, "This change arrived long after later ones and was dropped. Make it again."),
+  TOO_MANY_CELLS: refused(413, "This write has too many cells. Split it; the answer to `open` gives the limit."),
+  NEEDS_SPLIT: refused(
     413,
-    "refused",
-    false,
-    "Too large to send whole; read its pages at /boards/:board/pages/:page.",
+    "This setAll exceeds one page or the write limit. Pass { split: true } to send it in steps.",
   ),
-  UNAUTHORIZED: rule(401, "refused", false, "This needs a valid token, and there is none, or it is not accepted."),
-  TOKEN_EXPIRED: rule(401, "refused", false, "The token is over: viewing goes on; come again with a fresh one."),
-  FORBIDDEN: rule(403, "refused", false, "You may not do this on this board."),
-  FROZEN: rule(423, "refused", false, "These checkboxes are frozen; nobody may change them now."),
-  PARTLY_FROZEN: rule(423, "unknown", false, "Some of these checkboxes are frozen; others were changed."),
-  TOO_MANY_REGIONS: rule(409, "unknown", false, "Too many frozen regions lie apart on one page; freeze larger ones."),
-  NOT_OPEN: rule(409, "refused", false, "Send `open` for the board first."),
-  SESSION_CHANGED: rule(
-    409,
-    "refused",
-    false,
-    "A connection writes to a board under one session; reconnect to change it.",
-  ),
-  STALE_WRITE: rule(
-    409,
-    "refused",
-    false,
-    "This change arrived long after later ones and was left out; make it again.",
-  ),
-  TOO_MANY_CELLS: rule(413, "refused", false, "Too many cells in one write; split it, `open` tells the limit."),
-  NEEDS_SPLIT: rule(
-    413,
-    "refused",
-    false,
-    "This setAll is larger than one page or the write limit. Pass { split: true } to send it in several steps.",
-  ),
-  TOO_MANY_PAGES: rule(429, "refused", false, "This connection watches too many pages; unwatch some first."),
-  PAYLOAD_TOO_LARGE: rule(413, "refused", false, "The message is larger than this server accepts."),
-  RATE_LIMITED: rule(429, "refused", true, "Too fast. Wait a little, then go on."),
-  TOO_MANY_CONNECTIONS: rule(429, "refused", true, "Too many connections from this address. Close some, then retry."),
-  TOO_MANY_ERRORS: rule(429, "refused", true, "Disconnected: too many bad requests on this connection."),
-  TOO_SLOW: rule(429, "refused", true, "Disconnected: this client does not read what it is sent."),
-  GOING_AWAY: rule(503, "refused", true, "This instance is closing; another will take over."),
-  BUSY: rule(503, "refused", true, "The instance has too much work queued. Wait a little, then retry."),
-  STORE_AWAY: rule(503, "refused", true, "The store does not answer. Nothing was changed; retry in a moment."),
-  PAGE_DAMAGED: rule(
-    500,
-    "refused",
-    true,
-    "The stored data of this part of the board is damaged. Nothing was changed. Ask the operator to restore it.",
-  ),
-  OUTCOME_UNKNOWN: rule(503, "unknown", true, "The store did not answer in time. Send the same write again."),
-  NOT_CONFIRMED: rule(
+  TOO_MANY_PAGES: refused(429, "This connection watches too many pages. Unwatch some first."),
+  PAYLOAD_TOO_LARGE: refused(413, "The message is larger than this server accepts."),
+  RATE_LIMITED: later(429, "You are too fast. Wait a moment, then continue."),
+  TOO_MANY_CONNECTIONS: later(429, "This address has too many connections. Close some, then try again."),
+  TOO_MANY_ERRORS: later(429, "This connection was closed because it sent too many bad requests."),
+  TOO_SLOW: later(429, "This connection was closed because the client did not read what it was sent."),
+  GOING_AWAY: later(503, "This instance is shutting down. Another one will take over."),
+  BUSY: later(503, "The instance has too much work queued. Wait a moment, then try again."),
+  STORE_AWAY: later(503, "The store does not answer. Nothing was changed; try again in a moment."),
+  PAGE_DAMAGED: later(500, "This part of the board is damaged. Nothing was changed; ask the operator to restore it."),
+  OUTCOME_UNKNOWN: unknown(503, true, "The store did not answer in time. Send the same write again."),
+  NOT_CONFIRMED: unknown(
     503,
-    "unknown",
     true,
-    "The change is made, but not yet as safe as this board asks. Send the same write again.",
+    "The change was made, but not yet as safely as this board requires. Send it again.",
   ),
-  KEYS_AWAY: rule(503, "refused", true, "The keys that tokens are checked with cannot be had. Retry in a moment."),
-  UNDECIDED: rule(503, "refused", true, "Whether you may do this could not be decided. Retry in a moment."),
-  INTERNAL: rule(500, "unknown", true, "The instance failed on this request. Send it again."),
-  // The client library's own.
-  OUTBOX_FULL: rule(503, "refused", true, "Too many of your changes wait to be sent. Wait until some are through."),
-  UNREACHABLE: rule(
-    503,
-    "refused",
-    true,
-    "No instance answers at this address. Check the address and its path; the client keeps trying.",
-  ),
-  NO_TOKEN: rule(
-    503,
-    "refused",
-    true,
-    "The app could not provide a token. The client asks it again at the next attempt.",
-  ),
-  EXPIRED: rule(503, "unknown", false, "The change could not be delivered for too long and was given up."),
-  CLOSED: rule(503, "unknown", false, "The client was closed before the change was acknowledged."),
+  KEYS_AWAY: later(503, "The keys that verify tokens are unavailable. Try again in a moment."),
+  UNDECIDED: later(503, "The app could not decide whether you may do this. Try again in a moment."),
+  INTERNAL: unknown(500, true, "The instance failed on this request. Send it again."),
+  // Only the client library uses these.
+  OUTBOX_FULL: later(503, "Too many of your changes are waiting to be sent. Wait until some have been sent."),
+  UNREACHABLE: later(503, "No instance answers at this address. Check the address and path; the client keeps trying."),
+  NO_TOKEN: later(503, "The app could not provide a token. The client asks for one again at its next attempt."),
+  EXPIRED: unknown(503, false, "The change could not be delivered in time. Check the board before you make it again."),
+  CLOSED: unknown(503, false, "The client was closed before the change was acknowledged."),
 } as const satisfies Record<string, ErrorRule>;
 
-function rule(http: number, outcome: ErrorRule["outcome"], retry: boolean, message: string): ErrorRule {
-  return { http, outcome, retry, message };
+function refused(http: number, message: string): ErrorRule {
+  return { http, outcome: "refused", retry: false, message };
+}
+
+/** The same request may succeed later. */
+function later(http: number, message: string): ErrorRule {
+  return { http, outcome: "refused", retry: true, message };
+}
+
+function unknown(http: number, retry: boolean, message: string): ErrorRule {
+  return { http, outcome: "unknown", retry, message };
 }
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** How an error crosses the wire. */
+/** An error on the wire. */
 export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** The cells it concerns, of those in the request; without it, the whole request. */
+  /** The cells of the request that it concerns; without it, it concerns the whole request. */
   readonly cells?: readonly number[];
 }
 
-/** The peer's fault or bad luck, told to it by code. */
+/** An error that is reported to the peer by its code. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** The cells of the request that it concerns, at most as many as one write may have; undefined if it is all of it. */
+  /** As in ErrorBody; at most as many as one write may have. */
   readonly cells: readonly number[] | undefined;
 
   constructor(
@@ -141,6 +117,11 @@ export class Refusal extends Error {
     return ERRORS[this.code];
   }
 
+  /** How long to wait before the request is sent again. */
+  get pauseMs(): number {
+    return this.retryAfterMs ?? 500;
+  }
+
   toBody(): ErrorBody {
     const { code, message, retryAfterMs, cells } = this;
     return {
@@ -152,7 +133,7 @@ export class Refusal extends Error {
   }
 }
 
-/** What is told of a failure; INTERNAL for one that was not foreseen. */
+/** INTERNAL for an error that is not a Refusal. */
 export function refusalOf(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
 }
@@ -161,7 +142,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
 }
 
-/** What the server said of an error; a code that this client does not know is INTERNAL. */
+/** Reads an error from the server; a code that this client does not know is INTERNAL. */
 export function refusalFrom(body: unknown): Refusal {
   if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
     return new Refusal("INTERNAL");

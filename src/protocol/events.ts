@@ -1,42 +1,42 @@
 /*
- * What crosses the wire in /boards. Read this first: it is the whole protocol, PROTOCOL.md tells it in prose.
+ * The protocol of /boards, whole. PROTOCOL.md explains it.
  *
- * Requests go from client to server and each is acknowledged with its result or `{error}`. Events go from server to
- * client. On one connection everything is in order.
+ * Requests go from client to server, and each is acknowledged with its result or `{error}`. Events go
+ * from server to client. A connection keeps the order.
  *
  *     client                                     server
  *       open {board, protocol}           ->
  *                                        <-        {handle, size, pages, limits, …}
  *       watch {handle, pages}            ->        joins the hub of each page
- *                                        <-        snapshot or delta, from the position given to the present
+ *                                        <-        snapshot or delta, from the stated position to now
  *                                        <-        {watching}
  *                                        <-        delta, delta, …
  *       overview {handle, watch: true}   ->
- *                                        <-        overview: how many cells of each page are checked
+ *                                        <-        overview: the checked cells of each page
  *                                        <-        {watching}
  *                                        <-        counts, counts, …
  *       write {handle, session, seq, …}  ->        admission, writer, store
- *                                        <-        {at}, and the delta as to everybody
+ *                                        <-        {at}, and the delta, as to every client
  */
 
 import type { Bit } from "../board/bitmap.js";
 import type { ErrorBody } from "./errors.js";
 
-export interface OpenRequest {
+interface OpenRequest {
   readonly board: string;
   readonly protocol: number;
 }
 
 export interface OpenResult {
-  /** Names the board in frames and requests, on this connection only. */
+  /** Stands for the board in frames and requests, on this connection only. */
   readonly handle: number;
   readonly name: string;
   /** Cells. */
   readonly size: number;
   readonly pages: number;
-  /** What this connection may do on the board, until its token is over. */
+  /** What this connection may do on the board, until its token expires. */
   readonly right: "view" | "write" | "admin";
-  /** Why the token that was sent gives nothing, if so: then `right` is what everybody has. */
+  /** Why the token gives no right, if so. `right` is then the one without a token. */
   readonly problem?: ErrorBody;
   /** Name of the instance that answers. */
   readonly instance: string;
@@ -58,7 +58,7 @@ export interface OpenResult {
   };
 }
 
-export interface WatchRequest {
+interface WatchRequest {
   readonly handle: number;
   /** Page numbers, each alone or with the position the client holds, as `formatPosition` spells it. */
   readonly pages: readonly (number | readonly [page: number, position: string])[];
@@ -69,7 +69,7 @@ export interface WatchResult {
   readonly watching: number;
 }
 
-export interface UnwatchRequest {
+interface UnwatchRequest {
   readonly handle: number;
   readonly pages: readonly number[];
 }
@@ -89,9 +89,9 @@ export interface WriteResult {
   readonly at: readonly (readonly [page: number, version: number])[];
 }
 
-export interface OverviewRequest {
+interface OverviewRequest {
   readonly handle: number;
-  /** Whether to be told from now on, or no more. */
+  /** Whether the server shall send the overview from now on. */
   readonly watch: boolean;
 }
 
@@ -116,26 +116,26 @@ export type ClientToServer = {
 };
 
 export type Notice =
-  /** Sockets on this instance and on all instances of the store, told at most once a second. */
+  /** Sockets on this instance, and on all instances of the store. At most once a second. */
   | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
-  /** Whether the instance reaches its store. Reads go on while it is away, writes wait or are refused. */
+  /** Whether the instance reaches its store. If not, reads go on, and writes wait or are refused. */
   | { readonly kind: "store"; readonly available: boolean }
-  /** A request that could not be answered, because it came without an acknowledgement or has an unknown name. */
+  /** A request that cannot be answered: it has no acknowledgement, or an unknown name. */
   | { readonly kind: "error"; readonly error: ErrorBody }
   /** Why the server is about to close this connection. */
   | { readonly kind: "goodbye"; readonly error: ErrorBody };
 
-/** Where on a board people look: the pages with most watchers on all instances. Of other pages nothing is told. */
+/** The pages of a board with the most watchers on all instances. Other pages are not reported. */
 export interface Looking {
   readonly handle: number;
   readonly pages: readonly (readonly [page: number, watchers: number])[];
 }
 
-/** What is frozen of a page that is watched: all of it, in cells of the board. Nobody may change these. */
+/** All frozen cells of a watched page, as cells of the board. Nobody may change them. */
 export interface Frozen {
   readonly handle: number;
   readonly page: number;
-  /** `start` … `end - 1`, ascending; none where nothing is. */
+  /** `start` … `end - 1`, ascending; empty if nothing is frozen. */
   readonly cells: readonly (readonly [start: number, end: number])[];
 }
 
@@ -146,17 +146,17 @@ export interface CheckboxUpdate {
 }
 
 export interface ServerToClient {
-  /** A delta as codec.ts writes it: base64url text, because a text event is one WebSocket frame and a binary one two. */
+  /** A delta frame as base64url: a text event is one WebSocket frame, a binary event two. */
   delta: (frame: string) => void;
-  /** A snapshot as codec.ts writes it. */
+  /** A snapshot frame. */
   snapshot: (frame: Uint8Array) => void;
-  /** The counts of all pages as overview-codec.ts writes them. */
+  /** The counts of all pages. */
   overview: (frame: Uint8Array) => void;
-  /** The counts of the pages that changed, as base64url text. */
+  /** The counts of the pages that changed, as base64url. */
   counts: (frame: string) => void;
-  /** To those who watch the overview, every few seconds at most. */
+  /** To clients that watch the overview, at most every few seconds. */
   looking: (looking: Looking) => void;
-  /** When a page is joined of which something is frozen, and when that changes, some seconds late at most. */
+  /** When a page with frozen cells is joined, and a few seconds after they change. */
   frozen: (frozen: Frozen) => void;
   notice: (notice: Notice) => void;
 }

@@ -1,14 +1,14 @@
 /*
- * Frames of a board's overview: how many cells of each page are checked. Always absolute numbers, so that a frame that was
- * left out costs nothing but time. PROTOCOL.md has the layout for implementers elsewhere.
+ * Frames of a board's overview: the checked cells of each page. The numbers are absolute, so a skipped
+ * frame costs nothing but time. PROTOCOL.md explains the layout.
  *
  *     overview  handle · runs to the end: gap · length · for each page of the run, its count - 1 as two bytes
  *     counts    handle · to the end: gap · count, for each page that changed
  *
- * Gaps are counted from the page after the last one. An overview names only pages on which something is checked: an
- * untouched page costs nothing, a page of a run 2 bytes, and no board more than about 2 bytes a page.
+ * Gaps count from the page after the last one. An overview names only pages with checked cells, so an
+ * empty page costs nothing, and no board more than about 2 bytes a page.
  *
- * Untrusted bytes are checked whole: decoding gives a frame that obeys every rule, or undefined.
+ * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
@@ -20,7 +20,7 @@ export type PageCount = readonly [page: number, checked: number];
 
 /** `counts[page]` is the page's count. */
 export function encodeOverview(handle: number, counts: ArrayLike<number>): Uint8Array {
-  // Header at most 8 bytes. A run takes two varints of at most 3 bytes and ends at an empty page, or at the end.
+  // The header has at most 8 bytes. A run takes two varints of at most 3 bytes each.
   const writer = new Writer(16 + counts.length * 4);
   writer.varint(handle);
   let next = 0;
@@ -37,7 +37,7 @@ export function encodeOverview(handle: number, counts: ArrayLike<number>): Uint8
   return writer.bytes();
 }
 
-/** `pages` is how many pages the board has that a handle names; undefined if there is none. */
+/** `pages` returns the number of pages of the board with that handle; undefined if there is none. */
 export function decodeOverview(
   bytes: Uint8Array,
   pages: (handle: number) => number | undefined,
@@ -51,7 +51,7 @@ export function decodeOverview(
   while (!reader.done) {
     const start = next + reader.varint();
     const end = start + reader.varint();
-    // Of two runs without a gap between them the encoder makes one.
+    // The encoder merges two runs without a gap.
     if (reader.failed || end <= start || end > count || (next > 0 && start === next)) return undefined;
     for (let page = start; page < end; page++) counts[page] = reader.word() + 1;
     next = end;
@@ -59,7 +59,7 @@ export function decodeOverview(
   return reader.failed ? undefined : { handle, content: counts };
 }
 
-/** The pages ascending, each once. */
+/** Pages ascending, each once. */
 export function encodeCounts(handle: number, counts: readonly PageCount[]): string {
   const writer = new Writer(16 + counts.length * 8);
   writer.varint(handle);

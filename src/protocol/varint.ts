@@ -1,13 +1,13 @@
 /*
- * Writing and reading of frames byte by byte. A varint is LEB128: seven bits a byte, the least significant first, the
- * high bit set on all but the last. Up to 2^53 - 1, in its shortest form only.
+ * Writes and reads frames byte by byte. A varint is LEB128: seven bits a byte, least significant first,
+ * with the high bit set on all but the last. At most 2^53 - 1, and in its shortest form only.
  */
 
 export class Writer {
   readonly #buffer: Uint8Array;
   #length = 0;
 
-  /** `bytesMax` must cover all that will be written. */
+  /** At most `bytesMax` bytes may be written. */
   constructor(bytesMax: number) {
     this.#buffer = new Uint8Array(bytesMax);
   }
@@ -37,7 +37,7 @@ export class Writer {
   }
 }
 
-/** Reads never throw: past the end or at a bad varint, `failed` turns true and stays so. */
+/** Reads never throw. Past the end, or at a bad varint, `failed` becomes true for good. */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -1,29 +1,27 @@
 /*
- * What all components that show one board of one client share: one listener of the board, which finds the ranges that a
- * change concerns, and the watches of their pages. It listens while there are ranges.
+ * What all components that show one board share: one listener of the board, which finds the ranges that
+ * a change concerns, and the watches of their pages. It listens while there are ranges.
  */
 
-import { PAGE_CELLS, pageOf } from "../board/geometry.js";
-import type { Board } from "../client/board.js";
-import type { CellChange, CellRange } from "../client/board-events.js";
+import { pagesBetween } from "../board/geometry.js";
+import type { Board, CellChange, CellRange } from "../client/board.js";
 import type { Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
 import { PageWatches } from "./page-watches.js";
 
 /** A range that is shown. */
 export interface Shown {
-  /** In cells of the board, once its size is known. */
+  /** The cells of the range on a board of `size` cells. */
   placed(size: number): CellRange;
-  /** These cells of the board, among them some of the range, show another value. */
+  /** Some of these cells may be in the range. */
   changed(changes: readonly CellChange[]): void;
-  /** Size, right, failure or what can be read may be another. */
+  /** Size, right, failure or readable cells may have changed. */
   refresh(): void;
 }
 
-/** What is needed of a client's board. */
 export type SourceBoard = Pick<Board, "name" | "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
 
-/** A change looks for ranges among those of its bucket. */
+/** A change looks for ranges in its bucket only. */
 const BUCKET_CELLS = 256;
 
 interface Place {
@@ -36,7 +34,6 @@ export class BoardSource {
   readonly #shown = new Map<Shown, Place | undefined>();
   readonly #buckets = new Map<number, Set<Shown>>();
   readonly #holds: PageWatches;
-  /** Pages that cannot be had. */
   readonly #refused = new Map<number, Refusal>();
   #stops: (() => void)[] = [];
   #size = 0;
@@ -50,14 +47,14 @@ export class BoardSource {
     });
   }
 
-  /** Sets a cell. Whoever does not look at the promise hears of a refusal by the board's event, and sees the cell put back. */
+  /** Sets a cell. The promise may go unhandled: a refusal is also an event, and resets the cell. */
   readonly set = (cell: number, value: boolean): Promise<void> => {
     const settled = this.board.set(cell, value);
     settled.catch(() => undefined);
     return settled;
   };
 
-  /** Tells `shown` until the returned function is called. */
+  /** Notifies `shown` until the returned function is called. */
   show(shown: Shown): () => void {
     if (this.#shown.size === 0) this.#listen();
     this.#shown.set(shown, undefined);
@@ -69,14 +66,10 @@ export class BoardSource {
     };
   }
 
-  /** Why a page of the range cannot be had, if one cannot. */
+  /** Why a page of the range was refused, if one was. */
   refusalIn({ start, end }: CellRange): Refusal | undefined {
-    if (this.#refused.size === 0 || end <= start) return undefined;
-    for (let page = pageOf(start); page <= pageOf(end - 1); page++) {
-      const refusal = this.#refused.get(page);
-      if (refusal) return refusal;
-    }
-    return undefined;
+    const refused = pagesBetween(start, end).find((page) => this.#refused.has(page));
+    return refused === undefined ? undefined : this.#refused.get(refused);
   }
 
   #listen(): void {
@@ -96,7 +89,7 @@ export class BoardSource {
   #changed(changes: readonly CellChange[]): void {
     const concerned = new Set<Shown>();
     for (const { cell } of changes) {
-      for (const shown of this.#buckets.get(bucketOf(cell)) ?? []) concerned.add(shown);
+      for (const shown of this.#buckets.get(Math.floor(cell / BUCKET_CELLS)) ?? []) concerned.add(shown);
     }
     for (const shown of concerned) shown.changed(changes);
   }
@@ -113,12 +106,11 @@ export class BoardSource {
   #place(shown: Shown): void {
     const before = this.#shown.get(shown);
     const range = shown.placed(this.board.size);
-    const pages: number[] = [];
-    for (let page = pageOf(range.start); page * PAGE_CELLS < range.end; page++) pages.push(page);
+    const pages = pagesBetween(range.start, range.end);
     for (const page of pages) this.#holds.hold(page);
     this.#forget(shown, before);
     this.#shown.set(shown, { range, pages });
-    for (let bucket = bucketOf(range.start); bucket * BUCKET_CELLS < range.end; bucket++) {
+    for (const bucket of bucketsOf(range)) {
       const others = this.#buckets.get(bucket) ?? new Set();
       this.#buckets.set(bucket, others.add(shown));
     }
@@ -127,8 +119,7 @@ export class BoardSource {
   #forget(shown: Shown, place: Place | undefined): void {
     if (!place) return;
     for (const page of place.pages) this.#holds.release(page);
-    const { start, end } = place.range;
-    for (let bucket = bucketOf(start); bucket * BUCKET_CELLS < end; bucket++) {
+    for (const bucket of bucketsOf(place.range)) {
       const others = this.#buckets.get(bucket);
       others?.delete(shown);
       if (others?.size === 0) this.#buckets.delete(bucket);
@@ -136,6 +127,6 @@ export class BoardSource {
   }
 }
 
-function bucketOf(cell: number): number {
-  return Math.floor(cell / BUCKET_CELLS);
+function* bucketsOf({ start, end }: CellRange): Iterable<number> {
+  for (let bucket = Math.floor(start / BUCKET_CELLS); bucket * BUCKET_CELLS < end; bucket++) yield bucket;
 }

@@ -1,5 +1,5 @@
 /*
- * The React hook of the package: `socketscaler/react`. The door to react; everything else here knows nothing of it.
+ * The React hook of the package: `socketscaler/react`. The only file that imports react.
  *
  *     const client = connect(location.origin);
  *     <BoardsProvider client={client}><Seats /></BoardsProvider>
@@ -21,18 +21,18 @@ export type { BoardView } from "./range-view.js";
 const ClientContext = createContext<Client | undefined>(undefined);
 
 export interface BoardsProviderProps {
-  /** Made by `connect`, outside of components or once; whoever made it closes it. */
+  /** Created once by `connect`, outside of components. The provider does not close it. */
   readonly client: Client;
   readonly children?: ReactNode;
 }
 
-/** Gives the components inside the client whose boards they show. */
+/** Provides the client for `useBoard` and `useConnection` in all components inside. */
 export function BoardsProvider({ client, children }: BoardsProviderProps) {
   return createElement(ClientContext.Provider, { value: client }, children);
 }
 
 export interface UseBoardOptions {
-  /** Cells `start` … `end - 1` are shown: the whole board without them. At most 262,144. */
+  /** Shows cells `start` … `end - 1`, at most 262,144. Default: the whole board. */
   readonly start?: number | undefined;
   readonly end?: number | undefined;
   /** Instead of a BoardsProvider. */
@@ -40,8 +40,8 @@ export interface UseBoardOptions {
 }
 
 /**
- * Shows a range of a board and keeps it up to date while the component is mounted. Renders anew only when something in
- * the view is another: a change of a cell outside the range does not.
+ * Shows a range of a board and keeps it up to date while the component is mounted. The component renders
+ * again only if the view has changed, so a change of a cell outside the range costs nothing.
  */
 export function useBoard(name: string, options: UseBoardOptions = {}): BoardView {
   const client = useClient(options.client);
@@ -50,7 +50,7 @@ export function useBoard(name: string, options: UseBoardOptions = {}): BoardView
   return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getSnapshot);
 }
 
-/** How the connection stands: to which instance, and how many are online there and everywhere. */
+/** The state of the connection: its instance, and how many people are online there and everywhere. */
 export function useConnection(client?: Client): ConnectionState {
   const given = useClient(client);
   const subscribe = useMemo(() => (listener: () => void) => given.on("state", listener), [given]);
@@ -61,11 +61,10 @@ export function useConnection(client?: Client): ConnectionState {
 function useClient(given: Client | undefined): Client {
   const provided = useContext(ClientContext);
   const client = given ?? provided;
-  if (!client) throw new Error("useBoard needs a client: from a BoardsProvider around it, or as an option");
+  if (!client) throw new Error("useBoard needs a client. Wrap it in a BoardsProvider, or pass the option `client`.");
   return client;
 }
 
-/** One for each board of each client: what components share. */
 const sources = new WeakMap<Client, Map<string, BoardSource>>();
 
 function sourceOf(client: Client, name: string): BoardSource {

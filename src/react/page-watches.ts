@@ -1,11 +1,11 @@
 /*
- * The pages of a board that components show: one watch for each, however many show it, and a moment longer than the last of
- * them. Components come and go in the same moment (a range that moves, React's StrictMode, a list that is made anew), and a
- * page that was let go of would have to be asked for again.
+ * The pages of a board that components show. They share one watch of each page, which outlives the last
+ * of them by a moment. Components often come and go together (a range that moves, StrictMode, a list
+ * that is rendered again), and a released page would have to be requested again.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import type { CellRange, Watch } from "../client/board-events.js";
+import type { Board, Watch } from "../client/board.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 
 const LINGER_MS = 1_000;
@@ -16,9 +16,7 @@ interface HeldPage {
   letGo: Cancel | undefined;
 }
 
-export interface Watchable {
-  watch(range: CellRange): Watch;
-}
+type Watchable = Pick<Board, "watch">;
 
 export class PageWatches {
   readonly #board: Watchable;
@@ -26,7 +24,7 @@ export class PageWatches {
   readonly #settled: (page: number, error?: unknown) => void;
   readonly #held = new Map<number, HeldPage>();
 
-  /** `settled` is told when a page can be read, or cannot be had. */
+  /** `settled` is called when a page can be read, or was refused. */
   constructor(board: Watchable, clock: Clock, settled: (page: number, error?: unknown) => void) {
     this.#board = board;
     this.#clock = clock;
@@ -53,10 +51,10 @@ export class PageWatches {
     const start = page * PAGE_CELLS;
     const held: HeldPage = { watch: this.#board.watch({ start, end: start + 1 }), holders: 0, letGo: undefined };
     this.#held.set(page, held);
-    const tell = (error?: unknown) => {
+    const settled = (error?: unknown) => {
       if (this.#held.get(page) === held) this.#settled(page, error);
     };
-    held.watch.ready.then(() => tell(), tell);
+    held.watch.ready.then(() => settled(), settled);
     return held;
   }
 }

@@ -1,37 +1,33 @@
 /*
- * A range of a board as React takes it: a view that is never changed, only replaced, and only when something in it is
- * another. `subscribe` and `getSnapshot` are those of useSyncExternalStore.
- *
- * It does nothing before it is subscribed to, so that React may make it and throw it away.
+ * A range of a board for React's useSyncExternalStore. The view is never changed, only replaced, and
+ * only when one of its fields has changed. React may create a RangeView and drop it, so it does nothing
+ * before `subscribe`.
  */
 
-import type { CellChange, CellRange } from "../client/board-events.js";
+import type { CellChange, CellRange } from "../client/board.js";
 import type { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { BoardSource, Shown } from "./board-source.js";
 
 export interface BoardView {
-  /** Whether cell `start + i` is checked, at i; undefined where it is not here yet. Empty until `size` is known. */
+  /** Item i: whether cell `start + i` is checked; undefined until loaded. Empty until `size` is known. */
   readonly cells: readonly (boolean | undefined)[];
-  /** The range that is shown; it ends with the board. */
+  /** Cells `start` … `end - 1` are shown. The range ends with the board. */
   readonly start: number;
   readonly end: number;
   /** Cells of the board; 0 until it is known. */
   readonly size: number;
-  /** Whether every cell of the range is here. They stay, and stay readable, while a connection is lost. */
+  /** Whether every cell of the range is loaded. They stay readable while a connection is lost. */
   readonly isReady: boolean;
   /** What this client may do on the board. */
   readonly right: OpenResult["right"] | undefined;
-  /** Why the board, or a part of the range, cannot be had. */
+  /** Why the board, or a part of the range, was refused. */
   readonly refusal: Refusal | undefined;
-  /**
-   * Sets a cell of the board: shown at once, resolved when the store has committed it; rejected with a Refusal if it will
-   * not, and then shown as it was.
-   */
+  /** Like `set` of the board. The promise may go unhandled. */
   readonly set: (cell: number, value: boolean) => Promise<void>;
 }
 
-/** All of its fields: a view is replaced when one of them is another. */
+/** A view is replaced when one of its fields changes. */
 export const VIEW_FIELDS: readonly (keyof BoardView)[] = [
   "cells",
   "start",
@@ -43,7 +39,7 @@ export const VIEW_FIELDS: readonly (keyof BoardView)[] = [
   "set",
 ];
 
-/** More than one component should draw as elements; a larger part is for a canvas, with `board.bitsOf`. */
+/** One component should not render more elements. Draw more on a canvas, with `board.bitsOf`. */
 export const RANGE_CELLS_MAX = 262_144;
 
 export class RangeView implements Shown {
@@ -53,7 +49,6 @@ export class RangeView implements Shown {
   #view: BoardView;
   #listener: () => void = () => undefined;
 
-  /** Without `end`, to the end of the board. */
   constructor(source: BoardSource, start: number, end: number | undefined) {
     const isRange = Number.isSafeInteger(start) && start >= 0 && (end === undefined || end > start);
     if (!isRange) throw new RangeError(`not a range of cells: ${start} … ${end}`);
@@ -66,7 +61,7 @@ export class RangeView implements Shown {
   readonly subscribe = (listener: () => void): (() => void) => {
     this.#listener = listener;
     const hide = this.#source.show(this);
-    // It may have changed since it was made.
+    // Cells may have changed since the constructor ran.
     this.refresh();
     return () => {
       this.#listener = () => undefined;
@@ -74,11 +69,11 @@ export class RangeView implements Shown {
     };
   };
 
-  /** Throws a RangeError where the range is too large; not earlier, so that it is thrown while React renders. */
+  /** Throws a RangeError if the range is too large: here, so that it is thrown while React renders. */
   readonly getSnapshot = (): BoardView => {
     const { start, end } = this.#clip(this.#view.size);
     if (end - start > RANGE_CELLS_MAX) {
-      throw new RangeError(`useBoard shows at most ${RANGE_CELLS_MAX} cells, not ${end - start}: give it a range`);
+      throw new RangeError(`useBoard shows at most ${RANGE_CELLS_MAX} cells, not ${end - start}. Pass start and end.`);
     }
     return this.#view;
   };

@@ -1,25 +1,48 @@
 /*
- * What the field `settings` of attachBoards takes: the options of an instance that have no field of their own and mean
- * something inside someone else's app. Anything else is refused, for what is dropped without a word, such as an address
- * of the store or who may do what, leaves boards open, or elsewhere than one thinks.
+ * The options of an instance inside someone else's app. Some have a field of their own in
+ * attachBoards, and INSTANCE_FIELDS is their list. The others come by their environment names in
+ * `settings`. Options that have a field, or mean nothing inside an app, are refused there. Dropping
+ * one silently could leave boards open, or in the wrong store.
  */
 
 import { BadOption, type Flags, OPTIONS } from "./config.js";
 
-/** Options that `settings` does not take, and what is there in their stead. */
+/** Field of attachBoards -> the environment variable of the same meaning. */
+export const INSTANCE_FIELDS = {
+  /** The Valkey that keeps the boards, as a URL. Without it they are kept in `dataDir`. */
+  valkeyUrl: "VALKEY_URL",
+  /** File with the certificate authority to trust for `valkeys://`. */
+  valkeyCa: "VALKEY_CA",
+  /** Folder of the boards if there is no Valkey, for one process. Default: `./data`. */
+  dataDir: "DATA_DIR",
+  /** How safe a write is before it is acknowledged. Default: `applied`. */
+  durability: "DURABILITY",
+  /** How long change history is kept for replay. Default: `off`. */
+  history: "HISTORY",
+  /** Rights of everyone. Default: `open`, or `token` with `authorise`. */
+  access: "ACCESS",
+  /** Shared secret that tokens are signed with. */
+  jwtSecret: "JWT_SECRET",
+  /** Published keys that tokens are signed with. */
+  jwksUrl: "JWKS_URL",
+  /** Required issuer of tokens. */
+  jwtIssuer: "JWT_ISSUER",
+  /** Required audience of tokens. */
+  jwtAudience: "JWT_AUDIENCE",
+} as const;
+
+type InstanceField = keyof typeof INSTANCE_FIELDS;
+
+/** Each takes what its environment variable takes. */
+export type InstanceFields = { readonly [Field in InstanceField]?: string | undefined };
+
+const FIELDS = Object.keys(INSTANCE_FIELDS).filter((name): name is InstanceField => name in INSTANCE_FIELDS);
+
+/** Options that `settings` does not take, and what to use instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
-  ["BOARDS", "the field `boards`"],
-  ["VALKEY_URL", "the field `valkeyUrl`"],
+  ...FIELDS.map((field) => [INSTANCE_FIELDS[field], `the field \`${field}\``] as const),
   ["REDIS_URL", "the field `valkeyUrl`"],
-  ["VALKEY_CA", "the field `valkeyCa`"],
-  ["DATA_DIR", "the field `dataDir`"],
-  ["DURABILITY", "the field `durability`"],
-  ["HISTORY", "the field `history`"],
-  ["ACCESS", "the field `access`"],
-  ["JWT_SECRET", "the field `jwtSecret`"],
-  ["JWKS_URL", "the field `jwksUrl`"],
-  ["JWT_ISSUER", "the field `jwtIssuer`"],
-  ["JWT_AUDIENCE", "the field `jwtAudience`"],
+  ["BOARDS", "the field `boards`"],
   ["LOG_LEVEL", "the field `log`"],
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],
@@ -33,13 +56,13 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ env }) => env));
 
-/** The settings as they are; throws BadOption where one is unknown, or has its place elsewhere. */
-export function checkSettings(settings: Flags): Flags {
+/** Options by environment name. Throws BadOption for `settings` that do not belong there. */
+export function flagsOf(fields: InstanceFields, settings: Flags): Flags {
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
     const instead = INSTEAD.get(name);
     if (instead !== undefined) throw new BadOption(`settings has ${name}: use ${instead}`);
     if (!KNOWN.has(name)) throw new BadOption(`settings has ${name}, and there is no such option`);
   }
-  return settings;
+  return { ...settings, ...Object.fromEntries(FIELDS.map((field) => [INSTANCE_FIELDS[field], fields[field]])) };
 }

@@ -1,6 +1,6 @@
 /*
- * Boards inside an Express app and a Socket.IO server of someone else's, with hooks for that app: who may do what, what is
- * committed, and the boards to read and write. docs/embedding.md is its manual.
+ * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights,
+ * listen to commits, and read and write the boards. docs/embedding.md is the manual.
  */
 
 import { EventEmitter } from "node:events";
@@ -8,44 +8,28 @@ import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
 import type { AuthoriseHook } from "./access/authorise.js";
-import { checkSettings } from "./app-settings.js";
+import { flagsOf, type InstanceFields } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { ServerBoard } from "./embedding/server-board.js";
-import { boardRoutes, trustOf } from "./http/http.js";
+import { boardRoutes } from "./http/routes.js";
 import type { Instance } from "./instance/instance.js";
+import { trustOf } from "./limits/client-address.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
-export interface AttachBoardsOptions {
+export interface AttachBoardsOptions extends InstanceFields {
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
-  /** Where the boards live: as for the environment variables; `./data` without either. */
-  readonly valkeyUrl?: string | undefined;
-  readonly valkeyCa?: string | undefined;
-  readonly dataDir?: string | undefined;
-  /** How safe a write is before it is acknowledged, as for the environment variable: `applied` without it. */
-  readonly durability?: string | undefined;
-  /** How long it is recorded what was changed when, as for the environment variable: `off` without it. */
-  readonly history?: string | undefined;
-  /**
-   * What everybody may do, and how tokens are checked, as for the environment variables. Without it boards are `open`, or,
-   * where there is a hook, `token`: nobody may do more than the hook permits.
-   */
-  readonly access?: string | undefined;
-  readonly jwtSecret?: string | undefined;
-  readonly jwksUrl?: string | undefined;
-  readonly jwtIssuer?: string | undefined;
-  readonly jwtAudience?: string | undefined;
-  /** Says who somebody is and what he may do; asked for each socket and each HTTP request. */
+  /** Says who a client is and which rights it has. Asked for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Options of docs/operations.md without a field of their own, by the name of the variable: `{ DRAIN_MS: "5000" }`. What
-   * has a field, has no meaning in your app or is unknown is refused.
+   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An
+   * option that is unknown, has a field of its own or means nothing in your app is refused.
    */
   readonly settings?: Flags | undefined;
-  /** A pino logger; without it warnings and errors go to the standard output. */
+  /** A pino logger. Default: warnings and errors go to standard output. */
   readonly log?: Log | undefined;
   /** Speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
@@ -53,22 +37,23 @@ export interface AttachBoardsOptions {
 
 export interface AttachedBoards {
   readonly instance: Instance;
-  /** A board, to be read, written and listened to here; the same object each time. Throws UNKNOWN_BOARD. */
+  /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
-   * Tells clients to move, one by one over DRAIN_MS, each after the answers it waits for, and lets go of the store. `/ready`
-   * is 503 from now on, and your Socket.IO server refuses new sockets and ends those that use boards, with your own
-   * namespaces on them: it is for a process that goes. Close your own servers after it.
+   * For a process that is about to end. Asks clients to move, one by one over DRAIN_MS, each after
+   * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
+   * refuses new connections and closes those that use boards, with their sockets in your own
+   * namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;
-  /** As `drain`, but all clients at once; cuts a drain short that is under way. */
+  /** As `drain`, but asks all clients at once. Cuts short a drain in progress. */
   close(): Promise<void>;
 }
 
 /**
- * Mounts boards in an Express app and a Socket.IO server of yours: the routes under `/boards`, `/health`, `/ready`,
- * `/metrics` and `/cluster`, and the namespace `/boards`. Any number of instances of your app, on any machines, share the
- * boards if all have the same `valkeyUrl`. Rejects with BadOption.
+ * Mounts boards in your Express app and Socket.IO server: the routes `/boards`, `/health`,
+ * `/ready`, `/metrics` and `/cluster`, and the namespace `/boards`. All instances of your app with
+ * the same `valkeyUrl` share the boards. Rejects with BadOption.
  */
 export async function attachBoards(
   io: SocketServer,
@@ -78,7 +63,7 @@ export async function attachBoards(
   const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
-  // What a message may be is said by the app's own server.
+  // The app's own server limits the size of messages.
   const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize ?? 1_000_000 };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
@@ -99,7 +84,8 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // `*` is for pages that bring no rights with them; where a hook reads cookies, they do.
+    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its
+    // user's rights.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
@@ -127,11 +113,11 @@ export async function attachBoards(
   };
 }
 
-/** A socket that Socket.IO recovers past its middlewares would be nobody: not asked who it is, and not counted. */
+/** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(
-    "your Socket.IO server has connectionStateRecovery, by which sockets return without being asked who they are: " +
+    "your Socket.IO server has connectionStateRecovery, which lets sockets return without being identified: " +
       "set its skipMiddlewares to false",
   );
 }
@@ -140,10 +126,10 @@ const ANSWERS_TWICE =
   "your Express app and your Socket.IO server both answer long-polling. Make the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
-/** Socket.IO servers with boards, which stay in their namespaces for good. */
+/** Socket.IO servers with boards. Our namespaces stay on them for good. */
 const inUse = new WeakSet<SocketServer>();
 
-/** Mistakes that would show later, as silence. */
+/** Refuses mistakes that would otherwise show later, as silence. */
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
@@ -161,7 +147,8 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO hands on what it does not answer to the listeners that were there before it, and takes their place.
+  // Socket.IO replaces the listeners that are there before it, and passes them the requests that it
+  // does not answer.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);
@@ -172,18 +159,18 @@ function refuseUnready(io: SocketServer, app: Express): void {
   });
 }
 
-/** As `refuseUnready`, if the app is called by a listener of another name, which only the first such request shows. */
+/** Catches an app behind a listener that `refuseUnready` does not recognise. */
 function leaveToSockets(log: Log): RequestHandler {
   let isSaid = false;
   return (request, _, next) => {
-    // Socket.IO has it in hand, as it left its mark on it.
+    // The mark of Socket.IO, which answers this request.
     if (!("_query" in request)) return next();
     if (!isSaid) log.warn(ANSWERS_TWICE);
     isSaid = true;
   };
 }
 
-/** Its WebSocket server is, and its HTTP server does not listen: one that listens again is open again. */
+/** True if its WebSocket server is closed and its HTTP server does not listen. */
 function isClosed(io: SocketServer): boolean {
   const webSockets: unknown = Reflect.get(io.engine, "ws");
   const state: unknown = typeof webSockets === "object" && webSockets !== null && Reflect.get(webSockets, "_state");
@@ -191,28 +178,18 @@ function isClosed(io: SocketServer): boolean {
 }
 
 function configOf(options: AttachBoardsOptions): Config {
-  const boards = Object.entries(options.boards).map(([name, size]) => `${name}=${size}`);
-  return readConfig(
-    {
-      ...checkSettings(options.settings ?? {}),
-      VALKEY_URL: options.valkeyUrl,
-      VALKEY_CA: options.valkeyCa,
-      DATA_DIR: options.dataDir,
-      BOARDS: boards.join(),
-      DURABILITY: options.durability,
-      HISTORY: options.history,
-      ACCESS: options.authorise ? closedUnlessNamed(options.access) : options.access,
-      JWT_SECRET: options.jwtSecret,
-      JWKS_URL: options.jwksUrl,
-      JWT_ISSUER: options.jwtIssuer,
-      JWT_AUDIENCE: options.jwtAudience,
-    },
-    {},
-    options.authorise !== undefined,
-  );
+  const { authorise, access, boards, settings = {} } = options;
+  const flags = {
+    ...flagsOf(options, settings),
+    BOARDS: Object.entries(boards)
+      .map(([name, size]) => `${name}=${size}`)
+      .join(),
+    ACCESS: authorise ? closedUnlessNamed(access) : access,
+  };
+  return readConfig(flags, {}, authorise !== undefined);
 }
 
-/** Where a hook permits, a board that `access` says nothing of gives nothing of itself. */
+/** With a hook, a board that `access` does not name gives no rights of itself. */
 function closedUnlessNamed(access: string | undefined): string {
   if (access === undefined) return "token";
   const namesAll = access.split(",").every((rule) => rule.includes("="));

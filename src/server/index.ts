@@ -3,7 +3,8 @@
 export type { Position } from "../board/position.js";
 export type { SetAllOptions } from "../board/steps.js";
 export { type ErrorCode, Refusal } from "../protocol/errors.js";
-export type { AuthoriseHook, Caller, Permit, ProposedWrite, WriteConsent } from "./access/authorise.js";
+export type { AuthoriseHook, Permit, ProposedWrite, WriteConsent } from "./access/authorise.js";
+export type { Caller } from "./access/caller.js";
 export type { Right } from "./access/grant.js";
 export { type AttachBoardsOptions, type AttachedBoards, attachBoards } from "./attach-boards.js";
 export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";

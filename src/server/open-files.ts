@@ -1,12 +1,12 @@
-/* The limit of open files: each connection is one. Past it the system refuses everything that needs a descriptor. */
+/* The limit of open files. Each connection is one, and past the limit nothing can be opened. */
 
 /**
- * Kept free of connections: for the store, the page's files, and connections that workers hand on. If a worker has no
- * descriptor for a connection that the primary hands to it, Node never gives that worker another one.
+ * Descriptors kept free of connections: for the store, the files of the app, and connections that
+ * workers hand on. If a worker has no descriptor for a connection that the primary hands to it,
+ * Node never gives that worker another one.
  */
 const KEPT_FREE = 128;
 
-/** As the system grants it to this process; undefined for no limit. */
 export function filesMax(): number | undefined {
   const report: unknown = process.report.getReport();
   const limits = field(report, "userLimits");
@@ -16,7 +16,7 @@ export function filesMax(): number | undefined {
 
 let connections: number | undefined;
 
-/** How many connections fit. The limit is read once: that takes some 30 ms. */
+/** The limit is read once, because that takes some 30 ms. */
 export function connectionsMax(): number {
   if (connections === undefined) {
     const files = filesMax() ?? Number.POSITIVE_INFINITY;

@@ -1,5 +1,3 @@
-/* Opens the store that the options name. */
-
 import { readFileSync } from "node:fs";
 import { EmbeddedStore } from "../store/embedded/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
@@ -8,8 +6,8 @@ import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
- * Rejects with StoreUnusable. `mayEvict` opens a Valkey too that deletes pages when its memory is full: for those who look
- * at it, or take a backup.
+ * Opens the store that the options name; rejects with StoreUnusable. `mayEvict` also opens a Valkey
+ * that deletes pages when its memory is full, to inspect it or take a backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;

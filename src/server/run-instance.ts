@@ -1,6 +1,4 @@
-/*
- * What an instance is made of by its options, whatever serves it: `startServer`, or an app of someone else's.
- */
+/* Makes an instance of its options, whether `startServer` or someone else's app serves it. */
 
 import { hostname } from "node:os";
 import { realClock } from "../protocol/clock.js";
@@ -24,8 +22,8 @@ const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**
- * Pages asked for in `watch`: each may cost the store a question and 8 KiB of snapshot. The burst lets a client join all it
- * may watch, the rate is more than anyone scrolls.
+ * In pages; each may cost a request to the store and 8 KiB of snapshot. The burst lets a client
+ * join all the pages that it may watch, and the rate is more than anyone scrolls.
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
 
@@ -33,8 +31,8 @@ const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
 /**
- * What may come in on one connection, as `meter.ts` counts it: twice the requests that are answered, and the bytes of the
- * largest writes at the rate that a session may have, with as much again for everything else.
+ * Limits of one connection's meter. They allow twice the requests that are answered, and the bytes
+ * of the largest writes at the rate of a session, with room for the rest.
  */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;
@@ -59,41 +57,41 @@ const HTTP_PER_SECOND_MIN = 50;
 const HTTP_TIMES = 6;
 const HTTP_BURST_SECONDS = 5;
 
-/** Any route, so several times what may be asked of boards: many behind one address may load the page at once. */
+/** For all routes: many people behind one address may load the app at once. */
 function httpOf({ httpPerMinute }: Config): Rate {
   const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
   return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
 }
 
-export interface Others {
-  /** Milliseconds since 1970, by which tokens end. */
+interface Others {
+  /** Milliseconds since 1970, by which tokens expire. */
   readonly wallClock?: (() => number) | undefined;
   readonly authorise?: AuthoriseHook | undefined;
-  /** Where it is reached, for its name; nothing before that is known. */
+  /** The address it listens on, for its name; null until that is known. */
   readonly address?: (() => Address | null) | undefined;
 }
 
-/** An instance with what is measured and told of it as long as it runs, whatever serves it. */
 export function runInstance(config: Config, store: Store, log: Log, others: Others = {}) {
   const instance = createInstance(config, store, log, others);
-  const stopMeasuring = instance.metrics.measureLoop();
+  const { loop } = instance.metrics;
+  loop.start();
   let online = () => 0;
   const fleet = new Fleet(instance, () => online());
   return {
     instance,
     presence: fleet.presence,
     view: { cluster: () => fleet.state(), metrics: () => instance.metrics.text() },
-    /** `sockets` counts the sockets, from now on. */
-    counts: (sockets: () => number) => {
-      online = sockets;
+    /** From now on `connections` counts the open connections. */
+    counts: (connections: () => number) => {
+      online = connections;
     },
-    /** Resolves when every write taken has its answer, and others know that this instance goes and what it committed. */
+    /** Resolves when every write has its answer and other instances have the last reports. */
     finish: async () => {
       await Promise.all([instance.writer.close(), fleet.close()]);
       await instance.reporter.flush();
     },
     close: () => {
-      stopMeasuring();
+      loop.stop();
       instance.close();
     },
   };
@@ -120,7 +118,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
       requests: REQUESTS,
       watches: { ...WATCHES, burst: Math.max(WATCHES.burst, config.watchedPages) },
       connectionsPerAddress: config.connectionsPerAddress,
-      // All that an address may have open may come back at once, as after the loss of an instance.
+      // After the loss of an instance, all connections of an address may come back at once.
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
       http: httpOf(config),
     },
@@ -133,7 +131,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
 
 type Address = string | { readonly port: number };
 
-/** The host, with the port that is listened on, or the path of a Unix socket. */
+/** The host with the port, or with the path of a Unix socket. */
 export function nameAt(address: Address | null): string {
   if (address === null) return hostname();
   return `${hostname()}:${typeof address === "string" ? address : address.port}`;
@@ -143,11 +141,10 @@ export function httpOptions(config: Config, store: Store, trust: Trust) {
   return {
     gate: new HttpGate({ inflow: inflowOf(config), bodyBytesMax: config.messageBytes }, trust, realClock),
     requestsPerMinute: config.httpPerMinute,
-    sharedCounter:
+    countShared:
       store instanceof ValkeyStore
-        ? (key: string, name: string, ...args: string[]) => store.command(key, name, ...args)
+        ? (address: string, windowMs: number) => store.countRequest(address, windowMs)
         : undefined,
-    limitPrefix: store instanceof ValkeyStore ? store.names.limits : "",
     teaching: true,
     forOperators: config.metricsPort === undefined,
   };

@@ -1,5 +1,5 @@
 /*
- * One instance as a server: puts Express, Socket.IO and the parts of instance.ts on one port, and takes them down again.
+ * Runs one instance as a server: Express, Socket.IO and the parts of instance.ts on one port.
  * attach-boards.ts does the same inside someone else's app.
  */
 
@@ -10,7 +10,8 @@ import { Refusal } from "../protocol/errors.js";
 import type { Store } from "../store/store.js";
 import type { Config } from "./config.js";
 import { TcpConnections } from "./connections/tcp-connections.js";
-import { createApp, createOperatorApp } from "./http/http.js";
+import { createApp } from "./http/app.js";
+import { createOperatorApp } from "./http/operators.js";
 import type { Instance } from "./instance/instance.js";
 import { trustIn, trustNobody } from "./limits/client-address.js";
 import { connectionsMax } from "./open-files.js";
@@ -22,14 +23,13 @@ import type { Log } from "./telemetry/log.js";
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
-  /** Where /metrics and /cluster are, if they have a port of their own. */
+  /** URL of /metrics and /cluster, if they have a port of their own. */
   readonly metricsUrl: string | undefined;
   readonly instance: Instance;
-  /** The Socket.IO server, for namespaces beside ours. */
   readonly io: SocketServer;
-  /** As `close`, but clients are told to move one by one over DRAIN_MS; meanwhile `/ready` is 503, and new sockets are refused. */
+  /** As `close`, one client after the other over DRAIN_MS, with `/ready` at 503 meanwhile. */
   drain(): Promise<void>;
-  /** Tells clients to go elsewhere, lets requests under way finish, and frees the port. The store stays open. */
+  /** Asks clients to move, answers pending requests, and frees the port. The store stays open. */
   close(): Promise<void>;
 }
 
@@ -37,30 +37,28 @@ export interface ServerOptions {
   readonly config: Config;
   readonly store: Store;
   readonly log: Log;
-  /** The folder of the built page. */
   readonly pageFolder: string;
-  /** The instances /demo shows, as URLs. */
   readonly demoUrls?: () => readonly string[];
-  /** Where this instance stands among the workers that share its port. */
+  /** Its place among the workers that share the port. */
   readonly worker?: WorkerPlace | undefined;
-  /** What /metrics answers; the instance's own without it. */
+  /** The answer of /metrics. Default: that of the instance. */
   readonly metrics?: (() => Promise<string>) | undefined;
-  /** Who connects and says nothing is let go after this; 10 s. */
+  /** A connection that sends nothing is closed after this. Default: 10 s. */
   readonly silentMsMax?: number;
-  /** Milliseconds since 1970, by which tokens end. */
+  /** Milliseconds since 1970, by which tokens expire. */
   readonly wallClock?: () => number;
 }
 
 const SILENT_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
-/** An HTTP connection on which nothing moves, in either direction, is closed. Long-polling is answered every 10 s. */
-const STILL_MS_MAX = 60_000;
-/** TCP connections of one address beyond its sockets: HTTP requests, and sockets that are being refused with a code. */
+/** An HTTP connection without traffic is closed. Long-polling is answered every 10 s. */
+const IDLE_MS_MAX = 60_000;
+/** TCP connections per address for HTTP requests, and for clients being refused with a code. */
 const EXTRA_TCP_PER_ADDRESS = 1_000;
-/** After this an instance that closes waits for nobody who does not close his connection. */
+/** A closing instance waits this long for clients to close their connections. */
 const CLOSING_MS_MAX = 2_000;
 
-/** Rejects with the system's error if the port cannot be had. */
+/** Rejects with the system's error if it cannot listen on the port. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder } = options;
   let listening: HttpServer | undefined;
@@ -70,16 +68,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const app = createApp(
-    instance,
-    view,
-    { ...httpDoor, trust },
-    {
-      folder: pageFolder,
-      demoUrls: options.demoUrls ?? (() => []),
-      basePath: config.basePath,
-    },
-  );
+  const { basePath } = config;
+  const demoUrls = options.demoUrls ?? (() => []);
+  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath });
   const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
@@ -90,7 +81,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     app,
   );
   listening = http;
-  http.setTimeout(STILL_MS_MAX);
+  http.setTimeout(IDLE_MS_MAX);
   const perAddressMax = config.connectionsPerAddress + EXTRA_TCP_PER_ADDRESS;
   const tcp = new TcpConnections(http, perAddressMax, connectionsMax(), trust);
   const operators =
@@ -109,7 +100,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     throw error;
   }
   for (const server of operators ? [http, operators] : [http]) instance.survives(server);
-  const { basePath } = config;
   const io = createSocketServer(http, {
     origins: config.origins,
     messageBytesMax: config.messageBytes,
@@ -127,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins: config.origins,
     basePath,
   });
-  // After the gate: what is passed on has passed it here.
+  // After the gate, so that requests pass it before they are passed on.
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker, config.messageBytes));
   if (neighbours) instance.survives(neighbours);
   running.counts(sockets.online);
@@ -138,7 +128,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       instance.departures.begin();
       sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
-      // Answers that follow from the last commit are sent before the connections are ended.
+      // The answers to the last commits are sent before the connections are closed.
       await new Promise(setImmediate);
       const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
       await io.close();

@@ -5,3 +5,15 @@ export interface Finding {
   readonly what: string;
   readonly fix?: string;
 }
+
+export function good(what: string): Finding {
+  return { is: "good", what };
+}
+
+export function warning(what: string, fix: string): Finding {
+  return { is: "warning", what, fix };
+}
+
+export function bad(what: string, fix: string): Finding {
+  return { is: "bad", what, fix };
+}

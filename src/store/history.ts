@@ -58,7 +58,7 @@ export interface Recorded {
   readonly bits?: Uint8Array;
 }
 
-export interface TimedDelta {
+interface TimedDelta {
   readonly ms: number;
   readonly delta: Delta;
 }

@@ -122,7 +122,7 @@ export interface PageNews {
   wake(heard: () => void): void;
 }
 
-export interface StoreState {
+interface StoreState {
   /** `valkey` or `embedded`. */
   readonly engine: string;
   /** False while the store does not answer. */

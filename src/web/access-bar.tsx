@@ -1,16 +1,16 @@
 /*
- * Says that a token is missing, over or not accepted, and takes one; or that this user may only look, where one who has a
- * token may give it. The token goes nowhere but to the instance.
+ * Says that a token is missing, expired or not accepted, or that this user may only look, and takes
+ * a token. It is sent to nobody but the instance.
  */
 
 import type { TargetedSubmitEvent } from "preact";
 import { useId, useState } from "preact/hooks";
 import type { AccessWording } from "./wording.js";
 
-export interface AccessBarProps {
+interface AccessBarProps {
   readonly access: AccessWording;
   readonly hasToken: boolean;
-  /** With an empty token: go on without. */
+  /** Empty to continue without a token. */
   readonly onToken: (token: string) => void;
 }
 
@@ -18,7 +18,7 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
   const [isOpen, setOpen] = useState(false);
   const isAsked = access.isNeeded || isOpen;
   return (
-    <div class="access" translate={false} data-testid="access" data-tone={access.isNeeded ? "bad" : undefined}>
+    <div class="access" translate={false} data-testid="access" data-tone={access.isNeeded ? "bad" : "waiting"}>
       <p role="status" data-testid="access-text">
         {access.text}
       </p>
@@ -30,7 +30,7 @@ export function AccessBar({ access, hasToken, onToken }: AccessBarProps) {
       )}
       {hasToken && isAsked && (
         <button type="button" data-testid="token-forget" onClick={() => onToken("")}>
-          Go on without a token
+          Continue without a token
         </button>
       )}
     </div>

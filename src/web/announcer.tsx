@@ -1,6 +1,6 @@
 /*
- * What a screen reader is told without being asked: the connection's loss and return, the store's, held back changes and
- * refusals. Politely, and never each change of a cell: on a busy board that would be all one hears.
+ * What screen readers announce: loss and return of the connection and of the store, delayed
+ * changes, refusals. Changes of cells are left out: on a busy board they would drown out the rest.
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -19,7 +19,7 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
   useEffect(() => {
     if (!connected && hasBeenLive.current) {
       wasLost.current = true;
-      say("Connection lost. Changes wait until it is back.");
+      say("Connection lost. Changes are queued until it is back.");
     } else if (isLive) {
       hasBeenLive.current = true;
       if (wasLost.current) say("Connected again.");
@@ -27,15 +27,15 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
     }
   }, [connected, isLive]);
 
-  const wasAway = useRef(false);
+  const wasUnavailable = useRef(false);
   useEffect(() => {
-    if (!storeAvailable) say("Read only for the moment: the store does not answer. Changes wait.");
-    else if (wasAway.current) say("The store answers again.");
-    wasAway.current = !storeAvailable;
+    if (!storeAvailable) say("The store is unavailable. Changes are queued until it is back.");
+    else if (wasUnavailable.current) say("The store is available again.");
+    wasUnavailable.current = !storeAvailable;
   }, [storeAvailable]);
 
   useEffect(() => {
-    if (isDelayed) say("Changes are held back and will be sent by themselves.");
+    if (isDelayed) say("Changes are queued and will be sent automatically.");
   }, [isDelayed]);
 
   useEffect(() => setSaid(refusal), [refusal]);

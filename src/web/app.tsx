@@ -1,6 +1,6 @@
 /*
- * The page of one board: header, the way about, the cells. It holds which cell was asked for and passes on what the board
- * says; the cells are below, as real checkboxes in grid-view.tsx or, for more, on a canvas in canvas/canvas-view.tsx.
+ * The app for one board: header, navigation, cells. Small boards are real checkboxes
+ * (grid-view.tsx), larger ones a canvas (canvas/canvas-view.tsx).
  */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
@@ -14,23 +14,18 @@ import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
-import { type AccessWording, accessWording, countOf, hindrance } from "./wording.js";
+import { type AccessWording, accessWording, countOf, problem } from "./wording.js";
 
-export interface AppProps {
+interface AppProps {
   readonly client: Client;
   readonly board: Board;
   readonly isCompact: boolean;
-  /** Names of the boards there are, once known. */
   readonly names: Promise<readonly string[]>;
   readonly hasToken: boolean;
-  /** Takes a token, and begins anew with it; an empty one is none. */
+  /** Restarts the app with this token; empty for none. */
   readonly onToken: (token: string) => void;
 }
 
-const USUAL = "What you check here shows at once for everyone, on every instance.";
-const USUAL_VIEW = "What others check shows here at once.";
-const USUAL_LARGE_VIEW = "Drag to move, scroll or pinch to zoom.";
-const USUAL_LARGE = "Drag to move, scroll or pinch to zoom, click to check.";
 const REFUSAL_SHOWN_MS = 8_000;
 
 export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
@@ -52,16 +47,17 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
 
   const { size } = live;
   const goTo = (cell: number) => setTarget({ cell });
-  // A refusal that no cell on the screen can show is said here.
+  // For a refusal whose cell is not on the screen.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
-  const hint = hindrance(live, delay, hasBeenLive.current) ?? elsewhere;
+  const View = size > GRID_CELLS_MAX ? LargeBoard : GridView;
+  const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} shown={size} />
+        <Status live={live} checked={checked} />
       </header>
       {!isCompact && size > 0 && (
         <div class="toolbar">
@@ -71,27 +67,16 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
       )}
       {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
       <main class="main" aria-label="Board">
-        {size > GRID_CELLS_MAX && (
-          <LargeBoard
+        {size > 0 && (
+          <View
             board={board}
             size={size}
             target={target}
             isCompact={isCompact}
-            hint={hint}
             isViewer={live.isViewer}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_LARGE_VIEW : USUAL_LARGE}
-            onChecked={setChecked}
-            onRefused={onRefused}
-          />
-        )}
-        {size > 0 && size <= GRID_CELLS_MAX && (
-          <GridView
-            board={board}
-            size={size}
-            target={target}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : live.isViewer ? USUAL_VIEW : USUAL}
+            usual={isCompact ? undefined : usualText(size, live.isViewer)}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -101,6 +86,12 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
       <Announcer live={live} delay={delay} refusal={refusal} />
     </div>
   );
+}
+
+/** The hint in the line under the cells. */
+function usualText(size: number, isViewer: boolean): string {
+  if (size > GRID_CELLS_MAX) return `Drag to move, scroll or pinch to zoom${isViewer ? "" : ", click to check"}.`;
+  return isViewer ? "You see at once what others check." : "Check a box: everyone sees it at once, on every instance.";
 }
 
 function Title({ board, size }: { board: string; size: number }) {
@@ -126,12 +117,12 @@ interface AbsenceProps {
   readonly board: string;
 }
 
-/** In place of the grid, until the board is known or when there is none. */
+/** In place of the cells, until the board is known. */
 function Absence({ access, failure, names, board }: AbsenceProps) {
   return (
     <div class="absence">
       <p role="status" translate={false} data-testid="absence">
-        {access ? "The board is shown here to those who may see it." : (failure ?? "Connecting to the board …")}
+        {access ? "This board is private." : (failure ?? "Connecting to the board …")}
       </p>
       {failure !== undefined && <Boards names={names} current={board} />}
     </div>

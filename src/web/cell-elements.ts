@@ -1,43 +1,97 @@
 /*
- * The elements of a grid of cells: rows of real checkboxes, in the roles of the ARIA grid pattern. Built in one go and
- * outside the virtual DOM, which would compare 10,000 of them for each change of one.
+ * The elements of a grid of cells: rows of real checkboxes, in the roles of the ARIA grid pattern,
+ * and what each one shows. Built at once and outside the virtual DOM, which would compare 10,000
+ * elements for each change of one. One of them is the tab stop.
  */
 
-import type { CellRange } from "../client/index.js";
+import type { Board } from "../client/index.js";
+import { lockReasonAt } from "./permission.js";
 
-export interface CellElements {
-  readonly rows: DocumentFragment;
-  /** In the order of their numbers, from the start of the range. */
+export class CellElements {
   readonly inputs: readonly HTMLInputElement[];
-}
+  /** What each cell shows. The input is no source for it: a click changes the input first. */
+  readonly #shown: Uint8Array;
+  #checked = 0;
+  #current: HTMLInputElement | undefined;
 
-export function buildCells({ start, end }: CellRange, columns: number): CellElements {
-  const rows = document.createDocumentFragment();
-  const inputs: HTMLInputElement[] = [];
-  for (let first = start; first < end; first += columns) {
-    const row = element("div", "cells-row", "row");
-    for (let cell = first; cell < Math.min(end, first + columns); cell++) {
-      const input = document.createElement("input");
-      input.type = "checkbox";
-      input.className = "cell";
-      input.tabIndex = -1;
-      input.dataset.cell = String(cell);
-      input.setAttribute("aria-label", `Checkbox ${cell}`);
-      // Firefox would fill in what was checked before a reload.
-      input.autocomplete = "off";
-      inputs.push(input);
-      const holder = element("span", "cell-holder", "gridcell");
-      holder.append(input);
-      row.append(holder);
+  /** Replaces what `root` contains. */
+  constructor(root: HTMLElement, size: number, columns: number) {
+    const rows = document.createDocumentFragment();
+    const inputs: HTMLInputElement[] = [];
+    for (let first = 0; first < size; first += columns) {
+      const row = makeElement("div", "row", "cells-row");
+      for (let cell = first; cell < Math.min(size, first + columns); cell++) {
+        const input = makeInput(cell, "cell");
+        inputs.push(input);
+        const holder = makeElement("span", "gridcell", "cell-holder");
+        holder.append(input);
+        row.append(holder);
+      }
+      rows.append(row);
     }
-    rows.append(row);
+    root.replaceChildren(rows);
+    this.inputs = inputs;
+    this.#shown = new Uint8Array(size);
+    this.focusable(0);
   }
-  return { rows, inputs };
+
+  get checked(): number {
+    return this.#checked;
+  }
+
+  show(cell: number, value: boolean): HTMLInputElement | undefined {
+    const input = this.inputs[cell];
+    if (!input) return undefined;
+    if (input.checked !== value) input.checked = value;
+    const bit = value ? 1 : 0;
+    this.#checked += bit - (this.#shown[cell] ?? 0);
+    this.#shown[cell] = bit;
+    return input;
+  }
+
+  focusable(cell: number): void {
+    if (this.#current) this.#current.tabIndex = -1;
+    this.#current = this.inputs[cell];
+    if (this.#current) this.#current.tabIndex = 0;
+  }
+
+  /** Marks the cells that this user may not change. */
+  markLocked(board: Board): void {
+    for (const [cell, input] of this.inputs.entries()) {
+      input.toggleAttribute("data-frozen", board.isFrozen(cell));
+      setLocked(input, lockReasonAt(board, cell));
+    }
+  }
 }
 
-function element(tag: "div" | "span", className: string, role: string): HTMLElement {
+/** The cell that an event is about; undefined if it is about none. */
+export function cellOf({ target }: Event): number | undefined {
+  const cell = target instanceof HTMLElement ? target.dataset.cell : undefined;
+  return cell === undefined ? undefined : Number(cell);
+}
+
+export function makeInput(cell: number, className: string): HTMLInputElement {
+  const input = document.createElement("input");
+  input.type = "checkbox";
+  input.className = className;
+  input.tabIndex = -1;
+  input.dataset.cell = String(cell);
+  input.ariaLabel = `Checkbox ${cell}`;
+  // Firefox would restore the checks from before a reload.
+  input.autocomplete = "off";
+  return input;
+}
+
+export function makeElement(tag: "div" | "span", role: string, className = ""): HTMLElement {
   const made = document.createElement(tag);
   made.className = className;
-  made.setAttribute("role", role);
+  made.role = role;
   return made;
+}
+
+/** Says why the cell may not be changed, if so. It stays readable, so it is not `disabled`. */
+export function setLocked(input: HTMLInputElement, reason = ""): void {
+  if (input.title === reason) return;
+  input.title = reason;
+  input.ariaDisabled = reason === "" ? null : "true";
 }

@@ -1,38 +1,19 @@
 /*
- * What GET /cluster told over the last minutes, and what it means: pure, so that the page only draws. An answer of
- * another form counts as none; of an instance of another version, a number that is missing counts as 0.
+ * The answers of GET /cluster in the last minutes, and what they mean. Pure. A malformed answer
+ * counts as none. A missing number, of an instance of another version, counts as 0.
  */
 
-export const MEASURES = [
-  "clients",
-  "watches",
-  "pages",
-  "writesPerSecond",
-  "changesPerSecond",
-  "deltasPerSecond",
-  "sentBytesPerSecond",
-  "cores",
-  "memoryBytes",
-  "flushMs",
-  "loopDelayMs",
-  "upSeconds",
-] as const;
-export type Measure = (typeof MEASURES)[number];
+import { isObject } from "./instance-answers.js";
 
-export interface InstanceSample extends Readonly<Record<Measure, number>> {
-  readonly id: string;
-  readonly name: string;
-  readonly storeAvailable: boolean;
-  readonly heardMsAgo: number;
-}
+export type Measure = "clients" | "writesPerSecond" | "deltasPerSecond" | "sentBytesPerSecond";
+
+export type InstanceSample = NonNullable<ReturnType<typeof sampleOf>>;
 
 export interface ClusterHistory {
-  /** The latest. */
   readonly instances: readonly InstanceSample[];
   readonly self: string;
-  /** What may lose data, if anything. */
   readonly warning?: string;
-  /** Oldest first; one list for each answer. */
+  /** One list for each answer, oldest first. */
   readonly past: readonly (readonly InstanceSample[])[];
 }
 
@@ -53,22 +34,22 @@ export function withAnswer(history: ClusterHistory, answer: unknown): ClusterHis
   return { instances, self: String(answer.self), past, ...warning };
 }
 
-export type Health = "well" | "busy" | "silent" | "store away";
+type Health = "healthy" | "busy" | "silent" | "store unavailable";
 
 export function healthOf({ storeAvailable, heardMsAgo, loopDelayMs, flushMs }: InstanceSample): Health {
   if (heardMsAgo > SILENT_MS) return "silent";
-  if (!storeAvailable) return "store away";
-  return loopDelayMs > LATE_MS || flushMs > FULL_FLUSH_MS ? "busy" : "well";
+  if (!storeAvailable) return "store unavailable";
+  return loopDelayMs > LATE_MS || flushMs > FULL_FLUSH_MS ? "busy" : "healthy";
 }
 
-/** One measure over time: of one instance, or, without an id, the sum of all. */
+/** One measure over time, of one instance or, without an id, the sum of all. */
 export function lineOf({ past }: ClusterHistory, measure: Measure, id?: string): number[] {
   return past.map((samples) =>
     samples.reduce((sum, sample) => (id === undefined || sample.id === id ? sum + sample[measure] : sum), 0),
   );
 }
 
-/** The points of a polyline in a box of `width` by `height`; the newest is at the right edge. */
+/** The points of a polyline in a box of `width` by `height`. The newest is at the right edge. */
 export function pointsOf(line: readonly number[], width: number, height: number): string {
   const most = Math.max(1, ...line);
   const step = width / (SAMPLES_MAX - 1);
@@ -78,22 +59,26 @@ export function pointsOf(line: readonly number[], width: number, height: number)
     .join(" ");
 }
 
-function sampleOf(instance: unknown): InstanceSample | undefined {
+function sampleOf(instance: unknown) {
   if (!isObject(instance) || typeof instance.id !== "string" || typeof instance.name !== "string") return undefined;
-  const numbers = Object.fromEntries(MEASURES.map((measure) => [measure, numberIn(instance[measure])]));
+  const number = (name: string) => {
+    const value = instance[name];
+    return typeof value === "number" && Number.isFinite(value) ? value : 0;
+  };
   return {
-    ...(numbers as Record<Measure, number>),
     id: instance.id,
     name: instance.name,
     storeAvailable: instance.storeAvailable === true,
-    heardMsAgo: numberIn(instance.heardMsAgo),
+    heardMsAgo: number("heardMsAgo"),
+    clients: number("clients"),
+    pages: number("pages"),
+    writesPerSecond: number("writesPerSecond"),
+    deltasPerSecond: number("deltasPerSecond"),
+    sentBytesPerSecond: number("sentBytesPerSecond"),
+    cores: number("cores"),
+    memoryBytes: number("memoryBytes"),
+    flushMs: number("flushMs"),
+    loopDelayMs: number("loopDelayMs"),
+    upSeconds: number("upSeconds"),
   };
-}
-
-function numberIn(value: unknown): number {
-  return typeof value === "number" && Number.isFinite(value) ? value : 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

@@ -1,6 +1,6 @@
-/* The cluster's page: every instance with its health and load, and the whole in small charts. Asks GET /cluster every 2 s. */
+/* The cluster view: each instance with its health and load, and the whole in small charts. */
 
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import {
   type ClusterHistory,
@@ -18,10 +18,33 @@ const CHART = { width: 160, height: 36 };
 
 const WHOLE: readonly { measure: Measure; label: string; format: (value: number) => string }[] = [
   { measure: "clients", label: "Clients", format: count },
-  { measure: "writesPerSecond", label: "Writes a second", format: count },
-  { measure: "deltasPerSecond", label: "Deltas a second", format: count },
-  { measure: "sentBytesPerSecond", label: "Sent a second", format: bytes },
+  { measure: "writesPerSecond", label: "Writes per second", format: count },
+  { measure: "deltasPerSecond", label: "Deltas per second", format: count },
+  { measure: "sentBytesPerSecond", label: "Sent per second", format: bytes },
 ];
+
+const TONES: Readonly<Record<string, string>> = { healthy: "good", busy: "waiting" };
+
+const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHistory) => ComponentChildren>> = {
+  Health: (of) => (
+    <span class="health" data-tone={TONES[healthOf(of)] ?? "bad"}>
+      {healthOf(of)}
+    </span>
+  ),
+  Clients: ({ clients }) => count(clients),
+  Pages: ({ pages }) => count(pages),
+  "Writes/s": ({ writesPerSecond }) => count(writesPerSecond),
+  Writes: ({ id, name }, history) => (
+    <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes per second on ${name}`} />
+  ),
+  "Deltas/s": ({ deltasPerSecond }) => count(deltasPerSecond),
+  "Sent/s": ({ sentBytesPerSecond }) => bytes(sentBytesPerSecond),
+  Delay: ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`,
+  Flush: ({ flushMs }) => `${Math.round(flushMs)} ms`,
+  Cores: ({ cores }) => cores.toFixed(2),
+  Memory: ({ memoryBytes }) => bytes(memoryBytes),
+  Uptime: ({ upSeconds }) => duration(upSeconds),
+};
 
 function Cluster() {
   const [history, setHistory] = useState<ClusterHistory>(NO_HISTORY);
@@ -41,9 +64,9 @@ function Cluster() {
   return (
     <main class="cluster">
       <header>
-        <h1>The cluster</h1>
+        <h1>Cluster</h1>
         <p role="status" translate={false} data-testid="cluster-status">
-          {isLost ? "This instance does not answer. Trying again …" : summary(instances)}
+          {isLost ? "This instance is not responding. Trying again …" : summary(instances)}
         </p>
         {warning !== undefined && (
           <p role="alert" data-testid="cluster-warning">
@@ -58,7 +81,7 @@ function Cluster() {
             <div key={measure}>
               <dt>{label}</dt>
               <dd data-testid={`whole-${measure}`}>{format(line.at(-1) ?? 0)}</dd>
-              <Chart line={line} label={`${label} over the last two minutes`} />
+              <Chart line={line} label={`${label} in the last two minutes`} />
             </div>
           );
         })}
@@ -67,21 +90,7 @@ function Cluster() {
         <table>
           <thead>
             <tr>
-              {[
-                "Instance",
-                "Health",
-                "Clients",
-                "Pages",
-                "Writes/s",
-                "Writes",
-                "Deltas/s",
-                "Sent/s",
-                "Late",
-                "Flush",
-                "Cores",
-                "Memory",
-                "Up",
-              ].map((head) => (
+              {["Instance", ...Object.keys(COLUMNS)].map((head) => (
                 <th key={head} scope="col">
                   {head}
                 </th>
@@ -90,43 +99,20 @@ function Cluster() {
           </thead>
           <tbody translate={false}>
             {instances.map((instance) => (
-              <Row key={instance.id} instance={instance} isSelf={instance.id === self} history={history} />
+              <tr key={instance.id} data-testid="cluster-instance">
+                <th scope="row">
+                  {instance.name}
+                  {instance.id === self && <span class="self"> (this one)</span>}
+                </th>
+                {Object.entries(COLUMNS).map(([head, show]) => (
+                  <td key={head}>{show(instance, history)}</td>
+                ))}
+              </tr>
             ))}
           </tbody>
         </table>
       </div>
     </main>
-  );
-}
-
-function Row({ instance, isSelf, history }: { instance: InstanceSample; isSelf: boolean; history: ClusterHistory }) {
-  const health = healthOf(instance);
-  const { name, id, clients, pages, writesPerSecond, deltasPerSecond, sentBytesPerSecond } = instance;
-  return (
-    <tr data-testid="cluster-instance">
-      <th scope="row">
-        {name}
-        {isSelf && <span class="self"> answers</span>}
-      </th>
-      <td>
-        <span class="health" data-health={health}>
-          {health}
-        </span>
-      </td>
-      <td>{count(clients)}</td>
-      <td>{count(pages)}</td>
-      <td>{count(writesPerSecond)}</td>
-      <td>
-        <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes a second of ${name}`} />
-      </td>
-      <td>{count(deltasPerSecond)}</td>
-      <td>{bytes(sentBytesPerSecond)}</td>
-      <td>{instance.loopDelayMs.toFixed(1)} ms</td>
-      <td>{Math.round(instance.flushMs)} ms</td>
-      <td>{instance.cores.toFixed(2)}</td>
-      <td>{bytes(instance.memoryBytes)}</td>
-      <td>{duration(instance.upSeconds)}</td>
-    </tr>
   );
 }
 
@@ -140,10 +126,10 @@ function Chart({ line, label }: { line: readonly number[]; label: string }) {
 }
 
 function summary(instances: readonly InstanceSample[]): string {
-  if (instances.length === 0) return "Asking …";
-  const ill = instances.filter((instance) => healthOf(instance) !== "well").length;
+  if (instances.length === 0) return "Loading …";
+  const troubled = instances.filter((instance) => healthOf(instance) !== "healthy").length;
   const all = `${instances.length} ${instances.length === 1 ? "instance" : "instances"}`;
-  return ill === 0 ? `${all}, all well` : `${all}, ${ill} not well`;
+  return troubled === 0 ? `${all}, all healthy` : `${all}, ${troubled} not healthy`;
 }
 
 function count(value: number): string {

@@ -1,4 +1,4 @@
-/* The demo: the page of every instance beside each other, each in a frame of its own, connected to its own process or port. */
+/* The demo: the apps of several instances side by side, each in a frame of its own. */
 
 import { render } from "preact";
 import { homeUrl, readDemoUrls } from "./instance-answers.js";
@@ -14,14 +14,14 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
         <div>
           <h1>SocketScaler</h1>
           <p>
-            Check a box in one pane and see it in all of them: each pane is connected to another server process or port,
-            and only the store is shared.
+            Check a box in one pane and watch it appear in all of them. Each pane is connected to a different server
+            process or port. They share only the store.
           </p>
         </div>
       </header>
       <main class="panes">
         {urls.map((url, index) => (
-          // The same instance may be shown more than once, so the place is what tells panes apart.
+          // Not the URL: the same instance may appear more than once.
           <section class="pane" key={index} data-testid="pane">
             <h2 translate={false}>
               <a href={pageUrl(url, board)}>{url}</a>
@@ -38,7 +38,7 @@ function pageUrl(url: string, board: string): string {
   return `${url}/?board=${encodeURIComponent(board)}`;
 }
 
-/** An instance says where it listens; the visitor reaches that machine under the name in the address bar. */
+/** The instance's port at the host of the address bar, which the visitor can reach. */
 function reachable(url: string): string {
   const { protocol, port } = new URL(url);
   return `${protocol}//${location.hostname}${port && `:${port}`}`;

@@ -1,58 +1,51 @@
-/*
- * The grid's place in the page: a box that scrolls, and the line under it. The cells themselves are the CellGrid's; this
- * makes one for the board shown and takes it down again.
- */
+/* A small board in the app: a box that scrolls, filled by a CellGrid, and the line under it. */
 
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
-import { CellGrid, type CellGridOptions } from "./cell-grid.js";
+import { CellGrid } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
+import { MARK_MS } from "./mark-times.js";
 import { MessageLine } from "./message-line.js";
-import { PendingCells } from "./pending-cells.js";
 import { formatPlace, parsePlace } from "./place-link.js";
-import { countOf, type Wording } from "./wording.js";
+import { countOf, placeText, type Wording } from "./wording.js";
 
-export interface GridViewProps {
+export interface BoardViewProps {
   readonly board: Board;
-  /** Cells of the board; more than none. */
+  /** Cells of the board; at least one. */
   readonly size: number;
-  /** The cell last asked for; asking again is another object. */
+  /** The cell to go to. Another object is another request, even for the same cell. */
   readonly target: { readonly cell: number } | undefined;
-  /** Changes do not go out at present. */
+  /** A reduced app, for a pane of the demo. */
+  readonly isCompact: boolean;
+  /** This user may look, but change nothing. */
+  readonly isViewer: boolean;
+  /** Changes are not being sent right now. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
-  /** What the line under the grid says when there is nothing else to say. */
+  /** What the line under the grid says by default. */
   readonly usual: string | undefined;
-  readonly onChecked: CellGridOptions["onChecked"];
-  readonly onRefused: CellGridOptions["onRefused"];
+  readonly onChecked: (checked: number | undefined) => void;
+  /** What was refused, in words. `isShown`: it is shown at its cell. */
+  readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
-export function GridView(props: GridViewProps) {
+export function GridView(props: BoardViewProps) {
   const { board, size, target, isDelayed, hint, usual, onChecked, onRefused } = props;
   const columns = columnsOf(size);
   const rows = Math.ceil(size / columns);
   const root = useRef<HTMLDivElement>(null);
   const grid = useRef<CellGrid | undefined>(undefined);
-  const pending = useMemo(() => new PendingCells(board), [board]);
   const [pointed, setPointed] = useState<number>();
-  const frozen = useFrozen(board, "with a dashed blue edge");
+  const frozen = useFrozen(board, "with a dashed blue edge") ?? usual;
+  const placeOf = (cell: number) => ({ x: cell % columns, y: Math.floor(cell / columns) });
 
   useLayoutEffect(() => {
     if (!root.current) return;
-    const range = { start: 0, end: size };
-    const made = new CellGrid(root.current, {
-      board,
-      pending,
-      range,
-      columns,
-      onChecked,
-      onRefused,
-      onPointed: setPointed,
-    });
+    const made = new CellGrid(root.current, { board, size, columns, onChecked, onRefused, onPointed: setPointed });
     grid.current = made;
     return () => made.close();
-  }, [board, pending, size, columns, onChecked, onRefused]);
+  }, [board, size, columns, onChecked, onRefused]);
 
   useLayoutEffect(() => {
     if (!target) return;
@@ -61,7 +54,7 @@ export function GridView(props: GridViewProps) {
     grid.current?.goTo(target.cell);
   }, [target]);
 
-  // At the start, and when "back" or another link leads to a checkbox.
+  // At the start, and when "back" or another link leads to a box.
   useLayoutEffect(() => {
     const follow = () => {
       const place = parsePlace(location.hash, size);
@@ -83,17 +76,15 @@ export function GridView(props: GridViewProps) {
           aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${columns} columns`}
           aria-colcount={columns}
           aria-rowcount={rows}
-          style={{ "--columns": columns, "--rows": rows }}
+          style={{ "--columns": columns, "--rows": rows, "--flash-lasts": `${MARK_MS.flash}ms` }}
           data-testid="grid"
           data-delayed={isDelayed ? "" : undefined}
         />
       </div>
-      <MessageLine hint={hint} usual={pointed === undefined ? (frozen ?? usual) : place(board, pointed, columns)} />
+      <MessageLine
+        hint={hint}
+        usual={pointed === undefined ? frozen : placeText(pointed, placeOf(pointed), board.isFrozen(pointed))}
+      />
     </>
   );
-}
-
-function place(board: Board, cell: number, columns: number): string {
-  const frozen = board.isFrozen(cell) ? " · frozen" : "";
-  return `Checkbox ${cell} · row ${Math.floor(cell / columns) + 1}, column ${(cell % columns) + 1}${frozen}`;
 }

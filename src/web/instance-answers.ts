@@ -1,4 +1,7 @@
-/* What the page asks its instance over HTTP, with the visitor's token where there is one. An answer of another form counts as none: the page works without. */
+/*
+ * What the app asks its instance over HTTP, with the visitor's token if there is one. A malformed
+ * answer counts as none: the app works without it.
+ */
 
 import { readToken } from "./visitor-token.js";
 
@@ -9,19 +12,19 @@ export async function readBoardNames(): Promise<readonly string[]> {
   });
 }
 
-/** Where the page is, be it the root of a host or a path below; without a slash at its end. */
+/** Where the app is served, which may be a path below the host; without a slash at its end. */
 export function homeUrl(): string {
   return new URL(".", location.href).href.replace(/\/$/, "");
 }
 
-/** URLs of the instances the demo is made of; none where this instance is alone. */
+/** URLs of the instances in the demo; none if this instance is alone. */
 export async function readDemoUrls(): Promise<readonly string[]> {
   return listIn(await readJson("demo/instances"), "urls").flatMap((url) =>
     typeof url === "string" && URL.canParse(url) ? [url] : [],
   );
 }
 
-/** `path` is relative to where the page is. */
+/** `path` is relative to where the app is served. */
 export async function readJson(path: string): Promise<unknown> {
   const token = readToken();
   const response = await fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });

@@ -1,18 +1,16 @@
-/*
- * The canvas, loaded when a board is known to need it: the page of a small board, which most are, stays as small as it was.
- */
+/* Loads the canvas only if a board needs it, so that the app stays small for small boards. */
 
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { CanvasViewProps } from "./canvas/canvas-view.js";
+import type { BoardViewProps } from "./grid-view.js";
 
-export function LargeBoard(props: CanvasViewProps) {
-  const [loaded, setLoaded] = useState<{ readonly View: ComponentType<CanvasViewProps> }>();
+export function LargeBoard(props: BoardViewProps) {
+  const [loaded, setLoaded] = useState<{ readonly View: ComponentType<BoardViewProps> }>();
   const [hasFailed, setFailed] = useState(false);
   useEffect(() => {
     import("./canvas/canvas-view.js").then(
       ({ CanvasView }) => setLoaded({ View: CanvasView }),
-      // The instance was updated under an open page, or is gone.
+      // The instance was updated since the app was loaded, or is gone.
       () => setFailed(true),
     );
   }, []);
@@ -20,7 +18,7 @@ export function LargeBoard(props: CanvasViewProps) {
   return (
     <div class="absence">
       <p role="status" translate={false}>
-        {hasFailed ? "The board could not be loaded. Please reload the page." : "Loading the board …"}
+        {hasFailed ? "The board could not be loaded. Reload to try again." : "Loading the board …"}
       </p>
     </div>
   );

@@ -1,26 +1,15 @@
-/* What the client and the board say of themselves, as state of a component. */
+/* The state of the client and the board, as state of a component. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Board, BoardStatus, Client, ConnectionState, ErrorBody, ErrorCode, Right } from "../client/index.js";
+import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
 import { refusalOf } from "../protocol/errors.js";
 import { frozenText } from "./permission.js";
 
-export interface Live {
-  readonly connection: ConnectionState;
-  readonly status: BoardStatus;
-  /** Cells; 0 until known. */
-  readonly size: number;
-  readonly instance: string | undefined;
+export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
-  /** This user may only look; false until it is known. */
-  readonly isViewer: boolean;
-  /** Changes of this user that wait for their answer. */
-  readonly waiting: number;
-  /** What this user may do, once known. */
-  readonly right: Right | undefined;
-  /** A change was refused because the token is over. */
-  readonly isTokenOver: boolean;
-  /** Why the board cannot be had. */
+  /** A change was refused for this reason. */
+  readonly isTokenExpired: boolean;
+  /** Why the board is unavailable. */
   readonly failure: ErrorBody | undefined;
 }
 
@@ -28,7 +17,7 @@ export function useLive(client: Client, board: Board): Live {
   const [live, setLive] = useState<Live>(() => ({
     ...read(client, board),
     roundTripMs: undefined,
-    isTokenOver: false,
+    isTokenExpired: false,
     failure: undefined,
   }));
   useEffect(() => {
@@ -43,7 +32,7 @@ export function useLive(client: Client, board: Board): Live {
       board.on("status", () => update()),
       board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
       board.on("right", () => update()),
-      board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenOver: true } : {})),
+      board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenExpired: true } : {})),
       board.on("delayed", () => update()),
       board.on("roundTrip", (roundTripMs) => update({ roundTripMs })),
     ];
@@ -54,20 +43,21 @@ export function useLive(client: Client, board: Board): Live {
   return live;
 }
 
+/** `size` is 0 until known; `waiting` counts this user's changes that have no answer yet. */
 function read(client: Client, board: Board) {
   const { status, size, instance, right, pending } = board;
   const isViewer = right === "view";
   return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
-/** What there is to say of frozen cells, kept up to date. */
+/** Says which cells are frozen. `look` is how they look. */
 export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);
   return text;
 }
 
-/** Why changes are held back, and for how much longer. */
+/** Why changes are delayed, and for how much longer. */
 export interface Delay {
   readonly code: ErrorCode;
   readonly secondsLeft: number;
@@ -75,29 +65,24 @@ export interface Delay {
 
 const TICK_MS = 250;
 
-/** The present delay, from the first time the server asks to wait until nothing waits any more. */
+/** The current delay: from the server's request to wait until no change is pending. */
 export function useDelay(board: Board): Delay | undefined {
   const [delay, setDelay] = useState<Delay>();
   useEffect(() => {
-    let held: { code: ErrorCode; untilMs: number } | undefined;
     let timer: ReturnType<typeof setInterval> | undefined;
-    const tick = () => {
-      if (held && board.pending === 0) held = undefined;
-      if (!held) {
-        clearInterval(timer);
-        timer = undefined;
-        setDelay(undefined);
-        return;
-      }
-      const { code } = held;
-      const secondsLeft = Math.max(1, Math.ceil((held.untilMs - performance.now()) / 1000));
-      setDelay((before) =>
-        before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft },
-      );
-    };
     const off = board.on("delayed", ({ code, retryAfterMs }) => {
-      held = { code, untilMs: performance.now() + retryAfterMs };
-      timer ??= setInterval(tick, TICK_MS);
+      const endMs = performance.now() + retryAfterMs;
+      const tick = () => {
+        const isOver = board.pending === 0;
+        if (isOver) clearInterval(timer);
+        const secondsLeft = Math.max(1, Math.ceil((endMs - performance.now()) / 1000));
+        setDelay((before) => {
+          if (isOver) return undefined;
+          return before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft };
+        });
+      };
+      clearInterval(timer);
+      timer = setInterval(tick, TICK_MS);
       tick();
     });
     return () => {

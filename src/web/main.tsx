@@ -1,6 +1,6 @@
 /*
- * Starts the page of a board: connects to the instance that served it, and to no other, so that one sees which it is. With
- * another token everything begins anew: what one bearer may see and do says nothing of the next.
+ * Starts the app. It connects only to the instance that served it, so that the user can see which
+ * one it is. A new token restarts everything: it may have other rights.
  */
 
 import { render } from "preact";

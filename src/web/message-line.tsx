@@ -1,7 +1,6 @@
 /*
- * The line under the grid: what hinders, if anything does, else the cell pointed at, else what this is. Always there and
- * always as tall, so that the grid keeps still when there is something to say. Not read out by itself: what hinders is the
- * announcer's to say, and a checkbox tells its own number.
+ * The line under the grid: a problem, or the cell pointed at, or a hint. It always has the same
+ * height, so that the grid does not move. Screen readers get problems from the announcer instead.
  */
 
 import type { Wording } from "./wording.js";

@@ -1,4 +1,4 @@
-/* Getting about: to a checkbox by its number, to other boards. */
+/* Navigation: to a checkbox by its number, and to other boards. */
 
 import type { TargetedSubmitEvent } from "preact";
 import { useId, useState } from "preact/hooks";
@@ -35,7 +35,7 @@ export function GoToNumber({ size, onGo }: { size: number; onGo: (cell: number) 
       />
       <button type="submit">Go</button>
       <span id={`${id}-error`} class="go-to-error" translate={false} role="status" data-testid="go-to-error">
-        {isWrong && `Numbers run from 0 to ${size - 1}.`}
+        {isWrong && `Enter a number from 0 to ${size - 1}.`}
       </span>
     </form>
   );

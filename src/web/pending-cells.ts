@@ -1,39 +1,63 @@
 /*
- * The cells whose change by this user has no answer yet. Kept beside the grid, since a change outlives the window of
- * cells in which it was made.
+ * The user's changes that are still on their way, to be shown as such. The board knows which cells
+ * are pending. This class remembers only since when, and looks now and then whether it is over.
  */
 
 import type { Board } from "../client/index.js";
+import { type Cancel, type Clock, realClock } from "../protocol/clock.js";
+
+const LOOK_MS = 100;
+const SHOWN_MAX = 1_000;
 
 export class PendingCells {
-  readonly #board: Board;
-  readonly #waiting = new Map<number, number>();
-  /** Told when a cell begins and ceases to wait. */
-  onChange: (cell: number, isPending: boolean) => void = () => undefined;
+  readonly #board: Pick<Board, "set" | "isPending">;
+  readonly #changed: (cell: number, isPending: boolean) => void;
+  readonly #clock: Clock;
+  readonly #sinceMs = new Map<number, number>();
+  #nextLook: Cancel | undefined;
 
-  constructor(board: Board) {
+  constructor(
+    board: Pick<Board, "set" | "isPending">,
+    changed: (cell: number, isPending: boolean) => void,
+    clock: Clock = realClock,
+  ) {
     this.#board = board;
-  }
-
-  has(cell: number): boolean {
-    return this.#waiting.has(cell);
+    this.#changed = changed;
+    this.#clock = clock;
   }
 
   set(cell: number, value: boolean): void {
-    const waiting = this.#waiting.get(cell) ?? 0;
-    this.#waiting.set(cell, waiting + 1);
-    if (waiting === 0) this.onChange(cell, true);
-    // A refusal is told by the board's event of that name.
-    const settled = () => this.#settled(cell);
-    this.#board.set(cell, value).then(settled, settled);
+    // The board reports a refusal as an event.
+    this.#board.set(cell, value).catch(() => undefined);
+    this.follow(cell);
   }
 
-  #settled(cell: number): void {
-    const waiting = (this.#waiting.get(cell) ?? 1) - 1;
-    if (waiting > 0) this.#waiting.set(cell, waiting);
-    else {
-      this.#waiting.delete(cell);
-      this.onChange(cell, false);
+  follow(cell: number): void {
+    if (this.#sinceMs.has(cell) || !this.#board.isPending(cell)) return;
+    this.#sinceMs.set(cell, this.#clock.now());
+    this.#changed(cell, true);
+    this.#nextLook ??= this.#clock.after(LOOK_MS, () => this.#look());
+  }
+
+  /** Cells that have been pending for at least `ms`, the oldest first. */
+  *longerThan(ms: number, nowMs: number): Iterable<number> {
+    let shown = 0;
+    for (const [cell, sinceMs] of this.#sinceMs) {
+      if (nowMs - sinceMs < ms || ++shown > SHOWN_MAX) return;
+      yield cell;
     }
+  }
+
+  close(): void {
+    this.#nextLook?.();
+  }
+
+  #look(): void {
+    for (const cell of this.#sinceMs.keys()) {
+      if (this.#board.isPending(cell)) continue;
+      this.#sinceMs.delete(cell);
+      this.#changed(cell, false);
+    }
+    this.#nextLook = this.#sinceMs.size > 0 ? this.#clock.after(LOOK_MS, () => this.#look()) : undefined;
   }
 }

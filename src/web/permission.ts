@@ -1,16 +1,16 @@
-/* Why this user may not change a checkbox, in words; undefined where nothing that is known hinders. */
+/* Why this user may not change a checkbox, in words; undefined if nothing known prevents it. */
 
 import type { Board } from "../client/index.js";
 
-export const VIEW_ONLY = "You may look at this board, not change it.";
-export const FROZEN = "This checkbox is frozen: nobody may change it now.";
+export const VIEW_ONLY = "You can look at this board, but not change it.";
+const FROZEN = "This checkbox is frozen. Nobody can change it right now.";
 
-export function hindranceAt(board: Board, cell: number): string | undefined {
+export function lockReasonAt(board: Board, cell: number): string | undefined {
   if (board.right === "view") return VIEW_ONLY;
   return board.isFrozen(cell) ? FROZEN : undefined;
 }
 
-/** What is said of a board of which something is frozen; undefined where nothing is. `look` tells how that is shown. */
+/** Says that part of the board is frozen, and how that looks; undefined if nothing is frozen. */
 export function frozenText(board: Board, look: string): string | undefined {
   let frozen = 0;
   for (let page = 0; page < board.pages; page++) {
@@ -18,6 +18,6 @@ export function frozenText(board: Board, look: string): string | undefined {
   }
   if (frozen === 0) return undefined;
   return frozen === board.size
-    ? "This board is frozen: nobody may change it now."
-    : `Checkboxes ${look} are frozen: nobody may change them now.`;
+    ? "This board is frozen. Nobody can change it right now."
+    : `Boxes ${look} are frozen. Nobody can change them right now.`;
 }

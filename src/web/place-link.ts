@@ -1,15 +1,15 @@
 /*
- * A place of a board as a link: `#cell=123456&zoom=24`, a checkbox and, on the canvas, where it is the one in the middle, how
- * many CSS pixels a checkbox is wide. Pure.
+ * A place of a board as a link: `#cell=123456&zoom=24`. On the canvas the cell is the one in the
+ * middle, and the zoom is its width in CSS pixels. Pure.
  */
 
-export interface LinkedPlace {
+interface LinkedPlace {
   readonly cell: number;
-  /** CSS pixels of a cell's side; undefined where the link leaves it open. */
+  /** CSS pixels of a cell's side; undefined if the link does not say. */
   readonly scale: number | undefined;
 }
 
-/** CSS pixels of a cell's side at the most, on the canvas. */
+/** The largest scale of the canvas, in CSS pixels of a cell's side. */
 export const SCALE_MAX = 80;
 const DIGITS = 4;
 
@@ -17,7 +17,7 @@ export function formatPlace(cell: number, scale?: number): string {
   return scale === undefined ? `#cell=${cell}` : `#cell=${cell}&zoom=${Number(scale.toPrecision(DIGITS))}`;
 }
 
-/** The place a link names on a board of `size` cells, or undefined if it names none. */
+/** Undefined if the link names no place on a board of `size` cells. */
 export function parsePlace(hash: string, size: number): LinkedPlace | undefined {
   const parameters = new URLSearchParams(hash.replace(/^#/, ""));
   const digits = parameters.get("cell") ?? "";

@@ -1,13 +1,12 @@
-/* What the page's address asks for: the one reader of `location.search`. */
+/* What the app's address asks for: the only reader of `location.search`. */
 
 const BOARD_DEFAULT = "main";
 const PORT_MAX = 65_535;
 
 export interface Query {
   readonly board: string;
-  /** A reduced header, for a pane of the demo. */
   readonly isCompact: boolean;
-  /** Ports of the instances that the demo is to show, where the address names some. */
+  /** Ports of the instances that the demo shows, if the address names any. */
   readonly ports: readonly number[];
 }
 

@@ -1,22 +1,22 @@
 /*
- * A note at a cell that says why its change was refused. It is in the browser's top layer, so that the scrolling grid
- * does not cut it off; it follows its cell and goes away by itself.
+ * A note at a cell that says why its change was refused. It lives in the browser's top layer, so
+ * that the scrolling grid does not clip it. It follows its cell and disappears by itself.
  */
+
+import { MARK_MS } from "./mark-times.js";
 
 const GAP_PX = 8;
 const EDGE_PX = 8;
 
 export class RefusalNote {
   readonly #scroller: HTMLElement | null;
-  readonly #lastsMs: number;
   readonly #note = document.createElement("div");
-  readonly #place = () => this.follow();
+  readonly #follow = () => this.follow();
   #cell: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(grid: HTMLElement, lastsMs: number) {
+  constructor(grid: HTMLElement) {
     this.#scroller = grid.parentElement;
-    this.#lastsMs = lastsMs;
     this.#note.className = "refusal-note";
     this.#note.translate = false;
     this.#note.dataset.testid = "refusal-note";
@@ -30,30 +30,28 @@ export class RefusalNote {
     this.#note.textContent = text;
     this.#note.showPopover();
     this.follow();
-    this.#scroller?.addEventListener("scroll", this.#place, { passive: true });
-    window.addEventListener("resize", this.#place);
-    this.#timer = setTimeout(() => this.#hide(), this.#lastsMs);
+    this.#scroller?.addEventListener("scroll", this.#follow, { passive: true });
+    window.addEventListener("resize", this.#follow);
+    this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  /** To where its cell is now: above it where there is room, else below, and inside the screen; hidden while the cell is scrolled away. */
+  /** Moves above the cell, or below it. The note is hidden while its cell is. */
   follow(): void {
     if (!this.#cell) return;
     const cell = this.#cell.getBoundingClientRect();
     const { width, height } = this.#note.getBoundingClientRect();
     const center = cell.left + cell.width / 2;
-    const left = Math.max(
-      EDGE_PX,
-      Math.min(document.documentElement.clientWidth - width - EDGE_PX, center - width / 2),
-    );
+    const leftMax = document.documentElement.clientWidth - width - EDGE_PX;
+    const left = Math.max(EDGE_PX, Math.min(leftMax, center - width / 2));
     const isAbove = cell.top - height - GAP_PX >= EDGE_PX;
     const top = isAbove ? cell.top - height - GAP_PX : cell.bottom + GAP_PX;
     this.#note.dataset.side = isAbove ? "above" : "below";
     this.#note.style.left = `${left}px`;
     this.#note.style.top = `${top}px`;
     this.#note.style.setProperty("--tip", `${center - left}px`);
-    const screen = this.#scroller?.getBoundingClientRect();
-    const isAway = screen !== undefined && (cell.bottom < screen.top || cell.top > screen.bottom);
-    this.#note.style.visibility = isAway ? "hidden" : "visible";
+    const view = this.#scroller?.getBoundingClientRect();
+    const isOutside = view !== undefined && (cell.bottom < view.top || cell.top > view.bottom);
+    this.#note.style.visibility = isOutside ? "hidden" : "visible";
   }
 
   close(): void {
@@ -63,8 +61,8 @@ export class RefusalNote {
 
   #hide(): void {
     clearTimeout(this.#timer);
-    this.#scroller?.removeEventListener("scroll", this.#place);
-    window.removeEventListener("resize", this.#place);
+    this.#scroller?.removeEventListener("scroll", this.#follow);
+    window.removeEventListener("resize", this.#follow);
     if (this.#note.matches(":popover-open")) this.#note.hidePopover();
     this.#cell = undefined;
   }

@@ -1,6 +1,6 @@
 /*
- * What a live region says: in a new element each time, so that the same words are said again. With the same text in the same
- * element nothing changes that a screen reader could hear.
+ * The text of a live region, in a new element each time. With the same text in the same element, a
+ * screen reader would not announce it again.
  */
 
 import { useRef } from "preact/hooks";
@@ -9,13 +9,9 @@ export interface Announcement {
   readonly text: string;
 }
 
-/** Each `what` that is another object is said. */
+/** Announces each new object, even if its text is the same. */
 export function Said({ what }: { what: Announcement }) {
-  return <Fresh key={useSerial(what)} text={what.text} />;
-}
-
-function Fresh({ text }: Announcement) {
-  return <p>{text}</p>;
+  return <p key={useSerial(what)}>{what.text}</p>;
 }
 
 function useSerial(value: object): number {

@@ -1,27 +1,26 @@
 /*
- * How things stand, in the header: connection, instance, people, checked cells, the last round trip.
+ * The state of things, in the header.
  *
- * A browser that translates the page puts other elements in place of its texts, and what is set on the old ones is never
- * seen again. So here, and wherever a text changes while the page is open, it stands below a `translate="no"`.
+ * A browser that translates the app replaces its texts with elements of its own and never shows
+ * later changes of the old ones. So every text that changes stands below a `translate="no"`.
  */
 
 import type { ComponentChildren } from "preact";
 import type { Live } from "./live.js";
 import { connectionWording, formatCount, formatMs } from "./wording.js";
 
-export interface StatusProps {
+interface StatusProps {
   readonly live: Live;
-  /** Cells of those shown that are checked; undefined until it is known. */
+  /** Checked cells of the board; undefined until known. */
   readonly checked: number | undefined;
-  readonly shown: number;
 }
 
 const UNKNOWN = "–";
 
-export function Status({ live, checked, shown }: StatusProps) {
+export function Status({ live, checked }: StatusProps) {
   const { connection, instance, roundTripMs, size } = live;
   const { tone, text } = connectionWording(live);
-  const isWhole = shown === size;
+  const people = connection.connected ? Math.max(connection.online, connection.onlineEverywhere) : 0;
   return (
     <dl class="status" translate={false}>
       <Fact label="Connection" name="connection">
@@ -32,15 +31,12 @@ export function Status({ live, checked, shown }: StatusProps) {
       <Fact label="Instance" name="instance">
         {instance ?? UNKNOWN}
       </Fact>
-      <Fact label="Online here" name="online">
-        {connection.connected && connection.online > 0 ? formatCount(connection.online) : UNKNOWN}
-        {connection.connected && connection.onlineEverywhere > 0 && (
-          <span class="of">{` of ${formatCount(connection.onlineEverywhere)}`}</span>
-        )}
+      <Fact label="People here" name="online">
+        {people > 0 ? formatCount(people) : UNKNOWN}
       </Fact>
-      <Fact label={isWhole ? "Checked" : "Checked in view"} name="checked">
+      <Fact label="Checked" name="checked">
         {checked === undefined ? UNKNOWN : formatCount(checked)}
-        {checked !== undefined && <span class="of">{` of ${formatCount(shown)}`}</span>}
+        {checked !== undefined && <span class="of">{` of ${formatCount(size)}`}</span>}
       </Fact>
       <Fact label="Round trip" name="round-trip">
         {roundTripMs === undefined ? UNKNOWN : formatMs(roundTripMs)}

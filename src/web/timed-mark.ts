@@ -1,41 +1,39 @@
 /*
- * A mark is a data attribute on a cell that goes away by itself: just changed, refused, found. Its value alternates
- * between `a` and `b`, so that marking anew starts the stylesheet's animation anew without a forced layout. All cells of
- * one mark share one timer, and their number is bounded: a screen full of marks says nothing and costs paint.
+ * A mark is a data attribute on a cell that goes away by itself. Its value alternates between `a`
+ * and `b`, so that a second mark restarts the stylesheet's animation without a forced layout. All
+ * cells of one mark share one timer. Their number is bounded: a screen full of marks says nothing.
  */
 
-export interface TimedMarkOptions {
-  /** `flash` is the attribute `data-flash`. */
-  readonly name: string;
-  readonly lastsMs: number;
-  readonly cellsMax: number;
-}
+import { MARK_MS, type MarkKind } from "./mark-times.js";
 
 export class TimedMark {
-  readonly #options: TimedMarkOptions;
-  /** Marked cells and when each mark ends; in the order of ending, as all last equally long. */
+  readonly #kind: MarkKind;
+  readonly #cellsMax: number;
+  /** Cell -> when its mark ends, in this order, since all marks last equally long. */
   readonly #endsMs = new Map<HTMLElement, number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: TimedMarkOptions) {
-    this.#options = options;
+  constructor(kind: MarkKind, cellsMax: number) {
+    this.#kind = kind;
+    this.#cellsMax = cellsMax;
   }
 
   put(cell: HTMLElement): void {
-    const { name, lastsMs, cellsMax } = this.#options;
+    const kind = this.#kind;
     const wasMarked = this.#endsMs.delete(cell);
-    if (!wasMarked && this.#endsMs.size >= cellsMax) return;
-    this.#endsMs.set(cell, performance.now() + lastsMs);
-    cell.dataset[name] = cell.dataset[name] === "a" ? "b" : "a";
-    this.#timer ??= setTimeout(() => this.#sweep(), lastsMs);
+    if (!wasMarked && this.#endsMs.size >= this.#cellsMax) return;
+    this.#endsMs.set(cell, performance.now() + MARK_MS[kind]);
+    cell.dataset[kind] = cell.dataset[kind] === "a" ? "b" : "a";
+    this.#timer ??= setTimeout(() => this.#sweep(), MARK_MS[kind]);
   }
 
   remove(cell: HTMLElement): void {
-    if (this.#endsMs.delete(cell)) delete cell.dataset[this.#options.name];
+    if (this.#endsMs.delete(cell)) delete cell.dataset[this.#kind];
   }
 
-  close(): void {
+  clear(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     for (const cell of this.#endsMs.keys()) this.remove(cell);
   }
 

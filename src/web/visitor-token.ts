@@ -1,17 +1,17 @@
 /*
- * The visitor's token, for boards that need one: the only reader of the part of the address that brings it, and of where it
- * is kept. A link brings it as `#token=…`, a part that browsers send to nobody; it leaves the address at once, before it is
- * copied, kept in the history, or seen over a shoulder. It is kept for this tab alone and no longer than that.
+ * The visitor's token, for boards that need one. A link carries it as `#token=…`, which browsers
+ * send to nobody. It leaves the address at once, before it is copied, stored in the history, or
+ * seen over a shoulder. It is kept for this tab only.
  */
 
-/** Boards below other paths of the host have tokens of their own. */
-const KEY = `socketscaler.token${new URL(".", location.href).pathname.replace(/\/$/, "")}`;
+/** Apps below other paths of the host have their own tokens. */
+const key = () => `socketscaler.token${new URL(".", location.href).pathname.replace(/\/$/, "")}`;
 const NAME = "token";
 
-/** Where it is while the browser keeps nothing, as some do for privacy. */
+/** For browsers that store nothing, as some do for privacy. */
 let remembered = "";
 
-/** Takes the token out of the address; true if there was one. An empty one takes away the one there was. */
+/** Moves the token out of the address; true if there was one. An empty one clears what is kept. */
 export function takeToken(): boolean {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const token = parameters.get(NAME);
@@ -23,10 +23,10 @@ export function takeToken(): boolean {
   return true;
 }
 
-/** Empty where there is none. */
+/** Empty if there is none. */
 export function readToken(): string {
   try {
-    return sessionStorage.getItem(KEY) ?? remembered;
+    return sessionStorage.getItem(key()) ?? remembered;
   } catch {
     return remembered;
   }
@@ -35,9 +35,9 @@ export function readToken(): string {
 export function keepToken(token: string): void {
   remembered = token.trim();
   try {
-    if (remembered === "") sessionStorage.removeItem(KEY);
-    else sessionStorage.setItem(KEY, remembered);
+    if (remembered === "") sessionStorage.removeItem(key());
+    else sessionStorage.setItem(key(), remembered);
   } catch {
-    // It is remembered until the page is left.
+    // `remembered` has it until the tab is left.
   }
 }

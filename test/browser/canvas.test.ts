@@ -351,7 +351,7 @@ describe("the canvas", () => {
 
     await board.set(70_000, false);
     await until("the change under the focus is told", async () =>
-      /Checkbox 70000 is now not checked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
+      /Checkbox 70000 is now unchecked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
     );
     // In an element of its own each time, or a screen reader would not hear the same words again.
     const announced = page.locator("[data-testid=focus-announcer] p");
@@ -360,7 +360,7 @@ describe("the canvas", () => {
     await board.set(70_000, false);
     await until("the same is told again", async () => {
       const isAnother = await announced.evaluate((element, before) => element !== before, first);
-      return isAnother && /is now not checked/.test((await announced.textContent()) ?? "");
+      return isAnother && /is now unchecked/.test((await announced.textContent()) ?? "");
     });
     await page.close();
   });
@@ -468,12 +468,12 @@ describe("the canvas", () => {
     assert.equal(await page.getByTestId("tool-draw").count(), 0);
     assert.equal(await page.getByTestId("zoom-in").count(), 1);
     assert.equal(await page.getByTestId("grid").getAttribute("aria-readonly"), "true");
-    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /look at this board, not change it/);
+    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /look at this board, but not change it/);
     await page.keyboard.press("d");
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
     await until("the note says why", async () =>
-      /look at this board, not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+      /look at this board, but not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     await page.close();
     await instance.stop();

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Locator, Page } from "playwright-core";
 import { launchChromium } from "../support/browser.js";
 import { temporaryFolder } from "../support/folder.js";
+import { program } from "../support/program.js";
 import { until } from "../support/until.js";
 import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -33,7 +34,7 @@ function buildPage(name: string): void {
 async function start(t: TestContext, name: string, env: Record<string, string>): Promise<string> {
   const port = await freePort();
   const { VALKEY_URL: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, ["--import", "tsx", `examples/${name}/server.ts`], {
+  const child = spawn(process.execPath, program(`examples/${name}/server.ts`), {
     cwd: root,
     env: { ...inherited, PORT: String(port), ...env },
     stdio: ["ignore", "pipe", "inherit"],

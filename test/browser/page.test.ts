@@ -62,7 +62,7 @@ describe("the page", () => {
     await untilText(one.page, "status-instance", /instance 1/);
     await untilText(two.page, "status-instance", /instance 2/);
     await untilText(one.page, "status-connection", /Live/);
-    await untilText(one.page, "status-online", /1/);
+    await untilText(one.page, "status-online", /^2$/);
     await untilText(one.page, "status-checked", /0 of 100/);
     await untilText(one.page, "status-round-trip", /\d/);
     assert.deepEqual([...one.errors, ...two.errors], []);
@@ -108,7 +108,7 @@ describe("the page", () => {
     const limited = await startInstance({ WRITE_BURST: "2", WRITES_PER_SECOND: "1", BOARDS: "main=100" }, store);
     const { page } = await openBoard(browser, limited.url);
     for (const number of [60, 61, 62]) await cell(page, number).click();
-    await untilText(page, "message", /too fast/i);
+    await untilText(page, "message", /that was fast! \d change/i);
     await until("all three are stored", async () => {
       const body: { state: boolean[] } = await (await fetch(`${limited.url}/state`)).json();
       return [60, 61, 62].every((number) => body.state[number]);

@@ -19,14 +19,14 @@ const PAGE_CELLS = 65_536;
 const CHECKSUM_BITS = 8;
 
 export const PAGES = 3;
-export const REGISTER_CELLS = 32;
+const REGISTER_CELLS = 32;
 export const CONTENDED_CELLS = 6;
 /** The last page is short, as on most boards. */
 export const BOARD_CELLS = (PAGES - 1) * PAGE_CELLS + 40_000;
-export const LEDGER_CELLS = 1_024;
+const LEDGER_CELLS = 1_024;
 
 /** More users than that would reach beyond the last page. */
-export const REGISTERS_MAX = 90;
+const REGISTERS_MAX = 90;
 /** Off the byte borders, because that is where mistakes would show. */
 const FIRST_OFFSET = 5;
 

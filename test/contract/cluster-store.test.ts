@@ -238,7 +238,9 @@ describe("a Valkey Cluster", () => {
     await work.finish();
     await other.finish();
     assert.ok(store.available);
-    assert.ok(incidents.length <= 4, incidents.join("\n"));
+    // The end of earlier trouble is reported once all has been calm for a while.
+    const lines = incidents.filter((line) => !line.includes("accepts requests again"));
+    assert.ok(lines.length <= 4, lines.join("\n"));
     await victim.restart();
     await cluster.untilHealthy();
   });
@@ -386,7 +388,7 @@ describe("the wrong form of address", () => {
     t.after(() => cluster.stop());
     await assert.rejects(ValkeyStore.open({ url: cluster.url.replace("+cluster", "") }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /write valkey\+cluster:\/\//);
+      assert.match(error.message, /Write valkey\+cluster:\/\//);
       return true;
     });
   });
@@ -397,7 +399,7 @@ describe("the wrong form of address", () => {
     const url = server.url.replace("valkey:", "valkey+cluster:");
     await assert.rejects(ValkeyStore.open({ url }), (error) => {
       assert.ok(error instanceof StoreUnusable);
-      assert.match(error.message, /write valkey:\/\//);
+      assert.match(error.message, /Write valkey:\/\//);
       return true;
     });
   });

@@ -238,10 +238,11 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
         [NAMES.roll.records, NAMES.roll.records, () => store.enroll("id", "record")],
         [list, list, () => store.overview.read("spoilt")],
         [list, list, () => store.overview.report("spoilt", [{ page: 1, version: 1, checked: 5 }])],
-        [limit, `${NAMES.limits}*`, () => store.command(limit, "INCR", limit)],
+        [limit, `${NAMES.limits}*`, () => store.countRequest("address", 60_000)],
       ] as const) {
         await store.command(key, "DEL", key);
         await store.command(key, "RPUSH", key, "text");
+        await store.command(key, "PEXPIRE", key, "60000");
         await assert.rejects(call(), (error) => {
           assert.ok(error instanceof Error && !(error instanceof DamagedPage), String(error));
           assert.ok(error.message.includes(named), error.message);

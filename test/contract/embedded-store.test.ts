@@ -13,6 +13,7 @@ import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { temporaryFolder } from "../support/folder.js";
+import { program } from "../support/program.js";
 import { CONTRACT_HISTORIES, historyContract } from "./history-contract.js";
 import { CONTRACT_LIMITS, storeContract } from "./store-contract.js";
 
@@ -73,13 +74,9 @@ test("a second opening of the directory is refused with what to do", async (t) =
 
 test("a process killed while it commits leaves every acknowledged write, and no lock", async (t) => {
   const directory = temporaryFolder(t);
-  const writer = spawn(
-    process.execPath,
-    ["--import", "tsx", join(import.meta.dirname, "endless-writer.ts"), directory],
-    {
-      stdio: ["ignore", "pipe", "inherit"],
-    },
-  );
+  const writer = spawn(process.execPath, [...program("test/contract/endless-writer.ts"), directory], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const acknowledged: number[] = [];
   for await (const line of createInterface(writer.stdout)) {
     acknowledged.push(Number(line));

@@ -161,13 +161,11 @@ test("the list of rights has every command that scripts and links use", () => {
       needsOf(new Names(), { boards: ["main"], publish, durabilities, histories }).commands.map(([name]) => name),
     ),
   );
-  const file = (path: string) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
   const store = fileURLToPath(new URL("../../src/store", import.meta.url));
   const texts = readdirSync(store, { recursive: true, encoding: "utf8" })
     // The doctor asks for more, and says so if it may not.
     .filter((name) => /\.(lua|ts)$/.test(name) && !/valkey-checkup|durability-check|rights/.test(name))
     .map((name) => readFileSync(join(store, name), "utf8"));
-  texts.push(file("../../node_modules/rate-limit-redis/dist/index.mjs"));
   const used = texts.flatMap((text) =>
     Array.from(text.matchAll(/call\(["']([A-Z]+)["']|command\((?:\w+, |\[)"([A-Z]+)"|#copies\("([A-Z]+)"/g), (found) =>
       String(found[1] ?? found[2] ?? found[3]),

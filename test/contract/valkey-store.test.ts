@@ -271,7 +271,7 @@ test("a server that answers and refuses is told of in one line, and in one more 
   await store.command("any", "CONFIG", "SET", "maxmemory", "0");
   await commitOne(store, 1);
   await until("it is told to be over", () => told.length === 2);
-  assert.match(told[1] ?? "", /refuses no more: 5 refusals/);
+  assert.match(told[1] ?? "", /accepts requests again after 5 refusals/);
 });
 
 test("what is published during a doze is told at its end, all together", async (t) => {

@@ -7,7 +7,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
 import { Server } from "socket.io";
 import { io as socketTo } from "socket.io-client";
-import { Client } from "../../src/client/client.js";
+import { LiveClient } from "../../src/client/client.js";
 import { Connection, type ConnectionOptions } from "../../src/client/connection.js";
 import { connect } from "../../src/client/index.js";
 import { Refusal } from "../../src/protocol/errors.js";
@@ -33,7 +33,7 @@ class EvenClock extends VirtualClock {
 /** Real sockets, and time that the test lets pass: never so much that an attempt that has begun is given up as well. */
 function clientOn(t: TestContext, url: string, options: ConnectionOptions = {}) {
   const clock = new EvenClock();
-  const client = new Client({
+  const client = new LiveClient({
     open: (listener) => new Connection([url], clock, listener, options),
     clock,
     newSession,

@@ -8,7 +8,6 @@ import { createServer, request as httpRequest } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { checkUrls } from "../../src/cli/url-checks.js";
 import { ALL_APPLIED, parseDurabilities } from "../../src/store/durability.js";
 import type { Finding } from "../../src/store/finding.js";
@@ -16,14 +15,13 @@ import { checkUp } from "../../src/store/valkey/checkup.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
+import { MAIN } from "../support/program.js";
 import { ask } from "../support/resp.js";
 import { startCluster } from "../support/valkey-cluster.js";
 import { freePort, SERVER, type ServerProcess, startServer } from "../support/valkey-server.js";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-
 async function doctor(args: readonly string[], env: Record<string, string>) {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, "doctor", ...args], {
+  const child = spawn(process.execPath, [...MAIN, "doctor", ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -65,10 +63,10 @@ describe("socketscaler doctor", () => {
     assert.equal(code, 0, stdout);
     assert.doesNotMatch(stdout, /✗/);
     for (const line of [
-      "a WebSocket gets through",
+      "WebSocket works",
       "long-polling stays",
-      "2 instances met",
-      "comes back as news",
+      "2 instances found",
+      "was published back",
       "✓ Valkey, port",
     ]) {
       assert.ok(stdout.includes(line), `${line}\n${stdout}`);
@@ -97,16 +95,16 @@ describe("socketscaler doctor", () => {
   ] as const) {
     test(`marks a limit of ${files} open files with ${sign}`, async () => {
       const command = `ulimit -n ${files} && exec "$0" "$@"`;
-      const args = ["-c", command, process.execPath, "--import", "tsx", MAIN, "doctor"];
+      const args = ["-c", command, process.execPath, ...MAIN, "doctor"];
       const child = spawn("/bin/sh", args, { stdio: ["ignore", "pipe", "inherit"] });
-      assert.ok((await text(child.stdout)).startsWith(`${sign} ${files} files may be open`));
+      assert.ok((await text(child.stdout)).startsWith(`${sign} at most ${files} files may be open`));
     });
   }
 
-  test("says in one line that an argument is no URL", async () => {
+  test("says in one line that an argument is not a URL", async () => {
     const { code, stderr } = await doctor(["localhost:8000"], {});
     assert.equal(code, 2);
-    assert.match(stderr, /"localhost:8000" is no URL of an instance/);
+    assert.match(stderr, /"localhost:8000" is not the URL of an instance/);
   });
 });
 
@@ -125,11 +123,11 @@ describe("the check of Valkey", () => {
     t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 60_000 });
     const findings = await checkUp(store, two);
     t.mock.timers.reset();
-    assertWrong(findings, /more clients may connect/, /2 replicas, and there are 0/, /6\d{4} ms apart|5\d{4} ms apart/);
+    assertWrong(findings, /more clients can connect/, /2 replicas and there are 0/, /6\d{4} ms apart|5\d{4} ms apart/);
     const replica = await valkeyWith(t, ["--appendonly", "yes", "--replicaof", "127.0.0.1", String(valkey.port)]);
     const [first, ...rest] = wrong(await checkUp(await open(t, replica.url), ALL_APPLIED));
-    assert.match(first ?? "", /is a replica/);
-    assert.match(rest.join(), /a write, or subscribing, is refused/);
+    assert.match(first ?? "", /is a read-only replica/);
+    assert.match(rest.join(), /refused a write or a subscription/);
   });
 
   test("finds a user that may not use the channels", async (t) => {
@@ -148,9 +146,11 @@ describe("the check of Valkey", () => {
     t.after(() => cluster.stop());
     const findings = await checkUp(await open(t, cluster.url), ALL_APPLIED);
     assert.ok(
-      findings.some(({ is, what }) => is === "good" && /the cluster is whole, as its 3 primaries say/.test(what)),
+      findings.some(
+        ({ is, what }) => is === "good" && /all 3 primaries report that the cluster serves every slot/.test(what),
+      ),
     );
-    assert.ok(findings.some(({ what }) => what.includes("comes back as news")));
+    assert.ok(findings.some(({ what }) => what.includes("was published back")));
     assert.equal(new Set(findings.flatMap(({ what }) => /port (\d+)/.exec(what)?.[1] ?? [])).size, 3);
   });
 });
@@ -189,19 +189,19 @@ describe("the check of instances", () => {
     );
     assertWrong(
       await checkUrls([url]),
-      /a WebSocket does not get through \(400\)/,
-      /a long-polling session met an instance that does not know it \(400\)/,
-      /board main has (100 and 200|200 and 100) checkboxes/,
-      /not all keep their boards in Valkey/,
+      /WebSocket does not work \(400\)/,
+      /a long-polling session reached an instance that does not know it \(400\)/,
+      /board main has (100 or 200|200 or 100) checkboxes/,
+      /not all instances keep their boards in Valkey/,
     );
   });
 
-  test("says what it could not check where boards are shown to nobody", async (t) => {
+  test("says what it could not check if boards are shown only with a token", async (t) => {
     const secret = "a secret of at least thirty-two bytes";
     const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ACCESS: "token", JWT_SECRET: secret });
     t.after(() => instance.stop());
     const warnings = (await checkUrls([instance.url])).filter(({ is }) => is === "warning");
-    assert.match(warnings.map(({ what }) => what).join(), /^no board is shown without a token/);
+    assert.match(warnings.map(({ what }) => what).join(), /^boards are shown only with a token/);
   });
 
   test("finds an instance that does not reach its store", async (t) => {
@@ -215,6 +215,6 @@ describe("the check of instances", () => {
     });
     await valkey.kill();
     await isAway;
-    assertWrong(await checkUrls([instance.url]), /\/ready is answered with 503/);
+    assertWrong(await checkUrls([instance.url]), /\/ready answered 503/);
   });
 });

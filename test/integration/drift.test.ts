@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { drift } from "../support/drift.js";
 import { Random } from "../support/random.js";
 
-/** `npm run bench:drift` makes a million. */
+/** `npm run bench -- --only drift` makes a million. */
 test("total and densities equal BITCOUNT after random writes with an instance and a primary killed on the way", async () => {
   const { total, pages } = await drift({
     size: 10_000_000,

@@ -322,6 +322,8 @@ describe("the HTTP limit", () => {
     assert.equal(error.code, "RATE_LIMITED");
     assert.ok(error.retryAfterMs > 0 && error.retryAfterMs <= 60_000);
     assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    assert.equal(refused.headers.get("ratelimit-policy"), "20;w=60");
+    assert.match(refused.headers.get("ratelimit") ?? "", /^limit=20, remaining=0, reset=([1-9]|[1-5]\d|60)$/);
     assert.equal((await fetch(`${instances[0]?.url}/health`)).status, 200);
   });
 
@@ -342,7 +344,12 @@ describe("the HTTP limit", () => {
     });
     monitor.write("MONITOR\r\n");
     await until("the monitor listens", () => seen.includes("+OK"));
-    for (let count = 0; count < 3; count++) await fetch(`${instance.url}/boards`);
+    for (const left of [2_999, 2_998, 2_997]) {
+      const { headers } = await fetch(`${instance.url}/boards`);
+      assert.match(headers.get("ratelimit") ?? "", new RegExp(`remaining=${left}, `));
+      // Like a restarted server, which has no scripts.
+      await probe.command("any", "SCRIPT", "FLUSH");
+    }
     await until("all three are counted", () => commandsOn(seen, NAMES.limits).length >= 3);
     // What is called from within a script is marked "lua": it cannot be cut in two.
     for (const line of commandsOn(seen, NAMES.limits)) assert.match(line, / lua\]|\] "EVAL(SHA)?"/i, line);

@@ -1,7 +1,7 @@
 /*
  * The jitter test: clients drop off again and again, with or without the server hearing of it, and come back to another
  * instance, while messages flow. The judge is the state: at the end every client equals the store, cell by cell. The long
- * form, beside Socket.IO with its own recovery, is bench/jitter.ts.
+ * form, beside Socket.IO with its own recovery, is bench/scenarios/faults/jitter.ts.
  */
 
 import assert from "node:assert/strict";

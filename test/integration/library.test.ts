@@ -36,7 +36,7 @@ describe("the client library", () => {
     const board = client.board("old");
     const waiting = board.set(3, true);
     await Promise.all([
-      assert.rejects(board.ready, { code: "UNSUPPORTED_PROTOCOL", message: /reload/ }),
+      assert.rejects(board.ready, { code: "UNSUPPORTED_PROTOCOL", message: /reload/i }),
       assert.rejects(waiting, { code: "UNSUPPORTED_PROTOCOL" }),
     ]);
     assert.equal(board.status, "closed");

@@ -8,6 +8,7 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
+import { program } from "../support/program.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
 
@@ -94,7 +95,7 @@ describe("the example of embedding", () => {
     const urls = await Promise.all(
       [1, 2].map(async () => {
         const port = await freePort();
-        const child = spawn(process.execPath, ["--import", "tsx", join(root, "examples/embed.ts")], {
+        const child = spawn(process.execPath, program("examples/embed.ts"), {
           cwd: root,
           env: { ...process.env, PORT: String(port), VALKEY_URL: valkey.url },
           stdio: ["ignore", "pipe", "inherit"],

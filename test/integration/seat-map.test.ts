@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { startApp } from "../support/embedded-app.js";
+import { program } from "../support/program.js";
 import { until } from "../support/until.js";
 import { freePort, type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -20,7 +21,7 @@ after(() => valkey.stop());
 
 async function start(t: TestContext) {
   const port = await freePort();
-  const child = spawn(process.execPath, ["--import", "tsx", "examples/seat-map/server.ts"], {
+  const child = spawn(process.execPath, program("examples/seat-map/server.ts"), {
     cwd: root,
     env: { ...process.env, PORT: String(port), VALKEY_URL: valkey.url },
     stdio: ["ignore", "pipe", "ignore"],

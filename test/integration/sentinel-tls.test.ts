@@ -134,7 +134,7 @@ describe("Sentinel over TLS", () => {
   test("a user without a password is a mistake, told before anything is connected to", () => {
     assert.throws(
       () => readConfig({ SENTINEL_USERNAME: "finder" }, {}),
-      (error) => error instanceof BadOption && /set SENTINEL_PASSWORD too/.test(error.message),
+      (error) => error instanceof BadOption && /without SENTINEL_PASSWORD: set both/.test(error.message),
     );
   });
 

@@ -352,12 +352,12 @@ describe("socketscaler export and import", () => {
     const again = await runCommand(["export", "--out", file], env);
     assert.deepEqual(
       [again.code, again.stderr],
-      [1, "socketscaler: the file is there already: choose another, or remove it\n"],
+      [1, `socketscaler: the file already exists (${file}): choose another name, or remove it\n`],
     );
     await board.set(8, true);
     const imported = await runCommand(["import", file], env);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main: 1 pages were other before/);
+    assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main; pages changed: 1/);
     assert.deepEqual(auditIn(imported.stdout), {
       audit: "import",
       board: "main",
@@ -401,7 +401,7 @@ describe("socketscaler export and import", () => {
     const file = join(folder, "both.jsonl");
     writeFileSync(file, `\uFEFF${text.replaceAll("\n", "\r\n").trimEnd()}`);
     const done = await runCommand(["import", file], { DATA_DIR: join(folder, "to") });
-    assert.equal(done.stderr, "imported 2 checked cells on 1 pages into board main: 1 pages were other before\n");
+    assert.equal(done.stderr, "imported 2 checked cells on 1 pages into board main; pages changed: 1\n");
     assert.equal(done.code, 0);
   });
 
@@ -424,7 +424,7 @@ describe("socketscaler export and import", () => {
       fates[name] = lines[0]?.replace("socketscaler: ", "") ?? "";
       assert.doesNotMatch(stderr, /\n\s+at |Error:|E[A-Z]{4,}/, name);
     }
-    assert.match(fates["to a full disk"] ?? "", /^no room left/);
+    assert.match(fates["to a full disk"] ?? "", /^the disk is full/);
     assert.match(fates["a board of Object's"] ?? "", /--board is "constructor"/);
     assert.match(fates["to a closed pipe"] ?? "", /^the output was closed/);
     assert.match(fates["from a folder"] ?? "", /this is a folder/);
@@ -439,7 +439,7 @@ describe("socketscaler export and import", () => {
     for (const [args, dataDir, code, line] of [
       [["export"], "held", 1, /data directory .* is in use by another process: end it/],
       [["import", file], "free", 1, /not whole/],
-      [["import", join(folder, "none")], "free", 1, /no such file/],
+      [["import", join(folder, "none")], "free", 1, /does not exist/],
       [["export", "--board", "other"], "free", 2, /--board is "other"/],
       [["export", "--from-page", "1"], "free", 2, /--from-page is "1"/],
     ] as const) {

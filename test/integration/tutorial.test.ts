@@ -5,17 +5,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { perform } from "../../examples/tutorial/perform.js";
 import { Stage } from "../../examples/tutorial/stage.js";
 import type { Step } from "../../examples/tutorial/step.js";
 import { STEPS } from "../../examples/tutorial/steps/all.js";
+import { program } from "../support/program.js";
 
-const MAIN = fileURLToPath(new URL("../../examples/tutorial/main.ts", import.meta.url));
+const MAIN = program("examples/tutorial/main.ts");
 const silently = { isQuick: true, tell: () => undefined };
 
 async function run(...args: string[]) {
-  const child = spawn(process.execPath, ["--import", "tsx", MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [...MAIN, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
   return { stdout, stderr, code };
 }
@@ -40,7 +40,7 @@ describe("the tutorial", () => {
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /Step 2 of 6: The lost update/);
     assert.match(stdout, /naive +SocketScaler/);
-    assert.match(stdout, /boxes checked in Valkey in the end +\d+ of 40 +40 of 40/);
+    assert.match(stdout, /boxes checked in Valkey at the end +\d+ of 40 +40 of 40/);
     assert.match(stderr, /· 40 people and 4 naive instances/);
   });
 

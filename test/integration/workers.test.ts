@@ -97,7 +97,9 @@ describe("workers on one port", () => {
         const read = await metrics(metricsUrl);
         for (const [name, value] of Object.entries(expected)) assert.equal(read.get(name), value, name);
         assert.equal(read.get("socketscaler_store_available"), 1, "the least of all");
-        assert.equal(read.get("socketscaler_flush_interval_seconds"), 0.016, "the most of all");
+        // A busy worker flushes a little less often. Their sum would be three times as much.
+        const interval = read.get("socketscaler_flush_interval_seconds") ?? 0;
+        assert.ok(interval >= 0.016 && interval < 0.016 * WORKERS, `the most of all, not ${interval}`);
         assert.ok((read.get("process_resident_memory_bytes") ?? 0) > WORKERS * 40e6);
         assert.equal(read.get('socketscaler_batch_writes_bucket{le="+Inf"}'), 4 * WORKERS);
       }

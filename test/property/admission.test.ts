@@ -161,7 +161,7 @@ describe("admission", () => {
     assert.ok(waitMs >= 1_000 && waitMs < 2_000, "by rate, spread over a second at least");
     assert.equal(connect("b"), 0);
     await clock.pass(waitMs);
-    assert.equal(connect("a"), 0, "after the time it was told");
+    assert.equal(connect("a"), 0, "after the time of its refusal");
   });
 
   test("counts a connection that was ended for its errors as many, and the debt is paid back by time", async () => {

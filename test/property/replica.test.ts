@@ -123,7 +123,7 @@ describe("the replica", () => {
     assertInHistory(replica, history);
   });
 
-  test("a snapshot of the position it holds is a duplicate, any other is taken and its differences told", () => {
+  test("a snapshot of the position it holds is a duplicate, any other is taken and its differences reported", () => {
     fc.assert(
       fc.property(historyArbitrary, historyArbitrary, (first, second) => {
         const history = new History();

@@ -1,7 +1,7 @@
 /*
- * Storms of watching and unwatching, in any order, overtaking each other, by clients that also leave in the middle, over a
- * store that may be unavailable: nobody else misses anything, the answer to a client's last request for a page is true,
- * and when all are gone nothing is held.
+ * Storms of watching and unwatching, in any order, overtaking each other. Clients also leave in the
+ * middle, and the store may be unavailable. No other client misses anything, the answer to a
+ * client's last request for a page is true, and when all have left nothing is held.
  */
 
 import assert from "node:assert/strict";
@@ -12,25 +12,22 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
-import { Instance } from "../../src/server/instance/instance.js";
 import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
-import { Session } from "../../src/server/session/session.js";
-import { createLog } from "../../src/server/telemetry/log.js";
 import { StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import { modelInstance, openClient } from "../support/model-instance.js";
 import { ModelStore } from "../support/model-store.js";
 import { VirtualClock } from "../support/virtual-clock.js";
 
 const PAGES = 4;
 const STEADY_PAGES = [0, 1];
-const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
 
-/** Who lags for a minute is given up, and rightly; here everybody reads again before, with room for the end of a run. */
+/** A client that lags for a minute is given up. Here all read again before, with room to spare. */
 const LAGGED_MS_MAX = 50_000;
 
 class Viewer implements Recipient {
   readonly replicas = Array.from({ length: PAGES }, (_, page) => new Replica(page, PAGE_CELLS));
-  /** The last request that named the page, or, under "overview", the overview; true if it was a watch that was accepted. */
+  /** The last request for the page, or for the overview: whether it was a watch, and accepted. */
   readonly last = new Map<number | "overview", Promise<boolean>>();
   /** Frames of each page. */
   readonly frames = Array.from({ length: PAGES }, () => 0);
@@ -62,26 +59,8 @@ function setUp(seed: number) {
   const clock = new VirtualClock(seed);
   const store = new ModelStore(clock);
   store.delayMs = { request: 3, answer: 5, news: 4 };
-  const instance = new Instance({
-    name: "one",
-    boards: { main: PAGES * PAGE_CELLS },
-    store,
-    clock,
-    log: createLog("silent"),
-    admission: { writes: LOTS, requests: LOTS, watches: LOTS, connectionsPerAddress: 100, connects: LOTS },
-    writer: { waitMs: 1_000, queuedChangesMax: 10_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-    watchedPagesMax: PAGES,
-  });
-  const join = async (viewer: Viewer) => {
-    const session = new Session(instance, viewer, {
-      allowance: instance.admission.allowance("a"),
-      online: () => 1,
-      onlineEverywhere: () => 1,
-    });
-    await session.open({ board: "main", protocol: 1 });
-    return session;
-  };
+  const instance = modelInstance({ clock, store, cells: PAGES * PAGE_CELLS });
+  const join = (viewer: Viewer) => openClient(instance, viewer);
   return { clock, store, instance, join };
 }
 
@@ -124,7 +103,7 @@ describe("watching and unwatching at random", () => {
         await watching;
         store.available = isAvailable;
         const viewers = [new Viewer(), new Viewer(), new Viewer()];
-        const sessions = await Promise.all(viewers.map(join));
+        const clients = await Promise.all(viewers.map(join));
         const answers: Promise<unknown>[] = [];
         for (const next of actions) {
           if (next.kind === "pass") {
@@ -141,19 +120,19 @@ describe("watching and unwatching at random", () => {
           } else if (next.kind === "away") {
             store.available = !store.available;
           } else if (next.kind === "leave") {
-            sessions[next.who]?.close();
+            clients[next.who]?.close();
             const viewer = new Viewer();
             viewers[next.who] = viewer;
-            sessions[next.who] = await join(viewer);
+            clients[next.who] = await join(viewer);
           } else if (next.kind === "lag") {
             const viewer = viewers[next.who];
             if (viewer) viewer.backlogged = !viewer.backlogged;
           } else {
-            const [session, viewer] = [sessions[next.who], viewers[next.who]];
-            if (!session || !viewer) continue;
+            const [client, viewer] = [clients[next.who], viewers[next.who]];
+            if (!client || !viewer) continue;
             // Not awaited: the next request overtakes it.
             if (next.kind === "overview") {
-              const asked = session.overview({ handle: 0, watch: next.watch });
+              const asked = client.overview({ handle: 0, watch: next.watch });
               const accepted = isAccepted(asked, next.watch);
               viewer.last.set("overview", accepted);
               answers.push(accepted);
@@ -164,8 +143,8 @@ describe("watching and unwatching at random", () => {
               });
               const asked =
                 next.kind === "watch"
-                  ? session.watch({ handle: 0, pages: wanted })
-                  : session.unwatch({ handle: 0, pages: next.pages });
+                  ? client.watch({ handle: 0, pages: wanted })
+                  : client.unwatch({ handle: 0, pages: next.pages });
               const accepted = isAccepted(asked, next.kind === "watch");
               for (const page of next.pages) viewer.last.set(page, accepted);
               answers.push(accepted);
@@ -203,7 +182,7 @@ describe("watching and unwatching at random", () => {
           assert.deepEqual(steady.replicas[page]?.position, stored.position);
           assert.deepEqual(steady.replicas[page]?.bits, stored.bits);
         }
-        for (const session of [...sessions, watcher]) session.close();
+        for (const client of [...clients, watcher]) client.close();
         for (const hub of instance.pages.hubs()) assert.equal(hub.watchers, 0);
         await clock.pass(11_000);
         assert.equal(instance.pages.size, 0, "pages are held");

@@ -1,6 +1,6 @@
 /*
  * A client's line to the instances: what connection.ts and sockets.ts do over Socket.IO, on the world's clock. At the
- * instance's end stand the real `Session` and `Conversation`. Messages cross as JSON and encoded frames, in order, each way
+ * instance's end stand the real `Client` and `Responder`. Messages cross as JSON and encoded frames, in order, each way
  * with delays of its own; a cut loses what is on its way, and the two ends learn of it at different times.
  */
 
@@ -8,10 +8,11 @@ import { ConnectionLost, type Line, type LineListener } from "../../src/client/l
 import type { Clock } from "../../src/protocol/clock.js";
 import { type ErrorBody, Refusal } from "../../src/protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
+import { ANYBODY } from "../../src/server/access/access.js";
+import { Client } from "../../src/server/clients/client.js";
+import { Responder } from "../../src/server/clients/responder.js";
 import type { Instance } from "../../src/server/instance/instance.js";
 import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
-import { Conversation } from "../../src/server/session/conversation.js";
-import { Session } from "../../src/server/session/session.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import { Pipe } from "./pipe.js";
@@ -44,8 +45,8 @@ interface Connected {
   readonly instance: Instance;
   readonly up: Pipe;
   readonly down: Pipe;
-  readonly session: Session;
-  readonly conversation: Conversation;
+  readonly client: Client;
+  readonly responder: Responder;
   readonly lose: Set<(error: Error) => void>;
   readonly forget: () => void;
 }
@@ -83,15 +84,15 @@ export class SimulatedLine implements Line {
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
     const connected = this.#connected;
     if (!connected) return Promise.reject(new ConnectionLost());
-    const { session, conversation, up, down, lose } = connected;
+    const { client, responder, up, down, lose } = connected;
     const { witness } = this.#options;
     const sent: RequestMap[Name][0] = JSON.parse(JSON.stringify(request));
     witness.requested(name, sent);
     return new Promise((done, fail) => {
       lose.add(fail);
       up.send(async () => {
-        const ask: (input: unknown) => Promise<unknown> = session[name].bind(session);
-        const reply = await conversation.answer(() => ask(sent));
+        const ask: (input: unknown) => Promise<unknown> = client[name].bind(client);
+        const reply = await responder.answer(() => ask(sent));
         const text = JSON.stringify(reply);
         down.send(() => {
           lose.delete(fail);
@@ -125,7 +126,7 @@ export class SimulatedLine implements Line {
     if (!connected) return;
     const { random, clock, listener, witness } = this.#options;
     this.#connected = undefined;
-    const { host, instance, up, down, session, lose } = connected;
+    const { host, instance, up, down, client, lose } = connected;
     connected.forget();
     down.cut();
     const isAlive = () => host.running?.instance === instance;
@@ -133,7 +134,7 @@ export class SimulatedLine implements Line {
     if (random.chance(0.5) || !isAlive()) up.cut();
     clock.after(random.pick([0, 5, 150]), () => {
       up.cut();
-      if (isAlive()) session.close();
+      if (isAlive()) client.close();
     });
     witness.lost();
     listener.down(undefined);
@@ -195,14 +196,11 @@ export class SimulatedLine implements Line {
       giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
     };
     const allowance = instance.admission.allowance(ADDRESS);
-    const session = new Session(instance, recipient, {
-      allowance,
-      online: () => 1,
-      onlineEverywhere: () => 1,
-    });
-    const conversation = new Conversation(instance, allowance, end);
+    const presence = { online: 1, onlineEverywhere: 1 };
+    const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence });
+    const responder = new Responder(instance, allowance, end);
     const forget = host.onDeath(() => this.cut());
-    this.#connected = { host, instance, up, down, session, conversation, lose: new Set(), forget };
+    this.#connected = { host, instance, up, down, client, responder, lose: new Set(), forget };
     witness.connected(host);
     listener.up(host.name);
   }

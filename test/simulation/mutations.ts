@@ -64,7 +64,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a write half done over two pages is told as refused",
-    file: "src/server/session/session.ts",
+    file: "src/server/writes/commit-changes.ts",
     search: 'throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });',
     replacement: "throw first;",
   },
@@ -148,8 +148,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a later change of a cell overtakes one whose fate is open",
-    file: "src/client/outbox.ts",
-    search: "this.#cellsInFlight.has(cell) || passed.has(cell)",
+    file: "src/client/queue.ts",
+    search: "cellsInFlight.has(cell) || passed.has(cell)",
     replacement: "passed.has(cell)",
   },
   {
@@ -161,13 +161,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a watch that failed is taken for joined",
     file: "src/client/joiner.ts",
-    search: "if (refusal.rule.retry) this.leave(asked, refusal.retryAfterMs ?? RETRY_MS);",
+    search: "if (refusal.rule.retry) this.leave(asked, refusal.pauseMs);",
     replacement: 'if (refusal.rule.retry) for (const number of asked) this.#stages.set(number, "joined");',
   },
   {
     name: "a wish that is over before its page can be read is not told",
     file: "src/client/shown-cells.ts",
-    search: "if (now === undefined) this.#pages.get(pageOf(cell))?.untold.add(cell);",
+    search: "if (now === undefined) this.#pages.get(pageOf(cell))?.unreported.add(cell);",
     replacement: "",
   },
   {

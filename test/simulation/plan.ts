@@ -25,7 +25,7 @@ export const STRIKES = [
 export type Strike = (typeof STRIKES)[number];
 
 export const FAULTS = [...COLOURS, ...STRIKES] as const;
-export type Fault = (typeof FAULTS)[number];
+type Fault = (typeof FAULTS)[number];
 
 export interface Plan {
   readonly instances: number;

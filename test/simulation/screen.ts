@@ -1,9 +1,9 @@
-/* One board on one user's screen: the real `Board`, what the user wished for there, and what became of it. */
+/* One board on one user's screen: the real `LiveBoard`, what the user wished for there, and what became of it. */
 
 import type { Bit } from "../../src/board/bitmap.js";
 import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
-import type { Board } from "../../src/client/board.js";
-import type { Watch } from "../../src/client/board-events.js";
+import type { Watch } from "../../src/client/board.js";
+import type { LiveBoard } from "../../src/client/live-board.js";
 import { Joins } from "./joins.js";
 
 export interface Wish {
@@ -12,30 +12,30 @@ export interface Wish {
 }
 
 export class Screen {
-  readonly board: Board;
+  readonly board: LiveBoard;
   readonly session: string;
   readonly size: number;
   readonly joins = new Joins();
   /** cell -> the user's wishes, in the order they were made. */
   readonly wishes = new Map<number, Wish[]>();
-  /** cell -> what the user was told that it shows; of pages that are watched. */
-  readonly #told = new Map<number, boolean>();
+  /** cell -> the value last reported to the user, on watched pages. */
+  readonly #reported = new Map<number, boolean>();
   readonly #watches = new Map<number, Watch>();
   readonly #refused: (reason: string) => void;
 
-  constructor(board: Board, session: string, size: number, refused: (reason: string) => void) {
+  constructor(board: LiveBoard, session: string, size: number, refused: (reason: string) => void) {
     this.board = board;
     this.session = session;
     this.size = size;
     this.#refused = refused;
     board.on("change", (changes) => {
-      for (const { cell, value } of changes) this.#told.set(cell, value);
+      for (const { cell, value } of changes) this.#reported.set(cell, value);
     });
   }
 
   /** What a user sees who looked at the board when the page came into view, and then only hears of changes. */
-  told(cell: number): boolean {
-    return this.#told.get(cell) ?? false;
+  reported(cell: number): boolean {
+    return this.#reported.get(cell) ?? false;
   }
 
   get pages(): number {
@@ -73,10 +73,10 @@ export class Screen {
   watch(page: number): void {
     if (this.#watches.has(page)) return;
     const start = cellAt(page, 0);
-    for (const cell of [...this.#told.keys()].filter((it) => pageOf(it) === page)) {
+    for (const cell of [...this.#reported.keys()].filter((it) => pageOf(it) === page)) {
       const shown = this.board.get(cell);
-      if (shown === undefined) this.#told.delete(cell);
-      else this.#told.set(cell, shown);
+      if (shown === undefined) this.#reported.delete(cell);
+      else this.#reported.set(cell, shown);
     }
     this.#watches.set(page, this.board.watch({ start, end: Math.min(this.size, cellAt(page + 1, 0)) }));
   }

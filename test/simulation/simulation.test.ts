@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { program } from "../support/program.js";
 import { MUTATIONS } from "./mutations.js";
 import { FAULTS } from "./plan.js";
 import { simulate } from "./world.js";
@@ -14,14 +15,14 @@ import { simulate } from "./world.js";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const SEEDS = 2_000;
 /** A slow machine, or a busy one, may live through fewer. */
-const SECONDS_MAX = 60;
+const SECONDS_MAX = 150;
 const SEEDS_MIN = 200;
 
 describe("the simulated cluster", () => {
   test("keeps its promises through crashes, failovers, lost news and slow clients, whatever the seed", async (t) => {
     // In a process of its own: the test runner follows every promise, which makes it four times slower.
     const bounds = ["--seeds", String(SEEDS), "--seconds", String(SECONDS_MAX)];
-    const args = ["--import", "tsx", join(import.meta.dirname, "simulate.ts"), ...bounds];
+    const args = [...program("test/simulation/simulate.ts"), ...bounds];
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
     const said = (await text(child.stdout)).trim().split("\n");
     const last = said.at(-1) ?? "";

@@ -1,6 +1,6 @@
 /* One user: a real client on a simulated line, and a hand that clicks here and there, quickly, and often at one place. */
 
-import { Client } from "../../src/client/client.js";
+import { LiveClient } from "../../src/client/client.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Random } from "../support/random.js";
 import type { EncodeCount } from "./encode-count.js";
@@ -31,7 +31,7 @@ const TAKE_BACK = 0.15;
 
 export class User {
   readonly name: string;
-  readonly client: Client;
+  readonly client: LiveClient;
   readonly screens: readonly Screen[];
   readonly witness: Witness;
   /** When the client last did not read. */
@@ -49,7 +49,7 @@ export class User {
     this.witness = new Witness({ ...parts, screens });
     let sessions = 0;
     const sessionName = (index: number) => `${name}_${index}`.padEnd(SESSION_CHARACTERS, "_");
-    this.client = new Client({
+    this.client = new LiveClient({
       open: (listener) => {
         const { delayMsMax } = plan;
         this.#line = new SimulatedLine({ clock, random, hosts, delayMsMax, listener, witness: this.witness });

@@ -96,7 +96,7 @@ function judgeOnce(judge: Judge, server: StoreServer): void {
   }
 }
 
-/** What is shown, and what the user was told of it, is what the store has. */
+/** What is shown, and what was reported of it, is what the store has. */
 function judgeShown(judge: Judge, server: StoreServer, name: string, screen: Screen, cells: readonly number[]): void {
   const { board, size } = screen;
   const pages = Array.from({ length: pageCount(size) }, (_, page) => server.snapshot({ board: board.name, page }).bits);
@@ -105,7 +105,8 @@ function judgeShown(judge: Judge, server: StoreServer, name: string, screen: Scr
     const bits = pages[pageOf(cell)];
     const stored = bits && getBit(bits, offsetOf(cell)) === 1;
     if (board.get(cell) !== stored) judge.fail(`${name}: ${board.name} ${cell} is shown as ${board.get(cell)}`);
-    if (screen.told(cell) !== stored) judge.fail(`${name}: ${board.name} ${cell} was told to be ${screen.told(cell)}`);
+    if (screen.reported(cell) !== stored)
+      judge.fail(`${name}: ${board.name} ${cell} was reported as ${screen.reported(cell)}`);
   }
 }
 
@@ -138,11 +139,11 @@ function judgeWishes(judge: Judge, name: string, screen: Screen, effects: Effect
     const key = effectKey(board.name, session, cell);
     const done = effects.get(key) ?? [];
     const wished = made.map(({ value }) => value).join(" ");
-    const told = `wished ${board.name} ${cell}=${wished}, wrote ${done.join(" ")}`;
+    const history = `wished ${board.name} ${cell}=${wished}, wrote ${done.join(" ")}`;
     // A late attempt at a write that was lost, with the memory of it, takes effect: once, but out of order.
     const isRight = lost.has(key) ? done.length <= made.length : runsThrough(made, done);
-    if (!isRight) judge.fail(`${name}: ${told}`);
-    else if (!lost.has(key) && done.at(-1) !== made.at(-1)?.value) judge.fail(`${name}: ${told}, not the last`);
+    if (!isRight) judge.fail(`${name}: ${history}`);
+    else if (!lost.has(key) && done.at(-1) !== made.at(-1)?.value) judge.fail(`${name}: ${history}, not the last`);
   }
 }
 

@@ -1,28 +1,26 @@
-/* The command `socketscaler` as a process, from its sources. */
+/* The command `socketscaler` as a process. */
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
-
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+import { MAIN } from "./program.js";
 
 export function startCommand(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
-  return spawn(process.execPath, ["--import", "tsx", MAIN, ...args], {
+  return spawn(process.execPath, [...MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
 
 function startByShell(script: string, args: readonly string[], env: Record<string, string>): ChildProcess {
-  return spawn("bash", ["-c", script, "bash", process.execPath, "--import", "tsx", MAIN, ...args], {
+  return spawn("bash", ["-c", script, "bash", process.execPath, ...MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
 }
 
-/** `script` of bash may run it, as `"$@"`, and redirect what it writes. */
+/** A bash `script` may run the command as `"$@"` and redirect its output. */
 export async function runCommand(args: readonly string[], env: Record<string, string> = {}, script?: string) {
   const child = script === undefined ? startCommand(args, env) : startByShell(script, args, env);
   assert.ok(child.stdout && child.stderr);

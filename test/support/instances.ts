@@ -1,6 +1,6 @@
 /*
- * Instances for tests: in this process, where the test must reach inside, or as processes of their own, where one is to
- * be killed. All on free ports.
+ * Instances for tests, on free ports. They run in the test's process if the test must reach inside, or as processes of
+ * their own if one is to be killed.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -12,6 +12,7 @@ import { openStore } from "../../src/server/open-store.js";
 import { type RunningServer, type ServerOptions, startServer } from "../../src/server/server.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import type { Store } from "../../src/store/store.js";
+import { MAIN } from "./program.js";
 
 export const pageFolder = fileURLToPath(new URL("../../dist/page/", import.meta.url));
 
@@ -20,7 +21,7 @@ export interface LocalInstance extends RunningServer {
   stop(): Promise<void>;
 }
 
-/** An instance in this process. Give it a store to share one; else it opens what the flags name, and closes it. */
+/** An instance in this process. It uses `sharedStore`, or opens the store that the flags name and closes it again. */
 export async function startInstance(
   flags: Flags,
   sharedStore?: Store,
@@ -44,19 +45,17 @@ export async function startInstance(
 export interface ProcessInstance {
   readonly url: string;
   readonly child: ChildProcess;
-  /** What it wrote to its log so far. */
+  /** The lines of its log so far. */
   readonly output: string[];
   kill(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-
-/** The command that starts one, after what a shell does `before` it, such as `ulimit -n 64`. */
+/** The command that starts an instance. The shell runs `before` first, such as `ulimit -n 64`. */
 export function serveCommand(before = ":"): [string, string[]] {
-  return ["sh", ["-c", `${before}; exec "$@"`, "sh", process.execPath, "--import", "tsx", MAIN, "serve"]];
+  return ["sh", ["-c", `${before}; exec "$@"`, "sh", process.execPath, ...MAIN, "serve"]];
 }
 
-/** An instance as a process of its own; resolves when it serves. `before` is for the shell that starts it. */
+/** An instance as a process of its own. Resolves when it serves. The shell that starts it runs `before` first. */
 export async function spawnInstance(flags: Flags, before?: string): Promise<ProcessInstance> {
   const child = spawn(...serveCommand(before), {
     env: { ...process.env, PORT: "0", HOST: "127.0.0.1", ...flags },

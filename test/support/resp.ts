@@ -11,7 +11,7 @@ import { connect, type Socket } from "node:net";
 export type Reply = Buffer | number | null | RespError | readonly Reply[];
 
 /** The server answered with an error; `code` is its first word. */
-export class RespError extends Error {
+class RespError extends Error {
   get code(): string {
     return this.message.split(" ", 1)[0] ?? "";
   }

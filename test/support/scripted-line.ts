@@ -3,7 +3,7 @@
  */
 
 import { packChanges } from "../../src/board/delta.js";
-import { Client } from "../../src/client/client.js";
+import { LiveClient } from "../../src/client/client.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
 import { encodeDelta } from "../../src/protocol/codec.js";
 import { Refusal } from "../../src/protocol/errors.js";
@@ -11,7 +11,7 @@ import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../sr
 import { OPENED } from "./opened.js";
 import { settle, VirtualClock } from "./virtual-clock.js";
 
-export class ScriptedLine implements Line {
+class ScriptedLine implements Line {
   isUp = false;
   /** While true, requests get no answer, and nothing else is heard. */
   isSilent = false;
@@ -87,7 +87,7 @@ export class ScriptedLine implements Line {
 export function scriptedClient() {
   const clock = new VirtualClock();
   const lines: ScriptedLine[] = [];
-  const client = new Client({
+  const client = new LiveClient({
     clock,
     newSession: () => "A".repeat(22),
     open: (listener) => {

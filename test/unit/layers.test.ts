@@ -24,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   react: ["board", "protocol", "client"],
   web: ["board", "protocol", "client"],
   bench: ["board", "protocol", "client"],
-  cli: ["board", "store", "server", "bench"],
+  cli: ["board", "protocol", "store", "server", "bench"],
 };
 
 /**
@@ -44,7 +44,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "instance",
     "fleet",
     "connections",
-    "session",
+    "clients",
     "sockets/teaching",
     "sockets",
     "http",
@@ -65,7 +65,14 @@ const APART: readonly (readonly [string, string])[] = [
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
   "socket.io": {
     files: ["server/sockets/sockets.ts"],
-    types: ["server/sockets/frame-sender.ts", "server/server.ts", "server/attach-boards.ts"],
+    types: [
+      "server/sockets/entry.ts",
+      "server/sockets/frame-sender.ts",
+      "server/sockets/goodbye.ts",
+      "server/sockets/teaching-namespace.ts",
+      "server/server.ts",
+      "server/attach-boards.ts",
+    ],
   },
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey/connection.ts"] },
@@ -74,18 +81,24 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     files: ["store/embedded/embedded-store.ts"],
     types: ["store/embedded/pages.ts", "store/embedded/sessions.ts"],
   },
-  express: { files: ["server/http/http.ts"], types: ["server/attach-boards.ts"] },
-  "express-rate-limit": { files: ["server/http/http.ts", "server/limits/address.ts"] },
-  "rate-limit-redis": { files: ["server/http/http.ts"] },
-  helmet: { files: ["server/http/http.ts"] },
+  express: {
+    files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
+    types: [
+      "server/attach-boards.ts",
+      ...["audit", "browsers", "errors", "page-sender", "rate-limit", "request-context", "security-headers"].map(
+        (name) => `server/http/${name}.ts`,
+      ),
+    ],
+  },
+  helmet: { files: ["server/http/security-headers.ts"] },
   pino: { files: ["server/telemetry/log.ts"] },
   "prom-client": { files: ["server/telemetry/metrics.ts", "server/telemetry/process-metrics.ts"] },
-  cookie: { files: ["server/access/authorise.ts"] },
+  cookie: { files: ["server/access/caller.ts"] },
   jose: { files: ["server/access/tokens.ts"] },
   "proxy-addr": { files: ["server/limits/client-address.ts"] },
   zod: { files: ["server/input/requests.ts"] },
   commander: { files: ["cli/main.ts"] },
-  nanoevents: { files: ["client/board.ts", "client/client.ts"] },
+  nanoevents: { files: ["client/client.ts", "client/live-board.ts"] },
   react: { files: ["react/index.ts"] },
   preact: { files: [] },
 };

@@ -1,11 +1,11 @@
 /*
- * Naive version of steps 3 to 6: the lost update is mended. A click is one SETBIT, which Valkey does in one step, and the
- * PUBLISH goes with it. Wrong still:
+ * Naive version of steps 3 to 6: the lost update is fixed. A click is one SETBIT, which is atomic
+ * in Valkey, together with the PUBLISH. Still wrong:
  *
- *     step 3   who joins reads the board, and only then begins to hear: what is clicked in between is in neither
- *     step 4   a message that Pub/Sub loses is never missed
- *     step 5   each click is a round trip to Valkey, and a frame to everybody
- *     step 6   a click that is under way when the instance dies is nobody's any more
+ *     step 3   a newcomer reads the board, then begins to listen: clicks in between are missed
+ *     step 4   nobody notices if Pub/Sub loses a message
+ *     step 5   each click is a round trip to Valkey, and a frame to every client
+ *     step 6   a click without an answer is lost when the instance dies
  */
 
 import { Redis } from "ioredis";
@@ -14,7 +14,7 @@ import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServe
 export const BITS_KEY = "bits";
 const CHANNEL = "changes";
 
-export interface BitmapInstance extends NaiveInstance {
+interface BitmapInstance extends NaiveInstance {
   readonly bitmap: Bitmap;
 }
 
@@ -40,10 +40,10 @@ export async function startBitmap(valkeyUrl: string, cells: number): Promise<Bit
   };
 }
 
-export class Bitmap {
-  /** For the play: awaited between Valkey's answer to a read and the return to who asked, as on a slow network. */
+class Bitmap {
+  /** For the scene: awaited before a read returns, as on a slow network. */
   answered: () => Promise<void> = async () => undefined;
-  /** For the play: true loses the message, as Pub/Sub may. */
+  /** For the scene: true loses the message, as Pub/Sub may. */
   lose: () => boolean = () => false;
   readonly #commands: Redis;
   readonly #subscriber: Redis;
@@ -54,7 +54,7 @@ export class Bitmap {
     this.#commands = new Redis(address);
     this.#subscriber = new Redis(address);
     this.#cells = cells;
-    // Both connect again by themselves.
+    // Both reconnect by themselves.
     for (const connection of [this.#commands, this.#subscriber]) connection.on("error", () => undefined);
   }
 

@@ -1,7 +1,7 @@
 /*
- * Naive version of step 2: the state moves to Valkey, as one JSON array under one key, and Pub/Sub carries each change to
- * every instance. Between the read and the write back, others read the same old array: the last to write wins, and
- * undoes what they did.
+ * Naive version of step 2: the state moves to Valkey, as one JSON array under one key, and Pub/Sub
+ * carries each change to every instance. Between the read and the write back, others read the same
+ * old array. The last write wins and undoes the others.
  *
  *     A   GET [0 0]          SET [1 0]
  *     B        GET [0 0]              SET [0 1]      A's click is gone

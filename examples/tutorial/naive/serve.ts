@@ -1,5 +1,5 @@
 /*
- * The naive version of steps 3 to 6 as a process of its own, where one is to be killed or its CPU is to be counted.
+ * The naive version of steps 3 to 6 as a process of its own, to kill or to measure.
  *
  *     tsx examples/tutorial/naive/serve.ts VALKEY_URL CELLS     prints its port
  */

@@ -1,10 +1,11 @@
 /*
- * Naive version of step 6, for the loss of Valkey's primary: each change has a version, one more than the last, and
- * an instance that misses one, or connects anew, reads the board again. After a failover to a replica that lacks the
- * last changes their versions are given out once more, to other changes, and nobody can tell:
+ * Naive version of step 6, for the loss of Valkey's primary. Each change has a version, one more
+ * than the last. An instance that misses one, or reconnects, reads the board again. After a
+ * failover to a replica that lacks the last changes, other changes get the same versions, and
+ * nobody notices:
  *
  *     primary   … 5 │ 6a 7a 8a     an instance has seen 8a; then the primary dies
- *     replica   … 5 │ 6b 7b 8b     the instance asks: "version 8?" "8." "Then I have all."
+ *     replica   … 5 │ 6b 7b 8b     the instance asks: "version 8?" "8." "Then I have everything."
  */
 
 import { Redis } from "ioredis";

@@ -1,4 +1,4 @@
-/* What every naive version stands on: Express and Socket.IO on a free port. */
+/* Express and Socket.IO on a free port, for all naive versions. */
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -11,18 +11,18 @@ export interface NaiveInstance {
   close(): Promise<void>;
 }
 
-export interface WebServer extends NaiveInstance {
+interface WebServer extends NaiveInstance {
   readonly app: Express;
   readonly io: Server;
 }
 
-/** What a page sends for a click, and hears of everybody's. */
+/** The message of a click, to the server and to all clients. */
 export interface CheckboxUpdate {
   readonly index: number;
   readonly value: boolean;
 }
 
-/** Tells the page that its click was taken. */
+/** Acknowledges a click. */
 export type Acknowledge = (answer: { readonly ok: true }) => void;
 
 export async function openWebServer(): Promise<WebServer> {

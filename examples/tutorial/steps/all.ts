@@ -1,4 +1,4 @@
-/* The steps, in the order in which one builds on the other. */
+/* The steps in order: each builds on the one before. */
 
 import type { Step } from "../step.js";
 import { failover } from "./failover.js";

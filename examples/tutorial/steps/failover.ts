@@ -1,7 +1,7 @@
 /*
- * Step 6: an instance dies with clicks under way, and Valkey's primary dies with clicks that its replica has not got. Both
- * scenes are arranged so that there is nothing left to chance: the instance hangs (SIGSTOP) before the clicks and is killed
- * (SIGKILL) after them, and the link from primary to replica is cut before the last clicks.
+ * Step 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its
+ * replica lacks. Nothing is left to chance: the instance hangs (SIGSTOP) before the clicks and is
+ * killed (SIGKILL) after them, and the link from primary to replica is cut before the last clicks.
  */
 
 import type { System } from "../../../bench/load/system.js";
@@ -20,7 +20,7 @@ const LOOK_MS = 3_000;
 
 export const failover: Step = {
   title: "Failover",
-  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is killed. Later Valkey's primary is killed, with ${CLICKS} clicks that its replica has not got yet.`,
+  scene: `An instance hangs while ${CLICKS} boxes are clicked through it, and is killed. Later Valkey's primary is killed with ${CLICKS} clicks that its replica lacks.`,
   run: async (stage) => {
     stage.tell("two naive instances behind a balancer; one of them is killed …");
     const naive = await killInstance(stage, naiveSystem, (url) => plainPerson(stage, url, CELLS, true));
@@ -38,13 +38,13 @@ export const failover: Step = {
 };
 
 interface Takeover {
-  /** Of the clicks made while the instance hung: those that are in the store in the end. */
+  /** Clicks made while the instance hung that are in the store at the end. */
   readonly kept: number;
-  /** From the kill until the page shows what Valkey has. */
+  /** Time from the kill until the screen shows what Valkey has. */
   readonly backMs: number | undefined;
 }
 
-/** Ann's page goes through a balancer to the first of two instances, and when that is gone to the second, where Ben is. */
+/** Ann connects through a balancer to the first instance and, after the kill, to Ben's. */
 async function killInstance(stage: Stage, system: System, sit: (url: string) => Promise<Person>): Promise<Takeover> {
   const valkey = await stage.valkey();
   const [victim, survivor] = await Promise.all([0, 1].map(() => stage.process(system, valkey, CELLS)));
@@ -63,20 +63,20 @@ async function killInstance(stage: Stage, system: System, sit: (url: string) => 
       .catch(() => undefined);
   for (const cell of range(CLICKS, CLICKS)) await ben.click(cell);
   await victim.stop();
-  await until("Ann's page has noticed", () => ann.losses() > 0);
+  await until("Ann's client has noticed", () => ann.losses() > 0);
   const backMs = await msUntil(() => ann.isOnline() && ann.shows() === ben.shows() && isDone(ben), LOOK_MS);
   await msUntil(() => settled === CLICKS, LOOK_MS);
   const stored = await system.stored(valkey, survivor.url, CELLS);
   return { kept: range(0, CLICKS).filter(stored).length, backMs };
 }
 
-/** Ben's own clicks are shown. */
+/** Ben sees his own clicks. */
 function isDone(ben: Person): boolean {
   return countChecked(ben.shows(), CLICKS, CLICKS) === CLICKS;
 }
 
 interface Fork {
-  /** Boxes that Ann's page shows otherwise than Ben's, once both are at the new primary; and after one more click. */
+  /** Boxes that Ann and Ben see differently on the new primary; and after one more click. */
   readonly wrong: number;
   readonly wrongLater: number;
 }
@@ -91,7 +91,7 @@ async function killPrimary(stage: Stage, sit: (valkeyUrl: string) => Promise<Per
   await ask(replica.port, "REPLICAOF", "127.0.0.1", replication.port);
   const ann = await sit(`valkey://127.0.0.1:${address.port}`);
   for (const cell of range(0, CLICKS)) await ann.click(cell);
-  await until("the replica has the clicks so far", () => isLevel(primary.port, replica.port));
+  await until("the replica has all clicks so far", () => isLevel(primary.port, replica.port));
 
   replication.refuse();
   for (const cell of range(CLICKS, CLICKS)) await ann.click(cell);
@@ -103,13 +103,13 @@ async function killPrimary(stage: Stage, sit: (valkeyUrl: string) => Promise<Per
   for (const cell of range(2 * CLICKS, CLICKS)) await ben.click(cell);
   await until("Ben sees his clicks", () => countChecked(ben.shows(), 2 * CLICKS, CLICKS) === CLICKS);
 
-  // The address of the primary now leads to the one that was promoted.
+  // The address of the primary now leads to the promoted replica.
   address.moveTo(replica.port);
   address.heal();
   await msUntil(() => difference(ann, ben) === 0, LOOK_MS);
   const wrong = difference(ann, ben);
   let next = 3 * CLICKS;
-  await until("news comes to Ann again", async () => {
+  await until("Ann receives changes again", async () => {
     const cell = next++;
     await ben.click(cell);
     return (await msUntil(() => ann.shows()[cell] === "1", 200)) !== undefined;
@@ -138,16 +138,16 @@ function judge(naive: Takeover & Fork, ours: Takeover & Fork): Outcome {
     kept === CLICKS && backMs !== undefined && wrong + wrongLater === 0;
   return {
     rows: [
-      row("instance killed: clicks under way that are kept", ({ kept }) => `${kept} of ${CLICKS}`),
-      row("… its page shows what Valkey has after", ({ backMs }) =>
+      row("instance killed: unanswered clicks that are kept", ({ kept }) => `${kept} of ${CLICKS}`),
+      row("… time until the screen shows what Valkey has", ({ backMs }) =>
         backMs === undefined ? `not within ${LOOK_MS} ms` : `${backMs.toFixed(0)} ms`,
       ),
-      row("primary killed: boxes that a page shows wrongly", ({ wrong }) => String(wrong)),
+      row("primary killed: wrong boxes on the screen", ({ wrong }) => String(wrong)),
       row("… and after the next click", ({ wrongLater }) => String(wrongLater)),
     ],
     naiveFault: isRight(naive)
       ? undefined
-      : "clicks are lost with the instance, and pages stay on a history that is gone",
-    ourFault: isRight(ours) ? undefined : "a click was lost, or a page stayed wrong",
+      : "clicks are lost with the instance, and the screen stays on a history that no longer exists",
+    ourFault: isRight(ours) ? undefined : "a click was lost, or a screen stayed wrong",
   };
 }

@@ -1,4 +1,4 @@
-/* Step 5: what it costs, when each click is a trip to Valkey and a frame to everybody, and when they travel together. */
+/* Step 5: the cost of clicks that travel alone, and of clicks that travel together. */
 
 import { Fleet, type Run } from "../../../bench/load/fleet.js";
 import type { System } from "../../../bench/load/system.js";
@@ -11,7 +11,7 @@ const CELLS = 10_000;
 const INSTANCES = 2;
 const RATE = 2_000;
 const IDLE_RATE = 10;
-/** Ours is to need at most half: in truth it is far less, however busy the machine is. */
+/** Ours must need at most half. It needs far less, however busy the machine is. */
 const SHARE_MAX = 0.5;
 
 export const groupCommit: Step = {
@@ -25,15 +25,14 @@ export const groupCommit: Step = {
 };
 
 interface Bill extends Run {
-  /** To Valkey, of all instances together, for these clicks. */
+  /** Commits of all instances together for these clicks. */
   readonly commits: number;
   readonly clients: number;
   readonly lost: number;
-  /** Of one click at a time: median, from the click to its change at a client. */
+  /** Median time from a click to its change at a client, one click at a time. */
   readonly idleMs: number;
 }
 
-/** Commits so far. */
 type CountCommits = (fleet: Fleet) => Promise<number>;
 
 const countExecs: CountCommits = async ({ valkey }) => {
@@ -52,7 +51,7 @@ async function play(stage: Stage, system: System, count: CountCommits): Promise<
   const fleet = await Fleet.start(system, { servers: INSTANCES, clients, cells: CELLS });
   stage.after(() => fleet.stop());
   stage.sweeps(fleet.valkey.directory);
-  // Code that has not run yet is slow, on both sides.
+  // Warms up both sides: code that has not run yet is slow.
   await fleet.run(RATE, 2);
   stage.tell(`${system.name}: ${RATE} clicks a second for ${seconds} s …`);
   const before = await count(fleet);
@@ -72,17 +71,18 @@ function judge(naive: Bill, ours: Bill): Outcome {
     rows: [
       row("clicks", ({ writes }) => whole(writes)),
       row("commits at Valkey", ({ commits }) => whole(commits)),
-      row("clicks in a commit, on average", ({ writes, commits }) => (writes / commits).toFixed(1)),
-      row("frames to each client", ({ frames, clients }) => whole(frames / clients)),
-      row("bytes to each client", ({ bytes, clients }) => whole(bytes / clients)),
+      row("clicks per commit, on average", ({ writes, commits }) => (writes / commits).toFixed(1)),
+      row("frames per client", ({ frames, clients }) => whole(frames / clients)),
+      row("bytes per client", ({ bytes, clients }) => whole(bytes / clients)),
       row(`CPU of the ${INSTANCES} instances`, ({ serversCpuSeconds }) => `${serversCpuSeconds.toFixed(2)} s`),
       row("CPU of Valkey", ({ valkeyCpuSeconds }) => `${valkeyCpuSeconds.toFixed(2)} s`),
       row("from a click to its change at a client, median", ({ p50 }) => `${p50.toFixed(1)} ms`),
-      row("… of 99 in a hundred, at most", ({ p99 }) => `${p99.toFixed(1)} ms`),
-      row(`… of ${IDLE_RATE} clicks a second, median`, ({ idleMs }) => `${idleMs.toFixed(1)} ms`),
+      row("… 99th percentile", ({ p99 }) => `${p99.toFixed(1)} ms`),
+      row(`… median at ${IDLE_RATE} clicks a second`, ({ idleMs }) => `${idleMs.toFixed(1)} ms`),
       row("clicks lost", ({ lost }) => whole(lost)),
     ],
     naiveFault: isGrouped ? `${whole(naive.commits / ours.commits)} times the commits for the same clicks` : undefined,
-    ourFault: ours.lost > 0 ? `${ours.lost} clicks are lost` : isGrouped ? undefined : "clicks did not travel together",
+    ourFault:
+      ours.lost > 0 ? `${ours.lost} clicks were lost` : isGrouped ? undefined : "clicks did not travel together",
   };
 }

@@ -1,6 +1,7 @@
 /*
- * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. Both sides are played alike: Valkey's
- * answer to the read is held back until the click has been committed and its news has come to the newcomer's instance.
+ * Step 3: somebody clicks at the worst moment, while a newcomer's board is on its way. On both
+ * sides, Valkey's answer to the read is delayed until the click has been committed and the
+ * newcomer's instance has received its message.
  */
 
 import type { PageRef } from "../../../src/board/geometry.js";
@@ -15,12 +16,12 @@ import { msUntil, type Stage } from "../stage.js";
 import type { Step } from "../step.js";
 
 const CELLS = 100;
-/** For a screen to become right after all. */
+/** Time for a screen to become right after all. */
 const GRACE_MS = 1_000;
 
 export const joinRace: Step = {
   title: "The join race",
-  scene: "Newcomers open the board one by one. While each one's board is on its way to them, somebody clicks a box.",
+  scene: "Newcomers open the board one by one. While a board is on its way to a newcomer, somebody clicks a box.",
   run: async (stage) => {
     const newcomers = stage.isQuick ? 5 : 20;
     stage.tell(`${newcomers} newcomers, at a naive instance …`);
@@ -36,15 +37,15 @@ export const joinRace: Step = {
     return {
       rows: [
         row("screens that lack the click when they first show the board", ({ atFirst }) => atFirst),
-        row(`… and still, ${GRACE_MS} ms after the last came`, ({ later }) => later),
+        row(`… and still lack it ${GRACE_MS} ms after the last newcomer`, ({ later }) => later),
       ],
-      naiveFault: isRight(naive) ? undefined : "what is clicked between reading and listening is in neither",
+      naiveFault: isRight(naive) ? undefined : "a click between reading and listening is missed",
       ourFault: isRight(ours) ? undefined : "a newcomer lacks a click",
     };
   },
 };
 
-/** How many newcomers do not show the box that was clicked while they came. */
+/** The number of newcomers whose screen lacks the click that was made while they joined. */
 interface Lacking {
   readonly atFirst: number;
   readonly later: number;
@@ -62,7 +63,7 @@ async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
   for (const cell of range(0, newcomers)) {
     here.bitmap.answered = async () => {
       await clicker.click(cell);
-      await until("the news is here", () => witness.shows()[cell] === "1");
+      await until("the message has arrived", () => witness.shows()[cell] === "1");
     };
     const newcomer = await plainPerson(stage, here.url, CELLS, true);
     if (isWrong(newcomer, cell)) atFirst++;
@@ -72,7 +73,7 @@ async function playNaive(stage: Stage, newcomers: number): Promise<Lacking> {
   return { atFirst, later: people.filter(isWrong).length };
 }
 
-/** The same. An instance reads a page when its first client comes, so each newcomer has a page. */
+/** The same. An instance reads a page for its first client, so each newcomer gets a page. */
 async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
   const valkey = await stage.valkey();
   const cells = newcomers * PAGE_CELLS;
@@ -89,7 +90,7 @@ async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
   store.answered = async (page) => {
     clicks++;
     await clicker.board("main").set(page * PAGE_CELLS, true);
-    await until("the news is here", () => store.heard.has(page));
+    await until("the message has arrived", () => store.heard.has(page));
   };
   const clicked = range(0, newcomers).map((page) => page * PAGE_CELLS);
   const isWrong = (cell: number) => board.get(cell) !== true;
@@ -103,10 +104,10 @@ async function playOurs(stage: Stage, newcomers: number): Promise<Lacking> {
   return { atFirst, later: clicked.filter(isWrong).length };
 }
 
-/** The real store on a slow network: the first answer about a page takes its time. */
+/** The real store on a slow network: the first answer about a page is delayed. */
 class SlowStore extends FaultyStore {
   answered: (page: number) => Promise<void> = async () => undefined;
-  /** Pages of which a delta came. */
+  /** Pages that have received a delta. */
   readonly heard = new Set<number>();
   readonly #asked = new Set<number>();
 

@@ -1,4 +1,4 @@
-/* Step 2: many click at the same moment, each a box of their own. */
+/* Step 2: many people click at the same moment, each on a different box. */
 
 import { startJsonArray } from "../naive/json-array.js";
 import { countChecked, plainPerson, range } from "../person.js";
@@ -10,7 +10,7 @@ const HEARD_MS_MAX = 5_000;
 
 export const lostUpdate: Step = {
   title: "The lost update",
-  scene: `People click at the same moment, each a box of their own, through ${INSTANCES} instances.`,
+  scene: `People click at the same moment, each on a different box, through ${INSTANCES} instances.`,
   run: async (stage) => {
     const people = stage.isQuick ? 40 : 100;
     const valkeys = [await stage.valkey(), await stage.valkey()];
@@ -26,9 +26,9 @@ export const lostUpdate: Step = {
 
 interface Kept {
   readonly acknowledged: number;
-  /** Boxes checked in Valkey in the end. */
+  /** Boxes that are checked in Valkey at the end. */
   readonly stored: number;
-  /** Screens that show what is stored. */
+  /** Screens that show the stored board. */
   readonly right: number;
 }
 
@@ -38,7 +38,7 @@ async function play(stage: Stage, count: number, instances: readonly { readonly 
     range(0, count).map((index) => plainPerson(stage, urls[index % urls.length] ?? "", count)),
   );
   const clicks = await Promise.allSettled(people.map((person, cell) => person.click(cell)));
-  // Each screen is told of each click, whatever is stored.
+  // Each screen receives each click, whatever is stored.
   await msUntil(() => people.every((person) => countChecked(person.shows(), 0, count) === count), HEARD_MS_MAX);
   const { state }: { state: boolean[] } = await (await fetch(`${urls[0]}/state`)).json();
   const stored = state.map(Number).join("");
@@ -59,10 +59,10 @@ function judge(count: number, naive: Kept, ours: Kept): Outcome {
   return {
     rows: [
       row("clicks acknowledged", ({ acknowledged }) => acknowledged),
-      row("boxes checked in Valkey in the end", ({ stored }) => stored),
+      row("boxes checked in Valkey at the end", ({ stored }) => stored),
       row("screens that show what Valkey has", ({ right }) => right),
     ],
-    naiveFault: isRight(naive) ? undefined : `${naive.acknowledged - naive.stored} acknowledged clicks are gone`,
-    ourFault: isRight(ours) ? undefined : "a click is lost, or a screen is wrong",
+    naiveFault: isRight(naive) ? undefined : `${naive.acknowledged - naive.stored} acknowledged clicks were lost`,
+    ourFault: isRight(ours) ? undefined : "a click was lost, or a screen is wrong",
   };
 }

@@ -1,4 +1,4 @@
-/* Step 4: a message is lost, as Pub/Sub may lose it: with its connection, or without any error at all. */
+/* Step 4: Pub/Sub loses a message, with its connection or without any error. */
 
 import { FaultyStore } from "../../../test/support/faulty-store.js";
 import { until } from "../../../test/support/until.js";
@@ -11,12 +11,12 @@ const CELLS = 100;
 const CLICKS = 10;
 /** Promise 5 says 2 s. */
 const LOOK_MS = 3_000;
-/** One click, lost without an error; one more that arrives, to see that news comes again. */
+/** One click that is lost without an error, and one more that arrives. */
 const [LOST, NEXT] = [50, 60];
 
 export const positions: Step = {
   title: "Positions",
-  scene: `Pub/Sub delivers at most once. An instance is cut off from Valkey while ${CLICKS} boxes are clicked elsewhere; later one more message is lost, without any error.`,
+  scene: `Pub/Sub delivers at most once. An instance is cut off from Valkey while ${CLICKS} boxes are clicked elsewhere; later one more message is lost without any error.`,
   run: async (stage) => {
     stage.tell("two naive instances, one of them behind a link that breaks …");
     const naive = await play(stage, openNaive);
@@ -26,10 +26,9 @@ export const positions: Step = {
   },
 };
 
-/** An instance that loses messages, and somebody who looks at it. */
+/** An instance that loses messages, and a person who uses it. */
 interface Forgetful {
   readonly person: Person;
-  /** From now on, or no more. */
   loseMessages(isLosing: boolean): void;
 }
 
@@ -54,12 +53,12 @@ const openOurs: Open = async (stage, valkeyUrl) => {
 };
 
 interface Repair {
-  /** Boxes that were missed while the link was down and are shown after all. */
+  /** Boxes that were missed while the link was down and are shown later. */
   readonly repaired: number;
   readonly repairMs: number | undefined;
-  /** The same for the single lost message, with no other traffic. */
+  /** Time until the single lost message is shown, without other traffic. */
   readonly silentMs: number | undefined;
-  /** Boxes shown wrongly in the end, after another message has come. */
+  /** Wrong boxes at the end, after another message has arrived. */
   readonly wrong: number;
 }
 
@@ -75,9 +74,9 @@ async function play(stage: Stage, open: Open): Promise<Repair> {
   link.heal();
   const repairMs = await msUntil(() => clicked() === CLICKS, LOOK_MS);
 
-  // The link is up again when news comes through it.
+  // The link is up again when a message comes through it.
   let sent = CLICKS;
-  await until("news comes again", async () => {
+  await until("messages arrive again", async () => {
     const cell = sent++;
     await other.click(cell);
     return (await msUntil(() => person.shows()[cell] === "1", 100)) !== undefined;
@@ -99,11 +98,11 @@ function judge(naive: Repair, ours: Repair): Outcome {
   return {
     rows: [
       row("clicks made while the link was down, shown later", ({ repaired }) => `${repaired} of ${CLICKS}`),
-      row("… all of them after it was up again", ({ repairMs }) => time(repairMs)),
-      row("one message lost, nobody clicks on: shown after", ({ silentMs }) => time(silentMs)),
-      row("boxes wrong in the end, after more clicks", ({ wrong }) => String(wrong)),
+      row("… time until all of them are shown", ({ repairMs }) => time(repairMs)),
+      row("one message lost, no other clicks: shown after", ({ silentMs }) => time(silentMs)),
+      row("wrong boxes at the end, after more clicks", ({ wrong }) => String(wrong)),
     ],
     naiveFault: naive.wrong > 0 ? `${naive.wrong} boxes stay wrong, and nobody knows` : undefined,
-    ourFault: ours.wrong > 0 || ours.silentMs === undefined ? "a lost message was not made good" : undefined,
+    ourFault: ours.wrong > 0 || ours.silentMs === undefined ? "a lost message was not repaired" : undefined,
   };
 }

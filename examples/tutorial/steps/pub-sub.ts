@@ -1,4 +1,4 @@
-/* Step 1: one instance, then two, and what it takes that both are one board. */
+/* Step 1: one instance, then two that must show one board. */
 
 import { startIsland } from "../naive/island.js";
 import { countChecked, type Person, plainPerson, range } from "../person.js";
@@ -32,7 +32,7 @@ interface Seen {
 async function play(stage: Stage, instances: readonly { readonly url: string }[]): Promise<Seen> {
   const [first = "", second = ""] = instances.map(({ url }) => url);
   const [ann, ben, cleo] = await Promise.all([first, first, second].map((url) => plainPerson(stage, url, CELLS)));
-  if (!ann || !ben || !cleo) throw new Error("nobody came");
+  if (!ann || !ben || !cleo) throw new Error("nobody connected");
   const count = (person: Person) => countChecked(person.shows(), 0, CLICKS);
   await Promise.all(range(0, CLICKS).map((cell) => ann.click(cell)));
   const [, cleoMs] = await Promise.all([ben, cleo].map((person) => msUntil(() => count(person) === CLICKS, LOOK_MS)));
@@ -47,10 +47,10 @@ function judge(naive: Seen, ours: Seen): Outcome {
     rows: [
       row("clicks that Ben sees, at the same instance", ({ ben }) => `${ben} of ${CLICKS}`),
       row("clicks that Cleo sees, at the other", ({ cleo }) => `${cleo} of ${CLICKS}`),
-      row("… all of them after the last was acknowledged", ({ cleoMs }) =>
+      row("… time after the last acknowledgement", ({ cleoMs }) =>
         cleoMs === undefined ? `not within ${LOOK_MS} ms` : `${cleoMs.toFixed(0)} ms`,
       ),
-      row("GET /state of both is the same", ({ hasOneState }) => (hasOneState ? "yes" : "no")),
+      row("GET /state is the same on both", ({ hasOneState }) => (hasOneState ? "yes" : "no")),
     ],
     naiveFault: isRight(naive) ? undefined : "two instances are two boards",
     ourFault: isRight(ours) ? undefined : "the two instances do not show one board",

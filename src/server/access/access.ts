@@ -1,39 +1,37 @@
 /*
- * Who may do what on which board. A board's rule says what everybody may; a token may give its bearer more, never less,
- * also one that is not accepted:
+ * Who may do what on which board. A board's rule gives everyone a right. A token can raise it, and
+ * never lowers it, even if it is not accepted:
  *
- *     rule        everybody     a token is needed to
- *     open        write         admin
- *     read-only   view          write, admin
- *     token       nothing       view, write, admin
+ *     rule        everyone may     a token is required to
+ *     open        write            admin
+ *     read-only   view             write, admin
+ *     token       nothing          view, write, admin
  *
- * The app around may have a hook that gives rights in a token's stead (authorise.ts).
+ * A host app may have a hook that gives rights in place of tokens (authorise.ts).
  *
- * Rights grow: whoever may write may view, whoever is admin may both. They are asked at every request, so that the end of
- * a token ends what it gave; only what is being watched goes on.
+ * The right to write includes viewing, and admin includes both. Rights are compared at every
+ * request, so they end when their token expires; only pages that are being watched stay watched.
  */
 
 import { Refusal } from "../../protocol/errors.js";
 import { type ByBoard, ofBoard, parseByBoard } from "../../store/by-board.js";
-import type { Authorise, Caller } from "./authorise.js";
+import type { Authorise } from "./authorise.js";
+import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
-export type AccessRule = "open" | "read-only" | "token";
+type AccessRule = "open" | "read-only" | "token";
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
-const EVERYBODY = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<
+const EVERYONE = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<
   AccessRule,
   keyof typeof RANK
 >;
 
 export type AccessRules = ByBoard<AccessRule>;
 
-export const ALL_OPEN: AccessRules = { boards: new Map(), others: "open" };
-
-/** Someone with rights of his own, or without. */
 export interface Visitor {
   readonly grant: Grant | undefined;
-  /** Why the token gives nothing, if one was sent. It takes nothing away: what everybody may do is left. */
+  /** Why the visitor's token was not accepted. They keep the rights of everyone. */
   readonly problem?: Refusal;
 }
 
@@ -45,31 +43,25 @@ export class Access {
   readonly #now: () => number;
   readonly #authorise: Authorise | undefined;
 
-  /** Without `verify` tokens give nothing. `now` is the time since 1970 in ms. `authorise` has the last word. */
-  constructor(
-    rules: AccessRules,
-    verify: Verify | undefined,
-    now: () => number = Date.now,
-    authorise: Authorise | undefined = undefined,
-  ) {
+  /** `now` is the time since 1970 in ms. `authorise` decides after `verify`. */
+  constructor(rules: AccessRules, verify: Verify | undefined, now: () => number = Date.now, authorise?: Authorise) {
     this.#rules = rules;
     this.#verify = verify;
     this.#now = now;
     this.#authorise = authorise;
   }
 
-  /** Whether more than the token may say who somebody is: cookies, for one. */
+  /** Whether rights may depend on more than a token, such as cookies. */
   get hasHook(): boolean {
     return this.#authorise !== undefined;
   }
 
-  /** Who this is; rejects with a Refusal if the hook will not have them. The hook does not see a token that is not accepted. */
+  /** Rejects with the hook's Refusal. The hook does not see a token that was not accepted. */
   async visitor(caller: Caller): Promise<Visitor> {
-    const { grant, problem } = await this.#verified(caller.token);
-    const given = problem ? { problem } : {};
-    if (this.#authorise)
-      return { grant: await this.#authorise(problem ? { ...caller, token: undefined } : caller), ...given };
-    return { grant, ...given };
+    const verified = await this.#verified(caller.token);
+    if (!this.#authorise) return verified;
+    const shown = verified.problem ? { ...caller, token: undefined } : caller;
+    return { ...verified, grant: await this.#authorise(shown) };
   }
 
   async #verified(token: string | undefined): Promise<Visitor> {
@@ -81,7 +73,7 @@ export class Access {
     }
   }
 
-  /** Throws what is wrong with the visitor's token if without it none of these boards may be viewed. */
+  /** Throws the token's problem if the visitor may view none of these boards without it. */
   requireUse(visitor: Visitor, boards: Iterable<string>): void {
     if (visitor.problem && !Array.from(boards).some((board) => this.may(visitor, board, "view"))) throw visitor.problem;
   }
@@ -90,10 +82,9 @@ export class Access {
     return ofBoard(this.#rules, board);
   }
 
-  /** What the visitor may do on the board now. */
   rightOf(visitor: Visitor, board: string): Right | "nothing" {
-    const all = EVERYBODY[this.ruleOf(board)];
-    const given = visitor.grant && !this.#isOver(visitor.grant) ? givenBy(visitor.grant, board) : "nothing";
+    const all = EVERYONE[this.ruleOf(board)];
+    const given = visitor.grant && !this.#hasExpired(visitor.grant) ? givenBy(visitor.grant, board) : "nothing";
     return RANK[given] > RANK[all] ? given : all;
   }
 
@@ -101,17 +92,17 @@ export class Access {
     return RANK[this.rightOf(visitor, board)] >= RANK[right];
   }
 
-  /** Throws UNAUTHORIZED, TOKEN_EXPIRED, FORBIDDEN, or what else is wrong with the token. */
+  /** Throws UNAUTHORIZED, TOKEN_EXPIRED, FORBIDDEN or the token's problem. */
   require(visitor: Visitor, board: string, right: Right): void {
     if (this.may(visitor, board, right)) return;
     const { grant, problem } = visitor;
     if (!grant) throw problem ?? new Refusal(this.#verify ? "UNAUTHORIZED" : "FORBIDDEN");
     throw new Refusal(
-      this.#isOver(grant) && RANK[givenBy(grant, board)] >= RANK[right] ? "TOKEN_EXPIRED" : "FORBIDDEN",
+      this.#hasExpired(grant) && RANK[givenBy(grant, board)] >= RANK[right] ? "TOKEN_EXPIRED" : "FORBIDDEN",
     );
   }
 
-  /** Rejects with a Refusal if the app has something against this write of someone who may write. */
+  /** Rejects with a Refusal if the host app refuses this write of a visitor who may write. */
   async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
     const { mayWrite } = visitor.grant ?? {};
     const answer = await (mayWrite?.(board, changes) ?? true);
@@ -119,22 +110,22 @@ export class Access {
     if (answer !== true && answer.length > 0) throw new Refusal("FORBIDDEN", { cells: answer });
   }
 
-  #isOver(grant: Grant): boolean {
+  #hasExpired(grant: Grant): boolean {
     return grant.expiresMs <= this.#now();
   }
 }
 
-export const OPEN_ACCESS = new Access(ALL_OPEN, undefined);
+export const OPEN_ACCESS = new Access({ boards: new Map(), others: "open" }, undefined);
 
 function givenBy(grant: Grant, board: string): Right | "nothing" {
   return grant.boards.get(board) ?? grant.boards.get("*") ?? "nothing";
 }
 
-/** `token`, or `main=open,seats=token`, or both: `read-only,seats=token`; undefined if it is neither. */
+/** Reads `token`, `main=open,seats=token`, or both: `read-only,seats=token`. Else undefined. */
 export function parseAccess(text: string): AccessRules | undefined {
   return parseByBoard(text, (name) => (isRule(name) ? name : undefined), "open");
 }
 
 function isRule(name: string): name is AccessRule {
-  return Object.hasOwn(EVERYBODY, name);
+  return Object.hasOwn(EVERYONE, name);
 }

@@ -1,41 +1,29 @@
 /*
- * The app's own word on who somebody is: a hook that is asked once for each socket and each HTTP request. What it permits
- * is a grant like a token's, and is compared in the same places (access.ts).
+ * The host app's decision on who may do what: a hook that is called once for each socket and each
+ * HTTP request. Its permit becomes a grant, as a token does, and is compared in the same places.
  *
- * Browsers send cookies along wherever a page comes from. So a hook is asked about pages of the app's own origin, of the
- * listed ones, and about programs; never about another site's page, which would act in its visitor's name.
+ * Browsers send cookies with requests from any page. The hook is therefore called only for programs
+ * and for pages of the app's own origin or of the listed ones. A page of another site would act in
+ * its visitor's name.
  */
 
-import type { IncomingMessage } from "node:http";
-import { parseCookie } from "cookie";
 import { Refusal } from "../../protocol/errors.js";
+import type { Caller } from "./caller.js";
 import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
 
-/** Someone who connects, or asks over HTTP. */
-export interface Caller {
-  readonly via: "socket" | "http";
-  /** The token of the handshake's `auth`, or of `Authorization: Bearer`. Checked already where JWT keys are set; else it is yours to check. */
-  readonly token: string | undefined;
-  /** All of the handshake's `auth`; empty over HTTP. */
-  readonly auth: Readonly<Record<string, unknown>>;
-  /** The request that came, or that began the socket: its headers, and `session`, where your middleware puts it there. */
-  readonly request: IncomingMessage;
-  readonly cookies: Readonly<Record<string, string | undefined>>;
-}
-
-/** What somebody may do. */
+/** What the hook permits. */
 export interface Permit {
-  /** Who it is: for the log of admins' actions, and as `socket.data.subject`. */
+  /** The visitor's name, for the log of admins' actions and as `socket.data.subject`. */
   readonly subject?: string;
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: Readonly<Record<string, Right>>;
-  /** Milliseconds since 1970; without it, what is permitted lasts as long as the socket. */
+  /** Milliseconds since 1970; without it, the permit lasts as long as the socket. */
   readonly expiresMs?: number;
   /**
-   * Asked about each write before it goes to the store. Refuses with FORBIDDEN: the whole write by `false`, or single cells of
-   * it by naming them. Not asked about an admin's `clear`.
+   * Called for each write before it goes to the store, but not for an admin's `clear`. Returns
+   * `false` to refuse the whole write with FORBIDDEN, or the cells of it to refuse.
    */
   readonly mayWrite?: (write: ProposedWrite) => WriteConsent | Promise<WriteConsent>;
 }
@@ -45,33 +33,16 @@ export interface ProposedWrite {
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
 }
 
-/** Naming cells lets the library go on with the others that were set at the same time. */
+/** If cells are named, the client library sends the other cells of the write again. */
 export type WriteConsent = boolean | { readonly refused: readonly number[] };
 
-/** Undefined for somebody who has no more rights than everybody. */
+/** Undefined for a visitor who has only the rights of everyone. */
 export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Permit | undefined>;
 
-/** As Access asks it; rejects with a Refusal. */
+/** Rejects with a Refusal. */
 export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 
-export function callerOf(
-  via: Caller["via"],
-  request: IncomingMessage,
-  token: string | undefined,
-  auth: Caller["auth"] = {},
-): Caller {
-  return {
-    via,
-    token,
-    auth,
-    request,
-    get cookies() {
-      return parseCookie(request.headers.cookie ?? "");
-    },
-  };
-}
-
-/** `origins` are those of other sites whose pages may act for their visitors. */
+/** `origins` are other sites whose pages may act for their visitors. */
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
   return async (caller) => {
     if (!isFromOrigin(caller.request, origins)) throw new Refusal("FORBIDDEN", { detail: "a page of another site" });
@@ -82,20 +53,21 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
   };
 }
 
-/** What is malformed is refused, not left out: without an end, or without `mayWrite`, a permit permits more. */
+/** Refuses a malformed permit whole: leaving out its end or its `mayWrite` would permit more. */
 function grantOf(permit: Permit, guard: Guard): Grant {
   const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
-  if (typeof subject !== "string") throw new TypeError("authorise gives a subject that is no text");
+  if (typeof subject !== "string") throw new TypeError("authorise gives a subject that is not a string");
   if (expiresMs !== undefined && !Number.isFinite(expiresMs)) {
-    throw new TypeError(`authorise gives expiresMs ${expiresMs}, which is no number of milliseconds`);
+    throw new TypeError(`authorise gives expiresMs ${expiresMs}, which is not a finite number`);
   }
   if (mayWrite !== undefined && typeof mayWrite !== "function") {
-    throw new TypeError("authorise gives a mayWrite that is no function");
+    throw new TypeError("authorise gives a mayWrite that is not a function");
   }
   const entries: [string, unknown][] = Object.entries(boards);
   const rights = new Map<string, Right>();
   for (const [board, right] of entries) {
-    if (!isRight(right)) throw new TypeError(`authorise gives an unknown right to the board "${board}"`);
+    if (!isRight(right))
+      throw new TypeError(`authorise gives an unknown right to the board "${board}": use view, write or admin`);
     rights.set(board, right);
   }
   return {
@@ -112,7 +84,7 @@ function grantOf(permit: Permit, guard: Guard): Grant {
   };
 }
 
-/** Anything but `true`, and a list that names no cell of the write, refuses all of it; an empty list refuses nothing. */
+/** Accepts the whole write only for `true` or an empty list. A list of other cells refuses it. */
 function consentOf(answer: unknown, changes: CellWrites): boolean | readonly number[] {
   if (typeof answer !== "object" || answer === null || !("refused" in answer)) return answer === true;
   const { refused } = answer;

@@ -1,16 +1,17 @@
 /*
- * Whether a request comes from a page that may ask. Any site's page may open a WebSocket or post a form, with no word of
- * CORS, and browsers send cookies along. So the two headers are read that browsers write and pages cannot: `Origin`, and
- * `Sec-Fetch-Site` for the requests that carry no origin, such as those of a script tag. A program sends neither.
+ * Whether a request comes from an allowed page. Without CORS, any site's page can open a WebSocket
+ * or post a form, and browsers send cookies with it. Two headers tell, because browsers set them
+ * and pages cannot: `Origin`, and `Sec-Fetch-Site` for requests without an origin, such as those of
+ * a script tag. Programs send neither.
  */
 
 import type { IncomingMessage } from "node:http";
 
-/** From the server's own pages, from one of `origins` (as `parseOrigin` gives them), or from no page. */
+/** True for the server's own pages, those of `origins` (from `parseOrigin`), and programs. */
 export function isFromOrigin({ headers }: IncomingMessage, origins: readonly string[]): boolean {
   const { origin, host } = headers;
   const site = headers["sec-fetch-site"];
-  // The browser's own word, which holds also if a proxy changed the host.
+  // This holds even if a proxy changed the host.
   if (site === "same-origin") return true;
   if (origin === undefined) return site === undefined || site === "none";
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
@@ -18,7 +19,7 @@ export function isFromOrigin({ headers }: IncomingMessage, origins: readonly str
   return origins.includes(url.origin) || hostOf(`${url.protocol}//${host}`) === url.host;
 }
 
-/** An origin as browsers write it: lower case, punycode, no default port. Undefined if no page can have it. */
+/** As browsers write it: lower case, punycode, no default port. Undefined for an impossible one. */
 export function parseOrigin(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol)) return undefined;

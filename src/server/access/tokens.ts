@@ -1,11 +1,11 @@
 /*
- * Tokens: JWTs that someone else makes (the app around, an identity provider) and this only checks. The door to jose.
+ * Verifies tokens: JWTs that a host app or an identity provider issues. The door to jose.
  *
  *     { "sub": "ann", "exp": 1796000000, "boards": { "seats": "write", "*": "view" } }
  *
- * The kind of key fixes the algorithms: a shared secret takes HS256 alone, published keys take asymmetric ones alone. A
- * token's own word about it is never enough, so neither `none` nor a public key used as a secret gets through. Each
- * token must end.
+ * The kind of key fixes the algorithms, whatever the token claims: HS256 for a shared secret,
+ * asymmetric ones for published keys. Neither `none` nor a public key used as a secret is accepted.
+ * Every token must expire.
  */
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
@@ -14,7 +14,7 @@ import { Refusal } from "../../protocol/errors.js";
 import { TokenBucket } from "../limits/token-bucket.js";
 import { type Grant, isRight, type Right, type Verify } from "./grant.js";
 
-export interface TokenKeys {
+interface TokenKeys {
   readonly secret: string | undefined;
   /** Where the keys are published, as a JSON Web Key Set. */
   readonly jwksUrl: string | undefined;
@@ -26,18 +26,15 @@ export interface TokenKeys {
 export const SECRET_BYTES_MIN = 32;
 const TOKEN_CHARACTERS_MAX = 8_192;
 const BOARDS_MAX = 256;
-/** The clock of whoever signs may be this much ahead of ours, or behind it. */
+/** Largest difference between the issuer's clock and ours. */
 const LEEWAY_S = 5;
 const JWKS_MS_MAX = 3_000;
-/**
- * Fetches of the published keys, whatever asks for one: a first token, a key that is not known yet, keys that are old.
- * Without a bound anybody could have them fetched as often as they make up a key name.
- */
+/** Fetches of the published keys. Without a bound, each made-up key name would cause one. */
 const FETCHES = { perSecond: 0.2, burst: 5 };
 const SYMMETRIC = ["HS256"];
 const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** Undefined where there are no keys. `now` is the time since 1970 in ms; `away` is told why published keys do not come. */
+/** Undefined without keys. `now` is the time since 1970 in ms. `away` reports failed fetches. */
 export function tokenVerifier(
   keys: TokenKeys,
   now: () => number,
@@ -65,7 +62,7 @@ export function tokenVerifier(
       ? undefined
       : createRemoteJWKSet(new URL(jwksUrl), {
           timeoutDuration: JWKS_MS_MAX,
-          // A key may be new a moment after a fetch; what bounds fetches is above. Those who wait share one.
+          // A key may be new a moment after a fetch. `boundedFetch` sets the limit instead.
           cooldownDuration: 0,
           [customFetch]: boundedFetch,
         });
@@ -91,7 +88,8 @@ function grantOf(payload: JWTPayload): Grant {
     throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` is not an object of board names and rights" });
   }
   const entries: [string, unknown][] = Object.entries(claim);
-  if (entries.length > BOARDS_MAX) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` names too many" });
+  if (entries.length > BOARDS_MAX)
+    throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` names too many boards" });
   const boards = new Map<string, Right>();
   for (const [board, right] of entries) {
     if (!isRight(right)) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` has an unknown right" });
@@ -100,7 +98,7 @@ function grantOf(payload: JWTPayload): Grant {
   return { subject: payload.sub ?? "unnamed", boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
 }
 
-/** What the failure means to the peer. Details of a signature are nobody's business. */
+/** What the failure means to the peer, who gets no details about signatures. */
 function meaning(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof errors.JWTExpired) return new Refusal("TOKEN_EXPIRED", { cause: error });
@@ -113,6 +111,6 @@ function meaning(error: unknown): Refusal {
     !(error instanceof errors.JWKSInvalid) &&
     error.code !== "ERR_JOSE_GENERIC";
   if (isTokens) return new Refusal("UNAUTHORIZED", { cause: error });
-  // What is left are the published keys: they do not come, or are none.
+  // Everything else concerns the published keys: they cannot be fetched, or are not valid.
   return new Refusal("KEYS_AWAY", { retryAfterMs: 2_000, cause: error });
 }

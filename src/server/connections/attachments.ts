@@ -1,7 +1,8 @@
 /*
- * Socket.IO sends binary data as attachments: a text packet says how many follow, and its parser holds those that came
- * until all have. A peer that announces some and does not send the last would have them held for as long as it stays. So
- * the attachments of one message have a bound in bytes together, and the last must arrive in time.
+ * Socket.IO sends binary data as attachments: a text packet says how many follow, and its parser
+ * keeps them until all have arrived. A client that never sends the last one would keep the others
+ * in memory. So the attachments of one message have a bound in bytes together, and the last must
+ * arrive in time.
  */
 
 /** socket.io-protocol: packets of types 5 and 6 begin with the number of attachments. */
@@ -15,13 +16,12 @@ export class Attachments {
   #bytes = 0;
   #late: NodeJS.Timeout | undefined;
 
-  /** `end` ends a connection that has more than `bytesMax` held, or keeps the last back. */
+  /** `end` closes a connection whose attachments exceed `bytesMax` or come too late. */
   constructor(bytesMax: number, end: () => void) {
     this.#bytesMax = bytesMax;
     this.#end = end;
   }
 
-  /** What a message of the connection carries. */
   take(data: string | Buffer): void {
     if (typeof data !== "string") {
       this.#bytes += data.length;

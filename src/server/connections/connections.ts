@@ -1,7 +1,7 @@
 /*
- * The connections of one Socket.IO server, below its namespaces: each is admitted or refused once, what comes in and what
- * waits to go out is bounded, whatever layer it belongs to, and once it has ended its bytes are let go of soon, whatever
- * the peer does.
+ * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once.
+ * Its incoming data and the bytes that wait to go out are bounded at every layer. Once it has
+ * ended, its memory is freed soon, whatever the client does.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -15,41 +15,36 @@ import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
 import { WebSockets } from "./websockets.js";
 
-/** A connection of Socket.IO's, as far as it matters here. */
 export interface Connection extends EngineConnection {
   readonly transport: EngineConnection["transport"] & { readonly sid: string };
   readonly remoteAddress: string;
-  /** The one that began it. */
   readonly request: IncomingMessage;
   readonly readyState: string;
   close(discard?: boolean): void;
 }
 
-export interface Admitted {
+export interface AdmittedConnection {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
-  /** Namespaces of ours that it is in -> ends the connection, when its client has had the time to read why. */
+  /** Our namespaces that it is in -> closes it when its client has had time to read why. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
-  /** Why it may not stay, if so. */
+  /** Set if the connection may not stay. */
   readonly refusal: Refusal | undefined;
 }
 
 export interface ConnectionLimits {
-  /** May wait to be sent to each. */
   readonly bufferBytesMax: number;
-  /** The largest message taken. */
   readonly messageBytesMax: number;
-  /** What may come in on each. */
   readonly inflow: InflowLimits;
 }
 
-/** A refused connection is closed when its client has had this long to join a namespace and hear why. */
+/** A refused client has this long to join a namespace and read why. */
 const REFUSED_MS_MAX = 2_000;
-/** Of one address, refused connections that wait for that; more are refused before they are made. */
+/** Refused connections of one address that wait for that. Beyond it the handshake is refused. */
 const REFUSED_MAX = 1_000;
-/** A peer has this long to agree that a WebSocket is closed; `ws` alone would wait 30 s, and hold what was to be sent. */
+/** A client has this long to confirm a close; `ws` alone would keep the unsent bytes for 30 s. */
 const CLOSING_MS_MAX = 2_000;
-/** What a packet that joins a namespace costs, in messages: it makes a socket, and may ask the app who comes. */
+/** Cost of joining a namespace, in messages: it makes a socket, and may call the app's hook. */
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";
 
@@ -63,13 +58,13 @@ export class Connections {
   readonly #limits: ConnectionLimits;
   readonly #trust: Trust;
   readonly #webSockets: WebSockets;
-  readonly #admitted = new WeakMap<Connection, Admitted>();
-  /** Address -> connections that are refused and not closed yet. */
+  readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
+  /** Address -> its refused connections that are not closed yet. */
   readonly #refused = new Map<string, number>();
-  /** Engine.IO's session id -> the meter of one that polls. */
+  /** Engine.IO's id of a long-polling connection -> its meter. */
   readonly #polling = new Map<string, Meter>();
 
-  /** Proxies that `trust` knows are asked for whom they stand. `ws` is that of the Engine.IO server. */
+  /** `ws` is the WebSocket server of Engine.IO. */
   constructor(instance: Instance, limits: ConnectionLimits, trust: Trust, ws: unknown) {
     this.#trust = trust;
     this.#instance = instance;
@@ -81,19 +76,19 @@ export class Connections {
     return addressKey(clientAddress(request, this.#trust));
   }
 
-  /** Why no connection should even be made for the one who asks, if so. */
+  /** Set if the client of this request should not even get a connection. */
   refusalFor(request: IncomingMessage): Refusal | undefined {
     const isSwamped = (this.#refused.get(this.addressOf(request)) ?? 0) >= REFUSED_MAX;
     return isSwamped ? new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: REFUSED_MS_MAX }) : undefined;
   }
 
-  /** Milliseconds until a request that carries this session id should be read. */
-  waitMs(sessionId: string): number {
-    return this.#polling.get(sessionId)?.waitMs ?? 0;
+  /** Milliseconds until a request that carries this id should be read. */
+  waitMs(engineId: string): number {
+    return this.#polling.get(engineId)?.waitMs ?? 0;
   }
 
-  /** Admits or refuses it the first time, and gives the outcome ever after. */
-  admit(connection: Connection): Admitted {
+  /** Admits or refuses the connection the first time, and returns the same outcome ever after. */
+  admit(connection: Connection): AdmittedConnection {
     const known = this.#admitted.get(connection);
     if (known) return known;
     const address = addressKey(clientAddress(connection.request, this.#trust) ?? connection.remoteAddress);
@@ -103,7 +98,7 @@ export class Connections {
       connection.close(true);
     };
     const backlog = new Backlog(connection, this.#limits.bufferBytesMax, overflow, (bytes) => metrics.sent(bytes));
-    const admitted: Admitted = {
+    const admitted: AdmittedConnection = {
       backlog,
       allowance: admission.allowance(address),
       joined: new Map(),
@@ -116,7 +111,7 @@ export class Connections {
       if (!admitted.refusal) admission.disconnect(address);
       endSoon(connection, backlog);
     };
-    // Gone while it was being admitted: the event was before.
+    // If it closed while it was being admitted, the event has passed.
     if (connection.readyState === "closed") over();
     else connection.once("close", over);
     if (admitted.refusal) this.#closeRefused(connection, address);
@@ -133,8 +128,8 @@ export class Connections {
     }, REFUSED_MS_MAX).unref();
   }
 
-  /** Charges all that comes in on the connection to its meter; returns what to call when it has ended. */
-  #meter(connection: Connection, { allowance, joined }: Admitted): () => void {
+  /** Meters all incoming data. Call the returned function when the connection has ended. */
+  #meter(connection: Connection, { allowance, joined }: AdmittedConnection): () => void {
     const { admission, clock, metrics } = this.#instance;
     let isFlooded = false;
     const end = () => {
@@ -142,12 +137,12 @@ export class Connections {
       isFlooded = true;
       metrics.refused("TOO_MANY_ERRORS");
       admission.offended(allowance.address);
-      // What has been read of the flood goes no further.
+      // The part of the flood that was read goes no further.
       connection.transport.removeAllListeners("packet");
       for (const goodbye of joined.values()) goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
       if (joined.size === 0) connection.close(true);
     };
-    // Requests of a session that polls are held back instead: see `waitMs`.
+    // Requests of a long-polling connection are held back instead: see `waitMs`.
     let meter = new Meter(this.#limits.inflow, clock, {
       pause: () => undefined,
       resume: () => undefined,
@@ -161,13 +156,13 @@ export class Connections {
       metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
       return true;
     };
-    const { sid: sessionId } = connection.transport;
+    const { sid: engineId } = connection.transport;
     let isPolling = false;
     if (!adopt(connection.transport.socket)) {
       isPolling = true;
-      this.#polling.set(sessionId, meter);
+      this.#polling.set(engineId, meter);
       connection.on("upgrade", ({ socket }: { socket?: unknown }) => {
-        if (adopt(socket)) this.#polling.delete(sessionId);
+        if (adopt(socket)) this.#polling.delete(engineId);
       });
       connection.on("upgrading", () => meter.take(1, 0));
     }
@@ -180,7 +175,7 @@ export class Connections {
     });
     return () => {
       attachments.close();
-      this.#polling.delete(sessionId);
+      this.#polling.delete(engineId);
     };
   }
 

@@ -1,10 +1,11 @@
 /*
- * The gate that every HTTP request passes, whatever it asks for and whoever answers it (Express, the operators' app, the
- * long-polling of Engine.IO). Requests may be sent down one connection without waiting for answers, and an answer that is
- * not read is held. So of one connection, a request is begun only when the answer before it has gone to the kernel: a
- * client that does not read is made one answer. What waits behind it is bounded, and costs what messages cost.
+ * The gate that every HTTP request passes, whether Express, the operators' app or Engine.IO's
+ * long-polling answers it. A client may send requests down one connection without waiting for
+ * answers, and an answer that is not read stays in memory. So a request is begun only when the
+ * answer before it on its connection has gone to the kernel. The requests behind it are bounded,
+ * and charged like messages.
  *
- *     connection ──► #4 #3 #2 wait ──► #1 is answered        more than PIPELINED_MAX: the connection is cut
+ *     connection ──► #4 #3 #2 wait ──► #1 is answered     more than PIPELINED_MAX: it is cut
  */
 
 import type { EventEmitter } from "node:events";
@@ -17,17 +18,16 @@ import { type InflowLimits, Meter } from "../limits/meter.js";
 import { answer } from "./handshake.js";
 import { isUpgrade } from "./upgrades.js";
 
-/** Requests of one connection without an answer. Browsers do not pipeline; a benchmark may. */
+/** Requests without an answer on one connection. Browsers do not pipeline; a benchmark may. */
 const PIPELINED_MAX = 32;
 
-export interface GateLimits {
-  /** What may come in on a connection. */
+interface GateLimits {
   readonly inflow: InflowLimits;
-  /** The largest body that is read: parsers of bodies read off, and drop, what is too large for them. */
+  /** The largest body that is read. Body parsers would read a larger one to its end and drop it. */
   readonly bodyBytesMax: number;
 }
 
-interface Connection {
+interface HttpConnection {
   readonly meter: Meter | undefined;
   unanswered: number;
 }
@@ -36,9 +36,9 @@ export class HttpGate {
   readonly #limits: GateLimits;
   readonly #trust: Trust;
   readonly #clock: Clock;
-  readonly #connections = new WeakMap<TcpSocket, Connection>();
+  readonly #connections = new WeakMap<TcpSocket, HttpConnection>();
 
-  /** Connections of a proxy that `trust` knows carry the requests of many clients, and have no meter. */
+  /** A connection of a trusted proxy carries the requests of many clients, so it has no meter. */
   constructor(limits: GateLimits, trust: Trust, clock: Clock) {
     this.#limits = limits;
     this.#trust = trust;
@@ -46,8 +46,8 @@ export class HttpGate {
   }
 
   /**
-   * Bounds the requests of each connection as they are parsed, before anybody has them. To be called when Socket.IO is
-   * attached, which takes over the listeners that there are.
+   * Bounds the requests of each connection as they are parsed. Call it after Socket.IO is attached,
+   * because Socket.IO takes over the listeners that are there.
    */
   guard(http: EventEmitter): void {
     http.prependListener("request", (request: IncomingMessage, response: ServerResponse) => {
@@ -55,15 +55,16 @@ export class HttpGate {
       if (++connection.unanswered > PIPELINED_MAX) cut(request.socket);
       else response.once("close", () => connection.unanswered--);
     });
-    // Node answers these by itself where nobody listens, as many as there are.
+    // Without a listener Node answers any number of these by itself.
     http.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => {
       response.writeHead(417, { Connection: "close" }).end(() => cut(request.socket));
     });
   }
 
-  /** As Express and Engine.IO want it: calls `next` when it is the request's turn, or never. */
+  /** For Express and Engine.IO: calls `next` when it is the request's turn, or never. */
   readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    // What Engine.IO passes for an upgrade is no response: that connection has a meter of its own from here on.
+    // Engine.IO passes no real response for an upgrade. That connection has a meter of its own from
+    // here on.
     if (isUpgrade(request)) {
       next();
       return;
@@ -73,7 +74,7 @@ export class HttpGate {
     const bodyBytes = Number(request.headers["content-length"] ?? 0);
     const isTooLarge = bodyBytes > this.#limits.bodyBytesMax;
     meter?.take(1, isTooLarge ? 0 : bodyBytes);
-    // What is left of a body once its answer is sent would be read only to be dropped.
+    // The rest of a body whose request was answered would be read only to be dropped.
     response.once("finish", () => {
       if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
     });
@@ -88,34 +89,33 @@ export class HttpGate {
 
   #begin(meter: Meter | undefined, response: ServerResponse, next: () => void): void {
     const waitMs = meter?.waitMs ?? 0;
-    if (waitMs === 0) {
-      next();
-      return;
+    if (waitMs === 0) next();
+    else {
+      this.#clock.after(waitMs, () => {
+        if (!response.destroyed) next();
+      });
     }
-    this.#clock.after(waitMs, () => {
-      if (!response.destroyed) next();
-    });
   }
 
-  #connectionOf(socket: TcpSocket): Connection {
+  #connectionOf(socket: TcpSocket): HttpConnection {
     const known = this.#connections.get(socket);
     if (known) return known;
     const isProxy = this.#trust(socket.remoteAddress ?? "", 0);
-    // Not paused: the next request waits at the gate instead, and no more than PIPELINED_MAX may.
+    // Not paused: the next request waits at the gate instead, and at most PIPELINED_MAX do.
     const metered = { pause: () => undefined, resume: () => undefined, end: () => cut(socket) };
     const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, metered);
-    const connection: Connection = { meter, unanswered: 0 };
+    const connection: HttpConnection = { meter, unanswered: 0 };
     this.#connections.set(socket, connection);
     return connection;
   }
 }
 
-/** What llhttp takes for an upgrade: it parses no further. */
+/** llhttp takes this for an upgrade, and parses no further. */
 const STOP_PARSING = 2;
 
 /**
- * Ends the connection. Node parses what it has read, up to 64 KB of requests, to its end all the same, and makes some
- * kilobytes of objects for each: so its parser is told that what follows is no HTTP.
+ * Ends the connection. Node would still parse the requests it has read, up to 64 KB, and make some
+ * kilobytes of objects for each. So its parser is made to believe that no HTTP follows.
  */
 function cut(socket: TcpSocket): void {
   if ("parser" in socket && typeof socket.parser === "object" && socket.parser !== null) {
@@ -128,7 +128,7 @@ function isChunked({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined;
 }
 
-/** For Express: parsers of bodies read one of unknown length to its end, however long it is. */
+/** For Express, whose body parsers would read a body of unknown length to its end. */
 export function refuseChunked(request: IncomingMessage, response: ServerResponse, next: () => void): void {
   if (!isChunked(request)) next();
   else answer(request, response, new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));

@@ -1,6 +1,7 @@
 /*
- * The HTTP requests of a socket, before Socket.IO sees them. An instance that drains answers the first with 503, so that a
- * balancer tries the next instance in the client's stead; sockets that are open go on.
+ * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
+ * first with 503, so that a balancer tries the next instance on the client's behalf. Open
+ * connections go on.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -15,35 +16,35 @@ export type HandshakeMiddleware = (
 ) => void;
 
 /**
- * Long-polling by script tags: such a request has no origin, carries cookies, and its answer runs as a program in the page
- * that sent it. It is answered with 400. No client of this age needs it.
+ * Refuses long-polling by script tags with 400. Such a request has no origin and carries cookies,
+ * and its answer runs as a program in the page that sent it. No current client needs it.
  */
 export const refuseJsonp: HandshakeMiddleware = (request, _, next) =>
   next(queryOf(request).has("j") ? new Error("JSONP is off") : undefined);
 
-/** What people wrote must not be taken for a document or a script in an answer of a socket. */
+/** A browser must not take text that users wrote for a document or a script. */
 export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
   response.setHeader("X-Content-Type-Options", "nosniff");
   next();
 };
 
 /**
- * A session's id is all that its later requests show. Pages of other sites do not get to use one: what began on a page that
- * may ask, or in a program, is continued there. `firstRequest` finds the request that began a session.
+ * Later requests of a connection show nothing but its id. Pages of other sites must not use it: a
+ * connection that a page of a permitted site, or a program, opened is continued there.
+ * `firstRequest` finds the request that opened a connection.
  */
 export function refuseTakeovers(
-  firstRequest: (sid: string) => IncomingMessage | undefined,
+  firstRequest: (engineId: string) => IncomingMessage | undefined,
   origins: readonly string[],
 ): HandshakeMiddleware {
   return (request, response, next) => {
-    const first = firstRequest(sessionIdOf(request));
+    const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover) answer(request, response, new Refusal("FORBIDDEN", { detail: "a page of another site" }));
     else next();
   };
 }
 
-/** Refuses new sockets with what `refusal` gives, as long as it gives something. */
 export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
   return (request, response, next) => {
     const refused = isFirst(request) ? refusal(request) : undefined;
@@ -52,7 +53,7 @@ export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal 
   };
 }
 
-/** Answers below Express and Engine.IO, and lets the connection go. */
+/** Answers below Express and Engine.IO, and closes the connection. */
 export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { http } = refusal.rule;
   const body = JSON.stringify({ error: refusal.toBody() });
@@ -60,29 +61,29 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
     response.writeHead(http, { "Content-Type": "application/json", Connection: "close" }).end(body);
     return;
   }
-  // What Socket.IO passes as the response of an upgrade cannot carry a status.
+  // Socket.IO passes a response for an upgrade that cannot carry a status.
   const head = `HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\nContent-Type: application/json\r\nConnection: close`;
   request.socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** Later requests carry the id that the first was answered with; an empty one is none. */
+/** Later requests carry the id that the first was answered with. */
 function isFirst(request: IncomingMessage): boolean {
-  return sessionIdOf(request) === "";
+  return engineIdIn(request) === "";
 }
 
-/** The session that a request names, as the engine reads it; empty if it names none. */
-export function sessionIdOf(request: IncomingMessage): string {
+/** Engine.IO's id of the request's connection; empty if it names none. */
+export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }
 
-/** As the engine reads it: of a name that stands twice, the last counts. */
+/** If a name occurs twice, the last one counts, as for Engine.IO. */
 function queryOf(request: IncomingMessage): ReadonlyMap<string, string> {
   return new Map(new URL(request.url ?? "", "http://any").searchParams);
 }
 
 /**
- * Node hands a connection that asks for an upgrade over without a listener for its errors. Until somebody takes it, a reset
- * by the client would end the process.
+ * Node hands over a connection that asks for an upgrade without a listener for its errors. Until
+ * something listens, a reset by the client would end the process.
  */
 export const outliveReset: HandshakeMiddleware = ({ socket }, _, next) => {
   if (socket.listenerCount("error") === 0) socket.on("error", () => undefined);

@@ -1,8 +1,9 @@
 /*
- * The TCP connections of an HTTP server, whatever they carry: those that never say a word, long-polling, WebSockets. No
- * address has more than its share, and at the end none is left. What this guard closes is told nothing: refusals with a
- * code are given above, and this is for those who do not come that far. A trusted proxy has as many as its clients need,
- * but all together never have so many that the process would run out of descriptors.
+ * The TCP connections of an HTTP server, whether they carry WebSockets, long-polling or nothing at
+ * all. No address has more than its share, and at the end none is left. This guard closes
+ * connections without a reason. Refusals with a code come from the layers above, which such
+ * connections never reach. A trusted proxy may have as many as its clients need, but all together
+ * never use up the descriptors of the process.
  */
 
 import type { Server as HttpServer } from "node:http";
@@ -20,7 +21,7 @@ export class TcpConnections {
   constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
     this.#trust = trust;
     this.#allMax = allMax;
-    // If the system allows few, nobody takes them all.
+    // If the system allows few, no address takes them all.
     this.#perAddressMax = Math.min(perAddressMax, allMax / 2);
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }

@@ -1,10 +1,12 @@
 /*
- * HTTP requests that ask for another protocol. A server may ignore that (RFC 9110, section 7.8), and Node does as long as
- * nobody listens for upgrades. Once Socket.IO does, Node hands over every such request, and those that Socket.IO does not
- * know, such as the `Upgrade: h2c` of Java's HttpClient, get no answer.
+ * HTTP requests that ask for another protocol. A server may ignore that (RFC 9110, section 7.8),
+ * and Node does as long as nothing listens for upgrades. Once Socket.IO listens, Node hands over
+ * every such request. Those that Socket.IO does not know, such as the `Upgrade: h2c` of Java's
+ * HttpClient, get no answer.
  *
- * So it is decided before: what nobody here takes is a request like any other, with its body and its place on the
- * connection. Doing it later, with the connection already handed over, would answer pipelined requests out of order.
+ * So this is decided earlier: an upgrade that nothing here takes is an ordinary request, with its
+ * body and its place on the connection. Once the connection is handed over, it is too late to
+ * answer pipelined requests in order.
  */
 
 import type { EventEmitter } from "node:events";
@@ -12,7 +14,7 @@ import { IncomingMessage } from "node:http";
 
 type Takes = (request: IncomingMessage) => boolean;
 
-/** An upgrade to WebSocket that `isOurs` is Socket.IO's; another may be that of another listener, if there is one. */
+/** Keeps upgrades to WebSocket that are `isOurs`, and all if the app listens for upgrades too. */
 export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes): void {
   decideUpgrades(http, (request) => {
     if (request.headers.upgrade?.trim().toLowerCase() !== "websocket") return false;
@@ -20,7 +22,7 @@ export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes): void {
   });
 }
 
-/** Whether the connection of this request was handed over, and no answer can be written as to others. */
+/** Whether its connection was handed over, so that no ordinary answer can be written. */
 export function isUpgrade(request: IncomingMessage): boolean {
   return "upgrade" in request && request.upgrade === true;
 }
@@ -32,7 +34,8 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
     Reflect.set(http, "shouldUpgradeCallback", (request: IncomingMessage) => takes(request) && before(request));
     return;
   }
-  // Before Node 24 only the class of a server's requests has a say, and only a new server can be given one openly.
+  // Before Node 24 only the class of a server's requests decides, and only a new server can be
+  // given one openly.
   const key = Object.getOwnPropertySymbols(http).find(({ description }) => description === "IncomingMessage");
   const known: unknown = key && Reflect.get(http, key);
   if (key && isRequestClass(known)) Reflect.set(http, key, withUpgrade(known, takes));
@@ -41,7 +44,7 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
 function withUpgrade(Base: typeof IncomingMessage, takes: Takes): typeof IncomingMessage {
   const wanted = Symbol("upgrade");
   return class extends Base {
-    // Set by Node, from the base's constructor on: no private field is there so early.
+    // The base's constructor sets it, before any private field exists.
     [wanted]?: unknown;
 
     get upgrade(): boolean {

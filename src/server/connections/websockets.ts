@@ -1,7 +1,8 @@
 /*
- * The WebSockets below an Engine.IO server, each with a meter from its first byte on, before Engine.IO knows what it
- * carries: control frames, which only `ws` sees and answers, have a price from the start. What else a WebSocket carries is
- * charged once it is known to be ours (connections.ts), as others' namespaces may be on the same server.
+ * Gives each WebSocket below an Engine.IO server a meter from its first byte on. So control frames,
+ * which only `ws` sees and answers, are charged from the start. Other data is charged once the
+ * WebSocket is known to be ours (connections.ts): an app may have its own namespaces on the same
+ * server.
  */
 
 import type { EventEmitter } from "node:events";
@@ -10,7 +11,6 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Clock } from "../../protocol/clock.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
 
-/** A server's WebSocket, of `ws`. */
 export interface WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
   pause(): void;
@@ -28,32 +28,30 @@ interface WebSocketServer {
   options?: { maxFragments?: number; maxBufferedChunks?: number };
 }
 
-/** Of one message, in frames and in reads: each holds some hundred bytes of its own until the message is whole. */
+/** Bounds the frames and reads of one message. Each takes some hundred bytes until it is whole. */
 const PIECES_MIN = 1_024;
-const BYTES_A_PIECE = 256;
+const BYTES_PER_PIECE = 256;
 
-export interface WebSocketLimits {
+interface WebSocketLimits {
   readonly inflow: InflowLimits;
-  /** The largest message taken. */
   readonly messageBytesMax: number;
-  /** May wait to be sent. */
   readonly bufferBytesMax: number;
 }
 
-export interface MeteredWebSocket {
+interface MeteredWebSocket {
   readonly meter: Meter;
   readonly tcp: TcpSocket;
-  /** Ends it, as what came is a flood. Until somebody knows better how, at once. */
+  /** Ends it because of a flood: at once, until an owner replaces this. */
   end: () => void;
 }
 
 export class WebSockets {
   readonly #metered = new WeakMap<object, MeteredWebSocket>();
 
-  /** `ws` is Engine.IO's; without it there are no WebSockets here. */
+  /** `ws` is Engine.IO's WebSocket server, if it has one. */
   constructor(ws: unknown, { inflow, messageBytesMax, bufferBytesMax }: WebSocketLimits, clock: Clock) {
     if (!isWebSocketServer(ws)) return;
-    const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_A_PIECE);
+    const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_PER_PIECE);
     Object.assign(ws.options ?? {}, { maxFragments: piecesMax, maxBufferedChunks: piecesMax });
     const handleUpgrade = ws.handleUpgrade.bind(ws);
     ws.handleUpgrade = (request, tcp, head, done) =>
@@ -65,7 +63,8 @@ export class WebSockets {
         });
         const charge = () => {
           meter.take(1, 0);
-          // Each ping of the flood that has been read already would be answered, and the answers may be read by nobody.
+          // Each ping that was read already would be answered, and the client may never read the
+          // answers.
           if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
         };
         socket.on("ping", charge);
@@ -76,7 +75,7 @@ export class WebSockets {
       });
   }
 
-  /** Undefined for what is no WebSocket of this server. */
+  /** Undefined if `socket` is no WebSocket of this server. */
   of(socket: unknown): MeteredWebSocket | undefined {
     return typeof socket === "object" && socket !== null ? this.#metered.get(socket) : undefined;
   }

@@ -1,12 +1,13 @@
 /*
- * Tells code of the app around what is committed on a board, without ever being in the way of those who watch it.
+ * Reports the changes committed on a board to a listener of the app around, and never holds up the
+ * clients that watch it.
  *
  *     follower ──applied──► queue ──one at a time, in turns of its own──► listener
  *
- * The follower only ever pushes onto a bounded queue. Each page has a copy of the bits as the listener knows them. Where
- * the queue is full, or the replica was set from a snapshot, the page is marked behind: its deltas are no longer queued,
- * and when its turn comes the listener is told the difference between its copy and the replica, all at once. So a slow
- * listener hears less often, and never wrong; nobody waits for it.
+ * The follower only pushes onto a bounded queue. Each page has a copy of the bits that were
+ * reported. If the queue is full, or the replica was set from a snapshot, the page falls behind.
+ * Its deltas are no longer queued, and at its turn the difference between copy and replica is
+ * reported. A slow listener is called less often, but is never wrong.
  */
 
 import { eachDifference, setBit } from "../../board/bitmap.js";
@@ -20,65 +21,64 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard, Pages } from "../pages/pages.js";
 import type { HubUse } from "../pages/shared-hubs.js";
 
-/** What was committed on one page. */
 export interface BoardChange {
   readonly board: string;
   readonly page: number;
   /**
-   * delta     one commit: the batch of all who wrote to the page at that moment
-   * snapshot  all that came between what was told last and now, where single commits cannot be told
+   * delta     one commit: the batch of all clients that wrote to the page at that moment
+   * snapshot  all changes since the last report, if single commits are not known
    */
   readonly kind: "delta" | "snapshot";
-  /** The cells that have another value than was told last, ascending. */
+  /** The cells whose value differs from the last report, ascending. */
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
-  /** Where the page stands with it. Equal version and tag mean equal cells, on every instance. */
+  /** The page's position after it. Equal positions mean equal cells, on every instance. */
   readonly position: Position;
 }
 
-/** It may return a promise: the next change is told when that is settled. */
+/** If it returns a promise, the next change is reported when that has settled. */
 export type ChangeListener = (change: BoardChange) => unknown;
 
-/** Pages one feed may follow: each costs two bitmaps of 8 KiB and a subscription. */
+/** Pages that one listener may follow: each costs two bitmaps of 8 KiB and a subscription. */
 export const LISTENED_PAGES_MAX = 1_024;
 /** Changes that may wait for a slow listener, over all pages. */
 const QUEUED_CHANGES_MAX = 65_536;
-/** A listener that takes longer is told of in the log, once. */
+/** A listener that takes longer is logged, once. */
 const LISTENER_MS_MAX = 30_000;
 
 interface QueuedPage {
   readonly number: number;
   readonly hold: HubUse<Hub>;
-  /** As the listener knows the page. */
-  readonly told: Uint8Array;
+  /** The bits as the listener knows them. */
+  readonly reported: Uint8Array;
   isBehind: boolean;
   stop(): void;
 }
 
 interface Queued {
   readonly page: QueuedPage;
-  /** Undefined: the page is behind, and is to be compared with its replica. */
+  /** Undefined: the page is behind, so its bits are compared with the replica. */
   readonly delta: Delta | undefined;
 }
 
-export interface QueueOptions {
+interface QueueOptions {
   readonly board: HostedBoard;
   readonly range: Region;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly failed: HookFailed;
-  /** Tells first what is checked already, as changes from an empty board. */
+  /** Reports the checked cells first, as changes from an empty board. */
   readonly fromEmpty: boolean;
 }
 
 export class ChangeQueue {
-  /** Resolves when every page is followed: what is committed from then on is told. */
+  /** Resolves when every page is followed: commits from then on are reported. */
   readonly ready: Promise<void>;
   readonly #listener: ChangeListener;
   readonly #options: QueueOptions;
   readonly #pages: QueuedPage[] = [];
   #queue: Queued[] = [];
   #queuedChanges = 0;
-  #isTelling = false;
+  #isReporting = false;
   #isStopped = false;
   #expectNoMore = () => {};
 
@@ -104,8 +104,8 @@ export class ChangeQueue {
   async #follow(number: number): Promise<void> {
     const hold = this.#options.pages.use(this.#options.board, number);
     const { follower } = hold.hub;
-    const told = new Uint8Array(follower.replica.bits.length);
-    const page: QueuedPage = { number, hold, told, isBehind: false, stop: () => undefined };
+    const reported = new Uint8Array(follower.replica.bits.length);
+    const page: QueuedPage = { number, hold, reported, isBehind: false, stop: () => undefined };
     this.#pages.push(page);
     await follower.ready;
     if (this.#isStopped) return;
@@ -114,11 +114,11 @@ export class ChangeQueue {
       restarted: () => this.#fallBehind(page),
     });
     if (this.#options.fromEmpty) this.#fallBehind(page);
-    else told.set(follower.replica.bits);
+    else reported.set(follower.replica.bits);
   }
 
   #push(page: QueuedPage, delta: Delta): void {
-    // A board may be smaller than it was: what lies past its end is nobody's.
+    // A board may have shrunk: a delta past its end has no changes left.
     if (page.isBehind || delta.changes.length === 0) return;
     if (this.#queuedChanges + delta.changes.length > QUEUED_CHANGES_MAX) this.#fallBehind(page);
     else {
@@ -135,24 +135,24 @@ export class ChangeQueue {
 
   #enqueue(queued: Queued): void {
     this.#queue.push(queued);
-    if (!this.#isTelling) void this.#tellAll();
+    if (!this.#isReporting) void this.#reportAll();
   }
 
-  async #tellAll(): Promise<void> {
-    this.#isTelling = true;
+  async #reportAll(): Promise<void> {
+    this.#isReporting = true;
     while (this.#queue.length > 0) {
       const queued = this.#queue;
       this.#queue = [];
       for (const { page, delta } of queued) {
-        // A turn of its own: between two calls everybody else is served.
+        // A turn of its own: between two calls everyone else is served.
         await new Promise(setImmediate);
         this.#queuedChanges -= delta?.changes.length ?? 0;
         if (this.#isStopped) return;
         const change = delta ? this.#fromDelta(page, delta) : this.#fromReplica(page);
-        if (change.changes.length > 0) await this.#tell(change);
+        if (change.changes.length > 0) await this.#report(change);
       }
     }
-    this.#isTelling = false;
+    this.#isReporting = false;
   }
 
   #fromDelta(page: QueuedPage, delta: Delta): BoardChange {
@@ -160,7 +160,7 @@ export class ChangeQueue {
     for (const change of delta.changes) {
       const offset = changedOffset(change);
       const value = changedValue(change);
-      if (setBit(page.told, offset, value)) this.#add(changes, cellAt(page.number, offset), value === 1);
+      if (setBit(page.reported, offset, value)) this.#add(changes, cellAt(page.number, offset), value === 1);
     }
     return this.#changeOf(page, "delta", changes, delta.to);
   }
@@ -168,10 +168,10 @@ export class ChangeQueue {
   #fromReplica(page: QueuedPage): BoardChange {
     const { replica } = page.hold.hub.follower;
     const changes: { cell: number; value: boolean }[] = [];
-    eachDifference(page.told, replica.bits, (offset, value) =>
+    eachDifference(page.reported, replica.bits, (offset, value) =>
       this.#add(changes, cellAt(page.number, offset), value === 1),
     );
-    page.told.set(replica.bits);
+    page.reported.set(replica.bits);
     page.isBehind = false;
     return this.#changeOf(page, "snapshot", changes, replica.position);
   }
@@ -185,15 +185,15 @@ export class ChangeQueue {
     return { board: this.#options.board.name, page: page.number, kind, changes, position };
   }
 
-  async #tell(change: BoardChange): Promise<void> {
+  async #report(change: BoardChange): Promise<void> {
     const { clock, failed } = this.#options;
     try {
-      const told = this.#listener(change);
-      if (!isThenable(told)) return;
+      const returned = this.#listener(change);
+      if (!isThenable(returned)) return;
       this.#expectNoMore = clock.after(LISTENER_MS_MAX, () =>
-        failed("onChange", new Error(`a listener of ${change.board} has not come back for ${LISTENER_MS_MAX} ms`)),
+        failed("onChange", new Error(`a listener of ${change.board} has not returned for ${LISTENER_MS_MAX} ms`)),
       );
-      await told;
+      await returned;
     } catch (error) {
       failed("onChange", error);
     } finally {

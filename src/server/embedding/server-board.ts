@@ -1,7 +1,7 @@
 /*
- * A board as code of the app around reads and writes it, on the server. A write takes the way of a client's: group commit,
- * one script run, acknowledged after the commit, heard by everybody through the store. It is nobody's in particular:
- * rights and rate limits are not asked. What is frozen stays frozen.
+ * A board for code of the app around, on the server. Its writes take the way of a client's: group
+ * commit, one script run, acknowledged after the commit, sent to everyone through the store. Rights
+ * and rate limits do not apply to them; frozen cells stay frozen.
  */
 
 import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
@@ -10,28 +10,27 @@ import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal } from "../../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
 import type { Region } from "../http/admin.js";
-import type { Instance } from "../instance/instance.js";
+import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { checkPage, commitChanges } from "../session/session.js";
+import { commitChanges } from "../writes/commit-changes.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
 
 export interface ListenOptions {
-  /** The cells to hear of; without it the whole board, of up to 67,108,864 cells. */
+  /** The cells to report. Default: the whole board, if it has at most 67,108,864 cells. */
   readonly range?: Region;
-  /** Tells first what is checked already, as changes from an empty board, so that nothing falls between reading and listening. */
+  /** Reports the checked cells first, so that no change is missed between reading and listening. */
   readonly fromEmpty?: boolean;
 }
 
 export interface Listening {
-  /** Resolves when what is committed from then on is told; pending while the store is away. */
+  /** Resolves when commits are reported from then on; pending while the store is unavailable. */
   readonly ready: Promise<void>;
   stop(): void;
 }
 
 export class ServerBoard {
   readonly name: string;
-  /** Cells. */
   readonly size: number;
   readonly #instance: Instance;
   readonly #board: HostedBoard;
@@ -45,14 +44,14 @@ export class ServerBoard {
     this.#board = board;
   }
 
-  /** Whether the cell is checked, as the store has it now: with every write acknowledged before, to whomever. */
+  /** Whether the cell is checked in the store, after every write acknowledged before. */
   async get(cell: number): Promise<boolean> {
     this.#checkCell(cell);
     const { bits } = await this.#instance.readStored(this.#board, pageOf(cell));
     return getBit(bits, offsetOf(cell)) === 1;
   }
 
-  /** All bits of a page as the store has them now: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
+  /** All bits of a page in the store: cell 65,536 × page + i is bit 7 - i % 8 of byte i / 8. */
   async bitsOf(page: number): Promise<Uint8Array> {
     if (!Number.isSafeInteger(page) || page < 0) throw new Refusal("PAGE_OUT_OF_RANGE");
     checkPage(this.#board, page);
@@ -61,15 +60,16 @@ export class ServerBoard {
     return bits;
   }
 
-  /** Resolves once it is committed; rejects with a Refusal whose `rule.outcome` tells whether it may have happened. */
+  /** Resolves after the commit; the Refusal's `rule.outcome` says whether it may have happened. */
   set(cell: number, value: boolean): Promise<void> {
     return this.setAll([[cell, value]]);
   }
 
   /**
-   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last wins. More is refused with
-   * NEEDS_SPLIT, unless `split` asks for several such steps, in ascending order up to the first that fails: the steps before
-   * it stay, and the error says PARTLY_FROZEN or OUTCOME_UNKNOWN.
+   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last
+   * wins. A larger set is refused with NEEDS_SPLIT, unless `split` asks for several such steps, in
+   * ascending order. The first step that fails ends it: the steps before it stay, and the error is
+   * PARTLY_FROZEN or OUTCOME_UNKNOWN.
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
@@ -85,15 +85,16 @@ export class ServerBoard {
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
     for (const [index, step] of steps.entries()) {
       const commit = this.#sessions.run((session, seq) =>
-        commitChanges(this.#instance, this.#board, session, seq, step),
+        commitChanges(this.#instance.writer, this.name, session, seq, step),
       );
       await (index === 0 ? commit : commit.catch(failInPart));
     }
   }
 
   /**
-   * Tells `listener` what is committed on the board, whoever wrote it and on whichever instance, in the order of each page's
-   * history; one change at a time. docs/embedding.md says what is promised of it.
+   * Reports to `listener` every change committed on the board, by any client on any instance.
+   * Changes come one at a time, in the order of each page's history. docs/embedding.md has its
+   * guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const { start = 0, end = this.size } = options.range ?? {};
@@ -124,7 +125,6 @@ export class ServerBoard {
     };
   }
 
-  /** Ends all listening. */
   close(): void {
     for (const queue of this.#queues) queue.stop();
     this.#queues.clear();
@@ -139,7 +139,7 @@ export class ServerBoard {
   }
 }
 
-/** What went wrong with the rest of a write, of which a part is committed. */
+/** The failure of a later step: the steps before it are committed. */
 function failInPart(error: unknown): never {
   const isFrozen = error instanceof Refusal && error.code === "FROZEN";
   throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", {

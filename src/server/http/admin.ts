@@ -1,9 +1,8 @@
 /*
- * What only admins may do: freeze a board or a region of it, thaw it, and clear it. Every action, also one that
- * fails, is a line in the log, whatever its level: who, what, where, and how it ended. Refusals for a missing right are
- * one for all that come in a while.
+ * What only admins may do: freeze, thaw or clear a board or a region of it. Every action is one
+ * line in the log at any log level, even if it fails. Refusals for a missing right share lines.
  *
- * Pages are done one after another, some at a time: each is done whole or not at all, and doing all again is harmless.
+ * Pages are processed some at a time, each wholly or not at all. Repeating an action is harmless.
  */
 
 import { eachDifference } from "../../board/bitmap.js";
@@ -19,7 +18,7 @@ import type { HostedBoard } from "../pages/pages.js";
 import { refuseDamaged } from "../pages/store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
-export type AdminAction = (typeof ADMIN_ACTIONS)[number];
+type AdminAction = (typeof ADMIN_ACTIONS)[number];
 
 /** Cells `start` … `end - 1` of a board. */
 export interface Region {
@@ -34,7 +33,7 @@ interface Part extends OffsetRange {
 const PAGES_AT_ONCE = 32;
 const POSITIONS_AT_ONCE = 1_000;
 
-/** Does it, or throws a Refusal. `address` is where the request came from, for the log. */
+/** Rejects with a Refusal. `address` is where the request came from, for the log. */
 export async function administer(
   instance: Instance,
   board: HostedBoard,
@@ -60,7 +59,7 @@ export async function administer(
   }
 }
 
-/** The frozen regions of the board, ascending; what touches across pages is one. */
+/** The frozen regions of the board, ascending; regions that touch across pages are merged. */
 export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
   const regions: { start: number; end: number }[] = [];
   const parts = partsOf({ start: 0, end: board.size });
@@ -91,7 +90,7 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
   return region.end - region.start;
 }
 
-/** Unchecks what is checked when its page is reached, frozen or not. */
+/** Unchecks the cells of each page that are checked at that moment, frozen or not. */
 async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
   const { store } = instance;
   const parts = partsOf(region);
@@ -99,7 +98,7 @@ async function clear(instance: Instance, board: HostedBoard, region: Region): Pr
   for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
     const some = parts.slice(at, at + POSITIONS_AT_ONCE);
     const heads = await store.heads(some.map(({ page }) => ({ board: board.name, page })));
-    // A page that nobody wrote to has nothing to clear; most of a large board is so.
+    // Most pages of a large board were never written to, and have nothing to clear.
     const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
       const cells = await clearPart(instance, board, part);
@@ -148,7 +147,7 @@ function away(error: unknown): never {
 }
 
 function asRefusal(error: unknown): Refusal {
-  // Other pages may be done: to do all again is harmless, and settles it.
+  // Some pages may be done. Repeating the action is harmless, and settles it.
   if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
   return refusalOf(refuseDamaged(error));
 }

@@ -1,6 +1,6 @@
 /*
- * The bodies of pages over HTTP: the whole bitmap, compressed as the client can take it. A crowd asks for the same pages at
- * the same positions, so what was compressed is kept for a while; the bound is on how much.
+ * The bodies of pages over HTTP: the whole bitmap, compressed if the client accepts it. Some bodies
+ * are kept, because many clients request the same pages at the same positions.
  */
 
 import { promisify } from "node:util";
@@ -10,24 +10,23 @@ import type { Snapshot } from "../../board/delta.js";
 import { keepNewest } from "../../board/keep-newest.js";
 import { formatPosition } from "../../board/position.js";
 
-export type Coding = "br" | "gzip" | "identity";
+type Coding = "br" | "gzip" | "identity";
 
-/** The codings offered, the best first. */
+/** The best first. */
 export const CODINGS: readonly Coding[] = ["br", "gzip", "identity"];
 
-/** Bodies kept, of at most about 8 KiB each. */
+/** Each body has at most about 8 KiB. */
 const KEPT_MAX = 512;
-/** Random bits do not shrink, and sparse ones do at any effort: more of it costs CPU and gains little. */
+/** Random bits never shrink and sparse bits always do, so more effort gains little. */
 const BROTLI_QUALITY = 4;
 
 const brotli = promisify(brotliCompress);
 const gzipped = promisify(gzip);
 
 export class PageBodies {
-  /** In the order of last use. */
+  /** Least recently used first. */
   readonly #kept = new Map<string, Promise<Buffer>>();
 
-  /** The body of a page of `cells` cells. */
   encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {
     if (coding === "identity") return Promise.resolve(whole(snapshot, cells));
     const key = `${board}:${snapshot.page} ${formatPosition(snapshot.position)} ${cells} ${coding}`;

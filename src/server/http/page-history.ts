@@ -1,6 +1,6 @@
 /*
- * What happened on a page in a time, for a replay: what the page was at the beginning, and each delta since with its time.
- * Both are the frames of the protocol, in base64url, so that whoever reads those can replay.
+ * The history of a page over a period, for replay: its snapshot at the start, and each delta since
+ * with its time. Both are frames of the protocol in base64url, which clients can read already.
  */
 
 import { cropUpdate } from "../../board/delta.js";
@@ -15,7 +15,10 @@ import { refuseAway } from "../pages/store-refusal.js";
 
 export interface HistoryBody {
   readonly page: number;
-  /** Milliseconds since 1970 by the store's clock. `from` may be later than asked: where the record, or the answer, begins. */
+  /**
+   * Milliseconds since 1970 by the store's clock. `from` may be later than requested, if the record
+   * or the answer begins later.
+   */
   readonly from: number;
   readonly to: number;
   readonly now: number;
@@ -25,12 +28,12 @@ export interface HistoryBody {
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 
-/** Questions that wait for those before them: those of some viewers' replays, of 64 pages each. */
+/** Requests in the queue: the replays of some viewers, of 64 pages each. */
 const WAITING_MAX = 256;
-/** Deltas that are encoded before others get their turn: a millisecond or two. */
+/** Deltas encoded in one turn of the event loop, which takes a millisecond or two. */
 const ENCODED_AT_ONCE = 200;
 
-/** Answers one question after another: many at once would hold up clicks for as long as all of them take. */
+/** Answers one request after another, because many at once would delay clicks. */
 export class HistoryReads {
   readonly #instance: Instance;
   #last: Promise<unknown> = Promise.resolve();
@@ -40,12 +43,7 @@ export class HistoryReads {
     this.#instance = instance;
   }
 
-  /** Throws NOT_FOUND if nothing is recorded of the board. */
-  require(board: HostedBoard): void {
-    requireHistory(this.#instance, board);
-  }
-
-  /** Without `fromMs` as far back as is recorded, without `toMs` up to the present. */
+  /** Without `fromMs` from the start of the record, without `toMs` to the present. */
   async read(board: HostedBoard, page: number, fromMs?: number, toMs?: number): Promise<HistoryBody> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     this.#waiting++;
@@ -88,9 +86,10 @@ async function readHistory(
   };
 }
 
-/** How long it is kept, in milliseconds. */
-function requireHistory(instance: Instance, { name }: HostedBoard): number {
+/** How long the board's history is kept, in milliseconds. Throws NOT_FOUND if it is not. */
+export function requireHistory(instance: Instance, { name }: HostedBoard): number {
   const keptMs = ofBoard(instance.history, name);
-  if (keptMs === 0) throw new Refusal("NOT_FOUND", { detail: `board ${name} keeps no history: see HISTORY` });
+  if (keptMs === 0)
+    throw new Refusal("NOT_FOUND", { detail: `board ${name} keeps no history; turn it on with HISTORY` });
   return keptMs;
 }

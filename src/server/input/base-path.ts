@@ -1,21 +1,21 @@
 /*
- * An instance below a path of a site: `https://host/tools/board/` with BASE_PATH=/tools/board. The path is taken off each
- * request before Express and Socket.IO see it. A request without it is served as well, for a proxy that has taken it off
- * already, and for those that ask the instance itself, such as a balancer for /ready.
+ * An instance below a path of a site: `https://host/tools/board/` with BASE_PATH=/tools/board. The
+ * path is removed from each request before Express and Socket.IO see it. Requests without it are
+ * served too: a proxy may have removed it, and a balancer asks the instance itself for /ready.
  *
- * The way back needs no path: every link of the page, and every redirect, is relative.
+ * Answers need no path, because every link and every redirect is relative.
  */
 
 import type { IncomingMessage } from "node:http";
 
-/** `/tools/board`, without a slash at its end; empty for none. Undefined if it is no path. */
+/** Like `/tools/board`, without a slash at its end, or empty. Undefined if `text` is not a path. */
 export function parseBasePath(text: string): string | undefined {
   const path = `/${text}`.replace(/^\/+/, "/").replace(/\/+$/, "");
   const isPlain = /^(?:\/[\w.~!$&'()*+,;=:@-]+)*$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path);
   return isPlain ? path : undefined;
 }
 
-/** Below the base path, what is asked for there: `/boards?x` of `/tools/board/boards?x`. */
+/** `/boards?x` of `/tools/board/boards?x`; a URL outside of the base path stays as it is. */
 export function withoutBase(url: string, base: string): string {
   if (base === "" || !url.startsWith(base)) return url;
   const rest = url.slice(base.length);
@@ -23,7 +23,7 @@ export function withoutBase(url: string, base: string): string {
   return rest === "" || rest.startsWith("?") ? `/${rest}` : url;
 }
 
-/** Takes the base path off, once; Express reads the whole from `originalUrl`. */
+/** Removes the base path, once. Express finds the whole URL in `originalUrl`. */
 export function takeOffBase(request: IncomingMessage, base: string): void {
   const { url = "" } = request;
   const rest = withoutBase(url, base);
@@ -31,8 +31,8 @@ export function takeOffBase(request: IncomingMessage, base: string): void {
 }
 
 /**
- * Where a page's relative links lead elsewhere for want of a slash at its end, or because of one: the address at which they
- * do not, relative too. Undefined if they are right.
+ * A missing or extra slash at the end of a document's address breaks its relative links. Returns
+ * the right address, which is relative too; undefined if the address is right.
  */
 export function rightAddress(originalUrl: string, base: string): string | undefined {
   const [path = "", ...query] = originalUrl.split("?");

@@ -1,6 +1,6 @@
 /*
- * The form of every request, checked once, here. What passes is typed and in range as far as a form can tell; whether a
- * board, page or cell exists is the session's to say.
+ * Checks the form of every request once. What passes is typed, and in range as far as a form can
+ * tell. Whether a board, page or cell exists is for the session to check.
  */
 
 import { z } from "zod";
@@ -51,7 +51,7 @@ export const regionBody = z
   .partial();
 
 const amount = z.number().min(0);
-/** An instance's load, on the roll and at GET /cluster. Instances of another version may say more, or less. */
+/** What an instance reports about itself on the roll. Other versions may report more or less. */
 const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
@@ -69,7 +69,7 @@ const instanceRecord = z.object({
   cores: amount,
   memoryBytes: amount,
   flushMs: amount,
-  /** 99 of 100 ticks of the event loop were no later. */
+  /** The 99th percentile of the event loop's delay. */
   loopDelayMs: amount,
 });
 export type InstanceRecord = z.output<typeof instanceRecord>;
@@ -77,8 +77,8 @@ export type InstanceRecord = z.output<typeof instanceRecord>;
 const SESSION = /^[\w-]{22}$/;
 
 /**
- * A write, checked by hand: it is on every click's way, where a schema cost 80 µs instead of 10 (measured at one click
- * at a time). How many changes there may be is the session's to judge, by a code of its own.
+ * Checks a write by hand, because every click takes this path: a schema took 80 µs instead of 10.
+ * The session checks the number of changes, which has its own error code.
  */
 export function parseWrite(input: unknown): WriteRequest {
   if (typeof input !== "object" || input === null) throw malformed("request: not an object");
@@ -114,7 +114,7 @@ function malformed(detail: string): Refusal {
   return new Refusal("BAD_REQUEST", { detail });
 }
 
-/** The request in its form, or BAD_REQUEST that names the first thing wrong. */
+/** Throws BAD_REQUEST, which names the first thing wrong. */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
@@ -125,7 +125,7 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
 
 const looking = z
   .preprocess(
-    // Names of boards may be names that every object has, or `__proto__`: so no record is made of them.
+    // Not a record: a board's name may be `__proto__`, or a name that every object has.
     (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
     z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
   )

@@ -1,7 +1,7 @@
 /*
- * Draining: the clients of an instance are told to move in random order, evenly over a time, so that the instances they
- * move to are not stormed. Knows only how many are here and how each is asked to leave; who comes while it drains is
- * refused by the doors, which ask `isDraining`.
+ * Draining: the clients of an instance are asked to leave in random order, spread evenly over a
+ * time. So they do not storm the instances they move to. Meanwhile the doors check `isDraining` and
+ * refuse new clients.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -20,10 +20,9 @@ export class Departures {
     return this.#isDraining;
   }
 
-  /** `leave` asks a client to go. Call what is returned once it has gone. */
+  /** `leave` asks a client to leave. Call the returned function once it has left. */
   add(leave: () => void): () => void {
     this.#present.add(leave);
-    // Admitted just before the drain began.
     if (this.#isDraining) leave();
     return () => {
       this.#present.delete(leave);
@@ -31,12 +30,11 @@ export class Departures {
     };
   }
 
-  /** Doors refuse from now on. */
   begin(): void {
     this.#isDraining = true;
   }
 
-  /** Asks all to leave over `overMs`; resolves when all have gone, or `graceMs` after the last was asked. */
+  /** Asks all over `overMs`; resolves when all have left, or `graceMs` after the last was asked. */
   drain(overMs: number, graceMs: number): Promise<void> {
     this.begin();
     const order = shuffled([...this.#present], this.#clock);
@@ -63,14 +61,7 @@ export class Departures {
   }
 }
 
-/** Fisher and Yates: every order is as likely. */
-function shuffled<Item>(items: Item[], clock: Clock): Item[] {
-  for (let end = items.length - 1; end > 0; end--) {
-    const drawn = Math.floor(clock.random() * (end + 1));
-    const [last, other] = [items[end], items[drawn]];
-    if (last === undefined || other === undefined) break;
-    items[end] = other;
-    items[drawn] = last;
-  }
-  return items;
+function shuffled<Item>(items: readonly Item[], clock: Clock): Item[] {
+  const drawn = items.map((item) => ({ item, place: clock.random() }));
+  return drawn.sort((one, other) => one.place - other.place).map(({ item }) => item);
 }

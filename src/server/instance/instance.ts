@@ -1,11 +1,12 @@
 /*
- * The parts of one instance that its doors (sockets, HTTP) share, put together from a store and limits. An instance holds
- * no truth: replicas follow the store, writes are acknowledged only by it, and killing an instance loses nothing.
+ * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth:
+ * replicas follow the store, only the store acknowledges writes, and killing an instance loses
+ * nothing.
  */
 
 import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../../board/delta.js";
-import { cellsInPage } from "../../board/geometry.js";
+import { cellsInPage, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import { DamagedPage } from "../../store/damage.js";
@@ -26,16 +27,16 @@ import { Seldom } from "../telemetry/seldom.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
 import { Departures } from "./departures.js";
 
-export interface InstanceOptions {
-  /** Asked each time: a port may be known later. */
+interface InstanceOptions {
+  /** A function is called each time, because a port may be known later. */
   readonly name: string | (() => string);
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
-  /** As the store keeps them: to be told to those who ask. */
+  /** As the store keeps them; shown at GET /boards. */
   readonly durabilities?: Durabilities;
   readonly history?: Retention;
   readonly store: Store;
-  /** Who may do what; everybody may view and write without it. */
+  /** Default: everyone may view and write. */
   readonly access?: Access;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,7 +55,6 @@ export class Instance {
   readonly access: Access;
   readonly clock: Clock;
   readonly log: Log;
-  /** Where what admins did is noted. */
   readonly audit: Log;
   readonly admission: Admission;
   readonly departures: Departures;
@@ -120,69 +120,53 @@ export class Instance {
     return this.#name();
   }
 
-  /** The page as it is known here if it is held, else as the store has it. */
+  /** The replica of the page if it is held here, otherwise the page from the store. */
   async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
     const follower = this.pages.peek({ board: board.name, page });
     if (!follower) return this.readStored(board, page);
-    // What was published but left unread until the next flush is known here too.
+    // Deltas that were published, but left unread until the next flush, belong to it too.
     await new Promise<void>((heard) => this.store.wake(heard));
     return follower.replica.snapshot();
   }
 
-  /** The page as the store has it now, whatever is known of it here. */
+  /** The page as the store has it now. */
   async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
     const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
-  /** Logs a failure that no client is notified of: at once, then at intervals for each kind, with a count. */
+  /** Logs a failure at once, then at intervals for each kind, with a count. */
   failed(error: unknown, message: string): void {
-    // The store has reported it, once.
+    // The store has logged it, once.
     if (error instanceof DamagedPage) return;
-    const times = this.#seldom.take(`${message} ${kindOf(error)}`, this.clock.now());
-    if (times !== undefined) this.log.error({ err: error, times }, message);
+    this.#seldomly(`${message} ${kindOf(error)}`, (times) => this.log.error({ err: error, times }, message));
   }
 
   /**
-   * An admin action that was refused before it was judged, or for a missing right. Whoever has no right must not fill the
-   * log: it is a line for each action and outcome once in a while, with how often it came, from whatever address.
+   * Records an admin action that was refused before it was judged, or for a missing right. A client
+   * without a right must not fill the log. So each action and outcome gets a line once in a while,
+   * with a count over all addresses.
    */
   auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {
-    const times = this.#seldom.take(`audit ${line.audit} ${line.outcome}`, this.clock.now());
-    if (times !== undefined) this.audit.info({ ...line, times }, "admin action");
+    this.#seldomly(`audit ${line.audit} ${line.outcome}`, (times) =>
+      this.audit.info({ ...line, times }, "admin action"),
+    );
   }
 
-  /** A server that listens, and whose `error` would end the process: as when the system has no descriptor left for a connection. */
+  /** Logs errors of a listening server, such as no descriptor left. They would end the process. */
   survives(server: Server): void {
-    server.on("error", (error) => {
-      this.failed(
-        error,
-        "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files",
-      );
-    });
+    const message = "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files";
+    server.on("error", (error) => this.failed(error, message));
   }
 
-  /** Code of the app around failed. */
   hookFailed(hook: string, error: unknown): void {
     this.metrics.hookFailed(hook);
-    const times = this.#seldom.take(`hook ${hook}`, this.clock.now());
-    if (times !== undefined) this.log.error({ err: error, hook, times }, "a hook of the app failed");
+    this.#seldomly(`hook ${hook}`, (times) => this.log.error({ err: error, hook, times }, "a hook of the app failed"));
   }
 
-  /** A request could not be judged, as the keys that tokens are signed with do not come. */
   keysAway(error: unknown): void {
-    const times = this.#seldom.take("keys", this.clock.now());
-    if (times !== undefined)
-      this.log.warn({ err: error, times }, "the keys at JWKS_URL do not come: nobody with a token gets in");
-  }
-
-  /** Waits for what depends on the store, but not for ever: after `ms` it is refused with STORE_AWAY. */
-  within<Result>(ms: number, wanted: Promise<Result>): Promise<Result> {
-    return new Promise((done, fail) => {
-      const refuse = () => fail(new Refusal("STORE_AWAY", { retryAfterMs: 1_000 }));
-      const cancel = this.clock.after(ms, refuse);
-      wanted.then(done, fail).finally(cancel);
-    });
+    const message = "the keys at JWKS_URL are unavailable: no token can be verified";
+    this.#seldomly("keys", (times) => this.log.warn({ err: error, times }, message));
   }
 
   close(): void {
@@ -191,6 +175,15 @@ export class Instance {
     this.pages.close();
     this.#fanOut.close();
   }
+
+  #seldomly(kind: string, log: (times: number) => void): void {
+    const times = this.#seldom.take(kind, this.clock.now());
+    if (times !== undefined) log(times);
+  }
+}
+
+export function checkPage(board: HostedBoard, page: number): void {
+  if (page >= pageCount(board.size)) throw new Refusal("PAGE_OUT_OF_RANGE");
 }
 
 function kindOf(error: unknown): string {

@@ -1,20 +1,37 @@
 /*
- * What counts as one address for limits: an IPv4 address, or the /64 that one household or host has of IPv6. Whoever has a
- * whole site's /48 has 65,536 of those, so that is counted too, as the network.
+ * What limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or host. A
+ * site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
  */
 
-import { ipKeyGenerator } from "express-rate-limit";
+import { isIPv6 } from "node:net";
 
-const IPV6_PREFIX_BITS = 64;
+const IPV4_MAPPED = "0:0:0:0:0:ffff";
 
 export function addressKey(address: string | undefined): string {
-  return address ? ipKeyGenerator(address, IPV6_PREFIX_BITS) : "unknown";
+  if (!address || !isIPv6(address)) return address || "unknown";
+  const groups = groupsOf(address);
+  if (groups.slice(0, 6).join(":") === IPV4_MAPPED) {
+    const [high = 0, low = 0] = groups.slice(6).map((group) => Number.parseInt(group, 16));
+    return [high >> 8, high & 255, low >> 8, low & 255].join(".");
+  }
+  const prefix = groups.slice(0, 4).join(":");
+  return `${prefix.replace(/(^|:)0(:0)*$/, "")}::/64`;
 }
 
 /** The /48 around an IPv6 address as `addressKey` gives it; undefined for all others. */
 export function networkKey(address: string): string | undefined {
-  if (!address.endsWith(`/${IPV6_PREFIX_BITS}`)) return undefined;
-  // The groups before the zeros that end every /64; those left out are zero too.
-  const [first, second, third] = address.slice(0, address.indexOf("::")).split(":");
-  return `${first || 0}:${second ?? 0}:${third ?? 0}::/48`;
+  return address.endsWith("::/64")
+    ? `${groupsOf(address.slice(0, -"/64".length)).slice(0, 3).join(":")}::/48`
+    : undefined;
+}
+
+/** The eight groups of an IPv6 address, without leading zeros. */
+function groupsOf(address: string): string[] {
+  // A URL writes every notation the same way, and knows no zones.
+  const { hostname } = new URL(`http://[${address.replace(/%.*/, "")}]`);
+  const [left = [], right = []] = hostname
+    .slice(1, -1)
+    .split("::")
+    .map((side) => side.split(":").filter((group) => group !== ""));
+  return [...left, ...Array<string>(8 - left.length - right.length).fill("0"), ...right];
 }

@@ -1,6 +1,7 @@
 /*
- * Admission: who may connect and how fast a session may write. Each session, each address and each network has a count of
- * its own, so that one at its limit never holds up another. Counts are kept for one instance, and they are bounded.
+ * Admission: whether a client may connect, and how fast it may write. Each session, address and
+ * network has its own count, so that one at its limit never holds up another. Counts belong to one
+ * instance, and they are bounded.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -11,7 +12,6 @@ import { KeyedBuckets } from "./keyed-buckets.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 export interface AdmissionLimits {
-  /** Cells written by one session. */
   readonly writes: Rate;
   /** Requests of any kind on one connection. */
   readonly requests: Rate;
@@ -21,26 +21,25 @@ export interface AdmissionLimits {
   readonly connectionsPerAddress: number;
   /** Connections that one address opens. */
   readonly connects: Rate;
-  /** HTTP requests of one address to this instance, whatever they ask for; without a bound if left out. */
+  /** HTTP requests of any kind from one address. Default: no bound. */
   readonly http?: Rate;
 }
 
-/** An address may write and watch as much as so many sessions at their limit, a network write as much as so many addresses. */
+/** An address may do as much as 20 sessions, and a network may write as much as 20 addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /**
- * What an address makes the instance do for others or at length, in units of about 20 µs: one small message sent to one
- * client, or a kibibyte read. An address has a tenth of a core for it, and all together have a quarter.
+ * Work that an address causes for others, or that takes long. A unit is about 20 µs: one small
+ * message sent to one client, or a kibibyte read. An address has a tenth of a core for it, and all
+ * together have a quarter.
  */
 const WORK = { perSecond: 5_000, burst: 5_000 };
 const ALL_WORK = { perSecond: 12_500, burst: 12_500 };
-
-/** Whoever has all the connections it may have is told to come again after this. */
+/** When an address with too many connections may try again. */
 const CONNECTIONS_RETRY_MS = 5_000;
-/** Those refused for their rate come again spread over this time at least, not all with the next token. */
+/** Clients refused for their rate are spread over at least this time. */
 const CONNECT_RETRY_MS_MIN = 1_000;
-
-/** A connection that had to be ended for its errors counts as so many: coming back at once brings no fresh limits. */
+/** A connection ended for its errors counts as 25: reconnecting brings no fresh limits. */
 const OFFENCE_CONNECTS = 25;
 
 export class Admission {
@@ -68,7 +67,7 @@ export class Admission {
     this.#allWork = new TokenBucket(ALL_WORK, clock.now());
   }
 
-  /** Counts a connection in; throws TOO_MANY_CONNECTIONS. Count every connection that was admitted out again. */
+  /** Counts a connection, until `disconnect`. Throws TOO_MANY_CONNECTIONS. */
   connect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
     if (count >= this.limits.connectionsPerAddress) {
@@ -88,12 +87,10 @@ export class Admission {
     else this.#connections.delete(address);
   }
 
-  /** A connection of `address` was ended for its errors. */
   offended(address: string): void {
     this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
 
-  /** What a new connection of `address` may ask for. */
   allowance(address: string): Allowance {
     return new Allowance(address, this.limits, this.#clock);
   }
@@ -106,9 +103,9 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now. The buckets outlive the
-   * connection, and a new session at the same address starts with what the address has left. All are asked before any
-   * is taken from: what is refused costs nobody anything, and may be tried again.
+   * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now.
+   * The buckets outlive the connection, and a new session starts with what its address has left.
+   * All buckets are checked before any is charged, so a refused write costs nothing.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
     const now = this.#clock.now();
@@ -122,9 +119,10 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if the address, or all together, have used up what shared and heavy work they may ask for: a
-   * message to everybody, a long read. Else charges `units` for it, as a debt if it is more than what is left. A click
-   * is no such work, so it never waits for somebody else's behind the same address.
+   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work.
+   * Such work is a message to everyone, or a long read. Otherwise charges `units` for it, as a debt
+   * if that is more than is left. A click is no such work, so it never waits for another client's
+   * behind the same address.
    */
   admitWork(address: string, units: number): void {
     const now = this.#clock.now();
@@ -136,12 +134,12 @@ export class Admission {
   /** Charges for work that turned out to be more than was admitted. */
   chargeWork(address: string, units: number): void {
     const now = this.#clock.now();
-    // One message to a crowd may be more than a burst, and is paid for whole.
+    // One message to a crowd may cost more than a burst, and must be paid in full.
     this.#addressWork.charge(address, units, now, Number.POSITIVE_INFINITY);
     this.#allWork.charge(units, now, Number.POSITIVE_INFINITY);
   }
 
-  /** Counts an HTTP request of the address; the milliseconds that it should wait for those before it. */
+  /** Counts an HTTP request; returns the milliseconds that it should wait for those before it. */
   paceHttp(address: string): number {
     const now = this.#clock.now();
     const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;

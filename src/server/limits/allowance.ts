@@ -1,31 +1,26 @@
 /*
- * What one connection may ask for. It belongs to the connection: a client that leaves a namespace and joins it again, or
- * joins another, goes on with what it has left.
+ * The requests that one connection may still make. A client that leaves a namespace and joins it
+ * again, or joins another, goes on with what its connection has left.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 import { Turns } from "./turns.js";
 
-/**
- * Bad requests that a peer may make before it is disconnected; one that is refused for its rate, or
- * as forbidden, counts a tenth.
- */
+/** Bad requests before the client is disconnected; some refusals count a tenth (responder.ts). */
 const STRIKES = { burst: 100, perSecond: 1 };
-/** Messages to everybody. */
 const MESSAGES = { perSecond: 5, burst: 20 };
 
 export class Allowance {
   /** As addressKey gives it. */
   readonly address: string;
   readonly requests: TokenBucket;
-  /** Pages asked for. */
+  /** In pages. */
   readonly watches: TokenBucket;
   readonly strikes: TokenBucket;
   readonly messages: TokenBucket;
   readonly turns: Turns;
-  /** Requests without an answer. */
-  underWay = 0;
+  inProgress = 0;
 
   constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
     this.address = address;

@@ -1,28 +1,34 @@
 /*
- * Whose address a request comes from: the connection's, or, if that is a trusted proxy's, the right-most that the proxies
- * name and that is no trusted proxy's. What stands left of it was written by whoever sent the request, and counts for
- * nothing; so does the whole header from a peer that is not trusted.
+ * The client's address: the connection's, or, behind a trusted proxy, the right-most address in the
+ * header that is not a trusted proxy's. The client itself may have written everything left of it.
+ * The header of a peer that is not trusted is ignored.
  *
  *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2      connection: 10.0.0.1      trusted: 10.0.0.0/8
  *                      (claimed) └ the client's address
- *     Forwarded: for="[2001:db8::1]:4711";proto=https           says the same by RFC 7239
+ *     Forwarded: for="[2001:db8::1]:4711";proto=https           the same in the form of RFC 7239
  *
- * A proxy writes one of the two headers and passes the other on, which may be a lie. Where both are there and they differ,
- * nobody can say which, and the request counts as the proxy's own.
+ * A proxy writes one of the two headers and passes the other on, which may be a lie. If both are
+ * present and differ, the request counts as the proxy's own.
  *
- * The door to proxy-addr, which Express asks as well for `request.ip`; that reads neither ports nor Forwarded.
+ * The door to proxy-addr, which Express uses too: for `request.ip`, without ports and Forwarded.
  */
 
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import proxyAddr from "proxy-addr";
 
-/** Whether the proxy at `address` is believed; `hop` counts from this server. As Express keeps it in `trust proxy fn`. */
+/** Whether to believe the proxy at `address`; `hop` counts from this server. Express's form. */
 export type Trust = (address: string, hop: number) => boolean;
 
 export const trustNobody: Trust = () => false;
 
-/** Addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`; undefined if one is none of these. */
+/** The setting `trust proxy` of an Express app. */
+export function trustOf(app: { get(name: string): unknown }): Trust {
+  const trust: unknown = app.get("trust proxy fn");
+  return (address, hop) => typeof trust === "function" && Boolean(trust(address, hop));
+}
+
+/** Undefined if a proxy is no address, CIDR range, `loopback`, `linklocal` or `uniquelocal`. */
 export function trustIn(proxies: readonly string[]): Trust | undefined {
   try {
     return proxyAddr.compile(proxies);
@@ -35,24 +41,19 @@ export function clientAddress(request: IncomingMessage, trust: Trust): string | 
   const peer = request.socket.remoteAddress;
   if (peer === undefined || !trust(peer, 0)) return peer;
   const { "x-forwarded-for": list, forwarded } = request.headers;
+  const listed = list === undefined ? undefined : String(list).split(",");
   const claims = [
-    ...(list === undefined
-      ? []
-      : [
-          String(list)
-            .split(",")
-            .filter((node) => node.trim() !== ""),
-        ]),
-    ...(forwarded === undefined ? [] : [nodesIn(forwarded)]),
+    listed?.filter((node) => node.trim() !== ""),
+    forwarded === undefined ? undefined : nodesIn(forwarded),
   ];
-  const addresses = claims.map((nodes) => named(request, nodes, trust) ?? peer);
+  const addresses = claims.flatMap((nodes) => (nodes ? (named(request, nodes, trust) ?? peer) : []));
   const [address = peer] = addresses;
   return addresses.every((each) => each === address) ? address : peer;
 }
 
-/** What the proxies' list comes to; undefined if that is no address, as when a proxy hides it. */
+/** The client's address by the proxies' list; undefined if a proxy hides it. */
 function named({ socket }: IncomingMessage, nodes: readonly string[], trust: Trust): string | undefined {
-  // A place in the list is a hop, so what cannot be read keeps its own.
+  // Each entry is a hop, so one that cannot be read keeps its place.
   const list = nodes.map((node) => addressIn(node) ?? "unknown").join(", ");
   const address = proxyAddr({ socket, headers: { "x-forwarded-for": list } }, trust);
   return isIP(address) ? address : undefined;
@@ -64,10 +65,10 @@ function addressIn(node: string): string | undefined {
   return [node.trim(), bracketed, plain].find((text) => text !== undefined && isIP(text) !== 0);
 }
 
-/** Each blank belongs to one place of it, so that a run of them is looked at once. */
+/** Each blank matches in only one place, so that a run of blanks is scanned once. */
 const PAIR = /(?:([\w!#$%&'*+.^`|~-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?[ \t]*(?:([;,])[ \t]*|($))/y;
 
-/** The node that each element of a Forwarded header names in `for`; one element that hides it if the header is malformed. */
+/** The `for` node of each element of a Forwarded header; a malformed one hides its node. */
 function nodesIn(text: string): string[] {
   const header = text.trim();
   const nodes: string[] = [];
@@ -80,7 +81,7 @@ function nodesIn(text: string): string[] {
     if (name !== undefined) node ??= "";
     if (name?.toLowerCase() === "for") node = quoted?.replace(/\\(.)/g, "$1") ?? token ?? "";
     if (end === ";") continue;
-    // An empty element is none; one that names nobody is a hop all the same.
+    // An empty element does not count; an element without `for` still is a hop.
     if (node !== undefined) nodes.push(node);
     node = undefined;
     if (end === "") break;

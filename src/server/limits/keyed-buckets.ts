@@ -1,6 +1,7 @@
 /*
- * A token bucket for each key: session, address, network. Bounded: a bucket that is full again is as good as a new one
- * and is forgotten when room is needed. Where none is, new keys are refused, and those that are known go on.
+ * A token bucket for each key: session, address, network. Bounded: a bucket that is full again is
+ * as good as a new one, so it is forgotten when room is needed. If there is no room, new keys are
+ * refused and known keys go on.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -24,17 +25,16 @@ export class KeyedBuckets {
     return this.#buckets.size;
   }
 
-  /** As TokenBucket's, of the bucket of `key`. Throws BUSY if there is none and no room for one. */
+  /** As TokenBucket's. Throws BUSY if `key` is new and there is no room. */
   take(key: string, count: number, nowMs: number): number {
     return this.#of(key, nowMs).take(count, nowMs);
   }
 
-  /** As TokenBucket's, of the bucket of `key`. Throws BUSY as `take` does. */
   waitMs(key: string, count: number, nowMs: number): number {
     return this.#of(key, nowMs).waitMs(count, nowMs);
   }
 
-  /** As TokenBucket's, of the bucket of `key`; does nothing where there is none and no room for one. */
+  /** As TokenBucket's. Does nothing if `key` is new and there is no room. */
   charge(key: string, count: number, nowMs: number, debtMax?: number): void {
     if (!this.#buckets.has(key) && this.#buckets.size >= this.#bucketsMax) return;
     this.#of(key, nowMs).charge(count, nowMs, debtMax);

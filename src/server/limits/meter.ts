@@ -1,12 +1,12 @@
 /*
- * What comes in on one connection, in messages and bytes, of every kind and at every layer: requests, pings, pongs, packets
- * of namespaces that do not exist, acknowledgements nobody asked for, bodies. A connection over its budget is not read
- * until time has paid for what came:
+ * Meters everything that comes in on one connection, in messages and bytes, at every layer:
+ * requests, pings, pongs, packets of unknown namespaces, unrequested acknowledgements, bodies. A
+ * connection over its budget is not read until time has paid for it:
  *
  *     tokens   burst ────────── 0 ────────── -burst
  *                     read       │ not read    │ ended: a flood came in one read
  *
- * Counts, and asks `metered` to act; knows nothing of sockets. What waits to go out is the backlog's to count.
+ * It counts, and calls `metered` to act. The backlog counts the bytes that wait to go out.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -17,12 +17,11 @@ export interface InflowLimits {
   readonly bytes: Rate;
 }
 
-/** The connection, as far as its meter acts on it. */
-export interface Metered {
+interface Metered {
   /** Stops reading. Not called again before `resume`. */
   pause(): void;
   resume(): void;
-  /** A flood came: ends the connection. Called again for what else of it has been read already. */
+  /** Ends the connection because of a flood. Called again for the rest that was read already. */
   end(): void;
 }
 
@@ -40,7 +39,6 @@ export class Meter {
     this.#bytes = new TokenBucket(bytes, clock.now());
   }
 
-  /** Charges what came in. */
   take(messages: number, bytes: number): void {
     const now = this.#clock.now();
     this.#messages.charge(messages, now);
@@ -53,7 +51,7 @@ export class Meter {
     if (this.isSpent) this.#metered.end();
   }
 
-  /** Whether more came than a pause can make good. */
+  /** Whether more came in than a pause can make up for. */
   get isSpent(): boolean {
     return this.#messages.isSpent || this.#bytes.isSpent;
   }
@@ -64,7 +62,7 @@ export class Meter {
     return Math.max(this.#messages.waitMs(0, now), this.#bytes.waitMs(0, now));
   }
 
-  /** What came in before the pause took effect has its price too. */
+  /** Data that came in before the pause took effect is paid for too. */
   #retry(): void {
     const waitMs = this.waitMs;
     if (waitMs > 0) {

@@ -3,14 +3,14 @@
 declare module "proxy-addr" {
   import type { IncomingMessage } from "node:http";
 
-  /** Whether what the peer at `address` says of who it forwards for is believed; `hop` counts from this server. */
+  /** Whether to believe the proxy at `address`; `hop` counts from this server. */
   type Trust = (address: string, hop: number) => boolean;
 
   /** The first address, from this server on, that is not trusted. */
   function proxyAddr(request: Pick<IncomingMessage, "socket" | "headers">, trust: Trust): string;
 
   namespace proxyAddr {
-    /** Addresses, CIDR ranges, or `loopback`, `linklocal`, `uniquelocal`. Throws TypeError for what is none. */
+    /** Of addresses, CIDR ranges, `loopback`, `linklocal` or `uniquelocal`. Throws TypeError. */
     function compile(addresses: readonly string[]): Trust;
   }
 

@@ -1,79 +1,73 @@
 /*
- * The counter of HTTP requests that instances share, and what stands in for it: while the store is unavailable each
- * instance counts alone. An address then has at most its limit on each instance, and no request waits for the store.
+ * Counts the HTTP requests of each address per minute. Instances on one Valkey share the counts.
+ * While the store is unavailable, each instance counts alone. An address then has at most its limit
+ * on each instance, and no request waits for the store.
  *
- * A store that does not answer in time counts as unavailable for a while: a server that hangs is noticed elsewhere only
- * after seconds, and one primary of several may be down.
+ * A store that does not answer in time counts as unavailable for a while. A hanging server is
+ * noticed elsewhere only after seconds, and one primary of several may be down.
  */
 
-import type { Clock } from "../../protocol/clock.js";
+import { keepNewest } from "../../board/keep-newest.js";
+import { type Clock, within } from "../../protocol/clock.js";
 import { StoreAway } from "../../store/store.js";
 
-interface Hits {
-  readonly totalHits: number;
-  readonly resetTime: Date | undefined;
+/** Requests of an address in its current window, and how long that window lasts. */
+export interface Hits {
+  readonly hits: number;
+  readonly leftMs: number;
 }
 
-/** What the limiter asks of a store of its own. */
-interface Counters<Options> {
-  init?(options: Options): unknown;
-  increment(key: string): Promise<Hits> | Hits;
-  decrement(key: string): Promise<void> | void;
-  resetKey(key: string): Promise<void> | void;
-}
+/** Counts a request on the Valkey that instances share. */
+export type CountShared = (address: string, windowMs: number) => Promise<Hits>;
 
-export interface LimitSource<Options> {
-  readonly shared: Counters<Options>;
-  readonly own: Counters<Options>;
+interface LimitSource {
+  /** Without it each instance counts alone. */
+  readonly shared: CountShared | undefined;
   readonly clock: Clock;
   readonly isAvailable: () => boolean;
-  /** Not of a store that is away: that is said elsewhere. */
+  /** Called with every failure but StoreAway, which is reported elsewhere. */
   readonly failed: (error: unknown) => void;
 }
 
+export const WINDOW_MS = 60_000;
 const ANSWER_MS_MAX = 250;
 const AWAY_MS = 2_000;
+/** With more addresses than this, an instance that counts alone forgets the oldest windows. */
+const ADDRESSES_MAX = 100_000;
 
-export class SharedLimits<Options> implements Counters<Options> {
-  readonly #source: LimitSource<Options>;
+export class SharedLimits {
+  readonly #source: LimitSource;
+  /** Windows are equally long, so the first in the map end first. */
+  readonly #own = new Map<string, { hits: number; readonly endsMs: number }>();
   #awayUntilMs = Number.NEGATIVE_INFINITY;
 
-  constructor(source: LimitSource<Options>) {
+  constructor(source: LimitSource) {
     this.#source = source;
   }
 
-  init(options: Options): void {
-    const { shared, own } = this.#source;
-    for (const counters of [shared, own]) void counters.init?.(options);
-  }
-
-  increment(key: string) {
-    return this.#count((counters) => counters.increment(key));
-  }
-
-  decrement(key: string) {
-    return this.#count((counters) => counters.decrement(key));
-  }
-
-  resetKey(key: string) {
-    return this.#count((counters) => counters.resetKey(key));
-  }
-
-  async #count<Result>(run: (counters: Counters<Options>) => Promise<Result> | Result): Promise<Result> {
-    const { shared, own, clock, isAvailable, failed } = this.#source;
-    if (!isAvailable() || clock.now() < this.#awayUntilMs) return run(own);
-    let cancel = () => {};
+  async count(address: string): Promise<Hits> {
+    const { shared, clock, isAvailable, failed } = this.#source;
+    if (!shared || !isAvailable() || clock.now() < this.#awayUntilMs) return this.#countAlone(address);
+    const late = () => new StoreAway("no answer in time", { sent: true });
     try {
-      return await new Promise<Result>((done, fail) => {
-        cancel = clock.after(ANSWER_MS_MAX, () => fail(new StoreAway("no answer in time", { sent: true })));
-        Promise.resolve(run(shared)).then(done, fail);
-      });
+      return await within(clock, ANSWER_MS_MAX, shared(address, WINDOW_MS), late);
     } catch (error) {
       this.#awayUntilMs = clock.now() + AWAY_MS;
       if (!(error instanceof StoreAway)) failed(error);
-      return run(own);
-    } finally {
-      cancel();
+      return this.#countAlone(address);
     }
+  }
+
+  #countAlone(address: string): Hits {
+    const now = this.#source.clock.now();
+    for (const [known, { endsMs }] of this.#own) {
+      if (endsMs > now) break;
+      this.#own.delete(known);
+    }
+    const count = this.#own.get(address) ?? { hits: 0, endsMs: now + WINDOW_MS };
+    count.hits++;
+    this.#own.set(address, count);
+    keepNewest(this.#own, ADDRESSES_MAX);
+    return { hits: count.hits, leftMs: count.endsMs - now };
   }
 }

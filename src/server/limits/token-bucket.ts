@@ -1,6 +1,6 @@
 /*
- * Token bucket: `burst` tokens at first, `perSecond` more as time goes, never above `burst`. Whoever finds too few is
- * told how long until there are enough. Pure: the time is passed in.
+ * Token bucket: `burst` tokens at first and `perSecond` more as time passes, at most `burst`. Pure:
+ * the time is passed in.
  */
 
 export interface Rate {
@@ -26,19 +26,18 @@ export class TokenBucket {
     return waitMs;
   }
 
-  /** How long until `take` would give as many; 0 if it would now. */
+  /** Milliseconds until `take` would give as many; 0 if it would now. */
   waitMs(count: number, nowMs: number): number {
     this.#refill(nowMs);
     return this.#tokens >= count ? 0 : ((count - this.#tokens) / this.#rate.perSecond) * 1000;
   }
 
-  /** Takes `count` tokens whether they are there or not: a debt, of at most `debtMax`, that time pays back. */
+  /** Takes `count` tokens even if there are fewer: a debt of at most `debtMax`. */
   charge(count: number, nowMs: number, debtMax = this.#rate.burst): void {
     this.#refill(nowMs);
     this.#tokens = Math.max(-debtMax, this.#tokens - count);
   }
 
-  /** Whether the debt is as large as it can be. */
   get isSpent(): boolean {
     return this.#tokens <= -this.#rate.burst;
   }

@@ -1,7 +1,8 @@
 /*
- * Lets a peer that asks much at once take turns with everybody else. A burst of requests arrives in one read of the
- * socket, and answering all of it in one go would hold up every other connection of the instance for as long. So beyond
- * a few, requests of one peer wait, in order, for later turns of the event loop. Whoever asks now and then never waits.
+ * Makes a connection with many requests take turns with all others. A burst of requests arrives in
+ * one read of the socket, and answering all of it at once would hold up every other connection. So
+ * beyond a few, the requests of one connection wait, in order, for later turns of the event loop.
+ * An occasional request never waits.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -13,7 +14,7 @@ const AT_ONCE = { perSecond: 1_000, burst: REQUESTS_A_TURN };
 export class Turns {
   readonly #clock: Clock;
   readonly #atOnce: TokenBucket;
-  /** Bounded by who calls `take`: requests under way are counted there. */
+  /** Bounded by the caller of `take`, which counts requests in progress. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -21,7 +22,7 @@ export class Turns {
     this.#atOnce = new TokenBucket(AT_ONCE, clock.now());
   }
 
-  /** Undefined if the request may go on now; else resolves when it may. First come, first served. */
+  /** Undefined if the request may go on now; otherwise resolves when it may, in order. */
   take(): Promise<void> | undefined {
     if (this.#waiting.length === 0) {
       if (this.#atOnce.take(1, this.#clock.now()) === 0) return undefined;

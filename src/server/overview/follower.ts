@@ -33,8 +33,8 @@ export interface OverviewListener {
   failed(error: unknown): void;
 }
 
-export const PAGES_A_CHECK = 1_000;
-export const CHECK_EVERY_MS = 1_000;
+const PAGES_A_CHECK = 1_000;
+const CHECK_EVERY_MS = 1_000;
 /** A page is quiet this long after its last message: longer than an instance takes to report. */
 const QUIET_MS = 1_000;
 /** Quiet pages that one check reads beside those whose turn it is. */

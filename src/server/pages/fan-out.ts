@@ -1,11 +1,11 @@
 /*
- * The flush clock of an instance: when hubs send what has gathered.
+ * The flush clock of an instance: when hubs send the deltas that have gathered.
  *
- * The first delta of a quiet page goes out at once, unless others wait (see Source). After that the page's deltas gather,
- * and leave one interval after its last flush. The interval follows the load, between `flushMsMin` and `flushMsMax`.
- * Waiting costs nothing as long as nobody sees it, so it grows early, up to `unseenMs`: as far as it takes to send no more
- * than `framesUnseen` frames a second. Beyond that it grows only as far as it takes to keep sending within `share` of the
- * event loop.
+ * The first delta of a quiet page goes out at once, unless other pages wait (see Source). After
+ * that the page's deltas gather, and leave one interval after its last flush. The interval follows
+ * the load, between `flushMsMin` and `flushMsMax`. A delay that nobody notices costs nothing, so
+ * the interval grows early, up to `unseenMs`, to send at most `framesUnseen` frames a second.
+ * Beyond that it grows only to keep sending within `share` of the event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -19,34 +19,34 @@ import type { PageNews } from "../../store/store.js";
 export interface FanOutLimits {
   readonly flushMsMin: number;
   readonly flushMsMax: number;
-  /** Part of the event loop that fan-out may take: 0 … 1. */
+  /** Share of the event loop that fan-out may take: 0 … 1. */
   readonly share: number;
-  /** What a person does not notice. */
   readonly unseenMs: number;
-  /** Frames a second that an interval of up to `unseenMs` is to keep to. Counted, as times are dear to tell when small. */
+  /** Frames per second to aim at with an interval of up to `unseenMs`. */
   readonly framesUnseen: number;
 }
 
 export interface Flushable {
-  /** Sends what has gathered; returns how many frames that took. */
+  /** Sends what has gathered; returns the number of frames sent. */
   flush(): number;
   /**
-   * Called right after `flush`, for what waited for it. Not counted as sending: it costs the same however rarely pages are
-   * flushed, so that a longer interval would not make it less, and clients that join again and again would slow down all.
+   * Called right after `flush`, for recipients that waited for it. This is not counted as sending:
+   * a longer interval would not reduce its cost, and clients that join again and again would slow
+   * everyone down.
    */
   flushed?(): void;
 }
 
-/** Brings what is to be sent. While nothing can be sent, it need not be heard. */
+/** The source of deltas. While none can be sent, it need not be read. */
 type Source = Pick<PageNews, "doze" | "wake">;
 
 const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
-/** Shorter ones save nothing. */
+/** A shorter doze saves nothing. */
 const DOZE_MS_MIN = 4;
-/** A page that was quiet until now would send at once, and waits for the others' doze: so long nobody notices. */
+/** A quiet page waits for the doze of the others: a delay that nobody notices. */
 const DOZE_MS_MAX = 60;
-/** The interval is set anew after this long, or after this many intervals, whichever is longer. */
+/** The interval is adapted after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
 const ADAPT_INTERVALS = 4;
 
@@ -55,7 +55,7 @@ export class FanOut {
   readonly #limits: FanOutLimits;
   readonly #source: Source;
   readonly #observe: (flush: { ms: number }) => void;
-  /** Pages with something to send -> when they may. */
+  /** Pages with deltas to send -> when they may. */
   readonly #due = new Map<Flushable, number>();
   readonly #lastFlushMs = new WeakMap<Flushable, number>();
   #flushMs: number;
@@ -78,12 +78,10 @@ export class FanOut {
     this.#windowStartMs = clock.now();
   }
 
-  /** The present interval. */
   get flushMs(): number {
     return this.#flushMs;
   }
 
-  /** `page` has something to send. */
   request(page: Flushable): void {
     if (this.#due.has(page)) return;
     const now = this.#clock.now();
@@ -119,7 +117,8 @@ export class FanOut {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [page, dueMs] of this.#due) {
-      // A timer may fire a moment early; pages due within that moment go now, not in a round of their own.
+      // A timer may fire a moment early. Pages due within that moment go now, not in a round of
+      // their own.
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
@@ -130,7 +129,7 @@ export class FanOut {
   }
 
   #flush(page: Flushable): void {
-    // Of each page anew: many may be due in one round, and each is to count for itself alone.
+    // Measured for each page: many may be due in one round, and each counts for itself alone.
     const before = this.#clock.now();
     this.#lastFlushMs.set(page, before);
     this.#windowFrames += page.flush();
@@ -142,8 +141,8 @@ export class FanOut {
   }
 
   /*
-   * In the window, sending took cost/length of the loop at the present interval; cost falls as the interval grows.
-   * Moving half the way each time keeps one slow flush from swinging it.
+   * In the window, sending took cost/length of the loop at the current interval, and cost falls as
+   * the interval grows. Moving half the way each time damps the effect of one slow flush.
    */
   #adapt(now: number): void {
     const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;

@@ -1,13 +1,14 @@
 /*
- * A hub fans one page out to the clients that watch it. All its members stand at one position, that of the last flush:
- * therefore a frame is encoded once and fits everybody.
+ * A hub fans one page out to the clients that watch it. All its members stand at the position of
+ * the last flush, so a frame is encoded once and fits all of them.
  *
  *     follower ──applied──► (gathers) ──flush──► one frame ──► every member
  *
- *     joining   brought from the position the client holds to the last flush's, and made a member, in one synchronous
- *               step. If deltas have gathered since that flush, the step waits for the next.
- *     lagging   a member whose outgoing buffer is not drained is not sent to. It stops being a member, and joins again
- *               from the position it had, when the buffer is empty.
+ *     joining   one synchronous step brings a recipient from the position it holds to that of the
+ *               last flush, and makes it a member. If deltas have gathered since, it waits for the
+ *               next flush.
+ *     lagging   a member whose outgoing buffer is not drained stops being a member and is not sent
+ *               to. When the buffer is empty it joins again, from the position it had.
  */
 
 import { cropUpdate, type Delta, mergeDeltas } from "../../board/delta.js";
@@ -21,29 +22,27 @@ import { Lagging } from "./lagging.js";
 import type { Frame, PageFrame, Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
-/** Someone inside the instance who wants to know after each flush. */
-export type FlushObserver = () => void;
+type FlushObserver = () => void;
 
-/** Told of each client that joins: what it was sent to be level, nothing where it was already. */
+/** Called with the frame that brought a joining recipient up to date; none if it was already. */
 export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 
 /** A recipient on its way to be a member. */
 interface Arrival {
   readonly recipient: Recipient;
-  /** What the client holds. */
   readonly position: Position;
-  /** From there to a position that the follower's log may know, as the store told it. */
+  /** The store's answer: from there to a position that the follower's log may know. */
   readonly prefix: Delta | undefined;
   readonly waiters: Waiter[];
 }
 
-/** Someone who waits for a recipient to have joined: several, where one watch overtook another. */
+/** A request that waits for a recipient to join. A watch that overtakes another adds one. */
 interface Waiter {
   done(): void;
   fail(error: unknown): void;
 }
 
-/** Up to this many changes a delta is surely smaller than a snapshot that is worth its bytes. */
+/** Up to this many changes a delta is smaller than any snapshot worth sending. */
 const SMALL_DELTA_CHANGES = 256;
 /** The catch-up frame from no position: the snapshot. */
 const WHOLE = "";
@@ -57,17 +56,17 @@ export class Hub {
   readonly #store: Store;
   readonly #fanOut: FanOut;
   readonly #members = new Set<Recipient>();
-  /** Everyone who watches, at whatever stage: the arrival under way, or undefined for a member. */
+  /** All recipients at every stage -> the arrival in progress, if any. */
   readonly #watching = new Map<Recipient, Arrival | undefined>();
   readonly #arrived = new Set<Arrival>();
   readonly #lagging: Lagging;
   readonly #caughtUp: CatchUpObserver;
   readonly #observers = new Set<FlushObserver>();
-  /** Frames that lead to the present position, by where they start: a crowd that returns shares them. */
+  /** Frames to the current position, by where they start: a returning crowd shares them. */
   readonly #catchUps = new Map<string, PageFrame>();
-  /** Questions to the store under way, by position, shared in the same way. */
+  /** Requests to the store in progress, by position, shared in the same way. */
   readonly #asked = new Map<string, Promise<Delta | undefined>>();
-  /** Where all members stand. */
+  /** The position of all members. */
   #flushed: Position = GENESIS;
   /** The page was set from a snapshot since the last flush. */
   #restarted = false;
@@ -88,7 +87,6 @@ export class Hub {
     this.#lagging = new Lagging(clock, (recipient, position) => this.#rejoin(recipient, position));
   }
 
-  /** Members, and lagging ones. */
   get watchers(): number {
     return this.#watching.size;
   }
@@ -97,7 +95,7 @@ export class Hub {
     return this.#lagging.size;
   }
 
-  /** Resolves when the recipient stands where all members stand. `position` is what the client holds already. */
+  /** Resolves when the recipient is a member. `position` is what the client holds already. */
   watch(recipient: Recipient, position: Position): Promise<void> {
     const waiters = this.#drop(recipient);
     return new Promise((done, fail) => {
@@ -108,7 +106,7 @@ export class Hub {
     });
   }
 
-  /** Sends everyone who watches something that is not of the page's history. */
+  /** Sends every recipient a frame that is not part of the page's history. */
   tell(frame: Frame): void {
     for (const recipient of this.#watching.keys()) recipient.send(frame);
   }
@@ -117,13 +115,12 @@ export class Hub {
     for (const waiter of this.#drop(recipient)) waiter.done();
   }
 
-  /** Calls `observer` after each flush until the returned function is called. */
+  /** Calls `observer` after each flush. Returns the function that ends this. */
   observe(observer: FlushObserver): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
   }
 
-  /** The follower moved. */
   moved(restarted: boolean): void {
     this.#catchUps.clear();
     this.#restarted ||= restarted;
@@ -153,7 +150,6 @@ export class Hub {
     return sent;
   }
 
-  /** Level with the flush: those who waited for it join. */
   flushed(): void {
     for (const arrival of this.#arrived) this.#admit(arrival);
   }
@@ -164,7 +160,7 @@ export class Hub {
     this.follower.close();
   }
 
-  /** Takes the recipient out, at whatever stage; returns who waited for it to join. */
+  /** Removes the recipient; returns the requests that waited for it to join. */
   #drop(recipient: Recipient): Waiter[] {
     const arrival = this.#watching.get(recipient);
     this.#watching.delete(recipient);
@@ -180,14 +176,16 @@ export class Hub {
   }
 
   async #join(recipient: Recipient, position: Position, waiters: Waiter[]): Promise<void> {
-    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell that it overtook this.
+    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell
+    // that it overtook this.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
     if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position).catch((error: unknown) => {
-        // Of one that was overtaken nobody waits for the answer: the waiters are the later one's now.
+        // If a later watch overtook this one, the waiters are that one's now, and nothing waits for
+        // this answer.
         if (this.#watching.get(recipient) === arrival) throw error;
         return undefined;
       });
@@ -201,7 +199,7 @@ export class Hub {
 
   #rejoin(recipient: Recipient, position: Position): void {
     this.#join(recipient, position, []).catch(() => {
-      // The store was asked and did not answer: later again.
+      // The store did not answer: try again later.
       if (this.#watching.has(recipient)) this.#setLagging(recipient, position);
     });
   }
@@ -227,7 +225,7 @@ export class Hub {
     this.#lagging.add(recipient, position);
   }
 
-  /** Whether what is held here leads from `position` to the present: by deltas, or, from genesis, by a snapshot. */
+  /** Whether deltas, or a snapshot from genesis, lead from `position` to the current one. */
   #knows(position: Position): boolean {
     const { replica, log } = this.follower;
     return (
@@ -236,8 +234,9 @@ export class Hub {
   }
 
   /**
-   * Asks the store what came since a position not known here. After it, the replica is at least as far as the answer:
-   * a client that has seen more than this instance is never set back.
+   * Asks the store for the deltas since a position not known here. Afterwards the replica is at
+   * least as far as the answer, so a client that has seen more than this instance is never set
+   * back.
    */
   #ask(position: Position): Promise<Delta | undefined> {
     const key = formatPosition(position);
@@ -256,7 +255,8 @@ export class Hub {
     const answer = isHere ? undefined : await this.#store.since(this.follower.ref, position).catch(refuseAway);
     await this.follower.catchUp("ahead");
     if (answer) return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
-    // Level with the store now. If the log knows the version still, the position is made up, or its history was lost.
+    // If the log, now level with the store, covers the version, the position was made up or its
+    // history was lost.
     return this.#knows(position) || log.covers(position.version) ? undefined : this.#askNow(position);
   }
 
@@ -264,7 +264,7 @@ export class Hub {
     return mergeDeltas(stored.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
   }
 
-  /** What leads from `position` (through `prefix`) to the present; undefined if nothing is missing. */
+  /** From `position`, through `prefix`, to the current one; undefined if nothing is missing. */
   #catchUpFrame(position: Position, prefix: Delta | undefined): PageFrame | undefined {
     const { replica, log } = this.follower;
     if (samePosition(position, replica.position)) return undefined;
@@ -274,7 +274,7 @@ export class Hub {
     const from = prefix?.to ?? position;
     const rest = samePosition(from, replica.position) ? [] : log.since(from);
     const deltas = rest && prefix ? [prefix, ...rest] : rest;
-    // All whom no deltas lead to the present are sent the same snapshot, whatever position they name.
+    // All positions that no deltas lead from share one snapshot.
     const frame = deltas ? this.#smaller(mergeDeltas(deltas)) : (this.#catchUps.get(WHOLE) ?? this.#smaller(undefined));
     if (this.#catchUps.size >= CATCH_UPS_MAX) this.#catchUps.clear();
     this.#catchUps.set(deltas ? key : WHOLE, frame);
@@ -286,7 +286,7 @@ export class Hub {
     return this.#smaller(deltas && mergeDeltas(deltas));
   }
 
-  /** The delta's frame, or, where there is none or the page's bits are smaller, the snapshot's. */
+  /** The delta's frame; if there is no delta, or it is larger, the snapshot's. */
   #smaller(delta: Delta | undefined): PageFrame {
     const text = delta && encodeDelta(this.handle, delta);
     if (delta && text && delta.changes.length <= SMALL_DELTA_CHANGES) return { kind: "delta", text };

@@ -1,6 +1,7 @@
 /*
- * Recipients that do not read fast enough, with the position each had when it was last sent to. They cost a map entry
- * and no queue. When one has drained, it is handed back; one that does not drain for long is closed.
+ * Recipients that do not read fast enough, with the position each had when it was last sent to.
+ * Each costs a map entry and no queue. A recipient that has drained is handed back; one that does
+ * not drain for a long time is closed.
  */
 
 import type { Position } from "../../board/position.js";

@@ -1,4 +1,4 @@
-/* What a hub sends, and to whom: a client's connection with all that is not the hub's business left out. */
+/* Frames, and the part of a client's connection that a hub sees. */
 
 import type { CheckboxUpdate, Frozen, Looking } from "../../protocol/events.js";
 
@@ -9,17 +9,15 @@ export type Frame =
   | { readonly kind: "counts"; readonly text: string }
   | { readonly kind: "looking"; readonly looking: Looking }
   | { readonly kind: "frozen"; readonly frozen: Frozen }
-  /** Of the teaching protocol: an event for each. */
+  /** Of the teaching protocol, which sends an event for each. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 
-/** A frame that brings a page somewhere. */
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;
 
-/** A client's connection, as the hub sees it. */
 export interface Recipient {
-  /** Whether more waits to be sent than the connection should have to hold. */
+  /** Whether so much waits to be sent that frames should be skipped. */
   readonly backlogged: boolean;
   send(frame: Frame): void;
-  /** Closes the connection, which has not read for too long. */
+  /** Closes the connection: its client has not read for too long. */
   giveUp(): void;
 }

@@ -1,20 +1,20 @@
 /*
- * Hubs by name, shared by all their users. A hub is made for its first user, and kept for a little
- * while after the last has left, so that a reload or a pan back finds it warm.
+ * Hubs shared by their users. A hub is opened for its first user, and kept for a little while after
+ * its last. So a reload or a pan back finds it warm.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
 
 export interface HubUse<Hub> {
   readonly hub: Hub;
-  /** Ends the hold; calling it again does nothing. */
+  /** Calling it again does nothing. */
   release(): void;
 }
 
 interface Held<Hub> {
   readonly hub: Hub;
   users: number;
-  letGo: Cancel | undefined;
+  closing: Cancel | undefined;
 }
 
 const LINGER_MS = 10_000;
@@ -40,13 +40,13 @@ export class SharedHubs<Hub extends { close(): void }> {
     for (const { hub } of this.#held.values()) yield hub;
   }
 
-  /** The hub of that name. `open` makes it if there is none. */
+  /** The hub of that name, which `open` makes if there is none. */
   use(name: string, open: () => Hub): HubUse<Hub> {
-    const held = this.#held.get(name) ?? { hub: open(), users: 0, letGo: undefined };
+    const held = this.#held.get(name) ?? { hub: open(), users: 0, closing: undefined };
     this.#held.set(name, held);
     held.users++;
-    held.letGo?.();
-    held.letGo = undefined;
+    held.closing?.();
+    held.closing = undefined;
     let released = false;
     return {
       hub: held.hub,
@@ -55,7 +55,7 @@ export class SharedHubs<Hub extends { close(): void }> {
         released = true;
         held.users--;
         if (held.users > 0) return;
-        held.letGo = this.#clock.after(LINGER_MS, () => {
+        held.closing = this.#clock.after(LINGER_MS, () => {
           this.#held.delete(name);
           held.hub.close();
         });
@@ -65,8 +65,8 @@ export class SharedHubs<Hub extends { close(): void }> {
 
   close(): void {
     this.#closed = true;
-    for (const { hub, letGo } of this.#held.values()) {
-      letGo?.();
+    for (const { hub, closing } of this.#held.values()) {
+      closing?.();
       hub.close();
     }
     this.#held.clear();

@@ -1,10 +1,11 @@
 /*
- * Sends one frame to many sockets, encoded once: the Socket.IO packet and the WebSocket frame around it are built for
- * the first recipient and reused for all others.
+ * Sends one frame to many sockets, encoded once. The Socket.IO packet and the WebSocket frame
+ * around it are built for the first recipient and reused for all others.
  *
- * Works below `socket.emit`, in the way Socket.IO's own adapter broadcasts. Where nothing waits above or on the TCP
- * connection, which is nearly always, the finished frame goes straight to it: what Engine.IO does for each packet costs a
- * quarter of sending a small one. Everything else takes the ordinary way, so that the order stays.
+ * Works below `socket.emit`, as Socket.IO's own adapter broadcasts. If nothing waits above or on
+ * the TCP connection, which is nearly always so, the finished frame is written straight to it. That
+ * saves the work of Engine.IO, a quarter of the cost of sending a small packet. Everything else
+ * takes the ordinary way, so that the order stays.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -18,11 +19,11 @@ const SOCKETIO_EVENT = 2;
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
-  /** If all packets are text: the same as they go over a WebSocket, and the bytes of the packets in it. */
+  /** The packets as WebSocket frames, if all are text, and the bytes of the packets in them. */
   readonly direct: { readonly webSocketFrames: Buffer; readonly packetBytes: number } | undefined;
 }
 
-/** A transport of Engine.IO; one over WebSocket has the socket of `ws`, and that the TCP connection. */
+/** Of Engine.IO. Over WebSocket it has the socket of `ws`, which has the TCP connection. */
 interface MaybeWebSocket {
   readonly name: string;
   readonly writable: boolean;
@@ -71,7 +72,7 @@ export class SocketRecipient implements Recipient {
   readonly #giveUp: () => void;
   readonly #sent: (bytes: number) => void;
 
-  /** `sent` is told of packets that the Engine.IO connection does not see. */
+  /** `sent` counts the packets that Engine.IO does not see. */
   constructor(
     socket: Socket,
     encoder: FrameEncoder,
@@ -101,7 +102,7 @@ export class SocketRecipient implements Recipient {
     for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
-  /** A heartbeat is answered when all before it has been read. One that is on its way may be answered in its place. */
+  /** A heartbeat is answered when everything before it was read, or an earlier heartbeat. */
   whenRead(read: () => void): void {
     const { conn } = this.#socket;
     conn.once("heartbeat", read);
@@ -113,7 +114,7 @@ export class SocketRecipient implements Recipient {
     this.#giveUp();
   }
 
-  /** The TCP connection of a WebSocket that has nothing waiting; undefined where there is none, or something waits. */
+  /** The TCP connection, if this is a WebSocket and nothing waits to be sent. */
   #freeWire(): TcpSocket | undefined {
     const { conn } = this.#socket;
     const transport: MaybeWebSocket = conn.transport;
@@ -143,7 +144,7 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
   }
 }
 
-/** An unmasked text frame of RFC 6455, section 5.2, around an Engine.IO message ("4" and the packet). */
+/** An unmasked text frame (RFC 6455, section 5.2) with an Engine.IO message ("4" and packet). */
 function webSocketTextFrame(packet: string): Buffer {
   const payload = Buffer.from(`4${packet}`);
   const FINAL_TEXT = 0x81;

@@ -1,12 +1,13 @@
 /*
- * Long-polling with several workers on one port. Any worker may be handed any TCP connection, but a session lives in one. So
- * a session's id begins with the number of its worker, and a worker that gets a request of another's session passes it on,
- * over a Unix socket in a folder that only these workers know:
+ * Long-polling with several workers on one port. Any worker may get any HTTP request, but a
+ * connection of Engine.IO lives in one worker. So its id begins with the number of that worker.
+ * Other workers pass its requests on, over a Unix socket in a folder that only they know:
  *
  *     client ── POST ?sid=2-abc ──► worker 1 ── 2.sock ──► worker 2
  *
- * The way holds whatever connections a balancer in front keeps open and shares. A WebSocket that begins as one is served
- * where it arrives and never passed on; so a page that uses the library costs nothing here.
+ * This works even if a balancer in front reuses its TCP connections for several clients. A
+ * connection that begins as a WebSocket is served where it arrives, so clients that use the library
+ * cost nothing here.
  */
 
 import { once } from "node:events";
@@ -20,10 +21,9 @@ import {
 } from "node:http";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { type HandshakeMiddleware, outliveReset, sessionIdOf } from "../connections/handshake.js";
+import { engineIdIn, type HandshakeMiddleware, outliveReset } from "../connections/handshake.js";
 import { ignoreOtherUpgrades, isUpgrade } from "../connections/upgrades.js";
 
-/** Where a worker stands among the others. */
 export interface WorkerPlace {
   /** 1, 2, 3 … */
   readonly number: number;
@@ -31,26 +31,26 @@ export interface WorkerPlace {
   readonly folder: string;
 }
 
-/** Who serves the sessions that are passed on: the engine of a Socket.IO server. */
-export interface SessionEngine {
+/** The part of Engine.IO's server that matters here. */
+interface Engine {
   generateId(request: IncomingMessage): string | PromiseLike<string>;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   use(middleware: HandshakeMiddleware): void;
 }
 
-const SESSION = /^(\d{1,4})-/;
+const ENGINE_ID = /^(\d{1,4})-/;
 
 /**
- * Gives the engine's sessions ids that name this worker, and passes on and takes in what belongs elsewhere: requests of
- * long-polling with a body of at most `bodyBytesMax`.
+ * Makes the engine's ids name this worker, passes on the requests that belong to other workers, and
+ * serves those that they pass on. A request may have a body of at most `bodyBytesMax`.
  */
-export async function joinNeighbours(engine: SessionEngine, place: WorkerPlace, bodyBytesMax: number): Promise<Server> {
+export async function joinNeighbours(engine: Engine, place: WorkerPlace, bodyBytesMax: number): Promise<Server> {
   const draw = engine.generateId.bind(engine);
   engine.generateId = async (request) => `${place.number}-${await draw(request)}`;
   engine.use(outliveReset);
   engine.use((request, response, next) => {
-    const [, number] = SESSION.exec(sessionIdOf(request)) ?? [];
+    const [, number] = ENGINE_ID.exec(engineIdIn(request)) ?? [];
     if (number === undefined || Number(number) === place.number) next();
     else passOn(request, response, socketPath(place.folder, Number(number)), bodyBytesMax);
   });
@@ -69,9 +69,10 @@ function socketPath(folder: string, number: number): string {
 function passOn(request: IncomingMessage, response: ServerResponse, path: string, bodyBytesMax: number): void {
   const { method, url, headers } = request;
   const isHandedOver = isUpgrade(request);
-  // On a connection of its own: one kept open may be closed by the other side in the moment in which it is used again.
+  // A connection that is kept open could be closed by the other side just when it is used again.
   const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
-  // What Socket.IO passes as the response of an upgrade carries nothing: the connection is written to itself.
+  // Socket.IO passes no usable response for an upgrade, so the answer is written to the connection
+  // itself.
   passed.on("upgrade", (answer, socket, head) => {
     request.socket.write(headOf(answer));
     request.socket.write(head);
@@ -88,7 +89,8 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
       answer.pipe(response);
     }
   });
-  // The worker is gone, and its sessions with it: as if the id were unknown, upon which the client begins anew.
+  // The worker and its connections are gone. Answer as for an unknown id, so that the client
+  // connects again.
   passed.on("error", () => {
     if (isHandedOver || response.headersSent) request.socket.destroy();
     else
@@ -99,7 +101,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   else passWhole(request, passed, bodyBytesMax);
 }
 
-/** All at once: a body that trails its head may find the other side done already, and its answer would be lost with the error. */
+/** Sends the body whole: an answer that came before its end would be lost. */
 function passWhole(request: IncomingMessage, passed: ClientRequest, bodyBytesMax: number): void {
   const chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,68 +1,67 @@
 /*
- * Where the lines of the log go: standard output. Logging never holds the instance up: a line that cannot be written now
- * is dropped and counted, and once writing works again a line says how many were.
+ * Writes the log to standard output, and never holds the instance up. A line that cannot be written
+ * now is dropped and counted. Once writing works again, a line reports the count.
  *
- * A file takes a line at once or fails. A pipe or socket that nobody reads keeps lines waiting, up to a bound. What may
- * still block: a terminal that is held (Ctrl-S), and a file on a network file system that hangs.
+ * A file takes a line at once or fails. A pipe or socket that nothing reads keeps lines waiting, up
+ * to a bound. Two kinds of output may still block: a terminal that is stopped (Ctrl-S), and a file
+ * on a network file system that hangs.
  */
 
 import { fstatSync, writeSync } from "node:fs";
 
-/** That wait for whoever reads a pipe. */
+/** Bytes that may wait for the reader of a pipe. */
 const WAITING_BYTES_MAX = 1_048_576;
 const TRY_AGAIN_MS = 1_000;
 const STDOUT = 1;
 
-/** Writes `text` now, or throws; `failed` is called if it turns out later that it was not written. */
+/** Writes `text` now, or throws. Calls `failed` if it turns out later that it could not. */
 export type Write = (text: string, failed: () => void) => void;
 
-export class LogOutput {
+class LogOutput {
   readonly #write: Write;
   #dropped = 0;
-  /** Of those, how many no line has told of yet. */
-  #untold = 0;
+  /** Dropped lines that no line has reported yet. */
+  #unreported = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(write: Write) {
     this.#write = write;
   }
 
-  /** Lines dropped since the start. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Never throws. */
   write(line: string): void {
-    if (!this.#tellDropped() || !this.#try(line, 1)) this.#drop(1);
+    if (!this.#reportDropped() || !this.#try(line, 1)) this.#drop(1);
   }
 
   #drop(lines: number): void {
     this.#dropped += lines;
-    this.#untold += lines;
+    this.#unreported += lines;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (!this.#tellDropped()) this.#drop(0);
+      if (!this.#reportDropped()) this.#drop(0);
     }, TRY_AGAIN_MS).unref();
   }
 
-  /** Whether there is nothing left to tell. */
-  #tellDropped(): boolean {
-    const dropped = this.#untold;
+  /** True if nothing is left to report. */
+  #reportDropped(): boolean {
+    const dropped = this.#unreported;
     if (dropped === 0) return true;
-    this.#untold = 0;
+    this.#unreported = 0;
     const time = new Date().toISOString();
     const msg = "lines of the log were dropped: standard output could not be written";
-    const isTold = this.#try(`${JSON.stringify({ level: 40, time, dropped, msg })}\n`, 0, dropped);
-    if (!isTold) this.#untold += dropped;
-    return isTold;
+    const isReported = this.#try(`${JSON.stringify({ level: 40, time, dropped, msg })}\n`, 0, dropped);
+    if (!isReported) this.#unreported += dropped;
+    return isReported;
   }
 
-  /** `lines` are dropped and `untold` are told again if it fails later. */
-  #try(text: string, lines: number, untold = 0): boolean {
+  /** If it fails later, `lines` count as dropped, and `reported` of them must be reported again. */
+  #try(text: string, lines: number, reported = 0): boolean {
     try {
       this.#write(text, () => {
-        this.#untold += untold;
+        this.#unreported += reported;
         this.#drop(lines);
       });
       return true;
@@ -72,7 +71,6 @@ export class LogOutput {
   }
 }
 
-/** One for the process, as standard output is. */
 export const standardOutput = new LogOutput((text, failed) => (isStream() ? writeStream : writeFile)(text, failed));
 
 let isPipe: boolean | undefined;
@@ -88,20 +86,21 @@ function isStream(): boolean {
 let isCut = false;
 
 function writeFile(text: string): void {
-  // What was written of a line before has no end.
+  // The line before may have been cut off.
   const bytes = Buffer.from(isCut ? `\n${text}` : text);
   const written = writeSync(STDOUT, bytes);
   if (written > 0) isCut = written < bytes.length;
   if (written < bytes.length) throw new Error("the disk is full");
 }
 
-/** Node's stream, as it alone makes a pipe or socket one that does not block. */
+/** Only Node's stream writes to a pipe or socket without blocking. */
 function writeStream(text: string, failed: () => void): void {
   const { stdout } = process;
-  if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("nobody reads");
+  if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("standard output is not read");
   stdout.write(text, (error) => {
     if (!error) return;
-    // The stream tells it to the process next, which that would end. It is the app's too: no listener stays.
+    // An `error` event without a listener would end the process. The stream is the app's too, so no
+    // listener stays.
     if (stdout.listenerCount("error") === 0) stdout.once("error", () => undefined);
     failed();
   });

@@ -1,4 +1,4 @@
-/* Logs: structured, one line for each incident, never one for each of a thousand consequences. The door to pino. */
+/* Structured logs: one line for each incident, not for each consequence. The door to pino. */
 
 import { type Logger, pino } from "pino";
 import { standardOutput } from "./log-output.js";
@@ -12,7 +12,7 @@ export function createLog(level: LogLevel): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardOutput);
 }
 
-/** Lines that are there whatever the level, as long as anything is logged at all. */
+/** Its lines are logged at every level but `silent`. */
 export function auditLog(log: Log): Log {
   return log.level === "silent" ? log : log.child({}, { level: "info" });
 }

@@ -1,6 +1,7 @@
 /*
- * How late the event loop is. Node samples it with a timer, and every sample wakes the process: at 10 ms an idle instance
- * did little else, and a busy one a twelfth more than its work. 50 ms still meet every block that a person would notice.
+ * How late the event loop is. Node samples it with a timer, and every sample wakes the process.
+ * Sampling every 10 ms was most of what an idle instance did, and added a twelfth to a busy one.
+ * Every block that a person notices is longer than 50 ms.
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -8,7 +9,7 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 const RESOLUTION_MS = 50;
 
 export class LoopDelay {
-  /** What it records is the whole time between two ticks. */
+  /** Records the whole time between two ticks. */
   readonly #ticks = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   start(): void {
@@ -19,7 +20,7 @@ export class LoopDelay {
     this.#ticks.disable();
   }
 
-  /** Milliseconds, 0 where nothing was measured yet; `percent` of the ticks since the last reset were not later. */
+  /** Milliseconds; `percent` of the ticks since the last reset were not later. */
   percentileMs(percent: number): number {
     return this.#ticks.count === 0 ? 0 : late(this.#ticks.percentile(percent));
   }

@@ -1,15 +1,17 @@
 /*
- * What an instance counts, for GET /metrics. Every instance has a registry of its own, so that several in one process
- * stay apart. With process-metrics.ts the door to prom-client.
+ * The metrics of an instance, for GET /metrics. SAMPLED holds those that are read at each scrape;
+ * the fields of Metrics hold those that are counted as things happen. Each instance has its own
+ * registry, so that several in one process stay apart. With process-metrics.ts the door to
+ * prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "../pages/follower.js";
 import type { PageFrame } from "../pages/recipient.js";
 import { LoopDelay } from "./loop-delay.js";
-import { countProcess, type MetricParts } from "./process-metrics.js";
+import { type MetricParts, type Sampled, sample, sampleProcess } from "./process-metrics.js";
 
-export interface Gauged {
+interface Gauged {
   readonly pages: number;
   readonly flushMs: number;
   readonly watchers: number;
@@ -20,154 +22,145 @@ export interface Gauged {
   readonly storeFailures: number;
 }
 
+const SAMPLED: readonly Sampled<Metrics>[] = [
+  {
+    name: "socketscaler_pages_held",
+    kind: "gauge",
+    help: "Pages this instance holds a replica of",
+    read: ({ gauged }) => gauged().pages,
+  },
+  {
+    name: "socketscaler_watches",
+    kind: "gauge",
+    help: "Pages watched, summed over clients",
+    read: ({ gauged }) => gauged().watchers,
+  },
+  {
+    name: "socketscaler_lagging",
+    kind: "gauge",
+    help: "Watches of clients that do not read fast enough",
+    read: ({ gauged }) => gauged().lagging,
+  },
+  {
+    name: "socketscaler_overview_watches",
+    kind: "gauge",
+    help: "Overviews watched, summed over clients",
+    read: ({ gauged }) => gauged().overviewWatchers,
+  },
+  {
+    name: "socketscaler_flush_interval_seconds",
+    kind: "gauge",
+    merge: "max",
+    help: "Current interval between flushes",
+    read: ({ gauged }) => gauged().flushMs / 1000,
+  },
+  {
+    name: "socketscaler_store_available",
+    kind: "gauge",
+    merge: "min",
+    help: "1 while the store answers",
+    read: ({ gauged }) => Number(gauged().storeAvailable),
+  },
+  {
+    name: "socketscaler_store_may_lose_data",
+    kind: "gauge",
+    merge: "max",
+    help: "1 while the store's eviction policy may lose data; /cluster has details",
+    read: ({ gauged }) => Number(gauged().storeMayLose === true),
+  },
+  {
+    name: "socketscaler_store_failures_total",
+    kind: "counter",
+    help: "Requests to the store and attempts to connect to it that failed",
+    read: ({ gauged }) => gauged().storeFailures,
+  },
+  {
+    name: "socketscaler_deltas_total",
+    kind: "counter",
+    help: "Deltas that replicas applied as they were published",
+    read: ({ totals }) => totals.deltas,
+  },
+  {
+    name: "socketscaler_sent_packets_total",
+    kind: "counter",
+    help: "Packets sent to clients, of every kind",
+    read: ({ totals }) => totals.sentPackets,
+  },
+  {
+    name: "socketscaler_sent_bytes_total",
+    kind: "counter",
+    help: "Bytes of these packets",
+    read: ({ totals }) => totals.sentBytes,
+  },
+  {
+    name: "socketscaler_event_loop_delay_seconds",
+    kind: "gauge",
+    merge: "max",
+    label: "quantile",
+    help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
+    read: ({ loop }) => {
+      const delays = { 0.5: loop.percentileMs(50) / 1e3, 0.99: loop.percentileMs(99) / 1e3, 1: loop.mostMs / 1e3 };
+      loop.reset();
+      return delays;
+    },
+  },
+];
+
 export class Metrics {
   readonly registry = new Registry();
-  readonly #connections: Gauge;
-  readonly #changes: Counter;
-  readonly #batches: Histogram;
-  readonly #checks: Histogram;
-  readonly #commits: Histogram;
-  readonly #flushes: Histogram;
-  readonly #resyncs: Counter<"cause">;
-  readonly #catchUps: Counter<"by">;
-  readonly #catchUpBytes: Counter<"by">;
-  readonly #refusals: Counter<"code">;
-  readonly #hookFailures: Counter<"hook">;
+  readonly #connections = this.#gauge("socketscaler_connections", "Connections open");
+  readonly #changes = this.#counter("socketscaler_changes_total", "Changes committed");
+  readonly #batches = this.#histogram(
+    "socketscaler_batch_writes",
+    "Writes in one commit; its sum counts all writes",
+    [1, 2, 5, 10, 50, 100, 500, 1_000],
+  );
+  readonly #checks = this.#histogram(
+    "socketscaler_check_seconds",
+    "Time the store took to report positions: its latency, even without writes",
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
+  );
+  readonly #commits = this.#histogram(
+    "socketscaler_commit_seconds",
+    "Time of one commit, from sending the batch to its answer",
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+  );
+  readonly #flushes = this.#histogram(
+    "socketscaler_flush_seconds",
+    "Time of the event loop that one flush of one page took",
+    [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
+  );
+  readonly #resyncs = this.#counter(
+    "socketscaler_resyncs_total",
+    "Times a replica asked the store for what it missed, by cause",
+    "cause",
+  );
+  readonly #catchUps = this.#counter(
+    "socketscaler_catch_ups_total",
+    "Clients that joined a page, by what brought them up to date: a delta, a snapshot, or nothing",
+    "by",
+  );
+  readonly #catchUpBytes = this.#counter(
+    "socketscaler_catch_up_bytes_total",
+    "Bytes of the frames that brought clients up to date",
+    "by",
+  );
+  readonly #refusals = this.#counter("socketscaler_refusals_total", "Requests refused, by error code", "code");
+  readonly #hookFailures = this.#counter(
+    "socketscaler_hook_failures_total",
+    "Times a hook of the app threw, or did not answer in time, by hook",
+    "hook",
+  );
 
-  // Counted on every packet and delta: plain numbers cost nothing there.
-  #writes = 0;
-  #changed = 0;
-  #sentBytes = 0;
-  #sentPackets = 0;
-  #applied = 0;
-  readonly #loop = new LoopDelay();
-
+  /** Since the start. Plain numbers, because counting each packet and delta must cost nothing. */
+  readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0 };
   readonly gauged: () => Gauged;
+  readonly loop = new LoopDelay();
 
   constructor(gauged: () => Gauged) {
     this.gauged = gauged;
-    const registers = [this.registry];
-    const gauge = (name: string, help: string, read: (all: Gauged) => number, aggregator: "sum" | "min" | "max") =>
-      new Gauge({
-        name,
-        help,
-        registers,
-        aggregator,
-        collect() {
-          this.set(read(gauged()));
-        },
-      });
-    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", (all) => all.pages, "sum");
-    gauge("socketscaler_watches", "Pages watched, summed over clients", (all) => all.watchers, "sum");
-    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", (all) => all.lagging, "sum");
-    gauge(
-      "socketscaler_overview_watches",
-      "Overviews watched, summed over clients",
-      (all) => all.overviewWatchers,
-      "sum",
-    );
-    gauge(
-      "socketscaler_flush_interval_seconds",
-      "Present interval between flushes",
-      (all) => all.flushMs / 1000,
-      "max",
-    );
-    gauge("socketscaler_store_available", "1 while the store answers", (all) => Number(all.storeAvailable), "min");
-    gauge(
-      "socketscaler_store_may_lose_data",
-      "1 while the store's eviction policy may lose data; /cluster has details",
-      (all) => Number(all.storeMayLose === true),
-      "max",
-    );
-    const counter = (name: string, help: string, read: () => number) =>
-      new Counter({
-        name,
-        help,
-        registers,
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      });
-    counter(
-      "socketscaler_store_failures_total",
-      "Requests to the store and attempts to connect to it that failed",
-      () => gauged().storeFailures,
-    );
-    counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => this.#applied);
-    counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => this.#sentPackets);
-    counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => this.#sentBytes);
-    countProcess(registers);
-    const loop = this.#loop;
-    new Gauge({
-      name: "socketscaler_event_loop_delay_seconds",
-      help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
-      labelNames: ["quantile"],
-      registers,
-      aggregator: "max",
-      collect() {
-        this.set({ quantile: "0.5" }, loop.percentileMs(50) / 1e3);
-        this.set({ quantile: "0.99" }, loop.percentileMs(99) / 1e3);
-        this.set({ quantile: "1" }, loop.mostMs / 1e3);
-        loop.reset();
-      },
-    });
-    this.#connections = new Gauge({ name: "socketscaler_connections", help: "Sockets connected", registers });
-    this.#changes = new Counter({ name: "socketscaler_changes_total", help: "Changes committed", registers });
-    this.#batches = new Histogram({
-      name: "socketscaler_batch_writes",
-      help: "Writes in one commit; its sum counts all writes",
-      buckets: [1, 2, 5, 10, 50, 100, 500, 1_000],
-      registers,
-    });
-    this.#checks = new Histogram({
-      name: "socketscaler_check_seconds",
-      help: "Time the store took to tell positions: its latency, also when nobody writes",
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1],
-      registers,
-    });
-    this.#commits = new Histogram({
-      name: "socketscaler_commit_seconds",
-      help: "Time of one commit, from sending the batch to its answer",
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
-      registers,
-    });
-    this.#flushes = new Histogram({
-      name: "socketscaler_flush_seconds",
-      help: "Time of the event loop that one flush of one page took",
-      buckets: [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
-      registers,
-    });
-    this.#resyncs = new Counter({
-      name: "socketscaler_resyncs_total",
-      help: "Times a replica asked the store what it missed, by cause",
-      labelNames: ["cause"],
-      registers,
-    });
-    this.#catchUps = new Counter({
-      name: "socketscaler_catch_ups_total",
-      help: "Clients that joined a page, by what made them level: a delta, a snapshot, or nothing",
-      labelNames: ["by"],
-      registers,
-    });
-    this.#catchUpBytes = new Counter({
-      name: "socketscaler_catch_up_bytes_total",
-      help: "Bytes of the frames that made clients level",
-      labelNames: ["by"],
-      registers,
-    });
-    this.#refusals = new Counter({
-      name: "socketscaler_refusals_total",
-      help: "Requests refused, by error code",
-      labelNames: ["code"],
-      registers,
-    });
-    this.#hookFailures = new Counter({
-      name: "socketscaler_hook_failures_total",
-      help: "Times a hook of the app around threw, or did not answer in time, by hook",
-      labelNames: ["hook"],
-      registers,
-    });
+    sample(SAMPLED, this, this.registry);
+    sampleProcess(this.registry);
   }
 
   hookFailed(hook: string): void {
@@ -178,24 +171,13 @@ export class Metrics {
     this.#connections.set(count);
   }
 
-  /** Measures the event loop until the returned function is called. */
-  measureLoop(): () => void {
-    this.#loop.start();
-    return () => this.#loop.stop();
-  }
-
-  /** Since the start. */
-  get totals() {
-    return { writes: this.#writes, changes: this.#changed, deltas: this.#applied, sentBytes: this.#sentBytes };
-  }
-
   sent(bytes: number): void {
-    this.#sentPackets++;
-    this.#sentBytes += bytes;
+    this.totals.sentPackets++;
+    this.totals.sentBytes += bytes;
   }
 
   applied(): void {
-    this.#applied++;
+    this.totals.deltas++;
   }
 
   checked(ms: number): void {
@@ -203,8 +185,8 @@ export class Metrics {
   }
 
   committed(batch: { readonly writes: number; readonly changes: number; readonly ms: number }): void {
-    this.#writes += batch.writes;
-    this.#changed += batch.changes;
+    this.totals.writes += batch.writes;
+    this.totals.changes += batch.changes;
     this.#changes.inc(batch.changes);
     this.#batches.observe(batch.writes);
     this.#commits.observe(batch.ms / 1000);
@@ -234,5 +216,17 @@ export class Metrics {
 
   text(): Promise<string> {
     return this.registry.metrics();
+  }
+
+  #gauge(name: string, help: string): Gauge {
+    return new Gauge({ name, help, registers: [this.registry] });
+  }
+
+  #counter<Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string, buckets: number[]): Histogram {
+    return new Histogram({ name, help, buckets, registers: [this.registry] });
   }
 }

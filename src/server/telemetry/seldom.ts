@@ -1,28 +1,26 @@
 /*
- * Keeps a trouble that comes again and again from filling the log: it is told at once, and then at most once in a while,
- * with how often it came in between.
- *
- * Pure: the time is passed in.
+ * Keeps a recurring problem from filling the log: it is logged at once, and then at most once in a
+ * while, with a count. Pure: the time is passed in.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";
 
 const AGAIN_MS = 60_000;
-/** More than anybody has kinds of trouble; beyond it the oldest is forgotten. */
+/** More kinds of problem than any instance has; beyond it the oldest is forgotten. */
 const KINDS_MAX = 100;
 
 export class Seldom {
-  readonly #kinds = new Map<string, { readonly toldMs: number; since: number }>();
+  readonly #kinds = new Map<string, { readonly loggedMs: number; since: number }>();
 
-  /** How often it came since it was last told, this time included; undefined if it is not to be told now. */
+  /** Occurrences since it was last logged, with this one; undefined if not to be logged now. */
   take(kind: string, nowMs: number): number | undefined {
     const known = this.#kinds.get(kind);
-    if (known && nowMs - known.toldMs < AGAIN_MS) {
+    if (known && nowMs - known.loggedMs < AGAIN_MS) {
       known.since++;
       return undefined;
     }
     this.#kinds.delete(kind);
-    this.#kinds.set(kind, { toldMs: nowMs, since: 0 });
+    this.#kinds.set(kind, { loggedMs: nowMs, since: 0 });
     keepNewest(this.#kinds, KINDS_MAX);
     return (known?.since ?? 0) + 1;
   }

@@ -1,8 +1,8 @@
 /*
- * Sessions and sequence numbers for writes that the instance makes itself, or for clients that number
- * none. The store tells a repeated write from a new one within SEQ_WINDOW numbers of a session, so a
- * session has no more than that open at once; where more are, another session takes them. Few sessions,
- * used again and again, crowd nobody's out of the store's memory.
+ * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do
+ * not number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session,
+ * so a session has at most that many open. More writes get another session. A few sessions, used
+ * again and again, crowd no client's out of the store's memory.
  */
 
 import { randomBytes } from "node:crypto";
@@ -17,23 +17,23 @@ interface OwnSession {
   isFull: boolean;
 }
 
-/** Writes of the app's own to one board that may be without an answer. */
+/** Writes without an answer. */
 export const OPEN_WRITES_MAX = 131_072;
-/** Sessions that wait for the next writes; more that a burst needed are let go of. */
+/** Sessions kept for the next writes. Others that a burst needed are dropped. */
 export const IDLE_SESSIONS_MAX = 4;
 
 export class OwnSessions {
-  /** Those with room, of which the last is the next: it is filled before another takes its place. */
+  /** Those with room. The last is filled first. */
   readonly #withRoom: OwnSession[] = [];
   #sessions = 0;
   #openWrites = 0;
 
-  /** Sessions that there are: as many as open writes need, and a few. */
+  /** As many sessions as open writes need, and a few. */
   get size(): number {
     return this.#sessions;
   }
 
-  /** Runs `write` under a session and a number that are its own until it settles. Rejects with BUSY beyond OPEN_WRITES_MAX. */
+  /** Runs `write` under a session and number of its own. Rejects with BUSY if too many are open. */
   async run<Result>(write: (session: string, seq: number) => Promise<Result>): Promise<Result> {
     if (this.#openWrites >= OPEN_WRITES_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     const own = this.#withRoom.at(-1) ?? this.#add();
@@ -62,7 +62,7 @@ export class OwnSessions {
     own.open.delete(seq);
     this.#openWrites--;
     if (!own.isFull || own.open.size > 0) return;
-    // Full before, empty now: it is used again, or let go of.
+    // It was full and is empty now: use it again, or drop it.
     if (this.#withRoom.length >= IDLE_SESSIONS_MAX) this.#sessions--;
     else {
       own.isFull = false;

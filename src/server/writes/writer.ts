@@ -1,15 +1,16 @@
 /*
- * The writer: group commit. The first write to an idle page goes to the store at once. While its commit is in flight,
- * later writes to the page gather; they leave together as the next batch.
+ * The writer: group commit. The first write to an idle page goes to the store at once. While its
+ * commit is in flight, later writes to the page gather; they leave together as the next batch.
  *
  *     write a ──► commit [a] ───────────► ack a
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * One round trip when idle; an instance that commits often paces itself (pace.ts). A batch whose answer is lost is sent
- * again with the same sequence numbers, which take effect once, but under a new tag: an attempt that a lost primary took
- * and its successor did not must not share a position with this one. A later batch of the page never overtakes it. Past
- * its deadline a write is given up, and the error says whether it may have happened.
+ * An idle page takes one round trip; an instance that commits often paces itself (pace.ts). A batch
+ * whose answer is lost is sent again with the same sequence numbers, so that it takes effect once,
+ * but under a new tag. A lost primary may have committed the first attempt, and that position must
+ * not look like the one of this attempt. A later batch of the page never overtakes it. Past its
+ * deadline a write is given up, and the error says whether it may have happened.
  */
 
 import { type Changes, changedOffset } from "../../board/delta.js";
@@ -31,7 +32,7 @@ import { refuseDamaged } from "../pages/store-refusal.js";
 import { Pace } from "./pace.js";
 
 export interface WriterLimits {
-  /** How long a write waits for a store that is away before it is given up. */
+  /** How long a write waits for an unavailable store before it is given up. */
   readonly waitMs: number;
   /** Changes waiting on this instance, all pages together. */
   readonly queuedChangesMax: number;
@@ -39,7 +40,7 @@ export interface WriterLimits {
 
 export interface CommittedBatch {
   readonly page: PageRef;
-  /** Where the page stands now, and how many of its cells are checked there. */
+  /** The page's position now, and the number of its cells that are checked there. */
   readonly position: Position;
   readonly checked: number;
   readonly writes: number;
@@ -47,7 +48,7 @@ export interface CommittedBatch {
   readonly ms: number;
 }
 
-export interface WriterObserver {
+interface WriterObserver {
   committed(batch: CommittedBatch): void;
   failed(error: unknown): void;
 }
@@ -103,7 +104,7 @@ export class Writer {
     });
   }
 
-  /** Takes no more writes; resolves when every one taken has its answer: by its deadline, or when the attempt under way then ends. */
+  /** Refuses further writes; resolves when all others have their answers. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#draining);
@@ -115,7 +116,7 @@ export class Writer {
       const beganMs = this.#clock.now();
       this.#pace.started(batch.length, beganMs);
       await this.#commit(page, batch);
-      // Also when nothing waits yet: what comes within the time gathers.
+      // Even if the queue is empty: writes that come within the time gather.
       const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
       if (restMs > 0) await pause(this.#clock, restMs);
     }
@@ -148,7 +149,8 @@ export class Writer {
           }
           return;
         }
-        // The last attempt that arrived tells most; one that did not arrive tells nothing about those before it.
+        // The last attempt that arrived says most. One that did not arrive says nothing about those
+        // before it.
         if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
         waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
@@ -166,13 +168,12 @@ export class Writer {
   }
 }
 
-/** Names the cells, so that a client need not give up the others. */
+/** Names the cells, so that a client can keep the others. */
 function frozenRefusal({ page }: PageRef, { changes }: Write, ranges: readonly OffsetRange[]): Refusal {
   const offsets = Array.from(changes, changedOffset).filter((offset) => isIn(ranges, offset));
   return new Refusal("FROZEN", { cells: offsets.map((offset) => cellAt(page, offset)) });
 }
 
-/** How many writes from the front make the next batch. */
 function batchLength(queue: readonly Waiting[]): number {
   let changes = 0;
   let length = 0;

@@ -25,12 +25,12 @@ import { StoreAway } from "../store.js";
 const PANIC = -30_795;
 
 /** The part of LMDB's interface that is used. */
-export interface Transactions {
+interface Transactions {
   transaction<Result>(action: () => Result): Promise<Result>;
   readonly flushed: PromiseLike<unknown>;
 }
 
-export interface EmbeddedWritesOptions {
+interface EmbeddedWritesOptions {
   readonly directory: string;
   /** Called when transactions may have failed: their effects must be counted again. */
   readonly forget: () => void;

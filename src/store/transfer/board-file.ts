@@ -17,8 +17,6 @@ import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { formatPosition } from "../../board/position.js";
 
 const FORMAT = 1;
-/** No line is longer: a page of random bits takes 11,000 characters. */
-export const LINE_CHARACTERS_MAX = 20_000;
 
 export interface FileHeader {
   readonly board: string;
@@ -28,7 +26,7 @@ export interface FileHeader {
   readonly fromPage: number;
 }
 
-export interface FilePage {
+interface FilePage {
   readonly page: number;
   /** Without zero bytes at the end. */
   readonly bits: Uint8Array;

@@ -72,7 +72,7 @@ export async function* exportBoard(
   yield writeEnd(end);
 }
 
-export interface Imported extends FileEnd {
+interface Imported extends FileEnd {
   /** Pages that were different before. */
   readonly replaced: number;
 }

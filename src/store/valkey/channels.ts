@@ -1,10 +1,9 @@
-/* Who listens on which channel of a link: several may share one, and the last who leaves ends the subscription. */
+/* The listeners of a link's channels; the last to leave a channel ends its subscription. */
 
-import type { Unsubscribe } from "../listeners.js";
-import { Listeners } from "../listeners.js";
+import { Listeners, type Unsubscribe } from "../listeners.js";
 import type { ValkeyLink } from "./link.js";
 
-export interface ChannelListener {
+interface ChannelListener {
   message(text: string): void;
   /** The channel was interrupted and is live again. */
   resumed(): void;
@@ -25,7 +24,7 @@ export class Channels {
   async subscribe(link: ValkeyLink, channel: string, listener: ChannelListener): Promise<Unsubscribe> {
     const unsubscribe = this.#listeners.add(channel, listener, () => link.unsubscribe(channel));
     try {
-      // Also for the second listener of a channel: its own reply is what tells that the subscription is live.
+      // For a second listener too: only the server's reply shows that the subscription is live.
       await link.subscribe(channel);
     } catch (error) {
       unsubscribe();

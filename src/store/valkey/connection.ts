@@ -1,61 +1,39 @@
 /*
  * The door to Valkey: the only file that imports its client. One connection to one server.
  *
- * The client is told to do little. It does not queue while the connection is down and does not resend: a command fails,
- * with StoreAway saying whether it may have reached the server, and the caller, which knows what may be repeated,
- * decides. It does not resubscribe by itself either, because it swallows the errors of that. It does not follow a
- * cluster's redirections, because it would resend: they are Redirected, and cluster-link.ts follows them.
+ * The client may do little by itself:
+ *
+ * - It neither queues nor resends. A command on a broken connection fails. StoreAway says whether
+ *   it may have reached the server, and the caller decides whether to repeat it.
+ * - It does not subscribe again after a reconnect, because it swallows the errors of that.
+ * - It does not follow a cluster's redirections, because it would resend. link.ts follows them.
  */
 
-import { Redis, type RedisOptions } from "ioredis";
-import { DamagedPage, MisfitPage } from "../damage.js";
+import { Redis } from "ioredis";
+import { type Cancel, realClock, within } from "../../protocol/clock.js";
 import { StoreAway } from "../store.js";
-import type { Script, ScriptCall } from "./scripts.js";
-import { Stream } from "./stream.js";
-import { errorCode, isAway, isDeniedInside, Silent } from "./trouble.js";
-import { leaveUnread, type Unread } from "./unread.js";
-import {
-  type Endpoint,
-  formatEndpoint,
-  knownHost,
-  type SentinelAccess,
-  tlsOptions,
-  type ValkeyAddress,
-} from "./url.js";
-
-/** A server that hangs is silent without an error; only a beat that is not answered shows it. */
-const BEAT_ANSWER_MS_MAX = 2_000;
-const CONNECT_MS_MAX = 3_000;
-const RECONNECT_MS_MAX = 1_000;
+import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "./client-options.js";
+import { Doze } from "./doze.js";
+import { errorCode, meaningOf } from "./replies.js";
+import type { ScriptCall } from "./scripts.js";
+import { Silent } from "./trouble.js";
+import type { Endpoint, ValkeyAddress } from "./url.js";
 
 export interface ConnectionEvents {
   /** The connection came (back) up; nothing is subscribed on it yet. */
-  up(): void;
-  down(): void;
+  up?(): void;
+  down?(): void;
   /** A published message. */
-  message(channel: string, message: string): void;
-  /** The server let go of some channels: their slot is another's now. */
-  channelsMoved(): void;
-  /** An attempt to connect, or a command, failed by the world's fault. */
+  message?(channel: string, message: string): void;
+  /** The server dropped some subscriptions, because another server owns their slot now. */
+  channelsMoved?(): void;
+  /** An attempt to connect or a command failed through no fault of ours. */
   failed(error: unknown): void;
-  /** A beat was not answered: the connection is being made anew. */
+  /** The server did not answer a ping, so the connection is being replaced. */
   silent(ms: number): void;
 }
 
-/** The server does not own the key: it has moved for good, or (`isAsk`) may be found elsewhere for this once. */
-export class Redirected extends Error {
-  readonly slot: number;
-  readonly to: Endpoint;
-  readonly isAsk: boolean;
-
-  constructor(slot: number, to: Endpoint, isAsk: boolean) {
-    super(`slot ${slot} is at ${formatEndpoint(to)}`);
-    this.name = "Redirected";
-    this.slot = slot;
-    this.to = to;
-    this.isAsk = isAsk;
-  }
-}
+export type Command = readonly [name: string, ...args: string[]];
 
 export class ValkeyConnection {
   readonly #redis: Redis;
@@ -63,33 +41,34 @@ export class ValkeyConnection {
   readonly #isSharded: boolean;
   readonly #events: ConnectionEvents;
   readonly #database: number;
-  /** Connected, let in, and in the database that the address names. */
+  /** Connected, logged in, and in the database that the address names. */
   #isUp = false;
   #lastError: unknown;
-  /** Who waits for the outcome of the attempt to connect. */
+  /** Callers that wait for the outcome of the attempt to connect. */
   readonly #waiting = new Set<(error?: unknown) => void>();
-  /** Attempts to connect since the connection was up. */
+  /** Attempts to connect since the connection was last up. */
   #attempts = 0;
   #isBeating = false;
-  /** When the server took the connection that is not ready yet. */
-  #takenMs = 0;
-  #revival: NodeJS.Timeout | undefined;
-  /** While the connection is left unread. */
-  #dozing: { readonly unread: Unread; readonly timer: NodeJS.Timeout } | undefined;
-  readonly #stream = new Stream();
-  /** Commands whose answers are waited for. */
+  /** When the server accepted the connection that is not ready yet. */
+  #acceptedMs = 0;
+  #cancelRevival: Cancel | undefined;
+  readonly #doze = new Doze();
+  /** Commands without an answer so far. */
   #unanswered = 0;
   #closed = false;
 
-  /** Connects in the background, and again whenever the connection is lost. `name` is what CLIENT LIST shows. */
+  /** Connects in the background, and again after a loss. `name` appears in CLIENT LIST. */
   constructor(address: ValkeyAddress, endpoint: Endpoint, name: string, events: ConnectionEvents) {
     this.#endpoint = endpoint;
     this.#isSharded = address.kind === "cluster";
     this.#events = events;
     this.#database = address.kind === "single" ? address.database : 0;
-    const options = { ...addressOptions(address, endpoint), ...OPTIONS, connectionName: name };
-    // Counted here: the client takes a connection for a success before it is in its database.
-    this.#redis = new Redis({ ...options, retryStrategy: () => retryMs(++this.#attempts) });
+    this.#redis = new Redis({
+      ...clientOptions(address, endpoint),
+      connectionName: name,
+      // The client's own count restarts before the connection is in its database.
+      retryStrategy: () => retryMs(++this.#attempts),
+    });
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
       // Not every end comes with an error.
@@ -97,76 +76,76 @@ export class ValkeyConnection {
         this.#fail(new Error("it was closed before the server answered"));
       this.#isUp = false;
       this.wake();
-      events.down();
+      events.down?.();
       this.#settle(this.#lastError ?? new Error("it was closed"));
     });
     this.#redis.on("connecting", () => {
       this.#lastError = undefined;
     });
     this.#redis.on("connect", () => {
-      this.#takenMs = performance.now();
+      this.#acceptedMs = performance.now();
     });
-    // The client gives up for good where Sentinel tells of a switch while it asks Sentinel for the primary.
-    this.#redis.on("end", () => this.#revive());
-    // Without a listener an error would end the process. The client listens for one of each socket; TLS may tell two.
+    // The client gives up for good if Sentinel reports a failover during its question.
+    this.#redis.on("end", () => {
+      if (!this.#closed) this.#cancelRevival = realClock.after(retryMs(10), () => this.#connect());
+    });
+    // An error without a listener ends the process. TLS may raise two on one socket.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
       this.#fail(error);
     });
     const message = (channel: string, text: string) => {
-      this.#stream.heard(text.length);
-      events.message(channel, text);
+      this.#doze.heard(text.length);
+      events.message?.(channel, text);
     };
     this.#redis.on("message", message);
     this.#redis.on("smessage", message);
-    this.#redis.on("moved", () => events.channelsMoved());
-    this.#redis.connect().catch(() => undefined);
+    this.#redis.on("moved", () => events.channelsMoved?.());
+    this.#connect();
   }
 
   get isUp(): boolean {
     return this.#isUp;
   }
 
-  /** Resolves when the connection is up; rejects with the reason at the first failure, or after a time. */
+  /** Resolves when the connection is up; rejects at the first failure, or after a time. */
   firstUp(): Promise<void> {
-    if (this.isUp) return Promise.resolve();
+    if (this.#isUp) return Promise.resolve();
     return new Promise((done, fail) => {
       const settled = (error?: unknown) => {
-        clearTimeout(late);
+        cancel();
         this.#waiting.delete(settled);
         if (error) fail(error);
         else done();
       };
-      const late = setTimeout(() => settled(this.#lastError ?? new Silent(CONNECT_MS_MAX)), CONNECT_MS_MAX);
+      const cancel = realClock.after(CONNECT_MS_MAX, () => settled(this.#lastError ?? new Silent(CONNECT_MS_MAX)));
       this.#waiting.add(settled);
     });
   }
 
-  /** Runs a script by its hash; loads it along the way where the server does not have it. */
-  async run<Result>(call: ScriptCall<Result>, isAsking = false): Promise<Result> {
-    const { script, keys, args } = call;
-    const parts = [keys.length, ...keys, ...args];
-    const evaluate = () => this.#send(() => this.#redis.callBuffer("EVALSHA", script.sha, ...parts), isAsking);
-    const reply = await evaluate().catch((error: unknown) => {
+  /** Runs a script by its hash, and loads it first if the server does not have it. */
+  async run<Result>({ script, keys, args, read }: ScriptCall<Result>, isAsking = false): Promise<Result> {
+    const evaluate = () => this.bytes(["EVALSHA", script.sha, String(keys.length), ...keys, ...args], isAsking);
+    const reply = await evaluate().catch(async (error: unknown) => {
       if (errorCode(error) !== "NOSCRIPT") throw error;
-      return this.#load(script).then(evaluate);
+      await this.command(["SCRIPT", "LOAD", script.lua]);
+      return evaluate();
     });
-    return call.read(reply);
+    return read(reply);
   }
 
-  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
-    return this.#send(() => this.#redis.hmget(key, ...fields), isAsking);
-  }
-
-  command(parts: readonly string[], isAsking = false): Promise<unknown> {
-    const [name = "", ...args] = parts;
+  /** `isAsking` follows an ASK redirection: the server does not own the slot yet. */
+  command([name, ...args]: Command, isAsking = false): Promise<unknown> {
     return this.#send(() => this.#redis.call(name, ...args), isAsking);
   }
 
   /** As `command`, with strings as Buffers. */
-  bytes(parts: readonly string[], isAsking = false): Promise<unknown> {
-    const [name = "", ...args] = parts;
+  bytes([name, ...args]: readonly [string, ...(string | Buffer)[]], isAsking = false): Promise<unknown> {
     return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
+  }
+
+  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
+    return this.#send(() => this.#redis.hmget(key, ...fields), isAsking);
   }
 
   /** On a cluster: channels of one slot only. */
@@ -176,75 +155,66 @@ export class ValkeyConnection {
     );
   }
 
-  /** Best effort: on a connection that is down there is nothing to unsubscribe. */
+  /** Best effort: a connection that is down has nothing to unsubscribe. */
   unsubscribe(channel: string): void {
-    if (!this.isUp) return;
+    if (!this.#isUp) return;
     const done = this.#isSharded ? this.#redis.sunsubscribe(channel) : this.#redis.unsubscribe(channel);
     done.catch(() => undefined);
   }
 
-  /** Asks for a sign of life; makes the connection anew if there is none. */
-  beat(): void {
+  /** Pings the server, and replaces the connection if there is no answer. */
+  async beat(): Promise<void> {
     this.unstick();
-    if (!this.isUp || this.#isBeating) return;
+    if (!this.#isUp || this.#isBeating) return;
     this.wake();
     this.#isBeating = true;
-    const late = setTimeout(() => {
-      this.#events.silent(BEAT_ANSWER_MS_MAX);
+    await within(realClock, ANSWER_MS_MAX, this.#redis.ping(), () => new Silent(ANSWER_MS_MAX)).catch((error) => {
+      if (!(error instanceof Silent)) return;
+      this.#events.silent(ANSWER_MS_MAX);
       this.restart();
-    }, BEAT_ANSWER_MS_MAX);
-    this.#redis
-      .ping()
-      .catch(() => undefined)
-      .finally(() => {
-        clearTimeout(late);
-        this.#isBeating = false;
-      });
+    });
+    this.#isBeating = false;
   }
 
   /**
-   * Leaves what the server sends unread for so long, or until `wake`: it waits in the kernel and is then read at once. A
-   * command or a beat ends it. There is none while an answer is waited for, nor where more comes than the kernel should keep.
+   * Leaves what the server sends unread for `ms`, or until `wake`, a command or a beat. Has no
+   * effect while an answer is pending or traffic is heavy.
    */
   doze(ms: number): void {
-    if (this.#unanswered > 0 || !this.isUp || this.#stream.isBroad(performance.now())) return;
-    clearTimeout(this.#dozing?.timer);
-    const unread = this.#dozing?.unread ?? leaveUnread(this.#redis.stream);
-    if (unread) this.#dozing = { unread, timer: setTimeout(() => this.wake(), ms) };
+    if (this.#unanswered === 0 && this.#isUp) this.#doze.begin(this.#redis.stream, ms);
   }
 
   wake(): void {
-    if (!this.#dozing) return;
-    const { unread, timer } = this.#dozing;
-    this.#dozing = undefined;
-    clearTimeout(timer);
-    unread.read();
+    this.#doze.end();
   }
 
-  /** The kernel of a server that hangs takes connections, on which then nothing is answered: gives up such a one. */
+  /** Gives up a stuck attempt: the kernel of a server that hangs still accepts connections. */
   unstick(): void {
-    const isTaken = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
-    const isStuck = isTaken && performance.now() - this.#takenMs > BEAT_ANSWER_MS_MAX;
-    if (!isStuck) return;
-    this.#fail(new Silent(BEAT_ANSWER_MS_MAX));
+    const isAccepted = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
+    if (!isAccepted || performance.now() - this.#acceptedMs <= ANSWER_MS_MAX) return;
+    this.#fail(new Silent(ANSWER_MS_MAX));
     this.#redis.disconnect(true);
   }
 
-  /** Makes the connection anew; one that is being made already is left alone. */
+  /** Replaces the connection, unless it is being replaced already. */
   restart(): void {
-    if (this.isUp) this.#redis.disconnect(true);
+    if (this.#isUp && !this.#closed) this.#redis.disconnect(true);
   }
 
   close(): void {
     this.#closed = true;
     this.wake();
-    clearTimeout(this.#revival);
+    this.#cancelRevival?.();
     this.#redis.disconnect();
   }
 
+  #connect(): void {
+    this.#redis.connect().catch(() => undefined);
+  }
+
   /**
-   * Goes to the database of the address. The client would pass over the server's refusal and stay
-   * in database 0, which may be another deployment's.
+   * Selects the database of the address. The client would ignore the server's refusal and stay in
+   * database 0, which may belong to another deployment.
    */
   async #begin(): Promise<void> {
     if (this.#database > 0) {
@@ -261,7 +231,7 @@ export class ValkeyConnection {
     this.#lastError = undefined;
     this.#attempts = 0;
     this.#settle();
-    this.#events.up();
+    this.#events.up?.();
   }
 
   #fail(error: unknown): void {
@@ -273,121 +243,20 @@ export class ValkeyConnection {
     for (const settled of this.#waiting) settled(error);
   }
 
-  #revive(): void {
-    if (this.#closed) return;
-    this.#revival = setTimeout(() => this.#redis.connect().catch(() => undefined), retryMs(10));
-    this.#revival.unref();
-  }
-
-  async #load(script: Script): Promise<void> {
-    await this.#send(() => this.#redis.script("LOAD", script.lua));
-  }
-
-  /** `isAsking`: the server that has the slot sent us here for this once. */
   async #send<Reply>(command: () => Promise<Reply>, isAsking = false): Promise<Reply> {
-    if (!this.isUp) throw new StoreAway("Valkey is not connected", { sent: false });
+    if (!this.#isUp) throw new StoreAway("Valkey is not connected", { sent: false });
     this.wake();
     this.#unanswered++;
     try {
-      // Speaks for the next command on this connection alone.
+      // ASKING applies to the next command on this connection only.
       if (isAsking) this.#redis.call("ASKING").catch(() => undefined);
       return await command();
     } catch (error) {
-      const meaning = this.#understand(error);
+      const meaning = meaningOf(error, this.#endpoint);
       if (meaning instanceof StoreAway) this.#events.failed(error);
       throw meaning;
     } finally {
       this.#unanswered--;
     }
   }
-
-  /** What the failure of a command means: StoreAway, Redirected, or, as it came, a fault of ours. */
-  #understand(error: unknown): unknown {
-    const code = errorCode(error);
-    if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });
-    const said = error instanceof Error ? error.message : String(error);
-    if (code === "MISFIT") return new MisfitPage(said, error);
-    if (DAMAGED_CODES.has(code)) return new DamagedPage(said, error);
-    // What a script did before it was stopped stands.
-    if (isAway(error)) return new StoreAway(`Valkey refuses: ${code}`, { sent: isDeniedInside(error), cause: error });
-    const [, kind, slot, host, port] = (error instanceof Error && REDIRECTION.exec(error.message)) || [];
-    if (host === undefined) return error;
-    const announced = { host: knownHost(host, this.#endpoint), port: Number(port) };
-    return new Redirected(Number(slot), announced, kind === "ASK");
-  }
 }
-
-const OPTIONS = {
-  protocol: 2,
-  lazyConnect: true,
-  enableOfflineQueue: false,
-  autoResendUnfulfilledCommands: false,
-  autoResubscribe: false,
-  // Fails what was in flight as soon as the connection closes; with any other value it would wait for a reconnect.
-  maxRetriesPerRequest: 0,
-  connectTimeout: CONNECT_MS_MAX,
-  disconnectTimeout: 200,
-} satisfies RedisOptions;
-
-function retryMs(attempt: number): number {
-  return Math.min(RECONNECT_MS_MAX, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2);
-}
-
-type AddressOptions = Pick<
-  RedisOptions,
-  | "username"
-  | "password"
-  | "tls"
-  | "host"
-  | "port"
-  | "sentinels"
-  | "natMap"
-  | "name"
-  | "role"
-  | "failoverDetector"
-  | "sentinelRetryStrategy"
-  | "sentinelCommandTimeout"
-  | "sentinelUsername"
-  | "sentinelPassword"
-  | "sentinelTLS"
-  | "enableTLSForSentinelMode"
->;
-
-function addressOptions(address: ValkeyAddress, { host, port }: Endpoint): AddressOptions {
-  const { username, password } = address;
-  const tls = address.tls ? tlsOptions(address) : undefined;
-  const access: AddressOptions = {
-    ...(username === undefined ? {} : { username }),
-    ...(password === undefined ? {} : { password }),
-    ...(tls ? { tls } : {}),
-  };
-  if (address.kind === "cluster") return { ...access, host, port };
-  if (address.kind === "single") return { ...access, host, port };
-  return {
-    ...access,
-    sentinels: address.sentinels.map((sentinel) => ({ ...sentinel })),
-    ...(address.nat ? { natMap: Object.fromEntries(address.nat) } : {}),
-    name: address.name,
-    role: "master",
-    failoverDetector: true,
-    // Without it, a moment in which no Sentinel answers would end the connection for good.
-    sentinelRetryStrategy: retryMs,
-    // Nor may one that hangs keep the next from being asked.
-    sentinelCommandTimeout: BEAT_ANSWER_MS_MAX,
-    // Sentinels are spoken to as the primary is. The names of these options differ; without both the one is in clear text.
-    ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
-    ...sentinelOptions(address.sentinelAccess),
-  };
-}
-
-function sentinelOptions(access: SentinelAccess | undefined): AddressOptions {
-  if (!access) return {};
-  const { username, password } = access;
-  return { sentinelPassword: password, ...(username === undefined ? {} : { sentinelUsername: username }) };
-}
-
-/** Replies that mean that what is stored is not what a store writes: the first is of our scripts. */
-const DAMAGED_CODES = new Set(["DAMAGED", "WRONGTYPE"]);
-
-/** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
-const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;

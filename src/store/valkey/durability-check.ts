@@ -1,8 +1,7 @@
 /*
- * Checks at the start, rather than at the first write, whether the servers can do what the boards
- * ask. A server without WAITAOF, or without an append-only file, is refused. Faults that may pass
- * are only reported: missing replicas, a file that is not synced, a server of a cluster that does
- * not answer.
+ * Checks at the start, rather than at the first write, whether the servers provide the durability
+ * that boards need. A server without WAITAOF or an append-only file is refused. Conditions that may
+ * change are only reported: missing replicas, and a file that is never synced.
  */
 
 import { valuesOf } from "../by-board.js";
@@ -28,19 +27,19 @@ export async function checkDurabilities(
 
 async function checkFsync(link: ValkeyLink, incident: (message: string) => void): Promise<void> {
   try {
-    // Nothing was written on this connection, so there is nothing to wait for.
+    // Nothing was written on this connection, so this does not wait.
     await link.everywhere("WAITAOF", "1", "0", "100");
   } catch (error) {
     throw new StoreUnusable(
-      `a board asks for durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
-        "It takes Valkey 7.2 or Redis 7.2 or later, with appendonly yes; or set DURABILITY to applied or replicated.",
+      `a board needs durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
+        "Use Valkey 7.2 or Redis 7.2 or later with appendonly yes, or set DURABILITY to applied or replicated",
       error,
     );
   }
   // Not every operator allows CONFIG.
   const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
   if (settings.some((setting) => String(setting) === "appendfsync,no")) {
-    incident("a board asks for durability fsynced and appendfsync is no: its writes are not acknowledged");
+    incident("a board needs durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
   }
 }
 
@@ -48,9 +47,7 @@ async function checkReplicas(link: ValkeyLink, wanted: number, incident: (messag
   const present = (await link.everywhere("INFO", "replication")).map(connectedReplicas);
   const fewest = Math.min(...present);
   if (fewest >= wanted) return;
-  incident(
-    `a board asks for ${wanted} replicas and there are ${fewest}: its writes are not acknowledged until there are`,
-  );
+  incident(`a board needs ${wanted} replicas and there are ${fewest}, so its writes fail. Add replicas to Valkey`);
 }
 
 function connectedReplicas(info: unknown): number {

@@ -1,14 +1,13 @@
 /*
- * Writes that are acknowledged only when copies of them exist. WAIT and WAITAOF block their
- * connection until everything written on it before is safe. So each level of durability has a
- * connection of its own, and its writes share the waiting:
+ * Writes that are acknowledged only after copies of them exist. WAIT and WAITAOF block their
+ * connection until everything written on it is safe. So each level of durability has its own
+ * connection, and its writes share the waiting:
  *
  *     EVALSHA a · EVALSHA b ─► both answered ─► WAIT ─► acknowledge a, b
  *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► ack c
  *
- * A write that is sent again changes nothing, so WAIT would have nothing to wait for. Therefore the
- * script writes a mark on durable boards whatever the batch does (commit.lua), and WAIT never waits
- * for something older than the answer.
+ * A write that is sent again changes nothing, and WAIT would have nothing to wait for. On durable
+ * boards the script therefore writes a mark with every batch (commit.lua).
  */
 
 import { type Durability, formatDurability } from "../durability.js";
@@ -17,14 +16,14 @@ import type { ValkeyConnection } from "./connection.js";
 import type { ScriptCall } from "./scripts.js";
 
 interface Waiting {
-  /** Runs the script. The function it resolves with hands out the result, once that is safe. */
+  /** Runs the script; resolves with the function that hands out the result once safe. */
   readonly start: () => Promise<() => void>;
   readonly fail: (error: unknown) => void;
 }
 
 /** Scripts that share one wait. */
 const ROUND_MAX = 256;
-/** For the answer to arrive, on top of the time that the server may wait. */
+/** For the server's answer to arrive, on top of the time that the server may wait. */
 const ANSWER_MS_MAX = 2_000;
 
 export class DurableRounds {
@@ -40,7 +39,7 @@ export class DurableRounds {
     this.#waitMs = waitMs;
   }
 
-  /** Rejects with Unconfirmed if the script ran, and its effect was not safe in time. */
+  /** Rejects with Unconfirmed if the script ran, but its effect was not safe in time. */
   run<Result>(call: ScriptCall<Result>, isAsking: boolean): Promise<Result> {
     return new Promise((done, fail) => {
       const start = async () => {
@@ -52,7 +51,7 @@ export class DurableRounds {
     });
   }
 
-  /** While the connection waits, it cannot answer a beat. The wait has a bound of its own. */
+  /** A connection that waits cannot answer a ping. Its wait has a bound of its own. */
   beat(): void {
     if (this.#isDraining) this.#connection.unstick();
     else this.#connection.beat();
@@ -68,16 +67,15 @@ export class DurableRounds {
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
-    // The first write makes the connection, and must not fail because there is none yet.
+    // The first write opens the connection, and must not fail because it is not up yet.
     if (!this.#connection.isUp) await this.#connection.firstUp().catch(() => undefined);
     while (this.#queue.length > 0) await this.#round(this.#queue.splice(0, ROUND_MAX));
-    // In the same step in which the queue was found empty: a later write starts a new drain.
+    // In the same step in which the queue was seen empty, so that a later write drains again.
     this.#isDraining = false;
   }
 
   async #round(writes: readonly Waiting[]): Promise<void> {
-    // A server that hangs would block the queue forever. Ending the connection makes its requests
-    // fail.
+    // A server that hangs would block the queue forever. Ending the connection fails what is on it.
     const late = setTimeout(() => this.#connection.restart(), this.#waitMs + ANSWER_MS_MAX);
     const started = await Promise.allSettled(writes.map((write) => write.start()));
     const isSafe = started.some(({ status }) => status === "fulfilled") && (await this.#isSafe());
@@ -100,7 +98,7 @@ export class DurableRounds {
     return (await this.#copies("WAITAOF", "1", "0", waitMs)) >= 1;
   }
 
-  /** The number of copies; 0 if the server does not say. */
+  /** The number of copies; 0 if the server failed, was demoted, or has no append-only file. */
   async #copies(name: string, ...args: string[]): Promise<number> {
     const reply = await this.#connection.command([name, ...args]).catch(() => 0);
     return Number(Array.isArray(reply) ? reply[0] : reply);

@@ -4,8 +4,12 @@
  */
 
 import type { Delta } from "../../board/delta.js";
+import type { PageRef } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
 import { INVALID_RECORD, type Recorded } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
+import type { Names } from "./keys.js";
+import type { ValkeyLink } from "./link.js";
 import { list } from "./scripts.js";
 
 const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
@@ -17,8 +21,22 @@ export function readPublished(page: number, message: string): Delta | undefined 
   return deltaTo(page, Number(version), fromTag, toTag, ops);
 }
 
-/** Entries of the log as XRANGE gives them; up to the first that is none. */
-export function* readLogged(page: number, reply: unknown): Iterable<Delta> {
+/** The log's deltas between two positions; up to the first entry that is none. */
+export async function readLog(
+  link: ValkeyLink,
+  names: Names,
+  ref: PageRef,
+  from: Position,
+  to: Position,
+): Promise<Iterable<Delta>> {
+  const count = to.version - from.version;
+  if (count === 0) return [];
+  const { log } = names.page(ref);
+  const range = [`${from.version + 1}-0`, `${to.version}-0`, "COUNT", String(count)];
+  return deltasOf(ref.page, await link.command(log, "XRANGE", log, ...range));
+}
+
+function* deltasOf(page: number, reply: unknown): Iterable<Delta> {
   for (const entry of list(reply)) {
     const [id, fields] = list(entry);
     const [, from, , to, , ops] = list(fields);

@@ -1,16 +1,17 @@
 /*
- * Finds out why a server cannot be used, on a connection of its own that goes step by step. The
- * client says no more than that a connection was closed: whether a port speaks TLS, a server is
- * full or wants a certificate, the first bytes tell.
+ * Finds out why a server cannot be used, step by step on a separate connection. The client only
+ * says that its connection was closed. The first bytes show more: whether the port speaks TLS, and
+ * whether the server is full or asks for a certificate.
  */
 
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { Explained, errorCode, explain, Silent } from "./trouble.js";
+import { errorCode } from "./replies.js";
+import { Explained, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
-/** A server that is full, or does not like our certificate, says so without being asked. */
+/** How long to listen first: a server that is full, or rejects our certificate, says so unasked. */
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
 
@@ -19,7 +20,7 @@ interface Login {
   readonly password?: string | undefined;
 }
 
-/** What is wrong with the server at `endpoint`, or with the way to it; undefined if all is well. */
+/** The error that shows what is wrong with the server at `endpoint`; undefined if all is well. */
 export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promise<unknown> {
   try {
     const place = address.kind === "sentinel" ? await primaryOf(address) : endpoint;
@@ -30,7 +31,7 @@ export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promi
   }
 }
 
-/** As the first Sentinel says that answers; rejects with what is wrong with the first. */
+/** The primary, by the first Sentinel that answers; if none does, the first one's error. */
 async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   let failure: unknown;
   for (const sentinel of address.sentinels) {
@@ -43,10 +44,7 @@ async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   throw failure;
 }
 
-/**
- * What the server of a cluster at `endpoint` calls itself; undefined if there is none, or it does
- * not say.
- */
+/** The cluster node id of the server at `endpoint`; undefined if there is none. */
 export async function nodeIdAt(address: ValkeyAddress, endpoint: Endpoint): Promise<string | undefined> {
   const { text } = await exchange(endpoint, address, questions(address, undefined, ["CLUSTER", "MYID"]));
   return /\$40\r\n([0-9a-f]{40})\r\n/.exec(text)?.[1];
@@ -63,25 +61,22 @@ async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<
     if (host !== undefined) return reachable(address, { host, port: Number(port) });
   } catch (error) {
     if (!["WRONGPASS", "NOAUTH"].includes(errorCode(error) ?? "") || !(error instanceof Error)) throw error;
-    const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME if it is not Sentinel's default user";
+    const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME unless it is Sentinel's default user";
     throw new Explained("sentinel", `${at} answers "${error.message}". ${todo}`, true);
   }
-  throw new Explained(
-    "sentinel",
-    `${at} knows no primary called ${address.name}. Correct the name in VALKEY_URL`,
-    true,
-  );
+  const text = `${at} knows no primary called ${address.name}. Correct the name in VALKEY_URL`;
+  throw new Explained("sentinel", text, true);
 }
 
-/** What is answered; rejects with what is wrong. */
+/** The reply to `asked`; rejects with what is wrong. */
 async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string): Promise<string> {
   const { text, error } = await exchange(endpoint, address, asked);
   const answered = answeredError(text);
   if (answered) throw answered;
   if (text.includes("+PONG")) return text;
-  // Who speaks TLS does not wait for more of what is not.
+  // A TLS server replies at once to bytes that are not TLS, so one that stays silent hangs.
   if (/^[+*$]/.test(text) || explain(error, address) || (error instanceof Silent && !address.tls)) throw error;
-  // Nothing that a Valkey says: perhaps one of the two does not speak TLS.
+  // This is no reply of Valkey: perhaps only one side speaks TLS.
   const other = await exchange(endpoint, { ...address, tls: !address.tls }, asked, false);
   const at = formatEndpoint(endpoint);
   if (address.tls && /^[+-]/.test(other.text)) {
@@ -91,7 +86,7 @@ async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string
     throw new Explained("tls", `${at} speaks TLS. Write valkeys:// instead of valkey:// in VALKEY_URL`);
   }
   if (error !== undefined) throw error;
-  throw new Explained("alien", `${at} answers as no Valkey does. Correct host and port in VALKEY_URL`);
+  throw new Explained("alien", `${at} is not a Valkey server. Correct the host and port in VALKEY_URL`);
 }
 
 function questions({ username, password }: Login, address: ValkeyAddress | undefined, ...others: string[][]): string {
@@ -103,10 +98,10 @@ function questions({ username, password }: Login, address: ValkeyAddress | undef
   return commands.map((parts) => `*${parts.length}\r\n${parts.map(encode).join("")}`).join("");
 }
 
-/** The first error among the answers. */
+/** The first error among the replies. */
 function answeredError(text: string): Error | undefined {
   const lines = text.split("\r\n").filter((line) => line.startsWith("-"));
-  // A user without a password on the server is let in all the same, as it always was.
+  // A server that needs no password rejects one, and works without it.
   const [first] = lines.filter((line) => !/without any password configured|no password is set/.test(line));
   if (first === undefined) return undefined;
   const error = new Error(first.slice(1));
@@ -115,16 +110,13 @@ function answeredError(text: string): Error | undefined {
 }
 
 interface Exchange {
-  /** What was answered. */
   readonly text: string;
   readonly error: unknown;
-  /** TLS was agreed on, or refused by one who speaks it. */
+  /** The server speaks TLS, even if it refused ours. */
   readonly isSecure: boolean;
 }
 
-/**
- * Connects, listens for a moment, asks, and hears the answers until the last or the first error.
- */
+/** Connects, listens for a moment, asks, and reads until the last reply or the first error. */
 function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isVerifying = true): Promise<Exchange> {
   return new Promise((done) => {
     const secure = { ...endpoint, ...tlsOptions(address), rejectUnauthorized: isVerifying };

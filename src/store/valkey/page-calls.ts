@@ -19,7 +19,7 @@ const REPAIR = loadScript("repair");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
 /** How long and how much of a page's history is kept. */
-export interface HistoryBounds {
+interface HistoryBounds {
   /** 0 is not at all. */
   readonly ms: number;
   readonly deltasMax: number;

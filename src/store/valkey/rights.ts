@@ -1,37 +1,36 @@
 /*
- * What the ACL user of an instance must be allowed to do, and which rules are missing if it is not.
- * Asked before a server counts as available, and again and again while it does: a script that is
- * stopped halfway for lack of a right leaves what it wrote before, of which nobody hears.
+ * What the ACL user of an instance must be allowed to do, and the rules that are missing. Checked
+ * before a server counts as available, and repeatedly afterwards. A script that stops halfway for
+ * lack of a right leaves its first writes in place, and no subscriber hears of them.
  *
- * Add each new command of a script or a link to this list; rights.test.ts compares.
+ * Add each new command of a script or a link to this list; valkey-rights.test.ts compares.
  */
 
 import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import type { Histories } from "../history.js";
 import { StoreAway } from "../store.js";
+import type { Command } from "./connection.js";
 import type { Names } from "./keys.js";
+import { errorCode } from "./replies.js";
 import { type PublishCommand, RIGHTS_SHA, rightsCall, type ScriptCall } from "./scripts.js";
-import { Explained, errorCode } from "./trouble.js";
-
-type Command = readonly [name: string, ...args: string[]];
+import { Explained } from "./trouble.js";
 
 export interface Needs {
   readonly commands: readonly Command[];
   /** One of ours, to try. */
   readonly channel: string;
-  /** Every key and every channel of ours begins so. */
   readonly names: Names;
 }
 
 /** How the rights of a user are tried on one server. */
 export interface Trial {
   run<Result>(call: ScriptCall<Result>): Promise<Result>;
-  command(parts: readonly string[]): Promise<unknown>;
+  command(command: Command): Promise<unknown>;
   subscribe(channel: string): Promise<void>;
 }
 
-export interface Uses {
+interface Uses {
   /** Boards whose keys and channels are used. */
   readonly boards: readonly string[];
   readonly publish: PublishCommand;
@@ -44,95 +43,72 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
   const keepsHistory = valuesOf(histories).some((ms) => ms > 0);
   const isSharded = publish === "SPUBLISH";
   const subscribe = isSharded ? "SSUBSCRIBE" : "SUBSCRIBE";
-  const { heard, records } = names.roll;
   const [first = "main"] = boards;
+  const { head, channel } = names.page({ board: first, page: 0 });
   const limit = `${names.limits}0`;
   const commands: Command[] = [
-    ["EVALSHA", RIGHTS_SHA, "1", names.page({ board: first, page: 0 }).head],
+    ["EVALSHA", RIGHTS_SHA, "1", head],
     ["SCRIPT", "LOAD", "return 1"],
     ["TIME"],
     ...(isSharded ? [["CLUSTER", "INFO"] as const, ["CLUSTER", "SLOTS"] as const] : []),
     ...(levels.has("replicated") ? [["WAIT", "0", "1"] as const] : []),
     ...(levels.has("fsynced") ? [["WAITAOF", "0", "0", "1"] as const] : []),
-    ["HSET", records, "i", "t"],
-    ["HDEL", records, "i"],
-    ["PEXPIRE", records, "1"],
-    ["ZADD", heard, "1", "i"],
-    ["ZREM", heard, "i"],
-    ["ZRANGE", heard, "0", "-1"],
-    ["ZRANGEBYSCORE", heard, "-inf", "0"],
-    ["HGET", records, "i"],
-    ["EVAL", "return 1", "1", limit],
-    ["GET", limit],
-    ["SET", limit, "1"],
-    ["INCR", limit],
-    ["DECR", limit],
-    ["DEL", limit],
-    ["PTTL", limit],
+    ...on(names.roll.records, "HGET i", "HSET i t", "HDEL i", "PEXPIRE 1"),
+    ...on(names.roll.heard, "ZADD 1 i", "ZREM i", "ZRANGE 0 -1", "ZRANGEBYSCORE -inf 0"),
+    ...on(limit, "SET 1", "INCR", "PTTL"),
   ];
   for (const board of boards.length > 0 ? boards : [first]) {
     const { bits, head, log, seen, history, channel } = names.page({ board, page: 0 });
     const overview = names.overview(board);
     commands.push(
-      ["GET", bits],
-      ["SET", bits, "0"],
-      ["DEL", bits],
-      ["SETBIT", bits, "0", "1"],
-      ["BITPOS", bits, "1"],
-      ["BITCOUNT", bits],
-      ["STRLEN", bits],
-      ["HGET", head, "fz"],
-      ["HMGET", head, "v"],
-      ["HSET", head, "v", "1"],
-      ["XADD", log, "*", "f", "t"],
-      ["XRANGE", log, "-", "+"],
-      ["XREVRANGE", log, "+", "-"],
-      ["EXISTS", log],
-      ["DEL", log],
-      ["PEXPIRE", log, "1"],
-      ["HLEN", seen[0]],
-      ["HSET", seen[1], "s", "1"],
-      ...(keepsHistory
-        ? ([
-            ["XTRIM", history, "MAXLEN", "1"],
-            ["XLEN", history],
-          ] as const)
-        : []),
-      ["HSCAN", overview.list, "0"],
-      ["HDEL", overview.list, "0"],
+      ...on(bits, "GET", "SET 0", "DEL", "SETBIT 0 1", "BITPOS 1", "BITCOUNT", "STRLEN"),
+      ...on(head, "HGET fz", "HMGET v", "HSET v 1"),
+      ...on(log, "XADD * f t", "XRANGE - +", "XREVRANGE + -", "EXISTS", "DEL", "PEXPIRE 1"),
+      ...on(seen[0], "HLEN"),
+      ...on(seen[1], "HSET s 1"),
+      ...(keepsHistory ? on(history, "XTRIM MAXLEN 1", "XLEN") : []),
+      ...on(overview.list, "HSCAN 0", "HDEL 0"),
       [publish, channel, ""],
       [subscribe, channel],
       [publish, overview.channel, ""],
       [subscribe, overview.channel],
     );
   }
-  return { commands, channel: names.page({ board: first, page: 0 }).channel, names };
+  return { commands, channel, names };
+}
+
+/** Commands on one key, each as its name and the arguments after the key. */
+function on(key: string, ...texts: readonly string[]): Command[] {
+  return texts.map((text) => {
+    const [name = "", ...args] = text.split(" ");
+    return [name, key, ...args];
+  });
 }
 
 /**
- * Rules that the user lacks, in the syntax of ACLs, or commands that the server lacks; empty if all
- * is well. Rejects as the server does if it cannot even be asked.
+ * The ACL rules that the user lacks, or the commands that the server lacks; both empty if all is
+ * well. Rejects with the server's error if the server cannot be asked.
  */
-export async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: string[]; unknown: string[] }> {
+async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: string[]; unknown: string[] }> {
   const rules = new Set<string>();
   const unknown = new Set<string>();
   const take = (command: Command, answer: string) => {
-    // A server without WAITAOF is durability-check.ts's to refuse.
+    // A server without WAITAOF is refused by durability-check.ts.
     if (answer !== "unknown") rules.add(ruleFor(command, answer, needs.names));
     else if (command[0] !== "WAITAOF") unknown.add(command[0]);
   };
   const denied = await trial.run(rightsCall(needs.commands)).catch((error: unknown) => {
-    if (codeOf(error) !== "NOPERM") throw error;
-    // Without scripts each command that does nothing is tried by itself.
+    if (!(error instanceof StoreAway) || errorCode(error.cause) !== "NOPERM") throw error;
+    // Without the right to run scripts, each harmless command is tried by itself.
     return needs.commands.map((_, index) => ({ index, answer: NOT_INSIDE }));
   });
   for (const { index, answer } of denied) {
     const command = needs.commands[index];
     if (!command) continue;
-    if (!NOT_INSIDE_PATTERN.test(answer)) take(command, answer);
+    if (!answer.includes(NOT_INSIDE)) take(command, answer);
     else if (HARMLESS.has(command[0])) {
-      const words = await refusalOf(command, trial);
-      if (words !== undefined) take(command, words);
+      const refusal = await refusalOf(command, trial);
+      if (refusal !== undefined) take(command, refusal);
     }
   }
   return { rules: [...rules], unknown: [...unknown] };
@@ -142,7 +118,7 @@ export async function missingRights(needs: Needs, trial: Trial): Promise<{ rules
 export async function requireRights(needs: Needs, trial: Trial, user: string): Promise<void> {
   const { rules, unknown } = await missingRights(needs, trial);
   if (unknown.length > 0) {
-    const what = `it does not know ${unknown.join(", ")}, or has it disabled`;
+    const what = `it does not support ${unknown.join(", ")}`;
     throw new Explained("unknown", `${what}. Use Valkey 8, or Redis 7.0 or later, with these commands enabled`, true);
   }
   if (rules.length === 0) return;
@@ -152,22 +128,21 @@ export async function requireRights(needs: Needs, trial: Trial, user: string): P
 }
 
 const NOT_INSIDE = "not allowed from script";
-const NOT_INSIDE_PATTERN = /not allowed from script/;
-/** Commands that may be run to see whether they may be run. */
+/** Commands that have no effect here, so that running them shows whether the user may. */
 const HARMLESS = new Set([
-  ...["EVALSHA", "EVAL", "SCRIPT", "CLUSTER", "WAIT", "WAITAOF", "PING", "TIME"],
+  ...["EVALSHA", "SCRIPT", "CLUSTER", "WAIT", "WAITAOF", "PING", "TIME"],
   ...["SUBSCRIBE", "SSUBSCRIBE"],
 ]);
 
-/** The server's words if it denies the command. */
+/** The server's error message if it denies the command. */
 async function refusalOf(command: Command, trial: Trial): Promise<string | undefined> {
   const [name, channel = ""] = command;
   try {
     await (/SUBSCRIBE$/.test(name) ? trial.subscribe(channel) : trial.command(command));
     return undefined;
   } catch (error) {
-    const cause = causeOf(error);
-    return codeOf(error) === "NOPERM" && cause instanceof Error ? cause.message : undefined;
+    const cause = error instanceof StoreAway ? error.cause : error;
+    return errorCode(cause) === "NOPERM" && cause instanceof Error ? cause.message : undefined;
   }
 }
 
@@ -176,12 +151,4 @@ function ruleFor([name, second = ""]: Command, answer: string, names: Names): st
   if (/\bkeys?\b/.test(answer)) return `~${names.keys}*`;
   const isContainer = name === "SCRIPT" || name === "CLUSTER";
   return `+${(isContainer ? `${name}|${second}` : name).toLowerCase()}`;
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof StoreAway ? error.cause : error;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return errorCode(causeOf(error));
 }

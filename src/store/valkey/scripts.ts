@@ -32,6 +32,7 @@ export function loadScript(name: string): Script {
 }
 
 const ROLL_CALL = loadScript("roll-call");
+const COUNT = loadScript("count");
 const RIGHTS = loadScript("rights");
 export const RIGHTS_SHA = RIGHTS.sha;
 
@@ -47,6 +48,23 @@ export function rollCall(names: Names, id: string, record: string): ScriptCall<A
         all.push({ id: parts[at] ?? "", record: parts[at + 1] ?? "", ageMs: Number(parts[at + 2]) });
       }
       return all;
+    },
+  };
+}
+
+/** Counts one HTTP request of an address. */
+export function countCall(
+  names: Names,
+  address: string,
+  windowMs: number,
+): ScriptCall<{ readonly hits: number; readonly leftMs: number }> {
+  return {
+    script: COUNT,
+    keys: [`${names.limits}${address}`],
+    args: [String(windowMs)],
+    read: (reply) => {
+      const [hits = 0, leftMs = 0] = readNumbers(reply);
+      return { hits, leftMs };
     },
   };
 }

@@ -1,34 +1,31 @@
 /*
- * One Valkey server: a connection for commands, one for subscriptions, and, only where boards ask for more than
- * `applied`, one for each level asked, for the writes that wait for their copies. Their number does not depend on that of users. Tells its loss
- * and its return once each, with what was counted in between.
+ * One Valkey server, over a fixed number of connections, however many users there are: one for
+ * commands, one for subscriptions, and one for each level of durability above `applied`. It counts
+ * as available while it answers and its user has the rights that boards need.
  */
 
+import { type Cancel, every, realClock } from "../../protocol/clock.js";
 import { APPLIED, type Durability, formatDurability } from "../durability.js";
 import { StoreAway } from "../store.js";
-import { type ConnectionEvents, Redirected, ValkeyConnection } from "./connection.js";
+import { type Command, type ConnectionEvents, ValkeyConnection } from "./connection.js";
 import { DurableRounds } from "./durable-rounds.js";
+import { Incidents } from "./incidents.js";
 import { inquire } from "./inquiry.js";
+import { errorCode, isUnfit, Redirected } from "./replies.js";
 import { type Needs, requireRights } from "./rights.js";
 import type { ScriptCall } from "./scripts.js";
-import { errorCode, explain, explainAtLast, isRefusal, isUnfit, type Trouble } from "./trouble.js";
+import { explain, explainAtLast, type Trouble } from "./trouble.js";
 import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;
-/** So long without anything refused or failed, and it is over. */
-const TROUBLE_MS_AGO = 5_000;
-/** Rights may be taken away while all is well. */
+/** An operator may revoke rights at any time. */
 const BEATS_BETWEEN_CHECKS = 2;
-const INQUIRE_EVERY_MS = 1_000;
 
-export interface ServerEvents {
+/** What a server passes on to the store. */
+export interface CommonEvents {
   /** A published message. */
   message(channel: string, message: string): void;
-  /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
-  subscriberReady(): void;
-  /** The server let go of some channels: their slot is another's now. */
-  channelsMoved(): void;
   available(available: boolean): void;
   /** A command or an attempt to connect failed. Counted, not logged. */
   failure(): void;
@@ -36,37 +33,36 @@ export interface ServerEvents {
   incident(message: string, cause?: unknown): void;
 }
 
+interface ServerEvents extends CommonEvents {
+  /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
+  subscriberReady(): void;
+  /** The server dropped some subscriptions, because another server owns their slot now. */
+  channelsMoved(): void;
+}
+
 export interface ServerOptions {
   /** How long a write waits for its copies. */
   readonly durabilityWaitMs: number;
-  /** Without them the server is not available. */
+  /** Rights without which the server is not available. */
   readonly needs: Needs;
 }
 
 export class ValkeyServer {
-  /** `host:port`, or what Sentinel calls it. */
+  /** `host:port`, or the name that Sentinel knows. */
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly #address: ValkeyAddress;
   readonly #options: ServerOptions;
   readonly #events: ServerEvents;
+  readonly #incidents: Incidents;
   readonly #commands: ValkeyConnection;
   readonly #subscriber: ValkeyConnection;
-  /** By the durability that they wait for. */
+  /** By level of durability. */
   readonly #rounds = new Map<string, DurableRounds>();
-  readonly #beat: NodeJS.Timeout;
-  #leftMs = Number.NEGATIVE_INFINITY;
-  #away: { readonly sinceMs: number; failures: number } | undefined;
-  #refusing: { readonly sinceMs: number; lastMs: number; count: number } | undefined;
-  /** Kinds of trouble that were reported since all was well. */
-  readonly #told = new Set<string>();
-  #troubledMs = Number.NEGATIVE_INFINITY;
+  readonly #stopBeating: Cancel;
   #beats = 0;
+  #leftMs = Number.NEGATIVE_INFINITY;
   #checking: Promise<unknown> | undefined;
-  #inquiredMs = Number.NEGATIVE_INFINITY;
-  #inquiring: Promise<unknown> | undefined;
-  /** The connection is being made again because the server is a replica: that is told already. */
-  #isLeaving = false;
   #available = false;
   #closed = false;
 
@@ -76,23 +72,23 @@ export class ValkeyServer {
     this.#address = address;
     this.#options = options;
     this.#events = events;
+    this.#incidents = new Incidents(this.name, address, endpoint, events.incident);
     this.#commands = this.#connection("commands", {
       up: () => void this.#check(),
       down: () => this.#setAvailable(false, "the connection was lost"),
     });
     this.#subscriber = this.#connection("subscriber", {
-      up: () => events.subscriberReady(),
-      message: (channel, message) => events.message(channel, message),
-      channelsMoved: () => events.channelsMoved(),
+      up: events.subscriberReady,
+      message: events.message,
+      channelsMoved: events.channelsMoved,
     });
-    this.#beat = setInterval(() => {
-      this.#commands.beat();
-      this.#subscriber.beat();
-      this.#tellEndOfTrouble();
-      if (!this.#available || ++this.#beats % BEATS_BETWEEN_CHECKS === 0) void this.#check();
+    this.#stopBeating = every(realClock, BEAT_MS, () => {
+      void this.#commands.beat();
+      void this.#subscriber.beat();
       for (const rounds of this.#rounds.values()) rounds.beat();
-    }, BEAT_MS);
-    this.#beat.unref();
+      if (this.#available) this.#incidents.endIfCalm();
+      if (!this.#available || ++this.#beats % BEATS_BETWEEN_CHECKS === 0) void this.#check();
+    });
   }
 
   get available(): boolean {
@@ -103,7 +99,7 @@ export class ValkeyServer {
     return this.#subscriber.isUp;
   }
 
-  /** Resolves when the server can be used; rejects with the reason at the first failure, or after a time. */
+  /** Resolves when the server can be used; rejects at the first failure, or after a time. */
   async firstUp(): Promise<void> {
     await Promise.all([this.#commands.firstUp(), this.#subscriber.firstUp()]);
     const unfit = await this.#check();
@@ -111,18 +107,13 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /**
-   * What an error means that `firstUp` rejected with; asks the server on a connection of its own if
-   * the error does not say.
-   */
+  /** What an error of `firstUp` means; inquires at the server if the error does not say. */
   async explain(error: unknown): Promise<Trouble> {
-    const known = explain(error, this.#address);
-    if (known) return known;
-    const found = await inquire(this.#address, this.endpoint);
-    return explainAtLast(found ?? error, this.#address);
+    const address = this.#address;
+    return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);
   }
 
-  /** Resolves when what the script wrote is as safe as `durability` asks; rejects with Unconfirmed if that is not known. */
+  /** Rejects with Unconfirmed if the effect of the script is not as safe as `durability`. */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
     if (durability.level === "applied") return this.#leaving(this.#commands.run(call, isAsking));
     return this.#leaving(this.#roundsOf(durability).run(call, isAsking));
@@ -132,13 +123,13 @@ export class ValkeyServer {
     return this.#commands.fields(key, fields, isAsking);
   }
 
-  command(parts: readonly string[], isAsking = false): Promise<unknown> {
-    return this.#leaving(this.#commands.command(parts, isAsking));
+  command(command: Command, isAsking = false): Promise<unknown> {
+    return this.#leaving(this.#commands.command(command, isAsking));
   }
 
   /** As `command`, with strings as Buffers. */
-  bytes(parts: readonly string[], isAsking = false): Promise<unknown> {
-    return this.#leaving(this.#commands.bytes(parts, isAsking));
+  bytes(command: Command, isAsking = false): Promise<unknown> {
+    return this.#leaving(this.#commands.bytes(command, isAsking));
   }
 
   /** On a cluster: channels of one slot only. */
@@ -151,12 +142,12 @@ export class ValkeyServer {
   }
 
   restartSubscriber(): void {
-    if (this.#closed || !this.#subscriber.isUp) return;
-    this.#events.incident(`the subscriber connection to Valkey at ${this.name} was found deaf: connecting anew`);
+    if (!this.#subscriber.isUp) return;
+    this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: connecting again`);
     this.#subscriber.restart();
   }
 
-  /** Leaves what is published unread for so long, or until `wake`. */
+  /** Leaves what is published unread for `ms`, or until `wake`. */
   doze(ms: number): void {
     this.#subscriber.doze(ms);
   }
@@ -167,17 +158,18 @@ export class ValkeyServer {
 
   close(): void {
     this.#closed = true;
-    clearInterval(this.#beat);
+    this.#stopBeating();
+    this.#incidents.close();
     this.#commands.close();
     this.#subscriber.close();
     for (const rounds of this.#rounds.values()) rounds.close();
   }
 
-  /** What stands between may know no Pub/Sub. */
+  /** A proxy on the way may not support Pub/Sub. */
   async #trySubscribing(): Promise<void> {
     const { channel } = this.#options.needs;
     await this.#subscriber.subscribe([channel]).catch((error: unknown) => {
-      // The server would do it for channels of its own.
+      // It supports Pub/Sub: it only does not own this channel.
       if (!(error instanceof Redirected)) throw error;
     });
     this.#subscriber.unsubscribe(channel);
@@ -187,27 +179,23 @@ export class ValkeyServer {
     const level = formatDurability(durability);
     const known = this.#rounds.get(level);
     if (known) return known;
-    const rounds = new DurableRounds(this.#connection(level, {}), durability, this.#options.durabilityWaitMs);
+    const rounds = new DurableRounds(this.#connection(level), durability, this.#options.durabilityWaitMs);
     this.#rounds.set(level, rounds);
     return rounds;
   }
 
-  #connection(purpose: string, events: Partial<ConnectionEvents>): ValkeyConnection {
+  #connection(purpose: string, events: Omit<ConnectionEvents, "failed" | "silent"> = {}): ValkeyConnection {
     return new ValkeyConnection(this.#address, this.endpoint, `socketscaler-${purpose}`, {
-      up: () => undefined,
-      down: () => undefined,
-      message: () => undefined,
-      channelsMoved: () => undefined,
       failed: (error) => this.#failed(error),
       silent: (ms) => {
-        const todo = "The instance connects again; see whether the server hangs or is cut off";
-        this.#tell({ kind: "silent", text: `it has not answered for ${ms} ms. ${todo}`, isAnswer: false });
+        const todo = "The instance connects again; check whether the server hangs or the network is down";
+        this.#incidents.report({ kind: "silent", text: `it did not answer within ${ms} ms. ${todo}`, isAnswer: false });
       },
       ...events,
     });
   }
 
-  /** A server that became a replica is left: its address may lead to its successor by now. */
+  /** Leaves a server that became a replica: its address may lead to its successor by now. */
   async #leaving<Reply>(reply: Promise<Reply>): Promise<Reply> {
     try {
       return await reply;
@@ -221,22 +209,19 @@ export class ValkeyServer {
     const now = performance.now();
     if (now - this.#leftMs < LEAVE_EVERY_MS) return;
     this.#leftMs = now;
-    this.#isLeaving = true;
+    this.#incidents.silenceNextLoss();
     this.#commands.restart();
     this.#subscriber.restart();
     for (const rounds of this.#rounds.values()) rounds.restart();
   }
 
-  /**
-   * The server is available while it answers, and lets the user do all that boards need. Resolves
-   * with what is in the way if it answers.
-   */
+  /** Checks whether the server can be used. Resolves with the reason if it refuses. */
   #check(): Promise<unknown> {
     this.#checking ??= this.#unfit().then((unfit) => {
       this.#checking = undefined;
       if (!this.#commands.isUp) return undefined;
-      if (unfit) this.#tellError(unfit);
-      this.#setAvailable(!unfit, "what is wrong was reported");
+      if (unfit) this.#incidents.reportError(unfit);
+      this.#setAvailable(!unfit, "the reason was reported before");
       return unfit;
     });
     return this.#checking;
@@ -244,87 +229,34 @@ export class ValkeyServer {
 
   async #unfit(): Promise<unknown> {
     if (!this.#commands.isUp) return undefined;
-    const { needs } = this.#options;
     const trial = {
       run: <Result>(call: ScriptCall<Result>) => this.#commands.run(call),
-      command: (parts: readonly string[]) => this.#commands.command(parts),
+      command: (command: Command) => this.#commands.command(command),
       subscribe: (channel: string) => this.#subscriber.subscribe([channel]),
     };
     try {
-      await requireRights(needs, trial, this.#address.username ?? "default");
+      await requireRights(this.#options.needs, trial, this.#address.username ?? "default");
       return undefined;
     } catch (error) {
-      const cause = error instanceof StoreAway ? error.cause : error;
-      // Refusals of one request or another are told when they come, and a lost connection by its
-      // loss.
-      return error instanceof StoreAway && !isUnfit(cause) ? undefined : cause;
+      if (!(error instanceof StoreAway)) return error;
+      // Other refusals are reported when a request meets them, and a lost connection by its loss.
+      return isUnfit(error.cause) ? error.cause : undefined;
     }
   }
 
   #failed(error: unknown): void {
     this.#events.failure();
-    this.#troubledMs = performance.now();
-    if (this.#away) this.#away.failures++;
-    else if (isRefusal(error)) {
-      this.#refusing ??= { sinceMs: this.#troubledMs, lastMs: 0, count: 0 };
-      this.#refusing.lastMs = this.#troubledMs;
-      this.#refusing.count++;
-    }
-    // Which right is missing, and whether it is needed, only the check tells.
+    this.#incidents.failed(error);
+    // Only the check knows which right is missing, and whether boards need it.
     if (this.#commands.isUp && isUnfit(error)) void this.#check();
-    else this.#tellError(error);
-  }
-
-  #tellError(error: unknown): void {
-    const trouble = explain(error, this.#address);
-    if (trouble) this.#tell(trouble);
-    else this.#findOut();
-  }
-
-  /** One connection at a time, and not often: a server that is full has none to spare. */
-  #findOut(): void {
-    const now = performance.now();
-    if (this.#inquiring || this.#closed || now - this.#inquiredMs < INQUIRE_EVERY_MS) return;
-    this.#inquiredMs = now;
-    this.#inquiring = inquire(this.#address, this.endpoint).then((found) => {
-      this.#inquiring = undefined;
-      if (found !== undefined) this.#tell(explainAtLast(found, this.#address));
-    });
-  }
-
-  #tell({ kind, text }: Trouble): void {
-    if (this.#closed || this.#told.has(kind)) return;
-    this.#told.add(kind);
-    this.#events.incident(`trouble with Valkey at ${this.name}: ${text}`);
-  }
-
-  #tellEndOfTrouble(): void {
-    if (!this.#available || performance.now() - this.#troubledMs < TROUBLE_MS_AGO) return;
-    this.#told.clear();
-    if (!this.#refusing) return;
-    const { sinceMs, lastMs, count } = this.#refusing;
-    this.#refusing = undefined;
-    const seconds = ((lastMs - sinceMs) / 1_000).toFixed(1);
-    this.#events.incident(`Valkey at ${this.name} refuses no more: ${count} refusals in ${seconds} s`);
+    else this.#incidents.reportError(error);
   }
 
   #setAvailable(available: boolean, why: string): void {
     if (available === this.#available || this.#closed) return;
     this.#available = available;
-    if (!available) {
-      this.#away = { sinceMs: performance.now(), failures: 0 };
-      if (!this.#isLeaving) {
-        this.#events.incident(`Valkey at ${this.name} is unavailable: ${why}. Writes wait, then are refused`);
-      }
-    } else {
-      if (this.#away && !this.#isLeaving) {
-        const seconds = ((performance.now() - this.#away.sinceMs) / 1_000).toFixed(1);
-        this.#events.incident(`Valkey at ${this.name} is back after ${seconds} s and ${this.#away.failures} failures`);
-        this.#told.clear();
-      }
-      this.#away = undefined;
-      this.#isLeaving = false;
-    }
+    if (available) this.#incidents.back();
+    else this.#incidents.lost(why);
     this.#events.available(available);
   }
 }

@@ -1,25 +1,27 @@
 /*
- * Keeps channels subscribed, each on the server that has it now. Told of what may have changed (a connection came back, a
- * slot moved), it compares where each channel is with where it belongs and mends the difference, server by server, so
- * that one that hangs holds up no other. Whatever was interrupted is reported as resumed, because messages may be lost.
+ * Keeps channels subscribed, each on the server that owns it now. When a connection comes back or a
+ * slot moves, it compares where each channel is with where it belongs, and mends the difference.
+ * Each server is mended by itself, so that one that hangs does not hold up the others. A channel
+ * that was interrupted is reported as resumed, because messages may have been lost.
  *
- *     placed ──server lost its connection, or the slot moved──► misplaced ──subscribed again──► placed, resumed
- *                                                                  │  ▲
- *                                                                  └──┘ refused: again after a pause, which grows
+ *     placed ──connection lost, or slot moved──► misplaced ──subscribed again──► placed, resumed
+ *                                                   │  ▲
+ *                                                   └──┘ refused: again after a growing pause
  */
 
+import { backOffMs, type Cancel, realClock } from "../../protocol/clock.js";
 import { StoreAway } from "../store.js";
-import { Redirected } from "./connection.js";
+import { Redirected } from "./replies.js";
 import { slotOf } from "./slot-map.js";
 
-/** A server, as far as subscriptions go. */
+/** What subscriptions need of a server. */
 export interface SubscribedServer {
   readonly canSubscribe: boolean;
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channel: string): void;
 }
 
-export interface SubscriptionsOptions<Server extends SubscribedServer> {
+interface SubscriptionsOptions<Server extends SubscribedServer> {
   /** Where a channel belongs now; undefined if that is not known. */
   readonly serverOf: (channel: string) => Server | undefined;
   /** On a cluster, channels of different slots cannot share a command. */
@@ -28,16 +30,16 @@ export interface SubscriptionsOptions<Server extends SubscribedServer> {
   readonly resumed: (channel: string) => void;
 }
 
-/** A wanted channel; another object if it was let go and wanted again meanwhile. */
+/** A wanted channel. One that is deleted and added again is another object. */
 interface Place<Server> {
   readonly channel: string;
   /** Where it is subscribed; undefined while it is nowhere. */
   at: Server | undefined;
-  /** Has been subscribed once: when it is again, something may have been lost. */
+  /** It was subscribed before, so messages may have been lost when it is subscribed again. */
   wasLive: boolean;
 }
 
-/** Channels in one SUBSCRIBE: keeps a reconnect with many pages from building one huge command. */
+/** Channels in one SUBSCRIBE, so that a reconnect does not build one huge command. */
 const CHANNELS_MAX = 500;
 const REDIRECTIONS_MAX = 4;
 const RETRY_MS_FIRST = 50;
@@ -48,20 +50,20 @@ export class Subscriptions<Server extends SubscribedServer> {
   readonly #places = new Map<string, Place<Server>>();
   readonly #mending = new Set<Server>();
   #failures = 0;
-  #retry: NodeJS.Timeout | undefined;
+  #cancelRetry: Cancel | undefined;
   #closed = false;
 
   constructor(options: SubscriptionsOptions<Server>) {
     this.#options = options;
   }
 
-  /** Resolves when the server has confirmed the subscription; `delete` it also if this fails. */
+  /** Resolves when the server has confirmed. Call `delete` even if this rejects. */
   async add(channel: string): Promise<void> {
     const place = this.#places.get(channel) ?? { channel, at: undefined, wasLive: false };
     this.#places.set(channel, place);
     for (let redirections = 0; ; redirections++) {
       const server = this.#options.serverOf(channel);
-      if (!server) throw new StoreAway("nobody is known to have the channel", { sent: false });
+      if (!server) throw new StoreAway("no server is known to own the channel", { sent: false });
       try {
         await server.subscribe([channel]);
         this.#arrived(place, server);
@@ -92,7 +94,7 @@ export class Subscriptions<Server extends SubscribedServer> {
       const server = this.#options.serverOf(place.channel);
       if (server && server !== place.at) servers.add(server);
     }
-    // A server that is not there yet calls us when it is; one that is being mended looks again before it ends.
+    // A server that is not connected calls `mend` later. One that is being mended looks again.
     for (const server of servers) if (server.canSubscribe && !this.#mending.has(server)) void this.#mend(server);
   }
 
@@ -102,7 +104,7 @@ export class Subscriptions<Server extends SubscribedServer> {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#cancelRetry?.();
     this.#places.clear();
   }
 
@@ -112,7 +114,7 @@ export class Subscriptions<Server extends SubscribedServer> {
     for (let groups = this.#missingAt(server); groups.length > 0 && isDone; groups = this.#missingAt(server)) {
       isDone = (await Promise.all(groups.map((group) => this.#subscribe(server, group)))).every(Boolean);
     }
-    // In the same step in which nothing was found missing: a later hint starts anew.
+    // In the same step in which nothing was found missing, so that a later hint starts again.
     this.#mending.delete(server);
     if (isDone) this.#failures = 0;
     else this.#mendLater();
@@ -148,7 +150,7 @@ export class Subscriptions<Server extends SubscribedServer> {
     const { channel } = place;
     const wanted = this.#places.get(channel);
     if (wanted !== place) {
-      // Let go meanwhile. If it is wanted again, that has its own subscription under way, behind this one.
+      // It was deleted meanwhile. If it was added again, its own subscription follows.
       if (!wanted) server.unsubscribe(channel);
       return;
     }
@@ -162,9 +164,8 @@ export class Subscriptions<Server extends SubscribedServer> {
 
   #mendLater(): void {
     if (this.#closed) return;
-    clearTimeout(this.#retry);
-    const pauseMs = Math.min(RETRY_MS_MAX, RETRY_MS_FIRST * 2 ** Math.min(this.#failures++, 10));
-    this.#retry = setTimeout(() => this.mend(), pauseMs * (0.5 + Math.random() / 2));
-    this.#retry.unref();
+    this.#cancelRetry?.();
+    const pauseMs = backOffMs(realClock, this.#failures++, RETRY_MS_FIRST, RETRY_MS_MAX);
+    this.#cancelRetry = realClock.after(pauseMs, () => this.mend());
   }
 }

@@ -1,26 +1,22 @@
 /*
- * What goes wrong between an instance and Valkey, in words for the person who runs them: what
- * happened, then what to do. The words are the server's own if it answered. Pure; inquiry.ts finds
- * out what an error alone does not say.
+ * What goes wrong between an instance and Valkey, in words for the operator: what happened, then
+ * what to do. If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an
+ * error alone does not say.
  */
 
 import { StoreAway } from "../store.js";
+import { DENIED_INSIDE } from "./replies.js";
 import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
   /** Troubles of one kind are reported once for each incident. */
   readonly kind: string;
   readonly text: string;
-  /** The server answered, though not with what it was asked for. */
+  /** The server replied, so it can be reached. */
   readonly isAnswer: boolean;
 }
 
-/** The code of an error that the server answered with; undefined if it did not answer. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
-}
-
-/** An error whose text is for people already. */
+/** An error whose message is a Trouble's text already. */
 export class Explained extends Error {
   readonly kind: string;
   readonly isAnswer: boolean;
@@ -33,7 +29,7 @@ export class Explained extends Error {
   }
 }
 
-/** There was no answer, and no error either. */
+/** There was neither a reply nor an error. */
 export class Silent extends Error {
   constructor(ms: number) {
     super(`no answer within ${ms} ms`);
@@ -41,65 +37,36 @@ export class Silent extends Error {
   }
 }
 
-/** Replies of a server that is where it should be, and does not do what it is asked. */
-const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
-/** Replies after which the server is of no use until it answers otherwise. */
-const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
-/**
- * As servers word what a user may not do inside a script: then what the script did before stands.
- */
-const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
-
-/** Whether the server answers, and refuses this one request. */
-export function isRefusal(error: unknown): boolean {
-  return REFUSALS.has(errorCode(error) ?? "");
-}
-
-/** Whether it refuses, or will refuse, whatever it is asked. */
-export function isUnfit(error: unknown): boolean {
-  return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
-}
-
-/** Whether the answer means "not now", not "wrong". */
-export function isAway(error: unknown): boolean {
-  return isRefusal(error) || isUnfit(error);
-}
-
-/** A script was stopped for lack of a right, perhaps after its first writes. */
-export function isDeniedInside(error: unknown): boolean {
-  return error instanceof Error && DENIED_INSIDE.test(error.message);
-}
-
-/** Code of an answer -> what to do about it. */
+/** Code of an error reply -> what to do about it. */
 const REMEDIES: Readonly<Record<string, string>> = {
   WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
   NOAUTH: "Write the user and password into VALKEY_URL, as in valkey://user:password@host",
   NOPERM: "Give the user of VALKEY_URL the rights that docs/operations.md lists",
   LOADING: "Wait until the server has loaded its data",
-  MASTERDOWN: "It is a replica without its primary: bring the primary back, or name it in VALKEY_URL",
-  READONLY: "It is a replica: name the primary in VALKEY_URL, or use valkey+sentinel://",
+  MASTERDOWN: "It is a replica without its primary. Bring the primary back, or name it in VALKEY_URL",
+  READONLY: "It is a replica. Name the primary in VALKEY_URL, or use valkey+sentinel://",
   NOREPLICAS: "Bring its replicas back, or lower min-replicas-to-write",
-  MISCONF: "The server cannot save its data: free space on its disk, and look at its log",
+  MISCONF: "The server cannot save its data. Free space on its disk, and check its log",
   OOM: "Raise maxmemory, or remove other data that is stored there",
-  BUSY: "A script of another program blocks the server: see SCRIPT KILL",
-  CLUSTERDOWN: "Look at CLUSTER NODES: bring the failed primary back, or fail over",
-  TRYAGAIN: "A slot is being moved: finish the move",
+  BUSY: "A script of another program blocks the server. End it with SCRIPT KILL",
+  CLUSTERDOWN: "Check CLUSTER NODES, then bring the failed primary back or fail over",
+  TRYAGAIN: "A slot is being moved. Finish the move",
   DENIED: "Give the server a password, or turn off its protected mode",
 };
 
-/** What an ERR says -> what to do about it. */
+/** Text of a reply with the code ERR -> what to do about it. */
 const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/max number of clients/, "Raise maxclients and the server's limit of open files, or close other connections"],
-  [/DB index|invalid DB/i, "Name a database in VALKEY_URL that exists on the server, or raise its setting `databases`"],
+  [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],
   [/SELECT is not allowed in cluster/i, "Write valkey+cluster:// instead of valkey://, without a database"],
-  [/cluster support disabled/, "Write valkey:// instead, as the server is outside a cluster"],
+  [/cluster support disabled/, "Write valkey:// instead of valkey+cluster://"],
   [/unknown command|compiling script/i, "Use Valkey 8, or Redis 7.0 or later, with this command enabled"],
   [/AUTH|password/, "Set the server's user and password in VALKEY_URL"],
 ];
 
 const NO_ROUTE = new Set(["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "EADDRNOTAVAIL"]);
 const UNRESOLVED = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_NONAME"]);
-/** Why TLS gives up on a certificate: codes of OpenSSL's verification and of Node. */
+/** The server's certificate fails verification: codes of OpenSSL and of Node. */
 const UNTRUSTED = new Set([
   "SELF_SIGNED_CERT_IN_CHAIN",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -116,7 +83,7 @@ const CERTIFICATE_WANTED = /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/;
 const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR)/;
 const TEXT_MAX = 300;
 
-/** Undefined if the error does not say what is wrong, as "connection reset" does not. */
+/** Undefined if the error does not say what is wrong; "connection reset" does not. */
 export function explain(error: unknown, address: ValkeyAddress): Trouble | undefined {
   if (error instanceof StoreAway && error.cause !== undefined) return explain(error.cause, address);
   if (error instanceof AggregateError) return explain(error.errors[0], address);
@@ -148,7 +115,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   if (CERTIFICATE_WANTED.test(code)) {
     return address.cert === undefined
       ? say("certificate", `it asks for a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
-      : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Look at its log`);
+      : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Check its log`);
   }
   if (CERTIFICATE_REFUSED.test(code)) {
     const todo = "Set VALKEY_CERT to a certificate that its authority signed";
@@ -157,7 +124,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   return undefined;
 }
 
-/** The same where nothing more can be found out. */
+/** As `explain`, for an error about which nothing more can be found out. */
 export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   const known = explain(error, address);
   if (known) return known;
@@ -166,16 +133,16 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   return isSilent
     ? {
         kind: "silent",
-        text: `it does not answer (${words}). Check whether it hangs or is cut off`,
+        text: `it does not answer (${words}). Check whether it hangs, and the network on the way there`,
         isAnswer: false,
       }
-    : { kind: "closed", text: `it ends the connection: ${words}. Look at its log`, isAnswer: false };
+    : { kind: "closed", text: `it ends the connection (${words}). Check its log`, isAnswer: false };
 }
 
-/** What the server said, if the error carries it. */
+/** The server's reply, if the error carries one. */
 function answerIn(error: Error): string | undefined {
   if (error.name === "ReplyError") return error.message;
-  // The client's words for an answer before any question: the server is full.
+  // How the client reports a reply that it did not ask for: the server is full.
   return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];
 }
 
@@ -183,14 +150,14 @@ function explainAnswer(answer: string, address: ValkeyAddress): Trouble {
   const code = answer.split(" ", 1)[0] ?? "";
   const remedy = REMEDIES[DENIED_INSIDE.test(answer) ? "NOPERM" : code];
   const found = ERR_REMEDIES.find(([pattern]) => code === "ERR" && pattern.test(answer));
-  const todo = remedy ?? found?.[1] ?? "Look at its log";
-  // A server may repeat a command that it does not know, with its arguments.
+  const todo = remedy ?? found?.[1] ?? "Check its log";
+  // A server that does not know a command repeats it with its arguments.
   const { password } = address;
   const shown = (password ? answer.replaceAll(password, "***") : answer).slice(0, TEXT_MAX);
   return { kind: found ? String(found[0]) : code, text: `it answers "${shown}". ${todo}`, isAnswer: true };
 }
 
-/** Where it was tried. */
+/** The address that failed. */
 function placeIn(error: Error, address: ValkeyAddress): string {
   const { host, port } = {
     host: "",

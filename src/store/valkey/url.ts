@@ -1,13 +1,14 @@
 /*
- * The address of Valkey as one text, in three forms:
+ * The address of Valkey as one URL, in three forms:
  *
- *     valkey://user:password@host:6379/0                 one server
- *     valkey+cluster://user:password@host:7000,host:7001 a Valkey Cluster, by some of its servers
- *     valkey+sentinel://user:password@host:26379,host:26379/name   the primary that Sentinel calls `name`
+ *     valkey://user:password@host:6379/0                   one server
+ *     valkey+cluster://user:password@host:7000,host:7001   a Valkey Cluster, by some of its servers
+ *     valkey+sentinel://user:password@host:26379,host:26379/name
+ *                                                          the primary that Sentinel calls `name`
  *
- * `valkeys` instead of `valkey` asks for TLS, also towards Sentinels; `redis` and `rediss` mean the same. User and password
- * are the servers'; Sentinels have their own, which no address has room for. Several hosts are more than the URL
- * standard allows, so they are read here.
+ * `valkeys` instead of `valkey` asks for TLS, towards Sentinels too. `redis` and `rediss` are
+ * synonyms. The user and password are those of the servers; those of Sentinels are options of their
+ * own. The URL standard allows only one host, so these URLs are parsed here.
  */
 
 export interface Endpoint {
@@ -15,25 +16,28 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Who one is to Sentinels. */
+/** The user and password for Sentinels. */
 export interface SentinelAccess {
   readonly username?: string | undefined;
   readonly password: string;
 }
 
-interface Access {
+export interface Pem {
+  /** Certificates of the authorities to trust instead of the system's, as PEM. */
+  readonly ca?: string | undefined;
+  /** The client certificate and its key, as PEM. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+interface Access extends Pem {
   readonly username: string | undefined;
   readonly password: string | undefined;
   readonly tls: boolean;
-  /** Certificates of the authorities that are trusted instead of the system's, as PEM. */
-  readonly ca?: string;
-  /** The certificate that this side shows, and its key, as PEM. */
-  readonly cert?: string;
-  readonly key?: string;
   readonly nat?: NatMap;
 }
 
-/** What servers call each other, as `host:port` -> where they are reached from here. */
+/** `host:port` that servers announce -> where they are reached from here. */
 export type NatMap = ReadonlyMap<string, Endpoint>;
 
 export type ValkeyAddress = Access &
@@ -53,7 +57,7 @@ const ADDRESS =
 const HOST = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
 const DEFAULT_PORTS = { single: 6_379, cluster: 6_379, sentinel: 26_379 };
 
-/** The address that `text` spells, or undefined. */
+/** Undefined if the URL is malformed. */
 export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   const parts = ADDRESS.exec(text)?.groups;
   if (!parts) return undefined;
@@ -72,7 +76,7 @@ export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   return { ...access, kind, endpoint: first, database: Number(path) };
 }
 
-/** `10.0.0.5:7000=localhost:7000,…`; undefined if it is none. */
+/** `10.0.0.5:7000=localhost:7000,…`; undefined if it is malformed. */
 export function parseNatMap(text: string): NatMap | undefined {
   const map = new Map<string, Endpoint>();
   for (const entry of text === "" ? [] : text.split(",")) {
@@ -83,26 +87,16 @@ export function parseNatMap(text: string): NatMap | undefined {
   return map;
 }
 
-/** Where a server is reached that others call `endpoint`. */
+/** Where the server that announces `endpoint` is reached from here. */
 export function reachable({ nat }: Pick<ValkeyAddress, "nat">, endpoint: Endpoint): Endpoint {
   return nat?.get(formatEndpoint(endpoint)) ?? endpoint;
 }
 
-interface Pem {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
+export function tlsOptions({ ca, cert, key }: Pem): Pem {
+  return { ca, cert, key };
 }
 
-export function tlsOptions({ ca, cert, key }: Pem) {
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
-}
-
-/** A server may not know its own host, and says nothing or `?`: then it is the one that was asked. */
+/** The announced host. A server that does not know its own announces nothing or `?`. */
 export function knownHost(host: string, asked: Endpoint): string {
   return host === "" || host === "?" ? asked.host : host;
 }
@@ -111,7 +105,7 @@ export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Also where the address cannot be parsed, which it may not be because of its password. */
+/** Works on malformed URLs too, because the password may be what is malformed. */
 export function withoutPassword(url: string): string {
   return url.replace(/\/\/.*@/s, "//***@");
 }
@@ -123,7 +117,7 @@ function parseEndpoint(text: string, defaultPort: number | undefined): Endpoint 
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-/** Percent-decoded; undefined where there is nothing, null where it is malformed. */
+/** Percent-decoded; undefined if empty, null if malformed. */
 function decoded(text: string | undefined): string | undefined | null {
   if (text === undefined || text === "") return undefined;
   try {

@@ -6,7 +6,7 @@
  */
 
 import { usedBytes } from "../../board/bitmap.js";
-import type { Delta, Snapshot } from "../../board/delta.js";
+import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { ofBoard } from "../by-board.js";
@@ -32,19 +32,17 @@ import {
 import { newTag } from "../tag.js";
 import { addressOf, type ValkeyAccess } from "./address.js";
 import { Channels } from "./channels.js";
-import { ClusterLink } from "./cluster-link.js";
 import { checkDurabilities } from "./durability-check.js";
-import { readLogged, readPublished } from "./entries.js";
+import { readLog, readPublished } from "./entries.js";
 import { EvictionWatch } from "./eviction.js";
 import { readHeads } from "./heads.js";
 import { readStream } from "./history.js";
 import { Names } from "./keys.js";
-import type { LinkEvents, ValkeyLink } from "./link.js";
+import { type LinkEvents, ValkeyLink } from "./link.js";
 import { ValkeyOverview } from "./overview.js";
 import { commitCall, freezeCall, repairCall, replaceCall, sinceCall, type WriteMode } from "./page-calls.js";
 import { needsOf } from "./rights.js";
-import { rollCall, type ScriptCall } from "./scripts.js";
-import { SingleLink } from "./single-link.js";
+import { countCall, rollCall, type ScriptCall } from "./scripts.js";
 import { withoutPassword } from "./url.js";
 
 export interface ValkeyStoreOptions extends ValkeyAccess {
@@ -114,10 +112,7 @@ export class ValkeyStore implements Store {
       },
       incident: store.#incident,
     };
-    store.#opened =
-      address.kind === "cluster"
-        ? await ClusterLink.open(address, shown, wait, events)
-        : await SingleLink.open(address, shown, wait, events);
+    store.#opened = await ValkeyLink.open(address, shown, wait, events);
     try {
       await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
       await store.#eviction.start();
@@ -173,7 +168,8 @@ export class ValkeyStore implements Store {
   async since(page: PageRef, position: Position): Promise<Since> {
     const answer = await this.#runWhole(page, sinceCall(this.names, page, position));
     if (answer.kind === "snapshot") return answer;
-    const deltas = loggedSince(await this.#readLog(page, position, answer.head), position, answer.head);
+    const log = await readLog(this.#link, this.names, page, position, answer.head);
+    const deltas = loggedSince(log, position, answer.head);
     // Otherwise the log was trimmed, or cut off by a failover, after the script had looked at it.
     return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
@@ -242,10 +238,15 @@ export class ValkeyStore implements Store {
     return () => this.#availability.delete(listener);
   }
 
-  /** Runs any command where `key` lives, for the counters that instances share. */
+  /** Counts an HTTP request of an address, together with all other instances. */
+  countRequest(address: string, windowMs: number): Promise<{ readonly hits: number; readonly leftMs: number }> {
+    // Named without the address, so that all of them share one line in the log.
+    return this.#link.run(countCall(this.names, address, windowMs)).catch(ofNoPage(`${this.names.limits}*`));
+  }
+
+  /** Runs any command where `key` lives. */
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
-    // Named without the address, so that all addresses share one line in the log.
-    return this.#link.command(key, name, ...args).catch(ofNoPage(`${this.names.limits}*`));
+    return this.#link.command(key, name, ...args);
   }
 
   /** Runs any command on every primary. */
@@ -299,14 +300,6 @@ export class ValkeyStore implements Store {
       `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
         `${repaired.checkedBefore} by what was left of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
     );
-  }
-
-  async #readLog(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
-    const count = to.version - from.version;
-    if (count === 0) return [];
-    const { log } = this.names.page(ref);
-    const range = [`${from.version + 1}-0`, `${to.version}-0`, "COUNT", String(count)];
-    return readLogged(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
   get #link(): ValkeyLink {

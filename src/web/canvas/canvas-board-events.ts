@@ -1,20 +1,17 @@
-/* What the canvas tells those around it. */
+/* The events of a canvas board. */
 
 import type { CellChange } from "../../client/index.js";
+import type { RefusalText } from "../refusals.js";
 
 export interface CanvasBoardEvents {
-  /** A frame was drawn: what depends on the view can follow. */
+  /** A frame was drawn: whatever depends on the view can follow. */
   drawn: (nowMs: number) => void;
-  /** The cell under the pointer. */
   pointed: (cell: number | undefined) => void;
-  /** The user would have changed this cell, and perhaps others, and may not: why. */
-  spared: (cell: number, reason: string) => void;
-  /** Cells of a stroke were left out, as they are not here yet: the first of them, and how many. */
-  missed: (cell: number, cells: number) => void;
-  /** A cell was tapped or clicked. */
+  /** The user tried to change cells and could not. */
+  notDone: (text: RefusalText) => void;
   chosen: (cell: number) => void;
-  /** Another tool, or other strokes to undo. */
+  /** Another tool is in use, or other strokes can be undone. */
   tools: () => void;
-  /** Cells show another value than before. A replay shows none of what happens meanwhile. */
+  /** Cells show a new value. Not emitted during a replay. */
   changed: (changes: readonly CellChange[]) => void;
 }

@@ -1,23 +1,24 @@
 /*
- * A large board on a canvas. Ties the parts: the viewport says what is seen, the shown pages hold it, the painters draw it,
- * pointer and brush change it. It draws at most once for each frame of the screen, and only when something looks different.
+ * A large board on a canvas. It connects the parts: the viewport says what is in view, the shown
+ * pages hold it, the painters draw it, pointer and brush change it.
  */
 
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
-import type { PendingCells } from "../pending-cells.js";
-import { hindranceAt } from "../permission.js";
+import { PendingCells } from "../pending-cells.js";
+import { lockReasonAt } from "../permission.js";
+import { type RefusalText, refusalText } from "../refusals.js";
 import type { CanvasBoardEvents } from "./canvas-board-events.js";
 import { Brush, type Tool } from "./drawing/brush.js";
-import { IS_PAST, NOT_BROUGHT } from "./drawing/hindrances.js";
 import { Pointer } from "./drawing/pointer.js";
+import { IS_PAST, missedText, NOT_LOADED } from "./drawing/reasons.js";
 import { Undoing } from "./drawing/undoing.js";
 import { Activity } from "./held/activity.js";
 import { Marks } from "./held/marks.js";
-import { WaitingCells } from "./held/waiting-cells.js";
 import { paintBoard } from "./paint/board.js";
 import { BoxTiles } from "./paint/box-tiles.js";
 import { contextOf } from "./paint/context.js";
+import { Frames } from "./paint/frames.js";
 import type { Palette } from "./paint/palette.js";
 import { ShownPages } from "./paint/shown-pages.js";
 import { Surface } from "./paint/surface.js";
@@ -28,17 +29,10 @@ import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
 import { Viewport } from "./view/viewport.js";
 
-export interface CanvasBoardOptions {
-  readonly board: Board;
-  readonly pending: PendingCells;
-  readonly plane: Plane;
-  /** What is seen at first; without it, the whole board. */
-  readonly start: Camera | undefined;
-}
-
 const FADE_MS = 180;
-const HOUSEKEEPING_MS = 1_000;
-/** CSS pixels of a cell that is jumped to, at the least. */
+/** Faster answers are not shown as pending. */
+const PENDING_FROM_MS = 200;
+/** A jump shows its cell at least this large, in CSS pixels. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
 
@@ -56,23 +50,23 @@ export class CanvasBoard {
   readonly #plane: Plane;
   readonly #marks = new Marks();
   readonly #boxes = new BoxTiles();
+  readonly #frames = new Frames((nowMs) => this.#draw(nowMs));
   readonly #pointer: Pointer;
-  readonly #waiting: WaitingCells;
+  readonly #pending: PendingCells;
   readonly #surface: Surface;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
-  readonly #housekeeping: ReturnType<typeof setInterval>;
   #replay: Replay | undefined;
-  #frame: number | undefined;
 
-  constructor(canvas: HTMLCanvasElement, { board, pending, plane, start }: CanvasBoardOptions) {
+  /** `start` is what is in view first; without it, the whole board. */
+  constructor(canvas: HTMLCanvasElement, board: Board, plane: Plane, start: Camera | undefined) {
     this.#context = contextOf(canvas);
     this.#board = board;
     this.#plane = plane;
     this.#surface = new Surface(canvas, {
       resized: (view) => {
         this.viewport.resize(view);
-        // At once: a canvas is empty after a change of size.
-        this.#draw(performance.now());
+        // At once: a canvas is empty after a change of its size.
+        this.#frames.now();
       },
       recolored: (palette) => {
         this.pages.recolor(palette);
@@ -87,30 +81,30 @@ export class CanvasBoard {
       cellsChanged: (changes) => this.#changed(changes),
       pageChanged: (page, cells) => this.activity.add(page, cells, performance.now()),
     });
+    this.#pending = new PendingCells(board, () => this.draw());
     this.brush = new Brush({
       plane,
       read: (cell) => this.pages.get(cell),
       set: (cell, value) => {
         this.#marks.remove("refused", cell);
-        pending.set(cell, value);
+        this.#pending.set(cell, value);
       },
-      mayChange: (cell) => this.hindranceAt(cell) === undefined,
-      spared: (cell) => {
-        const reason = this.hindranceAt(cell);
-        if (reason !== undefined) this.#events.emit("spared", cell, reason);
+      mayChange: (cell) => this.lockReasonAt(cell) === undefined,
+      locked: (cell) => {
+        const reason = this.lockReasonAt(cell);
+        if (reason !== undefined) this.#notDone(refusalText(cell, reason));
       },
-      missed: (cell, cells) => this.#events.emit("missed", cell, cells),
+      missed: (cell, cells) => this.#notDone(missedText(cell, cells)),
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.undoing = new Undoing({
       brush: this.brush,
-      bring: (cells) => this.pages.bring(cells),
+      load: (pages) => this.pages.load(pages),
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
-      gaveUp: (cell) => this.#events.emit("spared", cell, NOT_BROUGHT),
+      gaveUp: (cell) => this.#notDone(refusalText(cell, NOT_LOADED)),
     });
-    this.#waiting = new WaitingCells(pending, () => this.draw());
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
       pointed: (cell) => this.#events.emit("pointed", cell),
@@ -118,7 +112,6 @@ export class CanvasBoard {
       drawn: () => this.#toolsChanged(),
     });
     this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.use(this.brush.tool))];
-    this.#housekeeping = setInterval(() => this.draw(), HOUSEKEEPING_MS);
     this.#surface.resize();
   }
 
@@ -134,32 +127,29 @@ export class CanvasBoard {
     return this.#replay;
   }
 
-  /** Shows the board as it was in place of how it is; nothing is drawn on it then. */
+  /** Shows the past instead of the present. Nothing can be drawn on it. */
   set replay(replay: Replay | undefined) {
     this.#replay = replay;
     this.#toolsChanged();
   }
 
-  /** What is seen at the cell: true, false, or undefined where nothing is known. */
   shownAt(cell: number): boolean | undefined {
     return this.#replay ? this.#replay.get(cell) : this.pages.get(cell);
   }
 
-  /** Draws with the next frame. */
   draw(): void {
-    this.#frame ??= requestAnimationFrame((nowMs) => this.#draw(nowMs));
+    this.#frames.request();
   }
 
-  /** Shows the cell in the middle, large enough to be checked, and points it out. */
+  /** Moves the cell into the middle, large enough to be checked, and points it out. */
   goTo(cell: number): void {
     const { x, y } = placeOf(cell);
     this.#marks.put("found", cell, performance.now());
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
-  /** Why this user may not change the cell now, in words; undefined where nothing that is known hinders. */
-  hindranceAt(cell: number): string | undefined {
-    return this.#replay ? IS_PAST : hindranceAt(this.#board, cell);
+  lockReasonAt(cell: number): string | undefined {
+    return this.#replay ? IS_PAST : lockReasonAt(this.#board, cell);
   }
 
   use(tool: Tool): void {
@@ -172,7 +162,7 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
-  /** Takes back what is being drawn; with nothing begun, puts the tool away. */
+  /** Takes back what is being drawn, or else puts the tool away. */
   cancel(): void {
     if (this.brush.isDrawing) this.brush.cancel();
     else this.brush.tool = "move";
@@ -186,32 +176,26 @@ export class CanvasBoard {
   }
 
   close(): void {
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    clearInterval(this.#housekeeping);
     for (const off of this.#undo) off();
-    this.#surface.close();
-    this.#pointer.close();
-    this.pages.close();
+    for (const part of [this.#frames, this.#surface, this.#pointer, this.#pending, this.pages]) part.close();
   }
 
   #draw(nowMs: number): void {
-    if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
-    this.#frame = undefined;
     const { viewport, pages, activity } = this;
     viewport.tick(nowMs);
     pages.look(viewport, nowMs);
     this.#replay?.want(pages.inSight);
     activity.forget(nowMs);
     const isUnfinished = this.#paint(nowMs);
-    this.#pointer.tell();
+    this.#pointer.follow();
     this.#events.emit("drawn", nowMs);
-    // Until it is seen to stand still: what lies ahead of it is fetched.
+    // The velocity takes some frames to reach 0, and the pages ahead depend on it.
     const { velocity, camera } = viewport;
     const isComing = Math.hypot(velocity.x, velocity.y) * camera.scale > MOVING_PX_PER_S;
     if (isUnfinished || viewport.isMoving || isComing || !this.#marks.isEmpty) this.draw();
   }
 
-  /** True if another frame is needed to show all there is. */
+  /** True if the picture needs another frame to be complete. */
   #paint(nowMs: number): boolean {
     const { viewport, pages, brush, activity, palette } = this;
     const isStill = this.#still.matches;
@@ -227,11 +211,15 @@ export class CanvasBoard {
       frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
       active: this.#replay ? [] : activity.all(nowMs),
       marks: this.#marks,
-      waiting: this.#waiting.shown(nowMs),
+      pending: this.#pending.longerThan(PENDING_FROM_MS, nowMs),
       hovered: this.#pointer.hovered,
       rectangle: brush.rectangle,
       isStill,
     });
+  }
+
+  #notDone(text: RefusalText): void {
+    this.#events.emit("notDone", text);
   }
 
   #toolsChanged(): void {

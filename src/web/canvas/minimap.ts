@@ -1,36 +1,34 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, where others look, and what part is seen. A
- * press or a drag travels there.
+ * The whole board in a corner: how full each page is, where things are happening, where others
+ * look, and what is in view. A press or a drag moves the view there.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";
 import { contextOf } from "./paint/context.js";
-import { type Heat, paintHeat } from "./paint/heat.js";
+import { paintHeat } from "./paint/heat.js";
 import { seenArea } from "./view/camera.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "./view/plane.js";
+import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
 
 const SIDE_PX_MAX = 148;
-/** Redrawn so often at the most. */
 const EVERY_MS = 60;
-/** A press while the whole board is seen goes so much nearer. */
+/** A press while the whole board is in view zooms in by this factor. */
 const NEARER = 8;
-/** Radius of the dot where somebody else looks. */
+/** Radius of the dot where someone else looks. */
 const LOOKING_PX = 2;
 
 export class Minimap {
   readonly #canvas: HTMLCanvasElement;
   readonly #board: CanvasBoard;
-  readonly #plane: Plane;
   readonly #abort = new AbortController();
   readonly #pagePx: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #drawnMs = Number.NEGATIVE_INFINITY;
 
-  /** `jumps` is told before a press travels. */
-  constructor(canvas: HTMLCanvasElement, board: CanvasBoard, plane: Plane, jumps: () => void) {
+  /** `jumps` is called before a press moves the view. */
+  constructor(canvas: HTMLCanvasElement, board: CanvasBoard, jumps: () => void) {
     this.#canvas = canvas;
     this.#board = board;
-    this.#plane = plane;
+    const { plane } = board.viewport;
     this.#pagePx = SIDE_PX_MAX / Math.max(plane.pageColumns, plane.pageRows);
     canvas.style.width = `${plane.pageColumns * this.#pagePx}px`;
     canvas.style.height = `${plane.pageRows * this.#pagePx}px`;
@@ -58,8 +56,8 @@ export class Minimap {
     const { viewport, pages, palette } = this.#board;
     const { density } = viewport.view;
     const pagePx = this.#pagePx * density;
-    const width = Math.round(this.#plane.pageColumns * pagePx);
-    const height = Math.round(this.#plane.pageRows * pagePx);
+    const width = Math.round(viewport.plane.pageColumns * pagePx);
+    const height = Math.round(viewport.plane.pageRows * pagePx);
     if (this.#canvas.width !== width || this.#canvas.height !== height) {
       this.#canvas.width = width;
       this.#canvas.height = height;
@@ -68,12 +66,16 @@ export class Minimap {
     context.imageSmoothingEnabled = false;
     context.clearRect(0, 0, width, height);
     context.drawImage(pages.map.image(), 0, 0, width, height);
-    paintHeat(context, this.#heat(pagePx, nowMs), palette.flash, density);
+    const middleOf = (page: number) => {
+      const { x, y } = placeOfPage(page);
+      return { x: (x + 0.5) * pagePx, y: (y + 0.5) * pagePx };
+    };
+    paintHeat(context, this.#board.activity.all(nowMs), middleOf, pagePx, palette.flash, density);
     context.fillStyle = palette.focus;
     for (const page of pages.densities.looking(nowMs)) {
-      const { x, y } = placeOfPage(page);
+      const { x, y } = middleOf(page);
       context.beginPath();
-      context.arc((x + 0.5) * pagePx, (y + 0.5) * pagePx, LOOKING_PX * density, 0, 2 * Math.PI);
+      context.arc(x, y, LOOKING_PX * density, 0, 2 * Math.PI);
       context.fill();
     }
     this.#frame(context, pagePx, density);
@@ -82,13 +84,6 @@ export class Minimap {
   close(): void {
     clearTimeout(this.#timer);
     this.#abort.abort();
-  }
-
-  *#heat(pagePx: number, nowMs: number): Iterable<Heat> {
-    for (const { page, heat } of this.#board.activity.all(nowMs)) {
-      const { x, y } = placeOfPage(page);
-      yield { x: (x + 0.5) * pagePx, y: (y + 0.5) * pagePx, side: pagePx, heat };
-    }
   }
 
   #frame(context: CanvasRenderingContext2D, pagePx: number, density: number): void {
@@ -110,8 +105,8 @@ export class Minimap {
     const { left, top, width, height } = this.#canvas.getBoundingClientRect();
     const { viewport } = this.#board;
     this.#board.travel.to({
-      x: ((event.clientX - left) / width) * this.#plane.pageColumns * PAGE_SIDE,
-      y: ((event.clientY - top) / height) * this.#plane.pageRows * PAGE_SIDE,
+      x: ((event.clientX - left) / width) * viewport.plane.pageColumns * PAGE_SIDE,
+      y: ((event.clientY - top) / height) * viewport.plane.pageRows * PAGE_SIDE,
       scale: viewport.isFitted ? viewport.camera.scale * NEARER : viewport.target.scale,
     });
   }

@@ -1,17 +1,13 @@
-/* The overview in the canvas's corner: the minimap, and the places where things are happening. */
+/* The overview in the corner of the canvas: the minimap and a list of active places. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { cellAt as cellOnPage } from "../../board/geometry.js";
-import { countOf } from "../wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { ActivePage } from "./held/activity.js";
 import { Minimap } from "./minimap.js";
-import type { Plane } from "./view/plane.js";
 
-export interface OverviewPanelProps {
+interface OverviewPanelProps {
   readonly board: CanvasBoard;
-  readonly plane: Plane;
-  /** Told before the view travels over the minimap. */
   readonly onJump: () => void;
   readonly onGo: (cell: number) => void;
   readonly isOpen: boolean;
@@ -20,21 +16,21 @@ export interface OverviewPanelProps {
 const PLACES = 4;
 const EVERY_MS = 1_000;
 
-export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPanelProps) {
+export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [places, setPlaces] = useState<readonly ActivePage[]>([]);
 
   useLayoutEffect(() => {
     if (!canvas.current) return;
-    const minimap = new Minimap(canvas.current, board, plane, onJump);
+    const minimap = new Minimap(canvas.current, board, onJump);
     const off = board.on("drawn", (nowMs) => minimap.draw(nowMs));
     return () => {
       off();
       minimap.close();
     };
-  }, [board, plane, onJump]);
+  }, [board, onJump]);
 
-  /** To the cell that changed, or, where only its page is known, there. */
+  /** Goes to the cell that changed, or to its page if only that is known. */
   const go = (page: number, cell: number | undefined) => {
     if (cell !== undefined) onGo(cell);
     else {
@@ -55,7 +51,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
         ref={canvas}
         class="minimap"
         role="img"
-        aria-label={`The whole board: how full each of its ${countOf(plane.pages, "page is", "pages are")}`}
+        aria-label="Map of the whole board, showing how full each part is"
         data-testid="minimap"
       />
       <h2>Active now</h2>
@@ -67,7 +63,7 @@ export function OverviewPanel({ board, plane, onJump, onGo, isOpen }: OverviewPa
             </button>
           </li>
         ))}
-        {places.length === 0 && <li class="none">Nothing in the last seconds</li>}
+        {places.length === 0 && <li class="none">Quiet right now</li>}
       </ul>
     </details>
   );

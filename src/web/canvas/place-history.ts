@@ -1,6 +1,7 @@
 /*
- * Keeps the address bar at the place looked at, so that it can be sent to someone; a jump becomes a step of the browser's
- * history, so that "back" returns. Written only when the view rests: browsers refuse it many times a second.
+ * Keeps the place in view in the address bar, as a link to share. A jump adds a step to the
+ * browser's history, so that "back" returns. It writes only when the view rests, since browsers
+ * limit the rate.
  */
 
 import { formatPlace, parsePlace } from "../place-link.js";
@@ -9,25 +10,23 @@ import type { Camera } from "./view/camera.js";
 import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 const REST_MS = 250;
-/** CSS pixels of a cell where a link leaves it open, at the least. */
+/** The smallest cells, in CSS pixels, for a link that names no zoom. */
 const LINK_PX = 24;
 
 export class PlaceHistory {
   readonly #board: CanvasBoard;
-  readonly #plane: Plane;
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written: string;
 
-  constructor(board: CanvasBoard, plane: Plane) {
+  constructor(board: CanvasBoard) {
     this.#board = board;
-    this.#plane = plane;
     this.#written = location.hash;
     const { signal } = this.#abort;
     window.addEventListener("popstate", () => this.#follow(), { signal });
   }
 
-  /** The view moved, or may have. */
+  /** Call it after each frame. */
   moved(): void {
     if (this.#place() === this.#written || this.#timer !== undefined) return;
     this.#timer = setTimeout(() => {
@@ -37,7 +36,7 @@ export class PlaceHistory {
     }, REST_MS);
   }
 
-  /** Called before the view jumps: what follows is a new step. */
+  /** Call it before the view jumps. */
   jumps(): void {
     this.#write();
     history.pushState(null, "", location.href);
@@ -55,12 +54,12 @@ export class PlaceHistory {
     history.replaceState(null, "", place === "" ? location.pathname + location.search : place);
   }
 
-  /** As a link; nothing where the whole board is seen, undefined over a hole of the plane. */
+  /** As a link; empty for the whole board, undefined over a hole of the plane. */
   #place(): string | undefined {
     const { viewport } = this.#board;
     if (viewport.isFitted) return "";
     const { x, y, scale } = viewport.camera;
-    const cell = cellAt(this.#plane, { x: Math.floor(x), y: Math.floor(y) });
+    const cell = cellAt(viewport.plane, { x: Math.floor(x), y: Math.floor(y) });
     return cell === undefined ? undefined : formatPlace(cell, scale);
   }
 
@@ -68,13 +67,14 @@ export class PlaceHistory {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#written = location.hash;
-    const camera = linkedCamera(this.#plane, this.#board.viewport.target.scale);
+    const { viewport } = this.#board;
+    const camera = linkedCamera(viewport.plane, viewport.target.scale);
     if (camera) this.#board.travel.to(camera);
     else this.#board.travel.toAll();
   }
 }
 
-/** What the address asks to be seen, or undefined if it asks for no place of the board. */
+/** The view that the address asks for; undefined if it names no place of the board. */
 export function linkedCamera(plane: Plane, scaleNow = 0): Camera | undefined {
   const place = parsePlace(location.hash, plane.size);
   if (!place) return undefined;

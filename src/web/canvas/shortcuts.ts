@@ -1,6 +1,6 @@
 /*
- * Keys that work wherever the focus is on the canvas, and where it is nowhere, as after a drag; besides those that move the
- * focus. With no focus to move, arrows move the view.
+ * Keys that work anywhere on the canvas, and while nothing has the focus, as after a drag. Arrow
+ * keys move the view if there is no focus to move.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";
@@ -10,7 +10,7 @@ const STEP = 2;
 const PAN_SHARE = 0.25;
 const TOOL_KEYS: Readonly<Record<string, Tool>> = { m: "move", d: "draw", e: "erase", r: "fill" };
 
-/** True if the key meant something. `isFree`: no element has the focus. */
+/** True if the key was used. `isFree`: nothing has the focus. */
 export function pressShortcut(event: KeyboardEvent, board: CanvasBoard, isFree: boolean): boolean {
   if (event.altKey) return false;
   const key = event.key.toLowerCase();

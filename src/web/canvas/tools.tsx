@@ -1,4 +1,4 @@
-/* The buttons over the canvas: what the pointer does, undo and redo, zoom. */
+/* The buttons over the canvas: tools, undo and redo, zoom. */
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -18,9 +18,8 @@ const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly ico
 
 const STEP = 2;
 
-export interface ToolsProps {
+interface ToolsProps {
   readonly board: CanvasBoard;
-  /** Without the tools that change something. */
   readonly isViewer: boolean;
   readonly onGo: (cell: number) => void;
 }
@@ -47,14 +46,14 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
   const { brush } = board;
   const { places, drawn } = brush.strokes;
   const isPast = board.replay !== undefined;
-  // Which of the own changes was gone to last; the newest is the first to be gone to.
+  // The own change visited last. The first visit goes to the newest one.
   const [visited, setVisited] = useState(places.length);
   const visit = (index: number) => {
     const cell = places[index];
     setVisited(index);
     if (cell !== undefined) onGo(cell);
   };
-  // When no more places are kept, what is drawn changes their number no longer.
+  // `drawn` too: once the list is full, a new place does not change its length.
   useEffect(() => setVisited(places.length), [places.length, drawn]);
   return (
     <div class="tools" role="toolbar" aria-label="Drawing">
@@ -84,14 +83,14 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
         onPress={() => void board.undoing.do("redo")}
       />
       <IconButton
-        name="Previous change of mine"
+        name="My previous change"
         icon="M10 3L5 8l5 5"
         id="mine-previous"
         isOff={visited <= 0}
         onPress={() => visit(visited - 1)}
       />
       <IconButton
-        name="Next change of mine"
+        name="My next change"
         icon="M6 3l5 5-5 5"
         id="mine-next"
         isOff={visited >= places.length - 1}
@@ -106,7 +105,7 @@ interface IconButtonProps {
   readonly icon: string;
   readonly id: string;
   readonly isPressed?: boolean;
-  /** Not `disabled`: a button that loses focus leaves the keyboard nowhere. */
+  /** Not `disabled`: a disabled button would drop the keyboard focus. */
   readonly isOff?: boolean;
   readonly onPress: () => void;
 }

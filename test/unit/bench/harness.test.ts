@@ -1,17 +1,16 @@
-/* The harness of the benchmarks against peers: whether it sees what went wrong, and reckons right. Pure parts. */
+/* The pure parts of the benchmark harness: it must see every failure, and calculate correctly. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { faultsOf, gapNotes, judge } from "../../../bench/load/correctness.js";
 import { Delays } from "../../../bench/load/delays.js";
-import { leastBits, log2Choose } from "../../../bench/load/entropy.js";
-import { type Outcome, type Scenario, spreadOf } from "../../../bench/load/outcome.js";
+import { type Finding, type Scenario, spreadOf } from "../../../bench/load/outcome.js";
 import { wsCoalesced } from "../../../bench/load/per-change.js";
 import { readOnce } from "../../../bench/load/read-once.js";
 import { runScenarios } from "../../../bench/load/runner.js";
 import { cheaperNotes } from "../../../bench/scenarios/cpu.js";
 import { MISSING_PERCENT_MAX } from "../../../bench/scenarios/knee.js";
-import { partsNote } from "../../../bench/scenarios/wire-bytes.js";
+import { leastBits, log2Choose, partsNote } from "../../../bench/scenarios/wire-bytes.js";
 import { judgeTrial } from "../../../src/bench/find-max.js";
 
 /** Cells 0 to 9; 3 and 4 were checked, 5 was unchecked. */
@@ -28,7 +27,7 @@ const right = { get: checked(3, 4), isOpen: true };
 const GOOD = { lostWrites: 0, divergedClients: 0, brokenConnections: 0, refusedWrites: 0, gaps: 0 };
 
 describe("judging a fleet", () => {
-  test("finds nothing where store and clients have what was written", () => {
+  test("finds nothing if store and clients have what was written", () => {
     const judged = judge({ cells: CELLS, last: LAST, stored: checked(3, 4) }, [right, right]);
     assert.deepEqual(judged, GOOD);
     assert.deepEqual(faultsOf("ours", judged), []);
@@ -70,7 +69,7 @@ describe("judging a fleet", () => {
     assert.equal(faultsOf("ours", judged).length, 1);
   });
 
-  test("gaps of all clients are told, and are no fault", () => {
+  test("gaps of all clients are reported, and are no fault", () => {
     const clients = [
       { ...right, gaps: 2 },
       { ...right, gaps: 1 },
@@ -190,18 +189,16 @@ test("a trial of the knee may miss as many changes as its method says, and no mo
 });
 
 describe("running scenarios", () => {
-  const outcome: Outcome = {
-    name: "cost",
-    question: "What does it cost",
+  const finding: Finding = {
     method: "So.",
-    columns: [{ key: "system", label: "system" }],
+    columns: { system: "system" },
     rows: [{ system: "SocketScaler" }],
     targets: [{ text: "cost", measured: 2, bound: 1, sense: "at most", unit: "×" }],
-    notes: [],
   };
-  const scenario = (found: Partial<Outcome>): Scenario => ({
-    name: "cost",
-    run: async () => ({ ...outcome, ...found }),
+  const scenario = (found: Partial<Finding> = {}, name = "cost"): Scenario => ({
+    name,
+    question: "What does it cost?",
+    run: async () => ({ ...finding, ...found }),
   });
 
   async function run(scenarios: readonly Scenario[], ...args: string[]) {
@@ -218,20 +215,20 @@ describe("running scenarios", () => {
   }
 
   test("records what was found, targets missed or not", async () => {
-    const { code, recorded, printed } = await run([scenario({})]);
+    const { code, recorded, printed } = await run([scenario()]);
     assert.equal(code, 0);
     assert.deepEqual(recorded, ["cost"]);
     assert.match(printed, /NOT MET/);
   });
 
   test("prints a quick look and does not record it", async () => {
-    const { code, recorded, printed } = await run([scenario({})], "--quick");
+    const { code, recorded, printed } = await run([scenario()], "--quick");
     assert.equal(code, 0);
     assert.deepEqual(recorded, []);
     assert.match(printed, /What does it cost/);
   });
 
-  test("fails with a line where SocketScaler has a fault, and does not record it", async () => {
+  test("fails with a line if SocketScaler has a fault, and does not record it", async () => {
     const { code, recorded, told } = await run([scenario({ faults: ["SocketScaler: 1 lost writes"] })]);
     assert.equal(code, 1);
     assert.deepEqual(recorded, []);
@@ -239,18 +236,25 @@ describe("running scenarios", () => {
   });
 
   test("goes on after a scenario that cannot be run, and fails in the end", async () => {
-    const broken: Scenario = { name: "broken", run: () => Promise.reject(new Error("no server")) };
-    const { code, recorded, told } = await run([broken, scenario({})]);
+    const broken: Scenario = { ...scenario({}, "broken"), run: () => Promise.reject(new Error("no server")) };
+    const { code, recorded, told } = await run([broken, scenario()]);
     assert.equal(code, 1);
     assert.deepEqual(recorded, ["cost"]);
     assert.match(told, /broken failed: Error: no server/);
   });
 
   test("runs only those named, and none if a name is unknown", async () => {
-    const other: Scenario = { ...scenario({ name: "other" }), name: "other" };
-    assert.deepEqual((await run([scenario({}), other], "--only", "other")).recorded, ["other"]);
-    const unknown = await run([scenario({}), other], "--only", "cost,nothing");
+    const other = scenario({}, "other");
+    assert.deepEqual((await run([scenario(), other], "--only", "other")).recorded, ["other"]);
+    const unknown = await run([scenario(), other], "--only", "cost,nothing");
     assert.equal(unknown.code, 2);
     assert.deepEqual(unknown.recorded, []);
+  });
+
+  test("lists each name with its question, and runs nothing", async () => {
+    const { code, recorded, printed } = await run([scenario(), scenario({}, "other")], "--list");
+    assert.equal(code, 0);
+    assert.deepEqual(recorded, []);
+    assert.equal(printed, "cost   What does it cost?\nother  What does it cost?\n");
   });
 });

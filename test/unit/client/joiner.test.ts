@@ -39,27 +39,27 @@ function setUp(...pages: number[]) {
     reconnect: () => undefined,
     close: () => undefined,
   };
-  const watched = new WatchedPages();
+  const watched = new WatchedPages({ held: () => undefined, released: (left) => joiner.leave(left) });
   const loaded: number[] = [];
-  const told: string[] = [];
-  const joiner = new Joiner(watched, line, clock, {
-    asked: (page) => told.push(`asked ${page}`),
-    joined: (page) => told.push(`joined ${page}`),
+  const reported: string[] = [];
+  const joiner: Joiner = new Joiner(watched, line, clock, {
+    asked: (page) => reported.push(`asked ${page}`),
+    joined: (page) => reported.push(`joined ${page}`),
     loaded: (page) => loaded.push(page),
     changed: () => undefined,
   });
-  watched.hold(pages, OPENED.size).catch(() => undefined);
+  const held = watched.hold(pages, OPENED.size);
   joiner.connected(OPENED);
   const shown = () => asked.map(({ name, pages: numbers }) => `${name} ${numbers.join(" ")}`);
-  return { clock, joiner, watched, asked, loaded, told, shown };
+  return { clock, joiner, watched, held, asked, loaded, reported, shown };
 }
 
 describe("the joiner", () => {
   test("asks for all pages, so many at a time, and is live when the last is answered", async () => {
-    const { joiner, asked, loaded, told, shown } = setUp(0, 1, 2);
+    const { joiner, asked, loaded, reported, shown } = setUp(0, 1, 2);
     assert.deepEqual(shown(), ["watch 0 1"]);
     await asked[0]?.answer();
-    assert.deepEqual(told, ["asked 0", "asked 1", "joined 0", "joined 1", "asked 2"]);
+    assert.deepEqual(reported, ["asked 0", "asked 1", "joined 0", "joined 1", "asked 2"]);
     assert.deepEqual(shown(), ["watch 0 1", "watch 2"]);
     assert.equal(joiner.isLive, false);
     await asked[1]?.answer();
@@ -70,16 +70,16 @@ describe("the joiner", () => {
   test("asks only for the page that is new when another is watched", async () => {
     const { joiner, asked, watched, shown } = setUp(0);
     await asked[0]?.answer();
-    void watched.hold([0, 1], OPENED.size);
+    watched.hold([0, 1], OPENED.size);
     joiner.join();
     assert.deepEqual(shown(), ["watch 0", "watch 1"]);
   });
 
   test("asks for a page that was let go again only when the unwatch is answered", async () => {
-    const { joiner, asked, watched, shown } = setUp(0);
+    const { joiner, asked, watched, held, shown } = setUp(0);
     await asked[0]?.answer();
-    joiner.leave(watched.letGo([0]));
-    void watched.hold([0], OPENED.size);
+    watched.release(held);
+    watched.hold([0], OPENED.size);
     joiner.join();
     assert.deepEqual(shown(), ["watch 0", "unwatch 0"], "frames of the first watch may be on their way");
     await asked[1]?.answer();

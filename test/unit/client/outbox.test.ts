@@ -46,11 +46,11 @@ describe("the outbox", () => {
 
   test("makes one of several changes to a cell that are not sent yet, and tells all who wait", () => {
     const outbox = new Outbox();
-    let told = 0;
-    for (const value of [1, 0, 1, 0] as const) outbox.set(5, value, 0, () => told++);
+    let settled = 0;
+    for (const value of [1, 0, 1, 0] as const) outbox.set(5, value, 0, () => settled++);
     assert.deepEqual(outbox.take(100, 32), { seq: 1, changes: [[5, 0]] });
     outbox.acknowledged(1, new Map());
-    assert.equal(told, 4);
+    assert.equal(settled, 4);
   });
 
   test("after a lost connection sends again under the same numbers, oldest first, before anything new", () => {
@@ -440,7 +440,7 @@ describe("the outbox", () => {
         for (const cell of list) {
           if (frozen.has(cell)) assert.equal(fates.get(cell), "FROZEN");
           else if (list.length <= 17) assert.equal(fates.get(cell), "done");
-          // What is told is true, also of what is given up for its neighbours.
+          // What is reported is true, also of cells that are given up with their neighbours.
           assert.equal(server.board.has(cell), fates.get(cell) === "done");
         }
       }),
@@ -469,7 +469,7 @@ function modelServer(frozen: ReadonlySet<number>, namesCells: boolean) {
   };
 }
 
-/** An outbox, and what becomes of each cell: one word for each time that its fate was told. */
+/** An outbox, and the fates of each cell: one word for each time that it was settled. */
 function noted() {
   const outbox = new Outbox();
   const fates: Record<string, string> = {};

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Line } from "../../../src/client/line.js";
-import { OverviewWatches } from "../../../src/client/overview.js";
+import { OverviewWatches } from "../../../src/client/overview-watches.js";
 import type { OpenResult } from "../../../src/protocol/events.js";
 import { OPENED } from "../../support/opened.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";
@@ -50,8 +50,8 @@ describe("the overview at the client", () => {
   });
 
   test("tells what was missed until it was asked for from what changes since, on each connection", () => {
-    const told: [pages: readonly number[], isMissed: boolean][] = [];
-    const overviews = new OverviewWatches(lineThatNotes([]), new VirtualClock(), (...all) => void told.push(all));
+    const reported: [pages: readonly number[], isMissed: boolean][] = [];
+    const overviews = new OverviewWatches(lineThatNotes([]), new VirtualClock(), (...all) => void reported.push(all));
     overviews.connected(OPENED);
     const watch = overviews.watch();
     overviews.receiveAll(Uint32Array.of(1, 0));
@@ -63,7 +63,7 @@ describe("the overview at the client", () => {
     overviews.receiveOnline(9);
     overviews.receiveAll(Uint32Array.of(3, 6));
     overviews.receiveSome([[0, 4]]);
-    assert.deepEqual(told, [
+    assert.deepEqual(reported, [
       [[0], true],
       [[1], false],
       [[0, 1], false],

@@ -10,8 +10,8 @@ import { WatchedPages } from "../../../src/client/watched-pages.js";
 
 function setUp() {
   const outbox = new Outbox();
-  const pages = new WatchedPages();
-  void pages.hold([0], 100);
+  const pages = new WatchedPages({ held: () => undefined, released: () => undefined });
+  pages.hold([0], 100);
   const page = pages.get(0);
   assert.ok(page);
   return { outbox, pages, page, shown: new ShownCells(outbox, pages) };

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board-events.js";
+import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
 import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../../src/react/range-view.js";

@@ -72,8 +72,12 @@ describe("options", () => {
 describe("options of access", () => {
   for (const [name, env, message] of [
     ["a rule for a board that is not there", { ACCESS: "mian=open" }, /ACCESS names the board "mian"/],
-    ["a board that needs a token without keys", { ACCESS: "token" }, /set JWT_SECRET or JWKS_URL too/],
-    ["two kinds of keys", { JWT_SECRET: "x".repeat(32), JWKS_URL: "https://id.example" }, /not both/],
+    [
+      "a board that needs a token without keys",
+      { ACCESS: "token" },
+      /no key verifies tokens: set JWT_SECRET or JWKS_URL/,
+    ],
+    ["two kinds of keys", { JWT_SECRET: "x".repeat(32), JWKS_URL: "https://id.example" }, /both set: keep one/],
     [
       "a short secret, which is not shown",
       { JWT_SECRET: "hunter2" },

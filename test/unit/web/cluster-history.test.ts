@@ -30,14 +30,14 @@ describe("the history of the cluster", () => {
       assert.equal(withAnswer(history, answer), undefined);
   });
 
-  test("says who is not well, and why", () => {
+  test("says which instance is not healthy, and why", () => {
     const healths = [{}, { heardMsAgo: 5_000 }, { storeAvailable: false }, { loopDelayMs: 300 }, { flushMs: 900 }].map(
       (more) => {
         const [sample] = withAnswer(NO_HISTORY, { instances: [instance("a", more)] })?.instances ?? [];
         return sample && healthOf(sample);
       },
     );
-    assert.deepEqual(healths, ["well", "silent", "store away", "busy", "busy"]);
+    assert.deepEqual(healths, ["healthy", "silent", "store unavailable", "busy", "busy"]);
   });
 
   test("draws a line whose newest point is at the right edge, and whose highest at the top", () => {

@@ -1,8 +1,8 @@
 /*
- * The teaching protocol of namespace `/`, for board `main`: an event for each cell that changed to everybody, no positions,
- * no catch-up. Its clients read GET /state when they connect and trust the events from then on.
- *
- * Knows nothing of sockets. A board too large to be sent whole is too large for this protocol.
+ * The teaching protocol, for board `main`: everyone gets an event for each cell that changed,
+ * without positions or catch-up. Its clients read GET /state when they connect, and trust the
+ * events from then on. A board too large to be sent whole is too large for this protocol. Knows no
+ * door.
  */
 
 import { randomBytes } from "node:crypto";
@@ -18,25 +18,25 @@ import type { Instance } from "../../instance/instance.js";
 import type { Hub } from "../../pages/hub.js";
 import type { HostedBoard } from "../../pages/pages.js";
 import type { HubUse } from "../../pages/shared-hubs.js";
-import { commitChanges } from "../../session/session.js";
+import { commitChanges } from "../../writes/commit-changes.js";
 import { OwnSessions } from "../../writes/own-sessions.js";
-import { type PacedRecipient, TeachingViewers } from "./viewers.js";
+import { PacedFanOut, type PacedRecipient } from "./paced-fan-out.js";
 
 /** The largest board that GET /state sends whole. */
-export const STATE_CELLS_MAX = 100_000;
+const STATE_CELLS_MAX = 100_000;
 
 export class Teaching {
   readonly #instance: Instance;
-  /** Its clients number nothing themselves, and one may send more at a time than a session can have open. */
+  /** Its clients do not number their writes, and one may have more open than a session can. */
   readonly #sessions = new OwnSessions();
-  /** The clients, while there are any, and what ends the following of the board for them. */
-  #following: { readonly viewers: TeachingViewers; stop(): void } | undefined;
+  /** Set while there are recipients. */
+  #following: { readonly fanOut: PacedFanOut; stop(): void } | undefined;
 
   constructor(instance: Instance) {
     this.#instance = instance;
   }
 
-  /** The board, or a Refusal if there is none or it is too large for this protocol. */
+  /** Throws a Refusal if there is no such board, or it is too large for this protocol. */
   board(): HostedBoard {
     const board = this.#instance.boards.get(TEACHING_BOARD);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
@@ -44,14 +44,14 @@ export class Teaching {
     return board;
   }
 
-  /** Sends a client what changes from now on, until the returned function is called. */
+  /** Sends `recipient` all changes from now on. Returns the function that ends this. */
   join(recipient: PacedRecipient): () => void {
     this.#following ??= this.#follow(this.board());
     const following = this.#following;
-    const leave = following.viewers.add(recipient);
+    const leave = following.fanOut.add(recipient);
     return () => {
       leave();
-      if (following.viewers.size > 0 || this.#following !== following) return;
+      if (following.fanOut.size > 0 || this.#following !== following) return;
       following.stop();
       this.#following = undefined;
     };
@@ -62,10 +62,10 @@ export class Teaching {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }
 
-  /** The writes of a client at `address`, with a rate of its own; committed in the order in which they come, however long consent takes. */
+  /** Returns a function that commits one client's writes in order, however long consent takes. */
   writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
     const client = randomBytes(16).toString("base64url");
-    /** Settles when every write so far is refused, or on its way to the store. */
+    /** Settles when every write so far was refused, or is on its way to the store. */
     let before: Promise<unknown> = Promise.resolve();
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
@@ -75,9 +75,11 @@ export class Teaching {
       this.#instance.admission.admitWrite(address, client, 1);
       const changes = [[index, value ? 1 : 0]] as const;
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
-      // Wrapped, so that the next write waits for the beginning of this commit, not for its answer.
+      // Wrapped, so that the next write waits for the start of this commit, not for its answer.
       const begun = Promise.all([consent, before]).then(() => ({
-        committed: this.#sessions.run((session, seq) => commitChanges(this.#instance, board, session, seq, changes)),
+        committed: this.#sessions.run((session, seq) =>
+          commitChanges(this.#instance.writer, board.name, session, seq, changes),
+        ),
       }));
       before = Promise.allSettled([before, begun]);
       const { committed } = await begun;
@@ -85,7 +87,7 @@ export class Teaching {
     };
   }
 
-  /** What the board holds at the cell that `input` names, for a client whose update was refused. */
+  /** The current value of the cell that `input` names, for a client whose update was refused. */
   present(input: unknown): CheckboxUpdate | undefined {
     const parsed = teachingUpdate.safeParse(input);
     if (!parsed.success) return undefined;
@@ -96,10 +98,10 @@ export class Teaching {
     return follower && { index, value: follower.replica.get(offsetOf(index)) === 1 };
   }
 
-  #follow(board: HostedBoard): { readonly viewers: TeachingViewers; stop(): void } {
+  #follow(board: HostedBoard): { readonly fanOut: PacedFanOut; stop(): void } {
     const holds: HubUse<Hub>[] = [];
     const stops: (() => void)[] = [];
-    const viewers = new TeachingViewers(
+    const fanOut = new PacedFanOut(
       this.#instance.clock,
       board.size,
       (cell) => holds[pageOf(cell)]?.hub.follower.replica.get(offsetOf(cell)) === 1,
@@ -110,14 +112,14 @@ export class Teaching {
       const { hub } = hold;
       const { replica } = hub.follower;
       const known = replica.bits.slice();
-      const changed = (offset: number) => viewers.changed(cellAt(page, offset));
+      const changed = (offset: number) => fanOut.changed(cellAt(page, offset));
       const compare = () => {
         eachDifference(known, replica.bits, changed);
         known.set(replica.bits);
       };
       stops.push(
         hub.follower.observe({
-          // Until the page is loaded, only what it comes to is news.
+          // Until the page is loaded, `restarted` reports its cells at once.
           applied: ({ changes }) => {
             if (hub.follower.isReady) for (const change of changes) changed(changedOffset(change));
           },
@@ -125,12 +127,12 @@ export class Teaching {
         }),
         hub.observe(() => {
           compare();
-          viewers.flush();
+          fanOut.flush();
         }),
       );
     }
     return {
-      viewers,
+      fanOut,
       stop: () => {
         for (const stop of stops) stop();
         for (const hold of holds) hold.release();

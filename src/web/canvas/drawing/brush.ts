@@ -1,26 +1,22 @@
 /*
- * The tools that change cells: a single toggle, a line drawn or erased, a rectangle filled. A stroke sets each cell it meets
- * once, to one value: drawing, to the opposite of what its first cell showed. The rest (batches, limits, refusals) is the
- * client's.
+ * The tools that change cells: toggle one, draw or erase a line, fill a rectangle. A stroke sets
+ * each cell once, and all to one value: the opposite of what its first cell showed.
  */
 
-import type { Plane, Point } from "../view/plane.js";
-import { cellAt } from "../view/plane.js";
+import { cellAt, type Plane, type Point } from "../view/plane.js";
 import { type CellValue, type Reader, type StrokeChange, Strokes } from "./strokes.js";
 
 export type Tool = "move" | "draw" | "erase" | "fill";
 
-export interface BrushOptions {
+interface BrushOptions {
   readonly plane: Plane;
   readonly read: Reader;
   readonly set: (cell: number, value: boolean) => void;
-  /** Whether this user may change the cell. */
   readonly mayChange: (cell: number) => boolean;
-  /** Cells were left as they are, as they may not be changed: the first of them. */
-  readonly spared: (cell: number) => void;
-  /** Cells of a stroke were left out, as they cannot be read yet: the first of them, and how many. */
+  /** Some cells are locked for this user; `cell` is the first of them. */
+  readonly locked: (cell: number) => void;
+  /** Some cells of a stroke were not loaded; `cell` is the first of them. */
   readonly missed: (cell: number, cells: number) => void;
-  /** Cells one rectangle may have. */
   readonly fillCellsMax: () => number;
 }
 
@@ -34,18 +30,16 @@ export class Brush {
   #value = true;
   #last: Point | undefined;
   #corner: Point | undefined;
-  #spared: number | undefined;
+  #locked: number | undefined;
 
   constructor(options: BrushOptions) {
     this.#options = options;
   }
 
-  /** A stroke or a rectangle has begun. */
   get isDrawing(): boolean {
     return this.#last !== undefined;
   }
 
-  /** Corners of the rectangle being drawn. */
   get rectangle(): readonly [Point, Point] | undefined {
     return this.#corner && this.#last ? [this.#corner, this.#last] : undefined;
   }
@@ -54,19 +48,18 @@ export class Brush {
     this.setAll([cell], !this.#options.read(cell));
   }
 
-  /** One stroke of its own. */
   setAll(cells: readonly number[], value: boolean): void {
     this.#begin(value);
     for (const cell of cells) this.#put(cell);
-    this.#finish();
+    this.breakOff();
   }
 
-  /** False if the tool does not draw from here. */
+  /** False if the tool cannot draw from here. */
   start(place: Point): boolean {
     const first = cellAt(this.#options.plane, place);
     if (this.tool === "move" || first === undefined) return false;
     if (!this.#options.mayChange(first)) {
-      this.#options.spared(first);
+      this.#options.locked(first);
       return false;
     }
     const shown = this.#options.read(first);
@@ -91,24 +84,26 @@ export class Brush {
 
   end(): void {
     if (this.#corner && this.#last) for (const place of placesWithin(this.#corner, this.#last)) this.#putAt(place);
-    this.#finish();
+    this.breakOff();
   }
 
-  /** Ends what is being drawn as it is: a line stays as far as it came, a rectangle that nobody finished is none. */
+  /** Ends the stroke early: a line stays as far as it came, an unfinished rectangle is dropped. */
   breakOff(): void {
-    this.#finish();
+    this.strokes.add(this.#stroke);
+    this.#stroke = [];
+    this.#last = undefined;
+    this.#corner = undefined;
+    this.#reportMissed();
+    this.#reportLocked();
   }
 
-  /** Ends what is being drawn and takes it back. */
   cancel(): void {
     const isStroke = this.#stroke.length > 0;
-    // Nothing is left, so there is nothing that it lacks.
     this.#missed.clear();
-    this.#finish();
+    this.breakOff();
     if (isStroke) this.undo();
   }
 
-  /** The board refused a change. */
   refused({ cell, value }: CellValue): void {
     this.#stroke = this.#stroke.filter((change) => change.cell !== cell || change.after !== value);
     this.strokes.refused({ cell, value });
@@ -124,29 +119,29 @@ export class Brush {
 
   #apply(values: readonly CellValue[]): void {
     for (const { cell, value } of values) if (this.#maySet(cell)) this.#options.set(cell, value);
-    this.#tellSpared();
+    this.#reportLocked();
   }
 
   #maySet(cell: number): boolean {
     const may = this.#options.mayChange(cell);
-    if (!may) this.#spared ??= cell;
+    if (!may) this.#locked ??= cell;
     return may;
   }
 
-  #tellSpared(): void {
-    const cell = this.#spared;
-    this.#spared = undefined;
-    if (cell !== undefined) this.#options.spared(cell);
+  #reportLocked(): void {
+    const cell = this.#locked;
+    this.#locked = undefined;
+    if (cell !== undefined) this.#options.locked(cell);
   }
 
-  #tellMissed(): void {
+  #reportMissed(): void {
     const [first] = this.#missed;
     const cells = this.#missed.size;
     this.#missed.clear();
     if (first !== undefined) this.#options.missed(first, cells);
   }
 
-  /** As far towards `place` as a rectangle may reach. */
+  /** The corner nearest to `place` within the largest rectangle. */
   #reachFrom(corner: Point, place: Point): Point {
     const most = Math.max(1, this.#options.fillCellsMax());
     const width = Math.min(most, Math.abs(place.x - corner.x) + 1);
@@ -163,15 +158,6 @@ export class Brush {
     this.#value = value;
   }
 
-  #finish(): void {
-    this.strokes.add(this.#stroke);
-    this.#stroke = [];
-    this.#last = undefined;
-    this.#corner = undefined;
-    this.#tellMissed();
-    this.#tellSpared();
-  }
-
   #putAt(place: Point): void {
     const cell = cellAt(this.#options.plane, place);
     if (cell !== undefined) this.#put(cell);
@@ -181,7 +167,7 @@ export class Brush {
     const before = this.#options.read(cell);
     if (before === this.#value || this.#seen.has(cell)) return;
     if (before === undefined && this.#options.mayChange(cell)) {
-      // It may have come before the stroke meets it again.
+      // It may be loaded by the time the stroke meets it again.
       this.#missed.add(cell);
       return;
     }
@@ -193,7 +179,7 @@ export class Brush {
   }
 }
 
-/** The whole places of a straight line, both ends included (Bresenham 1965): no holes, however fast the hand. */
+/** The places of a straight line, including both ends (Bresenham 1965). */
 export function* placesBetween(from: Point, to: Point): Iterable<Point> {
   const [dx, dy] = [Math.abs(to.x - from.x), Math.abs(to.y - from.y)];
   const [stepX, stepY] = [Math.sign(to.x - from.x), Math.sign(to.y - from.y)];

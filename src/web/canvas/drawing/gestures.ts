@@ -1,35 +1,35 @@
 /*
- * What fingers, mouse and wheel do on the canvas, in its own terms: hover, tap, a stroke or a pan, a zoom around a point.
- * Points are CSS pixels from the canvas's corner. What it means is the listener's to say.
+ * Turns the input of fingers, mouse and wheel into gestures. Points are CSS pixels from the
+ * canvas's corner. The listener decides what a gesture means.
  *
- *     one finger, left button      a tap; or, moved, a stroke if the listener takes it, else a pan
+ *     one finger, left button      a tap; if moved, a stroke if the listener accepts it, else a pan
  *     middle button, held space    a pan
- *     two fingers                  pan and zoom; a stroke that had begun breaks off
- *     wheel                        zoom; with shift sideways; a trackpad's pinch comes as a wheel with ctrl
+ *     two fingers                  pan and zoom; a stroke in progress breaks off
+ *     wheel                        zoom; with Shift a pan; a trackpad's pinch is a wheel with Ctrl
  */
 
 import type { Point } from "../view/plane.js";
 
-export interface GestureListener {
+interface GestureListener {
   hovered(point: Point | undefined): void;
   tapped(point: Point): void;
-  /** False if a drag from here is to move the view. */
+  /** False if a drag from here should move the view. */
   strokeStarts(point: Point): boolean;
   stroked(point: Point): void;
   strokeEnds(): void;
-  /** It was not ended by the user: a second finger came, or the browser took the pointer. */
+  /** The user did not end it: a second finger arrived, or the browser took the pointer. */
   strokeBreaksOff(): void;
   panned(dx: number, dy: number): void;
-  /** CSS pixels a second. */
+  /** CSS pixels per second. */
   thrown(velocity: Point): void;
-  /** By two fingers; the place at the point stays there. */
+  /** The place under the point stays there. */
   pinched(point: Point, factor: number): void;
-  /** One of the two is gone. */
+  /** One of the two fingers was lifted. */
   pinchEnds(point: Point): void;
   wheeled(point: Point, factor: number): void;
 }
 
-/** A press that moves less is a tap; a finger is less steady than a mouse. */
+/** A press that moves less is a tap. A finger is less steady than a mouse. */
 const TAP_PX = 5;
 const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
@@ -46,9 +46,8 @@ export class Gestures {
   readonly #fingers = new Map<number, Point>();
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
-  /** Of the last moments of a pan. */
   #trail: { readonly point: Point; readonly ms: number }[] = [];
-  /** Between two fingers that have moved. */
+  /** The middle between two fingers, once they have moved. */
   #middle: Point | undefined;
   #isSpaceHeld = false;
   #wasSpaceUsed = false;
@@ -63,12 +62,12 @@ export class Gestures {
     element.addEventListener("pointercancel", (event) => this.#up(event, false), { signal });
     element.addEventListener("pointerleave", () => listener.hovered(undefined), { signal });
     element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
-    // A middle click would paste, or scroll by itself.
+    // Else a middle click would paste, or start to scroll.
     element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
     element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
-    // Space that is released in another window is never heard of.
+    // Releasing Space in another window sends no event here.
     window.addEventListener("blur", () => this.#letGoSpace(), { signal });
   }
 
@@ -162,7 +161,7 @@ export class Gestures {
     else this.#listener.wheeled(this.#pointOf(event), Math.exp(-dy * (event.ctrlKey ? PINCH_RATE : WHEEL_RATE)));
   }
 
-  /** Space toggles the cell with the focus, unless it was held for a drag. */
+  /** Space toggles the focused cell, unless it was held for a drag. */
   #space(event: KeyboardEvent, isDown: boolean): void {
     if (event.code !== "Space") return;
     if (isDown) this.#isSpaceHeld = true;

@@ -1,6 +1,6 @@
 /*
- * What gestures mean on the board: a tap checks the cell, or zooms in where cells are too small to be meant; a drag draws with
- * the tool in hand, or moves the view.
+ * What gestures mean on the board. A tap checks the cell, or zooms in if cells are too small to
+ * hit. A drag draws with the current tool, or moves the view.
  */
 
 import { toPlane } from "../view/camera.js";
@@ -9,18 +9,16 @@ import type { Viewport } from "../view/viewport.js";
 import type { Brush } from "./brush.js";
 import { Gestures } from "./gestures.js";
 
-export interface PointerListener {
-  /** Something looks different. */
+interface PointerListener {
   changed(): void;
   /** Another cell is under the pointer, or none. */
   pointed(cell: number | undefined): void;
-  /** A cell was tapped. */
   chosen(cell: number): void;
-  /** There may be another stroke to undo. */
+  /** There may be a new stroke to undo. */
   drawn(): void;
 }
 
-/** CSS pixels of a cell from which a tap checks it, and from which tools draw; below, a tap zooms in. */
+/** The smallest cells, in CSS pixels, for a tap and for drawing. Below, a tap zooms in. */
 const TAP_FROM_PX = 4;
 const DRAW_FROM_PX = 1;
 const ZOOM_IN_PX = 24;
@@ -32,20 +30,20 @@ export class Pointer {
   readonly #listener: PointerListener;
   readonly #gestures: Gestures;
   #hovered: Point | undefined;
-  #told: number | undefined;
+  #reported: number | undefined;
 
   constructor(element: HTMLElement, viewport: Viewport, brush: Brush, listener: PointerListener) {
     this.#viewport = viewport;
     this.#brush = brush;
     this.#listener = listener;
     this.#gestures = new Gestures(element, {
-      hovered: (point) => this.#hover(point),
+      hovered: (point) =>
+        this.#change(() => {
+          this.#hovered = point;
+        }),
       tapped: (point) => this.#tap(point),
       strokeStarts: (point) => viewport.camera.scale >= DRAW_FROM_PX && brush.start(this.#placeAt(point)),
-      stroked: (point) => {
-        brush.moveTo(this.#placeAt(point));
-        listener.changed();
-      },
+      stroked: (point) => this.#change(() => brush.moveTo(this.#placeAt(point))),
       strokeEnds: () => {
         brush.end();
         listener.drawn();
@@ -54,39 +52,24 @@ export class Pointer {
         brush.breakOff();
         listener.drawn();
       },
-      panned: (dx, dy) => {
-        viewport.pan(dx, dy);
-        listener.changed();
-      },
-      thrown: (velocity) => {
-        viewport.throwBy(velocity);
-        listener.changed();
-      },
-      pinched: (point, factor) => {
-        viewport.zoom(point, factor);
-        listener.changed();
-      },
-      pinchEnds: (point) => {
-        viewport.settle(point);
-        listener.changed();
-      },
-      wheeled: (point, factor) => {
-        viewport.wheel(point, factor);
-        listener.changed();
-      },
+      panned: (dx, dy) => this.#change(() => viewport.pan(dx, dy)),
+      thrown: (velocity) => this.#change(() => viewport.throwBy(velocity)),
+      pinched: (point, factor) => this.#change(() => viewport.zoom(point, factor)),
+      pinchEnds: (point) => this.#change(() => viewport.settle(point)),
+      wheeled: (point, factor) => this.#change(() => viewport.wheel(point, factor)),
     });
   }
 
-  /** The cell under it, wherever the view has moved meanwhile. */
+  /** The cell under the pointer in the current view. */
   get hovered(): number | undefined {
     return this.#hovered && this.#cellAt(this.#hovered);
   }
 
-  /** After the view moved: another cell may have come under a pointer that stands still. */
-  tell(): void {
+  /** Call it after the view moved, which may put another cell under a resting pointer. */
+  follow(): void {
     const cell = this.hovered;
-    if (cell === this.#told) return;
-    this.#told = cell;
+    if (cell === this.#reported) return;
+    this.#reported = cell;
     this.#listener.pointed(cell);
   }
 
@@ -94,8 +77,8 @@ export class Pointer {
     this.#gestures.close();
   }
 
-  #hover(point: Point | undefined): void {
-    this.#hovered = point;
+  #change(change: () => void): void {
+    change();
     this.#listener.changed();
   }
 
@@ -103,8 +86,7 @@ export class Pointer {
     const { scale } = this.#viewport.camera;
     if (scale < (this.#brush.tool === "move" ? TAP_FROM_PX : DRAW_FROM_PX)) {
       const factor = Math.max(ZOOM_IN_MIN, Math.min(ZOOM_IN_PX, ZOOM_IN_PX / scale));
-      this.#viewport.step(factor, performance.now(), point);
-      this.#listener.changed();
+      this.#change(() => this.#viewport.step(factor, performance.now(), point));
       return;
     }
     const cell = this.#cellAt(point);

@@ -1,6 +1,6 @@
 /*
- * What this user drew, stroke by stroke, to undo and redo. A board is shared, so an undo takes back only what still stands:
- * cells that someone has changed since are theirs, and what was refused never was. Pure.
+ * The user's strokes, to undo and redo. A board is shared, so an undo leaves cells alone that
+ * someone else has changed since, and cells whose change was refused. Pure.
  */
 
 export interface StrokeChange {
@@ -17,22 +17,21 @@ export interface CellValue {
 export type Reader = (cell: number) => boolean | undefined;
 
 interface Stroke {
-  /** Counts strokes as they were drawn. */
+  /** Numbered in the order of drawing. */
   readonly number: number;
-  /** By cell, in the order in which they were drawn. */
   readonly changes: Map<number, StrokeChange>;
-  /** Counts steps: that which last drew this stroke or took it back. */
+  /** The number of the step that last drew this stroke or took it back. */
   step: number;
 }
 
 const STROKES_MAX = 200;
 
 export class Strokes {
-  /** In the order in which they were drawn. */
+  /** In the order of drawing. */
   #done: Stroke[] = [];
-  /** The last taken back is the last. */
+  /** In the order of undoing. */
   #undone: Stroke[] = [];
-  /** Taken back, and not to be drawn again since something else was drawn; the refusal of that may be still to come. */
+  /** Undone, and no longer to be redone. The refusal of the undo may still arrive. */
   #dropped: Stroke[] = [];
   #drawn = 0;
   #steps = 0;
@@ -45,17 +44,16 @@ export class Strokes {
     return this.#undone.length > 0;
   }
 
-  /** Counts what was ever drawn: `places` has no more than it holds. */
+  /** How many strokes were ever drawn. `places` holds only the last of them. */
   get drawn(): number {
     return this.#drawn;
   }
 
-  /** The first cell of each stroke, oldest first. */
   get places(): readonly number[] {
     return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
   }
 
-  /** The stroke that the next undo takes back, or the next redo draws again: its changes by cell. */
+  /** The changes of the next stroke to undo or redo, by cell. */
   next(step: "undo" | "redo"): ReadonlyMap<number, StrokeChange> | undefined {
     return (step === "undo" ? this.#done : this.#undone).at(-1)?.changes;
   }
@@ -68,14 +66,14 @@ export class Strokes {
     this.#undone = [];
   }
 
-  /** The change was refused: the last step that wished for it did not make it. */
+  /** A change was refused, so the last step that asked for it did not happen. */
   refused({ cell, value }: CellValue): void {
     const drawn = this.#done.filter(({ changes }) => changes.get(cell)?.after === value);
     const takenBack = [...this.#undone, ...this.#dropped].filter(({ changes }) => changes.get(cell)?.before === value);
     const stroke = [...drawn, ...takenBack].toSorted((a, b) => a.step - b.step).at(-1);
     const change = stroke?.changes.get(cell);
     if (!stroke || !change) return;
-    // That of an undo still stands, to be taken back by another.
+    // A refused undo leaves the change in place, to be undone later.
     if (!this.#done.includes(stroke)) this.#stillStands(stroke, change);
     stroke.changes.delete(cell);
     const isLeft = (each: Stroke) => each.changes.size > 0;
@@ -84,7 +82,7 @@ export class Strokes {
     this.#dropped = this.#dropped.filter(isLeft);
   }
 
-  /** What to set to take the last stroke back. */
+  /** Takes back the last stroke. Returns what to set. */
   undo(read: Reader): readonly CellValue[] {
     const stroke = this.#done.pop();
     if (!stroke) return [];
@@ -95,7 +93,7 @@ export class Strokes {
     );
   }
 
-  /** What to set to draw it again. */
+  /** Draws the last undone stroke again. Returns what to set. */
   redo(read: Reader): readonly CellValue[] {
     const stroke = this.#undone.pop();
     if (!stroke) return [];

@@ -1,26 +1,25 @@
 /*
- * Undo and redo, one after the other. An undo may be of a stroke whose pages were let go long ago: they are fetched first,
- * since only what still stands there is taken back.
+ * Undo and redo, one after the other. The pages of an old stroke are loaded first, since an undo
+ * takes back only what still stands there.
  */
 
 import { pageOf } from "../../../board/geometry.js";
 import type { Brush } from "./brush.js";
 
-export interface UndoingOptions {
+interface UndoingOptions {
   readonly brush: Pick<Brush, "undo" | "redo" | "strokes">;
-  /** Resolves when the cells of these pages can be read; they are kept until `release`. */
-  readonly bring: (pages: ReadonlySet<number>) => Promise<void>;
+  /** Resolves when these pages are loaded. They stay loaded until `release`. */
+  readonly load: (pages: ReadonlySet<number>) => Promise<void>;
   readonly release: () => void;
-  /** Nothing can be changed at present. */
   readonly isOff: () => boolean;
-  /** One was done, or there was none to do. */
+  /** Called after each step, whether it did something or not. */
   readonly done: () => void;
-  /** The pages did not come, so nothing was done; a cell of the stroke. */
+  /** The pages did not load, so nothing was done. `cell` is one of the stroke. */
   readonly gaveUp: (cell: number) => void;
 }
 
-/** A stroke may lie on more pages than may be watched: they would never all be there. */
-const BRING_MS_MAX = 5_000;
+/** A stroke may lie on more pages than can be watched, which never load all at once. */
+const LOAD_MS_MAX = 5_000;
 
 export class Undoing {
   readonly #options: UndoingOptions;
@@ -30,19 +29,18 @@ export class Undoing {
     this.#options = options;
   }
 
-  /** Resolves when it is done, or given up. */
   do(step: "undo" | "redo"): Promise<void> {
     this.#last = this.#last.then(() => this.#do(step));
     return this.#last;
   }
 
   async #do(step: "undo" | "redo"): Promise<void> {
-    const { brush, bring, release, isOff, done, gaveUp } = this.#options;
+    const { brush, load, release, isOff, done, gaveUp } = this.#options;
     const stroke = brush.strokes.next(step);
     const [cell] = stroke?.keys() ?? [];
     if (isOff() || !stroke || cell === undefined) return;
-    const hasCome = await inTime(bring(new Set(Array.from(stroke.keys(), pageOf))));
-    // Meanwhile a replay may have been opened, or another stroke drawn.
+    const hasCome = await inTime(load(new Set(Array.from(stroke.keys(), pageOf))));
+    // A replay may have been opened meanwhile, or another stroke drawn.
     const isStill = !isOff() && brush.strokes.next(step) === stroke;
     if (hasCome && isStill) brush[step]();
     release();
@@ -51,14 +49,12 @@ export class Undoing {
   }
 }
 
-async function inTime(coming: Promise<void>): Promise<boolean> {
-  let late: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<false>((done) => {
-    late = setTimeout(() => done(false), BRING_MS_MAX);
+function inTime(coming: Promise<void>): Promise<boolean> {
+  return new Promise((done) => {
+    const late = setTimeout(() => done(false), LOAD_MS_MAX);
+    void coming.then(() => {
+      clearTimeout(late);
+      done(true);
+    });
   });
-  try {
-    return await Promise.race([coming.then(() => true), tooLate]);
-  } finally {
-    clearTimeout(late);
-  }
 }

@@ -1,6 +1,6 @@
 /*
- * Where things are happening: how much changed on each page in the last seconds, fading. Pure but for the time it is given;
- * it keeps only pages that are warm.
+ * Where things are happening: how much changed on each page in the last seconds. Heat fades, and
+ * cold pages are dropped. Time comes from outside.
  */
 
 import { pageOf } from "../../../board/geometry.js";
@@ -8,7 +8,7 @@ import { pageOf } from "../../../board/geometry.js";
 interface Warmth {
   heat: number;
   sinceMs: number;
-  /** The cell that changed last, where it is known. */
+  /** The cell that changed last, if known. */
   cell: number | undefined;
 }
 
@@ -29,7 +29,7 @@ export class Activity {
     this.add(pageOf(cell), 1, nowMs, cell);
   }
 
-  /** So many cells of a page changed; `cell` was the last of them, where it is known. */
+  /** So many cells of a page changed. `cell` was the last of them, if known. */
   add(page: number, cells: number, nowMs: number, cell?: number): void {
     const warmth = this.#pages.get(page);
     if (!warmth && this.#pages.size >= PAGES_MAX) return;
@@ -37,12 +37,10 @@ export class Activity {
     this.#pages.set(page, { heat: heat + cells, sinceMs: nowMs, cell: cell ?? warmth?.cell });
   }
 
-  /** Warm pages and how warm they are. */
   *all(nowMs: number): Iterable<ActivePage> {
     for (const [page, warmth] of this.#pages) yield { page, heat: decayed(warmth, nowMs), cell: warmth.cell };
   }
 
-  /** The warmest first. */
   warmest(count: number, nowMs: number): readonly ActivePage[] {
     return [...this.all(nowMs)].sort((a, b) => b.heat - a.heat || a.page - b.page).slice(0, count);
   }
@@ -50,11 +48,6 @@ export class Activity {
   forget(nowMs: number): void {
     for (const [page, warmth] of this.#pages) if (decayed(warmth, nowMs) < COLD) this.#pages.delete(page);
   }
-}
-
-/** How strongly that much heat is shown: from barely to nearly opaque, by orders of magnitude. */
-export function alphaOf(heat: number): number {
-  return heat < 1 ? heat * 0.5 : Math.min(0.95, 0.5 + Math.log2(heat) / 12);
 }
 
 function decayed({ heat, sinceMs }: Warmth, nowMs: number): number {

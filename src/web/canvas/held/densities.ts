@@ -1,27 +1,25 @@
 /*
- * How full each page is, from the best source there is: its cells, where they are here, else the overview of the whole
- * board, once it has come. The one place that knows of the overview's part of the client library.
+ * How full each page is: from its cells if they are loaded, else from the overview of the whole
+ * board. Nothing else in the app uses the client library's overview.
  */
 
 import { cellsInPage, pageCount } from "../../../board/geometry.js";
 import type { Board, BoardEvents, Watch } from "../../../client/index.js";
 
-/** What of a board is used here. */
-export interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
+interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOverview"> {
   on(event: "overview", listener: BoardEvents["overview"]): () => void;
 }
 
-export interface DensitiesListener {
-  /** The densities of these pages are others. */
+interface DensitiesListener {
   changed(pages: readonly number[]): void;
   /**
-   * On a page whose cells are not here, so many changed just now, or more that cancelled each other. Not told of what
-   * was missed while there was no connection: that may be hours old.
+   * The count of a page that is not loaded changed by so many cells. Not called for changes missed
+   * without a connection, which may be hours old.
    */
   happened(page: number, cells: number): void;
 }
 
-/** So old may be what is said of who watches what. */
+/** The overview's counts of watchers may be this old. */
 const STALE_MS = 12_000;
 
 export class Densities {
@@ -30,13 +28,12 @@ export class Densities {
   readonly #pages: readonly number[];
   readonly #watch: Watch;
   readonly #off: () => void;
-  /** Checked cells by page, as the overview last said; undefined until it has said anything. */
-  #told: Uint32Array | undefined;
-  /** Pages that somebody watches, this client among them. */
+  /** Checked cells by page, from the overview; undefined until it arrives. */
+  #counts: Uint32Array | undefined;
+  /** Pages that someone watches, this client among them. */
   #watched: readonly number[] = [];
-  /** When this client ceased to watch a page. */
+  /** When this client stopped watching a page. */
   readonly #leftMs = new Map<number, number>();
-  /** Of pages whose cells are here. */
   readonly #checked = new Map<number, number>();
 
   constructor(board: OverviewSource, listener: DensitiesListener) {
@@ -45,16 +42,14 @@ export class Densities {
     this.#pages = Array.from({ length: pageCount(board.size) }, (_, page) => page);
     this.#off = board.on("overview", (changed, isMissed) => this.#receive(changed, isMissed));
     this.#watch = board.watchOverview();
-    // Without it a page's density is known while its cells are here.
+    // Without the overview, loaded pages still have a density.
     this.#watch.ready.catch(() => undefined);
   }
 
-  /** The overview has come: how full each page is, is known. */
   get isKnown(): boolean {
-    return this.#told !== undefined;
+    return this.#counts !== undefined;
   }
 
-  /** Checked cells of the board, where they are known. */
   get total(): number | undefined {
     const { overview } = this.#board;
     if (overview) return overview.total;
@@ -64,13 +59,15 @@ export class Densities {
     return total;
   }
 
-  /** Pages that somebody else looks at. */
   looking(nowMs: number): readonly number[] {
     for (const [page, leftMs] of this.#leftMs) if (nowMs - leftMs > STALE_MS) this.#leftMs.delete(page);
-    return this.#watched.filter((page) => this.#isLookedAt(page));
+    return this.#watched.filter((page) => {
+      const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
+      return (this.#board.overview?.watchers(page) ?? 0) > own;
+    });
   }
 
-  /** The cells of the page are here, so many of them checked; or, without a number, no longer. */
+  /** The page is loaded, with so many checked cells; undefined if it is loaded no longer. */
   setLoaded(page: number, checked: number | undefined): void {
     if (checked === undefined) {
       this.#checked.delete(page);
@@ -78,7 +75,7 @@ export class Densities {
     } else this.#checked.set(page, checked);
   }
 
-  /** 0 … 1, or undefined where it is not known. */
+  /** 0 … 1; undefined if unknown. */
   shareOf(page: number): number | undefined {
     const checked = this.#checked.get(page) ?? this.#board.overview?.count(page);
     return checked === undefined ? undefined : checked / cellsInPage(this.#board.size, page);
@@ -93,22 +90,17 @@ export class Densities {
     const { overview } = this.#board;
     if (!overview) return;
     if (changed.length === 0) this.#watched = this.#pages.filter((page) => overview.watchers(page) > 0);
-    const before = this.#told;
-    const told = before ?? new Uint32Array(this.#pages.length);
-    this.#told = told;
+    const before = this.#counts;
+    const counts = before ?? new Uint32Array(this.#pages.length);
+    this.#counts = counts;
     for (const page of changed) {
       const checked = overview.count(page);
-      const cells = Math.abs(checked - (told[page] ?? 0));
-      told[page] = checked;
-      // At first, what is full of old is no news.
+      const cells = Math.abs(checked - (counts[page] ?? 0));
+      counts[page] = checked;
+      // The first counts are not news.
       if (before && !isMissed && !this.#checked.has(page)) this.#listener.happened(page, cells);
     }
-    // And an empty page is known to be empty now.
+    // The first time, pages without a count are known to be empty too.
     this.#listener.changed(before ? changed : this.#pages);
-  }
-
-  #isLookedAt(page: number): boolean {
-    const own = this.#checked.has(page) || this.#leftMs.has(page) ? 1 : 0;
-    return (this.#board.overview?.watchers(page) ?? 0) > own;
   }
 }

@@ -1,17 +1,11 @@
 /*
- * Cells that stand out for a while: changed by others, refused, just found. Each kind lasts its time; how many there are is
- * bounded, as a screen full of marks says nothing. Pure but for the time it is given.
+ * Marked cells of the canvas. Each mark lasts its time. Their number is bounded: a screen full of
+ * marks says nothing. Time comes from outside.
  */
 
-export type MarkKind = "flash" | "refused" | "found";
+import { MARK_MS, type MarkKind } from "../../mark-times.js";
 
-export const MARKS: Readonly<Record<MarkKind, { readonly lastsMs: number; readonly cellsMax: number }>> = {
-  flash: { lastsMs: 700, cellsMax: 400 },
-  refused: { lastsMs: 6_000, cellsMax: 400 },
-  found: { lastsMs: 3_000, cellsMax: 1 },
-};
-
-const KINDS = ["flash", "refused", "found"] as const;
+export const MARKED_CELLS_MAX = 400;
 
 export class Marks {
   readonly #ends: Readonly<Record<MarkKind, Map<number, number>>> = {
@@ -21,28 +15,26 @@ export class Marks {
   };
 
   get isEmpty(): boolean {
-    return KINDS.every((kind) => this.#ends[kind].size === 0);
+    return Object.values(this.#ends).every(({ size }) => size === 0);
   }
 
   put(kind: MarkKind, cell: number, nowMs: number): void {
     const ends = this.#ends[kind];
-    const { lastsMs, cellsMax } = MARKS[kind];
-    if (!ends.delete(cell) && ends.size >= cellsMax) {
-      if (kind !== "found") return;
-      ends.clear();
-    }
-    ends.set(cell, nowMs + lastsMs);
+    // There is one found cell at a time.
+    if (kind === "found") ends.clear();
+    if (!ends.delete(cell) && ends.size >= MARKED_CELLS_MAX) return;
+    ends.set(cell, nowMs + MARK_MS[kind]);
   }
 
   remove(kind: MarkKind, cell: number): void {
     this.#ends[kind].delete(cell);
   }
 
-  /** Marked cells, and how much of each one's time is left, 1 … 0; those whose time is over are gone. */
+  /** Marked cells and how much of each mark's time is left, 1 … 0. Expired marks are dropped. */
   *of(kind: MarkKind, nowMs: number): Iterable<readonly [cell: number, left: number]> {
     for (const [cell, endMs] of this.#ends[kind]) {
       if (endMs <= nowMs) this.#ends[kind].delete(cell);
-      else yield [cell, (endMs - nowMs) / MARKS[kind].lastsMs];
+      else yield [cell, (endMs - nowMs) / MARK_MS[kind]];
     }
   }
 }

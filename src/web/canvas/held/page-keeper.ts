@@ -1,17 +1,12 @@
 /*
- * Watches the pages that are wanted, and lets them go a while after they are not, so that a view that turns back finds them.
- * However one pans, their number is bounded: by what the server allows one connection, and by memory.
+ * Watches the wanted pages. Unwanted pages stay for a while, so that a view that turns back finds
+ * them. The number of pages is bounded.
  */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
-import type { CellRange, Watch } from "../../../client/index.js";
+import type { Board, Watch } from "../../../client/index.js";
 
-export interface PageSource {
-  watch(range: CellRange): Watch;
-}
-
-export interface PageKeeperListener {
-  /** The page can be read. */
+interface PageKeeperListener {
   loaded(page: number): void;
   left(page: number): void;
 }
@@ -19,7 +14,7 @@ export interface PageKeeperListener {
 interface Kept {
   readonly watch: Watch;
   wantedMs: number;
-  /** The server did not give it: it is asked for again a while later, and not at once. */
+  /** When the server refused it. It is asked again only after a pause. */
   failedMs: number | undefined;
 }
 
@@ -27,13 +22,13 @@ const LINGER_MS = 6_000;
 const RETRY_MS = 2_000;
 
 export class PageKeeper {
-  readonly #source: PageSource;
+  readonly #source: Pick<Board, "watch">;
   readonly #pagesMax: number;
   readonly #listener: PageKeeperListener;
   /** In the order in which they were last wanted. */
   readonly #kept = new Map<number, Kept>();
 
-  constructor(source: PageSource, pagesMax: number, listener: PageKeeperListener) {
+  constructor(source: Pick<Board, "watch">, pagesMax: number, listener: PageKeeperListener) {
     this.#source = source;
     this.#pagesMax = pagesMax;
     this.#listener = listener;
@@ -43,7 +38,7 @@ export class PageKeeper {
     return this.#kept.size;
   }
 
-  /** `wanted` is most important first; what is past the bound is not watched. */
+  /** The most important page first. Those beyond the bound are not watched. */
   want(wanted: readonly number[], nowMs: number): void {
     const pages = wanted.slice(0, this.#pagesMax);
     for (const page of pages) {

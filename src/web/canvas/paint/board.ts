@@ -1,4 +1,4 @@
-/* Draws one frame of the canvas: pages, what happens on those too small to show it, cells, and what stands out over them. */
+/* Draws one frame of the canvas: pages, activity, cells, frozen ranges and marks. */
 
 import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";
@@ -7,36 +7,30 @@ import type { Screen } from "../view/screen.js";
 import { paintCells } from "./cells.js";
 import type { Context } from "./context.js";
 import { paintFrozen } from "./frozen.js";
-import { type Heat, paintHeat } from "./heat.js";
+import { paintHeat } from "./heat.js";
 import { type MarksScene, paintMarks } from "./marks.js";
 import { type PagesScene, paintPages } from "./pages.js";
 
-export interface BoardScene extends PagesScene, MarksScene {
+interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
-  /** Of the pages in sight, what nobody may change. */
+  /** The frozen ranges of the pages in sight. */
   readonly frozen: Iterable<CellRange>;
 }
 
-/** True if another frame is needed to show all there is. */
+/** True if the picture needs another frame to be complete. */
 export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
+  const { palette } = scene;
   context.clearRect(0, 0, screen.width, screen.height);
   const arePagesUnfinished = paintPages(context, screen, scene);
-  if (scene.inSight.length === 0) paintHeat(context, heatOf(screen, scene), scene.palette.flash, screen.density);
+  if (scene.inSight.length === 0) {
+    const middleOf = (page: number) => {
+      const { x, y } = placeOfPage(page);
+      return { x: screen.left((x + 0.5) * PAGE_SIDE), y: screen.top((y + 0.5) * PAGE_SIDE) };
+    };
+    paintHeat(context, scene.active, middleOf, screen.cellPx * PAGE_SIDE, palette.flash, screen.density);
+  }
   const areCellsUnfinished = paintCells(context, screen, scene);
-  paintFrozen(context, screen, scene.palette, scene.frozen);
+  paintFrozen(context, screen, palette, scene.frozen);
   paintMarks(context, screen, scene);
   return arePagesUnfinished || areCellsUnfinished;
-}
-
-function* heatOf(screen: Screen, { active }: BoardScene): Iterable<Heat> {
-  const side = screen.cellPx * PAGE_SIDE;
-  for (const { page, heat } of active) {
-    const { x, y } = placeOfPage(page);
-    yield {
-      x: screen.left((x + 0.5) * PAGE_SIDE),
-      y: screen.top((y + 0.5) * PAGE_SIDE),
-      side,
-      heat,
-    };
-  }
 }

@@ -1,6 +1,6 @@
 /*
- * A checkbox as a picture, empty and checked, for one size: drawn once and copied to each cell. They look like the real
- * ones of a small board, in cells.css.
+ * Pictures of an empty and a checked box of one size, drawn once and copied to each cell. They look
+ * like the real checkboxes of a small board (cells.css).
  */
 
 import { type Context, contextOf } from "./context.js";
@@ -14,7 +14,7 @@ export interface BoxSprites {
 const GAP_SHARE = 0.13;
 const EDGE_SHARE = 0.05;
 const CORNER_SHARE = 0.16;
-/** Where the box leaves room for its number, the check is smaller and higher. */
+/** In a numbered box the check is smaller and higher. */
 const CHECK_SHARE = 0.52;
 const CHECK_NUMBERED_SHARE = 0.4;
 
@@ -40,7 +40,7 @@ export function makeSprites(pitchPx: number, density: number, isNumbered: boolea
   return { empty: make(palette.cell, palette.cellLine, false), checked: make(palette.accent, palette.accent, true) };
 }
 
-/** The check of check-light.svg, whose box is 16 × 16. */
+/** The check of check-light.svg, whose view box is 16 × 16. */
 function strokeCheck(context: Context, pitchPx: number, isNumbered: boolean, color: string): void {
   const size = pitchPx * (isNumbered ? CHECK_NUMBERED_SHARE : CHECK_SHARE);
   const unit = size / 16;

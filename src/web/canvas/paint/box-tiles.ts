@@ -1,10 +1,10 @@
 /*
- * Numbered checkboxes as tiles of 8 × 8, each a picture that is kept: while one pans, a frame copies some dozens of pictures
- * where it would write thousands of numbers. A row of a tile is one byte of the page's bitmap, so that what changed in a tile
- * is found by comparing eight bytes, and only those boxes are drawn again.
+ * Numbered boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some
+ * dozens of pictures instead of writing thousands of numbers. A row of a tile is one byte of the
+ * page's bitmap, so comparing eight bytes finds what changed, and only those boxes are drawn again.
  *
- * A few tiles are made in a frame; the rest of what comes into sight, of most tiles a strip, is drawn box by box. A tile
- * is of one size; when that changes, as in each frame of a zoom, all are dropped. How much they hold is bounded.
+ * Each frame makes a few tiles and draws the rest of the new area box by box. When the size of
+ * boxes changes, as in each frame of a zoom, all tiles are dropped. Their total size is bounded.
  */
 
 import { cellAt } from "../../../board/geometry.js";
@@ -19,28 +19,27 @@ import type { Palette } from "./palette.js";
 interface Tile {
   readonly canvas: OffscreenCanvas;
   readonly context: OffscreenCanvasRenderingContext2D;
-  /** The bytes it shows, row by row. */
   readonly shown: Uint8Array;
 }
 
 const SIDE = 8;
-/** Pixels of the tiles that are made in a frame; one tile is made in any case. */
+/** Pixels of tiles made per frame. One tile is always made. */
 const MADE_PX = 250_000;
 const TILES_PER_ROW = PAGE_SIDE / SIDE;
-/** Pixels of all tiles, in screens. */
+/** The size of all tiles, in screens. */
 const SCREENS_MAX = 2;
 
 export class BoxTiles {
-  /** In the order in which they were last drawn. */
+  /** In the order of their last use. */
   readonly #tiles = new Map<number, Tile>();
   #style: BoxStyle | undefined;
-  /** Boxes look as in the frame before: only then tiles are worth their making. */
+  /** Boxes look as in the frame before. Only then are tiles worth making. */
   #isSteady = false;
   #isTiled = false;
   #made = 0;
   #madeMax = 1;
 
-  /** How boxes look in this frame; asked once for each. */
+  /** How boxes look in this frame. Call it once per frame. */
   style(screen: Screen, cells: number, palette: Palette): BoxStyle {
     const style = boxStyle(screen, cells, palette, this.#style);
     this.#isSteady = style === this.#style;
@@ -52,12 +51,12 @@ export class BoxTiles {
     return style;
   }
 
-  /** Whether the next frame of the same view makes tiles that this one lacked. */
+  /** Whether the next frame of the same view would make more tiles. */
   get isUnfinished(): boolean {
     return this.#isTiled && (!this.#isSteady || this.#made > this.#madeMax);
   }
 
-  /** Draws the cells of a page in sight: `part` in cells of the page. */
+  /** Draws the part of a page that is in sight, given in cells of the page. */
   draw(context: Context, screen: Screen, page: number, picture: PagePicture, part: Area): void {
     const style = this.#style;
     if (!style) return;
@@ -85,7 +84,7 @@ export class BoxTiles {
     this.#bound(screen, style);
   }
 
-  /** The tile as the page is now; undefined if it is not made yet, and enough were in this frame. */
+  /** The up-to-date tile; undefined if it does not exist and this frame has made enough. */
   #tile(style: BoxStyle, page: number, picture: PagePicture, row: number, column: number): Tile | undefined {
     const key = page * TILES_PER_ROW ** 2 + row * TILES_PER_ROW + column;
     const kept = this.#tiles.get(key);

@@ -1,4 +1,4 @@
-/* Draws checkboxes of the canvas one by one: the picture of each, and its number where that fits. */
+/* Draws the boxes of the canvas one by one: a picture, and a number if it fits. */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
 import type { Area } from "../view/camera.js";
@@ -9,13 +9,11 @@ import type { Context } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
-/** What all boxes of a frame have in common. */
 export interface BoxStyle {
-  /** Device pixels of a cell's side. */
   readonly cellPx: number;
   readonly density: number;
   readonly palette: Palette;
-  /** Of the numbers; undefined if there are none. */
+  /** For the numbers; undefined if they do not fit. */
   readonly font: string | undefined;
   readonly sprites: BoxSprites;
 }
@@ -24,7 +22,7 @@ const NUMBERS_FROM_PX = 34;
 const DIGIT_SHARE = 0.64;
 const FONT_PX = { min: 7.5, max: 12.5 };
 
-/** `before` if it is still right. */
+/** `before` if nothing changed. */
 export function boxStyle(screen: Screen, cells: number, palette: Palette, before: BoxStyle | undefined): BoxStyle {
   const { cellPx, density } = screen;
   const fontSize = fontPx(screen, cells);
@@ -35,7 +33,7 @@ export function boxStyle(screen: Screen, cells: number, palette: Palette, before
   return { cellPx, density, palette, font, sprites };
 }
 
-/** Before boxes are drawn on a context. */
+/** Call it before drawing boxes on a context. */
 export function prepareBoxes(context: Context, { font }: BoxStyle): void {
   if (font === undefined) return;
   context.font = font;
@@ -57,7 +55,7 @@ export function paintBox(
   context.fillText(String(cell), left + cellPx / 2, top + cellPx * (isChecked ? 0.72 : 0.52));
 }
 
-/** The cells of a page that are in `part`, in cells of the page. */
+/** Draws a part of a page, given in cells of the page. */
 export function paintBoxes(
   context: Context,
   screen: Screen,
@@ -80,7 +78,7 @@ export function paintBoxes(
   }
 }
 
-/** Empty boxes in one go: most are, and one by one they would take most of a frame. */
+/** Draws empty boxes as one pattern. One by one they would take most of a frame. */
 function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxStyle, page: number, part: Area): void {
   const pattern = context.createPattern(sprites.empty, "repeat");
   const [width, height] = [part.right - part.left, part.bottom - part.top];
@@ -93,7 +91,7 @@ function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxSt
   context.restore();
 }
 
-/** The size at which a board's longest number fits its box, in CSS pixels; undefined if it could not be read. */
+/** The font size that fits the longest number, in CSS pixels; undefined if illegible. */
 function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
   const fitting = (cellCssPx * 0.74) / (String(cells - 1).length * DIGIT_SHARE);
   return cellCssPx < NUMBERS_FROM_PX || fitting < FONT_PX.min ? undefined : Math.min(FONT_PX.max, fitting);

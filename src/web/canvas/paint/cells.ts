@@ -1,7 +1,4 @@
-/*
- * Draws single cells, over the pages' pictures, where they are large enough: as squares with lines between them, and
- * larger as checkboxes, with their numbers where these fit: from tiles, unless the view zooms.
- */
+/* Draws large enough cells over the pictures of pages: lines between them, or boxes. */
 
 import type { Area } from "../view/camera.js";
 import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
@@ -9,20 +6,19 @@ import type { Screen } from "../view/screen.js";
 import { prepareBoxes } from "./box.js";
 import type { Context } from "./context.js";
 import { type PagesScene, shareShown } from "./pages.js";
-import type { Palette } from "./palette.js";
 
-/** CSS pixels of a cell from which there are lines, and from which there are boxes. */
+/** The sizes in CSS pixels from which cells have lines, and from which they are boxes. */
 const LINES_FROM_PX = 5;
-export const BOXES_FROM_PX = 20;
+const BOXES_FROM_PX = 20;
 
-/** True if another frame makes the next one cheaper. */
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
   if (screen.cellCssPx >= BOXES_FROM_PX) return paintBoxes(context, screen, scene);
-  if (screen.cellCssPx >= LINES_FROM_PX) paintLines(context, screen, scene);
+  if (screen.cellCssPx < LINES_FROM_PX) return false;
+  const thin = Math.max(1, Math.round(screen.density / 2));
+  paintLines(context, screen, span(screen, scene), 1, thin, scene.palette.line);
   return false;
 }
 
-/** Columns and rows in sight. */
 function span({ area }: Screen, { plane }: PagesScene): Area {
   return {
     left: Math.max(0, Math.floor(area.left)),
@@ -32,15 +28,22 @@ function span({ area }: Screen, { plane }: PagesScene): Area {
   };
 }
 
-function paintLines(context: Context, screen: Screen, scene: PagesScene): void {
-  const { left, top, right, bottom } = span(screen, scene);
-  const thin = Math.max(1, Math.round(screen.density / 2));
-  context.fillStyle = scene.palette.line;
-  for (let x = left; x <= right; x++) {
-    context.fillRect(screen.left(x), screen.top(top), thin, screen.top(bottom) - screen.top(top));
+/** Lines along the edges of cells, or of squares of `side` cells. */
+function paintLines(
+  context: Context,
+  screen: Screen,
+  { left, top, right, bottom }: Area,
+  side: number,
+  thin: number,
+  color: string,
+): void {
+  context.fillStyle = color;
+  const [width, height] = [screen.left(right) - screen.left(left), screen.top(bottom) - screen.top(top)];
+  for (let x = Math.ceil(left / side) * side; x <= right; x += side) {
+    context.fillRect(screen.left(x), screen.top(top), thin, height);
   }
-  for (let y = top; y <= bottom; y++) {
-    context.fillRect(screen.left(left), screen.top(y), screen.left(right) - screen.left(left), thin);
+  for (let y = Math.ceil(top / side) * side; y <= bottom; y += side) {
+    context.fillRect(screen.left(left), screen.top(y), width, thin);
   }
 }
 
@@ -62,18 +65,7 @@ function paintBoxes(context: Context, screen: Screen, scene: PagesScene): boolea
     });
   }
   context.globalAlpha = 1;
-  paintPageEdges(context, screen, seen, palette);
+  // The boxes cover the lines between pages.
+  paintLines(context, screen, seen, PAGE_SIDE, Math.round(screen.density), palette.line);
   return boxes.isUnfinished;
-}
-
-/** The boxes hide where pages meet. */
-function paintPageEdges(context: Context, screen: Screen, { left, top, right, bottom }: Area, palette: Palette): void {
-  context.fillStyle = palette.line;
-  const thin = Math.round(screen.density);
-  for (let x = Math.ceil(left / PAGE_SIDE) * PAGE_SIDE; x <= right; x += PAGE_SIDE) {
-    context.fillRect(screen.left(x), screen.top(top), thin, screen.top(bottom) - screen.top(top));
-  }
-  for (let y = Math.ceil(top / PAGE_SIDE) * PAGE_SIDE; y <= bottom; y += PAGE_SIDE) {
-    context.fillRect(screen.left(left), screen.top(y), screen.left(right) - screen.left(left), thin);
-  }
 }

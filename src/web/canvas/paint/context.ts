@@ -1,4 +1,4 @@
-/* The drawing context of a canvas: without one, the page cannot show anything, so it is an error of ours. */
+/* The drawing context of a canvas. Without one the app can show nothing. */
 
 export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 

@@ -1,4 +1,4 @@
-/* The whole board as a picture in which a pixel is a page: the ground of the canvas, where cells are too small, and of the minimap. */
+/* The whole board with one pixel per page, for the minimap and for a canvas of tiny cells. */
 
 import { PAGE_CELLS } from "../../../board/geometry.js";
 import { type Plane, placeOfPage } from "../view/plane.js";
@@ -34,7 +34,6 @@ export class DensityMap {
     this.#isStale = true;
   }
 
-  /** The picture as it is now. */
   image(): OffscreenCanvas {
     if (this.#isStale) contextOf(this.canvas).putImageData(this.#image, 0, 0);
     this.#isStale = false;
@@ -43,8 +42,8 @@ export class DensityMap {
 }
 
 /**
- * How strongly a density is shown, 0 … 1. By its logarithm, so that a hundred cells among 65,536 are told from one, and by
- * its root, so that half full is told from full; from the first cell on at least so strongly that it is seen among empty pages.
+ * How strongly a density is shown, 0 … 1. The logarithm tells a hundred cells among 65,536 from
+ * one. The root tells half full from full. Even one cell stands out among empty pages.
  */
 export function toneOf(share: number): number {
   if (share === 0) return 0;

@@ -1,6 +1,6 @@
 /*
- * Draws what is frozen, over the cells: tinted, with slanting lines and an edge, so that it is told apart without its colour.
- * A range of cells runs row by row through its page, so it is up to three rectangles:
+ * Draws frozen ranges over the cells: tinted and hatched, so that they stand out without colour
+ * too. A range runs row by row through its page, so it is at most three rectangles:
  *
  *         ┌───────       the rest of the first row
  *     ────┘──────────
@@ -16,8 +16,7 @@ import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 
-/** In cells of the plane. */
-export interface Rectangle {
+interface Rectangle {
   readonly x: number;
   readonly y: number;
   readonly columns: number;
@@ -31,7 +30,7 @@ let held: { readonly color: string; readonly density: number; readonly pattern: 
 
 export function paintFrozen(context: Context, screen: Screen, palette: Palette, ranges: Iterable<CellRange>): void {
   const hatch = hatchFor(context, screen, palette.frozen);
-  // The lines stand on the board, not on the screen.
+  // The hatching moves with the board.
   hatch?.setTransform(new DOMMatrix([1, 0, 0, 1, screen.left(0), screen.top(0)]));
   for (const range of ranges) {
     for (const { x, y, columns, rows } of rectanglesOf(range)) {
@@ -48,7 +47,7 @@ export function paintFrozen(context: Context, screen: Screen, palette: Palette, 
   }
 }
 
-/** The rectangles that a range of one page covers. */
+/** The rectangles of a range, which lies on one page. */
 export function rectanglesOf({ start, end }: CellRange): Rectangle[] {
   const page = placeOfPage(pageOf(start));
   const [first, last] = [offsetOf(start), offsetOf(end - 1)];
@@ -78,7 +77,7 @@ function hatchFor(context: Context, { density }: Screen, color: string): CanvasP
   pen.strokeStyle = color;
   pen.lineWidth = Math.max(1, density);
   pen.beginPath();
-  // The corners too, so that the lines go on from tile to tile.
+  // The corners too, so that lines continue from tile to tile.
   for (const shift of [-side, 0, side]) {
     pen.moveTo(shift - 1, side + 1);
     pen.lineTo(shift + side + 1, -1);

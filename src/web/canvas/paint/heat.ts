@@ -1,29 +1,36 @@
-/* Draws how active a page is: small ones as a spot, larger ones as a frame, so that how full they are stays in sight. */
+/* Draws how active pages are: a spot on a small page, a frame around a larger one. */
 
-import { alphaOf } from "../held/activity.js";
+import type { ActivePage } from "../held/activity.js";
+import type { Point } from "../view/plane.js";
 import type { Context } from "./context.js";
 
-export interface Heat {
-  /** The middle of the page and its side, in device pixels. */
-  readonly x: number;
-  readonly y: number;
-  readonly side: number;
-  readonly heat: number;
-}
-
-/** CSS pixels. */
+/** In CSS pixels. */
 const SIDE_MIN = 3;
 const SPOT_MAX = 8;
 const FRAME = 3;
 
-export function paintHeat(context: Context, spots: Iterable<Heat>, color: string, density: number): void {
+/** `middleOf` gives the middle of a page, and `pageSide` is its side, in device pixels. */
+export function paintHeat(
+  context: Context,
+  active: Iterable<ActivePage>,
+  middleOf: (page: number) => Point,
+  pageSide: number,
+  color: string,
+  density: number,
+): void {
+  const side = Math.max(pageSide, SIDE_MIN * density);
+  const line = side > SPOT_MAX * density ? FRAME * density : side / 2;
   context.strokeStyle = color;
-  for (const { x, y, side: pageSide, heat } of spots) {
-    const side = Math.max(pageSide, SIDE_MIN * density);
-    const line = side > SPOT_MAX * density ? FRAME * density : side / 2;
-    context.lineWidth = line;
+  context.lineWidth = line;
+  for (const { page, heat } of active) {
+    const { x, y } = middleOf(page);
     context.globalAlpha = alphaOf(heat);
     context.strokeRect(x - side / 2 + line / 2, y - side / 2 + line / 2, side - line, side - line);
   }
   context.globalAlpha = 1;
+}
+
+/** From barely visible to nearly opaque, by orders of magnitude. */
+function alphaOf(heat: number): number {
+  return heat < 1 ? heat * 0.5 : Math.min(0.95, 0.5 + Math.log2(heat) / 12);
 }

@@ -1,4 +1,4 @@
-/* Draws what stands out over the cells: marks, what waits, the cell pointed at, a rectangle being drawn. */
+/* Draws over the cells: marks, pending changes, the cell pointed at, a rectangle being drawn. */
 
 import type { Marks } from "../held/marks.js";
 import { type Plane, type Point, placeOf } from "../view/plane.js";
@@ -10,23 +10,22 @@ export interface MarksScene {
   readonly plane: Plane;
   readonly palette: Palette;
   readonly marks: Marks;
-  /** Cells whose change by this user has no answer yet; none, while that is too short a time to be told. */
-  readonly waiting: Iterable<number>;
+  /** Cells whose change has been on its way for a while. */
+  readonly pending: Iterable<number>;
   readonly hovered: number | undefined;
-  /** Corners of the rectangle being drawn. */
   readonly rectangle: readonly [Point, Point] | undefined;
   readonly nowMs: number;
   readonly isStill: boolean;
 }
 
-/** CSS pixels: a mark is no smaller, however small its cell. */
+/** The smallest mark, in CSS pixels, however small its cell. */
 const MARK_PX_MIN = 3;
 const HOVER_FROM_PX = 4;
 
 export function paintMarks(context: Context, screen: Screen, scene: MarksScene): void {
-  const { palette, marks, waiting, hovered, rectangle, nowMs, isStill } = scene;
+  const { palette, marks, pending, hovered, rectangle, nowMs, isStill } = scene;
   const thin = Math.max(1, Math.round(screen.density * Math.min(2, screen.cellCssPx * 0.1)));
-  for (const cell of waiting) outline(context, screen, cell, palette.waiting, thin, 0);
+  for (const cell of pending) outline(context, screen, cell, palette.waiting, thin, 0);
   for (const [cell, left] of marks.of("flash", nowMs)) {
     context.globalAlpha = isStill ? 1 : left;
     outline(context, screen, cell, palette.flash, 2 * thin, 0);

@@ -1,9 +1,9 @@
 /*
- * One page as pictures of 256 × 256, 128, 64 and 32 pixels, each half as fine as the one before: whatever the zoom, there is
- * one that is about as fine as the screen, and drawing it costs no more than its pixels.
+ * One page as pictures with sides of 256, 128, 64 and 32 pixels. At any zoom one of them is about
+ * as fine as the screen, and drawing it costs no more than its pixels.
  *
- * A picture is made when it is first drawn. After that a changed cell changes one pixel of each that is there, and what
- * changed is handed to the canvas in one go, when it is drawn again.
+ * A picture is made when it is first drawn. Later, a changed cell changes one pixel of each
+ * existing picture. The changed rows go to the canvas together, when the picture is drawn again.
  */
 
 import { getBit, setBit } from "../../../board/bitmap.js";
@@ -12,7 +12,7 @@ import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 
 const LEVELS = 4;
-/** Few checked cells among many must be seen. */
+/** Below 1, so that a few checked cells among many stay visible. */
 const RAMP_POWER = 0.45;
 
 interface Level {
@@ -22,19 +22,18 @@ interface Level {
   /** Checked cells under each pixel. */
   readonly counts: Uint8Array;
   readonly ramp: Uint32Array;
-  /** Rows not handed to the canvas yet. */
+  /** Rows that the canvas does not have yet. */
   stale: { from: number; to: number };
 }
 
 export class PagePicture {
-  /** Cells of the page. */
   readonly cells: number;
   readonly #bits: Uint8Array;
   readonly #palette: Palette;
   readonly #levels: (Level | undefined)[] = [];
   #checked = 0;
 
-  /** `bits` becomes the picture's own. */
+  /** The picture owns `bits` from now on. */
   constructor(cells: number, bits: Uint8Array, checked: number, palette: Palette) {
     this.cells = cells;
     this.#bits = bits;
@@ -50,7 +49,7 @@ export class PagePicture {
     return getBit(this.#bits, offset) === 1;
   }
 
-  /** Eight cells in a row, the first in the highest bit. `offset` is a multiple of 8. */
+  /** Eight cells in a row, the first in the highest bit. `offset` must be a multiple of 8. */
   byteAt(offset: number): number {
     return this.#bits[offset >> 3] ?? 0;
   }
@@ -72,17 +71,16 @@ export class PagePicture {
     }
   }
 
-  /** With other colours. */
   recolored(palette: Palette): PagePicture {
     return new PagePicture(this.cells, this.#bits, this.#checked, palette);
   }
 
-  /** Whether the picture for cells of so many device pixels is made. */
+  /** Whether the picture for this cell size, in device pixels, exists. */
   has(cellPx: number): boolean {
     return this.#levels[levelFor(cellPx)] !== undefined;
   }
 
-  /** A picture for cells of so many device pixels; made, if `mayMake`, else the next best that is there. */
+  /** The picture for this cell size, made if `mayMake`; else any that exists. */
   imageFor(cellPx: number, mayMake: boolean): OffscreenCanvas | undefined {
     const wanted = levelFor(cellPx);
     const level = this.#levels[wanted] ?? (mayMake ? this.#make(wanted) : this.#levels.find((made) => made));
@@ -96,7 +94,7 @@ export class PagePicture {
     return level.canvas;
   }
 
-  /** Only the picture of that fineness is needed now; the others would only take room. */
+  /** Frees the pictures for other cell sizes. */
   keepOnly(cellPx: number): void {
     const kept = levelFor(cellPx);
     for (const number of this.#levels.keys()) if (number !== kept) this.#levels[number] = undefined;
@@ -118,7 +116,7 @@ export class PagePicture {
       }
     }
     const ramp = this.#palette.ramp(4 ** number, RAMP_POWER);
-    // Past the last cell nothing is drawn.
+    // Nothing is drawn after the last cell.
     for (let index = 0; index < counts.length; index++) {
       const first = Math.floor(index / side) * (PAGE_SIDE << number) + ((index % side) << number);
       if (first < this.cells) pixels[index] = ramp[counts[index] ?? 0] ?? 0;
@@ -129,7 +127,7 @@ export class PagePicture {
   }
 }
 
-/** The coarsest picture whose pixels are not larger than the screen's by much. */
+/** The coarsest picture whose pixels are not much larger than the screen's. */
 function levelFor(cellPx: number): number {
   return Math.max(0, Math.min(LEVELS - 1, Math.floor(Math.log2(1 / cellPx) + 0.4)));
 }

@@ -1,6 +1,6 @@
 /*
- * Draws pages: each from the picture that is about as fine as the screen, over its density for as long as it is not here.
- * Making pictures takes time, so only some are made in a frame; until then a page shows a coarser one or its density.
+ * Draws pages, each from the picture that is about as fine as the screen. Making pictures takes
+ * time, so each frame makes only some. Until then a page shows another picture or its density.
  */
 
 import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
@@ -13,21 +13,20 @@ import type { Palette } from "./palette.js";
 
 export interface ShownPage {
   readonly picture: PagePicture;
-  /** When it arrived. */
   readonly sinceMs: number;
 }
 
 export interface PagesScene {
   readonly plane: Plane;
   readonly palette: Palette;
-  /** How full pages are whose cells are not here; undefined where that is not known, as in the past. */
+  /** For pages that are not loaded; undefined during a replay, which has no densities. */
   readonly densities: DensityMap | undefined;
   readonly pages: ReadonlyMap<number, ShownPage>;
   readonly boxes: BoxTiles;
-  /** Pages in sight, if their cells are to be shown. */
+  /** Pages in sight; none if they are too small to show cells. */
   readonly inSight: readonly number[];
   readonly nowMs: number;
-  /** How long a page takes to appear. */
+  /** How long a page takes to fade in. */
   readonly fadeMs: number;
 }
 
@@ -36,7 +35,7 @@ const BORDER_FROM_PX = 40;
 const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
 
-/** True if another frame is needed to show all there is. */
+/** True if the picture needs another frame to be complete. */
 export function paintPages(context: Context, screen: Screen, scene: PagesScene): boolean {
   const { plane, densities, pages, inSight } = scene;
   const [left, top] = [screen.left(0), screen.top(0)];
@@ -70,7 +69,6 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   return isUnfinished;
 }
 
-/** How far a page has appeared: 0 … 1. */
 export function shareShown({ sinceMs }: ShownPage, { nowMs, fadeMs }: PagesScene): number {
   return fadeMs > 0 ? Math.min(1, (nowMs - sinceMs) / fadeMs) : 1;
 }
@@ -86,13 +84,13 @@ function drawPage(
   const { x, y } = placeOfPage(page);
   const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
   const [right, bottom] = [screen.left((x + 1) * PAGE_SIDE), screen.top((y + 1) * PAGE_SIDE)];
-  // Its density lies beneath, where it has no cells too.
+  // The density below it covers the part without cells too.
   if (cells < PAGE_SIDE * PAGE_SIDE) context.clearRect(left, top, right - left, bottom - top);
   context.globalAlpha = share;
   context.drawImage(image, left, top, right - left, bottom - top);
 }
 
-/** Where one page ends and the next begins, faintly, and where the board ends. */
+/** Faint lines between pages, and a frame around the board. */
 function paintBorders(context: Context, screen: Screen, { plane, palette, pages, inSight }: PagesScene): void {
   const thin = Math.max(1, Math.round(screen.density));
   context.strokeStyle = palette.line;
@@ -101,7 +99,7 @@ function paintBorders(context: Context, screen: Screen, { plane, palette, pages,
   if (screen.cellPx * PAGE_SIDE >= BORDER_FROM_PX * screen.density) {
     context.beginPath();
     for (const page of inSight) {
-      // Small cells are pictures, through which no lines should go.
+      // No lines through a picture of small cells.
       if (pages.has(page) && screen.cellCssPx < BORDER_FROM_CELL_PX) continue;
       const { x, y } = placeOfPage(page);
       const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];

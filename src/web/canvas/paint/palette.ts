@@ -1,55 +1,19 @@
 /*
- * The colours of the canvas: those of the stylesheet, as they are resolved now, so that themes and the system's own colours
- * hold here too. A ramp is a run of colours from a cell that is empty to one that is full, for places that stand for many.
+ * The colours of the canvas: those of the stylesheet as they are resolved now, so that themes and
+ * system colours apply here too. A ramp runs from empty to full.
  */
 
 import { contextOf } from "./context.js";
 
-const NAMES = {
-  ground: "--surface",
-  cell: "--cell",
-  cellLine: "--cell-line",
-  line: "--line",
-  accent: "--accent",
-  accentStrong: "--accent-strong",
-  onAccent: "--on-accent",
-  text: "--text",
-  textSoft: "--text-soft",
-  flash: "--flash",
-  focus: "--focus",
-  bad: "--bad",
-  waiting: "--waiting",
-  frozen: "--frozen",
-} as const;
-
-export type ColorName = keyof typeof NAMES;
-
-export interface Palette extends Readonly<Record<ColorName, string>> {
-  /** `steps + 1` colours as ImageData holds them. `power` below 1 shows little as more than it is. */
+export interface Palette extends Readonly<ReturnType<typeof readColors>> {
+  /** `steps + 1` colours as ImageData holds them. With `power` below 1, low values look higher. */
   ramp(steps: number, power: number): Uint32Array;
-  /** What is not known. */
+  /** For what is unknown. */
   readonly unknown: number;
 }
 
 export function readPalette(canvas: HTMLCanvasElement): Palette {
-  const style = getComputedStyle(canvas);
-  const read = (name: ColorName) => resolved(canvas, style.getPropertyValue(NAMES[name]).trim());
-  const colors: Record<ColorName, string> = {
-    ground: read("ground"),
-    cell: read("cell"),
-    cellLine: read("cellLine"),
-    line: read("line"),
-    accent: read("accent"),
-    accentStrong: read("accentStrong"),
-    onAccent: read("onAccent"),
-    text: read("text"),
-    textSoft: read("textSoft"),
-    flash: read("flash"),
-    focus: read("focus"),
-    bad: read("bad"),
-    waiting: read("waiting"),
-    frozen: read("frozen"),
-  };
+  const colors = readColors(canvas);
   const [empty, full] = [channelsOf(colors.cell), channelsOf(colors.accent)];
   return {
     ...colors,
@@ -62,19 +26,39 @@ export function readPalette(canvas: HTMLCanvasElement): Palette {
   };
 }
 
+function readColors(canvas: HTMLCanvasElement) {
+  const style = getComputedStyle(canvas);
+  const read = (name: string) => resolved(canvas, style.getPropertyValue(name).trim());
+  return {
+    ground: read("--surface"),
+    cell: read("--cell"),
+    cellLine: read("--cell-line"),
+    line: read("--line"),
+    accent: read("--accent"),
+    accentStrong: read("--accent-strong"),
+    onAccent: read("--on-accent"),
+    text: read("--text"),
+    textSoft: read("--text-soft"),
+    flash: read("--flash"),
+    focus: read("--focus"),
+    bad: read("--bad"),
+    waiting: read("--waiting"),
+    frozen: read("--frozen"),
+  };
+}
+
 /**
- * The colour that a keyword such as Canvas or Highlight stands for in the page. An OffscreenCanvas, on which most is drawn,
- * knows neither the page's scheme nor the system's colours, and takes the keywords for others.
+ * The colour that a keyword such as Canvas or Highlight stands for in the document. An
+ * OffscreenCanvas knows neither the document's colour scheme nor the system's colours.
  */
 function resolved(canvas: HTMLCanvasElement, color: string): string {
   const context = contextOf(canvas);
-  // What is no colour leaves it as it is.
+  // An invalid colour leaves it unchanged.
   context.fillStyle = "gray";
   context.fillStyle = color;
   return String(context.fillStyle);
 }
 
-/** Red, green and blue of a CSS colour. */
 function channelsOf(color: string): readonly number[] {
   const context = contextOf(new OffscreenCanvas(1, 1));
   context.fillStyle = color;

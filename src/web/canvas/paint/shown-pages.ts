@@ -1,6 +1,6 @@
 /*
- * The pages on show: watches what the view needs, holds a picture of each page that is here, and keeps pictures and densities
- * up to date with the board, cell by cell.
+ * The pages that the canvas shows. It watches what the view needs, holds a picture of each loaded
+ * page, and keeps pictures and densities up to date with the board, cell by cell.
  */
 
 import { countBits } from "../../../board/bitmap.js";
@@ -18,29 +18,24 @@ import { PagePicture } from "./page-picture.js";
 import type { ShownPage } from "./pages.js";
 import type { Palette } from "./palette.js";
 
-export interface ShownPagesListener {
-  /** Something looks different. */
+interface ShownPagesListener {
   changed(): void;
-  /** These cells of pages that are here were changed. */
   cellsChanged(changes: readonly CellChange[]): void;
-  /** The overview says that there were so many changes on a page that is not here. */
+  /** So many cells changed on a page that is not loaded. */
   pageChanged(page: number, cells: number): void;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
-/**
- * Until the overview is here, no more pages are asked for, for so long: a first picture of the whole view must not wait for
- * all of its pages.
- */
+/** Until the overview arrives, at most for FIRST_MS: many pages would delay the first picture. */
 const FIRST_PAGES_MAX = 2;
 const FIRST_MS = 500;
-/** Of those that one connection may watch, some are left for what is let go while the server does not know it yet. */
+/** The server also counts pages that this client is leaving, so part of the limit stays free. */
 const LIMIT_SHARE = 0.75;
 
 export class ShownPages {
   readonly densities: Densities;
   readonly pages = new Map<number, ShownPage>();
-  /** The cell with the keyboard's focus: its page is watched wherever the view is. */
+  /** The cell with the keyboard focus. Its page is watched wherever the view is. */
   focus: number | undefined;
   readonly #board: Board;
   readonly #plane: Plane;
@@ -51,12 +46,11 @@ export class ShownPages {
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
-  /** Of those in sight, the ones there is room for. */
+  /** The pages in sight that may be watched. */
   #awaited: readonly number[] = [];
-  /** Pages that are needed although they may not be in sight, and who waits for them. */
-  #brought: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
+  /** Pages that an undo needs, in sight or not. */
+  #loading: { readonly pages: ReadonlySet<number>; readonly done: () => void } | undefined;
   #seen: Camera | undefined;
-  /** When the first pages were wanted. */
   #firstMs: number | undefined;
 
   constructor(board: Board, plane: Plane, palette: Palette, listener: ShownPagesListener) {
@@ -89,17 +83,17 @@ export class ShownPages {
     return this.#map;
   }
 
-  /** Pages whose cells are in sight. */
+  /** Pages in sight; none if they are too small to show cells. */
   get inSight(): readonly number[] {
     return this.#inSight;
   }
 
-  /** Whether all that is in sight is here; where a server allows fewer pages than that, those that may be here. */
+  /** Whether everything in sight that may be watched is loaded. */
   get isComplete(): boolean {
     return this.#seen !== undefined && this.#awaited.every((page) => this.pages.has(page));
   }
 
-  /** Looks after what is watched; called while the view moves, and now and then. */
+  /** Updates what is watched. Call it for each frame. */
   look({ camera, view, velocity }: Viewport, nowMs: number): void {
     const isSeen = showsCells(this.#plane, camera, view);
     const area = seenArea(camera, view);
@@ -107,8 +101,8 @@ export class ShownPages {
     this.#inSight = isSeen ? pagesIn(this.#plane, area) : [];
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
-    const brought = this.#brought?.pages ?? [];
-    const wanted = [...brought, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
+    const loading = this.#loading?.pages ?? [];
+    const wanted = [...loading, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
     this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
     this.#firstMs ??= nowMs;
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
@@ -125,17 +119,16 @@ export class ShownPages {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
 
-  /** Resolves when these pages are here; they are kept until `release`. */
-  bring(pages: ReadonlySet<number>): Promise<void> {
+  load(pages: ReadonlySet<number>): Promise<void> {
     return new Promise((done) => {
-      this.#brought = { pages, done };
-      this.#checkBrought();
+      this.#loading = { pages, done };
+      this.#checkLoading();
       this.#listener.changed();
     });
   }
 
   release(): void {
-    this.#brought = undefined;
+    this.#loading = undefined;
   }
 
   recolor(palette: Palette): void {
@@ -164,13 +157,13 @@ export class ShownPages {
     const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     this.#count(page, picture);
-    this.#checkBrought();
+    this.#checkLoading();
     this.#listener.changed();
   }
 
-  #checkBrought(): void {
-    const brought = this.#brought;
-    if (brought && [...brought.pages].every((page) => this.pages.has(page))) brought.done();
+  #checkLoading(): void {
+    const loading = this.#loading;
+    if (loading && [...loading.pages].every((page) => this.pages.has(page))) loading.done();
   }
 
   #apply(changes: readonly CellChange[]): void {

@@ -1,10 +1,10 @@
-/* The canvas element as a surface to draw on: its size in pixels and its colours, both of which may change at any time. */
+/* The canvas element: its size in pixels and its colours, both of which may change at any time. */
 
 import type { View } from "../view/camera.js";
 import { type Palette, readPalette } from "./palette.js";
 
 export interface SurfaceListener {
-  /** The canvas has another size, and is empty. */
+  /** The canvas has a new size and is empty. */
   resized(view: View): void;
   recolored(palette: Palette): void;
 }
@@ -47,14 +47,14 @@ export class Surface {
     this.#resized.disconnect();
   }
 
-  /** A query tells when a resolution is left, not when it changes: each needs one of its own. */
+  /** A query reports only that its resolution no longer holds. Each resolution needs its own. */
   #watchResolution(): void {
     this.#resolution?.removeEventListener("change", this.#rescale);
     this.#resolution = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
     this.#resolution.addEventListener("change", this.#rescale);
   }
 
-  /** The window came to another screen: as large as before, in other pixels. */
+  /** The window moved to another screen: the same size in other pixels. */
   readonly #rescale = () => {
     this.#watchResolution();
     this.resize();

@@ -1,6 +1,6 @@
 /*
- * One page at moments of its past: its bits at the beginning, and what changed since, with times. Goes forward change by
- * change, and back by starting over, as the record only tells what came after. Pure.
+ * One page at moments of its past, from its bits at the start of the record and the changes since.
+ * Deltas only lead forward, so moving back means starting over. Pure.
  */
 
 import { eachDifference, getBit, setBit } from "../../../board/bitmap.js";
@@ -15,22 +15,21 @@ export class PageReplay {
   readonly #start: Uint8Array;
   readonly record: readonly RecordedChanges[];
   readonly #bits: Uint8Array;
-  /** How many of the record are in the bits. */
+  /** How many entries of the record the bits include. */
   #done = 0;
 
-  /** `record` is in order of time. */
+  /** `record` is sorted by time. */
   constructor(start: Uint8Array, record: readonly RecordedChanges[]) {
     this.#start = start;
     this.record = record;
     this.#bits = start.slice();
   }
 
-  /** A copy of the bits at the moment it stands at. */
   get bits(): Uint8Array {
     return this.#bits.slice();
   }
 
-  /** Goes to a moment; `visit` is told of each cell that shows another value then. */
+  /** `visit` gets each cell whose value differs at that moment. */
   moveTo(ms: number, visit: (offset: number, value: boolean) => void): void {
     const last = this.record[this.#done - 1];
     if (last && last.ms > ms) this.#startOver(ms, visit);

@@ -1,4 +1,4 @@
-/* What the instance recorded of a board, over HTTP. An answer of another form counts as none: the page works without. */
+/* Reads a board's history over HTTP. A malformed answer counts as none. */
 
 import { bitmapBytes } from "../../../board/bitmap.js";
 import { fromBase64url } from "../../../protocol/base64url.js";
@@ -7,15 +7,15 @@ import { isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./replay.js";
 
-/** How long the board's changes are kept, in ms; 0 if they are not. */
+/** How long the server keeps the board's changes; 0 if it keeps none. */
 export async function readHistoryMs(board: string): Promise<number> {
   const answer = await readJson(boardPath(board));
   return isObject(answer) && typeof answer.historyMs === "number" ? answer.historyMs : 0;
 }
 
-/** The store's clock, by which the record's times are; undefined if it cannot be had. */
+/** The store's clock, which dates the record; undefined if it is unavailable. */
 export async function readStoreMs(board: string): Promise<number | undefined> {
-  // No delta is so late: the answer is small.
+  // No delta is this late, so the answer is small.
   const answer = await readJson(`${boardPath(board)}/pages/0/history?from=${Number.MAX_SAFE_INTEGER}`);
   return isObject(answer) && typeof answer.now === "number" ? answer.now : undefined;
 }

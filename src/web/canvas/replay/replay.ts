@@ -1,7 +1,7 @@
 /*
- * The board as it was, in place of the board as it is: pictures of the pages in sight at one moment of their record. Pages that
- * come into sight meanwhile are read too. A page's record is read from its end, part by part, as far back as one looks; a
- * moment before what was read is not known yet, and shown so. What is recorded, and for how long, is the server's to say.
+ * The board as it was: pictures of the pages in sight at one moment of their record. Each page's
+ * record is read from its end, part by part, as far back as the user looks. Before that it is shown
+ * as unknown.
  */
 
 import { countBits } from "../../../board/bitmap.js";
@@ -13,38 +13,36 @@ import { PageReplay, type RecordedChanges } from "./page-replay.js";
 
 export interface PageRecord {
   readonly cells: number;
-  /** When it begins: as asked, or later. Milliseconds since 1970 by the store's clock, as all times here. */
+  /** Where the record starts: as asked, or later. All times are the store's, in ms since 1970. */
   readonly fromMs: number;
-  /** The page's bits at the beginning. */
   readonly start: Uint8Array;
   readonly record: readonly RecordedChanges[];
 }
 
-export interface ReplayOptions {
+interface ReplayOptions {
   readonly fromMs: number;
   readonly toMs: number;
   readonly palette: Palette;
-  /** What is recorded of the page in that time, or its last part; undefined where there is nothing. */
+  /** Reads the page's record of that time, or its last part; undefined if unavailable. */
   readonly read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>;
-  /** The present moment of this computer, to wait after what failed. */
+  /** This computer's clock, for the pause after a failure. */
   readonly now: () => number;
-  /** Something looks different. */
   readonly changed: () => void;
 }
 
-/** What is known of a page. */
 interface Track {
   known: { readonly fromMs: number; readonly cells: number; readonly replay: PageReplay; isWhole: boolean } | undefined;
   isReading: boolean;
-  /** Not asked again before, by `now`. */
-  restsUntilMs: number;
+  retryMs: number;
 }
 
-/** Pages that are replayed at once: those nearest to the middle. */
+/** Pages replayed at once: those nearest to the middle. */
 export const REPLAYED_PAGES_MAX = 64;
 const RETRY_MS = 2_000;
 
 export class Replay {
+  readonly fromMs: number;
+  readonly toMs: number;
   readonly pages = new Map<number, ShownPage>();
   readonly #options: ReplayOptions;
   readonly #tracks = new Map<number, Track>();
@@ -53,28 +51,22 @@ export class Replay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.fromMs = options.fromMs;
+    this.toMs = options.toMs;
     this.#palette = options.palette;
     this.#atMs = options.toMs;
-  }
-
-  get fromMs(): number {
-    return this.#options.fromMs;
-  }
-
-  get toMs(): number {
-    return this.#options.toMs;
   }
 
   get atMs(): number {
     return this.#atMs;
   }
 
-  /** `pages` are in sight, the most important first; called again and again. */
+  /** Call it for each frame with the pages in sight, the most important first. */
   want(pages: readonly number[]): void {
     const wanted = pages.slice(0, REPLAYED_PAGES_MAX);
     for (const page of wanted) {
-      const track = this.#tracks.get(page) ?? { known: undefined, isReading: false, restsUntilMs: 0 };
-      // The last wanted is the last to be dropped.
+      const track = this.#tracks.get(page) ?? { known: undefined, isReading: false, retryMs: 0 };
+      // The map keeps the order of last use: the first is dropped first.
       this.#tracks.delete(page);
       this.#tracks.set(page, track);
       if (!this.#isKnown(track) && !track.known?.isWhole) this.#read(page, track);
@@ -92,7 +84,6 @@ export class Replay {
     this.#options.changed();
   }
 
-  /** What the cell was at that moment, or undefined where it is not known. */
   get(cell: number): boolean | undefined {
     return this.pages.get(pageOf(cell))?.picture.get(offsetOf(cell));
   }
@@ -122,19 +113,19 @@ export class Replay {
     this.pages.set(page, { picture, sinceMs: performance.now() });
   }
 
-  /** The part before what is known. */
+  /** Reads the part before the known one. */
   #read(page: number, track: Track): void {
     const { fromMs, toMs, read, now, changed } = this.#options;
-    if (track.isReading || now() < track.restsUntilMs) return;
+    if (track.isReading || now() < track.retryMs) return;
     track.isReading = true;
     const { known } = track;
     read(page, fromMs, known?.fromMs ?? toMs)
       .then((part) => {
         if (part) track.known = joined(part, known, fromMs);
-        else track.restsUntilMs = now() + RETRY_MS;
+        else track.retryMs = now() + RETRY_MS;
       })
       .catch(() => {
-        track.restsUntilMs = now() + RETRY_MS;
+        track.retryMs = now() + RETRY_MS;
       })
       .finally(() => {
         track.isReading = false;
@@ -146,7 +137,7 @@ export class Replay {
   }
 }
 
-/** What is known with an earlier part. Deltas of the moment at which both meet may be in both, which changes nothing. */
+/** Both parts may hold the deltas of the moment where they meet, which changes nothing. */
 function joined(part: PageRecord, known: Track["known"], wantedMs: number): Track["known"] {
   const isNoEarlier = known !== undefined && part.fromMs >= known.fromMs;
   if (isNoEarlier) return { ...known, isWhole: true };

@@ -1,17 +1,17 @@
 /*
- * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells, row by row. Pages are laid in
- * shells round the first, so that every board is about as wide as high, and a page has one place whatever the board's size:
+ * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells.
+ * Pages form shells around the first one, so every board is about square, and a page's place does
+ * not depend on the board's size:
  *
  *     0 1 4 9        page n is in shell k = ⌊√n⌋: down its right side, then along its bottom
  *     2 3 5 10
- *     6 7 8 11       a board that grows adds to the outside; what people drew stays as it was
+ *     6 7 8 11       a board that grows adds to the outside; drawings keep their shape
  *
  * Pure. `x` and `y` count cells from the upper left corner.
  */
 
 import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
 
-/** Cells along one side of a page. */
 export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
 
 export interface Point {
@@ -20,12 +20,11 @@ export interface Point {
 }
 
 export interface Plane {
-  /** Cells of the board. */
   readonly size: number;
   readonly pages: number;
   readonly pageColumns: number;
   readonly pageRows: number;
-  /** Cells across and down, holes in the last shell and the last page included. */
+  /** Cells across and down, including holes in the last shell and the last page. */
   readonly columns: number;
   readonly rows: number;
 }
@@ -36,7 +35,7 @@ export function planeOf(size: number): Plane {
   const shell = Math.floor(Math.sqrt(last));
   const pageColumns = shell + 1;
   const pageRows = Math.max(1, last - shell * shell < shell ? shell : shell + 1);
-  // Alone, a page that is not full has empty rows below.
+  // The rows of a single page end with its last cell.
   const rows = pages === 1 ? Math.ceil(size / PAGE_SIDE) : pageRows * PAGE_SIDE;
   return { size, pages, pageColumns, pageRows, columns: pageColumns * PAGE_SIDE, rows };
 }
@@ -48,7 +47,7 @@ export function placeOfPage(page: number): Point {
   return along < shell ? { x: shell, y: along } : { x: along - shell, y: shell };
 }
 
-/** The page at a column and row of pages, or undefined where the board has none. */
+/** The page at a column and row of pages; undefined if the board has none there. */
 export function pageAt(plane: Plane, column: number, row: number): number | undefined {
   if (column < 0 || row < 0) return undefined;
   const shell = Math.max(column, row);
@@ -65,7 +64,7 @@ export function placeOf(cell: number): Point {
   };
 }
 
-/** The cell at a whole place, or undefined where the board has none. */
+/** The cell at a place; undefined if the board has none there. */
 export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   const page = pageAt(plane, Math.floor(x / PAGE_SIDE), Math.floor(y / PAGE_SIDE));
   if (page === undefined) return undefined;
@@ -73,7 +72,7 @@ export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   return offset < cellsInPage(plane.size, page) ? cellOnPage(page, offset) : undefined;
 }
 
-/** The cell furthest to the right in a row, or undefined where the row has none. The board's last cell may end it anywhere. */
+/** The rightmost cell of a row; undefined if the row has none. */
 export function lastInRow(plane: Plane, y: number): number | undefined {
   for (let column = plane.pageColumns - 1; column >= 0; column--) {
     const page = pageAt(plane, column, Math.floor(y / PAGE_SIDE));

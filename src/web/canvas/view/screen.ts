@@ -1,18 +1,12 @@
-/*
- * The canvas's own measure: device pixels, whole, so that edges of cells and pages are sharp and meet. What is drawn in a
- * frame is placed by one Screen.
- */
+/* Places what is drawn in one frame, in whole device pixels, so that edges are sharp and meet. */
 
 import { type Area, type Camera, seenArea, type View } from "./camera.js";
 
 const ROUNDING_PX = 1e-6;
 
 export class Screen {
-  /** Device pixels of a cell's side. */
   readonly cellPx: number;
-  /** CSS pixels of it. */
   readonly cellCssPx: number;
-  /** Device pixels of a CSS pixel. */
   readonly density: number;
   readonly width: number;
   readonly height: number;
@@ -25,7 +19,7 @@ export class Screen {
     this.cellCssPx = camera.scale;
     const cellPx = camera.scale * view.density;
     const whole = Math.round(cellPx);
-    // Whole pixels are whole, whatever the density made of them.
+    // Removes the rounding error of the multiplication.
     this.cellPx = Math.abs(cellPx - whole) < ROUNDING_PX ? whole : cellPx;
     this.width = Math.round(view.width * view.density);
     this.height = Math.round(view.height * view.density);

@@ -1,20 +1,20 @@
 /*
- * Which pages are worth having: those in sight, and while the view moves those it will come to. None where pages are so
- * small, or so many, that the overview's density says as much. Pure.
+ * Which pages the view needs: those in sight, and those that it is moving towards. None if pages
+ * are so small or so many that their density is enough. Pure.
  */
 
 import type { Area, Camera, View } from "./camera.js";
 import { seenArea } from "./camera.js";
 import { PAGE_SIDE, type Plane, type Point, pageAt } from "./plane.js";
 
-/** Pages in sight beyond which their cells are not asked for. */
+/** With more pages in sight, their cells are not requested. */
 export const SEEN_PAGES_MAX = 300;
-/** CSS pixels of a page's side below which its density is enough. */
+/** For smaller pages, in CSS pixels, the density is enough. */
 const PAGE_PX_MIN = 48;
-/** So far ahead the view's motion is followed, at most by one view. */
+/** How far ahead the view's motion is followed, up to one view. */
 const AHEAD_S = 0.4;
 
-/** Pages of an area, the nearest to its middle first. */
+/** The pages of an area, those nearest to its middle first. */
 export function pagesIn(plane: Plane, area: Area): number[] {
   const column = { from: Math.max(0, Math.floor(area.left / PAGE_SIDE)), to: Math.ceil(area.right / PAGE_SIDE) };
   const row = { from: Math.max(0, Math.floor(area.top / PAGE_SIDE)), to: Math.ceil(area.bottom / PAGE_SIDE) };
@@ -29,7 +29,7 @@ export function pagesIn(plane: Plane, area: Area): number[] {
   return found.sort((a, b) => a.far - b.far).map(({ page }) => page);
 }
 
-/** Whether cells are shown at all, or only how full each page is. */
+/** Whether the view shows cells, or only the density of each page. */
 export function showsCells(plane: Plane, camera: Camera, view: View): boolean {
   if (camera.scale * PAGE_SIDE < PAGE_PX_MIN) return false;
   const { left, top, right, bottom } = seenArea(camera, view);
@@ -38,7 +38,7 @@ export function showsCells(plane: Plane, camera: Camera, view: View): boolean {
   return across * down <= SEEN_PAGES_MAX;
 }
 
-/** The area that will be seen shortly, at a velocity in cells a second. */
+/** The area extended to what will be in view soon. Velocity is in cells per second. */
 export function areaAhead(area: Area, velocity: Point): Area {
   const dx = ahead(velocity.x, area.right - area.left);
   const dy = ahead(velocity.y, area.bottom - area.top);

@@ -1,4 +1,4 @@
-/* How the view is sent somewhere: in short flights, as keys, buttons and links do. */
+/* Moves the view in short flights, for keys, buttons and links. */
 
 import { type Camera, pageCamera } from "./camera.js";
 import type { Viewport } from "./viewport.js";
@@ -7,7 +7,6 @@ export class Travel {
   readonly #viewport: Viewport;
   readonly #draw: () => void;
 
-  /** `draw` is called when there is something to draw. */
   constructor(viewport: Viewport, draw: () => void) {
     this.#viewport = viewport;
     this.#draw = draw;
@@ -18,12 +17,10 @@ export class Travel {
     this.#draw();
   }
 
-  /** Shows a page whole. */
   toPage(page: number): void {
     this.to(pageCamera(page, this.#viewport.view));
   }
 
-  /** Shows the whole board. */
   toAll(): void {
     this.#viewport.fit(performance.now());
     this.#draw();

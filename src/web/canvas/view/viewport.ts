@@ -1,10 +1,10 @@
 /*
- * Where the user looks and how the view moves there: at once under a finger, by a short flight to a target, gliding on after a
- * throw. Time comes from outside: `tick` is called for each frame. For who wants no motion, a flight is a jump.
+ * Where the user looks, and how the view moves there: at once under a finger, in a short flight to
+ * a target, gliding on after a throw. With reduced motion, a flight is a jump. Time comes from
+ * outside: call `tick` for each frame.
  */
 
 import {
-  between,
   boundCamera,
   boundScale,
   type Camera,
@@ -15,44 +15,34 @@ import {
   type View,
   zoomTo,
 } from "./camera.js";
+import { flightAt, isThrow, type Motion, slowed, zoomStep } from "./motion.js";
 import { type Plane, type Point, placeOf } from "./plane.js";
+import { Speed } from "./speed.js";
 
-const FLIGHT_MS = 260;
-/** Flights across more than so many views would show nothing on the way. */
+/** A longer flight, in views, would show nothing on its way. */
 const FLIGHT_VIEWS_MAX = 3;
-const GLIDE_MS = 325;
-/** A zoom gets nearer to its end by a factor of e in this time, and is there when it is so near. */
-const ZOOM_MS = 55;
-const ZOOM_DONE = 0.003;
-const GLIDE_PX_PER_S_MIN = 25;
-const VELOCITY_MS = 120;
-
-type Motion =
-  | { readonly kind: "flight"; readonly from: Camera; readonly to: Camera; readonly startMs: number }
-  | { readonly kind: "zoom"; readonly point: Point }
-  | { readonly kind: "glide"; velocity: Point };
+const TICK_MS_MAX = 100;
 
 export class Viewport {
   readonly plane: Plane;
   readonly #isStill: () => boolean;
   #view: View = { width: 1, height: 1, density: 1 };
   #camera: Camera;
-  /** The scale wished for: the one shown is the nearest in whole pixels. */
-  #wished: number;
+  /** The scale that the user asked for. The one shown is the nearest in whole pixels. */
+  #wanted: number;
   #motion: Motion | undefined;
   /** Shows the whole board until the user moves. */
   #isFitted = true;
   #lastMs: number | undefined;
-  #lastCamera: Camera;
-  #velocity: Point = { x: 0, y: 0 };
+  readonly #speed: Speed;
 
-  /** `isStill`: motion is not wanted. */
+  /** `isStill`: the user prefers reduced motion. */
   constructor(plane: Plane, isStill: () => boolean) {
     this.plane = plane;
     this.#isStill = isStill;
     this.#camera = fitCamera(plane, this.#view);
-    this.#lastCamera = this.#camera;
-    this.#wished = this.#camera.scale;
+    this.#speed = new Speed(this.#camera);
+    this.#wanted = this.#camera.scale;
   }
 
   get camera(): Camera {
@@ -63,10 +53,10 @@ export class Viewport {
     return this.#view;
   }
 
-  /** Where the view is on its way to, or is. */
+  /** Where the view is, or is going. */
   get target(): Camera {
     if (this.#motion?.kind === "flight") return this.#motion.to;
-    return this.#motion?.kind === "zoom" ? this.#zoomed(this.#motion.point, this.#wishedShown) : this.#camera;
+    return this.#motion?.kind === "zoom" ? this.#zoomed(this.#motion.point, this.#wantedShown) : this.#camera;
   }
 
   get isFitted(): boolean {
@@ -77,9 +67,9 @@ export class Viewport {
     return this.#motion !== undefined;
   }
 
-  /** Cells a second. */
+  /** Cells per second. */
   get velocity(): Point {
-    return this.#velocity;
+    return this.#speed.velocity;
   }
 
   /** The cell's upper left corner, in CSS pixels of the view. */
@@ -97,16 +87,15 @@ export class Viewport {
     this.#view = view;
     if (this.#isFitted) {
       this.#show(fitCamera(this.plane, view));
-      this.#wished = this.#camera.scale;
-    } else this.#show({ ...this.#camera, scale: boundScale(this.#wished, this.plane, view) });
+      this.#wanted = this.#camera.scale;
+    } else this.#show({ ...this.#camera, scale: boundScale(this.#wanted, this.plane, view) });
   }
 
-  /** Is there from the beginning. */
   startAt(camera: Camera): void {
     this.#isFitted = false;
-    this.#wished = camera.scale;
+    this.#wanted = camera.scale;
     this.#camera = camera;
-    this.#lastCamera = camera;
+    this.#speed.jumpedTo(camera);
   }
 
   /** At once, as under a finger. */
@@ -115,25 +104,25 @@ export class Viewport {
     this.#show(panBy(this.#camera, dx, dy));
   }
 
-  /** At once and in any scale, as between two fingers; `settle` when they are gone. */
+  /** At once and to any scale, as between two fingers. Call `settle` at the end. */
   zoom(point: Point, factor: number): void {
     this.#take();
-    this.#wish(factor);
-    this.#show(this.#zoomed(point, this.#isStill() ? this.#wishedShown : this.#wished));
+    this.#scaleBy(factor);
+    this.#show(this.#zoomed(point, this.#isStill() ? this.#wantedShown : this.#wanted));
   }
 
-  /** Soon, as by a wheel, whose turns are coarse. */
+  /** Smoothly, since a wheel turns in coarse steps. */
   wheel(point: Point, factor: number): void {
     this.#isFitted = false;
-    this.#wish(factor);
+    this.#scaleBy(factor);
     this.settle(point);
   }
 
-  /** To whole pixels. */
+  /** Zooms on to whole pixels. */
   settle(point: Point): void {
     if (this.#isStill()) {
       this.#motion = undefined;
-      this.#jump(this.#zoomed(point, this.#wishedShown));
+      this.#jump(this.#zoomed(point, this.#wantedShown));
     } else this.#motion = { kind: "zoom", point };
   }
 
@@ -143,7 +132,7 @@ export class Viewport {
     this.#fly(camera, nowMs);
   }
 
-  /** Zooms around the middle, or the point given. */
+  /** Zooms around the given point, or the middle. */
   step(factor: number, nowMs: number, point?: Point): void {
     const from = this.target;
     const middle = { x: this.#view.width / 2, y: this.#view.height / 2 };
@@ -156,65 +145,49 @@ export class Viewport {
     this.#isFitted = true;
   }
 
-  /** Goes on as it was thrown: CSS pixels a second. */
+  /** Glides on at a velocity in CSS pixels per second. */
   throwBy(velocity: Point): void {
-    if (this.#isStill() || Math.hypot(velocity.x, velocity.y) < 4 * GLIDE_PX_PER_S_MIN) return;
-    this.#motion = { kind: "glide", velocity };
+    if (!this.#isStill() && isThrow(velocity)) this.#motion = { kind: "glide", velocity };
   }
 
-  stop(): void {
-    this.#motion = undefined;
-  }
-
-  /** Moves on to this moment. */
   tick(nowMs: number): void {
-    const elapsedMs = Math.min(100, nowMs - (this.#lastMs ?? nowMs));
+    const elapsedMs = Math.min(TICK_MS_MAX, nowMs - (this.#lastMs ?? nowMs));
     this.#lastMs = nowMs;
-    if (this.#motion?.kind === "flight") this.#flyOn(this.#motion, nowMs);
-    else if (this.#motion?.kind === "zoom") this.#zoomOn(this.#motion, elapsedMs);
-    else if (this.#motion) this.#glideOn(this.#motion, elapsedMs);
-    if (elapsedMs === 0) return;
-    const share = Math.min(1, elapsedMs / VELOCITY_MS);
-    const along = (axis: "x" | "y") => {
-      const now = ((this.#camera[axis] - this.#lastCamera[axis]) / elapsedMs) * 1000;
-      return this.#velocity[axis] + (now - this.#velocity[axis]) * share;
-    };
-    this.#velocity = { x: along("x"), y: along("y") };
-    this.#lastCamera = this.#camera;
+    if (this.#motion) this.#motion = this.#moved(this.#motion, nowMs, elapsedMs);
+    this.#speed.movedTo(this.#camera, elapsedMs);
   }
 
-  #flyOn({ from, to, startMs }: Motion & { kind: "flight" }, nowMs: number): void {
-    const share = Math.min(1, (nowMs - startMs) / FLIGHT_MS);
-    this.#show(share === 1 ? to : between(from, to, 1 - (1 - share) ** 3));
-    if (share === 1) this.#motion = undefined;
-  }
-
-  #glideOn(glide: Motion & { kind: "glide" }, elapsedMs: number): void {
+  /** Shows the next moment of a motion. Returns the motion to go on with, if any. */
+  #moved(motion: Motion, nowMs: number, elapsedMs: number): Motion | undefined {
     const before = this.#camera;
-    const { x, y } = glide.velocity;
-    this.#show(panBy(before, (x * elapsedMs) / 1000, (y * elapsedMs) / 1000));
-    const decay = Math.exp(-elapsedMs / GLIDE_MS);
-    glide.velocity = { x: x * decay, y: y * decay };
-    const isAtEdge = elapsedMs > 0 && this.#camera.x === before.x && this.#camera.y === before.y;
-    if (isAtEdge || Math.hypot(x, y) < GLIDE_PX_PER_S_MIN) this.#motion = undefined;
+    switch (motion.kind) {
+      case "flight": {
+        const camera = flightAt(motion, nowMs);
+        this.#show(camera);
+        return camera === motion.to ? undefined : motion;
+      }
+      case "zoom": {
+        const to = this.#wantedShown;
+        const scale = zoomStep(before.scale, to, elapsedMs);
+        this.#show(this.#zoomed(motion.point, scale));
+        return scale === to ? undefined : motion;
+      }
+      case "glide": {
+        const { x, y } = motion.velocity;
+        this.#show(panBy(before, (x * elapsedMs) / 1000, (y * elapsedMs) / 1000));
+        const isAtEdge = elapsedMs > 0 && this.#camera.x === before.x && this.#camera.y === before.y;
+        const velocity = isAtEdge ? undefined : slowed(motion.velocity, elapsedMs);
+        return velocity && { kind: "glide", velocity };
+      }
+    }
   }
 
-  #zoomOn({ point }: Motion & { kind: "zoom" }, elapsedMs: number): void {
-    const to = this.#wishedShown;
-    const from = this.#camera.scale;
-    const scale = from * (to / from) ** (1 - Math.exp(-elapsedMs / ZOOM_MS));
-    const isDone = Math.abs(scale / to - 1) < ZOOM_DONE;
-    this.#show(this.#zoomed(point, isDone ? to : scale));
-    if (isDone) this.#motion = undefined;
+  #scaleBy(factor: number): void {
+    this.#wanted = limitScale(this.#wanted * factor, this.plane, this.#view);
   }
 
-  #wish(factor: number): void {
-    this.#wished = limitScale(this.#wished * factor, this.plane, this.#view);
-  }
-
-  /** The scale wished for, in whole pixels. */
-  get #wishedShown(): number {
-    return boundScale(this.#wished, this.plane, this.#view);
+  get #wantedShown(): number {
+    return boundScale(this.#wanted, this.plane, this.#view);
   }
 
   #zoomed(point: Point, scale: number): Camera {
@@ -222,12 +195,9 @@ export class Viewport {
   }
 
   #fly(camera: Camera, nowMs: number): void {
-    const to = boundCamera(
-      { ...camera, scale: boundScale(camera.scale, this.plane, this.#view) },
-      this.plane,
-      this.#view,
-    );
-    this.#wished = to.scale;
+    const scale = boundScale(camera.scale, this.plane, this.#view);
+    const to = boundCamera({ ...camera, scale }, this.plane, this.#view);
+    this.#wanted = to.scale;
     const seen = Math.min(this.#camera.scale, to.scale);
     const far = (Math.hypot(to.x - this.#camera.x, to.y - this.#camera.y) * seen) / this.#view.width;
     if (this.#isStill() || far > FLIGHT_VIEWS_MAX) {
@@ -243,11 +213,9 @@ export class Viewport {
     this.#isFitted = false;
   }
 
-  /** Across what lies between without having moved there: nothing ahead of it is on the way. */
   #jump(camera: Camera): void {
     this.#show(camera);
-    this.#lastCamera = this.#camera;
-    this.#velocity = { x: 0, y: 0 };
+    this.#speed.jumpedTo(this.#camera);
   }
 
   #show(camera: Camera): void {

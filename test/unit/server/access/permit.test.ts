@@ -5,7 +5,8 @@ import { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import { describe, test } from "node:test";
 import { Refusal } from "../../../../src/protocol/errors.js";
-import { authoriser, callerOf, type Permit } from "../../../../src/server/access/authorise.js";
+import { authoriser, type Permit } from "../../../../src/server/access/authorise.js";
+import { callerOf } from "../../../../src/server/access/caller.js";
 import { Guard } from "../../../../src/server/access/guard.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 

@@ -1,4 +1,4 @@
-/* What code of the app around hears of a board, and that nobody has to wait for it. */
+/* Reports of changes to code of the app around, which never hold up a client. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -49,7 +49,7 @@ function setUp() {
   return { clock, store, pages, failures, listen, commit };
 }
 
-/** The event loop goes round often enough for everything that is queued to be told. */
+/** Turns the event loop often enough for everything queued to be reported. */
 async function turns(count = 20): Promise<void> {
   for (let turn = 0; turn < count; turn++) await settle();
 }
@@ -130,7 +130,7 @@ describe("the queue of changes for a listener", () => {
     await listen(async (change) => {
       kinds.push(change.kind);
       for (const { cell, value } of change.changes) {
-        assert.notEqual(getBit(shown, cell) === 1, value, "told what was told already");
+        assert.notEqual(getBit(shown, cell) === 1, value, "reported a cell again without a change");
         setBit(shown, cell, value ? 1 : 0);
       }
       if (kinds.length === 1)
@@ -180,14 +180,14 @@ describe("the queue of changes for a listener", () => {
     );
   });
 
-  test("a listener that never comes back is told of once, and holds up nobody: the replica goes on", async () => {
+  test("a listener that never returns is logged once, and holds up no client: the replica goes on", async () => {
     const { listen, commit, failures, pages, clock } = setUp();
     await listen(() => new Promise(() => undefined));
     for (let offset = 0; offset < 50; offset++) await commit(0, [offset, 1]);
     await turns();
     await clock.pass(40_000);
     assert.equal(pages.peek({ board: "main", page: 0 })?.replica.checked, 50);
-    assert.deepEqual(failures, ["onChange: a listener of main has not come back for 30000 ms"]);
+    assert.deepEqual(failures, ["onChange: a listener of main has not returned for 30000 ms"]);
   });
 
   test("hears nothing after it is stopped, and lets go of its pages", async () => {

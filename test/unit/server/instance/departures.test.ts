@@ -1,4 +1,4 @@
-/* Draining on a virtual clock: who is told to move when, and when it is over. */
+/* Draining on a virtual clock: when each client is asked to leave, and when the drain ends. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,19 +8,19 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 const OVER_MS = 10_000;
 const GRACE_MS = 3_000;
 
-/** `count` clients that note when they are told to move and, if they obey, go `afterMs` later. */
+/** `count` clients that record when they are asked to leave, and leave `afterMs` later if they obey. */
 function crowd(seed: number, count: number, afterMs: number | null = 200) {
   const clock = new VirtualClock(seed);
   const departures = new Departures(clock);
-  const told: { index: number; atMs: number }[] = [];
+  const asked: { index: number; atMs: number }[] = [];
   const gone = Array.from({ length: count }, (_, index) => {
     const go = departures.add(() => {
-      told.push({ index, atMs: clock.now() });
+      asked.push({ index, atMs: clock.now() });
       if (afterMs !== null) clock.after(afterMs, go);
     });
     return go;
   });
-  return { clock, departures, told, gone };
+  return { clock, departures, asked, gone };
 }
 
 function watch(promise: Promise<void>): { isOver: boolean } {
@@ -32,39 +32,39 @@ function watch(promise: Promise<void>): { isOver: boolean } {
 }
 
 describe("an instance that drains", () => {
-  test("tells each client once to move, evenly over the time, and is over when the last has gone", async () => {
-    const { clock, departures, told } = crowd(1, 100);
+  test("asks each client once to leave, evenly over the time, and ends when the last has left", async () => {
+    const { clock, departures, asked } = crowd(1, 100);
     const drain = watch(departures.drain(OVER_MS, GRACE_MS));
     await clock.pass(OVER_MS + 99);
     assert.equal(drain.isOver, false);
     await clock.pass(1);
     assert.deepEqual(
-      told.map(({ atMs }) => atMs),
+      asked.map(({ atMs }) => atMs),
       Array.from({ length: 100 }, (_, index) => index * 100),
     );
-    assert.equal(new Set(told.map(({ index }) => index)).size, 100);
+    assert.equal(new Set(asked.map(({ index }) => index)).size, 100);
     assert.ok(drain.isOver);
   });
 
   test("tells them in another order each time", async () => {
     const orders = new Set<string>();
     for (const seed of [1, 2, 3, 4]) {
-      const { clock, departures, told } = crowd(seed, 20);
+      const { clock, departures, asked } = crowd(seed, 20);
       void departures.drain(OVER_MS, GRACE_MS);
       await clock.pass(OVER_MS);
-      orders.add(told.map(({ index }) => index).join());
+      orders.add(asked.map(({ index }) => index).join());
     }
     assert.equal(orders.size, 4);
   });
 
   test("does not wait for those who have gone by themselves, nor tells them", async () => {
-    const { clock, departures, told, gone } = crowd(1, 10);
+    const { clock, departures, asked, gone } = crowd(1, 10);
     const drain = watch(departures.drain(OVER_MS, GRACE_MS));
     for (const go of gone) go();
     await clock.pass(0);
     assert.ok(drain.isOver);
     await clock.pass(2 * OVER_MS);
-    assert.equal(told.length, 1);
+    assert.equal(asked.length, 1);
   });
 
   test("waits for who does not go no longer than the grace", async () => {
@@ -76,14 +76,14 @@ describe("an instance that drains", () => {
     assert.ok(drain.isOver);
   });
 
-  test("tells who comes through the door last at once, and with nobody there is over at once", async () => {
-    const { clock, departures, told } = crowd(1, 0);
+  test("asks a client that was admitted last at once, and ends at once if none is there", async () => {
+    const { clock, departures, asked } = crowd(1, 0);
     assert.equal(departures.isDraining, false);
     const drain = watch(departures.drain(OVER_MS, GRACE_MS));
     assert.ok(departures.isDraining);
     await clock.pass(0);
     assert.ok(drain.isOver);
-    departures.add(() => told.push({ index: 0, atMs: clock.now() }));
-    assert.equal(told.length, 1);
+    departures.add(() => asked.push({ index: 0, atMs: clock.now() }));
+    assert.equal(asked.length, 1);
   });
 });

@@ -76,7 +76,7 @@ describe("the address that counts", () => {
     }
   });
 
-  test("can be told of IPv6 proxies and of ranges by name", () => {
+  test("takes IPv6 proxies, and ranges by name", () => {
     assert.equal(clientOf("fd00::1", "2001:db8::9", "fd00::/8"), "2001:db8::/64");
     assert.equal(clientOf("::1", "203.0.113.9", "loopback"), "203.0.113.9");
     for (const bad of ["10.0.0.0/33", "example.org", "10.0.0"]) assert.equal(trustIn([bad]), undefined, bad);
@@ -93,7 +93,7 @@ describe("the address that counts", () => {
     ["6.6.6.6, [2001:db8::1]:443, [::ffff:10.0.0.7]:1", "2001:db8::/64"],
     ["[::ffff:198.51.100.1]:443", "198.51.100.1"],
     ["fe80::1%eth0", "fe80::/64"],
-    // What names no address counts as the proxy, and nothing left of it is believed.
+    // An entry without an address counts as the proxy, and nothing to the left of it is believed.
     ["198.51.100.1, unknown", "10.0.0.1"],
     ["198.51.100.1, _hidden:1", "10.0.0.1"],
     ["198.51.100.1:5123:7", "10.0.0.1"],

@@ -4,7 +4,7 @@ import { Turns } from "../../../../src/server/limits/turns.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("turns", () => {
-  test("who asks now and then never waits", async () => {
+  test("an occasional request never waits", async () => {
     const clock = new VirtualClock();
     const turns = new Turns(clock);
     for (let count = 0; count < 50; count++) {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Seldom } from "../../../../src/server/telemetry/seldom.js";
 
-test("what comes again and again is told at once, then seldom, with how often it came; each kind for itself", () => {
+test("a recurring problem is logged at once, then seldom and with a count; each kind for itself", () => {
   const seldom = new Seldom();
   assert.equal(seldom.take("keys", 0), 1);
   for (let nowMs = 1; nowMs <= 500; nowMs++) assert.equal(seldom.take("keys", nowMs), undefined);

@@ -10,6 +10,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { lockDirectory } from "../../../../src/store/embedded/directory-lock.js";
 import { temporaryFolder } from "../../../support/folder.js";
+import { program } from "../../../support/program.js";
 
 const RACERS = 6;
 const ROUNDS = 40;
@@ -21,7 +22,7 @@ interface Racer {
 }
 
 async function startRacer(t: { after(end: () => unknown): unknown }): Promise<Racer> {
-  const args = ["--import", "tsx", join(import.meta.dirname, "../../../support/lock-racer.ts")];
+  const args = program("test/support/lock-racer.ts");
   const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => child.kill("SIGKILL"));
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]();

@@ -6,33 +6,20 @@ import { packChanges } from "../../../../../src/board/delta.js";
 import { offsetOf, PAGE_CELLS, pageOf } from "../../../../../src/board/geometry.js";
 import type { CheckboxUpdate } from "../../../../../src/protocol/events.js";
 import { ANYBODY } from "../../../../../src/server/access/access.js";
-import { Instance } from "../../../../../src/server/instance/instance.js";
 import type { Frame } from "../../../../../src/server/pages/recipient.js";
+import type { PacedRecipient } from "../../../../../src/server/sockets/teaching/paced-fan-out.js";
 import { readState, Teaching } from "../../../../../src/server/sockets/teaching/teaching.js";
-import type { PacedRecipient } from "../../../../../src/server/sockets/teaching/viewers.js";
-import { createLog } from "../../../../../src/server/telemetry/log.js";
 import { StoreAway } from "../../../../../src/store/store.js";
 import { newTag } from "../../../../../src/store/tag.js";
+import { modelInstance } from "../../../../support/model-instance.js";
 import { ModelStore } from "../../../../support/model-store.js";
 import { mulberry } from "../../../../support/random.js";
 import { VirtualClock } from "../../../../support/virtual-clock.js";
 
-const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
-
 function setUp(size: number) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
-  const instance = new Instance({
-    name: "one",
-    boards: { main: size },
-    store,
-    clock,
-    log: createLog("silent"),
-    admission: { writes: LOTS, requests: LOTS, watches: LOTS, connectionsPerAddress: 100, connects: LOTS },
-    writer: { waitMs: 5_000, queuedChangesMax: 100_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
-    watchedPagesMax: 10,
-  });
+  const instance = modelInstance({ clock, store, cells: size });
   return { clock, store, instance, teaching: new Teaching(instance) };
 }
 

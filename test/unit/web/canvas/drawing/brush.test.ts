@@ -13,7 +13,7 @@ function make(
 ) {
   const cells = new Map<number, boolean>();
   const sets: [number, boolean][] = [];
-  const spared: number[] = [];
+  const locked: number[] = [];
   const missed: [first: number, cells: number][] = [];
   const brush = new Brush({
     plane: planeOf(20_000),
@@ -23,20 +23,20 @@ function make(
       cells.set(cell, value);
     },
     mayChange,
-    spared: (cell) => spared.push(cell),
+    locked: (cell) => locked.push(cell),
     missed: (cell, cells) => missed.push([cell, cells]),
     fillCellsMax: () => fillCellsMax,
   });
-  return { brush, cells, sets, spared, missed };
+  return { brush, cells, sets, locked, missed };
 }
 
 describe("the brush", () => {
   test("spares what may not be changed, and says so once for each stroke, undo and redo", () => {
     let frozen = new Set([2, 3]);
-    const { brush, sets, spared } = make(100, (cell) => !frozen.has(cell));
+    const { brush, sets, locked } = make(100, (cell) => !frozen.has(cell));
     brush.tool = "draw";
     assert.equal(brush.start({ x: 2, y: 0 }), false);
-    assert.deepEqual([sets, spared], [[], [2]]);
+    assert.deepEqual([sets, locked], [[], [2]]);
     assert.equal(brush.start({ x: 0, y: 0 }), true);
     brush.moveTo({ x: 5, y: 0 });
     brush.end();
@@ -44,9 +44,9 @@ describe("the brush", () => {
       sets.map(([cell]) => cell),
       [0, 1, 4, 5],
     );
-    assert.deepEqual(spared, [2, 2]);
+    assert.deepEqual(locked, [2, 2]);
     brush.toggle(3);
-    assert.deepEqual(spared, [2, 2, 3]);
+    assert.deepEqual(locked, [2, 2, 3]);
     frozen = new Set([4, 5]);
     brush.undo();
     assert.deepEqual(
@@ -56,7 +56,7 @@ describe("the brush", () => {
         .toSorted(),
       [0, 1],
     );
-    assert.equal(spared.length, 4);
+    assert.equal(locked.length, 4);
   });
 
   test("a line has both ends and no hole, whatever its direction", () => {
@@ -251,7 +251,7 @@ describe("the brush", () => {
 
   test("what is not here yet is left out and counted once, unless it comes while one draws", () => {
     const away = new Set([2, 3, 4]);
-    const { brush, sets, spared, missed } = make(
+    const { brush, sets, locked, missed } = make(
       100,
       (cell) => cell !== 3,
       (cell) => !away.has(cell),
@@ -267,7 +267,7 @@ describe("the brush", () => {
       sets.map(([cell]) => cell),
       [0, 1, 5, 4],
     );
-    assert.deepEqual([missed, spared], [[[2, 1]], [3]], "that it may not be changed is the better reason");
+    assert.deepEqual([missed, locked], [[[2, 1]], [3]], "that it may not be changed is the better reason");
     away.add(256).add(257).add(258);
     assert.equal(brush.start({ x: 0, y: 1 }), false);
     brush.toggle(257);

@@ -16,8 +16,8 @@ function setUp() {
   };
   const undoing = new Undoing({
     brush: { strokes, undo: step("undo"), redo: step("redo") },
-    bring: (pages) => {
-      told.push(`bring ${[...pages]}`);
+    load: (pages) => {
+      told.push(`load ${[...pages]}`);
       return new Promise((done) => came.push(done));
     },
     release: () => told.push("release"),
@@ -37,7 +37,7 @@ describe("undo", () => {
     await Promise.resolve();
     come();
     await undone;
-    assert.deepEqual(told, ["bring 0,1", "undo 3,70000", "release"]);
+    assert.deepEqual(told, ["load 0,1", "undo 3,70000", "release"]);
   });
 
   test("leaves alone what was drawn, and a replay that was opened, while it waited", async () => {
@@ -50,7 +50,7 @@ describe("undo", () => {
       else state.isOff = true;
       come();
       await undone;
-      assert.deepEqual(told, ["bring 0", "release"], meanwhile);
+      assert.deepEqual(told, ["load 0", "release"], meanwhile);
       assert.equal(strokes.canUndo, true);
     }
   });
@@ -69,7 +69,7 @@ describe("undo", () => {
       come();
       come();
       await second;
-      assert.deepEqual(told, ["bring 0", "release", "gave up 3", "bring 0", "undo 3", "release"]);
+      assert.deepEqual(told, ["load 0", "release", "gave up 3", "load 0", "undo 3", "release"]);
     } finally {
       mock.timers.reset();
     }

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { packChange } from "../../../../../src/board/delta.js";
 import type { Palette } from "../../../../../src/web/canvas/paint/palette.js";
 import { type PageRecord, REPLAYED_PAGES_MAX, Replay } from "../../../../../src/web/canvas/replay/replay.js";
-import { replaySpans } from "../../../../../src/web/canvas/replay/replay-spans.js";
+import { replaySpans } from "../../../../../src/web/canvas/replay/spans.js";
 
 const PARTS_OF = 10;
 const palette = {} as Palette;

@@ -1,0 +1,11 @@
+/*
+ * `npm run bench`: every scenario, each answering one question, recorded in results/. All of them
+ * take about an hour and a half on two cores that do nothing else.
+ *
+ *     npm run bench -- [--only NAME,NAME] [--quick] [--list]
+ */
+
+import { runScenarios } from "./load/runner.js";
+import { scenarios } from "./scenarios/all.js";
+
+process.exit(await runScenarios(scenarios));

@@ -1,0 +1,99 @@
+/*
+ * The units that wait to be sent, page by page. Later changes of one cell never overtake earlier ones.
+ * A single change replaces an earlier one that still waits, if nothing lies between them.
+ */
+
+import type { Op, Unit } from "./unit.js";
+
+export class Queue {
+  readonly #isNewest: (op: Op) => boolean;
+  /** Page -> its units, in the order in which they are to be sent. */
+  readonly #pages = new Map<number, Set<Unit>>();
+  /** Cell -> the last single change of it that waits. */
+  readonly #singles = new Map<number, Unit>();
+
+  /** `isNewest` says whether an op is the last of its cell, waiting or not. */
+  constructor(isNewest: (op: Op) => boolean) {
+    this.#isNewest = isNewest;
+  }
+
+  /** All that waits on a page. */
+  on(page: number): Iterable<Unit> {
+    return this.#pages.get(page) ?? [];
+  }
+
+  /** The change of the cell that a later one may replace. */
+  single(cell: number): Op | undefined {
+    const op = this.#singles.get(cell)?.ops[0];
+    return op && this.#isNewest(op) ? op : undefined;
+  }
+
+  add(unit: Unit): void {
+    if (!unit.isWhole) for (const { cell } of unit.ops) this.#singles.set(cell, unit);
+    const queue = this.#pages.get(unit.page) ?? new Set();
+    this.#pages.set(unit.page, queue.add(unit));
+  }
+
+  /** Puts units of one page first, except single changes that the user has replaced meanwhile. */
+  putBack(units: readonly Unit[]): void {
+    const [first] = units;
+    if (!first) return;
+    const back = units.filter((unit) => {
+      const [op] = unit.ops;
+      if (!op || unit.isWhole) return true;
+      const later = this.single(op.cell);
+      later?.settles.push(...op.settles);
+      if (!this.#singles.has(op.cell)) this.#singles.set(op.cell, unit);
+      return !later;
+    });
+    this.#replace(first.page, [...back, ...this.on(first.page)]);
+  }
+
+  /** Takes the units of the next write: up to `cellsMax` ops of one page, or one whole unit. */
+  take(cellsMax: number, cellsInFlight: ReadonlySet<number>): Unit[] {
+    for (const [page, queue] of this.#pages) {
+      const units = pick(queue, cellsMax, cellsInFlight);
+      if (units.length === 0) continue;
+      for (const unit of units) {
+        queue.delete(unit);
+        this.forget(unit);
+      }
+      // The other pages go first next time.
+      this.#pages.delete(page);
+      if (queue.size > 0) this.#pages.set(page, queue);
+      return units;
+    }
+    return [];
+  }
+
+  /** Puts what `revised` returns in the place of each unit. */
+  revise(revised: (unit: Unit) => Unit | readonly Unit[]): void {
+    for (const [page, queue] of this.#pages) this.#replace(page, [...queue].flatMap(revised));
+  }
+
+  /** The unit does not wait any more. */
+  forget(unit: Unit): void {
+    for (const { cell } of unit.ops) if (this.#singles.get(cell) === unit) this.#singles.delete(cell);
+  }
+
+  #replace(page: number, units: readonly Unit[]): void {
+    if (units.length > 0) this.#pages.set(page, new Set(units));
+    else this.#pages.delete(page);
+  }
+}
+
+/** The units of a page's queue that may go together now, in order. */
+function pick(queue: ReadonlySet<Unit>, cellsMax: number, cellsInFlight: ReadonlySet<number>): Unit[] {
+  const picked: Unit[] = [];
+  /** Cells of units that are passed over. */
+  const passed = new Set<number>();
+  for (const unit of queue) {
+    const [first = unit] = picked;
+    const fits = picked.length === 0 || (!unit.isWhole && unit.part === first.part);
+    const mustWait = unit.ops.some(({ cell }) => cellsInFlight.has(cell) || passed.has(cell));
+    if (!fits || mustWait) for (const { cell } of unit.ops) passed.add(cell);
+    else picked.push(unit);
+    if (first.isWhole ? picked.length > 0 : picked.length === cellsMax) break;
+  }
+  return picked;
+}

@@ -1,0 +1,91 @@
+/*
+ * Answers the requests of one client, whatever its protocol. It turns failures into answers, bounds
+ * the requests in rate and number, and lets other clients take turns. It ends a connection that
+ * only sends rubbish. The bounds belong to the connection (allowance.ts), so several responders on
+ * one connection share them.
+ */
+
+import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+import type { Allowance } from "../limits/allowance.js";
+
+/**
+ * Weight of a refusal that a client in good faith may run into; a bad request weighs 1. The client
+ * is too fast, or an app forbids some cells of a write without naming them and the library searches
+ * for them.
+ */
+const LIGHT_STRIKE = 0.1;
+const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
+const IN_PROGRESS_MAX = 256;
+
+export class Responder {
+  readonly #instance: Instance;
+  readonly #allowance: Allowance;
+  readonly #end: (error: ErrorBody) => void;
+  #inProgress = 0;
+  #isFinishing = false;
+  #finished: () => void = () => undefined;
+  #isEnded = false;
+
+  /** `end` closes the connection with a reason. */
+  constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
+    this.#instance = instance;
+    this.#allowance = allowance;
+    this.#end = end;
+  }
+
+  /** Resolves with the request's result, or with the error to answer with. Never rejects. */
+  async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
+    this.#inProgress++;
+    this.#allowance.inProgress++;
+    try {
+      if (this.#isFinishing) throw new Refusal("GOING_AWAY");
+      const waitMs = this.#allowance.requests.take(1, this.#instance.clock.now());
+      if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+      if (this.#allowance.inProgress > IN_PROGRESS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
+      const turn = this.#allowance.turns.take();
+      if (turn) await turn;
+      return await request();
+    } catch (error) {
+      return { error: this.#refuse(error) };
+    } finally {
+      this.#inProgress--;
+      this.#allowance.inProgress--;
+      if (this.#isFinishing && this.#inProgress === 0) this.#finished();
+    }
+  }
+
+  /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */
+  finish(): Promise<void> {
+    this.#isFinishing = true;
+    return new Promise((done) => {
+      this.#finished = done;
+      if (this.#inProgress === 0) done();
+    });
+  }
+
+  /** Counts a message that cannot be answered. */
+  reject(detail: string): ErrorBody {
+    return this.#refuse(new Refusal("BAD_REQUEST", { detail }));
+  }
+
+  #refuse(error: unknown): ErrorBody {
+    const refusal = refusalOf(error);
+    if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
+    this.#instance.metrics.refused(refusal.code);
+    if (this.#allowance.strikes.take(strikeOf(refusal), this.#instance.clock.now()) > 0) this.#giveUp();
+    return refusal.toBody();
+  }
+
+  #giveUp(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#instance.admission.offended(this.#allowance.address);
+    this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
+  }
+}
+
+function strikeOf({ code, rule }: Refusal): number {
+  if (LIGHT.has(code)) return LIGHT_STRIKE;
+  return rule.retry ? 0 : 1;
+}

@@ -1,0 +1,70 @@
+/*
+ * The watches of one client on pages, or on overviews. The hub of each is held open until the
+ * client leaves it. Requests may overtake each other while the store is unavailable, so the latest
+ * request for a hub decides.
+ */
+
+import { type Clock, within } from "../../protocol/clock.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { Recipient } from "../pages/recipient.js";
+import type { HubUse } from "../pages/shared-hubs.js";
+
+/** How long a request waits for what the store does not give. */
+const JOIN_MS_MAX = 5_000;
+
+interface Watchable {
+  unwatch(recipient: Recipient): void;
+}
+
+interface Watch<Hub> extends HubUse<Hub> {
+  /** The latest request that asked for it. */
+  request: object;
+}
+
+export class Watches<Key, Hub extends Watchable> {
+  readonly #recipient: Recipient;
+  readonly #clock: Clock;
+  readonly #watches = new Map<Key, Watch<Hub>>();
+  #isClosed = false;
+
+  constructor(recipient: Recipient, clock: Clock) {
+    this.#recipient = recipient;
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#watches.size;
+  }
+
+  hub(key: Key): Hub | undefined {
+    return this.#watches.get(key)?.hub;
+  }
+
+  /** Resolves when the recipient is level with the hub, which `use` opens unless it is held. */
+  async join(key: Key, request: object, use: () => HubUse<Hub>, join: (hub: Hub) => Promise<void>): Promise<void> {
+    if (this.#isClosed) return;
+    const watch = this.#watches.get(key) ?? { ...use(), request };
+    watch.request = request;
+    this.#watches.set(key, watch);
+    const late = () => new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
+    await within(this.#clock, JOIN_MS_MAX, join(watch.hub), late);
+  }
+
+  leave(key: Key): void {
+    const watch = this.#watches.get(key);
+    if (!watch) return;
+    this.#watches.delete(key);
+    watch.hub.unwatch(this.#recipient);
+    watch.release();
+  }
+
+  /** `request` failed. If a later request asked for the same hub, the watch stays. */
+  giveUp(key: Key, request: object): void {
+    if (this.#watches.get(key)?.request === request) this.leave(key);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const key of [...this.#watches.keys()]) this.leave(key);
+  }
+}

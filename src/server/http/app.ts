@@ -1,0 +1,48 @@
+/* The Express app of `socketscaler serve`: the routes of an instance, and the app for browsers. */
+
+import express, { type Express } from "express";
+import { refuseChunked } from "../connections/gate.js";
+import type { Instance } from "../instance/instance.js";
+import type { Trust } from "../limits/client-address.js";
+import { redirectBrowsers } from "./browsers.js";
+import { answerErrors, refuseUnknown } from "./errors.js";
+import type { OperatorView } from "./operators.js";
+import { boardRoutes, type HttpOptions } from "./routes.js";
+import { cacheHashed, paneOrigins, securityHeaders } from "./security-headers.js";
+
+interface AppOptions extends HttpOptions {
+  /** Which proxies are believed. */
+  readonly trust: Trust;
+  /** The folder of the built app. */
+  readonly pageFolder: string;
+  /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */
+  readonly demoUrls: () => readonly string[];
+  /** As in `Config`. */
+  readonly basePath: string;
+}
+
+export function createApp(instance: Instance, view: OperatorView, options: AppOptions): Express {
+  const { pageFolder: root, demoUrls } = options;
+  const app = express();
+  app.set("trust proxy", options.trust);
+  app.disable("x-powered-by");
+  app.use(
+    options.gate.pass,
+    refuseChunked,
+    securityHeaders(() => paneOrigins(demoUrls())),
+  );
+  app.use((_, response, next) => {
+    // Otherwise the next request on this connection would come to an instance that is gone.
+    if (instance.departures.isDraining) response.set("Connection", "close");
+    next();
+  });
+  app.use(redirectBrowsers(options.basePath));
+  app.use(boardRoutes(instance, view, options));
+  app.get("/demo/instances", (_, response) => void response.json({ urls: demoUrls() }));
+  app.get("/demo", (_, response) => response.sendFile("demo.html", { root }));
+  // No redirects: they would leave out a path in front of the instance.
+  app.use(express.static(root, { redirect: false, setHeaders: cacheHashed }));
+  app.use(refuseUnknown);
+  app.use(answerErrors(instance));
+  return app;
+}

@@ -1,0 +1,88 @@
+/* Boards over HTTP: descriptions, pages, their history, writes of one cell, and admin actions. */
+
+import { randomBytes } from "node:crypto";
+import express, { Router } from "express";
+import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
+import { Refusal } from "../../protocol/errors.js";
+import { ofBoard } from "../../store/by-board.js";
+import { formatDurability } from "../../store/durability.js";
+import { cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
+import type { Instance } from "../instance/instance.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { commitChanges } from "../writes/commit-changes.js";
+import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { HistoryReads, requireHistory } from "./page-history.js";
+import { pageSender } from "./page-sender.js";
+import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
+
+const BODY_BYTES_MAX = 16_384;
+/** In units of Admission, beside one for each KiB. */
+const HISTORY_WORK = 20;
+const KIB = 1_024;
+
+export function boardsRouter(instance: Instance): Router {
+  const router = Router();
+  router.get("/boards", (_, response) => {
+    const visitor = visitorOf(response);
+    const seen = Array.from(instance.boards.values()).filter(({ name }) => instance.access.may(visitor, name, "view"));
+    response.json({ boards: seen.map((board) => describeBoard(instance, board)) });
+  });
+  router.get("/boards/:board", (request, response) => {
+    response.json(describeBoard(instance, boardFor(instance, response, request.params.board, "view")));
+  });
+  router.get("/boards/:board/pages/:page", pageSender(instance));
+  const histories = new HistoryReads(instance);
+  router.get("/boards/:board/pages/:page/history", async (request, response) => {
+    const { board, page } = pageFor(instance, request, response);
+    const { from, to } = parseRequest(historyQuery, request.query);
+    requireHistory(instance, board);
+    instance.admission.admitWork(addressOf(request), HISTORY_WORK);
+    const body = JSON.stringify(await histories.read(board, page, from, to));
+    instance.admission.chargeWork(addressOf(request), body.length / KIB);
+    response.set("Cache-Control", "no-store").type("json").send(body);
+  });
+  const setsCell = express.json({ limit: BODY_BYTES_MAX, strict: false });
+  router.put("/boards/:board/cells/:index", setsCell, async (request, response) => {
+    const board = boardFor(instance, response, request.params.board, "write");
+    const cell = wholeNumber(request.params.index);
+    if (cell === undefined || cell >= board.size)
+      throw new Refusal("CELL_OUT_OF_RANGE", cell === undefined ? {} : { cells: [cell] });
+    const { value } = parseRequest(cellBody, request.body);
+    const session = randomBytes(16).toString("base64url");
+    instance.admission.admitWrite(addressOf(request), undefined, 1);
+    const changes = [[cell, value ? 1 : 0]] as const;
+    await instance.access.requireConsent(visitorOf(response), board.name, changes);
+    const at = await commitChanges(instance.writer, board.name, session, 1, changes);
+    response.json({ ok: true, cell, value: Boolean(value), at });
+  });
+  // For admins, as it asks the store about each page of the board: up to 65,536.
+  router.get("/boards/:board/frozen", async (request, response) => {
+    const board = boardFor(instance, response, request.params.board, "admin");
+    response.json({ frozen: await frozenRegions(instance, board) });
+  });
+  for (const action of ADMIN_ACTIONS) {
+    router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
+      const board = instance.boards.get(request.params.board ?? "");
+      if (!board) throw new Refusal("UNKNOWN_BOARD");
+      const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
+      const by = { visitor: visitorOf(response), address: addressOf(request) };
+      response.locals.isAudited = true;
+      response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
+    });
+  }
+  return router;
+}
+
+function describeBoard(instance: Instance, board: HostedBoard) {
+  return {
+    name: board.name,
+    size: board.size,
+    pages: pageCount(board.size),
+    pageCells: PAGE_CELLS,
+    instance: instance.name,
+    engine: instance.store.engine,
+    access: instance.access.ruleOf(board.name),
+    durability: formatDurability(ofBoard(instance.durabilities, board.name)),
+    historyMs: ofBoard(instance.history, board.name),
+  };
+}

@@ -1,0 +1,39 @@
+/* Turns every error of a request into a Refusal, and counts, audits and sends it. */
+
+import type { ErrorRequestHandler, Response } from "express";
+import { Refusal } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+import { auditRefusal } from "./audit.js";
+
+export function answerErrors(instance: Instance): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) return next(error);
+    const refusal = asRefusal(instance, error);
+    auditRefusal(instance, request, response, refusal);
+    sendRefusal(instance, response, refusal);
+  };
+}
+
+export function refuseUnknown(): never {
+  throw new Refusal("NOT_FOUND");
+}
+
+function asRefusal(instance: Instance, error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  // Express and its parsers mark the peer's faults with a status.
+  let status = error instanceof Error && "status" in error ? Number(error.status) : 500;
+  // They also give one to the system's faults, such as a file of the page that cannot be read.
+  if (status === 400 && error instanceof Error && "syscall" in error) status = 500;
+  if (status === 413) return new Refusal("PAYLOAD_TOO_LARGE");
+  if (status === 404) return new Refusal("NOT_FOUND");
+  if (status >= 400 && status < 500) return new Refusal("BAD_REQUEST");
+  instance.failed(error, "a request failed");
+  return new Refusal("INTERNAL");
+}
+
+function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {
+  instance.metrics.refused(refusal.code);
+  if (refusal.retryAfterMs !== undefined) response.set("Retry-After", String(Math.ceil(refusal.retryAfterMs / 1000)));
+  if (refusal.rule.http === 401) response.set("WWW-Authenticate", "Bearer");
+  response.status(refusal.rule.http).json({ error: refusal.toBody() });
+}

@@ -1,0 +1,54 @@
+/* For operators: metrics and the state of all instances, beside the boards or on another port. */
+
+import express, { type Express, Router } from "express";
+import { type HttpGate, refuseChunked } from "../connections/gate.js";
+import type { ClusterState } from "../fleet/cluster-report.js";
+import type { Instance } from "../instance/instance.js";
+import { redirectBrowsers, wantsPage } from "./browsers.js";
+import { answerErrors, refuseUnknown } from "./errors.js";
+import { pace } from "./rate-limit.js";
+import { addressOf } from "./request-context.js";
+import { cacheHashed, securityHeaders } from "./security-headers.js";
+
+export interface OperatorView {
+  readonly cluster: () => ClusterState;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<string>;
+}
+
+/** In units of Admission: collecting all numbers takes some milliseconds. */
+const METRICS_WORK = 50;
+
+export function operatorRoutes(
+  instance: Instance,
+  view: OperatorView,
+  pageFolder: string | undefined,
+  isPublic: boolean,
+): Router {
+  const router = Router();
+  router.get("/metrics", async (request, response) => {
+    if (isPublic) instance.admission.admitWork(addressOf(request), METRICS_WORK);
+    response.type(instance.metrics.registry.contentType).send(await view.metrics());
+  });
+  router.get("/cluster", (request, response) => {
+    response.vary("Accept").set("Cache-Control", "no-store");
+    const isPage = pageFolder !== undefined && wantsPage(request);
+    if (isPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
+    else response.json(view.cluster());
+  });
+  return router;
+}
+
+/** An app for METRICS_PORT. */
+export function createOperatorApp(instance: Instance, view: OperatorView, gate: HttpGate, pageFolder: string): Express {
+  const app = express();
+  app.disable("x-powered-by");
+  app.use(gate.pass, refuseChunked, pace(instance));
+  app.use(securityHeaders(() => ""));
+  app.use(redirectBrowsers(""));
+  app.use(operatorRoutes(instance, view, pageFolder, false));
+  app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
+  app.use(refuseUnknown);
+  app.use(answerErrors(instance));
+  return app;
+}

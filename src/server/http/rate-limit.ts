@@ -1,0 +1,49 @@
+/*
+ * How often one address may ask. Requests for boards are counted by the minute, over all instances
+ * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: a client that is too fast is
+ * slowed down first, and then refused.
+ */
+
+import type { RequestHandler } from "express";
+import { Refusal } from "../../protocol/errors.js";
+import type { Instance } from "../instance/instance.js";
+import { type CountShared, SharedLimits, WINDOW_MS } from "../limits/shared-limits.js";
+import { addressOf } from "./request-context.js";
+
+const WAIT_MS_MAX = 2_000;
+
+/** `account` keeps some requests apart from the others of their address. */
+export function pace(instance: Instance, account = ""): RequestHandler {
+  return (request, response, next) => {
+    const waitMs = instance.admission.paceHttp(account + addressOf(request));
+    if (waitMs === 0) next();
+    else if (waitMs <= WAIT_MS_MAX) instance.clock.after(waitMs, () => next());
+    else {
+      // A refusal costs nearly as much as an answer, so the next request must connect again.
+      response.set("Connection", "close");
+      throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
+    }
+  };
+}
+
+/** The headers are those of draft 7 of "RateLimit header fields for HTTP". */
+export function limitPerMinute(
+  instance: Instance,
+  { requestsPerMinute: limit, countShared }: { requestsPerMinute: number; countShared: CountShared | undefined },
+): RequestHandler {
+  const limits = new SharedLimits({
+    shared: countShared,
+    clock: instance.clock,
+    isAvailable: () => instance.store.available,
+    failed: (error) => instance.failed(error, "this instance counts HTTP requests alone for a while"),
+  });
+  return async (request, response, next) => {
+    const { hits, leftMs } = await limits.count(addressOf(request));
+    response.set({
+      "RateLimit-Policy": `${limit};w=${WINDOW_MS / 1000}`,
+      RateLimit: `limit=${limit}, remaining=${Math.max(0, limit - hits)}, reset=${Math.ceil(leftMs / 1000)}`,
+    });
+    if (hits > limit) throw new Refusal("RATE_LIMITED", { retryAfterMs: leftMs });
+    next();
+  };
+}

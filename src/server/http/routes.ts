@@ -1,0 +1,75 @@
+/*
+ * The routes of an instance, to be mounted in any Express app. Every error is answered from the one
+ * table, as `{"error": {code, message}}`.
+ */
+
+import { Router } from "express";
+import { Refusal } from "../../protocol/errors.js";
+import { TEACHING_BOARD } from "../../protocol/version.js";
+import { type HttpGate, refuseChunked } from "../connections/gate.js";
+import type { Instance } from "../instance/instance.js";
+import type { CountShared } from "../limits/shared-limits.js";
+import { readState } from "../sockets/teaching/teaching.js";
+import { boardsRouter } from "./boards.js";
+import { answerErrors, refuseUnknown } from "./errors.js";
+import { type OperatorView, operatorRoutes } from "./operators.js";
+import { limitPerMinute, pace } from "./rate-limit.js";
+import { addressOf, boardFor, identify } from "./request-context.js";
+
+export interface HttpOptions {
+  readonly requestsPerMinute: number;
+  readonly countShared: CountShared | undefined;
+  /** Whether to serve GET /state of the teaching protocol. */
+  readonly teaching: boolean;
+  /** Whether to serve the operators' routes here, and not with `createOperatorApp`. */
+  readonly forOperators: boolean;
+  /** Every request passes it first. */
+  readonly gate: HttpGate;
+  /** The folder of the built page; with it the whole Express app is ours. */
+  readonly pageFolder?: string;
+}
+
+const STATE_CELLS_PER_WORK = 500;
+
+export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
+  const { teaching, pageFolder } = options;
+  const router = Router();
+  // In someone else's app, /state may be that app's own.
+  const boards = teaching ? ["/state", "/boards"] : ["/boards"];
+  const routes = ["/health", "/ready", "/metrics", "/cluster", ...boards];
+  const ours = pageFolder ? "/" : routes;
+  // In an app of ours, every request has passed the gate already.
+  if (!pageFolder) router.use(ours, options.gate.pass, refuseChunked);
+  router.use(routes, (_, response, next) => {
+    response.set("X-Content-Type-Options", "nosniff");
+    next();
+  });
+  // Counted separately, so that other clients behind a balancer's address do not delay its probes.
+  router.use(["/health", "/ready"], pace(instance, "probes of "));
+  router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
+  router.get("/ready", (_, response) => {
+    const refusal = unready(instance);
+    response.status(refusal ? 503 : 200).json(refusal ? { error: refusal.toBody() } : { ok: true });
+  });
+  router.use(ours, pace(instance));
+  if (options.forOperators) router.use(operatorRoutes(instance, view, pageFolder, true));
+
+  router.use(boards, limitPerMinute(instance, options), identify(instance));
+  if (teaching) {
+    router.get("/state", async (request, response) => {
+      const board = boardFor(instance, response, TEACHING_BOARD, "view");
+      instance.admission.admitWork(addressOf(request), board.size / STATE_CELLS_PER_WORK);
+      response.json({ state: await readState(instance, board) });
+    });
+  }
+  router.use(boardsRouter(instance));
+  router.use("/boards", refuseUnknown);
+  router.use(answerErrors(instance));
+  return router;
+}
+
+/** Why a balancer should send no clients here, if so. */
+function unready({ departures, store }: Instance): Refusal | undefined {
+  if (departures.isDraining) return new Refusal("GOING_AWAY");
+  return store.available ? undefined : new Refusal("STORE_AWAY");
+}

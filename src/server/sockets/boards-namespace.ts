@@ -1,0 +1,30 @@
+/* Protocol 1 in the namespace `/boards`: an event is a request, its acknowledgement the answer. */
+
+import type { Notice, RequestName } from "../../protocol/events.js";
+import { Client } from "../clients/client.js";
+import type { Presence } from "../fleet/presence.js";
+import type { Instance } from "../instance/instance.js";
+import type { Entered } from "./entry.js";
+
+const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
+
+function isRequest(name: string): name is RequestName {
+  return REQUESTS.has(name);
+}
+
+export function serveBoards(instance: Instance, presence: Presence, entered: Entered): () => void {
+  const { socket, responder } = entered;
+  const client = new Client(instance, { ...entered, presence });
+  const complain = (detail: string) => {
+    socket.emit("notice", { kind: "error", error: responder.reject(detail) } satisfies Notice);
+  };
+  // One listener for all requests: five would be another kilobyte for each client.
+  socket.onAny((name: string, ...args: unknown[]) => {
+    if (!isRequest(name)) return complain("there is no such request");
+    const ack = args.at(-1);
+    if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
+    const input = args.length > 1 ? args[0] : undefined;
+    void responder.answer<unknown>(() => client[name](input)).then((reply) => ack(reply));
+  });
+  return () => client.close();
+}

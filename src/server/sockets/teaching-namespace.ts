@@ -1,0 +1,64 @@
+/* The teaching protocol in the namespace `/`: clicks and chat messages. */
+
+import type { Server } from "socket.io";
+import { Refusal } from "../../protocol/errors.js";
+import { TEACHING_NAMESPACE } from "../../protocol/version.js";
+import type { Instance } from "../instance/instance.js";
+import { Chat } from "./chat.js";
+import type { Entered, Entry } from "./entry.js";
+import { Teaching } from "./teaching/teaching.js";
+
+/** A message goes to everyone, so it is smaller than other requests. */
+const MESSAGE_CHARACTERS_MAX = 2_000;
+
+export function openTeaching(io: Server, instance: Instance, entry: Entry): void {
+  const root = io.of(TEACHING_NAMESPACE);
+  const teaching = new Teaching(instance);
+  const chat = new Chat(
+    instance,
+    () => [...root.sockets.keys()],
+    (sockets, text) => root.local.in(sockets).emit("server-message", text),
+  );
+  entry.open(
+    root,
+    (entered) => serveTeaching(instance, teaching, chat, entered),
+    (visitor) => {
+      teaching.board();
+      teaching.require(visitor, "view");
+    },
+  );
+}
+
+function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, entered: Entered): () => void {
+  const { socket, visitor, allowance, recipient, responder } = entered;
+  const write = teaching.writer(allowance.address, visitor);
+  const say = async (text: unknown) => {
+    if (typeof text !== "string" || text.length > MESSAGE_CHARACTERS_MAX) {
+      throw new Refusal("BAD_REQUEST", { detail: `message: a text of at most ${MESSAGE_CHARACTERS_MAX} characters` });
+    }
+    teaching.require(visitor, "write");
+    const waitMs = allowance.messages.take(1, instance.clock.now());
+    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
+    chat.say(allowance.address, text);
+  };
+
+  socket.on("checkbox-update", async (...args: unknown[]) => {
+    const [input] = args;
+    const refusal = await responder.answer(() => write(input));
+    acknowledge(args.at(-1), refusal);
+    // A client that showed the click at once must learn that it did not happen.
+    const present = refusal && teaching.present(input);
+    if (present) socket.emit("checkbox-update", present);
+  });
+  socket.on("message", async (...args: unknown[]) => {
+    acknowledge(args.at(-1), await responder.answer(() => say(args[0])));
+  });
+  socket.onAny((name: string) => {
+    if (name !== "checkbox-update" && name !== "message") responder.reject("there is no such event");
+  });
+  return teaching.join(recipient);
+}
+
+function acknowledge(ack: unknown, refusal: unknown): void {
+  if (typeof ack === "function") ack(refusal ?? { ok: true });
+}

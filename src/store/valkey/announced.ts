@@ -1,0 +1,103 @@
+/*
+ * Where the servers of a cluster are reached from here. A cluster may announce addresses that lead
+ * nowhere, such as those inside of containers. VALKEY_NAT_MAP translates them. Without an entry,
+ * the server is looked for at the addresses of VALKEY_URL, and at its own port on their hosts.
+ */
+
+import { nodeIdAt } from "./inquiry.js";
+import type { Servers } from "./servers.js";
+import { explain } from "./trouble.js";
+import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./url.js";
+
+export type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
+
+/** An address that leads nowhere is tried again after so long. */
+const SEEK_EVERY_MS = 10_000;
+
+interface AnnouncedEvents {
+  /** A server was found at another address, so the map of slots has to be read again. */
+  found(): void;
+  incident(message: string): void;
+}
+
+interface Attempt {
+  readonly done: Promise<void>;
+  /** When to try again; never if the server was reached. */
+  againMs: number;
+}
+
+export class Announced {
+  readonly #address: ClusterAddress;
+  readonly #servers: Servers;
+  readonly #events: AnnouncedEvents;
+  /** Announced `host:port` -> where the same server was found. */
+  readonly #found = new Map<string, Endpoint>();
+  /** By announced `host:port`. */
+  readonly #attempts = new Map<string, Attempt>();
+  #closed = false;
+
+  constructor(address: ClusterAddress, servers: Servers, events: AnnouncedEvents) {
+    this.#address = address;
+    this.#servers = servers;
+    this.#events = events;
+  }
+
+  placeOf(announced: Endpoint): Endpoint {
+    return this.#found.get(formatEndpoint(announced)) ?? reachable(this.#address, announced);
+  }
+
+  /** Looks elsewhere for the server with this node id if it cannot be reached there. */
+  check(announced: Endpoint, id: string): void {
+    const name = formatEndpoint(announced);
+    const last = this.#attempts.get(name);
+    if (last && performance.now() < last.againMs) return;
+    const done = this.#reach(announced, id).then((isReached) => {
+      if (isReached || this.#closed) return;
+      attempt.againMs = performance.now() + SEEK_EVERY_MS;
+      // On a host of the URL the address is right, and the server's own incident is enough.
+      if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
+      this.#events.incident(
+        `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +
+          `Set VALKEY_NAT_MAP=${name}=host:port, with the address at which it is reached from here`,
+      );
+    });
+    const attempt: Attempt = { done, againMs: Number.POSITIVE_INFINITY };
+    this.#attempts.set(name, attempt);
+  }
+
+  async allChecked(): Promise<void> {
+    await Promise.all(Array.from(this.#attempts.values(), ({ done }) => done));
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #reach(announced: Endpoint, id: string): Promise<boolean> {
+    const tried = this.placeOf(announced);
+    try {
+      await this.#servers.at(tried).firstUp();
+      return true;
+    } catch (error) {
+      if (this.#closed || explain(error, this.#address)?.isAnswer) return true;
+    }
+    const found = await this.#seek(announced, id);
+    if (this.#closed || !found || formatEndpoint(found) === formatEndpoint(tried)) return false;
+    const [name, here] = [formatEndpoint(announced), formatEndpoint(found)];
+    this.#found.set(name, found);
+    this.#servers.drop(tried);
+    this.#events.found();
+    this.#events.incident(
+      `the cluster announces ${name}, which cannot be reached. The same server answers at ${here}, ` +
+        `which is used instead. To make this permanent, set VALKEY_NAT_MAP=${name}=${here}`,
+    );
+    return true;
+  }
+
+  async #seek({ port }: Endpoint, id: string): Promise<Endpoint | undefined> {
+    const { seeds } = this.#address;
+    const places = [...seeds, ...seeds.map(({ host }) => ({ host, port }))];
+    const ids = await Promise.all(places.map((place) => nodeIdAt(this.#address, place)));
+    return id === "" ? undefined : places[ids.indexOf(id)];
+  }
+}

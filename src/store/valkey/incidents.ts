@@ -1,0 +1,113 @@
+/*
+ * What the log says about one server: each kind of trouble once until it ends, and the loss and the
+ * return of the server once each, with what was counted in between.
+ */
+
+import { inquire } from "./inquiry.js";
+import { isRefusal } from "./replies.js";
+import { explain, explainAtLast, type Trouble } from "./trouble.js";
+import type { Endpoint, ValkeyAddress } from "./url.js";
+
+/** Trouble has ended after so long without a refusal or a failure. */
+const CALM_MS = 5_000;
+const INQUIRE_EVERY_MS = 1_000;
+
+export class Incidents {
+  readonly #name: string;
+  readonly #address: ValkeyAddress;
+  readonly #endpoint: Endpoint;
+  readonly #write: (message: string) => void;
+  /** Kinds of trouble that were reported and have not ended. */
+  readonly #reported = new Set<string>();
+  #failedMs = Number.NEGATIVE_INFINITY;
+  #lost: { readonly sinceMs: number; failures: number } | undefined;
+  #refused: { readonly sinceMs: number; count: number } | undefined;
+  #inquiredMs = Number.NEGATIVE_INFINITY;
+  #isSilent = false;
+  #closed = false;
+
+  /** `name` is that of the server at `endpoint`. */
+  constructor(name: string, address: ValkeyAddress, endpoint: Endpoint, write: (message: string) => void) {
+    this.#name = name;
+    this.#address = address;
+    this.#endpoint = endpoint;
+    this.#write = write;
+  }
+
+  /** A command or an attempt to connect failed. Only counts it. */
+  failed(error: unknown): void {
+    this.#failedMs = performance.now();
+    if (this.#lost) this.#lost.failures++;
+    else if (isRefusal(error)) {
+      this.#refused ??= { sinceMs: this.#failedMs, count: 0 };
+      this.#refused.count++;
+    }
+  }
+
+  /** Reports what the error means, and first finds that out if the error does not say. */
+  reportError(error: unknown): void {
+    const trouble = explain(error, this.#address);
+    if (trouble) this.report(trouble);
+    else void this.#inquire();
+  }
+
+  report({ kind, text }: Trouble): void {
+    if (this.#reported.has(kind)) return;
+    this.#reported.add(kind);
+    this.write(`trouble with Valkey at ${this.#name}: ${text}`);
+  }
+
+  write(message: string): void {
+    if (!this.#closed) this.#write(message);
+  }
+
+  /** The next loss is deliberate, and its reason was reported already. */
+  silenceNextLoss(): void {
+    this.#isSilent = true;
+  }
+
+  lost(why: string): void {
+    this.#lost = { sinceMs: performance.now(), failures: 0 };
+    if (this.#isSilent) return;
+    this.write(`Valkey at ${this.#name} is unavailable: ${why}. Writes wait, then are refused`);
+  }
+
+  back(): void {
+    if (this.#lost && !this.#isSilent) {
+      const { sinceMs, failures } = this.#lost;
+      this.write(`Valkey at ${this.#name} is back after ${secondsFrom(sinceMs)} s and ${failures} failures`);
+      this.#reported.clear();
+    }
+    this.#lost = undefined;
+    this.#isSilent = false;
+  }
+
+  /** To be called now and then while the server is available. */
+  endIfCalm(): void {
+    if (performance.now() - this.#failedMs < CALM_MS) return;
+    this.#reported.clear();
+    if (!this.#refused) return;
+    const { sinceMs, count } = this.#refused;
+    this.#refused = undefined;
+    const seconds = secondsFrom(sinceMs, this.#failedMs);
+    this.write(`Valkey at ${this.#name} accepts requests again after ${count} refusals in ${seconds} s`);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Rarely: a server that is full has no connection to spare. */
+  async #inquire(): Promise<void> {
+    const now = performance.now();
+    if (this.#closed || now - this.#inquiredMs < INQUIRE_EVERY_MS) return;
+    this.#inquiredMs = Number.POSITIVE_INFINITY;
+    const found = await inquire(this.#address, this.#endpoint);
+    this.#inquiredMs = now;
+    if (found !== undefined) this.report(explainAtLast(found, this.#address));
+  }
+}
+
+function secondsFrom(startMs: number, endMs = performance.now()): string {
+  return ((endMs - startMs) / 1_000).toFixed(1);
+}

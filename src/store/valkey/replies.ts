@@ -1,0 +1,68 @@
+/*
+ * What an error reply of Valkey means: the server cannot work now, the page is damaged, the key is
+ * elsewhere, or the fault is ours. Pure; trouble.ts puts it into words for people.
+ */
+
+import { DamagedPage, MisfitPage } from "../damage.js";
+import { StoreAway } from "../store.js";
+import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
+
+/** The server does not own the key: it has moved for good, or (`isAsk`) for this one command. */
+export class Redirected extends Error {
+  readonly slot: number;
+  /** As the server announces it. */
+  readonly to: Endpoint;
+  readonly isAsk: boolean;
+
+  constructor(slot: number, to: Endpoint, isAsk: boolean) {
+    super(`slot ${slot} is at ${formatEndpoint(to)}`);
+    this.name = "Redirected";
+    this.slot = slot;
+    this.to = to;
+    this.isAsk = isAsk;
+  }
+}
+
+/** Replies of a healthy server that refuses this one request. */
+const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
+/** Replies of a server that refuses every request until something changes. */
+const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
+/** The first is of our scripts. */
+const DAMAGED = new Set(["DAMAGED", "WRONGTYPE"]);
+/** How servers say that the user lacks a right inside a script. */
+export const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
+/** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
+const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;
+
+/** The code of an error reply; undefined if the error is no reply. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
+}
+
+export function isRefusal(error: unknown): boolean {
+  return REFUSALS.has(errorCode(error) ?? "");
+}
+
+export function isUnfit(error: unknown): boolean {
+  return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
+}
+
+/** A script was stopped for lack of a right. What it wrote before that stands. */
+function isDeniedInside(error: unknown): boolean {
+  return error instanceof Error && DENIED_INSIDE.test(error.message);
+}
+
+/** The error that the failure of a command stands for; a fault of ours is returned as it came. */
+export function meaningOf(error: unknown, asked: Endpoint): unknown {
+  const code = errorCode(error);
+  if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });
+  const text = error instanceof Error ? error.message : String(error);
+  if (code === "MISFIT") return new MisfitPage(text, error);
+  if (DAMAGED.has(code)) return new DamagedPage(text, error);
+  if (isRefusal(error) || isUnfit(error)) {
+    return new StoreAway(`Valkey refuses: ${code}`, { sent: isDeniedInside(error), cause: error });
+  }
+  const [, kind, slot, host, port] = REDIRECTION.exec(text) ?? [];
+  if (host === undefined) return error;
+  return new Redirected(Number(slot), { host: knownHost(host, asked), port: Number(port) }, kind === "ASK");
+}

@@ -1,0 +1,73 @@
+/* Makes and connects the parts of a large board that draw and listen. */
+
+import type { Board } from "../../client/index.js";
+import { realClock } from "../../protocol/clock.js";
+import { type RefusalText, reportRuns } from "../refusals.js";
+import { CanvasBoard } from "./canvas-board.js";
+import { CellNote } from "./cell-note.js";
+import { FocusAnnouncer } from "./focus/announcer.js";
+import { FocusCells } from "./focus/cells.js";
+import { linkedCamera, PlaceHistory } from "./place-history.js";
+import type { Plane } from "./view/plane.js";
+
+const TOTAL_MS = 500;
+
+interface PartsElements {
+  readonly canvas: HTMLCanvasElement;
+  readonly grid: HTMLElement;
+  readonly anchor: HTMLElement;
+}
+
+export interface PartsListener {
+  readonly onPointed: (cell: number | undefined) => void;
+  readonly onFocused: (cell: number | undefined) => void;
+  readonly onChecked: (checked: number | undefined) => void;
+  /** Text for screen readers. */
+  readonly onSaid: (text: string) => void;
+  readonly onRefused: (text: string, isShown: boolean) => void;
+}
+
+export interface Parts {
+  readonly canvas: CanvasBoard;
+  readonly focus: FocusCells;
+  readonly places: PlaceHistory;
+  close(): void;
+}
+
+export function makeParts(elements: PartsElements, board: Board, plane: Plane, listener: PartsListener): Parts {
+  const canvas = new CanvasBoard(elements.canvas, board, plane, linkedCamera(plane));
+  const places = new PlaceHistory(canvas);
+  const announcer = new FocusAnnouncer(realClock, listener.onSaid);
+  const focus = new FocusCells(elements.grid, canvas, (cell) => {
+    announcer.focused = cell;
+    listener.onFocused(cell);
+  });
+  const note = new CellNote(elements.grid, elements.anchor, canvas.viewport);
+  const report = (refusal: RefusalText) => {
+    note.show(refusal.cell, refusal.note);
+    listener.onRefused(refusal.text, canvas.viewport.shows(refusal.cell));
+  };
+  const reportRun = reportRuns(report);
+  const undo = [
+    canvas.on("pointed", listener.onPointed),
+    canvas.on("chosen", (cell) => focus.focus(cell)),
+    canvas.on("notDone", report),
+    canvas.on("changed", (changes) => announcer.changed(changes)),
+    canvas.on("drawn", () => {
+      focus.follow();
+      note.follow();
+      places.moved();
+    }),
+    board.on("refused", (refused) => {
+      canvas.refuse(refused);
+      reportRun(refused);
+    }),
+  ];
+  const total = setInterval(() => listener.onChecked(canvas.pages.densities.total), TOTAL_MS);
+  const close = () => {
+    clearInterval(total);
+    for (const off of undo) off();
+    for (const part of [places, announcer, focus, note, canvas]) part.close();
+  };
+  return { canvas, focus, places, close };
+}

@@ -1,0 +1,27 @@
+/* Why changes did not happen, in words: for a note at the cell, and for elsewhere. */
+
+import type { RefusedChange } from "../client/index.js";
+
+export interface RefusalText {
+  readonly cell: number;
+  readonly note: string;
+  readonly text: string;
+}
+
+export function refusalText(cell: number, reason: string, others = 0): RefusalText {
+  const also = others > 0 ? ` (and ${others} more)` : "";
+  const verb = others > 0 ? "were" : "was";
+  return { cell, note: reason + also, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };
+}
+
+/** Refusals come in runs, one for each cell of a write. Each run is reported once, by its first. */
+export function reportRuns(report: (text: RefusalText) => void): (refused: RefusedChange) => void {
+  const gathered: RefusedChange[] = [];
+  return (refused) => {
+    if (gathered.push(refused) > 1) return;
+    queueMicrotask(() => {
+      const [first, ...others] = gathered.splice(0);
+      if (first) report(refusalText(first.cell, first.message, others.length));
+    });
+  };
+}

@@ -1,0 +1,25 @@
+/* Who watches a page, and until when. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { WatchedPages } from "../../../src/client/watched-pages.js";
+import { Refusal } from "../../../src/protocol/errors.js";
+import { settle } from "../../support/virtual-clock.js";
+
+describe("the watched pages", () => {
+  test("stay watched when a watch that was refused before is stopped", async () => {
+    const released: number[] = [];
+    const pages = new WatchedPages({ held: () => undefined, released: (numbers) => released.push(...numbers) });
+    const size = Promise.resolve(100);
+    const refused = pages.watch({ start: 0, end: 10 }, size);
+    await settle();
+    pages.fail([0], new Refusal("TOO_MANY_PAGES"));
+    await assert.rejects(refused.ready, { code: "TOO_MANY_PAGES" });
+    const watch = pages.watch({ start: 0, end: 10 }, size);
+    await settle();
+    refused.stop();
+    assert.deepEqual([pages.numbers, released], [[0], []]);
+    watch.stop();
+    assert.deepEqual([pages.numbers, released], [[], [0]]);
+  });
+});
