@@ -30,7 +30,6 @@ import {
   type SubscriptionListener,
 } from "../store.js";
 import { newTag } from "../tag.js";
-import { addressOf, type ValkeyAccess } from "./address.js";
 import { Channels } from "./channels.js";
 import { checkDurabilities } from "./durability-check.js";
 import { readLog, readPublished } from "./entries.js";
@@ -39,27 +38,12 @@ import { readHeads } from "./heads.js";
 import { readStream } from "./history.js";
 import { Names } from "./keys.js";
 import { type LinkEvents, ValkeyLink } from "./link.js";
+import { addressOf, type ValkeyStoreOptions } from "./options.js";
 import { ValkeyOverview } from "./overview.js";
 import { commitCall, freezeCall, repairCall, replaceCall, sinceCall, type WriteMode } from "./page-calls.js";
 import { needsOf } from "./rights.js";
 import { countCall, rollCall, type ScriptCall } from "./scripts.js";
 import { withoutPassword } from "./url.js";
-
-export interface ValkeyStoreOptions extends ValkeyAccess {
-  /** Stands before every key and channel: several deployments may share a server. */
-  readonly keyPrefix?: string | undefined;
-  /** Boards whose keys and channels the user must have the rights for. */
-  readonly boards?: readonly string[];
-  readonly limits?: StoreLimits;
-  /** How safe a write must be before it is acknowledged. Default: `applied`. */
-  readonly durabilities?: Durabilities;
-  /** How long one attempt at a write waits for its copies. Default: DURABILITY_WAIT_MS. */
-  readonly durabilityWaitMs?: number;
-  /** Default: no board keeps history. */
-  readonly histories?: Histories;
-  /** Called once for each incident. */
-  readonly incident?: (message: string, cause?: unknown) => void;
-}
 
 export class ValkeyStore implements Store {
   readonly engine = "valkey";

@@ -1,7 +1,9 @@
-/* The address of Valkey with what belongs to it: certificates, Sentinel's password, NAT. */
+/* The options of the store over Valkey, and the address that they make. */
 
 import { createSecureContext } from "node:tls";
-import { StoreUnusable } from "../store.js";
+import type { Durabilities } from "../durability.js";
+import type { Histories } from "../history.js";
+import { type StoreLimits, StoreUnusable } from "../store.js";
 import {
   type NatMap,
   parseValkeyUrl,
@@ -11,7 +13,7 @@ import {
   withoutPassword,
 } from "./url.js";
 
-export interface ValkeyAccess {
+interface ValkeyAccess {
   /** See url.ts. */
   readonly url: string;
   /** With `valkeys://`: certificates of the authorities to trust, as PEM. */
@@ -23,6 +25,22 @@ export interface ValkeyAccess {
   readonly nat?: NatMap | undefined;
   /** User and password for Sentinels that ask for them. */
   readonly sentinelAccess?: SentinelAccess | undefined;
+}
+
+export interface ValkeyStoreOptions extends ValkeyAccess {
+  /** Stands before every key and channel: several deployments may share a server. */
+  readonly keyPrefix?: string | undefined;
+  /** Boards whose keys and channels the user must have the rights for. */
+  readonly boards?: readonly string[];
+  readonly limits?: StoreLimits;
+  /** How safe a write must be before it is acknowledged. Default: `applied`. */
+  readonly durabilities?: Durabilities;
+  /** How long one attempt at a write waits for its copies. Default: DURABILITY_WAIT_MS. */
+  readonly durabilityWaitMs?: number;
+  /** Default: no board keeps history. */
+  readonly histories?: Histories;
+  /** Called once for each incident. */
+  readonly incident?: (message: string, cause?: unknown) => void;
 }
 
 /** Throws StoreUnusable if the parts do not fit together. */
