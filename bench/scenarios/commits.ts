@@ -12,7 +12,7 @@ import { packChanges } from "../../src/board/delta.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, STORE_LIMITS, type Write } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { Names } from "../../src/store/valkey/keys.js";
-import { commitCall } from "../../src/store/valkey/scripts.js";
+import { commitCall } from "../../src/store/valkey/page-calls.js";
 import { Resp } from "../../test/support/resp.js";
 import { atLeast, Rounds, type Scenario } from "../load/outcome.js";
 import { cpuSeconds, startValkey } from "../load/processes.js";
@@ -90,8 +90,8 @@ export async function measureCommits(connection: Resp, pid: number, shape: Shape
   let changed = 0;
   const commitOne = async (isFirst = false) => {
     const writes = writesOf(shape, sessions, batch++);
-    const noHistory = { ms: 0, deltasMax: 0 };
-    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, "PUBLISH", false, noHistory);
+    const mode = { publish: "PUBLISH", isMarked: false, history: { ms: 0, deltasMax: 0 } } as const;
+    const call = commitCall(new Names(), REF, { tag: newTag(), writes }, STORE_LIMITS, mode);
     const { script, keys, args } = call;
     // EVAL also loads the script.
     const [how, text] = isFirst ? ["EVAL", script.lua] : ["EVALSHA", script.sha];

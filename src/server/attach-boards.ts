@@ -78,6 +78,7 @@ export async function attachBoards(
   app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
   httpDoor.gate.guard(io.httpServer);
   const sockets = attachSockets(io, instance, {
+    presence: running.presence,
     teaching,
     limits: connectionLimits(config),
     gate: httpDoor.gate,

@@ -11,7 +11,7 @@ import { tokenVerifier } from "./access/tokens.js";
 import type { Config } from "./config.js";
 import type { ConnectionLimits } from "./connections/connections.js";
 import { HttpGate } from "./connections/gate.js";
-import { ClusterReport } from "./fleet/cluster-report.js";
+import { Fleet } from "./fleet/fleet.js";
 import { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
@@ -76,17 +76,18 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
   const { loop } = instance.metrics;
   loop.start();
   let online = () => 0;
-  const report = new ClusterReport(instance, () => online());
+  const fleet = new Fleet(instance, () => online());
   return {
     instance,
-    view: { cluster: () => report.state(), metrics: () => instance.metrics.text() },
+    presence: fleet.presence,
+    view: { cluster: () => fleet.state(), metrics: () => instance.metrics.text() },
     /** From now on `connections` counts the open connections. */
     counts: (connections: () => number) => {
       online = connections;
     },
     /** Resolves when every write has its answer and other instances have the last reports. */
     finish: async () => {
-      await Promise.all([instance.writer.close(), report.close()]);
+      await Promise.all([instance.writer.close(), fleet.close()]);
       await instance.reporter.flush();
     },
     close: () => {

@@ -108,6 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
   const sockets = attachSockets(io, instance, {
+    presence: running.presence,
     teaching: true,
     limits: connectionLimits(config),
     gate: httpDoor.gate,

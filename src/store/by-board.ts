@@ -1,7 +1,7 @@
-/* A setting that every board has: its own where the board is named, else that of all others. */
+/* A setting by board: its own if the options name the board, otherwise the common one. */
 
 export interface ByBoard<Value> {
-  /** Boards that are named. */
+  /** Boards that the options name. */
   readonly boards: ReadonlyMap<string, Value>;
   /** All others. */
   readonly others: Value;
@@ -17,8 +17,9 @@ export function valuesOf<Value>({ boards, others }: ByBoard<Value>): Value[] {
 }
 
 /**
- * Reads `value`, or `main=value,seats=value`, or both: `value,seats=value`; undefined if it is neither. `parse` gives
- * undefined for what is no value; `fallback` is for boards that are not spoken of.
+ * Reads `value`, or `main=value,seats=value`, or both: `value,seats=value`. Undefined if it is
+ * neither. `parse` returns undefined if the text is no value. Without a common value, `fallback` is
+ * for the boards that are not named.
  */
 export function parseByBoard<Value>(
   text: string,

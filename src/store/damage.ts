@@ -1,12 +1,13 @@
 /*
- * Pages whose stored data is not as a store writes it: a key edited by hand, another program's, half a restore. Such a
- * page is refused, and the others go on. It is reported once, and once more when it can be read again.
+ * Pages whose stored data is not as a store writes it: a key edited by hand, another program's,
+ * half a restore. Such a page is refused, and the others go on. It is reported once, and once more
+ * when it can be read again.
  */
 
 import { type PageRef, pageName } from "../board/geometry.js";
 import { keepNewest } from "../board/keep-newest.js";
 
-/** What is stored of a page is not valid. Nothing was changed, and asking again gives the same until someone repairs it. */
+/** The stored data of a page is not valid. Every request fails until it is repaired. */
 export class DamagedPage extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -14,7 +15,7 @@ export class DamagedPage extends Error {
   }
 }
 
-/** The parts of a page do not fit each other, as when a key was evicted. Nothing was changed; it can be repaired. */
+/** The parts of a page do not fit each other, as after an eviction. It can be repaired. */
 export class MisfitPage extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -22,18 +23,15 @@ export class MisfitPage extends Error {
   }
 }
 
-/**
- * For `catch` of what is about no page: whoever hears of a damaged page takes it for reported, and
- * of this nobody has.
- */
+/** For requests that concern no page: DamagedPage would count as reported. */
 export function ofNoPage(key: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof DamagedPage)) throw error;
-    throw new Error(`what is stored at ${key} is not valid: delete it`, { cause: error.cause });
+    throw new Error(`the data stored at ${key} is not valid: delete it`, { cause: error.cause });
   };
 }
 
-/** Damages remembered as reported; with more than that, the oldest may be reported again. */
+/** Damages remembered as reported. With more, the oldest may be reported again. */
 const REPORTED_MAX = 1_000;
 
 export class Damages {
@@ -44,7 +42,7 @@ export class Damages {
     this.#incident = incident;
   }
 
-  /** Notes whether `what` of a page, or of another thing with a name, was found valid. */
+  /** Notes whether `what` of a page, or of something else with a name, was found valid. */
   found(of: PageRef | string, what: string, isValid: boolean, cause?: unknown): void {
     const name = `${what} of ${typeof of === "string" ? of : `page ${pageName(of)}`}`;
     if (isValid) {

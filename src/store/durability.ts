@@ -5,7 +5,8 @@
  *     fsynced        and its append-only file is on disk (WAITAOF; embedded: the sync of LMDB)
  *     replicated:2   and so many replicas have it (WAIT)
  *
- * An acknowledged write is lost only by what its level does not cover: docs/guarantees.md says by what.
+ * docs/guarantees.md says which faults each level covers. Only the others lose an acknowledged
+ * write.
  */
 
 import { type ByBoard, parseByBoard } from "./by-board.js";
@@ -17,15 +18,15 @@ export type Durability =
 
 export const APPLIED: Durability = { level: "applied" };
 
-/** How long one attempt at a write waits for its copies: more than the second that `appendfsync everysec` takes. */
+/** How long one attempt at a write waits for its copies: `everysec` takes one second. */
 export const DURABILITY_WAIT_MS = 1_500;
 
-/** What each board asks. */
+/** The durability of each board. */
 export type Durabilities = ByBoard<Durability>;
 
 export const ALL_APPLIED: Durabilities = { boards: new Map(), others: APPLIED };
 
-/** `fsynced`, or `main=replicated:2,seats=fsynced`, or both: `applied,seats=fsynced`; undefined if it is neither. */
+/** `fsynced`, `main=replicated:2,seats=fsynced` or `applied,seats=fsynced`; otherwise undefined. */
 export function parseDurabilities(text: string): Durabilities | undefined {
   return parseByBoard(text, parseDurability, APPLIED);
 }

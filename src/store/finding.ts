@@ -1,4 +1,4 @@
-/* What a check of a deployment found and, unless it is good, what to do. */
+/* The result of a check of a deployment, with a remedy if it is not good. */
 
 export interface Finding {
   readonly is: "good" | "warning" | "bad";

@@ -1,10 +1,10 @@
 /*
- * What of a page is frozen, and the stores that can freeze. It is kept with the page and judged inside the commit, in the
- * same step that would set the bits: so no instance, however late or cut off from news, can get round it. From the moment
- * a freeze is acknowledged no write into it is taken.
+ * The frozen ranges of a page. They are kept with the page and judged inside the commit, in the
+ * step that would set the bits. So no instance can get round them, however late it hears of them:
+ * from the moment a freeze is acknowledged, no write into it is taken.
  */
 
-import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
+import { PAGE_CELLS } from "../board/geometry.js";
 
 /** Offsets `start` … `end - 1` of a page. */
 export interface OffsetRange {
@@ -12,17 +12,10 @@ export interface OffsetRange {
   readonly end: number;
 }
 
-/** Ranges that a page keeps: what would make more is refused. */
+/** Ranges that a page keeps: a freeze or thaw that would make more is refused. */
 export const FROZEN_RANGES_MAX = 32;
 
-export interface Freezing {
-  /** Freezes or thaws a part of a page. False if the page has too many frozen ranges already. */
-  freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
-  /** For each page what is frozen, ascending. Undefined where it is not known soon. */
-  frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[] | undefined)[]>;
-}
-
-/** The union, or the difference, of sorted ranges that do not touch, and one more. The rule of freeze.lua. */
+/** Sorted ranges that do not touch, with one more added or removed, as freeze.lua does it. */
 export function withRange(ranges: readonly OffsetRange[], range: OffsetRange, isFrozen: boolean): OffsetRange[] {
   let { start, end } = range;
   const kept: OffsetRange[] = [];
@@ -44,7 +37,7 @@ export function isIn(ranges: readonly OffsetRange[], offset: number): boolean {
   return ranges.some(({ start, end }) => offset >= start && offset < end);
 }
 
-/** `10-20,30-65536`, as freeze.lua writes it; undefined if it is anything else. */
+/** `10-20,30-65536`, as freeze.lua writes it. Undefined if it is anything else. */
 export function parseRanges(text: string): OffsetRange[] | undefined {
   const ranges: OffsetRange[] = [];
   for (const part of text === "" ? [] : text.split(",")) {

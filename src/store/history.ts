@@ -1,24 +1,26 @@
 /*
- * The record of what was committed to a page, with times, for as long as the option says: off by default. It is written in
- * the same step as the page itself, so it has the page's history and no other, also after a failover.
+ * The record of what was committed to a page, with times, kept as long as the option says: off by
+ * default. It is written in the same step as the page itself, so it follows the page's history,
+ * also through a failover.
  *
- * Deltas are recorded, with only what really changed, and now and then a keyframe: the page's bits beside the delta. The
- * state at any moment is found backwards from the first keyframe after it, or from the present, by undoing. So a click
- * costs no snapshot, and an answer costs what it holds, however long ago it was:
+ * It consists of deltas, with only the cells that changed. Now and then there is a keyframe: the
+ * page's bits beside the delta. The state at any moment is found backwards from the first keyframe
+ * after it, or from the present, by undoing deltas. So a click costs no snapshot, and an answer
+ * costs its own size, however long ago its time is:
  *
  *     recorded   c1 ── c2 ── c3 ── c4+bits ── c5 ── c6 ── present bits
- *     asked from     ↑    to ↑     start = bits, without c4, c3 and c2;  then c2 and c3, each with its time
+ *     asked from     ↑    to ↑     start = bits, without c4, c3 and c2;  then c2 and c3
  */
 
 import { bitmapBytes, getBit, setBit } from "../board/bitmap.js";
 import { type Delta, packChanges, type Snapshot } from "../board/delta.js";
-import { PAGE_CELLS } from "../board/geometry.js";
+import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { type ByBoard, parseByBoard } from "./by-board.js";
 import { PAGE_BYTES, publishedBytes } from "./logged.js";
 import { eachOp } from "./ops.js";
 
-/** How long each board keeps its record, in ms; 0 is not at all. */
+/** How long each board keeps its record, in ms. 0 means not at all. */
 export type Retention = ByBoard<number>;
 
 export interface Histories extends Retention {
@@ -32,7 +34,7 @@ const KEPT = /^([1-9]\d{0,5})([smhd])$/;
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const KEPT_MS_MAX = 30 * 86_400_000;
 
-/** `off`, `1h`, or `main=1d,seats=30m`, or both: `10m,main=1d`; undefined if it is neither. At most 30 days. */
+/** `off`, `1h`, `main=1d,seats=30m` or `10m,main=1d`; otherwise undefined. At most 30 days. */
 export function parseRetention(text: string): Retention | undefined {
   return parseByBoard(text, parseKept, 0);
 }
@@ -44,7 +46,7 @@ function parseKept(text: string): number | undefined {
   return ms <= KEPT_MS_MAX ? ms : undefined;
 }
 
-/** One delta of the record. `ops` are all that was done, in order, as ops.ts writes them. */
+/** One delta of the record, with its changes in the order they were made. */
 export interface Recorded {
   /** By the store's clock, since 1970. */
   readonly ms: number;
@@ -52,7 +54,7 @@ export interface Recorded {
   readonly fromTag: string;
   readonly toTag: string;
   readonly ops: string;
-  /** Of a keyframe: the page's bits afterwards. */
+  /** The page's bits afterwards, if this is a keyframe. */
   readonly bits?: Uint8Array;
 }
 
@@ -62,9 +64,9 @@ interface TimedDelta {
 }
 
 export interface PageHistory {
-  /** What the page was at `fromMs`. */
+  /** The page at `fromMs`. */
   readonly start: Snapshot;
-  /** As asked, or later: where the record begins, or where as much as is given at once begins. */
+  /** As requested, or later: where the record begins, or where the largest answer begins. */
   readonly fromMs: number;
   /** The store's clock. */
   readonly nowMs: number;
@@ -76,32 +78,37 @@ export interface HistoryRange {
   readonly toMs: number;
 }
 
-/** What one answer holds at most, in bytes of deltas as they are published; and one delta at least. */
+export interface HistoryStore {
+  /** Undefined if no history is kept of the board. */
+  history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
+}
+
+/** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
 /**
- * From one keyframe to the next, in such bytes. It bounds what is undone for an answer; with half of it the keyframes would
- * take as much room as the deltas. commit.lua has it too.
+ * Such bytes from one keyframe to the next. It bounds how much is undone for an answer. With half
+ * of it, keyframes would take as much room as deltas. commit.lua has it too.
  */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
-/** Bytes in which a keyframe is looked for. There is none in what older releases recorded: then the present is taken. */
+/** Bytes in which a keyframe is looked for. Older releases recorded none. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
 
-/** In place of a record that is not valid: nothing leads there, so the record begins behind it. */
+/** Stands for a record that is not valid. Nothing leads there, so the history begins after it. */
 export const INVALID_RECORD = { version: 0, fromTag: "", toTag: "", ops: "" } as const;
 
-/** The record of one page. Each list is at most so long as asked, and shorter only at the end of the record. */
+/** The record of one page. A list is shorter than `count` only at the end of the record. */
 export interface RecordReader<Kept extends Recorded> {
-  /** Oldest first, from the first moment after `ms`, or after what was read last. */
+  /** Oldest first, from the first moment after `ms`, or after `last`. */
   after(ms: number, last: Kept | undefined, count: number): Promise<readonly Kept[]>;
   /** Newest first, from `newest` itself or from the newest of all. */
   before(newest: Kept | undefined, count: number): Promise<readonly Kept[]>;
   present(): Promise<Snapshot>;
   nowMs(): Promise<number>;
-  /** Whether there is so much that the oldest was let go. */
+  /** Whether the record is so long that its oldest deltas were dropped. */
   isTrimmed(): Promise<boolean>;
 }
 
-/** Records read in one go: so many small ones are one answer of the store; large ones are few between two keyframes. */
+/** Records read at once: small ones are many, and large ones few between two keyframes. */
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 
@@ -115,7 +122,7 @@ export async function readHistory<Kept extends Recorded>(
   const walk = new HistoryWalk(base ? snapshotOf(page, base) : await reader.present(), range);
   let newest: Kept | undefined = base;
   for (let count = AT_ONCE_FIRST; ; count = Math.min(AT_ONCE_MAX, 2 * count)) {
-    // What was read last comes once more, and is passed over.
+    // The last record comes once more, and is skipped.
     const records = await reader.before(newest, count);
     if (records.some((record) => !walk.take(record))) return walk.result(nowMs, false);
     if (records.length < count) return walk.result(nowMs, await reader.isTrimmed());
@@ -149,14 +156,15 @@ function snapshotOf(page: number, { version, toTag, bits }: Keyframe): Snapshot 
   return { kind: "snapshot", page, position: { version, tag: toTag }, bits };
 }
 
-/** As publishedBytes has it of the delta. */
+/** As publishedBytes counts the delta. */
 export function recordedBytes(ops: string): number {
   return publishedBytes({ changes: { length: ops.length / 3 } });
 }
 
 /**
- * Walks backwards from a snapshot. Give it records newest first, until it wants no more; those newer than the snapshot are
- * passed over, and where records do not lead on from each other the record begins.
+ * Walks backwards from a snapshot. Give it records newest first, until it wants no more. It skips
+ * those newer than the snapshot. If records do not lead on from each other, the history begins
+ * there.
  */
 class HistoryWalk {
   readonly #page: number;
@@ -166,7 +174,7 @@ class HistoryWalk {
   #position: Position;
   #fromMs: number;
   #bytes = 0;
-  /** When the oldest delta was made that was undone. */
+  /** The time of the oldest delta that was undone. */
   #oldestMs: number | undefined;
   #isOver = false;
 
@@ -202,10 +210,7 @@ class HistoryWalk {
     return true;
   }
 
-  /**
-   * `isTrimmed` if the record is so long that older parts are gone. If not, and the walk came to its end, nothing was
-   * done to the page before.
-   */
+  /** `isTrimmed` if older deltas are gone. If not, the page had no changes before. */
   result(nowMs: number, isTrimmed: boolean): PageHistory {
     if (!this.#isOver && isTrimmed) this.#end(this.#oldestMs ?? nowMs);
     const fromMs = Math.min(nowMs, this.#fromMs);
@@ -213,7 +218,7 @@ class HistoryWalk {
     return { start, fromMs, nowMs, deltas: this.#deltas.toReversed() };
   }
 
-  /** The start is what the page was from `fromMs` on. */
+  /** The start is the page from `fromMs` on. */
   #end(fromMs: number): false {
     this.#fromMs = Math.max(this.#fromMs, fromMs);
     this.#isOver = true;

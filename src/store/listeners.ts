@@ -1,4 +1,4 @@
-/* Who listens to what, by name. A name that nobody listens to takes no room. */
+/* Listeners by name. A name without listeners takes no room. */
 
 export type Unsubscribe = () => void;
 

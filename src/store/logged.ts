@@ -1,9 +1,11 @@
 /*
- * The deltas of a page's log that lead from a position to the present, for an answer of `since`. Reads the log entry by
- * entry: a position that the first entry does not build on costs one entry, and deltas that weigh more than a few
- * snapshots cost no more than that. Undefined means that a snapshot is the answer.
+ * The deltas of a page's log that lead from a position to the present, for an answer of `since`.
+ * Undefined means that a snapshot is the answer. The log is read entry by entry. A position that
+ * the first entry does not build on costs one entry, and deltas that weigh more than a few
+ * snapshots are read no further.
  *
- * since.lua keeps the same rule by a running count of bytes, so that Valkey need not read them to weigh them.
+ * since.lua keeps the same rule by a running count of bytes, so that Valkey need not read them to
+ * weigh them.
  */
 
 import { bitmapBytes } from "../board/bitmap.js";
@@ -15,18 +17,15 @@ import { decodeOps } from "./ops.js";
 /** Bytes of a page's bits. */
 export const PAGE_BYTES = bitmapBytes(PAGE_CELLS);
 
-/**
- * Bytes of the deltas of one answer of `since`, as they are published. Past them a snapshot costs less, whoever asks and
- * however often.
- */
+/** Bytes of the deltas of one answer of `since`. With more, a snapshot costs less. */
 export const SINCE_BYTES_MAX = 4 * PAGE_BYTES;
 
-/** Bytes of a delta as it is published: both tags, the version, and three characters for each change. commit.lua counts so too. */
+/** Bytes of a delta as it is published, and as commit.lua counts it. */
 export function publishedBytes({ changes }: { readonly changes: { readonly length: number } }): number {
   return 24 + 3 * changes.length;
 }
 
-/** `log` gives the entries after `from`, in order. It is read no further than is needed. */
+/** `log` yields the entries after `from`, in order. It is read no further than necessary. */
 export function loggedSince(log: Iterable<Delta>, from: Position, to: Position): Delta[] | undefined {
   const deltas: Delta[] = [];
   let at = from;
@@ -40,7 +39,7 @@ export function loggedSince(log: Iterable<Delta>, from: Position, to: Position):
   return samePosition(at, to) ? deltas : undefined;
 }
 
-/** An entry of the log, which has the version that it leads to. */
+/** The delta of a log entry, which has the version that it leads to. */
 export function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: string): Delta {
   return {
     kind: "delta",
@@ -54,7 +53,7 @@ export function deltaTo(page: number, version: number, fromTag: string, toTag: s
 const TAG = /^[\w-]{8}$/;
 const OPS = /^(?:[0-O][0-o]{2})*$/;
 
-/** Whether these are the parts of a delta: anyone with access to the store can write there. */
+/** Whether these are the parts of a delta. Anyone with access to the store can write there. */
 export function isDelta(version: number, fromTag: unknown, toTag: unknown, ops: unknown): boolean {
   return (
     Number.isSafeInteger(version) &&

@@ -1,9 +1,10 @@
 /*
- * Changes as the stores keep them: three characters each. `offset * 2 + value` has 17 bits; each character carries 6 of
- * them, the most significant first, as the character of code 48 + bits ('0' … 'o').
+ * Changes as the stores keep them: three characters each. `offset * 2 + value` has 17 bits. Each
+ * character carries 6 of them, the most significant first, as the character of code 48 + bits ('0'
+ * … 'o').
  *
- * Fixed width and no table, because the Lua script walks them byte by byte; text, because a Buffer among the arguments
- * sends the Valkey client down a path that cost 0.06 ms more a command.
+ * They have a fixed width and no table, because the Lua script walks them byte by byte. They are
+ * text, because a Buffer among the arguments cost 0.06 ms more a command in the Valkey client.
  */
 
 import { type Changes, packChanges } from "../board/delta.js";
@@ -19,7 +20,7 @@ export function encodeOps(changes: Changes): string {
   return text;
 }
 
-/** Takes them in the order they were made: of several to one cell the last wins. */
+/** In the order they were made: of several changes to one cell, the last wins. */
 export function decodeOps(text: string): Changes {
   return packChanges(eachOp(text));
 }

@@ -1,30 +1,25 @@
 /*
- * The roll of instances: each says every now and then that it is there, and how it is, and hears of all others in the
- * same step. Who says nothing for GONE_MS is off it. Only a report for people: nothing is decided by it.
+ * The roll of instances: each announces itself every few seconds, and hears all others in the same
+ * step. An instance that says nothing for GONE_MS is off it. It serves only to inform people:
+ * nothing is decided by it.
  */
-
-import type { Store } from "./store.js";
 
 export interface Announced {
   readonly id: string;
-  /** What it said, as it said it. */
+  /** As the instance wrote it. */
   readonly record: string;
   /** Since it was heard. */
   readonly ageMs: number;
 }
 
 export interface Roll {
-  /** Notes what the instance `id` says of itself, or, with an empty record, that it goes; gives all that are there. */
+  /** Notes the record of an instance; an empty one means that it goes. Returns all records. */
   enroll(id: string, record: string): Promise<Announced[]>;
 }
 
 export const GONE_MS = 7_000;
-/** Those heard least recently go first. */
+/** The instances heard least recently go first. */
 export const INSTANCES_MAX = 1_000;
-
-export function hasRoll(store: Store): store is Store & Roll {
-  return "enroll" in store;
-}
 
 /** The roll of one process. */
 export class LocalRoll implements Roll {

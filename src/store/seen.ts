@@ -1,16 +1,16 @@
 /*
- * Which sequence numbers of a session were taken: the highest, and a window of those below it. A window, not the highest
- * alone, because writes may arrive out of order: one is retried after a later one went through another instance. With
- * the highest alone the retry would be dropped as a duplicate, and the write lost.
+ * Which sequence numbers of a session were taken: the highest, and a window of those below it.
+ * Writes may arrive out of order: one is retried after a later one went through another instance.
+ * With the highest alone, the retry would be dropped as a duplicate, and the write lost.
  *
- *     highest 12, window …0110   taken: 12, 10, 9 · free: 11, 8 and, as far as the window reaches, below
+ *     highest 12, window …0110   taken: 12, 10, 9 · free: 11, 8 and lower ones in the window
  *
  * scripts/commit.lua keeps the same rule; the contract tests compare them.
  */
 
 import type { WriteOutcome } from "./store.js";
 
-/** How far below the highest a number can still be judged; a client keeps fewer writes than this in flight. */
+/** How far below the highest a number is judged. A client keeps fewer writes in flight. */
 export const SEQ_WINDOW = 32;
 
 export interface Seen {

@@ -1,4 +1,4 @@
-/* Tags: 48 random bits for each batch, drawn from a pool so that a batch does not cost a system call. */
+/* Tags: 48 random bits for each batch, drawn from a pool so that a batch costs no system call. */
 
 import { randomFillSync } from "node:crypto";
 

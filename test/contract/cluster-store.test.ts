@@ -10,9 +10,10 @@ import { Replica } from "../../src/board/replica.js";
 import { parseDurabilities } from "../../src/store/durability.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import type { ValkeyStoreOptions } from "../../src/store/valkey/options.js";
 import { slotOf } from "../../src/store/valkey/slot-map.js";
 import { parseNatMap } from "../../src/store/valkey/url.js";
-import { ValkeyStore, type ValkeyStoreOptions } from "../../src/store/valkey/valkey-store.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { NAMES, pageKeys } from "../support/keys.js";
 import { until } from "../support/until.js";
 import { type Cluster, startCluster } from "../support/valkey-cluster.js";
@@ -120,8 +121,8 @@ describe("a Valkey Cluster", () => {
     const ofPrimaries = sizes.filter(([role]) => role === "primary").map(([, size]) => Number(size));
     assert.equal(ofPrimaries.length, 3);
     for (const size of ofPrimaries) assert.ok(size >= 30, `${ofPrimaries}`);
-    const positions = await store.positions(pages);
-    assert.ok(positions.every((position) => position?.version === 1));
+    const heads = await store.heads(pages);
+    assert.ok(heads.every((head) => head?.position.version === 1));
   });
 
   test("any command goes where its key lives, also when the map of slots is wrong", async () => {
@@ -188,10 +189,10 @@ describe("a Valkey Cluster", () => {
     await next.command("CLUSTER", "SETSLOT", there, "IMPORTING", holder.id);
     await holder.command("CLUSTER", "SETSLOT", there, "MIGRATING", next.id);
     await holder.command("MIGRATE", "127.0.0.1", next.port, pageKeys(ref).head, 0, 5_000);
-    assert.deepEqual(await store.frozen([ref]), [[{ start: 0, end: 1 }]]);
+    assert.deepEqual((await store.heads([ref]))[0]?.frozen, [{ start: 0, end: 1 }]);
     assert.equal(await store.freeze(ref, { start: 0, end: 2 }, true), true);
     await cluster.migrateSlot(there, next);
-    assert.deepEqual(await store.frozen([ref]), [[{ start: 0, end: 2 }]]);
+    assert.deepEqual((await store.heads([ref]))[0]?.frozen, [{ start: 0, end: 2 }]);
   });
 
   test("a server that lets go of many channels is asked a few times where they are now", async () => {

@@ -61,8 +61,8 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
       assert.deepEqual(replica.position, snapshot.position);
       assert.deepEqual(Buffer.from(replica.bits.subarray(0, snapshot.bits.length)), Buffer.from(snapshot.bits));
       assert.equal(replica.checked, countBits(snapshot.bits));
-      const [tally] = await store.overview.tallies([page]);
-      assert.deepEqual(tally, { ...tally, version: snapshot.position.version, checked: replica.checked });
+      const [head] = await store.heads([page]);
+      assert.deepEqual(head, { position: snapshot.position, checked: replica.checked, frozen: [] });
     };
 
     for (const [what, parts, left] of [
@@ -159,12 +159,8 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
         for (let attempt = 0; attempt < 3; attempt++) {
           await assert.rejects(store.read(page), DamagedPage);
           await assert.rejects(commit(page, [[5, 0]], "another"), DamagedPage);
-          const [, otherPosition] = await store.positions([page, other.page]);
-          const [, otherTally] = await store.overview.tallies([page, other.page]);
-          const [, otherFrozen] = await store.frozen([page, other.page]);
-          assert.deepEqual(otherPosition, other.replica.position);
-          assert.equal(otherTally?.checked, 9);
-          assert.deepEqual(otherFrozen, []);
+          const [, otherHead] = await store.heads([page, other.page]);
+          assert.deepEqual(otherHead, { position: other.replica.position, checked: 9, frozen: [] });
         }
         assert.deepEqual(await dump(), before);
         assert.deepEqual((await commit(other.page, [[20, 1]])).outcomes, ["taken"]);
@@ -183,7 +179,10 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
           (error: unknown) => (error instanceof DamagedPage ? "refused" : String(error)),
         );
         assert.ok(["refused", "frozen", "taken"].includes(outcome ?? ""), outcome);
-        assert.deepEqual(await store.frozen([page, page]), [undefined, undefined]);
+        for (const head of await store.heads([page, page])) {
+          assert.ok(head && head.position.version >= 9, "its position is known all the same");
+          assert.equal(head.frozen, undefined);
+        }
         assert.equal(incidents.filter((line) => line.includes("fz")).length, 1);
         assert.deepEqual(await checkedCells(page), outcome === "taken" ? [...NINE, 20] : NINE);
       }
@@ -237,7 +236,6 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
       for (const [key, named, call] of [
         [NAMES.roll.heard, NAMES.roll.heard, () => store.enroll("id", "record")],
         [NAMES.roll.records, NAMES.roll.records, () => store.enroll("id", "record")],
-        [NAMES.instances, NAMES.instances, () => store.announce("id", "text")],
         [list, list, () => store.overview.read("spoilt")],
         [list, list, () => store.overview.report("spoilt", [{ page: 1, version: 1, checked: 5 }])],
         [limit, `${NAMES.limits}*`, () => store.countRequest("address", 60_000)],

@@ -97,7 +97,7 @@ test("a page whose record is not valid is refused and reported once, and other p
   const pages = Array.from({ length: 4 }, (_, page) => ({ board: "main", page }));
   const before = await EmbeddedStore.open({ directory });
   for (const page of pages) await before.commit(page, { tag: newTag(), writes: [onWrite(1)] });
-  const good = (await before.positions(pages))[3];
+  const good = (await before.heads(pages))[3];
   await before.close();
   const root = open({ path: directory, noSubdir: false, maxDbs: 6 });
   const records = root.openDB<Buffer, [string, number]>({ name: "pages", encoding: "binary" });
@@ -110,9 +110,7 @@ test("a page whose record is not valid is refused and reported once, and other p
   const store = await EmbeddedStore.open({ directory, incident: (line) => incidents.push(line) });
   t.after(() => store.close());
   for (let attempt = 0; attempt < 2; attempt++) {
-    assert.deepEqual(await store.positions(pages), [undefined, undefined, undefined, good]);
-    const tallies = await store.overview.tallies(pages);
-    assert.deepEqual(tallies, [undefined, undefined, undefined, { page: 3, version: 1, checked: 1 }]);
+    assert.deepEqual(await store.heads(pages), [undefined, undefined, undefined, good]);
     for (const page of pages.slice(0, 3)) {
       await assert.rejects(store.read(page), DamagedPage);
       await assert.rejects(store.since(page, { version: 0, tag: newTag() }), DamagedPage);
@@ -142,7 +140,7 @@ test("a damaged page is repaired by a restore, also to no bits, and told again i
     const replaced = await store.replace(ref, newTag(), bits);
     assert.ok(replaced.isReplaced);
     assert.deepEqual(await store.read(ref), { kind: "snapshot", page: 0, position: replaced.position, bits });
-    assert.equal((await store.overview.tallies([ref]))[0]?.checked, bits.length);
+    assert.equal((await store.heads([ref]))[0]?.checked, bits.length);
     assert.deepEqual(
       incidents.map((line) => line.replace(/ in the store.*/, "")),
       ["the record of page main:0 is not valid", "the record of page main:0 is valid again"],

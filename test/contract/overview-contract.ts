@@ -31,10 +31,13 @@ export function overviewContract(store: () => Store): void {
     assert.equal(checked, 2);
     assert.equal((await commit(board, 3, [[1, 0]])).checked, 1);
     const pages = [2, 3].map((page) => ({ board, page }));
-    assert.deepEqual(await store().overview.tallies(pages), [
-      { page: 2, version: 0, checked: 0 },
-      { page: 3, version: 2, checked: 1 },
-    ]);
+    assert.deepEqual(
+      (await store().heads(pages)).map((head) => [head?.position.version, head?.checked]),
+      [
+        [0, 0],
+        [2, 1],
+      ],
+    );
   });
 
   test("the list has what was reported, the newer of two reports whatever their order", async () => {
@@ -113,12 +116,14 @@ export function overviewContract(store: () => Store): void {
 
   test("every instance that announced itself is told to all, until it takes itself out", async () => {
     const [one, two] = [freshBoard(), freshBoard()];
-    const others = new Set(await store().announce(one, "text of one"));
-    others.delete("text of one");
-    const said = (texts: readonly string[]) => texts.filter((text) => !others.has(text)).toSorted();
-    assert.deepEqual(said(await store().announce(two, "text of two")), ["text of one", "text of two"]);
-    assert.deepEqual(said(await store().announce(one, "another text")), ["another text", "text of two"]);
-    assert.deepEqual(said(await store().announce(two, "")), ["another text"]);
-    assert.deepEqual(said(await store().announce(one, "")), []);
+    const enroll = async (id: string, record: string) => {
+      const all = await store().enroll(id, record);
+      return all.flatMap((each) => ([one, two].includes(each.id) ? each.record : [])).toSorted();
+    };
+    assert.deepEqual(await enroll(one, "text of one"), ["text of one"]);
+    assert.deepEqual(await enroll(two, "text of two"), ["text of one", "text of two"]);
+    assert.deepEqual(await enroll(one, "another text"), ["another text", "text of two"]);
+    assert.deepEqual(await enroll(two, ""), ["another text"]);
+    assert.deepEqual(await enroll(one, ""), []);
   });
 }

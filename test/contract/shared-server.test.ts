@@ -43,7 +43,6 @@ async function use({ store, heard, counts }: Deployment, id: string, cells: numb
   const { checked } = await store.commit(page, { tag, writes: [{ session: id, seq: 1, changes }] });
   assert.equal(checked, cells);
   await store.overview.report("main", [{ page: 0, version: 1, checked: cells }]);
-  assert.deepEqual(await store.announce(id, id), [id]);
   assert.deepEqual(
     (await store.enroll(id, "record")).map((announced) => announced.id),
     [id],
@@ -63,7 +62,7 @@ async function assertApart(one: Deployment, two: Deployment): Promise<void> {
     // Each command is answered after what was published before it; both have had answers to later
     // ones.
     assert.deepEqual([heard.length, counts], [1, [cells]]);
-    assert.deepEqual(await store.frozen([page]), [[{ start: cells, end: cells + 1 }]]);
+    assert.deepEqual((await store.heads([page]))[0]?.frozen, [{ start: cells, end: cells + 1 }]);
     assert.deepEqual(await store.overview.read("main"), [{ page: 0, version: 1, checked: cells }]);
     assert.equal((await store.history(page, { fromMs: 0, toMs: Number.MAX_SAFE_INTEGER }))?.deltas.length, 1);
   }
@@ -137,8 +136,8 @@ describe("names", () => {
       channel: "server:broker:{main:overview}",
     });
     assert.deepEqual(
-      [names.instances, names.roll, names.limits],
-      ["ss:{instances}", { heard: "ss:{roll}:heard", records: "ss:{roll}:records" }, "ss:limit:"],
+      [names.roll, names.limits],
+      [{ heard: "ss:{roll}:heard", records: "ss:{roll}:records" }, "ss:limit:"],
     );
   });
 });

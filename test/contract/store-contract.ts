@@ -12,7 +12,14 @@ import type { PageRef } from "../../src/board/geometry.js";
 import { GENESIS, samePosition } from "../../src/board/position.js";
 import { Replica } from "../../src/board/replica.js";
 import { SEQ_WINDOW } from "../../src/store/seen.js";
-import { BATCH_CHANGES_MAX, type Batch, type Store, type StoreLimits, type Write } from "../../src/store/store.js";
+import {
+  BATCH_CHANGES_MAX,
+  type Batch,
+  type PageHead,
+  type Store,
+  type StoreLimits,
+  type Write,
+} from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { until } from "../support/until.js";
 import { overviewContract } from "./overview-contract.js";
@@ -23,6 +30,8 @@ export const CONTRACT_LIMITS: StoreLimits = {
   seenMs: 60_000,
   seenSessionsMax: 100,
 };
+
+const UNTOUCHED: PageHead = { position: GENESIS, checked: 0, frozen: [] };
 
 let boards = 0;
 function freshPage(page = 0): PageRef {
@@ -66,7 +75,7 @@ export function storeContract(
       const page = freshPage(7);
       assert.deepEqual((await store.read(page)).position, GENESIS);
       assert.equal(countBits((await store.read(page)).bits), 0);
-      assert.deepEqual(await store.positions([page]), [GENESIS]);
+      assert.deepEqual(await store.heads([page]), [UNTOUCHED]);
       assert.deepEqual(await store.since(page, GENESIS), { kind: "deltas", deltas: [] });
     });
 
@@ -84,7 +93,8 @@ export function storeContract(
       assert.equal(getBit(snapshot.bits, 3), 1);
       assert.equal(getBit(snapshot.bits, 65_535), 1);
       assert.equal(snapshot.bits.length, 8192);
-      assert.deepEqual(await store.positions([page, freshPage()]), [committed.position, GENESIS]);
+      const { position, checked } = committed;
+      assert.deepEqual(await store.heads([page, freshPage()]), [{ position, checked, frozen: [] }, UNTOUCHED]);
     });
 
     test("a batch that changes no cell makes no position and no delta", async () => {
@@ -273,7 +283,7 @@ export function storeContract(
     test("replace by what is there does nothing, and an empty page can be made of any", async () => {
       const page = freshPage();
       assert.equal((await store.replace(page, newTag(), new Uint8Array(8_192))).isReplaced, false);
-      assert.deepEqual(await store.positions([page]), [GENESIS]);
+      assert.deepEqual(await store.heads([page]), [UNTOUCHED]);
       const { position } = await store.commit(
         page,
         batch(write([[100, 1]]), write([[60_000, 1]]), write([[60_000, 0]])),
@@ -284,7 +294,8 @@ export function storeContract(
       const emptied = await store.replace(page, newTag(), new Uint8Array(0));
       assert.deepEqual([emptied.checked, emptied.isReplaced], [0, true]);
       assert.equal(countBits((await store.read(page)).bits), 0);
-      assert.deepEqual(await store.overview.tallies([page]), [{ page: 0, version: 2, checked: 0 }]);
+      const [head] = await store.heads([page]);
+      assert.deepEqual([head?.position.version, head?.checked], [2, 0]);
     });
 
     test("concurrent commits never undo each other", async () => {

@@ -8,7 +8,7 @@ import { PAGE_BYTES, publishedBytes, SINCE_BYTES_MAX } from "../../src/store/log
 import { encodeOps } from "../../src/store/ops.js";
 import { BATCH_CHANGES_MAX, StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { commitCall, sinceCall } from "../../src/store/valkey/scripts.js";
+import { commitCall, sinceCall } from "../../src/store/valkey/page-calls.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { NAMES, pageKeys } from "../support/keys.js";
 import { bytesRead, runAt } from "../support/script-run.js";
@@ -158,11 +158,12 @@ test("sessions are remembered for the promised time however the server's clock j
   t.after(() => server.stop());
   const store = await ValkeyStore.open({ url: server.url });
   t.after(() => store.close());
+  const mode = { publish: "PUBLISH", isMarked: false, history: { ms: 0, deltasMax: 0 } } as const;
   let nowMs = Date.now();
   const { seenMs } = CONTRACT_LIMITS;
   const outcome = async (session: string) => {
     const batch = { tag: newTag(), writes: [{ session, seq: 1, changes: packChanges([[1, 1]]) }] };
-    const call = commitCall(NAMES, page, batch, CONTRACT_LIMITS, "PUBLISH", false, { ms: 0, deltasMax: 0 });
+    const call = commitCall(NAMES, page, batch, CONTRACT_LIMITS, mode);
     return (await runAt(store, call, nowMs)).outcomes[0];
   };
   assert.equal(await outcome("retried"), "taken");

@@ -206,7 +206,7 @@ describe("a lost answer of the store", () => {
     t.after(close);
     store.answersToLose = 3;
     await board.set(5, true);
-    assert.deepEqual((await store.positions([{ board: "main", page: 0 }]))[0]?.version, 1);
+    assert.deepEqual((await store.heads([{ board: "main", page: 0 }]))[0]?.position.version, 1);
   });
 });
 

@@ -171,10 +171,10 @@ describe("a replica that lacks the last five writes is promoted, and takes five 
     await untilAllShow([below.user.board], await stored());
 
     let checks = 0;
-    const { positions } = past.store;
-    past.store.positions = (pages) => {
+    const { heads } = past.store;
+    past.store.heads = (pages) => {
       checks++;
-      return positions.call(past.store, pages);
+      return heads.call(past.store, pages);
     };
     await until(`${CHECKS} position checks have found nothing`, () => checks >= CHECKS, 30_000);
     assert.equal(bitsOf(past.user.board), wrong, "the control healed, so this test proves nothing about the tag");
@@ -183,7 +183,7 @@ describe("a replica that lacks the last five writes is promoted, and takes five 
     // Not even the next write tells: its delta fits.
     await check(beyond, [30]);
     await until("everybody has the next write", () => past.user.board.get(30) === true);
-    assert.deepEqual((await past.store.positions([PAGE]))[0], positionOf(past.raw));
+    assert.deepEqual((await past.store.heads([PAGE]))[0]?.position, positionOf(past.raw));
     assert.equal(bitsOf(past.user.board), bitsWith(...COMMON, ...LOST, 30), "the control healed");
 
     const returned = await rawClient(below.instance.url);

@@ -40,7 +40,7 @@ describe("a giant board", () => {
     t.after(() => instance.stop());
     const keys = async () => {
       const all: unknown = await store.command("any", "KEYS", "*");
-      const instancesOwn: readonly string[] = [NAMES.instances, ...Object.values(NAMES.roll)];
+      const instancesOwn: readonly string[] = Object.values(NAMES.roll);
       const shared = (key: string) => instancesOwn.includes(key) || key.startsWith(NAMES.limits);
       return (Array.isArray(all) ? all.map(String) : []).filter((key) => !shared(key)).toSorted();
     };
@@ -87,7 +87,7 @@ describe("a giant board", () => {
       await board.set(7, true);
       await until("the count is reported", () => calls.has("overview.report"));
       // Told by the clock, or of the world outside.
-      for (const name of ["announce", "enroll", "positions", "frozen", "available", "command"]) calls.delete(name);
+      for (const name of ["enroll", "heads", "wake", "available", "command"]) calls.delete(name);
       asked.push(Object.fromEntries(calls));
     }
     assert.deepEqual(asked[0], asked[1]);

@@ -20,7 +20,7 @@ const PAGES = [0, 1].map((page) => ({ board: "main", page }));
 
 let store: EmbeddedStore;
 let instance: LocalInstance;
-let positions: unknown;
+let heads: unknown;
 
 before(async () => {
   store = await EmbeddedStore.open({ directory: temporaryFolder({ after }) });
@@ -33,10 +33,10 @@ after(async () => {
   await store.close();
 });
 beforeEach(async () => {
-  positions = await store.positions(PAGES);
+  heads = await store.heads(PAGES);
 });
 afterEach(async () => {
-  assert.deepEqual(await store.positions(PAGES), positions, "the board was changed");
+  assert.deepEqual(await store.heads(PAGES), heads, "the board was changed");
   assert.equal((await fetch(`${instance.url}/health`)).status, 200);
 });
 

@@ -278,12 +278,12 @@ describe("HTTP", () => {
     ["1", `"${"x".repeat(10_000_000)}"`, 413, "PAYLOAD_TOO_LARGE"],
   ] as const) {
     test(`PUT of cell ${index} with ${body.slice(0, 20)} is answered with ${code} and changes nothing`, async () => {
-      const before = await store.positions([0, 1].map((page) => ({ board: "main", page })));
+      const before = await store.heads([0, 1].map((page) => ({ board: "main", page })));
       const response = await put(`/boards/main/cells/${index}`, body);
       assert.equal(response.status, status);
       const answer: { error: { code: string } } = await response.json();
       assert.equal(answer.error.code, code);
-      assert.deepEqual(await store.positions([0, 1].map((page) => ({ board: "main", page }))), before);
+      assert.deepEqual(await store.heads([0, 1].map((page) => ({ board: "main", page }))), before);
     });
   }
 

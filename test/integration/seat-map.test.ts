@@ -5,7 +5,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { canFreeze } from "../../src/store/store.js";
 import { startApp } from "../support/embedded-app.js";
 import { program } from "../support/program.js";
 import { until } from "../support/until.js";
@@ -55,7 +54,6 @@ describe("the server of the seat map", () => {
     const seats = boards.board("seats");
     // What keeps the board from taking it, as the end of the process would.
     const freeze = async (isFrozen: boolean) => {
-      assert.ok(canFreeze(store));
       await store.freeze({ board: "seats", page: 0 }, { start: SEAT, end: SEAT + 1 }, isFrozen);
     };
     const cutShort = async () => {

@@ -151,7 +151,7 @@ describe("a board as a file", () => {
     await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
     await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole.*at page 3: .*--from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
-    assert.equal((await valkey.overview.tallies([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
+    assert.equal((await valkey.heads([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
     await importBoard(valkey, GIANT, linesOf(rest));
     assert.deepEqual(await bitsOfPages(valkey, [...pages, 8_000]), await bitsOfPages(embedded, [...pages, 8_000]));
@@ -191,7 +191,7 @@ describe("a board as a file", () => {
     [
       "a page with more cells than its board",
       (lines: string[]) => [lines[0]?.replace(/"size":\d+/, '"size":131073') ?? "", ...lines.slice(1)],
-      /page 2 has cells that the board has not/,
+      /page 2 has cells that the board does not have/,
     ],
     ["more after its end", (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'], /more after the end/],
   ] as const) {
@@ -384,7 +384,7 @@ describe("socketscaler export and import", () => {
       [cut.code, cut.stderr],
       [
         1,
-        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export on with --from-page 1, and import that as well\n",
+        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export the rest with --from-page 1, and import that as well\n",
       ],
     );
     const { pages, outcome } = auditIn(cut.stdout);

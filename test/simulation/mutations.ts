@@ -86,7 +86,6 @@ export const MUTATIONS: readonly Mutation[] = [
     search: 'resumed: () => void this.catchUp("resumed"),',
     replacement: "resumed: () => undefined,",
   },
-  // Takes the most seeds: a second check that fails restarts the subscriber, which hides it unless that was done lately.
   {
     name: "the position check does not ask for what is missing",
     file: "src/server/pages/pages.ts",

@@ -1,8 +1,9 @@
 /*
- * What one instance sees of the store: the contract of store.ts over two connections that break. One, news.ts, tells what
- * was committed. The other carries commands and answers, in order. When it is cut, or mute and so without an answer for
- * ANSWER_MS_MAX, all that is under way ends with StoreAway{sent}, whether it had its effect or not; until the next
- * connection stands, requests end with StoreAway at once.
+ * What one instance sees of the store: the contract of store.ts over two connections that break.
+ * One, news.ts, tells what was committed. The other carries commands and answers, in order. When it
+ * is cut, or mute and so without an answer for ANSWER_MS_MAX, all that is under way ends with
+ * StoreAway{sent}, whether it had its effect or not; until the next connection stands, requests end
+ * with StoreAway at once.
  *
  * It lives in the world, not in the instance: it goes on when the instance has died.
  */
@@ -12,11 +13,14 @@ import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
+import type { OffsetRange } from "../../src/store/frozen.js";
 import type { Unsubscribe } from "../../src/store/listeners.js";
 import type { OverviewStore } from "../../src/store/overview.js";
+import type { Announced } from "../../src/store/roll.js";
 import {
   type Batch,
   type Committed,
+  type PageHead,
   type Replaced,
   type Since,
   type Store,
@@ -61,7 +65,6 @@ export class StoreLink implements Store {
     this.#commands = this.#connection();
     this.overview = new LocalOverview({
       ...server.tallies,
-      tally: (page) => server.tally(page),
       read: (action) => this.#ask(action),
       atomically: (action) => this.#ask(action),
     });
@@ -92,12 +95,16 @@ export class StoreLink implements Store {
     return undefined;
   }
 
-  positions(pages: readonly PageRef[]): Promise<Position[]> {
-    return this.#ask(() => pages.map((page) => this.#server.position(page)));
+  freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
+    return this.#ask(() => this.#server.freeze(page, range, isFrozen));
   }
 
-  announce(instance: string, text: string): Promise<readonly string[]> {
-    return this.#ask(() => this.#server.instances.announce(instance, text));
+  heads(pages: readonly PageRef[]): Promise<PageHead[]> {
+    return this.#ask(() => pages.map((page) => this.#server.head(page)));
+  }
+
+  async enroll(id: string, record: string): Promise<Announced[]> {
+    return this.#ask(() => this.#server.roll.enroll(id, record));
   }
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {

@@ -1,23 +1,26 @@
 /*
- * A model of the server that holds the pages: the plainest thing that keeps the contract, and that can lose what it has
- * acknowledged, as a server does whose replica takes over, or that is set back to an older dump.
+ * A model of the server that holds the pages: the plainest thing that keeps the contract. It can
+ * lose acknowledged commits, as when a replica takes over or an older dump is restored.
  *
- * All state is the effect of a list of commits, as it would be on a replica that was sent them. To fail over is to cut off
- * the end of the list and to apply the rest anew: data and the memory of sequence numbers go back together.
+ * All state is the effect of a list of commits, as it would be on a replica that was sent them. A
+ * failover cuts off the end of the list and applies the rest again: data and the memory of sequence
+ * numbers go back together. Only frozen ranges stay, because nobody freezes in a simulation.
  */
 
 import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
-import { LocalInstances } from "../../src/store/embedded/local-instances.js";
 import { listInMemory } from "../../src/store/embedded/local-overview.js";
+import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../../src/store/frozen.js";
 import { loggedSince } from "../../src/store/logged.js";
-import type { Tally } from "../../src/store/overview.js";
+import { LocalRoll } from "../../src/store/roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
-import type { Batch, Committed, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
+import type { Batch, Committed, PageHead, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { History } from "./history.js";
+
+const UNTOUCHED = { position: GENESIS, checked: 0 };
 
 /** One commit, as it would be sent to a replica of the server. */
 export interface Entry {
@@ -34,11 +37,17 @@ interface Page {
 }
 
 export interface StoreServerOptions {
-  /** Bytes of a page: no more than the board of a simulation needs, so that a thousand runs cost little. */
+  /**
+   * Bytes of a page: no more than the board of a simulation needs, so that a thousand runs cost
+   * little.
+   */
   readonly pageBytes: number;
   /** Deltas a page's log keeps. */
   readonly logMax: number;
-  /** The name under which a batch's tag is kept: makes a run independent of the random bytes in real tags. */
+  /**
+   * The name under which a batch's tag is kept: makes a run independent of the random bytes in real
+   * tags.
+   */
   readonly tagFor?: (tag: string) => string;
 }
 
@@ -56,10 +65,11 @@ export class StoreServer {
   readonly lost: Entry[] = [];
   /** Lives on another server than the pages, as on a cluster: it does not go back with them. */
   readonly tallies = listInMemory();
-  readonly instances = new LocalInstances(() => 0);
+  readonly roll = new LocalRoll(() => 0);
   readonly #options: StoreServerOptions;
   readonly #listener: StoreServerListener;
   readonly #histories = new Map<string, History>();
+  readonly #frozen = new Map<string, readonly OffsetRange[]>();
   #pages = new Map<string, Page>();
   #waiting: (() => void)[] | undefined;
 
@@ -72,7 +82,10 @@ export class StoreServer {
     return this.#waiting !== undefined;
   }
 
-  /** Stops serving, as a process that is stopped: requests that arrive are kept and served in order later. */
+  /**
+   * Stops serving, as a process that is stopped: requests that arrive are kept and served in order
+   * later.
+   */
   hang(): void {
     this.#waiting ??= [];
   }
@@ -104,10 +117,20 @@ export class StoreServer {
     if (delta && !this.history(name).add(delta.from, delta.to, page.bits)) this.#listener.confused(name, delta.to);
     this.#listener.committed(entry, page.position);
     if (delta) this.#listener.published(name, delta);
-    return { position: page.position, outcomes, checked: countBits(page.bits) };
+    const refusedFor = outcomes.includes("frozen") ? { frozen: this.#frozenOf(ref) } : {};
+    return { position: page.position, outcomes, checked: countBits(page.bits), ...refusedFor };
   }
 
-  /** Nobody does so in a simulation: it is not among the entries, and would not come back with them. */
+  freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): boolean {
+    const ranges = withRange(this.#frozenOf(ref), range, isFrozen);
+    if (ranges.length > FROZEN_RANGES_MAX) return false;
+    this.#frozen.set(pageName(ref), ranges);
+    return true;
+  }
+
+  /**
+   * Nobody does so in a simulation: it is not among the entries, and would not come back with them.
+   */
   replace(ref: PageRef, tag: string, bits: Uint8Array): Replaced {
     const page = this.#page(ref);
     const after = new Uint8Array(page.bits.length);
@@ -143,14 +166,21 @@ export class StoreServer {
     return this.#page(ref).position;
   }
 
-  tally(ref: PageRef): Tally {
-    const { position, bits } = this.#page(ref);
-    return { page: ref.page, version: position.version, checked: countBits(bits) };
+  /** Makes no page that was never touched: a board may have thousands. */
+  head(ref: PageRef): PageHead {
+    const page = this.#pages.get(pageName(ref));
+    const frozen = this.#frozenOf(ref);
+    return page ? { position: page.position, checked: countBits(page.bits), frozen } : { ...UNTOUCHED, frozen };
   }
 
-  /** A replica takes over that lacks the last `count` commits; or, with many, an older dump was restored. */
-  loseTail(count: number): void {
-    this.lost.push(...this.entries.splice(Math.max(0, this.entries.length - count)));
+  /**
+   * A replica takes over that lacks the last `count` commits; or, with many, an older dump was
+   * restored.
+   */
+  loseTail(count: number, isOf: (ref: PageRef) => boolean = () => true): void {
+    const lost = new Set(this.entries.filter(({ ref }) => isOf(ref)).slice(-count));
+    this.lost.push(...lost);
+    this.entries = this.entries.filter((entry) => !lost.has(entry));
     this.#pages = new Map();
     for (const { ref, batch } of this.entries) this.#apply(ref, batch);
   }
@@ -172,6 +202,10 @@ export class StoreServer {
     return this.history(pageName(ref)).leads(position, this.position(ref));
   }
 
+  #frozenOf(ref: PageRef): readonly OffsetRange[] {
+    return this.#frozen.get(pageName(ref)) ?? [];
+  }
+
   #page(ref: PageRef): Page {
     const name = pageName(ref);
     const known = this.#pages.get(name);
@@ -184,12 +218,13 @@ export class StoreServer {
   #apply(ref: PageRef, batch: Batch): { outcomes: WriteOutcome[]; delta: Delta | undefined; page: Page } {
     const page = this.#page(ref);
     const touched = new Set<number>();
+    const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
     const outcomes = batch.writes.map((write): WriteOutcome => {
-      if (write.session !== "") {
-        const { outcome, seen } = takeSeq(page.seen.get(write.session) ?? NOTHING_SEEN, write.seq);
-        page.seen.set(write.session, seen);
-        if (outcome !== "taken") return outcome;
-      }
+      const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
+      const { outcome, seen } = takeSeq(page.seen.get(write.session) ?? NOTHING_SEEN, write.seq);
+      if (write.session !== "" && outcome !== "taken") return outcome;
+      if (isFrozen) return "frozen";
+      if (write.session !== "") page.seen.set(write.session, seen);
       for (const change of write.changes) {
         if (setBit(page.bits, changedOffset(change), changedValue(change))) touched.add(changedOffset(change));
       }

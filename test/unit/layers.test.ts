@@ -77,7 +77,10 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "socket.io-client": { files: ["client/connection.ts"] },
   ioredis: { files: ["store/valkey/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
-  lmdb: { files: ["store/embedded/embedded-store.ts"] },
+  lmdb: {
+    files: ["store/embedded/embedded-store.ts"],
+    types: ["store/embedded/pages.ts", "store/embedded/sessions.ts"],
+  },
   express: {
     files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
     types: [

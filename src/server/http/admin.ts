@@ -8,10 +8,9 @@
 import { eachDifference } from "../../board/bitmap.js";
 import { packChanges } from "../../board/delta.js";
 import { offsetOf, PAGE_CELLS, pageOf } from "../../board/geometry.js";
-import { GENESIS, samePosition } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
-import type { Freezing, OffsetRange } from "../../store/frozen.js";
-import { BATCH_CHANGES_MAX, canFreeze, StoreAway } from "../../store/store.js";
+import type { OffsetRange } from "../../store/frozen.js";
+import { BATCH_CHANGES_MAX, StoreAway } from "../../store/store.js";
 import { newTag } from "../../store/tag.js";
 import type { Visitor } from "../access/access.js";
 import type { Instance } from "../instance/instance.js";
@@ -62,14 +61,13 @@ export async function administer(
 
 /** The frozen regions of the board, ascending; regions that touch across pages are merged. */
 export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
-  const store = freezing(instance);
   const regions: { start: number; end: number }[] = [];
   const parts = partsOf({ start: 0, end: board.size });
   for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
     const some = parts.slice(at, at + POSITIONS_AT_ONCE);
-    const frozen = await store.frozen(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
+    const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
     some.forEach(({ page }, index) => {
-      const ranges = frozen[index];
+      const ranges = heads[index]?.frozen;
       if (!ranges) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
       for (const range of ranges) {
         const start = page * PAGE_CELLS + range.start;
@@ -84,9 +82,8 @@ export async function frozenRegions(instance: Instance, board: HostedBoard): Pro
 }
 
 async function freeze(instance: Instance, board: HostedBoard, region: Region, action: AdminAction): Promise<number> {
-  const store = freezing(instance);
   await eachPart(partsOf(region), async ({ page, start, end }) => {
-    const isDone = await store.freeze({ board: board.name, page }, { start, end }, action === "freeze");
+    const isDone = await instance.store.freeze({ board: board.name, page }, { start, end }, action === "freeze");
     if (!isDone) throw new Refusal("TOO_MANY_REGIONS");
   });
   instance.frozen.ask();
@@ -100,9 +97,9 @@ async function clear(instance: Instance, board: HostedBoard, region: Region): Pr
   let cleared = 0;
   for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
     const some = parts.slice(at, at + POSITIONS_AT_ONCE);
-    const positions = await store.positions(some.map(({ page }) => ({ board: board.name, page })));
+    const heads = await store.heads(some.map(({ page }) => ({ board: board.name, page })));
     // Most pages of a large board were never written to, and have nothing to clear.
-    const written = some.filter((_, index) => !samePosition(positions[index] ?? { version: 1, tag: "" }, GENESIS));
+    const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
       const cells = await clearPart(instance, board, part);
       cleared += cells;
@@ -143,11 +140,6 @@ async function eachPart(parts: readonly Part[], run: (part: Part) => Promise<voi
   for (let at = 0; at < parts.length; at += PAGES_AT_ONCE) {
     await Promise.all(parts.slice(at, at + PAGES_AT_ONCE).map(run));
   }
-}
-
-function freezing(instance: Instance): Freezing {
-  if (!canFreeze(instance.store)) throw new Refusal("NOT_FOUND");
-  return instance.store;
 }
 
 function away(error: unknown): never {

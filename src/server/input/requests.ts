@@ -52,7 +52,7 @@ export const regionBody = z
 
 const amount = z.number().min(0);
 /** What an instance reports about itself on the roll. Other versions may report more or less. */
-export const instanceRecord = z.object({
+const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
   upSeconds: amount,
@@ -123,20 +123,19 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
   throw malformed(`${where}: ${issue?.message ?? "invalid"}`.slice(0, 200));
 }
 
-/** An instance's announcement: its sockets, and each board's pages with most watchers. */
-const announcement = z.object({
-  id: z.string().max(64),
-  online: z.int().min(0),
-  // Not a record: a board's name may be `__proto__`, or a name that every object has.
-  looking: z
-    .preprocess(
-      (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
-      z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
-    )
-    .transform((entries) => new Map(entries)),
-});
+const looking = z
+  .preprocess(
+    // Not a record: a board's name may be `__proto__`, or a name that every object has.
+    (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
+    z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
+  )
+  .transform((entries) => new Map(entries));
+
+/** An instance's record on the roll, with the pages of each board that most of its clients look at. */
+const announcement = instanceRecord.extend({ looking: looking.catch(() => new Map()) });
 export type Announcement = z.output<typeof announcement>;
 
+/** Undefined if it is none. */
 export function parseAnnouncement(text: string): Announcement | undefined {
   try {
     return announcement.safeParse(JSON.parse(text)).data;

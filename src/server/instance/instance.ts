@@ -97,7 +97,7 @@ export class Instance {
     this.#fanOut = new FanOut(clock, options.fanOut, store, ({ ms }) => this.metrics.flushed(ms));
     this.departures = new Departures(clock);
     this.admission = new Admission(options.admission, clock);
-    this.reporter = new Reporter(store, clock, failed);
+    this.reporter = new Reporter(store.overview, clock, failed);
     this.writer = new Writer(store, clock, options.writer, {
       committed: (batch) => {
         this.metrics.committed(batch);
@@ -112,8 +112,8 @@ export class Instance {
       caughtUp: (frame) => this.metrics.caughtUp(frame),
       failed,
     });
-    this.frozen = new FrozenPages(store, clock, () => this.pages.hubs(), failed);
-    this.overviews = new Overviews(store, clock, this.#fanOut, failed);
+    this.frozen = new FrozenPages(this.pages);
+    this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
   }
 
   get name(): string {
@@ -172,7 +172,6 @@ export class Instance {
   close(): void {
     this.reporter.close();
     this.overviews.close();
-    this.frozen.close();
     this.pages.close();
     this.#fanOut.close();
   }

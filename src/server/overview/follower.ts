@@ -1,117 +1,133 @@
 /*
- * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list, then takes what the
- * channel tells. The channel is the only way in, so that its order is the order of the list.
+ * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list,
+ * then applies the channel's messages. The channel is the only way in, so its order is the order of
+ * the list.
  *
- *     subscribe ──► read, buffering what comes ──► live ◄── told
- *                    ▲                              │
- *                    └── resumed, or found deaf ◄───┤
- *                                                   └── check: some pages' own counts, again and again
+ *     subscribe ──► read, buffering messages ──► live ◄── message
+ *                    ▲                            │
+ *                    └── resumed, or found deaf ◄─┤
+ *                                                 └── check: some pages' own counts
  *
- * The check is what keeps list and copy from drifting, whatever was lost: reports with their instance, messages, or the tail
- * of a page's history. It asks the pages themselves, PAGES_A_CHECK every CHECK_EVERY_MS, round and round; after a start or an
- * interruption all of them without a pause. Pages that were told of are asked once more when it has become quiet about them:
- * where something was going on, something is most likely to have been lost. Where the answer is another than the copy, it has the list corrected; from there
- * the right count comes back through the channel, or, if the list had it already, the entry is told again.
+ * The check keeps list and copy from drifting, whatever was lost: reports with their instance,
+ * messages, or the tail of a page's history. It reads the heads of pages (pages/heads.ts),
+ * PAGES_A_CHECK every CHECK_EVERY_MS, round and round. After a start or an interruption it reads
+ * all of them without a pause. It reads a page once more when the messages about it have ended:
+ * where something was going on, something is most likely to have been lost.
+ *
+ * If a head differs from the copy, the list is corrected. The right count comes back through the
+ * channel. If the list had it already, the entry is published again.
  */
 
-import { pageCount } from "../../board/geometry.js";
-import { backOffMs, type Cancel, type Clock, pause } from "../../protocol/clock.js";
+import { type PageRef, pageCount } from "../../board/geometry.js";
+import { type Clock, jitter } from "../../protocol/clock.js";
 import type { Unsubscribe } from "../../store/listeners.js";
-import { REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import { type OverviewStore, REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
+import { type PageHead, StoreAway } from "../../store/store.js";
+import type { Heads } from "../pages/heads.js";
 import type { HostedBoard } from "../pages/pages.js";
+import { type Persistence, persist } from "../pages/persist.js";
 
 export interface OverviewListener {
-  /** The page's count is another now. */
+  /** The page's count has changed. */
   changed(page: number): void;
   failed(error: unknown): void;
 }
 
-export const PAGES_A_CHECK = 1_000;
-export const CHECK_EVERY_MS = 1_000;
-/** A page is quiet so long after it was told of: longer than an instance takes to report. */
+const PAGES_A_CHECK = 1_000;
+const CHECK_EVERY_MS = 1_000;
+/** A page is quiet this long after its last message: longer than an instance takes to report. */
 const QUIET_MS = 1_000;
-/** Quiet pages that one check asks beside those whose turn it is. */
+/** Quiet pages that one check reads beside those whose turn it is. */
 const QUIET_PAGES_MAX = 500;
-const RETRY_MS_FIRST = 50;
-const RETRY_MS_MAX = 1_000;
-/** A correction is told on the channel; one that hears nothing for so long is deaf. */
+const RETRY_MS = { first: 50, most: 1_000 };
+/** A channel that stays silent this long after a correction is deaf. */
 const DEAF_MS_MAX = 2_000;
 
 export class OverviewFollower {
   /** Page -> checked cells. */
   readonly counts: Uint32Array;
-  /** Resolves when the list has been read once; stays pending while the store is away. */
+  /** Resolves when the list has been read once. Pending while the store is away. */
   readonly ready: Promise<void>;
   readonly #board: HostedBoard;
-  readonly #store: Store;
+  readonly #store: OverviewStore;
+  readonly #heads: Heads;
   readonly #clock: Clock;
   readonly #listener: OverviewListener;
   readonly #versions: Float64Array;
+  readonly #persistence: Persistence;
+  readonly #unread: () => void;
   isReady = false;
   #setReady: () => void = () => undefined;
   #unsubscribe: Unsubscribe | undefined;
-  /** What was told while the list is read. */
-  #buffer: (readonly Tally[])[] | undefined;
+  /** Messages that came while the list is read; undefined while it is not. */
+  #buffer: (readonly Tally[])[] | undefined = [];
   #isStale = true;
-  /** Pages told of since they were checked last -> when, oldest first. At most one entry for each page. */
-  readonly #told = new Map<number, number>();
-  /** The next page to check, and how many are to be checked without a pause. */
+  /** Pages with messages since their last check -> when, oldest first. */
+  readonly #heard = new Map<number, number>();
+  /** The next page to check, when, and how many pages are to be checked without a pause. */
   #at = 0;
+  #nextMs = 0;
   #hurry = 0;
-  /** When the correction was made that the channel has told nothing since. */
+  #corrections: Report[] = [];
+  /** When the correction was made since which the channel has been silent. */
   #unheardMs: number | undefined;
-  #wake: (() => void) | undefined;
   #isClosed = false;
 
-  constructor(board: HostedBoard, store: Store, clock: Clock, listener: OverviewListener) {
+  constructor(board: HostedBoard, store: OverviewStore, heads: Heads, clock: Clock, listener: OverviewListener) {
     const pages = pageCount(board.size);
     this.counts = new Uint32Array(pages);
     this.#versions = new Float64Array(pages);
     this.#board = board;
     this.#store = store;
+    this.#heads = heads;
     this.#clock = clock;
     this.#listener = listener;
+    this.#persistence = {
+      clock,
+      retryMs: RETRY_MS,
+      isClosed: () => this.#isClosed,
+      failed: (error) => listener.failed(error),
+    };
     this.ready = new Promise((done) => {
       this.#setReady = done;
     });
-    void this.#run();
+    this.#unread = heads.read({
+      due: (nowMs) => this.#due(nowMs),
+      asking: (page) => this.#asking(page),
+      judged: () => this.#judged(),
+      failed: () => this.#checkAll(),
+    });
+    void this.#start();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#unread();
     this.#unsubscribe?.();
-    this.#wake?.();
   }
 
-  async #run(): Promise<void> {
-    await this.#persist(async () => {
-      this.#unsubscribe = await this.#store.overview.subscribe(this.#board.name, {
+  async #start(): Promise<void> {
+    await persist(this.#persistence, async () => {
+      this.#unsubscribe = await this.#store.subscribe(this.#board.name, {
         changed: (tallies) => this.#hear(tallies),
-        resumed: () => this.#setStale(),
+        resumed: () => this.#resumed(),
       });
     });
     if (this.#isClosed) this.#unsubscribe?.();
-    while (!this.#isClosed) {
-      if (this.#isStale) await this.#persist(() => this.#read());
-      await this.#persist(() => this.#check());
-      if (this.#hurry <= 0 && !this.#isStale) await this.#rest();
-    }
+    await this.#refresh();
   }
 
-  #setStale(): void {
+  #resumed(): void {
     this.#isStale = true;
-    this.#wake?.();
+    if (!this.#buffer) void this.#refresh();
   }
 
-  #rest(): Promise<void> {
-    return new Promise((done) => {
-      const cancel: Cancel = this.#clock.after(CHECK_EVERY_MS * (0.75 + this.#clock.random() / 2), done);
-      this.#wake = () => {
-        cancel();
-        done();
-      };
-    });
+  /** Reads the list until it was read without an interruption. */
+  async #refresh(): Promise<void> {
+    this.#buffer = [];
+    while (this.#isStale && !this.#isClosed) await persist(this.#persistence, () => this.#read());
+    this.#buffer = undefined;
+    void this.#heads.ask();
   }
 
   #hear(tallies: readonly Tally[]): void {
@@ -125,13 +141,13 @@ export class OverviewFollower {
     for (const tally of tallies) {
       this.#set(tally);
       if (tally.page >= this.counts.length) continue;
-      this.#told.delete(tally.page);
-      this.#told.set(tally.page, now);
+      this.#heard.delete(tally.page);
+      this.#heard.set(tally.page, now);
     }
   }
 
   #set({ page, version, checked }: Tally): void {
-    // The list may know pages that the board has no more.
+    // The list may know pages that the board no longer has.
     if (page >= this.counts.length) return;
     this.#versions[page] = version;
     if (this.counts[page] === checked) return;
@@ -144,73 +160,78 @@ export class OverviewFollower {
     this.#unheardMs = undefined;
     this.#buffer = [];
     try {
-      const listed = new Map((await this.#store.overview.read(this.#board.name)).map((tally) => [tally.page, tally]));
+      const listed = new Map((await this.#store.read(this.#board.name)).map((tally) => [tally.page, tally]));
       for (let page = 0; page < this.counts.length; page++) {
         this.#set(listed.get(page) ?? { page, version: 0, checked: 0 });
       }
-      // Each entry's last message is as new as the list that was read, or newer.
-      for (const tallies of this.#buffer) this.#take(tallies);
     } catch (error) {
       this.#isStale = true;
       throw error;
-    } finally {
-      this.#buffer = undefined;
     }
-    this.#hurry = this.counts.length;
+    // Each entry's last message is as new as the list that was read, or newer.
+    for (const tallies of this.#buffer.splice(0)) this.#take(tallies);
+    this.#checkAll();
     this.isReady = true;
     this.#setReady();
   }
 
-  async #check(): Promise<void> {
-    if (this.#unheardMs !== undefined && this.#clock.now() - this.#unheardMs > DEAF_MS_MAX) {
+  #due(nowMs: number): PageRef[] {
+    if (this.#buffer || nowMs < this.#nextMs) return [];
+    if (this.#unheardMs !== undefined && nowMs - this.#unheardMs > DEAF_MS_MAX) {
       this.#unheardMs = undefined;
-      this.#store.overview.restartSubscription(this.#board.name);
+      this.#store.restartSubscription(this.#board.name);
     }
-    const start = this.#at;
-    const end = Math.min(this.counts.length, start + PAGES_A_CHECK);
-    const quiet = this.#takeQuiet();
-    const pages = [...quiet];
-    for (let page = start; page < end; page++) if (!quiet.has(page)) pages.push(page);
-    const held = pages.map((page) => ({ version: this.#versions[page] ?? 0, checked: this.counts[page] ?? 0 }));
-    const tallies = await this.#store.overview.tallies(pages.map((page) => ({ board: this.#board.name, page })));
-    const corrections = tallies.flatMap((tally, index): Report[] => {
-      const instead = held[index];
-      if (!tally || !instead || (tally.version === instead.version && tally.checked === instead.checked)) return [];
-      // One that moved meanwhile is followed; it is judged the next time.
-      const { page } = tally;
-      const isMoved = this.#versions[page] !== instead.version || this.counts[page] !== instead.checked;
-      return isMoved ? [] : [{ ...tally, instead }];
-    });
+    const pages = this.#takeQuiet(nowMs);
+    const end = Math.min(this.counts.length, this.#at + PAGES_A_CHECK);
+    for (let page = this.#at; page < end; page++) pages.add(page);
+    this.#hurry -= end - this.#at;
     this.#at = end === this.counts.length ? 0 : end;
-    this.#hurry -= end - start;
-    if (corrections.length === 0) return;
-    this.#unheardMs ??= this.#clock.now();
-    for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
-      await this.#store.overview.report(this.#board.name, corrections.slice(at, at + REPORTS_MAX));
-    }
+    if (this.#hurry <= 0) this.#nextMs = nowMs + jitter(this.#clock, CHECK_EVERY_MS);
+    return Array.from(pages, (page) => ({ board: this.#board.name, page }));
   }
 
-  /** Takes out the pages about which it has become quiet. */
-  #takeQuiet(): Set<number> {
-    const beforeMs = this.#clock.now() - QUIET_MS;
+  #checkAll(): void {
+    this.#hurry = this.counts.length;
+    this.#nextMs = 0;
+  }
+
+  /** Takes out the pages whose messages have ended. */
+  #takeQuiet(nowMs: number): Set<number> {
     const quiet = new Set<number>();
-    for (const [page, toldMs] of this.#told) {
-      if (toldMs > beforeMs || quiet.size === QUIET_PAGES_MAX) break;
+    for (const [page, heardMs] of this.#heard) {
+      if (heardMs > nowMs - QUIET_MS || quiet.size === QUIET_PAGES_MAX) break;
       quiet.add(page);
-      this.#told.delete(page);
+      this.#heard.delete(page);
     }
     return quiet;
   }
 
-  /** Does `action` until it succeeds, or the follower is closed. */
-  async #persist(action: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; !this.#isClosed; attempt++) {
-      try {
-        return await action();
-      } catch (error) {
-        if (!(error instanceof StoreAway)) this.#listener.failed(error);
-        await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
+  #asking({ board, page }: PageRef): ((head: PageHead) => void) | undefined {
+    if (board !== this.#board.name || page >= this.counts.length || this.#buffer) return undefined;
+    const instead = { version: this.#versions[page] ?? 0, checked: this.counts[page] ?? 0 };
+    return ({ position: { version }, checked }) => {
+      if (version === instead.version && checked === instead.checked) return;
+      // A page that moved meanwhile is followed. It is judged the next time.
+      if (this.#versions[page] !== instead.version || this.counts[page] !== instead.checked) return;
+      this.#corrections.push({ page, version, checked, instead });
+    };
+  }
+
+  #judged(): void {
+    if (this.#hurry > 0) void this.#heads.ask();
+    const corrections = this.#corrections.splice(0);
+    if (corrections.length > 0) void this.#correct(corrections);
+  }
+
+  async #correct(corrections: readonly Report[]): Promise<void> {
+    this.#unheardMs ??= this.#clock.now();
+    try {
+      for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
+        await this.#store.report(this.#board.name, corrections.slice(at, at + REPORTS_MAX));
       }
+    } catch (error) {
+      this.#checkAll();
+      if (!(error instanceof StoreAway)) this.#listener.failed(error);
     }
   }
 }

@@ -1,7 +1,8 @@
 /*
- * Tells the clients that watch a board's overview how many cells of each page are checked: all pages when one joins, then,
- * at most every FLUSH_EVERY_MS, those that changed, in one frame for everybody. The numbers are absolute, so a client that
- * does not read is left out; when it has drained it is sent all pages.
+ * Sends the clients that watch a board's overview how many cells of each page are checked. A client
+ * that joins gets all pages. After that everybody gets one frame with the changed pages, at most
+ * every FLUSH_EVERY_MS. The numbers are absolute, so a client that does not read is skipped; when
+ * it has drained, it is sent all pages.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -12,7 +13,7 @@ import type { OverviewFollower } from "./follower.js";
 
 const FLUSH_EVERY_MS = 500;
 const DRAINED_CHECK_MS = 250;
-/** With more pages changed than this part of the board, the whole overview is smaller. */
+/** If a larger part of the board has changed, the whole overview is smaller. */
 const CHANGED_PART_MAX = 0.4;
 
 export class OverviewHub {
@@ -43,7 +44,7 @@ export class OverviewHub {
 
   /** Resolves when the recipient has been sent all counts. */
   async watch(recipient: Recipient): Promise<void> {
-    // Claims the place at once: who unwatches meanwhile takes it away.
+    // Claims the place at once. An unwatch meanwhile takes it away.
     this.#members.delete(recipient);
     this.#lagging.add(recipient);
     await this.#follower.ready;
@@ -55,14 +56,14 @@ export class OverviewHub {
     this.#lagging.delete(recipient);
   }
 
-  /** The page's count is another now. Called by who made the follower. */
+  /** The page's count has changed. Called by the maker of the follower. */
   changed(page: number): void {
     this.#whole = undefined;
     if (this.#members.size === 0) return;
     this.#changed.add(page);
     if (this.#nextFlush) return;
     const waitMs = this.#flushedMs + FLUSH_EVERY_MS - this.#clock.now();
-    // Even the first gathers what is told in one message.
+    // Even the first flush waits, to gather all changes of one message.
     this.#nextFlush = this.#clock.after(Math.max(0, waitMs), () => this.#fanOut.request(this));
   }
 

@@ -1,26 +1,30 @@
 /*
- * The overviews an instance holds: a follower and a hub for each board whose overview someone watches, or did until just
- * now (shared-hubs.ts). A board that nobody watches so costs nothing, whatever its size.
+ * The overviews that an instance holds: a follower and a hub for each board whose overview someone
+ * watches, or did until just now (shared-hubs.ts). A board without watchers costs nothing, whatever
+ * its size.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import type { PageCount } from "../../protocol/overview-codec.js";
-import type { Store } from "../../store/store.js";
+import type { OverviewStore } from "../../store/overview.js";
 import type { FanOut } from "../pages/fan-out.js";
+import type { Heads } from "../pages/heads.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type HubUse, SharedHubs } from "../pages/shared-hubs.js";
 import { OverviewFollower } from "./follower.js";
 import { OverviewHub } from "./hub.js";
 
 export class Overviews {
-  readonly #store: Store;
+  readonly #store: OverviewStore;
+  readonly #heads: Heads;
   readonly #clock: Clock;
   readonly #fanOut: FanOut;
   readonly #failed: (error: unknown) => void;
   readonly #held: SharedHubs<OverviewHub>;
 
-  constructor(store: Store, clock: Clock, fanOut: FanOut, failed: (error: unknown) => void) {
+  constructor(store: OverviewStore, heads: Heads, clock: Clock, fanOut: FanOut, failed: (error: unknown) => void) {
     this.#store = store;
+    this.#heads = heads;
     this.#clock = clock;
     this.#fanOut = fanOut;
     this.#failed = failed;
@@ -47,7 +51,7 @@ export class Overviews {
   }
 
   #open(board: HostedBoard): OverviewHub {
-    const follower = new OverviewFollower(board, this.#store, this.#clock, {
+    const follower = new OverviewFollower(board, this.#store, this.#heads, this.#clock, {
       changed: (page) => hub.changed(page),
       failed: this.#failed,
     });

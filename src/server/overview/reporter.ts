@@ -1,12 +1,13 @@
 /*
- * Reports what this instance commits to the board's list of counts (store/overview.ts): a page's last count only, and all
- * pages together, so that a flood of writes costs the store a couple of small script runs a second. A report that cannot be
- * made waits, merged with what comes; one that is lost with the instance is made good by whoever watches the overview.
+ * Reports what this instance commits to the board's list of counts (store/overview.ts). Only a
+ * page's last count is reported, and all pages together, so a flood of writes costs the store a
+ * couple of small script runs a second. A report that fails waits, merged with later ones. If it is
+ * lost with the instance, the followers of the overview make up for it.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
-import { REPORTS_MAX, type Tally } from "../../store/overview.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import { type OverviewStore, REPORTS_MAX, type Tally } from "../../store/overview.js";
+import { StoreAway } from "../../store/store.js";
 import type { CommittedBatch } from "../writes/writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
@@ -15,7 +16,7 @@ type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
 const REPORT_AFTER_MS = 500;
 
 export class Reporter {
-  readonly #store: Store;
+  readonly #store: OverviewStore;
   readonly #clock: Clock;
   readonly #failed: (error: unknown) => void;
   /** Board -> page -> its last count. At most one for each page of the boards. */
@@ -23,7 +24,7 @@ export class Reporter {
   #next: Cancel | undefined;
   #isClosed = false;
 
-  constructor(store: Store, clock: Clock, failed: (error: unknown) => void) {
+  constructor(store: OverviewStore, clock: Clock, failed: (error: unknown) => void) {
     this.#store = store;
     this.#clock = clock;
     this.#failed = failed;
@@ -36,7 +37,7 @@ export class Reporter {
     this.#schedule();
   }
 
-  /** Reports at once what waits. */
+  /** Reports waiting counts at once. */
   async flush(): Promise<void> {
     this.#next?.();
     this.#next = undefined;
@@ -56,12 +57,12 @@ export class Reporter {
 
   async #report(board: string, reports: readonly Tally[]): Promise<void> {
     try {
-      await this.#store.overview.report(board, reports);
+      await this.#store.report(board, reports);
     } catch (error) {
       if (!(error instanceof StoreAway)) return this.#failed(error);
       const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
       this.#waiting.set(board, pages);
-      // What was committed meanwhile is newer.
+      // Counts committed meanwhile are newer.
       for (const report of reports) if (!pages.has(report.page)) pages.set(report.page, report);
       this.#schedule();
     }

@@ -14,6 +14,7 @@
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
+import type { PageNews } from "../../store/store.js";
 
 export interface FanOutLimits {
   readonly flushMsMin: number;
@@ -37,11 +38,7 @@ export interface Flushable {
 }
 
 /** The source of deltas. While none can be sent, it need not be read. */
-export interface Source {
-  doze(ms: number): void;
-  /** Calls `heard` when the deltas that came during the doze were delivered. */
-  wake(heard: () => void): void;
-}
+type Source = Pick<PageNews, "doze" | "wake">;
 
 const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 

@@ -1,12 +1,12 @@
 /*
  * A follower keeps an instance's replica of one page in step with the store.
  *
- *     subscribe, and await its reply ──► buffer what comes ──► since(own position) ──► apply, then the buffer ──► live
- *     live:  a delta that does not fit (gap), a resumed channel or a failed position check ──► since(own position)
+ *     subscribe, await its reply ──► buffer deltas ──► since(own position) ──► apply both ──► live
+ *     live:  a gap, a resumed channel or a failed position check ──► since(own position)
  *
- * While an answer of `since` is on its way, deltas are buffered, so the replica stands still: whatever is answered was
- * read after the position it holds. That is what lets a snapshot be taken without asking (replica.ts), and keeps an old
- * snapshot from undoing newer deltas.
+ * While an answer of `since` is on its way, deltas are buffered, so the replica stands still. The
+ * answer was therefore read after the position it holds. That lets the replica take a snapshot
+ * unconditionally (replica.ts), and keeps an old snapshot from undoing newer deltas.
  */
 
 import { cropUpdate, type Delta } from "../../board/delta.js";
@@ -16,15 +16,16 @@ import { Replica } from "../../board/replica.js";
 import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
 import { DamagedPage } from "../../store/damage.js";
 import type { Unsubscribe } from "../../store/listeners.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import type { PageNews, PageStore } from "../../store/store.js";
+import { type Persistence, persist } from "./persist.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-/** Told of every move of the replica, before its hub is. Must not throw: it is called from the midst of following. */
+/** Hears every move of the replica, before its hub does. Must not throw. */
 export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
-  /** The replica was set from a snapshot: what it was before may be no part of history. */
+  /** The replica was set from a snapshot: its earlier state may be no part of history. */
   restarted(): void;
 }
 
@@ -33,26 +34,30 @@ export interface FollowerListener extends MoveObserver {
   failed(error: unknown): void;
 }
 
-/** What is kept to bring returning clients up to date without asking the store. */
+/** Kept to bring returning clients up to date without asking the store. */
 const LOG_LIMITS = { deltasMax: 2_048, changesMax: 16_384 };
-/** Deltas buffered during a resync; more than that and the resync is made again instead. */
+/** Deltas buffered during a resync. With more, the resync is made again instead. */
 const BUFFERED_MAX = 4_096;
-const RETRY_MS_FIRST = 20;
-const RETRY_MS_MAX = 500;
+const RETRY_MS = { first: 20, most: 500 };
 
 export class Follower {
   readonly ref: PageRef;
   readonly replica: Replica;
   readonly log = new DeltaLog(LOG_LIMITS);
-  /** Resolves when the replica first equals the store's page; stays pending while the store is away. */
+  /** Resolves when the replica first equals the store's page. Pending while the store is away. */
   readonly ready: Promise<void>;
   /** When the replica was last known to be at the store's position: by a delta, or by a check. */
   verifiedMs: number;
+  /** When it was last compared with the store. Equals `verifiedMs` while the page is idle. */
+  checkedMs: number;
+  /** When the page's head was last read, compared or not. */
+  headMs: number;
   /** Position checks in a row that found the replica behind, with no delta heard in between. */
   missedChecks = 0;
-  readonly #store: Store;
+  readonly #store: PageStore & PageNews;
   readonly #clock: Clock;
   readonly #listener: FollowerListener;
+  readonly #persistence: Persistence;
   readonly #observers = new Set<MoveObserver>();
   #unsubscribe: Unsubscribe | undefined;
   #buffer: Delta[] | undefined = [];
@@ -64,17 +69,28 @@ export class Follower {
   #closed = false;
   #isReady = false;
 
-  constructor(ref: PageRef, cells: number, store: Store, clock: Clock, listener: FollowerListener) {
+  constructor(ref: PageRef, cells: number, store: PageStore & PageNews, clock: Clock, listener: FollowerListener) {
     this.ref = ref;
     this.replica = new Replica(ref.page, cells);
     this.#store = store;
     this.#clock = clock;
     this.#listener = listener;
     this.verifiedMs = clock.now();
+    this.checkedMs = this.verifiedMs;
+    this.headMs = this.verifiedMs;
     this.#damaged = new Promise((_, fail) => {
       this.#setDamaged = fail;
     });
     this.#damaged.catch(() => undefined);
+    this.#persistence = {
+      clock,
+      retryMs: RETRY_MS,
+      isClosed: () => this.#closed,
+      failed: (error) => {
+        if (error instanceof DamagedPage) this.#setDamaged(error);
+        listener.failed(error);
+      },
+    };
     this.ready = this.#start();
   }
 
@@ -82,12 +98,12 @@ export class Follower {
     return this.#isReady;
   }
 
-  /** As `ready`, but rejects with DamagedPage if what is stored is not valid. */
+  /** As `ready`, but rejects with DamagedPage if the stored page is not valid. */
   readable(): Promise<void> {
     return Promise.race([this.ready, this.#damaged]);
   }
 
-  /** Tells `observer` until the returned function is called. */
+  /** Calls `observer` until the returned function is called. */
   observe(observer: MoveObserver): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
@@ -96,7 +112,8 @@ export class Follower {
   /** Brings the replica to where the store is now, or later. */
   catchUp(cause: ResyncCause): Promise<void> {
     if (!this.#running) return this.#resync(cause);
-    // The running request may have been answered before the caller's reason arose: one more, shared by all who ask.
+    // The running request may have been answered before the caller's reason arose. One more is
+    // made, for all callers.
     this.#again ??= this.#running.then(() => {
       this.#again = undefined;
       return this.#resync(cause);
@@ -114,7 +131,7 @@ export class Follower {
       delta: (delta: Delta) => this.#hear(delta),
       resumed: () => void this.catchUp("resumed"),
     };
-    const unsubscribe = await this.#persist(() => this.#store.subscribe(this.ref, listener));
+    const unsubscribe = await persist(this.#persistence, () => this.#store.subscribe(this.ref, listener));
     if (this.#closed) return unsubscribe?.();
     this.#unsubscribe = unsubscribe;
     await this.catchUp("start");
@@ -156,8 +173,8 @@ export class Follower {
     this.#listener.resync(cause);
     this.#buffer ??= [];
     for (let round = 0; !this.#closed; round++) {
-      if (round > 0) await pause(this.#clock, backOffMs(this.#clock, round, 1, RETRY_MS_MAX));
-      const answer = await this.#persist(() => this.#store.since(this.ref, this.replica.position));
+      if (round > 0) await pause(this.#clock, backOffMs(this.#clock, round, 1, RETRY_MS.most));
+      const answer = await persist(this.#persistence, () => this.#store.since(this.ref, this.replica.position));
       if (!answer) return;
       if (answer.kind === "snapshot") {
         if (this.replica.receive(cropUpdate(answer, this.replica.cells)) === "applied") {
@@ -166,7 +183,8 @@ export class Follower {
           this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
-        // Deltas from the replica's own position must fit; if not, what the store answered is not one history.
+        // Deltas from the replica's own position must fit. If not, the store's answer is not one
+        // history.
         this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
         continue;
       }
@@ -175,7 +193,7 @@ export class Follower {
     }
   }
 
-  /** True if everything buffered fitted, or was in the answer already: the replica is live. */
+  /** True if all buffered deltas fitted, or were in the answer already: the replica is live. */
   #drainBuffer(): boolean {
     const buffered = this.#buffer ?? [];
     this.#buffer = [];
@@ -184,19 +202,5 @@ export class Follower {
     }
     this.#buffer = undefined;
     return true;
-  }
-
-  /** Does `action` until it succeeds; undefined if the follower is closed first. */
-  async #persist<Result>(action: () => Promise<Result>): Promise<Result | undefined> {
-    for (let attempt = 0; !this.#closed; attempt++) {
-      try {
-        return await action();
-      } catch (error) {
-        if (error instanceof DamagedPage) this.#setDamaged(error);
-        if (!(error instanceof StoreAway)) this.#listener.failed(error);
-        await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
-      }
-    }
-    return undefined;
   }
 }

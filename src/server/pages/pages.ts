@@ -1,17 +1,24 @@
 /*
- * The pages an instance holds: a follower and a hub for each page that someone watches, or did until just now (shared-hubs.ts).
+ * The pages an instance holds: a follower and a hub for each page that someone watches, or did
+ * until just now (shared-hubs.ts).
  *
- * The position check behind self-healing lives here, because it is one for all: Pub/Sub may lose a message, or a whole
- * connection may be deaf without an error, and then only asking tells. Every page is asked for within CHECK_AFTER_MS +
- * CHECK_EVERY_MS of the last proof that it is up to date, all due pages in one pipelined round trip.
+ * The position check behind self-healing lives here, because it is one for all pages. Pub/Sub may
+ * lose a message, and a whole connection may be deaf without an error: then only asking tells. A
+ * page is asked for soon after its last delta, which may not have been the last, and less often
+ * while it is idle:
+ *
+ *     delta ── 1.0 to 1.2 s ──► asked ── 1.5 to 1.7 s ──► asked ── 1.5 to 1.7 s ──► asked
+ *
+ * So a commit that nobody hears of is noticed within 1.7 s, and repaired within 2 s.
  */
 
 import { cellsInPage, type PageRef, pageName } from "../../board/geometry.js";
 import { samePosition } from "../../board/position.js";
-import type { Cancel, Clock } from "../../protocol/clock.js";
-import { type Store, StoreAway } from "../../store/store.js";
+import type { Clock } from "../../protocol/clock.js";
+import type { PageHead, Store } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
+import { Heads, type HeadsObserver } from "./heads.js";
 import { type CatchUpObserver, Hub } from "./hub.js";
 import { type HubUse, SharedHubs } from "./shared-hubs.js";
 
@@ -23,32 +30,29 @@ export interface HostedBoard {
   readonly handle: number;
 }
 
-export interface PagesObserver {
+export interface PagesObserver extends HeadsObserver {
   resync(cause: ResyncCause): void;
   caughtUp: CatchUpObserver;
   /** A replica moved by one delta. */
   applied?(): void;
-  /** The store told positions, after so long. */
-  checked?(ms: number): void;
-  failed(error: unknown): void;
 }
 
-const CHECK_AFTER_MS = 1_000;
-const CHECK_EVERY_MS = 400;
-const CHECK_PAGES_MAX = 1_000;
-/** So many checks in a row that find a page behind, with nothing heard in between, mean a deaf subscriber. */
+const HOT_CHECK_MS = 1_000;
+const IDLE_CHECK_MS = 1_500;
+/** Checks in a row that find a page behind, with nothing heard, before a channel counts as deaf. */
 const DEAF_AFTER_CHECKS = 2;
 const RESTART_EVERY_MS = 5_000;
 
 export class Pages {
+  /** Asks for the heads of pages, for all parts of the instance. */
+  readonly heads: Heads;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #fanOut: FanOut;
   readonly #observer: PagesObserver;
   readonly #held: SharedHubs<Hub>;
+  #deaf: PageRef[] = [];
   #restartedMs = Number.NEGATIVE_INFINITY;
-  #nextCheck: Cancel;
-  #closed = false;
 
   constructor(store: Store, clock: Clock, fanOut: FanOut, observer: PagesObserver) {
     this.#store = store;
@@ -56,7 +60,12 @@ export class Pages {
     this.#fanOut = fanOut;
     this.#observer = observer;
     this.#held = new SharedHubs(clock);
-    this.#nextCheck = this.#scheduleCheck();
+    this.heads = new Heads(store, clock, observer);
+    this.heads.read({
+      due: (nowMs) => this.#due(nowMs),
+      asking: (page, name) => this.#asking(page, name),
+      judged: () => this.#restartDeaf(),
+    });
   }
 
   get size(): number {
@@ -67,21 +76,25 @@ export class Pages {
     return this.#held.hubs();
   }
 
-  /** The follower of a page that is held and up to date as far as is known, without holding it. */
+  /** The hub of a page that is held, by the page's name. */
+  hub(name: string): Hub | undefined {
+    return this.#held.get(name);
+  }
+
+  /** The follower of a held page, if it is up to date as far as is known. */
   peek(ref: PageRef): Follower | undefined {
     const follower = this.#held.get(pageName(ref))?.follower;
     return follower?.isReady ? follower : undefined;
   }
 
-  /** SharedHubs a page until released. The page must lie on the board. */
+  /** Holds a page until released. The page must lie on the board. */
   use(board: HostedBoard, page: number): HubUse<Hub> {
     const ref = { board: board.name, page };
     return this.#held.use(pageName(ref), () => this.#open(board, ref));
   }
 
   close(): void {
-    this.#closed = true;
-    this.#nextCheck();
+    this.heads.close();
     this.#held.close();
   }
 
@@ -100,54 +113,46 @@ export class Pages {
     return hub;
   }
 
-  #scheduleCheck(): Cancel {
-    return this.#clock.after(CHECK_EVERY_MS, () => {
-      void this.#check().finally(() => {
-        if (!this.#closed) this.#nextCheck = this.#scheduleCheck();
-      });
-    });
-  }
-
-  async #check(): Promise<void> {
-    const dueMs = this.#clock.now() - CHECK_AFTER_MS;
-    const due: Follower[] = [];
-    for (const hub of this.#held.hubs()) {
-      if (hub.follower.isReady && hub.follower.verifiedMs <= dueMs) due.push(hub.follower);
-    }
-    for (let at = 0; at < due.length; at += CHECK_PAGES_MAX) {
-      try {
-        await this.#checkSome(due.slice(at, at + CHECK_PAGES_MAX));
-      } catch (error) {
-        if (!(error instanceof StoreAway)) this.#observer.failed(error);
-        return;
-      }
+  *#due(nowMs: number): Iterable<PageRef> {
+    for (const { follower } of this.#held.hubs()) {
+      const { isReady, verifiedMs, checkedMs, headMs, ref } = follower;
+      const isIdle = verifiedMs === checkedMs;
+      const checkAtMs = Math.max(verifiedMs, checkedMs) + (isIdle ? IDLE_CHECK_MS : HOT_CHECK_MS);
+      if (isReady && (checkAtMs <= nowMs || headMs + IDLE_CHECK_MS <= nowMs)) yield ref;
     }
   }
 
-  async #checkSome(followers: readonly Follower[]): Promise<void> {
-    const before = followers.map((follower) => follower.replica.position);
+  #asking(page: PageRef, name: string): ((head: PageHead) => void) | undefined {
+    const follower = this.#held.get(name)?.follower;
+    if (!follower?.isReady) return undefined;
+    const before = follower.replica.position;
     const now = this.#clock.now();
-    const positions = await this.#store.positions(followers.map((follower) => follower.ref));
-    this.#observer.checked?.(this.#clock.now() - now);
-    // What was published and is left unread until the next flush is no gap.
-    await new Promise<void>((heard) => this.#store.wake(heard));
-    const deaf: PageRef[] = [];
-    followers.forEach((follower, index) => {
-      const stored = positions[index];
-      // A replica that moved meanwhile hears; it is judged the next time.
-      if (!stored || follower.replica.position !== before[index]) return;
-      if (samePosition(stored, follower.replica.position)) {
+    // Asked for by another reader: a commit whose news is still on its way must not look like a
+    // gap.
+    const isProven = follower.verifiedMs + HOT_CHECK_MS > now;
+    return ({ position }) => {
+      follower.headMs = now;
+      if (isProven) return;
+      follower.checkedMs = now;
+      // A replica that moved meanwhile hears its news. It is judged the next time.
+      if (follower.replica.position !== before) return;
+      if (samePosition(position, before)) {
         follower.verifiedMs = now;
         follower.missedChecks = 0;
         return;
       }
       follower.missedChecks++;
-      if (follower.missedChecks >= DEAF_AFTER_CHECKS) deaf.push(follower.ref);
+      if (follower.missedChecks >= DEAF_AFTER_CHECKS) this.#deaf.push(page);
       void follower.catchUp("check");
-    });
-    if (deaf.length > 0 && now - this.#restartedMs > RESTART_EVERY_MS) {
-      this.#restartedMs = now;
-      this.#store.restartSubscriptions(deaf);
-    }
+    };
+  }
+
+  #restartDeaf(): void {
+    const deaf = this.#deaf;
+    const now = this.#clock.now();
+    this.#deaf = [];
+    if (deaf.length === 0 || now - this.#restartedMs <= RESTART_EVERY_MS) return;
+    this.#restartedMs = now;
+    this.#store.restartSubscriptions(deaf);
   }
 }

@@ -21,7 +21,7 @@ import {
   refuseTakeovers,
 } from "../connections/handshake.js";
 import { ignoreOtherUpgrades } from "../connections/upgrades.js";
-import { Presence } from "../fleet/presence.js";
+import type { Presence } from "../fleet/presence.js";
 import { takeOffBase } from "../input/base-path.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
@@ -72,6 +72,7 @@ interface AttachOptions {
   readonly teaching: boolean;
   /** Of each connection. */
   readonly limits: ConnectionLimits;
+  readonly presence: Presence;
   /** Every request of long-polling passes it first. */
   readonly gate: HttpGate;
   readonly trust: Trust;
@@ -87,7 +88,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const { origins, gate, limits, trust, basePath = "" } = options;
   const online = () => io.engine.clientsCount;
   const connections = new Connections(instance, limits, trust, Reflect.get(io.engine, "ws"));
-  const presence = new Presence(instance, online);
+  const { presence } = options;
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
   io.engine.use(gate.pass);
@@ -129,7 +130,6 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
     online,
     close: (reason) => {
       clearInterval(timer);
-      presence.close();
       forget();
       notify({ kind: "goodbye", error: reason.toBody() });
     },

@@ -1,23 +1,23 @@
 /*
  * One process for each data directory. The owner of the lock listens on a local socket in the
  * directory, under a name that is never used again. The kernel drops the socket with the process,
- * however that ends: an owner that once does not answer is gone for good. The folder `lock` holds one file at all times,
- * whose name is the owner's:
+ * however that ends: an owner that does not answer once is gone for good. The folder `lock` always
+ * holds one file, named like the owner:
  *
  *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
  *                              ▲                          │ no
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
- * The rename is what makes it safe: of all processes that found the owner gone, it works for one, as then there
- * is no file of that name any more. A lock file that is removed and made anew has no such step:
- * between the look at it and its removal it may have become another's.
+ * The rename makes it safe. If several processes find the owner gone, it works for one of them:
+ * then no file of that name is left. Removing a lock file and making a new one has no such step,
+ * because between the look and the removal the file may have become another's.
  *
- * People and backups may leave the folder with no file, or with several. With none, the file is made
- * anew by who alone listens in the directory. With several, who renamed one looks again: the last to
- * rename sees everybody who did before.
+ * People and backups may leave the folder with no file, or with several. If there is none, a
+ * process that listens alone in the directory makes it. If there are several, a process that
+ * renamed one looks again: the last to rename sees all that did so before.
  *
- * It holds for processes on one machine, also in containers that share the directory; not for
- * machines that share it over a network, where nobody answers from elsewhere.
+ * The lock holds for processes on one machine, also in containers that share the directory. It does
+ * not hold for machines that share it over a network, because sockets do not answer from elsewhere.
  */
 
 import { createHash, randomBytes } from "node:crypto";
@@ -42,11 +42,11 @@ export interface DirectoryLock {
 
 /** Local socket paths are limited to about 104 bytes. */
 const SOCKET_PATH_BYTES_MAX = 100;
-/** What it means that nobody listens; all else, such as a process that does not come to answer, may be an owner. */
+/** Errors by which nobody listens. With any other there may be an owner. */
 const NOBODY: readonly unknown[] = ["ECONNREFUSED", "ENOENT"];
-/** The file of a lock that was never anybody's; no socket has this name. */
+/** The file's name before the lock's first owner. No socket has this name. */
 const FREE = "nobody";
-/** Other files in the folder are an operating system's or a person's. */
+/** Other files in the folder were made by an operating system or a person. */
 const OWNER = /^(nobody|[0-9a-f]{24})$/;
 const SOCKET = /^([0-9a-f]{24})\.sock$/;
 
@@ -84,23 +84,23 @@ async function become(mine: string, directory: string, sockets: Sockets): Promis
   const lock = join(directory, "lock");
   if (!existsSync(lock)) makeFirst(lock);
   for (;;) {
-    // While another renames it, it may be seen under both names, or under none.
+    // While another process renames the file, both names may be seen, or none.
     const owners = ownersIn(lock);
     for (const owner of owners) if (await sockets.answers(owner)) return false;
     const [owner] = owners;
     if (owner === undefined) {
-      // Of those who listen, at most one hears no other; if two start at once, both may be refused.
+      // At most one process hears no other. If two start at once, both may be refused.
       if (await sockets.areShared(mine)) return false;
       succeedsUnless("EEXIST", () => writeFileSync(join(lock, FREE), "", { flag: "wx" }));
     } else if (succeedsUnless("ENOENT", () => renameSync(join(lock, owner), join(lock, mine)))) {
-      // Only of an owner: a socket that does not answer may also be one that is just being made.
+      // Only an owner's: another socket that does not answer may be one that is just being made.
       rmSync(sockets.path(owner), { force: true });
       return isOnlyOwner(mine, lock, sockets);
     }
   }
 }
 
-/** Removes what else is there: a removal, too, works for one, as nobody is called so again. */
+/** Removes other names. A removal works for one process too, because no name is used again. */
 async function isOnlyOwner(mine: string, lock: string, sockets: Sockets): Promise<boolean> {
   for (const other of ownersIn(lock)) {
     if (other === mine) continue;
@@ -115,18 +115,18 @@ function ownersIn(lock: string): string[] {
   return readdirSync(lock).filter((name) => OWNER.test(name));
 }
 
-/** Whether a process of version 0.1 has the directory: its lock was one socket with a fixed name. */
+/** Whether a process of version 0.1 has the directory: its lock had a fixed name. */
 async function isHeldAsBefore(directory: string): Promise<boolean> {
   const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
   if (process.platform === "win32") return answersAt(`\\\\.\\pipe\\socketscaler-${hash}`);
   const near = join(directory, "lock.sock");
   const isShort = Buffer.byteLength(near) <= SOCKET_PATH_BYTES_MAX;
   const path = isShort ? near : join(tmpdir(), `socketscaler-${hash}.sock`);
-  // Also where the path of the temporary folder is too long to ask.
+  // Also if the path of the temporary folder is too long for a socket.
   return existsSync(path) && answersAt(path);
 }
 
-/** The folder appears with its file in it, or not at all if another made it. */
+/** The folder appears with its file in it, or not at all if another process made it. */
 function makeFirst(lock: string): void {
   const made = `${lock}-${randomName()}`;
   mkdirSync(made);
@@ -139,7 +139,7 @@ function succeedsUnless(code: string, action: () => void): boolean {
     action();
     return true;
   } catch (error) {
-    // Some systems say EEXIST for ENOTEMPTY.
+    // Some systems answer EEXIST instead of ENOTEMPTY.
     if (codeOf(error) === code || (code === "ENOTEMPTY" && codeOf(error) === "EEXIST")) return false;
     throw error;
   }
@@ -167,7 +167,7 @@ class Sockets {
     return answersAt(this.path(name));
   }
 
-  /** Whether somebody else listens in the directory, who has the lock or tries for it. */
+  /** Whether another process listens in the directory: it has the lock, or tries to get it. */
   async areShared(mine: string): Promise<boolean> {
     if (process.platform === "win32") {
       const lock = join(this.#near, "lock");
@@ -205,9 +205,11 @@ function randomName(): string {
 function listen(path: string): Promise<Server> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    // Later errors, as when no descriptor is left for one who asks, change nothing: the kernel has answered.
+    // Later errors, as when no descriptor is left for a connection, change nothing: the kernel has
+    // answered.
     server.on("error", fail);
-    // Exclusive: else a process of a cluster would leave it to its primary, which outlives it.
+    // Otherwise a process of a Node cluster would leave the socket to its primary, which outlives
+    // it.
     server.listen({ path, exclusive: true }, () => {
       server.unref();
       done(server);

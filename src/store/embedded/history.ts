@@ -1,4 +1,7 @@
-/* The record of history.ts in the embedded store: written inside the commit's own transaction. */
+/*
+ * The embedded store's record of history (history.ts), written inside the transaction of each
+ * commit.
+ */
 
 import { type Bit, usedBytes } from "../../board/bitmap.js";
 import { packChange, type Snapshot } from "../../board/delta.js";
@@ -19,10 +22,10 @@ import {
 import { isDelta } from "../logged.js";
 import { encodeOps } from "../ops.js";
 
-/** The version stands in the key as well, as several deltas may be made in one millisecond. */
+/** The version is in the key because several deltas may be made in one millisecond. */
 type RecordKey = [board: string, page: number, ms: number, version: number];
 
-/** What is used of LMDB's. */
+/** The part of LMDB's interface that is used. */
 export interface RecordDatabase {
   put(key: RecordKey, value: Recorded): unknown;
   remove(key: RecordKey): unknown;
@@ -36,14 +39,14 @@ export interface RecordDatabase {
   }): Iterable<{ value: Recorded }>;
 }
 
-/** Removed with each delta that is added, at most: more than one, so that the record shrinks to its bounds. */
+/** Deltas removed with each that is added: the record must be able to shrink. */
 const REMOVED_MAX = 4;
 
 export class EmbeddedHistory {
   readonly #records: RecordDatabase;
   readonly #histories: Histories;
   readonly #now: () => number;
-  /** Page -> its records. Counted once for each page and process, then kept up. */
+  /** Page -> number of its records. Counted once for each page and process, then kept up. */
   readonly #counts = new Map<string, number>();
   /** Page -> bytes recorded since its last keyframe. */
   readonly #sinceKeyframe = new Map<string, number>();
@@ -69,7 +72,8 @@ export class EmbeddedHistory {
     const start: RecordKey = [ref.board, ref.page, 0, 0];
     const end: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
     let count = this.#countOf(ref);
-    // Records lie in the order of time, which must be that of history, also where the clock was set back.
+    // Records are sorted by time. That must be the order of history, even if the clock was set
+    // back.
     const now = Math.max(this.#now(), this.#lastMs);
     this.#lastMs = now;
     for (const key of [...this.#records.getKeys({ start, end, limit: REMOVED_MAX })]) {
@@ -79,7 +83,7 @@ export class EmbeddedHistory {
     }
     const ops = encodeOps(Uint32Array.from(effects, ([offset, value]) => packChange(offset, value)));
     const record = { ms: now, version: to.version, fromTag: from.tag, toTag: to.tag, ops };
-    // After a start the first record is a keyframe, as it is not known when there was one.
+    // After a start the first record is a keyframe, because the last one is not known.
     const bytes = (this.#sinceKeyframe.get(name) ?? KEYFRAME_BYTES) + recordedBytes(ops);
     const isKeyframe = bytes > KEYFRAME_BYTES;
     this.#sinceKeyframe.set(name, isKeyframe ? 0 : bytes);
@@ -88,7 +92,7 @@ export class EmbeddedHistory {
     this.#counts.set(name, count + 1);
   }
 
-  /** They are counted again: a transaction in which they changed did not come about. */
+  /** Counts the records again: a transaction that changed their number failed. */
   forgetCounts(): void {
     this.#counts.clear();
   }
@@ -98,7 +102,7 @@ export class EmbeddedHistory {
     const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];
     const first = keyOf(0, 0);
     const last = keyOf(Number.MAX_SAFE_INTEGER, 0);
-    // Others get their turn between two parts: LMDB answers at once, however much is asked.
+    // Other work gets its turn between two parts: LMDB answers at once, however much is read.
     const part = async (range: Parameters<RecordDatabase["getRange"]>[0]) => {
       await new Promise(setImmediate);
       return Array.from(this.#records.getRange(range), ({ value }) => valid(value));

@@ -1,24 +1,20 @@
-/* The overview of boards inside one process, over whatever keeps the list and knows the pages. */
+/* The overview of boards inside one process, over any table that keeps the list. */
 
-import type { PageRef } from "../../board/geometry.js";
-import type { Unsubscribe } from "../listeners.js";
-import { Listeners } from "../listeners.js";
+import { Listeners, type Unsubscribe } from "../listeners.js";
 import { judgeReport, type OverviewListener, type OverviewStore, type Report, type Tally } from "../overview.js";
 
 export interface OverviewParts {
-  /** What the page itself knows; undefined if that is not valid. */
-  tally(page: PageRef): Tally | undefined;
   entry(board: string, page: number): Tally | undefined;
   /** In the order of their pages, from page `from` on. */
   entries(board: string, from: number): Iterable<Tally>;
-  /** Without version and count the entry goes. */
+  /** An entry without version and count (see isNone) is removed. */
   put(board: string, entry: Tally): void;
   read<Result>(action: () => Result): Promise<Result>;
   /** Runs the action in one step. */
   atomically<Result>(action: () => Result): Promise<Result>;
 }
 
-/** Pages that are read before others get their turn: a board may have 65,536. */
+/** Entries that are read before other work gets its turn: a board may have 65,536. */
 const READ_AT_ONCE = 500;
 
 export class LocalOverview implements OverviewStore {
@@ -27,15 +23,6 @@ export class LocalOverview implements OverviewStore {
 
   constructor(parts: OverviewParts) {
     this.#parts = parts;
-  }
-
-  async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
-    const tallies: (Tally | undefined)[] = [];
-    for (let at = 0; at < pages.length; at += READ_AT_ONCE) {
-      const some = pages.slice(at, at + READ_AT_ONCE);
-      tallies.push(...(await this.#parts.read(() => some.map((page) => this.#parts.tally(page)))));
-    }
-    return tallies;
   }
 
   async read(board: string): Promise<readonly Tally[]> {
@@ -48,8 +35,8 @@ export class LocalOverview implements OverviewStore {
   }
 
   async report(board: string, reports: readonly Report[]): Promise<void> {
-    const told = await this.#parts.atomically(() => reports.flatMap((report) => this.#take(board, report)));
-    if (told.length > 0) for (const listener of this.#listeners.of(board)) listener.changed(told);
+    const heard = await this.#parts.atomically(() => reports.flatMap((report) => this.#take(board, report)));
+    if (heard.length > 0) for (const listener of this.#listeners.of(board)) listener.changed(heard);
   }
 
   async subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
@@ -60,9 +47,9 @@ export class LocalOverview implements OverviewStore {
 
   #take(board: string, report: Report): Tally[] {
     const before = this.#parts.entry(board, report.page);
-    const { entry, isTold } = judgeReport(before, report);
+    const { entry, isHeard } = judgeReport(before, report);
     if (entry !== before) this.#parts.put(board, entry);
-    return isTold ? [entry] : [];
+    return isHeard ? [entry] : [];
   }
 }
 
@@ -74,7 +61,7 @@ function first(entries: Iterable<Tally>): Tally[] {
   return some;
 }
 
-/** A list in memory, for stores that are there for tests. */
+/** A list in memory, for the stores of tests. */
 export function listInMemory(): Pick<OverviewParts, "entry" | "entries" | "put"> {
   const boards = new Map<string, Map<number, Tally>>();
   return {

@@ -1,7 +1,9 @@
 /*
- * A page as the embedded store writes it: one record, so that one read gives bits and position of one moment.
+ * A page as the embedded store writes it: one record, so that one read gives bits and position of
+ * one moment.
  *
- *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64 · bits, without zero bytes at the end
+ *     version f64 · tag 6 bytes · checked u32 · generation u8 · its start f64
+ *     bits, without zero bytes at the end
  */
 
 import { usedBytes } from "../../board/bitmap.js";
@@ -13,7 +15,7 @@ import { PAGE_BYTES } from "../logged.js";
 export interface StoredPage {
   position: Position;
   checked: number;
-  /** Which generation of remembered sessions is current: 0 or 1, and when it began, in ms since 1970. */
+  /** The current generation of remembered sessions, 0 or 1, and its start in ms since 1970. */
   generation: number;
   generationStart: number;
   bits: Uint8Array;
@@ -41,21 +43,19 @@ export function encodePage(page: StoredPage): Buffer {
   return record;
 }
 
-/** What the overview needs, without the bits. Throws DamagedPage, as decodePage does. */
-export function decodeCount(record: Buffer): { version: number; checked: number } {
+/** The record without its bits. Throws DamagedPage, as decodePage does. */
+export function decodeHead(record: Buffer): { position: Position; checked: number } {
   const isWhole = record.length >= HEADER_BYTES && record.length <= HEADER_BYTES + PAGE_BYTES;
   const [version, checked] = isWhole ? [record.readDoubleBE(0), record.readUInt32BE(14)] : [-1, 0];
   if (!Number.isSafeInteger(version) || version < 0 || checked > PAGE_CELLS || record.readUInt8(18) > 1) {
     throw new DamagedPage(`a page's record of ${record.length} bytes is not valid`);
   }
-  return { version, checked };
+  return { position: { version, tag: record.toString("base64url", 8, 14) }, checked };
 }
 
 export function decodePage(record: Buffer): StoredPage {
-  decodeCount(record);
   return {
-    position: { version: record.readDoubleBE(0), tag: record.toString("base64url", 8, 14) },
-    checked: record.readUInt32BE(14),
+    ...decodeHead(record),
     generation: record.readUInt8(18),
     generationStart: record.readDoubleBE(19),
     bits: new Uint8Array(record.subarray(HEADER_BYTES)),

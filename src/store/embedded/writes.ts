@@ -1,12 +1,13 @@
 /*
- * The writes of the embedded store, and whether they work. A disk that is full or broken is the world's fault: a write
- * that fails is StoreAway, and reads go on. LMDB takes a transaction whole or not at all.
+ * The writes of the embedded store, and whether they work. A full or broken disk is the world's
+ * fault: a write that fails is StoreAway, and reads go on. LMDB takes a transaction whole or not at
+ * all.
  *
- *     works ──a transaction fails──► is left alone ──there is room──► is tried ──a transaction succeeds──► works
- *                                         ▲                              │
- *                                         └───────── it fails ───────────┘
+ *     works ──transaction fails──► paused ──there is room──► trial ──transaction succeeds──► works
+ *                                    ▲                         │
+ *                                    └──────── it fails ───────┘
  *
- * While it is left alone writes are refused at once. Whether there is room is tried with a file beside the data.
+ * While paused, writes are refused at once. A file beside the data shows whether there is room.
  */
 
 import { randomBytes } from "node:crypto";
@@ -17,12 +18,13 @@ import type { Unsubscribe } from "../listeners.js";
 import { StoreAway } from "../store.js";
 
 /**
- * LMDB's MDB_PANIC: it could not write the page that says where all others are, as can be on a full disk if the file
- * system copies on write. After that it begins no transaction, and one that is asked for never ends.
+ * LMDB's MDB_PANIC: it could not write the page that locates all others. That happens on a full
+ * disk if the file system copies on write. After that LMDB begins no transaction, and a requested
+ * one never ends.
  */
 const PANIC = -30_795;
 
-/** What is used of LMDB's. */
+/** The part of LMDB's interface that is used. */
 interface Transactions {
   transaction<Result>(action: () => Result): Promise<Result>;
   readonly flushed: PromiseLike<unknown>;
@@ -30,7 +32,7 @@ interface Transactions {
 
 interface EmbeddedWritesOptions {
   readonly directory: string;
-  /** What was counted of transactions that may not have come about is to be counted again. */
+  /** Called when transactions may have failed: their effects must be counted again. */
   readonly forget: () => void;
   readonly incident: (message: string, cause?: unknown) => void;
 }
@@ -44,13 +46,13 @@ export class EmbeddedWrites {
   readonly #root: Transactions;
   readonly #options: EmbeddedWritesOptions;
   readonly #listeners = new Set<(available: boolean) => void>();
-  /** Rejects what waits for LMDB. */
+  /** Rejects the callers that wait for LMDB. */
   readonly #waiting = new Set<(error: StoreAway) => void>();
   #available = true;
   #failures = 0;
   /** From the first transaction that failed to the first that succeeds. */
   #incident: { readonly sinceMs: number; tryMs: number } | undefined;
-  /** Of the last commit that failed. */
+  /** The code of the last commit that failed. */
   #code: number | undefined;
   get #isBroken(): boolean {
     return this.#code === PANIC;
@@ -93,12 +95,12 @@ export class EmbeddedWrites {
     return result;
   }
 
-  /** Resolves when what was committed is on the disk. */
+  /** Resolves when all commits so far are on the disk. */
   async flushed(): Promise<void> {
     await this.#until(this.#root.flushed);
   }
 
-  /** Gives whether LMDB can be closed: it waits for a transaction of which it will never hear. */
+  /** False after MDB_PANIC: LMDB cannot be closed then, as it would wait forever. */
   close(): boolean {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -113,13 +115,13 @@ export class EmbeddedWrites {
     });
   }
 
-  /** The transactions of a commit that failed are told by LMDB, but for one that it could not begin. */
+  /** LMDB rejects the transactions of a commit that failed, except one that it could not begin. */
   #commitFailed(code: number): void {
     if (this.#isBroken) return;
     this.#code = code;
     if (code !== PANIC) return;
     const { directory, incident } = this.#options;
-    incident(`LMDB gave up on ${directory}: writes are refused until this process is started again`);
+    incident(`LMDB gave up on ${directory}: writes are refused until you restart this process`);
     for (const fail of this.#waiting) fail(away(new Error(nameOf(code)), true));
   }
 
@@ -137,7 +139,7 @@ export class EmbeddedWrites {
     }
     // Several may fail together.
     if (!this.#available || this.#isClosed) return;
-    this.#tell(false);
+    this.#setAvailable(false);
     this.#tryLater(this.#incident);
   }
 
@@ -152,14 +154,14 @@ export class EmbeddedWrites {
     this.#timer = setTimeout(async () => {
       const hasRoom = await tryRoom(this.#options.directory);
       if (this.#isClosed || this.#isBroken) return;
-      if (hasRoom) this.#tell(true);
+      if (hasRoom) this.#setAvailable(true);
       else this.#tryLater(incident);
     }, incident.tryMs);
     this.#timer.unref();
     incident.tryMs = Math.min(TRY_MS_MAX, incident.tryMs * 2);
   }
 
-  #tell(available: boolean): void {
+  #setAvailable(available: boolean): void {
     this.#available = available;
     for (const listener of this.#listeners) listener(available);
   }
@@ -170,9 +172,9 @@ async function tryRoom(directory: string): Promise<boolean> {
   try {
     const file = await open(path, "w");
     try {
-      // A file without a name goes when it is closed, also by a kill.
+      // A file without a name disappears when it is closed, also by a kill.
       await unlink(path);
-      // Noise: some file systems take no room for zeros.
+      // Random bytes, because some file systems take no room for zeros.
       await file.writeFile(randomBytes(ROOM_BYTES));
     } finally {
       await file.close();
@@ -196,24 +198,25 @@ function nameOf(code: number): string {
   return getSystemErrorMap().get(-code)?.[0] ?? `error ${code}`;
 }
 
-/** Statuses by which LMDB's thread speaks to its JavaScript. All others are errors: the system's, or its own below 0. */
+/** Statuses of LMDB's thread that are no errors. */
 const STATUSES = new Set([0, 1, 2]);
 const PROGRESS = 1;
 
 /**
- * LMDB's own JavaScript prints a stack trace for each commit that fails, and rejects a promise that nobody holds, which
- * ends the process. So it hears of progress instead: it still rejects the transactions of that commit.
+ * LMDB's own JavaScript prints a stack trace for each commit that fails, and rejects a promise that
+ * nobody holds, which ends the process. So it is given the status of progress instead, and still
+ * rejects the transactions of that commit.
  */
 function hearFailures(root: object, failed: (code: number) => void): void {
   const env: unknown = "env" in root ? root.env : undefined;
   if (typeof env !== "object" || env === null || !("startWriting" in env)) return;
   const { startWriting } = env;
   if (typeof startWriting !== "function") return;
-  const value = (address: number, told: (status: number) => unknown) =>
+  const value = (address: number, report: (status: number) => unknown) =>
     startWriting.call(env, address, (status: number) => {
-      if (STATUSES.has(status)) return told(status);
+      if (STATUSES.has(status)) return report(status);
       failed(status);
-      return told(PROGRESS);
+      return report(PROGRESS);
     });
   Object.defineProperty(env, "startWriting", { value });
 }

@@ -1,13 +1,13 @@
 /*
- * A board as a file: lines of JSON, so that it can be streamed, cut, looked at and compressed by whatever is at hand.
+ * A board as a file: lines of JSON, so that any tool can stream, cut, read and compress it.
  *
  *     {"socketscaler":"board","format":1,"board":"main","size":1000000000,"fromPage":0}
- *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}      …ascending
+ *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}
  *     {"end":true,"pages":1,"checked":3}
  *
- * A page's bits are its bitmap without zero bytes at the end, deflated (RFC 1951), in base64; crc32 is that of the bitmap.
- * Pages on which nothing is checked have no line. `position` is where the page stood: for the reader of the file, nothing
- * depends on it. Without its last line a file is incomplete.
+ * A page's bits are its bitmap without zero bytes at the end, deflated (RFC 1951), in base64. crc32
+ * is that of the bitmap. Pages without checked cells have no line. `position` tells a reader of the
+ * file where the page stood; nothing depends on it. A file without its last line is incomplete.
  */
 
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
@@ -22,7 +22,7 @@ export interface FileHeader {
   readonly board: string;
   /** Cells. */
   readonly size: number;
-  /** The file says nothing of pages before this one. */
+  /** The file does not cover pages before this one. */
   readonly fromPage: number;
 }
 
@@ -37,7 +37,7 @@ export interface FileEnd {
   readonly checked: number;
 }
 
-/** The file is not what the format says. The message is for the person at the terminal. */
+/** The file does not follow the format. The message is for the person at the terminal. */
 export class BadFile extends Error {}
 
 export function writeHeader({ board, size, fromPage }: FileHeader): string {
@@ -60,7 +60,7 @@ export function readHeader(firstLine: string): FileHeader {
   // Editors of some systems put a byte-order mark in front.
   const line = firstLine.replace(/^\uFEFF/, "");
   if (!line.startsWith("{")) {
-    throw new BadFile("this is not an exported board: its first line is no JSON in UTF-8 (is it compressed?)");
+    throw new BadFile("this is not an exported board: its first line is not JSON in UTF-8 (is it compressed?)");
   }
   const { socketscaler, format, board, size, fromPage } = parse(
     line,
@@ -82,7 +82,7 @@ export function readHeader(firstLine: string): FileHeader {
   return { board, size, fromPage };
 }
 
-/** A page, or, at the end of the file, what it holds. */
+/** A page or, at the end of the file, its totals. */
 export function readRecord(line: string): FilePage | FileEnd {
   const record = parse(line, "page", "checked", "crc32", "deflate", "end", "pages");
   const { page, checked, deflate, end, pages } = record;
@@ -104,7 +104,7 @@ function parse<Name extends string>(line: string, ...names: Name[]): Record<Name
     throw new BadFile("a line is not whole: the file may have been cut off");
   }
   const record = new Map(Object.entries(typeof value === "object" && value !== null ? value : {}));
-  // Every name is set, so the cast only says what the loop does.
+  // Every name is set, so the cast is safe.
   return Object.fromEntries(names.map((name) => [name, record.get(name)])) as Record<Name, unknown>;
 }
 

@@ -1,10 +1,12 @@
 /*
- * Export and import of a whole board, as a stream of lines (board-file.ts) from or to any store. What is held at a time is
- * a few pages, whatever the size of the board; a page that nothing is checked on costs a question for its count.
+ * Export and import of a whole board, as a stream of lines (board-file.ts) from or to any store.
+ * Only a few pages are held at a time, whatever the size of the board. A page without checked cells
+ * costs one head.
  *
- * Every page is of one moment, the board as a whole is not: writes go on meanwhile. An import sets page by page what is
- * different, by `replace`, and clears the pages that the file leaves out; who watches gets the new state at once, without
- * a reload. Either can be made again: an export from a later page on, an import from the start, as what is equal is left.
+ * Every page is of one moment. The board as a whole is not, because writes go on meanwhile. An
+ * import replaces the pages that differ, one by one, and clears those that the file leaves out.
+ * Watchers get the new state at once, without a reload. Both can be repeated: an export from a
+ * later page on, an import from the start, because equal pages are left.
  */
 
 import { bitmapBytes } from "../../board/bitmap.js";
@@ -35,10 +37,10 @@ export function lastPageOf({ size }: BoardOfSize): number {
   return pageCount(size) - 1;
 }
 
-/** Told of progress: pages looked at, of all. */
+/** Called with the pages done so far, of all. */
 export type Progress = (pages: number, of: number) => void;
 
-/** Pages asked for their counts at once; and read, or replaced, at once. */
+/** Pages whose counts are read at once, and pages that are read or replaced at once. */
 const COUNTS_AT_ONCE = 1_000;
 const PAGES_AT_ONCE = 32;
 
@@ -71,13 +73,14 @@ export async function* exportBoard(
 }
 
 interface Imported extends FileEnd {
-  /** Pages that were other before. */
+  /** Pages that were different before. */
   readonly replaced: number;
 }
 
 /**
- * Takes in the lines of a file. Rejects with BadFile, after all pages before the bad line, or with StoreAway; whichever, and
- * if the lines themselves fail, nothing is under way any more. `replaced` is told of each page that was other before.
+ * Imports the lines of a file. Rejects with BadFile after all pages before the bad line, or with
+ * StoreAway. After a failure, also of the lines themselves, nothing is under way. `replaced` is
+ * called for each page that was different.
  */
 export async function importBoard(
   store: Store,
@@ -125,7 +128,7 @@ async function restoreLines(
     }
     if (record.page < next) throw new BadFile(`page ${record.page} comes out of order`);
     if (record.bits.length > bitmapBytes(cellsInPage(header.size, record.page))) {
-      throw new BadFile(`page ${record.page} has cells that the board has not`);
+      throw new BadFile(`page ${record.page} has cells that the board does not have`);
     }
     await restore.clear(next, record.page);
     await restore.set(record.page, record.bits);
@@ -140,7 +143,7 @@ async function restoreLines(
   return end;
 }
 
-/** Of a line that cannot be read, such as the one a file was cut off in, is said what is left to import. */
+/** If a line cannot be read, the message says how to go on. */
 function readOr(line: string, next: number): ReturnType<typeof readRecord> {
   try {
     return readRecord(line);
@@ -151,7 +154,7 @@ function readOr(line: string, next: number): ReturnType<typeof readRecord> {
 }
 
 function goOnAt(page: number): string {
-  return `at page ${page}: export on with --from-page ${page}, and import that as well`;
+  return `at page ${page}: export the rest with --from-page ${page}, and import that as well`;
 }
 
 /** Replaces pages, some at a time, and reports their counts. */
@@ -159,19 +162,19 @@ class Restore {
   replaced = 0;
   readonly #store: Store;
   readonly #board: BoardOfSize;
-  readonly #told: (page: number) => void;
+  readonly #replacing: (page: number) => void;
   #underWay: Promise<void>[] = [];
   #reports: Report[] = [];
 
-  constructor(store: Store, board: BoardOfSize, told: (page: number) => void) {
+  constructor(store: Store, board: BoardOfSize, replacing: (page: number) => void) {
     this.#store = store;
     this.#board = board;
-    this.#told = told;
+    this.#replacing = replacing;
   }
 
   async set(page: number, bits: Uint8Array): Promise<void> {
     const replacing = this.#replace(page, bits);
-    // A failure is for `finish` to tell, however late that is called.
+    // `finish` reports a failure, however late it is called.
     replacing.catch(() => undefined);
     this.#underWay.push(replacing);
     if (this.#underWay.length >= PAGES_AT_ONCE) await this.finish();
@@ -185,7 +188,7 @@ class Restore {
     }
   }
 
-  /** Resolves when nothing is under way, and the counts of what was done are reported; rejects if a page was not. */
+  /** Resolves when all counts are reported. Rejects if a page was not replaced. */
   async finish(): Promise<void> {
     const underWay = this.#underWay.splice(0);
     await Promise.allSettled(underWay);
@@ -198,17 +201,17 @@ class Restore {
     const { position, checked, isReplaced } = await this.#store.replace(ref, newTag(), bits);
     if (!isReplaced) return;
     this.replaced++;
-    this.#told(page);
+    this.#replacing(page);
     this.#reports.push({ page, version: position.version, checked });
   }
 }
 
 async function filledPages(store: Store, board: BoardOfSize, start: number, end: number): Promise<number[]> {
   const pages = Array.from({ length: end - start }, (_, index) => ({ board: board.name, page: start + index }));
-  const tallies = await store.overview.tallies(pages);
-  return tallies.flatMap((tally) => {
-    if (!tally) throw new StoreAway("a part of the store does not answer", { sent: false });
-    return tally.checked > 0 ? [tally.page] : [];
+  const heads = await store.heads(pages);
+  return heads.flatMap((head, index) => {
+    if (!head) throw new StoreAway("a part of the store does not answer", { sent: false });
+    return head.checked > 0 ? [start + index] : [];
   });
 }
 

@@ -4,7 +4,7 @@
  * connection, and its writes share the waiting:
  *
  *     EVALSHA a · EVALSHA b ─► both answered ─► WAIT ─► acknowledge a, b
- *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► acknowledge c
+ *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► ack c
  *
  * A write that is sent again changes nothing, and WAIT would have nothing to wait for. On durable
  * boards the script therefore writes a mark with every batch (commit.lua).

@@ -1,9 +1,10 @@
 /*
- * What Valkey deletes when its memory is full. The bits and the head of a page never expire, so a policy `volatile-*`
- * leaves boards whole and takes what expires: logs, histories, and which writes were taken. `allkeys-*` takes pages.
+ * Data that Valkey deletes when its memory is full. The bits and the head of a page never expire. So a
+ * `volatile-*` policy keeps boards whole and takes what expires: logs, histories, and the record of
+ * which writes were taken. `allkeys-*` takes pages.
  */
 
-/** What a field of INFO says; empty if it is not there. */
+/** The value of a field of INFO; empty if it is not there. */
 export type Info = (name: string) => string;
 
 export function readInfo(text: string): Info {
@@ -12,7 +13,6 @@ export function readInfo(text: string): Info {
 }
 
 export interface Eviction {
-  /** Boards are lost by it. */
   readonly losesPages: boolean;
   readonly what: string;
 }
@@ -32,7 +32,56 @@ export function evictionOf(info: Info): Eviction | undefined {
 export const EVICTION_FIX = "set maxmemory-policy noeviction";
 
 /** The worst of several servers. */
-export function worstEviction(infos: readonly Info[]): Eviction | undefined {
+function worstEviction(infos: readonly Info[]): Eviction | undefined {
   const evictions = infos.flatMap((info) => evictionOf(info) ?? []);
   return evictions.find(({ losesPages }) => losesPages) ?? evictions[0];
+}
+
+/** An operator may change the policy, and a new primary may have another. */
+const CHECK_EVERY_MS = 10_000;
+
+/** Asks the primaries for their policy, at first and every CHECK_EVERY_MS. */
+export class EvictionWatch {
+  readonly #askAll: () => Promise<readonly unknown[]>;
+  readonly #incident: (message: string) => void;
+  #eviction: Eviction | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(askAll: () => Promise<readonly unknown[]>, incident: (message: string) => void) {
+    this.#askAll = askAll;
+    this.#incident = incident;
+  }
+
+  /** For people; undefined if nothing is evicted. */
+  get warning(): string | undefined {
+    return this.#eviction && `Valkey may lose data. ${this.#eviction.what}; ${EVICTION_FIX}`;
+  }
+
+  get losesPages(): boolean {
+    return this.#eviction?.losesPages === true;
+  }
+
+  /** Resolves after the first check, which is not an incident. Later changes are. */
+  async start(): Promise<void> {
+    await this.check();
+    this.#timer = setInterval(() => void this.check(), CHECK_EVERY_MS).unref();
+  }
+
+  async check(): Promise<void> {
+    // If the user may not ask, or no server answers, the last answer stands.
+    const replies = await this.#askAll().catch(() => []);
+    if (replies.length === 0) return;
+    const before = this.warning;
+    this.#eviction = worstEviction(replies.map((reply) => readInfo(String(reply))));
+    if (this.warning !== before && this.#timer) this.#incident(this.warning ?? "Valkey evicts nothing any more");
+  }
+
+  /** A server is available again, perhaps another one. */
+  available(): void {
+    if (this.#timer) void this.check();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
 }

@@ -1,10 +1,10 @@
 /*
- * Every key and channel. All keys of a page carry the page's name as hash tag, so that they live in one slot and one
- * script may touch them all, while the pages of a board spread over a cluster.
+ * Every key and channel. All keys of a page carry the page's name as hash tag. So they live in one
+ * slot, and one script may touch them all, while the pages of a board spread over a cluster.
  *
- * Several deployments may share a server. A prefix stands before all that one of them names.
- * Databases separate keys by themselves; Pub/Sub knows none, so a channel names its database.
- * Database 0 is the one without a name: its channels are as they were before others had any.
+ * Several deployments may share a server: a prefix stands before all names of one deployment.
+ * Databases separate keys by themselves, but not Pub/Sub, so a channel names its database. The
+ * channels of database 0 do not, because they are older than the support for others.
  */
 
 import { type PageRef, pageName } from "../../board/geometry.js";
@@ -12,33 +12,28 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 export interface PageKeys {
   /** String: the bitmap. */
   readonly bits: string;
-  /** Hash: v version, t tag, n cells checked, g and gs the current generation of `seen` and when it began, x, m, l, c and hb see commit.lua, fz what is frozen. */
+  /** Hash: commit.lua lists its fields. */
   readonly head: string;
   /** Stream: one entry for each delta, its id the version. */
   readonly log: string;
   /** Hashes, two generations: session -> highest sequence number and window. */
   readonly seen: readonly [string, string];
-  /** Stream: one entry for each delta, by time; only where a history is kept. */
+  /** Stream: one entry for each delta, by time; only if history is kept. */
   readonly history: string;
   readonly channel: string;
 }
 
-/**
- * A prefix without the characters that mean something in a hash tag, in an ACL pattern or in a log
- * line.
- */
+/** Leaves out the characters that have a meaning in a hash tag, an ACL pattern or a log line. */
 export const KEY_PREFIX = /^[A-Za-z0-9_.:-]{0,64}$/;
 
 /** The names of one deployment. */
 export class Names {
-  /** Every key begins with it, and no other deployment's key does. */
+  /** All keys of this deployment begin with it, and no others do. */
   readonly keys: string;
-  /** The same of channels, of any database. */
+  /** The same for the channels of all databases. */
   readonly channels: string;
   readonly #broker: string;
-  /** Hash: the instances that are there. */
-  readonly instances: string;
-  /** The roll of instances, in one slot: when each was heard last, and what it said. */
+  /** The roll of instances, in one slot: when each was heard last, and its record. */
   readonly roll: { readonly heard: string; readonly records: string };
   /** Prefix of the request counters that instances share. */
   readonly limits: string;
@@ -47,7 +42,6 @@ export class Names {
     this.keys = `${prefix}ss:`;
     this.channels = `${prefix}server:broker:`;
     this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
-    this.instances = `${this.keys}{instances}`;
     this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
     this.limits = `${this.keys}limit:`;
   }
@@ -65,10 +59,7 @@ export class Names {
     };
   }
 
-  /**
-   * The overview of a board: one list for all its pages, in a slot of its own. No page has a number
-   * that is this word.
-   */
+  /** The overview of a board: one list for all its pages, in a slot of its own. */
   overview(board: string): { readonly list: string; readonly channel: string } {
     const tag = `{${board}:overview}`;
     return { list: `${this.keys}${tag}:counts`, channel: `${this.#broker}${tag}` };

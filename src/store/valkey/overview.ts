@@ -1,15 +1,19 @@
-/* The overview of boards over Valkey: one hash and one channel for each board, beside the heads of its pages. */
+/*
+ * The overview of boards over Valkey: one hash and one channel for each board, beside the heads of
+ * its pages.
+ */
 
-import type { PageRef } from "../../board/geometry.js";
+import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { type Damages, ofNoPage } from "../damage.js";
 import type { Unsubscribe } from "../listeners.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
 import type { Channels } from "./channels.js";
-import { readHeads } from "./heads.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
-import { parseTally, readTallies, reportCall } from "./scripts.js";
+import { loadScript, type PublishCommand, type ScriptCall } from "./scripts.js";
 
+const OVERVIEW = loadScript("overview");
+const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
 /** Entries of a board's list in one answer of Valkey, about. */
 const LISTED_AT_ONCE = 1_000;
 
@@ -26,18 +30,13 @@ export class ValkeyOverview implements OverviewStore {
     this.#damages = damages;
   }
 
-  async tallies(pages: readonly PageRef[]): Promise<(Tally | undefined)[]> {
-    return readHeads(this.#link, this.#names, this.#damages, pages, ["v", "n"], ([version, checked], { page }) =>
-      parseTally(page, version ?? "0", checked ?? "0"),
-    );
-  }
-
   async read(board: string): Promise<readonly Tally[]> {
     const { list } = this.#names.overview(board);
     const tallies = new Map<number, Tally>();
     let cursor = "0";
     do {
-      // Part by part, so that the list of a large board blocks nobody. What changes meanwhile is published.
+      // Part by part, so that a large board's list does not block Valkey. Changes made meanwhile
+      // are published.
       const reply = await this.#link
         .command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE))
         .catch(ofNoPage(list));
@@ -49,7 +48,7 @@ export class ValkeyOverview implements OverviewStore {
         if (tally) tallies.set(tally.page, tally);
         else areValid = false;
       }
-      // An entry that is left out is corrected by what the page itself says.
+      // An entry that is left out is corrected by the page's own count.
       if (!areValid) this.#damages.found(board, "overview", false);
       cursor = String(next ?? "0");
     } while (cursor !== "0");
@@ -72,10 +71,41 @@ export class ValkeyOverview implements OverviewStore {
     this.#link.restartSubscribers([this.#names.overview(board).channel]);
   }
 
-  /** Anyone with access to Valkey can publish and write; what is no list of tallies is none. */
+  /** Anyone with access to Valkey can publish here. */
   #understand(board: string, text: string): readonly Tally[] {
     const tallies = readTallies(text);
     if (!tallies) this.#damages.found(board, "news of the overview", false);
     return tallies ?? [];
   }
+}
+
+function reportCall(
+  names: Names,
+  board: string,
+  reports: readonly Report[],
+  publish: PublishCommand,
+): ScriptCall<void> {
+  const { list, channel } = names.overview(board);
+  const args: string[] = [channel, publish];
+  for (const { page, version, checked, instead } of reports) {
+    args.push(String(page), String(version), String(checked), instead ? `${instead.version}:${instead.checked}` : "");
+  }
+  return { script: OVERVIEW, keys: [list], args, read: () => undefined };
+}
+
+const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
+
+/** Tallies as overview.lua publishes them, `page:version:checked,…`. Undefined if they are none. */
+function readTallies(message: string): readonly Tally[] | undefined {
+  const tallies = message.split(",").map(parseTally);
+  return tallies.every((tally) => tally !== undefined) ? tallies : undefined;
+}
+
+function parseTally(text: string): Tally | undefined {
+  const parts = text.split(":");
+  if (parts.length !== 3 || !parts.every((part) => WHOLE_NUMBER.test(part))) return undefined;
+  const [page = 0, version = 0, checked = 0] = parts.map(Number);
+  return page < PAGES_MAX && Number.isSafeInteger(version) && checked <= PAGE_CELLS
+    ? { page, version, checked }
+    : undefined;
 }

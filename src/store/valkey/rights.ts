@@ -53,9 +53,8 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
     ...(isSharded ? [["CLUSTER", "INFO"] as const, ["CLUSTER", "SLOTS"] as const] : []),
     ...(levels.has("replicated") ? [["WAIT", "0", "1"] as const] : []),
     ...(levels.has("fsynced") ? [["WAITAOF", "0", "0", "1"] as const] : []),
-    ...on(names.instances, "HSET i t", "HDEL i", "HGETALL", "PEXPIRE 1"),
+    ...on(names.roll.records, "HGET i", "HSET i t", "HDEL i", "PEXPIRE 1"),
     ...on(names.roll.heard, "ZADD 1 i", "ZREM i", "ZRANGE 0 -1", "ZRANGEBYSCORE -inf 0"),
-    ...on(names.roll.records, "HGET i"),
     ...on(limit, "SET 1", "INCR", "PTTL"),
   ];
   for (const board of boards.length > 0 ? boards : [first]) {

@@ -1,6 +1,6 @@
 #!lua
 --[[
-  Freezes, or thaws, a part of one page; commit.lua keeps to it.
+  Freezes or thaws a part of one page. commit.lua obeys it.
 
   KEYS  1 head
   ARGV  1 first offset · 2 offset after the last · 3 1 to freeze, 0 to thaw · 4 ranges at most
@@ -9,7 +9,7 @@
 local call, head = redis.call, KEYS[1]
 local from, to, freezes, rangesMax = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
 
--- Ascending and apart from each other, so that what the new one grows to can only meet those to come.
+-- Ranges ascend and do not touch, so the new one can only grow into those to come.
 local kept = {}
 for first, last in string.gmatch(call('HGET', head, 'fz') or '', '(%d+)-(%d+)') do
   local s, e = tonumber(first), tonumber(last)
@@ -28,6 +28,6 @@ if #kept > rangesMax then return 0 end
 table.sort(kept, function(a, b) return a[1] < b[1] end)
 local texts = {}
 for i, range in ipairs(kept) do texts[i] = string.format('%d-%d', range[1], range[2]) end
--- Written even where nothing changes: WAIT then has something to wait for.
+-- Written even if nothing changes, so that WAIT has something to wait for.
 call('HSET', head, 'fz', table.concat(texts, ','))
 return 1

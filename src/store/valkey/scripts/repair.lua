@@ -1,7 +1,7 @@
 #!lua
 --[[
-  Makes a page whole whose parts do not fit each other, because a key was evicted or deleted: from the bits that there
-  are, at a new position to which no delta leads. Whoever follows is so given a snapshot. A page that fits is left alone.
+  Repairs a page whose parts do not fit each other, because a key was evicted or deleted. The page keeps the bits that are
+  left, at a new position to which no delta leads, so every follower takes a snapshot. A page that fits is left alone.
 
   KEYS  1 bits · 2 head · 3 log
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag that no position has
@@ -10,7 +10,7 @@
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
 
--- As in commit.lua: what is written is published.
+-- As in commit.lua: nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', bits) and may('DEL', log)
   and may('BITCOUNT', bits)) then
@@ -22,7 +22,7 @@ local version, checked, used = tonumber(at[1] or 0) or 0, tonumber(at[2] or 0) o
 -- The rule of commit.lua and since.lua.
 if (checked > 0) == (used > 0) and (at[1] or call('EXISTS', log) == 0) then return false end
 
--- Higher than any that is known: versions only tell what is newer.
+-- Higher than any known version: versions only tell which state is newer.
 local newest = try('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local logged = not newest.err and newest[1] and tonumber(string.match(newest[1][1], '^%d+')) or 0
 version = math.max(version, logged) + 1

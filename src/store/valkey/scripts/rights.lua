@@ -1,10 +1,10 @@
 #!lua flags=no-writes
 --[[
-  Which of some commands the user may not run. Nothing is done: what may be run is only looked at, and what may not is tried
-  for the server's words, which say whether the command, a key or a channel is the reason.
+  Finds out which of some commands the user may not run, and changes nothing. A forbidden command is tried, because the
+  server's answer says whether the command, a key or a channel is the reason.
 
   ARGV  1 the commands with their arguments, a list of lists in JSON
-  Reply for each that may not be run: its index from 0 · what the server says, or "unknown" for a command that it does not know
+  Reply for each forbidden command: its index from 0 · the server's answer, or "unknown" if it does not know the command
 ]]
 local denied = {}
 for index, command in ipairs(cjson.decode(ARGV[1])) do

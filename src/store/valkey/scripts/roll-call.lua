@@ -1,8 +1,8 @@
 #!lua
 --[[
-  Notes what one instance says of itself, forgets those that have said nothing for too long, and tells what all say.
+  Notes the record of one instance, forgets instances that were silent for too long, and returns all records.
 
-  KEYS  1 when each was heard last (sorted set) · 2 what each said (hash)
+  KEYS  1 when each was heard last (sorted set) · 2 the record of each (hash)
   ARGV  1 the instance's id · 2 its record, or '' if it goes · 3 ms after which an instance is gone · 4 instances at most
   Reply id · record · ms since it was heard …
 ]]

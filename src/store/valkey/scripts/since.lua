@@ -1,14 +1,14 @@
 #!lua flags=no-writes
 --[[
-  What came to a page after a position: whether the log leads from exactly there to the present in few bytes; if not, the
-  snapshot. Reads one entry of the log: its tag tells whether the position is of this history, and its count of bytes how
-  much came since. The caller then reads the log by XRANGE, which costs Valkey a tenth of what the same costs in a script.
+  Says whether the log leads from exactly this position to the present in few bytes. If not, gives the snapshot. Only one
+  entry of the log is read. Its tag shows whether the position belongs to this history, and its count of bytes how much
+  came since. The caller then reads the log by XRANGE, which costs Valkey a tenth of the same in a script.
 
   KEYS  1 bits · 2 head · 3 log
   ARGV  1 version · 2 tag · 3 bytes of the log at most     (version -1: always a snapshot)
   Reply 'log' · version and tag of the head, to which the log leads
         'snapshot' · version · tag · bits
-  Error DAMAGED what is stored is not valid · MISFIT it lacks a part
+  Error DAMAGED stored data is not valid · MISFIT it lacks a part
 ]]
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
@@ -29,7 +29,7 @@ local function leadsHere()
   local loggedVersion, loggedBytes = string.match(at[3] or '', '^(%d+) (%d+)$')
   if tonumber(loggedVersion or -1) ~= headVersion then return false end
   local id = string.format('%.0f-0', version + 1)
-  -- A log that cannot be read is no log. One that was trimmed begins later; one after a fork begins on another tag.
+  -- An unreadable log counts as none. A trimmed one begins later, a forked one on another tag.
   local entries = try('XRANGE', log, id, id)
   local fields = not entries.err and entries[1] and entries[1][2] or {}
   local bytesBefore = tonumber(fields[8] or '')

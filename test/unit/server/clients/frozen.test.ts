@@ -4,8 +4,8 @@ import type { PageRef } from "../../../../src/board/geometry.js";
 import { FrozenCells } from "../../../../src/client/frozen-cells.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
 import type { Frame } from "../../../../src/server/pages/recipient.js";
-import type { Freezing, OffsetRange } from "../../../../src/store/frozen.js";
-import { type Batch, type Committed, StoreAway } from "../../../../src/store/store.js";
+import type { OffsetRange } from "../../../../src/store/frozen.js";
+import { type Batch, type Committed, type PageHead, StoreAway } from "../../../../src/store/store.js";
 import { modelInstance, openClient } from "../../../support/model-instance.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { newSession } from "../../../support/raw-client.js";
@@ -14,19 +14,16 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 const SIZE = 70_000;
 
 /** Says what is frozen; a write is refused where anything is. */
-class FreezingStore extends ModelStore implements Freezing {
+class FreezingStore extends ModelStore {
   readonly ranges = new Map<number, readonly OffsetRange[]>();
   asked = 0;
   isAway = false;
 
-  freeze(): Promise<boolean> {
-    return Promise.reject(new Error("nobody freezes here"));
-  }
-
-  async frozen(pages: readonly PageRef[]): Promise<(readonly OffsetRange[])[]> {
+  override async heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
     this.asked++;
     if (this.isAway) throw new StoreAway("away", { sent: false });
-    return pages.map(({ page }) => this.ranges.get(page) ?? []);
+    const heads = await super.heads(pages);
+    return heads.map((head, at) => head && { ...head, frozen: this.ranges.get(pages[at]?.page ?? -1) ?? [] });
   }
 
   override async commit(ref: PageRef, batch: Batch): Promise<Committed> {
@@ -101,12 +98,13 @@ describe("what is frozen", () => {
     instance.close();
   });
 
-  test("is asked for no page that nobody watches", async () => {
+  test("is asked for no page that nobody has watched for a while", async () => {
     const { clock, store, instance, visit } = start();
     const { client } = await visit(0);
     await clock.pass(10_000);
     assert.ok(store.asked >= 5);
     client.close();
+    await clock.pass(11_000);
     const { asked } = store;
     await clock.pass(10_000);
     assert.equal(store.asked, asked);

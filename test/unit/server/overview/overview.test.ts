@@ -7,6 +7,7 @@ import { decodeCounts, decodeOverview } from "../../../../src/protocol/overview-
 import { Overviews } from "../../../../src/server/overview/overviews.js";
 import { Reporter } from "../../../../src/server/overview/reporter.js";
 import { FanOut } from "../../../../src/server/pages/fan-out.js";
+import { Heads } from "../../../../src/server/pages/heads.js";
 import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
 import type { OverviewListener } from "../../../../src/store/overview.js";
 import { newTag } from "../../../../src/store/tag.js";
@@ -43,10 +44,11 @@ function setUp(size = BILLION) {
   const failed = (error: unknown) => assert.fail(String(error));
   const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
   const board = { name: "main", size, handle: 3 };
-  const overviews = new Overviews(store, clock, fanOut, failed);
+  const heads = new Heads(store, clock, { failed });
+  const overviews = new Overviews(store.overview, heads, clock, fanOut, failed);
   const pages = Math.ceil(size / 65_536);
   /** Commits as an instance does whose reports come, or are lost with it. */
-  const reporter = new Reporter(store, clock, failed);
+  const reporter = new Reporter(store.overview, clock, failed);
   const commit = async (page: number, changes: [number, 0 | 1][], isReported = true) => {
     const ref = { board: "main", page };
     const batch = { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges(changes) }] };
@@ -64,7 +66,7 @@ function setUp(size = BILLION) {
   const assertLevel = (recipient: TestRecipient) => {
     const wrong: string[] = [];
     recipient.counts.forEach((shown, page) => {
-      const stored = store.touched({ board: "main", page }) ? store.checked({ board: "main", page }) : 0;
+      const stored = store.checked({ board: "main", page });
       if (shown !== stored) wrong.push(`page ${page}: ${shown} instead of ${stored}`);
     });
     assert.deepEqual(wrong, []);
@@ -212,7 +214,7 @@ describe("the overview", () => {
     const { length } = recipient.frames;
     await commit(1, [[1, 1]]);
     let asked = 0;
-    store.overview.tallies = async () => {
+    store.heads = async () => {
       asked++;
       return [];
     };

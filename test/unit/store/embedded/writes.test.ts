@@ -35,7 +35,7 @@ test("if LMDB begins no transaction any more, nobody waits for it, and nothing i
     writes.transaction(() => 3),
     (error) => error instanceof StoreAway && !error.sent,
   );
-  assert.equal(said.filter((line) => line.includes("started again")).length, 1);
+  assert.equal(said.filter((line) => line.includes("restart this process")).length, 1);
   assert.equal(writes.close(), false);
 });
 

@@ -1,0 +1,89 @@
+/*
+ * All instances, as one of them knows them. Each announces itself on the store's roll every
+ * ANNOUNCE_MS, with its load and what its clients look at, and hears the others by the same call.
+ * Presence and GET /cluster both read what was heard last, so asking for them costs the store
+ * nothing.
+ */
+
+import { randomBytes } from "node:crypto";
+import { type Cancel, every } from "../../protocol/clock.js";
+import { GONE_MS } from "../../store/roll.js";
+import { StoreAway } from "../../store/store.js";
+import { type Announcement, type InstanceRecord, parseAnnouncement } from "../input/requests.js";
+import type { Instance } from "../instance/instance.js";
+import type { ClusterState } from "./cluster-report.js";
+import { Load } from "./load.js";
+import { Presence } from "./presence.js";
+
+const ANNOUNCE_MS = 2_000;
+
+interface Heard {
+  readonly id: string;
+  readonly atMs: number;
+  readonly announcement: Announcement;
+}
+
+export class Fleet {
+  readonly presence: Presence;
+  readonly #instance: Instance;
+  readonly #id = randomBytes(8).toString("hex");
+  readonly #load: Load;
+  readonly #stop: Cancel;
+  #others: readonly Heard[] = [];
+  #last: InstanceRecord;
+  #isClosed = false;
+
+  /** `online` counts the sockets of the instance. */
+  constructor(instance: Instance, online: () => number) {
+    this.#instance = instance;
+    this.presence = new Presence(instance, online);
+    this.#load = new Load(instance, online);
+    this.#last = this.#load.sample();
+    void this.#announce();
+    this.#stop = every(instance.clock, ANNOUNCE_MS, () => {
+      this.#last = this.#load.sample();
+      return this.#announce();
+    });
+  }
+
+  state(): ClusterState {
+    const now = performance.now();
+    const { name, store } = this.#instance;
+    const others = this.#others.flatMap(({ id, atMs, announcement: { looking: _, ...record } }) => {
+      const heardMsAgo = Math.round(now - atMs);
+      return heardMsAgo < GONE_MS ? [{ ...record, id, heardMsAgo }] : [];
+    });
+    const self = { ...this.#last, name, clients: this.presence.online, id: this.#id, heardMsAgo: 0 };
+    const instances = [self, ...others].sort((a, b) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id));
+    return { self: this.#id, storeAvailable: store.available, storeWarning: store.warning, instances };
+  }
+
+  /** Resolves when the other instances can know that this one goes, or when that is impossible. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#stop();
+    this.#load.close();
+    const { store } = this.#instance;
+    if (store.available) await store.enroll(this.#id, "").catch(() => undefined);
+  }
+
+  async #announce(): Promise<void> {
+    const { store } = this.#instance;
+    // While the store is away, other parts report it.
+    if (!store.available) return;
+    try {
+      const text = JSON.stringify({ ...this.#last, looking: this.presence.looking() });
+      const roll = await store.enroll(this.#id, text);
+      if (this.#isClosed) return;
+      const now = performance.now();
+      // Anyone with access to Valkey can write there: a record that is not valid is left out.
+      this.#others = roll.flatMap(({ id, record, ageMs }) => {
+        const announcement = id === this.#id ? undefined : parseAnnouncement(record);
+        return announcement ? [{ id, atMs: now - ageMs, announcement }] : [];
+      });
+      this.presence.hear(this.#others.map(({ announcement }) => announcement));
+    } catch (error) {
+      if (!(error instanceof StoreAway)) this.#instance.failed(error, "the instance could not be announced");
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/*
+ * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua. The
+ * contract tests hold both to them. The methods that write run inside a transaction: their reads
+ * and writes are one step.
+ */
+
+import type { Database, RootDatabase } from "lmdb";
+import { type Bit, countBits, setBit, usedBytes } from "../../board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../../board/delta.js";
+import type { PageRef } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
+import { DamagedPage, type Damages } from "../damage.js";
+import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../frozen.js";
+import { opsBetween } from "../history.js";
+import { deltaTo, isDelta, loggedSince } from "../logged.js";
+import { encodeOps } from "../ops.js";
+import type { Batch, Committed, PageHead, Replaced, Since } from "../store.js";
+import { newTag } from "../tag.js";
+import type { EmbeddedHistory } from "./history.js";
+import { decodeHead, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
+import type { Sessions } from "./sessions.js";
+
+type PageKey = [board: string, page: number];
+type LogKey = [board: string, page: number, version: number];
+
+interface LogEntry {
+  readonly fromTag: string;
+  readonly toTag: string;
+  readonly ops: string;
+}
+
+/** The answer, and the delta to publish, if the page moved. */
+interface Done<Answer> {
+  readonly answer: Answer;
+  readonly delta?: Delta | undefined;
+}
+
+export interface EmbeddedPagesParts {
+  readonly sessions: Sessions;
+  readonly history: EmbeddedHistory;
+  readonly damages: Damages;
+  readonly logDeltasMax: number;
+}
+
+export class EmbeddedPages {
+  readonly #parts: EmbeddedPagesParts;
+  readonly #pages: Database<Buffer, PageKey>;
+  readonly #log: Database<LogEntry, LogKey>;
+  readonly #frozen: Database<OffsetRange[], PageKey>;
+
+  constructor(root: RootDatabase, parts: EmbeddedPagesParts) {
+    this.#parts = parts;
+    this.#pages = root.openDB({ name: "pages", encoding: "binary" });
+    this.#log = root.openDB({ name: "log" });
+    this.#frozen = root.openDB({ name: "frozen" });
+  }
+
+  /** Undefined, and reported, if the record is not valid. */
+  head(ref: PageRef): PageHead | undefined {
+    const record = this.#pages.getBinaryFast([ref.board, ref.page]);
+    try {
+      return { ...(record ? decodeHead(record) : UNTOUCHED_HEAD), frozen: this.#frozenOf(ref) };
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#parts.damages.found(ref, "record", false, error);
+      return undefined;
+    }
+  }
+
+  read(ref: PageRef): Snapshot {
+    const { position, bits } = this.#load(ref);
+    return { kind: "snapshot", page: ref.page, position, bits };
+  }
+
+  since(ref: PageRef, position: Position): Since {
+    const page = this.#load(ref);
+    const deltas = loggedSince(this.#logged(ref, position.version, page.position.version), position, page.position);
+    return deltas ? { kind: "deltas", deltas } : this.read(ref);
+  }
+
+  commit(ref: PageRef, batch: Batch): Done<Committed> {
+    const before = this.#load(ref);
+    const page = { ...before, bits: growTo(before.bits, batch) };
+    const isRotated = this.#parts.sessions.rotate(ref, page);
+    const effects: [number, Bit][] = [];
+    const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
+    const outcomes = batch.writes.map((write) => {
+      const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
+      const outcome = this.#parts.sessions.take(ref, page.generation, write, isFrozen);
+      if (outcome !== "taken") return outcome;
+      for (const change of write.changes) {
+        const value = changedValue(change);
+        if (!setBit(page.bits, changedOffset(change), value)) continue;
+        page.checked += value ? 1 : -1;
+        effects.push([changedOffset(change), value]);
+      }
+      return outcome;
+    });
+    const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
+    if (delta || isRotated) this.#pages.put([ref.board, ref.page], encodePage(page));
+    const refusedFor = outcomes.includes("frozen") ? { frozen } : {};
+    return { answer: { position: page.position, outcomes, checked: page.checked, ...refusedFor }, delta };
+  }
+
+  replace(ref: PageRef, tag: string, bits: Uint8Array): Done<Replaced> {
+    const stored = this.#loadIfValid(ref);
+    // A damaged page is replaced too: so a restore repairs it.
+    const page = stored ?? this.#forRepair(ref);
+    const used = bits.slice(0, usedBytes(bits));
+    const { position, checked } = page;
+    if (stored && Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
+      return { answer: { position, checked, isReplaced: false } };
+    }
+    const to = { version: position.version + 1, tag };
+    const after = { ...page, position: to, checked: countBits(used), bits: used };
+    this.#pages.put([ref.board, ref.page], encodePage(after));
+    this.#parts.history.add(ref, position, to, opsBetween(page.bits, used), used);
+    const start: LogKey = [ref.board, ref.page, 0];
+    const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
+    for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
+    // Nobody knows which generation was current in a damaged record.
+    if (!stored) this.#parts.sessions.forgetCounts(ref);
+    // A delta that builds on a position nobody has: followers ask for what came since, and get the
+    // snapshot.
+    const from = { version: position.version, tag: newTag() };
+    const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
+    return { answer: { position: to, checked: after.checked, isReplaced: true }, delta };
+  }
+
+  /** False if there would be too many ranges. */
+  freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): boolean {
+    const ranges = withRange(this.#frozenOf(ref), range, isFrozen);
+    if (ranges.length > FROZEN_RANGES_MAX) return false;
+    this.#frozen.put([ref.board, ref.page], ranges);
+    return true;
+  }
+
+  #frozenOf(ref: PageRef): readonly OffsetRange[] {
+    return this.#frozen.get([ref.board, ref.page]) ?? [];
+  }
+
+  #load(ref: PageRef): StoredPage {
+    try {
+      return this.#decode(ref);
+    } catch (error) {
+      this.#parts.damages.found(ref, "record", false, error);
+      throw error;
+    }
+  }
+
+  #loadIfValid(ref: PageRef): StoredPage | undefined {
+    try {
+      return this.#decode(ref);
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      return undefined;
+    }
+  }
+
+  #decode(ref: PageRef): StoredPage {
+    const record = this.#pages.get([ref.board, ref.page]);
+    return record ? decodePage(record) : UNTOUCHED;
+  }
+
+  /** An untouched page at a position that nobody has, as new as the newest delta of the log. */
+  #forRepair(ref: PageRef): StoredPage {
+    const start: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
+    const end: LogKey = [ref.board, ref.page, 0];
+    const [newest] = this.#log.getKeys({ start, end, reverse: true, limit: 1 });
+    return { ...UNTOUCHED, position: { version: newest?.[2] ?? 0, tag: newTag() } };
+  }
+
+  #advance(ref: PageRef, page: { position: Position; bits: Uint8Array }, tag: string, effects: [number, Bit][]): Delta {
+    const from = page.position;
+    const to = { version: from.version + 1, tag };
+    const changes = packChanges(effects);
+    page.position = to;
+    this.#parts.history.add(ref, from, to, effects, page.bits);
+    this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });
+    this.#log.remove([ref.board, ref.page, to.version - this.#parts.logDeltasMax]);
+    return { kind: "delta", page: ref.page, from, to, changes };
+  }
+
+  /** Reads as it is iterated. */
+  *#logged(ref: PageRef, fromVersion: number, toVersion: number): Iterable<Delta> {
+    const start: LogKey = [ref.board, ref.page, fromVersion + 1];
+    const end: LogKey = [ref.board, ref.page, toVersion + 1];
+    for (const { key, value } of this.#log.getRange({ start, end })) {
+      if (!isDelta(key[2], value.fromTag, value.toTag, value.ops)) return;
+      yield deltaTo(ref.page, key[2], value.fromTag, value.toTag, value.ops);
+    }
+  }
+}
+
+const UNTOUCHED_HEAD = { position: UNTOUCHED.position, checked: 0 };
+
+/** A copy of `bits` long enough for every change of the batch. */
+function growTo(bits: Uint8Array, batch: Batch): Uint8Array {
+  let length = bits.length;
+  for (const { changes } of batch.writes) {
+    length = Math.max(length, (changedOffset(changes.at(-1) ?? packChange(0, 0)) >>> 3) + 1);
+  }
+  const grown = new Uint8Array(length);
+  grown.set(bits);
+  return grown;
+}

@@ -1,0 +1,170 @@
+/* The scripts that work on one page, as typed calls. */
+
+import type { Snapshot } from "../../board/delta.js";
+import { type PageRef, pageName } from "../../board/geometry.js";
+import { type Position, parsePosition } from "../../board/position.js";
+import { DamagedPage } from "../damage.js";
+import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../frozen.js";
+import { PAGE_BYTES, SINCE_BYTES_MAX } from "../logged.js";
+import { encodeOps } from "../ops.js";
+import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "../store.js";
+import type { Names } from "./keys.js";
+import { list, loadScript, type PublishCommand, readNumbers, type ScriptCall, strings } from "./scripts.js";
+
+const COMMIT = loadScript("commit");
+const SINCE = loadScript("since");
+const REPLACE = loadScript("replace");
+const FREEZE = loadScript("freeze");
+const REPAIR = loadScript("repair");
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
+
+/** How long and how much of a page's history is kept. */
+interface HistoryBounds {
+  /** 0 is not at all. */
+  readonly ms: number;
+  readonly deltasMax: number;
+}
+
+/** How a page's script writes, beside what it is asked to do. */
+export interface WriteMode {
+  readonly publish: PublishCommand;
+  /** Writes a mark if there is nothing else, for WAIT to wait for (durable-rounds.ts). */
+  readonly isMarked: boolean;
+  readonly history: HistoryBounds;
+}
+
+/** Tags for a position to which no delta leads: its own, and one that no position has. */
+export interface BreakTags {
+  readonly tag: string;
+  readonly noTag: string;
+}
+
+export function commitCall(
+  names: Names,
+  ref: PageRef,
+  batch: Batch,
+  limits: StoreLimits,
+  { publish, isMarked, history }: WriteMode,
+): ScriptCall<Committed> {
+  const keys = names.page(ref);
+  const args: string[] = [
+    keys.channel,
+    publish,
+    batch.tag,
+    String(limits.logDeltasMax),
+    String(limits.logMs),
+    String(limits.seenMs),
+    String(limits.seenSessionsMax),
+    isMarked ? "1" : "0",
+    String(history.ms),
+    String(history.deltasMax),
+    batch.overridesFreeze ? "1" : "0",
+  ];
+  for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
+  return {
+    script: COMMIT,
+    keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
+    args,
+    read: (reply) => {
+      const [version, tag, letters, checked, frozen] = strings(reply);
+      const outcomes = Array.from(letters ?? "", (letter) => {
+        const outcome = OUTCOMES[letter];
+        if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
+        return outcome;
+      });
+      return {
+        position: { version: Number(version), tag: tag ?? "" },
+        outcomes,
+        checked: Number(checked),
+        ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") ?? [] }),
+      };
+    },
+  };
+}
+
+/** `bits` without zero bytes at the end. */
+export function replaceCall(
+  names: Names,
+  ref: PageRef,
+  { tag, noTag }: BreakTags,
+  bits: Uint8Array,
+  { publish, isMarked, history }: WriteMode,
+): ScriptCall<Replaced> {
+  const keys = names.page(ref);
+  return {
+    script: REPLACE,
+    keys: [keys.bits, keys.head, keys.log, keys.history],
+    args: [
+      ...[keys.channel, publish, tag, noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+      ...[String(history.ms), String(history.deltasMax)],
+    ],
+    read: (reply) => {
+      const [version, at, checked, isReplaced] = strings(reply);
+      return {
+        position: { version: Number(version), tag: at ?? "" },
+        checked: Number(checked),
+        isReplaced: isReplaced === "1",
+      };
+    },
+  };
+}
+
+/** Undefined if the page was whole already. */
+export function repairCall(
+  names: Names,
+  ref: PageRef,
+  { tag, noTag }: BreakTags,
+  publish: PublishCommand,
+): ScriptCall<{ readonly checkedBefore: number; readonly checked: number } | undefined> {
+  const keys = names.page(ref);
+  return {
+    script: REPAIR,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [keys.channel, publish, tag, noTag],
+    read: (reply) => {
+      if (reply === null) return undefined;
+      const [, checkedBefore, checked] = readNumbers(reply);
+      return { checkedBefore: checkedBefore ?? 0, checked: checked ?? 0 };
+    },
+  };
+}
+
+/** False if the page would have too many ranges. */
+export function freezeCall(
+  names: Names,
+  ref: PageRef,
+  { start, end }: OffsetRange,
+  isFrozen: boolean,
+): ScriptCall<boolean> {
+  return {
+    script: FREEZE,
+    keys: [names.page(ref).head],
+    args: [String(start), String(end), isFrozen ? "1" : "0", String(FROZEN_RANGES_MAX)],
+    read: (reply) => Number(reply) === 1,
+  };
+}
+
+/** The log leads from the position asked for to `head`. */
+export interface LogLeads {
+  readonly kind: "log";
+  readonly head: Position;
+}
+
+/** Whether the log leads from `position` to the present; otherwise a snapshot. */
+export function sinceCall(names: Names, ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
+  const keys = names.page(ref);
+  return {
+    script: SINCE,
+    keys: [keys.bits, keys.head, keys.log],
+    args: [String(position?.version ?? -1), position?.tag ?? "", String(SINCE_BYTES_MAX)],
+    read: (reply) => {
+      const [kind, version, tag, bits] = list(reply);
+      const head = parsePosition(`${version}.${tag}`);
+      if (!head) throw new DamagedPage(`the head of page ${pageName(ref)} has no valid position`);
+      if (String(kind) === "log") return { kind: "log", head };
+      if (!Buffer.isBuffer(bits)) throw new Error("since.lua answered something other than bytes");
+      if (bits.length > PAGE_BYTES) throw new DamagedPage(`page ${pageName(ref)} has too many bits`);
+      return { kind: "snapshot", page: ref.page, position: head, bits };
+    },
+  };
+}

@@ -1,0 +1,100 @@
+/* How often the store is asked for the heads of pages, and who hears the answers. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { packChanges } from "../../../../src/board/delta.js";
+import { type PageRef, pageName } from "../../../../src/board/geometry.js";
+import { GENESIS } from "../../../../src/board/position.js";
+import { Overviews } from "../../../../src/server/overview/overviews.js";
+import { FanOut } from "../../../../src/server/pages/fan-out.js";
+import { FrozenPages } from "../../../../src/server/pages/frozen-pages.js";
+import { Pages } from "../../../../src/server/pages/pages.js";
+import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
+import type { PageHead } from "../../../../src/store/store.js";
+import { newTag } from "../../../../src/store/tag.js";
+import { ModelStore } from "../../../support/model-store.js";
+import { VirtualClock } from "../../../support/virtual-clock.js";
+
+const BOARD = { name: "main", size: 10 * 65_536, handle: 0 };
+
+/** Counts how often each page is asked for. */
+class CountingStore extends ModelStore {
+  readonly asked = new Map<string, number>();
+  calls = 0;
+
+  override heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
+    this.calls++;
+    for (const page of pages) this.asked.set(pageName(page), this.timesOf(page.page) + 1);
+    return super.heads(pages);
+  }
+
+  timesOf(page: number): number {
+    return this.asked.get(pageName({ board: "main", page })) ?? 0;
+  }
+}
+
+function setUp() {
+  const clock = new VirtualClock();
+  const store = new CountingStore(clock);
+  const failed = (error: unknown) => assert.fail(String(error));
+  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const pages = new Pages(store, clock, fanOut, { resync: () => undefined, caughtUp: () => undefined, failed });
+  const frozen = new FrozenPages(pages);
+  const overviews = new Overviews(store.overview, pages.heads, clock, fanOut, failed);
+  const frames: Frame[] = [];
+  const recipient: Recipient = { backlogged: false, send: (frame) => frames.push(frame), giveUp: assert.fail };
+  const watch = async (page: number) => {
+    const { hub } = pages.use(BOARD, page);
+    const joined = hub.watch(recipient, GENESIS);
+    await clock.pass(0);
+    await joined;
+    frozen.tell(hub, recipient);
+    return hub;
+  };
+  let cells = 0;
+  const commit = (page: number) => {
+    const writes = [{ session: "", seq: 1, changes: packChanges([[cells++, 1]]) }];
+    return store.commit({ board: "main", page }, { tag: newTag(), writes });
+  };
+  return { clock, store, overviews, recipient, frames, watch, commit };
+}
+
+describe("heads", () => {
+  test("are asked for less often while a page is idle, and within 1.7 s", async () => {
+    const { clock, store, watch, commit } = setUp();
+    for (const page of [0, 1]) await watch(page);
+    for (let second = 0; second < 60; second += 1.3) {
+      await commit(0);
+      await clock.pass(1_300);
+    }
+    const [busy, idle] = [store.timesOf(0), store.timesOf(1)];
+    assert.ok(idle <= 60 / 1.5 + 1 && idle >= 60 / 1.7, `${idle} times in 60 s`);
+    assert.ok(busy > idle, `the busy page ${busy} times, the idle one ${idle} times`);
+  });
+
+  test("are asked for once for position, frozen cells and count, which all three are mended by one answer", async () => {
+    const { clock, store, overviews, recipient, frames, watch, commit } = setUp();
+    const hub = await watch(3);
+    await overviews.use(BOARD).hub.watch(recipient);
+    await clock.pass(10_000);
+    const { calls } = store;
+    const before = store.timesOf(3);
+    // Nobody hears of the commit, its report is lost, and another instance has frozen a part.
+    store.lose = () => true;
+    const { position } = await commit(3);
+    await store.freeze({ board: "main", page: 3 }, { start: 5, end: 6 }, true);
+    frames.length = 0;
+    while (store.calls === calls) await clock.pass(50);
+    await clock.pass(600);
+    assert.deepEqual(hub.follower.replica.position, position);
+    assert.deepEqual(
+      frames.flatMap((frame) => (frame.kind === "frozen" ? [frame.frozen.cells] : [])),
+      [[[3 * 65_536 + 5, 3 * 65_536 + 6]]],
+    );
+    assert.ok(frames.some(({ kind }) => kind === "counts"));
+    assert.equal(store.timesOf(3), before + 1);
+    // Each second for the overview, in which the other readers read along.
+    await clock.pass(20_000);
+    assert.ok(store.timesOf(3) - before <= 20 / 0.75 + 2, `${store.timesOf(3) - before} times in 20 s`);
+  });
+});
