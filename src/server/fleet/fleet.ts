@@ -72,7 +72,7 @@ export class Fleet {
     // While the store is away, other parts report it.
     if (!store.available) return;
     try {
-      const text = JSON.stringify({ ...this.#last, looking: this.presence.looking() });
+      const text = JSON.stringify({ ...this.#last, looking: Object.fromEntries(this.presence.looking()) });
       const roll = await store.enroll(this.#id, text);
       if (this.#isClosed) return;
       const now = performance.now();

@@ -29,7 +29,7 @@ export class Presence {
   }
 
   /** Board -> the pages with most watchers on this instance. */
-  looking(): Record<string, PageCount[]> {
+  looking(): Map<string, PageCount[]> {
     const boards = new Map<string, PageCount[]>();
     for (const { follower, watchers } of this.#instance.pages.hubs()) {
       if (watchers === 0) continue;
@@ -38,14 +38,14 @@ export class Presence {
       boards.set(board, pages);
       pages.push([page, watchers]);
     }
-    return Object.fromEntries(Array.from(boards, ([board, pages]) => [board, top(pages)]));
+    return new Map(Array.from(boards, ([board, pages]) => [board, top(pages)]));
   }
 
   hear(others: readonly Announcement[]): void {
     this.#others = others.reduce((sum, { clients }) => sum + clients, 0);
     const here = this.looking();
     for (const board of this.#instance.boards.keys()) {
-      const counts = [...(here[board] ?? []), ...others.flatMap(({ looking }) => looking.get(board) ?? [])];
+      const counts = [...(here.get(board) ?? []), ...others.flatMap(({ looking }) => looking.get(board) ?? [])];
       const pages = top(sumByPage(counts));
       const text = JSON.stringify(pages);
       if (text === (this.#sent.get(board) ?? "[]")) continue;
