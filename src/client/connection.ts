@@ -1,9 +1,9 @@
 /*
- * The door to socket.io-client: one connection at a time to one of several instances. After a loss or a
- * failed attempt it tries the next URL, and reports `up` and `down` to the boards.
+ * The door to socket.io-client: one connection at a time to one of several instances. After a loss
+ * or a failed attempt it tries the next URL.
  *
- * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. After an attempt that
- * hangs, connections begin with long-polling for a while, and change to WebSocket if that works.
+ * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. So after an attempt
+ * that hangs, connections begin with long-polling for a while, and change to WebSocket if it works.
  */
 
 import { io, type Socket } from "socket.io-client";
@@ -13,7 +13,7 @@ import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } f
 import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 
-/** Returns the user's token. Called for a fresh one for each connection. */
+/** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
@@ -22,12 +22,16 @@ const ANSWER_MS_MAX = 15_000;
 const TOKEN_RETRY_MS = 10_000;
 const POLLING_MS = 600_000;
 
-export interface ConnectionOptions {
-  /** The path of Engine.IO below the path of the URL. */
-  readonly path?: string | undefined;
-  readonly token?: GetToken | undefined;
+export interface ConnectOptions {
+  /** For boards that need a token. Called for a fresh one whenever a connection is made. */
+  readonly token?: GetToken;
+  /** The path of Engine.IO below the path of the URL, as in `new Server(http, { path })`. Default: `/socket.io`. */
+  readonly path?: string;
+}
+
+export interface ConnectionOptions extends ConnectOptions {
   /** Calls back whenever the network may be back, until the returned function is called. */
-  readonly onOnline?: ((online: () => void) => () => void) | undefined;
+  readonly onOnline?: (online: () => void) => () => void;
 }
 
 export class Connection implements Line {
@@ -177,15 +181,16 @@ export class Connection implements Line {
     });
     socket.on("connect_error", (error) => over(refusalIn(error) ?? unreachable(error)));
     socket.on("disconnect", () => over(goodbye));
-    socket.on("delta", (frame) => this.#listener.delta(frame));
-    socket.on("snapshot", (frame) => this.#listener.snapshot(new Uint8Array(frame)));
-    socket.on("overview", (frame) => this.#listener.overview(new Uint8Array(frame)));
-    socket.on("counts", (frame) => this.#listener.counts(frame));
-    socket.on("looking", (looking) => this.#listener.looking(looking));
-    socket.on("frozen", (frozen) => this.#listener.frozen(frozen));
-    socket.on("notice", (notice) => {
-      if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);
-      this.#listener.notice(notice);
+    const { delta, snapshot, overview, counts, looking, frozen, notice } = this.#listener;
+    socket.on("delta", delta);
+    socket.on("snapshot", (frame) => snapshot(new Uint8Array(frame)));
+    socket.on("overview", (frame) => overview(new Uint8Array(frame)));
+    socket.on("counts", counts);
+    socket.on("looking", looking);
+    socket.on("frozen", frozen);
+    socket.on("notice", (noticed) => {
+      if (noticed.kind === "goodbye") goodbye = refusalFrom(noticed.error);
+      notice(noticed);
     });
   }
 

@@ -22,8 +22,7 @@ import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
 import { Refusal } from "../protocol/errors.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
-import { Queue } from "./queue.js";
-import { changesOf, cut, halved, type Op, opsOf, type Settle, type Unit } from "./unit.js";
+import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
 
 export interface OutboxWrite {
   readonly seq: number;
