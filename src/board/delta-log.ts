@@ -38,7 +38,7 @@ export class DeltaLog {
   since(position: Position): readonly Delta[] | undefined {
     if (this.#end && samePosition(this.#end, position)) return [];
     if (!this.covers(position.version)) return undefined;
-    // Versions grow along the log. From the end, the search costs no more than the merge that follows.
+    // Versions grow along the log. From the end, the search costs no more than the later merge.
     const found = this.#deltas.findLastIndex(({ from }) => from.version <= position.version);
     const first = this.#deltas[found];
     return first && samePosition(first.from, position) ? this.#deltas.slice(found) : undefined;

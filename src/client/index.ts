@@ -23,8 +23,8 @@ export type { Client, ClientEvents, ConnectionState } from "./client.js";
 export type { ConnectOptions, GetToken } from "./connection.js";
 
 /**
- * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path of a
- * URL is the prefix under which the instance is mounted.
+ * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path
+ * of a URL is the prefix under which the instance is mounted.
  *
  *     const board = connect("http://localhost:8000").board("main");
  *     const watch = board.watch({ start: 0, end: 100 });

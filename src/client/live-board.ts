@@ -26,13 +26,16 @@ import { OverviewWatches } from "./overview-watches.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
-/** Shorter than the server's memory of sequence numbers, so that it still recognises a late retry. */
+/** Shorter than the server remembers sequence numbers, so that it recognises a late retry. */
 const GIVE_UP_MS = 300_000;
 const TICK_MS = 1_000;
 
 export class LiveBoard implements Board {
   readonly name: string;
   readonly overviews: OverviewWatches;
+  status: BoardStatus = "connecting";
+  right: Right | undefined;
+  failure: Refusal | undefined;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
@@ -45,9 +48,6 @@ export class LiveBoard implements Board {
   readonly #stopTicking: Cancel;
   /** Whether the instance was heard since the last tick. */
   #isHeard = false;
-  #status: BoardStatus = "connecting";
-  #right: Right | undefined;
-  #failure: Refusal | undefined;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
@@ -97,20 +97,8 @@ export class LiveBoard implements Board {
     return pageCount(this.size);
   }
 
-  get status(): BoardStatus {
-    return this.#status;
-  }
-
-  get right(): Right | undefined {
-    return this.#right;
-  }
-
   get limits(): OpenResult["limits"] | undefined {
     return this.#opening.known?.limits;
-  }
-
-  get failure(): Refusal | undefined {
-    return this.#failure;
   }
 
   get instance(): string | undefined {
@@ -191,7 +179,7 @@ export class LiveBoard implements Board {
   }
 
   connected(): void {
-    if (this.#failure) return;
+    if (this.failure) return;
     this.#setStatus("joining");
     void this.#opening.connected();
   }
@@ -218,10 +206,10 @@ export class LiveBoard implements Board {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
 
-  /** The board is closed for good. */
+  /** Closes the board. It does not open again. */
   end(refusal: Refusal): void {
-    if (this.#failure) return;
-    this.#failure = refusal;
+    if (this.failure) return;
+    this.failure = refusal;
     this.#stopTicking();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
@@ -234,16 +222,16 @@ export class LiveBoard implements Board {
     this.#pages.resize(opened.size);
     owner.opened(opened);
     this.#setRight(opened.right);
-    // Writes go first: they need no page, and their deltas come with the pages.
+    // Writes are sent first. They need no page, and their deltas come with the pages.
     this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
   }
 
   /**
-   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On a
-   * silent connection that delta may still be on its way. So the wait counts only if the instance was
-   * heard, or answers now.
+   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
+   * a silent connection that delta may still be on its way. So the wait counts only if the instance
+   * was heard, or answers now.
    */
   async #tick(nowMs: number): Promise<void> {
     this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
@@ -264,14 +252,14 @@ export class LiveBoard implements Board {
   }
 
   #setStatus(status: BoardStatus): void {
-    if (status === this.#status || this.#status === "closed") return;
-    this.#status = status;
+    if (status === this.status || this.status === "closed") return;
+    this.status = status;
     this.#events.emit("status", status);
   }
 
   #setRight(right: Right): void {
-    if (right === this.#right) return;
-    this.#right = right;
+    if (right === this.right) return;
+    this.right = right;
     this.#events.emit("right", right);
   }
 

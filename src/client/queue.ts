@@ -37,9 +37,9 @@ interface Part {
 }
 
 /**
- * How often a write and its parts may be halved. After that a refused part is given up whole, because a
- * server ends a connection with too many refusals. Enough to find any cells among 17; a write is
- * refused at most 33 times.
+ * How often a write and its parts may be halved. After that a refused part is given up whole,
+ * because a server ends a connection with too many refusals. Enough to find any cells among 17; a
+ * write is refused at most 33 times.
  */
 const HALVINGS_MAX = 16;
 
@@ -50,7 +50,7 @@ export class Queue {
   /** Cell -> the last single change of it that waits. */
   readonly #singles = new Map<number, Unit>();
 
-  /** `isNewest` says whether an op is the last of its cell, waiting or not. */
+  /** `isNewest`: whether an op is the last of its cell, waiting or not. */
   constructor(isNewest: (op: Op) => boolean) {
     this.#isNewest = isNewest;
   }
@@ -96,7 +96,7 @@ export class Queue {
         queue.delete(unit);
         this.forget(unit);
       }
-      // The other pages go first next time.
+      // The other pages have their turn before this one again.
       this.#pages.delete(page);
       if (queue.size > 0) this.#pages.set(page, queue);
       return units;

@@ -22,8 +22,8 @@ import type { WatchedPages } from "./watched-pages.js";
 const PENDING_MAX = 10_000;
 const CELLS_AFTER_LIMIT_MIN = 16;
 /**
- * Could be sent again, but not soon, because a person has to repair the page. Waiting for that would
- * hold up the changes on all other pages.
+ * Could be sent again, but not soon, because a person has to repair the page. Waiting for that
+ * would hold up the changes on all other pages.
  */
 const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
 const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
