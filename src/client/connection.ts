@@ -25,7 +25,7 @@ const POLLING_MS = 600_000;
 export interface ConnectOptions {
   /** For boards that need a token. Called for a fresh one whenever a connection is made. */
   readonly token?: GetToken;
-  /** Engine.IO's path below the URL's, as in `new Server(http, { path })`. Default: `/socket.io`. */
+  /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
   readonly path?: string;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The part of a board that all its components share: one listener of the board, and one watch of
- * each page that they show. A watch outlives the last component by a moment, because components
- * often come and go together: a range that moves, StrictMode, a list that is rendered again.
+ * each page that they show. A watch outlives the last component by a moment. Components often
+ * come and go together: a range that moves, StrictMode, a list that is rendered again.
  */
 
 import { PAGE_CELLS, pagesBetween } from "../board/geometry.js";
