@@ -1,7 +1,7 @@
 /*
- * The bits of a page: cell `offset` is bit `7 - offset % 8` of byte `offset / 8`. The most significant
- * bit comes first, as in SETBIT, so pages of the store need no conversion. A bitmap always has all its
- * bytes; trailing zeros are left out only in the store and on the wire.
+ * The bits of a page: cell `offset` is bit `7 - offset % 8` of byte `offset / 8`. The most
+ * significant bit comes first, as in SETBIT, so pages of the store need no conversion. A bitmap
+ * always has all its bytes; trailing zeros are left out only in the store and on the wire.
  */
 
 export type Bit = 0 | 1;
@@ -31,14 +31,13 @@ const ONES = Uint8Array.from({ length: 256 }, (_, byte) => {
   return ones;
 });
 
-/** How many cells are checked. */
 export function countBits(bits: Uint8Array): number {
   let count = 0;
   for (const byte of bits) count += ONES[byte] ?? 0;
   return count;
 }
 
-/** Length without the zero bytes at the end. */
+/** The length without zero bytes at the end. */
 export function usedBytes(bits: Uint8Array): number {
   let length = bits.length;
   while (length > 0 && bits[length - 1] === 0) length--;

@@ -1,8 +1,8 @@
 /*
  * Deltas and snapshots: the two updates that a replica receives.
  *
- * A change is packed into a number, `offset << 1 | value`, so sorting the numbers sorts the cells. A
- * delta's changes are sorted and name each offset at most once.
+ * A change is packed into a number, `offset << 1 | value`, so sorting the numbers sorts the cells.
+ * A delta's changes are sorted and name each offset at most once.
  */
 
 import { type Bit, bitmapBytes } from "./bitmap.js";
@@ -47,7 +47,7 @@ export function packChanges(changes: Iterable<readonly [offset: number, value: B
   return Uint32Array.from(last.values()).sort();
 }
 
-/** One delta with the effect of all `deltas`, which must be consecutive; undefined if there are none. */
+/** One delta with the effect of all `deltas`, which must be consecutive. */
 export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
   const first = deltas[0];
   const final = deltas.at(-1);
@@ -69,8 +69,8 @@ export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
 }
 
 /**
- * The update without the cells past the end of a page of `cells` cells. The store knows no sizes, and
- * still holds those cells if the board was larger once.
+ * The update without the cells past the end of a page of `cells` cells. The store knows no sizes,
+ * and still holds those cells if the board was larger once.
  */
 export function cropUpdate<Update extends Delta | Snapshot>(update: Update, cells: number): Update {
   if (update.kind === "delta") {

@@ -1,12 +1,12 @@
 /*
- * How the cells of a board fall into pages. A page is the unit of versioning, subscription and placement.
- * Its 65,536 cells are 8 KiB of bits: small enough to send whole to a client that fell behind, large
- * enough that a screen of cells touches only a few.
+ * The pages of a board. A page is the unit of versioning, subscription and placement. Its 65,536
+ * cells are 8 KiB of bits. That is small enough to send whole to a client that fell behind. It is
+ * large enough that a screen of cells touches only a few pages.
  */
 
 export const PAGE_CELLS = 65_536;
 
-/** The largest board: 2^32 cells, so that a page number fits 16 bits and a cell number is exact in a double. */
+/** The largest board. Its page numbers fit 16 bits, and cell numbers are exact in a double. */
 export const BOARD_CELLS_MAX = 2 ** 32;
 
 /** One page of one board. */
@@ -19,7 +19,6 @@ export function pageOf(cell: number): number {
   return Math.floor(cell / PAGE_CELLS);
 }
 
-/** Where `cell` lies inside its page: 0 … PAGE_CELLS-1. */
 export function offsetOf(cell: number): number {
   return cell % PAGE_CELLS;
 }
@@ -38,7 +37,7 @@ export function pagesBetween(start: number, end: number): number[] {
   return Array.from({ length: Math.max(0, pageCount(end) - first) }, (_, index) => first + index);
 }
 
-/** Cells of `page` on a board of `size` cells: PAGE_CELLS, fewer on the last page, 0 past the end. */
+/** PAGE_CELLS, fewer on the last page, 0 past the end of the board. */
 export function cellsInPage(size: number, page: number): number {
   return Math.max(0, Math.min(PAGE_CELLS, size - page * PAGE_CELLS));
 }

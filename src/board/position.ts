@@ -1,10 +1,10 @@
 /*
- * A position names one state of one page: the count of batches that changed it, and the tag of the last.
- * The version alone is not enough. After a failover to a replica that lacked the last writes, their
- * versions are used again for other writes:
+ * A position names one state of one page: the count of batches that changed it, and the tag of the
+ * last. The version alone is not enough. After a failover to a replica that lacked the last writes,
+ * their versions are used again for other writes:
  *
  *     lost history      … 1000a  1001b  1002c           a client stands at 1002c
- *     surviving history … 1000a  1001x  1002y  1003z    the delta 1002y -> 1003z must not apply to it
+ *     surviving history … 1000a  1001x  1002y  1003z    its delta 1002y -> 1003z must not apply
  *
  * Each batch draws its tag at random, so equal version and tag mean equal history.
  */

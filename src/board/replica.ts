@@ -1,7 +1,7 @@
 /*
- * A replica: a copy of one page that follows the page's history. The same class runs in the instance,
- * behind Pub/Sub, and in the client, behind a socket. Both channels may lose messages. This is the one
- * place that notices.
+ * A replica: a copy of one page that follows the page's history. The same class runs in the
+ * instance, behind Pub/Sub, and in the client, behind a socket. Both channels may lose messages,
+ * and only this class detects it.
  *
  *     receive(delta)     delta.from is our position            -> applied
  *                        delta.to is our position, or was      -> duplicate, dropped
@@ -45,7 +45,6 @@ export class Replica {
     return this.#position;
   }
 
-  /** Checked cells. */
   get checked(): number {
     return this.#checked;
   }

@@ -1,7 +1,4 @@
-/*
- * How changes of many cells fall into steps. A step lies within one page, because a commit is of one
- * page, and has a bounded number of cells.
- */
+/* Steps of a large change. Each lies within one page, as a commit does, and has bounded cells. */
 
 import type { Bit } from "./bitmap.js";
 import { pageOf } from "./geometry.js";

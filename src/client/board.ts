@@ -38,7 +38,7 @@ export interface RefusedChange {
  * connecting  no connection yet, or a new one is being made
  * joining     connected; watched pages are on their way
  * live        every watched page is up to date
- * closed      for good
+ * closed      will not connect again
  */
 export type BoardStatus = "connecting" | "joining" | "live" | "closed";
 
@@ -51,11 +51,12 @@ export interface BoardEvents {
   frozen: (pages: readonly number[]) => void;
   /** A change was refused. `change` has reset the cell already. */
   refused: (refused: RefusedChange) => void;
-  /** Changes are delayed: the server asks for a slower pace, or is unavailable. They are sent again. */
+  /** The server asks for a slower pace, or is unavailable. The changes are sent again. */
   delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
   /**
    * The counts of these pages have changed, or, without pages, only the numbers of people. At most
-   * about twice a second. `isMissed` marks the first counts of a connection: the changes may be old.
+   * about twice a second. `isMissed` marks the first counts of a connection, which may
+   * be old.
    */
   overview: (changedPages: readonly number[], isMissed: boolean) => void;
   /** Milliseconds from sending a write to its acknowledgement. */
@@ -64,7 +65,6 @@ export interface BoardEvents {
 
 /** The counts of a board. Live: its answers change as frames arrive. */
 export interface Overview {
-  /** Pages of the board. */
   readonly pages: number;
   /** Checked cells of the whole board. */
   readonly total: number;
@@ -79,20 +79,20 @@ export interface Overview {
 /** One board of a client. Cells are numbered from 0 to `size - 1`; a page is 65,536 of them. */
 export interface Board {
   readonly name: string;
-  /** Resolves when `size` is known. Rejects with a Refusal if the board does not exist or is closed. */
+  /** Resolves when `size` is known. Rejects with a Refusal if the board is unknown or closed. */
   readonly ready: Promise<void>;
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
   whenReady(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Cells; 0 until `ready`. */
+  /** In cells; 0 until `ready`. */
   readonly size: number;
-  /** Pages; 0 until `ready`. */
+  /** 0 until `ready`. */
   readonly pages: number;
   readonly status: BoardStatus;
-  /** What this client may do: the server's last word, or "view" once the token has expired. */
+  /** The last right that the server granted, or "view" once the token has expired. */
   readonly right: Right | undefined;
-  /** The server's last word on its limits. */
+  /** The last limits that the server stated. */
   readonly limits: OpenResult["limits"] | undefined;
-  /** Why the board is closed for good, if it is. */
+  /** Why the board is closed, if it is. It does not open again. */
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */
   readonly instance: string | undefined;
@@ -106,28 +106,28 @@ export interface Board {
   bitsOf(page: number): Uint8Array | undefined;
   /** Cells of a page; undefined if the board has no such page. */
   cellsOf(page: number): number | undefined;
-  /** Whether `get` shows this client's change: until its delta arrives, a moment after `set` settles. */
+  /** Whether `get` shows a change of this client, whose delta has not arrived yet. */
   isPending(cell: number): boolean;
   /** Whether nobody may change the cell. Known of watched pages, a few seconds late. */
   isFrozen(cell: number): boolean;
   /** The frozen cells of a watched page, ascending. */
   frozenOf(page: number): readonly CellRange[];
   /**
-   * Sets a cell and shows it at once. Resolves when the store has committed the change. Rejects with
-   * a Refusal (see `code`), and resets the cell. Being offline or too fast only delays a change.
+   * Sets a cell and shows it at once. Resolves when the store has committed the change. Rejects
+   * with a Refusal, and resets the cell. Being offline or too fast only delays a change.
    */
   set(cell: number, value: boolean): Promise<void>;
   /**
-   * Sets many cells of one page, all or nothing; the last of several changes to one cell counts. More
-   * than one page, or than `limits.writeCellsMax` cells, is refused with NEEDS_SPLIT. `split` allows
-   * several such steps. It then rejects if any step is refused, and the other steps stay.
+   * Sets many cells of one page, all or nothing; the last of several changes to one cell counts.
+   * More than one page, or than `limits.writeCellsMax` cells, is refused with NEEDS_SPLIT. `split`
+   * allows several such steps. It then rejects if any step is refused, and the other steps stay.
    */
   setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options?: SetAllOptions): Promise<void>;
   /** Keeps the range up to date until stopped. */
   watch(range: CellRange): Watch;
   /** Checked cells of each page; undefined until a `watchOverview` is ready. */
   readonly overview: Overview | undefined;
-  /** Keeps `overview` up to date until stopped: a few hundred bytes a second, even for 10^9 cells. */
+  /** Keeps `overview` up to date until stopped. 10^9 cells take a few hundred bytes a second. */
   watchOverview(): Watch;
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void;

@@ -4,7 +4,6 @@ import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
 import { decodeDelta, decodeSnapshot, type Framed } from "../protocol/codec.js";
 import type { ErrorBody, Refusal } from "../protocol/errors.js";
-import type { Notice } from "../protocol/events.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import type { Board } from "./board.js";
 import type { Line, LineListener } from "./line.js";
@@ -18,7 +17,7 @@ export interface ConnectionState {
   readonly online: number;
   /** Sockets on all instances, a few seconds old. */
   readonly onlineEverywhere: number;
-  /** Whether the instance reaches its store. If not, reads go on and writes wait. */
+  /** Whether the instance reaches its store. If not, reads work and writes wait. */
   readonly storeAvailable: boolean;
   /**
    * While not connected, why the last connection was closed or the last attempt failed, if known.
@@ -55,8 +54,7 @@ export class LiveClient implements Client {
   readonly #boards = new Map<string, LiveBoard>();
   readonly #events = createNanoEvents<ClientEvents>();
   readonly #line: Line;
-  readonly #clock: Clock;
-  readonly #newSession: () => string;
+  readonly #parts: Parts;
   /** Why no further connection will be attempted. */
   #refusal: Refusal | undefined;
   #state: ConnectionState = {
@@ -68,12 +66,11 @@ export class LiveClient implements Client {
     reason: undefined,
   };
 
-  constructor({ open, clock, newSession }: Parts) {
-    this.#clock = clock;
-    this.#newSession = newSession;
+  constructor(parts: Parts) {
+    this.#parts = parts;
     const pagesOf = (handle: number) => this.#find(handle)?.pages;
     const cellsOf = (handle: number, page: number) => this.#find(handle)?.cellsOf(page);
-    this.#line = open({
+    this.#line = parts.open({
       up: (url) => {
         this.#set({ connected: true, url, storeAvailable: true, reason: undefined });
         for (const board of this.#boards.values()) board.connected();
@@ -94,7 +91,11 @@ export class LiveClient implements Client {
         this.#receive(decodeCounts(frame, pagesOf), ({ overviews }, counts) => overviews.receiveSome(counts)),
       looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
       frozen: (frozen) => this.#find(frozen.handle)?.receiveFrozen(frozen),
-      notice: (notice) => this.#notice(notice),
+      notice: (notice) => {
+        if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);
+        else if (notice.kind === "store") this.#set({ storeAvailable: notice.available });
+        else if (notice.kind === "goodbye") this.#set({ reason: notice.error });
+      },
     });
   }
 
@@ -105,7 +106,8 @@ export class LiveClient implements Client {
   board(name: string): LiveBoard {
     const known = this.#boards.get(name);
     if (known) return known;
-    const board = new LiveBoard(name, this.#line, this.#clock, this.#newSession(), {
+    const { clock, newSession } = this.#parts;
+    const board = new LiveBoard(name, this.#line, clock, newSession(), {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
         this.#setOnline(online, onlineEverywhere, { storeAvailable }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
@@ -138,12 +140,6 @@ export class LiveClient implements Client {
     if (board) receive(board, frame.content);
     // A frame that cannot be read leaves a gap. A new connection brings what is missing.
     else if (!frame) this.#line.reconnect();
-  }
-
-  #notice(notice: Notice): void {
-    if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);
-    else if (notice.kind === "store") this.#set({ storeAvailable: notice.available });
-    else if (notice.kind === "goodbye") this.#set({ reason: notice.error });
   }
 
   #setOnline(online: number, onlineEverywhere: number, others: Partial<ConnectionState> = {}): void {

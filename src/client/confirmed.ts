@@ -1,9 +1,9 @@
 /*
- * Confirmed changes are committed but not in the replica yet: an acknowledgement may arrive before its
- * delta. Until then they are shown over the replica, or a cell would flicker.
+ * Confirmed changes are committed but not in the replica yet: an acknowledgement may arrive before
+ * its delta. Until then they are shown over the replica, or a cell would flicker.
  *
- * The delta may never arrive: a primary that fails takes the commit with it, and its successor may use
- * the version for another. So a change is also dropped once its page was followed for a while.
+ * The delta may never arrive: a primary that fails takes the commit with it, and its successor may
+ * use the version for another. So a change is also dropped once its page was followed for a while.
  */
 
 import type { Bit } from "../board/bitmap.js";

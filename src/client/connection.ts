@@ -1,9 +1,9 @@
 /*
- * The door to socket.io-client: one connection at a time to one of several instances. After a loss or a
- * failed attempt it tries the next URL, and reports `up` and `down` to the boards.
+ * The door to socket.io-client: one connection at a time to one of several instances. After a loss
+ * or a failed attempt it tries the next URL.
  *
- * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. After an attempt that
- * hangs, connections begin with long-polling for a while, and change to WebSocket if that works.
+ * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. So after an
+ * attempt that hangs, connections begin with long-polling for a while, and then try WebSocket.
  */
 
 import { io, type Socket } from "socket.io-client";
@@ -13,7 +13,7 @@ import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } f
 import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 
-/** Returns the user's token. Called for a fresh one for each connection. */
+/** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
@@ -22,12 +22,16 @@ const ANSWER_MS_MAX = 15_000;
 const TOKEN_RETRY_MS = 10_000;
 const POLLING_MS = 600_000;
 
-export interface ConnectionOptions {
-  /** The path of Engine.IO below the path of the URL. */
-  readonly path?: string | undefined;
-  readonly token?: GetToken | undefined;
+export interface ConnectOptions {
+  /** For boards that need a token. Called for a fresh one whenever a connection is made. */
+  readonly token?: GetToken;
+  /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
+  readonly path?: string;
+}
+
+export interface ConnectionOptions extends ConnectOptions {
   /** Calls back whenever the network may be back, until the returned function is called. */
-  readonly onOnline?: ((online: () => void) => () => void) | undefined;
+  readonly onOnline?: (online: () => void) => () => void;
 }
 
 export class Connection implements Line {
@@ -38,7 +42,7 @@ export class Connection implements Line {
   /** The token of the present connection. */
   #token: string | undefined;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
-  #isUp = false;
+  isUp = false;
   #cancelRetry: Cancel | undefined;
   /** Cuts the pause before the next attempt short, as far as the server allows. */
   #retryNow: () => void = () => undefined;
@@ -59,13 +63,9 @@ export class Connection implements Line {
     this.#open();
   }
 
-  get isUp(): boolean {
-    return this.#isUp;
-  }
-
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
     const socket = this.#socket;
-    if (!socket || !this.#isUp) return Promise.reject(new ConnectionLost());
+    if (!socket || !this.isUp) return Promise.reject(new ConnectionLost());
     return new Promise((done, fail) => {
       const lost = () => {
         cancelLate();
@@ -77,11 +77,11 @@ export class Connection implements Line {
       const answered = (reply: Reply<RequestMap[Name][1]>) => {
         cancelLate();
         socket.off("disconnect", lost);
-        const error = errorOf(reply);
-        if (error?.code === "TOKEN_EXPIRED")
-          void this.#renew(socket).then((renewed) => fail(renewed ? new ConnectionLost() : error));
-        else if (error) fail(error);
-        else if (isResult(reply)) done(reply);
+        const result = resultOf(reply);
+        if (!(result instanceof Refusal)) done(result);
+        else if (result.code === "TOKEN_EXPIRED")
+          void this.#renew(socket).then((renewed) => fail(renewed ? new ConnectionLost() : result));
+        else fail(result);
       };
       // The compiler cannot follow from a name to the types of its request and reply.
       const untyped: Socket = socket;
@@ -111,7 +111,7 @@ export class Connection implements Line {
     this.#cancelRenewal?.();
     const socket = this.#socket;
     this.#cancelRenewal = this.#clock.after(this.#tokenRetryMs(), async () => {
-      // The same token is accepted once its keys are available. Any other problem takes a new token.
+      // This token is accepted once its keys are available. Any other problem takes a new token.
       if (problem.code === "KEYS_AWAY") socket?.disconnect();
       else if (socket && !(await this.#renew(socket))) this.renew(problem);
     });
@@ -164,28 +164,29 @@ export class Connection implements Line {
     const awaitAnswer = () => {
       if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
     };
-    // From here on the app may take long to get a token, and the instance to check it.
+    // From here on, the app may need long to get a token, and the instance to check it.
     socket.io.on("open", () => {
       cancelLate();
       if (!this.#getToken) awaitAnswer();
     });
     socket.on("connect", () => {
       cancelLate();
-      this.#isUp = true;
+      this.isUp = true;
       this.#hasBeenUp = true;
       this.#listener.up(endpoint.url);
     });
     socket.on("connect_error", (error) => over(refusalIn(error) ?? unreachable(error)));
     socket.on("disconnect", () => over(goodbye));
-    socket.on("delta", (frame) => this.#listener.delta(frame));
-    socket.on("snapshot", (frame) => this.#listener.snapshot(new Uint8Array(frame)));
-    socket.on("overview", (frame) => this.#listener.overview(new Uint8Array(frame)));
-    socket.on("counts", (frame) => this.#listener.counts(frame));
-    socket.on("looking", (looking) => this.#listener.looking(looking));
-    socket.on("frozen", (frozen) => this.#listener.frozen(frozen));
-    socket.on("notice", (notice) => {
-      if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);
-      this.#listener.notice(notice);
+    const { delta, snapshot, overview, counts, looking, frozen, notice } = this.#listener;
+    socket.on("delta", delta);
+    socket.on("snapshot", (frame) => snapshot(new Uint8Array(frame)));
+    socket.on("overview", (frame) => overview(new Uint8Array(frame)));
+    socket.on("counts", counts);
+    socket.on("looking", looking);
+    socket.on("frozen", frozen);
+    socket.on("notice", (noticed) => {
+      if (noticed.kind === "goodbye") goodbye = refusalFrom(noticed.error);
+      notice(noticed);
     });
   }
 
@@ -199,8 +200,8 @@ export class Connection implements Line {
 
   #lost(socket: Socket, reason: Refusal | undefined): void {
     this.#cancelRenewal?.();
-    const wasUp = this.#isUp;
-    this.#isUp = false;
+    const wasUp = this.isUp;
+    this.isUp = false;
     socket.disconnect();
     // If no token was ever accepted, the next would be refused as well.
     const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
@@ -230,13 +231,9 @@ export class Connection implements Line {
   }
 }
 
-function isResult<Result extends object>(reply: Reply<Result>): reply is Result {
-  return !("error" in reply);
-}
-
-function errorOf(reply: unknown): Refusal | undefined {
+function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal {
   if (typeof reply !== "object" || reply === null) return new Refusal("INTERNAL", { detail: "an empty answer" });
-  return "error" in reply ? refusalFrom(reply.error) : undefined;
+  return "error" in reply ? refusalFrom(reply.error) : reply;
 }
 
 /** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */

@@ -1,4 +1,4 @@
-/* The addresses of the instances, taken in turn. Pauses grow with each round in which all failed. */
+/* The addresses of the instances, taken in turn. Pauses grow with each round of failures. */
 
 import { backOffMs, type Clock } from "../protocol/clock.js";
 import { BOARDS_NAMESPACE } from "../protocol/version.js";

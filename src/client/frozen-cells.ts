@@ -1,8 +1,7 @@
 /*
- * The frozen cells of the watched pages, as the instance reported them. It reports a page only if it
- * has frozen cells, or has none any more. So if a page is joined again without a report, what was
- * known of it before is out of date. An instance that did not follow the page yet reports a moment
- * later.
+ * The frozen cells of the watched pages, as the instance reported them. It reports a page only if
+ * the page has frozen cells, or has just lost them. So if a page is joined again without a report,
+ * earlier reports are out of date. An instance that did not follow the page yet reports later.
  */
 
 import { pageOf } from "../board/geometry.js";

@@ -3,7 +3,7 @@
 import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
 import { type Client, LiveClient } from "./client.js";
-import { Connection, type GetToken } from "./connection.js";
+import { Connection, type ConnectOptions } from "./connection.js";
 
 export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
@@ -20,18 +20,11 @@ export type {
   Watch,
 } from "./board.js";
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
-export type { GetToken } from "./connection.js";
-
-export interface ConnectOptions {
-  /** For boards that need a token. Called for a fresh one whenever a connection is made. */
-  readonly token?: GetToken;
-  /** The path of the app's Engine.IO below the path of the URL, as in `new Server(http, { path })`. Default: `/socket.io`. */
-  readonly path?: string;
-}
+export type { ConnectOptions, GetToken } from "./connection.js";
 
 /**
- * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path of a
- * URL is the prefix under which the instance is mounted.
+ * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path
+ * of a URL is the prefix under which the instance is mounted.
  *
  *     const board = connect("http://localhost:8000").board("main");
  *     const watch = board.watch({ start: 0, end: 100 });

@@ -7,9 +7,9 @@
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier watch
- * could arrive after the later watch stated a position. The replica would then be at a position of
- * which the instance does not know, and nothing would fit any more.
+ * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier
+ * watch could arrive after the later watch stated a position. The replica would then be at a
+ * position that the instance does not know, and no later frame would fit.
  */
 
 import { formatPosition } from "../board/position.js";
@@ -132,7 +132,7 @@ export class Joiner {
     this.#listener.changed();
   }
 
-  /** Tries again if that may help. Otherwise gives these pages up; the others go on. */
+  /** Tries again if that may help. Otherwise gives up these pages, and keeps the others. */
   #refused(opened: OpenResult, numbers: readonly number[], error: unknown): void {
     if (error instanceof ConnectionLost || this.#opened !== opened) return;
     const refusal = refusalOf(error);

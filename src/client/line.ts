@@ -1,10 +1,10 @@
 /*
- * A line is one connection at a time to one of several instances, as the boards see it. connection.ts
- * is the real one; tests and the simulation bring their own.
+ * A line is one connection at a time to one of several instances, as the boards see it.
+ * connection.ts is the real one. Tests and the simulation bring their own.
  */
 
 import type { Refusal } from "../protocol/errors.js";
-import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
 
 export class ConnectionLost extends Error {
   constructor() {
@@ -14,19 +14,12 @@ export class ConnectionLost extends Error {
 }
 
 /** Called in the order in which the instance sends, and never for an earlier connection. */
-export interface LineListener {
+export interface LineListener extends ServerToClient {
   up(url: string): void;
   /** The connection was lost, or an attempt failed. May be called several times in a row. */
   down(reason: Refusal | undefined): void;
   /** No further connection will be attempted. */
   refused(reason: Refusal): void;
-  delta(frame: string): void;
-  snapshot(frame: Uint8Array): void;
-  overview(frame: Uint8Array): void;
-  counts(frame: string): void;
-  looking(looking: Looking): void;
-  frozen(frozen: Frozen): void;
-  notice(notice: Notice): void;
 }
 
 export interface Line {
@@ -35,7 +28,7 @@ export interface Line {
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
   /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;
-  /** Connects again with another token, at a slow pace. False if there is no other token to ask for. */
+  /** Connects again with another token, at a slow pace. False if there is none to ask for. */
   renew(problem: Refusal): boolean;
   /** Drops the present connection and makes the next. */
   reconnect(): void;

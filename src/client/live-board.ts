@@ -13,7 +13,7 @@ import type { Delta, Snapshot } from "../board/delta.js";
 import { cellsInPage, pageCount } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { SetAllOptions } from "../board/steps.js";
-import type { Clock } from "../protocol/clock.js";
+import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { Refusal } from "../protocol/errors.js";
 import type { Frozen, OpenResult } from "../protocol/events.js";
 import type { Board, BoardEvents, BoardStatus, CellChange, CellRange, Overview, Right, Watch } from "./board.js";
@@ -22,14 +22,20 @@ import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { type BoardOwner, Opening } from "./opening.js";
-import { Overdue } from "./overdue.js";
 import { OverviewWatches } from "./overview-watches.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
+/** Shorter than the server remembers sequence numbers, so that it recognises a late retry. */
+const GIVE_UP_MS = 300_000;
+const TICK_MS = 1_000;
+
 export class LiveBoard implements Board {
   readonly name: string;
   readonly overviews: OverviewWatches;
+  status: BoardStatus = "connecting";
+  right: Right | undefined;
+  failure: Refusal | undefined;
   readonly #events = createNanoEvents<BoardEvents>();
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
@@ -39,10 +45,9 @@ export class LiveBoard implements Board {
   readonly #opening: Opening;
   readonly #joiner: Joiner;
   readonly #changes: UserChanges;
-  readonly #overdue: Overdue;
-  #status: BoardStatus = "connecting";
-  #right: Right | undefined;
-  #failure: Refusal | undefined;
+  readonly #stopTicking: Cancel;
+  /** Whether the instance was heard since the last tick. */
+  #isHeard = false;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
@@ -50,7 +55,9 @@ export class LiveBoard implements Board {
     this.#changes = new UserChanges(this.#pages, line, session, clock, {
       changed: (changes) => this.#emitChanges(changes),
       refused: (changes, refusal) => this.#refused(changes, refusal),
-      heard: () => this.#overdue.heard(),
+      heard: () => {
+        this.#isHeard = true;
+      },
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
@@ -70,14 +77,7 @@ export class LiveBoard implements Board {
       problem: (problem) => owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
-    this.#overdue = new Overdue({
-      clock,
-      expire: (beforeMs) => this.#changes.expire(beforeMs, new Refusal("EXPIRED")),
-      awaited: () =>
-        this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page)),
-      waited: (pages) => this.#emitChanges(this.#changes.shown.waited(pages)),
-      isAnswered: () => this.#opening.isAnswered(),
-    });
+    this.#stopTicking = every(clock, TICK_MS, () => this.#tick(clock.now()));
     if (line.isUp) this.connected();
   }
 
@@ -97,20 +97,8 @@ export class LiveBoard implements Board {
     return pageCount(this.size);
   }
 
-  get status(): BoardStatus {
-    return this.#status;
-  }
-
-  get right(): Right | undefined {
-    return this.#right;
-  }
-
   get limits(): OpenResult["limits"] | undefined {
     return this.#opening.known?.limits;
-  }
-
-  get failure(): Refusal | undefined {
-    return this.#failure;
   }
 
   get instance(): string | undefined {
@@ -191,7 +179,7 @@ export class LiveBoard implements Board {
   }
 
   connected(): void {
-    if (this.#failure) return;
+    if (this.failure) return;
     this.#setStatus("joining");
     void this.#opening.connected();
   }
@@ -205,7 +193,7 @@ export class LiveBoard implements Board {
   }
 
   receive(update: Delta | Snapshot): void {
-    this.#overdue.heard();
+    this.#isHeard = true;
     const page = this.#pages.get(update.page);
     if (!page) return;
     const changes = this.#changes.shown.receive(page, update);
@@ -218,11 +206,11 @@ export class LiveBoard implements Board {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
 
-  /** The board is closed for good. */
+  /** Closes the board. It does not open again. */
   end(refusal: Refusal): void {
-    if (this.#failure) return;
-    this.#failure = refusal;
-    this.#overdue.stop();
+    if (this.failure) return;
+    this.failure = refusal;
+    this.#stopTicking();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
     this.#pages.fail(this.#pages.numbers, refusal);
@@ -234,10 +222,25 @@ export class LiveBoard implements Board {
     this.#pages.resize(opened.size);
     owner.opened(opened);
     this.#setRight(opened.right);
-    // Writes go first: they need no page, and their deltas come with the pages.
+    // Writes are sent first. They need no page, and their deltas come with the pages.
     this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
+  }
+
+  /**
+   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
+   * a silent connection that delta may still be on its way. So the wait counts only if the instance
+   * was heard, or answers now.
+   */
+  async #tick(nowMs: number): Promise<void> {
+    this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
+    const isHeard = this.#isHeard;
+    this.#isHeard = false;
+    const awaited = () =>
+      this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
+    if (awaited().length === 0 || !(isHeard || (await this.#opening.isAnswered()))) return;
+    this.#emitChanges(this.#changes.shown.waited(awaited()));
   }
 
   #released(pages: readonly number[]): void {
@@ -249,14 +252,14 @@ export class LiveBoard implements Board {
   }
 
   #setStatus(status: BoardStatus): void {
-    if (status === this.#status || this.#status === "closed") return;
-    this.#status = status;
+    if (status === this.status || this.status === "closed") return;
+    this.status = status;
     this.#events.emit("status", status);
   }
 
   #setRight(right: Right): void {
-    if (right === this.#right) return;
-    this.#right = right;
+    if (right === this.right) return;
+    this.right = right;
     this.#events.emit("right", right);
   }
 

@@ -31,6 +31,8 @@ export class Opening {
   readonly #clock: Clock;
   readonly #listener: Listener;
   readonly #ready = deferred();
+  /** Resolves at the first answer; rejects if the board is closed before. */
+  readonly ready = this.#ready.promise;
   #cancelRetry: Cancel | undefined;
   #isClosed = false;
 
@@ -39,11 +41,6 @@ export class Opening {
     this.#line = line;
     this.#clock = clock;
     this.#listener = listener;
-  }
-
-  /** Resolves at the first answer; rejects if the board is closed before. */
-  get ready(): Promise<void> {
-    return this.#ready.promise;
   }
 
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */

@@ -1,20 +1,18 @@
 /*
- * The outbox: a user's changes on their way to the store. They are shown at once, over the replica, and
- * survive reconnects. A write keeps its sequence number until its fate is known, so that it takes
- * effect once.
+ * The outbox: a user's changes on their way to the store. They are shown at once, over the replica,
+ * and survive reconnects. A write keeps its sequence number until its fate is known, so that it
+ * takes effect once.
  *
  *     set ──► queued ──take──► in flight (seq) ──acknowledged──► confirmed ──in the replica──► gone
  *               ▲                    │ lost connection, or outcome unknown: sent again, same seq.
  *               │                    │ A refusal then speaks of the new attempt, not of the first.
  *               ├── refused, retry ──┤
  *               ├── others refused ──┤ new seq, unless an earlier attempt may have taken effect
- *                                    └ refused for good: gone, and the cell is reset
+ *                                    └ refused finally: gone, and the cell is reset
  *
  * A write has one page, so it is all or nothing. It holds any number of independent changes, or the
- * cells of one `setAll`. A cell is in at most one write in flight, so a user's changes of it take effect
- * in the order in which they were made.
- *
- * Pure: no clock, no I/O.
+ * cells of one `setAll`. A cell is in at most one write in flight. So a user's changes of it take
+ * effect in the order in which they were made. Pure: no clock, no I/O.
  */
 
 import type { Bit } from "../board/bitmap.js";
@@ -22,8 +20,7 @@ import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
 import { Refusal } from "../protocol/errors.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
-import { Queue } from "./queue.js";
-import { changesOf, cut, halved, type Op, opsOf, type Settle, type Unit } from "./unit.js";
+import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
 
 export interface OutboxWrite {
   readonly seq: number;
@@ -54,7 +51,7 @@ export class Outbox {
     return this.#newest.size;
   }
 
-  /** Calls of `set`, and cells of `setAll`, that are not settled yet. Several may share one change. */
+  /** Calls of `set`, and cells of `setAll`, without a fate. Several may share one change. */
   get waiting(): number {
     return this.#waiting;
   }
@@ -94,7 +91,7 @@ export class Outbox {
     this.#add({ page: pageOf(first), ops, isWhole: true, canSplit, part: undefined });
   }
 
-  /** Cuts what may be cut, and drops what does not fit a board of `size` cells, or a write of `cellsMax`. */
+  /** Cuts or drops units that do not fit a board of `size` cells, or a write of `cellsMax`. */
   fit(size: number, cellsMax: number): { readonly refusal: Refusal; readonly dropped: Dropped[] }[] {
     const unfit: { readonly refusal: Refusal; readonly dropped: Dropped[] }[] = [];
     this.#queue.revise((unit) => {
@@ -110,7 +107,7 @@ export class Outbox {
     return unfit;
   }
 
-  /** The next write to send: at most `cellsMax` independent changes, and `windowMax` open numbers. */
+  /** The next write: at most `cellsMax` independent changes, and `windowMax` open numbers. */
   take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
     const [oldest = this.#seq + 1] = this.#inFlight.keys();
     if (this.#seq + 1 - oldest >= windowMax) return undefined;
@@ -159,9 +156,9 @@ export class Outbox {
   }
 
   /**
-   * Refused, but may be tried again: back to the queue. If another attempt may have taken effect, it
-   * keeps its number, or it could take effect twice. `inParts` halves the write, so that cells to blame
-   * do not hold up the others.
+   * Refused, but may be tried again: back to the queue. If another attempt may have taken effect,
+   * it keeps its number, or it could take effect twice. `inParts` halves the write, so that cells
+   * to blame do not hold up the others.
    */
   requeue(seq: number, inParts = false): void {
     if (this.#inFlight.get(seq)?.isUncertain) {
@@ -173,9 +170,9 @@ export class Outbox {
   }
 
   /**
-   * Refused for good: drops the units that `error` names, or all if it names none. The others are sent
-   * again; their number follows the rule of `requeue`. `isUnclear` says that some cells are to blame but
-   * not which, so halves of the write are tried. Returns the cells that show something else now.
+   * Refused finally: drops the units that `error` names, or all if it names none. The others are
+   * sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells are to blame
+   * but are not named, so halves of the write are tried. Returns the cells that changed.
    */
   refused(seq: number, error: Refusal, isUnclear = false): Dropped[] {
     const write = this.#inFlight.get(seq);
@@ -223,7 +220,7 @@ export class Outbox {
     return this.#confirmed.has(page);
   }
 
-  /** `page` was followed for another second. What it does not reach in time was lost by the store. */
+  /** `page` was followed for another second. Changes that never arrive were lost by the store. */
   waited(page: number): Dropped[] {
     return this.#notNewer(this.#confirmed.waited(page));
   }

@@ -1,7 +1,7 @@
 /*
- * The client's side of a board's overview. All watches share one subscription, which is made again on
- * each connection. The numbers are absolute, so the last ones received are right; old ones stay until
- * new ones arrive.
+ * The client's side of a board's overview. All watches share one subscription, which is made again
+ * on each connection. The numbers are absolute, so the last ones received are right; old ones stay
+ * until new ones arrive.
  */
 
 import type { Clock } from "../protocol/clock.js";

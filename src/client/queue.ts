@@ -1,9 +1,47 @@
 /*
- * The units that wait to be sent, page by page. Later changes of one cell never overtake earlier ones.
- * A single change replaces an earlier one that still waits, if nothing lies between them.
+ * The units that wait to be sent, page by page. Later changes of one cell never overtake earlier
+ * ones. A single change replaces an earlier one that still waits, if nothing lies between them.
  */
 
-import type { Op, Unit } from "./unit.js";
+import type { Bit } from "../board/bitmap.js";
+import type { CellChanges } from "../board/steps.js";
+import type { Refusal } from "../protocol/errors.js";
+
+/** Receives the fate of a change: nothing once it is committed, or why it will not be. */
+export type Settle = (error?: Refusal) => void;
+
+export interface Op {
+  readonly cell: number;
+  value: Bit;
+  /** When it was last set. */
+  sinceMs: number;
+  readonly settles: Settle[];
+}
+
+/** Changes that share one fate: one change of a cell, or the cells of a `setAll`. */
+export interface Unit {
+  readonly page: number;
+  readonly ops: readonly Op[];
+  /** Is a write of its own. */
+  readonly isWhole: boolean;
+  /** May be cut if it is too large for one write. */
+  readonly canSplit: boolean;
+  /** Shares a write only with units of the same part. */
+  readonly part: Part | undefined;
+}
+
+/** Half of a write that was refused without naming cells. */
+interface Part {
+  /** Shared by all parts of one write. */
+  readonly budget: { halvings: number };
+}
+
+/**
+ * How often a write and its parts may be halved. After that a refused part is given up whole,
+ * because a server ends a connection with too many refusals. Enough to find any cells among 17; a
+ * write is refused at most 33 times.
+ */
+const HALVINGS_MAX = 16;
 
 export class Queue {
   readonly #isNewest: (op: Op) => boolean;
@@ -12,7 +50,7 @@ export class Queue {
   /** Cell -> the last single change of it that waits. */
   readonly #singles = new Map<number, Unit>();
 
-  /** `isNewest` says whether an op is the last of its cell, waiting or not. */
+  /** `isNewest`: whether an op is the last of its cell, waiting or not. */
   constructor(isNewest: (op: Op) => boolean) {
     this.#isNewest = isNewest;
   }
@@ -58,7 +96,7 @@ export class Queue {
         queue.delete(unit);
         this.forget(unit);
       }
-      // The other pages go first next time.
+      // The other pages have their turn before this one again.
       this.#pages.delete(page);
       if (queue.size > 0) this.#pages.set(page, queue);
       return units;
@@ -96,4 +134,29 @@ function pick(queue: ReadonlySet<Unit>, cellsMax: number, cellsInFlight: Readonl
     if (first.isWhole ? picked.length > 0 : picked.length === cellsMax) break;
   }
   return picked;
+}
+
+export function opsOf(units: readonly Unit[]): Op[] {
+  return units.flatMap(({ ops }) => ops);
+}
+
+export function changesOf(units: readonly Unit[]): CellChanges {
+  return opsOf(units).map(({ cell, value }) => [cell, value]);
+}
+
+/** The units in two parts; undefined if there is only one, or after too many halvings. */
+export function halved(units: readonly Unit[]): Unit[] | undefined {
+  const budget = units[0]?.part?.budget ?? { halvings: HALVINGS_MAX };
+  if (units.length < 2 || budget.halvings === 0) return undefined;
+  budget.halvings--;
+  const [one, other]: [Part, Part] = [{ budget }, { budget }];
+  return units.map((unit, index) => ({ ...unit, part: index < units.length / 2 ? one : other }));
+}
+
+export function cut(unit: Unit, cellsMax: number): Unit[] {
+  const units: Unit[] = [];
+  for (let at = 0; at < unit.ops.length; at += cellsMax) {
+    units.push({ ...unit, ops: unit.ops.slice(at, at + cellsMax) });
+  }
+  return units;
 }

@@ -1,7 +1,7 @@
 /*
- * What a board shows: the outbox over the replicas. A changed cell shows its new value at once. When
- * the outbox drops the change, the cell shows the store's value. Methods return the cells whose shown
- * value has changed.
+ * The cells that a board shows: the outbox over the replicas. A changed cell shows its new value at
+ * once. When the outbox drops the change, the cell shows the store's value. Methods return the
+ * cells whose shown value has changed.
  */
 
 import { setBit } from "../board/bitmap.js";
@@ -69,7 +69,7 @@ export class ShownCells {
     return changes;
   }
 
-  /** The outbox drops changes that the replica has already, or that are on a page nobody watches. */
+  /** The outbox drops changes that the replica has already, or whose page nobody watches. */
   acknowledged(at: WriteResult["at"]): CellChange[] {
     return at.flatMap(([number]) => {
       const version = this.#pages.get(number)?.replica.position.version ?? Number.POSITIVE_INFINITY;

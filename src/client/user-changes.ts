@@ -1,25 +1,32 @@
 /*
- * The user's changes, from `set` to their fate. They are checked, shown at once, queued, sent, and
+ * The user's changes, from `set` to their fate. They are checked, shown at once and queued in the
+ * outbox. They are sent in batches, within the server's limits and at the pace it asks for, and
  * reported if they are refused.
  */
 
 import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js";
-import type { Clock } from "../protocol/clock.js";
-import { Refusal } from "../protocol/errors.js";
-import type { OpenResult } from "../protocol/events.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
+import { type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
+import type { OpenResult, WriteResult } from "../protocol/events.js";
 import type { BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
-import type { Line } from "./line.js";
-import { Outbox } from "./outbox.js";
-import { Sender } from "./sender.js";
+import { ConnectionLost, type Line } from "./line.js";
+import { Outbox, type OutboxWrite } from "./outbox.js";
+import type { Settle } from "./queue.js";
 import { ShownCells } from "./shown-cells.js";
-import type { Settle } from "./unit.js";
 import type { WatchedPages } from "./watched-pages.js";
 
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
 const PENDING_MAX = 10_000;
+const CELLS_AFTER_LIMIT_MIN = 16;
+/**
+ * Could be sent again, but not soon, because a person has to repair the page. Waiting for that
+ * would hold up the changes on all other pages.
+ */
+const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
+const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
 
 interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   changed(changes: readonly CellChange[]): void;
@@ -31,24 +38,27 @@ interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
 export class UserChanges {
   readonly outbox = new Outbox();
   readonly shown: ShownCells;
-  readonly #sender: Sender;
+  readonly #line: Line;
+  readonly #session: string;
   readonly #clock: Clock;
   readonly #listener: Listener;
-  #opened: OpenResult | undefined;
+  /** The last answer to `open`. */
+  #known: OpenResult | undefined;
+  #isConnected = false;
   #failure: Refusal | undefined;
+  #isScheduled = false;
+  #pausedUntilMs = 0;
+  #cancelWake: Cancel | undefined;
+  #cellsMax = Number.POSITIVE_INFINITY;
+  /** After a refusal for the rate, one write is sent at a time until one succeeds. */
+  #isCareful = false;
 
   constructor(pages: WatchedPages, line: Line, session: string, clock: Clock, listener: Listener) {
     this.shown = new ShownCells(this.outbox, pages);
+    this.#line = line;
+    this.#session = session;
     this.#clock = clock;
     this.#listener = listener;
-    this.#sender = new Sender(this.outbox, line, session, clock, {
-      ...listener,
-      acknowledged: (at) => {
-        listener.heard();
-        listener.changed(this.shown.acknowledged(at));
-      },
-      dropped: (dropped, refusal) => this.#dropped(dropped, refusal),
-    });
   }
 
   set(cell: number, value: boolean): Promise<void> {
@@ -59,22 +69,28 @@ export class UserChanges {
   setAll(changes: Iterable<readonly [cell: number, value: boolean]>, { split = false }: SetAllOptions): Promise<void> {
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
-    const steps = inSteps(last, this.#opened?.limits.writeCellsMax ?? Number.POSITIVE_INFINITY);
+    const steps = inSteps(last, this.#known?.limits.writeCellsMax ?? Number.POSITIVE_INFINITY);
     return this.#enter(steps, split, (step, settle) => this.outbox.setAll(step, split, this.#clock.now(), settle));
   }
 
   connected(opened: OpenResult): void {
-    this.#opened = opened;
-    this.#sender.connected(opened);
+    this.#known = opened;
+    this.#isConnected = true;
+    const { writeCellsMax } = opened.limits;
+    this.#cellsMax = Math.min(this.#cellsMax, writeCellsMax);
+    for (const { refusal, dropped } of this.outbox.fit(opened.size, writeCellsMax)) this.#dropped(dropped, refusal);
+    this.#wake();
   }
 
   disconnected(): void {
-    this.#sender.disconnected();
+    this.#isConnected = false;
+    this.outbox.disconnected();
   }
 
   close(reason: Refusal): void {
     this.#failure = reason;
-    this.#sender.close();
+    this.#isConnected = false;
+    this.#cancelWake?.();
     this.expire(Number.POSITIVE_INFINITY, reason);
   }
 
@@ -109,16 +125,89 @@ export class UserChanges {
         }),
     );
     this.#listener.changed(changes);
-    this.#sender.wake();
+    this.#wake();
     return Promise.all(settled).then(() => undefined);
   }
 
   #check(ops: readonly Dropped[]): Refusal | undefined {
     if (this.#failure) return this.#failure;
-    const size = this.#opened?.size ?? BOARD_CELLS_MAX;
+    const size = this.#known?.size ?? BOARD_CELLS_MAX;
     const cells = ops.flatMap(({ cell }) => (Number.isSafeInteger(cell) && cell >= 0 && cell < size ? [] : cell));
     if (cells.length > 0) return new Refusal("CELL_OUT_OF_RANGE", { cells });
     return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
+  }
+
+  /** Sends after the present task, so that changes made together travel together. */
+  #wake(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      if (this.#isConnected && this.#known) this.#send(this.#known);
+    });
+  }
+
+  #send(opened: OpenResult): void {
+    const { writeCellsMax, writesInFlightMax } = opened.limits;
+    const waitMs = this.#pausedUntilMs - this.#clock.now();
+    if (waitMs > 0) {
+      this.#cancelWake?.();
+      this.#cancelWake = this.#clock.after(waitMs, () => this.#wake());
+      return;
+    }
+    for (const write of this.outbox.takeUnsent()) void this.#post(opened, write);
+    const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
+    while (this.outbox.inFlight < inFlightMax) {
+      const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
+      if (!write) return;
+      void this.#post(opened, write);
+    }
+  }
+
+  async #post({ handle, limits }: OpenResult, write: OutboxWrite): Promise<void> {
+    const sentMs = this.#clock.now();
+    let at: WriteResult["at"];
+    try {
+      ({ at } = await this.#line.request("write", { handle, session: this.#session, ...write }));
+    } catch (error) {
+      // After a lost connection everything without an answer is sent again.
+      if (!(error instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(error));
+      return;
+    }
+    this.#isCareful = false;
+    this.#cellsMax = Math.min(limits.writeCellsMax, this.#cellsMax * 2);
+    this.outbox.acknowledged(write.seq, new Map(at));
+    this.#listener.heard();
+    this.#listener.changed(this.shown.acknowledged(at));
+    this.#listener.roundTrip(this.#clock.now() - sentMs);
+    this.#wake();
+  }
+
+  #refused(seq: number, refusal: Refusal): void {
+    const { code, rule, pauseMs } = refusal;
+    if (!rule.retry || NOT_SENT_AGAIN.has(code)) {
+      this.#dropped(this.outbox.refused(seq, refusal, this.#isUnclear(refusal)), refusal);
+      this.#wake();
+      return;
+    }
+    if (rule.outcome === "unknown") this.outbox.unsettled(seq);
+    else this.outbox.requeue(seq, code === "UNDECIDED");
+    if (code === "RATE_LIMITED") {
+      this.#isCareful = true;
+      this.#cellsMax = Math.max(CELLS_AFTER_LIMIT_MIN, Math.floor(this.#cellsMax / 2));
+    }
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.now() + pauseMs);
+    this.#listener.delayed({ code, retryAfterMs: pauseMs, waiting: this.outbox.size });
+    this.#wake();
+  }
+
+  /**
+   * Whether some cells of the write are to blame but are not named. Older instances name none, and
+   * neither does an app that refuses whole writes. A client that may only view has all refused.
+   */
+  #isUnclear({ code, cells }: Refusal): boolean {
+    if (cells) return false;
+    return CELL_REFUSALS.has(code) || (code === "FORBIDDEN" && this.#known?.right !== "view");
   }
 
   #dropped(dropped: readonly Dropped[], refusal: Refusal): void {

@@ -1,6 +1,6 @@
 /*
- * The watched pages: a replica of each, and how many watches share it. Replicas outlive a connection,
- * so that the next instance sends only what was missed.
+ * The watched pages: a replica of each, and how many watches share it. Replicas outlive a
+ * connection, so that the next instance sends only what was missed.
  */
 
 import { cellsInPage, pagesBetween } from "../board/geometry.js";
@@ -13,7 +13,7 @@ export interface WatchedPage {
   watches: number;
   /** Has been up to date once: its cells can be read. */
   isLoaded: boolean;
-  /** Cells that stopped showing a change before the page could be read. They are reported once it can. */
+  /** Cells that stopped showing a change before the page could be read. Reported once it can. */
   readonly unreported: Set<number>;
   /** Settled when the page is loaded, released or refused. */
   loading: Deferred;
@@ -68,7 +68,6 @@ export class WatchedPages {
     };
   }
 
-  /** Adds a watch of each page. */
   hold(numbers: readonly number[], size: number): WatchedPage[] {
     const held = numbers.map((number) => {
       const page = this.#pages.get(number) ?? {
@@ -86,7 +85,7 @@ export class WatchedPages {
     return held;
   }
 
-  /** Removes a watch of each page. A refused page has none any more, even if it is watched again. */
+  /** Removes a watch of each page. A refused page has lost its watches already. */
   release(held: readonly WatchedPage[]): void {
     const released = held.flatMap((page) => {
       const number = page.replica.page;

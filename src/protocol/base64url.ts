@@ -1,6 +1,7 @@
 /*
- * Base64url without padding (RFC 4648, section 5). Written out because this layer knows neither Node's
- * Buffer nor the DOM's btoa. Decoding is strict: each sequence of bytes has exactly one text.
+ * Base64url without padding (RFC 4648, section 5). Written out because this layer knows neither
+ * Node's Buffer nor the DOM's btoa. Decoding is strict: each sequence of bytes has exactly one
+ * text.
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -1,7 +1,6 @@
 /*
  * Time and chance. Every part that waits or draws lots takes a Clock, so that a simulation can
- * bring its own. The file is here because protocol is the highest layer that both sides of the wire
- * share.
+ * bring its own. Protocol is the highest layer that both sides of the wire share.
  */
 
 // Browsers and Node both have these three. This layer sees the types of neither.
@@ -62,7 +61,7 @@ export function within<Result>(
   });
 }
 
-/** `ms`, more or less a quarter: instances that started together do not stay in step. */
+/** Spreads `ms` by a quarter each way, so that instances started together do not stay in step. */
 export function jitter(clock: Clock, ms: number): number {
   return ms * (0.75 + clock.random() / 2);
 }

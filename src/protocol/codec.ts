@@ -1,12 +1,12 @@
 /*
  * Frames: deltas and snapshots as bytes. PROTOCOL.md explains the layout.
  *
- *     delta     handle · page · to.version · to.version - from.version · from.tag · to.tag · changes
+ *     delta     handle · page · to.version · its steps since from · from.tag · to.tag · changes
  *     snapshot  handle · page · version · tag · coding (0 raw, 1 sparse) · bits
  *
- * Numbers are varints; a tag is its 6 bytes. Changes run to the end, ascending: `gap << 1 | value`, where
- * the gap counts from the cell after the last one. Sparse bits are the gaps of the checked cells alone.
- * A snapshot uses the smaller coding.
+ * Numbers are varints; a tag is its 6 bytes. Changes run to the end, ascending: `gap << 1 | value`,
+ * where the gap counts from the cell after the last one. Sparse bits are the gaps of the checked
+ * cells alone. A snapshot uses the smaller coding.
  *
  * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
  */

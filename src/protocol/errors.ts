@@ -1,11 +1,10 @@
 /*
  * Every error that is sent to a peer, in one table. Programs read the code, which is stable; the
- * message tells users what they can do. `outcome` says what became of a failed write:
+ * message is for users. `retry` means that the same request may succeed later. `outcome` is the
+ * effect of a failed write:
  *
- *     refused   it had no effect and will have none
- *     unknown   it may have had its effect; sending the same (session, seq) again is safe and settles it
- *
- * `retry` says whether the same request may succeed later.
+ *     refused   it had none and will have none
+ *     unknown   it may have one; sending the same (session, seq) again is safe and settles it
  */
 
 interface ErrorRule {
@@ -69,7 +68,6 @@ function refused(http: number, message: string): ErrorRule {
   return { http, outcome: "refused", retry: false, message };
 }
 
-/** The same request may succeed later. */
 function later(http: number, message: string): ErrorRule {
   return { http, outcome: "refused", retry: true, message };
 }

@@ -1,14 +1,14 @@
 /*
  * The protocol of /boards, whole. PROTOCOL.md explains it.
  *
- * Requests go from client to server, and each is acknowledged with its result or `{error}`. Events go
- * from server to client. A connection keeps the order.
+ * Requests go from client to server, and each is acknowledged with its result or `{error}`. Events
+ * go from server to client. A connection keeps the order.
  *
  *     client                                     server
  *       open {board, protocol}           ->
  *                                        <-        {handle, size, pages, limits, …}
  *       watch {handle, pages}            ->        joins the hub of each page
- *                                        <-        snapshot or delta, from the stated position to now
+ *                                        <-        snapshot or delta, from that position to now
  *                                        <-        {watching}
  *                                        <-        delta, delta, …
  *       overview {handle, watch: true}   ->
@@ -31,10 +31,9 @@ export interface OpenResult {
   /** Stands for the board in frames and requests, on this connection only. */
   readonly handle: number;
   readonly name: string;
-  /** Cells. */
   readonly size: number;
   readonly pages: number;
-  /** What this connection may do on the board, until its token expires. */
+  /** The rights of this connection on the board, until its token expires. */
   readonly right: "view" | "write" | "admin";
   /** Why the token gives no right, if so. `right` is then the one without a token. */
   readonly problem?: ErrorBody;
@@ -60,12 +59,12 @@ export interface OpenResult {
 
 interface WatchRequest {
   readonly handle: number;
-  /** Page numbers, each alone or with the position the client holds, as `formatPosition` spells it. */
+  /** Page numbers, each alone or with the position that the client holds (see `formatPosition`). */
   readonly pages: readonly (number | readonly [page: number, position: string])[];
 }
 
 export interface WatchResult {
-  /** Pages this connection now watches on the board. */
+  /** The number of pages that this connection now watches on the board. */
   readonly watching: number;
 }
 
@@ -91,7 +90,7 @@ export interface WriteResult {
 
 interface OverviewRequest {
   readonly handle: number;
-  /** Whether the server shall send the overview from now on. */
+  /** Whether the server is to send the overview from now on. */
   readonly watch: boolean;
 }
 
@@ -118,7 +117,7 @@ export type ClientToServer = {
 export type Notice =
   /** Sockets on this instance, and on all instances of the store. At most once a second. */
   | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
-  /** Whether the instance reaches its store. If not, reads go on, and writes wait or are refused. */
+  /** Whether the instance reaches its store. If not, reads work, and writes wait or are refused. */
   | { readonly kind: "store"; readonly available: boolean }
   /** A request that cannot be answered: it has no acknowledgement, or an unknown name. */
   | { readonly kind: "error"; readonly error: ErrorBody }

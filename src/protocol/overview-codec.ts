@@ -1,12 +1,12 @@
 /*
- * Frames of a board's overview: the checked cells of each page. The numbers are absolute, so a skipped
- * frame costs nothing but time. PROTOCOL.md explains the layout.
+ * Frames of a board's overview: the checked cells of each page. The numbers are absolute, so a
+ * skipped frame costs nothing but time. PROTOCOL.md explains the layout.
  *
- *     overview  handle · runs to the end: gap · length · for each page of the run, its count - 1 as two bytes
+ *     overview  handle · to the end: gap · length of a run · each page's count - 1 as two bytes
  *     counts    handle · to the end: gap · count, for each page that changed
  *
- * Gaps count from the page after the last one. An overview names only pages with checked cells, so an
- * empty page costs nothing, and no board more than about 2 bytes a page.
+ * Gaps count from the page after the last one. An overview names only pages with checked cells, so
+ * an empty page costs nothing, and no board more than about 2 bytes a page.
  *
  * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
  */
@@ -37,7 +37,7 @@ export function encodeOverview(handle: number, counts: ArrayLike<number>): Uint8
   return writer.bytes();
 }
 
-/** `pages` returns the number of pages of the board with that handle; undefined if there is none. */
+/** `pages` returns the number of pages of the board with that handle. */
 export function decodeOverview(
   bytes: Uint8Array,
   pages: (handle: number) => number | undefined,

@@ -1,6 +1,7 @@
 /*
- * Writes and reads frames byte by byte. A varint is LEB128: seven bits a byte, least significant first,
- * with the high bit set on all but the last. At most 2^53 - 1, and in its shortest form only.
+ * Writes and reads frames byte by byte. A varint is LEB128: seven bits a byte, least significant
+ * first, with the high bit set on all but the last. At most 2^53 - 1, and in its shortest form
+ * only.
  */
 
 export class Writer {
@@ -37,7 +38,7 @@ export class Writer {
   }
 }
 
-/** Reads never throw. Past the end, or at a bad varint, `failed` becomes true for good. */
+/** Reads never throw. Past the end, or at a bad varint, `failed` becomes true and stays so. */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;

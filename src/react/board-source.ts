@@ -1,13 +1,13 @@
 /*
- * What all components that show one board share: one listener of the board, which finds the ranges that
- * a change concerns, and the watches of their pages. It listens while there are ranges.
+ * The part of a board that all its components share: one listener of the board, and one watch of
+ * each page that they show. A watch outlives the last component by a moment. Components often
+ * come and go together: a range that moves, StrictMode, a list that is rendered again.
  */
 
-import { pagesBetween } from "../board/geometry.js";
-import type { Board, CellChange, CellRange } from "../client/board.js";
-import type { Clock } from "../protocol/clock.js";
+import { PAGE_CELLS, pagesBetween } from "../board/geometry.js";
+import type { Board, CellChange, CellRange, Watch } from "../client/board.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Refusal, refusalOf } from "../protocol/errors.js";
-import { PageWatches } from "./page-watches.js";
 
 /** A range that is shown. */
 export interface Shown {
@@ -23,28 +23,32 @@ export type SourceBoard = Pick<Board, "name" | "ready" | "size" | "right" | "fai
 
 /** A change looks for ranges in its bucket only. */
 const BUCKET_CELLS = 256;
+const LINGER_MS = 1_000;
 
 interface Place {
   readonly range: CellRange;
   readonly pages: readonly number[];
 }
 
+interface HeldPage {
+  readonly watch: Watch;
+  holders: number;
+  cancelStop: Cancel | undefined;
+  refusal: Refusal | undefined;
+}
+
 export class BoardSource {
   readonly board: SourceBoard;
+  readonly #clock: Clock;
   readonly #shown = new Map<Shown, Place | undefined>();
   readonly #buckets = new Map<number, Set<Shown>>();
-  readonly #holds: PageWatches;
-  readonly #refused = new Map<number, Refusal>();
+  readonly #held = new Map<number, HeldPage>();
   #stops: (() => void)[] = [];
   #size = 0;
 
   constructor(board: SourceBoard, clock: Clock) {
     this.board = board;
-    this.#holds = new PageWatches(board, clock, (page, error) => {
-      if (error === undefined) this.#refused.delete(page);
-      else this.#refused.set(page, refusalOf(error));
-      this.#refreshAll();
-    });
+    this.#clock = clock;
   }
 
   /** Sets a cell. The promise may go unhandled: a refusal is also an event, and resets the cell. */
@@ -62,14 +66,17 @@ export class BoardSource {
     return () => {
       this.#forget(shown, this.#shown.get(shown));
       this.#shown.delete(shown);
-      if (this.#shown.size === 0) this.#deafen();
+      if (this.#shown.size === 0) for (const stop of this.#stops) stop();
     };
   }
 
   /** Why a page of the range was refused, if one was. */
   refusalIn({ start, end }: CellRange): Refusal | undefined {
-    const refused = pagesBetween(start, end).find((page) => this.#refused.has(page));
-    return refused === undefined ? undefined : this.#refused.get(refused);
+    for (const page of pagesBetween(start, end)) {
+      const refusal = this.#held.get(page)?.refusal;
+      if (refusal) return refusal;
+    }
+    return undefined;
   }
 
   #listen(): void {
@@ -79,11 +86,6 @@ export class BoardSource {
       this.board.on("status", () => this.#refreshAll()),
       this.board.on("right", () => this.#refreshAll()),
     ];
-  }
-
-  #deafen(): void {
-    for (const stop of this.#stops) stop();
-    this.#stops = [];
   }
 
   #changed(changes: readonly CellChange[]): void {
@@ -107,7 +109,7 @@ export class BoardSource {
     const before = this.#shown.get(shown);
     const range = shown.placed(this.board.size);
     const pages = pagesBetween(range.start, range.end);
-    for (const page of pages) this.#holds.hold(page);
+    for (const page of pages) this.#hold(page);
     this.#forget(shown, before);
     this.#shown.set(shown, { range, pages });
     for (const bucket of bucketsOf(range)) {
@@ -118,12 +120,40 @@ export class BoardSource {
 
   #forget(shown: Shown, place: Place | undefined): void {
     if (!place) return;
-    for (const page of place.pages) this.#holds.release(page);
+    for (const page of place.pages) this.#release(page);
     for (const bucket of bucketsOf(place.range)) {
       const others = this.#buckets.get(bucket);
       others?.delete(shown);
       if (others?.size === 0) this.#buckets.delete(bucket);
     }
+  }
+
+  #hold(page: number): void {
+    const held = this.#held.get(page) ?? this.#watch(page);
+    held.holders++;
+    held.cancelStop?.();
+  }
+
+  #release(page: number): void {
+    const held = this.#held.get(page);
+    if (!held || --held.holders > 0) return;
+    held.cancelStop = this.#clock.after(LINGER_MS, () => {
+      this.#held.delete(page);
+      held.watch.stop();
+    });
+  }
+
+  #watch(page: number): HeldPage {
+    const start = page * PAGE_CELLS;
+    const watch = this.board.watch({ start, end: start + 1 });
+    const held: HeldPage = { watch, holders: 0, cancelStop: undefined, refusal: undefined };
+    this.#held.set(page, held);
+    const settled = (error?: unknown) => {
+      if (error !== undefined) held.refusal = refusalOf(error);
+      if (this.#held.get(page) === held) this.#refreshAll();
+    };
+    watch.ready.then(() => settled(), settled);
+    return held;
   }
 }
 

@@ -40,8 +40,9 @@ export interface UseBoardOptions {
 }
 
 /**
- * Shows a range of a board and keeps it up to date while the component is mounted. The component renders
- * again only if the view has changed, so a change of a cell outside the range costs nothing.
+ * Shows a range of a board and keeps it up to date while the component is mounted. The component
+ * renders again only if the view has changed, so a change of a cell outside the range costs
+ * nothing.
  */
 export function useBoard(name: string, options: UseBoardOptions = {}): BoardView {
   const client = useClient(options.client);
@@ -50,7 +51,7 @@ export function useBoard(name: string, options: UseBoardOptions = {}): BoardView
   return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getSnapshot);
 }
 
-/** The state of the connection: its instance, and how many people are online there and everywhere. */
+/** The state of the connection: its instance, and the people online there and everywhere. */
 export function useConnection(client?: Client): ConnectionState {
   const given = useClient(client);
   const subscribe = useMemo(() => (listener: () => void) => given.on("state", listener), [given]);

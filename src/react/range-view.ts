@@ -1,7 +1,7 @@
 /*
- * A range of a board for React's useSyncExternalStore. The view is never changed, only replaced, and
- * only when one of its fields has changed. React may create a RangeView and drop it, so it does nothing
- * before `subscribe`.
+ * A range of a board for React's useSyncExternalStore. The view is never changed, only replaced,
+ * and only when one of its fields has changed. React may create a RangeView and drop it, so it does
+ * nothing before `subscribe`.
  */
 
 import type { CellChange, CellRange } from "../client/board.js";
@@ -10,7 +10,7 @@ import type { OpenResult } from "../protocol/events.js";
 import type { BoardSource, Shown } from "./board-source.js";
 
 export interface BoardView {
-  /** Item i: whether cell `start + i` is checked; undefined until loaded. Empty until `size` is known. */
+  /** Item i is cell `start + i`; undefined until it is loaded. Empty until `size` is known. */
   readonly cells: readonly (boolean | undefined)[];
   /** Cells `start` … `end - 1` are shown. The range ends with the board. */
   readonly start: number;
@@ -19,7 +19,7 @@ export interface BoardView {
   readonly size: number;
   /** Whether every cell of the range is loaded. They stay readable while a connection is lost. */
   readonly isReady: boolean;
-  /** What this client may do on the board. */
+  /** The rights of this client on the board. */
   readonly right: OpenResult["right"] | undefined;
   /** Why the board, or a part of the range, was refused. */
   readonly refusal: Refusal | undefined;
@@ -69,7 +69,7 @@ export class RangeView implements Shown {
     };
   };
 
-  /** Throws a RangeError if the range is too large: here, so that it is thrown while React renders. */
+  /** Throws a RangeError if the range is too large. React calls it while it renders. */
   readonly getSnapshot = (): BoardView => {
     const { start, end } = this.#clip(this.#view.size);
     if (end - start > RANGE_CELLS_MAX) {

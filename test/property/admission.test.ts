@@ -1,6 +1,6 @@
 /*
- * Limits under abuse: more of it never gets more through, however it is spread over time, sessions or addresses, and costs
- * a bounded amount of memory.
+ * Limits under abuse. More of it never gets more through, however it is spread over time, sessions
+ * or addresses. It costs a bounded amount of memory.
  */
 
 import assert from "node:assert/strict";
@@ -26,7 +26,7 @@ interface Write {
   readonly cells: number;
 }
 
-/** How many cells get in when all of `writes` are tried within a second, evenly; each refusal says how long to wait. */
+/** Cells that get in when `writes` are tried evenly within a second. Each refusal has a pause. */
 function admittedInOneSecond(writes: readonly Write[]): number {
   let nowMs = 0;
   const clock = { now: () => nowMs, after: () => () => undefined, random: () => 0 };
@@ -61,7 +61,7 @@ describe("admission", () => {
     assert.ok(shareBefore > 0.9);
   });
 
-  test("never takes more than burst and rate of a session, an address or a network, whoever writes what when", () => {
+  test("never takes more than burst and rate of a session, an address or a network, whatever the order of the writes", () => {
     const write = fc.record({
       site: fc.integer({ min: 1, max: 2 }),
       house: fc.nat(30),

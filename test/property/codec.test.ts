@@ -1,4 +1,4 @@
-/* Frames: what is encoded is decoded again, and no bytes whatever do anything but decode or be refused. */
+/* Frames: an encoded frame decodes to itself, and any other bytes decode or are refused. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,4 +1,4 @@
-/* Frames of the overview: what is encoded is decoded again, and no bytes whatever do anything but decode or be refused. */
+/* Overview frames: an encoded frame decodes to itself, and other bytes decode or are refused. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

@@ -1,6 +1,6 @@
 /*
- * The replica against a naive model of history. The channel may lose, repeat and delay what it carries; whatever comes,
- * the replica is at a state of the history, and after a resync at its end.
+ * The replica against a naive model of history. The channel may lose, repeat and delay messages.
+ * The replica is always at a state of the history, and after a resync at its end.
  */
 
 import assert from "node:assert/strict";
@@ -48,7 +48,7 @@ class History {
     return { kind: "snapshot", page: 0, position: this.position, bits: this.#bits.slice() };
   }
 
-  /** Another history from an earlier point: as after a failover to a primary that lacked the tail. */
+  /** Another history from an earlier point, as after a failover to a primary without the tail. */
   forkAt(version: number): History {
     const fork = new History();
     for (const delta of this.deltas.slice(0, version)) {

@@ -1,4 +1,4 @@
-/* A board on a line that the test writes: what it shows, says and asks for while the connection misbehaves. */
+/* A board on a scripted line: its cells, events and requests while the connection misbehaves. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -43,7 +43,7 @@ describe("a board", () => {
       await board.set(100_000, second % 2 === 0);
       await clock.pass(1_000);
     }
-    assert.deepEqual([board.get(7), asked], [false, []], "what is heard anyway is not asked for");
+    assert.deepEqual([board.get(7), asked], [false, []], "an instance that is heard anyway is not asked");
   });
 
   test("against an instance that names no cells, only what is refused is given up", async () => {

@@ -1,4 +1,4 @@
-/* The outbox against a model server that may take, refuse or lose each write: each change takes effect once, in order. */
+/* The outbox against a model server that may take, refuse or lose each write. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -194,7 +194,7 @@ describe("the outbox", () => {
     assert.deepEqual([outbox.waiting, outbox.size], [0, 0]);
   });
 
-  test("what does not fit the board is given up before it is sent, and an earlier change of the cell is shown again", () => {
+  test("a change that does not fit the board is given up before it is sent, and an earlier change of the cell is shown again", () => {
     const { outbox, fates, set } = noted();
     const note = (error?: Refusal) => set.note("all", error);
     set(1, 1);
@@ -265,7 +265,7 @@ describe("the outbox", () => {
       const first = outbox.take(10, 32);
       lose(outbox);
       assert.deepEqual(outbox.takeUnsent(), [first]);
-      // The first attempt may be in the store already: under another number it would be there twice.
+      // The first attempt may be in the store. Under another number it would be there twice.
       outbox.requeue(1);
       assert.equal(outbox.take(10, 32), undefined);
       assert.deepEqual(outbox.takeUnsent(), [first]);
@@ -340,7 +340,7 @@ describe("the outbox", () => {
           } else if (action === 2) send(outbox.take(3, SEQ_WINDOW));
           else if (action === 3) answer();
           else {
-            // The connection breaks; some of what was on it was committed, in order, and nobody hears of it.
+            // The connection breaks. Some writes were committed, in order, without an answer.
             for (const write of flight.slice(0, cell % (flight.length + 1))) commit(write);
             flight.length = 0;
             outbox.disconnected();
@@ -440,7 +440,7 @@ describe("the outbox", () => {
         for (const cell of list) {
           if (frozen.has(cell)) assert.equal(fates.get(cell), "FROZEN");
           else if (list.length <= 17) assert.equal(fates.get(cell), "done");
-          // What is reported is true, also of cells that are given up with their neighbours.
+          // The reports are true, also for cells that are given up with their neighbours.
           assert.equal(server.board.has(cell), fates.get(cell) === "done");
         }
       }),

@@ -8,7 +8,7 @@ import type { OpenResult } from "../../../src/protocol/events.js";
 import { OPENED } from "../../support/opened.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";
 
-/** What an instance says that has no overviews. */
+/** The answer of an instance without overviews. */
 const { onlineEverywhere: _, ...OLDER } = OPENED;
 
 /** One that takes every request, and notes its name. */

@@ -1,4 +1,4 @@
-/* What a board shows, and what it tells of it. */
+/* The cells that a board shows, and the changes that it reports. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -31,7 +31,7 @@ describe("the shown cells", () => {
     assert.equal(shown.get(5), true);
   });
 
-  test("a wish that is over before its page can be read is told to be so when it can", () => {
+  test("a wish that ends before its page can be read is reported when it can", () => {
     const { outbox, pages, page, shown } = setUp();
     for (const cell of [5, 6, 7]) outbox.set(cell, 1, 0, () => undefined);
     outbox.take(10, 32);

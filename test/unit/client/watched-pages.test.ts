@@ -1,4 +1,4 @@
-/* Who watches a page, and until when. */
+/* The watches of a page, and their end. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

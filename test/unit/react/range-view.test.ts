@@ -1,4 +1,4 @@
-/* What components of React share: views that change only with their cells, and watches that are counted and let go. */
+/* Views that change only with their cells, and watches that components share. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
