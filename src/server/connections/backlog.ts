@@ -21,7 +21,7 @@ export interface EngineConnection extends EventEmitter {
     readonly name: string;
     readonly writable: boolean;
     /** Of a WebSocket: bytes that it and its TCP connection hold. */
-    readonly socket?: { readonly bufferedAmount: number };
+    readonly socket?: { readonly bufferedAmount: number; terminate?(): void };
   };
 }
 

@@ -48,11 +48,6 @@ const CLOSING_MS_MAX = 2_000;
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";
 
-interface Packet {
-  readonly type: string;
-  readonly data?: string | Buffer;
-}
-
 export class Connections {
   readonly #instance: Instance;
   readonly #limits: ConnectionLimits;
@@ -66,8 +61,8 @@ export class Connections {
 
   /** `ws` is the WebSocket server of Engine.IO. */
   constructor(instance: Instance, limits: ConnectionLimits, trust: Trust, ws: unknown) {
-    this.#trust = trust;
     this.#instance = instance;
+    this.#trust = trust;
     this.#limits = limits;
     this.#webSockets = new WebSockets(ws, limits, instance.clock);
   }
@@ -109,7 +104,10 @@ export class Connections {
     const over = () => {
       ended();
       if (!admitted.refusal) admission.disconnect(address);
-      endSoon(connection, backlog);
+      setTimeout(() => {
+        backlog.abandon();
+        connection.transport.socket?.terminate?.();
+      }, CLOSING_MS_MAX).unref();
     };
     // If it closed while it was being admitted, the event has passed.
     if (connection.readyState === "closed") over();
@@ -143,11 +141,7 @@ export class Connections {
       if (joined.size === 0) connection.close(true);
     };
     // Requests of a long-polling connection are held back instead: see `waitMs`.
-    let meter = new Meter(this.#limits.inflow, clock, {
-      pause: () => undefined,
-      resume: () => undefined,
-      end,
-    });
+    let meter = new Meter(this.#limits.inflow, clock, { end });
     const adopt = (socket: unknown): boolean => {
       const metered = this.#webSockets.of(socket);
       if (!metered) return false;
@@ -167,7 +161,7 @@ export class Connections {
       connection.on("upgrading", () => meter.take(1, 0));
     }
     const attachments = new Attachments(this.#limits.messageBytesMax, () => connection.close(true));
-    connection.on("packet", ({ type, data }: Packet) => {
+    connection.on("packet", ({ type, data }: { type: string; data?: string | Buffer }) => {
       const isJoin = typeof data === "string" && data.startsWith(SOCKETIO_CONNECT);
       const bytes = isPolling && data !== undefined ? data.length : 0;
       meter.take(isJoin ? JOIN_MESSAGES : 1, bytes);
@@ -189,15 +183,4 @@ export class Connections {
       return error;
     }
   }
-}
-
-function endSoon({ transport }: Connection, backlog: Backlog): void {
-  setTimeout(() => {
-    backlog.abandon();
-    if ("socket" in transport && isTerminable(transport.socket)) transport.socket.terminate();
-  }, CLOSING_MS_MAX).unref();
-}
-
-function isTerminable(socket: unknown): socket is { terminate(): void } {
-  return typeof socket === "object" && socket !== null && "terminate" in socket;
 }

@@ -102,8 +102,7 @@ export class HttpGate {
     if (known) return known;
     const isProxy = this.#trust(socket.remoteAddress ?? "", 0);
     // Not paused: the next request waits at the gate instead, and at most PIPELINED_MAX do.
-    const metered = { pause: () => undefined, resume: () => undefined, end: () => cut(socket) };
-    const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, metered);
+    const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, { end: () => cut(socket) });
     const connection: HttpConnection = { meter, unanswered: 0 };
     this.#connections.set(socket, connection);
     return connection;

@@ -1,7 +1,7 @@
 /*
  * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
  * first with 503, so that a balancer tries the next instance on the client's behalf. Open
- * connections go on.
+ * connections are served as before.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -47,7 +47,7 @@ export function refuseTakeovers(
 
 export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
   return (request, response, next) => {
-    const refused = isFirst(request) ? refusal(request) : undefined;
+    const refused = engineIdIn(request) === "" ? refusal(request) : undefined;
     if (refused) answer(request, response, refused);
     else next();
   };
@@ -66,12 +66,7 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
   request.socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
 }
 
-/** Later requests carry the id that the first was answered with. */
-function isFirst(request: IncomingMessage): boolean {
-  return engineIdIn(request) === "";
-}
-
-/** Engine.IO's id of the request's connection; empty if it names none. */
+/** Engine.IO's id of the request's connection; empty for its first, which is answered with it. */
 export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }

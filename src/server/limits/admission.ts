@@ -97,9 +97,9 @@ export class Admission {
 
   /** Throws RATE_LIMITED if the connection or its address may not watch `pages` pages now. */
   admitWatch({ address, watches }: Allowance, pages: number): void {
-    const waitMs = watches.take(pages, this.#clock.now());
+    const now = this.#clock.now();
+    const waitMs = watches.take(pages, now) || this.#addressWatches.take(address, pages, now);
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-    this.#take(this.#addressWatches, address, pages);
   }
 
   /**
@@ -145,11 +145,6 @@ export class Admission {
     const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;
     this.#addressHttp?.charge(address, 1, now);
     return waitMs;
-  }
-
-  #take(buckets: KeyedBuckets, key: string, count: number): void {
-    const waitMs = buckets.take(key, count, this.#clock.now());
-    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
   }
 }
 
