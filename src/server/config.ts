@@ -1,4 +1,4 @@
-/* The table of options: variables, flags, help texts, checks and docs/operations.md come from it. */
+/* The table of options, from which variables, flags, help, checks and the manual are derived. */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { valuesOf } from "../store/by-board.js";

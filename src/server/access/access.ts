@@ -1,16 +1,9 @@
 /*
- * Who may do what on which board. A board's rule gives everyone a right. A token can raise it, and
- * never lowers it, even if it is not accepted:
- *
- *     rule        everyone may     a token is required to
- *     open        write            admin
- *     read-only   view             write, admin
- *     token       nothing          view, write, admin
- *
- * A host app may have a hook that gives rights in place of tokens (authorise.ts).
- *
- * The right to write includes viewing, and admin includes both. Rights are compared at every
- * request, so they end when their token expires; only pages that are being watched stay watched.
+ * Rights on each board. A board's rule gives everyone a right: `open` to write, `read-only` to
+ * view, `token` nothing. A token, or the host app's hook (authorise.ts), can raise it but never
+ * lowers it. The right to write includes viewing, and admin includes both. Rights are compared at
+ * every request, so they end when their token expires; only pages that are being watched stay
+ * watched.
  */
 
 import { Refusal } from "../../protocol/errors.js";

@@ -1,4 +1,4 @@
-/* What a visitor may do, as a verified token or the host app's hook gives it. */
+/* The rights of a visitor, as a verified token or the host app's hook gives them. */
 
 import type { Bit } from "../../board/bitmap.js";
 

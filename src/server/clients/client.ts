@@ -1,7 +1,6 @@
 /*
  * One client: the boards it has open, the pages and overviews it watches, and the session it writes
- * under. Checks each request against the boards and the limits, then passes it on. Knows no door,
- * such as Socket.IO.
+ * under. Checks each request against the boards and the limits. Knows no door, such as Socket.IO.
  */
 
 import type { Bit } from "../../board/bitmap.js";
@@ -36,7 +35,6 @@ const OVERVIEW_WATCHES = 8;
 
 interface ClientOptions {
   readonly recipient: Recipient;
-  /** That of its connection. */
   readonly allowance: Allowance;
   readonly visitor: Visitor;
   /** Connections on this instance, and on all. */

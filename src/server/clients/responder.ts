@@ -1,8 +1,7 @@
 /*
- * Answers the requests of one client, whatever its protocol. It turns failures into answers, bounds
- * the requests in rate and number, and lets other clients take turns. It ends a connection that
- * only sends rubbish. The bounds belong to the connection (allowance.ts), so several responders on
- * one connection share them.
+ * Answers the requests of one client, in either protocol. It turns failures into answers, bounds
+ * the requests in rate and number, and ends a connection that sends only rubbish. The bounds belong
+ * to the connection (allowance.ts), so several responders on one connection share them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";

@@ -1,7 +1,6 @@
 /*
  * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once.
- * Its incoming data and the bytes that wait to go out are bounded at every layer. Once it has
- * ended, its memory is freed soon, whatever the client does.
+ * Its incoming and waiting data are bounded at every layer. After its end its memory is freed soon.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -54,7 +53,6 @@ export class Connections {
   readonly #trust: Trust;
   readonly #webSockets: WebSockets;
   readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
-  /** Address -> its refused connections that are not closed yet. */
   readonly #refused = new Map<string, number>();
   /** Engine.IO's id of a long-polling connection -> its meter. */
   readonly #polling = new Map<string, Meter>();

@@ -63,8 +63,7 @@ export class HttpGate {
 
   /** For Express and Engine.IO: calls `next` when it is the request's turn, or never. */
   readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    // Engine.IO passes no real response for an upgrade. That connection has a meter of its own from
-    // here on.
+    // Engine.IO passes no real response for an upgrade, whose connection gets a meter of its own.
     if (isUpgrade(request)) {
       next();
       return;

@@ -1,7 +1,6 @@
 /*
  * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
- * first with 503, so that a balancer tries the next instance on the client's behalf. Open
- * connections are served as before.
+ * first with 503, so that a balancer tries the next instance. It still serves open connections.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -62,8 +61,10 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
     return;
   }
   // Socket.IO passes a response for an upgrade that cannot carry a status.
-  const head = `HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\nContent-Type: application/json\r\nConnection: close`;
-  request.socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const type = "Content-Type: application/json";
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
+  request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 /** Engine.IO's id of the request's connection; empty for its first, which is answered with it. */

@@ -63,8 +63,7 @@ export class WebSockets {
         });
         const charge = () => {
           meter.take(1, 0);
-          // Each ping that was read already would be answered, and the client may never read the
-          // answers.
+          // Each ping read so far would be answered, and the client may never read the answers.
           if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
         };
         socket.on("ping", charge);

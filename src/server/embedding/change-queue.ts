@@ -1,5 +1,5 @@
 /*
- * Reports the changes committed on a board to a listener of the app around, and never holds up the
+ * Reports the changes committed on a board to a listener of the host app, and never delays the
  * clients that watch it.
  *
  *     follower ──applied──► queue ──one at a time, in turns of its own──► listener

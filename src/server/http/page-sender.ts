@@ -1,7 +1,7 @@
 /*
- * Sends a page's whole bitmap, compressed if the client accepts it. The ETag is the page's position and its number of cells, so that
- * `If-None-Match` costs no body. The cells count because a board that grew has a longer last page
- * at the same position.
+ * Sends a page's whole bitmap, compressed if the client accepts it. The ETag is the page's position
+ * and its number of cells, so that `If-None-Match` costs no body. The cells count because a board
+ * that grew has a longer last page at the same position.
  */
 
 import { promisify } from "node:util";
@@ -59,7 +59,7 @@ export function pageSender(instance: Instance): RequestHandler {
   };
 }
 
-/** Whether no copy will do (RFC 9111, 5.2.1.4). A replica is a copy; the store is the origin. */
+/** Whether a copy is refused (RFC 9111, 5.2.1.4). A replica is a copy; the store is the origin. */
 function wantsOrigin(request: Request): boolean {
   return /(^|,)\s*no-cache\s*(,|$)/i.test(request.headers["cache-control"] ?? "");
 }

@@ -1,6 +1,6 @@
 /*
- * What limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or host. A
- * site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
+ * The unit that limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or
+ * host. A site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
  */
 
 import { isIPv6 } from "node:net";

@@ -1,7 +1,7 @@
 /*
  * Admission: whether a client may connect, and how fast it may write. Each session, address and
- * network has its own count, so that one at its limit never holds up another. Counts belong to one
- * instance, and they are bounded.
+ * network has its own count, so that one at its limit never delays another. Counts are bounded, and
+ * each instance has its own.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -120,9 +120,8 @@ export class Admission {
 
   /**
    * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work.
-   * Such work is a message to everyone, or a long read. Otherwise charges `units` for it, as a debt
-   * if that is more than is left. A click is no such work, so it never waits for another client's
-   * behind the same address.
+   * That is a message to everyone, or a long read. Otherwise charges `units` for it, if necessary
+   * as a debt. A click is no such work, so it never waits for another client's.
    */
   admitWork(address: string, units: number): void {
     const now = this.#clock.now();

@@ -1,7 +1,7 @@
 /*
- * Messages to everyone. The cost of one grows with the number of sockets, and is charged to the
- * address it comes from. Each turn of the event loop sends it to some sockets only, so that clicks
- * are served in between.
+ * Messages to everyone. The cost of one grows with the number of sockets, and is charged to its
+ * sender's address. Each turn of the event loop serves some sockets only, so that clicks do not
+ * wait.
  *
  *     say ──► queue, in order ──► 100 sockets per turn, until all have it ──► next message
  */

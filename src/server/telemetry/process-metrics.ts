@@ -28,7 +28,7 @@ interface GaugeOptions {
   readonly label?: string;
 }
 
-/** `read` returns one value, one for each value of `label`, or undefined if it cannot be read now. */
+/** `read` returns one value, one per value of `label`, or undefined if it cannot be read now. */
 export function sampledGauge(
   registry: Registry,
   name: string,

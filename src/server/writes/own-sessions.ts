@@ -1,8 +1,8 @@
 /*
- * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do
- * not number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session,
- * so a session has at most that many open. More writes get another session. A few sessions, used
- * again and again, crowd no client's out of the store's memory.
+ * Sessions and sequence numbers for writes of the instance itself, and of clients that do not
+ * number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session, so a
+ * session has at most that many open. Sessions are reused, to crowd no client's out of the store's
+ * memory.
  */
 
 import { randomBytes } from "node:crypto";

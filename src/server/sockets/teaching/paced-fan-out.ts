@@ -8,9 +8,8 @@
  *     waiting   behind, and sent no more until it has read the frames so far
  *
  * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell.
- * A recipient reports itself how far it has read (`whenRead`). Counting the bytes that wait here
- * would not do. The kernel takes megabytes for a slow client, and the heartbeat behind them would
- * come too late.
+ * Counting the bytes that wait here would not show how far it has read. The kernel takes megabytes
+ * for a slow client, and the heartbeat behind them would come too late.
  */
 
 import { bitmapBytes, countBits, eachDifference, setBit } from "../../../board/bitmap.js";
@@ -135,8 +134,7 @@ export class PacedFanOut {
       if (cells.length === 0) continue;
       send(progress, this.#shared(cells));
       sent++;
-      // The set keeps the order of insertion: its next frame comes after all others, perhaps in
-      // this same turn.
+      // At the end of the set: its next frame comes after all others, perhaps in this same turn.
       if (progress.marks) this.#goOn(progress);
     }
     if (this.#sending.size > 0) this.#schedule();

@@ -1,8 +1,7 @@
 /*
  * The teaching protocol, for board `main`: everyone gets an event for each cell that changed,
- * without positions or catch-up. Its clients read GET /state when they connect, and trust the
- * events from then on. A board too large to be sent whole is too large for this protocol. Knows no
- * door.
+ * without positions or catch-up. Its clients read GET /state once, then trust the events. So a
+ * board too large to be sent whole is too large for it. Knows no door.
  */
 
 import { randomBytes } from "node:crypto";
