@@ -131,8 +131,7 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
     socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
     setTimeout(() => {
       socket.disconnect(true);
-      // An orderly close would wait for a client that does not read; `true` discards what it has
-      // not read.
+      // An orderly close would wait for a client that does not read; `true` drops the rest.
       socket.conn.close(true);
     }, GOODBYE_MS).unref();
   };

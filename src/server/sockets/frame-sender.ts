@@ -67,7 +67,7 @@ export class SocketRecipient implements Recipient {
   readonly #socket: Socket;
   readonly #encoder: FrameEncoder;
   readonly #backlog: Backlog;
-  readonly #giveUp: () => void;
+  readonly giveUp: () => void;
   readonly #sent: (bytes: number) => void;
 
   /** `sent` counts the packets that Engine.IO does not see. */
@@ -82,7 +82,7 @@ export class SocketRecipient implements Recipient {
     this.#socket = socket;
     this.#encoder = encoder;
     this.#backlog = backlog;
-    this.#giveUp = giveUp;
+    this.giveUp = giveUp;
   }
 
   get backlogged(): boolean {
@@ -106,10 +106,6 @@ export class SocketRecipient implements Recipient {
     conn.once("heartbeat", read);
     // biome-ignore lint/complexity/useLiteralKeys: no other way sends one, and its type is private
     conn["sendPacket"]("ping");
-  }
-
-  giveUp(): void {
-    this.#giveUp();
   }
 
   /** The TCP connection, if this is a WebSocket and nothing waits to be sent. */

@@ -30,7 +30,6 @@ const FRAMES_MAX = 256;
 /** Unread updates: some 30 KB, which a client at 8 KB/s reads within its heartbeat. */
 const UNREAD_UPDATES_MAX = 512;
 
-/** A recipient that can report how far its client has read. */
 export interface PacedRecipient extends Recipient {
   /** Calls `read`, once, when the client has read everything sent to it before. */
   whenRead(read: () => void): void;
@@ -40,7 +39,6 @@ interface Progress {
   readonly recipient: PacedRecipient;
   /** A bit for each cell that must be sent; undefined if the recipient is level. */
   marks: Uint8Array | undefined;
-  /** The byte of the marks to continue at. */
   at: number;
   unread: number;
 }
@@ -56,7 +54,6 @@ export class PacedFanOut {
   readonly #frames = new Map<string, UpdatesFrame>();
   #isScheduled = false;
 
-  /** `valueAt` returns the current value of a cell. */
   constructor(clock: Clock, cells: number, valueAt: (cell: number) => boolean) {
     this.#clock = clock;
     this.#valueAt = valueAt;

@@ -28,7 +28,6 @@ export class Teaching {
   readonly #instance: Instance;
   /** Its clients do not number their writes, and one may have more open than a session can. */
   readonly #sessions = new OwnSessions();
-  /** Set while there are recipients. */
   #following: { readonly fanOut: PacedFanOut; stop(): void } | undefined;
 
   constructor(instance: Instance) {
@@ -56,7 +55,6 @@ export class Teaching {
     };
   }
 
-  /** Throws a Refusal if the visitor may not do this on the board. */
   require(visitor: Visitor, right: "view" | "write"): void {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }
