@@ -83,8 +83,7 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its
-    // user's rights.
+    // With a hook that reads cookies, a page has its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);

@@ -30,7 +30,6 @@ interface Option {
   /** Undefined if `text` is no valid value. */
   readonly parse: (text: string) => unknown;
   readonly expected: string;
-  /** The value is never shown. */
   readonly isSecret?: true;
 }
 

@@ -12,7 +12,8 @@ import type { Authorise } from "./authorise.js";
 import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
-type AccessRule = "open" | "read-only" | "token";
+const RULES = ["open", "read-only", "token"] as const;
+type AccessRule = (typeof RULES)[number];
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
 const EVERYONE = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<
@@ -116,9 +117,5 @@ function givenBy(grant: Grant, board: string): Right | "nothing" {
 
 /** Reads `token`, `main=open,seats=token`, or both: `read-only,seats=token`. Else undefined. */
 export function parseAccess(text: string): AccessRules | undefined {
-  return parseByBoard(text, (name) => (isRule(name) ? name : undefined), "open");
-}
-
-function isRule(name: string): name is AccessRule {
-  return Object.hasOwn(EVERYONE, name);
+  return parseByBoard(text, (name) => RULES.find((rule) => rule === name), "open");
 }

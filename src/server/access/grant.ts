@@ -5,7 +5,6 @@ import type { Bit } from "../../board/bitmap.js";
 export type Right = "view" | "write" | "admin";
 
 export interface Grant {
-  /** The visitor's name, for the log. */
   readonly subject: string;
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: ReadonlyMap<string, Right>;

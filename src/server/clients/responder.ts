@@ -26,7 +26,6 @@ export class Responder {
   #finished: () => void = () => undefined;
   #isEnded = false;
 
-  /** `end` closes the connection with a reason. */
   constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
     this.#instance = instance;
     this.#allowance = allowance;
@@ -72,7 +71,8 @@ export class Responder {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    if (this.#allowance.strikes.take(strikeOf(refusal), this.#instance.clock.now()) > 0) this.#giveUp();
+    const strike = LIGHT.has(refusal.code) ? LIGHT_STRIKE : Number(!refusal.rule.retry);
+    if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
 
@@ -82,9 +82,4 @@ export class Responder {
     this.#instance.admission.offended(this.#allowance.address);
     this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
   }
-}
-
-function strikeOf({ code, rule }: Refusal): number {
-  if (LIGHT.has(code)) return LIGHT_STRIKE;
-  return rule.retry ? 0 : 1;
 }

@@ -17,7 +17,6 @@ interface Watchable {
 }
 
 interface Watch<Hub> extends HubUse<Hub> {
-  /** The latest that asked for it. */
   request: object;
 }
 

@@ -9,10 +9,12 @@ import type { Instance } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import type { Allowance } from "../limits/allowance.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
-import { type InflowLimits, Meter } from "../limits/meter.js";
+import { Meter } from "../limits/meter.js";
 import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
-import { WebSockets } from "./websockets.js";
+import { type ConnectionLimits, WebSockets } from "./websockets.js";
+
+export type { ConnectionLimits };
 
 export interface Connection extends EngineConnection {
   readonly transport: EngineConnection["transport"] & { readonly sid: string };
@@ -27,14 +29,7 @@ export interface AdmittedConnection {
   readonly allowance: Allowance;
   /** Our namespaces that it is in -> closes it when its client has had time to read why. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
-  /** Set if the connection may not stay. */
   readonly refusal: Refusal | undefined;
-}
-
-export interface ConnectionLimits {
-  readonly bufferBytesMax: number;
-  readonly messageBytesMax: number;
-  readonly inflow: InflowLimits;
 }
 
 /** A refused client has this long to join a namespace and read why. */
@@ -54,7 +49,6 @@ export class Connections {
   readonly #webSockets: WebSockets;
   readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
   readonly #refused = new Map<string, number>();
-  /** Engine.IO's id of a long-polling connection -> its meter. */
   readonly #polling = new Map<string, Meter>();
 
   /** `ws` is the WebSocket server of Engine.IO. */

@@ -78,23 +78,15 @@ export class HttpGate {
       if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
     });
     const begin = () => {
+      const waitMs = meter?.waitMs ?? 0;
       if (isTooLarge) answer(request, response, new Refusal("PAYLOAD_TOO_LARGE"));
-      else this.#begin(meter, response, next);
+      else if (waitMs === 0) next();
+      else this.#clock.after(waitMs, () => !response.destroyed && next());
     };
     // Node gives a response its connection when the response before it has been sent.
     if (response.socket) begin();
     else response.once("socket", begin);
   };
-
-  #begin(meter: Meter | undefined, response: ServerResponse, next: () => void): void {
-    const waitMs = meter?.waitMs ?? 0;
-    if (waitMs === 0) next();
-    else {
-      this.#clock.after(waitMs, () => {
-        if (!response.destroyed) next();
-      });
-    }
-  }
 
   #connectionOf(socket: TcpSocket): HttpConnection {
     const known = this.#connections.get(socket);

@@ -31,8 +31,7 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
     Reflect.set(http, "shouldUpgradeCallback", (request: IncomingMessage) => takes(request) && before(request));
     return;
   }
-  // Before Node 24 only the class of a server's requests decides, and only a new server can be
-  // given one openly.
+  // Before Node 24 the class of a server's requests decides, which cannot be set openly later.
   const key = Object.getOwnPropertySymbols(http).find(({ description }) => description === "IncomingMessage");
   const known: unknown = key && Reflect.get(http, key);
   if (key && isRequestClass(known)) Reflect.set(http, key, withUpgrade(known, takes));

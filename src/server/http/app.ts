@@ -11,11 +11,9 @@ import { boardRoutes, type HttpOptions } from "./routes.js";
 
 interface AppOptions extends HttpOptions {
   readonly trust: Trust;
-  /** The folder of the built app. */
   readonly pageFolder: string;
   /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */
   readonly demoUrls: () => readonly string[];
-  /** As in `Config`. */
   readonly basePath: string;
 }
 

@@ -24,7 +24,6 @@ export interface HistoryBody {
   readonly now: number;
   /** A snapshot frame: the page at `from`. */
   readonly start: string;
-  /** Delta frames, in order. */
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 

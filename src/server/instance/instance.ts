@@ -191,7 +191,5 @@ function kindOf(error: unknown): string {
 }
 
 function sum<Item>(items: Iterable<Item>, of: (item: Item) => number): number {
-  let total = 0;
-  for (const item of items) total += of(item);
-  return total;
+  return Array.from(items, of).reduce((total, value) => total + value, 0);
 }

@@ -14,7 +14,6 @@ const STDOUT = 1;
 
 class LogOutput {
   #dropped = 0;
-  /** Dropped lines that no line has reported yet. */
   #unreported = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -35,7 +34,6 @@ class LogOutput {
     }, TRY_AGAIN_MS).unref();
   }
 
-  /** True if nothing is left to report. */
   #reportDropped(): boolean {
     const dropped = this.#unreported;
     if (dropped === 0) return true;
@@ -90,8 +88,7 @@ function writeStream(text: string, failed: () => void): void {
   if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("standard output is not read");
   stdout.write(text, (error) => {
     if (!error) return;
-    // An `error` event without a listener would end the process. The stream is the app's too, so no
-    // listener stays.
+    // Without a listener `error` would end the process. The stream is the app's, so none stays.
     if (stdout.listenerCount("error") === 0) stdout.once("error", () => undefined);
     failed();
   });

@@ -12,7 +12,6 @@ import { SEQ_WINDOW } from "../../store/seen.js";
 interface OwnSession {
   readonly session: string;
   seq: number;
-  /** Numbers without an answer, ascending. */
   readonly open: Set<number>;
   isFull: boolean;
 }
@@ -40,7 +39,8 @@ export class OwnSessions {
     const seq = ++own.seq;
     own.open.add(seq);
     this.#openWrites++;
-    if (!hasRoom(own)) {
+    const [oldest = seq] = own.open;
+    if (seq + 1 - oldest >= SEQ_WINDOW) {
       own.isFull = true;
       this.#withRoom.pop();
     }
@@ -69,9 +69,4 @@ export class OwnSessions {
       this.#withRoom.push(own);
     }
   }
-}
-
-function hasRoom({ seq, open }: OwnSession): boolean {
-  const [oldest = seq + 1] = open;
-  return seq + 1 - oldest < SEQ_WINDOW;
 }
