@@ -1,8 +1,8 @@
 /*
- * The options of an instance inside someone else's app. Some have a field of their own in
- * attachBoards, and INSTANCE_FIELDS is their list. The others come by their environment names in
- * `settings`. Options that have a field, or mean nothing inside an app, are refused there. Dropping
- * one silently could leave boards open, or in the wrong store.
+ * The options of an instance inside someone else's app. INSTANCE_FIELDS lists those with a field of
+ * their own in attachBoards. `settings` takes the others by their environment names, and refuses
+ * those that have a field or mean nothing inside an app. Dropping one silently could leave boards
+ * open, or in the wrong store.
  */
 
 import { BadOption, type Flags, OPTIONS } from "./config.js";

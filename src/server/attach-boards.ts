@@ -22,7 +22,7 @@ import { createLog, type Log } from "./telemetry/log.js";
 export interface AttachBoardsOptions extends InstanceFields {
   /** Board name -> cells. */
   readonly boards: Readonly<Record<string, number>>;
-  /** Says who a client is and which rights it has. Asked for each socket and each HTTP request. */
+  /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
    * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An
@@ -84,8 +84,7 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // `*` is for pages without rights of their own. With a hook that reads cookies, a page has its
-    // user's rights.
+    // With a hook that reads cookies, a page has its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
@@ -126,7 +125,7 @@ const ANSWERS_TWICE =
   "your Express app and your Socket.IO server both answer long-polling. Make the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
-/** Socket.IO servers with boards. Our namespaces stay on them for good. */
+/** Socket.IO servers with boards: our namespaces cannot be removed from them. */
 const inUse = new WeakSet<SocketServer>();
 
 /** Refuses mistakes that would otherwise show later, as silence. */
@@ -147,8 +146,7 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO replaces the listeners that are there before it, and passes them the requests that it
-  // does not answer.
+  // Socket.IO passes the requests that it does not answer to the listeners that were there first.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);

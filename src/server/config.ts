@@ -1,4 +1,4 @@
-/* One table of options: it gives the variables, flags, help texts, checks and docs/operations.md. */
+/* The table of options, from which variables, flags, help, checks and the manual are derived. */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { valuesOf } from "../store/by-board.js";
@@ -30,7 +30,6 @@ interface Option {
   /** Undefined if `text` is no valid value. */
   readonly parse: (text: string) => unknown;
   readonly expected: string;
-  /** The value is never shown. */
   readonly isSecret?: true;
 }
 
@@ -407,12 +406,14 @@ function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined
   }
   if (workers > 1 && config.valkeyUrl === undefined)
     return `WORKERS is ${workers}, but workers share their boards through Valkey: set VALKEY_URL`;
-  if (config.valkeyCert !== undefined && config.valkeyKey === undefined)
-    return "VALKEY_CERT is set without VALKEY_KEY: set both";
-  if (config.valkeyKey !== undefined && config.valkeyCert === undefined)
-    return "VALKEY_KEY is set without VALKEY_CERT: set both";
-  if (config.sentinelUsername !== undefined && config.sentinelPassword === undefined)
-    return "SENTINEL_USERNAME is set without SENTINEL_PASSWORD: set both";
+  for (const [set, other] of [
+    ["valkeyCert", "valkeyKey"],
+    ["valkeyKey", "valkeyCert"],
+    ["sentinelUsername", "sentinelPassword"],
+  ] as const) {
+    if (config[set] !== undefined && config[other] === undefined)
+      return `${OPTIONS[set].env} is set without ${OPTIONS[other].env}: set both`;
+  }
   if (jwtSecret !== undefined && jwksUrl !== undefined) return "JWT_SECRET and JWKS_URL are both set: keep one of them";
   if (jwtSecret === undefined && jwksUrl === undefined && !rightsElsewhere && valuesOf(access).includes("token"))
     return "ACCESS has a board that requires a token, but no key verifies tokens: set JWT_SECRET or JWKS_URL";

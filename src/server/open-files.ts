@@ -1,9 +1,8 @@
 /* The limit of open files. Each connection is one, and past the limit nothing can be opened. */
 
 /**
- * Descriptors kept free of connections: for the store, the files of the app, and connections that
- * workers hand on. If a worker has no descriptor for a connection that the primary hands to it,
- * Node never gives that worker another one.
+ * Descriptors kept free of connections: for the store, the files of the app, and connections handed
+ * on by the primary. If a worker has none left for one of those, Node never gives it another one.
  */
 const KEPT_FREE = 128;
 

@@ -60,7 +60,8 @@ const CLOSING_MS_MAX = 2_000;
 
 /** Rejects with the system's error if it cannot listen on the port. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { config, store, log, pageFolder } = options;
+  const { config, store, log, pageFolder, silentMsMax = SILENT_MS_MAX, demoUrls = () => [] } = options;
+  const { basePath } = config;
   let listening: HttpServer | undefined;
   const address = () => listening?.address() ?? { port: config.port };
   const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
@@ -68,10 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const { basePath } = config;
-  const demoUrls = options.demoUrls ?? (() => []);
   const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath });
-  const silentMsMax = options.silentMsMax ?? SILENT_MS_MAX;
   const http = createServer(
     {
       headersTimeout: silentMsMax,
@@ -99,14 +97,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     running.close();
     throw error;
   }
-  for (const server of operators ? [http, operators] : [http]) instance.survives(server);
+  const servers = operators ? [http, operators] : [http];
+  for (const server of servers) instance.survives(server);
   const io = createSocketServer(http, {
     origins: config.origins,
     messageBytesMax: config.messageBytes,
     silentMsMax,
     basePath,
   });
-  for (const server of operators ? [http, operators] : [http]) httpDoor.gate.guard(server);
+  for (const server of servers) httpDoor.gate.guard(server);
   const sockets = attachSockets(io, instance, {
     presence: running.presence,
     teaching: true,

@@ -68,7 +68,6 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     types: [
       "server/sockets/entry.ts",
       "server/sockets/frame-sender.ts",
-      "server/sockets/goodbye.ts",
       "server/sockets/teaching-namespace.ts",
       "server/server.ts",
       "server/attach-boards.ts",
@@ -85,12 +84,10 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
     types: [
       "server/attach-boards.ts",
-      ...["audit", "browsers", "errors", "page-sender", "rate-limit", "request-context", "security-headers"].map(
-        (name) => `server/http/${name}.ts`,
-      ),
+      ...["browsers", "errors", "page-sender", "rate-limit", "request-context"].map((name) => `server/http/${name}.ts`),
     ],
   },
-  helmet: { files: ["server/http/security-headers.ts"] },
+  helmet: { files: ["server/http/browsers.ts"] },
   pino: { files: ["server/telemetry/log.ts"] },
   "prom-client": { files: ["server/telemetry/metrics.ts", "server/telemetry/process-metrics.ts"] },
   cookie: { files: ["server/access/caller.ts"] },

@@ -1,16 +1,9 @@
 /*
- * Who may do what on which board. A board's rule gives everyone a right. A token can raise it, and
- * never lowers it, even if it is not accepted:
- *
- *     rule        everyone may     a token is required to
- *     open        write            admin
- *     read-only   view             write, admin
- *     token       nothing          view, write, admin
- *
- * A host app may have a hook that gives rights in place of tokens (authorise.ts).
- *
- * The right to write includes viewing, and admin includes both. Rights are compared at every
- * request, so they end when their token expires; only pages that are being watched stay watched.
+ * Rights on each board. A board's rule gives everyone a right: `open` to write, `read-only` to
+ * view, `token` nothing. A token, or the host app's hook (authorise.ts), can raise it but never
+ * lowers it. The right to write includes viewing, and admin includes both. Rights are compared at
+ * every request, so they end when their token expires; only pages that are being watched stay
+ * watched.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -19,7 +12,8 @@ import type { Authorise } from "./authorise.js";
 import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
-type AccessRule = "open" | "read-only" | "token";
+const RULES = ["open", "read-only", "token"] as const;
+type AccessRule = (typeof RULES)[number];
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
 const EVERYONE = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<
@@ -123,9 +117,5 @@ function givenBy(grant: Grant, board: string): Right | "nothing" {
 
 /** Reads `token`, `main=open,seats=token`, or both: `read-only,seats=token`. Else undefined. */
 export function parseAccess(text: string): AccessRules | undefined {
-  return parseByBoard(text, (name) => (isRule(name) ? name : undefined), "open");
-}
-
-function isRule(name: string): name is AccessRule {
-  return Object.hasOwn(EVERYONE, name);
+  return parseByBoard(text, (name) => RULES.find((rule) => rule === name), "open");
 }

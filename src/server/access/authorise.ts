@@ -1,10 +1,8 @@
 /*
- * The host app's decision on who may do what: a hook that is called once for each socket and each
- * HTTP request. Its permit becomes a grant, as a token does, and is compared in the same places.
- *
- * Browsers send cookies with requests from any page. The hook is therefore called only for programs
- * and for pages of the app's own origin or of the listed ones. A page of another site would act in
- * its visitor's name.
+ * The host app's decision on rights: a hook that is called once for each socket and HTTP request.
+ * Its permit becomes a grant, as a token does. Browsers send cookies with requests from any page,
+ * so a page of another site would act in its visitor's name. The hook is therefore called only for
+ * programs and for pages of the app's own origin or of the listed ones.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -13,7 +11,7 @@ import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
 
-/** What the hook permits. */
+/** The rights that the hook grants. */
 export interface Permit {
   /** The visitor's name, for the log of admins' actions and as `socket.data.subject`. */
   readonly subject?: string;

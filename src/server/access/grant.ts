@@ -1,11 +1,10 @@
-/* What a visitor may do, as a verified token or the host app's hook gives it. */
+/* The rights of a visitor, as a verified token or the host app's hook gives them. */
 
 import type { Bit } from "../../board/bitmap.js";
 
 export type Right = "view" | "write" | "admin";
 
 export interface Grant {
-  /** The visitor's name, for the log. */
   readonly subject: string;
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: ReadonlyMap<string, Right>;

@@ -1,9 +1,8 @@
 /*
- * The guard between an instance and the hooks of its host app. A hook may be slow, throw or never
- * answer, and only this one answer is lost. A Refusal from a hook is sent to the peer as it is. Any
- * other error is sent as UNDECIDED and logged.
- *
- * A hook that blocks the event loop blocks the instance too: no guard can prevent that.
+ * The guard between an instance and the hooks of its host app. If a hook is slow, throws or never
+ * answers, only that one answer is lost. A Refusal from a hook is sent to the peer as it is. Any
+ * other error is sent as UNDECIDED and logged. A hook that blocks the event loop blocks the
+ * instance.
  */
 
 import { type Clock, within } from "../../protocol/clock.js";

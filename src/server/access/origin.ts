@@ -1,8 +1,8 @@
 /*
  * Whether a request comes from an allowed page. Without CORS, any site's page can open a WebSocket
- * or post a form, and browsers send cookies with it. Two headers tell, because browsers set them
- * and pages cannot: `Origin`, and `Sec-Fetch-Site` for requests without an origin, such as those of
- * a script tag. Programs send neither.
+ * or post a form, and browsers send cookies with it. Two headers that only browsers can set
+ * identify the page. They are `Origin`, and `Sec-Fetch-Site` for requests without an origin, such
+ * as those of a script tag. Programs send neither.
  */
 
 import type { IncomingMessage } from "node:http";

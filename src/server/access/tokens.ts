@@ -1,11 +1,8 @@
 /*
- * Verifies tokens: JWTs that a host app or an identity provider issues. The door to jose.
- *
- *     { "sub": "ann", "exp": 1796000000, "boards": { "seats": "write", "*": "view" } }
- *
- * The kind of key fixes the algorithms, whatever the token claims: HS256 for a shared secret,
- * asymmetric ones for published keys. Neither `none` nor a public key used as a secret is accepted.
- * Every token must expire.
+ * Verifies tokens. Every token is a JWT that must expire. Its claim `boards` maps names of boards,
+ * or `*`, to rights. The kind of key fixes the algorithms, whatever the token claims: HS256 for a
+ * shared secret, asymmetric ones for published keys. Neither `none` nor a public key used as a
+ * secret is accepted. The door to jose.
  */
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
@@ -98,7 +95,7 @@ function grantOf(payload: JWTPayload): Grant {
   return { subject: payload.sub ?? "unnamed", boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
 }
 
-/** What the failure means to the peer, who gets no details about signatures. */
+/** The failure as the peer may see it, without details about signatures. */
 function meaning(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof errors.JWTExpired) return new Refusal("TOKEN_EXPIRED", { cause: error });

@@ -1,7 +1,6 @@
 /*
  * One client: the boards it has open, the pages and overviews it watches, and the session it writes
- * under. Checks each request against the boards and the limits, then passes it on. Knows no door,
- * such as Socket.IO.
+ * under. Checks each request against the boards and the limits. Knows no door, such as Socket.IO.
  */
 
 import type { Bit } from "../../board/bitmap.js";
@@ -36,7 +35,6 @@ const OVERVIEW_WATCHES = 8;
 
 interface ClientOptions {
   readonly recipient: Recipient;
-  /** That of its connection. */
   readonly allowance: Allowance;
   readonly visitor: Visitor;
   /** Connections on this instance, and on all. */
@@ -66,13 +64,14 @@ export class Client {
     if (!board) throw new Refusal("UNKNOWN_BOARD");
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
+    const right = this.#instance.access.rightOf(visitor, board.name);
     this.#boards.set(board.handle, board);
     return {
       handle: board.handle,
       name: board.name,
       size: board.size,
       pages: pageCount(board.size),
-      right: this.#right(board),
+      right: right === "nothing" ? "view" : right,
       ...(visitor.problem && { problem: visitor.problem.toBody() }),
       instance: this.#instance.name,
       online: presence.online,
@@ -96,9 +95,8 @@ export class Client {
       checkPage(board, page);
       wanted.set(page, position);
     }
-    let added = 0;
-    for (const page of wanted.keys()) if (!this.#pages.hub(pageKey(board, page))) added++;
-    if (this.#pages.size + added > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
+    const added = Array.from(wanted.keys()).filter((page) => !this.#pages.hub(pageKey(board, page)));
+    if (this.#pages.size + added.length > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
     const { recipient, allowance } = this.#options;
     this.#instance.admission.admitWatch(allowance, wanted.size);
     const join = (page: number, position: Position) =>
@@ -167,7 +165,8 @@ export class Client {
     try {
       return { at: await commitChanges(writer, board.name, session, seq, changes) };
     } catch (error) {
-      if (error instanceof Refusal && isFrozen(error)) this.#showFrozen(board, changes);
+      const isFrozen = error instanceof Refusal && (error.code === "FROZEN" || error.code === "PARTLY_FROZEN");
+      if (isFrozen) this.#showFrozen(board, changes);
       throw error;
     }
   }
@@ -188,20 +187,11 @@ export class Client {
     return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
   }
 
-  #right(board: HostedBoard): OpenResult["right"] {
-    const right = this.#instance.access.rightOf(this.#options.visitor, board.name);
-    return right === "nothing" ? "view" : right;
-  }
-
   #board(handle: number): HostedBoard {
     const board = this.#boards.get(handle);
     if (!board) throw new Refusal("NOT_OPEN");
     return board;
   }
-}
-
-function isFrozen({ code }: Refusal): boolean {
-  return code === "FROZEN" || code === "PARTLY_FROZEN";
 }
 
 function pageKey(board: HostedBoard, page: number): string {

@@ -1,8 +1,7 @@
 /*
- * Answers the requests of one client, whatever its protocol. It turns failures into answers, bounds
- * the requests in rate and number, and lets other clients take turns. It ends a connection that
- * only sends rubbish. The bounds belong to the connection (allowance.ts), so several responders on
- * one connection share them.
+ * Answers the requests of one client, in either protocol. It turns failures into answers, bounds
+ * the requests in rate and number, and ends a connection that sends only rubbish. The bounds belong
+ * to the connection (allowance.ts), so several responders on one connection share them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -27,7 +26,6 @@ export class Responder {
   #finished: () => void = () => undefined;
   #isEnded = false;
 
-  /** `end` closes the connection with a reason. */
   constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
     this.#instance = instance;
     this.#allowance = allowance;
@@ -73,7 +71,8 @@ export class Responder {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    if (this.#allowance.strikes.take(strikeOf(refusal), this.#instance.clock.now()) > 0) this.#giveUp();
+    const strike = LIGHT.has(refusal.code) ? LIGHT_STRIKE : Number(!refusal.rule.retry);
+    if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
 
@@ -83,9 +82,4 @@ export class Responder {
     this.#instance.admission.offended(this.#allowance.address);
     this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
   }
-}
-
-function strikeOf({ code, rule }: Refusal): number {
-  if (LIGHT.has(code)) return LIGHT_STRIKE;
-  return rule.retry ? 0 : 1;
 }

@@ -9,7 +9,7 @@ import { Refusal } from "../../protocol/errors.js";
 import type { Recipient } from "../pages/recipient.js";
 import type { HubUse } from "../pages/shared-hubs.js";
 
-/** How long a request waits for what the store does not give. */
+/** How long a request waits for an unavailable store. */
 const JOIN_MS_MAX = 5_000;
 
 interface Watchable {
@@ -17,7 +17,6 @@ interface Watchable {
 }
 
 interface Watch<Hub> extends HubUse<Hub> {
-  /** The latest request that asked for it. */
   request: object;
 }
 

@@ -1,8 +1,8 @@
 /*
- * Socket.IO sends binary data as attachments: a text packet says how many follow, and its parser
- * keeps them until all have arrived. A client that never sends the last one would keep the others
- * in memory. So the attachments of one message have a bound in bytes together, and the last must
- * arrive in time.
+ * Socket.IO sends binary data as attachments: a text packet announces their number, and its parser
+ * keeps them until all have arrived. A client could leave out the last and so keep the others in
+ * memory. So the attachments of one message have a bound in bytes, and the last must arrive in
+ * time.
  */
 
 /** socket.io-protocol: packets of types 5 and 6 begin with the number of attachments. */

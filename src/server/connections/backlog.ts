@@ -21,7 +21,7 @@ export interface EngineConnection extends EventEmitter {
     readonly name: string;
     readonly writable: boolean;
     /** Of a WebSocket: bytes that it and its TCP connection hold. */
-    readonly socket?: { readonly bufferedAmount: number };
+    readonly socket?: { readonly bufferedAmount: number; terminate?(): void };
   };
 }
 
@@ -32,7 +32,6 @@ export class Backlog {
   readonly #connection: EngineConnection;
   readonly #bytesMax: number;
   readonly #overflow: () => void;
-  /** Bytes that wait until the transport can take them. */
   #queued = 0;
   /** Bytes given to the transport, which may hold them until it can take more. */
   #inTransport = 0;
@@ -67,8 +66,7 @@ export class Backlog {
   get bytes(): number {
     const { name, writable, socket } = this.#connection.transport;
     let bytes = this.#queued;
-    // A long-polling transport has finished with an answer once it has written it to the TCP
-    // connection.
+    // A long-polling transport is done with an answer once the TCP connection has it.
     if (name !== "polling") bytes += Math.max(writable ? 0 : this.#inTransport, socket?.bufferedAmount ?? 0);
     for (const socket of this.#responding) {
       if (socket.writableLength === 0 || socket.destroyed) this.#responding.delete(socket);

@@ -1,7 +1,6 @@
 /*
  * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once.
- * Its incoming data and the bytes that wait to go out are bounded at every layer. Once it has
- * ended, its memory is freed soon, whatever the client does.
+ * Its incoming and waiting data are bounded at every layer. After its end its memory is freed soon.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -10,10 +9,12 @@ import type { Instance } from "../instance/instance.js";
 import { addressKey } from "../limits/address.js";
 import type { Allowance } from "../limits/allowance.js";
 import { clientAddress, type Trust } from "../limits/client-address.js";
-import { type InflowLimits, Meter } from "../limits/meter.js";
+import { Meter } from "../limits/meter.js";
 import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
-import { WebSockets } from "./websockets.js";
+import { type ConnectionLimits, WebSockets } from "./websockets.js";
+
+export type { ConnectionLimits };
 
 export interface Connection extends EngineConnection {
   readonly transport: EngineConnection["transport"] & { readonly sid: string };
@@ -28,14 +29,7 @@ export interface AdmittedConnection {
   readonly allowance: Allowance;
   /** Our namespaces that it is in -> closes it when its client has had time to read why. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
-  /** Set if the connection may not stay. */
   readonly refusal: Refusal | undefined;
-}
-
-export interface ConnectionLimits {
-  readonly bufferBytesMax: number;
-  readonly messageBytesMax: number;
-  readonly inflow: InflowLimits;
 }
 
 /** A refused client has this long to join a namespace and read why. */
@@ -48,26 +42,19 @@ const CLOSING_MS_MAX = 2_000;
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";
 
-interface Packet {
-  readonly type: string;
-  readonly data?: string | Buffer;
-}
-
 export class Connections {
   readonly #instance: Instance;
   readonly #limits: ConnectionLimits;
   readonly #trust: Trust;
   readonly #webSockets: WebSockets;
   readonly #admitted = new WeakMap<Connection, AdmittedConnection>();
-  /** Address -> its refused connections that are not closed yet. */
   readonly #refused = new Map<string, number>();
-  /** Engine.IO's id of a long-polling connection -> its meter. */
   readonly #polling = new Map<string, Meter>();
 
   /** `ws` is the WebSocket server of Engine.IO. */
   constructor(instance: Instance, limits: ConnectionLimits, trust: Trust, ws: unknown) {
-    this.#trust = trust;
     this.#instance = instance;
+    this.#trust = trust;
     this.#limits = limits;
     this.#webSockets = new WebSockets(ws, limits, instance.clock);
   }
@@ -109,7 +96,10 @@ export class Connections {
     const over = () => {
       ended();
       if (!admitted.refusal) admission.disconnect(address);
-      endSoon(connection, backlog);
+      setTimeout(() => {
+        backlog.abandon();
+        connection.transport.socket?.terminate?.();
+      }, CLOSING_MS_MAX).unref();
     };
     // If it closed while it was being admitted, the event has passed.
     if (connection.readyState === "closed") over();
@@ -143,11 +133,7 @@ export class Connections {
       if (joined.size === 0) connection.close(true);
     };
     // Requests of a long-polling connection are held back instead: see `waitMs`.
-    let meter = new Meter(this.#limits.inflow, clock, {
-      pause: () => undefined,
-      resume: () => undefined,
-      end,
-    });
+    let meter = new Meter(this.#limits.inflow, clock, { end });
     const adopt = (socket: unknown): boolean => {
       const metered = this.#webSockets.of(socket);
       if (!metered) return false;
@@ -167,7 +153,7 @@ export class Connections {
       connection.on("upgrading", () => meter.take(1, 0));
     }
     const attachments = new Attachments(this.#limits.messageBytesMax, () => connection.close(true));
-    connection.on("packet", ({ type, data }: Packet) => {
+    connection.on("packet", ({ type, data }: { type: string; data?: string | Buffer }) => {
       const isJoin = typeof data === "string" && data.startsWith(SOCKETIO_CONNECT);
       const bytes = isPolling && data !== undefined ? data.length : 0;
       meter.take(isJoin ? JOIN_MESSAGES : 1, bytes);
@@ -189,15 +175,4 @@ export class Connections {
       return error;
     }
   }
-}
-
-function endSoon({ transport }: Connection, backlog: Backlog): void {
-  setTimeout(() => {
-    backlog.abandon();
-    if ("socket" in transport && isTerminable(transport.socket)) transport.socket.terminate();
-  }, CLOSING_MS_MAX).unref();
-}
-
-function isTerminable(socket: unknown): socket is { terminate(): void } {
-  return typeof socket === "object" && socket !== null && "terminate" in socket;
 }

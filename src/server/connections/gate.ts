@@ -63,8 +63,7 @@ export class HttpGate {
 
   /** For Express and Engine.IO: calls `next` when it is the request's turn, or never. */
   readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    // Engine.IO passes no real response for an upgrade. That connection has a meter of its own from
-    // here on.
+    // Engine.IO passes no real response for an upgrade, whose connection gets a meter of its own.
     if (isUpgrade(request)) {
       next();
       return;
@@ -79,31 +78,22 @@ export class HttpGate {
       if (!request.complete && (isTooLarge || isChunked(request))) socket.destroySoon();
     });
     const begin = () => {
+      const waitMs = meter?.waitMs ?? 0;
       if (isTooLarge) answer(request, response, new Refusal("PAYLOAD_TOO_LARGE"));
-      else this.#begin(meter, response, next);
+      else if (waitMs === 0) next();
+      else this.#clock.after(waitMs, () => !response.destroyed && next());
     };
     // Node gives a response its connection when the response before it has been sent.
     if (response.socket) begin();
     else response.once("socket", begin);
   };
 
-  #begin(meter: Meter | undefined, response: ServerResponse, next: () => void): void {
-    const waitMs = meter?.waitMs ?? 0;
-    if (waitMs === 0) next();
-    else {
-      this.#clock.after(waitMs, () => {
-        if (!response.destroyed) next();
-      });
-    }
-  }
-
   #connectionOf(socket: TcpSocket): HttpConnection {
     const known = this.#connections.get(socket);
     if (known) return known;
     const isProxy = this.#trust(socket.remoteAddress ?? "", 0);
     // Not paused: the next request waits at the gate instead, and at most PIPELINED_MAX do.
-    const metered = { pause: () => undefined, resume: () => undefined, end: () => cut(socket) };
-    const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, metered);
+    const meter = isProxy ? undefined : new Meter(this.#limits.inflow, this.#clock, { end: () => cut(socket) });
     const connection: HttpConnection = { meter, unanswered: 0 };
     this.#connections.set(socket, connection);
     return connection;

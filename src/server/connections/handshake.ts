@@ -1,7 +1,6 @@
 /*
  * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
- * first with 503, so that a balancer tries the next instance on the client's behalf. Open
- * connections go on.
+ * first with 503, so that a balancer tries the next instance. It still serves open connections.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -47,7 +46,7 @@ export function refuseTakeovers(
 
 export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
   return (request, response, next) => {
-    const refused = isFirst(request) ? refusal(request) : undefined;
+    const refused = engineIdIn(request) === "" ? refusal(request) : undefined;
     if (refused) answer(request, response, refused);
     else next();
   };
@@ -62,16 +61,13 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
     return;
   }
   // Socket.IO passes a response for an upgrade that cannot carry a status.
-  const head = `HTTP/1.1 ${http} ${STATUS_CODES[http]}\r\nContent-Type: application/json\r\nConnection: close`;
-  request.socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  const type = "Content-Type: application/json";
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
+  request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
-/** Later requests carry the id that the first was answered with. */
-function isFirst(request: IncomingMessage): boolean {
-  return engineIdIn(request) === "";
-}
-
-/** Engine.IO's id of the request's connection; empty if it names none. */
+/** Engine.IO's id of the request's connection; empty for its first, which is answered with it. */
 export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }

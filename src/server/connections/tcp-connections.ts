@@ -1,9 +1,8 @@
 /*
- * The TCP connections of an HTTP server, whether they carry WebSockets, long-polling or nothing at
- * all. No address has more than its share, and at the end none is left. This guard closes
- * connections without a reason. Refusals with a code come from the layers above, which such
- * connections never reach. A trusted proxy may have as many as its clients need, but all together
- * never use up the descriptors of the process.
+ * The TCP connections of an HTTP server, whatever they carry. No address has more than its share;
+ * only a trusted proxy may have as many as its clients need. All together never use up the
+ * descriptors of the process. This guard closes connections without a reason. Refusals with a code
+ * come from the layers above.
  */
 
 import type { Server as HttpServer } from "node:http";

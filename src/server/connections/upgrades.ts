@@ -1,12 +1,9 @@
 /*
- * HTTP requests that ask for another protocol. A server may ignore that (RFC 9110, section 7.8),
- * and Node does as long as nothing listens for upgrades. Once Socket.IO listens, Node hands over
+ * HTTP requests that ask for another protocol. Once Socket.IO listens for upgrades, Node hands over
  * every such request. Those that Socket.IO does not know, such as the `Upgrade: h2c` of Java's
- * HttpClient, get no answer.
- *
- * So this is decided earlier: an upgrade that nothing here takes is an ordinary request, with its
- * body and its place on the connection. Once the connection is handed over, it is too late to
- * answer pipelined requests in order.
+ * HttpClient, would get no answer. So an upgrade that nothing here takes is made an ordinary
+ * request before that, as RFC 9110, section 7.8, allows. Afterwards it would be too late to answer
+ * pipelined requests in order.
  */
 
 import type { EventEmitter } from "node:events";
@@ -34,8 +31,7 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
     Reflect.set(http, "shouldUpgradeCallback", (request: IncomingMessage) => takes(request) && before(request));
     return;
   }
-  // Before Node 24 only the class of a server's requests decides, and only a new server can be
-  // given one openly.
+  // Before Node 24 the class of a server's requests decides, which cannot be set openly later.
   const key = Object.getOwnPropertySymbols(http).find(({ description }) => description === "IncomingMessage");
   const known: unknown = key && Reflect.get(http, key);
   if (key && isRequestClass(known)) Reflect.set(http, key, withUpgrade(known, takes));

@@ -32,10 +32,10 @@ interface WebSocketServer {
 const PIECES_MIN = 1_024;
 const BYTES_PER_PIECE = 256;
 
-interface WebSocketLimits {
-  readonly inflow: InflowLimits;
-  readonly messageBytesMax: number;
+export interface ConnectionLimits {
   readonly bufferBytesMax: number;
+  readonly messageBytesMax: number;
+  readonly inflow: InflowLimits;
 }
 
 interface MeteredWebSocket {
@@ -48,8 +48,7 @@ interface MeteredWebSocket {
 export class WebSockets {
   readonly #metered = new WeakMap<object, MeteredWebSocket>();
 
-  /** `ws` is Engine.IO's WebSocket server, if it has one. */
-  constructor(ws: unknown, { inflow, messageBytesMax, bufferBytesMax }: WebSocketLimits, clock: Clock) {
+  constructor(ws: unknown, { inflow, messageBytesMax, bufferBytesMax }: ConnectionLimits, clock: Clock) {
     if (!isWebSocketServer(ws)) return;
     const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_PER_PIECE);
     Object.assign(ws.options ?? {}, { maxFragments: piecesMax, maxBufferedChunks: piecesMax });
@@ -63,8 +62,7 @@ export class WebSockets {
         });
         const charge = () => {
           meter.take(1, 0);
-          // Each ping that was read already would be answered, and the client may never read the
-          // answers.
+          // Each ping read so far would be answered, and the client may never read the answers.
           if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
         };
         socket.on("ping", charge);
@@ -75,7 +73,6 @@ export class WebSockets {
       });
   }
 
-  /** Undefined if `socket` is no WebSocket of this server. */
   of(socket: unknown): MeteredWebSocket | undefined {
     return typeof socket === "object" && socket !== null ? this.#metered.get(socket) : undefined;
   }

@@ -1,5 +1,5 @@
 /*
- * Reports the changes committed on a board to a listener of the app around, and never holds up the
+ * Reports the changes committed on a board to a listener of the host app, and never delays the
  * clients that watch it.
  *
  *     follower ──applied──► queue ──one at a time, in turns of its own──► listener
@@ -48,7 +48,6 @@ const LISTENER_MS_MAX = 30_000;
 interface QueuedPage {
   readonly number: number;
   readonly hold: HubUse<Hub>;
-  /** The bits as the listener knows them. */
   readonly reported: Uint8Array;
   isBehind: boolean;
   stop(): void;
@@ -66,7 +65,6 @@ interface QueueOptions {
   readonly pages: Pages;
   readonly clock: Clock;
   readonly failed: HookFailed;
-  /** Reports the checked cells first, as changes from an empty board. */
   readonly fromEmpty: boolean;
 }
 
@@ -162,7 +160,8 @@ export class ChangeQueue {
       const value = changedValue(change);
       if (setBit(page.reported, offset, value)) this.#add(changes, cellAt(page.number, offset), value === 1);
     }
-    return this.#changeOf(page, "delta", changes, delta.to);
+    const board = this.#options.board.name;
+    return { board, page: page.number, kind: "delta", changes, position: delta.to };
   }
 
   #fromReplica(page: QueuedPage): BoardChange {
@@ -173,16 +172,13 @@ export class ChangeQueue {
     );
     page.reported.set(replica.bits);
     page.isBehind = false;
-    return this.#changeOf(page, "snapshot", changes, replica.position);
+    const board = this.#options.board.name;
+    return { board, page: page.number, kind: "snapshot", changes, position: replica.position };
   }
 
   #add(changes: { cell: number; value: boolean }[], cell: number, value: boolean): void {
     const { start, end } = this.#options.range;
     if (cell >= start && cell < end) changes.push({ cell, value });
-  }
-
-  #changeOf(page: QueuedPage, kind: BoardChange["kind"], changes: BoardChange["changes"], position: Position) {
-    return { board: this.#options.board.name, page: page.number, kind, changes, position };
   }
 
   async #report(change: BoardChange): Promise<void> {

@@ -1,7 +1,6 @@
 /*
- * A board for code of the app around, on the server. Its writes take the way of a client's: group
- * commit, one script run, acknowledged after the commit, sent to everyone through the store. Rights
- * and rate limits do not apply to them; frozen cells stay frozen.
+ * A board for the host app's code on the server. Its writes take the same path as a client's.
+ * Rights and rate limits do not apply to them; frozen cells stay frozen.
  */
 
 import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
@@ -60,7 +59,7 @@ export class ServerBoard {
     return bits;
   }
 
-  /** Resolves after the commit; the Refusal's `rule.outcome` says whether it may have happened. */
+  /** Resolves after the commit. By the Refusal's `rule.outcome`, it may have happened or not. */
   set(cell: number, value: boolean): Promise<void> {
     return this.setAll([[cell, value]]);
   }

@@ -4,20 +4,16 @@ import express, { type Express } from "express";
 import { refuseChunked } from "../connections/gate.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
-import { redirectBrowsers } from "./browsers.js";
+import { cacheHashed, paneOrigins, redirectBrowsers, securityHeaders } from "./browsers.js";
 import { answerErrors, refuseUnknown } from "./errors.js";
 import type { OperatorView } from "./operators.js";
 import { boardRoutes, type HttpOptions } from "./routes.js";
-import { cacheHashed, paneOrigins, securityHeaders } from "./security-headers.js";
 
 interface AppOptions extends HttpOptions {
-  /** Which proxies are believed. */
   readonly trust: Trust;
-  /** The folder of the built app. */
   readonly pageFolder: string;
   /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */
   readonly demoUrls: () => readonly string[];
-  /** As in `Config`. */
   readonly basePath: string;
 }
 

@@ -1,9 +1,13 @@
 /* Turns every error of a request into a Refusal, and counts, audits and sends it. */
 
-import type { ErrorRequestHandler, Response } from "express";
+import type { ErrorRequestHandler, Request, Response } from "express";
 import { Refusal } from "../../protocol/errors.js";
 import type { Instance } from "../instance/instance.js";
-import { auditRefusal } from "./audit.js";
+import { ADMIN_ACTIONS } from "./admin.js";
+import { addressOf } from "./request-context.js";
+
+const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
+const LOGGED_CHARACTERS_MAX = 100;
 
 export function answerErrors(instance: Instance): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -29,6 +33,15 @@ function asRefusal(instance: Instance, error: unknown): Refusal {
   if (status >= 400 && status < 500) return new Refusal("BAD_REQUEST");
   instance.failed(error, "a request failed");
   return new Refusal("INTERNAL");
+}
+
+/** Audits an admin action with a bad token, a malformed body or an unknown board. */
+function auditRefusal(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
+  const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
+  // `administer` logs the actions that reach it.
+  if (action === undefined || response.locals.isAudited === true) return;
+  const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressOf(request) };
+  instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });
 }
 
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {

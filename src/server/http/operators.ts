@@ -4,11 +4,10 @@ import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";
 import type { ClusterState } from "../fleet/cluster-report.js";
 import type { Instance } from "../instance/instance.js";
-import { redirectBrowsers, wantsPage } from "./browsers.js";
+import { cacheHashed, redirectBrowsers, securityHeaders, wantsPage } from "./browsers.js";
 import { answerErrors, refuseUnknown } from "./errors.js";
 import { pace } from "./rate-limit.js";
 import { addressOf } from "./request-context.js";
-import { cacheHashed, securityHeaders } from "./security-headers.js";
 
 export interface OperatorView {
   readonly cluster: () => ClusterState;

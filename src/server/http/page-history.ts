@@ -24,7 +24,6 @@ export interface HistoryBody {
   readonly now: number;
   /** A snapshot frame: the page at `from`. */
   readonly start: string;
-  /** Delta frames, in order. */
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 
@@ -44,10 +43,10 @@ export class HistoryReads {
   }
 
   /** Without `fromMs` from the start of the record, without `toMs` to the present. */
-  async read(board: HostedBoard, page: number, fromMs?: number, toMs?: number): Promise<HistoryBody> {
+  async read(board: HostedBoard, page: number, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Promise<HistoryBody> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     this.#waiting++;
-    const answer = this.#last.then(() => readHistory(this.#instance, board, page, fromMs, toMs));
+    const answer = this.#last.then(() => readHistory(this.#instance, board, page, { fromMs, toMs }));
     this.#last = answer.catch(() => undefined);
     try {
       return await answer;
@@ -61,11 +60,9 @@ async function readHistory(
   instance: Instance,
   board: HostedBoard,
   page: number,
-  fromMs: number | undefined,
-  toMs: number | undefined,
+  range: { readonly fromMs: number; readonly toMs: number },
 ): Promise<HistoryBody> {
   const keptMs = requireHistory(instance, board);
-  const range = { fromMs: fromMs ?? 0, toMs: toMs ?? Number.POSITIVE_INFINITY };
   const history = await instance.store.history({ board: board.name, page }, range).catch(refuseAway);
   if (!history) throw new Refusal("NOT_FOUND");
   const cells = cellsInPage(board.size, page);

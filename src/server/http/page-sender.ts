@@ -1,15 +1,32 @@
 /*
- * Sends a page's whole bitmap. The ETag is the page's position and its number of cells, so that
- * `If-None-Match` costs no body. The cells count because a board that grew has a longer last page
- * at the same position.
+ * Sends a page's whole bitmap, compressed if the client accepts it. The ETag is the page's position
+ * and its number of cells, so that `If-None-Match` costs no body. The cells count because a board
+ * that grew has a longer last page at the same position.
  */
 
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Request, RequestHandler } from "express";
+import { bitmapBytes } from "../../board/bitmap.js";
+import type { Snapshot } from "../../board/delta.js";
 import { cellsInPage } from "../../board/geometry.js";
+import { keepNewest } from "../../board/keep-newest.js";
 import { formatPosition } from "../../board/position.js";
 import type { Instance } from "../instance/instance.js";
-import { CODINGS, PageBodies } from "./page-bodies.js";
 import { addressOf, pageFor, visitorOf } from "./request-context.js";
+
+type Coding = "br" | "gzip" | "identity";
+
+/** The best first. */
+const CODINGS: readonly Coding[] = ["br", "gzip", "identity"];
+
+/** Each body has at most about 8 KiB. */
+const KEPT_MAX = 512;
+/** Random bits never shrink and sparse bits always do, so more effort gains little. */
+const BROTLI_QUALITY = 4;
+
+const brotli = promisify(brotliCompress);
+const gzipped = promisify(gzip);
 
 /** In units of Admission. */
 const PAGE_WORK = 10;
@@ -42,7 +59,39 @@ export function pageSender(instance: Instance): RequestHandler {
   };
 }
 
-/** Whether no copy will do (RFC 9111, 5.2.1.4). A replica is a copy; the store is the origin. */
+/** Whether a copy is refused (RFC 9111, 5.2.1.4). A replica is a copy; the store is the origin. */
 function wantsOrigin(request: Request): boolean {
   return /(^|,)\s*no-cache\s*(,|$)/i.test(request.headers["cache-control"] ?? "");
+}
+
+/** Keeps some bodies, because many clients request the same pages at the same positions. */
+class PageBodies {
+  /** Least recently used first. */
+  readonly #kept = new Map<string, Promise<Buffer>>();
+
+  encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {
+    if (coding === "identity") return Promise.resolve(whole(snapshot, cells));
+    const key = `${board}:${snapshot.page} ${formatPosition(snapshot.position)} ${cells} ${coding}`;
+    const body = this.#kept.get(key) ?? compress(whole(snapshot, cells), coding);
+    this.#kept.delete(key);
+    this.#kept.set(key, body);
+    keepNewest(this.#kept, KEPT_MAX);
+    return body;
+  }
+}
+
+function whole({ bits }: Snapshot, cells: number): Buffer {
+  const body = Buffer.alloc(bitmapBytes(cells));
+  body.set(bits);
+  return body;
+}
+
+function compress(body: Buffer, coding: "br" | "gzip"): Promise<Buffer> {
+  if (coding === "gzip") return gzipped(body);
+  return brotli(body, {
+    params: {
+      [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
+      [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
+    },
+  });
 }

@@ -1,7 +1,6 @@
 /*
- * How often one address may ask. Requests for boards are counted by the minute, over all instances
- * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: a client that is too fast is
- * slowed down first, and then refused.
+ * Limits for each address. Requests for boards are counted by the minute, over all instances
+ * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: first delayed, then refused.
  */
 
 import type { RequestHandler } from "express";

@@ -1,4 +1,4 @@
-/* What a request is about: the visitor, their address, the board and the page. */
+/* The subject of a request: the visitor, their address, the board and the page. */
 
 import type { Request, RequestHandler, Response } from "express";
 import { Refusal } from "../../protocol/errors.js";

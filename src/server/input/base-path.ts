@@ -1,9 +1,8 @@
 /*
  * An instance below a path of a site: `https://host/tools/board/` with BASE_PATH=/tools/board. The
  * path is removed from each request before Express and Socket.IO see it. Requests without it are
- * served too: a proxy may have removed it, and a balancer asks the instance itself for /ready.
- *
- * Answers need no path, because every link and every redirect is relative.
+ * served too: a proxy may have removed it, and a balancer asks the instance itself for /ready. In
+ * answers, every link and redirect is relative.
  */
 
 import type { IncomingMessage } from "node:http";

@@ -1,7 +1,6 @@
 /*
- * Draining: the clients of an instance are asked to leave in random order, spread evenly over a
- * time. So they do not storm the instances they move to. Meanwhile the doors check `isDraining` and
- * refuse new clients.
+ * Draining: clients are asked to leave in random order, spread evenly over a time, to spare the
+ * instances they move to. Meanwhile the doors check `isDraining` and refuse new clients.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";

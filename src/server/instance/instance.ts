@@ -1,7 +1,6 @@
 /*
- * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth:
- * replicas follow the store, only the store acknowledges writes, and killing an instance loses
- * nothing.
+ * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth: only
+ * the store acknowledges writes, and killing an instance loses nothing.
  */
 
 import type { Server } from "node:net";
@@ -129,7 +128,6 @@ export class Instance {
     return follower.replica.snapshot();
   }
 
-  /** The page as the store has it now. */
   async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
     const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
     return cropUpdate(snapshot, cellsInPage(board.size, page));
@@ -192,7 +190,5 @@ function kindOf(error: unknown): string {
 }
 
 function sum<Item>(items: Iterable<Item>, of: (item: Item) => number): number {
-  let total = 0;
-  for (const item of items) total += of(item);
-  return total;
+  return Array.from(items, of).reduce((total, value) => total + value, 0);
 }

@@ -1,6 +1,6 @@
 /*
- * What limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or host. A
- * site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
+ * The unit that limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or
+ * host. A site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
  */
 
 import { isIPv6 } from "node:net";
@@ -20,9 +20,8 @@ export function addressKey(address: string | undefined): string {
 
 /** The /48 around an IPv6 address as `addressKey` gives it; undefined for all others. */
 export function networkKey(address: string): string | undefined {
-  return address.endsWith("::/64")
-    ? `${groupsOf(address.slice(0, -"/64".length)).slice(0, 3).join(":")}::/48`
-    : undefined;
+  if (!address.endsWith("::/64")) return undefined;
+  return `${groupsOf(address.slice(0, -"/64".length)).slice(0, 3).join(":")}::/48`;
 }
 
 /** The eight groups of an IPv6 address, without leading zeros. */

@@ -1,7 +1,7 @@
 /*
  * Admission: whether a client may connect, and how fast it may write. Each session, address and
- * network has its own count, so that one at its limit never holds up another. Counts belong to one
- * instance, and they are bounded.
+ * network has its own count, so that one at its limit never delays another. Counts are bounded, and
+ * each instance has its own.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -97,9 +97,9 @@ export class Admission {
 
   /** Throws RATE_LIMITED if the connection or its address may not watch `pages` pages now. */
   admitWatch({ address, watches }: Allowance, pages: number): void {
-    const waitMs = watches.take(pages, this.#clock.now());
+    const now = this.#clock.now();
+    const waitMs = watches.take(pages, now) || this.#addressWatches.take(address, pages, now);
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-    this.#take(this.#addressWatches, address, pages);
   }
 
   /**
@@ -120,9 +120,8 @@ export class Admission {
 
   /**
    * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work.
-   * Such work is a message to everyone, or a long read. Otherwise charges `units` for it, as a debt
-   * if that is more than is left. A click is no such work, so it never waits for another client's
-   * behind the same address.
+   * That is a message to everyone, or a long read. Otherwise charges `units` for it, if necessary
+   * as a debt. A click is no such work, so it never waits for another client's.
    */
   admitWork(address: string, units: number): void {
     const now = this.#clock.now();
@@ -145,11 +144,6 @@ export class Admission {
     const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;
     this.#addressHttp?.charge(address, 1, now);
     return waitMs;
-  }
-
-  #take(buckets: KeyedBuckets, key: string, count: number): void {
-    const waitMs = buckets.take(key, count, this.#clock.now());
-    if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
   }
 }
 

@@ -3,7 +3,7 @@
  * header that is not a trusted proxy's. The client itself may have written everything left of it.
  * The header of a peer that is not trusted is ignored.
  *
- *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2      connection: 10.0.0.1      trusted: 10.0.0.0/8
+ *     X-Forwarded-For: 6.6.6.6, 203.0.113.9:5123, 10.0.0.2      from 10.0.0.1, trusted: 10.0.0.0/8
  *                      (claimed) └ the client's address
  *     Forwarded: for="[2001:db8::1]:4711";proto=https           the same in the form of RFC 7239
  *

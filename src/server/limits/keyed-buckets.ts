@@ -1,7 +1,7 @@
 /*
  * A token bucket for each key: session, address, network. Bounded: a bucket that is full again is
  * as good as a new one, so it is forgotten when room is needed. If there is no room, new keys are
- * refused and known keys go on.
+ * refused and known keys keep working.
  */
 
 import { Refusal } from "../../protocol/errors.js";

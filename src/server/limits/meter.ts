@@ -18,9 +18,9 @@ export interface InflowLimits {
 }
 
 interface Metered {
-  /** Stops reading. Not called again before `resume`. */
-  pause(): void;
-  resume(): void;
+  /** Stops reading, until `resume`. Without it the owner asks for `waitMs` before it reads. */
+  pause?(): void;
+  resume?(): void;
   /** Ends the connection because of a flood. Called again for the rest that was read already. */
   end(): void;
 }
@@ -45,7 +45,7 @@ export class Meter {
     this.#bytes.charge(bytes, now);
     if (!this.#isPaused && this.waitMs > 0) {
       this.#isPaused = true;
-      this.#metered.pause();
+      this.#metered.pause?.();
       this.#clock.after(this.waitMs, () => this.#retry());
     }
     if (this.isSpent) this.#metered.end();
@@ -70,6 +70,6 @@ export class Meter {
       return;
     }
     this.#isPaused = false;
-    this.#metered.resume();
+    this.#metered.resume?.();
   }
 }

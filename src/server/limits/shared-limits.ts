@@ -1,10 +1,8 @@
 /*
  * Counts the HTTP requests of each address per minute. Instances on one Valkey share the counts.
- * While the store is unavailable, each instance counts alone. An address then has at most its limit
- * on each instance, and no request waits for the store.
- *
- * A store that does not answer in time counts as unavailable for a while. A hanging server is
- * noticed elsewhere only after seconds, and one primary of several may be down.
+ * While the store is unavailable, each instance counts alone, and no request waits for the store. A
+ * store that does not answer in time counts as unavailable for a while. A hanging server is noticed
+ * elsewhere only after seconds, and one primary of several may be down.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";

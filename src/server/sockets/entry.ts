@@ -1,11 +1,11 @@
 /*
- * How a socket enters one of our namespaces: its connection is admitted, and the client says who it
- * is. Both protocols get the same bounds and the same end. A socket that may not enter gets the
- * reason as `connect_error`.
+ * How a socket enters one of our namespaces, and how it ends from this side. Both protocols get the
+ * same bounds and the same end. A socket that may not enter gets the reason as `connect_error`.
  */
 
 import type { Namespace, Server, Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Notice } from "../../protocol/events.js";
 import { ANYBODY, type Visitor } from "../access/access.js";
 import { callerOf } from "../access/caller.js";
 import { isFromOrigin } from "../access/origin.js";
@@ -14,9 +14,10 @@ import type { AdmittedConnection, Connections } from "../connections/connections
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-import { GOODBYE_MS, sayGoodbye, sayMove } from "./goodbye.js";
 
-/** A socket that was let in, with what serves it. */
+/** The time for a client to read why its connection ends. */
+const GOODBYE_MS = 200;
+
 export interface Entered {
   readonly socket: Socket;
   readonly visitor: Visitor;
@@ -30,11 +31,11 @@ type Next = (error?: Error) => void;
 export class Entry {
   readonly #instance: Instance;
   readonly #connections: Connections;
-  /** Sites whose pages may use boards; `*` for every site's. */
   readonly #origins: readonly string[];
   readonly #encoder: FrameEncoder;
   readonly #visitors = new WeakMap<Socket, Visitor>();
 
+  /** `origins` are the sites whose pages may use boards, or `*`. */
   constructor(io: Server, instance: Instance, connections: Connections, origins: readonly string[]) {
     this.#instance = instance;
     this.#connections = connections;
@@ -119,6 +120,35 @@ function join(socket: Socket, { joined }: AdmittedConnection, goodbye: (error: E
   joined.set(namespace, goodbye);
   socket.once("disconnect", () => joined.delete(namespace));
   return true;
+}
+
+/** Returns a function that sends the client a reason and closes its connection. */
+function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
+  let isSaid = false;
+  return (error) => {
+    if (isSaid) return;
+    isSaid = true;
+    socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
+    setTimeout(() => {
+      socket.disconnect(true);
+      // An orderly close would wait for a client that does not read; `true` drops the rest.
+      socket.conn.close(true);
+    }, GOODBYE_MS).unref();
+  };
+}
+
+/**
+ * Returns a function that asks the client to move, answers its requests in progress, and closes the
+ * connection below the namespaces. A stock client takes that for a loss and reconnects by itself.
+ */
+function sayMove(socket: Socket, responder: Responder): () => void {
+  return () => {
+    socket.emit("notice", { kind: "goodbye", error: new Refusal("GOING_AWAY").toBody() } satisfies Notice);
+    setTimeout(async () => {
+      await responder.finish();
+      setImmediate(() => socket.conn.close());
+    }, GOODBYE_MS).unref();
+  };
 }
 
 /** Refuses one namespace; the connection below is closed once the client can have read why. */

@@ -1,11 +1,9 @@
 /*
  * Sends one frame to many sockets, encoded once. The Socket.IO packet and the WebSocket frame
- * around it are built for the first recipient and reused for all others.
- *
- * Works below `socket.emit`, as Socket.IO's own adapter broadcasts. If nothing waits above or on
- * the TCP connection, which is nearly always so, the finished frame is written straight to it. That
- * saves the work of Engine.IO, a quarter of the cost of sending a small packet. Everything else
- * takes the ordinary way, so that the order stays.
+ * around it are built for the first recipient and reused. If nothing waits to be sent, which is
+ * nearly always so, the finished frame is written straight to the TCP connection. That skips
+ * Engine.IO, a quarter of the cost of a small packet. Otherwise the packet is queued as usual, to
+ * keep the order.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -69,7 +67,7 @@ export class SocketRecipient implements Recipient {
   readonly #socket: Socket;
   readonly #encoder: FrameEncoder;
   readonly #backlog: Backlog;
-  readonly #giveUp: () => void;
+  readonly giveUp: () => void;
   readonly #sent: (bytes: number) => void;
 
   /** `sent` counts the packets that Engine.IO does not see. */
@@ -84,7 +82,7 @@ export class SocketRecipient implements Recipient {
     this.#socket = socket;
     this.#encoder = encoder;
     this.#backlog = backlog;
-    this.#giveUp = giveUp;
+    this.giveUp = giveUp;
   }
 
   get backlogged(): boolean {
@@ -106,12 +104,8 @@ export class SocketRecipient implements Recipient {
   whenRead(read: () => void): void {
     const { conn } = this.#socket;
     conn.once("heartbeat", read);
-    // biome-ignore lint/complexity/useLiteralKeys: there is no other way to send one, and TypeScript calls it private
+    // biome-ignore lint/complexity/useLiteralKeys: no other way sends one, and its type is private
     conn["sendPacket"]("ping");
-  }
-
-  giveUp(): void {
-    this.#giveUp();
   }
 
   /** The TCP connection, if this is a WebSocket and nothing waits to be sent. */

@@ -25,7 +25,6 @@ import { engineIdIn, type HandshakeMiddleware, outliveReset } from "../connectio
 import { ignoreOtherUpgrades, isUpgrade } from "../connections/upgrades.js";
 
 export interface WorkerPlace {
-  /** 1, 2, 3 … */
   readonly number: number;
   /** A folder that only this user may read. */
   readonly folder: string;
@@ -71,8 +70,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   const isHandedOver = isUpgrade(request);
   // A connection that is kept open could be closed by the other side just when it is used again.
   const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
-  // Socket.IO passes no usable response for an upgrade, so the answer is written to the connection
-  // itself.
+  // Socket.IO passes no usable response for an upgrade, so its connection gets the answer.
   passed.on("upgrade", (answer, socket, head) => {
     request.socket.write(headOf(answer));
     request.socket.write(head);
@@ -89,8 +87,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
       answer.pipe(response);
     }
   });
-  // The worker and its connections are gone. Answer as for an unknown id, so that the client
-  // connects again.
+  // The worker is gone with its connections. As for an unknown id, the client connects again.
   passed.on("error", () => {
     if (isHandedOver || response.headersSent) request.socket.destroy();
     else

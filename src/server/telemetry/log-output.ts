@@ -1,10 +1,8 @@
 /*
- * Writes the log to standard output, and never holds the instance up. A line that cannot be written
- * now is dropped and counted. Once writing works again, a line reports the count.
- *
- * A file takes a line at once or fails. A pipe or socket that nothing reads keeps lines waiting, up
- * to a bound. Two kinds of output may still block: a terminal that is stopped (Ctrl-S), and a file
- * on a network file system that hangs.
+ * Writes the log to standard output, and never blocks the instance. A line that cannot be written
+ * now is dropped and counted. Once writing works again, a line reports the count. A pipe that
+ * nothing reads keeps lines waiting, up to a bound. Two kinds of output may still block: a terminal
+ * that is stopped (Ctrl-S), and a file on a network file system that hangs.
  */
 
 import { fstatSync, writeSync } from "node:fs";
@@ -14,19 +12,10 @@ const WAITING_BYTES_MAX = 1_048_576;
 const TRY_AGAIN_MS = 1_000;
 const STDOUT = 1;
 
-/** Writes `text` now, or throws. Calls `failed` if it turns out later that it could not. */
-export type Write = (text: string, failed: () => void) => void;
-
 class LogOutput {
-  readonly #write: Write;
   #dropped = 0;
-  /** Dropped lines that no line has reported yet. */
   #unreported = 0;
   #timer: NodeJS.Timeout | undefined;
-
-  constructor(write: Write) {
-    this.#write = write;
-  }
 
   get dropped(): number {
     return this.#dropped;
@@ -45,7 +34,6 @@ class LogOutput {
     }, TRY_AGAIN_MS).unref();
   }
 
-  /** True if nothing is left to report. */
   #reportDropped(): boolean {
     const dropped = this.#unreported;
     if (dropped === 0) return true;
@@ -60,7 +48,8 @@ class LogOutput {
   /** If it fails later, `lines` count as dropped, and `reported` of them must be reported again. */
   #try(text: string, lines: number, reported = 0): boolean {
     try {
-      this.#write(text, () => {
+      const write = isStream() ? writeStream : writeFile;
+      write(text, () => {
         this.#unreported += reported;
         this.#drop(lines);
       });
@@ -71,7 +60,7 @@ class LogOutput {
   }
 }
 
-export const standardOutput = new LogOutput((text, failed) => (isStream() ? writeStream : writeFile)(text, failed));
+export const standardOutput = new LogOutput();
 
 let isPipe: boolean | undefined;
 
@@ -99,8 +88,7 @@ function writeStream(text: string, failed: () => void): void {
   if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("standard output is not read");
   stdout.write(text, (error) => {
     if (!error) return;
-    // An `error` event without a listener would end the process. The stream is the app's too, so no
-    // listener stays.
+    // Without a listener `error` would end the process. The stream is the app's, so none stays.
     if (stdout.listenerCount("error") === 0) stdout.once("error", () => undefined);
     failed();
   });

@@ -1,7 +1,6 @@
 /*
- * How late the event loop is. Node samples it with a timer, and every sample wakes the process.
- * Sampling every 10 ms was most of what an idle instance did, and added a twelfth to a busy one.
- * Every block that a person notices is longer than 50 ms.
+ * The delay of the event loop. Node samples it with a timer, and every sample wakes the process: at
+ * 10 ms that was most of an idle instance's work. A block that a person notices exceeds 50 ms.
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -9,7 +8,6 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 const RESOLUTION_MS = 50;
 
 export class LoopDelay {
-  /** Records the whole time between two ticks. */
   readonly #ticks = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
   start(): void {

@@ -1,15 +1,13 @@
 /*
- * The metrics of an instance, for GET /metrics. SAMPLED holds those that are read at each scrape;
- * the fields of Metrics hold those that are counted as things happen. Each instance has its own
- * registry, so that several in one process stay apart. With process-metrics.ts the door to
- * prom-client.
+ * The metrics of an instance, for GET /metrics. Each instance has its own registry, so that several
+ * in one process stay apart. With process-metrics.ts the door to prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { ResyncCause } from "../pages/follower.js";
 import type { PageFrame } from "../pages/recipient.js";
 import { LoopDelay } from "./loop-delay.js";
-import { type MetricParts, type Sampled, sample, sampleProcess } from "./process-metrics.js";
+import { type MetricParts, sampledCounter, sampledGauge, sampleProcess } from "./process-metrics.js";
 
 interface Gauged {
   readonly pages: number;
@@ -21,90 +19,6 @@ interface Gauged {
   readonly storeMayLose?: boolean;
   readonly storeFailures: number;
 }
-
-const SAMPLED: readonly Sampled<Metrics>[] = [
-  {
-    name: "socketscaler_pages_held",
-    kind: "gauge",
-    help: "Pages this instance holds a replica of",
-    read: ({ gauged }) => gauged().pages,
-  },
-  {
-    name: "socketscaler_watches",
-    kind: "gauge",
-    help: "Pages watched, summed over clients",
-    read: ({ gauged }) => gauged().watchers,
-  },
-  {
-    name: "socketscaler_lagging",
-    kind: "gauge",
-    help: "Watches of clients that do not read fast enough",
-    read: ({ gauged }) => gauged().lagging,
-  },
-  {
-    name: "socketscaler_overview_watches",
-    kind: "gauge",
-    help: "Overviews watched, summed over clients",
-    read: ({ gauged }) => gauged().overviewWatchers,
-  },
-  {
-    name: "socketscaler_flush_interval_seconds",
-    kind: "gauge",
-    merge: "max",
-    help: "Current interval between flushes",
-    read: ({ gauged }) => gauged().flushMs / 1000,
-  },
-  {
-    name: "socketscaler_store_available",
-    kind: "gauge",
-    merge: "min",
-    help: "1 while the store answers",
-    read: ({ gauged }) => Number(gauged().storeAvailable),
-  },
-  {
-    name: "socketscaler_store_may_lose_data",
-    kind: "gauge",
-    merge: "max",
-    help: "1 while the store's eviction policy may lose data; /cluster has details",
-    read: ({ gauged }) => Number(gauged().storeMayLose === true),
-  },
-  {
-    name: "socketscaler_store_failures_total",
-    kind: "counter",
-    help: "Requests to the store and attempts to connect to it that failed",
-    read: ({ gauged }) => gauged().storeFailures,
-  },
-  {
-    name: "socketscaler_deltas_total",
-    kind: "counter",
-    help: "Deltas that replicas applied as they were published",
-    read: ({ totals }) => totals.deltas,
-  },
-  {
-    name: "socketscaler_sent_packets_total",
-    kind: "counter",
-    help: "Packets sent to clients, of every kind",
-    read: ({ totals }) => totals.sentPackets,
-  },
-  {
-    name: "socketscaler_sent_bytes_total",
-    kind: "counter",
-    help: "Bytes of these packets",
-    read: ({ totals }) => totals.sentBytes,
-  },
-  {
-    name: "socketscaler_event_loop_delay_seconds",
-    kind: "gauge",
-    merge: "max",
-    label: "quantile",
-    help: "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
-    read: ({ loop }) => {
-      const delays = { 0.5: loop.percentileMs(50) / 1e3, 0.99: loop.percentileMs(99) / 1e3, 1: loop.mostMs / 1e3 };
-      loop.reset();
-      return delays;
-    },
-  },
-];
 
 export class Metrics {
   readonly registry = new Registry();
@@ -159,8 +73,47 @@ export class Metrics {
 
   constructor(gauged: () => Gauged) {
     this.gauged = gauged;
-    sample(SAMPLED, this, this.registry);
-    sampleProcess(this.registry);
+    const { registry, totals, loop } = this;
+    const gauge = (name: string, help: string, read: (now: Gauged) => number, merge?: "min" | "max") =>
+      sampledGauge(registry, name, help, () => read(gauged()), { merge });
+    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", ({ pages }) => pages);
+    gauge("socketscaler_watches", "Pages watched, summed over clients", ({ watchers }) => watchers);
+    gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", ({ lagging }) => lagging);
+    gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (now) => now.overviewWatchers);
+    gauge(
+      "socketscaler_flush_interval_seconds",
+      "Current interval between flushes",
+      ({ flushMs }) => flushMs / 1000,
+      "max",
+    );
+    gauge("socketscaler_store_available", "1 while the store answers", (now) => Number(now.storeAvailable), "min");
+    gauge(
+      "socketscaler_store_may_lose_data",
+      "1 while the store's eviction policy may lose data; /cluster has details",
+      ({ storeMayLose = false }) => Number(storeMayLose),
+      "max",
+    );
+    const counter = (name: string, help: string, read: () => number) => sampledCounter(registry, name, help, read);
+    counter(
+      "socketscaler_store_failures_total",
+      "Requests to the store and attempts to connect to it that failed",
+      () => gauged().storeFailures,
+    );
+    counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => totals.deltas);
+    counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => totals.sentPackets);
+    counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => totals.sentBytes);
+    sampledGauge(
+      registry,
+      "socketscaler_event_loop_delay_seconds",
+      "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
+      () => {
+        const delays = { 0.5: loop.percentileMs(50) / 1e3, 0.99: loop.percentileMs(99) / 1e3, 1: loop.mostMs / 1e3 };
+        loop.reset();
+        return delays;
+      },
+      { merge: "max", label: "quantile" },
+    );
+    sampleProcess(registry);
   }
 
   hookFailed(hook: string): void {

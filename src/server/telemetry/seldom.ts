@@ -1,6 +1,6 @@
 /*
- * Keeps a recurring problem from filling the log: it is logged at once, and then at most once in a
- * while, with a count. Pure: the time is passed in.
+ * Keeps a recurring problem from filling the log: it is logged at once, and then at intervals, with
+ * a count. Pure: the time is passed in.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";

@@ -1,8 +1,8 @@
 /*
- * Sessions and sequence numbers for writes that the instance makes itself, or for clients that do
- * not number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session,
- * so a session has at most that many open. More writes get another session. A few sessions, used
- * again and again, crowd no client's out of the store's memory.
+ * Sessions and sequence numbers for writes of the instance itself, and of clients that do not
+ * number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session, so a
+ * session has at most that many open. Sessions are reused, to crowd no client's out of the store's
+ * memory.
  */
 
 import { randomBytes } from "node:crypto";
@@ -12,7 +12,6 @@ import { SEQ_WINDOW } from "../../store/seen.js";
 interface OwnSession {
   readonly session: string;
   seq: number;
-  /** Numbers without an answer, ascending. */
   readonly open: Set<number>;
   isFull: boolean;
 }
@@ -40,7 +39,8 @@ export class OwnSessions {
     const seq = ++own.seq;
     own.open.add(seq);
     this.#openWrites++;
-    if (!hasRoom(own)) {
+    const [oldest = seq] = own.open;
+    if (seq + 1 - oldest >= SEQ_WINDOW) {
       own.isFull = true;
       this.#withRoom.pop();
     }
@@ -69,9 +69,4 @@ export class OwnSessions {
       this.#withRoom.push(own);
     }
   }
-}
-
-function hasRoom({ seq, open }: OwnSession): boolean {
-  const [oldest = seq + 1] = open;
-  return seq + 1 - oldest < SEQ_WINDOW;
 }

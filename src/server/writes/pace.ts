@@ -1,10 +1,8 @@
 /*
- * Decides whether an instance lets writes gather a little before it commits them. A commit costs
- * every instance that holds the page, so many small ones are expensive, while nobody notices ten
- * milliseconds. The instance paces itself while it commits often and batches grow by it. They do
- * not grow for one client that waits for each answer, so then it stops.
- *
- * Pure: the time is passed in.
+ * Decides whether an instance lets writes gather a little before it commits them. Many small
+ * commits are expensive for every instance that holds the page, while nobody notices ten
+ * milliseconds. The instance paces itself while it commits often and its batches grow. They do not
+ * grow for one client that waits for each answer, so then it stops. Pure: the time is passed in.
  */
 
 /** Between the starts of two batches of one page. */

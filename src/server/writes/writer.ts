@@ -10,7 +10,7 @@
  * whose answer is lost is sent again with the same sequence numbers, so that it takes effect once,
  * but under a new tag. A lost primary may have committed the first attempt, and that position must
  * not look like the one of this attempt. A later batch of the page never overtakes it. Past its
- * deadline a write is given up, and the error says whether it may have happened.
+ * deadline a write is given up, with a code for whether it may have happened.
  */
 
 import { type Changes, changedOffset } from "../../board/delta.js";
@@ -149,8 +149,7 @@ export class Writer {
           }
           return;
         }
-        // The last attempt that arrived says most. One that did not arrive says nothing about those
-        // before it.
+        // The last attempt that was sent decides; one not sent shows nothing of the others.
         if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
         waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));

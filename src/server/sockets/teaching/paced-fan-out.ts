@@ -8,9 +8,8 @@
  *     waiting   behind, and sent no more until it has read the frames so far
  *
  * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell.
- * A recipient reports itself how far it has read (`whenRead`). Counting the bytes that wait here
- * would not do. The kernel takes megabytes for a slow client, and the heartbeat behind them would
- * come too late.
+ * Counting the bytes that wait here would not show how far it has read. The kernel takes megabytes
+ * for a slow client, and the heartbeat behind them would come too late.
  */
 
 import { bitmapBytes, countBits, eachDifference, setBit } from "../../../board/bitmap.js";
@@ -31,7 +30,6 @@ const FRAMES_MAX = 256;
 /** Unread updates: some 30 KB, which a client at 8 KB/s reads within its heartbeat. */
 const UNREAD_UPDATES_MAX = 512;
 
-/** A recipient that can report how far its client has read. */
 export interface PacedRecipient extends Recipient {
   /** Calls `read`, once, when the client has read everything sent to it before. */
   whenRead(read: () => void): void;
@@ -41,7 +39,6 @@ interface Progress {
   readonly recipient: PacedRecipient;
   /** A bit for each cell that must be sent; undefined if the recipient is level. */
   marks: Uint8Array | undefined;
-  /** The byte of the marks to continue at. */
   at: number;
   unread: number;
 }
@@ -57,7 +54,6 @@ export class PacedFanOut {
   readonly #frames = new Map<string, UpdatesFrame>();
   #isScheduled = false;
 
-  /** `valueAt` returns the current value of a cell. */
   constructor(clock: Clock, cells: number, valueAt: (cell: number) => boolean) {
     this.#clock = clock;
     this.#valueAt = valueAt;
@@ -135,8 +131,7 @@ export class PacedFanOut {
       if (cells.length === 0) continue;
       send(progress, this.#shared(cells));
       sent++;
-      // The set keeps the order of insertion: its next frame comes after all others, perhaps in
-      // this same turn.
+      // At the end of the set: its next frame comes after all others, perhaps in this same turn.
       if (progress.marks) this.#goOn(progress);
     }
     if (this.#sending.size > 0) this.#schedule();

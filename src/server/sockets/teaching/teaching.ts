@@ -1,8 +1,7 @@
 /*
  * The teaching protocol, for board `main`: everyone gets an event for each cell that changed,
- * without positions or catch-up. Its clients read GET /state when they connect, and trust the
- * events from then on. A board too large to be sent whole is too large for this protocol. Knows no
- * door.
+ * without positions or catch-up. Its clients read GET /state once, then trust the events. So a
+ * board too large to be sent whole is too large for it. Knows no door.
  */
 
 import { randomBytes } from "node:crypto";
@@ -29,7 +28,6 @@ export class Teaching {
   readonly #instance: Instance;
   /** Its clients do not number their writes, and one may have more open than a session can. */
   readonly #sessions = new OwnSessions();
-  /** Set while there are recipients. */
   #following: { readonly fanOut: PacedFanOut; stop(): void } | undefined;
 
   constructor(instance: Instance) {
@@ -57,7 +55,6 @@ export class Teaching {
     };
   }
 
-  /** Throws a Refusal if the visitor may not do this on the board. */
   require(visitor: Visitor, right: "view" | "write"): void {
     this.#instance.access.require(visitor, TEACHING_BOARD, right);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Turns } from "../../../../src/server/limits/turns.js";
+import { Turns } from "../../../../src/server/limits/allowance.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
 describe("turns", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Refusal } from "../../../../src/protocol/errors.js";
 import { Admission } from "../../../../src/server/limits/admission.js";
-import { Chat } from "../../../../src/server/sockets/chat.js";
+import { Chat } from "../../../../src/server/sockets/teaching-namespace.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const LOTS = { perSecond: 1_000_000, burst: 1_000_000 };
