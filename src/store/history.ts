@@ -1,12 +1,10 @@
 /*
- * The record of what was committed to a page, with times, kept as long as the option says: off by
- * default. It is written in the same step as the page itself, so it follows the page's history,
- * also through a failover.
+ * The record of the commits to a page, with their times: off by default. It is written in the same
+ * step as the page itself, so it follows the page's history, also through a failover.
  *
- * It consists of deltas, with only the cells that changed. Now and then there is a keyframe: the
- * page's bits beside the delta. The state at any moment is found backwards from the first keyframe
- * after it, or from the present, by undoing deltas. So a click costs no snapshot, and an answer
- * costs its own size, however long ago its time is:
+ * It consists of deltas, and now and then a keyframe: the page's bits beside the delta. The state
+ * at a moment is found backwards from the first keyframe after it, or from the present, by undoing
+ * deltas. So a click costs no snapshot, and an answer costs its own size, however old its time is:
  *
  *     recorded   c1 ── c2 ── c3 ── c4+bits ── c5 ── c6 ── present bits
  *     asked from     ↑    to ↑     start = bits, without c4, c3 and c2;  then c2 and c3
@@ -80,15 +78,12 @@ export interface HistoryStore {
 
 /** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
-/**
- * Such bytes from one keyframe to the next. It bounds how much is undone for an answer. With half
- * of it, keyframes would take as much room as deltas. commit.lua has it too.
- */
+/** Such bytes from one keyframe to the next: it bounds the work of an answer. Also in commit.lua. */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
 /** Bytes in which a keyframe is looked for. Older releases recorded none. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
 
-/** Stands for a record that is not valid. Nothing leads there, so the history begins after it. */
+/** Stands for a record that is not valid. The history begins after it, as nothing leads to it. */
 export const INVALID_RECORD = { version: 0, fromTag: "", toTag: "", ops: "" } as const;
 
 /** The record of one page. A list is shorter than `count` only at the end of the record. */
@@ -107,7 +102,7 @@ export interface RecordReader<Kept extends Recorded> {
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 
-/** Walks backwards from a keyframe or the present. If records do not fit, the history begins there. */
+/** Walks backwards from a keyframe or the present, as far as the records fit each other. */
 export async function readHistory<Kept extends Recorded>(
   page: number,
   reader: RecordReader<Kept>,

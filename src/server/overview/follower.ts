@@ -12,7 +12,8 @@
  * PAGES_A_CHECK every CHECK_EVERY_MS, in a cycle. After a start or an interruption it reads all of
  * them without a pause. It reads a page once more when the messages about it have ended.
  *
- * If a head differs from the copy, the list is corrected, and the channel publishes the right entry.
+ * If a head differs from the copy, the list is corrected, and the channel publishes the right
+ * entry.
  */
 
 import { type PageRef, pageCount } from "../../board/geometry.js";

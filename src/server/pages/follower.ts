@@ -176,7 +176,7 @@ export class Follower {
           this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
-        // Deltas from the replica's own position must fit, or the store's answer is not one history.
+        // Deltas from the replica's position must fit, or the answer is not one history.
         this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
         continue;
       }

@@ -2,9 +2,9 @@
  * The pages an instance holds: a follower and a hub for each page that someone watches, or did
  * until just now (shared-hubs.ts).
  *
- * The position check behind self-healing is here, one for all pages. Pub/Sub may lose a message, and
- * a connection may be deaf without an error, so the store is asked. A page is asked for soon after
- * its last delta, and less often while it is idle:
+ * The position check behind self-healing is here, one for all pages. Pub/Sub may lose a message,
+ * and a connection may be deaf without an error, so the store is asked. A page is asked for soon
+ * after its last delta, and less often while it is idle:
  *
  *     delta ── 1.0 to 1.2 s ──► asked ── 1.5 to 1.7 s ──► asked ── 1.5 to 1.7 s ──► asked
  *

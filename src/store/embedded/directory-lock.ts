@@ -9,12 +9,11 @@
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
  * The rename makes it safe. If several processes find the owner gone, it works for one of them:
- * then no file of that name is left. Removing a lock file and making a new one has no such step,
- * because between the look and the removal the file may have become another's.
+ * then no file of that name is left. A lock file that is removed and made again has no such step.
  *
  * People and backups may leave the folder with no file, or with several. If there is none, a
- * process that listens alone in the directory makes it. If there are several, a process that
- * renamed one looks again: the last to rename sees all that did so before.
+ * process that listens alone in the directory makes it. After a rename, a process looks for other
+ * files.
  *
  * The lock holds for processes on one machine, also in containers that share the directory. It does
  * not hold for machines that share it over a network, because sockets do not answer from elsewhere.
@@ -200,9 +199,9 @@ function randomName(): string {
 function listen(path: string): Promise<Server> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    // Later errors, as when no descriptor is left for a connection, do not matter: the kernel answered.
+    // Later errors do not matter, as when no descriptor is left: the kernel has answered.
     server.on("error", fail);
-    // Otherwise a process of a Node cluster would leave the socket to its primary, which outlives it.
+    // Otherwise a worker of a Node cluster would leave the socket to its primary.
     server.listen({ path, exclusive: true }, () => {
       server.unref();
       done(server);

@@ -1,10 +1,8 @@
 /*
- * The store inside the process, durable in a data directory. The first run needs nothing installed,
- * and a restart keeps the board. LMDB gives atomic transactions and survives a kill at any moment.
- * Commits made at the same time share one transaction.
- *
- * One process has the directory to itself (directory-lock.ts). It may run any number of instances
- * over one such store.
+ * The store inside the process, durable in a data directory, so a first run needs nothing
+ * installed. LMDB gives atomic transactions and survives a kill at any moment. Commits made at the
+ * same time share one transaction. One process has the directory to itself (directory-lock.ts), and
+ * may run any number of instances over the store.
  */
 
 import { mkdirSync } from "node:fs";

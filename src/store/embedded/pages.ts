@@ -1,7 +1,6 @@
 /*
- * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua. The
- * contract tests hold both to them. The methods that write run inside a transaction: their reads
- * and writes are one step.
+ * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua.
+ * Methods that write run inside a transaction: their reads and writes are one step.
  */
 
 import type { Database, RootDatabase } from "lmdb";
@@ -104,7 +103,7 @@ export class EmbeddedPages {
 
   replace(ref: PageRef, tag: string, bits: Uint8Array): Done<Replaced> {
     const stored = this.#loadIfValid(ref);
-    // A damaged page is replaced too: so a restore repairs it.
+    // A damaged page is replaced too, so a restore repairs it.
     const page = stored ?? this.#forRepair(ref);
     const whole = new Uint8Array(PAGE_BYTES);
     whole.set(bits);
@@ -121,8 +120,7 @@ export class EmbeddedPages {
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
     // Nobody knows which generation was current in a damaged record.
     if (!stored) this.#parts.sessions.forgetCounts(ref);
-    // A delta that builds on a position nobody has: followers ask for what came since, and get the
-    // snapshot.
+    // A delta that builds on a position nobody has: followers ask the store, and get a snapshot.
     const from = { version: position.version, tag: newTag() };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
     return { answer: { position: to, checked: after.checked, isReplaced: true }, delta };

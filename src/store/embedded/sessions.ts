@@ -1,5 +1,5 @@
 /*
- * Which sequence numbers of sessions each page has taken (seen.ts). A page remembers sessions in
+ * The sequence numbers of sessions that each page has taken (seen.ts). A page remembers sessions in
  * two generations. When the newer is old enough, or full, the older is dropped whole.
  */
 
@@ -16,9 +16,8 @@ export class Sessions {
   readonly #limits: StoreLimits;
   readonly #clocks: Clocks;
   /**
-   * Page -> its current generation: how many sessions it has, and its start by the clock that never
-   * jumps. After a restart the time counts from the first commit, so a generation may live longer,
-   * never shorter.
+   * Page -> its current generation, with its start by `elapsed`. After a restart the time counts
+   * from the first commit, so a generation may live longer, never shorter.
    */
   readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
 
