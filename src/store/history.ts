@@ -78,7 +78,7 @@ export interface HistoryStore {
 
 /** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
-/** Such bytes from one keyframe to the next: it bounds the work of an answer. Also in commit.lua. */
+/** Such bytes from one keyframe to the next: it bounds the work of an answer. commit.lua has it. */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
 /** Bytes in which a keyframe is looked for. Older releases recorded none. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
