@@ -30,10 +30,7 @@ const WATCHES = { perSecond: 100, burst: 2_048 };
 const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
-/**
- * Limits of one connection's meter. They allow twice the requests that are answered, and the bytes
- * of the largest writes at the rate of a session, with room for the rest.
- */
+/** Twice the requests that are answered, and room for the largest writes at a session's rate. */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;
   return {
@@ -46,11 +43,8 @@ function inflowOf(config: Config): InflowLimits {
 }
 
 export function connectionLimits(config: Config): ConnectionLimits {
-  return {
-    bufferBytesMax: config.clientBufferBytes,
-    messageBytesMax: config.messageBytes,
-    inflow: inflowOf(config),
-  };
+  const { clientBufferBytes: bufferBytesMax, messageBytes: messageBytesMax } = config;
+  return { bufferBytesMax, messageBytesMax, inflow: inflowOf(config) };
 }
 
 const HTTP_PER_SECOND_MIN = 50;
@@ -64,10 +58,10 @@ function httpOf({ httpPerMinute }: Config): Rate {
 }
 
 interface Others {
-  /** Milliseconds since 1970, by which tokens expire. */
+  /** Milliseconds since 1970, for the expiry of tokens. */
   readonly wallClock?: (() => number) | undefined;
   readonly authorise?: AuthoriseHook | undefined;
-  /** The address it listens on, for its name; null until that is known. */
+  /** The address that it listens on, for its name. Null until it is known. */
   readonly address?: (() => Address | null) | undefined;
 }
 

@@ -1,7 +1,6 @@
 /*
- * Pages whose stored data is not as a store writes it: a key edited by hand, another program's,
- * half a restore. Such a page is refused, and the others go on. It is reported once, and once more
- * when it can be read again.
+ * Pages whose stored data is not as a store writes it, as after an edit by hand or half a restore.
+ * Such a page is refused, and the others keep working. It is reported once, and again when valid.
  */
 
 import { type PageRef, pageName } from "../board/geometry.js";

@@ -1,7 +1,7 @@
 /*
  * The frozen ranges of a page. They are kept with the page and judged inside the commit, in the
- * step that would set the bits. So no instance can get round them, however late it hears of them:
- * from the moment a freeze is acknowledged, no write into it is taken.
+ * step that would set the bits. From the acknowledgement of a freeze on, no instance can write
+ * there.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";

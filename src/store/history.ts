@@ -1,21 +1,19 @@
 /*
- * The record of what was committed to a page, with times, kept as long as the option says: off by
- * default. It is written in the same step as the page itself, so it follows the page's history,
- * also through a failover.
+ * The record of the commits to a page, with their times: off by default. It is written in the same
+ * step as the page itself, so it follows the page's history, also through a failover.
  *
- * It consists of deltas, with only the cells that changed. Now and then there is a keyframe: the
- * page's bits beside the delta. The state at any moment is found backwards from the first keyframe
- * after it, or from the present, by undoing deltas. So a click costs no snapshot, and an answer
- * costs its own size, however long ago its time is:
+ * It consists of deltas, and now and then a keyframe: the page's bits beside the delta. The state
+ * at a moment is found backwards from the first keyframe after it, or from the present, by undoing
+ * deltas. So a click costs no snapshot, and an answer costs its own size, however old its time is:
  *
  *     recorded   c1 ── c2 ── c3 ── c4+bits ── c5 ── c6 ── present bits
  *     asked from     ↑    to ↑     start = bits, without c4, c3 and c2;  then c2 and c3
  */
 
-import { bitmapBytes, getBit, setBit } from "../board/bitmap.js";
+import { setBit } from "../board/bitmap.js";
 import { type Delta, packChanges, type Snapshot } from "../board/delta.js";
-import { PAGE_CELLS, type PageRef } from "../board/geometry.js";
-import { type Position, samePosition } from "../board/position.js";
+import type { PageRef } from "../board/geometry.js";
+import { samePosition } from "../board/position.js";
 import { type ByBoard, parseByBoard } from "./by-board.js";
 import { PAGE_BYTES, publishedBytes } from "./logged.js";
 import { eachOp } from "./ops.js";
@@ -58,11 +56,6 @@ export interface Recorded {
   readonly bits?: Uint8Array;
 }
 
-interface TimedDelta {
-  readonly ms: number;
-  readonly delta: Delta;
-}
-
 export interface PageHistory {
   /** The page at `fromMs`. */
   readonly start: Snapshot;
@@ -70,7 +63,7 @@ export interface PageHistory {
   readonly fromMs: number;
   /** The store's clock. */
   readonly nowMs: number;
-  readonly deltas: readonly TimedDelta[];
+  readonly deltas: readonly { readonly ms: number; readonly delta: Delta }[];
 }
 
 export interface HistoryRange {
@@ -85,15 +78,12 @@ export interface HistoryStore {
 
 /** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
-/**
- * Such bytes from one keyframe to the next. It bounds how much is undone for an answer. With half
- * of it, keyframes would take as much room as deltas. commit.lua has it too.
- */
+/** Such bytes from one keyframe to the next: it bounds the work of an answer. commit.lua has it. */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
 /** Bytes in which a keyframe is looked for. Older releases recorded none. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
 
-/** Stands for a record that is not valid. Nothing leads there, so the history begins after it. */
+/** Stands for a record that is not valid. The history begins after it, as nothing leads to it. */
 export const INVALID_RECORD = { version: 0, fromTag: "", toTag: "", ops: "" } as const;
 
 /** The record of one page. A list is shorter than `count` only at the end of the record. */
@@ -112,6 +102,7 @@ export interface RecordReader<Kept extends Recorded> {
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 
+/** Walks backwards from a keyframe or the present, as far as the records fit each other. */
 export async function readHistory<Kept extends Recorded>(
   page: number,
   reader: RecordReader<Kept>,
@@ -119,26 +110,63 @@ export async function readHistory<Kept extends Recorded>(
 ): Promise<PageHistory> {
   const nowMs = await reader.nowMs();
   const base = range.toMs < nowMs ? await firstKeyframe(reader, range.toMs) : undefined;
-  const walk = new HistoryWalk(base ? snapshotOf(page, base) : await reader.present(), range);
-  let newest: Kept | undefined = base;
+  const newest = base?.bits
+    ? { position: { version: base.version, tag: base.toTag }, bits: base.bits }
+    : await reader.present();
+  const bits = new Uint8Array(PAGE_BYTES);
+  bits.set(newest.bits);
+  let { position } = newest;
+  const deltas: { ms: number; delta: Delta }[] = [];
+  let bytes = 0;
+  /** The time of the oldest delta that was undone. */
+  let oldestMs: number | undefined;
+  let beginsMs: number | undefined;
+  for await (const { ms, version, fromTag, toTag, ops } of newestFirst(reader, base)) {
+    // Newer than the base, or the last record of the part before.
+    if (version > position.version) continue;
+    const isWanted = ms <= range.toMs;
+    const isFull = deltas.length > 0 && bytes + recordedBytes(ops) > HISTORY_BYTES_MAX;
+    if (!samePosition({ version, tag: toTag }, position)) beginsMs = oldestMs ?? nowMs;
+    else if (ms < range.fromMs) beginsMs = range.fromMs;
+    else if (isWanted && isFull) beginsMs = ms;
+    if (beginsMs !== undefined) break;
+    oldestMs = ms;
+    // Backwards, as a batch may have set a cell more than once.
+    const done = [...eachOp(ops)];
+    for (const [offset, value] of done.toReversed()) setBit(bits, offset, value ? 0 : 1);
+    const from = { version: version - 1, tag: fromTag };
+    if (isWanted) {
+      deltas.push({ ms, delta: { kind: "delta", page, from, to: position, changes: packChanges(done) } });
+      bytes += recordedBytes(ops);
+    }
+    position = from;
+  }
+  // At the end of a record that is not trimmed, the page had no changes before.
+  beginsMs ??= (await reader.isTrimmed()) ? (oldestMs ?? nowMs) : range.fromMs;
+  const fromMs = Math.min(nowMs, Math.max(range.fromMs, beginsMs));
+  return { start: { kind: "snapshot", page, position, bits }, fromMs, nowMs, deltas: deltas.toReversed() };
+}
+
+/** The records from `newest` back, which comes again at the start of each part. */
+async function* newestFirst<Kept extends Recorded>(
+  reader: RecordReader<Kept>,
+  newest: Kept | undefined,
+): AsyncIterable<Kept> {
+  let from = newest;
   for (let count = AT_ONCE_FIRST; ; count = Math.min(AT_ONCE_MAX, 2 * count)) {
-    // The last record comes once more, and is skipped.
-    const records = await reader.before(newest, count);
-    if (records.some((record) => !walk.take(record))) return walk.result(nowMs, false);
-    if (records.length < count) return walk.result(nowMs, await reader.isTrimmed());
-    newest = records.at(-1);
+    const records = await reader.before(from, count);
+    yield* records;
+    if (records.length < count) return;
+    from = records.at(-1);
   }
 }
 
-async function firstKeyframe<Kept extends Recorded>(
-  reader: RecordReader<Kept>,
-  ms: number,
-): Promise<(Kept & Keyframe) | undefined> {
+async function firstKeyframe<Kept extends Recorded>(reader: RecordReader<Kept>, ms: number): Promise<Kept | undefined> {
   let bytes = 0;
   let last: Kept | undefined;
   for (let count = AT_ONCE_FIRST; bytes < LOOKED_FOR_BYTES_MAX; count = Math.min(AT_ONCE_MAX, 2 * count)) {
     const records = await reader.after(ms, last, count);
-    const keyframe = records.find(isKeyframe);
+    const keyframe = records.find(({ bits }) => bits);
     if (keyframe || records.length < count) return keyframe;
     for (const { ops } of records) bytes += recordedBytes(ops);
     last = records.at(-1);
@@ -146,92 +174,7 @@ async function firstKeyframe<Kept extends Recorded>(
   return undefined;
 }
 
-type Keyframe = Recorded & { readonly bits: Uint8Array };
-
-function isKeyframe<Kept extends Recorded>(record: Kept): record is Kept & Keyframe {
-  return record.bits !== undefined;
-}
-
-function snapshotOf(page: number, { version, toTag, bits }: Keyframe): Snapshot {
-  return { kind: "snapshot", page, position: { version, tag: toTag }, bits };
-}
-
 /** As publishedBytes counts the delta. */
 export function recordedBytes(ops: string): number {
   return publishedBytes({ changes: { length: ops.length / 3 } });
-}
-
-/**
- * Walks backwards from a snapshot. Give it records newest first, until it wants no more. It skips
- * those newer than the snapshot. If records do not lead on from each other, the history begins
- * there.
- */
-class HistoryWalk {
-  readonly #page: number;
-  readonly #range: HistoryRange;
-  readonly #bits = new Uint8Array(bitmapBytes(PAGE_CELLS));
-  readonly #deltas: TimedDelta[] = [];
-  #position: Position;
-  #fromMs: number;
-  #bytes = 0;
-  /** The time of the oldest delta that was undone. */
-  #oldestMs: number | undefined;
-  #isOver = false;
-
-  constructor(present: Snapshot, range: HistoryRange) {
-    this.#page = present.page;
-    this.#range = range;
-    this.#bits.set(present.bits);
-    this.#position = present.position;
-    this.#fromMs = range.fromMs;
-  }
-
-  /** True if it wants more. */
-  take({ ms, version, fromTag, toTag, ops }: Recorded): boolean {
-    const to = { version, tag: toTag };
-    if (this.#isOver || version > this.#position.version) return !this.#isOver;
-    const isWanted = ms <= this.#range.toMs;
-    const bytes = recordedBytes(ops);
-    const isFull = this.#deltas.length > 0 && this.#bytes + bytes > HISTORY_BYTES_MAX;
-    if (!samePosition(to, this.#position)) return this.#end(this.#oldestMs ?? Number.POSITIVE_INFINITY);
-    if (ms < this.#range.fromMs) return this.#end(this.#range.fromMs);
-    if (isWanted && isFull) return this.#end(ms);
-    this.#oldestMs = ms;
-    // Backwards, as a batch may have set a cell more than once.
-    const done = [...eachOp(ops)];
-    for (const [offset, value] of done.toReversed()) setBit(this.#bits, offset, value ? 0 : 1);
-    const from = { version: version - 1, tag: fromTag };
-    if (isWanted) {
-      const changed = packChanges(done);
-      this.#deltas.push({ ms, delta: { kind: "delta", page: this.#page, from, to, changes: changed } });
-      this.#bytes += bytes;
-    }
-    this.#position = from;
-    return true;
-  }
-
-  /** `isTrimmed` if older deltas are gone. If not, the page had no changes before. */
-  result(nowMs: number, isTrimmed: boolean): PageHistory {
-    if (!this.#isOver && isTrimmed) this.#end(this.#oldestMs ?? nowMs);
-    const fromMs = Math.min(nowMs, this.#fromMs);
-    const start: Snapshot = { kind: "snapshot", page: this.#page, position: this.#position, bits: this.#bits };
-    return { start, fromMs, nowMs, deltas: this.#deltas.toReversed() };
-  }
-
-  /** The start is the page from `fromMs` on. */
-  #end(fromMs: number): false {
-    this.#fromMs = Math.max(this.#fromMs, fromMs);
-    this.#isOver = true;
-    return false;
-  }
-}
-
-/** The differences between two bitmaps as ops. */
-export function opsBetween(before: Uint8Array, after: Uint8Array): [offset: number, value: 0 | 1][] {
-  const ops: [number, 0 | 1][] = [];
-  for (let offset = 0; offset < Math.max(before.length, after.length) * 8; offset++) {
-    const value = getBit(after, offset);
-    if (getBit(before, offset) !== value) ops.push([offset, value]);
-  }
-  return ops;
 }

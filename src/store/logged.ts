@@ -1,11 +1,8 @@
 /*
  * The deltas of a page's log that lead from a position to the present, for an answer of `since`.
- * Undefined means that a snapshot is the answer. The log is read entry by entry. A position that
- * the first entry does not build on costs one entry, and deltas that weigh more than a few
- * snapshots are read no further.
- *
- * since.lua keeps the same rule by a running count of bytes, so that Valkey need not read them to
- * weigh them.
+ * Undefined means that a snapshot is the answer. The log is read entry by entry, until one does not
+ * build on the position, or the deltas are larger than a few snapshots. In since.lua, a running
+ * count of bytes saves reading the entries to weigh them.
  */
 
 import { bitmapBytes } from "../board/bitmap.js";

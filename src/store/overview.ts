@@ -1,18 +1,16 @@
 /*
- * How many cells of each page are checked, for a whole board: the store's side of the overview. A
- * page knows its own count: the truth, moved in one step with its bits. Beside it the store keeps a
- * list of all counts of a board, so that nobody has to ask thousands of pages. Instances report
- * their commits to it.
+ * The store's side of the overview: the number of checked cells on each page of a board. A page's
+ * own count is the truth and moves in one step with its bits. The store also keeps a list of all
+ * counts of a board, so that nobody has to ask thousands of pages. Instances report commits to it.
  *
  *     commit ──► the page's own count ·······················► heads       the truth, page by page
  *        └─ instance: report, now and then ──► the list ─────► read        all reported pages
  *                                                └───────────► subscribe   changes of the list
  *
- * The list cannot drift. Entries are absolute and carry the version of the page, so of two reports
- * in the wrong order the newer stays. A report may be lost with its instance, and a failover or a
- * restored dump may set pages back to lower versions. Both are found by comparing with the heads,
- * and put right by a correction. It names the entry that it replaces, so it never undoes a report
- * that came in between.
+ * Entries are absolute and carry the version of the page, so of two reports in the wrong order the
+ * newer stays. A report may be lost with its instance, and a failover or a restored dump may set
+ * pages back to lower versions. Instances find both by comparing with the heads, and correct them.
+ * A correction names the entry that it replaces, so it never undoes a report made in between.
  */
 
 import type { Unsubscribe } from "./listeners.js";
@@ -61,7 +59,6 @@ export function judgeReport(
     ? before.version === instead.version && before.checked === instead.checked
     : version >= before.version;
   if (isTaken && !isSame) return { entry: { page, version, checked }, isHeard: true };
-  // A refused report is heard too: if the page lost the end of its history, listeners find out by
-  // it.
+  // A refused report is heard too: listeners learn by it that the page lost the end of its history.
   return { entry: before, isHeard: !isTaken || instead !== undefined };
 }

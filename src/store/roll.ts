@@ -1,7 +1,7 @@
 /*
- * The roll of instances: each announces itself every few seconds, and hears all others in the same
- * step. An instance that says nothing for GONE_MS is off it. It serves only to inform people:
- * nothing is decided by it.
+ * The roll of instances. Each announces itself every few seconds, and gets the records of all
+ * others in return. An instance that is silent for GONE_MS is removed. The roll only informs
+ * people.
  */
 
 export interface Announced {

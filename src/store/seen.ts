@@ -1,7 +1,7 @@
 /*
- * Which sequence numbers of a session were taken: the highest, and a window of those below it.
- * Writes may arrive out of order: one is retried after a later one went through another instance.
- * With the highest alone, the retry would be dropped as a duplicate, and the write lost.
+ * The sequence numbers of a session that were taken: the highest, and a window of those below it.
+ * A write may be retried after a later one went through another instance. With the highest number
+ * alone, the retry would be dropped as a duplicate, and the write lost.
  *
  *     highest 12, window …0110   taken: 12, 10, 9 · free: 11, 8 and lower ones in the window
  *

@@ -1,14 +1,13 @@
 /*
- * The store: where pages live, and the only thing that makes history. It is made of small
- * interfaces, one for each kind of caller. Two implementations keep them, and one suite in
- * test/contract holds both to them.
+ * The store: where pages live, and the only thing that makes history. It has one small interface
+ * for each kind of caller. One suite in test/contract holds both implementations to them.
  *
  *     PageStore      bits, positions and frozen ranges of pages    writer, follower, heads
  *     PageNews       deltas as they are committed                  follower, fan-out
- *     HistoryStore   what was committed when (history.ts)          replay
+ *     HistoryStore   past commits, with times (history.ts)         replay
  *     OverviewStore  counts of all pages (overview.ts)             overview
- *     Roll           which instances there are (roll.ts)           fleet
- *     StoreState     how the store itself is                       metrics, doors
+ *     Roll           the instances that are running (roll.ts)      fleet
+ *     StoreState     the health of the store itself                metrics, doors
  */
 
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
@@ -37,15 +36,14 @@ export interface Batch {
 }
 
 /**
- * taken      first time seen; its changes are in the page
- * duplicate  taken before; nothing done
- * frozen     it has a frozen cell; nothing done, and not remembered, so it may be taken later
- * stale      more than SEQ_WINDOW below its session's highest, so it cannot be judged; nothing done
+ * taken      first time seen; its changes are in the page duplicate  taken before; nothing done
+ * frozen     it has a frozen cell; nothing done, and not remembered, so it may be taken later stale
+ * more than SEQ_WINDOW below its session's highest, so it cannot be judged; nothing done
  */
 export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
 
 export interface Committed {
-  /** Where the page stands after the batch, with all its writes that were ever taken. */
+  /** The page's position after the batch, with all its writes that were ever taken. */
   readonly position: Position;
   /** One for each write, in order. */
   readonly outcomes: readonly WriteOutcome[];
@@ -94,8 +92,7 @@ export interface PageStore {
   since(page: PageRef, position: Position): Promise<Since>;
   /**
    * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a
-   * page whose part of the store does not answer soon, so that the other parts need not wait, and
-   * for a page that is damaged.
+   * damaged page, and for a page whose part of the store does not answer soon.
    */
   heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]>;
 }
@@ -129,7 +126,7 @@ interface StoreState {
   readonly available: boolean;
   /** Requests and attempts to connect that the world made fail, since the start. */
   readonly failures: number;
-  /** How the store is set up so that it may lose data, for people. */
+  /** A setting by which the store may lose data, for people. */
   readonly warning?: string | undefined;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
 }

@@ -107,7 +107,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "frames are sent to a client that does not read",
     file: "src/server/pages/hub.ts",
-    search: "if (member.backlogged) this.#setLagging(member, before);\n          else {",
+    search: "if (member.backlogged) this.#setLagging(member, before);\n        else {",
     replacement: "{",
   },
   {
@@ -131,8 +131,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a frame is encoded for each client",
     file: "src/server/pages/hub.ts",
-    search: "            member.send(frame);\n            sent++;",
-    replacement: "            member.send(this.#frameSince(restarted ? undefined : before));\n            sent++;",
+    search: "          member.send(frame);\n          sent++;",
+    replacement: "          member.send(this.#frameSince(restarted ? undefined : before));\n          sent++;",
   },
   {
     name: "the client does not send again what was on a lost connection",

@@ -11,13 +11,13 @@ import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
-import { listInMemory } from "../../src/store/embedded/local-overview.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../../src/store/frozen.js";
 import { loggedSince } from "../../src/store/logged.js";
 import { LocalRoll } from "../../src/store/roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import type { Batch, Committed, PageHead, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import { listInMemory } from "../support/list-in-memory.js";
 import { History } from "./history.js";
 
 const UNTOUCHED = { position: GENESIS, checked: 0 };

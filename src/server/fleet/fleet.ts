@@ -1,8 +1,7 @@
 /*
- * All instances, as one of them knows them. Each announces itself on the store's roll every
- * ANNOUNCE_MS, with its load and what its clients look at, and hears the others by the same call.
- * Presence and GET /cluster both read what was heard last, so asking for them costs the store
- * nothing.
+ * All instances, as one of them knows them. Each announces its load and the pages that its clients
+ * watch on the store's roll, every ANNOUNCE_MS. The same call returns the other instances. Presence
+ * and GET /cluster read the last answer, so they cost the store nothing.
  */
 
 import { randomBytes } from "node:crypto";
@@ -11,11 +10,21 @@ import { GONE_MS } from "../../store/roll.js";
 import { StoreAway } from "../../store/store.js";
 import { type Announcement, type InstanceRecord, parseAnnouncement } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
-import type { ClusterState } from "./cluster-report.js";
 import { Load } from "./load.js";
 import { Presence } from "./presence.js";
 
 const ANNOUNCE_MS = 2_000;
+
+/** The answer of GET /cluster. */
+export interface ClusterState {
+  /** The id of the instance that answers. */
+  readonly self: string;
+  readonly storeAvailable: boolean;
+  /** How the store is set up so that it may lose data. */
+  readonly storeWarning?: string | undefined;
+  /** Sorted by name, without instances that were not heard for GONE_MS. */
+  readonly instances: readonly (InstanceRecord & { readonly id: string; readonly heardMsAgo: number })[];
+}
 
 interface Heard {
   readonly id: string;

@@ -38,7 +38,7 @@ export class Load {
     const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
     const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
     this.#before = { ms, totals };
-    // If it cannot be measured now, the last value: other instances leave out a record without it.
+    // If it cannot be measured now, the last value: other instances ignore a record without it.
     this.#memoryBytes = residentBytes() ?? this.#memoryBytes;
     const loopDelayMs = this.#loop.percentileMs(99);
     this.#loop.reset();

@@ -1,4 +1,4 @@
-/* How many people are on all instances, and which pages most of them look at. */
+/* The number of people on all instances, and the pages that most of them watch. */
 
 import type { PageCount } from "../../protocol/overview-codec.js";
 import type { Announcement } from "../input/requests.js";

@@ -1,13 +1,13 @@
 /*
- * What only admins may do: freeze, thaw or clear a board or a region of it. Every action is one
- * line in the log at any log level, even if it fails. Refusals for a missing right share lines.
+ * The actions of admins: freeze, thaw or clear a board or a region of it. Every action is one line
+ * in the log at any log level, even if it fails. Refusals for a missing right share lines.
  *
  * Pages are processed some at a time, each wholly or not at all. Repeating an action is harmless.
  */
 
 import { eachDifference } from "../../board/bitmap.js";
 import { packChanges } from "../../board/delta.js";
-import { offsetOf, PAGE_CELLS, pageOf } from "../../board/geometry.js";
+import { cellAt, PAGE_CELLS, pagesBetween } from "../../board/geometry.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
 import type { OffsetRange } from "../../store/frozen.js";
 import { BATCH_CHANGES_MAX, StoreAway } from "../../store/store.js";
@@ -31,7 +31,7 @@ interface Part extends OffsetRange {
 }
 
 const PAGES_AT_ONCE = 32;
-const POSITIONS_AT_ONCE = 1_000;
+const HEADS_AT_ONCE = 1_000;
 
 /** Rejects with a Refusal. `address` is where the request came from, for the log. */
 export async function administer(
@@ -52,9 +52,9 @@ export async function administer(
     return { cells };
   } catch (error) {
     const refusal = asRefusal(error);
-    const outcome = refusal.code;
-    if (isBegun) instance.audit.info({ ...line, outcome }, "admin action");
-    else instance.auditRefused({ ...line, outcome });
+    const refused = { ...line, outcome: refusal.code };
+    if (isBegun) instance.audit.info(refused, "admin action");
+    else instance.auditRefused(refused);
     throw refusal;
   }
 }
@@ -63,15 +63,15 @@ export async function administer(
 export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
   const regions: { start: number; end: number }[] = [];
   const parts = partsOf({ start: 0, end: board.size });
-  for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
-    const some = parts.slice(at, at + POSITIONS_AT_ONCE);
+  for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
+    const some = parts.slice(at, at + HEADS_AT_ONCE);
     const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
     some.forEach(({ page }, index) => {
       const ranges = heads[index]?.frozen;
       if (!ranges) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
       for (const range of ranges) {
-        const start = page * PAGE_CELLS + range.start;
-        const end = Math.min(page * PAGE_CELLS + range.end, board.size);
+        const start = cellAt(page, range.start);
+        const end = Math.min(cellAt(page, range.end), board.size);
         const last = regions.at(-1);
         if (last?.end === start) last.end = end;
         else regions.push({ start, end });
@@ -92,12 +92,11 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
 
 /** Unchecks the cells of each page that are checked at that moment, frozen or not. */
 async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
-  const { store } = instance;
   const parts = partsOf(region);
   let cleared = 0;
-  for (let at = 0; at < parts.length; at += POSITIONS_AT_ONCE) {
-    const some = parts.slice(at, at + POSITIONS_AT_ONCE);
-    const heads = await store.heads(some.map(({ page }) => ({ board: board.name, page })));
+  for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
+    const some = parts.slice(at, at + HEADS_AT_ONCE);
+    const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page })));
     // Most pages of a large board were never written to, and have nothing to clear.
     const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
@@ -125,15 +124,11 @@ async function clearPart(instance: Instance, board: HostedBoard, { page, start, 
 }
 
 function partsOf({ start, end }: Region): Part[] {
-  const parts: Part[] = [];
-  for (let page = pageOf(start); page <= pageOf(end - 1); page++) {
-    parts.push({
-      page,
-      start: page === pageOf(start) ? offsetOf(start) : 0,
-      end: page === pageOf(end - 1) ? offsetOf(end - 1) + 1 : PAGE_CELLS,
-    });
-  }
-  return parts;
+  return pagesBetween(start, end).map((page) => ({
+    page,
+    start: Math.max(start - cellAt(page, 0), 0),
+    end: Math.min(end - cellAt(page, 0), PAGE_CELLS),
+  }));
 }
 
 async function eachPart(parts: readonly Part[], run: (part: Part) => Promise<void>): Promise<void> {

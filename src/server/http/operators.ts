@@ -2,7 +2,7 @@
 
 import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";
-import type { ClusterState } from "../fleet/cluster-report.js";
+import type { ClusterState } from "../fleet/fleet.js";
 import type { Instance } from "../instance/instance.js";
 import { cacheHashed, redirectBrowsers, securityHeaders, wantsPage } from "./browsers.js";
 import { answerErrors, refuseUnknown } from "./errors.js";

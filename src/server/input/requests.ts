@@ -1,6 +1,6 @@
 /*
- * Checks the form of every request once. What passes is typed, and in range as far as a form can
- * tell. Whether a board, page or cell exists is for the session to check.
+ * Checks the form of every request once. A request that passes is typed, and its numbers are in the
+ * range of any board. The session checks that the board, page or cell exists.
  */
 
 import { z } from "zod";
@@ -14,10 +14,8 @@ export const WRITE_CELLS_MAX = 512;
 /** Pages in one watch or unwatch. */
 export const WATCH_PAGES_MAX = 256;
 
-const page = z
-  .int()
-  .min(0)
-  .max(BOARD_CELLS_MAX / PAGE_CELLS);
+const PAGES_MAX = BOARD_CELLS_MAX / PAGE_CELLS;
+const page = z.int().min(0).max(PAGES_MAX);
 const HANDLE_MAX = 65_535;
 const handle = z.int().min(0).max(HANDLE_MAX);
 const bit = z.literal([0, 1]);
@@ -32,13 +30,8 @@ const position = z
   });
 
 export const openRequest = z.object({ board: z.string().min(1).max(64), protocol: z.int() });
-export const watchRequest = z.object({
-  handle,
-  pages: z
-    .array(z.union([page, z.tuple([page, position])]))
-    .min(1)
-    .max(WATCH_PAGES_MAX),
-});
+const watched = z.union([page, z.tuple([page, position])]);
+export const watchRequest = z.object({ handle, pages: z.array(watched).min(1).max(WATCH_PAGES_MAX) });
 export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max(WATCH_PAGES_MAX) });
 export const overviewRequest = z.object({ handle, watch: z.boolean() });
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
@@ -51,7 +44,7 @@ export const regionBody = z
   .partial();
 
 const amount = z.number().min(0);
-/** What an instance reports about itself on the roll. Other versions may report more or less. */
+/** The report of an instance on the roll. Other versions may report more or less. */
 const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
@@ -82,13 +75,7 @@ const SESSION = /^[\w-]{22}$/;
  */
 export function parseWrite(input: unknown): WriteRequest {
   if (typeof input !== "object" || input === null) throw malformed("request: not an object");
-  const { handle, session, seq, changes } = {
-    handle: undefined,
-    session: undefined,
-    seq: undefined,
-    changes: undefined,
-    ...input,
-  };
+  const { handle, session, seq, changes }: Partial<Record<keyof WriteRequest, unknown>> = input;
   if (!isWhole(handle, 0, HANDLE_MAX)) throw malformed("handle: not a board's handle");
   if (typeof session !== "string" || !SESSION.test(session)) throw malformed("session: not 22 characters of base64url");
   if (!isWhole(seq, 1, Number.MAX_SAFE_INTEGER)) throw malformed("seq: not a positive whole number");
@@ -131,11 +118,11 @@ const looking = z
   )
   .transform((entries) => new Map(entries));
 
-/** An instance's record on the roll, with the pages of each board that most of its clients look at. */
+/** An instance's record, with the pages of each board that most of its clients watch. */
 const announcement = instanceRecord.extend({ looking: looking.catch(() => new Map()) });
 export type Announcement = z.output<typeof announcement>;
 
-/** Undefined if it is none. */
+/** Undefined if the text is no announcement. */
 export function parseAnnouncement(text: string): Announcement | undefined {
   try {
     return announcement.safeParse(JSON.parse(text)).data;

@@ -1,7 +1,6 @@
 /*
  * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list,
- * then applies the channel's messages. The channel is the only way in, so its order is the order of
- * the list.
+ * then applies the channel's messages in their order.
  *
  *     subscribe ──► read, buffering messages ──► live ◄── message
  *                    ▲                            │
@@ -10,12 +9,11 @@
  *
  * The check keeps list and copy from drifting, whatever was lost: reports with their instance,
  * messages, or the tail of a page's history. It reads the heads of pages (pages/heads.ts),
- * PAGES_A_CHECK every CHECK_EVERY_MS, round and round. After a start or an interruption it reads
- * all of them without a pause. It reads a page once more when the messages about it have ended:
- * where something was going on, something is most likely to have been lost.
+ * PAGES_A_CHECK every CHECK_EVERY_MS, in a cycle. After a start or an interruption it reads all of
+ * them without a pause. It reads a page once more when the messages about it have ended.
  *
- * If a head differs from the copy, the list is corrected. The right count comes back through the
- * channel. If the list had it already, the entry is published again.
+ * If a head differs from the copy, the list is corrected, and the channel publishes the right
+ * entry.
  */
 
 import { type PageRef, pageCount } from "../../board/geometry.js";

@@ -1,8 +1,8 @@
 /*
- * Sends the clients that watch a board's overview how many cells of each page are checked. A client
- * that joins gets all pages. After that everybody gets one frame with the changed pages, at most
- * every FLUSH_EVERY_MS. The numbers are absolute, so a client that does not read is skipped; when
- * it has drained, it is sent all pages.
+ * Sends the watchers of a board's overview how many cells of each page are checked. A client that
+ * joins gets all pages. After that all clients get one frame with the changed pages, at most every
+ * FLUSH_EVERY_MS. The numbers are absolute, so a client that does not read is skipped. When its
+ * buffer has drained, it is sent all pages.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -22,7 +22,7 @@ export class OverviewHub {
   readonly #fanOut: FanOut;
   readonly #clock: Clock;
   readonly #members = new Set<Recipient>();
-  /** Those that do not read fast enough. */
+  /** Recipients that do not read fast enough. */
   readonly #lagging = new Set<Recipient>();
   readonly #changed = new Set<number>();
   #whole: Frame | undefined;
@@ -56,7 +56,7 @@ export class OverviewHub {
     this.#lagging.delete(recipient);
   }
 
-  /** The page's count has changed. Called by the maker of the follower. */
+  /** The page's count has changed. */
   changed(page: number): void {
     this.#whole = undefined;
     if (this.#members.size === 0) return;
@@ -67,7 +67,7 @@ export class OverviewHub {
     this.#nextFlush = this.#clock.after(Math.max(0, waitMs), () => this.#fanOut.request(this));
   }
 
-  /** Where people look on all instances: the pages with most watchers. */
+  /** The pages with most watchers on all instances. */
   looked(pages: readonly PageCount[]): void {
     this.#looking = { kind: "looking", looking: { handle: this.#handle, pages } };
     for (const member of this.#members) if (!member.backlogged) member.send(this.#looking);
@@ -98,15 +98,13 @@ export class OverviewHub {
   }
 
   #join(recipient: Recipient): void {
-    if (recipient.backlogged) {
-      this.#setLagging(recipient);
-      return;
+    if (recipient.backlogged) this.#setLagging(recipient);
+    else {
+      this.#lagging.delete(recipient);
+      this.#members.add(recipient);
+      recipient.send(this.#wholeFrame());
+      if (this.#looking) recipient.send(this.#looking);
     }
-    this.#lagging.delete(recipient);
-    this.#members.add(recipient);
-    this.#whole ??= { kind: "overview", bytes: encodeOverview(this.#handle, this.#follower.counts) };
-    recipient.send(this.#whole);
-    if (this.#looking) recipient.send(this.#looking);
   }
 
   #setLagging(recipient: Recipient): void {
@@ -121,15 +119,13 @@ export class OverviewHub {
 
   #frame(): Frame {
     const { counts } = this.#follower;
-    if (this.#changed.size > Math.max(1, counts.length * CHANGED_PART_MAX)) {
-      this.#whole ??= { kind: "overview", bytes: encodeOverview(this.#handle, counts) };
-      return this.#whole;
-    }
-    const pages = [...this.#changed].sort((a, b) => a - b);
-    const text = encodeCounts(
-      this.#handle,
-      pages.map((page) => [page, counts[page] ?? 0]),
-    );
-    return { kind: "counts", text };
+    if (this.#changed.size > Math.max(1, counts.length * CHANGED_PART_MAX)) return this.#wholeFrame();
+    const pages = [...this.#changed].sort((a, b) => a - b).map((page): PageCount => [page, counts[page] ?? 0]);
+    return { kind: "counts", text: encodeCounts(this.#handle, pages) };
+  }
+
+  #wholeFrame(): Frame {
+    this.#whole ??= { kind: "overview", bytes: encodeOverview(this.#handle, this.#follower.counts) };
+    return this.#whole;
   }
 }

@@ -41,7 +41,7 @@ export class Overviews {
     return this.#held.use(board.name, () => this.#open(board));
   }
 
-  /** Where people look on a board, on all instances. */
+  /** The pages of a board with most watchers on all instances. */
   looked(board: string, pages: readonly PageCount[]): void {
     this.#held.get(board)?.looked(pages);
   }

@@ -1,8 +1,8 @@
 /*
- * Reports what this instance commits to the board's list of counts (store/overview.ts). Only a
- * page's last count is reported, and all pages together, so a flood of writes costs the store a
- * couple of small script runs a second. A report that fails waits, merged with later ones. If it is
- * lost with the instance, the followers of the overview make up for it.
+ * Reports the commits of this instance to the board's list of counts (store/overview.ts). Only a
+ * page's last count is reported, and all pages together: a flood of writes costs the store two
+ * small script runs a second. A report that fails waits, merged with later ones. If it is lost with
+ * the instance, the followers of the overview correct the list.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";

@@ -1,11 +1,11 @@
 /*
  * The flush clock of an instance: when hubs send the deltas that have gathered.
  *
- * The first delta of a quiet page goes out at once, unless other pages wait (see Source). After
- * that the page's deltas gather, and leave one interval after its last flush. The interval follows
- * the load, between `flushMsMin` and `flushMsMax`. A delay that nobody notices costs nothing, so
- * the interval grows early, up to `unseenMs`, to send at most `framesUnseen` frames a second.
- * Beyond that it grows only to keep sending within `share` of the event loop.
+ * The first delta of a quiet page is sent at once, unless other pages wait (see Source). After that
+ * the page's deltas gather until one interval after its last flush. The interval follows the load.
+ * A delay that nobody notices costs nothing, so it grows early, up to `unseenMs`, to send at most
+ * `framesUnseen` frames a second. Beyond that it only keeps sending within `share` of the event
+ * loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -30,9 +30,8 @@ export interface Flushable {
   /** Sends what has gathered; returns the number of frames sent. */
   flush(): number;
   /**
-   * Called right after `flush`, for recipients that waited for it. This is not counted as sending:
-   * a longer interval would not reduce its cost, and clients that join again and again would slow
-   * everyone down.
+   * Called right after `flush`, for recipients that waited for it. This is not counted as sending,
+   * because a longer interval would not reduce its cost.
    */
   flushed?(): void;
 }
@@ -117,8 +116,7 @@ export class FanOut {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [page, dueMs] of this.#due) {
-      // A timer may fire a moment early. Pages due within that moment go now, not in a round of
-      // their own.
+      // A timer may fire a moment early: pages due within that moment are flushed with it.
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
@@ -140,10 +138,7 @@ export class FanOut {
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 
-  /*
-   * In the window, sending took cost/length of the loop at the current interval, and cost falls as
-   * the interval grows. Moving half the way each time damps the effect of one slow flush.
-   */
+  /** Sending costs less as the interval grows. Half the way damps the effect of one slow flush. */
   #adapt(now: number): void {
     const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;
     const elapsedMs = now - this.#windowStartMs;

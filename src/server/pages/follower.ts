@@ -4,9 +4,8 @@
  *     subscribe, await its reply ──► buffer deltas ──► since(own position) ──► apply both ──► live
  *     live:  a gap, a resumed channel or a failed position check ──► since(own position)
  *
- * While an answer of `since` is on its way, deltas are buffered, so the replica stands still. The
- * answer was therefore read after the position it holds. That lets the replica take a snapshot
- * unconditionally (replica.ts), and keeps an old snapshot from undoing newer deltas.
+ * While it waits for an answer of `since`, deltas are buffered, so the replica stands still. The
+ * answer is therefore never older than the replica, which can take a snapshot unconditionally.
  */
 
 import { cropUpdate, type Delta } from "../../board/delta.js";
@@ -21,7 +20,7 @@ import { type Persistence, persist } from "./persist.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-/** Hears every move of the replica, before its hub does. Must not throw. */
+/** Called for every move of the replica, before its hub hears of it. Must not throw. */
 export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
@@ -46,6 +45,7 @@ export class Follower {
   readonly log = new DeltaLog(LOG_LIMITS);
   /** Resolves when the replica first equals the store's page. Pending while the store is away. */
   readonly ready: Promise<void>;
+  isReady = false;
   /** When the replica was last known to be at the store's position: by a delta, or by a check. */
   verifiedMs: number;
   /** When it was last compared with the store. Equals `verifiedMs` while the page is idle. */
@@ -67,7 +67,6 @@ export class Follower {
   readonly #damaged: Promise<never>;
   #setDamaged: (error: DamagedPage) => void = () => undefined;
   #closed = false;
-  #isReady = false;
 
   constructor(ref: PageRef, cells: number, store: PageStore & PageNews, clock: Clock, listener: FollowerListener) {
     this.ref = ref;
@@ -94,10 +93,6 @@ export class Follower {
     this.ready = this.#start();
   }
 
-  get isReady(): boolean {
-    return this.#isReady;
-  }
-
   /** As `ready`, but rejects with DamagedPage if the stored page is not valid. */
   readable(): Promise<void> {
     return Promise.race([this.ready, this.#damaged]);
@@ -109,14 +104,19 @@ export class Follower {
     return () => this.#observers.delete(observer);
   }
 
-  /** Brings the replica to where the store is now, or later. */
+  /** Brings the replica to the store's present position, or a later one. */
   catchUp(cause: ResyncCause): Promise<void> {
-    if (!this.#running) return this.#resync(cause);
+    if (!this.#running) {
+      this.#running = this.#resync(cause).finally(() => {
+        this.#running = undefined;
+      });
+      return this.#running;
+    }
     // The running request may have been answered before the caller's reason arose. One more is
     // made, for all callers.
     this.#again ??= this.#running.then(() => {
       this.#again = undefined;
-      return this.#resync(cause);
+      return this.catchUp(cause);
     });
     return this.#again;
   }
@@ -135,7 +135,7 @@ export class Follower {
     if (this.#closed) return unsubscribe?.();
     this.#unsubscribe = unsubscribe;
     await this.catchUp("start");
-    this.#isReady = true;
+    this.isReady = true;
   }
 
   #hear(delta: Delta): void {
@@ -162,14 +162,7 @@ export class Follower {
     return true;
   }
 
-  #resync(cause: ResyncCause): Promise<void> {
-    this.#running = this.#resyncNow(cause).finally(() => {
-      this.#running = undefined;
-    });
-    return this.#running;
-  }
-
-  async #resyncNow(cause: ResyncCause): Promise<void> {
+  async #resync(cause: ResyncCause): Promise<void> {
     this.#listener.resync(cause);
     this.#buffer ??= [];
     for (let round = 0; !this.#closed; round++) {
@@ -183,8 +176,7 @@ export class Follower {
           this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
-        // Deltas from the replica's own position must fit. If not, the store's answer is not one
-        // history.
+        // Deltas from the replica's position must fit, or the answer is not one history.
         this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
         continue;
       }

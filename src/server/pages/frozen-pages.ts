@@ -1,15 +1,11 @@
 /*
- * The frozen cells of the pages that are watched here, sent to those who watch, so that people see
- * them before they try to write. Nothing here judges a write: a freeze holds in the store from its
- * acknowledgement on (store/frozen.ts).
- *
- * It reads along when pages are asked for their heads. A page is asked for at once if it gets its
- * first watcher, has just refused a write, or was frozen through this instance. There is no Pub/Sub
- * for it: freezes are rare, and the next head makes up for everything that was missed.
+ * The frozen cells of watched pages, sent to their watchers so that people see them before they try
+ * to write. The store judges the writes (store/frozen.ts). The frozen cells come with the heads of
+ * pages. A page is asked for at once if it gets its first watcher, has just refused a write, or was
+ * frozen through this instance. Otherwise the next head is soon enough, because freezes are rare.
  */
 
-import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
-import type { Frozen } from "../../protocol/events.js";
+import { cellAt, type PageRef } from "../../board/geometry.js";
 import type { OffsetRange } from "../../store/frozen.js";
 import type { PageHead } from "../../store/store.js";
 import type { Hub } from "./hub.js";
@@ -24,7 +20,6 @@ interface Known {
 
 export class FrozenPages {
   readonly #pages: Pages;
-  /** Goes with the hub. */
   readonly #known = new WeakMap<Hub, Known>();
   /** Pages to ask for at once. */
   #wanted: PageRef[] = [];
@@ -44,7 +39,7 @@ export class FrozenPages {
     if (!known || hub.watchers === 1) this.ask([hub]);
   }
 
-  /** Asks at once, and sends what has changed to those who watch. */
+  /** Asks at once, and sends changes to the watchers. */
   ask(hubs: Iterable<Hub> = this.#pages.hubs()): void {
     for (const { watchers, follower } of hubs) if (watchers > 0) this.#wanted.push(follower.ref);
     void this.#pages.heads.ask();
@@ -52,26 +47,19 @@ export class FrozenPages {
 
   #asking(name: string): ((head: PageHead) => void) | undefined {
     const hub = this.#pages.hub(name);
-    return (
-      hub &&
-      (({ frozen }) => {
-        if (frozen) this.#learn(hub, frozen);
-      })
-    );
+    return hub && (({ frozen }) => frozen && this.#learn(hub, frozen));
   }
 
   #learn(hub: Hub, ranges: readonly OffsetRange[]): void {
-    const { page } = hub.follower.ref;
-    const { cells } = hub.follower.replica;
-    const frozen: Frozen = {
-      handle: hub.handle,
-      page,
-      cells: ranges.map(({ start, end }) => [page * PAGE_CELLS + start, page * PAGE_CELLS + Math.min(end, cells)]),
-    };
+    const { page, cells: size } = hub.follower.replica;
+    const cells = ranges.map(
+      ({ start, end }) => [cellAt(page, start), cellAt(page, Math.min(end, size))] as [number, number],
+    );
     const before = this.#known.get(hub);
-    const text = JSON.stringify(frozen.cells);
+    const text = JSON.stringify(cells);
     if (text === before?.text) return;
-    const known = { text, frame: { kind: "frozen", frozen }, isAny: ranges.length > 0 } satisfies Known;
+    const frame: Frame = { kind: "frozen", frozen: { handle: hub.handle, page, cells } };
+    const known = { text, frame, isAny: ranges.length > 0 };
     this.#known.set(hub, known);
     if (known.isAny || before?.isAny) hub.tell(known.frame);
   }

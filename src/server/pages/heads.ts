@@ -17,7 +17,7 @@ import { type PageHead, type Store, StoreAway } from "../../store/store.js";
 export interface HeadReader {
   /** Pages to ask for in this round. */
   due(nowMs: number): Iterable<PageRef>;
-  /** Called before a page is asked for. Judges the answer by what is held now. */
+  /** Called before a page is asked for. The function that it returns judges the answer. */
   asking(page: PageRef, name: string): ((head: PageHead) => void) | undefined;
   /** The answers of one question have all been judged. */
   judged?(): void;
@@ -92,9 +92,7 @@ export class Heads {
   }
 
   async #question(pages: readonly (readonly [name: string, page: PageRef])[]): Promise<void> {
-    const judges = pages.map(([name, page]) =>
-      Array.from(this.#readers, (reader) => reader.asking(page, name)).filter((judge) => judge !== undefined),
-    );
+    const judges = pages.map(([name, page]) => Array.from(this.#readers, (reader) => reader.asking(page, name)));
     const startMs = this.#clock.now();
     const heads = await this.#store.heads(pages.map(([, page]) => page));
     this.#observer.checked?.(this.#clock.now() - startMs);
@@ -102,7 +100,7 @@ export class Heads {
     await new Promise<void>((heard) => this.#store.wake(heard));
     if (this.#isClosed) return;
     heads.forEach((head, index) => {
-      if (head) for (const judge of judges[index] ?? []) judge(head);
+      if (head) for (const judge of judges[index] ?? []) judge?.(head);
     });
     for (const reader of this.#readers) reader.judged?.();
   }

@@ -22,8 +22,6 @@ import { Lagging } from "./lagging.js";
 import type { Frame, PageFrame, Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
-type FlushObserver = () => void;
-
 /** Called with the frame that brought a joining recipient up to date; none if it was already. */
 export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 
@@ -56,12 +54,12 @@ export class Hub {
   readonly #store: Store;
   readonly #fanOut: FanOut;
   readonly #members = new Set<Recipient>();
-  /** All recipients at every stage -> the arrival in progress, if any. */
+  /** Recipients at every stage -> the arrival in progress, if any. */
   readonly #watching = new Map<Recipient, Arrival | undefined>();
   readonly #arrived = new Set<Arrival>();
   readonly #lagging: Lagging;
   readonly #caughtUp: CatchUpObserver;
-  readonly #observers = new Set<FlushObserver>();
+  readonly #observers = new Set<() => void>();
   /** Frames to the current position, by where they start: a returning crowd shares them. */
   readonly #catchUps = new Map<string, PageFrame>();
   /** Requests to the store in progress, by position, shared in the same way. */
@@ -116,7 +114,7 @@ export class Hub {
   }
 
   /** Calls `observer` after each flush. Returns the function that ends this. */
-  observe(observer: FlushObserver): () => void {
+  observe(observer: () => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
   }
@@ -128,25 +126,24 @@ export class Hub {
   }
 
   flush(): number {
-    let sent = 0;
     const before = this.#flushed;
     const { position } = this.follower.replica;
     const restarted = this.#restarted;
     this.#flushed = position;
     this.#restarted = false;
-    if (!samePosition(before, position)) {
-      const frame = this.#members.size > 0 ? this.#frameSince(restarted ? undefined : before) : undefined;
-      if (frame) {
-        for (const member of this.#members) {
-          if (member.backlogged) this.#setLagging(member, before);
-          else {
-            member.send(frame);
-            sent++;
-          }
+    if (samePosition(before, position)) return 0;
+    let sent = 0;
+    if (this.#members.size > 0) {
+      const frame = this.#frameSince(restarted ? undefined : before);
+      for (const member of this.#members) {
+        if (member.backlogged) this.#setLagging(member, before);
+        else {
+          member.send(frame);
+          sent++;
         }
       }
-      for (const observer of this.#observers) observer();
     }
+    for (const observer of this.#observers) observer();
     return sent;
   }
 
@@ -176,16 +173,14 @@ export class Hub {
   }
 
   async #join(recipient: Recipient, position: Position, waiters: Waiter[]): Promise<void> {
-    // Claims the place at once, so that a later watch or unwatch of the same recipient can tell
-    // that it overtook this.
+    // Claims the place at once: a later watch or unwatch of the recipient replaces the claim.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
     if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position).catch((error: unknown) => {
-        // If a later watch overtook this one, the waiters are that one's now, and nothing waits for
-        // this answer.
+        // If a later watch overtook this one, the waiters are its own now.
         if (this.#watching.get(recipient) === arrival) throw error;
         return undefined;
       });
@@ -235,16 +230,11 @@ export class Hub {
 
   /**
    * Asks the store for the deltas since a position not known here. Afterwards the replica is at
-   * least as far as the answer, so a client that has seen more than this instance is never set
-   * back.
+   * least as far as the answer: a client that has seen more than this instance is never set back.
    */
   #ask(position: Position): Promise<Delta | undefined> {
     const key = formatPosition(position);
-    const asked =
-      this.#asked.get(key) ??
-      this.#askNow(position).finally(() => {
-        this.#asked.delete(key);
-      });
+    const asked = this.#asked.get(key) ?? this.#askNow(position).finally(() => this.#asked.delete(key));
     this.#asked.set(key, asked);
     return asked;
   }
@@ -254,14 +244,13 @@ export class Hub {
     const isHere = log.covers(position.version);
     const answer = isHere ? undefined : await this.#store.since(this.follower.ref, position).catch(refuseAway);
     await this.follower.catchUp("ahead");
-    if (answer) return answer.kind === "deltas" ? this.#merged(answer.deltas) : undefined;
+    if (answer?.kind === "deltas") {
+      return mergeDeltas(answer.deltas.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
+    }
     // If the log, now level with the store, covers the version, the position was made up or its
     // history was lost.
-    return this.#knows(position) || log.covers(position.version) ? undefined : this.#askNow(position);
-  }
-
-  #merged(stored: readonly Delta[]): Delta | undefined {
-    return mergeDeltas(stored.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
+    const isSettled = answer || this.#knows(position) || log.covers(position.version);
+    return isSettled ? undefined : this.#askNow(position);
   }
 
   /** From `position`, through `prefix`, to the current one; undefined if nothing is missing. */

@@ -1,7 +1,7 @@
 /*
- * Recipients that do not read fast enough, with the position each had when it was last sent to.
- * Each costs a map entry and no queue. A recipient that has drained is handed back; one that does
- * not drain for a long time is closed.
+ * Recipients that do not read fast enough, with the position of the last frame that each was sent.
+ * Each costs a map entry and no queue. A recipient that drains is handed back. One that does not
+ * drain for LAGGING_MS_MAX is closed.
  */
 
 import type { Position } from "../../board/position.js";

@@ -2,14 +2,13 @@
  * The pages an instance holds: a follower and a hub for each page that someone watches, or did
  * until just now (shared-hubs.ts).
  *
- * The position check behind self-healing lives here, because it is one for all pages. Pub/Sub may
- * lose a message, and a whole connection may be deaf without an error: then only asking tells. A
- * page is asked for soon after its last delta, which may not have been the last, and less often
- * while it is idle:
+ * The position check behind self-healing is here, one for all pages. Pub/Sub may lose a message,
+ * and a connection may be deaf without an error, so the store is asked. A page is asked for soon
+ * after its last delta, and less often while it is idle:
  *
  *     delta ── 1.0 to 1.2 s ──► asked ── 1.5 to 1.7 s ──► asked ── 1.5 to 1.7 s ──► asked
  *
- * So a commit that nobody hears of is noticed within 1.7 s, and repaired within 2 s.
+ * So a commit whose message is lost is noticed within 1.7 s, and repaired within 2 s.
  */
 
 import { cellsInPage, type PageRef, pageName } from "../../board/geometry.js";
@@ -108,7 +107,7 @@ export class Pages {
       resync: (cause) => this.#observer.resync(cause),
       failed: (error) => this.#observer.failed(error),
     });
-    const caughtUp: CatchUpObserver = (frame) => this.#observer.caughtUp(frame);
+    const { caughtUp } = this.#observer;
     const hub = new Hub(board.handle, follower, this.#store, this.#fanOut, this.#clock, caughtUp);
     return hub;
   }
@@ -127,8 +126,7 @@ export class Pages {
     if (!follower?.isReady) return undefined;
     const before = follower.replica.position;
     const now = this.#clock.now();
-    // Asked for by another reader: a commit whose news is still on its way must not look like a
-    // gap.
+    // Asked for by another reader: a commit whose news is on its way must not look like a gap.
     const isProven = follower.verifiedMs + HOT_CHECK_MS > now;
     return ({ position }) => {
       follower.headMs = now;

@@ -1,7 +1,7 @@
 /*
  * One process for each data directory. The owner of the lock listens on a local socket in the
  * directory, under a name that is never used again. The kernel drops the socket with the process,
- * however that ends: an owner that does not answer once is gone for good. The folder `lock` always
+ * however that ends: an owner that does not answer once is gone. The folder `lock` always
  * holds one file, named like the owner:
  *
  *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
@@ -9,12 +9,11 @@
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
  * The rename makes it safe. If several processes find the owner gone, it works for one of them:
- * then no file of that name is left. Removing a lock file and making a new one has no such step,
- * because between the look and the removal the file may have become another's.
+ * then no file of that name is left. A lock file that is removed and made again has no such step.
  *
  * People and backups may leave the folder with no file, or with several. If there is none, a
- * process that listens alone in the directory makes it. If there are several, a process that
- * renamed one looks again: the last to rename sees all that did so before.
+ * process that listens alone in the directory makes it. After a rename, a process looks for other
+ * files.
  *
  * The lock holds for processes on one machine, also in containers that share the directory. It does
  * not hold for machines that share it over a network, because sockets do not answer from elsewhere.
@@ -53,30 +52,25 @@ const SOCKET = /^([0-9a-f]{24})\.sock$/;
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const sockets = new Sockets(resolve(directory));
   let server: Server | undefined;
+  const release = () => {
+    server?.close();
+    sockets.close();
+  };
   try {
     const mine = randomName();
     server = await listen(sockets.path(mine));
     if (!(await isHeldAsBefore(resolve(directory))) && (await become(mine, resolve(directory), sockets))) {
-      const held = server;
-      return {
-        release: () => {
-          held.close();
-          sockets.close();
-        },
-      };
+      return { release };
     }
+    throw new StoreUnusable(
+      `the data directory ${directory} is in use by another process: end it, choose another DATA_DIR, ` +
+        "or set VALKEY_URL to run several processes on one board",
+    );
   } catch (error) {
-    server?.close();
-    sockets.close();
+    release();
     if (error instanceof StoreUnusable) throw error;
     throw new StoreUnusable(`cannot lock the data directory ${directory}`, error);
   }
-  server.close();
-  sockets.close();
-  throw new StoreUnusable(
-    `the data directory ${directory} is in use by another process: end it, choose another DATA_DIR, ` +
-      "or set VALKEY_URL to run several processes on one board",
-  );
 }
 
 /** Whether `mine` is the owner now. */
@@ -205,11 +199,9 @@ function randomName(): string {
 function listen(path: string): Promise<Server> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    // Later errors, as when no descriptor is left for a connection, change nothing: the kernel has
-    // answered.
+    // Later errors do not matter, as when no descriptor is left: the kernel has answered.
     server.on("error", fail);
-    // Otherwise a process of a Node cluster would leave the socket to its primary, which outlives
-    // it.
+    // Otherwise a worker of a Node cluster would leave the socket to its primary.
     server.listen({ path, exclusive: true }, () => {
       server.unref();
       done(server);

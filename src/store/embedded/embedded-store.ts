@@ -1,10 +1,8 @@
 /*
- * The store inside the process, durable in a data directory. The first run needs nothing installed,
- * and a restart keeps the board. LMDB gives atomic transactions and survives a kill at any moment.
- * Commits made at the same time share one transaction.
- *
- * One process has the directory to itself (directory-lock.ts). It may run any number of instances
- * over one such store.
+ * The store inside the process, durable in a data directory, so a first run needs nothing
+ * installed. LMDB gives atomic transactions and survives a kill at any moment. Commits made at the
+ * same time share one transaction. One process has the directory to itself (directory-lock.ts), and
+ * may run any number of instances over the store.
  */
 
 import { mkdirSync } from "node:fs";
@@ -93,7 +91,24 @@ export class EmbeddedStore implements Store {
       damages: this.#damages,
       logDeltasMax: limits.logDeltasMax,
     });
-    this.overview = this.#openOverview();
+    const tallies: Database<Tally, [board: string, page: number]> = this.#root.openDB({ name: "tallies" });
+    this.overview = new LocalOverview({
+      entry: (board, page) => tallies.get([board, page]),
+      entries: (board, from, limit) => {
+        const range = { start: [board, from], end: [board, Number.MAX_SAFE_INTEGER], limit };
+        return Array.from(tallies.getRange(range), ({ value }) => value);
+      },
+      put: (board, entry) => {
+        if (isNone(entry)) tallies.remove([board, entry.page]);
+        else tallies.put([board, entry.page], entry);
+      },
+      // LMDB answers at once: without a pause, all pages of a large board would be one step.
+      read: async (action) => {
+        await new Promise(setImmediate);
+        return action();
+      },
+      atomically: (action) => this.#writes.transaction(action),
+    });
   }
 
   /** Rejects with StoreUnusable. */
@@ -159,7 +174,6 @@ export class EmbeddedStore implements Store {
     return this.#history.read(ref, () => this.read(ref), range);
   }
 
-  /** The roll of the instances of this process. */
   enroll(id: string, record: string): Promise<Announced[]> {
     return this.#roll.enroll(id, record);
   }
@@ -192,25 +206,6 @@ export class EmbeddedStore implements Store {
   async close(): Promise<void> {
     if (this.#writes.close()) await this.#root.close();
     this.#lock.release();
-  }
-
-  #openOverview(): OverviewStore {
-    const tallies: Database<Tally, [board: string, page: number]> = this.#root.openDB({ name: "tallies" });
-    return new LocalOverview({
-      entry: (board, page) => tallies.get([board, page]),
-      entries: (board, from) =>
-        tallies.getRange({ start: [board, from], end: [board, Number.MAX_SAFE_INTEGER] }).map(({ value }) => value),
-      put: (board, entry) => {
-        if (isNone(entry)) tallies.remove([board, entry.page]);
-        else tallies.put([board, entry.page], entry);
-      },
-      // LMDB answers at once: without a pause, all pages of a large board would be one step.
-      read: async (action) => {
-        await new Promise(setImmediate);
-        return action();
-      },
-      atomically: (action) => this.#writes.transaction(action),
-    });
   }
 
   /** Resolves when all commits so far are as safe as the board asks. */

@@ -69,14 +69,12 @@ export class EmbeddedHistory {
     const keptMs = ofBoard(this.#histories, ref.board);
     if (keptMs === 0) return;
     const name = pageName(ref);
-    const start: RecordKey = [ref.board, ref.page, 0, 0];
-    const end: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
     let count = this.#countOf(ref);
     // Records are sorted by time. That must be the order of history, even if the clock was set
     // back.
     const now = Math.max(this.#now(), this.#lastMs);
     this.#lastMs = now;
-    for (const key of [...this.#records.getKeys({ start, end, limit: REMOVED_MAX })]) {
+    for (const key of [...this.#records.getKeys({ ...allOf(ref), limit: REMOVED_MAX })]) {
       if (key[2] >= now - keptMs && count < this.#histories.deltasMax) break;
       this.#records.remove(key);
       count--;
@@ -100,8 +98,7 @@ export class EmbeddedHistory {
   read(ref: PageRef, present: () => Promise<Snapshot>, range: HistoryRange): Promise<PageHistory | undefined> {
     if (ofBoard(this.#histories, ref.board) === 0) return Promise.resolve(undefined);
     const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];
-    const first = keyOf(0, 0);
-    const last = keyOf(Number.MAX_SAFE_INTEGER, 0);
+    const { start: first, end: last } = allOf(ref);
     // Other work gets its turn between two parts: LMDB answers at once, however much is read.
     const part = async (range: Parameters<RecordDatabase["getRange"]>[0]) => {
       await new Promise(setImmediate);
@@ -120,10 +117,12 @@ export class EmbeddedHistory {
   }
 
   #countOf(ref: PageRef): number {
-    const start: RecordKey = [ref.board, ref.page, 0, 0];
-    const end: RecordKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER, 0];
-    return this.#counts.get(pageName(ref)) ?? this.#records.getKeysCount({ start, end });
+    return this.#counts.get(pageName(ref)) ?? this.#records.getKeysCount(allOf(ref));
   }
+}
+
+function allOf({ board, page }: PageRef): { start: RecordKey; end: RecordKey } {
+  return { start: [board, page, 0, 0], end: [board, page, Number.MAX_SAFE_INTEGER, 0] };
 }
 
 function valid(record: Recorded): Recorded {

@@ -5,8 +5,8 @@ import { judgeReport, type OverviewListener, type OverviewStore, type Report, ty
 
 export interface OverviewParts {
   entry(board: string, page: number): Tally | undefined;
-  /** In the order of their pages, from page `from` on. */
-  entries(board: string, from: number): Iterable<Tally>;
+  /** At most `most`, in the order of their pages, from page `from` on. */
+  entries(board: string, from: number, most: number): readonly Tally[];
   /** An entry without version and count (see isNone) is removed. */
   put(board: string, entry: Tally): void;
   read<Result>(action: () => Result): Promise<Result>;
@@ -28,7 +28,8 @@ export class LocalOverview implements OverviewStore {
   async read(board: string): Promise<readonly Tally[]> {
     const all: Tally[] = [];
     for (;;) {
-      const some = await this.#parts.read(() => first(this.#parts.entries(board, (all.at(-1)?.page ?? -1) + 1)));
+      const from = (all.at(-1)?.page ?? -1) + 1;
+      const some = await this.#parts.read(() => this.#parts.entries(board, from, READ_AT_ONCE));
       all.push(...some);
       if (some.length < READ_AT_ONCE) return all;
     }
@@ -51,30 +52,6 @@ export class LocalOverview implements OverviewStore {
     if (entry !== before) this.#parts.put(board, entry);
     return isHeard ? [entry] : [];
   }
-}
-
-function first(entries: Iterable<Tally>): Tally[] {
-  const some: Tally[] = [];
-  for (const entry of entries) {
-    if (some.push(entry) === READ_AT_ONCE) break;
-  }
-  return some;
-}
-
-/** A list in memory, for the stores of tests. */
-export function listInMemory(): Pick<OverviewParts, "entry" | "entries" | "put"> {
-  const boards = new Map<string, Map<number, Tally>>();
-  return {
-    entry: (board, page) => boards.get(board)?.get(page),
-    entries: (board, from) =>
-      [...(boards.get(board)?.values() ?? [])].filter(({ page }) => page >= from).sort((a, b) => a.page - b.page),
-    put: (board, entry) => {
-      const list = boards.get(board) ?? new Map<number, Tally>();
-      boards.set(board, list);
-      if (isNone(entry)) list.delete(entry.page);
-      else list.set(entry.page, entry);
-    },
-  };
 }
 
 export function isNone({ version, checked }: Tally): boolean {

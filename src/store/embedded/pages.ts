@@ -1,18 +1,16 @@
 /*
- * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua. The
- * contract tests hold both to them. The methods that write run inside a transaction: their reads
- * and writes are one step.
+ * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua.
+ * Methods that write run inside a transaction: their reads and writes are one step.
  */
 
 import type { Database, RootDatabase } from "lmdb";
-import { type Bit, countBits, setBit, usedBytes } from "../../board/bitmap.js";
-import { changedOffset, changedValue, type Delta, packChange, packChanges, type Snapshot } from "../../board/delta.js";
+import { type Bit, countBits, eachDifference, setBit } from "../../board/bitmap.js";
+import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../board/delta.js";
 import type { PageRef } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { DamagedPage, type Damages } from "../damage.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../frozen.js";
-import { opsBetween } from "../history.js";
-import { deltaTo, isDelta, loggedSince } from "../logged.js";
+import { deltaTo, isDelta, loggedSince, PAGE_BYTES } from "../logged.js";
 import { encodeOps } from "../ops.js";
 import type { Batch, Committed, PageHead, Replaced, Since } from "../store.js";
 import { newTag } from "../tag.js";
@@ -80,7 +78,8 @@ export class EmbeddedPages {
 
   commit(ref: PageRef, batch: Batch): Done<Committed> {
     const before = this.#load(ref);
-    const page = { ...before, bits: growTo(before.bits, batch) };
+    const page = { ...before, bits: new Uint8Array(PAGE_BYTES) };
+    page.bits.set(before.bits);
     const isRotated = this.#parts.sessions.rotate(ref, page);
     const effects: [number, Bit][] = [];
     const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
@@ -104,24 +103,24 @@ export class EmbeddedPages {
 
   replace(ref: PageRef, tag: string, bits: Uint8Array): Done<Replaced> {
     const stored = this.#loadIfValid(ref);
-    // A damaged page is replaced too: so a restore repairs it.
+    // A damaged page is replaced too, so a restore repairs it.
     const page = stored ?? this.#forRepair(ref);
-    const used = bits.slice(0, usedBytes(bits));
+    const whole = new Uint8Array(PAGE_BYTES);
+    whole.set(bits);
     const { position, checked } = page;
-    if (stored && Buffer.compare(used, page.bits.subarray(0, usedBytes(page.bits))) === 0) {
-      return { answer: { position, checked, isReplaced: false } };
-    }
+    const effects: [number, Bit][] = [];
+    eachDifference(page.bits, whole, (offset, value) => effects.push([offset, value]));
+    if (stored && effects.length === 0) return { answer: { position, checked, isReplaced: false } };
     const to = { version: position.version + 1, tag };
-    const after = { ...page, position: to, checked: countBits(used), bits: used };
+    const after = { ...page, position: to, checked: countBits(whole), bits: whole };
     this.#pages.put([ref.board, ref.page], encodePage(after));
-    this.#parts.history.add(ref, position, to, opsBetween(page.bits, used), used);
+    this.#parts.history.add(ref, position, to, effects, whole);
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
     // Nobody knows which generation was current in a damaged record.
     if (!stored) this.#parts.sessions.forgetCounts(ref);
-    // A delta that builds on a position nobody has: followers ask for what came since, and get the
-    // snapshot.
+    // A delta that builds on a position nobody has: followers ask the store, and get a snapshot.
     const from = { version: position.version, tag: newTag() };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
     return { answer: { position: to, checked: after.checked, isReplaced: true }, delta };
@@ -193,14 +192,3 @@ export class EmbeddedPages {
 }
 
 const UNTOUCHED_HEAD = { position: UNTOUCHED.position, checked: 0 };
-
-/** A copy of `bits` long enough for every change of the batch. */
-function growTo(bits: Uint8Array, batch: Batch): Uint8Array {
-  let length = bits.length;
-  for (const { changes } of batch.writes) {
-    length = Math.max(length, (changedOffset(changes.at(-1) ?? packChange(0, 0)) >>> 3) + 1);
-  }
-  const grown = new Uint8Array(length);
-  grown.set(bits);
-  return grown;
-}

@@ -1,5 +1,5 @@
 /*
- * Which sequence numbers of sessions each page has taken (seen.ts). A page remembers sessions in
+ * The sequence numbers of sessions that each page has taken (seen.ts). A page remembers sessions in
  * two generations. When the newer is old enough, or full, the older is dropped whole.
  */
 
@@ -8,25 +8,20 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../seen.js";
 import type { StoreLimits, Write, WriteOutcome } from "../store.js";
 
-export interface SessionClocks {
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  /** Milliseconds of a clock that never jumps. */
-  readonly elapsed: () => number;
-}
+/** Both in milliseconds: since 1970, and of a clock that never jumps. */
+type Clocks = Readonly<Record<"now" | "elapsed", () => number>>;
 
 export class Sessions {
   readonly #seen: Database<Seen, Key>;
   readonly #limits: StoreLimits;
-  readonly #clocks: SessionClocks;
+  readonly #clocks: Clocks;
   /**
-   * Page -> its current generation: how many sessions it has, and its start by the clock that never
-   * jumps. After a restart the time counts from the first commit, so a generation may live longer,
-   * never shorter.
+   * Page -> its current generation, with its start by `elapsed`. After a restart the time counts
+   * from the first commit, so a generation may live longer, never shorter.
    */
   readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
 
-  constructor(root: RootDatabase, limits: StoreLimits, clocks: SessionClocks) {
+  constructor(root: RootDatabase, limits: StoreLimits, clocks: Clocks) {
     this.#seen = root.openDB({ name: "seen" });
     this.#limits = limits;
     this.#clocks = clocks;

@@ -1,7 +1,6 @@
 /*
- * The writes of the embedded store, and whether they work. A full or broken disk is the world's
- * fault: a write that fails is StoreAway, and reads go on. LMDB takes a transaction whole or not at
- * all.
+ * The writes of the embedded store. If one fails because the disk is full or broken, it rejects
+ * with StoreAway, and reads keep working. LMDB takes a transaction whole or not at all.
  *
  *     works ──transaction fails──► paused ──there is room──► trial ──transaction succeeds──► works
  *                                    ▲                         │
@@ -18,9 +17,8 @@ import type { Unsubscribe } from "../listeners.js";
 import { StoreAway } from "../store.js";
 
 /**
- * LMDB's MDB_PANIC: it could not write the page that locates all others. That happens on a full
- * disk if the file system copies on write. After that LMDB begins no transaction, and a requested
- * one never ends.
+ * LMDB's MDB_PANIC: on a full disk whose file system copies on write, it could not write its root
+ * page. After that LMDB begins no transaction, and a requested one never ends.
  */
 const PANIC = -30_795;
 
@@ -203,9 +201,8 @@ const STATUSES = new Set([0, 1, 2]);
 const PROGRESS = 1;
 
 /**
- * LMDB's own JavaScript prints a stack trace for each commit that fails, and rejects a promise that
- * nobody holds, which ends the process. So it is given the status of progress instead, and still
- * rejects the transactions of that commit.
+ * For each commit that fails, LMDB's JavaScript prints a stack trace and rejects a promise that
+ * nobody holds, which ends the process. With the status of progress, it only rejects the commit.
  */
 function hearFailures(root: object, failed: (code: number) => void): void {
   const env: unknown = "env" in root ? root.env : undefined;

@@ -1,16 +1,11 @@
 /*
  * Export and import of a whole board, as a stream of lines (board-file.ts) from or to any store.
- * Only a few pages are held at a time, whatever the size of the board. A page without checked cells
- * costs one head.
- *
- * Every page is of one moment. The board as a whole is not, because writes go on meanwhile. An
- * import replaces the pages that differ, one by one, and clears those that the file leaves out.
- * Watchers get the new state at once, without a reload. Both can be repeated: an export from a
- * later page on, an import from the start, because equal pages are left.
+ * Only a few pages are held at a time. Every page is of one moment; the board as a whole is not,
+ * because clients write meanwhile. An import replaces the pages that differ, one by one, and clears
+ * those that the file leaves out. It can be repeated, because it leaves equal pages alone.
  */
 
 import { bitmapBytes } from "../../board/bitmap.js";
-import type { Snapshot } from "../../board/delta.js";
 import { cropUpdate } from "../../board/delta.js";
 import { cellsInPage, pageCount } from "../../board/geometry.js";
 import type { Report } from "../overview.js";
@@ -59,9 +54,9 @@ export async function* exportBoard(
     const filled = await filledPages(store, board, start, last);
     for (let at = 0; at < filled.length; at += PAGES_AT_ONCE) {
       const some = filled.slice(at, at + PAGES_AT_ONCE);
-      const snapshots = await Promise.all(some.map((page) => readPage(store, board, page)));
+      const snapshots = await Promise.all(some.map((page) => store.read({ board: board.name, page })));
       for (const snapshot of snapshots) {
-        const { line, checked } = writePage(snapshot);
+        const { line, checked } = writePage(cropUpdate(snapshot, cellsInPage(board.size, snapshot.page)));
         end.pages++;
         end.checked += checked;
         yield line;
@@ -213,8 +208,4 @@ async function filledPages(store: Store, board: BoardOfSize, start: number, end:
     if (!head) throw new StoreAway("a part of the store does not answer", { sent: false });
     return head.checked > 0 ? [start + index] : [];
   });
-}
-
-async function readPage(store: Store, board: BoardOfSize, page: number): Promise<Snapshot> {
-  return cropUpdate(await store.read({ board: board.name, page }), cellsInPage(board.size, page));
 }
