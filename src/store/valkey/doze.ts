@@ -1,21 +1,28 @@
 /*
  * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. What arrives waits in the kernel.
- *
- * A connection with much traffic is always read. A doze is read in one piece of 64 KiB, and what
- * exceeds the kernel's buffer waits in the server, which ends a subscriber that falls too far
- * behind. With that much traffic, waking up is not the cost anyway.
+ * process once. What arrives waits in the kernel, and with heavy traffic it would soon exceed the
+ * kernel's buffer: the server ends a subscriber that falls too far behind. So a connection with
+ * much traffic is always read.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";
-import { leaveUnread, type Unread } from "./unread.js";
 
 const WINDOW_MS = 200;
 /** Far below what the kernel keeps of a doze of 60 ms. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
+/**
+ * What is below a socket, which Node does not document. The socket's own `pause` would not do,
+ * because it keeps filling its buffer.
+ */
+interface Handle {
+  readonly reading: boolean;
+  readStop(): number;
+  readStart(): number;
+}
+
 export class Doze {
-  #unread: Unread | undefined;
+  #resume: (() => void) | undefined;
   #cancel: Cancel | undefined;
   #windowStartMs = 0;
   #characters = 0;
@@ -28,15 +35,14 @@ export class Doze {
   begin(socket: object, ms: number): void {
     if (this.#measure()) return;
     this.#cancel?.();
-    this.#unread ??= leaveUnread(socket);
-    if (this.#unread) this.#cancel = realClock.after(ms, () => this.end());
+    this.#resume ??= leaveUnread(socket);
+    if (this.#resume) this.#cancel = realClock.after(ms, () => this.end());
   }
 
   end(): void {
     this.#cancel?.();
-    const unread = this.#unread;
-    this.#unread = undefined;
-    unread?.read();
+    this.#resume?.();
+    this.#resume = undefined;
   }
 
   /** Whether the last whole window had much traffic. */
@@ -49,4 +55,23 @@ export class Doze {
     }
     return this.#isBusy;
   }
+}
+
+/**
+ * Gives the function that resumes reading. Undefined if the socket is closed or not reading, or its
+ * handle is not as expected; then it is read as usual.
+ */
+function leaveUnread(socket: object): (() => void) | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (!isHandle(handle) || !handle.reading) return undefined;
+  handle.readStop();
+  return () => {
+    // A socket that was closed in between has another handle, or none.
+    if (Reflect.get(socket, "_handle") === handle) handle.readStart();
+  };
+}
+
+function isHandle(value: unknown): value is Handle {
+  if (typeof value !== "object" || value === null) return false;
+  return ["readStop", "readStart"].every((name) => typeof Reflect.get(value, name) === "function");
 }
