@@ -144,10 +144,6 @@ export class ValkeyConnection {
     return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
   }
 
-  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
-    return this.#send(() => this.#redis.hmget(key, ...fields), isAsking);
-  }
-
   /** On a cluster: channels of one slot only. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#send(() =>

@@ -1,8 +1,8 @@
 /*
  * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. What arrives waits in the kernel, and with heavy traffic it would soon exceed the
- * kernel's buffer: the server ends a subscriber that falls too far behind. So a connection with
- * much traffic is always read.
+ * process once. The messages wait in the kernel. A connection with much traffic is always read: its
+ * messages would exceed the kernel's buffer, and the server ends a subscriber that falls too far
+ * behind.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";
@@ -11,10 +11,7 @@ const WINDOW_MS = 200;
 /** Far below what the kernel keeps of a doze of 60 ms. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
-/**
- * What is below a socket, which Node does not document. The socket's own `pause` would not do,
- * because it keeps filling its buffer.
- */
+/** Lies below a socket; Node does not document it. The socket's own `pause` goes on reading. */
 interface Handle {
   readonly reading: boolean;
   readStop(): number;

@@ -7,7 +7,6 @@ import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js"
 import { type Damages, ofNoPage } from "../damage.js";
 import type { Unsubscribe } from "../listeners.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
-import type { Channels } from "./channels.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
 import { loadScript, type PublishCommand, type ScriptCall } from "./scripts.js";
@@ -20,13 +19,11 @@ const LISTED_AT_ONCE = 1_000;
 export class ValkeyOverview implements OverviewStore {
   readonly #link: ValkeyLink;
   readonly #names: Names;
-  readonly #channels: Channels;
   readonly #damages: Damages;
 
-  constructor(link: ValkeyLink, names: Names, channels: Channels, damages: Damages) {
+  constructor(link: ValkeyLink, names: Names, damages: Damages) {
     this.#link = link;
     this.#names = names;
-    this.#channels = channels;
     this.#damages = damages;
   }
 
@@ -61,7 +58,7 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
-    return this.#channels.subscribe(this.#link, this.#names.overview(board).channel, {
+    return this.#link.subscribe(this.#names.overview(board).channel, {
       message: (text) => listener.changed(this.#understand(board, text)),
       resumed: () => listener.resumed(),
     });

@@ -129,7 +129,10 @@ export class SlotRefresh {
    * does that is cut off from the others.
    */
   async #ask(server: ValkeyServer): Promise<boolean> {
-    const asked = Promise.all([server.command(["CLUSTER", "INFO"]), server.command(["CLUSTER", "SLOTS"])]);
+    const asked = Promise.all([
+      server.commands.command(["CLUSTER", "INFO"]),
+      server.commands.command(["CLUSTER", "SLOTS"]),
+    ]);
     const [info, slots] = await within(realClock, ANSWER_MS_MAX, asked, () => new Error("no answer"));
     if (!String(info).includes("cluster_state:ok")) return false;
     if (this.#closed) return true;
