@@ -1,8 +1,7 @@
 /*
  * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. The messages wait in the kernel. A connection with much traffic is always read: its
- * messages would exceed the kernel's buffer, and the server ends a subscriber that falls too far
- * behind.
+ * process once. The messages wait in the kernel. A connection with much traffic is always read,
+ * because it would fill the kernel's buffer. The server ends a subscriber that falls too far behind.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";

@@ -15,11 +15,6 @@ const STEP_MS_MAX = 2_000;
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
 
-interface Login {
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}
-
 /** The error that shows what is wrong with the server at `endpoint`; undefined if all is well. */
 export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promise<unknown> {
   try {
@@ -89,7 +84,11 @@ async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string
   throw new Explained("alien", `${at} is not a Valkey server. Correct the host and port in VALKEY_URL`);
 }
 
-function questions({ username, password }: Login, address: ValkeyAddress | undefined, ...others: string[][]): string {
+function questions(
+  { username, password }: { readonly username?: string | undefined; readonly password?: string | undefined },
+  address: ValkeyAddress | undefined,
+  ...others: string[][]
+): string {
   const commands = [...others, ["PING"]];
   if (address?.kind === "single" && address.database > 0) commands.unshift(["SELECT", String(address.database)]);
   if (username !== undefined) commands.unshift(["AUTH", username, password ?? ""]);

@@ -4,8 +4,8 @@
  *
  *     command ─► the key's slot ─► its owner ─► answer
  *                                    │
- *                                    ├ MOVED  the slot has a new owner: note that, send it there
- *                                    ├ ASK    only this key has moved so far: send it there, after ASKING
+ *                                    ├ MOVED  the slot has a new owner: note it, send it there
+ *                                    ├ ASK    only this key has moved: send it there, after ASKING
  *                                    └ the connection breaks: StoreAway
  *
  * A command is sent again only after a redirection, which proves that it has not run. After any

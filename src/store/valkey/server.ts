@@ -1,7 +1,7 @@
 /*
- * One Valkey server, over a fixed number of connections, however many users there are: one for
- * commands, one for subscriptions, and one for each level of durability above `applied`. It counts
- * as available while it answers and its user has the rights that boards need.
+ * One Valkey server. It has one connection for commands, one for subscriptions, and one for each
+ * level of durability above `applied`, however many users there are. It is available while it
+ * answers and its ACL user has the rights that boards need.
  */
 
 import { type Cancel, every, realClock } from "../../protocol/clock.js";
@@ -103,7 +103,7 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /** What an error of `firstUp` means; inquires at the server if the error does not say. */
+  /** Explains an error of `firstUp`, and inquires at the server if the error says too little. */
   async explain(error: unknown): Promise<Trouble> {
     const address = this.#address;
     return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);

@@ -1,14 +1,14 @@
 /*
- * Keeps the map of a cluster's slots fresh. The map is read every second, and earlier if something
- * hints that it is old: a redirection, a lost connection, or a server that dropped subscriptions.
+ * Keeps the map of a cluster's slots fresh. The map is read every second, and earlier after a hint
+ * that it is old: a redirection, a lost connection, or dropped subscriptions.
  *
- *     every second ──────────► refresh: ask one available server, and another if that one is cut off
+ *     every second ──────────► refresh: ask one available server; if it is cut off, another
  *     hint ── 100 ms apart ──►   │ CLUSTER INFO, CLUSTER SLOTS
  *                                ▼
  *                              adopt the map, connect new owners, move subscriptions
  *
- * A server that dropped subscriptions knows where their slot went, when others may not yet: it is a
- * witness, and the next refresh asks it too.
+ * A server that dropped subscriptions knows earlier than others where their slot went. It is a
+ * witness: the next refresh asks it too.
  */
 
 import { type Cancel, jitter, realClock, within } from "../../protocol/clock.js";

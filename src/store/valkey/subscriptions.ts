@@ -121,7 +121,7 @@ export class Subscriptions {
     else this.#mendLater();
   }
 
-  /** Channels that belong at `subscriber` and are not there, in groups that one command may name. */
+  /** Channels that belong at `subscriber` and are missing there, in groups for one command each. */
   #missingAt(subscriber: Subscriber): Place[][] {
     const groups = new Map<number, Place[]>();
     let count = 0;

@@ -29,7 +29,6 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
-import { newTag } from "../tag.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
 import { Names } from "./keys.js";
@@ -130,9 +129,8 @@ export class ValkeyStore implements Store {
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
-    const tags = { tag, noTag: newTag() };
     const used = bits.subarray(0, usedBytes(bits));
-    return this.#write(page, replaceCall(this.names, page, tags, used, this.#modeOf(page)));
+    return this.#write(page, replaceCall(this.names, page, tag, used, this.#modeOf(page)));
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
@@ -262,8 +260,7 @@ export class ValkeyStore implements Store {
 
   /** The lost part stays lost, but the page is one state again, the same for everybody. */
   async #repair(page: PageRef): Promise<void> {
-    const tags = { tag: newTag(), noTag: newTag() };
-    const repaired = await this.#link.run(repairCall(this.names, page, tags, this.#link.publish));
+    const repaired = await this.#link.run(repairCall(this.names, page, this.#link.publish));
     if (!repaired) return;
     this.#incident(
       `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
