@@ -1,7 +1,7 @@
 /*
  * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. The messages wait in the kernel. A connection with much traffic is always read,
- * because it would fill the kernel's buffer. The server ends a subscriber that falls too far behind.
+ * process once. The messages wait in the kernel. A connection with much traffic is always read: it
+ * would fill the kernel's buffer, and the server ends a subscriber that falls too far behind.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";
@@ -10,7 +10,7 @@ const WINDOW_MS = 200;
 /** Far below what the kernel keeps of a doze of 60 ms. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
-/** Lies below a socket; Node does not document it. The socket's own `pause` goes on reading. */
+/** The handle below a socket, undocumented in Node. The socket's own `pause` still fills its buffer. */
 interface Handle {
   readonly reading: boolean;
   readStop(): number;

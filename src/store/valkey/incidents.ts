@@ -1,6 +1,6 @@
 /*
- * The log lines about one server. Each kind of trouble is logged once until it ends. The loss and the
- * return of the server are logged once each, with the failures that were counted in between.
+ * The log lines about one server. Each kind of trouble is logged once until it ends. The loss and
+ * the return of the server are logged once each, with the failures that were counted in between.
  */
 
 import { inquire } from "./inquiry.js";

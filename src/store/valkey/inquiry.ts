@@ -1,7 +1,7 @@
 /*
  * Finds out why a server cannot be used, step by step on a separate connection. The client only
- * says that its connection was closed. The first bytes show more: whether the port speaks TLS, and
- * whether the server is full or asks for a certificate.
+ * reports that its connection was closed. The first bytes show more: whether the port speaks TLS,
+ * and whether the server is full or asks for a certificate.
  */
 
 import { connect, type Socket } from "node:net";
@@ -11,7 +11,7 @@ import { Explained, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
-/** How long to listen first: a server that is full, or rejects our certificate, says so unasked. */
+/** How long to listen first: a server that is full, or rejects our certificate, reports it unasked. */
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
 

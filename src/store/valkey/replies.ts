@@ -7,7 +7,7 @@ import { DamagedPage, MisfitPage } from "../damage.js";
 import { StoreAway } from "../store.js";
 import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 
-/** The server does not own the key: it has moved, or (`isAsk`) another one has to run this command. */
+/** The server does not own the key. It has moved, or (`isAsk`) another server has this one key. */
 export class Redirected extends Error {
   readonly slot: number;
   /** As the server announces it. */

@@ -103,7 +103,7 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /** Explains an error of `firstUp`, and inquires at the server if the error says too little. */
+  /** Explains an error of `firstUp`, and inquires at the server if the error is not enough. */
   async explain(error: unknown): Promise<Trouble> {
     const address = this.#address;
     return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);

@@ -1,7 +1,6 @@
 /*
  * Faults between an instance and Valkey, in words for the operator: what happened, then what to do.
- * If the server replied, its own words are quoted. Pure; inquiry.ts finds out more than the error
- * says.
+ * If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an error lacks.
  */
 
 import { StoreAway } from "../store.js";
@@ -18,14 +17,12 @@ export interface Trouble {
 
 /** An error whose message is a Trouble's text already. */
 export class Explained extends Error {
-  readonly kind: string;
-  readonly isAnswer: boolean;
+  readonly trouble: Trouble;
 
   constructor(kind: string, text: string, isAnswer = false) {
     super(text);
     this.name = "Explained";
-    this.kind = kind;
-    this.isAnswer = isAnswer;
+    this.trouble = { kind, text, isAnswer };
   }
 }
 
@@ -88,7 +85,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   if (error instanceof StoreAway && error.cause !== undefined) return explain(error.cause, address);
   if (error instanceof AggregateError) return explain(error.errors[0], address);
   if (!(error instanceof Error)) return undefined;
-  if (error instanceof Explained) return { kind: error.kind, text: error.message, isAnswer: error.isAnswer };
+  if (error instanceof Explained) return error.trouble;
   const answer = answerIn(error);
   if (answer !== undefined) return explainAnswer(answer, address);
   const code = "code" in error ? String(error.code) : "";

@@ -227,20 +227,16 @@ export class ValkeyStore implements Store {
     this.#link.close();
   }
 
-  #durabilityOf({ board }: PageRef): Durability {
-    return ofBoard(this.#durabilities, board);
-  }
-
   #modeOf(page: PageRef): WriteMode {
     return {
       publish: this.#link.publish,
-      isMarked: this.#durabilityOf(page).level !== "applied",
+      isMarked: ofBoard(this.#durabilities, page.board).level !== "applied",
       history: { ms: ofBoard(this.#histories, page.board), deltasMax: this.#histories.deltasMax },
     };
   }
 
   #write<Result>(page: PageRef, call: ScriptCall<Result>): Promise<Result> {
-    return this.#runWhole(page, call, this.#durabilityOf(page));
+    return this.#runWhole(page, call, ofBoard(this.#durabilities, page.board));
   }
 
   /** Runs a script on a page. If the page lacks a part, it is repaired first. */

@@ -163,7 +163,7 @@ if #records > 0 then call('HSET', seen[generation], unpack(records)) end
 
 -- ── The delta: into the head, the log and the history, and to all who listen. ──
 
--- A stream that takes no entry is of another type, or is ahead of the page: its entries lead nowhere.
+-- A stream that takes no entry has another type, or is ahead of the page. Its entries lead nowhere.
 local function append(stream, ...)
   if type(redis.pcall('XADD', stream, ...)) == 'table' then
     call('DEL', stream)

@@ -1,4 +1,4 @@
-/* Keeping channels where they belong, over servers that answer when the test says so. */
+/* Keeping channels where they belong, over servers that answer when the test lets them. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
