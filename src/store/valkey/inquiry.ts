@@ -11,7 +11,7 @@ import { Explained, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
-/** How long to listen first: a server that is full, or rejects our certificate, reports it unasked. */
+/** How long to listen first: a server that is full, or rejects our certificate, speaks unasked. */
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
 
