@@ -37,8 +37,9 @@ export class Doze {
 
   end(): void {
     this.#cancel?.();
-    this.#resume?.();
+    const resume = this.#resume;
     this.#resume = undefined;
+    resume?.();
   }
 
   /** Whether the last whole window had much traffic. */
