@@ -1,15 +1,15 @@
 /*
  * Checks a Valkey before users depend on it: whether its settings could lose boards, and whether
- * messages get through. Uses only commands that the boards' own ACL user may run (INFO, TIME,
- * CLUSTER INFO), and writes to one page of its own, which it removes again.
+ * messages get through. It runs only commands that an instance's ACL user may run (INFO, TIME,
+ * CLUSTER INFO). It writes to one page of its own, and removes that again.
  */
 
 import { packChanges } from "../../board/delta.js";
 import { realClock, within } from "../../protocol/clock.js";
-import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import { bad, type Finding, good, warning } from "../finding.js";
 import { newTag } from "../tag.js";
+import { replicasWanted } from "./durability-check.js";
 import { EVICTION_FIX, evictionOf, type Info, readInfo } from "./eviction.js";
 import type { ValkeyStore } from "./valkey-store.js";
 
@@ -19,10 +19,7 @@ const FREE_CLIENTS_MIN = 100;
 const SLOTS = 16_384;
 
 export async function checkUp(store: ValkeyStore, durabilities: Durabilities): Promise<Finding[]> {
-  const replicas = Math.max(
-    0,
-    ...valuesOf(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)),
-  );
+  const replicas = replicasWanted(durabilities);
   const servers = (await store.everywhere("INFO", "everything")).map((reply) => readInfo(String(reply)));
   const findings = servers.flatMap((info) =>
     checkServer(info, replicas).map((finding) => ({

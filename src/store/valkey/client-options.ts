@@ -15,14 +15,11 @@ export function retryMs(attempt: number): number {
 export function clientOptions(address: ValkeyAddress, { host, port }: Endpoint) {
   const { username, password } = address;
   const tls = address.tls ? tlsOptions(address) : undefined;
-  const access = {
+  return {
+    ...BEHAVIOUR,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     ...(tls ? { tls } : {}),
-  };
-  return {
-    ...BEHAVIOUR,
-    ...access,
     ...(address.kind === "sentinel" ? sentinelOptions(address, tls) : { host, port }),
   };
 }
@@ -49,7 +46,7 @@ function sentinelOptions(address: SentinelAddress, tls: ReturnType<typeof tlsOpt
     name: address.name,
     role: "master" as const,
     failoverDetector: true,
-    // Without it, a moment in which no Sentinel answers would end the connection for good.
+    // Without it, a moment without an answer of any Sentinel would end the connection forever.
     sentinelRetryStrategy: retryMs,
     // A Sentinel that hangs must not keep the client from asking the next one.
     sentinelCommandTimeout: ANSWER_MS_MAX,

@@ -1,12 +1,8 @@
 /*
- * The door to Valkey: the only file that imports its client. One connection to one server.
- *
- * The client may do little by itself:
- *
- * - It neither queues nor resends. A command on a broken connection fails. StoreAway says whether
- *   it may have reached the server, and the caller decides whether to repeat it.
- * - It does not subscribe again after a reconnect, because it swallows the errors of that.
- * - It does not follow a cluster's redirections, because it would resend. link.ts follows them.
+ * One connection to one server. This is the only file that imports the Valkey client, which may do
+ * little by itself. It does not resend: a command on a broken connection fails with StoreAway, and
+ * the caller decides. It does not subscribe again after a reconnect, because it would hide errors.
+ * It does not follow a cluster's redirections, because it would resend (link.ts does).
  */
 
 import { Redis } from "ioredis";
@@ -85,7 +81,7 @@ export class ValkeyConnection {
     this.#redis.on("connect", () => {
       this.#acceptedMs = performance.now();
     });
-    // The client gives up for good if Sentinel reports a failover during its question.
+    // The client gives up forever if Sentinel reports a failover during its question.
     this.#redis.on("end", () => {
       if (!this.#closed) this.#cancelRevival = realClock.after(retryMs(10), () => this.#connect());
     });
@@ -142,10 +138,6 @@ export class ValkeyConnection {
   /** As `command`, with strings as Buffers. */
   bytes([name, ...args]: readonly [string, ...(string | Buffer)[]], isAsking = false): Promise<unknown> {
     return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
-  }
-
-  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
-    return this.#send(() => this.#redis.hmget(key, ...fields), isAsking);
   }
 
   /** On a cluster: channels of one slot only. */

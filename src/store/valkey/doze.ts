@@ -1,21 +1,24 @@
 /*
  * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. What arrives waits in the kernel.
- *
- * A connection with much traffic is always read. A doze is read in one piece of 64 KiB, and what
- * exceeds the kernel's buffer waits in the server, which ends a subscriber that falls too far
- * behind. With that much traffic, waking up is not the cost anyway.
+ * process once. The messages wait in the kernel. A connection with much traffic is always read: it
+ * would fill the kernel's buffer, and the server ends a subscriber that falls too far behind.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";
-import { leaveUnread, type Unread } from "./unread.js";
 
 const WINDOW_MS = 200;
 /** Far below what the kernel keeps of a doze of 60 ms. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
+/** The handle below a socket, undocumented in Node. The socket's own `pause` goes on reading. */
+interface Handle {
+  readonly reading: boolean;
+  readStop(): number;
+  readStart(): number;
+}
+
 export class Doze {
-  #unread: Unread | undefined;
+  #resume: (() => void) | undefined;
   #cancel: Cancel | undefined;
   #windowStartMs = 0;
   #characters = 0;
@@ -28,15 +31,15 @@ export class Doze {
   begin(socket: object, ms: number): void {
     if (this.#measure()) return;
     this.#cancel?.();
-    this.#unread ??= leaveUnread(socket);
-    if (this.#unread) this.#cancel = realClock.after(ms, () => this.end());
+    this.#resume ??= leaveUnread(socket);
+    if (this.#resume) this.#cancel = realClock.after(ms, () => this.end());
   }
 
   end(): void {
     this.#cancel?.();
-    const unread = this.#unread;
-    this.#unread = undefined;
-    unread?.read();
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
   }
 
   /** Whether the last whole window had much traffic. */
@@ -49,4 +52,23 @@ export class Doze {
     }
     return this.#isBusy;
   }
+}
+
+/**
+ * Gives the function that resumes reading. Undefined if the socket is closed or not reading, or its
+ * handle is not as expected; then it is read as usual.
+ */
+function leaveUnread(socket: object): (() => void) | undefined {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (!isHandle(handle) || !handle.reading) return undefined;
+  handle.readStop();
+  return () => {
+    // A socket that was closed in between has another handle, or none.
+    if (Reflect.get(socket, "_handle") === handle) handle.readStart();
+  };
+}
+
+function isHandle(value: unknown): value is Handle {
+  if (typeof value !== "object" || value === null) return false;
+  return ["readStop", "readStart"].every((name) => typeof Reflect.get(value, name) === "function");
 }

@@ -7,25 +7,28 @@
 import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import { StoreUnusable } from "../store.js";
+import { readInfo } from "./eviction.js";
 import type { ValkeyLink } from "./link.js";
 
-/** Rejects with StoreUnusable. */
-export async function checkDurabilities(
-  durabilities: Durabilities,
-  link: ValkeyLink,
-  incident: (message: string) => void,
-): Promise<void> {
-  let replicas = 0;
-  let isFsyncAsked = false;
-  for (const durability of valuesOf(durabilities)) {
-    if (durability.level === "fsynced") isFsyncAsked = true;
-    if (durability.level === "replicated") replicas = Math.max(replicas, durability.replicas);
-  }
-  if (isFsyncAsked) await checkFsync(link, incident);
-  if (replicas > 0) await checkReplicas(link, replicas, incident);
+type Report = (message: string) => void;
+
+/** The replicas that the most demanding board needs. */
+export function replicasWanted(durabilities: Durabilities): number {
+  return Math.max(...valuesOf(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)));
 }
 
-async function checkFsync(link: ValkeyLink, incident: (message: string) => void): Promise<void> {
+/** Rejects with StoreUnusable. */
+export async function checkDurabilities(durabilities: Durabilities, link: ValkeyLink, report: Report): Promise<void> {
+  if (valuesOf(durabilities).some(({ level }) => level === "fsynced")) await checkFsync(link, report);
+  const wanted = replicasWanted(durabilities);
+  if (wanted === 0) return;
+  const infos = (await link.everywhere("INFO", "replication")).map((info) => readInfo(String(info)));
+  const fewest = Math.min(...infos.map((info) => Number(info("connected_slaves"))));
+  if (fewest >= wanted) return;
+  report(`a board needs ${wanted} replicas and there are ${fewest}, so its writes fail. Add replicas to Valkey`);
+}
+
+async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
   try {
     // Nothing was written on this connection, so this does not wait.
     await link.everywhere("WAITAOF", "1", "0", "100");
@@ -39,17 +42,6 @@ async function checkFsync(link: ValkeyLink, incident: (message: string) => void)
   // Not every operator allows CONFIG.
   const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
   if (settings.some((setting) => String(setting) === "appendfsync,no")) {
-    incident("a board needs durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
+    report("a board needs durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
   }
-}
-
-async function checkReplicas(link: ValkeyLink, wanted: number, incident: (message: string) => void): Promise<void> {
-  const present = (await link.everywhere("INFO", "replication")).map(connectedReplicas);
-  const fewest = Math.min(...present);
-  if (fewest >= wanted) return;
-  incident(`a board needs ${wanted} replicas and there are ${fewest}, so its writes fail. Add replicas to Valkey`);
-}
-
-function connectedReplicas(info: unknown): number {
-  return Number(/^connected_slaves:(\d+)/m.exec(String(info))?.[1] ?? 0);
 }

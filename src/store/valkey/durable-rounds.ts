@@ -91,16 +91,11 @@ export class DurableRounds {
   /** Waits until everything written on the connection is safe, or the time has passed. */
   async #isSafe(): Promise<boolean> {
     const waitMs = String(this.#waitMs);
-    if (this.#durability.level === "replicated") {
-      const { replicas } = this.#durability;
-      return (await this.#copies("WAIT", String(replicas), waitMs)) >= replicas;
-    }
-    return (await this.#copies("WAITAOF", "1", "0", waitMs)) >= 1;
-  }
-
-  /** The number of copies; 0 if the server failed, was demoted, or has no append-only file. */
-  async #copies(name: string, ...args: string[]): Promise<number> {
-    const reply = await this.#connection.command([name, ...args]).catch(() => 0);
-    return Number(Array.isArray(reply) ? reply[0] : reply);
+    const replicas = this.#durability.level === "replicated" ? this.#durability.replicas : 0;
+    const wait =
+      replicas > 0 ? (["WAIT", String(replicas), waitMs] as const) : (["WAITAOF", "1", "0", waitMs] as const);
+    // No copies if the server failed, was demoted, or has no append-only file.
+    const reply = await this.#connection.command(wait).catch(() => 0);
+    return Number(Array.isArray(reply) ? reply[0] : reply) >= Math.max(1, replicas);
   }
 }

@@ -1,7 +1,7 @@
 /*
- * Data that Valkey deletes when its memory is full. The bits and the head of a page never expire. So a
- * `volatile-*` policy keeps boards whole and takes what expires: logs, histories, and the record of
- * which writes were taken. `allkeys-*` takes pages.
+ * Data that Valkey deletes when its memory is full. The bits and the head of a page never expire.
+ * So a `volatile-*` policy keeps boards whole. It takes logs, histories, and the record of which
+ * writes were taken. `allkeys-*` takes pages.
  */
 
 /** The value of a field of INFO; empty if it is not there. */
@@ -30,12 +30,6 @@ export function evictionOf(info: Info): Eviction | undefined {
 }
 
 export const EVICTION_FIX = "set maxmemory-policy noeviction";
-
-/** The worst of several servers. */
-function worstEviction(infos: readonly Info[]): Eviction | undefined {
-  const evictions = infos.flatMap((info) => evictionOf(info) ?? []);
-  return evictions.find(({ losesPages }) => losesPages) ?? evictions[0];
-}
 
 /** An operator may change the policy, and a new primary may have another. */
 const CHECK_EVERY_MS = 10_000;
@@ -72,7 +66,8 @@ export class EvictionWatch {
     const replies = await this.#askAll().catch(() => []);
     if (replies.length === 0) return;
     const before = this.warning;
-    this.#eviction = worstEviction(replies.map((reply) => readInfo(String(reply))));
+    const evictions = replies.flatMap((reply) => evictionOf(readInfo(String(reply))) ?? []);
+    this.#eviction = evictions.find(({ losesPages }) => losesPages) ?? evictions[0];
     if (this.warning !== before && this.#timer) this.#incident(this.warning ?? "Valkey evicts nothing any more");
   }
 

@@ -1,6 +1,6 @@
 /*
- * What the log says about one server: each kind of trouble once until it ends, and the loss and the
- * return of the server once each, with what was counted in between.
+ * The log lines about one server. Each kind of trouble is logged once until it ends. The loss and
+ * the return of the server are logged once each, with the failures that were counted in between.
  */
 
 import { inquire } from "./inquiry.js";

@@ -1,7 +1,7 @@
 /*
  * Finds out why a server cannot be used, step by step on a separate connection. The client only
- * says that its connection was closed. The first bytes show more: whether the port speaks TLS, and
- * whether the server is full or asks for a certificate.
+ * reports that its connection was closed. The first bytes show more: whether the port speaks TLS,
+ * and whether the server is full or asks for a certificate.
  */
 
 import { connect, type Socket } from "node:net";
@@ -11,14 +11,9 @@ import { Explained, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
-/** How long to listen first: a server that is full, or rejects our certificate, says so unasked. */
+/** How long to listen first: a server that is full, or rejects our certificate, speaks unasked. */
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
-
-interface Login {
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-}
 
 /** The error that shows what is wrong with the server at `endpoint`; undefined if all is well. */
 export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promise<unknown> {
@@ -89,7 +84,11 @@ async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string
   throw new Explained("alien", `${at} is not a Valkey server. Correct the host and port in VALKEY_URL`);
 }
 
-function questions({ username, password }: Login, address: ValkeyAddress | undefined, ...others: string[][]): string {
+function questions(
+  { username, password }: { readonly username?: string | undefined; readonly password?: string | undefined },
+  address: ValkeyAddress | undefined,
+  ...others: string[][]
+): string {
   const commands = [...others, ["PING"]];
   if (address?.kind === "single" && address.database > 0) commands.unshift(["SELECT", String(address.database)]);
   if (username !== undefined) commands.unshift(["AUTH", username, password ?? ""]);

@@ -18,7 +18,7 @@ export interface PageKeys {
   readonly log: string;
   /** Hashes, two generations: session -> highest sequence number and window. */
   readonly seen: readonly [string, string];
-  /** Stream: one entry for each delta, by time; only if history is kept. */
+  /** Stream: one entry for each delta, by time, if history is kept. */
   readonly history: string;
   readonly channel: string;
 }

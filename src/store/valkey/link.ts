@@ -4,8 +4,8 @@
  *
  *     command ─► the key's slot ─► its owner ─► answer
  *                                    │
- *                                    ├ MOVED  the slot has a new owner: note that, send it there
- *                                    ├ ASK    only this key has moved so far: send it there, after ASKING
+ *                                    ├ MOVED  the slot has a new owner: note it, send it there
+ *                                    ├ ASK    only this key has moved: send it there, after ASKING
  *                                    └ the connection breaks: StoreAway
  *
  * A command is sent again only after a redirection, which proves that it has not run. After any
@@ -13,9 +13,8 @@
  * is old (slot-refresh.ts).
  */
 
-import { realClock, within } from "../../protocol/clock.js";
-import { DamagedPage } from "../damage.js";
 import type { Durability } from "../durability.js";
+import { Listeners, type Unsubscribe } from "../listeners.js";
 import { StoreAway, StoreUnusable } from "../store.js";
 import type { Command } from "./connection.js";
 import { Redirected } from "./replies.js";
@@ -29,14 +28,11 @@ import { Explained } from "./trouble.js";
 import type { Endpoint, ValkeyAddress } from "./url.js";
 
 const REDIRECTIONS_MAX = 4;
-/** One slow server must not delay the answers of the others. */
-const FIELDS_MS_MAX = 500;
 
-type FieldsAnswer = (string | null)[] | DamagedPage | undefined;
-
-export interface LinkEvents extends CommonEvents {
+interface ChannelListener {
+  message(text: string): void;
   /** The channel was interrupted and is live again. */
-  resumed(channel: string): void;
+  resumed(): void;
 }
 
 /** Every method but `close` may reject with StoreAway. */
@@ -44,15 +40,17 @@ export class ValkeyLink {
   /** How messages are published so that the link hears them. */
   readonly publish: PublishCommand;
   readonly #address: ValkeyAddress;
-  readonly #events: LinkEvents;
+  readonly #events: CommonEvents;
   readonly #servers: Servers;
   /** On a cluster. */
   readonly #refresh: SlotRefresh | undefined;
-  readonly #subscriptions: Subscriptions<ValkeyServer>;
+  readonly #subscriptions: Subscriptions;
+  /** By channel. */
+  readonly #listeners = new Listeners<ChannelListener>();
   #available = false;
   #closed = false;
 
-  private constructor(address: ValkeyAddress, options: ServerOptions, events: LinkEvents) {
+  constructor(address: ValkeyAddress, options: ServerOptions, events: CommonEvents) {
     const isCluster = address.kind === "cluster";
     this.publish = isCluster ? "SPUBLISH" : "PUBLISH";
     this.#address = address;
@@ -64,34 +62,29 @@ export class ValkeyLink {
     };
     if (isCluster) this.#refresh = new SlotRefresh(address, this.#servers, { changed, incident: events.incident });
     this.#subscriptions = new Subscriptions({
-      serverOf: (channel) => this.#servers.ownerOf(slotOf(channel)),
+      subscriberOf: (channel) => this.#servers.ownerOf(slotOf(channel))?.subscriber,
       isSharded: isCluster,
       redirected: (redirected) => this.#refresh?.follow(redirected),
-      resumed: events.resumed,
+      resumed: (channel) => {
+        for (const listener of this.#listeners.of(channel)) listener.resumed();
+      },
     });
   }
 
   /** Rejects with StoreUnusable. `shownUrl` is the address without its password. */
-  static async open(
-    address: ValkeyAddress,
-    shownUrl: string,
-    options: ServerOptions,
-    events: LinkEvents,
-  ): Promise<ValkeyLink> {
-    const link = new ValkeyLink(address, options, events);
+  async open(shownUrl: string): Promise<void> {
     let failure: StoreUnusable | undefined;
-    for (const seed of seedsOf(address)) {
-      const server = link.#servers.at(seed);
+    for (const seed of seedsOf(this.#address)) {
+      const server = this.#servers.at(seed);
       try {
-        await link.#start(server);
-        return link;
+        return await this.#start(server);
       } catch (error) {
         const { text, isAnswer } = await server.explain(error);
-        const what = address.kind === "cluster" ? "the Valkey Cluster" : "Valkey";
+        const what = this.#address.kind === "cluster" ? "the Valkey Cluster" : "Valkey";
         failure = new StoreUnusable(`cannot ${isAnswer ? "use" : "reach"} ${what} at ${shownUrl}: ${text}`, error);
       }
     }
-    await link.close();
+    this.close();
     throw failure;
   }
 
@@ -105,62 +98,57 @@ export class ValkeyLink {
     return this.#route(call.keys[0] ?? "", (server, isAsking) => server.run(call, durability, isAsking));
   }
 
-  /** The same fields of many hashes at once; undefined if a hash's server does not answer soon. */
-  fieldsOf(keys: readonly string[], fields: readonly string[]): Promise<FieldsAnswer[]> {
-    const late = () => new StoreAway("no answer in time", { sent: true });
-    return Promise.all(
-      keys.map((key) => {
-        const answer = this.#route(key, (server, isAsking) => server.fields(key, fields, isAsking));
-        return within(realClock, FIELDS_MS_MAX, answer, late).catch((error: unknown) =>
-          error instanceof DamagedPage ? error : undefinedIfAway(error),
-        );
-      }),
-    );
-  }
-
   /** Any command, where `key` lives. */
   command(key: string, ...command: Command): Promise<unknown> {
-    return this.#route(key, (server, isAsking) => server.command(command, isAsking));
+    return this.#route(key, (server, isAsking) => server.commands.command(command, isAsking));
   }
 
   /** As `command`, with strings as Buffers. */
   bytes(key: string, ...command: Command): Promise<unknown> {
-    return this.#route(key, (server, isAsking) => server.bytes(command, isAsking));
+    return this.#route(key, (server, isAsking) => server.commands.bytes(command, isAsking));
   }
 
   /** Any command, on every server that has keys and can be reached; their answers. */
   async everywhere(...command: Command): Promise<unknown[]> {
-    const asked = this.#servers.owners.map(async (server) => [await server.command(command)]);
-    const answers = await Promise.all(asked.map((each) => each.catch(undefinedIfAway)));
-    return answers.flatMap((answer) => answer ?? []);
+    const asked = this.#servers.owners.map(async (server) => [await server.commands.command(command)]);
+    const orNone = (error: unknown) => {
+      if (!(error instanceof StoreAway)) throw error;
+      return [];
+    };
+    return (await Promise.all(asked.map((answer) => answer.catch(orNone)))).flat();
   }
 
   /** Resolves when the subscription is live. It is kept alive, and interruptions are reported. */
-  subscribe(channel: string): Promise<void> {
-    return this.#subscriptions.add(channel);
-  }
-
-  unsubscribe(channel: string): void {
-    this.#subscriptions.delete(channel);
+  async subscribe(channel: string, listener: ChannelListener): Promise<Unsubscribe> {
+    const unsubscribe = this.#listeners.add(channel, listener, () => this.#subscriptions.delete(channel));
+    try {
+      // For a second listener too: only the server's reply shows that the subscription is live.
+      await this.#subscriptions.add(channel);
+    } catch (error) {
+      unsubscribe();
+      throw error;
+    }
+    return unsubscribe;
   }
 
   /** Replaces the subscriber connections of these channels. */
   restartSubscribers(channels: readonly string[]): void {
-    const servers = new Set(channels.map((channel) => this.#subscriptions.serverOf(channel)));
-    for (const server of servers) server?.restartSubscriber();
+    const subscribers = new Set(channels.map((channel) => this.#subscriptions.subscriberOf(channel)));
+    for (const server of this.#servers.all) if (subscribers.has(server.subscriber)) server.restartSubscriber();
   }
 
   /** Leaves subscriber connections unread for `ms`, or until `wake`. */
   doze(ms: number): void {
-    for (const server of this.#servers.all) server.doze(ms);
+    for (const server of this.#servers.all) server.subscriber.doze(ms);
   }
 
   wake(): void {
-    for (const server of this.#servers.all) server.wake();
+    for (const server of this.#servers.all) server.subscriber.wake();
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#closed = true;
+    this.#listeners.clear();
     this.#refresh?.close();
     this.#subscriptions.close();
     this.#servers.close();
@@ -178,12 +166,15 @@ export class ValkeyLink {
   #connect(endpoint: Endpoint, options: ServerOptions): ValkeyServer {
     const server: ValkeyServer = new ValkeyServer(this.#address, endpoint, options, {
       ...this.#events,
+      message: (channel, text) => {
+        for (const listener of this.#listeners.of(channel)) listener.message(text);
+      },
       available: () => {
         this.#setAvailable();
         this.#refresh?.hint();
       },
       subscriberReady: () => {
-        this.#subscriptions.lost(server);
+        this.#subscriptions.lost(server.subscriber);
         this.#subscriptions.mend();
       },
       channelsMoved: () => this.#refresh?.hint(server),
@@ -228,12 +219,8 @@ function seedsOf(address: ValkeyAddress): readonly Endpoint[] {
 
 /** Outside a cluster the answer is an error, as it is if the command is not allowed. */
 function isInCluster(server: ValkeyServer): Promise<boolean> {
-  return server.command(["CLUSTER", "INFO"]).then(
+  return server.commands.command(["CLUSTER", "INFO"]).then(
     () => true,
     () => false,
   );
-}
-
-function undefinedIfAway(error: unknown): undefined {
-  if (!(error instanceof StoreAway)) throw error;
 }

@@ -6,6 +6,7 @@ import type { Histories } from "../history.js";
 import { type StoreLimits, StoreUnusable } from "../store.js";
 import {
   type NatMap,
+  type Pem,
   parseValkeyUrl,
   type SentinelAccess,
   tlsOptions,
@@ -13,14 +14,10 @@ import {
   withoutPassword,
 } from "./url.js";
 
-interface ValkeyAccess {
+/** The certificates and the key are for `valkeys://`. */
+interface ValkeyAccess extends Pem {
   /** See url.ts. */
   readonly url: string;
-  /** With `valkeys://`: certificates of the authorities to trust, as PEM. */
-  readonly ca?: string | undefined;
-  /** With `valkeys://`: the certificate to show to servers, and its key, as PEM. */
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
   /** Where to reach servers that a cluster, or Sentinel, calls by other addresses. */
   readonly nat?: NatMap | undefined;
   /** User and password for Sentinels that ask for them. */

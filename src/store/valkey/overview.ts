@@ -7,7 +7,6 @@ import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js"
 import { type Damages, ofNoPage } from "../damage.js";
 import type { Unsubscribe } from "../listeners.js";
 import type { OverviewListener, OverviewStore, Report, Tally } from "../overview.js";
-import type { Channels } from "./channels.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
 import { loadScript, type PublishCommand, type ScriptCall } from "./scripts.js";
@@ -20,13 +19,11 @@ const LISTED_AT_ONCE = 1_000;
 export class ValkeyOverview implements OverviewStore {
   readonly #link: ValkeyLink;
   readonly #names: Names;
-  readonly #channels: Channels;
   readonly #damages: Damages;
 
-  constructor(link: ValkeyLink, names: Names, channels: Channels, damages: Damages) {
+  constructor(link: ValkeyLink, names: Names, damages: Damages) {
     this.#link = link;
     this.#names = names;
-    this.#channels = channels;
     this.#damages = damages;
   }
 
@@ -44,7 +41,7 @@ export class ValkeyOverview implements OverviewStore {
       const texts = Array.isArray(entries) ? entries.map(String) : [];
       let areValid = true;
       for (let at = 0; at + 1 < texts.length; at += 2) {
-        const [tally] = readTallies(`${texts[at]}:${texts[at + 1]}`) ?? [];
+        const tally = parseTally(`${texts[at]}:${texts[at + 1]}`);
         if (tally) tallies.set(tally.page, tally);
         else areValid = false;
       }
@@ -61,21 +58,21 @@ export class ValkeyOverview implements OverviewStore {
   }
 
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
-    return this.#channels.subscribe(this.#link, this.#names.overview(board).channel, {
-      message: (text) => listener.changed(this.#understand(board, text)),
+    return this.#link.subscribe(this.#names.overview(board).channel, {
+      message: (text) => {
+        // Anyone with access to Valkey can publish here.
+        const tallies = text.split(",").map(parseTally);
+        const known = tallies.filter((tally) => tally !== undefined);
+        const areValid = known.length === tallies.length;
+        if (!areValid) this.#damages.found(board, "news of the overview", false);
+        listener.changed(areValid ? known : []);
+      },
       resumed: () => listener.resumed(),
     });
   }
 
   restartSubscription(board: string): void {
     this.#link.restartSubscribers([this.#names.overview(board).channel]);
-  }
-
-  /** Anyone with access to Valkey can publish here. */
-  #understand(board: string, text: string): readonly Tally[] {
-    const tallies = readTallies(text);
-    if (!tallies) this.#damages.found(board, "news of the overview", false);
-    return tallies ?? [];
   }
 }
 
@@ -95,12 +92,7 @@ function reportCall(
 
 const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
 
-/** Tallies as overview.lua publishes them, `page:version:checked,…`. Undefined if they are none. */
-function readTallies(message: string): readonly Tally[] | undefined {
-  const tallies = message.split(",").map(parseTally);
-  return tallies.every((tally) => tally !== undefined) ? tallies : undefined;
-}
-
+/** A tally as overview.lua publishes it, `page:version:checked`; undefined if it is none. */
 function parseTally(text: string): Tally | undefined {
   const parts = text.split(":");
   if (parts.length !== 3 || !parts.every((part) => WHOLE_NUMBER.test(part))) return undefined;

@@ -8,6 +8,7 @@ import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../frozen.js";
 import { PAGE_BYTES, SINCE_BYTES_MAX } from "../logged.js";
 import { encodeOps } from "../ops.js";
 import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "../store.js";
+import { newTag } from "../tag.js";
 import type { Names } from "./keys.js";
 import { list, loadScript, type PublishCommand, readNumbers, type ScriptCall, strings } from "./scripts.js";
 
@@ -18,25 +19,13 @@ const FREEZE = loadScript("freeze");
 const REPAIR = loadScript("repair");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
-/** How long and how much of a page's history is kept. */
-interface HistoryBounds {
-  /** 0 is not at all. */
-  readonly ms: number;
-  readonly deltasMax: number;
-}
-
 /** How a page's script writes, beside what it is asked to do. */
 export interface WriteMode {
   readonly publish: PublishCommand;
   /** Writes a mark if there is nothing else, for WAIT to wait for (durable-rounds.ts). */
   readonly isMarked: boolean;
-  readonly history: HistoryBounds;
-}
-
-/** Tags for a position to which no delta leads: its own, and one that no position has. */
-export interface BreakTags {
-  readonly tag: string;
-  readonly noTag: string;
+  /** `ms` is how long it is kept; 0 is not at all. */
+  readonly history: { readonly ms: number; readonly deltasMax: number };
 }
 
 export function commitCall(
@@ -86,7 +75,7 @@ export function commitCall(
 export function replaceCall(
   names: Names,
   ref: PageRef,
-  { tag, noTag }: BreakTags,
+  tag: string,
   bits: Uint8Array,
   { publish, isMarked, history }: WriteMode,
 ): ScriptCall<Replaced> {
@@ -95,7 +84,7 @@ export function replaceCall(
     script: REPLACE,
     keys: [keys.bits, keys.head, keys.log, keys.history],
     args: [
-      ...[keys.channel, publish, tag, noTag, Buffer.from(bits), isMarked ? "1" : "0"],
+      ...[keys.channel, publish, tag, newTag(), Buffer.from(bits), isMarked ? "1" : "0"],
       ...[String(history.ms), String(history.deltasMax)],
     ],
     read: (reply) => {
@@ -113,14 +102,13 @@ export function replaceCall(
 export function repairCall(
   names: Names,
   ref: PageRef,
-  { tag, noTag }: BreakTags,
   publish: PublishCommand,
 ): ScriptCall<{ readonly checkedBefore: number; readonly checked: number } | undefined> {
   const keys = names.page(ref);
   return {
     script: REPAIR,
     keys: [keys.bits, keys.head, keys.log],
-    args: [keys.channel, publish, tag, noTag],
+    args: [keys.channel, publish, newTag(), newTag()],
     read: (reply) => {
       if (reply === null) return undefined;
       const [, checkedBefore, checked] = readNumbers(reply);

@@ -1,13 +1,13 @@
 /*
- * What an error reply of Valkey means: the server cannot work now, the page is damaged, the key is
- * elsewhere, or the fault is ours. Pure; trouble.ts puts it into words for people.
+ * The meaning of Valkey's error replies: the server cannot work now, the page is damaged, the key
+ * is elsewhere, or the fault is ours. Pure; trouble.ts puts it into words for people.
  */
 
 import { DamagedPage, MisfitPage } from "../damage.js";
 import { StoreAway } from "../store.js";
 import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 
-/** The server does not own the key: it has moved for good, or (`isAsk`) for this one command. */
+/** The server does not own the key. It has moved, or (`isAsk`) another server has this one key. */
 export class Redirected extends Error {
   readonly slot: number;
   /** As the server announces it. */
@@ -47,12 +47,12 @@ export function isUnfit(error: unknown): boolean {
   return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
 }
 
-/** A script was stopped for lack of a right. What it wrote before that stands. */
+/** A script was stopped for lack of a right. Its earlier writes stay in place. */
 function isDeniedInside(error: unknown): boolean {
   return error instanceof Error && DENIED_INSIDE.test(error.message);
 }
 
-/** The error that the failure of a command stands for; a fault of ours is returned as it came. */
+/** The error that the failure of a command stands for; a fault of ours is returned unchanged. */
 export function meaningOf(error: unknown, asked: Endpoint): unknown {
   const code = errorCode(error);
   if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });

@@ -1,5 +1,5 @@
 /*
- * What the ACL user of an instance must be allowed to do, and the rules that are missing. Checked
+ * The rights that an instance's ACL user needs, and the rules that are missing. Checked
  * before a server counts as available, and repeatedly afterwards. A script that stops halfway for
  * lack of a right leaves its first writes in place, and no subscriber hears of them.
  *
@@ -10,10 +10,10 @@ import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import type { Histories } from "../history.js";
 import { StoreAway } from "../store.js";
-import type { Command } from "./connection.js";
+import type { Command, ValkeyConnection } from "./connection.js";
 import type { Names } from "./keys.js";
 import { errorCode } from "./replies.js";
-import { type PublishCommand, RIGHTS_SHA, rightsCall, type ScriptCall } from "./scripts.js";
+import { type PublishCommand, RIGHTS_SHA, rightsCall } from "./scripts.js";
 import { Explained } from "./trouble.js";
 
 export interface Needs {
@@ -23,15 +23,13 @@ export interface Needs {
   readonly names: Names;
 }
 
-/** How the rights of a user are tried on one server. */
-export interface Trial {
-  run<Result>(call: ScriptCall<Result>): Promise<Result>;
-  command(command: Command): Promise<unknown>;
-  subscribe(channel: string): Promise<void>;
+/** The connections of the server on which the rights are tried. */
+interface Connections {
+  readonly commands: ValkeyConnection;
+  readonly subscriber: ValkeyConnection;
 }
 
 interface Uses {
-  /** Boards whose keys and channels are used. */
   readonly boards: readonly string[];
   readonly publish: PublishCommand;
   readonly durabilities: Durabilities;
@@ -85,11 +83,8 @@ function on(key: string, ...texts: readonly string[]): Command[] {
   });
 }
 
-/**
- * The ACL rules that the user lacks, or the commands that the server lacks; both empty if all is
- * well. Rejects with the server's error if the server cannot be asked.
- */
-async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: string[]; unknown: string[] }> {
+/** Throws Explained if anything is missing, or the server's error if it cannot be asked. */
+export async function requireRights(needs: Needs, server: Connections, user: string): Promise<void> {
   const rules = new Set<string>();
   const unknown = new Set<string>();
   const take = (command: Command, answer: string) => {
@@ -97,7 +92,7 @@ async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: strin
     if (answer !== "unknown") rules.add(ruleFor(command, answer, needs.names));
     else if (command[0] !== "WAITAOF") unknown.add(command[0]);
   };
-  const denied = await trial.run(rightsCall(needs.commands)).catch((error: unknown) => {
+  const denied = await server.commands.run(rightsCall(needs.commands)).catch((error: unknown) => {
     if (!(error instanceof StoreAway) || errorCode(error.cause) !== "NOPERM") throw error;
     // Without the right to run scripts, each harmless command is tried by itself.
     return needs.commands.map((_, index) => ({ index, answer: NOT_INSIDE }));
@@ -107,23 +102,17 @@ async function missingRights(needs: Needs, trial: Trial): Promise<{ rules: strin
     if (!command) continue;
     if (!answer.includes(NOT_INSIDE)) take(command, answer);
     else if (HARMLESS.has(command[0])) {
-      const refusal = await refusalOf(command, trial);
+      const refusal = await refusalOf(command, server);
       if (refusal !== undefined) take(command, refusal);
     }
   }
-  return { rules: [...rules], unknown: [...unknown] };
-}
-
-/** Throws Explained if anything is missing. */
-export async function requireRights(needs: Needs, trial: Trial, user: string): Promise<void> {
-  const { rules, unknown } = await missingRights(needs, trial);
-  if (unknown.length > 0) {
-    const what = `it does not support ${unknown.join(", ")}`;
+  if (unknown.size > 0) {
+    const what = `it does not support ${[...unknown].join(", ")}`;
     throw new Explained("unknown", `${what}. Use Valkey 8, or Redis 7.0 or later, with these commands enabled`, true);
   }
-  if (rules.length === 0) return;
-  const all = rules.join(" ");
-  const what = `its ACL user ${user} lacks ${rules.length === 1 ? "a right" : "rights"} that boards need: ${all}`;
+  if (rules.size === 0) return;
+  const all = [...rules].join(" ");
+  const what = `its ACL user ${user} lacks ${rules.size === 1 ? "a right" : "rights"} that boards need: ${all}`;
   throw new Explained(`rights ${all}`, `${what}. Add them: ACL SETUSER ${user} ${all}`, true);
 }
 
@@ -135,10 +124,10 @@ const HARMLESS = new Set([
 ]);
 
 /** The server's error message if it denies the command. */
-async function refusalOf(command: Command, trial: Trial): Promise<string | undefined> {
+async function refusalOf(command: Command, { commands, subscriber }: Connections): Promise<string | undefined> {
   const [name, channel = ""] = command;
   try {
-    await (/SUBSCRIBE$/.test(name) ? trial.subscribe(channel) : trial.command(command));
+    await (/SUBSCRIBE$/.test(name) ? subscriber.subscribe([channel]) : commands.command(command));
     return undefined;
   } catch (error) {
     const cause = error instanceof StoreAway ? error.cause : error;

@@ -1,7 +1,6 @@
 /*
  * The scripts as typed calls. Only the Lua files and their calls know the layout of keys, arguments
- * and replies. Here is what all calls share, and the calls that concern no page; those of pages are
- * in page-calls.ts.
+ * and replies. The calls that work on a page are in page-calls.ts.
  */
 
 import { createHash } from "node:crypto";
@@ -9,8 +8,7 @@ import { readFileSync } from "node:fs";
 import { type Announced, GONE_MS, INSTANCES_MAX } from "../roll.js";
 import type { Names } from "./keys.js";
 
-export interface Script {
-  readonly name: string;
+interface Script {
   readonly lua: string;
   readonly sha: string;
 }
@@ -28,7 +26,7 @@ export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
 export function loadScript(name: string): Script {
   const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
-  return { name, lua, sha: createHash("sha1").update(lua).digest("hex") };
+  return { lua, sha: createHash("sha1").update(lua).digest("hex") };
 }
 
 const ROLL_CALL = loadScript("roll-call");
@@ -43,11 +41,10 @@ export function rollCall(names: Names, id: string, record: string): ScriptCall<A
     args: [id, record, String(GONE_MS), String(INSTANCES_MAX)],
     read: (reply) => {
       const parts = strings(reply);
-      const all: Announced[] = [];
-      for (let at = 0; at + 2 < parts.length; at += 3) {
-        all.push({ id: parts[at] ?? "", record: parts[at + 1] ?? "", ageMs: Number(parts[at + 2]) });
-      }
-      return all;
+      return Array.from({ length: parts.length / 3 }, (_, index) => {
+        const [id = "", record = "", ageMs] = parts.slice(3 * index);
+        return { id, record, ageMs: Number(ageMs) };
+      });
     },
   };
 }
@@ -69,7 +66,7 @@ export function countCall(
   };
 }
 
-/** Which of the commands the user may not run, by their index, and what the server says of it. */
+/** The commands that the user may not run, by their index, each with the server's answer. */
 export function rightsCall(
   commands: readonly (readonly string[])[],
 ): ScriptCall<{ readonly index: number; readonly answer: string }[]> {
@@ -79,11 +76,10 @@ export function rightsCall(
     args: [JSON.stringify(commands)],
     read: (reply) => {
       const parts = strings(reply);
-      const denied: { index: number; answer: string }[] = [];
-      for (let at = 0; at + 1 < parts.length; at += 2) {
-        denied.push({ index: Number(parts[at]), answer: parts[at + 1] ?? "" });
-      }
-      return denied;
+      return Array.from({ length: parts.length / 2 }, (_, index) => {
+        const [command, answer = ""] = parts.slice(2 * index);
+        return { index: Number(command), answer };
+      });
     },
   };
 }

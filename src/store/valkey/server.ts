@@ -1,13 +1,13 @@
 /*
- * One Valkey server, over a fixed number of connections, however many users there are: one for
- * commands, one for subscriptions, and one for each level of durability above `applied`. It counts
- * as available while it answers and its user has the rights that boards need.
+ * One Valkey server. It has one connection for commands, one for subscriptions, and one for each
+ * level of durability above `applied`, however many users there are. It is available while it
+ * answers and its ACL user has the rights that boards need.
  */
 
 import { type Cancel, every, realClock } from "../../protocol/clock.js";
 import { APPLIED, type Durability, formatDurability } from "../durability.js";
 import { StoreAway } from "../store.js";
-import { type Command, type ConnectionEvents, ValkeyConnection } from "./connection.js";
+import { type ConnectionEvents, ValkeyConnection } from "./connection.js";
 import { DurableRounds } from "./durable-rounds.js";
 import { Incidents } from "./incidents.js";
 import { inquire } from "./inquiry.js";
@@ -22,10 +22,8 @@ const LEAVE_EVERY_MS = 1_000;
 /** An operator may revoke rights at any time. */
 const BEATS_BETWEEN_CHECKS = 2;
 
-/** What a server passes on to the store. */
+/** Events that reach the store. */
 export interface CommonEvents {
-  /** A published message. */
-  message(channel: string, message: string): void;
   available(available: boolean): void;
   /** A command or an attempt to connect failed. Counted, not logged. */
   failure(): void;
@@ -34,6 +32,8 @@ export interface CommonEvents {
 }
 
 interface ServerEvents extends CommonEvents {
+  /** A published message. */
+  message(channel: string, message: string): void;
   /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
   subscriberReady(): void;
   /** The server dropped some subscriptions, because another server owns their slot now. */
@@ -51,12 +51,12 @@ export class ValkeyServer {
   /** `host:port`, or the name that Sentinel knows. */
   readonly name: string;
   readonly endpoint: Endpoint;
+  readonly commands: ValkeyConnection;
+  readonly subscriber: ValkeyConnection;
   readonly #address: ValkeyAddress;
   readonly #options: ServerOptions;
   readonly #events: ServerEvents;
   readonly #incidents: Incidents;
-  readonly #commands: ValkeyConnection;
-  readonly #subscriber: ValkeyConnection;
   /** By level of durability. */
   readonly #rounds = new Map<string, DurableRounds>();
   readonly #stopBeating: Cancel;
@@ -73,18 +73,18 @@ export class ValkeyServer {
     this.#options = options;
     this.#events = events;
     this.#incidents = new Incidents(this.name, address, endpoint, events.incident);
-    this.#commands = this.#connection("commands", {
+    this.commands = this.#connection("commands", {
       up: () => void this.#check(),
       down: () => this.#setAvailable(false, "the connection was lost"),
     });
-    this.#subscriber = this.#connection("subscriber", {
+    this.subscriber = this.#connection("subscriber", {
       up: events.subscriberReady,
       message: events.message,
       channelsMoved: events.channelsMoved,
     });
     this.#stopBeating = every(realClock, BEAT_MS, () => {
-      void this.#commands.beat();
-      void this.#subscriber.beat();
+      void this.commands.beat();
+      void this.subscriber.beat();
       for (const rounds of this.#rounds.values()) rounds.beat();
       if (this.#available) this.#incidents.endIfCalm();
       if (!this.#available || ++this.#beats % BEATS_BETWEEN_CHECKS === 0) void this.#check();
@@ -95,19 +95,15 @@ export class ValkeyServer {
     return this.#available;
   }
 
-  get canSubscribe(): boolean {
-    return this.#subscriber.isUp;
-  }
-
   /** Resolves when the server can be used; rejects at the first failure, or after a time. */
   async firstUp(): Promise<void> {
-    await Promise.all([this.#commands.firstUp(), this.#subscriber.firstUp()]);
+    await Promise.all([this.commands.firstUp(), this.subscriber.firstUp()]);
     const unfit = await this.#check();
     if (unfit) throw unfit;
     await this.#trySubscribing();
   }
 
-  /** What an error of `firstUp` means; inquires at the server if the error does not say. */
+  /** Explains an error of `firstUp`, and inquires at the server if the error is not enough. */
   async explain(error: unknown): Promise<Trouble> {
     const address = this.#address;
     return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);
@@ -115,64 +111,33 @@ export class ValkeyServer {
 
   /** Rejects with Unconfirmed if the effect of the script is not as safe as `durability`. */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
-    if (durability.level === "applied") return this.#leaving(this.#commands.run(call, isAsking));
-    return this.#leaving(this.#roundsOf(durability).run(call, isAsking));
-  }
-
-  fields(key: string, fields: readonly string[], isAsking = false): Promise<(string | null)[]> {
-    return this.#commands.fields(key, fields, isAsking);
-  }
-
-  command(command: Command, isAsking = false): Promise<unknown> {
-    return this.#leaving(this.#commands.command(command, isAsking));
-  }
-
-  /** As `command`, with strings as Buffers. */
-  bytes(command: Command, isAsking = false): Promise<unknown> {
-    return this.#leaving(this.#commands.bytes(command, isAsking));
-  }
-
-  /** On a cluster: channels of one slot only. */
-  subscribe(channels: readonly string[]): Promise<void> {
-    return this.#subscriber.subscribe(channels);
-  }
-
-  unsubscribe(channel: string): void {
-    this.#subscriber.unsubscribe(channel);
+    if (durability.level === "applied") return this.commands.run(call, isAsking);
+    return this.#roundsOf(durability).run(call, isAsking);
   }
 
   restartSubscriber(): void {
-    if (!this.#subscriber.isUp) return;
+    if (!this.subscriber.isUp) return;
     this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: connecting again`);
-    this.#subscriber.restart();
-  }
-
-  /** Leaves what is published unread for `ms`, or until `wake`. */
-  doze(ms: number): void {
-    this.#subscriber.doze(ms);
-  }
-
-  wake(): void {
-    this.#subscriber.wake();
+    this.subscriber.restart();
   }
 
   close(): void {
     this.#closed = true;
     this.#stopBeating();
     this.#incidents.close();
-    this.#commands.close();
-    this.#subscriber.close();
+    this.commands.close();
+    this.subscriber.close();
     for (const rounds of this.#rounds.values()) rounds.close();
   }
 
   /** A proxy on the way may not support Pub/Sub. */
   async #trySubscribing(): Promise<void> {
     const { channel } = this.#options.needs;
-    await this.#subscriber.subscribe([channel]).catch((error: unknown) => {
+    await this.subscriber.subscribe([channel]).catch((error: unknown) => {
       // It supports Pub/Sub: it only does not own this channel.
       if (!(error instanceof Redirected)) throw error;
     });
-    this.#subscriber.unsubscribe(channel);
+    this.subscriber.unsubscribe(channel);
   }
 
   #roundsOf(durability: Durability): DurableRounds {
@@ -195,23 +160,14 @@ export class ValkeyServer {
     });
   }
 
-  /** Leaves a server that became a replica: its address may lead to its successor by now. */
-  async #leaving<Reply>(reply: Promise<Reply>): Promise<Reply> {
-    try {
-      return await reply;
-    } catch (error) {
-      if (error instanceof StoreAway && errorCode(error.cause) === "READONLY") this.#leaveReplica();
-      throw error;
-    }
-  }
-
+  /** The address of a server that became a replica may lead to its successor by now. */
   #leaveReplica(): void {
     const now = performance.now();
     if (now - this.#leftMs < LEAVE_EVERY_MS) return;
     this.#leftMs = now;
     this.#incidents.silenceNextLoss();
-    this.#commands.restart();
-    this.#subscriber.restart();
+    this.commands.restart();
+    this.subscriber.restart();
     for (const rounds of this.#rounds.values()) rounds.restart();
   }
 
@@ -219,7 +175,7 @@ export class ValkeyServer {
   #check(): Promise<unknown> {
     this.#checking ??= this.#unfit().then((unfit) => {
       this.#checking = undefined;
-      if (!this.#commands.isUp) return undefined;
+      if (!this.commands.isUp) return undefined;
       if (unfit) this.#incidents.reportError(unfit);
       this.#setAvailable(!unfit, "the reason was reported before");
       return unfit;
@@ -228,14 +184,9 @@ export class ValkeyServer {
   }
 
   async #unfit(): Promise<unknown> {
-    if (!this.#commands.isUp) return undefined;
-    const trial = {
-      run: <Result>(call: ScriptCall<Result>) => this.#commands.run(call),
-      command: (command: Command) => this.#commands.command(command),
-      subscribe: (channel: string) => this.#subscriber.subscribe([channel]),
-    };
+    if (!this.commands.isUp) return undefined;
     try {
-      await requireRights(this.#options.needs, trial, this.#address.username ?? "default");
+      await requireRights(this.#options.needs, this, this.#address.username ?? "default");
       return undefined;
     } catch (error) {
       if (!(error instanceof StoreAway)) return error;
@@ -248,8 +199,9 @@ export class ValkeyServer {
     this.#events.failure();
     this.#incidents.failed(error);
     // Only the check knows which right is missing, and whether boards need it.
-    if (this.#commands.isUp && isUnfit(error)) void this.#check();
+    if (this.commands.isUp && isUnfit(error)) void this.#check();
     else this.#incidents.reportError(error);
+    if (errorCode(error) === "READONLY") this.#leaveReplica();
   }
 
   #setAvailable(available: boolean, why: string): void {

@@ -9,7 +9,7 @@ const IDLE_MS_MAX = 30_000;
 
 export class Servers {
   readonly #connect: (endpoint: Endpoint) => ValkeyServer;
-  readonly #slots = new SlotMap();
+  readonly slots = new SlotMap();
   /** By `host:port`. */
   readonly #servers = new Map<string, ValkeyServer>();
   /** Since when a server has owned no slot. */
@@ -24,11 +24,11 @@ export class Servers {
   }
 
   get owners(): ValkeyServer[] {
-    return Array.from(this.#slots.primaries, (name) => this.#servers.get(name)).filter((server) => !!server);
+    return Array.from(this.slots.primaries, (name) => this.#servers.get(name)).filter((server) => !!server);
   }
 
   ownerOf(slot: number): ValkeyServer | undefined {
-    return this.#servers.get(this.#slots.owner(slot) ?? "");
+    return this.#servers.get(this.slots.owner(slot) ?? "");
   }
 
   /** The server at that address, connected in the background if it is new. */
@@ -39,12 +39,8 @@ export class Servers {
     return server;
   }
 
-  move(slot: number, to: Endpoint): void {
-    this.#slots.move(slot, to);
-  }
-
   adopt(ranges: readonly Omit<SlotRange, "id">[]): void {
-    this.#slots.adopt(ranges);
+    this.slots.adopt(ranges);
     for (const { primary } of ranges) this.at(primary);
   }
 
@@ -56,7 +52,7 @@ export class Servers {
   }
 
   dropIdle(): void {
-    const owners = this.#slots.primaries;
+    const owners = this.slots.primaries;
     const now = performance.now();
     for (const [name, { endpoint }] of this.#servers) {
       if (owners.has(name)) {

@@ -1,14 +1,14 @@
 /*
- * Keeps the map of a cluster's slots fresh. The map is read every second, and earlier if something
- * hints that it is old: a redirection, a lost connection, or a server that dropped subscriptions.
+ * Keeps the map of a cluster's slots fresh. The map is read every second, and earlier after a hint
+ * that it is old: a redirection, a lost connection, or dropped subscriptions.
  *
- *     every second ──────────► refresh: ask one available server, and another if that one is cut off
+ *     every second ──────────► refresh: ask one available server; if it is cut off, another
  *     hint ── 100 ms apart ──►   │ CLUSTER INFO, CLUSTER SLOTS
  *                                ▼
  *                              adopt the map, connect new owners, move subscriptions
  *
- * A server that dropped subscriptions knows where their slot went, when others may not yet: it is a
- * witness, and the next refresh asks it too.
+ * A server that dropped subscriptions knows earlier than others where their slot went. It is a
+ * witness: the next refresh asks it too.
  */
 
 import { type Cancel, jitter, realClock, within } from "../../protocol/clock.js";
@@ -36,7 +36,7 @@ export class SlotRefresh {
   readonly #events: RefreshEvents;
   readonly #announced: Announced;
   readonly #witnesses = new Set<ValkeyServer>();
-  /** Servers answer, but say that the cluster as a whole does not work. */
+  /** Servers answer, but report that the cluster as a whole does not work. */
   #isDown = false;
   #isHinted = false;
   #refreshing: Promise<void> | undefined;
@@ -62,7 +62,11 @@ export class SlotRefresh {
     }
     await this.#announced.allChecked();
     await this.#refresh();
-    await Promise.all(this.#servers.owners.map((server) => this.#refuseUnfit(server)));
+    // A server that cannot be reached may come back. One that refuses needs the operator.
+    const refused = (error: unknown) => {
+      if (explain(error, this.#address)?.isAnswer) throw error;
+    };
+    await Promise.all(this.#servers.owners.map((server) => server.firstUp().catch(refused)));
   }
 
   /** The map may be old. */
@@ -72,12 +76,12 @@ export class SlotRefresh {
     if (!this.#refreshing) this.#schedule(Math.max(0, this.#refreshedMs + HINTED_MS_MIN - performance.now()));
   }
 
-  /** Notes what the redirection says, and gives the server that it names. */
+  /** Notes the redirection, and gives the server that it names. */
   follow({ slot, to, isAsk }: Redirected): ValkeyServer {
     const place = this.#announced.placeOf(to);
     const server = this.#servers.at(place);
     if (!isAsk) {
-      this.#servers.move(slot, place);
+      this.#servers.slots.move(slot, place);
       this.#events.changed();
       this.hint();
     }
@@ -125,11 +129,14 @@ export class SlotRefresh {
   }
 
   /**
-   * Adopts the map of a server. False if that server says that the cluster does not work, as one
-   * does that is cut off from the others.
+   * Adopts the map of a server. False if that server reports that the cluster does not work. A
+   * server that is cut off from the others does so.
    */
   async #ask(server: ValkeyServer): Promise<boolean> {
-    const asked = Promise.all([server.command(["CLUSTER", "INFO"]), server.command(["CLUSTER", "SLOTS"])]);
+    const asked = Promise.all([
+      server.commands.command(["CLUSTER", "INFO"]),
+      server.commands.command(["CLUSTER", "SLOTS"]),
+    ]);
     const [info, slots] = await within(realClock, ANSWER_MS_MAX, asked, () => new Error("no answer"));
     if (!String(info).includes("cluster_state:ok")) return false;
     if (this.#closed) return true;
@@ -139,14 +146,5 @@ export class SlotRefresh {
     this.#isDown = false;
     this.#events.changed();
     return true;
-  }
-
-  /** A server that cannot be reached may come back. One that refuses needs the operator. */
-  async #refuseUnfit(server: ValkeyServer): Promise<void> {
-    try {
-      await server.firstUp();
-    } catch (error) {
-      if (explain(error, this.#address)?.isAnswer) throw error;
-    }
   }
 }

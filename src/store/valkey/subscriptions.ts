@@ -14,16 +14,16 @@ import { StoreAway } from "../store.js";
 import { Redirected } from "./replies.js";
 import { slotOf } from "./slot-map.js";
 
-/** What subscriptions need of a server. */
-export interface SubscribedServer {
-  readonly canSubscribe: boolean;
+/** The subscriber connection of a server. */
+export interface Subscriber {
+  readonly isUp: boolean;
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channel: string): void;
 }
 
-interface SubscriptionsOptions<Server extends SubscribedServer> {
+interface SubscriptionsOptions {
   /** Where a channel belongs now; undefined if that is not known. */
-  readonly serverOf: (channel: string) => Server | undefined;
+  readonly subscriberOf: (channel: string) => Subscriber | undefined;
   /** On a cluster, channels of different slots cannot share a command. */
   readonly isSharded: boolean;
   readonly redirected: (redirected: Redirected) => void;
@@ -31,10 +31,10 @@ interface SubscriptionsOptions<Server extends SubscribedServer> {
 }
 
 /** A wanted channel. One that is deleted and added again is another object. */
-interface Place<Server> {
+interface Place {
   readonly channel: string;
   /** Where it is subscribed; undefined while it is nowhere. */
-  at: Server | undefined;
+  at: Subscriber | undefined;
   /** It was subscribed before, so messages may have been lost when it is subscribed again. */
   wasLive: boolean;
 }
@@ -45,15 +45,15 @@ const REDIRECTIONS_MAX = 4;
 const RETRY_MS_FIRST = 50;
 const RETRY_MS_MAX = 1_000;
 
-export class Subscriptions<Server extends SubscribedServer> {
-  readonly #options: SubscriptionsOptions<Server>;
-  readonly #places = new Map<string, Place<Server>>();
-  readonly #mending = new Set<Server>();
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #places = new Map<string, Place>();
+  readonly #mending = new Set<Subscriber>();
   #failures = 0;
   #cancelRetry: Cancel | undefined;
   #closed = false;
 
-  constructor(options: SubscriptionsOptions<Server>) {
+  constructor(options: SubscriptionsOptions) {
     this.#options = options;
   }
 
@@ -62,11 +62,11 @@ export class Subscriptions<Server extends SubscribedServer> {
     const place = this.#places.get(channel) ?? { channel, at: undefined, wasLive: false };
     this.#places.set(channel, place);
     for (let redirections = 0; ; redirections++) {
-      const server = this.#options.serverOf(channel);
-      if (!server) throw new StoreAway("no server is known to own the channel", { sent: false });
+      const subscriber = this.#options.subscriberOf(channel);
+      if (!subscriber) throw new StoreAway("no server is known to own the channel", { sent: false });
       try {
-        await server.subscribe([channel]);
-        this.#arrived(place, server);
+        await subscriber.subscribe([channel]);
+        this.#arrived(place, subscriber);
         return;
       } catch (error) {
         if (!(error instanceof Redirected)) throw error;
@@ -82,23 +82,24 @@ export class Subscriptions<Server extends SubscribedServer> {
   }
 
   /** The server has lost all its subscriptions. */
-  lost(server: Server): void {
-    for (const place of this.#places.values()) if (place.at === server) place.at = undefined;
+  lost(subscriber: Subscriber): void {
+    for (const place of this.#places.values()) if (place.at === subscriber) place.at = undefined;
   }
 
   /** Brings every channel to where it belongs. */
   mend(): void {
     if (this.#closed) return;
-    const servers = new Set<Server>();
+    const subscribers = new Set<Subscriber>();
     for (const place of this.#places.values()) {
-      const server = this.#options.serverOf(place.channel);
-      if (server && server !== place.at) servers.add(server);
+      const subscriber = this.#options.subscriberOf(place.channel);
+      if (subscriber && subscriber !== place.at) subscribers.add(subscriber);
     }
     // A server that is not connected calls `mend` later. One that is being mended looks again.
-    for (const server of servers) if (server.canSubscribe && !this.#mending.has(server)) void this.#mend(server);
+    for (const subscriber of subscribers)
+      if (subscriber.isUp && !this.#mending.has(subscriber)) void this.#mend(subscriber);
   }
 
-  serverOf(channel: string): Server | undefined {
+  subscriberOf(channel: string): Subscriber | undefined {
     return this.#places.get(channel)?.at;
   }
 
@@ -108,25 +109,25 @@ export class Subscriptions<Server extends SubscribedServer> {
     this.#places.clear();
   }
 
-  async #mend(server: Server): Promise<void> {
-    this.#mending.add(server);
+  async #mend(subscriber: Subscriber): Promise<void> {
+    this.#mending.add(subscriber);
     let isDone = true;
-    for (let groups = this.#missingAt(server); groups.length > 0 && isDone; groups = this.#missingAt(server)) {
-      isDone = (await Promise.all(groups.map((group) => this.#subscribe(server, group)))).every(Boolean);
+    for (let groups = this.#missingAt(subscriber); groups.length > 0 && isDone; groups = this.#missingAt(subscriber)) {
+      isDone = (await Promise.all(groups.map((group) => this.#subscribe(subscriber, group)))).every(Boolean);
     }
     // In the same step in which nothing was found missing, so that a later hint starts again.
-    this.#mending.delete(server);
+    this.#mending.delete(subscriber);
     if (isDone) this.#failures = 0;
     else this.#mendLater();
   }
 
-  /** Channels that belong at `server` and are not there, in groups that one command may name. */
-  #missingAt(server: Server): Place<Server>[][] {
-    const groups = new Map<number, Place<Server>[]>();
+  /** Channels that belong at `subscriber` and are missing there, in groups for one command each. */
+  #missingAt(subscriber: Subscriber): Place[][] {
+    const groups = new Map<number, Place[]>();
     let count = 0;
     if (this.#closed) return [];
     for (const place of this.#places.values()) {
-      if (place.at === server || this.#options.serverOf(place.channel) !== server) continue;
+      if (place.at === subscriber || this.#options.subscriberOf(place.channel) !== subscriber) continue;
       const key = this.#options.isSharded ? slotOf(place.channel) : Math.floor(count++ / CHANNELS_MAX);
       const group = groups.get(key);
       if (group) group.push(place);
@@ -135,28 +136,28 @@ export class Subscriptions<Server extends SubscribedServer> {
     return [...groups.values()];
   }
 
-  async #subscribe(server: Server, places: readonly Place<Server>[]): Promise<boolean> {
+  async #subscribe(subscriber: Subscriber, places: readonly Place[]): Promise<boolean> {
     try {
-      await server.subscribe(places.map(({ channel }) => channel));
+      await subscriber.subscribe(places.map(({ channel }) => channel));
     } catch (error) {
       if (error instanceof Redirected) this.#options.redirected(error);
       return false;
     }
-    for (const place of places) this.#arrived(place, server);
+    for (const place of places) this.#arrived(place, subscriber);
     return true;
   }
 
-  #arrived(place: Place<Server>, server: Server): void {
+  #arrived(place: Place, subscriber: Subscriber): void {
     const { channel } = place;
     const wanted = this.#places.get(channel);
     if (wanted !== place) {
       // It was deleted meanwhile. If it was added again, its own subscription follows.
-      if (!wanted) server.unsubscribe(channel);
+      if (!wanted) subscriber.unsubscribe(channel);
       return;
     }
     const before = place.at;
-    if (before === server) return;
-    place.at = server;
+    if (before === subscriber) return;
+    place.at = subscriber;
     before?.unsubscribe(channel);
     if (place.wasLive) this.#options.resumed(channel);
     place.wasLive = true;

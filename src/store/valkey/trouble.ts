@@ -1,7 +1,6 @@
 /*
- * What goes wrong between an instance and Valkey, in words for the operator: what happened, then
- * what to do. If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an
- * error alone does not say.
+ * Faults between an instance and Valkey, in words for the operator: what happened, then what to do.
+ * If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an error lacks.
  */
 
 import { StoreAway } from "../store.js";
@@ -18,14 +17,12 @@ export interface Trouble {
 
 /** An error whose message is a Trouble's text already. */
 export class Explained extends Error {
-  readonly kind: string;
-  readonly isAnswer: boolean;
+  readonly trouble: Trouble;
 
   constructor(kind: string, text: string, isAnswer = false) {
     super(text);
     this.name = "Explained";
-    this.kind = kind;
-    this.isAnswer = isAnswer;
+    this.trouble = { kind, text, isAnswer };
   }
 }
 
@@ -88,7 +85,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   if (error instanceof StoreAway && error.cause !== undefined) return explain(error.cause, address);
   if (error instanceof AggregateError) return explain(error.errors[0], address);
   if (!(error instanceof Error)) return undefined;
-  if (error instanceof Explained) return { kind: error.kind, text: error.message, isAnswer: error.isAnswer };
+  if (error instanceof Explained) return error.trouble;
   const answer = answerIn(error);
   if (answer !== undefined) return explainAnswer(answer, address);
   const code = "code" in error ? String(error.code) : "";
@@ -129,14 +126,11 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   const known = explain(error, address);
   if (known) return known;
   const words = error instanceof Error ? error.message : String(error);
-  const isSilent = error instanceof Silent || /ETIMEDOUT/.test(words);
-  return isSilent
-    ? {
-        kind: "silent",
-        text: `it does not answer (${words}). Check whether it hangs, and the network on the way there`,
-        isAnswer: false,
-      }
-    : { kind: "closed", text: `it ends the connection (${words}). Check its log`, isAnswer: false };
+  if (!(error instanceof Silent) && !/ETIMEDOUT/.test(words)) {
+    return { kind: "closed", text: `it ends the connection (${words}). Check its log`, isAnswer: false };
+  }
+  const text = `it does not answer (${words}). Check whether it hangs, and the network on the way there`;
+  return { kind: "silent", text, isAnswer: false };
 }
 
 /** The server's reply, if the error carries one. */
@@ -159,16 +153,9 @@ function explainAnswer(answer: string, address: ValkeyAddress): Trouble {
 
 /** The address that failed. */
 function placeIn(error: Error, address: ValkeyAddress): string {
-  const { host, port } = {
-    host: "",
-    port: 0,
-    ...("address" in error && { host: String(error.address) }),
-    ...portOf(error),
-  };
-  if (host !== "") return port > 0 ? formatEndpoint({ host, port }) : host;
+  if ("address" in error) {
+    const host = String(error.address);
+    return "port" in error ? formatEndpoint({ host, port: Number(error.port) }) : host;
+  }
   return address.kind === "single" ? formatEndpoint(address.endpoint) : "that address";
-}
-
-function portOf(error: Error): { port?: number } {
-  return "port" in error ? { port: Number(error.port) } : {};
 }

@@ -13,7 +13,7 @@ import { ofBoard } from "../by-board.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
-import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory } from "../history.js";
+import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory, readHistory } from "../history.js";
 import type { Unsubscribe } from "../listeners.js";
 import { loggedSince } from "../logged.js";
 import type { OverviewStore } from "../overview.js";
@@ -29,18 +29,14 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
-import { newTag } from "../tag.js";
-import { Channels } from "./channels.js";
 import { checkDurabilities } from "./durability-check.js";
-import { readLog, readPublished } from "./entries.js";
 import { EvictionWatch } from "./eviction.js";
-import { readHeads } from "./heads.js";
-import { readStream } from "./history.js";
 import { Names } from "./keys.js";
-import { type LinkEvents, ValkeyLink } from "./link.js";
+import { ValkeyLink } from "./link.js";
 import { addressOf, type ValkeyStoreOptions } from "./options.js";
 import { ValkeyOverview } from "./overview.js";
 import { commitCall, freezeCall, repairCall, replaceCall, sinceCall, type WriteMode } from "./page-calls.js";
+import { PageReads, readPublished } from "./page-reads.js";
 import { needsOf } from "./rights.js";
 import { countCall, rollCall, type ScriptCall } from "./scripts.js";
 import { withoutPassword } from "./url.js";
@@ -53,52 +49,51 @@ export class ValkeyStore implements Store {
   readonly #histories: Histories;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #damages: Damages;
-  readonly #channels = new Channels();
   readonly #availability = new Set<(available: boolean) => void>();
   readonly #eviction: EvictionWatch;
-  #opened: ValkeyLink | undefined;
-  #overview: OverviewStore | undefined;
+  readonly #link: ValkeyLink;
+  readonly #reads: PageReads;
+  readonly overview: OverviewStore;
   #failures = 0;
   /** Calls of `wake` that have not called back yet. */
   #waking = 0;
 
-  private constructor(options: ValkeyStoreOptions, database: number) {
-    this.names = new Names(options.keyPrefix, database);
+  private constructor(options: ValkeyStoreOptions) {
+    const address = addressOf(options);
+    this.names = new Names(options.keyPrefix, address.kind === "single" ? address.database : 0);
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
     this.#incident = options.incident ?? (() => undefined);
     this.#damages = new Damages(this.#incident);
     this.#eviction = new EvictionWatch(() => this.everywhere("INFO", "memory"), this.#incident);
+    const needs = needsOf(this.names, {
+      boards: options.boards ?? [],
+      publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
+      durabilities: this.#durabilities,
+      histories: this.#histories,
+    });
+    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
+    this.#link = new ValkeyLink(address, wait, {
+      available: (available) => {
+        if (available) this.#eviction.available();
+        for (const listener of this.#availability) listener(available);
+      },
+      failure: () => {
+        this.#failures++;
+      },
+      incident: this.#incident,
+    });
+    this.#reads = new PageReads(this.#link, this.names, this.#damages);
+    this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
   }
 
   /** Rejects with StoreUnusable. */
   static async open(options: ValkeyStoreOptions): Promise<ValkeyStore> {
-    const address = addressOf(options);
-    const shown = withoutPassword(options.url);
-    const store = new ValkeyStore(options, address.kind === "single" ? address.database : 0);
-    const needs = needsOf(store.names, {
-      boards: options.boards ?? [],
-      publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
-      durabilities: store.#durabilities,
-      histories: store.#histories,
-    });
-    const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
-    const events: LinkEvents = {
-      message: (channel, message) => store.#channels.deliver(channel, message),
-      resumed: (channel) => store.#channels.resumed(channel),
-      available: (available) => {
-        if (available) store.#eviction.available();
-        for (const listener of store.#availability) listener(available);
-      },
-      failure: () => {
-        store.#failures++;
-      },
-      incident: store.#incident,
-    };
-    store.#opened = await ValkeyLink.open(address, shown, wait, events);
+    const store = new ValkeyStore(options);
+    await store.#link.open(withoutPassword(options.url));
     try {
-      await checkDurabilities(store.#durabilities, store.#opened, store.#incident);
+      await checkDurabilities(store.#durabilities, store.#link, store.#incident);
       await store.#eviction.start();
     } catch (error) {
       await store.close();
@@ -134,9 +129,8 @@ export class ValkeyStore implements Store {
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
-    const tags = { tag, noTag: newTag() };
     const used = bits.subarray(0, usedBytes(bits));
-    return this.#write(page, replaceCall(this.names, page, tags, used, this.#modeOf(page)));
+    return this.#write(page, replaceCall(this.names, page, tag, used, this.#modeOf(page)));
   }
 
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
@@ -152,30 +146,20 @@ export class ValkeyStore implements Store {
   async since(page: PageRef, position: Position): Promise<Since> {
     const answer = await this.#runWhole(page, sinceCall(this.names, page, position));
     if (answer.kind === "snapshot") return answer;
-    const log = await readLog(this.#link, this.names, page, position, answer.head);
+    const log = await this.#reads.log(page, position, answer.head);
     const deltas = loggedSince(log, position, answer.head);
     // Otherwise the log was trimmed, or cut off by a failover, after the script had looked at it.
     return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
   heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
-    return readHeads(this.#link, this.names, this.#damages, pages);
+    return Promise.all(pages.map((page) => this.#reads.head(page)));
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
     if (ofBoard(this.#histories, page.board) === 0) return undefined;
-    return readStream(page, range, {
-      link: this.#link,
-      names: this.names,
-      damages: this.#damages,
-      deltasMax: this.#histories.deltasMax,
-      present: () => this.read(page),
-    });
-  }
-
-  get overview(): OverviewStore {
-    this.#overview ??= new ValkeyOverview(this.#link, this.names, this.#channels, this.#damages);
-    return this.#overview;
+    const reader = this.#reads.history(page, this.#histories.deltasMax, () => this.read(page));
+    return readHistory(page.page, reader, range);
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
@@ -185,7 +169,7 @@ export class ValkeyStore implements Store {
 
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
     const name = this.names.page(page).channel;
-    return this.#channels.subscribe(this.#link, name, {
+    return this.#link.subscribe(name, {
       message: (text) => {
         const delta = readPublished(page.page, text);
         // Anyone with access to Valkey can publish.
@@ -240,24 +224,19 @@ export class ValkeyStore implements Store {
 
   async close(): Promise<void> {
     this.#eviction.close();
-    this.#channels.close();
-    await this.#link.close();
-  }
-
-  #durabilityOf({ board }: PageRef): Durability {
-    return ofBoard(this.#durabilities, board);
+    this.#link.close();
   }
 
   #modeOf(page: PageRef): WriteMode {
     return {
       publish: this.#link.publish,
-      isMarked: this.#durabilityOf(page).level !== "applied",
+      isMarked: ofBoard(this.#durabilities, page.board).level !== "applied",
       history: { ms: ofBoard(this.#histories, page.board), deltasMax: this.#histories.deltasMax },
     };
   }
 
   #write<Result>(page: PageRef, call: ScriptCall<Result>): Promise<Result> {
-    return this.#runWhole(page, call, this.#durabilityOf(page));
+    return this.#runWhole(page, call, ofBoard(this.#durabilities, page.board));
   }
 
   /** Runs a script on a page. If the page lacks a part, it is repaired first. */
@@ -277,17 +256,11 @@ export class ValkeyStore implements Store {
 
   /** The lost part stays lost, but the page is one state again, the same for everybody. */
   async #repair(page: PageRef): Promise<void> {
-    const tags = { tag: newTag(), noTag: newTag() };
-    const repaired = await this.#link.run(repairCall(this.names, page, tags, this.#link.publish));
+    const repaired = await this.#link.run(repairCall(this.names, page, this.#link.publish));
     if (!repaired) return;
     this.#incident(
       `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
         `${repaired.checkedBefore} by what was left of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
     );
-  }
-
-  get #link(): ValkeyLink {
-    if (!this.#opened) throw new Error("the store is used before it is open");
-    return this.#opened;
   }
 }

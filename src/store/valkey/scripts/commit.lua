@@ -50,7 +50,7 @@ if (checked > 0) ~= (usedBytes > 0) or not storedVersion and call('EXISTS', log)
   return redis.error_reply('MISFIT the parts of the page do not fit each other')
 end
 
-local remembered, sessions, isAnyNew = {}, {}, false
+local remembered, sessions, isAnyNew, NO_RECORD = {}, {}, false, string.rep('\0', 12)
 for i = FIRST_WRITE, #ARGV, 3 do
   local session = ARGV[i]
   if session ~= '' and not remembered[session] then sessions[#sessions + 1], remembered[session] = session, {} end
@@ -63,9 +63,9 @@ if #sessions > 0 then
       older, isAnyNew = older or call('HMGET', seen[1 - generation], unpack(sessions)), true
       record = older[i]
     end
-    if record and #record ~= 12 then return redis.error_reply('DAMAGED a remembered session is not valid') end
-    local highest, window = 0, 0
-    if record then highest, window = struct.unpack('>dI4', record) end
+    record = record or NO_RECORD
+    if #record ~= 12 then return redis.error_reply('DAMAGED a remembered session is not valid') end
+    local highest, window = struct.unpack('>dI4', record)
     remembered[session] = { highest = highest, window = window }
   end
 end
@@ -83,9 +83,7 @@ if nowMs - startMs > seenMs or (isAnyNew and call('HLEN', seen[generation]) > se
   call('DEL', seen[generation])
   call('HSET', head, 'g', generation, 'gs', whole(nowMs))
 end
-if not clock or math.abs(elapsedMs) >= 1000 then
-  call('HSET', head, 'c', whole(nowMs), 'gs', whole(startMs))
-end
+if not clock or math.abs(elapsedMs) >= 1000 then call('HSET', head, 'c', whole(nowMs), 'gs', whole(startMs)) end
 
 -- ── The writes. ──
 
@@ -96,10 +94,8 @@ local function changeAt(ops, at)
 end
 
 local frozen = {}
-if not overridesFreeze then
-  for first, last in string.gmatch(ranges, '(%d+)-(%d+)') do
-    frozen[#frozen + 1] = { tonumber(first), tonumber(last) }
-  end
+for first, last in string.gmatch(overridesFreeze and '' or ranges, '(%d+)-(%d+)') do
+  frozen[#frozen + 1] = { tonumber(first), tonumber(last) }
 end
 local function isFrozen(ops)
   if #frozen == 0 then return false end
@@ -120,15 +116,14 @@ local function judge(known, seq, ops)
   return isFrozen(ops) and 'f' or 't'
 end
 local function remember(known, seq)
-  local ahead = seq - known.highest
+  local ahead, window = seq - known.highest, known.window
   if ahead < 0 then
-    known.window = bit.bor(known.window, bit.lshift(1, -ahead - 1))
+    window = bit.bor(window, bit.lshift(1, -ahead - 1))
   else
-    local shifted = ahead < WINDOW and bit.lshift(known.window, ahead) or 0
-    local highestBit = (known.highest > 0 and ahead <= WINDOW) and bit.lshift(1, ahead - 1) or 0
-    known.highest, known.window = seq, bit.bor(shifted, highestBit)
+    window = ahead < WINDOW and bit.lshift(window, ahead) or 0
+    if known.highest > 0 and ahead <= WINDOW then window = bit.bor(window, bit.lshift(1, ahead - 1)) end
   end
-  known.isChanged = true
+  known.highest, known.window, known.isChanged = math.max(seq, known.highest), window, true
 end
 
 local letters, effects = {}, {}
@@ -145,9 +140,8 @@ local function apply(ops)
 end
 for i = FIRST_WRITE, #ARGV, 3 do
   local known, seq, ops = remembered[ARGV[i]], tonumber(ARGV[i + 1]), ARGV[i + 2]
-  local letter = judge(known, seq, ops)
-  letters[#letters + 1] = letter
-  if letter == 't' then
+  letters[#letters + 1] = judge(known, seq, ops)
+  if letters[#letters] == 't' then
     if known then remember(known, seq) end
     apply(ops)
   end
@@ -155,15 +149,14 @@ end
 local records = {}
 for session, known in pairs(remembered) do
   if known.isChanged then
-    records[#records + 1] = session
-    records[#records + 1] = struct.pack('>dI4', known.highest, known.window % 4294967296)
+    records[#records + 1], records[#records + 2] = session, struct.pack('>dI4', known.highest, known.window % 2 ^ 32)
   end
 end
 if #records > 0 then call('HSET', seen[generation], unpack(records)) end
 
 -- ── The delta: into the head, the log and the history, and to all who listen. ──
 
--- A stream that takes no entry is of another type, or is ahead of the page: its entries lead nowhere.
+-- A stream that takes no entry has another type, or is ahead of the page. Its entries lead nowhere.
 local function append(stream, ...)
   if type(redis.pcall('XADD', stream, ...)) == 'table' then
     call('DEL', stream)

@@ -17,7 +17,7 @@ if not (may(ARGV[2], ARGV[1], '') and may('HDEL', list, '0')) then
   return redis.error_reply('NOPERM the user lacks a right that a report needs')
 end
 
-local pages, changed, gone, told = {}, {}, {}, {}
+local pages, changed, gone, news = {}, {}, {}, {}
 for i = FIRST, #ARGV, 4 do pages[#pages + 1] = ARGV[i] end
 if #pages == 0 then return false end
 local entries = call('HMGET', list, unpack(pages))
@@ -38,13 +38,13 @@ for at, page in ipairs(pages) do
     else
       changed[#changed + 1], changed[#changed + 2] = page, entry
     end
-    told[#told + 1] = page .. ':' .. entry
+    news[#news + 1] = page .. ':' .. entry
   elseif not taken or instead ~= '' then
-    told[#told + 1] = page .. ':' .. before
+    news[#news + 1] = page .. ':' .. before
   end
 end
 
 if #changed > 0 then call('HSET', list, unpack(changed)) end
 if #gone > 0 then call('HDEL', list, unpack(gone)) end
-if #told > 0 then call(ARGV[2], ARGV[1], table.concat(told, ',')) end
+if #news > 0 then call(ARGV[2], ARGV[1], table.concat(news, ',')) end
 return false

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 --[[
   Finds out which of some commands the user may not run, and changes nothing. A forbidden command is tried, because the
-  server's answer says whether the command, a key or a channel is the reason.
+  server's answer shows whether the command, a key or a channel is the reason.
 
   ARGV  1 the commands with their arguments, a list of lists in JSON
   Reply for each forbidden command: its index from 0 · the server's answer, or "unknown" if it does not know the command

@@ -1,14 +1,14 @@
-/* Keeping channels where they belong, over servers that answer when the test says so. */
+/* Keeping channels where they belong, over servers that answer when the test lets them. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { StoreAway } from "../../../../src/store/store.js";
-import { type SubscribedServer, Subscriptions } from "../../../../src/store/valkey/subscriptions.js";
+import { type Subscriber, Subscriptions } from "../../../../src/store/valkey/subscriptions.js";
 import { settle } from "../../../support/virtual-clock.js";
 
-/** Does what it is told in order, each when the test lets it. */
-class FakeServer implements SubscribedServer {
-  canSubscribe = true;
+/** Carries out its commands in order, each when the test lets it. */
+class FakeServer implements Subscriber {
+  isUp = true;
   readonly subscribed = new Set<string>();
   readonly #pending: { act(): void; fail(error: Error): void }[] = [];
 
@@ -42,8 +42,8 @@ class FakeServer implements SubscribedServer {
 
 function setUp(where: (channel: string) => FakeServer) {
   const resumed: string[] = [];
-  const subscriptions = new Subscriptions<FakeServer>({
-    serverOf: where,
+  const subscriptions = new Subscriptions({
+    subscriberOf: where,
     isSharded: false,
     redirected: () => undefined,
     resumed: (channel) => resumed.push(channel),
@@ -58,7 +58,7 @@ function setUp(where: (channel: string) => FakeServer) {
 }
 
 describe("subscriptions", () => {
-  test("are made again on a server that lost them, and told as resumed; the first time is no resumption", async () => {
+  test("are made again on a server that lost them, and reported as resumed; the first time is no resumption", async () => {
     const server = new FakeServer();
     const { subscriptions, resumed, interrupt } = setUp(() => server);
     const added = subscriptions.add("a");
@@ -105,7 +105,7 @@ describe("subscriptions", () => {
     subscriptions.close();
   });
 
-  test("survive being let go and wanted again while they are being made", async () => {
+  test("survive being dropped and wanted again while they are being made", async () => {
     const server = new FakeServer();
     const { subscriptions, interrupt } = setUp(() => server);
     void subscriptions.add("a");
@@ -115,14 +115,14 @@ describe("subscriptions", () => {
     void subscriptions.add("a");
     await server.answer();
     assert.deepEqual([...server.subscribed], ["a"]);
-    assert.equal(subscriptions.serverOf("a"), server);
+    assert.equal(subscriptions.subscriberOf("a"), server);
     subscriptions.delete("a");
     await server.answer();
     assert.deepEqual([...server.subscribed], []);
     subscriptions.close();
   });
 
-  test("that were let go while they were being made are given up", async () => {
+  test("that were dropped while they were being made are given up", async () => {
     const server = new FakeServer();
     const { subscriptions } = setUp(() => server);
     void subscriptions.add("a");
@@ -132,7 +132,7 @@ describe("subscriptions", () => {
     subscriptions.close();
   });
 
-  test("of a listener that was first are told when a second finds the channel elsewhere", async () => {
+  test("of a listener that was first are reported when a second finds the channel elsewhere", async () => {
     const [old, next] = [new FakeServer(), new FakeServer()];
     let owner = old;
     const { subscriptions, resumed } = setUp(() => owner);
