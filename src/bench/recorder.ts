@@ -15,11 +15,11 @@ export class Recorder {
   busy = 0;
   readonly #startMs = performance.now();
   readonly #live = new Map<number, number>();
-  readonly #tell: (second: Second) => void;
+  readonly #report: (second: Second) => void;
   #now = empty();
 
-  constructor(tell: (second: Second) => void) {
-    this.#tell = tell;
+  constructor(report: (second: Second) => void) {
+    this.#report = report;
   }
 
   take(worker: number, { tallied, live, busy }: TallyReport): void {
@@ -49,7 +49,7 @@ export class Recorder {
       settled: latencyOf(settled),
     };
     this.seconds.push(second);
-    this.#tell(second);
+    this.#report(second);
   }
 }
 

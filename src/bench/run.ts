@@ -20,15 +20,15 @@ const NO_SEARCH: Found = { trials: [], knee: null };
 
 export async function runBench(
   asked: Scenario,
-  tell: (second: Second) => void = () => undefined,
+  report: (second: Second) => void = () => undefined,
 ): Promise<BenchResult> {
   const startedAt = new Date().toISOString();
   const instances = await Promise.all(asked.urls.map((url) => readInstance(url, asked.board)));
   const size = sizeOf(instances);
   const scenario = { ...asked, pages: Math.min(asked.pages, pageCount(size)) };
-  const recorder = new Recorder(tell);
-  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), (worker, report) =>
-    recorder.take(worker, report),
+  const recorder = new Recorder(report);
+  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), (worker, tallies) =>
+    recorder.take(worker, tallies),
   );
   const ticking = setInterval(() => recorder.tick(), SECOND_MS);
   let isOrderly = false;

@@ -8,7 +8,7 @@ export interface Counts {
   /** Writes made. */
   written: number;
   acknowledged: number;
-  /** Writes that failed for good. */
+  /** Writes that failed and are not tried again. */
   refused: number;
   /** Changes shown by clients that did not make them. */
   seen: number;

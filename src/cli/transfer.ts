@@ -57,7 +57,7 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
     const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
     outcome = "done";
     process.stderr.write(
-      `imported ${checked} checked cells on ${pages} pages into board ${board.name}; pages changed: ${replaced}\n`,
+      `imported ${checked} checked cells on ${pages} pages into board ${board.name} and changed ${replaced} pages\n`,
     );
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);

@@ -63,7 +63,7 @@ interface Question {
   readonly asks: true;
 }
 
-/** What `find` finds in the first order that has it. A loader may send other messages. */
+/** The first result of `find`. A loader may send other messages. */
 function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found> {
   return new Promise((done) => {
     const hear = (message: unknown) => {

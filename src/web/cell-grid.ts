@@ -1,6 +1,6 @@
 /*
- * The cells of a small board on the screen. It shows what the board says, cell by cell and only
- * where something changed, and passes on what the user checks. It never decides what a cell shows.
+ * The cells of a small board on the screen. Each change of the board updates only its cells. Only
+ * the board decides which value a cell shows.
  */
 
 import type { Board, CellChange, RefusedChange, Watch } from "../client/index.js";

@@ -23,10 +23,10 @@ export interface BoardViewProps {
   /** Changes are not being sent right now. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
-  /** What the line under the grid says by default. */
+  /** The default text of the line under the grid. */
   readonly usual: string | undefined;
   readonly onChecked: (checked: number | undefined) => void;
-  /** What was refused, in words. `isShown`: it is shown at its cell. */
+  /** `text` explains a refusal. `isShown`: a note at the cell explains it too. */
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
@@ -68,7 +68,7 @@ export function GridView(props: BoardViewProps) {
   return (
     <>
       <div class="scroller">
-        {/* biome-ignore lint/a11y/useSemanticElements: layout can skip rows off the screen, but not those of a table */}
+        {/* biome-ignore lint/a11y/useSemanticElements: layout cannot skip off-screen rows of a table */}
         <div
           ref={root}
           class="cells"

@@ -50,7 +50,7 @@ function read(client: Client, board: Board) {
   return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
-/** Says which cells are frozen. `look` is how they look. */
+/** A text about the frozen cells. `look` describes them. */
 export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);

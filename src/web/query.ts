@@ -1,4 +1,4 @@
-/* What the app's address asks for: the only reader of `location.search`. */
+/* The parameters in the app's address: the only reader of `location.search`. */
 
 const BOARD_DEFAULT = "main";
 const PORT_MAX = 65_535;

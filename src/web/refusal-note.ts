@@ -1,5 +1,5 @@
 /*
- * A note at a cell that says why its change was refused. It lives in the browser's top layer, so
+ * A note at a cell with the reason why its change was refused. It lives in the browser's top layer, so
  * that the scrolling grid does not clip it. It follows its cell and disappears by itself.
  */
 

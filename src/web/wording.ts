@@ -1,6 +1,6 @@
 /*
- * What the app says about its state, in words. Pure. Counts are grouped (10,000). The number of a
- * checkbox is not: it is written as the user types it.
+ * The app's texts about its state. Pure. Counts are grouped (10,000). The number of a checkbox is
+ * not: it is written as the user types it.
  */
 
 import type { ErrorCode } from "../client/index.js";
@@ -35,7 +35,7 @@ export function placeText(
   return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}${isFrozen ? " · frozen" : ""}`;
 }
 
-/** That a token is missing, or what this user may not do. */
+/** A missing token, or a right that this user lacks. */
 export interface AccessWording {
   readonly text: string;
   /** Without a token there is nothing to see or to do. */

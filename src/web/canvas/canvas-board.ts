@@ -1,6 +1,6 @@
 /*
- * A large board on a canvas. It connects the parts: the viewport says what is in view, the shown
- * pages hold it, the painters draw it, pointer and brush change it.
+ * A large board on a canvas. It connects the parts: the viewport selects what is in view, the
+ * shown pages hold it, the painters draw it, pointer and brush change it.
  */
 
 import { createNanoEvents } from "nanoevents";

@@ -68,7 +68,7 @@ export class Gestures {
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
     // Releasing Space in another window sends no event here.
-    window.addEventListener("blur", () => this.#letGoSpace(), { signal });
+    window.addEventListener("blur", () => this.#releaseSpace(), { signal });
   }
 
   close(): void {
@@ -167,11 +167,11 @@ export class Gestures {
     if (isDown) this.#isSpaceHeld = true;
     else {
       if (this.#wasSpaceUsed) event.preventDefault();
-      this.#letGoSpace();
+      this.#releaseSpace();
     }
   }
 
-  #letGoSpace(): void {
+  #releaseSpace(): void {
     this.#isSpaceHeld = false;
     this.#wasSpaceUsed = false;
   }

@@ -1,5 +1,5 @@
 /*
- * What gestures mean on the board. A tap checks the cell, or zooms in if cells are too small to
+ * Gestures as actions on the board. A tap checks the cell, or zooms in if cells are too small to
  * hit. A drag draws with the current tool, or moves the view.
  */
 

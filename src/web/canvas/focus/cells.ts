@@ -15,7 +15,7 @@ import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
 
-/** What the focus needs of the canvas board. */
+/** The part of the canvas board that the focus needs. */
 interface FocusBoard {
   readonly viewport: Viewport;
   readonly travel: Travel;

@@ -1,10 +1,8 @@
 /*
  * Numbered boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some
  * dozens of pictures instead of writing thousands of numbers. A row of a tile is one byte of the
- * page's bitmap, so comparing eight bytes finds what changed, and only those boxes are drawn again.
- *
- * Each frame makes a few tiles and draws the rest of the new area box by box. When the size of
- * boxes changes, as in each frame of a zoom, all tiles are dropped. Their total size is bounded.
+ * page's bitmap, so comparing eight bytes finds the changed boxes. Each frame makes a few tiles
+ * and draws the rest of the new area box by box. A change of the box size drops all tiles.
  */
 
 import { cellAt } from "../../../board/geometry.js";

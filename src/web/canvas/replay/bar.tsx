@@ -12,7 +12,7 @@ import { Timeline } from "./timeline.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
 
-/** What a replay needs of the canvas board. */
+/** The part of the canvas board that a replay needs. */
 interface ReplayBoard {
   readonly palette: Palette;
   readonly pages: { readonly inSight: readonly number[] };

@@ -1,7 +1,6 @@
 /*
- * Where the user looks, and how the view moves there: at once under a finger, in a short flight to
- * a target, gliding on after a throw. With reduced motion, a flight is a jump. Time comes from
- * outside: call `tick` for each frame.
+ * The place in view, and its motion. The view follows a finger at once, flies to a target, and
+ * glides after a throw. With reduced motion, a flight is a jump. Call `tick` for each frame.
  */
 
 import {
@@ -118,7 +117,7 @@ export class Viewport {
     this.settle(point);
   }
 
-  /** Zooms on to whole pixels. */
+  /** Zooms to the nearest whole pixels. */
   settle(point: Point): void {
     if (this.#isStill()) {
       this.#motion = undefined;
@@ -145,7 +144,7 @@ export class Viewport {
     this.#isFitted = true;
   }
 
-  /** Glides on at a velocity in CSS pixels per second. */
+  /** Glides at a velocity in CSS pixels per second. */
   throwBy(velocity: Point): void {
     if (!this.#isStill() && isThrow(velocity)) this.#motion = { kind: "glide", velocity };
   }
@@ -157,7 +156,7 @@ export class Viewport {
     this.#speed.movedTo(this.#camera, elapsedMs);
   }
 
-  /** Shows the next moment of a motion. Returns the motion to go on with, if any. */
+  /** Shows the next moment of a motion. Returns the rest of the motion, if any. */
   #moved(motion: Motion, nowMs: number, elapsedMs: number): Motion | undefined {
     const before = this.#camera;
     switch (motion.kind) {
