@@ -2,8 +2,25 @@
 
 import type { Histogram } from "node:perf_hooks";
 import type { TallyReport } from "./messages.js";
-import type { Latency, Phase, Second } from "./result.js";
-import { addTallied, empty } from "./tally.js";
+import { addTallied, type Counts, empty } from "./tally.js";
+
+export type Latency = ReturnType<typeof latencyOf>;
+
+/** One second of the run. */
+export interface Second {
+  /** Seconds from the start of the run to the end of this second. */
+  readonly at: number;
+  /** Only `load` counts in the totals. */
+  readonly phase: Phase;
+  readonly live: number;
+  readonly counts: Counts;
+  /** Codes that clients received. */
+  readonly errors: number;
+  readonly shown: Latency;
+  readonly settled: Latency;
+}
+
+export type Phase = "connect" | "load" | "check";
 
 export class Recorder {
   readonly seconds: Second[] = [];
@@ -53,8 +70,8 @@ export class Recorder {
   }
 }
 
-/** From a histogram of microseconds. */
-export function latencyOf(histogram: Histogram): Latency {
+/** In milliseconds, or null if nothing was measured, from a histogram of microseconds. */
+export function latencyOf(histogram: Histogram) {
   const { count } = histogram;
   const ms = (part: number) => (count === 0 ? null : histogram.percentile(part) / 1_000);
   return {

@@ -2,12 +2,12 @@
 
 import { cpus, release, type } from "node:os";
 import { PAGE_CELLS, pageCount } from "../board/geometry.js";
-import { judge, type Verdict } from "./correctness.js";
+import { judge } from "./correctness.js";
 import { Crew } from "./crew.js";
 import { DeploymentUnusable, type InstanceInfo, readInstance } from "./deployment.js";
 import { type Found, findMax, judgeTrial, type Trial } from "./find-max.js";
-import { latencyOf, Recorder } from "./recorder.js";
-import type { BenchResult, Second } from "./result.js";
+import { latencyOf, Recorder, type Second } from "./recorder.js";
+import type { BenchResult } from "./result.js";
 import type { Scenario } from "./scenario.js";
 
 const CONNECT_MS_MAX = 15_000;
@@ -100,12 +100,7 @@ async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate:
   return trial;
 }
 
-async function loadAndJudge(
-  crew: Crew,
-  recorder: Recorder,
-  scenario: Scenario,
-  rate: number,
-): Promise<{ loadMs: number; verdict: Verdict }> {
+async function loadAndJudge(crew: Crew, recorder: Recorder, scenario: Scenario, rate: number) {
   recorder.restart();
   const startMs = performance.now();
   if (rate > 0) await crew.call("load", rate, scenario.durationMs);

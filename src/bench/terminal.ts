@@ -1,7 +1,8 @@
 /* A run as text: a line for each second, and a table at the end. */
 
 import { adviceOn } from "./advice.js";
-import type { BenchResult, Latency, Second } from "./result.js";
+import type { Latency, Second } from "./recorder.js";
+import type { BenchResult } from "./result.js";
 
 export function secondLine({ at, phase, live, counts, errors, shown }: Second, clients: number): string {
   return [

@@ -5,9 +5,9 @@ import type { Board } from "../client/index.js";
 import { CellGrid } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
-import { MARK_MS } from "./mark-times.js";
 import { MessageLine } from "./message-line.js";
 import { formatPlace, parsePlace } from "./place-link.js";
+import { MARK_MS } from "./timed-mark.js";
 import { countOf, placeText, type Wording } from "./wording.js";
 
 export interface BoardViewProps {
@@ -68,7 +68,7 @@ export function GridView(props: BoardViewProps) {
   return (
     <>
       <div class="scroller">
-        {/* biome-ignore lint/a11y/useSemanticElements: layout cannot skip off-screen rows of a table */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a table cannot skip hidden rows */}
         <div
           ref={root}
           class="cells"

@@ -8,10 +8,9 @@ import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { PendingCells } from "../pending-cells.js";
 import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
-import type { CanvasBoardEvents } from "./canvas-board-events.js";
+import { countOf } from "../wording.js";
 import { Brush, type Tool } from "./drawing/brush.js";
 import { Pointer } from "./drawing/pointer.js";
-import { IS_PAST, missedText, NOT_LOADED } from "./drawing/reasons.js";
 import { Undoing } from "./drawing/undoing.js";
 import { Activity } from "./held/activity.js";
 import { Marks } from "./held/marks.js";
@@ -29,6 +28,21 @@ import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
 import { Viewport } from "./view/viewport.js";
 
+export interface CanvasBoardEvents {
+  drawn: (nowMs: number) => void;
+  pointed: (cell: number | undefined) => void;
+  /** The user tried to change cells and could not. */
+  notDone: (text: RefusalText) => void;
+  chosen: (cell: number) => void;
+  /** Another tool is in use, or other strokes can be undone. */
+  tools: () => void;
+  /** Cells show a new value. Not emitted during a replay. */
+  changed: (changes: readonly CellChange[]) => void;
+}
+
+const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
+const LOADING = "this part of the board is still loading. Try again in a moment.";
+const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
 const FADE_MS = 180;
 /** Faster answers are not shown as pending. */
 const PENDING_FROM_MS = 200;
@@ -92,9 +106,13 @@ export class CanvasBoard {
       mayChange: (cell) => this.lockReasonAt(cell) === undefined,
       locked: (cell) => {
         const reason = this.lockReasonAt(cell);
-        if (reason !== undefined) this.#notDone(refusalText(cell, reason));
+        if (reason !== undefined) this.#events.emit("notDone", refusalText(cell, reason));
       },
-      missed: (cell, cells) => this.#notDone(missedText(cell, cells)),
+      missed: (cell, cells) => {
+        const note = `${countOf(cells, "box was", "boxes were")} left out, because ${LOADING}`;
+        const alone = refusalText(cell, LOADING.replace("this", "This"));
+        this.#events.emit("notDone", cells === 1 ? alone : { cell, note, text: note });
+      },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.undoing = new Undoing({
@@ -103,7 +121,7 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
-      gaveUp: (cell) => this.#notDone(refusalText(cell, NOT_LOADED)),
+      gaveUp: (cell) => this.#events.emit("notDone", refusalText(cell, NOT_LOADED)),
     });
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
@@ -216,10 +234,6 @@ export class CanvasBoard {
       rectangle: brush.rectangle,
       isStill,
     });
-  }
-
-  #notDone(text: RefusalText): void {
-    this.#events.emit("notDone", text);
   }
 
   #toolsChanged(): void {

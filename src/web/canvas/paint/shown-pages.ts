@@ -1,6 +1,6 @@
 /*
- * The pages that the canvas shows. It watches what the view needs and holds a picture of each loaded
- * page. Every change of the board updates pictures and densities.
+ * The pages that the canvas shows. It watches what the view needs and holds a picture of each
+ * loaded page. Every change of the board updates pictures and densities.
  */
 
 import { countBits } from "../../../board/bitmap.js";

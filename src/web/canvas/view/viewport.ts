@@ -14,9 +14,8 @@ import {
   type View,
   zoomTo,
 } from "./camera.js";
-import { flightAt, isThrow, type Motion, slowed, zoomStep } from "./motion.js";
+import { flightAt, isThrow, type Motion, Speed, slowed, zoomStep } from "./motion.js";
 import { type Plane, type Point, placeOf } from "./plane.js";
-import { Speed } from "./speed.js";
 
 /** A longer flight, in views, would show nothing on its way. */
 const FLIGHT_VIEWS_MAX = 3;
