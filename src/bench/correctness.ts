@@ -41,9 +41,8 @@ export async function judge(
     if (isLevel || finalComparisons === FINAL_COMPARISONS || performance.now() > deadlineMs) {
       return {
         ok: isLevel && pending === 0 && clients > 0,
-        /** Clients that were compared. */
         clients,
-        /** Of them, those that were equal to the store in every page. */
+        /** Of the clients compared, those that were equal to the store in every page. */
         level,
         /** Clients that were not connected at the end, so they could not be compared. */
         offline,

@@ -58,19 +58,13 @@ export class Probes {
   }
 }
 
-interface Turn {
-  atMs: number;
-  isOpen: boolean;
-  value: boolean;
-}
-
 /** One thread's share of the probes, in turn. No two threads write the same probe. */
 export class ProbeTurns {
   readonly #probes: Probes;
   readonly #first: number;
   readonly #step: number;
   readonly #count: number;
-  readonly #turns = new Map<number, Turn>();
+  readonly #turns = new Map<number, { atMs: number; isOpen: boolean; value: boolean }>();
   #next = 0;
 
   constructor(probes: Probes, worker: number, workers: number) {

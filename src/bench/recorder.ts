@@ -6,7 +6,6 @@ import { addTallied, type Counts, empty } from "./tally.js";
 
 export type Latency = ReturnType<typeof latencyOf>;
 
-/** One second of the run. */
 export interface Second {
   /** Seconds from the start of the run to the end of this second. */
   readonly at: number;
@@ -14,7 +13,6 @@ export interface Second {
   readonly phase: Phase;
   readonly live: number;
   readonly counts: Counts;
-  /** Codes that clients received. */
   readonly errors: number;
   readonly shown: Latency;
   readonly settled: Latency;
@@ -52,7 +50,6 @@ export class Recorder {
     this.total = empty();
   }
 
-  /** Ends the current second. */
   tick(): void {
     const { counts, codes, shown, settled } = this.#now;
     this.#now = empty();

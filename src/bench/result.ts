@@ -17,7 +17,6 @@ export interface BenchResult {
   /** Clients that were connected and up to date when the load began. */
   readonly connected: number;
   readonly seconds: readonly Second[];
-  /** Duration of the load. */
   readonly loadMs: number;
   readonly counts: Counts;
   /** Click to change at another client, click to acknowledgement, delay of the generator. */

@@ -75,7 +75,6 @@ function sizeOf(instances: readonly InstanceInfo[]): number {
   return first.size;
 }
 
-/** The number of clients that are up to date when the load begins. */
 async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
   const connected = sum(await crew.call("connect", CONNECT_MS_MAX));
   if (connected > 0) return connected;

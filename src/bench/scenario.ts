@@ -36,7 +36,6 @@ interface ScenarioOption<Value> {
   readonly placeholder: string;
   readonly fallback: string;
   readonly help: string;
-  /** Undefined if `text` is invalid. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
 }

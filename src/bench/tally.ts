@@ -5,7 +5,6 @@ import type { ErrorCode } from "../protocol/errors.js";
 
 /** Of a second or of a whole run. */
 export interface Counts {
-  /** Writes made. */
   written: number;
   acknowledged: number;
   /** Writes that failed and are not tried again. */

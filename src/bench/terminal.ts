@@ -24,7 +24,6 @@ export function resultTable(result: BenchResult): string {
   return ["", table, ...(advice.length > 0 ? ["", ...advice] : []), ""].join("\n");
 }
 
-/** Name and value of each fact. */
 export function resultRows(result: BenchResult): string[][] {
   const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy, knee } = result;
   const asked = scenario.findMax ? (knee ?? 0) : scenario.rate;

@@ -133,12 +133,7 @@ function explain(error: unknown): number {
 }
 
 /** The machine refused a file, a port or disk space. */
-interface SystemError extends Error {
-  readonly code: string;
-  readonly syscall: string;
-  readonly path?: string;
-  readonly port?: number;
-}
+type SystemError = NodeJS.ErrnoException & { readonly port?: number };
 
 function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && "syscall" in error && "code" in error && /^E[A-Z0-9]+$/.test(String(error.code));
@@ -165,7 +160,7 @@ function systemWords({ code, syscall, path, port, message }: SystemError): strin
     EACCES: denied,
     EPERM: denied,
   };
-  return words[code] ?? `${syscall} failed: ${message}`;
+  return words[code ?? ""] ?? `${syscall} failed: ${message}`;
 }
 
 /** At most one line: the stream and the writer both report an output that fails. */

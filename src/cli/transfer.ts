@@ -69,7 +69,6 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
   }
 }
 
-/** The operating system's user. */
 function nameOfUser(): string {
   try {
     return userInfo().username;
@@ -85,7 +84,6 @@ function boardNamed({ boards }: Config, name: string): BoardOfSize {
   return { name, size };
 }
 
-/** Prints a line on standard error once a second. */
 function showProgress(done: string): Progress {
   let printedMs = performance.now();
   return (pages, of) => {

@@ -58,7 +58,6 @@ interface Order {
   readonly end?: true;
 }
 
-/** From a worker that listens, and needs its place. */
 interface Question {
   readonly asks: true;
 }
@@ -107,7 +106,6 @@ class Keeper {
     this.#worker = this.#start();
   }
 
-  /** Asks the worker to end, and waits until it has. */
   async end(): Promise<void> {
     this.#isEnding = true;
     this.#cancelRestart();

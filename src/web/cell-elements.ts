@@ -13,7 +13,6 @@ export class CellElements {
   #checked = 0;
   #current: HTMLInputElement | undefined;
 
-  /** Replaces what `root` contains. */
   constructor(root: HTMLElement, size: number, columns: number) {
     const rows = document.createDocumentFragment();
     const inputs: HTMLInputElement[] = [];
@@ -54,7 +53,6 @@ export class CellElements {
     if (this.#current) this.#current.tabIndex = 0;
   }
 
-  /** Marks the cells that this user may not change. */
   markLocked(board: Board): void {
     for (const [cell, input] of this.inputs.entries()) {
       input.toggleAttribute("data-frozen", board.isFrozen(cell));

@@ -18,7 +18,6 @@ interface CellGridOptions {
   readonly size: number;
   readonly columns: number;
   readonly onChecked: (checked: number) => void;
-  /** The cell under the pointer or with the focus. */
   readonly onPointed: (cell: number | undefined) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
@@ -74,7 +73,6 @@ export class CellGrid {
     );
   }
 
-  /** Moves the focus to the cell and points it out. */
   goTo(cell: number): void {
     const input = this.#cells.inputs[cell];
     if (!input) return;

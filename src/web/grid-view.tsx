@@ -18,12 +18,10 @@ export interface BoardViewProps {
   readonly target: { readonly cell: number } | undefined;
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
-  /** This user may look, but change nothing. */
   readonly isViewer: boolean;
   /** Changes are not being sent right now. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
-  /** The default text of the line under the grid. */
   readonly usual: string | undefined;
   readonly onChecked: (checked: number | undefined) => void;
   /** `text` explains a refusal. `isShown`: a note at the cell explains it too. */

@@ -8,15 +8,11 @@ interface Place {
   readonly y: number;
 }
 
-export interface KeyPress {
-  readonly key: string;
-  readonly ctrlKey: boolean;
-}
+export type KeyPress = Pick<KeyboardEvent, "key" | "ctrlKey">;
 
 export interface KeyGrid {
   readonly size: number;
   readonly rows: number;
-  /** Rows on one screen. */
   readonly pageRows: number;
   placeOf(cell: number): Place;
   /** Undefined outside the grid, and over a hole in it. */

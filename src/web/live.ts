@@ -9,7 +9,6 @@ export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
   /** A change was refused for this reason. */
   readonly isTokenExpired: boolean;
-  /** Why the board is unavailable. */
   readonly failure: ErrorBody | undefined;
 }
 
@@ -57,7 +56,6 @@ export function useFrozen(board: Board, look: string): string | undefined {
   return text;
 }
 
-/** Why changes are delayed, and for how much longer. */
 export interface Delay {
   readonly code: ErrorCode;
   readonly secondsLeft: number;

@@ -1,6 +1,6 @@
 /*
- * A note at a cell with the reason why its change was refused. It lives in the browser's top layer, so
- * that the scrolling grid does not clip it. It follows its cell and disappears by itself.
+ * A note at a cell with the reason why its change was refused. It lives in the browser's top
+ * layer, so that the scrolling grid does not clip it. It follows its cell and disappears by itself.
  */
 
 import { MARK_MS } from "./timed-mark.js";

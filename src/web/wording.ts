@@ -42,7 +42,6 @@ export interface AccessWording {
   readonly isNeeded: boolean;
 }
 
-/** Undefined if this user may do everything. */
 export function accessWording(live: Live, hasToken: boolean): AccessWording | undefined {
   const { failure, connection, right, isTokenExpired } = live;
   const code = failure?.code ?? connection.reason?.code;
@@ -69,7 +68,6 @@ export function connectionWording(live: Live): Wording {
   return { tone: "good", text: live.right === "view" ? "View only" : "Live" };
 }
 
-/** The most serious problem that the user has right now, if any. */
 export function problem(live: Live, delay: Delay | undefined, hasBeenLive: boolean): Wording | undefined {
   const { connection, waiting, failure } = live;
   const queued = waiting > 0 ? countOf(waiting, "change is queued", "changes are queued") : "New changes are queued";

@@ -41,10 +41,9 @@ export interface CanvasBoardEvents {
 }
 
 const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
-const LOADING = "this part of the board is still loading. Try again in a moment.";
+const STILL_LOADING = "part of the board is still loading. Try again in a moment.";
 const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
 const FADE_MS = 180;
-/** Faster answers are not shown as pending. */
 const PENDING_FROM_MS = 200;
 /** A jump shows its cell at least this large, in CSS pixels. */
 const JUMP_PX = 24;
@@ -109,8 +108,8 @@ export class CanvasBoard {
         if (reason !== undefined) this.#events.emit("notDone", refusalText(cell, reason));
       },
       missed: (cell, cells) => {
-        const note = `${countOf(cells, "box was", "boxes were")} left out, because ${LOADING}`;
-        const alone = refusalText(cell, LOADING.replace("this", "This"));
+        const note = `${countOf(cells, "box was", "boxes were")} left out, because this ${STILL_LOADING}`;
+        const alone = refusalText(cell, `This ${STILL_LOADING}`);
         this.#events.emit("notDone", cells === 1 ? alone : { cell, note, text: note });
       },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
@@ -159,7 +158,6 @@ export class CanvasBoard {
     this.#frames.request();
   }
 
-  /** Moves the cell into the middle, large enough to be checked, and points it out. */
   goTo(cell: number): void {
     const { x, y } = placeOf(cell);
     this.#marks.put("found", cell, performance.now());
@@ -213,7 +211,6 @@ export class CanvasBoard {
     if (isUnfinished || viewport.isMoving || isComing || !this.#marks.isEmpty) this.draw();
   }
 
-  /** True if the picture needs another frame to be complete. */
   #paint(nowMs: number): boolean {
     const { viewport, pages, brush, activity, palette } = this;
     const isStill = this.#still.matches;

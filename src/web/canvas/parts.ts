@@ -18,7 +18,6 @@ export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
   readonly onFocused: (cell: number | undefined) => void;
   readonly onChecked: (checked: number | undefined) => void;
-  /** Text for screen readers. */
   readonly onSaid: (text: string) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
 }

@@ -47,7 +47,6 @@ export class Gestures {
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
   #trail: { readonly point: Point; readonly ms: number }[] = [];
-  /** The middle between two fingers, once they have moved. */
   #middle: Point | undefined;
   #isSpaceHeld = false;
   #wasSpaceUsed = false;

@@ -14,11 +14,7 @@ import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
-interface Tile {
-  readonly canvas: OffscreenCanvas;
-  readonly context: OffscreenCanvasRenderingContext2D;
-  readonly shown: Uint8Array;
-}
+type Tile = ReturnType<typeof makeTile>;
 
 const SIDE = 8;
 /** Pixels of tiles made per frame. One tile is always made. */
@@ -54,7 +50,6 @@ export class BoxTiles {
     return this.#isTiled && (!this.#isSteady || this.#made > this.#madeMax);
   }
 
-  /** Draws the part of a page that is in sight, given in cells of the page. */
   draw(context: Context, screen: Screen, page: number, picture: PagePicture, part: Area): void {
     const style = this.#style;
     if (!style) return;
@@ -115,7 +110,7 @@ export class BoxTiles {
   }
 }
 
-function makeTile(style: BoxStyle): Tile {
+function makeTile(style: BoxStyle) {
   const canvas = new OffscreenCanvas(SIDE * style.cellPx, SIDE * style.cellPx);
   const context = contextOf(canvas);
   prepareBoxes(context, style);

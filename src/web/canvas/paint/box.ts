@@ -8,18 +8,13 @@ import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
-interface BoxSprites {
-  readonly empty: OffscreenCanvas;
-  readonly checked: OffscreenCanvas;
-}
-
 export interface BoxStyle {
   readonly cellPx: number;
   readonly density: number;
   readonly palette: Palette;
   /** For the numbers; undefined if they do not fit. */
   readonly font: string | undefined;
-  readonly sprites: BoxSprites;
+  readonly sprites: ReturnType<typeof makeSprites>;
 }
 
 const NUMBERS_FROM_PX = 34;
@@ -32,7 +27,6 @@ const CORNER_SHARE = 0.16;
 const CHECK_SHARE = 0.52;
 const CHECK_NUMBERED_SHARE = 0.4;
 
-/** `before` if nothing changed. */
 export function boxStyle(screen: Screen, cells: number, palette: Palette, before: BoxStyle | undefined): BoxStyle {
   const { cellPx, density } = screen;
   const fontSize = fontPx(screen, cells);
@@ -43,7 +37,6 @@ export function boxStyle(screen: Screen, cells: number, palette: Palette, before
   return { cellPx, density, palette, font, sprites };
 }
 
-/** Call it before drawing boxes on a context. */
 export function prepareBoxes(context: Context, { font }: BoxStyle): void {
   if (font === undefined) return;
   context.font = font;
@@ -108,7 +101,7 @@ function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
 }
 
 /** Pictures of both boxes. They look like the real checkboxes of a small board (cells.css). */
-function makeSprites(pitchPx: number, density: number, isNumbered: boolean, palette: Palette): BoxSprites {
+function makeSprites(pitchPx: number, density: number, isNumbered: boolean, palette: Palette) {
   const make = (fill: string, line: string, isChecked: boolean) => {
     const canvas = new OffscreenCanvas(pitchPx, pitchPx);
     const context = contextOf(canvas);

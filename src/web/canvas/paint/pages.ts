@@ -27,7 +27,6 @@ export interface PagesScene {
   /** Pages in sight; none if they are too small to show cells. */
   readonly inSight: readonly number[];
   readonly nowMs: number;
-  /** How long a page takes to fade in. */
   readonly fadeMs: number;
 }
 
@@ -36,7 +35,6 @@ const BORDER_FROM_PX = 40;
 const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
 
-/** True if the picture needs another frame to be complete. */
 export function paintPages(context: Context, screen: Screen, scene: PagesScene): boolean {
   const { plane, densities, pages, inSight } = scene;
   const [left, top] = [screen.left(0), screen.top(0)];
@@ -81,7 +79,6 @@ export function shareShown({ sinceMs }: ShownPage, { nowMs, fadeMs }: PagesScene
   return fadeMs > 0 ? Math.min(1, (nowMs - sinceMs) / fadeMs) : 1;
 }
 
-/** Faint lines between pages, and a frame around the board. */
 function paintBorders(context: Context, screen: Screen, { plane, palette, pages, inSight }: PagesScene): void {
   const thin = Math.max(1, Math.round(screen.density));
   context.strokeStyle = palette.line;

@@ -83,12 +83,10 @@ export class ShownPages {
     return this.#map;
   }
 
-  /** Pages in sight; none if they are too small to show cells. */
   get inSight(): readonly number[] {
     return this.#inSight;
   }
 
-  /** Whether everything in sight that may be watched is loaded. */
   get isComplete(): boolean {
     return this.#seen !== undefined && this.#awaited.every((page) => this.pages.has(page));
   }

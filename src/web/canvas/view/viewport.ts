@@ -29,7 +29,6 @@ export class Viewport {
   /** The scale that the user asked for. The one shown is the nearest in whole pixels. */
   #wanted: number;
   #motion: Motion | undefined;
-  /** Shows the whole board until the user moves. */
   #isFitted = true;
   #lastMs: number | undefined;
   readonly #speed: Speed;
@@ -96,7 +95,6 @@ export class Viewport {
     this.#speed.jumpedTo(camera);
   }
 
-  /** At once, as under a finger. */
   pan(dx: number, dy: number): void {
     this.#take();
     this.#show(panBy(this.#camera, dx, dy));
@@ -130,7 +128,6 @@ export class Viewport {
     this.#fly(camera, nowMs);
   }
 
-  /** Zooms around the given point, or the middle. */
   step(factor: number, nowMs: number, point?: Point): void {
     const from = this.target;
     const middle = { x: this.#view.width / 2, y: this.#view.height / 2 };
