@@ -3,10 +3,7 @@
  * along the row, with Ctrl to the first and the last number. At an edge the focus stays. Pure.
  */
 
-interface Place {
-  readonly x: number;
-  readonly y: number;
-}
+type Place = Readonly<Record<"x" | "y", number>>;
 
 export type KeyPress = Pick<KeyboardEvent, "key" | "ctrlKey">;
 

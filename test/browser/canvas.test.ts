@@ -28,7 +28,10 @@ async function pointAt(page: Page, across = 0, down = 0, pitch = PITCH_PX) {
   return { x: box.x + box.width / 2 + across * pitch, y: box.y + box.height / 2 + down * pitch };
 }
 
-/** Whether the canvas shows the cell as checked: by the colour in its corner, where there is neither check nor number. */
+/**
+ * Whether the canvas shows the cell as checked: by the colour in its corner, where there is neither
+ * check nor number.
+ */
 async function isPainted(page: Page, across = 0, down = 0, pitchPx = PITCH_PX): Promise<boolean> {
   return page.evaluate(
     ([across, down, pitch]) => {
@@ -350,7 +353,7 @@ describe("the canvas", () => {
     assert.equal(await row.getAttribute("aria-rowindex"), String(Math.floor((70_000 - 65_536) / PAGE_SIDE) + 1));
 
     await board.set(70_000, false);
-    await until("the change under the focus is told", async () =>
+    await until("the change under the focus is announced", async () =>
       /Checkbox 70000 is now unchecked/.test((await page.getByTestId("focus-announcer").textContent()) ?? ""),
     );
     // In an element of its own each time, or a screen reader would not hear the same words again.
@@ -358,7 +361,7 @@ describe("the canvas", () => {
     const first = await announced.elementHandle();
     await board.set(70_000, true);
     await board.set(70_000, false);
-    await until("the same is told again", async () => {
+    await until("the same text is announced again", async () => {
       const isAnother = await announced.evaluate((element, before) => element !== before, first);
       return isAnother && /is now unchecked/.test((await announced.textContent()) ?? "");
     });
@@ -382,10 +385,10 @@ describe("the canvas", () => {
       await page.keyboard.press("Enter");
       await until("the jump has arrived", () => Number(placeIn(page)?.[1]) === cell);
     }
-    assert.ok((await watches()) >= 2, "what was seen a moment ago is kept");
+    assert.ok((await watches()) >= 2, "a page seen a moment ago is kept");
     await until("the pages left behind are let go", async () => (await watches()) <= 2, 30_000);
     await page.keyboard.press("Control+z");
-    await until("a stroke on such a page is undone all the same", () => board.get(drawn) === false);
+    await until("a stroke on such a page is still undone", () => board.get(drawn) === false);
     await page.close();
     await instance.stop();
   });
@@ -462,7 +465,7 @@ describe("the canvas", () => {
     await page.close();
   });
 
-  test("who may only look has no tools to draw with, is told so, and why a click changes nothing", async () => {
+  test("a viewer has no drawing tools, and a click shows why it changes nothing", async () => {
     const instance = await startInstance({ BOARDS, ACCESS: "read-only", ...LIMITS }, store);
     const { page } = await openBoard(browser, `${instance.url}${at("view", 40_000)}`);
     assert.equal(await page.getByTestId("tool-draw").count(), 0);
@@ -562,7 +565,7 @@ describe("the canvas", () => {
     await writer.board("replay").set(40_001, true);
     // It has come when the overview tells of a change that was made later.
     await writer.board("replay").set(0, true);
-    await until("what happens meanwhile has come", async () =>
+    await until("changes made meanwhile have arrived", async () =>
       /^2 of/.test((await page.getByTestId("status-checked").textContent()) ?? ""),
     );
     assert.equal(await page.getByTestId("focus-announcer").textContent(), "", "and the focused cell says the past");

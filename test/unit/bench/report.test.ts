@@ -1,4 +1,4 @@
-/* What is made of recorded results: medians, verdicts on targets, the page. */
+/* Reports of recorded results: medians, verdicts on targets, the page. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
