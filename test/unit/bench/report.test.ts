@@ -14,7 +14,7 @@ const recorded: Recorded = {
   versions: { Node: "20" },
   peers: { ws: "8" },
   name: "cost",
-  question: "What does it cost",
+  question: "How much does it cost",
   method: "So.",
   columns: [
     { key: "system", label: "system" },
