@@ -425,7 +425,7 @@ describe("the canvas", () => {
     faulty.judgesStale = true;
     await strokeAcross(page, 1);
     await until("the note says why", async () =>
-      /left out; make it again/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+      /was dropped. Make it again/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     for (const across of [-1, 0, 1]) await untilPainted(page, across, 0, false);
     assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true", "there is nothing to undo");

@@ -127,7 +127,7 @@ describe("the page", () => {
       "the cell is marked as refused",
       async () => (await page.locator('input[data-cell="88"][data-refused]').count()) === 1,
     );
-    await untilText(page, "refusal-note", /left out; make it again/);
+    await untilText(page, "refusal-note", /was dropped. Make it again/);
     await untilChecked(page, 88, false);
     faulty.judgesStale = false;
     await cell(page, 88).click();
