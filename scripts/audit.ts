@@ -1,12 +1,12 @@
 /*
- * `npm run audit`: what is known against the packages that production runs. Two parts, told apart in what is said:
+ * `npm run audit`: known faults of the packages that production runs, in two parts:
  *
- *     advisories  `npm audit --omit=dev`, where the registry answers it; a mirror may not, and then this part is NOT CHECKED
- *     the lock    whatever the registry: which packages there are, which run scripts when they are installed, which are
- *                 deprecated, or come without a checksum; and what the registry says of those we name ourselves
+ *     advisories  `npm audit --omit=dev`; NOT CHECKED if the registry is a mirror without them
+ *     the lock    packages that run scripts when installed, are deprecated, or have no checksum,
+ *                 and newer versions of the packages that package.json names
  *
- * Ends with 1 where something is wrong, with 3 where nothing is but advisories were not checked, so that a release is never
- * made believing they were. `--no-advisories` says that one knows.
+ * The exit code is 1 after a fault. It is 3 if there is no fault but advisories were not checked,
+ * so that no release is made in the belief that they were. `--no-advisories` accepts that.
  */
 
 import { spawnSync } from "node:child_process";
@@ -16,7 +16,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const NOT_CHECKED = 3;
 
-/** Packages that may run a script when installed. Both pick a program that came with them; only where there is none do they compile. */
+/** Packages that may run a script when installed. They compile only if they have no binary. */
 const MAY_RUN_SCRIPTS = ["lmdb", "msgpackr-extract"];
 
 /** An entry of `package-lock.json`. */
@@ -42,14 +42,14 @@ export function readLock(): Lock {
   return JSON.parse(readFileSync(`${root}package-lock.json`, "utf8"));
 }
 
-/** What is locked for production. */
+/** The packages that are locked for production. */
 export function productionOf(lock: Lock): (Entry & Named)[] {
   return Object.entries(lock.packages)
     .filter(([path, { dev, devOptional }]) => path !== "" && !dev && !devOptional)
     .map(([path, entry]) => ({ ...entry, name: path.split("node_modules/").at(-1) ?? path }));
 }
 
-/** What is wrong with them, one line for each. */
+/** Their faults, one line for each. */
 export function faultsIn(packages: readonly (Entry & Named)[]): string[] {
   return packages.flatMap(({ name, version, hasInstallScript, deprecated, integrity }) => [
     ...(hasInstallScript && !MAY_RUN_SCRIPTS.includes(name) ? [`${name} ${version} runs a script when installed`] : []),
@@ -58,7 +58,7 @@ export function faultsIn(packages: readonly (Entry & Named)[]): string[] {
   ]);
 }
 
-/** How many advisories there are in an answer of `npm audit --json`; undefined where the registry does not tell. */
+/** The number of advisories that `npm audit --json` reports; undefined if it was not answered. */
 export function advisoriesIn(report: unknown): number | undefined {
   const total = fieldOf(fieldOf(fieldOf(report, "metadata"), "vulnerabilities"), "total");
   return typeof total === "number" ? total : undefined;
@@ -82,7 +82,7 @@ function json(text: string): unknown {
   }
 }
 
-/** What the registry says of the packages that we name: newer ones in our ranges, and deprecation of those locked. */
+/** Checks the packages that we name: newer ones in our ranges, and deprecation. */
 function askRegistry(direct: readonly Named[]) {
   const outdated = json(npm("outdated", "--omit=dev", "--json").stdout);
   const behind = direct.flatMap(({ name, version }) => {

@@ -1,10 +1,10 @@
 /*
- * Compiles the tests, and the programs that they start, into dist/.test. Without this, every process of a test run would
- * compile TypeScript and load hundreds of small files, which costs more than most tests do. Modules and packages that
- * several of them use become shared chunks.
+ * Compiles the tests, and the programs that they start, into dist/.test. Without this, every
+ * process of a test run would compile TypeScript and load hundreds of small files, which costs more
+ * than most tests do. Modules and packages that several of them use become shared chunks.
  *
- * Each module believes that it is still at its source, because `import.meta` is replaced. So every path that a test or a
- * program derives from it means the same in both forms.
+ * Each module believes that it is still at its source, because `import.meta` is replaced. So every
+ * path that a test or a program derives from it means the same in both forms.
  */
 
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";

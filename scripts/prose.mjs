@@ -1,6 +1,6 @@
 /*
  * The prose linter: documents, comments in the source, and texts in the source are checked against
- * the rules in CONTRIBUTING.md, "Words". It finds what a machine can find: words that have a better
+ * the rules in CONTRIBUTING.md, "Words". It finds words that have a better
  * one, long sentences, sentences with several thoughts, and lines past column 100. Text that cannot
  * be judged by rule (code blocks, tables, quoted code) is left out.
  *
@@ -31,6 +31,8 @@ const BETTER = [
   [/(?:^|[.!]\s)(?:who|what)\s(?![^.]*\?)/i, "name the actor: who and what are no subjects"],
   [/\banew\b/i, "again"],
   [/\bat the (?:most|least)\b/i, "at most, at least"],
+  [/\bcomes? again\b|\bgoes on\b|\bby and by\b|\bof late\b/i, "returns, continues, gradually, recently"],
+  [/\bborne\b|\bat hand\b|\blet go of\b|\bfor good\b/i, "carried, available, released, permanently"],
   [/\btold\b/i, "sent, reported or notified"],
   [/\bis over\b/i, "expired, or has ended"],
   [/\b(?:him|himself|his)\b|\bhe\b/i, "they"],

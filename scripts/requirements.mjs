@@ -1,7 +1,8 @@
 /*
- * The programs that tests need besides Node: servers, Chromium, and the balancers of deploy/. What a test file needs
- * follows from what it imports, so that a single test never asks for more. Missing programs are installed with the
- * system's package manager if possible. Otherwise the command to type is printed. No test is skipped for lack of one.
+ * The programs that tests need besides Node: servers, Chromium, and the balancers of deploy/. The
+ * imports of a test file determine its programs, so that a single test never asks for more. Missing
+ * programs are installed with the system's package manager if possible. Otherwise the command to
+ * type is printed. No test is skipped for lack of one.
  */
 
 import { spawnSync } from "node:child_process";
@@ -92,7 +93,16 @@ export function install(programs) {
   if (!isAllowed || (fromBackports && mirror() === "")) giveUp(hint, packages);
 
   if (fromBackports && !hasBackports()) {
-    const text = `Types: deb\nURIs: ${mirror()}\nSuites: bookworm-backports\nComponents: main\nSigned-By: /usr/share/keyrings/debian-archive-keyring.gpg\n`;
+    const entry = {
+      Types: "deb",
+      URIs: mirror(),
+      Suites: "bookworm-backports",
+      Components: "main",
+      "Signed-By": "/usr/share/keyrings/debian-archive-keyring.gpg",
+    };
+    const text = Object.entries(entry)
+      .map(([name, value]) => `${name}: ${value}\n`)
+      .join("");
     run([...sudo, "tee", BACKPORTS], text);
   }
   const apt = (...args) => run([...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", ...args]);

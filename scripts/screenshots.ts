@@ -1,6 +1,6 @@
 /*
- * The pictures of the README, from real runs: four clients on one port, four clients on four ports, a click on its way
- * through four panes, and large boards (large-screenshots.ts). Starts the demo, drives Chromium, and writes docs/images.
+ * The pictures of the README, from real runs: clients on one port and on four, a click that
+ * reaches four panes, and large boards. It drives Chromium and writes docs/images.
  *
  *     npm run screenshots
  */
@@ -88,7 +88,7 @@ async function show(page: Page, panes: readonly (number | undefined)[]): Promise
   }
 }
 
-/** Moves a drawn pointer to a cell of one pane after another, clicks, and films what all four panes do. */
+/** Moves a drawn pointer to a cell of each pane in turn, clicks, and films all four panes. */
 async function filmClicks(page: Page): Promise<Uint8Array> {
   await page.evaluate(() => {
     const pointer = document.createElement("div");

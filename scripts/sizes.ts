@@ -1,8 +1,8 @@
 /*
- * `npm run sizes`: what a browser loads, in bytes as built, with gzip and with brotli (each at its best): the page, in its
- * kinds, and the client library as a bundler makes it. Writes the table of docs/operations.md; test/sizes.test.ts compares.
- *
- * An instance sends the page's files as they are built; what stands before it compresses them, or not.
+ * `npm run sizes`: the bytes that a browser loads, uncompressed, with gzip and with brotli at their
+ * best. It measures each kind of the app and the bundled client library, and writes the table of
+ * docs/operations.md, which test/sizes.test.ts compares. An instance does not compress the files;
+ * a proxy may.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -16,7 +16,7 @@ const page = join(root, "dist", "page");
 const DOCUMENT = join(root, "docs", "operations.md");
 const MARKER = "<!-- sizes";
 
-/** What each may have with brotli, in bytes: past that someone is to think. */
+/** The largest accepted sizes with brotli. A larger one needs a decision. */
 const BROTLI_BYTES_MAX = {
   smallBoard: 42_000,
   largeBoard: 60_000,
@@ -58,7 +58,7 @@ function filesOf(document: string): Buffer[] {
   return [Buffer.from(html), ...loaded.map((path) => readFileSync(join(page, path)))];
 }
 
-/** What these scripts load later, by the names that Vite gave it. */
+/** The files that these scripts load later, by the names that Vite gave them. */
 function dynamicImportsOf(files: readonly Buffer[]): Buffer[] {
   const text = files.map(String).join("\n");
   const names = new Set(

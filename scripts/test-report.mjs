@@ -1,7 +1,8 @@
 /*
- * What a test run prints: one line for each file as it ends, and each failure as it happens. At the end come the slowest
- * files, the diagnostics of files that failed, the names of the failed tests, and the runner's counts. Positions in
- * compiled files are shown as positions in the sources.
+ * The output of a test run: one line for each file as it ends, and each failure as it happens. At
+ * the end come the slowest files, the diagnostics of files that failed, the names of the failed
+ * tests, and the runner's counts. Positions in compiled files are shown as positions in the
+ * sources.
  */
 
 import { readFileSync } from "node:fs";
@@ -15,7 +16,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const SLOWEST = 10;
 const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+$/;
 const COMPILED_PLACE = /(?:file:\/\/)?([\w./-]+\/dist\/\.test\/[\w./-]+\.js):(\d+):(\d+)/g;
-/** What Node says of its own features. */
+/** Node's warnings about its own features. */
 const CHATTER = /^\(node:\d+\) ExperimentalWarning|^\(Use `node/;
 const maps = new Map();
 

@@ -6,7 +6,8 @@
  *     npm run test:fast           lint, types, and the tests that need nothing but Node
  *     npm run test:watch NAME     these test files, again after each change
  *
- * A run compiles everything once (compile.mjs). Test files are processes of their own, a few at a time.
+ * A run compiles everything once (compile.mjs). Test files are processes of their own, a few at a
+ * time.
  */
 
 import { spawnSync } from "node:child_process";

@@ -18,7 +18,7 @@ export function table({ rows, naiveFault, ourFault }: Outcome): string {
   const rule = `  ${"─".repeat(first)}   ${"─".repeat(second)}   ${"─".repeat(width(({ ours }) => ours))}`;
   const naive = naiveFault === undefined ? "✓ no failure this time" : `✗ ${naiveFault}`;
   const ours = ourFault === undefined ? "✓ correct" : `✗ ${ourFault}`;
-  return `${[head, rule, ...body].join("\n")}\n\n  naive: ${naive}\n  SocketScaler: ${ours}\n`;
+  return [head, rule, ...body, "", `  naive: ${naive}`, `  SocketScaler: ${ours}`, ""].join("\n");
 }
 
 function wrap(text: string, width: number): string {

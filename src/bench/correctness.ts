@@ -7,27 +7,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Crew } from "./crew.js";
 import { readPage } from "./deployment.js";
-import type { Mismatch, ReferencePage } from "./messages.js";
+import type { ReferencePage } from "./messages.js";
 import type { Scenario } from "./scenario.js";
 
-export interface Verdict {
-  readonly ok: boolean;
-  /** Clients that were compared, and those of them that were equal to the store in every page. */
-  readonly clients: number;
-  readonly level: number;
-  /** Clients that were not connected at the end, so they could not be compared. */
-  readonly offline: number;
-  readonly pages: number;
-  /** At most `MISMATCHES_MAX` of them; `mismatchCount` counts all. */
-  readonly mismatches: readonly Mismatch[];
-  readonly mismatchCount: number;
-  /** Pages for which two instances gave different bits. */
-  readonly instancesDiffer: readonly number[];
-  /** Acknowledged writes that are not in the store. */
-  readonly lostWrites: number;
-  /** Writes without an answer at the end. */
-  readonly pending: number;
-}
+export type Verdict = Awaited<ReturnType<typeof judge>>;
 
 const MISMATCHES_MAX = 20;
 const AGAIN_MS = 250;
@@ -40,7 +23,7 @@ export async function judge(
   { urls, board, pages, clients: wanted }: Scenario,
   pending: number,
   withinMs: number,
-): Promise<Verdict> {
+) {
   const deadlineMs = performance.now() + withinMs;
   /** Comparisons in a row that found only divergences, which no later frame can mend. */
   let finalComparisons = 0;
@@ -59,13 +42,18 @@ export async function judge(
       return {
         ok: isLevel && pending === 0 && clients > 0,
         clients,
+        /** Of the clients compared, those that were equal to the store in every page. */
         level,
+        /** Clients that were not connected at the end, so they could not be compared. */
         offline,
         pages,
         mismatches: mismatches.slice(0, MISMATCHES_MAX),
         mismatchCount: mismatches.length,
+        /** Pages for which two instances gave different bits. */
         instancesDiffer,
+        /** Acknowledged writes that are not in the store. */
         lostWrites,
+        /** Writes without an answer. */
         pending,
       };
     }

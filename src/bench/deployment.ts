@@ -5,18 +5,11 @@ import type { ReferencePage } from "./messages.js";
 /** The deployment cannot be reached, or does not fit the scenario. The message says what to do. */
 export class DeploymentUnusable extends Error {}
 
-export interface InstanceInfo {
-  readonly url: string;
-  readonly name: string;
-  /** The kind of its store. */
-  readonly engine: string;
-  /** Cells of the board. */
-  readonly size: number;
-}
+export type InstanceInfo = Awaited<ReturnType<typeof readInstance>>;
 
 const ANSWER_MS_MAX = 10_000;
 
-export async function readInstance(url: string, board: string): Promise<InstanceInfo> {
+export async function readInstance(url: string, board: string) {
   const response = await get(`${url}/boards/${board}`);
   if (response.status === 404) throw new DeploymentUnusable(`${url} has no board "${board}": choose one with --board`);
   const body: unknown = response.ok ? await response.json() : undefined;

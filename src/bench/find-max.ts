@@ -16,7 +16,6 @@ export interface Trial {
 }
 
 export interface Found {
-  /** In the order made. */
   readonly trials: readonly Trial[];
   readonly knee: number | null;
 }
@@ -48,14 +47,7 @@ export async function findMax(firstRate: number, attempt: (rate: number) => Prom
   return { trials, knee: passed };
 }
 
-interface Measured {
-  readonly rate: number;
-  /** Writes acknowledged a second. */
-  readonly acknowledged: number;
-  readonly p99: number | null;
-  /** Codes that clients received. */
-  readonly codes: readonly string[];
-}
+type Measured = Pick<Trial, "rate" | "acknowledged" | "p99"> & { readonly codes: readonly string[] };
 
 /** A trial fails if a smaller share of the requested writes is acknowledged. */
 export const SHORT = 0.95;

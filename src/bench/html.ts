@@ -2,7 +2,8 @@
 
 import { adviceOn } from "./advice.js";
 import { escapeMarkup, lineChart, type Series } from "./chart.js";
-import type { BenchResult, Second } from "./result.js";
+import type { Second } from "./recorder.js";
+import type { BenchResult } from "./result.js";
 import { ms, number, rate, resultRows, verdictText } from "./terminal.js";
 
 const STYLE = `

@@ -3,7 +3,6 @@
 import type { Scenario } from "./scenario.js";
 import type { Tallied } from "./tally.js";
 
-/** A worker's start data. */
 export interface Share {
   readonly scenario: Scenario;
   readonly worker: number;
@@ -12,7 +11,6 @@ export interface Share {
   readonly probes: SharedArrayBuffer;
 }
 
-/** A page as the store has it. */
 export interface ReferencePage {
   readonly page: number;
   readonly position: string;
@@ -27,15 +25,6 @@ export interface Mismatch {
   readonly url: string;
   readonly page: number;
   readonly cells: number;
-}
-
-export interface Compared {
-  readonly mismatches: readonly Mismatch[];
-  /** Cells whose acknowledged value is not in the store. */
-  readonly lost: readonly number[];
-  /** Live clients whose pages have all been equal to the store's. */
-  readonly level: number;
-  readonly live: number;
 }
 
 /** Sent once a second, and before each answer. */

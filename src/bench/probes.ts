@@ -1,13 +1,9 @@
 /*
- * The time that a click takes to show. If a cell is written again before all clients have seen it,
- * it is unknown which write a client shows, because instances merge changes. So every tenth cell is
- * a probe: it is written only when its last write is acknowledged and five seconds old, and its
- * arrival is timed at every client. Other cells are only load. Probes travel in the same frames as
- * the rest, so their times hold for all.
- *
- * The time of each probe's last write is in memory that all threads share, so that a client on one
- * thread can time the write of another thread without a message. All threads read one monotonic
- * clock.
+ * The time that a click takes to show. Instances merge changes, so if a cell is written twice, it
+ * is unknown which write a client shows. Every tenth cell is therefore a probe, written only when
+ * its last write is acknowledged and five seconds old. Its arrival is timed at every client.
+ * Probes travel in the same frames as the rest, so their times hold for all. The times of their
+ * writes are in memory that all threads share, by one monotonic clock.
  */
 
 const STRIDE = 10;
@@ -62,19 +58,13 @@ export class Probes {
   }
 }
 
-interface Turn {
-  atMs: number;
-  isOpen: boolean;
-  value: boolean;
-}
-
 /** One thread's share of the probes, in turn. No two threads write the same probe. */
 export class ProbeTurns {
   readonly #probes: Probes;
   readonly #first: number;
   readonly #step: number;
   readonly #count: number;
-  readonly #turns = new Map<number, Turn>();
+  readonly #turns = new Map<number, { atMs: number; isOpen: boolean; value: boolean }>();
   #next = 0;
 
   constructor(probes: Probes, worker: number, workers: number) {

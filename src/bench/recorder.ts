@@ -2,8 +2,23 @@
 
 import type { Histogram } from "node:perf_hooks";
 import type { TallyReport } from "./messages.js";
-import type { Latency, Phase, Second } from "./result.js";
-import { addTallied, empty } from "./tally.js";
+import { addTallied, type Counts, empty } from "./tally.js";
+
+export type Latency = ReturnType<typeof latencyOf>;
+
+export interface Second {
+  /** Seconds from the start of the run to the end of this second. */
+  readonly at: number;
+  /** Only `load` counts in the totals. */
+  readonly phase: Phase;
+  readonly live: number;
+  readonly counts: Counts;
+  readonly errors: number;
+  readonly shown: Latency;
+  readonly settled: Latency;
+}
+
+export type Phase = "connect" | "load" | "check";
 
 export class Recorder {
   readonly seconds: Second[] = [];
@@ -15,11 +30,11 @@ export class Recorder {
   busy = 0;
   readonly #startMs = performance.now();
   readonly #live = new Map<number, number>();
-  readonly #tell: (second: Second) => void;
+  readonly #report: (second: Second) => void;
   #now = empty();
 
-  constructor(tell: (second: Second) => void) {
-    this.#tell = tell;
+  constructor(report: (second: Second) => void) {
+    this.#report = report;
   }
 
   take(worker: number, { tallied, live, busy }: TallyReport): void {
@@ -35,7 +50,6 @@ export class Recorder {
     this.total = empty();
   }
 
-  /** Ends the current second. */
   tick(): void {
     const { counts, codes, shown, settled } = this.#now;
     this.#now = empty();
@@ -49,12 +63,12 @@ export class Recorder {
       settled: latencyOf(settled),
     };
     this.seconds.push(second);
-    this.#tell(second);
+    this.#report(second);
   }
 }
 
-/** From a histogram of microseconds. */
-export function latencyOf(histogram: Histogram): Latency {
+/** In milliseconds, or null if nothing was measured, from a histogram of microseconds. */
+export function latencyOf(histogram: Histogram) {
   const { count } = histogram;
   const ms = (part: number) => (count === 0 ? null : histogram.percentile(part) / 1_000);
   return {

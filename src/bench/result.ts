@@ -4,34 +4,9 @@ import type { ErrorCode } from "../protocol/errors.js";
 import type { Verdict } from "./correctness.js";
 import type { InstanceInfo } from "./deployment.js";
 import type { Trial } from "./find-max.js";
+import type { Latency, Second } from "./recorder.js";
 import type { Scenario } from "./scenario.js";
 import type { Counts } from "./tally.js";
-
-/** Milliseconds, or null if nothing was measured. */
-export interface Latency {
-  readonly count: number;
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p99: number | null;
-  readonly p999: number | null;
-  readonly max: number | null;
-}
-
-/** One second of the run. */
-export interface Second {
-  /** Seconds from the start of the run to the end of this second. */
-  readonly at: number;
-  /** Only `load` counts in the totals. */
-  readonly phase: Phase;
-  readonly live: number;
-  readonly counts: Counts;
-  /** Codes that clients received. */
-  readonly errors: number;
-  readonly shown: Latency;
-  readonly settled: Latency;
-}
-
-export type Phase = "connect" | "load" | "check";
 
 export interface BenchResult {
   readonly format: 1;
@@ -42,7 +17,6 @@ export interface BenchResult {
   /** Clients that were connected and up to date when the load began. */
   readonly connected: number;
   readonly seconds: readonly Second[];
-  /** Duration of the load. */
   readonly loadMs: number;
   readonly counts: Counts;
   /** Click to change at another client, click to acknowledgement, delay of the generator. */

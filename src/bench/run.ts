@@ -2,12 +2,12 @@
 
 import { cpus, release, type } from "node:os";
 import { PAGE_CELLS, pageCount } from "../board/geometry.js";
-import { judge, type Verdict } from "./correctness.js";
+import { judge } from "./correctness.js";
 import { Crew } from "./crew.js";
 import { DeploymentUnusable, type InstanceInfo, readInstance } from "./deployment.js";
 import { type Found, findMax, judgeTrial, type Trial } from "./find-max.js";
-import { latencyOf, Recorder } from "./recorder.js";
-import type { BenchResult, Second } from "./result.js";
+import { latencyOf, Recorder, type Second } from "./recorder.js";
+import type { BenchResult } from "./result.js";
 import type { Scenario } from "./scenario.js";
 
 const CONNECT_MS_MAX = 15_000;
@@ -20,15 +20,15 @@ const NO_SEARCH: Found = { trials: [], knee: null };
 
 export async function runBench(
   asked: Scenario,
-  tell: (second: Second) => void = () => undefined,
+  report: (second: Second) => void = () => undefined,
 ): Promise<BenchResult> {
   const startedAt = new Date().toISOString();
   const instances = await Promise.all(asked.urls.map((url) => readInstance(url, asked.board)));
   const size = sizeOf(instances);
   const scenario = { ...asked, pages: Math.min(asked.pages, pageCount(size)) };
-  const recorder = new Recorder(tell);
-  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), (worker, report) =>
-    recorder.take(worker, report),
+  const recorder = new Recorder(report);
+  const crew = new Crew(scenario, Math.min(size, scenario.pages * PAGE_CELLS), (worker, tallies) =>
+    recorder.take(worker, tallies),
   );
   const ticking = setInterval(() => recorder.tick(), SECOND_MS);
   let isOrderly = false;
@@ -75,7 +75,6 @@ function sizeOf(instances: readonly InstanceInfo[]): number {
   return first.size;
 }
 
-/** The number of clients that are up to date when the load begins. */
 async function connectAll(crew: Crew, recorder: Recorder): Promise<number> {
   const connected = sum(await crew.call("connect", CONNECT_MS_MAX));
   if (connected > 0) return connected;
@@ -100,12 +99,7 @@ async function attempt(crew: Crew, recorder: Recorder, scenario: Scenario, rate:
   return trial;
 }
 
-async function loadAndJudge(
-  crew: Crew,
-  recorder: Recorder,
-  scenario: Scenario,
-  rate: number,
-): Promise<{ loadMs: number; verdict: Verdict }> {
+async function loadAndJudge(crew: Crew, recorder: Recorder, scenario: Scenario, rate: number) {
   recorder.restart();
   const startMs = performance.now();
   if (rate > 0) await crew.call("load", rate, scenario.durationMs);

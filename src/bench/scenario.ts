@@ -11,7 +11,7 @@ export const SPREADS = ["uniform", "hot", "draw"] as const;
 export type Spread = (typeof SPREADS)[number];
 
 export interface Scenario {
-  /** Instances of one deployment; clients are dealt to them in turn. */
+  /** Instances of one deployment; clients are assigned to them in turn. */
   readonly urls: readonly string[];
   readonly board: string;
   readonly clients: number;
@@ -20,12 +20,10 @@ export interface Scenario {
   readonly spread: Spread;
   /** The number of the board's first pages, which every client watches and writes to. */
   readonly pages: number;
-  /** Time over which the clients connect. */
   readonly rampMs: number;
   readonly durationMs: number;
-  /** Threads that share the clients. */
   readonly workers: number;
-  /** Raises the rate until `p99MsMax` is passed, instead of keeping it. */
+  /** Raises the rate until `p99MsMax` is exceeded. */
   readonly findMax: boolean;
   readonly p99MsMax: number;
 }
@@ -38,7 +36,6 @@ interface ScenarioOption<Value> {
   readonly placeholder: string;
   readonly fallback: string;
   readonly help: string;
-  /** Undefined if `text` is invalid. */
   readonly parse: (text: string) => Value | undefined;
   readonly expected: string;
 }
@@ -50,58 +47,58 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--board",
     placeholder: "name",
     fallback: "main",
-    help: "name of the board to load",
+    help: "Name of the board to load",
     parse: (text) => (/^[\w-]{1,64}$/.test(text) ? text : undefined),
     expected: "a board's name",
   },
   clients: {
     flag: "--clients",
     fallback: "50",
-    help: "number of clients, spread over the URLs in turn",
+    help: "Number of clients, assigned to the URLs in turn",
     ...whole(1, 100_000),
   },
   rate: {
     flag: "--rate",
     fallback: "50",
-    help: "writes per second of all clients together; the first rate of --find-max",
+    help: "Writes per second of all clients together; with --find-max, the first rate to try",
     ...whole(0, 1_000_000),
   },
   spread: {
     flag: "--spread",
     placeholder: "kind",
     fallback: "uniform",
-    help: "pattern of the writes: uniform, hot (most to a hundred cells) or draw (lines)",
+    help: "Pattern of the writes: uniform, hot (most to a hundred cells) or draw (lines)",
     parse: (text) => SPREADS.find((spread) => spread === text),
     expected: `one of ${SPREADS.join(", ")}`,
   },
   pages: {
     flag: "--pages",
     fallback: "1",
-    help: "number of pages (blocks of 65,536 cells) that every client watches and writes to",
+    help: "Number of pages (blocks of 65,536 cells) that every client watches and writes to",
     ...whole(1, 1_024),
   },
   rampMs: {
     flag: "--ramp",
     fallback: "2",
-    help: "time over which the clients connect, in seconds",
+    help: "Time over which the clients connect, in seconds",
     ...seconds(0, 3_600),
   },
   durationMs: {
     flag: "--duration",
     fallback: "10",
-    help: "duration of the load, in seconds; with --find-max, of each trial",
+    help: "Duration of the load in seconds; with --find-max, the duration of each trial",
     ...seconds(0.5, 86_400),
   },
   workers: {
     flag: "--workers",
     fallback: "1",
-    help: "number of threads that share the clients; use more if the report says that the generator was busy",
+    help: "Number of threads that share the clients; raise it if the report shows a busy generator",
     ...whole(1, 64),
   },
   p99MsMax: {
     flag: "--p99",
     fallback: "150",
-    help: "bound of --find-max for the 99th percentile of click to change, in milliseconds",
+    help: "Limit of --find-max on the 99th percentile from click to change, in milliseconds",
     ...whole(1, 60_000),
     placeholder: "ms",
   },

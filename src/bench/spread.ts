@@ -11,7 +11,6 @@ const HOT_CELLS = 100;
 const HOT_SHARE = 0.9;
 /** A page is shown as a square. */
 const ROW_CELLS = 256;
-/** Mean length of a line. */
 const LINE_CELLS = 50;
 
 /** Cells 0 … cells - 1. */
@@ -30,13 +29,8 @@ export function createPicker(spread: Spread, cells: number, random: Random): Pic
   }
 }
 
-interface Pen {
-  cell: number;
-  step: number;
-}
-
 function createPens(cells: number, random: Random): Picker {
-  const pens = new Map<number, Pen>();
+  const pens = new Map<number, { cell: number; step: number }>();
   const steps = [1, -1, ROW_CELLS, -ROW_CELLS, ROW_CELLS + 1, -ROW_CELLS - 1, ROW_CELLS - 1, 1 - ROW_CELLS];
   return (client) => {
     const pen = pens.get(client) ?? { cell: cells, step: 1 };

@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { getBit } from "../board/bitmap.js";
 import { offsetOf, pageOf } from "../board/geometry.js";
 import { formatPosition } from "../board/position.js";
-import type { Compared, Mismatch, ReferencePage, Share } from "./messages.js";
+import type { Mismatch, ReferencePage, Share } from "./messages.js";
 import { pace } from "./pace.js";
 import { Probes, ProbeTurns } from "./probes.js";
 import { createPicker, type Picker } from "./spread.js";
@@ -15,7 +15,6 @@ import { User } from "./user.js";
 const PROBE_EVERY = 10;
 const ASK_EVERY_MS = 20;
 
-/** A call of the main thread. */
 export interface Call {
   readonly name: "connect" | "load" | "settle" | "compare" | "close";
   readonly args: readonly unknown[];
@@ -60,7 +59,6 @@ export class Swarm {
     return this.live;
   }
 
-  /** Writes this thread's share of `rate`. */
   async load(rate: number, durationMs: number): Promise<void> {
     this.#level.clear();
     const share = (rate * this.#users.length) / this.#share.scenario.clients;
@@ -78,7 +76,7 @@ export class Swarm {
   }
 
   /** Compares the clients that have not been equal yet with these pages. */
-  compare(pages: readonly ReferencePage[]): Compared {
+  compare(pages: readonly ReferencePage[]) {
     const live = this.#users.filter((user) => user.isLive);
     const mismatches: Mismatch[] = [];
     for (const user of live) {
@@ -92,6 +90,7 @@ export class Swarm {
       }
     }
     const byPage = new Map(pages.map((reference) => [reference.page, reference.bits]));
+    /** Cells whose acknowledged value is not in the store. */
     const lost: number[] = [];
     for (const { cell, value } of this.#turns.acknowledged()) {
       const bits = byPage.get(pageOf(cell));
@@ -118,7 +117,6 @@ export class Swarm {
     this.#turns.settled(probe, isAcknowledged);
   }
 
-  /** The live clients in turn. */
   #nextWriter(): User | undefined {
     for (let tries = 0; tries < this.#users.length; tries++) {
       const user = this.#users[this.#writer++ % this.#users.length];

@@ -5,10 +5,9 @@ import type { ErrorCode } from "../protocol/errors.js";
 
 /** Of a second or of a whole run. */
 export interface Counts {
-  /** Writes made. */
   written: number;
   acknowledged: number;
-  /** Writes that failed for good. */
+  /** Writes that failed and are not tried again. */
   refused: number;
   /** Changes shown by clients that did not make them. */
   seen: number;

@@ -1,7 +1,8 @@
 /* A run as text: a line for each second, and a table at the end. */
 
 import { adviceOn } from "./advice.js";
-import type { BenchResult, Latency, Second } from "./result.js";
+import type { Latency, Second } from "./recorder.js";
+import type { BenchResult } from "./result.js";
 
 export function secondLine({ at, phase, live, counts, errors, shown }: Second, clients: number): string {
   return [
@@ -23,7 +24,6 @@ export function resultTable(result: BenchResult): string {
   return ["", table, ...(advice.length > 0 ? ["", ...advice] : []), ""].join("\n");
 }
 
-/** Name and value of each fact. */
 export function resultRows(result: BenchResult): string[][] {
   const { scenario, instances, connected, loadMs, counts, shown, settled, late, busy, knee } = result;
   const asked = scenario.findMax ? (knee ?? 0) : scenario.rate;

@@ -1,7 +1,6 @@
 /* One client of the swarm: the client library over a real connection, with a counter. */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-
 import { LiveClient } from "../client/client.js";
 import { Connection } from "../client/connection.js";
 import type { LineListener } from "../client/line.js";

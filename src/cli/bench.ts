@@ -2,19 +2,17 @@
 
 import { writeFileSync } from "node:fs";
 import { htmlReport } from "../bench/html.js";
-import type { Second } from "../bench/result.js";
+import type { Second } from "../bench/recorder.js";
 import { runBench } from "../bench/run.js";
 import type { Scenario } from "../bench/scenario.js";
 import { resultTable, secondLine } from "../bench/terminal.js";
 
 const EXIT_WRONG = 1;
 
-interface BenchFiles {
-  readonly json?: string | undefined;
-  readonly html?: string | undefined;
-}
-
-export async function bench(scenario: Scenario, files: BenchFiles): Promise<void> {
+export async function bench(
+  scenario: Scenario,
+  files: { json?: string | undefined; html?: string | undefined },
+): Promise<void> {
   const result = await runBench(scenario, progress(scenario.clients));
   process.stdout.write(`${resultTable(result)}\n`);
   if (files.json) writeFileSync(files.json, `${JSON.stringify(result, null, 2)}\n`);

@@ -27,7 +27,6 @@ export class MachineMetrics {
   #ended: MetricParts[] = [];
   #adding: Promise<string> | undefined;
 
-  /** A worker was started. */
   add(worker: Worker): void {
     worker.once("listening", () => this.#workers.set(worker, []));
     worker.on("message", (message: unknown) => this.#hear(worker, message));

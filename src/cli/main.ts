@@ -16,7 +16,7 @@ import { exportTo, importFrom, type TransferChoice } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-/** Their messages are for the person at the terminal. */
+/** Errors whose messages are for the person at the terminal. */
 const REPORTED = [DeploymentUnusable, StoreUnusable, BadFile];
 let isReported = false;
 
@@ -33,18 +33,18 @@ const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
 const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
 const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
-command("serve", "Run one instance", serve);
-command("demo", "Run four instances on four ports (8000 to 8003) in one process", demo);
-command("doctor", "Check the store that these options name, and the instances at the URLs", (config, { args }) =>
+command("serve", "One instance, or several with --workers", serve);
+command("demo", "Four instances on four ports (8000 to 8003) in one process", demo);
+command("doctor", "Check of the store that these options name, and of the instances at the URLs", (config, { args }) =>
   doctor(config, args),
 ).argument("[url...]", "URLs of instances or of their balancer");
 benchCommand();
 const BOARD = ["--board <name>", "Name of the board", "main"] as const;
-command("export", "Write a board to a file or to standard output", exportTo, STORE_OPTIONS)
+command("export", "Export of a board to a file or to standard output", exportTo, STORE_OPTIONS)
   .option(...BOARD)
   .option("--out <file>", "New file to write")
   .option("--from-page <number>", "First page to write (a page is a block of 65,536 cells)", "0");
-command("import", "Replace a board with the contents of a file, even while it is served", importFrom, STORE_OPTIONS)
+command("import", "Import of a file that replaces a board, even while it is served", importFrom, STORE_OPTIONS)
   .argument("<file>", "File that `export` wrote, or - for standard input")
   .option(...BOARD);
 
@@ -98,7 +98,7 @@ function command(
 function benchCommand(): void {
   const command = program
     .command("bench")
-    .description("Put load on a running deployment, measure it, and check that every client equals the store")
+    .description("Load on a running deployment, with measurements and a check that every client equals the store")
     .argument("<url...>", "Instances of one deployment; clients are assigned to them in turn")
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
@@ -108,7 +108,7 @@ function benchCommand(): void {
     command.addOption(option);
   }
   command
-    .option("--find-max", "Raise the rate until --p99 is exceeded, and report the highest rate below it")
+    .option("--find-max", "Search for the highest rate at which --p99 holds")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, with charts")
     .action((urls: string[], { findMax, json, html, ...flags }) =>
@@ -133,12 +133,7 @@ function explain(error: unknown): number {
 }
 
 /** The machine refused a file, a port or disk space. */
-interface SystemError extends Error {
-  readonly code: string;
-  readonly syscall: string;
-  readonly path?: string;
-  readonly port?: number;
-}
+type SystemError = NodeJS.ErrnoException & { readonly port?: number };
 
 function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && "syscall" in error && "code" in error && /^E[A-Z0-9]+$/.test(String(error.code));
@@ -165,7 +160,7 @@ function systemWords({ code, syscall, path, port, message }: SystemError): strin
     EACCES: denied,
     EPERM: denied,
   };
-  return words[code] ?? `${syscall} failed: ${message}`;
+  return words[code ?? ""] ?? `${syscall} failed: ${message}`;
 }
 
 /** At most one line: the stream and the writer both report an output that fails. */

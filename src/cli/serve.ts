@@ -5,7 +5,6 @@ import type { Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { nameAt } from "../server/run-instance.js";
 import { type RunningServer, startServer } from "../server/server.js";
-import type { WorkerPlace } from "../server/sockets/neighbours.js";
 import { createLog } from "../server/telemetry/log.js";
 import { joinMachine } from "./machine-metrics.js";
 import { pageFolder } from "./page-folder.js";
@@ -13,24 +12,18 @@ import { endSoon, untilSignal } from "./signals.js";
 import { placeOfWorker, serveByWorkers } from "./workers.js";
 
 export async function serve(config: Config): Promise<void> {
-  if (config.workers === 1) return serveOne(config, undefined);
+  if (config.workers === 1) return serveOne(config);
   if (cluster.isPrimary) return serveByWorkers(config);
-  const { place, asked } = await placeOfWorker();
+  const worker = await placeOfWorker();
   try {
-    await serveOne({ ...config, name: `${config.name || nameAt(config)} worker ${place.number}` }, { place, asked });
+    await serveOne({ ...config, name: `${config.name || nameAt(config)} worker ${worker.place.number}` }, worker);
   } finally {
     // The primary may have ended.
     if (process.connected) process.disconnect();
   }
 }
 
-interface AsWorker {
-  readonly place: WorkerPlace;
-  /** Resolves when its keeper asks it to end. */
-  readonly asked: Promise<true>;
-}
-
-async function serveOne(config: Config, worker: AsWorker | undefined): Promise<void> {
+async function serveOne(config: Config, worker?: Awaited<ReturnType<typeof placeOfWorker>>): Promise<void> {
   const log = createLog(config.logLevel);
   const store = await openStore(config, log);
   try {

@@ -57,7 +57,7 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
     const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
     outcome = "done";
     process.stderr.write(
-      `imported ${checked} checked cells on ${pages} pages into board ${board.name}; pages changed: ${replaced}\n`,
+      `imported ${checked} checked cells on ${pages} pages into board ${board.name} and changed ${replaced} pages\n`,
     );
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);
@@ -69,7 +69,6 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
   }
 }
 
-/** The operating system's user. */
 function nameOfUser(): string {
   try {
     return userInfo().username;
@@ -85,7 +84,6 @@ function boardNamed({ boards }: Config, name: string): BoardOfSize {
   return { name, size };
 }
 
-/** Prints a line on standard error once a second. */
 function showProgress(done: string): Progress {
   let printedMs = performance.now();
   return (pages, of) => {

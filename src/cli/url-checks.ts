@@ -138,22 +138,15 @@ interface Request {
   readonly body?: string;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly cookies: readonly string[];
-}
-
-/** The status, or why there is none. */
 function statusOf(url: string, path: string, request: Request = {}): Promise<string> {
   return ask(url, path, request).then(({ status }) => String(status), words);
 }
 
-function ask(base: string, path: string, { method = "GET", headers = {}, body }: Request = {}): Promise<Answer> {
+function ask(base: string, path: string, { method = "GET", headers = {}, body }: Request = {}) {
   // Relative to the base, which may have a path of its own.
   const url = new URL(`.${path}`, base.endsWith("/") ? base : `${base}/`);
   const request = url.protocol === "https:" ? httpsRequest : httpRequest;
-  return new Promise((done, fail) => {
+  return new Promise<{ status: number; body: string; cookies: readonly string[] }>((done, fail) => {
     const asked = request(url, { method, headers, agent: false, timeout: ANSWER_MS_MAX });
     asked.on("response", (response) => {
       const cookies = (response.headers["set-cookie"] ?? []).map((cookie) => cookie.split(";")[0] ?? "");

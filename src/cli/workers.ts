@@ -58,12 +58,11 @@ interface Order {
   readonly end?: true;
 }
 
-/** From a worker that listens, and needs its place. */
 interface Question {
   readonly asks: true;
 }
 
-/** What `find` finds in the first order that has it. A loader may send other messages. */
+/** The first result of `find`. A loader may send other messages. */
 function heard<Found>(find: (order: Order) => Found | undefined): Promise<Found> {
   return new Promise((done) => {
     const hear = (message: unknown) => {
@@ -107,7 +106,6 @@ class Keeper {
     this.#worker = this.#start();
   }
 
-  /** Asks the worker to end, and waits until it has. */
   async end(): Promise<void> {
     this.#isEnding = true;
     this.#cancelRestart();

@@ -1,6 +1,6 @@
 /*
- * Says that a token is missing, expired or not accepted, or that this user may only look, and takes
- * a token. It is sent to nobody but the instance.
+ * A bar for access: the state of the visitor's token, and a form for another one. The token is sent
+ * only to the instance.
  */
 
 import type { TargetedSubmitEvent } from "preact";

@@ -1,5 +1,5 @@
 /*
- * What screen readers announce: loss and return of the connection and of the store, delayed
+ * Announcements for screen readers: loss and return of the connection and of the store, delayed
  * changes, refusals. Changes of cells are left out: on a busy board they would drown out the rest.
  */
 

@@ -88,7 +88,6 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   );
 }
 
-/** The hint in the line under the cells. */
 function usualText(size: number, isViewer: boolean): string {
   if (size > GRID_CELLS_MAX) return `Drag to move, scroll or pinch to zoom${isViewer ? "" : ", click to check"}.`;
   return isViewer ? "You see at once what others check." : "Check a box: everyone sees it at once, on every instance.";

@@ -1,7 +1,6 @@
 /*
- * The elements of a grid of cells: rows of real checkboxes, in the roles of the ARIA grid pattern,
- * and what each one shows. Built at once and outside the virtual DOM, which would compare 10,000
- * elements for each change of one. One of them is the tab stop.
+ * The elements of a grid of cells: rows of real checkboxes with the roles of the ARIA grid pattern.
+ * They are outside the virtual DOM, which would compare 10,000 elements for each change.
  */
 
 import type { Board } from "../client/index.js";
@@ -9,12 +8,11 @@ import { lockReasonAt } from "./permission.js";
 
 export class CellElements {
   readonly inputs: readonly HTMLInputElement[];
-  /** What each cell shows. The input is no source for it: a click changes the input first. */
+  /** The values shown. An input is no source for them, because a click changes it first. */
   readonly #shown: Uint8Array;
   #checked = 0;
   #current: HTMLInputElement | undefined;
 
-  /** Replaces what `root` contains. */
   constructor(root: HTMLElement, size: number, columns: number) {
     const rows = document.createDocumentFragment();
     const inputs: HTMLInputElement[] = [];
@@ -55,7 +53,6 @@ export class CellElements {
     if (this.#current) this.#current.tabIndex = 0;
   }
 
-  /** Marks the cells that this user may not change. */
   markLocked(board: Board): void {
     for (const [cell, input] of this.inputs.entries()) {
       input.toggleAttribute("data-frozen", board.isFrozen(cell));
@@ -89,7 +86,7 @@ export function makeElement(tag: "div" | "span", role: string, className = ""): 
   return made;
 }
 
-/** Says why the cell may not be changed, if so. It stays readable, so it is not `disabled`. */
+/** Shows why the cell may not be changed. It stays readable, so it is not `disabled`. */
 export function setLocked(input: HTMLInputElement, reason = ""): void {
   if (input.title === reason) return;
   input.title = reason;

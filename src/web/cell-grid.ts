@@ -1,6 +1,6 @@
 /*
- * The cells of a small board on the screen. It shows what the board says, cell by cell and only
- * where something changed, and passes on what the user checks. It never decides what a cell shows.
+ * The cells of a small board on the screen. Each change of the board updates only its cells. Only
+ * the board decides which value a cell shows.
  */
 
 import type { Board, CellChange, RefusedChange, Watch } from "../client/index.js";
@@ -18,7 +18,6 @@ interface CellGridOptions {
   readonly size: number;
   readonly columns: number;
   readonly onChecked: (checked: number) => void;
-  /** The cell under the pointer or with the focus. */
   readonly onPointed: (cell: number | undefined) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
@@ -74,7 +73,6 @@ export class CellGrid {
     );
   }
 
-  /** Moves the focus to the cell and points it out. */
   goTo(cell: number): void {
     const input = this.#cells.inputs[cell];
     if (!input) return;

@@ -9,7 +9,7 @@ const PANES_ALONE = 4;
 function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
   return (
     <div class="demo">
-      <header class="demo-header">
+      <header class="title">
         <img src="favicon.svg" alt="" width="36" height="36" />
         <div>
           <h1>SocketScaler</h1>

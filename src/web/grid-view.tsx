@@ -5,9 +5,9 @@ import type { Board } from "../client/index.js";
 import { CellGrid } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
-import { MARK_MS } from "./mark-times.js";
 import { MessageLine } from "./message-line.js";
 import { formatPlace, parsePlace } from "./place-link.js";
+import { MARK_MS } from "./timed-mark.js";
 import { countOf, placeText, type Wording } from "./wording.js";
 
 export interface BoardViewProps {
@@ -18,15 +18,13 @@ export interface BoardViewProps {
   readonly target: { readonly cell: number } | undefined;
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
-  /** This user may look, but change nothing. */
   readonly isViewer: boolean;
   /** Changes are not being sent right now. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
-  /** What the line under the grid says by default. */
   readonly usual: string | undefined;
   readonly onChecked: (checked: number | undefined) => void;
-  /** What was refused, in words. `isShown`: it is shown at its cell. */
+  /** `text` explains a refusal. `isShown`: a note at the cell explains it too. */
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
@@ -68,7 +66,7 @@ export function GridView(props: BoardViewProps) {
   return (
     <>
       <div class="scroller">
-        {/* biome-ignore lint/a11y/useSemanticElements: layout can skip rows off the screen, but not those of a table */}
+        {/* biome-ignore lint/a11y/useSemanticElements: a table cannot skip hidden rows */}
         <div
           ref={root}
           class="cells"

@@ -1,5 +1,5 @@
 /*
- * What the app asks its instance over HTTP, with the visitor's token if there is one. A malformed
+ * The app's HTTP requests to its instance, with the visitor's token if there is one. A malformed
  * answer counts as none: the app works without it.
  */
 

@@ -3,20 +3,13 @@
  * along the row, with Ctrl to the first and the last number. At an edge the focus stays. Pure.
  */
 
-interface Place {
-  readonly x: number;
-  readonly y: number;
-}
+type Place = Readonly<Record<"x" | "y", number>>;
 
-export interface KeyPress {
-  readonly key: string;
-  readonly ctrlKey: boolean;
-}
+export type KeyPress = Pick<KeyboardEvent, "key" | "ctrlKey">;
 
 export interface KeyGrid {
   readonly size: number;
   readonly rows: number;
-  /** Rows on one screen. */
   readonly pageRows: number;
   placeOf(cell: number): Place;
   /** Undefined outside the grid, and over a hole in it. */

@@ -1,6 +1,6 @@
 /*
- * Where the cells of a small board lie: in a grid whose columns depend only on the board's size, so
- * that a drawing looks the same on every screen. Pure.
+ * The grid of a small board. Its columns depend only on the board's size, so that a drawing looks
+ * the same on every screen. Pure.
  */
 
 import type { KeyGrid } from "./keys.js";

@@ -9,7 +9,6 @@ export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
   /** A change was refused for this reason. */
   readonly isTokenExpired: boolean;
-  /** Why the board is unavailable. */
   readonly failure: ErrorBody | undefined;
 }
 
@@ -50,14 +49,13 @@ function read(client: Client, board: Board) {
   return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
-/** Says which cells are frozen. `look` is how they look. */
+/** A text about the frozen cells. `look` describes them. */
 export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);
   return text;
 }
 
-/** Why changes are delayed, and for how much longer. */
 export interface Delay {
   readonly code: ErrorCode;
   readonly secondsLeft: number;

@@ -1,6 +1,6 @@
 /*
- * The user's changes that are still on their way, to be shown as such. The board knows which cells
- * are pending. This class remembers only since when, and looks now and then whether it is over.
+ * The user's changes that have no answer yet. The board knows which cells are pending. This class
+ * remembers only since when, and checks regularly whether they still are.
  */
 
 import type { Board } from "../client/index.js";

@@ -10,7 +10,7 @@ export function lockReasonAt(board: Board, cell: number): string | undefined {
   return board.isFrozen(cell) ? FROZEN : undefined;
 }
 
-/** Says that part of the board is frozen, and how that looks; undefined if nothing is frozen. */
+/** A text about the frozen part of the board and its look; undefined if nothing is frozen. */
 export function frozenText(board: Board, look: string): string | undefined {
   let frozen = 0;
   for (let page = 0; page < board.pages; page++) {

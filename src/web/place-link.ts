@@ -3,12 +3,6 @@
  * middle, and the zoom is its width in CSS pixels. Pure.
  */
 
-interface LinkedPlace {
-  readonly cell: number;
-  /** CSS pixels of a cell's side; undefined if the link does not say. */
-  readonly scale: number | undefined;
-}
-
 /** The largest scale of the canvas, in CSS pixels of a cell's side. */
 export const SCALE_MAX = 80;
 const DIGITS = 4;
@@ -18,7 +12,7 @@ export function formatPlace(cell: number, scale?: number): string {
 }
 
 /** Undefined if the link names no place on a board of `size` cells. */
-export function parsePlace(hash: string, size: number): LinkedPlace | undefined {
+export function parsePlace(hash: string, size: number) {
   const parameters = new URLSearchParams(hash.replace(/^#/, ""));
   const digits = parameters.get("cell") ?? "";
   const cell = /^\d{1,10}$/.test(digits) ? Number(digits) : Number.NaN;

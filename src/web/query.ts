@@ -1,16 +1,12 @@
-/* What the app's address asks for: the only reader of `location.search`. */
+/* The parameters in the app's address: the only reader of `location.search`. */
 
 const BOARD_DEFAULT = "main";
 const PORT_MAX = 65_535;
 
-export interface Query {
-  readonly board: string;
-  readonly isCompact: boolean;
-  /** Ports of the instances that the demo shows, if the address names any. */
-  readonly ports: readonly number[];
-}
+export type Query = ReturnType<typeof readQuery>;
 
-export function readQuery(search: string): Query {
+/** `ports` are those of the instances that the demo shows, if the address names any. */
+export function readQuery(search: string) {
   const parameters = new URLSearchParams(search);
   return {
     board: parameters.get("board") || BOARD_DEFAULT,

@@ -1,9 +1,9 @@
 /*
- * A note at a cell that says why its change was refused. It lives in the browser's top layer, so
- * that the scrolling grid does not clip it. It follows its cell and disappears by itself.
+ * A note at a cell with the reason why its change was refused. It lives in the browser's top
+ * layer, so that the scrolling grid does not clip it. It follows its cell and disappears by itself.
  */
 
-import { MARK_MS } from "./mark-times.js";
+import { MARK_MS } from "./timed-mark.js";
 
 const GAP_PX = 8;
 const EDGE_PX = 8;
@@ -11,7 +11,6 @@ const EDGE_PX = 8;
 export class RefusalNote {
   readonly #scroller: HTMLElement | null;
   readonly #note = document.createElement("div");
-  readonly #follow = () => this.follow();
   #cell: HTMLElement | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -30,13 +29,13 @@ export class RefusalNote {
     this.#note.textContent = text;
     this.#note.showPopover();
     this.follow();
-    this.#scroller?.addEventListener("scroll", this.#follow, { passive: true });
-    window.addEventListener("resize", this.#follow);
+    this.#scroller?.addEventListener("scroll", this.follow, { passive: true });
+    window.addEventListener("resize", this.follow);
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
   /** Moves above the cell, or below it. The note is hidden while its cell is. */
-  follow(): void {
+  readonly follow = () => {
     if (!this.#cell) return;
     const cell = this.#cell.getBoundingClientRect();
     const { width, height } = this.#note.getBoundingClientRect();
@@ -52,7 +51,7 @@ export class RefusalNote {
     const view = this.#scroller?.getBoundingClientRect();
     const isOutside = view !== undefined && (cell.bottom < view.top || cell.top > view.bottom);
     this.#note.style.visibility = isOutside ? "hidden" : "visible";
-  }
+  };
 
   close(): void {
     this.#hide();
@@ -61,8 +60,8 @@ export class RefusalNote {
 
   #hide(): void {
     clearTimeout(this.#timer);
-    this.#scroller?.removeEventListener("scroll", this.#follow);
-    window.removeEventListener("resize", this.#follow);
+    this.#scroller?.removeEventListener("scroll", this.follow);
+    window.removeEventListener("resize", this.follow);
     if (this.#note.matches(":popover-open")) this.#note.hidePopover();
     this.#cell = undefined;
   }

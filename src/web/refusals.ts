@@ -2,13 +2,9 @@
 
 import type { RefusedChange } from "../client/index.js";
 
-export interface RefusalText {
-  readonly cell: number;
-  readonly note: string;
-  readonly text: string;
-}
+export type RefusalText = Readonly<ReturnType<typeof refusalText>>;
 
-export function refusalText(cell: number, reason: string, others = 0): RefusalText {
+export function refusalText(cell: number, reason: string, others = 0) {
   const also = others > 0 ? ` (and ${others} more)` : "";
   const verb = others > 0 ? "were" : "was";
   return { cell, note: reason + also, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };

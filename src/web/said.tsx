@@ -11,11 +11,7 @@ export interface Announcement {
 
 /** Announces each new object, even if its text is the same. */
 export function Said({ what }: { what: Announcement }) {
-  return <p key={useSerial(what)}>{what.text}</p>;
-}
-
-function useSerial(value: object): number {
-  const serial = useRef({ value, count: 0 });
-  if (serial.current.value !== value) serial.current = { value, count: serial.current.count + 1 };
-  return serial.current.count;
+  const serial = useRef({ what, count: 0 });
+  if (serial.current.what !== what) serial.current = { what, count: serial.current.count + 1 };
+  return <p key={serial.current.count}>{what.text}</p>;
 }

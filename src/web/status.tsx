@@ -9,15 +9,9 @@ import type { ComponentChildren } from "preact";
 import type { Live } from "./live.js";
 import { connectionWording, formatCount, formatMs } from "./wording.js";
 
-interface StatusProps {
-  readonly live: Live;
-  /** Checked cells of the board; undefined until known. */
-  readonly checked: number | undefined;
-}
-
 const UNKNOWN = "–";
 
-export function Status({ live, checked }: StatusProps) {
+export function Status({ live, checked }: { live: Live; checked: number | undefined }) {
   const { connection, instance, roundTripMs, size } = live;
   const { tone, text } = connectionWording(live);
   const people = connection.connected ? Math.max(connection.online, connection.onlineEverywhere) : 0;

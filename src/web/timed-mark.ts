@@ -4,7 +4,10 @@
  * cells of one mark share one timer. Their number is bounded: a screen full of marks says nothing.
  */
 
-import { MARK_MS, type MarkKind } from "./mark-times.js";
+/** How long a cell stands out: changed by someone else, refused, or just found. */
+export const MARK_MS = { flash: 700, refused: 6_000, found: 3_000 } as const;
+
+export type MarkKind = keyof typeof MARK_MS;
 
 export class TimedMark {
   readonly #kind: MarkKind;

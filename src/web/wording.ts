@@ -1,6 +1,6 @@
 /*
- * What the app says about its state, in words. Pure. Counts are grouped (10,000). The number of a
- * checkbox is not: it is written as the user types it.
+ * The app's texts about its state. Pure. Counts are grouped (10,000). The number of a checkbox is
+ * not: it is written as the user types it.
  */
 
 import type { ErrorCode } from "../client/index.js";
@@ -35,14 +35,13 @@ export function placeText(
   return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}${isFrozen ? " · frozen" : ""}`;
 }
 
-/** That a token is missing, or what this user may not do. */
+/** A missing token, or a right that this user lacks. */
 export interface AccessWording {
   readonly text: string;
   /** Without a token there is nothing to see or to do. */
   readonly isNeeded: boolean;
 }
 
-/** Undefined if this user may do everything. */
 export function accessWording(live: Live, hasToken: boolean): AccessWording | undefined {
   const { failure, connection, right, isTokenExpired } = live;
   const code = failure?.code ?? connection.reason?.code;
@@ -69,7 +68,6 @@ export function connectionWording(live: Live): Wording {
   return { tone: "good", text: live.right === "view" ? "View only" : "Live" };
 }
 
-/** The most serious problem that the user has right now, if any. */
 export function problem(live: Live, delay: Delay | undefined, hasBeenLive: boolean): Wording | undefined {
   const { connection, waiting, failure } = live;
   const queued = waiting > 0 ? countOf(waiting, "change is queued", "changes are queued") : "New changes are queued";

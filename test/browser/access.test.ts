@@ -1,4 +1,7 @@
-/* The page for those who may not do all: boards that need a token, boards to look at, and what admins froze. In real Chromium. */
+/*
+ * The page for those who may not do all: boards that need a token, boards to look at, and what
+ * admins froze. In real Chromium.
+ */
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -92,7 +95,7 @@ describe("the page of a board with rules", () => {
     await page.context().close();
   });
 
-  test("without a token the page asks for one, says when it is not accepted, and begins anew with a good one", async () => {
+  test("without a token the page requests one, rejects a bad one, and restarts with a good one", async () => {
     const page = await open("?board=seats");
     await untilText(page, "access-text", /needs a token/);
     await field(page, "token").fill("not a token");
@@ -147,7 +150,7 @@ describe("the page of a board with rules", () => {
     assert.equal(await cell(page, 6).isChecked(), false);
     assert.equal(await cell(page, 6).evaluate((input) => input === document.activeElement), true);
     assert.equal((await store.read({ board: "wall", page: 0 })).position.version, 0);
-    // What nobody may change is told apart from what this user may not.
+    // A cell that nobody may change differs from one that only this user may not.
     await act("wall", "freeze", 20, 40);
     await until("frozen ones are marked", async () => (await page.locator("input[data-frozen]").count()) === 20, 5_000);
     await act("wall", "thaw", 20, 40);
@@ -156,7 +159,7 @@ describe("the page of a board with rules", () => {
     await page.context().close();
   });
 
-  test("what an admin freezes is shown without a reload, takes no click, and is as before when it thaws", async () => {
+  test("frozen cells are shown without a reload, take no click, and work again when they thaw", async () => {
     const { page, errors } = await openBoard(browser, `${here.url}/?board=ice`);
     await cell(page, 20).click();
     await until("it is stored", async () => ((await store.read({ board: "ice", page: 0 })).bits[2] ?? 0) === 0x08);

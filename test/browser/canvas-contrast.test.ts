@@ -48,7 +48,10 @@ describe("a canvas", () => {
     return page;
   }
 
-  /** The colours along the row in the middle, a pixel each, `across` cells from the one in the middle. */
+  /**
+   * The colours along the row in the middle, a pixel each, `across` cells from the one in the
+   * middle.
+   */
   async function rowOf(page: Page, across: number): Promise<Color[]> {
     const { width, height } = await sizeOf(page);
     const left = width / 2 + (across - 0.5) * PITCH_PX;
@@ -73,7 +76,7 @@ describe("a canvas", () => {
   }
 
   for (const colorScheme of ["light", "dark"] as const) {
-    test(`in forced colours and a ${colorScheme} scheme has the system's colours, and boxes that are told apart`, async () => {
+    test(`in forced colours and a ${colorScheme} scheme has the system's colours, and distinct boxes`, async () => {
       const page = await open({ forcedColors: "active", contrast: "more", reducedMotion: "reduce", colorScheme });
       const { checked, empty } = await untilFilled(page);
       const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);

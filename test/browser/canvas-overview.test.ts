@@ -67,7 +67,10 @@ describe("the overview in the page", () => {
     await until("two are online, on two instances", async () => /^2$/.test(await textOf(one, "status-online")));
     await until("a dot says where the other looks", async () => isNear((await minimapAt(one, FAR_PAGE)).middle, focus));
     assert.ok(isNear((await minimapAt(one, FAR_PAGE)).edge, empty), "nothing is happening there yet");
-    assert.ok(!isNear((await minimapAt(two, FAR_PAGE)).middle, focus), "nobody is told where they look themselves");
+    assert.ok(
+      !isNear((await minimapAt(two, FAR_PAGE)).middle, focus),
+      "the overview does not mark the place where this user looks",
+    );
 
     const box = await two.getByTestId("canvas").boundingBox();
     assert.ok(box);
@@ -105,7 +108,7 @@ describe("the overview in the page", () => {
     await until(
       "and no dot",
       async () => !isNear((await minimapAt(one, FAR_PAGE)).middle, focus),
-      // Own presence there, a moment ago, is told apart for so long.
+      // The user's own recent presence there is left out for this long.
       20_000,
     );
     assert.deepEqual(errors, []);

@@ -1,4 +1,6 @@
-/* What a large board looks like where cells are too small to be boxes: the pictures of pages, and the map of all pages. */
+/*
+ * A large board whose cells are too small to be boxes: pictures of pages, and a map of all pages.
+ */
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
@@ -40,8 +42,9 @@ function makeBits(random: Random): Uint8Array {
 }
 
 /**
- * How the picture of the page in the middle differs from its bits: the square of cells that is a pixel, or at zoom 2 the one
- * cell, has the colour of an empty cell, of a checked one, or by how many are checked one between. Undefined if it does not.
+ * The difference between the picture of the page in the middle and its bits; undefined if there is
+ * none. A pixel stands for a square of cells, or at zoom 2 for a part of one cell. Its colour lies
+ * between that of an empty and of a checked cell, by the number of checked cells.
  */
 async function differenceIn(page: Page, bits: Uint8Array, zoom: number): Promise<string | undefined> {
   const block = Math.max(1, 1 / zoom);
@@ -180,7 +183,7 @@ describe("pictures of pages", () => {
     ]);
     for (const [page, count] of counts) await put("whole", page, bitsOf(count));
     const { page, errors } = await openBoard(browser, `${instance.url}/?board=whole`, () => {
-      // Time goes on by leaps, for what is drawn.
+      // Time advances in leaps for drawing.
       const [now, frame] = [performance.now.bind(performance), requestAnimationFrame];
       performance.now = () => now() + Number(document.documentElement.dataset.leapMs ?? 0);
       window.requestAnimationFrame = (draw) => frame(() => draw(performance.now()));

@@ -1,4 +1,6 @@
-/* `useBoard` in real Chromium, in a bundled page with React's StrictMode, against real instances. */
+/*
+ * `useBoard` in real Chromium, in a bundled page with React's StrictMode, against real instances.
+ */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

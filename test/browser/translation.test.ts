@@ -1,6 +1,7 @@
 /*
- * A browser that translates the page, as Chrome does: each text that may be translated is taken into elements of the
- * translator's, and what the page sets on a text that is there no more is not seen. Nothing that lives may be such a text.
+ * A browser that translates the page, as Chrome does. The translator moves each translatable text
+ * into its own elements, so later changes of the old text do not show. No text that changes may be
+ * translatable.
  */
 
 import assert from "node:assert/strict";
@@ -10,7 +11,10 @@ import { openBoard } from "../support/browser.js";
 import { type Site, startSite } from "../support/site.js";
 import { until } from "../support/until.js";
 
-/** Runs in the page: keeps each text that changes in place and may be translated, and translates what there is and comes. */
+/**
+ * Runs in the page: keeps each text that changes in place and may be translated, and translates
+ * what there is and comes.
+ */
 function translator(): void {
   const changed: string[] = [];
   Object.assign(window, { changedTexts: changed });
@@ -57,7 +61,7 @@ const TRANSLATOR = `globalThis.__name = (named) => named; (${translator})()`;
 
 const begin = (page: Page) => page.evaluate("beginTranslation()");
 const changed = (page: Page) => page.evaluate<string[]>("changedTexts");
-/** What by its kind lives, whether it changes in this test or not. */
+/** Texts of a kind that changes, even if not in this test. */
 const LIVING = "[role=status], output, dd, tbody td, tbody th, .message, .refusal-note, .replay, .access";
 const unmarked = (page: Page) =>
   page
@@ -80,7 +84,7 @@ describe("a page that the browser translates", () => {
   });
   const urlOf = (index: number) => site.instances[index]?.url ?? "";
 
-  test("goes on showing what lives on a small board, through the loss of its instance too", async () => {
+  test("changing texts stay current on a small board, even if its instance is lost", async () => {
     const [one] = site.instances;
     const { page, errors } = await openBoard(site.browser, urlOf(0), TRANSLATOR);
     await begin(page);
@@ -90,9 +94,9 @@ describe("a page that the browser translates", () => {
       "it is translated",
     );
     for (const cell of [1, 2]) await page.locator(`input[data-cell="${cell}"]`).click();
-    await until("the count goes on", async () => /^2 of 100/.test((await said(page, "status-checked")) ?? ""));
+    await until("the count stays current", async () => /^2 of 100/.test((await said(page, "status-checked")) ?? ""));
     const other = await openBoard(site.browser, urlOf(0));
-    await until("the number of people goes on", async () => /^2/.test((await said(page, "status-online")) ?? ""));
+    await until("the number of people stays current", async () => /^2/.test((await said(page, "status-online")) ?? ""));
     await page.locator('input[data-cell="7"]').hover();
     await until("the line names the cell", async () => /7/.test((await said(page, "message")) ?? ""));
     await page.getByTestId("go-to").locator("input").fill("1000");
@@ -111,7 +115,7 @@ describe("a page that the browser translates", () => {
     await page.context().close();
   });
 
-  test("goes on showing what lives on a large board, and on /cluster", async () => {
+  test("changing texts stay current on a large board, and on /cluster", async () => {
     const { page } = await openBoard(site.browser, `${urlOf(1)}/?board=large#cell=500500&zoom=24`, TRANSLATOR);
     await begin(page);
     const box = await page.getByTestId("canvas").boundingBox();
@@ -121,7 +125,7 @@ describe("a page that the browser translates", () => {
     await page.getByTestId("grid").focus();
     await page.keyboard.press("ArrowRight");
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
-    await until("the count goes on", async () => /^1 of/.test((await said(page, "status-checked")) ?? ""));
+    await until("the count stays current", async () => /^1 of/.test((await said(page, "status-checked")) ?? ""));
     await until("the place is listed", async () => (await page.getByTestId("places").locator("button").count()) > 0);
     assert.deepEqual([await changed(page), await unmarked(page)], [[], []]);
 

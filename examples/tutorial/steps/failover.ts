@@ -1,7 +1,7 @@
 /*
  * Step 6: an instance dies with unanswered clicks, and Valkey's primary dies with clicks that its
- * replica lacks. Nothing is left to chance: the instance hangs (SIGSTOP) before the clicks and is
- * killed (SIGKILL) after them, and the link from primary to replica is cut before the last clicks.
+ * replica lacks. Nothing is left to chance. The instance hangs (SIGSTOP) before the clicks and is
+ * killed (SIGKILL) after them. The link from primary to replica is cut before the last clicks.
  */
 
 import type { System } from "../../../bench/load/system.js";
@@ -70,7 +70,7 @@ async function killInstance(stage: Stage, system: System, sit: (url: string) => 
   return { kept: range(0, CLICKS).filter(stored).length, backMs };
 }
 
-/** Ben sees his own clicks. */
+/** Ben's screen shows Ben's clicks. */
 function isDone(ben: Person): boolean {
   return countChecked(ben.shows(), CLICKS, CLICKS) === CLICKS;
 }
@@ -101,7 +101,7 @@ async function killPrimary(stage: Stage, sit: (valkeyUrl: string) => Promise<Per
   await ask(replica.port, "REPLICAOF", "NO", "ONE");
   const ben = await sit(replica.url);
   for (const cell of range(2 * CLICKS, CLICKS)) await ben.click(cell);
-  await until("Ben sees his clicks", () => countChecked(ben.shows(), 2 * CLICKS, CLICKS) === CLICKS);
+  await until("Ben's screen shows Ben's clicks", () => countChecked(ben.shows(), 2 * CLICKS, CLICKS) === CLICKS);
 
   // The address of the primary now leads to the promoted replica.
   address.moveTo(replica.port);

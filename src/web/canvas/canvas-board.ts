@@ -1,6 +1,6 @@
 /*
- * A large board on a canvas. It connects the parts: the viewport says what is in view, the shown
- * pages hold it, the painters draw it, pointer and brush change it.
+ * A large board on a canvas. It connects the parts: the viewport selects what is in view, the
+ * shown pages hold it, the painters draw it, pointer and brush change it.
  */
 
 import { createNanoEvents } from "nanoevents";
@@ -8,10 +8,9 @@ import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { PendingCells } from "../pending-cells.js";
 import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
-import type { CanvasBoardEvents } from "./canvas-board-events.js";
+import { countOf } from "../wording.js";
 import { Brush, type Tool } from "./drawing/brush.js";
 import { Pointer } from "./drawing/pointer.js";
-import { IS_PAST, missedText, NOT_LOADED } from "./drawing/reasons.js";
 import { Undoing } from "./drawing/undoing.js";
 import { Activity } from "./held/activity.js";
 import { Marks } from "./held/marks.js";
@@ -29,8 +28,22 @@ import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
 import { Viewport } from "./view/viewport.js";
 
+export interface CanvasBoardEvents {
+  drawn: (nowMs: number) => void;
+  pointed: (cell: number | undefined) => void;
+  /** The user tried to change cells and could not. */
+  notDone: (text: RefusalText) => void;
+  chosen: (cell: number) => void;
+  /** Another tool is in use, or other strokes can be undone. */
+  tools: () => void;
+  /** Cells show a new value. Not emitted during a replay. */
+  changed: (changes: readonly CellChange[]) => void;
+}
+
+const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
+const STILL_LOADING = "part of the board is still loading. Try again in a moment.";
+const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
 const FADE_MS = 180;
-/** Faster answers are not shown as pending. */
 const PENDING_FROM_MS = 200;
 /** A jump shows its cell at least this large, in CSS pixels. */
 const JUMP_PX = 24;
@@ -92,9 +105,13 @@ export class CanvasBoard {
       mayChange: (cell) => this.lockReasonAt(cell) === undefined,
       locked: (cell) => {
         const reason = this.lockReasonAt(cell);
-        if (reason !== undefined) this.#notDone(refusalText(cell, reason));
+        if (reason !== undefined) this.#events.emit("notDone", refusalText(cell, reason));
       },
-      missed: (cell, cells) => this.#notDone(missedText(cell, cells)),
+      missed: (cell, cells) => {
+        const note = `${countOf(cells, "box was", "boxes were")} left out, because this ${STILL_LOADING}`;
+        const alone = refusalText(cell, `This ${STILL_LOADING}`);
+        this.#events.emit("notDone", cells === 1 ? alone : { cell, note, text: note });
+      },
       fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
     });
     this.undoing = new Undoing({
@@ -103,7 +120,7 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
-      gaveUp: (cell) => this.#notDone(refusalText(cell, NOT_LOADED)),
+      gaveUp: (cell) => this.#events.emit("notDone", refusalText(cell, NOT_LOADED)),
     });
     this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
       changed: () => this.draw(),
@@ -141,7 +158,6 @@ export class CanvasBoard {
     this.#frames.request();
   }
 
-  /** Moves the cell into the middle, large enough to be checked, and points it out. */
   goTo(cell: number): void {
     const { x, y } = placeOf(cell);
     this.#marks.put("found", cell, performance.now());
@@ -195,7 +211,6 @@ export class CanvasBoard {
     if (isUnfinished || viewport.isMoving || isComing || !this.#marks.isEmpty) this.draw();
   }
 
-  /** True if the picture needs another frame to be complete. */
   #paint(nowMs: number): boolean {
     const { viewport, pages, brush, activity, palette } = this;
     const isStill = this.#still.matches;
@@ -216,10 +231,6 @@ export class CanvasBoard {
       rectangle: brush.rectangle,
       isStill,
     });
-  }
-
-  #notDone(text: RefusalText): void {
-    this.#events.emit("notDone", text);
   }
 
   #toolsChanged(): void {

@@ -51,7 +51,7 @@ export function CanvasView(props: BoardViewProps) {
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
         <div class="stage-view">
           <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
-          {/* biome-ignore lint/a11y/useSemanticElements: a table cannot leave out the cells that are not near the focus */}
+          {/* biome-ignore lint/a11y/useSemanticElements: a table cannot omit distant cells */}
           <div
             ref={grid}
             class="focus-cells"

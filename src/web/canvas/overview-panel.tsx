@@ -30,7 +30,6 @@ export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProp
     };
   }, [board, onJump]);
 
-  /** Goes to the cell that changed, or to its page if only that is known. */
   const go = (page: number, cell: number | undefined) => {
     if (cell !== undefined) onGo(cell);
     else {

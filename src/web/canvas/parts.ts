@@ -12,29 +12,19 @@ import type { Plane } from "./view/plane.js";
 
 const TOTAL_MS = 500;
 
-interface PartsElements {
-  readonly canvas: HTMLCanvasElement;
-  readonly grid: HTMLElement;
-  readonly anchor: HTMLElement;
-}
+type PartsElements = Readonly<Record<"grid" | "anchor", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
 export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
   readonly onFocused: (cell: number | undefined) => void;
   readonly onChecked: (checked: number | undefined) => void;
-  /** Text for screen readers. */
   readonly onSaid: (text: string) => void;
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
-export interface Parts {
-  readonly canvas: CanvasBoard;
-  readonly focus: FocusCells;
-  readonly places: PlaceHistory;
-  close(): void;
-}
+export type Parts = ReturnType<typeof makeParts>;
 
-export function makeParts(elements: PartsElements, board: Board, plane: Plane, listener: PartsListener): Parts {
+export function makeParts(elements: PartsElements, board: Board, plane: Plane, listener: PartsListener) {
   const canvas = new CanvasBoard(elements.canvas, board, plane, linkedCamera(plane));
   const places = new PlaceHistory(canvas);
   const announcer = new FocusAnnouncer(realClock, listener.onSaid);

@@ -5,7 +5,7 @@ import { createRoot } from "react-dom/client";
 import { connect } from "../../../src/client/index.js";
 import { BoardsProvider, useBoard, useConnection } from "../../../src/react/index.js";
 
-/** What the page shows; the test replaces it by `shown`. */
+/** The content of the page; the test replaces it by `shown`. */
 export interface Shown {
   readonly cells: readonly { readonly board: string; readonly cell: number }[];
   readonly range?: { readonly board: string; readonly start?: number; readonly end?: number };

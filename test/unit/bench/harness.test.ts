@@ -235,7 +235,7 @@ describe("running scenarios", () => {
     assert.match(told, /cost failed: SocketScaler: 1 lost writes/);
   });
 
-  test("goes on after a scenario that cannot be run, and fails in the end", async () => {
+  test("continues after a scenario that cannot be run, and fails in the end", async () => {
     const broken: Scenario = { ...scenario({}, "broken"), run: () => Promise.reject(new Error("no server")) };
     const { code, recorded, told } = await run([broken, scenario()]);
     assert.equal(code, 1);

@@ -1,4 +1,4 @@
-/* What is made of recorded results: medians, verdicts on targets, the page. */
+/* Reports of recorded results: medians, verdicts on targets, the page. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -14,7 +14,7 @@ const recorded: Recorded = {
   versions: { Node: "20" },
   peers: { ws: "8" },
   name: "cost",
-  question: "What does it cost",
+  question: "How much does it cost",
   method: "So.",
   columns: [
     { key: "system", label: "system" },

@@ -57,7 +57,7 @@ describe("a spread", () => {
   });
 });
 
-test("draw goes on from cell to neighbour, each client its own line", () => {
+test("draw moves from cell to neighbour, each client on its own line", () => {
   const pick = createPicker("draw", 65_536, mulberry(7));
   const last = new Map<number, number>();
   let steps = 0;

@@ -141,7 +141,6 @@ export class Brush {
     if (first !== undefined) this.#options.missed(first, cells);
   }
 
-  /** The corner nearest to `place` within the largest rectangle. */
   #reachFrom(corner: Point, place: Point): Point {
     const most = Math.max(1, this.#options.fillCellsMax());
     const width = Math.min(most, Math.abs(place.x - corner.x) + 1);

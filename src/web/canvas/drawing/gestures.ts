@@ -47,7 +47,6 @@ export class Gestures {
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
   #trail: { readonly point: Point; readonly ms: number }[] = [];
-  /** The middle between two fingers, once they have moved. */
   #middle: Point | undefined;
   #isSpaceHeld = false;
   #wasSpaceUsed = false;
@@ -68,7 +67,7 @@ export class Gestures {
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
     // Releasing Space in another window sends no event here.
-    window.addEventListener("blur", () => this.#letGoSpace(), { signal });
+    window.addEventListener("blur", () => this.#releaseSpace(), { signal });
   }
 
   close(): void {
@@ -167,11 +166,11 @@ export class Gestures {
     if (isDown) this.#isSpaceHeld = true;
     else {
       if (this.#wasSpaceUsed) event.preventDefault();
-      this.#letGoSpace();
+      this.#releaseSpace();
     }
   }
 
-  #letGoSpace(): void {
+  #releaseSpace(): void {
     this.#isSpaceHeld = false;
     this.#wasSpaceUsed = false;
   }

@@ -1,5 +1,5 @@
 /*
- * What gestures mean on the board. A tap checks the cell, or zooms in if cells are too small to
+ * Gestures as actions on the board. A tap checks the cell, or zooms in if cells are too small to
  * hit. A drag draws with the current tool, or moves the view.
  */
 
@@ -11,10 +11,8 @@ import { Gestures } from "./gestures.js";
 
 interface PointerListener {
   changed(): void;
-  /** Another cell is under the pointer, or none. */
   pointed(cell: number | undefined): void;
   chosen(cell: number): void;
-  /** There may be a new stroke to undo. */
   drawn(): void;
 }
 
@@ -60,7 +58,6 @@ export class Pointer {
     });
   }
 
-  /** The cell under the pointer in the current view. */
   get hovered(): number | undefined {
     return this.#hovered && this.#cellAt(this.#hovered);
   }

@@ -27,9 +27,7 @@ interface Stroke {
 const STROKES_MAX = 200;
 
 export class Strokes {
-  /** In the order of drawing. */
   #done: Stroke[] = [];
-  /** In the order of undoing. */
   #undone: Stroke[] = [];
   /** Undone, and no longer to be redone. The refusal of the undo may still arrive. */
   #dropped: Stroke[] = [];
@@ -53,7 +51,6 @@ export class Strokes {
     return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
   }
 
-  /** The changes of the next stroke to undo or redo, by cell. */
   next(step: "undo" | "redo"): ReadonlyMap<number, StrokeChange> | undefined {
     return (step === "undo" ? this.#done : this.#undone).at(-1)?.changes;
   }
@@ -82,7 +79,6 @@ export class Strokes {
     this.#dropped = this.#dropped.filter(isLeft);
   }
 
-  /** Takes back the last stroke. Returns what to set. */
   undo(read: Reader): readonly CellValue[] {
     const stroke = this.#done.pop();
     if (!stroke) return [];
@@ -93,7 +89,6 @@ export class Strokes {
     );
   }
 
-  /** Draws the last undone stroke again. Returns what to set. */
   redo(read: Reader): readonly CellValue[] {
     const stroke = this.#undone.pop();
     if (!stroke) return [];

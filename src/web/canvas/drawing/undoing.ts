@@ -4,6 +4,7 @@
  */
 
 import { pageOf } from "../../../board/geometry.js";
+import { realClock, within } from "../../../protocol/clock.js";
 import type { Brush } from "./brush.js";
 
 interface UndoingOptions {
@@ -39,7 +40,11 @@ export class Undoing {
     const stroke = brush.strokes.next(step);
     const [cell] = stroke?.keys() ?? [];
     if (isOff() || !stroke || cell === undefined) return;
-    const hasCome = await inTime(load(new Set(Array.from(stroke.keys(), pageOf))));
+    const loaded = load(new Set(Array.from(stroke.keys(), pageOf)));
+    const hasCome = await within(realClock, LOAD_MS_MAX, loaded, () => new Error("not loaded")).then(
+      () => true,
+      () => false,
+    );
     // A replay may have been opened meanwhile, or another stroke drawn.
     const isStill = !isOff() && brush.strokes.next(step) === stroke;
     if (hasCome && isStill) brush[step]();
@@ -47,14 +52,4 @@ export class Undoing {
     if (!hasCome) gaveUp(cell);
     done();
   }
-}
-
-function inTime(coming: Promise<void>): Promise<boolean> {
-  return new Promise((done) => {
-    const late = setTimeout(() => done(false), LOAD_MS_MAX);
-    void coming.then(() => {
-      clearTimeout(late);
-      done(true);
-    });
-  });
 }

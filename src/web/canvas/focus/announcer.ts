@@ -1,5 +1,5 @@
 /*
- * Tells a screen reader when someone else changes the focused checkbox. At most one message per
+ * Announces changes that someone else makes to the focused checkbox. At most one message per
  * interval, and the last one wins, so that a person can follow.
  */
 

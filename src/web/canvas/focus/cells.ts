@@ -15,7 +15,7 @@ import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
 
-/** What the focus needs of the canvas board. */
+/** The part of the canvas board that the focus needs. */
 interface FocusBoard {
   readonly viewport: Viewport;
   readonly travel: Travel;
@@ -57,7 +57,6 @@ export class FocusCells {
     this.#show(this.#middle());
   }
 
-  /** Moves the focus, but not the view. */
   focus(cell: number): void {
     this.#isMoving = true;
     this.#show(cell);
@@ -172,7 +171,6 @@ export class FocusCells {
     return cellAt(plane, { x: Math.floor(camera.x), y: Math.floor(camera.y) }) ?? 0;
   }
 
-  /** Moves the view just far enough to show the focus. */
   #reveal(cell: number): void {
     const { viewport } = this.#board;
     const { x, y } = placeOf(cell);

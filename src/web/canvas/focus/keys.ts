@@ -3,7 +3,6 @@
 import { type KeyPress, moveByKey } from "../../keys.js";
 import { cellAt, lastInRow, type Plane, placeOf } from "../view/plane.js";
 
-/** Undefined if the key does not move the focus. A screen shows `pageRows` rows. */
 export function moveOnPlane(press: KeyPress, cell: number, plane: Plane, pageRows: number): number | undefined {
   return moveByKey(press, cell, {
     size: plane.size,

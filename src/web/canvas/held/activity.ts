@@ -8,7 +8,6 @@ import { pageOf } from "../../../board/geometry.js";
 interface Warmth {
   heat: number;
   sinceMs: number;
-  /** The cell that changed last, if known. */
   cell: number | undefined;
 }
 

@@ -3,7 +3,7 @@
  * marks says nothing. Time comes from outside.
  */
 
-import { MARK_MS, type MarkKind } from "../../mark-times.js";
+import { MARK_MS, type MarkKind } from "../../timed-mark.js";
 
 export const MARKED_CELLS_MAX = 400;
 

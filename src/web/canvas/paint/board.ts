@@ -13,7 +13,6 @@ import { type PagesScene, paintPages } from "./pages.js";
 
 interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
-  /** The frozen ranges of the pages in sight. */
   readonly frozen: Iterable<CellRange>;
 }
 

@@ -1,10 +1,8 @@
 /*
  * Numbered boxes as tiles of 8 × 8, kept as pictures. While the view pans, a frame copies some
  * dozens of pictures instead of writing thousands of numbers. A row of a tile is one byte of the
- * page's bitmap, so comparing eight bytes finds what changed, and only those boxes are drawn again.
- *
- * Each frame makes a few tiles and draws the rest of the new area box by box. When the size of
- * boxes changes, as in each frame of a zoom, all tiles are dropped. Their total size is bounded.
+ * page's bitmap, so comparing eight bytes finds the changed boxes. Each frame makes a few tiles
+ * and draws the rest of the new area box by box. A change of the box size drops all tiles.
  */
 
 import { cellAt } from "../../../board/geometry.js";
@@ -16,11 +14,7 @@ import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
-interface Tile {
-  readonly canvas: OffscreenCanvas;
-  readonly context: OffscreenCanvasRenderingContext2D;
-  readonly shown: Uint8Array;
-}
+type Tile = ReturnType<typeof makeTile>;
 
 const SIDE = 8;
 /** Pixels of tiles made per frame. One tile is always made. */
@@ -56,7 +50,6 @@ export class BoxTiles {
     return this.#isTiled && (!this.#isSteady || this.#made > this.#madeMax);
   }
 
-  /** Draws the part of a page that is in sight, given in cells of the page. */
   draw(context: Context, screen: Screen, page: number, picture: PagePicture, part: Area): void {
     const style = this.#style;
     if (!style) return;
@@ -117,7 +110,7 @@ export class BoxTiles {
   }
 }
 
-function makeTile(style: BoxStyle): Tile {
+function makeTile(style: BoxStyle) {
   const canvas = new OffscreenCanvas(SIDE * style.cellPx, SIDE * style.cellPx);
   const context = contextOf(canvas);
   prepareBoxes(context, style);

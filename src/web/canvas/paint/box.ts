@@ -4,8 +4,7 @@ import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
 import type { Area } from "../view/camera.js";
 import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
-import { type BoxSprites, makeSprites } from "./box-sprites.js";
-import type { Context } from "./context.js";
+import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";
 import type { Palette } from "./palette.js";
 
@@ -15,14 +14,19 @@ export interface BoxStyle {
   readonly palette: Palette;
   /** For the numbers; undefined if they do not fit. */
   readonly font: string | undefined;
-  readonly sprites: BoxSprites;
+  readonly sprites: ReturnType<typeof makeSprites>;
 }
 
 const NUMBERS_FROM_PX = 34;
 const DIGIT_SHARE = 0.64;
 const FONT_PX = { min: 7.5, max: 12.5 };
+const GAP_SHARE = 0.13;
+const EDGE_SHARE = 0.05;
+const CORNER_SHARE = 0.16;
+/** In a numbered box the check is smaller and higher. */
+const CHECK_SHARE = 0.52;
+const CHECK_NUMBERED_SHARE = 0.4;
 
-/** `before` if nothing changed. */
 export function boxStyle(screen: Screen, cells: number, palette: Palette, before: BoxStyle | undefined): BoxStyle {
   const { cellPx, density } = screen;
   const fontSize = fontPx(screen, cells);
@@ -33,7 +37,6 @@ export function boxStyle(screen: Screen, cells: number, palette: Palette, before
   return { cellPx, density, palette, font, sprites };
 }
 
-/** Call it before drawing boxes on a context. */
 export function prepareBoxes(context: Context, { font }: BoxStyle): void {
   if (font === undefined) return;
   context.font = font;
@@ -95,4 +98,44 @@ function paintEmpty(context: Context, screen: Screen, { sprites, cellPx }: BoxSt
 function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
   const fitting = (cellCssPx * 0.74) / (String(cells - 1).length * DIGIT_SHARE);
   return cellCssPx < NUMBERS_FROM_PX || fitting < FONT_PX.min ? undefined : Math.min(FONT_PX.max, fitting);
+}
+
+/** Pictures of both boxes. They look like the real checkboxes of a small board (cells.css). */
+function makeSprites(pitchPx: number, density: number, isNumbered: boolean, palette: Palette) {
+  const make = (fill: string, line: string, isChecked: boolean) => {
+    const canvas = new OffscreenCanvas(pitchPx, pitchPx);
+    const context = contextOf(canvas);
+    context.fillStyle = palette.ground;
+    context.fillRect(0, 0, pitchPx, pitchPx);
+    const gap = Math.max(1, Math.round((pitchPx * GAP_SHARE) / 2));
+    const edge = Math.round(Math.max(density, Math.min(2 * density, pitchPx * EDGE_SHARE)));
+    const side = pitchPx - 2 * gap - edge;
+    context.beginPath();
+    context.roundRect(gap + edge / 2, gap + edge / 2, side, side, pitchPx * CORNER_SHARE);
+    context.fillStyle = fill;
+    context.fill();
+    context.strokeStyle = line;
+    context.lineWidth = edge;
+    context.stroke();
+    if (isChecked) strokeCheck(context, pitchPx, isNumbered, palette.onAccent);
+    return canvas;
+  };
+  return { empty: make(palette.cell, palette.cellLine, false), checked: make(palette.accent, palette.accent, true) };
+}
+
+/** The check of check-light.svg, whose view box is 16 × 16. */
+function strokeCheck(context: Context, pitchPx: number, isNumbered: boolean, color: string): void {
+  const size = pitchPx * (isNumbered ? CHECK_NUMBERED_SHARE : CHECK_SHARE);
+  const unit = size / 16;
+  const left = (pitchPx - size) / 2;
+  const top = isNumbered ? pitchPx * 0.16 : left;
+  context.beginPath();
+  context.moveTo(left + 3 * unit, top + 8.4 * unit);
+  context.lineTo(left + 6.4 * unit, top + 11.8 * unit);
+  context.lineTo(left + 13 * unit, top + 5 * unit);
+  context.strokeStyle = color;
+  context.lineWidth = 2.2 * unit;
+  context.lineCap = "round";
+  context.lineJoin = "round";
+  context.stroke();
 }

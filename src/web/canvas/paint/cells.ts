@@ -28,7 +28,6 @@ function span({ area }: Screen, { plane }: PagesScene): Area {
   };
 }
 
-/** Lines along the edges of cells, or of squares of `side` cells. */
 function paintLines(
   context: Context,
   screen: Screen,

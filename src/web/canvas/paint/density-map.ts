@@ -42,8 +42,8 @@ export class DensityMap {
 }
 
 /**
- * How strongly a density is shown, 0 … 1. The logarithm tells a hundred cells among 65,536 from
- * one. The root tells half full from full. Even one cell stands out among empty pages.
+ * How strongly a density is shown, 0 … 1. The logarithm separates a hundred cells among 65,536
+ * from one. The root separates half full from full. Even one cell stands out among empty pages.
  */
 export function toneOf(share: number): number {
   if (share === 0) return 0;

@@ -16,13 +16,6 @@ import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 
-interface Rectangle {
-  readonly x: number;
-  readonly y: number;
-  readonly columns: number;
-  readonly rows: number;
-}
-
 const HATCH_PX = 8;
 const TINT = 0.2;
 
@@ -47,8 +40,7 @@ export function paintFrozen(context: Context, screen: Screen, palette: Palette, 
   }
 }
 
-/** The rectangles of a range, which lies on one page. */
-export function rectanglesOf({ start, end }: CellRange): Rectangle[] {
+export function rectanglesOf({ start, end }: CellRange) {
   const page = placeOfPage(pageOf(start));
   const [first, last] = [offsetOf(start), offsetOf(end - 1)];
   const [top, bottom] = [Math.floor(first / PAGE_SIDE), Math.floor(last / PAGE_SIDE)];

@@ -10,7 +10,6 @@ export interface MarksScene {
   readonly plane: Plane;
   readonly palette: Palette;
   readonly marks: Marks;
-  /** Cells whose change has been on its way for a while. */
   readonly pending: Iterable<number>;
   readonly hovered: number | undefined;
   readonly rectangle: readonly [Point, Point] | undefined;

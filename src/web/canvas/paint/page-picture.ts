@@ -75,7 +75,6 @@ export class PagePicture {
     return new PagePicture(this.cells, this.#bits, this.#checked, palette);
   }
 
-  /** Whether the picture for this cell size, in device pixels, exists. */
   has(cellPx: number): boolean {
     return this.#levels[levelFor(cellPx)] !== undefined;
   }
@@ -94,7 +93,6 @@ export class PagePicture {
     return level.canvas;
   }
 
-  /** Frees the pictures for other cell sizes. */
   keepOnly(cellPx: number): void {
     const kept = levelFor(cellPx);
     for (const number of this.#levels.keys()) if (number !== kept) this.#levels[number] = undefined;

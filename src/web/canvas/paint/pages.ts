@@ -3,6 +3,7 @@
  * time, so each frame makes only some. Until then a page shows another picture or its density.
  */
 
+import { PAGE_CELLS } from "../../../board/geometry.js";
 import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import type { BoxTiles } from "./box-tiles.js";
@@ -26,7 +27,6 @@ export interface PagesScene {
   /** Pages in sight; none if they are too small to show cells. */
   readonly inSight: readonly number[];
   readonly nowMs: number;
-  /** How long a page takes to fade in. */
   readonly fadeMs: number;
 }
 
@@ -35,7 +35,6 @@ const BORDER_FROM_PX = 40;
 const BORDER_FROM_CELL_PX = 4;
 const SMOOTH_BELOW_PX = 1;
 
-/** True if the picture needs another frame to be complete. */
 export function paintPages(context: Context, screen: Screen, scene: PagesScene): boolean {
   const { plane, densities, pages, inSight } = scene;
   const [left, top] = [screen.left(0), screen.top(0)];
@@ -62,7 +61,14 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
     if (!image) continue;
     const share = shareShown(shown, scene);
     if (share < 1) isUnfinished = true;
-    drawPage(context, screen, page, image, share, shown.picture.cells);
+    const { x, y } = placeOfPage(page);
+    const [pageLeft, pageTop] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
+    const pageWidth = screen.left((x + 1) * PAGE_SIDE) - pageLeft;
+    const pageHeight = screen.top((y + 1) * PAGE_SIDE) - pageTop;
+    // The density below it covers the part without cells too.
+    if (shown.picture.cells < PAGE_CELLS) context.clearRect(pageLeft, pageTop, pageWidth, pageHeight);
+    context.globalAlpha = share;
+    context.drawImage(image, pageLeft, pageTop, pageWidth, pageHeight);
   }
   context.globalAlpha = 1;
   paintBorders(context, screen, scene);
@@ -73,24 +79,6 @@ export function shareShown({ sinceMs }: ShownPage, { nowMs, fadeMs }: PagesScene
   return fadeMs > 0 ? Math.min(1, (nowMs - sinceMs) / fadeMs) : 1;
 }
 
-function drawPage(
-  context: Context,
-  screen: Screen,
-  page: number,
-  image: OffscreenCanvas,
-  share: number,
-  cells: number,
-): void {
-  const { x, y } = placeOfPage(page);
-  const [left, top] = [screen.left(x * PAGE_SIDE), screen.top(y * PAGE_SIDE)];
-  const [right, bottom] = [screen.left((x + 1) * PAGE_SIDE), screen.top((y + 1) * PAGE_SIDE)];
-  // The density below it covers the part without cells too.
-  if (cells < PAGE_SIDE * PAGE_SIDE) context.clearRect(left, top, right - left, bottom - top);
-  context.globalAlpha = share;
-  context.drawImage(image, left, top, right - left, bottom - top);
-}
-
-/** Faint lines between pages, and a frame around the board. */
 function paintBorders(context: Context, screen: Screen, { plane, palette, pages, inSight }: PagesScene): void {
   const thin = Math.max(1, Math.round(screen.density));
   context.strokeStyle = palette.line;

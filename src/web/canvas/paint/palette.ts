@@ -8,7 +8,6 @@ import { contextOf } from "./context.js";
 export interface Palette extends Readonly<ReturnType<typeof readColors>> {
   /** `steps + 1` colours as ImageData holds them. With `power` below 1, low values look higher. */
   ramp(steps: number, power: number): Uint32Array;
-  /** For what is unknown. */
   readonly unknown: number;
 }
 

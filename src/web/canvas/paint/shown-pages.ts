@@ -1,6 +1,6 @@
 /*
- * The pages that the canvas shows. It watches what the view needs, holds a picture of each loaded
- * page, and keeps pictures and densities up to date with the board, cell by cell.
+ * The pages that the canvas shows. It watches what the view needs and holds a picture of each
+ * loaded page. Every change of the board updates pictures and densities.
  */
 
 import { countBits } from "../../../board/bitmap.js";
@@ -83,12 +83,10 @@ export class ShownPages {
     return this.#map;
   }
 
-  /** Pages in sight; none if they are too small to show cells. */
   get inSight(): readonly number[] {
     return this.#inSight;
   }
 
-  /** Whether everything in sight that may be watched is loaded. */
   get isComplete(): boolean {
     return this.#seen !== undefined && this.#awaited.every((page) => this.pages.has(page));
   }

@@ -4,7 +4,6 @@ import type { View } from "../view/camera.js";
 import { type Palette, readPalette } from "./palette.js";
 
 export interface SurfaceListener {
-  /** The canvas has a new size and is empty. */
   resized(view: View): void;
   recolored(palette: Palette): void;
 }

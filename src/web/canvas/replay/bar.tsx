@@ -12,7 +12,6 @@ import { Timeline } from "./timeline.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
 
-/** What a replay needs of the canvas board. */
 interface ReplayBoard {
   readonly palette: Palette;
   readonly pages: { readonly inSight: readonly number[] };
@@ -68,7 +67,6 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
   );
 }
 
-/** How long the server keeps the board's history; 0 until it is known. */
 function useHistoryMs(name: string): number {
   const [keptMs, setKept] = useState(0);
   useEffect(() => {
@@ -77,7 +75,6 @@ function useHistoryMs(name: string): number {
   return keptMs;
 }
 
-/** The open replay, if any, and how to open one that ends now. */
 function useReplay(canvas: ReplayBoard, name: string, cellsOf: ReplayBarProps["cellsOf"]) {
   const [replay, setReplay] = useState<Replay>();
   const [hasFailed, setFailed] = useState(false);

@@ -33,10 +33,10 @@ export class PageReplay {
   moveTo(ms: number, visit: (offset: number, value: boolean) => void): void {
     const last = this.record[this.#done - 1];
     if (last && last.ms > ms) this.#startOver(ms, visit);
-    else this.#goOn(ms, visit);
+    else this.#moveForward(ms, visit);
   }
 
-  #goOn(ms: number, visit: (offset: number, value: boolean) => void): void {
+  #moveForward(ms: number, visit: (offset: number, value: boolean) => void): void {
     for (let next = this.record[this.#done]; next && next.ms <= ms; next = this.record[this.#done]) {
       for (const change of next.changes) {
         const offset = changedOffset(change);
@@ -50,7 +50,7 @@ export class PageReplay {
     const before = this.bits;
     this.#bits.set(this.#start);
     this.#done = 0;
-    this.#goOn(ms, () => undefined);
+    this.#moveForward(ms, () => undefined);
     eachDifference(before, this.#bits, (offset, value) => visit(offset, value === 1));
   }
 }

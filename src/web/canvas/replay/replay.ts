@@ -113,7 +113,6 @@ export class Replay {
     this.pages.set(page, { picture, sinceMs: performance.now() });
   }
 
-  /** Reads the part before the known one. */
   #read(page: number, track: Track): void {
     const { fromMs, toMs, read, now, changed } = this.#options;
     if (track.isReading || now() < track.retryMs) return;

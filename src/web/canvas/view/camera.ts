@@ -33,7 +33,6 @@ const FIT_MARGIN_PX = 12;
 /** The share of the view that may lie beyond the board's edge. */
 const BEYOND_SHARE = 0.375;
 
-/** The scale at which the whole board is in view. */
 export function fitScale(plane: Plane, view: View): number {
   const width = Math.max(1, view.width - 2 * FIT_MARGIN_PX);
   const height = Math.max(1, view.height - 2 * FIT_MARGIN_PX);

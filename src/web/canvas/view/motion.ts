@@ -14,6 +14,7 @@ const ZOOM_MS = 55;
 const ZOOM_DONE = 0.003;
 const GLIDE_MS = 325;
 const GLIDE_PX_PER_S_MIN = 25;
+const SMOOTHING_MS = 120;
 
 /** Where a flight is at this moment. It is done when the camera is its target. */
 export function flightAt({ from, to, startMs }: Motion & { kind: "flight" }, nowMs: number): Camera {
@@ -36,4 +37,35 @@ export function slowed({ x, y }: Point, elapsedMs: number): Point | undefined {
 
 export function isThrow({ x, y }: Point): boolean {
   return Math.hypot(x, y) >= 4 * GLIDE_PX_PER_S_MIN;
+}
+
+/** How fast the view moves, smoothed over some frames. Jumps do not count. */
+export class Speed {
+  #last: Point;
+  #velocity: Point = { x: 0, y: 0 };
+
+  constructor(at: Point) {
+    this.#last = at;
+  }
+
+  /** In cells per second. */
+  get velocity(): Point {
+    return this.#velocity;
+  }
+
+  movedTo(at: Point, elapsedMs: number): void {
+    if (elapsedMs === 0) return;
+    const share = Math.min(1, elapsedMs / SMOOTHING_MS);
+    const along = (axis: "x" | "y") => {
+      const now = ((at[axis] - this.#last[axis]) / elapsedMs) * 1000;
+      return this.#velocity[axis] + (now - this.#velocity[axis]) * share;
+    };
+    this.#velocity = { x: along("x"), y: along("y") };
+    this.#last = at;
+  }
+
+  jumpedTo(at: Point): void {
+    this.#last = at;
+    this.#velocity = { x: 0, y: 0 };
+  }
 }

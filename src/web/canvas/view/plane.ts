@@ -40,14 +40,12 @@ export function planeOf(size: number): Plane {
   return { size, pages, pageColumns, pageRows, columns: pageColumns * PAGE_SIDE, rows };
 }
 
-/** Column and row of a page among pages. */
 export function placeOfPage(page: number): Point {
   const shell = Math.floor(Math.sqrt(page));
   const along = page - shell * shell;
   return along < shell ? { x: shell, y: along } : { x: along - shell, y: shell };
 }
 
-/** The page at a column and row of pages; undefined if the board has none there. */
 export function pageAt(plane: Plane, column: number, row: number): number | undefined {
   if (column < 0 || row < 0) return undefined;
   const shell = Math.max(column, row);
@@ -64,7 +62,6 @@ export function placeOf(cell: number): Point {
   };
 }
 
-/** The cell at a place; undefined if the board has none there. */
 export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   const page = pageAt(plane, Math.floor(x / PAGE_SIDE), Math.floor(y / PAGE_SIDE));
   if (page === undefined) return undefined;
@@ -72,7 +69,6 @@ export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   return offset < cellsInPage(plane.size, page) ? cellOnPage(page, offset) : undefined;
 }
 
-/** The rightmost cell of a row; undefined if the row has none. */
 export function lastInRow(plane: Plane, y: number): number | undefined {
   for (let column = plane.pageColumns - 1; column >= 0; column--) {
     const page = pageAt(plane, column, Math.floor(y / PAGE_SIDE));

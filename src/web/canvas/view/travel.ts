@@ -26,7 +26,6 @@ export class Travel {
     this.#draw();
   }
 
-  /** Zooms by a factor around the middle. */
   zoom(factor: number): void {
     this.#viewport.step(factor, performance.now());
     this.#draw();

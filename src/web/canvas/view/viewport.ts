@@ -1,7 +1,6 @@
 /*
- * Where the user looks, and how the view moves there: at once under a finger, in a short flight to
- * a target, gliding on after a throw. With reduced motion, a flight is a jump. Time comes from
- * outside: call `tick` for each frame.
+ * The place in view, and its motion. The view follows a finger at once, flies to a target, and
+ * glides after a throw. With reduced motion, a flight is a jump. Call `tick` for each frame.
  */
 
 import {
@@ -15,9 +14,8 @@ import {
   type View,
   zoomTo,
 } from "./camera.js";
-import { flightAt, isThrow, type Motion, slowed, zoomStep } from "./motion.js";
+import { flightAt, isThrow, type Motion, Speed, slowed, zoomStep } from "./motion.js";
 import { type Plane, type Point, placeOf } from "./plane.js";
-import { Speed } from "./speed.js";
 
 /** A longer flight, in views, would show nothing on its way. */
 const FLIGHT_VIEWS_MAX = 3;
@@ -31,7 +29,6 @@ export class Viewport {
   /** The scale that the user asked for. The one shown is the nearest in whole pixels. */
   #wanted: number;
   #motion: Motion | undefined;
-  /** Shows the whole board until the user moves. */
   #isFitted = true;
   #lastMs: number | undefined;
   readonly #speed: Speed;
@@ -98,7 +95,6 @@ export class Viewport {
     this.#speed.jumpedTo(camera);
   }
 
-  /** At once, as under a finger. */
   pan(dx: number, dy: number): void {
     this.#take();
     this.#show(panBy(this.#camera, dx, dy));
@@ -118,7 +114,7 @@ export class Viewport {
     this.settle(point);
   }
 
-  /** Zooms on to whole pixels. */
+  /** Zooms to the nearest whole pixels. */
   settle(point: Point): void {
     if (this.#isStill()) {
       this.#motion = undefined;
@@ -132,7 +128,6 @@ export class Viewport {
     this.#fly(camera, nowMs);
   }
 
-  /** Zooms around the given point, or the middle. */
   step(factor: number, nowMs: number, point?: Point): void {
     const from = this.target;
     const middle = { x: this.#view.width / 2, y: this.#view.height / 2 };
@@ -145,7 +140,7 @@ export class Viewport {
     this.#isFitted = true;
   }
 
-  /** Glides on at a velocity in CSS pixels per second. */
+  /** Glides at a velocity in CSS pixels per second. */
   throwBy(velocity: Point): void {
     if (!this.#isStill() && isThrow(velocity)) this.#motion = { kind: "glide", velocity };
   }
@@ -157,7 +152,7 @@ export class Viewport {
     this.#speed.movedTo(this.#camera, elapsedMs);
   }
 
-  /** Shows the next moment of a motion. Returns the motion to go on with, if any. */
+  /** Shows the next moment of a motion. Returns the rest of the motion, if any. */
   #moved(motion: Motion, nowMs: number, elapsedMs: number): Motion | undefined {
     const before = this.#camera;
     switch (motion.kind) {

@@ -1,4 +1,7 @@
-/* Drawing: lines without holes, strokes that set each cell once, undo and redo on a board that others change too. */
+/*
+ * Drawing: lines without holes, strokes that set each cell once, undo and redo on a board that
+ * others change too.
+ */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -158,7 +161,7 @@ describe("the brush", () => {
     assert.equal(brush.strokes.canRedo, false, "after a new stroke there is nothing to redo");
   });
 
-  test("what was refused is no part of its stroke, and a stroke refused whole is none", () => {
+  test("refused cells leave their stroke, and a wholly refused stroke disappears", () => {
     const { brush, cells } = make();
     brush.setAll([1, 2], true);
     brush.setAll([3], true);
@@ -232,7 +235,7 @@ describe("the brush", () => {
     }
   });
 
-  test("what is broken off stays as far as it was drawn; of a rectangle that is nothing", () => {
+  test("a line that is broken off stays as far as it was drawn; a rectangle is dropped", () => {
     const { brush, sets } = make();
     brush.tool = "fill";
     brush.start({ x: 0, y: 0 });
@@ -249,7 +252,7 @@ describe("the brush", () => {
     assert.equal(sets.length, 6, "it is one stroke, to undo");
   });
 
-  test("what is not here yet is left out and counted once, unless it comes while one draws", () => {
+  test("cells that are not loaded are left out and counted once, unless they load during the stroke", () => {
     const away = new Set([2, 3, 4]);
     const { brush, sets, locked, missed } = make(
       100,

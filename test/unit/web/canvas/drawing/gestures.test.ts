@@ -1,10 +1,10 @@
-/* What fingers, mouse and space come to, from events as a browser makes them. */
+/* The gestures of fingers, mouse and Space, from a browser's events. */
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Gestures } from "../../../../../src/web/canvas/drawing/gestures.js";
 
-/** What of an element is used here. */
+/** The part of an element that gestures use. */
 class Surface extends EventTarget {
   setPointerCapture(): void {}
   getBoundingClientRect() {

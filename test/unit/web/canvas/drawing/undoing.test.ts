@@ -1,4 +1,7 @@
-/* Undo waits for pages that were let go: what happens meanwhile must not make it undo something else, or wait for ever. */
+/*
+ * Undo waits for pages that were let go: what happens meanwhile must not make it undo something
+ * else, or wait for ever.
+ */
 
 import assert from "node:assert/strict";
 import { describe, mock, test } from "node:test";
@@ -55,7 +58,7 @@ describe("undo", () => {
     }
   });
 
-  test("gives up when the pages do not come, says so, and goes on with the next", async () => {
+  test("gives up if the pages do not load, reports it, and continues with the next", async () => {
     mock.timers.enable({ apis: ["setTimeout"] });
     try {
       const { undoing, told, draw, come } = setUp();

@@ -7,7 +7,7 @@ import { Densities } from "../../../../../src/web/canvas/held/densities.js";
 describe("densities", () => {
   const SIZE = 3 * 65_536;
 
-  /** What of a board the densities use. */
+  /** The part of a board that the densities use. */
   function make() {
     const counts = [0, 0, 0];
     type Events = Pick<BoardEvents, "overview">;
@@ -34,7 +34,10 @@ describe("densities", () => {
       counts[page] = count;
       events.emit("overview", [page], false);
     };
-    /** As on each new connection: how many people there are, then all counts, of which these pages' are others. */
+    /**
+     * As on each new connection: how many people there are, then all counts, of which these pages'
+     * are others.
+     */
     const connect = (online: number, changed: Readonly<Record<number, number>>) => {
       const isOther = overview.onlineEverywhere !== online;
       overview.onlineEverywhere = online;
@@ -45,7 +48,7 @@ describe("densities", () => {
     return { densities, happened, tell, connect };
   }
 
-  test("what was full when the overview came is no news; after that each page tells by how much it changed", () => {
+  test("counts that arrive with the overview are not news; later, each page reports its change", () => {
     const { densities, happened, tell } = make();
     tell(0, 500);
     assert.deepEqual(happened, []);
@@ -58,7 +61,7 @@ describe("densities", () => {
     assert.equal(densities.shareOf(1), 10 / 65_536);
   });
 
-  test("what was missed while there was no connection may be hours old and is no news; what comes after it is", () => {
+  test("changes missed without a connection are not news; later ones are", () => {
     const { densities, happened, tell, connect } = make();
     connect(1, { 0: 500 });
     connect(2, { 0: 90_000, 2: 30 });

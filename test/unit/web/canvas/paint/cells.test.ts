@@ -1,4 +1,4 @@
-/* How single cells are drawn, against a context that notes what it is told. */
+/* How single cells are drawn, against a context that records its calls. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

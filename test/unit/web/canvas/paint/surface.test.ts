@@ -1,4 +1,7 @@
-/* The canvas's size in pixels, on a screen that is another meanwhile: of the browser, only what it asks. */
+/*
+ * The canvas's size in pixels, on a screen that is another meanwhile: of the browser, only what it
+ * asks.
+ */
 
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";

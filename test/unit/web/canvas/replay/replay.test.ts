@@ -58,7 +58,7 @@ describe("a replay", () => {
     }
   });
 
-  test("what cannot be read is asked for again, but not at once", async () => {
+  test("a part that cannot be read is requested again after a pause", async () => {
     let asked = 0;
     const { replay, pass } = make(async (_, fromMs, toMs) => {
       if (++asked === 1) throw new Error("away");

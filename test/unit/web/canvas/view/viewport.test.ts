@@ -1,4 +1,4 @@
-/* What is seen: the camera's arithmetic, the view's motion in time, and the pages worth having. */
+/* The view: the camera's arithmetic, its motion in time, and the pages that it needs. */
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
