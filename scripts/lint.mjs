@@ -5,12 +5,11 @@ import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Knip reports files, exports and dependencies that nothing uses. Biome checks form and style. */
-const CHECKS_UNUSED = false;
-
+/** Biome checks form and style. Knip finds files, exports and packages that nothing uses. */
 const linters = [
   ["node_modules/@biomejs/biome/bin/biome", "check", "."],
-  ...(CHECKS_UNUSED ? [["node_modules/knip/bin/knip.js"]] : []),
+  ["scripts/prose.mjs"],
+  ["node_modules/knip/bin/knip.js", "--no-progress"],
 ];
 
 for (const linter of linters) {

@@ -147,7 +147,7 @@ export async function readHistory<Kept extends Recorded>(
   return { start: { kind: "snapshot", page, position, bits }, fromMs, nowMs, deltas: deltas.toReversed() };
 }
 
-/** The records from `newest` back, which comes again at the start of each part. */
+/** The records from `newest` back, which repeats at the start of each part. */
 async function* newestFirst<Kept extends Recorded>(
   reader: RecordReader<Kept>,
   newest: Kept | undefined,

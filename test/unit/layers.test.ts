@@ -190,6 +190,15 @@ describe("the layers", () => {
     }
   });
 
+  test("no source file has more than 300 lines, except the table of options", () => {
+    for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
+      const path = join(entry.parentPath, entry.name);
+      if (!entry.isFile() || relative(src, path) === "server/config.ts") continue;
+      const lines = readFileSync(path, "utf8").split("\n").length - 1;
+      assert.ok(lines <= 300, `${relative(src, path)} has ${lines} lines`);
+    }
+  });
+
   test("no file imports itself by way of others", () => {
     assert.equal(cycleIn(arrows())?.join(" -> "), undefined);
   });

@@ -11,7 +11,7 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Clock } from "../../protocol/clock.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
 
-export interface WebSocket extends EventEmitter {
+interface WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
   pause(): void;
   resume(): void;

@@ -10,7 +10,7 @@ const WINDOW_MS = 200;
 /** Far below what the kernel keeps of a doze of 60 ms. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
-/** The handle below a socket, undocumented in Node. The socket's own `pause` goes on reading. */
+/** The handle below a socket, undocumented in Node. The socket's own `pause` continues reading. */
 interface Handle {
   readonly reading: boolean;
   readStop(): number;
