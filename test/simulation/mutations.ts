@@ -63,12 +63,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "",
   },
   {
-    name: "a write half done over two pages is told as refused",
-    file: "src/server/writes/commit-changes.ts",
-    search: 'throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });',
-    replacement: "throw first;",
-  },
-  {
     name: "deltas are not buffered while the follower asks",
     file: "src/server/pages/follower.ts",
     search: "    this.#buffer ??= [];\n",
