@@ -19,7 +19,10 @@ const PARTS: Readonly<Record<string, { readonly from: string; readonly make: () 
 };
 
 export function writeTables(): void {
-  writeFileSync(OPERATIONS, withTables(readFileSync(OPERATIONS, "utf8")));
+  const before = readFileSync(OPERATIONS, "utf8");
+  const after = withTables(before);
+  writeFileSync(OPERATIONS, after);
+  console.log(`docs/operations.md: ${before === after ? "its tables were up to date" : "its tables are written"}`);
 }
 
 /** The document with the current tables. */
