@@ -35,16 +35,21 @@ const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabil
 
 command("serve", "One instance, or several with --workers", serve);
 command("demo", "Four instances on four ports (8000 to 8003) in one process", demo);
-command("doctor", "Check of the store that these options name, and of the instances at the URLs", (config, { args }) =>
+command("doctor", "Check the configured store and the instances at the given URLs", (config, { args }) =>
   doctor(config, args),
 ).argument("[url...]", "URLs of instances or of their balancer");
 benchCommand();
 const BOARD = ["--board <name>", "Name of the board", "main"] as const;
-command("export", "Export of a board to a file or to standard output", exportTo, STORE_OPTIONS)
+command("export", "Export a board to a file or to standard output", exportTo, STORE_OPTIONS)
   .option(...BOARD)
   .option("--out <file>", "New file to write")
   .option("--from-page <number>", "First page to write (a page is a block of 65,536 cells)", "0");
-command("import", "Import of a file that replaces a board, even while it is served", importFrom, STORE_OPTIONS)
+command(
+  "import",
+  "Replace a board with the contents of a file, even while it is being served",
+  importFrom,
+  STORE_OPTIONS,
+)
   .argument("<file>", "File that `export` wrote, or - for standard input")
   .option(...BOARD);
 
@@ -98,7 +103,7 @@ function command(
 function benchCommand(): void {
   const command = program
     .command("bench")
-    .description("Load on a running deployment, with measurements and a check that every client equals the store")
+    .description("Load a running deployment, measure it, and check that every client matches the store")
     .argument("<url...>", "Instances of one deployment; clients are assigned to them in turn")
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
@@ -108,7 +113,7 @@ function benchCommand(): void {
     command.addOption(option);
   }
   command
-    .option("--find-max", "Search for the highest rate at which --p99 holds")
+    .option("--find-max", "Search for the highest write rate that stays within --p99")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, with charts")
     .action((urls: string[], { findMax, json, html, ...flags }) =>

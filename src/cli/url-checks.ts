@@ -36,7 +36,8 @@ export async function checkUrls(urls: readonly string[]): Promise<Finding[]> {
   }
   if (boards.length > 0) findings.push(...judgeBoards(boards));
   else if (findings.some(({ is }) => is === "good")) {
-    const what = "boards are shown only with a token, so whether all instances share boards and store was not checked";
+    const what =
+      "listing boards requires a token, so the doctor could not check that all instances share the same boards and store";
     findings.push(warning(what, "compare BOARDS and VALKEY_URL of all instances"));
   }
   return findings;

@@ -23,7 +23,7 @@ export const INSTANCE_FIELDS = {
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */
   jwtSecret: "JWT_SECRET",
-  /** Published keys that tokens are signed with. */
+  /** URL of the public keys that verify tokens. */
   jwksUrl: "JWKS_URL",
   /** Required issuer of tokens. */
   jwtIssuer: "JWT_ISSUER",

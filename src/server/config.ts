@@ -45,7 +45,7 @@ const TABLE = {
     env: "HOST",
     fallback: "0.0.0.0",
     help: "Address to listen on",
-    reason: "An instance is there to be reached; 127.0.0.1 is enough behind a balancer on the same machine",
+    reason: "Other machines can connect; behind a balancer on the same machine, 127.0.0.1 is enough",
     ...text(255, "address"),
   },
   basePath: {
@@ -59,7 +59,7 @@ const TABLE = {
   },
   metricsPort: {
     env: "METRICS_PORT",
-    help: "Separate port for /metrics and /cluster, which then leave PORT; 0 takes any free port",
+    help: "Separate port for /metrics and /cluster, which PORT then no longer serves; 0 picks any free port",
     reason: "One port is simplest; set it if strangers can reach PORT",
     ...whole(0, 65_535),
   },
@@ -67,7 +67,7 @@ const TABLE = {
     env: "METRICS_HOST",
     fallback: "127.0.0.1",
     help: "Address that METRICS_PORT listens on",
-    reason: "Other machines see the operators' data only if you decide so",
+    reason: "Keeps operational data on this machine unless you choose otherwise",
     ...text(255, "address"),
   },
   name: {
@@ -116,7 +116,7 @@ const TABLE = {
     env: "VALKEY_NAT_MAP",
     placeholder: "address=address,…",
     fallback: "",
-    help: "Reachable addresses for those that a cluster or Sentinel announces, such as 10.0.0.5:7000=localhost:7000",
+    help: "Map from announced to reachable addresses of a cluster or Sentinel deployment, such as 10.0.0.5:7000=localhost:7000",
     reason: "Announced addresses are usually reachable; set it for containers and NAT",
     parse: parseNatMap,
     expected: "host:port=host:port, separated by commas, each announced address once",
@@ -146,7 +146,7 @@ const TABLE = {
   dataDir: {
     env: "DATA_DIR",
     fallback: "./data",
-    help: "Folder that holds the boards without VALKEY_URL, for one process at a time",
+    help: "Folder that stores the boards if VALKEY_URL is not set; only one process can use it",
     reason: "Close to where it is started, so that a first run needs no extra rights",
     ...text(4_096, "folder"),
   },
@@ -242,7 +242,7 @@ const TABLE = {
     env: "WATCHED_PAGES",
     fallback: "1024",
     help: "Pages (blocks of 65,536 checkboxes) that one socket may watch",
-    reason: "The app shows at most 300, and keeps some that it has left",
+    reason: "The app shows at most 300 pages and keeps some that were in view before",
     ...whole(1, 65_536),
   },
   messageBytes: {
@@ -255,8 +255,8 @@ const TABLE = {
   clientBufferBytes: {
     env: "CLIENT_BUFFER_BYTES",
     fallback: "524288",
-    help: "Unsent bytes allowed for one client; from half of it changes are skipped, beyond it the client is disconnected",
-    reason: "Half of it is 32 whole pages, more than a screen; 1,000 clients that do not read hold at most 512 MB",
+    help: "Send buffer of one client; frames are skipped once it is half full, and the client is disconnected if it overflows",
+    reason: "Half of it is 32 whole pages, more than a screen; 1,000 stalled clients use at most 500 MiB",
     ...whole(65_536, 100_000_000, "bytes"),
   },
   flushMs: {
@@ -270,7 +270,7 @@ const TABLE = {
   flushUnseenMs: {
     env: "FLUSH_UNSEEN_MS",
     fallback: "60",
-    help: "Longest flush interval that is used freely, whenever it saves work",
+    help: "Upper limit for lengthening the flush interval merely to save CPU; under heavy load it may grow further",
     reason: "People do not notice it; most of an instance's CPU time goes into frames",
     ...whole(1, 1_000, "ms"),
   },
@@ -285,7 +285,7 @@ const TABLE = {
     env: "DRAIN_MS",
     fallback: "10000",
     help: "Time over which clients are moved to other instances before this one stops",
-    reason: "100 of 1,000 clients move each second; measured under Drain",
+    reason: "Moves 100 of 1,000 clients per second; for measurements, see Drain in docs/operations.md",
     ...whole(0, 3_600_000, "ms"),
   },
   origins: {
@@ -305,7 +305,7 @@ const TABLE = {
     placeholder: "rule,…",
     fallback: "open",
     help: "Rights of everyone: open, read-only (writing needs a token) or token (viewing too), or name=rule for one board",
-    reason: "A board to try and to share; decide before it matters to you",
+    reason: "Lets anyone try a new board; restrict it before storing anything that matters",
     parse: parseAccess,
     expected: "open, read-only or token, for all boards or as name=rule,name=rule",
   },
@@ -329,7 +329,7 @@ const TABLE = {
   jwtIssuer: {
     env: "JWT_ISSUER",
     help: "Issuer (iss) that a token must name",
-    reason: "Your own secret has one issuer; set it if keys sign for several",
+    reason: "With your own secret there is only one issuer; set this if several issuers share the keys",
     ...text(255),
   },
   jwtAudience: {

@@ -2,7 +2,7 @@
 
 import type { Board } from "../client/index.js";
 
-export const VIEW_ONLY = "You can look at this board, but not change it.";
+export const VIEW_ONLY = "You can view this board but not change it.";
 const FROZEN = "This checkbox is frozen. Nobody can change it right now.";
 
 export function lockReasonAt(board: Board, cell: number): string | undefined {

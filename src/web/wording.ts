@@ -63,7 +63,7 @@ export function connectionWording(live: Live): Wording {
   const { connection, status } = live;
   if (status === "closed") return { tone: "bad", text: "Closed" };
   if (!connection.connected) return { tone: "bad", text: refusalOf(live) === undefined ? "Connecting" : "Refused" };
-  if (!connection.storeAvailable) return { tone: "waiting", text: "Read only" };
+  if (!connection.storeAvailable) return { tone: "waiting", text: "Saving paused" };
   if (status !== "live") return { tone: "waiting", text: "Joining" };
   return { tone: "good", text: live.right === "view" ? "View only" : "Live" };
 }

@@ -104,7 +104,7 @@ describe("the page of a board with rules", () => {
     await field(page, "token").fill(await token({ seats: "view" }));
     await field(page, "token-use").click();
     await filled(page);
-    await untilText(page, "access-text", /look at this board/);
+    await untilText(page, "access-text", /view this board/);
     await field(page, "access-open").click();
     await field(page, "token-forget").click();
     await untilText(page, "access-text", /needs a token/);
@@ -139,13 +139,13 @@ describe("the page of a board with rules", () => {
 
   test("a board that one may only look at takes no click, and says why, at the cell and to a screen reader", async () => {
     const { page, errors } = await openBoard(browser, `${here.url}/?board=wall`);
-    await untilText(page, "access-text", /look at this board/);
+    await untilText(page, "access-text", /view this board/);
     await untilText(page, "status-connection", /View only/);
     assert.equal(await page.locator('input[data-cell][aria-disabled="true"]').count(), 100);
     await cell(page, 5).focus();
     await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Space");
-    await field(page, "refusal-note").filter({ hasText: "look at this board" }).waitFor();
+    await field(page, "refusal-note").filter({ hasText: "view this board" }).waitFor();
     await untilText(page, "announcer", /Checkbox 6 was not changed/);
     assert.equal(await cell(page, 6).isChecked(), false);
     assert.equal(await cell(page, 6).evaluate((input) => input === document.activeElement), true);
@@ -219,12 +219,12 @@ describe("the page of a board with rules", () => {
 
   test("a large board that one may only look at has no tools to draw with", async () => {
     const { page } = await openBoard(browser, `${here.url}/?board=lookout#cell=500&zoom=24`);
-    await untilText(page, "access-text", /look at this board/);
+    await untilText(page, "access-text", /view this board/);
     assert.equal(await field(page, "tool-draw").count(), 0);
     const box = await field(page, "canvas").boundingBox();
     assert.ok(box);
     await page.mouse.click(box.x + box.width / 2, box.y + box.height / 2);
-    await field(page, "refusal-note").filter({ hasText: "look at this board" }).waitFor();
+    await field(page, "refusal-note").filter({ hasText: "view this board" }).waitFor();
     // The click has put the focus on the board.
     await page.keyboard.press("d");
     await page.keyboard.press("+");

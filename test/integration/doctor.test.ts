@@ -201,7 +201,7 @@ describe("the check of instances", () => {
     const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ACCESS: "token", JWT_SECRET: secret });
     t.after(() => instance.stop());
     const warnings = (await checkUrls([instance.url])).filter(({ is }) => is === "warning");
-    assert.match(warnings.map(({ what }) => what).join(), /^boards are shown only with a token/);
+    assert.match(warnings.map(({ what }) => what).join(), /^listing boards requires a token/);
   });
 
   test("finds an instance that does not reach its store", async (t) => {

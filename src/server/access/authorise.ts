@@ -43,7 +43,8 @@ export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 /** `origins` are other sites whose pages may act for their visitors. */
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
   return async (caller) => {
-    if (!isFromOrigin(caller.request, origins)) throw new Refusal("FORBIDDEN", { detail: "a page of another site" });
+    if (!isFromOrigin(caller.request, origins))
+      throw new Refusal("FORBIDDEN", { detail: "this site's origin is not in ORIGINS" });
     return guard.decide("authorise", async () => {
       const permit = await hook(caller);
       return permit ? grantOf(permit, guard) : undefined;

@@ -19,7 +19,9 @@ export type HandshakeMiddleware = (
  * and its answer runs as a program in the page that sent it. No current client needs it.
  */
 export const refuseJsonp: HandshakeMiddleware = (request, _, next) =>
-  next(queryOf(request).has("j") ? new Error("JSONP is off") : undefined);
+  next(
+    queryOf(request).has("j") ? new Error("JSONP polling is not supported: use WebSocket or XHR polling") : undefined,
+  );
 
 /** A browser must not take text that users wrote for a document or a script. */
 export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
@@ -39,7 +41,8 @@ export function refuseTakeovers(
   return (request, response, next) => {
     const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
-    if (isTakeover) answer(request, response, new Refusal("FORBIDDEN", { detail: "a page of another site" }));
+    if (isTakeover)
+      answer(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not in ORIGINS" }));
     else next();
   };
 }

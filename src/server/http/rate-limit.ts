@@ -34,7 +34,11 @@ export function limitPerMinute(
     shared: countShared,
     clock: instance.clock,
     isAvailable: () => instance.store.available,
-    failed: (error) => instance.failed(error, "this instance counts HTTP requests alone for a while"),
+    failed: (error) =>
+      instance.failed(
+        error,
+        "the shared HTTP request count is unavailable: this instance uses its own count until it returns",
+      ),
   });
   return async (request, response, next) => {
     const { hits, leftMs } = await limits.count(addressOf(request));

@@ -85,7 +85,7 @@ function writeFile(text: string): void {
 /** Only Node's stream writes to a pipe or socket without blocking. */
 function writeStream(text: string, failed: () => void): void {
   const { stdout } = process;
-  if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("standard output is not read");
+  if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("nothing is reading standard output");
   stdout.write(text, (error) => {
     if (!error) return;
     // Without a listener `error` would end the process. The stream is the app's, so none stays.

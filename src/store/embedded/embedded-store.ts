@@ -115,7 +115,7 @@ export class EmbeddedStore implements Store {
   static async open(options: EmbeddedStoreOptions): Promise<EmbeddedStore> {
     if (valuesOf(options.durabilities ?? ALL_APPLIED).some(({ level }) => level === "replicated")) {
       throw new StoreUnusable(
-        "a board asks for durability replicated, which takes Valkey: set VALKEY_URL, or DURABILITY to applied or fsynced",
+        "a board requires replicated durability, which needs Valkey: set VALKEY_URL, or DURABILITY to applied or fsynced",
       );
     }
     try {

@@ -40,7 +40,7 @@ export interface CanvasBoardEvents {
   changed: (changes: readonly CellChange[]) => void;
 }
 
-const IS_PAST = "This is the past, which cannot be changed. Go back to now first.";
+const IS_PAST = "You are viewing a replay. Choose “Back to now” to make changes.";
 const STILL_LOADING = "part of the board is still loading. Try again in a moment.";
 const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
 const FADE_MS = 180;

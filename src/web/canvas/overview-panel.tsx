@@ -58,7 +58,7 @@ export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProp
         {places.map(({ page, cell }) => (
           <li key={page}>
             <button type="button" onClick={() => go(page, cell)}>
-              Around {cell ?? cellOnPage(page, 0)}
+              Near box {cell ?? cellOnPage(page, 0)}
             </button>
           </li>
         ))}

@@ -61,7 +61,7 @@ export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
         Back to now
       </button>
       <span role="status" class="replay-note" data-testid="replay-note">
-        {hasFailed ? UNAVAILABLE : isPart && "Zoom in to see the past of every box in view."}
+        {hasFailed ? UNAVAILABLE : isPart && "Zoom in to replay all boxes in view."}
       </span>
     </fieldset>
   );
