@@ -11,7 +11,6 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { setMaxListeners } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
@@ -116,8 +115,6 @@ function step(name, args) {
 }
 
 async function runTests() {
-  // Each test file listens to one signal of the runner, which would be reported as a leak.
-  setMaxListeners(0);
   process.env.COMPILED_TESTS = COMPILED;
   process.chdir(root);
   const files = tests.map(compiledName);
