@@ -19,7 +19,7 @@ interface Change {
   readonly value: Bit;
   /** The page has the change at this version. */
   readonly version: number;
-  /** Calls of `waited` since the page is followed. */
+  /** Calls to `waited` since the page was last joined. */
   waits: number;
 }
 

@@ -51,7 +51,9 @@ export class Outbox {
     return this.#newest.size;
   }
 
-  /** Calls of `set`, and cells of `setAll`, without a fate. Several may share one change. */
+  /**
+   * Calls to `set`, and cells of `setAll`, that are not settled yet. Several may share one change.
+   */
   get waiting(): number {
     return this.#waiting;
   }

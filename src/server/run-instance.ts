@@ -1,4 +1,4 @@
-/* Makes an instance of its options, whether `startServer` or someone else's app serves it. */
+/* Builds an instance from its options, for `startServer` and for a host app (attach-boards.ts). */
 
 import { hostname } from "node:os";
 import { realClock } from "../protocol/clock.js";
@@ -30,7 +30,7 @@ const WATCHES = { perSecond: 100, burst: 2_048 };
 const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
-/** Twice the requests that are answered, and room for the largest writes at a session's rate. */
+/** Allows twice the rate of answered requests, plus the largest writes at one session's rate. */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;
   return {

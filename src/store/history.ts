@@ -78,9 +78,9 @@ export interface HistoryStore {
 
 /** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
-/** Such bytes from one keyframe to the next: it bounds the work of an answer. commit.lua has it. */
+/** Bytes of deltas between two keyframes; bounds the work of an answer. commit.lua repeats it. */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
-/** Bytes in which a keyframe is looked for. Older releases recorded none. */
+/** How far to search for a keyframe, in bytes. Older releases recorded no keyframes. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
 
 /** Stands for a record that is not valid. The history begins after it, as nothing leads to it. */
@@ -147,7 +147,7 @@ export async function readHistory<Kept extends Recorded>(
   return { start: { kind: "snapshot", page, position, bits }, fromMs, nowMs, deltas: deltas.toReversed() };
 }
 
-/** The records from `newest` back, which repeats at the start of each part. */
+/** Yields records from `newest` backwards. The last record of each part is yielded twice. */
 async function* newestFirst<Kept extends Recorded>(
   reader: RecordReader<Kept>,
   newest: Kept | undefined,

@@ -36,9 +36,11 @@ export interface Batch {
 }
 
 /**
- * taken      first time seen; its changes are in the page duplicate  taken before; nothing done
- * frozen     it has a frozen cell; nothing done, and not remembered, so it may be taken later stale
- * more than SEQ_WINDOW below its session's highest, so it cannot be judged; nothing done
+ * taken      first time seen; its changes are in the page
+ * duplicate  taken before; nothing was done
+ * frozen     contains a frozen cell; nothing was done, and it may be taken later
+ * stale      more than SEQ_WINDOW below its session's highest number, so it cannot be judged;
+ *            nothing was done
  */
 export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
 
@@ -124,7 +126,9 @@ interface StoreState {
   readonly engine: string;
   /** False while the store does not answer. */
   readonly available: boolean;
-  /** Requests and attempts to connect that the world made fail, since the start. */
+  /**
+   * Requests and connection attempts that failed for external reasons since the process started.
+   */
   readonly failures: number;
   /** A setting by which the store may lose data, for people. */
   readonly warning?: string | undefined;

@@ -7,7 +7,7 @@ import { frozenText } from "./permission.js";
 
 export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
-  /** A change was refused for this reason. */
+  /** Whether a change was refused because the token had expired. */
   readonly isTokenExpired: boolean;
   readonly failure: ErrorBody | undefined;
 }

@@ -38,7 +38,7 @@ export function placeText(
 /** A missing token, or a right that this user lacks. */
 export interface AccessWording {
   readonly text: string;
-  /** Without a token there is nothing to see or to do. */
+  /** True if this user cannot change the board without a (better) token. */
   readonly isNeeded: boolean;
 }
 

@@ -27,7 +27,7 @@ export interface Connection extends EngineConnection {
 export interface AdmittedConnection {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
-  /** Our namespaces that it is in -> closes it when its client has had time to read why. */
+  /** Namespace that the connection has joined -> sends the reason, then closes the connection. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
   readonly refusal: Refusal | undefined;
 }

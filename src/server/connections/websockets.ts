@@ -41,7 +41,7 @@ export interface ConnectionLimits {
 interface MeteredWebSocket {
   readonly meter: Meter;
   readonly tcp: TcpSocket;
-  /** Ends it because of a flood: at once, until an owner replaces this. */
+  /** Closes a flooding connection. By default it is cut at once; its owner may replace this. */
   end: () => void;
 }
 

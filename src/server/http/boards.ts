@@ -16,7 +16,7 @@ import { pageSender } from "./page-sender.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
 
 const BODY_BYTES_MAX = 16_384;
-/** In units of Admission, beside one for each KiB. */
+/** Cost of a history read in units of Admission, plus one unit per KiB. */
 const HISTORY_WORK = 20;
 const KIB = 1_024;
 

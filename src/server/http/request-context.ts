@@ -30,7 +30,7 @@ export function identify(instance: Instance): RequestHandler {
   };
 }
 
-/** As `identify` found out. */
+/** The visitor that `identify` found. */
 export function visitorOf(response: Response): Visitor {
   const { visitor }: { visitor?: Visitor } = response.locals;
   return visitor ?? ANYBODY;

@@ -25,7 +25,7 @@ export interface HttpOptions {
   readonly forOperators: boolean;
   /** Every request passes it first. */
   readonly gate: HttpGate;
-  /** The folder of the built page; with it the whole Express app is ours. */
+  /** Folder of the built browser app. If set, the whole Express app belongs to this instance. */
   readonly pageFolder?: string;
 }
 

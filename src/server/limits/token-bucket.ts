@@ -26,7 +26,7 @@ export class TokenBucket {
     return waitMs;
   }
 
-  /** Milliseconds until `take` would give as many; 0 if it would now. */
+  /** Milliseconds until `take(count)` would succeed; 0 if it would succeed now. */
   waitMs(count: number, nowMs: number): number {
     this.#refill(nowMs);
     return this.#tokens >= count ? 0 : ((count - this.#tokens) / this.#rate.perSecond) * 1000;

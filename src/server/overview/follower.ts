@@ -69,7 +69,9 @@ export class OverviewFollower {
   /** Corrections in a row that could not be reported. */
   #failures = 0;
   #corrections: Report[] = [];
-  /** When the correction was made since which the channel has been silent. */
+  /**
+   * Time of the first correction that the channel has not published; undefined if there is none.
+   */
   #unheardMs: number | undefined;
   #isClosed = false;
 
@@ -168,7 +170,7 @@ export class OverviewFollower {
       this.#isStale = true;
       throw error;
     }
-    // Each entry's last message is as new as the list that was read, or newer.
+    // The buffered messages come last, because none of them can be older than the list.
     for (const tallies of this.#buffer.splice(0)) this.#take(tallies);
     this.#checkAll();
     this.isReady = true;

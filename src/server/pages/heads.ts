@@ -26,7 +26,7 @@ export interface HeadReader {
 }
 
 export interface HeadsObserver {
-  /** The store answered after so long. */
+  /** The store answered after `ms` milliseconds. */
   checked?(ms: number): void;
   failed(error: unknown): void;
 }

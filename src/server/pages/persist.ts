@@ -7,7 +7,7 @@ export interface Persistence {
   readonly clock: Clock;
   readonly retryMs: { readonly first: number; readonly most: number };
   readonly isClosed: () => boolean;
-  /** Called for each failure that is not the world's. */
+  /** Called for each failure except an unavailable store. */
   readonly failed: (error: unknown) => void;
 }
 

@@ -9,7 +9,7 @@ export type Frame =
   | { readonly kind: "counts"; readonly text: string }
   | { readonly kind: "looking"; readonly looking: Looking }
   | { readonly kind: "frozen"; readonly frozen: Frozen }
-  /** Of the teaching protocol, which sends an event for each. */
+  /** For the teaching protocol, which sends one event per update. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;

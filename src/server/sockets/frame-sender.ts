@@ -21,7 +21,9 @@ interface Prepared {
   readonly direct: { readonly webSocketFrames: Buffer; readonly packetBytes: number } | undefined;
 }
 
-/** Of Engine.IO. Over WebSocket it has the socket of `ws`, which has the TCP connection. */
+/**
+ * An Engine.IO transport. A WebSocket transport holds a `ws` socket, which holds the TCP socket.
+ */
 interface MaybeWebSocket {
   readonly name: string;
   readonly writable: boolean;

@@ -41,7 +41,7 @@ export interface DirectoryLock {
 
 /** Local socket paths are limited to about 104 bytes. */
 const SOCKET_PATH_BYTES_MAX = 100;
-/** Errors by which nobody listens. With any other there may be an owner. */
+/** Errors that prove that nobody is listening. After any other error there may be an owner. */
 const NOBODY: readonly unknown[] = ["ECONNREFUSED", "ENOENT"];
 /** The file's name before the lock's first owner. No socket has this name. */
 const FREE = "nobody";

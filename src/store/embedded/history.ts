@@ -39,7 +39,7 @@ export interface RecordDatabase {
   }): Iterable<{ value: Recorded }>;
 }
 
-/** Deltas removed with each that is added: the record must be able to shrink. */
+/** Old deltas removed per added delta. More than one, so that the record can shrink. */
 const REMOVED_MAX = 4;
 
 export class EmbeddedHistory {

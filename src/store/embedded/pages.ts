@@ -161,7 +161,9 @@ export class EmbeddedPages {
     return record ? decodePage(record) : UNTOUCHED;
   }
 
-  /** An untouched page at a position that nobody has, as new as the newest delta of the log. */
+  /**
+   * An empty page to repair from. Its position is unique, and its version is the newest delta's.
+   */
   #forRepair(ref: PageRef): StoredPage {
     const start: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     const end: LogKey = [ref.board, ref.page, 0];

@@ -27,7 +27,7 @@ export class Redirected extends Error {
 const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS", "MISCONF", "READONLY"]);
 /** Replies of a server that refuses every request until something changes. */
 const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
-/** The first is of our scripts. */
+/** Replies that mean a damaged page. Our scripts return DAMAGED. */
 const DAMAGED = new Set(["DAMAGED", "WRONGTYPE"]);
 /** How servers say that the user lacks a right inside a script. */
 export const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;

@@ -26,7 +26,7 @@ local FIRST_WRITE, WINDOW, KEYFRAME_BYTES, UNCOUNTED_BYTES = 12, 32, 16384, 1048
 
 -- ── Whatever could fail comes first: an error after a write would leave half a commit. ──
 
--- The commands that come before the first write need no look.
+-- Commands that run before the first write need no check: if one is denied, nothing was written.
 if not (may(publish, channel, '') and may('HSET', head, 'v', '1') and may('XADD', log, '*', 'f', '')
   and may('DEL', bits) and may('BITPOS', bits, '1')
   and (not keepsHistory or (may('XTRIM', history, 'MAXLEN', '1') and may('PEXPIRE', history, '1')))) then
