@@ -71,7 +71,7 @@ const SESSION = /^[\w-]{22}$/;
 
 /**
  * Checks a write by hand, because every click takes this path: a schema took 80 µs instead of 10.
- * clients/client.ts checks the number of changes, because too many has its own error code.
+ * The number of changes is checked in clients/client.ts, because too many has its own error code.
  */
 export function parseWrite(input: unknown): WriteRequest {
   if (typeof input !== "object" || input === null) throw malformed("request: not an object");
