@@ -1,6 +1,7 @@
 /*
  * A store in front of another: it does what that one does, except for the members that a subclass
- * overrides.
+ * overrides. Members that the prototype chain lacks are looked up in the store behind, so `super`
+ * reaches them too.
  */
 
 import type { Store } from "../../src/store/store.js";
@@ -10,16 +11,19 @@ class Delegate {
 
   constructor(store: Store) {
     this.store = store;
-    // biome-ignore lint/correctness/noConstructorReturn: members that are missing here are those of `store`
-    return new Proxy(this, {
-      get: (own, name, self) => {
-        if (name in own) return Reflect.get(own, name, self);
-        const value = Reflect.get(store, name);
-        return typeof value === "function" ? value.bind(store) : value;
-      },
-    });
   }
 }
+
+Object.setPrototypeOf(
+  Delegate.prototype,
+  new Proxy(Object.prototype, {
+    get: (base, name, self: Delegate) => {
+      if (name in base) return Reflect.get(base, name, self);
+      const value = Reflect.get(self.store, name);
+      return typeof value === "function" ? value.bind(self.store) : value;
+    },
+  }),
+);
 
 export const DelegateStore = Delegate as new <Behind extends Store>(
   store: Behind,

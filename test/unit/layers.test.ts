@@ -106,7 +106,7 @@ interface Import {
   readonly isType: boolean;
 }
 
-function* imports(): Iterable<Import> {
+function* readImports(): Iterable<Import> {
   for (const entry of readdirSync(src, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile() || !/\.tsx?$/.test(entry.name)) continue;
     const path = join(entry.parentPath, entry.name);
@@ -117,11 +117,13 @@ function* imports(): Iterable<Import> {
   }
 }
 
+const IMPORTS = [...readImports()];
+
 /** File -> the files of `src` that it imports, for its types too. */
-function arrows(): Map<string, string[]> {
+function findArrows(): Map<string, string[]> {
   const files = new Set(readdirSync(src, { recursive: true }).map(String));
   const found = new Map<string, string[]>();
-  for (const { file, from } of imports()) {
+  for (const { file, from } of IMPORTS) {
     if (!from.startsWith(".") || !from.endsWith(".js")) continue;
     const base = normalize(join(dirname(file), from)).slice(0, -".js".length);
     const target = [`${base}.ts`, `${base}.tsx`].find((path) => files.has(path));
@@ -130,6 +132,8 @@ function arrows(): Map<string, string[]> {
   }
   return found;
 }
+
+const ARROWS = findArrows();
 
 /** The first cycle that is found, as a list of files. */
 function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
@@ -156,7 +160,7 @@ function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | unde
 
 describe("the layers", () => {
   test("each layer imports only those below it", () => {
-    for (const { file, from } of imports()) {
+    for (const { file, from } of IMPORTS) {
       if (!from.startsWith(".")) continue;
       const [layer = ""] = file.split("/");
       const [target = ""] = normalize(join(dirname(file), from)).split("/");
@@ -167,7 +171,7 @@ describe("the layers", () => {
   for (const [layer, rooms] of Object.entries(ROOMS)) {
     test(`each room of ${layer} imports only rooms before it`, () => {
       const roomOf = (file: string) => relative(layer, dirname(file));
-      for (const [file, targets] of arrows()) {
+      for (const [file, targets] of ARROWS) {
         if (!file.startsWith(`${layer}/`)) continue;
         const room = roomOf(file);
         assert.ok(rooms.includes(room), `${file} lies in no room that is listed here`);
@@ -180,7 +184,7 @@ describe("the layers", () => {
   }
 
   test("rooms that stand side by side do not know each other", () => {
-    for (const [file, targets] of arrows()) {
+    for (const [file, targets] of ARROWS) {
       for (const target of targets) {
         for (const pair of APART) {
           const isAcross = pair.includes(dirname(file)) && pair.includes(dirname(target));
@@ -200,11 +204,11 @@ describe("the layers", () => {
   });
 
   test("no file imports itself by way of others", () => {
-    assert.equal(cycleIn(arrows())?.join(" -> "), undefined);
+    assert.equal(cycleIn(ARROWS)?.join(" -> "), undefined);
   });
 
   test("each third-party package has its doors and no others", () => {
-    for (const { file, from, isType } of imports()) {
+    for (const { file, from, isType } of IMPORTS) {
       if (from.startsWith(".") || from.startsWith("node:") || file.startsWith("web/")) continue;
       const door = DOORS[from];
       assert.ok(door, `${from}, imported by ${file}, is in no list of doors`);
