@@ -31,14 +31,17 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => clock.after(ms, done));
 }
 
-/** Runs `run` every `ms`, counted from the end of the previous run. `run` must not reject. */
+/** Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. */
 export function every(clock: Clock, ms: number, run: () => unknown): Cancel {
   let isCancelled = false;
   let cancel: Cancel = () => undefined;
   const schedule = () => {
     cancel = clock.after(ms, async () => {
-      await run();
-      if (!isCancelled) schedule();
+      try {
+        await run();
+      } finally {
+        if (!isCancelled) schedule();
+      }
     });
   };
   schedule();

@@ -468,12 +468,12 @@ describe("the canvas", () => {
     assert.equal(await page.getByTestId("tool-draw").count(), 0);
     assert.equal(await page.getByTestId("zoom-in").count(), 1);
     assert.equal(await page.getByTestId("grid").getAttribute("aria-readonly"), "true");
-    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /look at this board, but not change it/);
+    assert.match((await page.getByTestId("access-text").textContent()) ?? "", /view this board but not change it/);
     await page.keyboard.press("d");
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
     await until("the note says why", async () =>
-      /look at this board, but not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+      /view this board but not change it/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     await page.close();
     await instance.stop();
@@ -550,7 +550,7 @@ describe("the canvas", () => {
     const { x, y } = await pointAt(page);
     await page.mouse.click(x, y);
     await until("the note says why it is not set", async () =>
-      /the past, which cannot be changed/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
+      /viewing a replay/.test((await page.getByTestId("refusal-note").textContent()) ?? ""),
     );
     await until("and so does the live region", async () =>
       /Checkbox 40000 was not changed/.test((await page.getByTestId("announcer").textContent()) ?? ""),

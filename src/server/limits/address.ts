@@ -21,7 +21,8 @@ export function addressKey(address: string | undefined): string {
 /** The /48 around an IPv6 address as `addressKey` gives it; undefined for all others. */
 export function networkKey(address: string): string | undefined {
   if (!address.endsWith("::/64")) return undefined;
-  return `${groupsOf(address.slice(0, -"/64".length)).slice(0, 3).join(":")}::/48`;
+  const [first, second, third] = address.slice(0, -"::/64".length).split(":");
+  return `${first || "0"}:${second || "0"}:${third || "0"}::/48`;
 }
 
 /** The eight groups of an IPv6 address, without leading zeros. */

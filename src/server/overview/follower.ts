@@ -17,7 +17,7 @@
  */
 
 import { type PageRef, pageCount } from "../../board/geometry.js";
-import { type Clock, jitter } from "../../protocol/clock.js";
+import { backOffMs, type Clock, jitter } from "../../protocol/clock.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import { type OverviewStore, REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
 import { type PageHead, StoreAway } from "../../store/store.js";
@@ -66,6 +66,8 @@ export class OverviewFollower {
   #at = 0;
   #nextMs = 0;
   #hurry = 0;
+  /** Corrections in a row that could not be reported. */
+  #failures = 0;
   #corrections: Report[] = [];
   /**
    * Time of the first correction that the channel has not published; undefined if there is none.
@@ -218,7 +220,7 @@ export class OverviewFollower {
   }
 
   #judged(): void {
-    if (this.#hurry > 0) void this.#heads.ask();
+    if (this.#hurry > 0 && this.#nextMs <= this.#clock.now()) void this.#heads.ask();
     const corrections = this.#corrections.splice(0);
     if (corrections.length > 0) void this.#correct(corrections);
   }
@@ -229,8 +231,10 @@ export class OverviewFollower {
       for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
         await this.#store.report(this.#board.name, corrections.slice(at, at + REPORTS_MAX));
       }
+      this.#failures = 0;
     } catch (error) {
       this.#checkAll();
+      this.#nextMs = this.#clock.now() + backOffMs(this.#clock, this.#failures++, RETRY_MS.first, RETRY_MS.most);
       if (!(error instanceof StoreAway)) this.#listener.failed(error);
     }
   }

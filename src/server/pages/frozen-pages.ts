@@ -5,7 +5,7 @@
  * frozen through this instance. Otherwise the next head is soon enough, because freezes are rare.
  */
 
-import { cellAt, type PageRef } from "../../board/geometry.js";
+import { cellAt, type PageRef, pageName } from "../../board/geometry.js";
 import type { OffsetRange } from "../../store/frozen.js";
 import type { PageHead } from "../../store/store.js";
 import type { Hub } from "./hub.js";
@@ -21,13 +21,17 @@ interface Known {
 export class FrozenPages {
   readonly #pages: Pages;
   readonly #known = new WeakMap<Hub, Known>();
-  /** Pages to ask for at once. */
-  #wanted: PageRef[] = [];
+  /** Pages to ask for at once, by name. */
+  readonly #wanted = new Map<string, PageRef>();
 
   constructor(pages: Pages) {
     this.#pages = pages;
     pages.heads.read({
-      due: () => this.#wanted.splice(0),
+      due: () => {
+        const pages = [...this.#wanted.values()];
+        this.#wanted.clear();
+        return pages;
+      },
       asking: (_page, name) => this.#asking(name),
     });
   }
@@ -41,7 +45,7 @@ export class FrozenPages {
 
   /** Asks at once, and sends changes to the watchers. */
   ask(hubs: Iterable<Hub> = this.#pages.hubs()): void {
-    for (const { watchers, follower } of hubs) if (watchers > 0) this.#wanted.push(follower.ref);
+    for (const { watchers, follower } of hubs) if (watchers > 0) this.#wanted.set(pageName(follower.ref), follower.ref);
     void this.#pages.heads.ask();
   }
 

@@ -17,6 +17,21 @@ describe("every", () => {
     await clock.pass(1_000);
     assert.equal(startedMs.length, 3);
   });
+
+  test("continues after a run that threw", async () => {
+    const virtual = new VirtualClock();
+    const errors: unknown[] = [];
+    const after = (ms: number, run: () => unknown) =>
+      virtual.after(ms, () => void Promise.resolve(run()).catch((error: unknown) => errors.push(error)));
+    let runs = 0;
+    const cancel = every({ now: () => virtual.now(), random: Math.random, after }, 100, () => {
+      if (++runs === 1) throw new Error("once");
+    });
+    await virtual.pass(350);
+    assert.match(String(errors), /once/);
+    assert.equal(runs, 3);
+    cancel();
+  });
 });
 
 describe("within", () => {

@@ -10,7 +10,7 @@ import { FanOut } from "../../../../src/server/pages/fan-out.js";
 import { FrozenPages } from "../../../../src/server/pages/frozen-pages.js";
 import { Pages } from "../../../../src/server/pages/pages.js";
 import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
-import type { PageHead } from "../../../../src/store/store.js";
+import { type PageHead, StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
@@ -96,5 +96,17 @@ describe("heads", () => {
     // Each second for the overview, in which the other readers read along.
     await clock.pass(20_000);
     assert.ok(store.timesOf(3) - before <= 20 / 0.75 + 2, `${store.timesOf(3) - before} times in 20 s`);
+  });
+
+  test("are not asked for again at once while the overview's corrections cannot be written", async () => {
+    const { clock, store, overviews, recipient, commit } = setUp();
+    const board = { ...BOARD, size: 2_000 * 65_536 };
+    await overviews.use(board).hub.watch(recipient);
+    await commit(7);
+    store.overview.report = () => Promise.reject(new StoreAway("the list is away", { sent: false }));
+    const before = store.calls;
+    await clock.pass(10_000);
+    assert.ok(store.calls > before, "it is still checked");
+    assert.ok(store.calls - before < 60, `${store.calls - before} questions in 10 s`);
   });
 });
