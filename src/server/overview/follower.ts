@@ -17,10 +17,10 @@
  */
 
 import { type PageRef, pageCount } from "../../board/geometry.js";
-import { backOffMs, type Clock, jitter } from "../../protocol/clock.js";
+import { type Clock, jitter } from "../../protocol/clock.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import { type OverviewStore, REPORTS_MAX, type Report, type Tally } from "../../store/overview.js";
-import { type PageHead, StoreAway } from "../../store/store.js";
+import type { PageHead } from "../../store/store.js";
 import type { Heads } from "../pages/heads.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type Persistence, persist } from "../pages/persist.js";
@@ -66,9 +66,8 @@ export class OverviewFollower {
   #at = 0;
   #nextMs = 0;
   #hurry = 0;
-  /** Corrections in a row that could not be reported. */
-  #failures = 0;
   #corrections: Report[] = [];
+  #isCorrecting = false;
   /**
    * Time of the first correction that the channel has not published; undefined if there is none.
    */
@@ -220,22 +219,19 @@ export class OverviewFollower {
   }
 
   #judged(): void {
-    if (this.#hurry > 0 && this.#nextMs <= this.#clock.now()) void this.#heads.ask();
+    if (this.#hurry > 0) void this.#heads.ask();
     const corrections = this.#corrections.splice(0);
-    if (corrections.length > 0) void this.#correct(corrections);
+    // Until the list takes them, what is found meanwhile is left for the next check.
+    if (corrections.length > 0 && !this.#isCorrecting) void this.#correct(corrections);
   }
 
   async #correct(corrections: readonly Report[]): Promise<void> {
+    this.#isCorrecting = true;
     this.#unheardMs ??= this.#clock.now();
-    try {
-      for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
-        await this.#store.report(this.#board.name, corrections.slice(at, at + REPORTS_MAX));
-      }
-      this.#failures = 0;
-    } catch (error) {
-      this.#checkAll();
-      this.#nextMs = this.#clock.now() + backOffMs(this.#clock, this.#failures++, RETRY_MS.first, RETRY_MS.most);
-      if (!(error instanceof StoreAway)) this.#listener.failed(error);
+    for (let at = 0; at < corrections.length; at += REPORTS_MAX) {
+      const reports = corrections.slice(at, at + REPORTS_MAX);
+      await persist(this.#persistence, () => this.#store.report(this.#board.name, reports));
     }
+    this.#isCorrecting = false;
   }
 }
