@@ -31,8 +31,8 @@ export function adviceOn(result: BenchResult): string[] {
   }
   if (connected < scenario.clients) {
     advice.push(
-      `Only ${connected} of ${scenario.clients} clients connected. An instance allows one address CONNECTIONS_PER_ADDRESS ` +
-        "sockets, and closes further TCP connections without an answer. Raise it on the servers.",
+      `Only ${connected} of ${scenario.clients} clients connected. Each instance accepts at most ` +
+        "CONNECTIONS_PER_ADDRESS sockets from one address and closes the rest without an answer. Raise this limit on the servers.",
     );
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {

@@ -97,7 +97,7 @@ function charts(seconds: readonly Second[]): string[] {
 function kneeChart({ trials, knee, scenario }: BenchResult): string {
   if (trials.length === 0) return "";
   const points = trials.map(({ rate, p99 }) => ({ x: rate, y: p99 })).toSorted((a, b) => a.x - b.x);
-  const title = knee === null ? "No rate passed" : `Knee: ${number(knee)} writes/s`;
+  const title = knee === null ? "No rate passed" : `Highest rate: ${number(knee)} writes/s`;
   const bound = { name: `bound ${scenario.p99MsMax} ms`, y: scenario.p99MsMax };
   const series = [{ name: "click to change p99", points }];
   return lineChart({ title, xLabel: "writes/s", yLabel: "p99, ms", series, bound });

@@ -49,7 +49,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     fallback: "main",
     help: "Name of the board to load",
     parse: (text) => (/^[\w-]{1,64}$/.test(text) ? text : undefined),
-    expected: "a board's name",
+    expected: "1 to 64 letters, digits, - or _",
   },
   clients: {
     flag: "--clients",
@@ -67,7 +67,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--spread",
     placeholder: "kind",
     fallback: "uniform",
-    help: "Pattern of the writes: uniform, hot (most to a hundred cells) or draw (lines)",
+    help: "Pattern of the writes: uniform, hot (90 % to 100 neighbouring cells) or draw (lines)",
     parse: (text) => SPREADS.find((spread) => spread === text),
     expected: `one of ${SPREADS.join(", ")}`,
   },
@@ -98,7 +98,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
   p99MsMax: {
     flag: "--p99",
     fallback: "150",
-    help: "Limit of --find-max on the 99th percentile from click to change, in milliseconds",
+    help: "Highest acceptable p99 from click to change for --find-max, in milliseconds",
     ...whole(1, 60_000),
     placeholder: "ms",
   },

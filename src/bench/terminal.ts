@@ -1,6 +1,7 @@
 /* A run as text: a line for each second, and a table at the end. */
 
 import { adviceOn } from "./advice.js";
+import type { Mismatch } from "./messages.js";
 import type { Latency, Second } from "./recorder.js";
 import type { BenchResult } from "./result.js";
 
@@ -31,7 +32,7 @@ export function resultRows(result: BenchResult): string[][] {
   const bytesPerChange = counts.seen > 0 ? (counts.bytes / counts.seen).toFixed(1) : "-";
   return [
     ["instances", instances.map(({ url, name, engine }) => `${url} ${name} (${engine})`).join(", ")],
-    ["board", `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${scenario.pages} page(s)`],
+    ["board", `${scenario.board}, ${number(instances[0]?.size ?? 0)} cells, ${countOf(scenario.pages, "page")}`],
     ["load", `${number(asked)} writes/s, ${scenario.spread}, for ${scenario.durationMs / 1_000} s`],
     [
       "clients",
@@ -46,7 +47,7 @@ export function resultRows(result: BenchResult): string[][] {
     ["click to answer", percentiles(settled)],
     [
       "generator",
-      `${scenario.workers} thread(s), up to ${(busy * 100).toFixed(0)} % busy, late by p99 ${ms(late.p99)}`,
+      `${countOf(scenario.workers, "thread")}, up to ${(busy * 100).toFixed(0)} % busy, p99 of its own delay ${ms(late.p99)}`,
     ],
     ...trialRows(result),
   ];
@@ -59,7 +60,10 @@ function trialRows({ trials, knee, scenario }: BenchResult): string[][] {
     `${number(rate)}/s: p99 ${ms(p99)}, ${failure ? `failed: ${failure}` : "passed"}`,
   ]);
   return [
-    ["knee", knee === null ? "no rate passed" : `${number(knee)} writes/s with p99 under ${scenario.p99MsMax} ms`],
+    [
+      "highest rate",
+      knee === null ? "no rate passed" : `${number(knee)} writes/s with p99 under ${scenario.p99MsMax} ms`,
+    ],
     ...lines,
   ];
 }
@@ -67,21 +71,28 @@ function trialRows({ trials, knee, scenario }: BenchResult): string[][] {
 export function verdictText({ verdict }: BenchResult): string {
   const { ok, clients, level, offline, pages, mismatches, mismatchCount, instancesDiffer, lostWrites, pending } =
     verdict;
-  if (ok) return `all ${clients} clients equal the store in ${pages} page(s); no acknowledged write is missing`;
+  if (ok)
+    return `all ${countOf(clients, "client")} match the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
   const faults = [
-    clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients equal the store`,
+    clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
     ...(offline > 0 ? [`${offline} were not connected at the end and could not be compared`] : []),
     ...(instancesDiffer.length > 0 ? [`instances differ in page ${instancesDiffer.join(", ")}`] : []),
     ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
     ...(pending > 0 ? [`${pending} writes got no answer`] : []),
-    ...mismatches
-      .slice(0, 3)
-      .map(
-        ({ kind, client, url, page, cells }) => `client ${client} at ${url} ${kind}: ${cells} cells of page ${page}`,
-      ),
+    ...mismatches.slice(0, 3).map(mismatchText),
     ...(mismatchCount > 3 ? [`and ${mismatchCount - 3} more`] : []),
   ];
   return `FAILED: ${faults.join("; ")}`;
+}
+
+function mismatchText({ kind, client, url, page, cells }: Mismatch): string {
+  const name = `client ${client} at ${url}`;
+  if (kind === "missing") return `${name} has not loaded page ${page}`;
+  return `${name} differs from the store in ${countOf(cells, "cell")} of page ${page} (${kind})`;
+}
+
+function countOf(count: number, thing: string): string {
+  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function percentiles({ p50, p90, p99, p999, max, count }: Latency): string {

@@ -33,8 +33,8 @@ const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
 const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
 const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
-command("serve", "One instance, or several with --workers", serve);
-command("demo", "Four instances on four ports (8000 to 8003) in one process", demo);
+command("serve", "Run one instance, or several with --workers", serve);
+command("demo", "Run four instances on four ports (8000 to 8003) in one process", demo);
 command("doctor", "Check the configured store and the instances at the given URLs", (config, { args }) =>
   doctor(config, args),
 ).argument("[url...]", "URLs of instances or of their balancer");

@@ -48,7 +48,7 @@ async function checkReady(url: string): Promise<Finding> {
   if (ready === "200") return good(`${url}: the instance is ready`);
   return bad(
     `${url}: /ready answered ${ready}`,
-    "check Valkey and the instance's log: the instance cannot reach Valkey",
+    "the instance is draining or cannot reach its store: check its log and Valkey",
   );
 }
 

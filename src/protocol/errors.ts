@@ -103,8 +103,9 @@ export class Refusal extends Error {
       cause?: unknown;
     } = {},
   ) {
-    const detail = options.detail ? ` (${options.detail})` : "";
-    super(ERRORS[code].message + detail, options.cause === undefined ? {} : { cause: options.cause });
+    const { message } = ERRORS[code];
+    const text = options.detail ? `${message.slice(0, -1)} (${options.detail}).` : message;
+    super(text, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Refusal";
     this.code = code;
     this.retryAfterMs = options.retryAfterMs;

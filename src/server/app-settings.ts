@@ -62,7 +62,7 @@ export function flagsOf(fields: InstanceFields, settings: Flags): Flags {
     if (value === undefined) continue;
     const instead = INSTEAD.get(name);
     if (instead !== undefined) throw new BadOption(`settings has ${name}: use ${instead}`);
-    if (!KNOWN.has(name)) throw new BadOption(`settings has ${name}, and there is no such option`);
+    if (!KNOWN.has(name)) throw new BadOption(`unknown option ${name} in settings: check its spelling`);
   }
   return { ...settings, ...Object.fromEntries(FIELDS.map((field) => [INSTANCE_FIELDS[field], fields[field]])) };
 }

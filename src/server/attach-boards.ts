@@ -116,13 +116,12 @@ export async function attachBoards(
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(
-    "your Socket.IO server has connectionStateRecovery, which lets sockets return without being identified: " +
-      "set its skipMiddlewares to false",
+    "connectionStateRecovery lets sockets reconnect without authentication: set its skipMiddlewares option to false",
   );
 }
 
 const ANSWERS_TWICE =
-  "your Express app and your Socket.IO server both answer long-polling. Make the " +
+  "your Express app and your Socket.IO server both answer long-polling. Create the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
 /** Socket.IO servers with boards: our namespaces cannot be removed from them. */
@@ -132,19 +131,19 @@ const inUse = new WeakSet<SocketServer>();
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
-      "your Socket.IO server has boards already: call attachBoards once, with all boards in `boards`, and make a new " +
-        "Socket.IO server after a close",
+      "your Socket.IO server has boards already: call attachBoards once, with all boards in `boards`, and create a new " +
+        "Socket.IO server after closing this one",
     );
   }
   const http: unknown = io.httpServer;
   if (!(http instanceof EventEmitter)) {
     throw new BadOption(
-      "your Socket.IO server has no HTTP server yet: make it with `new Server(http)`, or call `io.attach(http)`, before " +
+      "your Socket.IO server has no HTTP server yet: create it with `new Server(http)`, or call `io.attach(http)`, before " +
         "attachBoards",
     );
   }
   if (isClosed(io)) {
-    throw new BadOption("your Socket.IO server is closed: make a new one, with a new HTTP server, for attachBoards");
+    throw new BadOption("your Socket.IO server is closed: create a new one, with a new HTTP server, for attachBoards");
   }
   // Socket.IO passes the requests that it does not answer to the listeners that were there first.
   const answersTwice = (listener: unknown) => listener === app;

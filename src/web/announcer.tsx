@@ -19,7 +19,7 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
   useEffect(() => {
     if (!connected && hasBeenLive.current) {
       wasLost.current = true;
-      say("Connection lost. Changes are queued until it is back.");
+      say("Connection lost. Your changes are queued and will be sent when you are reconnected.");
     } else if (isLive) {
       hasBeenLive.current = true;
       if (wasLost.current) say("Connected again.");
@@ -29,7 +29,8 @@ export function Announcer({ live, delay, refusal }: { live: Live; delay: Delay |
 
   const wasUnavailable = useRef(false);
   useEffect(() => {
-    if (!storeAvailable) say("The store is unavailable. Changes are queued until it is back.");
+    if (!storeAvailable)
+      say("The store is unavailable. Your changes are queued and will be sent when it is available again.");
     else if (wasUnavailable.current) say("The store is available again.");
     wasUnavailable.current = !storeAvailable;
   }, [storeAvailable]);

@@ -90,7 +90,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
 
 function usualText(size: number, isViewer: boolean): string {
   if (size > GRID_CELLS_MAX) return `Drag to move, scroll or pinch to zoom${isViewer ? "" : ", click to check"}.`;
-  return isViewer ? "You see at once what others check." : "Check a box: everyone sees it at once, on every instance.";
+  return isViewer ? "You see other people's changes right away." : "Check a box, and everyone sees it right away.";
 }
 
 function Title({ board, size }: { board: string; size: number }) {

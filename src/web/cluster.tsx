@@ -19,8 +19,8 @@ const CHART = { width: 160, height: 36 };
 const WHOLE: readonly { measure: Measure; label: string; format: (value: number) => string }[] = [
   { measure: "clients", label: "Clients", format: count },
   { measure: "writesPerSecond", label: "Writes per second", format: count },
-  { measure: "deltasPerSecond", label: "Deltas per second", format: count },
-  { measure: "sentBytesPerSecond", label: "Sent per second", format: bytes },
+  { measure: "deltasPerSecond", label: "Change batches per second", format: count },
+  { measure: "sentBytesPerSecond", label: "Data sent per second", format: bytes },
 ];
 
 const TONES: Readonly<Record<string, string>> = { healthy: "good", busy: "waiting" };
@@ -32,15 +32,15 @@ const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHist
     </span>
   ),
   Clients: ({ clients }) => count(clients),
-  Pages: ({ pages }) => count(pages),
+  "Pages in use": ({ pages }) => count(pages),
   "Writes/s": ({ writesPerSecond }) => count(writesPerSecond),
   Writes: ({ id, name }, history) => (
     <Chart line={lineOf(history, "writesPerSecond", id)} label={`Writes per second on ${name}`} />
   ),
-  "Deltas/s": ({ deltasPerSecond }) => count(deltasPerSecond),
-  "Sent/s": ({ sentBytesPerSecond }) => bytes(sentBytesPerSecond),
-  Delay: ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`,
-  Flush: ({ flushMs }) => `${Math.round(flushMs)} ms`,
+  "Change batches/s": ({ deltasPerSecond }) => count(deltasPerSecond),
+  "Data sent/s": ({ sentBytesPerSecond }) => bytes(sentBytesPerSecond),
+  "Event-loop delay": ({ loopDelayMs }) => `${loopDelayMs.toFixed(1)} ms`,
+  "Flush interval": ({ flushMs }) => `${Math.round(flushMs)} ms`,
   Cores: ({ cores }) => cores.toFixed(2),
   Memory: ({ memoryBytes }) => bytes(memoryBytes),
   Uptime: ({ upSeconds }) => duration(upSeconds),

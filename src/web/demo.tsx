@@ -14,8 +14,8 @@ function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
         <div>
           <h1>SocketScaler</h1>
           <p>
-            Check a box in one pane and watch it appear in all of them. Each pane is connected to a different server
-            process or port. They share only the store.
+            Check a box in one pane and watch it appear in all of them. With several instances running, each pane
+            connects to a different one, and they share only the store.
           </p>
         </div>
       </header>

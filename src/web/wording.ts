@@ -54,7 +54,7 @@ export function accessWording(live: Live, hasToken: boolean): AccessWording | un
     return { text: "Your token has expired. Enter a new one to open this board.", isNeeded: true };
   if (code === "FORBIDDEN") return { text: "Your token is not valid for this board. Try another one.", isNeeded: true };
   if (isTokenExpired || code === "TOKEN_EXPIRED") {
-    return { text: "Your token has expired. You can still watch the board; enter a new one to change it.", isNeeded };
+    return { text: "Your token has expired. Enter a new one to continue.", isNeeded };
   }
   return right === "view" ? { text: VIEW_ONLY, isNeeded: false } : undefined;
 }

@@ -252,7 +252,7 @@ export function storeContract(
       second.unsubscribe();
     });
 
-    test("replace sets the bits whole, at a new position that whoever follows reaches by a snapshot alone", async () => {
+    test("replace sets the bits whole, at a new position that every follower reaches by a snapshot alone", async () => {
       const page = freshPage();
       const replica = new Replica(0, 65_536);
       const { deltas, unsubscribe } = await collect(store, page);

@@ -156,7 +156,10 @@ describe("at the start", { concurrency: true }, () => {
       { url: await answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true) },
       /is not a Valkey server\. Correct/,
     );
-    await assertRefused({ url: await answering(t, "") }, /it does not answer .*whether it hangs, and the network/);
+    await assertRefused(
+      { url: await answering(t, "") },
+      /it does not answer .*whether the server is hung, and the network/,
+    );
   });
 
   test("Sentinel that knows no such primary", async (t) => {
@@ -189,7 +192,10 @@ describe("TLS", () => {
       { url, ca: readFileSync(others.ca, "utf8"), cert, key },
       /certificate is not trusted .*VALKEY_CA/,
     );
-    await assertRefused({ url, ca, cert, key: strange.key }, /VALKEY_CA, VALKEY_CERT or VALKEY_KEY is not usable/);
+    await assertRefused(
+      { url, ca, cert, key: strange.key },
+      /cannot use VALKEY_CA, VALKEY_CERT or VALKEY_KEY \(.*each must name a PEM file/,
+    );
     const flags = { VALKEY_URL: url, VALKEY_CA: made.ca, VALKEY_CERT: made.cert, VALKEY_KEY: made.key };
     const instance = await startInstance(flags);
     t.after(() => instance.stop());

@@ -52,8 +52,8 @@ describe("attachBoards", () => {
       ACCESS: "settings has ACCESS: use the field `access`",
       METRICS_PORT:
         "settings has METRICS_PORT: use a middleware of yours before /metrics and /cluster, which are routes of your app",
-      DRIAN_MS: "settings has DRIAN_MS, and there is no such option",
-      PATH: "settings has PATH, and there is no such option",
+      DRIAN_MS: "unknown option DRIAN_MS in settings: check its spelling",
+      PATH: "unknown option PATH in settings: check its spelling",
     });
     assert.equal(await attempt(t, { settings: { DRAIN_MS: "0", ACCESS: undefined } }), "attached");
   });
@@ -90,7 +90,10 @@ describe("attachBoards", () => {
 
   test("refuses an io whose sockets come back past the middlewares, and takes one whose do not", async (t) => {
     const authorise = () => undefined;
-    assert.match(await attempt(t, { authorise }, { connectionStateRecovery: {} }), /set its skipMiddlewares to false$/);
+    assert.match(
+      await attempt(t, { authorise }, { connectionStateRecovery: {} }),
+      /set its skipMiddlewares option to false$/,
+    );
     const asking = { connectionStateRecovery: { skipMiddlewares: false } };
     assert.equal(await attempt(t, { authorise }, asking), "attached");
   });
@@ -119,10 +122,10 @@ describe("attachBoards", () => {
     await once(http, "listening");
     const closed = new Server(http);
     await closed.close();
-    assert.match(await mistake(t, closed), /is closed: make a new one/);
+    assert.match(await mistake(t, closed), /is closed: create a new one/);
     const unheard = new Server(createServer());
     await unheard.close();
-    assert.match(await mistake(t, unheard), /is closed: make a new one/);
+    assert.match(await mistake(t, unheard), /is closed: create a new one/);
 
     const { io, boards: attached } = await startApp(t, { boards, dataDir: temporaryFolder(t) });
     assert.match(await mistake(t, io), /has boards already: call attachBoards once/);
@@ -158,7 +161,7 @@ describe("attachBoards", () => {
     http.on("request", app);
     assert.match(
       await mistake(t, io, app),
-      /both answer long-polling. Make the HTTP server with `createServer\(app\)`/,
+      /both answer long-polling. Create the HTTP server with `createServer\(app\)`/,
     );
     http.removeListener("request", app);
     http.on("request", () => undefined);

@@ -44,7 +44,7 @@ export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
   return async (caller) => {
     if (!isFromOrigin(caller.request, origins))
-      throw new Refusal("FORBIDDEN", { detail: "this site's origin is not in ORIGINS" });
+      throw new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" });
     return guard.decide("authorise", async () => {
       const permit = await hook(caller);
       return permit ? grantOf(permit, guard) : undefined;
@@ -55,18 +55,21 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
 /** Refuses a malformed permit whole: leaving out its end or its `mayWrite` would permit more. */
 function grantOf(permit: Permit, guard: Guard): Grant {
   const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
-  if (typeof subject !== "string") throw new TypeError("authorise gives a subject that is not a string");
+  if (typeof subject !== "string")
+    throw new TypeError("authorise returned a subject that is not a string: return a string");
   if (expiresMs !== undefined && !Number.isFinite(expiresMs)) {
-    throw new TypeError(`authorise gives expiresMs ${expiresMs}, which is not a finite number`);
+    throw new TypeError(
+      `authorise returned expiresMs ${expiresMs}, which is not a finite number: return milliseconds since 1970`,
+    );
   }
   if (mayWrite !== undefined && typeof mayWrite !== "function") {
-    throw new TypeError("authorise gives a mayWrite that is not a function");
+    throw new TypeError("authorise returned a mayWrite that is not a function: return a function");
   }
   const entries: [string, unknown][] = Object.entries(boards);
   const rights = new Map<string, Right>();
   for (const [board, right] of entries) {
     if (!isRight(right))
-      throw new TypeError(`authorise gives an unknown right to the board "${board}": use view, write or admin`);
+      throw new TypeError(`authorise returned an unknown right for the board "${board}": return view, write or admin`);
     rights.set(board, right);
   }
   return {

@@ -42,7 +42,7 @@ export function refuseTakeovers(
     const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover)
-      answer(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not in ORIGINS" }));
+      answer(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
     else next();
   };
 }

@@ -65,7 +65,7 @@ export class Entry {
     const { access, boards, metrics } = this.#instance;
     try {
       if (!this.#origins.includes("*") && !isFromOrigin(socket.request, this.#origins))
-        throw new Refusal("FORBIDDEN", { detail: "this site's origin is not in ORIGINS" });
+        throw new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" });
       const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
       const visitor = await access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
       access.requireUse(visitor, boards.keys());

@@ -166,7 +166,7 @@ class Sockets {
     if (process.platform === "win32") {
       const lock = join(this.#near, "lock");
       throw new StoreUnusable(
-        `the lock in ${lock} has lost its file: if no process uses the folder around it, delete it`,
+        `the lock folder ${lock} is incomplete: make sure that no process uses this data directory, then delete ${lock}`,
       );
     }
     for (const file of readdirSync(this.#near)) {

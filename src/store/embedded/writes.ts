@@ -130,10 +130,7 @@ export class EmbeddedWrites {
       this.#incident = { sinceMs: performance.now(), tryMs: TRY_MS_FIRST };
       const cause = this.#code === undefined ? error : new Error(`LMDB: ${nameOf(this.#code)}`, { cause: error });
       const { directory, incident } = this.#options;
-      incident(
-        `cannot write to ${directory}: writes are refused until it can be written. Make room on its disk`,
-        cause,
-      );
+      incident(`cannot write to ${directory}: writes are refused until this succeeds. Free disk space`, cause);
     }
     // Several may fail together.
     if (!this.#available || this.#isClosed) return;

@@ -9,7 +9,7 @@ import { realClock, within } from "../../protocol/clock.js";
 import type { Durabilities } from "../durability.js";
 import { bad, type Finding, good, warning } from "../finding.js";
 import { newTag } from "../tag.js";
-import { replicasWanted } from "./durability-check.js";
+import { missingReplicas, replicasWanted } from "./durability-check.js";
 import { EVICTION_FIX, evictionOf, type Info, readInfo } from "./eviction.js";
 import type { ValkeyStore } from "./valkey-store.js";
 
@@ -57,9 +57,9 @@ function checkServer(info: Info, replicas: number): Finding[] {
 
   const present = Number(info("connected_slaves"));
   if (present < replicas) {
-    const what = `a board needs ${replicas} replicas and there are ${present}, so its writes are not acknowledged`;
+    const what = `${missingReplicas(replicas, present)}, so its writes are not acknowledged`;
     findings.push(bad(what, "add replicas, or lower DURABILITY"));
-  } else if (replicas > 0) findings.push(good(`it has the ${replicas} replicas that a board needs`));
+  } else if (replicas > 0) findings.push(good(`as many replicas as a board requires are connected (${replicas})`));
   return findings;
 }
 
@@ -110,11 +110,11 @@ async function checkMessages(store: ValkeyStore): Promise<Finding> {
     });
     await within(realClock, NEWS_MS_MAX, heard, () => late);
     const ms = (performance.now() - startedMs).toFixed(1);
-    return good(`a write was published back (${ms} ms to subscribe, write and receive)`);
+    return good(`a message arrived after a write (${ms} ms to subscribe, write and receive)`);
   } catch (error) {
     if (error === late) {
       const fix = "allow the channels (ACL: &server:broker:*), and check proxies between here and Valkey";
-      return bad(`a write was not published back within ${NEWS_MS_MAX} ms`, fix);
+      return bad(`no message arrived within ${NEWS_MS_MAX} ms after a write`, fix);
     }
     const what = `Valkey refused a write or a subscription: ${error instanceof Error ? error.message : String(error)}`;
     return bad(what, "give the user of VALKEY_URL the rights that docs/operations.md lists");

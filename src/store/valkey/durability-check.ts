@@ -17,6 +17,12 @@ export function replicasWanted(durabilities: Durabilities): number {
   return Math.max(...valuesOf(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)));
 }
 
+/** For operators, if `present` are fewer than `wanted`. */
+export function missingReplicas(wanted: number, present: number): string {
+  const connected = present === 0 ? "none is" : present === 1 ? "only 1 is" : `only ${present} are`;
+  return `a board requires ${wanted} ${wanted === 1 ? "replica" : "replicas"} but ${connected} connected`;
+}
+
 /** Rejects with StoreUnusable. */
 export async function checkDurabilities(durabilities: Durabilities, link: ValkeyLink, report: Report): Promise<void> {
   if (valuesOf(durabilities).some(({ level }) => level === "fsynced")) await checkFsync(link, report);
@@ -25,7 +31,7 @@ export async function checkDurabilities(durabilities: Durabilities, link: Valkey
   const infos = (await link.everywhere("INFO", "replication")).map((info) => readInfo(String(info)));
   const fewest = Math.min(...infos.map((info) => Number(info("connected_slaves"))));
   if (fewest >= wanted) return;
-  report(`a board needs ${wanted} replicas and there are ${fewest}, so its writes fail. Add replicas to Valkey`);
+  report(`${missingReplicas(wanted, fewest)}, so its writes fail. Add replicas to Valkey`);
 }
 
 async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
@@ -34,7 +40,7 @@ async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
     await link.everywhere("WAITAOF", "1", "0", "100");
   } catch (error) {
     throw new StoreUnusable(
-      `a board needs durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
+      `a board requires durability fsynced, which this Valkey cannot confirm (${error instanceof Error ? error.message : error}). ` +
         "Use Valkey 7.2 or Redis 7.2 or later with appendonly yes, or set DURABILITY to applied or replicated",
       error,
     );
@@ -42,6 +48,6 @@ async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
   // Not every operator allows CONFIG.
   const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
   if (settings.some((setting) => String(setting) === "appendfsync,no")) {
-    report("a board needs durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
+    report("a board requires durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");
   }
 }

@@ -25,7 +25,7 @@ export function evictionOf(info: Info): Eviction | undefined {
   const losesPages = !policy.startsWith("volatile-");
   const loss = losesPages
     ? "when its memory is full, it deletes pages of boards"
-    : "when its memory is full, it deletes recorded history and the record of which writes were taken, so a retry may take effect twice";
+    : "when its memory is full, it may delete history and the record of accepted writes. A retry could then take effect twice";
   return { losesPages, what: `maxmemory-policy is ${policy}: ${loss}` };
 }
 
@@ -68,7 +68,7 @@ export class EvictionWatch {
     const before = this.warning;
     const evictions = replies.flatMap((reply) => evictionOf(readInfo(String(reply))) ?? []);
     this.#eviction = evictions.find(({ losesPages }) => losesPages) ?? evictions[0];
-    if (this.warning !== before && this.#timer) this.#incident(this.warning ?? "Valkey evicts nothing any more");
+    if (this.warning !== before && this.#timer) this.#incident(this.warning ?? "Valkey no longer evicts data");
   }
 
   /** A server is available again, perhaps another one. */

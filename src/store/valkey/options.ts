@@ -44,7 +44,7 @@ export interface ValkeyStoreOptions extends ValkeyAccess {
 export function addressOf({ url, ca, cert, key, nat, sentinelAccess }: ValkeyAccess): ValkeyAddress {
   const parsed = parseValkeyUrl(url);
   const shown = withoutPassword(url);
-  if (!parsed) throw new StoreUnusable(`${shown} is not an address of Valkey`);
+  if (!parsed) throw new StoreUnusable(`${shown} is not a valid Valkey URL`);
   const tlsOption = ca !== undefined ? "VALKEY_CA" : cert !== undefined ? "VALKEY_CERT" : undefined;
   if (tlsOption !== undefined && !parsed.tls) {
     throw new StoreUnusable(`${tlsOption} is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
@@ -57,7 +57,10 @@ export function addressOf({ url, ca, cert, key, nat, sentinelAccess }: ValkeyAcc
     createSecureContext(tlsOptions(address));
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error);
-    throw new StoreUnusable(`VALKEY_CA, VALKEY_CERT or VALKEY_KEY is not usable (${words}): name files in PEM`, error);
+    throw new StoreUnusable(
+      `cannot use VALKEY_CA, VALKEY_CERT or VALKEY_KEY (${words}): each must name a PEM file`,
+      error,
+    );
   }
   return address.kind === "sentinel" && sentinelAccess !== undefined ? { ...address, sentinelAccess } : address;
 }

@@ -45,9 +45,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   NOREPLICAS: "Bring its replicas back, or lower min-replicas-to-write",
   MISCONF: "The server cannot save its data. Free space on its disk, and check its log",
   OOM: "Raise maxmemory, or remove other data that is stored there",
-  BUSY: "A script of another program blocks the server. End it with SCRIPT KILL",
+  BUSY: "Another program's script is blocking the server. Stop it with SCRIPT KILL",
   CLUSTERDOWN: "Check CLUSTER NODES, then bring the failed primary back or fail over",
-  TRYAGAIN: "A slot is being moved. Finish the move",
+  TRYAGAIN: "Wait for the slot migration to finish, or complete it",
   DENIED: "Give the server a password, or turn off its protected mode",
 };
 
@@ -100,7 +100,10 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
     return say("name", `the name ${host} cannot be resolved (${code}). Correct it in VALKEY_URL, or check DNS`);
   }
   if (NO_ROUTE.has(code)) {
-    return say("route", `${at} cannot be reached (${code}). Check the network and firewalls on the way there`);
+    return say(
+      "route",
+      `${at} cannot be reached (${code}). Check the network and firewalls between this machine and the server`,
+    );
   }
   if (code === "EMFILE" || code === "ENFILE") {
     return say(code, `this process cannot open more files (${code}). Raise its limit: ulimit -n 65536`);
@@ -129,7 +132,7 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   if (!(error instanceof Silent) && !/ETIMEDOUT/.test(words)) {
     return { kind: "closed", text: `it ends the connection (${words}). Check its log`, isAnswer: false };
   }
-  const text = `it does not answer (${words}). Check whether it hangs, and the network on the way there`;
+  const text = `it does not answer (${words}). Check whether the server is hung, and the network between this machine and the server`;
   return { kind: "silent", text, isAnswer: false };
 }
 

@@ -42,7 +42,7 @@ export interface CanvasBoardEvents {
 
 const IS_PAST = "You are viewing a replay. Choose “Back to now” to make changes.";
 const STILL_LOADING = "part of the board is still loading. Try again in a moment.";
-const NOT_LOADED = "This part of the board did not load in time. Undo again, or go there first.";
+const NOT_LOADED = "This part of the board did not load in time. Go there, then try again.";
 const FADE_MS = 180;
 const PENDING_FROM_MS = 200;
 /** A jump shows its cell at least this large, in CSS pixels. */

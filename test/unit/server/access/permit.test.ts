@@ -46,7 +46,7 @@ describe("a permit", () => {
         (error) => error instanceof Refusal && error.code === "UNDECIDED",
         JSON.stringify(part),
       );
-      assert.match(failures.join(), /^authorise: TypeError: authorise gives/);
+      assert.match(failures.join(), /^authorise: TypeError: authorise returned/);
     }
   });
 });

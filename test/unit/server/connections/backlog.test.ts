@@ -53,7 +53,7 @@ describe("a backlog", () => {
     assert.equal(backlog.bytes, 0);
   });
 
-  test("counts what the WebSocket holds, whoever gave it that, and calls for an end when asked to look", () => {
+  test("counts what the WebSocket holds, from any source, and calls for an end when asked to look", () => {
     const { socket, backlog, overflows } = setUp("websocket");
     socket.bufferedAmount = 9_000;
     assert.equal(backlog.bytes, 9_000);
