@@ -1,0 +1,313 @@
+/*
+ * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. Each message begins with
+ * a byte that says its kind. Rare messages hold the JSON of events.ts. Those on a click's way are bytes.
+ *
+ *     client                                        instance
+ *       request  id · [name, request]       ->
+ *                                           <-        reply     id · result or {error}
+ *       write    handle · seq · changes     ->
+ *                                           <-        acks      handle · for each: seq · pages · (page · version)…
+ *                                           <-        refusal   handle · seq · error
+ *                                           <-        delta     handle · page · to.version · steps · tags · changes
+ *                                           <-        continuation   steps · to.tag · changes
+ *                                           <-        snapshot, overview, counts   as codec.ts writes them
+ *                                           <-        event     [name, payload]
+ *
+ * A continuation is a delta of the page that was last sent on this connection, from the position that
+ * was last sent. So it names neither. `steps` is to.version - from.version.
+ *
+ * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to undefined.
+ */
+
+import type { Bit } from "../board/bitmap.js";
+import type { Delta } from "../board/delta.js";
+import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import type { Position } from "../board/position.js";
+import { fromBase64url, toBase64url } from "./base64url.js";
+import { type CodedChanges, decodeChanges, encodeChanges } from "./changes-codec.js";
+import type { WriteResult } from "./events.js";
+import { Reader, Writer } from "./varint.js";
+
+// Browsers and Node both have these two. This layer sees the types of neither.
+declare class TextEncoder {
+  encode(text: string): Uint8Array;
+}
+declare class TextDecoder {
+  constructor(label: "utf-8", options: { fatal: true });
+  decode(bytes: Uint8Array): string;
+}
+
+/** The subprotocol that a client names in the handshake. */
+export const LANE_SUBPROTOCOL = "socketscaler.2";
+
+export const UP = { request: 1, write: 2 } as const;
+export const DOWN = {
+  reply: 1,
+  acks: 2,
+  refusal: 3,
+  event: 4,
+  snapshot: 5,
+  overview: 6,
+  counts: 7,
+  delta: 8,
+  riceDelta: 9,
+  continuation: 10,
+  riceContinuation: 11,
+} as const;
+
+export type CellChanges = readonly (readonly [cell: number, value: Bit])[];
+
+export type UpMessage =
+  | { readonly kind: "request"; readonly id: number; readonly name: string; readonly request: unknown }
+  | { readonly kind: "write"; readonly handle: number; readonly seq: number; readonly changes: CellChanges };
+
+export interface Ack {
+  readonly seq: number;
+  readonly at: WriteResult["at"];
+}
+
+export type DownMessage =
+  | { readonly kind: "reply"; readonly id: number; readonly reply: unknown }
+  | { readonly kind: "acks"; readonly handle: number; readonly acks: readonly Ack[] }
+  | { readonly kind: "refusal"; readonly handle: number; readonly seq: number; readonly error: unknown }
+  | { readonly kind: "event"; readonly name: string; readonly payload: unknown }
+  | { readonly kind: "snapshot" | "overview" | "counts"; readonly bytes: Uint8Array }
+  | { readonly kind: "delta"; readonly handle: number; readonly delta: Delta };
+
+/** The page and position of the last delta or snapshot that was sent on a connection. */
+export interface LastSent {
+  readonly handle: number;
+  readonly page: number;
+  readonly position: Position;
+}
+
+export function encodeRequest(id: number, name: string, request: unknown): Uint8Array {
+  return withJson(UP.request, [id], [name, request]);
+}
+
+/** `changes` in ascending order of cells, each cell once. */
+export function encodeWrite(handle: number, seq: number, changes: CellChanges): Uint8Array {
+  const writer = new Writer(24 + changes.length * 8);
+  writer.varint(UP.write);
+  writer.varint(handle);
+  writer.varint(seq);
+  let next = 0;
+  for (const [cell, value] of changes) {
+    writer.varint((cell - next) * 2 + value);
+    next = cell + 1;
+  }
+  return writer.bytes();
+}
+
+export function decodeUp(bytes: Uint8Array): UpMessage | undefined {
+  const reader = new Reader(bytes);
+  switch (reader.varint()) {
+    case UP.request: {
+      const id = reader.varint();
+      const named = readNamed(reader);
+      return named && { kind: "request", id, name: named[0], request: named[1] };
+    }
+    case UP.write: {
+      const handle = reader.varint();
+      const seq = reader.varint();
+      const changes: [number, Bit][] = [];
+      let next = 0;
+      while (!reader.done) {
+        const coded = reader.varint();
+        next += Math.floor(coded / 2);
+        if (reader.failed || next >= BOARD_CELLS_MAX) return undefined;
+        changes.push([next, coded % 2 ? 1 : 0]);
+        next++;
+      }
+      if (reader.failed || changes.length === 0 || seq < 1) return undefined;
+      return { kind: "write", handle, seq, changes };
+    }
+  }
+  return undefined;
+}
+
+export function encodeReply(id: number, reply: unknown): Uint8Array {
+  return withJson(DOWN.reply, [id], reply);
+}
+
+export function encodeRefusal(handle: number, seq: number, error: unknown): Uint8Array {
+  return withJson(DOWN.refusal, [handle, seq], error);
+}
+
+export function encodeEvent(name: string, payload: unknown): Uint8Array {
+  return withJson(DOWN.event, [], [name, payload]);
+}
+
+/** A snapshot, an overview or counts, whose bytes codec.ts and overview-codec.ts write. */
+export function encodeFramed(kind: "snapshot" | "overview" | "counts", framed: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + framed.length);
+  bytes[0] = DOWN[kind];
+  bytes.set(framed, 1);
+  return bytes;
+}
+
+export function encodeAcks(handle: number, acks: readonly Ack[]): Uint8Array {
+  const writer = new Writer(24 + acks.reduce((sum, { at }) => sum + 16 + at.length * 16, 0));
+  writer.varint(DOWN.acks);
+  writer.varint(handle);
+  for (const { seq, at } of acks) {
+    writer.varint(seq);
+    writer.varint(at.length);
+    for (const [page, version] of at) {
+      writer.varint(page);
+      writer.varint(version);
+    }
+  }
+  return writer.bytes();
+}
+
+/** Both encodings of a delta: whole, and as a continuation of what was sent last. */
+export class LaneDelta {
+  readonly #handle: number;
+  readonly #delta: Delta;
+  #coded: CodedChanges | undefined;
+  #whole: Uint8Array | undefined;
+  #continuation: Uint8Array | undefined;
+
+  constructor(handle: number, delta: Delta) {
+    this.#handle = handle;
+    this.#delta = delta;
+  }
+
+  get whole(): Uint8Array {
+    if (this.#whole) return this.#whole;
+    const { isRice, bytes } = this.#changes();
+    const { page, from, to } = this.#delta;
+    const writer = new Writer(48 + bytes.length);
+    writer.varint(isRice ? DOWN.riceDelta : DOWN.delta);
+    writer.varint(this.#handle);
+    writer.varint(page);
+    writer.varint(to.version);
+    writer.varint(to.version - from.version);
+    writer.copy(tagBytes(from.tag));
+    writer.copy(tagBytes(to.tag));
+    writer.copy(bytes);
+    this.#whole = writer.bytes();
+    return this.#whole;
+  }
+
+  get continuation(): Uint8Array {
+    if (this.#continuation) return this.#continuation;
+    const { isRice, bytes } = this.#changes();
+    const { from, to } = this.#delta;
+    const writer = new Writer(16 + bytes.length);
+    writer.varint(isRice ? DOWN.riceContinuation : DOWN.continuation);
+    writer.varint(to.version - from.version);
+    writer.copy(tagBytes(to.tag));
+    writer.copy(bytes);
+    this.#continuation = writer.bytes();
+    return this.#continuation;
+  }
+
+  #changes(): CodedChanges {
+    this.#coded ??= encodeChanges(this.#delta.changes);
+    return this.#coded;
+  }
+}
+
+/** `last` is what was sent last on the connection; without it a continuation is not valid. */
+export function decodeDown(bytes: Uint8Array, last: LastSent | undefined): DownMessage | undefined {
+  const reader = new Reader(bytes);
+  const kind = reader.varint();
+  switch (kind) {
+    case DOWN.reply: {
+      const id = reader.varint();
+      const reply = readJson(reader);
+      return reply && { kind: "reply", id, reply: reply.value };
+    }
+    case DOWN.acks:
+      return readAcks(reader);
+    case DOWN.refusal: {
+      const handle = reader.varint();
+      const seq = reader.varint();
+      const error = readJson(reader);
+      return error && { kind: "refusal", handle, seq, error: error.value };
+    }
+    case DOWN.event: {
+      const named = readNamed(reader);
+      return named && { kind: "event", name: named[0], payload: named[1] };
+    }
+    case DOWN.snapshot:
+      return { kind: "snapshot", bytes: reader.rest() };
+    case DOWN.overview:
+      return { kind: "overview", bytes: reader.rest() };
+    case DOWN.counts:
+      return { kind: "counts", bytes: reader.rest() };
+    case DOWN.delta:
+    case DOWN.riceDelta: {
+      const handle = reader.varint();
+      const page = reader.varint();
+      const version = reader.varint();
+      const steps = reader.varint();
+      const from = { version: version - steps, tag: readTag(reader) };
+      return readDelta(reader, kind === DOWN.riceDelta, { handle, page, position: from }, steps);
+    }
+    case DOWN.continuation:
+    case DOWN.riceContinuation:
+      return last && readDelta(reader, kind === DOWN.riceContinuation, last, reader.varint());
+  }
+  return undefined;
+}
+
+function readDelta(reader: Reader, isRice: boolean, base: LastSent, steps: number): DownMessage | undefined {
+  const { handle, page, position: from } = base;
+  const to = { version: from.version + steps, tag: readTag(reader) };
+  if (reader.failed || steps < 1 || from.version < 0 || !Number.isSafeInteger(to.version)) return undefined;
+  const changes = decodeChanges(reader, isRice);
+  return changes && { kind: "delta", handle, delta: { kind: "delta", page, from, to, changes } };
+}
+
+function readAcks(reader: Reader): DownMessage | undefined {
+  const handle = reader.varint();
+  const acks: Ack[] = [];
+  while (!reader.done) {
+    const seq = reader.varint();
+    const pages = reader.varint();
+    const at: [page: number, version: number][] = [];
+    for (let index = 0; index < pages && !reader.failed; index++) at.push([reader.varint(), reader.varint()]);
+    acks.push({ seq, at });
+  }
+  return reader.failed ? undefined : { kind: "acks", handle, acks };
+}
+
+function withJson(kind: number, numbers: readonly number[], value: unknown): Uint8Array {
+  const text = new TextEncoder().encode(JSON.stringify(value));
+  const writer = new Writer(8 + numbers.length * 8 + text.length);
+  writer.varint(kind);
+  for (const number of numbers) writer.varint(number);
+  writer.copy(text);
+  return writer.bytes();
+}
+
+/** In an object, so that `null` and `false` are values too. */
+function readJson(reader: Reader): { readonly value: unknown } | undefined {
+  const bytes = reader.rest();
+  if (reader.failed) return undefined;
+  try {
+    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
+  } catch {
+    return undefined;
+  }
+}
+
+function readNamed(reader: Reader): readonly [name: string, value: unknown] | undefined {
+  const value = readJson(reader)?.value;
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [name, payload]: unknown[] = value;
+  return typeof name === "string" ? [name, payload] : undefined;
+}
+
+function tagBytes(tag: string): Uint8Array {
+  const bytes = fromBase64url(tag);
+  if (bytes?.length !== 6) throw new RangeError(`not a tag: ${tag}`);
+  return bytes;
+}
+
+function readTag(reader: Reader): string {
+  return toBase64url(reader.take(6));
+}
