@@ -9,10 +9,6 @@ import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
 import type { Probes } from "./probes.js";
 import type { Tally } from "./tally.js";
-import { AROUND_DELTA_BYTES, frameHeaderBytes } from "./wire-size.js";
-
-/** Two WebSocket frames: the event with a placeholder, and the bytes. */
-const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num":0}]'.length + 2;
 
 export class User {
   readonly number: number;
@@ -72,10 +68,6 @@ export class User {
 }
 
 function counting(listener: LineListener, tally: Tally): LineListener {
-  const count = (bytes: number) => {
-    tally.counts.frames++;
-    tally.counts.bytes += bytes + frameHeaderBytes(bytes);
-  };
   return {
     ...listener,
     down: (reason) => {
@@ -83,13 +75,9 @@ function counting(listener: LineListener, tally: Tally): LineListener {
       else if (reason.code !== "UNREACHABLE") tally.code(reason.code);
       listener.down(reason);
     },
-    delta: (frame) => {
-      count(frame.length + AROUND_DELTA_BYTES);
-      listener.delta(frame);
-    },
-    snapshot: (frame) => {
-      count(frame.length + AROUND_SNAPSHOT_BYTES);
-      listener.snapshot(frame);
+    received: (bytes) => {
+      tally.counts.frames++;
+      tally.counts.bytes += bytes;
     },
   };
 }

@@ -2,7 +2,7 @@
 
 import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
-import { decodeDelta, decodeSnapshot, type Framed } from "../protocol/codec.js";
+import { decodeSnapshot, type Framed } from "../protocol/codec.js";
 import type { ErrorBody, Refusal } from "../protocol/errors.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import type { Board } from "./board.js";
@@ -71,10 +71,10 @@ export class LiveClient implements Client {
     const pagesOf = (handle: number) => this.#find(handle)?.pages;
     const cellsOf = (handle: number, page: number) => this.#find(handle)?.cellsOf(page);
     this.#line = parts.open({
-      up: (url) => {
-        this.#set({ connected: true, url, storeAvailable: true, reason: undefined });
+      opened: () => {
         for (const board of this.#boards.values()) board.connected();
       },
+      up: (url) => this.#set({ connected: true, url, storeAvailable: true, reason: undefined }),
       down: (reason) => {
         for (const board of this.#boards.values()) board.disconnected();
         this.#set({ connected: false, url: undefined, reason: reason?.toBody() });
@@ -83,7 +83,7 @@ export class LiveClient implements Client {
         this.#refusal = reason;
         for (const board of this.#boards.values()) board.end(reason);
       },
-      delta: (frame) => this.#receive(decodeDelta(frame), (board, delta) => board.receive(delta)),
+      delta: (frame) => this.#receive(frame, (board, delta) => board.receive(delta)),
       snapshot: (frame) => this.#receive(decodeSnapshot(frame, cellsOf), (board, snapshot) => board.receive(snapshot)),
       overview: (frame) =>
         this.#receive(decodeOverview(frame, pagesOf), ({ overviews }, counts) => overviews.receiveAll(counts)),

@@ -1,17 +1,20 @@
 /*
- * The door to socket.io-client: one connection at a time to one of several instances. After a loss
- * or a failed attempt it tries the next URL.
+ * The line to the instances: one link at a time to one of several instances. After a loss or a
+ * failed attempt it tries the next URL.
  *
- * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. So after an
- * attempt that hangs, connections begin with long-polling for a while, and then try WebSocket.
+ *     lane ──did not open──► Socket.IO at the same URL ──failed──► the next URL
+ *
+ * If only Socket.IO gets through, the lane is left alone for a while.
  */
 
-import { io, type Socket } from "socket.io-client";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { Refusal, refusalFrom } from "../protocol/errors.js";
-import type { ClientToServer, Reply, RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
-import { Endpoints } from "./endpoints.js";
+import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
+import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
+import { type Endpoint, Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
+import type { Link, LinkListener, LinkOptions } from "./link.js";
+import { loadWebSocket, openLane } from "./web-socket.js";
 
 /** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
@@ -20,13 +23,21 @@ const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
 /** The mean pause before a token that was not accepted is replaced. */
 const TOKEN_RETRY_MS = 10_000;
-const POLLING_MS = 600_000;
+/** A transport that hung is avoided this long. */
+const HUNG_MS = 600_000;
+/** A lane that did not open, where Socket.IO did, is avoided this long. */
+const NO_LANE_MS = 60_000;
 
 export interface ConnectOptions {
   /** For boards that need a token. Called for a fresh one whenever a connection is made. */
   readonly token?: GetToken;
   /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
   readonly path?: string;
+  /**
+   * `LANE_PATH` of the instances, below the URL's. Default: `/socketscaler`. `false` uses Socket.IO
+   * only.
+   */
+  readonly lanePath?: string | false;
 }
 
 export interface ConnectionOptions extends ConnectOptions {
@@ -34,14 +45,27 @@ export interface ConnectionOptions extends ConnectOptions {
   readonly onOnline?: (online: () => void) => () => void;
 }
 
+type Door = "lane" | "socketio";
+
+/** An attempt to connect, and the link that may come of it. */
+interface Attempt {
+  readonly door: Door;
+  readonly endpoint: Endpoint;
+  link: Link | undefined;
+  /** Rejects the requests without an answer. */
+  readonly lost: Set<() => void>;
+  over(reason: Refusal | undefined): void;
+}
+
 export class Connection implements Line {
   readonly #endpoints: Endpoints;
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
+  readonly #hasLane: boolean;
   /** The token of the present connection. */
   #token: string | undefined;
-  #socket: Socket<ServerToClient, ClientToServer> | undefined;
+  #attempt: Attempt | undefined;
   isUp = false;
   #cancelRetry: Cancel | undefined;
   /** Cuts the pause before the next attempt short, as far as the server allows. */
@@ -50,42 +74,48 @@ export class Connection implements Line {
   #hasBeenUp = false;
   /** Until then, connections begin with long-polling. */
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
+  /** Until then, the lane is not tried. */
+  #laneAfterMs = Number.NEGATIVE_INFINITY;
   readonly #stopListening: (() => void) | undefined;
   #isClosed = false;
 
   constructor(urls: readonly string[], clock: Clock, listener: LineListener, options: ConnectionOptions = {}) {
-    const { path = "/socket.io", token, onOnline } = options;
-    this.#endpoints = new Endpoints(urls, path, clock);
+    const { path = "/socket.io", lanePath = LANE_PATH, token, onOnline } = options;
+    this.#endpoints = new Endpoints(urls, path, lanePath || LANE_PATH, clock);
+    this.#hasLane = lanePath !== false;
     this.#clock = clock;
     this.#listener = listener;
     this.#getToken = token;
     this.#stopListening = onOnline?.(() => this.#retryNow());
-    this.#open();
+    this.#openFirst();
   }
 
-  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
-    const socket = this.#socket;
-    if (!socket || !this.isUp) return Promise.reject(new ConnectionLost());
-    return new Promise((done, fail) => {
-      const lost = () => {
-        cancelLate();
-        fail(new ConnectionLost());
-      };
-      // An instance that does not answer at all is as good as gone.
-      const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => socket.disconnect());
-      socket.once("disconnect", lost);
-      const answered = (reply: Reply<RequestMap[Name][1]>) => {
-        cancelLate();
-        socket.off("disconnect", lost);
-        const result = resultOf(reply);
-        if (!(result instanceof Refusal)) done(result);
-        else if (result.code === "TOKEN_EXPIRED")
-          void this.#renew(socket).then((renewed) => fail(renewed ? new ConnectionLost() : result));
-        else fail(result);
-      };
-      // The compiler cannot follow from a name to the types of its request and reply.
-      const untyped: Socket = socket;
-      untyped.emit(name, request, answered);
+  get protocol(): number {
+    return this.#attempt?.link?.protocol ?? LANE_PROTOCOL;
+  }
+
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    settle: (outcome: RequestMap[Name][1] | Error) => void,
+  ): void {
+    const attempt = this.#attempt;
+    const link = attempt?.link;
+    if (!link || !this.isUp) return queueMicrotask(() => settle(new ConnectionLost()));
+    const lost = () => {
+      cancelLate();
+      settle(new ConnectionLost());
+    };
+    // An instance that does not answer at all is as good as gone.
+    const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => attempt.over(undefined));
+    attempt.lost.add(lost);
+    link.request(name, request, (reply) => {
+      cancelLate();
+      attempt.lost.delete(lost);
+      const result = resultOf(reply);
+      if (result instanceof Refusal && result.code === "TOKEN_EXPIRED")
+        void this.#renew(attempt).then((renewed) => settle(renewed ? new ConnectionLost() : result));
+      else settle(result);
     });
   }
 
@@ -94,7 +124,7 @@ export class Connection implements Line {
   }
 
   reconnect(): void {
-    this.#socket?.disconnect();
+    this.#attempt?.over(undefined);
   }
 
   close(): void {
@@ -103,17 +133,17 @@ export class Connection implements Line {
     this.#retryNow = () => undefined;
     this.#cancelRetry?.();
     this.#cancelRenewal?.();
-    this.#socket?.disconnect();
+    this.#attempt?.over(undefined);
   }
 
   renew(problem: Refusal): boolean {
     if (!this.#getToken || this.#isClosed) return false;
     this.#cancelRenewal?.();
-    const socket = this.#socket;
+    const attempt = this.#attempt;
     this.#cancelRenewal = this.#clock.after(this.#tokenRetryMs(), async () => {
       // This token is accepted once its keys are available. Any other problem takes a new token.
-      if (problem.code === "KEYS_AWAY") socket?.disconnect();
-      else if (socket && !(await this.#renew(socket))) this.renew(problem);
+      if (problem.code === "KEYS_AWAY") attempt?.over(undefined);
+      else if (attempt && !(await this.#renew(attempt))) this.renew(problem);
     });
     return true;
   }
@@ -123,11 +153,11 @@ export class Connection implements Line {
   }
 
   /** Reconnects if the app has a fresh token. Otherwise open boards stay open. */
-  async #renew(socket: Socket): Promise<boolean> {
+  async #renew(attempt: Attempt): Promise<boolean> {
     const before = this.#token;
     const token = await this.#fetchToken().catch(() => before);
-    if (this.#isClosed || (token === before && this.#socket === socket)) return false;
-    socket.disconnect();
+    if (this.#isClosed || (token === before && this.#attempt === attempt)) return false;
+    attempt.over(undefined);
     return true;
   }
 
@@ -135,74 +165,98 @@ export class Connection implements Line {
     return this.#getToken?.();
   }
 
-  #open(): void {
+  #openFirst(): void {
     const endpoint = this.#endpoints.current;
-    if (!endpoint) return;
-    const polls = this.#clock.now() < this.#pollsUntilMs;
-    const socket: Socket<ServerToClient, ClientToServer> = io(endpoint.namespace, {
-      path: endpoint.path,
-      forceNew: true,
-      reconnection: false,
-      transports: polls ? ["polling", "websocket"] : ["websocket", "polling"],
-      tryAllTransports: true,
-      ...(this.#getToken && { auth: (give) => void this.#authenticate(socket, give).then(awaitAnswer, over) }),
-    });
-    this.#socket = socket;
-    let goodbye: Refusal | undefined;
-    let isOver = false;
-    const over = (reason: Refusal | undefined) => {
-      if (isOver) return;
-      isOver = true;
-      cancelLate();
-      this.#lost(socket, reason);
-    };
-    const late = () => {
-      if (socket.io.engine.transport.name === "websocket") this.#pollsUntilMs = this.#clock.now() + POLLING_MS;
-      over(new Refusal("UNREACHABLE", { detail: "no answer in time" }));
-    };
-    let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
-    const awaitAnswer = () => {
-      if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
-    };
-    // From here on, the app may need long to get a token, and the instance to check it.
-    socket.io.on("open", () => {
-      cancelLate();
-      if (!this.#getToken) awaitAnswer();
-    });
-    socket.on("connect", () => {
-      cancelLate();
-      this.isUp = true;
-      this.#hasBeenUp = true;
-      this.#listener.up(endpoint.url);
-    });
-    socket.on("connect_error", (error) => over(refusalIn(error) ?? unreachable(error)));
-    socket.on("disconnect", () => over(goodbye));
-    const { delta, snapshot, overview, counts, looking, frozen, notice } = this.#listener;
-    socket.on("delta", delta);
-    socket.on("snapshot", (frame) => snapshot(new Uint8Array(frame)));
-    socket.on("overview", (frame) => overview(new Uint8Array(frame)));
-    socket.on("counts", counts);
-    socket.on("looking", looking);
-    socket.on("frozen", frozen);
-    socket.on("notice", (noticed) => {
-      if (noticed.kind === "goodbye") goodbye = refusalFrom(noticed.error);
-      notice(noticed);
-    });
+    if (endpoint) this.#open(endpoint, this.#hasLane && this.#clock.now() >= this.#laneAfterMs ? "lane" : "socketio");
   }
 
-  async #authenticate(socket: Socket, give: (auth: { token?: string }) => void): Promise<void> {
+  #open(endpoint: Endpoint, door: Door): void {
+    let isThrough = false;
+    let isOver = false;
+    const attempt: Attempt = {
+      door,
+      endpoint,
+      link: undefined,
+      lost: new Set(),
+      over: (reason) => {
+        if (isOver) return;
+        isOver = true;
+        cancelLate();
+        attempt.link?.close();
+        for (const lost of attempt.lost) lost();
+        if (door === "lane" && !isThrough && !this.#isClosed) this.#open(endpoint, "socketio");
+        else this.#lost(attempt, reason);
+      },
+    };
+    this.#attempt = attempt;
+    const late = () => {
+      if (door === "lane" && !isThrough) this.#laneAfterMs = this.#clock.now() + HUNG_MS;
+      else if (hangsOnWebSocket(attempt.link)) this.#pollsUntilMs = this.#clock.now() + HUNG_MS;
+      attempt.over(new Refusal("UNREACHABLE", { detail: "no answer in time" }));
+    };
+    let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
+    const listener: LinkListener = {
+      ...this.#listener,
+      // From here on, the app may need long to get a token, and the instance to check it.
+      through: () => {
+        isThrough = true;
+        cancelLate();
+      },
+      asked: () => {
+        if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
+      },
+      opened: () => {
+        this.isUp = true;
+        this.#listener.opened();
+      },
+      up: () => {
+        cancelLate();
+        this.#hasBeenUp = true;
+        // The lane was tried before Socket.IO and did not open.
+        if (door === "socketio" && this.#hasLane && this.#clock.now() >= this.#laneAfterMs)
+          this.#laneAfterMs = this.#clock.now() + NO_LANE_MS;
+        this.#listener.up(endpoint.url);
+      },
+      over: (reason) => attempt.over(reason),
+    };
+    const getToken = this.#getToken && (() => this.#tokenFor(attempt));
+    void this.#make(door, { endpoint, clock: this.#clock, listener, getToken }).then(
+      (link) => {
+        if (isOver) link?.close();
+      },
+      (cause: unknown) => attempt.over(new Refusal("UNREACHABLE", { cause })),
+    );
+  }
+
+  /** Opens the link, whose code may have to be loaded. */
+  async #make(door: Door, options: LinkOptions): Promise<Link | undefined> {
+    const attempt = this.#attempt;
+    if (!attempt) return undefined;
+    if (door === "lane") {
+      const Socket = await loadWebSocket();
+      if (this.#attempt === attempt) attempt.link = openLane(Socket, options);
+    } else {
+      const { openSocketIo } = await import("./socketio-link.js");
+      const polls = this.#clock.now() < this.#pollsUntilMs;
+      if (this.#attempt === attempt) attempt.link = openSocketIo({ ...options, polls });
+    }
+    return attempt.link;
+  }
+
+  async #tokenFor(attempt: Attempt): Promise<string | undefined> {
     const token = await this.#fetchToken().catch((error: unknown) => {
       throw new Refusal("NO_TOKEN", { cause: error });
     });
-    if (this.#socket === socket) this.#token = token;
-    give(token === undefined ? {} : { token });
+    if (this.#attempt === attempt) this.#token = token;
+    return token;
   }
 
-  #lost(socket: Socket, reason: Refusal | undefined): void {
+  #lost(attempt: Attempt, reason: Refusal | undefined): void {
+    if (this.#attempt !== attempt) return;
+    this.#attempt = undefined;
     this.#cancelRenewal?.();
     const wasUp = this.isUp;
     this.isUp = false;
-    socket.disconnect();
     // If no token was ever accepted, the next would be refused as well.
     const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
     if (isFinal) this.#isClosed = true;
@@ -224,24 +278,18 @@ export class Connection implements Line {
         return;
       }
       this.#retryNow = () => undefined;
-      this.#open();
+      this.#openFirst();
     };
     this.#retryNow = () => openIn(earliestMs - this.#clock.now());
     openIn(Math.max(this.#endpoints.next(), retryAfterMs));
   }
 }
 
+function hangsOnWebSocket(link: Link | undefined): boolean {
+  return link !== undefined && "isWebSocket" in link && link.isWebSocket === true;
+}
+
 function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal {
   if (typeof reply !== "object" || reply === null) return new Refusal("INTERNAL", { detail: "an empty answer" });
   return "error" in reply ? refusalFrom(reply.error) : reply;
-}
-
-/** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */
-function unreachable(error: Error): Refusal {
-  const status = "description" in error && typeof error.description === "number" ? error.description : 0;
-  return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });
-}
-
-function refusalIn(error: Error): Refusal | undefined {
-  return "data" in error && error.data !== undefined ? refusalFrom(error.data) : undefined;
 }

@@ -12,6 +12,8 @@ export interface Endpoint {
   readonly namespace: string;
   /** The path of Engine.IO. */
   readonly path: string;
+  /** The lane's URL: ws: or wss:. */
+  readonly lane: string;
 }
 
 export class Endpoints {
@@ -21,9 +23,9 @@ export class Endpoints {
   /** Connections in a row that failed, or were lost before a request succeeded. */
   #failures = 0;
 
-  constructor(urls: readonly string[], path: string, clock: Clock) {
+  constructor(urls: readonly string[], path: string, lanePath: string, clock: Clock) {
     if (urls.length === 0) throw new RangeError("connect needs at least one URL");
-    this.#all = urls.map((url) => endpointOf(url, path));
+    this.#all = urls.map((url) => endpointOf(url, path, lanePath));
     this.#clock = clock;
   }
 
@@ -48,8 +50,9 @@ export class Endpoints {
   }
 }
 
-function endpointOf(url: string, path: string): Endpoint {
+function endpointOf(url: string, path: string, lanePath: string): Endpoint {
   const { href, pathname } = new URL(url);
-  const folders = `${pathname}/${path}`.split("/").filter(Boolean);
-  return { url, namespace: new URL(BOARDS_NAMESPACE, href).href, path: `/${folders.join("/")}` };
+  const below = (last: string) => `/${`${pathname}/${last}`.split("/").filter(Boolean).join("/")}`;
+  const lane = new URL(below(lanePath), href).href.replace(/^http/, "ws");
+  return { url, namespace: new URL(BOARDS_NAMESPACE, href).href, path: below(path), lane };
 }

@@ -12,12 +12,12 @@
  * position that the instance does not know, and no later frame would fit.
  */
 
-import { formatPosition } from "../board/position.js";
+import { formatPosition, GENESIS } from "../board/position.js";
 import type { Clock } from "../protocol/clock.js";
 import { refusalOf } from "../protocol/errors.js";
-import type { OpenResult } from "../protocol/events.js";
+import type { OpenResult, WatchResult } from "../protocol/events.js";
 import { ConnectionLost, type Line } from "./line.js";
-import type { WatchedPages } from "./watched-pages.js";
+import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 
 interface Listener {
   /** The instance is about to be asked for the page. */
@@ -30,6 +30,17 @@ interface Listener {
   changed(): void;
 }
 
+interface Asked {
+  readonly number: number;
+  /** Undefined while the page is not held yet. */
+  page: WatchedPage | undefined;
+}
+
+/** The first protocol that lets a request name a board that is being opened. */
+const EARLY_PROTOCOL = 2;
+/** Fewer than any instance takes in one request. */
+const EARLY_PAGES_MAX = 256;
+
 type Stage = "asked" | "joined" | "leaving";
 
 export class Joiner {
@@ -39,6 +50,8 @@ export class Joiner {
   readonly #listener: Listener;
   readonly #stages = new Map<number, Stage>();
   #opened: OpenResult | undefined;
+  /** The pages asked for right behind `open`. */
+  #early: Asked[] | undefined;
   #isScheduled = false;
 
   constructor(pages: WatchedPages, line: Line, clock: Clock, listener: Listener) {
@@ -57,20 +70,46 @@ export class Joiner {
     return this.#stages.get(page) === "joined";
   }
 
+  /** Asks for pages right behind the request to open `board`, if the protocol allows it. */
+  connecting(board: string): void {
+    if (this.#line.protocol < EARLY_PROTOCOL) return;
+    const numbers = this.#pages.wanted(EARLY_PAGES_MAX);
+    if (numbers.length === 0) return;
+    const early = this.#asked(numbers);
+    this.#early = early;
+    this.#line.request("watch", { board, pages: entriesOf(early) }, (outcome) => {
+      if (this.#early !== early) return;
+      this.#early = undefined;
+      const opened = this.#opened;
+      if (!opened) return;
+      const there = early.filter(({ number }) => number < opened.pages);
+      this.#answered(opened, there, outcome);
+      // Nobody watches these any more.
+      this.leave(there.flatMap(({ number }) => (this.#pages.get(number) ? [] : number)));
+    });
+  }
+
   connected(opened: OpenResult): void {
     this.#opened = opened;
     this.#stages.clear();
+    for (const asked of this.#early ?? []) {
+      if (asked.number >= opened.pages) continue;
+      // Since the board's size is known, the page is held.
+      asked.page ??= this.#pages.get(asked.number);
+      this.#stages.set(asked.number, "asked");
+    }
     this.join();
   }
 
   disconnected(): void {
     this.#opened = undefined;
+    this.#early = undefined;
     this.#stages.clear();
   }
 
   /** Asks for all watched pages that are not asked for. */
   join(): void {
-    if (this.#opened) void this.#askAll(this.#opened);
+    if (this.#opened) this.#askAll(this.#opened);
     this.#listener.changed();
   }
 
@@ -92,39 +131,44 @@ export class Joiner {
     for (const number of left) this.#stages.set(number, "leaving");
     const { watchPagesMax } = opened.limits;
     for (let at = 0; at < left.length; at += watchPagesMax) {
-      void this.#unwatch(opened, left.slice(at, at + watchPagesMax), pauseMs);
+      this.#unwatch(opened, left.slice(at, at + watchPagesMax), pauseMs);
     }
     this.#listener.changed();
   }
 
-  async #askAll(opened: OpenResult): Promise<void> {
-    while (this.#opened === opened) {
-      const unasked = this.#pages.numbers.filter((number) => !this.#stages.has(number));
-      if (unasked.length === 0) return;
-      await this.#ask(opened, unasked.slice(0, opened.limits.watchPagesMax));
-    }
+  #askAll(opened: OpenResult): void {
+    const unasked = this.#pages.numbers.filter((number) => !this.#stages.has(number));
+    if (unasked.length > 0) this.#ask(opened, unasked.slice(0, opened.limits.watchPagesMax));
   }
 
-  async #ask(opened: OpenResult, numbers: readonly number[]): Promise<void> {
-    const asked = numbers.flatMap((number) => {
-      const page = this.#pages.get(number);
-      return page ? { number, page } : [];
+  #ask(opened: OpenResult, numbers: readonly number[]): void {
+    const asked = this.#asked(numbers);
+    this.#line.request("watch", { handle: opened.handle, pages: entriesOf(asked) }, (outcome) => {
+      if (this.#opened === opened) this.#answered(opened, asked, outcome);
     });
-    for (const { number } of asked) {
+  }
+
+  /** The pages as they are asked for now. */
+  #asked(numbers: readonly number[]): Asked[] {
+    return numbers.map((number) => {
       this.#stages.set(number, "asked");
       this.#listener.asked(number);
-    }
-    const pages = asked.map(({ number, page }) => [number, formatPosition(page.replica.position)] as const);
-    try {
-      await this.#line.request("watch", { handle: opened.handle, pages });
-    } catch (error) {
-      this.#refused(opened, numbers, error);
-      return;
-    }
-    if (this.#opened !== opened) return;
+      return { number, page: this.#pages.get(number) };
+    });
+  }
+
+  #answered(opened: OpenResult, asked: readonly Asked[], outcome: WatchResult | Error): void {
+    if (outcome instanceof Error) {
+      const numbers = asked.map(({ number }) => number);
+      this.#refused(opened, numbers, outcome);
+    } else this.#joined(asked);
+    this.#askAll(opened);
+  }
+
+  #joined(asked: readonly Asked[]): void {
     for (const { number, page } of asked) {
       // A page that was released and held again has another replica, and its own answer to come.
-      if (this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
+      if (!page || this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
       this.#stages.set(number, "joined");
       this.#listener.joined(number);
       if (this.#pages.markLoaded(page)) this.#listener.loaded(number);
@@ -146,16 +190,16 @@ export class Joiner {
     }
   }
 
-  async #unwatch(opened: OpenResult, pages: readonly number[], pauseMs: number): Promise<void> {
-    try {
-      await this.#line.request("unwatch", { handle: opened.handle, pages });
-    } catch (error) {
-      this.#later(opened, refusalOf(error).pauseMs, () => void this.#unwatch(opened, pages, pauseMs));
-      return;
-    }
-    this.#later(opened, pauseMs, () => {
-      for (const number of pages) this.#stages.delete(number);
-      this.join();
+  #unwatch(opened: OpenResult, pages: readonly number[], pauseMs: number): void {
+    this.#line.request("unwatch", { handle: opened.handle, pages }, (outcome) => {
+      if (outcome instanceof Error) {
+        this.#later(opened, refusalOf(outcome).pauseMs, () => this.#unwatch(opened, pages, pauseMs));
+        return;
+      }
+      this.#later(opened, pauseMs, () => {
+        for (const number of pages) this.#stages.delete(number);
+        this.join();
+      });
     });
   }
 
@@ -167,4 +211,8 @@ export class Joiner {
     if (ms > 0) this.#clock.after(ms, check);
     else check();
   }
+}
+
+function entriesOf(asked: readonly Asked[]): (readonly [page: number, position: string])[] {
+  return asked.map(({ number, page }) => [number, formatPosition(page?.replica.position ?? GENESIS)]);
 }

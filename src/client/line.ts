@@ -4,7 +4,9 @@
  */
 
 import type { Refusal } from "../protocol/errors.js";
-import type { RequestMap, RequestName, ServerToClient } from "../protocol/events.js";
+import type { Delta } from "../board/delta.js";
+import type { Framed } from "../protocol/codec.js";
+import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
 export class ConnectionLost extends Error {
   constructor() {
@@ -13,8 +15,24 @@ export class ConnectionLost extends Error {
   }
 }
 
+/** What the instance sends of itself. Handlers are called without `this`. */
+export interface Incoming {
+  /** Undefined if it could not be read. */
+  readonly delta: (delta: Framed<Delta> | undefined) => void;
+  readonly snapshot: (frame: Uint8Array) => void;
+  readonly overview: (frame: Uint8Array) => void;
+  readonly counts: (frame: Uint8Array) => void;
+  readonly looking: (looking: Looking) => void;
+  readonly frozen: (frozen: Frozen) => void;
+  readonly notice: (notice: Notice) => void;
+  /** A delta or snapshot of so many bytes came in, its header included. For measurements. */
+  readonly received?: (bytes: number) => void;
+}
+
 /** Called in the order in which the instance sends, and never for an earlier connection. */
-export interface LineListener extends ServerToClient {
+export interface LineListener extends Incoming {
+  /** Requests may be sent. With protocol 2 the instance may still refuse the client. */
+  opened(): void;
   up(url: string): void;
   /** The connection was lost, or an attempt failed. May be called several times in a row. */
   down(reason: Refusal | undefined): void;
@@ -23,9 +41,19 @@ export interface LineListener extends ServerToClient {
 }
 
 export interface Line {
+  /** Of the present connection. From 2 on, requests may follow on each other without an answer. */
+  readonly protocol: number;
+  /** Requests may be sent. */
   readonly isUp: boolean;
-  /** Rejects with a Refusal, or with ConnectionLost if no answer will arrive on this connection. */
-  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
+  /**
+   * Calls `settle` once: with the result, with a Refusal, or with ConnectionLost if no answer will
+   * arrive on this connection. Frames that follow the answer are given out after that.
+   */
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    settle: (outcome: RequestMap[Name][1] | Error) => void,
+  ): void;
   /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;
   /** Connects again with another token, at a slow pace. False if there is none to ask for. */

@@ -71,7 +71,7 @@ export class LiveBoard implements Board {
         if (this.#opening.present) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
       },
     });
-    this.#opening = new Opening(name, line, clock, {
+    this.#opening = new Opening(name, session, line, clock, {
       opened: (opened) => this.#opened(opened, owner),
       failed: (refusal) => this.end(refusal),
       problem: (problem) => owner.problem(problem),
@@ -146,10 +146,7 @@ export class LiveBoard implements Board {
   }
 
   watch(range: CellRange): Watch {
-    return this.#pages.watch(
-      range,
-      this.ready.then(() => this.size),
-    );
+    return this.#pages.watch(range);
   }
 
   get overview(): Overview | undefined {
@@ -181,7 +178,8 @@ export class LiveBoard implements Board {
   connected(): void {
     if (this.failure) return;
     this.#setStatus("joining");
-    void this.#opening.connected();
+    this.#opening.connected();
+    this.#joiner.connecting(this.name);
   }
 
   disconnected(): void {
@@ -213,7 +211,7 @@ export class LiveBoard implements Board {
     this.#stopTicking();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
-    this.#pages.fail(this.#pages.numbers, refusal);
+    this.#pages.close(refusal);
     this.#changes.close(refusal);
     this.#setStatus("closed");
   }
@@ -233,14 +231,20 @@ export class LiveBoard implements Board {
    * a silent connection that delta may still be on its way. So the wait counts only if the instance
    * was heard, or answers now.
    */
-  async #tick(nowMs: number): Promise<void> {
+  #tick(nowMs: number): void {
     this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
     const isHeard = this.#isHeard;
     this.#isHeard = false;
     const awaited = () =>
       this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
-    if (awaited().length === 0 || !(isHeard || (await this.#opening.isAnswered()))) return;
-    this.#emitChanges(this.#changes.shown.waited(awaited()));
+    if (awaited().length === 0) return;
+    const waited = () => this.#emitChanges(this.#changes.shown.waited(awaited()));
+    if (isHeard) waited();
+    else {
+      this.#opening.isAnswered((isAnswered) => {
+        if (isAnswered) waited();
+      });
+    }
   }
 
   #released(pages: readonly number[]): void {

@@ -6,7 +6,6 @@
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { type Refusal, refusalFrom, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
-import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
 
@@ -27,17 +26,20 @@ export class Opening {
   /** The answer on the present connection. */
   present: OpenResult | undefined;
   readonly #board: string;
+  readonly #session: string;
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #listener: Listener;
   readonly #ready = deferred();
   /** Resolves at the first answer; rejects if the board is closed before. */
   readonly ready = this.#ready.promise;
+  #isAsking = false;
   #cancelRetry: Cancel | undefined;
   #isClosed = false;
 
-  constructor(board: string, line: Line, clock: Clock, listener: Listener) {
+  constructor(board: string, session: string, line: Line, clock: Clock, listener: Listener) {
     this.#board = board;
+    this.#session = session;
     this.#line = line;
     this.#clock = clock;
     this.#listener = listener;
@@ -53,22 +55,27 @@ export class Opening {
     });
   }
 
-  /** Whether the instance answers. Opening an open board changes nothing. */
-  isAnswered(): Promise<boolean> {
-    return this.#ask().then(
-      () => true,
-      (error: unknown) => !(error instanceof ConnectionLost),
-    );
+  /**
+   * Reports whether the instance answers, unless a report is still to come. Opening an open board
+   * changes nothing.
+   */
+  isAnswered(answered: (isAnswered: boolean) => void): void {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#ask((outcome) => {
+      this.#isAsking = false;
+      answered(!(outcome instanceof ConnectionLost));
+    });
   }
 
-  async connected(): Promise<void> {
-    let opened: OpenResult;
-    try {
-      opened = await this.#ask();
-    } catch (error) {
-      this.#refused(error);
-      return;
-    }
+  connected(): void {
+    this.#ask((outcome) => {
+      if (outcome instanceof Error) this.#refused(outcome);
+      else this.#opened(outcome);
+    });
+  }
+
+  #opened(opened: OpenResult): void {
     if (this.#isClosed) return;
     this.#line.settled();
     this.present = opened;
@@ -89,8 +96,9 @@ export class Opening {
     this.#ready.fail(reason);
   }
 
-  #ask(): Promise<OpenResult> {
-    return this.#line.request("open", { board: this.#board, protocol: PROTOCOL_VERSION });
+  #ask(settle: (outcome: OpenResult | Error) => void): void {
+    const { protocol } = this.#line;
+    this.#line.request("open", { board: this.#board, protocol, session: this.#session }, settle);
   }
 
   #renew(problem: Refusal): boolean {
@@ -108,7 +116,7 @@ export class Opening {
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
       this.#cancelRetry = this.#clock.after(refusal.pauseMs, () => {
-        if (this.#line.isUp && !this.present && !this.#isClosed) void this.connected();
+        if (this.#line.isUp && !this.present && !this.#isClosed) this.connected();
       });
     }
   }

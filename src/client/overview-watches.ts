@@ -138,9 +138,9 @@ export class OverviewWatches implements Overview {
     if (!opened || this.#isAsked || this.#watches.size === 0 || !knowsOverviews(opened)) return;
     this.#isAsked = true;
     this.#isBehind = true;
-    this.#line.request("overview", { handle: opened.handle, watch: true }).catch((error: unknown) => {
-      if (error instanceof ConnectionLost || this.#opened !== opened) return;
-      const refusal = refusalOf(error);
+    this.#line.request("overview", { handle: opened.handle, watch: true }, (outcome) => {
+      if (!(outcome instanceof Error) || outcome instanceof ConnectionLost || this.#opened !== opened) return;
+      const refusal = refusalOf(outcome);
       this.#isAsked = false;
       if (refusal.rule.retry) this.#clock.after(refusal.pauseMs, () => this.#ask());
       else for (const { fail } of this.#watches) fail(refusal);
@@ -153,7 +153,7 @@ export class OverviewWatches implements Overview {
     if (!opened || !this.#isAsked) return;
     this.#isAsked = false;
     // A connection keeps the order, so a watch that follows at once is answered with new counts.
-    this.#line.request("overview", { handle: opened.handle, watch: false }).catch(() => undefined);
+    this.#line.request("overview", { handle: opened.handle, watch: false }, () => undefined);
   }
 }
 

@@ -155,28 +155,28 @@ export class UserChanges {
       this.#cancelWake = this.#clock.after(waitMs, () => this.#wake());
       return;
     }
-    for (const write of this.outbox.takeUnsent()) void this.#post(opened, write);
+    for (const write of this.outbox.takeUnsent()) this.#post(opened, write);
     const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
     while (this.outbox.inFlight < inFlightMax) {
       const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
       if (!write) return;
-      void this.#post(opened, write);
+      this.#post(opened, write);
     }
   }
 
-  async #post({ handle, limits }: OpenResult, write: OutboxWrite): Promise<void> {
+  #post({ handle, limits }: OpenResult, write: OutboxWrite): void {
     const sentMs = this.#clock.now();
-    let at: WriteResult["at"];
-    try {
-      ({ at } = await this.#line.request("write", { handle, session: this.#session, ...write }));
-    } catch (error) {
+    this.#line.request("write", { handle, session: this.#session, ...write }, (outcome) => {
+      if (!(outcome instanceof Error)) this.#acknowledged(write.seq, outcome, limits.writeCellsMax, sentMs);
       // After a lost connection everything without an answer is sent again.
-      if (!(error instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(error));
-      return;
-    }
+      else if (!(outcome instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(outcome));
+    });
+  }
+
+  #acknowledged(seq: number, { at }: WriteResult, writeCellsMax: number, sentMs: number): void {
     this.#isCareful = false;
-    this.#cellsMax = Math.min(limits.writeCellsMax, this.#cellsMax * 2);
-    this.outbox.acknowledged(write.seq, new Map(at));
+    this.#cellsMax = Math.min(writeCellsMax, this.#cellsMax * 2);
+    this.outbox.acknowledged(seq, new Map(at));
     this.#listener.heard();
     this.#listener.changed(this.shown.acknowledged(at));
     this.#listener.roundTrip(this.#clock.now() - sentMs);

@@ -3,7 +3,7 @@
  * connection, so that the next instance sends only what was missed.
  */
 
-import { cellsInPage, pagesBetween } from "../board/geometry.js";
+import { cellsInPage, PAGE_CELLS, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
 import type { CellRange, Watch } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
@@ -19,6 +19,11 @@ export interface WatchedPage {
   loading: Deferred;
 }
 
+interface WaitingRange extends CellRange {
+  readonly ready: Deferred;
+  held: WatchedPage[];
+}
+
 interface Listener {
   held(): void;
   /** Nobody watches these pages any more. */
@@ -28,6 +33,10 @@ interface Listener {
 export class WatchedPages {
   readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
+  #size: number | undefined;
+  #failure: unknown;
+  /** Ranges that wait for the board's size. */
+  readonly #waiting = new Set<WaitingRange>();
 
   constructor(listener: Listener) {
     this.#listener = listener;
@@ -47,25 +56,36 @@ export class WatchedPages {
     return checked;
   }
 
-  /** Holds the pages of the range as soon as the board's size is known. */
-  watch({ start, end }: CellRange, knownSize: Promise<number>): Watch {
+  /** Holds the pages of the range as soon as the board's size is known, at the call of `resize`. */
+  watch({ start, end }: CellRange): Watch {
     if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
-    let isStopped = false;
-    let held: readonly WatchedPage[] = [];
-    const ready = knownSize.then(async (size) => {
-      if (isStopped) return;
-      held = this.hold(pagesBetween(start, Math.min(end, size)), size);
-      await Promise.all(held.map(({ loading }) => loading.promise));
-    });
-    ready.catch(() => undefined);
+    const ready = deferred();
+    const range: WaitingRange = { start, end, ready, held: [] };
+    if (this.#failure) ready.fail(this.#failure);
+    else if (this.#size === undefined) this.#waiting.add(range);
+    else this.#holdRange(range, this.#size);
     return {
-      ready,
+      ready: ready.promise,
       stop: () => {
-        if (isStopped) return;
-        isStopped = true;
-        this.release(held);
+        if (this.#waiting.delete(range)) ready.done();
+        this.release(range.held.splice(0));
       },
     };
+  }
+
+  /** The pages that are watched, or will be if the board is large enough: at most so many. */
+  wanted(most: number): number[] {
+    const wanted = new Set(this.#pages.keys());
+    for (const { start, end } of this.#waiting) {
+      const last = Math.min(end, start + most * PAGE_CELLS);
+      for (const page of pagesBetween(start, last)) if (wanted.size < most) wanted.add(page);
+    }
+    return [...wanted].slice(0, most);
+  }
+
+  #holdRange(range: WaitingRange, size: number): void {
+    range.held = this.hold(pagesBetween(range.start, Math.min(range.end, size)), size);
+    Promise.all(range.held.map(({ loading }) => loading.promise)).then(range.ready.done, range.ready.fail);
   }
 
   hold(numbers: readonly number[], size: number): WatchedPage[] {
@@ -105,6 +125,14 @@ export class WatchedPages {
     return true;
   }
 
+  /** The board cannot be used: every watch fails. */
+  close(error: unknown): void {
+    this.#failure = error;
+    for (const { ready } of this.#waiting) ready.fail(error);
+    this.#waiting.clear();
+    this.fail(this.numbers, error);
+  }
+
   /** These pages are refused: their watches fail, and end. */
   fail(numbers: readonly number[], error: unknown): void {
     for (const number of numbers) {
@@ -115,6 +143,10 @@ export class WatchedPages {
 
   /** The board has `size` cells now: pages of another size are loaded again. */
   resize(size: number): void {
+    this.#size = size;
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const range of waiting) this.#holdRange(range, size);
     for (const [number, page] of this.#pages) {
       const cells = cellsInPage(size, number);
       if (page.replica.cells === cells) continue;

@@ -14,6 +14,7 @@
 import { bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChange, type Snapshot } from "../board/delta.js";
 import { PAGE_CELLS } from "../board/geometry.js";
+import type { Position } from "../board/position.js";
 import { fromBase64url, toBase64url } from "./base64url.js";
 import { Reader, Writer } from "./varint.js";
 
@@ -75,6 +76,17 @@ export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   writer.varint(body === sparse ? SPARSE : RAW);
   writer.copy(body);
   return writer.bytes();
+}
+
+/** The board's handle, the page and the position of a snapshot. Undefined if they cannot be read. */
+export function readSnapshotHead(
+  bytes: Uint8Array,
+): { readonly handle: number; readonly page: number; readonly position: Position } | undefined {
+  const reader = new Reader(bytes);
+  const handle = reader.varint();
+  const page = reader.varint();
+  const position = { version: reader.varint(), tag: readTag(reader) };
+  return reader.failed ? undefined : { handle, page, position };
 }
 
 /** `cells` returns the number of cells of a page; undefined if it does not exist. */

@@ -25,6 +25,8 @@ import type { ErrorBody } from "./errors.js";
 interface OpenRequest {
   readonly board: string;
   readonly protocol: number;
+  /** As in WriteRequest. Protocol 2 states it here, and not with each write. */
+  readonly session?: string;
 }
 
 export interface OpenResult {
@@ -59,9 +61,17 @@ export interface OpenResult {
 
 interface WatchRequest {
   readonly handle: number;
-  /** Page numbers, each alone or with the position that the client holds (see `formatPosition`). */
-  readonly pages: readonly (number | readonly [page: number, position: string])[];
+  readonly pages: WatchedPages;
 }
+
+/** Sent right behind `open`, before its answer. Pages that the board does not have are left out. */
+interface EarlyWatchRequest {
+  readonly board: string;
+  readonly pages: WatchedPages;
+}
+
+/** Page numbers, each alone or with the position that the client holds (see `formatPosition`). */
+type WatchedPages = readonly (number | readonly [page: number, position: string])[];
 
 export interface WatchResult {
   /** The number of pages that this connection now watches on the board. */
@@ -101,7 +111,7 @@ export interface OverviewResult {
 
 export interface RequestMap {
   open: [OpenRequest, OpenResult];
-  watch: [WatchRequest, WatchResult];
+  watch: [WatchRequest | EarlyWatchRequest, WatchResult];
   unwatch: [UnwatchRequest, WatchResult];
   write: [WriteRequest, WriteResult];
   overview: [OverviewRequest, OverviewResult];

@@ -3,6 +3,7 @@
  * a byte that says its kind. Rare messages hold the JSON of events.ts. Those on a click's way are bytes.
  *
  *     client                                        instance
+ *       request  0 · ["hello", {protocol, token}]     first, before all others
  *       request  id · [name, request]       ->
  *                                           <-        reply     id · result or {error}
  *       write    handle · seq · changes     ->
@@ -12,6 +13,8 @@
  *                                           <-        continuation   steps · to.tag · changes
  *                                           <-        snapshot, overview, counts   as codec.ts writes them
  *                                           <-        event     [name, payload]
+ *                                           <-        beat      every few seconds
+ *       beat                                ->
  *
  * A continuation is a delta of the page that was last sent on this connection, from the position that
  * was last sent. So it names neither. `steps` is to.version - from.version.
@@ -39,8 +42,18 @@ declare class TextDecoder {
 
 /** The subprotocol that a client names in the handshake. */
 export const LANE_SUBPROTOCOL = "socketscaler.2";
+/** The version that a client states in `hello` and `open`. */
+export const LANE_PROTOCOL = 2;
+/** The path below the server's URL. */
+export const LANE_PATH = "/socketscaler";
+/** The request that a client sends first, as number 0. */
+export const HELLO = "hello";
+/** The instance sends a beat this often, and the client answers each. */
+export const BEAT_MS = 10_000;
+/** A client that has received nothing for this long takes the connection for lost. */
+export const SILENT_MS_MAX = 18_000;
 
-export const UP = { request: 1, write: 2 } as const;
+export const UP = { request: 1, write: 2, beat: 3 } as const;
 export const DOWN = {
   reply: 1,
   acks: 2,
@@ -53,13 +66,17 @@ export const DOWN = {
   riceDelta: 9,
   continuation: 10,
   riceContinuation: 11,
+  beat: 12,
 } as const;
+
+const BEAT = { kind: "beat" } as const;
 
 export type CellChanges = readonly (readonly [cell: number, value: Bit])[];
 
 export type UpMessage =
   | { readonly kind: "request"; readonly id: number; readonly name: string; readonly request: unknown }
-  | { readonly kind: "write"; readonly handle: number; readonly seq: number; readonly changes: CellChanges };
+  | { readonly kind: "write"; readonly handle: number; readonly seq: number; readonly changes: CellChanges }
+  | typeof BEAT;
 
 export interface Ack {
   readonly seq: number;
@@ -72,7 +89,8 @@ export type DownMessage =
   | { readonly kind: "refusal"; readonly handle: number; readonly seq: number; readonly error: unknown }
   | { readonly kind: "event"; readonly name: string; readonly payload: unknown }
   | { readonly kind: "snapshot" | "overview" | "counts"; readonly bytes: Uint8Array }
-  | { readonly kind: "delta"; readonly handle: number; readonly delta: Delta };
+  | { readonly kind: "delta"; readonly handle: number; readonly delta: Delta }
+  | typeof BEAT;
 
 /** The page and position of the last delta or snapshot that was sent on a connection. */
 export interface LastSent {
@@ -99,6 +117,10 @@ export function encodeWrite(handle: number, seq: number, changes: CellChanges): 
   return writer.bytes();
 }
 
+export function encodeBeat(): Uint8Array {
+  return Uint8Array.of(UP.beat);
+}
+
 export function decodeUp(bytes: Uint8Array): UpMessage | undefined {
   const reader = new Reader(bytes);
   switch (reader.varint()) {
@@ -122,6 +144,8 @@ export function decodeUp(bytes: Uint8Array): UpMessage | undefined {
       if (reader.failed || changes.length === 0 || seq < 1) return undefined;
       return { kind: "write", handle, seq, changes };
     }
+    case UP.beat:
+      return reader.done && !reader.failed ? BEAT : undefined;
   }
   return undefined;
 }
@@ -247,6 +271,8 @@ export function decodeDown(bytes: Uint8Array, last: LastSent | undefined): DownM
       const from = { version: version - steps, tag: readTag(reader) };
       return readDelta(reader, kind === DOWN.riceDelta, { handle, page, position: from }, steps);
     }
+    case DOWN.beat:
+      return reader.done && !reader.failed ? BEAT : undefined;
     case DOWN.continuation:
     case DOWN.riceContinuation:
       return last && readDelta(reader, kind === DOWN.riceContinuation, last, reader.varint());

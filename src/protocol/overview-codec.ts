@@ -12,7 +12,6 @@
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
-import { fromBase64url, toBase64url } from "./base64url.js";
 import type { Framed } from "./codec.js";
 import { Reader, Writer } from "./varint.js";
 
@@ -60,7 +59,7 @@ export function decodeOverview(
 }
 
 /** Pages ascending, each once. */
-export function encodeCounts(handle: number, counts: readonly PageCount[]): string {
+export function encodeCounts(handle: number, counts: readonly PageCount[]): Uint8Array {
   const writer = new Writer(16 + counts.length * 8);
   writer.varint(handle);
   let next = 0;
@@ -69,15 +68,13 @@ export function encodeCounts(handle: number, counts: readonly PageCount[]): stri
     writer.varint(checked);
     next = page + 1;
   }
-  return toBase64url(writer.bytes());
+  return writer.bytes();
 }
 
 export function decodeCounts(
-  text: string,
+  bytes: Uint8Array,
   pages: (handle: number) => number | undefined,
 ): Framed<readonly PageCount[]> | undefined {
-  const bytes = fromBase64url(text);
-  if (!bytes) return undefined;
   const reader = new Reader(bytes);
   const handle = reader.varint();
   const count = reader.failed ? undefined : pages(handle);

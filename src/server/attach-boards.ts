@@ -7,16 +7,17 @@ import { EventEmitter } from "node:events";
 import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
+import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import type { AuthoriseHook } from "./access/authorise.js";
 import { flagsOf, type InstanceFields } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
+import { openDoors } from "./doors.js";
 import { ServerBoard } from "./embedding/server-board.js";
 import { boardRoutes } from "./http/routes.js";
 import type { Instance } from "./instance/instance.js";
 import { trustOf } from "./limits/client-address.js";
 import { openStore } from "./open-store.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
-import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions extends InstanceFields {
@@ -40,6 +41,11 @@ export interface AttachedBoards {
   /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
   board(name: string): ServerBoard;
   /**
+   * Ends the connections of a user, at every door, and returns their number. `subject` is the one of
+   * the permit or token. The clients connect again, so refuse them first in `authorise`.
+   */
+  disconnect(subject: string): number;
+  /**
    * For a process that is about to end. Asks clients to move, one by one over DRAIN_MS, each after
    * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
    * refuses new connections and closes those that use boards, with their sockets in your own
@@ -60,7 +66,7 @@ export async function attachBoards(
   app: Express,
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
-  const { teaching = false, authorise, log = createLog("warn") } = options;
+  const { teaching = false, authorise, log = createLog("warn"), settings = {} } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
   // The app's own server limits the size of messages.
@@ -77,7 +83,7 @@ export async function attachBoards(
   app.use(leaveToSockets(log));
   app.use(boardRoutes(instance, view, { ...httpDoor, teaching }));
   httpDoor.gate.guard(io.httpServer);
-  const sockets = attachSockets(io, instance, {
+  const doors = openDoors(io, instance, {
     presence: running.presence,
     teaching,
     limits: connectionLimits(config),
@@ -86,16 +92,19 @@ export async function attachBoards(
     countsAll: false,
     // With a hook that reads cookies, a page has its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
+    lanePath: hasMiddleware(io) && settings.LANE_PATH === undefined ? "" : config.lanePath,
+    silentMsMax: SILENT_MS_MAX,
   });
-  running.counts(sockets.online);
+  running.counts(doors.online);
   const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));
   let ending: Promise<void> | undefined;
   const end = () => {
     ending ??= (async () => {
-      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      doors.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
       for (const board of boards.values()) board.close();
       running.close();
+      doors.closeLane();
       await store.close();
     })();
     return ending;
@@ -107,9 +116,19 @@ export async function attachBoards(
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       return board;
     },
+    disconnect: doors.disconnect,
     drain: () => instance.departures.drain(config.drainMs, config.writeWaitMs).then(end),
     close: () => instance.departures.drain(0, config.writeWaitMs).then(end),
   };
+}
+
+/** A connection of the lane that sends no `hello` is closed after this. */
+const SILENT_MS_MAX = 10_000;
+
+/** Middlewares of the app in our namespace would not see the clients of the lane. */
+function hasMiddleware(io: SocketServer): boolean {
+  const middlewares: unknown = Reflect.get(io.of(BOARDS_NAMESPACE), "_fns");
+  return Array.isArray(middlewares) && middlewares.length > 0;
 }
 
 /** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */

@@ -1,6 +1,7 @@
 /* The table of options, from which variables, flags, help, checks and the manual are derived. */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import { LANE_PATH } from "../protocol/lane.js";
 import { valuesOf } from "../store/by-board.js";
 import { DURABILITY_WAIT_MS, parseDurabilities } from "../store/durability.js";
 import { parseRetention } from "../store/history.js";
@@ -9,7 +10,7 @@ import { parseNatMap, parseValkeyUrl, withoutPassword } from "../store/valkey/ur
 import { parseAccess } from "./access/access.js";
 import { parseOrigin } from "./access/origin.js";
 import { SECRET_BYTES_MIN } from "./access/tokens.js";
-import { parseBasePath } from "./input/base-path.js";
+import { parseBasePath, parseLanePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS } from "./telemetry/log.js";
 
@@ -56,6 +57,15 @@ const TABLE = {
     reason: "Most instances have a host name of their own; requests without the path are served as well",
     parse: parseBasePath,
     expected: "a path such as /tools/board, of letters, digits and - . _ ~, without a query",
+  },
+  lanePath: {
+    env: "LANE_PATH",
+    placeholder: "path",
+    fallback: LANE_PATH,
+    help: "URL path of the lane, the WebSocket that the client library uses, below BASE_PATH; off leaves only Socket.IO",
+    reason: "A name that few apps use; a client that cannot reach it uses Socket.IO",
+    parse: parseLanePath,
+    expected: "a path such as /socketscaler, or off",
   },
   metricsPort: {
     env: "METRICS_PORT",

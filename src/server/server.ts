@@ -10,6 +10,7 @@ import { Refusal } from "../protocol/errors.js";
 import type { Store } from "../store/store.js";
 import type { Config } from "./config.js";
 import { TcpConnections } from "./connections/tcp-connections.js";
+import { openDoors } from "./doors.js";
 import { createApp } from "./http/app.js";
 import { createOperatorApp } from "./http/operators.js";
 import type { Instance } from "./instance/instance.js";
@@ -17,7 +18,7 @@ import { trustIn, trustNobody } from "./limits/client-address.js";
 import { connectionsMax } from "./open-files.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { joinNeighbours, type WorkerPlace } from "./sockets/neighbours.js";
-import { attachSockets, createSocketServer } from "./sockets/sockets.js";
+import { createSocketServer } from "./sockets/sockets.js";
 import type { Log } from "./telemetry/log.js";
 
 export interface RunningServer {
@@ -106,7 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     basePath,
   });
   for (const server of servers) httpDoor.gate.guard(server);
-  const sockets = attachSockets(io, instance, {
+  const doors = openDoors(io, instance, {
     presence: running.presence,
     teaching: true,
     limits: connectionLimits(config),
@@ -115,20 +116,23 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     countsAll: true,
     origins: config.origins,
     basePath,
+    lanePath: config.lanePath,
+    silentMsMax,
   });
   // After the gate, so that requests pass it before they are passed on.
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker, config.messageBytes));
   if (neighbours) instance.survives(neighbours);
-  running.counts(sockets.online);
+  running.counts(doors.online);
   const port = portOf(http) ?? config.port;
   let closing: Promise<void> | undefined;
   const close = () => {
     closing ??= (async () => {
       instance.departures.begin();
-      sockets.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      doors.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
       // The answers to the last commits are sent before the connections are closed.
       await new Promise(setImmediate);
+      doors.closeLane();
       const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);
       await io.close();
       clearTimeout(impatient);

@@ -96,17 +96,22 @@ export class Access {
     );
   }
 
-  /** Rejects with a Refusal if the host app refuses this write of a visitor who may write. */
-  async requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> {
-    const { mayWrite } = visitor.grant ?? {};
-    const answer = await (mayWrite?.(board, changes) ?? true);
-    if (answer === false) throw new Refusal("FORBIDDEN");
-    if (answer !== true && answer.length > 0) throw new Refusal("FORBIDDEN", { cells: answer });
+  /**
+   * Rejects with a Refusal if the host app refuses this write of a visitor who may write. Undefined
+   * if the app is not asked, which takes no time.
+   */
+  requireConsent(visitor: Visitor, board: string, changes: CellWrites): Promise<void> | undefined {
+    return visitor.grant?.mayWrite?.(board, changes).then(refuseUnlessGiven);
   }
 
   #hasExpired(grant: Grant): boolean {
     return grant.expiresMs <= this.#now();
   }
+}
+
+function refuseUnlessGiven(consent: boolean | readonly number[]): void {
+  if (consent === false) throw new Refusal("FORBIDDEN");
+  if (consent !== true && consent.length > 0) throw new Refusal("FORBIDDEN", { cells: consent });
 }
 
 export const OPEN_ACCESS = new Access({ boards: new Map(), others: "open" }, undefined);

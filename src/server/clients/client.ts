@@ -6,9 +6,8 @@
 import type { Bit } from "../../board/bitmap.js";
 import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
-import { Refusal } from "../../protocol/errors.js";
-import type { OpenResult, OverviewResult, WatchResult, WriteResult } from "../../protocol/events.js";
-import { PROTOCOL_VERSION } from "../../protocol/version.js";
+import { Refusal, refusalOf } from "../../protocol/errors.js";
+import type { OpenResult, OverviewResult, RequestName, WatchResult, WriteRequest, WriteResult } from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
 import {
@@ -28,12 +27,30 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
 import { commitChanges } from "../writes/commit-changes.js";
+import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
 
 /** The charge for an overview, in watched pages: it may be of that size. */
 const OVERVIEW_WATCHES = 8;
 
+const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
+
+export function isRequest(name: string): name is RequestName {
+  return REQUESTS.has(name);
+}
+
+interface OpenBoard {
+  readonly board: HostedBoard;
+  /** The session that this client writes under, once it is known. */
+  session: string | undefined;
+}
+
+/** A write whose form has been checked. */
+type ClientWrite = Omit<WriteRequest, "session"> & { readonly session?: string };
+
 interface ClientOptions {
+  /** Version of the protocol that its door speaks. */
+  readonly protocol: number;
   readonly recipient: Recipient;
   readonly allowance: Allowance;
   readonly visitor: Visitor;
@@ -44,11 +61,9 @@ interface ClientOptions {
 export class Client {
   readonly #instance: Instance;
   readonly #options: ClientOptions;
-  readonly #boards = new Map<number, HostedBoard>();
+  readonly #boards = new Map<number, OpenBoard>();
   readonly #pages: Watches<string, Hub>;
   readonly #overviews: Watches<HostedBoard, OverviewHub>;
-  /** Board handle -> the session that this client writes under. */
-  readonly #sessions = new Map<number, string>();
 
   constructor(instance: Instance, options: ClientOptions) {
     this.#instance = instance;
@@ -57,15 +72,33 @@ export class Client {
     this.#overviews = new Watches(options.recipient, instance.clock);
   }
 
-  async open(input: unknown): Promise<OpenResult> {
-    const { board: name, protocol } = parseRequest(openRequest, input);
-    if (protocol !== PROTOCOL_VERSION) throw new Refusal("UNSUPPORTED_PROTOCOL");
+  /** Answers a request of that name. Throws, or calls `settle` once. */
+  ask(name: RequestName, input: unknown, settle: (outcome: object) => void): void {
+    switch (name) {
+      case "open":
+        return settle(this.open(input));
+      case "watch":
+        return settleWith(this.watch(input), settle);
+      case "unwatch":
+        return settle(this.unwatch(input));
+      case "overview":
+        return settleWith(this.overview(input), settle);
+      case "write":
+        return this.write(parseWrite(input), settle);
+    }
+  }
+
+  open(input: unknown): OpenResult {
+    const { board: name, protocol, session } = parseRequest(openRequest, input);
+    if (protocol !== this.#options.protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#instance.boards.get(name);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
-    this.#boards.set(board.handle, board);
+    const opened = this.#boards.get(board.handle) ?? { board, session };
+    if (session !== undefined) opened.session = this.#sessionOf(opened, session);
+    this.#boards.set(board.handle, opened);
     return {
       handle: board.handle,
       name: board.name,
@@ -88,10 +121,12 @@ export class Client {
 
   async watch(input: unknown): Promise<WatchResult> {
     const request = parseRequest(watchRequest, input);
-    const board = this.#board(request.handle);
+    const board = "board" in request ? this.#boardNamed(request.board) : this.#board(request.handle);
     const wanted = new Map<number, Position>();
     for (const entry of request.pages) {
       const [page, position] = typeof entry === "number" ? [entry, GENESIS] : entry;
+      // A client that names the board does not know its size yet.
+      if ("board" in request && page >= pageCount(board.size)) continue;
       checkPage(board, page);
       wanted.set(page, position);
     }
@@ -120,7 +155,7 @@ export class Client {
     return { watching: this.#pages.size };
   }
 
-  async unwatch(input: unknown): Promise<WatchResult> {
+  unwatch(input: unknown): WatchResult {
     const request = parseRequest(unwatchRequest, input);
     const board = this.#board(request.handle);
     for (const page of request.pages) this.#pages.leave(pageKey(board, page));
@@ -149,26 +184,28 @@ export class Client {
     return { watching: this.#overviews.hub(board) !== undefined };
   }
 
-  async write(input: unknown): Promise<WriteResult> {
-    const { handle, session, seq, changes } = parseWrite(input);
-    const board = this.#board(handle);
+  /** Calls `settle` once. Throws a Refusal before that, if the write may not be made. */
+  write(write: ClientWrite, settle: (outcome: WriteResult | Refusal) => void): void {
+    const { handle, seq, changes } = write;
+    const opened = this.#opened(handle);
+    const { board } = opened;
     if (changes.length > this.#writeCellsMax) throw new Refusal("TOO_MANY_CELLS");
-    const outside = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
-    if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside });
-    if ((this.#sessions.get(handle) ?? session) !== session) throw new Refusal("SESSION_CHANGED");
+    refuseOutside(board, changes);
+    const session = this.#sessionOf(opened, write.session);
     const { access, admission, writer } = this.#instance;
     const { visitor, allowance } = this.#options;
     access.require(visitor, board.name, "write");
-    this.#sessions.set(handle, session);
+    opened.session = session;
     admission.admitWrite(allowance.address, session, changes.length);
-    await access.requireConsent(visitor, board.name, changes);
-    try {
-      return { at: await commitChanges(writer, board.name, session, seq, changes) };
-    } catch (error) {
-      const isFrozen = error instanceof Refusal && (error.code === "FROZEN" || error.code === "PARTLY_FROZEN");
-      if (isFrozen) this.#showFrozen(board, changes);
-      throw error;
-    }
+    const commit = () =>
+      commitChanges(writer, board.name, session, seq, changes, (outcome) => {
+        if (!(outcome instanceof Refusal)) return settle({ at: outcome });
+        if (outcome.code === "FROZEN" || outcome.code === "PARTLY_FROZEN") this.#showFrozen(board, changes);
+        settle(outcome);
+      });
+    const consent = access.requireConsent(visitor, board.name, changes);
+    if (consent) consent.then(commit, (error: unknown) => settle(refusalOf(error)));
+    else commit();
   }
 
   close(): void {
@@ -187,11 +224,36 @@ export class Client {
     return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
   }
 
-  #board(handle: number): HostedBoard {
-    const board = this.#boards.get(handle);
-    if (!board) throw new Refusal("NOT_OPEN");
-    return board;
+  /** A client has one session on a board, which it states when it opens the board or writes. */
+  #sessionOf(opened: OpenBoard, stated: string | undefined): string {
+    const session = stated ?? opened.session;
+    if (session === undefined) throw new Refusal("BAD_REQUEST", { detail: "open stated no session" });
+    if ((opened.session ?? session) !== session) throw new Refusal("SESSION_CHANGED");
+    return session;
   }
+
+  #board(handle: number): HostedBoard {
+    return this.#opened(handle).board;
+  }
+
+  #boardNamed(name: string): HostedBoard {
+    const board = this.#instance.boards.get(name);
+    if (!board) throw new Refusal("UNKNOWN_BOARD");
+    return this.#board(board.handle);
+  }
+
+  #opened(handle: number): OpenBoard {
+    const opened = this.#boards.get(handle);
+    if (!opened) throw new Refusal("NOT_OPEN");
+    return opened;
+  }
+}
+
+function refuseOutside(board: HostedBoard, changes: ClientWrite["changes"]): void {
+  let isInside = true;
+  for (const [cell] of changes) if (cell >= board.size) isInside = false;
+  if (isInside) return;
+  throw new Refusal("CELL_OUT_OF_RANGE", { cells: changes.flatMap(([cell]) => (cell >= board.size ? cell : [])) });
 }
 
 function pageKey(board: HostedBoard, page: number): string {

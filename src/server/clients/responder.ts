@@ -5,6 +5,7 @@
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Reply } from "../../protocol/events.js";
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
@@ -16,6 +17,26 @@ import type { Allowance } from "../limits/allowance.js";
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
 const IN_PROGRESS_MAX = 256;
+
+/** Throws, or calls `settle` once: with its result, or with what went wrong. */
+export type Request<Result> = (settle: (outcome: Result | Error) => void) => void;
+
+/** For a request whose result may be late. */
+export function settleWith<Result>(result: Promise<Result>, settle: (outcome: Result | Error) => void): void {
+  result.then(settle, (error: unknown) => settle(errorOf(error)));
+}
+
+function run<Result>(request: Request<Result>, settle: (outcome: Result | Error) => void): void {
+  try {
+    request(settle);
+  } catch (error) {
+    settle(errorOf(error));
+  }
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
 
 export class Responder {
   readonly #instance: Instance;
@@ -32,25 +53,27 @@ export class Responder {
     this.#end = end;
   }
 
-  /** Resolves with the request's result, or with the error to answer with. Never rejects. */
-  async answer<Result>(request: () => Promise<Result>): Promise<Result | { error: ErrorBody }> {
+  /**
+   * Runs a request and calls `reply` once: with its result, or with the error to answer with. A
+   * request that neither waits for its turn nor for anything else is answered before this returns.
+   */
+  answer<Result>(request: Request<Result>, reply: (reply: Reply<Result>) => void): void {
+    const { requests, turns } = this.#allowance;
     this.#inProgress++;
     this.#allowance.inProgress++;
-    try {
-      if (this.#isFinishing) throw new Refusal("GOING_AWAY");
-      const waitMs = this.#allowance.requests.take(1, this.#instance.clock.now());
-      if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
-      if (this.#allowance.inProgress > IN_PROGRESS_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
-      const turn = this.#allowance.turns.take();
-      if (turn) await turn;
-      return await request();
-    } catch (error) {
-      return { error: this.#refuse(error) };
-    } finally {
+    const settle = (outcome: Result | Error) => {
       this.#inProgress--;
       this.#allowance.inProgress--;
+      reply(outcome instanceof Error ? { error: this.#refuse(outcome) } : outcome);
       if (this.#isFinishing && this.#inProgress === 0) this.#finished();
-    }
+    };
+    if (this.#isFinishing) return settle(new Refusal("GOING_AWAY"));
+    const waitMs = requests.take(1, this.#instance.clock.now());
+    if (waitMs > 0) return settle(new Refusal("RATE_LIMITED", { retryAfterMs: waitMs }));
+    if (this.#allowance.inProgress > IN_PROGRESS_MAX) return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+    const turn = turns.take();
+    if (turn) void turn.then(() => run(request, settle));
+    else run(request, settle);
   }
 
   /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */

@@ -12,7 +12,7 @@ import { clientAddress, type Trust } from "../limits/client-address.js";
 import { Meter } from "../limits/meter.js";
 import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
-import { type ConnectionLimits, WebSockets } from "./websockets.js";
+import { type ConnectionLimits, type MeteredWebSocket, WebSockets } from "./websockets.js";
 
 export type { ConnectionLimits };
 
@@ -30,6 +30,12 @@ export interface AdmittedConnection {
   /** Namespace that the connection has joined -> sends the reason, then closes the connection. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
   readonly refusal: Refusal | undefined;
+}
+
+interface AdmittedWebSocket {
+  readonly allowance: Allowance;
+  readonly refusal: Refusal | undefined;
+  readonly ended: () => void;
 }
 
 /** A refused client has this long to join a namespace and read why. */
@@ -51,12 +57,24 @@ export class Connections {
   readonly #refused = new Map<string, number>();
   readonly #polling = new Map<string, Meter>();
 
-  /** `ws` is the WebSocket server of Engine.IO. */
-  constructor(instance: Instance, limits: ConnectionLimits, trust: Trust, ws: unknown) {
+  constructor(instance: Instance, limits: ConnectionLimits, trust: Trust) {
     this.#instance = instance;
     this.#trust = trust;
     this.#limits = limits;
-    this.#webSockets = new WebSockets(ws, limits, instance.clock);
+    this.#webSockets = new WebSockets(limits, instance.clock);
+  }
+
+  /** Meters the WebSockets that a server of `ws` makes from now on. */
+  guard(ws: unknown): void {
+    this.#webSockets.guard(ws);
+  }
+
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
+  meteredOf(socket: unknown): MeteredWebSocket | undefined {
+    return this.#webSockets.of(socket);
   }
 
   addressOf(request: IncomingMessage): string {
@@ -104,17 +122,35 @@ export class Connections {
     // If it closed while it was being admitted, the event has passed.
     if (connection.readyState === "closed") over();
     else connection.once("close", over);
-    if (admitted.refusal) this.#closeRefused(connection, address);
+    if (admitted.refusal) this.#closeRefused(address, () => connection.close(true));
     return admitted;
   }
 
-  #closeRefused(connection: Connection, address: string): void {
+  /**
+   * Counts a connection that is a WebSocket of the lane. If it is refused, `close` is called once
+   * the client can have read why. Call `ended` at its end.
+   */
+  admitWebSocket(request: IncomingMessage, close: () => void): AdmittedWebSocket {
+    const { admission } = this.#instance;
+    const address = this.addressOf(request);
+    const refusal = this.#connect(address);
+    if (refusal) this.#closeRefused(address, close);
+    return {
+      allowance: admission.allowance(address),
+      refusal,
+      ended: () => {
+        if (!refusal) admission.disconnect(address);
+      },
+    };
+  }
+
+  #closeRefused(address: string, close: () => void): void {
     this.#refused.set(address, (this.#refused.get(address) ?? 0) + 1);
     setTimeout(() => {
       const left = (this.#refused.get(address) ?? 0) - 1;
       if (left > 0) this.#refused.set(address, left);
       else this.#refused.delete(address);
-      connection.close(true);
+      close();
     }, REFUSED_MS_MAX).unref();
   }
 

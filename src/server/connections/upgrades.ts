@@ -6,16 +6,82 @@
  * pipelined requests in order.
  */
 
-import type { EventEmitter } from "node:events";
+import { EventEmitter } from "node:events";
 import { IncomingMessage } from "node:http";
+import type { Socket as TcpSocket } from "node:net";
+
+/** Runs the guards of handshakes. Calls back once, with an error if one of them refuses. */
+export type PassGuards = (
+  request: IncomingMessage,
+  response: UpgradeResponse,
+  done: (error?: unknown) => void,
+) => void;
+
+/**
+ * What middlewares get as the response to an upgrade. It keeps their headers for the answer, and
+ * ends the connection if one of them ends the response.
+ */
+export class UpgradeResponse extends EventEmitter {
+  readonly req: IncomingMessage;
+  readonly socket: TcpSocket;
+  readonly #headers = new Map<string, number | string | readonly string[]>();
+
+  constructor(request: IncomingMessage, socket: TcpSocket) {
+    super();
+    this.req = request;
+    this.socket = socket;
+    socket.once("close", () => this.emit("close"));
+  }
+
+  setHeader(name: string, value: number | string | readonly string[]): this {
+    this.#headers.set(name, value);
+    return this;
+  }
+
+  getHeader(name: string): number | string | readonly string[] | undefined {
+    return this.#headers.get(name);
+  }
+
+  removeHeader(name: string): void {
+    this.#headers.delete(name);
+  }
+
+  write(): boolean {
+    return true;
+  }
+
+  writeHead(): this {
+    return this;
+  }
+
+  end(): void {
+    this.emit("finish");
+    this.socket.destroy();
+  }
+
+  refuse(error: unknown): void {
+    const text = error instanceof Error ? error.message : "";
+    const head = ["HTTP/1.1 400 Bad Request", "Connection: close", "Content-Type: text/plain; charset=utf-8"];
+    this.socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  }
+
+  headerLines(): string[] {
+    return Array.from(this.#headers, ([name, value]) =>
+      (Array.isArray(value) ? value : [value]).map((one) => `${name}: ${String(one)}`),
+    ).flat();
+  }
+}
 
 type Takes = (request: IncomingMessage) => boolean;
 
-/** Keeps upgrades to WebSocket that are `isOurs`, and all if the app listens for upgrades too. */
-export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes): void {
+/**
+ * Keeps upgrades to WebSocket that are `isOurs`, and all if the app listens for upgrades too. We
+ * have `ourListeners` of our own.
+ */
+export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes, ourListeners = 1): void {
   decideUpgrades(http, (request) => {
     if (request.headers.upgrade?.trim().toLowerCase() !== "websocket") return false;
-    return isOurs(request) || http.listenerCount("upgrade") > 1;
+    return isOurs(request) || http.listenerCount("upgrade") > ourListeners;
   });
 }
 

@@ -38,7 +38,7 @@ export interface ConnectionLimits {
   readonly inflow: InflowLimits;
 }
 
-interface MeteredWebSocket {
+export interface MeteredWebSocket {
   readonly meter: Meter;
   readonly tcp: TcpSocket;
   /** Closes a flooding connection. By default it is cut at once; its owner may replace this. */
@@ -48,8 +48,19 @@ interface MeteredWebSocket {
 export class WebSockets {
   readonly #metered = new WeakMap<object, MeteredWebSocket>();
 
-  constructor(ws: unknown, { inflow, messageBytesMax, bufferBytesMax }: ConnectionLimits, clock: Clock) {
+  readonly #limits: ConnectionLimits;
+  readonly #clock: Clock;
+
+  constructor(limits: ConnectionLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** Meters the WebSockets that this server of `ws` makes from now on. */
+  guard(ws: unknown): void {
     if (!isWebSocketServer(ws)) return;
+    const { inflow, messageBytesMax, bufferBytesMax } = this.#limits;
+    const clock = this.#clock;
     const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_PER_PIECE);
     Object.assign(ws.options ?? {}, { maxFragments: piecesMax, maxBufferedChunks: piecesMax });
     const handleUpgrade = ws.handleUpgrade.bind(ws);

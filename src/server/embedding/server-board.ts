@@ -11,7 +11,7 @@ import { BATCH_CHANGES_MAX } from "../../store/store.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { commitChanges } from "../writes/commit-changes.js";
+import { committed } from "../writes/commit-changes.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
 
@@ -84,7 +84,7 @@ export class ServerBoard {
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
     for (const [index, step] of steps.entries()) {
       const commit = this.#sessions.run((session, seq) =>
-        commitChanges(this.#instance.writer, this.name, session, seq, step),
+        committed(this.#instance.writer, this.name, session, seq, step),
       );
       await (index === 0 ? commit : commit.catch(failInPart));
     }

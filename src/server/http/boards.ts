@@ -9,7 +9,7 @@ import { formatDurability } from "../../store/durability.js";
 import { cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { commitChanges } from "../writes/commit-changes.js";
+import { committed } from "../writes/commit-changes.js";
 import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
@@ -52,7 +52,7 @@ export function boardsRouter(instance: Instance): Router {
     instance.admission.admitWrite(addressOf(request), undefined, 1);
     const changes = [[cell, value ? 1 : 0]] as const;
     await instance.access.requireConsent(visitorOf(response), board.name, changes);
-    const at = await commitChanges(instance.writer, board.name, session, 1, changes);
+    const at = await committed(instance.writer, board.name, session, 1, changes);
     response.json({ ok: true, cell, value: Boolean(value), at });
   });
   // For admins, as it asks the store about each page of the board: up to 65,536.

@@ -29,6 +29,17 @@ export function takeOffBase(request: IncomingMessage, base: string): void {
   if (rest !== url && !("originalUrl" in request)) Object.assign(request, { originalUrl: url, url: rest });
 }
 
+/** Whether the request's path is exactly `path`. */
+export function isAt({ url = "" }: IncomingMessage, path: string): boolean {
+  return url === path || url.startsWith(`${path}?`);
+}
+
+/** A path that is not empty, or `off` as the empty path. Undefined if `text` is not a path. */
+export function parseLanePath(text: string): string | undefined {
+  if (text === "off") return "";
+  return parseBasePath(text) || undefined;
+}
+
 /**
  * A missing or extra slash at the end of a document's address breaks its relative links. Returns
  * the right address, which is relative too; undefined if the address is right.

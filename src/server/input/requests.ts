@@ -29,9 +29,19 @@ const position = z
     return z.NEVER;
   });
 
-export const openRequest = z.object({ board: z.string().min(1).max(64), protocol: z.int() });
+const SESSION = /^[\w-]{22}$/;
+const boardName = z.string().min(1).max(64);
+export const openRequest = z.object({
+  board: boardName,
+  protocol: z.int(),
+  session: z.string().regex(SESSION).optional(),
+});
 const watched = z.union([page, z.tuple([page, position])]);
-export const watchRequest = z.object({ handle, pages: z.array(watched).min(1).max(WATCH_PAGES_MAX) });
+const pagesToWatch = z.array(watched).min(1).max(WATCH_PAGES_MAX);
+export const watchRequest = z.union([
+  z.object({ handle, pages: pagesToWatch }),
+  z.object({ board: boardName, pages: pagesToWatch }),
+]);
 export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max(WATCH_PAGES_MAX) });
 export const overviewRequest = z.object({ handle, watch: z.boolean() });
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
@@ -66,8 +76,6 @@ const instanceRecord = z.object({
   loopDelayMs: amount,
 });
 export type InstanceRecord = z.output<typeof instanceRecord>;
-
-const SESSION = /^[\w-]{22}$/;
 
 /**
  * Checks a write by hand, because every click takes this path: a schema took 80 µs instead of 10.

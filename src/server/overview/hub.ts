@@ -121,7 +121,7 @@ export class OverviewHub {
     const { counts } = this.#follower;
     if (this.#changed.size > Math.max(1, counts.length * CHANGED_PART_MAX)) return this.#wholeFrame();
     const pages = [...this.#changed].sort((a, b) => a - b).map((page): PageCount => [page, counts[page] ?? 0]);
-    return { kind: "counts", text: encodeCounts(this.#handle, pages) };
+    return { kind: "counts", bytes: encodeCounts(this.#handle, pages) };
   }
 
   #wholeFrame(): Frame {

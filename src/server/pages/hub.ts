@@ -14,12 +14,12 @@
 import { cropUpdate, type Delta, mergeDeltas } from "../../board/delta.js";
 import { formatPosition, GENESIS, type Position, samePosition } from "../../board/position.js";
 import type { Clock } from "../../protocol/clock.js";
-import { encodeDelta, encodeSnapshot } from "../../protocol/codec.js";
+import { encodeSnapshot } from "../../protocol/codec.js";
 import type { Store } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
-import type { Frame, PageFrame, Recipient } from "./recipient.js";
+import { DeltaFrame, type Frame, type PageFrame, type Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
 /** Called with the frame that brought a joining recipient up to date; none if it was already. */
@@ -277,9 +277,12 @@ export class Hub {
 
   /** The delta's frame; if there is no delta, or it is larger, the snapshot's. */
   #smaller(delta: Delta | undefined): PageFrame {
-    const text = delta && encodeDelta(this.handle, delta);
-    if (delta && text && delta.changes.length <= SMALL_DELTA_CHANGES) return { kind: "delta", text };
-    const bytes = encodeSnapshot(this.handle, this.follower.replica.snapshot());
-    return text && text.length <= bytes.length ? { kind: "delta", text } : { kind: "snapshot", bytes };
+    const frame = delta && new DeltaFrame(this.handle, delta);
+    if (frame && frame.delta.changes.length <= SMALL_DELTA_CHANGES) return frame;
+    const snapshot = this.follower.replica.snapshot();
+    const bytes = encodeSnapshot(this.handle, snapshot);
+    if (frame && frame.text.length <= bytes.length) return frame;
+    const { page, position } = snapshot;
+    return { kind: "snapshot", handle: this.handle, page, position, bytes };
   }
 }

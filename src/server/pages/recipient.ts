@@ -1,12 +1,43 @@
 /* Frames, and the part of a client's connection that a hub sees. */
 
+import type { Delta } from "../../board/delta.js";
+import type { Position } from "../../board/position.js";
+import { encodeDelta } from "../../protocol/codec.js";
 import type { CheckboxUpdate, Frozen, Looking } from "../../protocol/events.js";
 
+/** A delta. Each protocol encodes it once, when the first recipient needs that. */
+export class DeltaFrame {
+  readonly kind = "delta";
+  /** Names the board on connections. */
+  readonly handle: number;
+  readonly delta: Delta;
+  #text: string | undefined;
+
+  constructor(handle: number, delta: Delta) {
+    this.handle = handle;
+    this.delta = delta;
+  }
+
+  /** As protocol 1 sends it. */
+  get text(): string {
+    this.#text ??= encodeDelta(this.handle, this.delta);
+    return this.#text;
+  }
+}
+
+export interface SnapshotFrame {
+  readonly kind: "snapshot";
+  readonly handle: number;
+  readonly page: number;
+  readonly position: Position;
+  readonly bytes: Uint8Array;
+}
+
 export type Frame =
-  | { readonly kind: "delta"; readonly text: string }
-  | { readonly kind: "snapshot"; readonly bytes: Uint8Array }
+  | DeltaFrame
+  | SnapshotFrame
   | { readonly kind: "overview"; readonly bytes: Uint8Array }
-  | { readonly kind: "counts"; readonly text: string }
+  | { readonly kind: "counts"; readonly bytes: Uint8Array }
   | { readonly kind: "looking"; readonly looking: Looking }
   | { readonly kind: "frozen"; readonly frozen: Frozen }
   /** For the teaching protocol, which sends one event per update. */

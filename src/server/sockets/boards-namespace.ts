@@ -1,20 +1,15 @@
 /* Protocol 1 in the namespace `/boards`: an event is a request, its acknowledgement the answer. */
 
-import type { Notice, RequestName } from "../../protocol/events.js";
-import { Client } from "../clients/client.js";
+import type { Notice } from "../../protocol/events.js";
+import { PROTOCOL_VERSION } from "../../protocol/version.js";
+import { Client, isRequest } from "../clients/client.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import type { Entered } from "./entry.js";
 
-const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
-
-function isRequest(name: string): name is RequestName {
-  return REQUESTS.has(name);
-}
-
 export function serveBoards(instance: Instance, presence: Presence, entered: Entered): () => void {
   const { socket, responder } = entered;
-  const client = new Client(instance, { ...entered, presence });
+  const client = new Client(instance, { ...entered, presence, protocol: PROTOCOL_VERSION });
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: responder.reject(detail) } satisfies Notice);
   };
@@ -24,7 +19,10 @@ export function serveBoards(instance: Instance, presence: Presence, entered: Ent
     const ack = args.at(-1);
     if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
     const input = args.length > 1 ? args[0] : undefined;
-    void responder.answer<unknown>(() => client[name](input)).then((reply) => ack(reply));
+    responder.answer<object>(
+      (settle) => client.ask(name, input, settle),
+      (reply) => ack(reply),
+    );
   });
   return () => client.close();
 }

@@ -7,8 +7,7 @@ import type { Namespace, Server, Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { ANYBODY, type Visitor } from "../access/access.js";
-import { callerOf } from "../access/caller.js";
-import { isFromOrigin } from "../access/origin.js";
+import { identify } from "../clients/identify.js";
 import { Responder } from "../clients/responder.js";
 import type { AdmittedConnection, Connections } from "../connections/connections.js";
 import type { Instance } from "../instance/instance.js";
@@ -57,29 +56,27 @@ export class Entry {
     namespace.on("connection", (socket) => this.#enter(socket, serve));
   }
 
-  /**
-   * The visitor is found by the handshake: `auth: {token}`, or what the app's hook makes of it. A
-   * client whose token was not accepted has the rights of everyone, and may enter if there are any.
-   */
   async #identify(socket: Socket, next: Next, check: (visitor: Visitor) => void = () => undefined): Promise<void> {
-    const { access, boards, metrics } = this.#instance;
+    let visitor: Visitor;
     try {
-      if (!this.#origins.includes("*") && !isFromOrigin(socket.request, this.#origins))
-        throw new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" });
-      const auth: Readonly<Record<string, unknown>> = socket.handshake.auth;
-      const visitor = await access.visitor(callerOf("socket", socket.request, tokenIn(auth.token), auth));
-      access.requireUse(visitor, boards.keys());
-      if (visitor.problem) metrics.refused(visitor.problem.code);
+      visitor = await identify(this.#instance, socket.request, socket.handshake.auth, this.#origins);
       this.#visitors.set(socket, visitor);
       // The app around can find the sockets of a user that it wants to disconnect.
       if (visitor.grant) socket.data.subject = visitor.grant.subject;
-      check(visitor);
-      next();
+    } catch (error) {
+      return next(refuse(socket, refusalOf(error)));
+    }
+    next(this.#refusedBy(() => check(visitor), socket));
+  }
+
+  #refusedBy(check: () => void, socket: Socket): Error | undefined {
+    try {
+      check();
+      return undefined;
     } catch (error) {
       const refusal = refusalOf(error);
-      if (refusal.code === "INTERNAL") this.#instance.failed(error, "a connection failed");
-      metrics.refused(refusal.code);
-      next(refuse(socket, refusal));
+      this.#instance.metrics.refused(refusal.code);
+      return refuse(socket, refusal);
     }
   }
 
@@ -155,12 +152,4 @@ function sayMove(socket: Socket, responder: Responder): () => void {
 function refuse(socket: Socket, refusal: Refusal): Error {
   setTimeout(() => socket.conn.close(), GOODBYE_MS).unref();
   return Object.assign(new Error(refusal.message), { data: refusal.toBody() });
-}
-
-/** Stands for a token that is not a text: no key has signed it. */
-const NO_TOKEN = "-";
-
-function tokenIn(token: unknown): string | undefined {
-  if (token === undefined || token === null || token === "") return undefined;
-  return typeof token === "string" ? token : NO_TOKEN;
 }

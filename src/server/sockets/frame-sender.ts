@@ -8,11 +8,15 @@
 
 import type { Socket as TcpSocket } from "node:net";
 import type { Server, Socket } from "socket.io";
+import { toBase64url } from "../../protocol/base64url.js";
 import { BOARDS_NAMESPACE, TEACHING_NAMESPACE } from "../../protocol/version.js";
 import type { Backlog } from "../connections/backlog.js";
+import { TEXT, webSocketFrame } from "../connections/websocket-frame.js";
 import type { Frame, Recipient } from "../pages/recipient.js";
 
 const SOCKETIO_EVENT = 2;
+/** Engine.IO's mark of a packet that carries a message. */
+const ENGINE_MESSAGE = "4";
 
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
@@ -49,7 +53,7 @@ export class FrameEncoder {
       texts.length < packets.length
         ? undefined
         : {
-            webSocketFrames: Buffer.concat(texts.map(webSocketTextFrame)),
+            webSocketFrames: Buffer.concat(texts.map((packet) => webSocketFrame(TEXT, Buffer.from(`${ENGINE_MESSAGE}${packet}`)))),
             packetBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
           };
     const prepared: Prepared = {
@@ -128,8 +132,9 @@ function eventsOf(frame: Frame): { readonly nsp: string; readonly data: readonly
 function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown {
   switch (frame.kind) {
     case "delta":
-    case "counts":
       return frame.text;
+    case "counts":
+      return toBase64url(frame.bytes);
     case "snapshot":
     case "overview":
       return Buffer.from(frame.bytes);
@@ -138,20 +143,4 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
     case "frozen":
       return frame.frozen;
   }
-}
-
-/** An unmasked text frame (RFC 6455, section 5.2) with an Engine.IO message ("4" and packet). */
-function webSocketTextFrame(packet: string): Buffer {
-  const payload = Buffer.from(`4${packet}`);
-  const FINAL_TEXT = 0x81;
-  let header: Buffer;
-  if (payload.length < 126) header = Buffer.from([FINAL_TEXT, payload.length]);
-  else if (payload.length < 65_536) {
-    header = Buffer.from([FINAL_TEXT, 126, 0, 0]);
-    header.writeUInt16BE(payload.length, 2);
-  } else {
-    header = Buffer.from([FINAL_TEXT, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
-    header.writeUInt32BE(payload.length, 6);
-  }
-  return Buffer.concat([header, payload]);
 }

@@ -9,7 +9,7 @@ import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../../protocol/version.js";
 import { isFromOrigin } from "../access/origin.js";
-import { type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
+import type { Connection, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
   engineIdIn,
@@ -20,11 +20,10 @@ import {
   refuseJsonp,
   refuseTakeovers,
 } from "../connections/handshake.js";
-import { ignoreOtherUpgrades } from "../connections/upgrades.js";
+import type { PassGuards } from "../connections/upgrades.js";
 import type { Presence } from "../fleet/presence.js";
 import { takeOffBase } from "../input/base-path.js";
 import type { Instance } from "../instance/instance.js";
-import type { Trust } from "../limits/client-address.js";
 import { serveBoards } from "./boards-namespace.js";
 import { Entry } from "./entry.js";
 import { openTeaching } from "./teaching-namespace.js";
@@ -59,36 +58,33 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
   return io;
 }
 
-const ONLINE_EVERY_MS = 1_000;
-
 interface AttachedSockets {
   online(): number;
-  /** Sends every client the reason, upon which it disconnects. */
-  close(reason: Refusal): void;
+  notify(notice: Notice): void;
+  /** Whether Engine.IO takes this request. */
+  isOurs(request: IncomingMessage): boolean;
+  /** The guards in front of every handshake, the app's own among them. */
+  readonly passGuards: PassGuards;
+  /** Disconnects the sockets of this user; returns their number. */
+  disconnect(subject: string): number;
 }
 
 interface AttachOptions {
-  /** Speak the teaching protocol in `/`. */
   readonly teaching: boolean;
-  /** Of each connection. */
-  readonly limits: ConnectionLimits;
   readonly presence: Presence;
-  /** Every request of long-polling passes it first. */
   readonly gate: HttpGate;
-  readonly trust: Trust;
-  /** Count connections that join no namespace. Off if the app has namespaces of its own. */
   readonly countsAll: boolean;
-  /** Sites whose pages may use boards beside the server's own; `*` for every site's. */
   readonly origins: readonly string[];
-  /** As in `Config`. An app around has none. */
-  readonly basePath?: string;
 }
 
-export function attachSockets(io: Server, instance: Instance, options: AttachOptions): AttachedSockets {
-  const { origins, gate, limits, trust, basePath = "" } = options;
-  const online = () => io.engine.clientsCount;
-  const connections = new Connections(instance, limits, trust, Reflect.get(io.engine, "ws"));
-  const { presence } = options;
+export function attachSockets(
+  io: Server,
+  instance: Instance,
+  connections: Connections,
+  options: AttachOptions,
+): AttachedSockets {
+  const { origins, gate, presence } = options;
+  connections.guard(Reflect.get(io.engine, "ws"));
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
   io.engine.use(gate.pass);
@@ -100,39 +96,42 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
       instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
     ),
   );
-  // Socket.IO's path as the engine compares it.
-  const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
-  ignoreOtherUpgrades(io.httpServer, (request) => {
-    takeOffBase(request, basePath);
-    return request.url?.startsWith(path) === true;
-  });
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
 
   const boards = io.of(BOARDS_NAMESPACE);
   const entry = new Entry(io, instance, connections, origins);
   entry.open(boards, (entered) => serveBoards(instance, presence, entered));
   if (options.teaching) openTeaching(io, instance, entry);
-
-  // `local`, here and in every broadcast: the app's Socket.IO may have an adapter that reaches
-  // other instances.
-  const notify = (notice: Notice) => boards.local.emit("notice", notice);
-  let sent = "";
-  const timer = setInterval(() => {
-    instance.metrics.connected(online());
-    const { online: here, onlineEverywhere } = presence;
-    if (sent === `${here} ${onlineEverywhere}`) return;
-    sent = `${here} ${onlineEverywhere}`;
-    notify({ kind: "online", online: here, onlineEverywhere });
-  }, ONLINE_EVERY_MS);
-  timer.unref();
-  const forget = instance.store.onAvailable((available) => notify({ kind: "store", available }));
+  // Socket.IO's path as the engine compares it.
+  const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
   return {
-    online,
-    close: (reason) => {
-      clearInterval(timer);
-      forget();
-      notify({ kind: "goodbye", error: reason.toBody() });
+    online: () => io.engine.clientsCount,
+    // `local`, here and in every broadcast: the app's Socket.IO may have an adapter that reaches
+    // other instances.
+    notify: (notice) => boards.local.emit("notice", notice),
+    isOurs: (request) => request.url?.startsWith(path) === true,
+    passGuards: guardsOf(io),
+    disconnect: (subject) => {
+      const theirs = Array.from(boards.sockets.values()).filter(({ data }) => data.subject === subject);
+      for (const socket of theirs) socket.disconnect(true);
+      return theirs.length;
     },
+  };
+}
+
+/** The engine's middlewares and its `allowRequest`, for a connection that is not Engine.IO's. */
+function guardsOf(io: Server): PassGuards {
+  const apply: unknown = Reflect.get(io.engine, "_applyMiddlewares");
+  if (typeof apply !== "function") throw new Error("this version of engine.io does not let its middlewares be run");
+  return (request, response, done) => {
+    const query = new URL(request.url ?? "", "http://any").searchParams;
+    // As the engine prepares its own requests.
+    Object.assign(request, { _query: Object.fromEntries(query) });
+    apply.call(io.engine, request, response, (error: unknown) => {
+      const { allowRequest } = io.engine.opts;
+      if (error || !allowRequest) return done(error);
+      allowRequest(request, (_, isAllowed) => done(isAllowed ? undefined : new Error("not allowed")));
+    });
   };
 }
 

@@ -3,6 +3,7 @@
 import type { Server } from "socket.io";
 import { Refusal } from "../../protocol/errors.js";
 import { TEACHING_NAMESPACE } from "../../protocol/version.js";
+import { settleWith } from "../clients/responder.js";
 import type { Instance } from "../instance/instance.js";
 import type { Entered, Entry } from "./entry.js";
 import { Teaching } from "./teaching/teaching.js";
@@ -13,6 +14,8 @@ const SOCKETS_PER_TURN = 100;
 const QUEUED_MAX = 500;
 const BUSY_RETRY_MS = 1_000;
 const KIB = 1_024;
+
+const DONE = { ok: true };
 
 export function openTeaching(io: Server, instance: Instance, entry: Entry): void {
   const root = io.of(TEACHING_NAMESPACE);
@@ -43,18 +46,26 @@ function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, enter
     const waitMs = allowance.messages.take(1, instance.clock.now());
     if (waitMs > 0) throw new Refusal("RATE_LIMITED", { retryAfterMs: waitMs });
     chat.say(allowance.address, text);
+    return DONE;
   };
 
-  socket.on("checkbox-update", async (...args: unknown[]) => {
+  socket.on("checkbox-update", (...args: unknown[]) => {
     const [input] = args;
-    const refusal = await responder.answer(() => write(input));
-    acknowledge(args.at(-1), refusal);
-    // A client that showed the click at once must learn that it did not happen.
-    const present = refusal && teaching.present(input);
-    if (present) socket.emit("checkbox-update", present);
+    responder.answer<object>(
+      (settle) => settleWith(write(input), settle),
+      (reply) => {
+        acknowledge(args.at(-1), reply);
+        // A client that showed the click at once must learn that it did not happen.
+        const present = "error" in reply && teaching.present(input);
+        if (present) socket.emit("checkbox-update", present);
+      },
+    );
   });
-  socket.on("message", async (...args: unknown[]) => {
-    acknowledge(args.at(-1), await responder.answer(() => say(args[0])));
+  socket.on("message", (...args: unknown[]) => {
+    responder.answer<object>(
+      (settle) => settleWith(say(args[0]), settle),
+      (reply) => acknowledge(args.at(-1), reply),
+    );
   });
   socket.onAny((name: string) => {
     if (name !== "checkbox-update" && name !== "message") responder.reject("there is no such event");
@@ -62,8 +73,8 @@ function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, enter
   return teaching.join(recipient);
 }
 
-function acknowledge(ack: unknown, refusal: unknown): void {
-  if (typeof ack === "function") ack(refusal ?? { ok: true });
+function acknowledge(ack: unknown, reply: object): void {
+  if (typeof ack === "function") ack(reply);
 }
 
 /**

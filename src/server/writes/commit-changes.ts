@@ -7,42 +7,76 @@
 import type { Bit } from "../../board/bitmap.js";
 import { packChanges } from "../../board/delta.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
+import type { Position } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
+import type { WriteResult } from "../../protocol/events.js";
 import type { Writer } from "./writer.js";
 
-/** Resolves with a version of each page at which its part is in; rejects with a Refusal. */
-export async function commitChanges(
+export type WrittenAt = WriteResult["at"];
+type CellChanges = readonly (readonly [cell: number, value: Bit])[];
+
+/** Calls `settle` once: with a version of each page at which its part is in, or with a refusal. */
+export function commitChanges(
   writer: Writer,
   board: string,
   session: string,
   seq: number,
-  changes: readonly (readonly [cell: number, value: Bit])[],
-): Promise<[page: number, version: number][]> {
-  const write = async (page: number, cells: Iterable<readonly [offset: number, value: Bit]>) => {
-    const position = await writer.write({ board, page }, session, seq, packChanges(cells));
-    return [page, position.version] satisfies [number, number];
-  };
-  const [only] = changes;
-  // A click: most writes have one change.
-  if (only && changes.length === 1) return [await write(pageOf(only[0]), [[offsetOf(only[0]), only[1]]])];
-  const byPage = new Map<number, [offset: number, value: Bit][]>();
+  changes: CellChanges,
+  settle: (outcome: WrittenAt | Refusal) => void,
+): void {
+  const pages = byPage(changes);
+  const parts: { page: number; outcome: Position | Refusal }[] = [];
+  for (const [page, cells] of pages) {
+    writer.write({ board, page }, session, seq, packChanges(cells), (outcome) => {
+      if (pages.size === 1) return settle(outcome instanceof Refusal ? outcome : [[page, outcome.version]]);
+      parts.push({ page, outcome });
+      if (parts.length === pages.size) settle(wholeOf(parts));
+    });
+  }
+}
+
+/** Like `commitChanges`, for a caller that awaits one write. Rejects with a Refusal. */
+export function committed(
+  writer: Writer,
+  board: string,
+  session: string,
+  seq: number,
+  changes: CellChanges,
+): Promise<WrittenAt> {
+  return new Promise((done, fail) => {
+    commitChanges(writer, board, session, seq, changes, (outcome) => {
+      if (outcome instanceof Refusal) fail(outcome);
+      else done(outcome);
+    });
+  });
+}
+
+function byPage(changes: CellChanges): Map<number, [offset: number, value: Bit][]> {
+  const pages = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
     const page = pageOf(cell);
-    const cells = byPage.get(page) ?? [];
-    byPage.set(page, cells);
-    cells.push([offsetOf(cell), value]);
+    const change: [number, Bit] = [offsetOf(cell), value];
+    const cells = pages.get(page);
+    if (cells) cells.push(change);
+    else pages.set(page, [change]);
   }
-  const settled = await Promise.allSettled(Array.from(byPage, ([page, cells]) => write(page, cells)));
-  const done = settled.flatMap((part) => (part.status === "fulfilled" ? [part.value] : []));
-  const reasons: unknown[] = settled.flatMap((part) => (part.status === "rejected" ? [part.reason] : []));
-  if (reasons.length === 0) return done;
-  const [first] = reasons;
-  const refusals = reasons.filter((reason) => reason instanceof Refusal);
-  const isEach = (test: (refusal: Refusal) => boolean) => refusals.length === reasons.length && refusals.every(test);
-  if (isEach(({ code }) => code === "FROZEN")) {
+  return pages;
+}
+
+/** The outcome of a write from those of its parts. */
+function wholeOf(parts: readonly { readonly page: number; readonly outcome: Position | Refusal }[]) {
+  const done: [page: number, version: number][] = [];
+  const refusals: Refusal[] = [];
+  for (const { page, outcome } of parts) {
+    if (outcome instanceof Refusal) refusals.push(outcome);
+    else done.push([page, outcome.version]);
+  }
+  const [first] = refusals;
+  if (!first) return done;
+  if (refusals.every(({ code }) => code === "FROZEN")) {
     const cells = refusals.flatMap((refusal) => refusal.cells ?? []);
-    throw new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });
+    return new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });
   }
-  const isWhole = done.length === 0 && isEach(({ rule }) => rule.outcome === "refused");
-  throw isWhole || settled.length === 1 ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
+  const isWhole = done.length === 0 && refusals.every(({ rule }) => rule.outcome === "refused");
+  return isWhole ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });
 }

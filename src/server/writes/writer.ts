@@ -22,6 +22,7 @@ import { isIn, type OffsetRange } from "../../store/frozen.js";
 import {
   BATCH_CHANGES_MAX,
   BATCH_WRITES_MAX,
+  type Committed,
   type Store,
   StoreAway,
   Unconfirmed,
@@ -53,10 +54,12 @@ interface WriterObserver {
   failed(error: unknown): void;
 }
 
+/** Called once, with a position of the page at which the write is in it, or with a refusal. */
+export type SettleWrite = (outcome: Position | Refusal) => void;
+
 interface Waiting extends Write {
   readonly deadlineMs: number;
-  readonly done: (position: Position) => void;
-  readonly fail: (refusal: Refusal) => void;
+  readonly settle: SettleWrite;
 }
 
 const RETRY_MS_FIRST = 20;
@@ -80,28 +83,26 @@ export class Writer {
     this.#observer = observer;
   }
 
-  /** Resolves with a position of the page at which the write is in it; rejects with a Refusal. */
-  write(page: PageRef, session: string, seq: number, changes: Changes): Promise<Position> {
-    if (this.#isClosed) return Promise.reject(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+  /**
+   * Takes a write into the next batch of its page. The writes of a batch are settled together, in
+   * one turn. So a caller can send all answers for one connection at once.
+   */
+  write(page: PageRef, session: string, seq: number, changes: Changes, settle: SettleWrite): void {
+    if (this.#isClosed) return settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
     if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
-      return Promise.reject(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
     }
     this.#queuedChanges += changes.length;
-    const settled = new Promise<Position>((done, fail) => {
-      const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, done, fail };
-      const name = pageName(page);
-      const queue = this.#queues.get(name);
-      if (queue) queue.push(waiting);
-      else {
-        const first = [waiting];
-        this.#queues.set(name, first);
-        const draining = this.#drain(page, name, first).finally(() => this.#draining.delete(draining));
-        this.#draining.add(draining);
-      }
-    });
-    return settled.finally(() => {
-      this.#queuedChanges -= changes.length;
-    });
+    const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
+    const name = pageName(page);
+    const queue = this.#queues.get(name);
+    if (queue) queue.push(waiting);
+    else {
+      const first = [waiting];
+      this.#queues.set(name, first);
+      const draining = this.#drain(page, name, first).finally(() => this.#draining.delete(draining));
+      this.#draining.add(draining);
+    }
   }
 
   /** Refuses further writes; resolves when all others have their answers. */
@@ -128,32 +129,46 @@ export class Writer {
     let code: "STORE_AWAY" | "OUTCOME_UNKNOWN" | "NOT_CONFIRMED" = "STORE_AWAY";
     for (let attempt = 0; waiting.length > 0; attempt++) {
       const startMs = this.#clock.now();
+      let committed: Committed;
       try {
-        const committed = await this.#store.commit(page, { tag: newTag(), writes: waiting });
-        const { position, outcomes, checked, frozen = [] } = committed;
-        waiting.forEach((write, index) => {
-          if (outcomes[index] === "stale") write.fail(new Refusal("STALE_WRITE"));
-          else if (outcomes[index] === "frozen") write.fail(frozenRefusal(page, write, frozen));
-          else write.done(position);
-        });
-        const changes = waiting.reduce((sum, write) => sum + write.changes.length, 0);
-        const ms = this.#clock.now() - startMs;
-        this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
-        return;
+        committed = await this.#store.commit(page, { tag: newTag(), writes: waiting });
       } catch (error) {
         if (!(error instanceof StoreAway)) {
           this.#observer.failed(error);
           const refusal = refuseDamaged(error);
-          for (const write of waiting) {
-            write.fail(refusal instanceof Refusal ? refusal : new Refusal("INTERNAL", { cause: error }));
-          }
+          const settled = refusal instanceof Refusal ? refusal : new Refusal("INTERNAL", { cause: error });
+          for (const write of waiting) this.#settle(write, settled);
           return;
         }
         // The last attempt that was sent decides; one not sent shows nothing of the others.
         if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
         waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
+        continue;
       }
+      const ms = this.#clock.now() - startMs;
+      const { position, outcomes, checked, frozen = [] } = committed;
+      let changes = 0;
+      for (let index = 0; index < waiting.length; index++) {
+        const write = waiting[index];
+        if (!write) continue;
+        changes += write.changes.length;
+        if (outcomes[index] === "stale") this.#settle(write, new Refusal("STALE_WRITE"));
+        else if (outcomes[index] === "frozen") this.#settle(write, frozenRefusal(page, write, frozen));
+        else this.#settle(write, position);
+      }
+      this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
+      return;
+    }
+  }
+
+  /** A failure to answer one client leaves the answers of the others as they are. */
+  #settle(write: Waiting, outcome: Position | Refusal): void {
+    this.#queuedChanges -= write.changes.length;
+    try {
+      write.settle(outcome);
+    } catch (error) {
+      this.#observer.failed(error);
     }
   }
 
@@ -161,7 +176,7 @@ export class Writer {
     const now = this.#clock.now();
     return writes.filter((write) => {
       if (write.deadlineMs > now) return true;
-      write.fail(new Refusal(code, { retryAfterMs: 1_000, cause }));
+      this.#settle(write, new Refusal(code, { retryAfterMs: 1_000, cause }));
       return false;
     });
   }

@@ -17,7 +17,7 @@ import type { Instance } from "../../instance/instance.js";
 import type { Hub } from "../../pages/hub.js";
 import type { HostedBoard } from "../../pages/pages.js";
 import type { HubUse } from "../../pages/shared-hubs.js";
-import { commitChanges } from "../../writes/commit-changes.js";
+import { committed } from "../../writes/commit-changes.js";
 import { OwnSessions } from "../../writes/own-sessions.js";
 import { PacedFanOut, type PacedRecipient } from "./paced-fan-out.js";
 
@@ -60,7 +60,7 @@ export class Teaching {
   }
 
   /** Returns a function that commits one client's writes in order, however long consent takes. */
-  writer(address: string, visitor: Visitor): (input: unknown) => Promise<void> {
+  writer(address: string, visitor: Visitor): (input: unknown) => Promise<{ readonly ok: true }> {
     const client = randomBytes(16).toString("base64url");
     /** Settles when every write so far was refused, or is on its way to the store. */
     let before: Promise<unknown> = Promise.resolve();
@@ -74,13 +74,14 @@ export class Teaching {
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
       // Wrapped, so that the next write waits for the start of this commit, not for its answer.
       const begun = Promise.all([consent, before]).then(() => ({
-        committed: this.#sessions.run((session, seq) =>
-          commitChanges(this.#instance.writer, board.name, session, seq, changes),
+        commit: this.#sessions.run((session, seq) =>
+          committed(this.#instance.writer, board.name, session, seq, changes),
         ),
       }));
       before = Promise.allSettled([before, begun]);
-      const { committed } = await begun;
-      await committed;
+      const { commit } = await begun;
+      await commit;
+      return { ok: true };
     };
   }
 

@@ -1,0 +1,193 @@
+/*
+ * A link over the lane (protocol 2). All that a client needs to join is sent at once:
+ *
+ *     hello · open · watch  ──►       ◄──  reply · reply · snapshots · reply
+ *
+ * Knows no WebSocket, so that the simulation runs it too.
+ */
+
+import type { Position } from "../board/position.js";
+import type { Cancel, Clock } from "../protocol/clock.js";
+import { readSnapshotHead } from "../protocol/codec.js";
+import { Refusal, refusalFrom } from "../protocol/errors.js";
+import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
+import {
+  type DownMessage,
+  decodeDown,
+  encodeBeat,
+  encodeRequest,
+  encodeWrite,
+  HELLO,
+  LANE_PROTOCOL,
+  type LastSent,
+  SILENT_MS_MAX,
+} from "../protocol/lane.js";
+import { type Link, type LinkListener, webSocketBytes } from "./link.js";
+
+/** What carries the messages: a WebSocket, or the simulation's network. */
+export interface ClientWire {
+  send(message: Uint8Array): void;
+  close(): void;
+}
+
+interface LaneLinkOptions {
+  readonly clock: Clock;
+  readonly listener: LinkListener;
+  readonly getToken: (() => Promise<string | undefined>) | undefined;
+}
+
+type Answer = (reply: never) => void;
+
+/** The requests of a connection have their numbers; `hello` is number 0. */
+const HELLO_ID = 0;
+const CHECK_MS = 3_000;
+
+export class LaneLink implements Link {
+  readonly protocol = LANE_PROTOCOL;
+  readonly #listener: LinkListener;
+  readonly #clock: Clock;
+  readonly #getToken: LaneLinkOptions["getToken"];
+  readonly #wire: ClientWire;
+  readonly #answers = new Map<number, Answer>();
+  /** By handle and sequence number. */
+  readonly #writes = new Map<string, Answer>();
+  #nextId = HELLO_ID;
+  #last: LastSent | undefined;
+  #goodbye: Refusal | undefined;
+  #heardMs = 0;
+  #cancelCheck: Cancel | undefined;
+  #isOver = false;
+
+  constructor(wire: ClientWire, { clock, listener, getToken }: LaneLinkOptions) {
+    this.#wire = wire;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#getToken = getToken;
+  }
+
+  /** The wire is open. */
+  opened(): void {
+    if (this.#isOver) return this.#wire.close();
+    this.#heardMs = this.#clock.now();
+    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+    this.#listener.through();
+    if (!this.#getToken) return this.#greet(undefined);
+    this.#getToken().then(
+      (token) => this.#greet(token),
+      (refusal: Refusal) => this.#end(refusal),
+    );
+  }
+
+  /** The wire is closed, or could not be opened. */
+  closed(reason?: Refusal): void {
+    this.#end(this.#goodbye ?? reason);
+  }
+
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    answer: (reply: Reply<RequestMap[Name][1]>) => void,
+  ): void {
+    if (name === "write" && "seq" in request) {
+      const { handle, seq, changes } = request;
+      this.#writes.set(`${handle}:${seq}`, answer);
+      const inOrder = changes.length > 1 ? changes.toSorted(([one], [other]) => one - other) : changes;
+      this.#wire.send(encodeWrite(handle, seq, inOrder));
+    } else this.#ask(name, request, answer);
+  }
+
+  close(): void {
+    this.#end(undefined);
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    this.#heardMs = this.#clock.now();
+    const message = decodeDown(bytes, this.#last);
+    // What cannot be read leaves a gap.
+    if (!message) return this.#listener.delta(undefined);
+    if (message.kind === "delta" || message.kind === "snapshot") this.#listener.received?.(webSocketBytes(bytes.length));
+    this.#take(message);
+  }
+
+  #greet(token: string | undefined): void {
+    if (this.#isOver) return;
+    this.#listener.asked();
+    const hello = { protocol: LANE_PROTOCOL, ...(token !== undefined && { token }) };
+    this.#ask(HELLO, hello, () => this.#listener.up());
+    this.#listener.opened();
+  }
+
+  #ask(name: string, request: unknown, answer: Answer): void {
+    const id = this.#nextId++;
+    this.#answers.set(id, answer);
+    this.#wire.send(encodeRequest(id, name, request));
+  }
+
+  #take(message: DownMessage): void {
+    const { delta, snapshot, overview, counts } = this.#listener;
+    switch (message.kind) {
+      case "reply":
+        return settle(this.#answers, message.id, message.reply);
+      case "acks":
+        for (const { seq, at } of message.acks) settle(this.#writes, `${message.handle}:${seq}`, { at });
+        return;
+      case "refusal":
+        return settle(this.#writes, `${message.handle}:${message.seq}`, message.error);
+      case "event":
+        return this.#hear(message.name, message.payload);
+      case "delta":
+        this.#setLast(message.handle, message.delta.page, message.delta.to);
+        return delta({ handle: message.handle, content: message.delta });
+      case "snapshot": {
+        const head = readSnapshotHead(message.bytes);
+        if (head) this.#setLast(head.handle, head.page, head.position);
+        return snapshot(message.bytes);
+      }
+      case "overview":
+        return overview(message.bytes);
+      case "counts":
+        return counts(message.bytes);
+      case "beat":
+        return this.#wire.send(encodeBeat());
+    }
+  }
+
+  #setLast(handle: number, page: number, position: Position): void {
+    this.#last = { handle, page, position };
+  }
+
+  #hear(name: string, payload: unknown): void {
+    const { looking, frozen, notice } = this.#listener;
+    // As over Socket.IO, the instance is trusted to send what the protocol says.
+    if (name === "looking") looking(payload as never);
+    else if (name === "frozen") frozen(payload as never);
+    else if (name === "notice") {
+      const noticed = payload as Notice;
+      if (noticed.kind === "goodbye") this.#goodbye = refusalFrom(noticed.error);
+      notice(noticed);
+      if (this.#goodbye) this.#end(this.#goodbye);
+    }
+  }
+
+  /** A connection without beats is as good as lost. */
+  #check(): void {
+    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) return this.#end(undefined);
+    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+  }
+
+  #end(reason: Refusal | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelCheck?.();
+    this.#wire.close();
+    this.#listener.over(reason);
+  }
+}
+
+
+function settle<Key>(answers: Map<Key, Answer>, key: Key, reply: unknown): void {
+  const answer = answers.get(key);
+  answers.delete(key);
+  answer?.(reply as never);
+}

@@ -1,0 +1,50 @@
+/*
+ * A link is one connection to one instance, from its first attempt to its end. Two protocols offer
+ * it: lane-link.ts and socketio-link.ts. connection.ts makes one link after the other.
+ */
+
+import type { Clock } from "../protocol/clock.js";
+import type { Refusal } from "../protocol/errors.js";
+import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
+import type { Endpoint } from "./endpoints.js";
+import type { Incoming } from "./line.js";
+
+export interface Link {
+  /** Version of the protocol that it speaks. */
+  readonly protocol: number;
+  /** Calls `answer` with the reply, unless the link ends before. */
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    answer: (reply: Reply<RequestMap[Name][1]>) => void,
+  ): void;
+  close(): void;
+}
+
+export interface LinkListener extends Incoming {
+  /** The transport is through. The app may now need long for a token, and the instance to check it. */
+  through(): void;
+  /** The token has been sent, or there is none. */
+  asked(): void;
+  /** Requests may be sent. Protocol 2 takes them before `up`. */
+  opened(): void;
+  /** The instance has accepted the client. */
+  up(): void;
+  /** Called once, without a reason if the link was merely lost. */
+  over(reason: Refusal | undefined): void;
+}
+
+export interface LinkOptions {
+  readonly endpoint: Endpoint;
+  readonly clock: Clock;
+  readonly listener: LinkListener;
+  /** Rejects with a Refusal if the app has no token. Undefined if boards need none. */
+  readonly getToken: (() => Promise<string | undefined>) | undefined;
+}
+
+export type OpenLink = (options: LinkOptions) => Link;
+
+/** A payload with the header of a WebSocket frame from a server. */
+export function webSocketBytes(payload: number): number {
+  return payload + (payload < 126 ? 2 : payload < 65_536 ? 4 : 10);
+}

@@ -1,0 +1,24 @@
+/* WebSocket frames as bytes, for messages that several connections share (RFC 6455, section 5.2). */
+
+const FINAL = 0x80;
+export const TEXT = 1;
+export const BINARY = 2;
+
+/** The whole message in one unmasked frame. */
+export function webSocketFrame(opcode: typeof TEXT | typeof BINARY, payload: Uint8Array): Buffer {
+  const { length } = payload;
+  const headerBytes = length < 126 ? 2 : length < 65_536 ? 4 : 10;
+  const frame = Buffer.allocUnsafe(headerBytes + length);
+  frame[0] = FINAL | opcode;
+  if (headerBytes === 2) frame[1] = length;
+  else if (headerBytes === 4) {
+    frame[1] = 126;
+    frame.writeUInt16BE(length, 2);
+  } else {
+    frame[1] = 127;
+    frame.writeUInt32BE(0, 2);
+    frame.writeUInt32BE(length, 6);
+  }
+  frame.set(payload, headerBytes);
+  return frame;
+}

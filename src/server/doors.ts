@@ -1,0 +1,87 @@
+/*
+ * The two doors through which clients hold connections, on one HTTP server: Socket.IO and the lane.
+ * Both count and guard connections together.
+ */
+
+import type { IncomingMessage } from "node:http";
+import type { Server as SocketServer } from "socket.io";
+import { Refusal } from "../protocol/errors.js";
+import { type ConnectionLimits, Connections } from "./connections/connections.js";
+import type { HttpGate } from "./connections/gate.js";
+import { ignoreOtherUpgrades } from "./connections/upgrades.js";
+import { Notices } from "./fleet/notices.js";
+import type { Presence } from "./fleet/presence.js";
+import { isAt, takeOffBase } from "./input/base-path.js";
+import type { Instance } from "./instance/instance.js";
+import { Lane } from "./lane/lane.js";
+import type { Trust } from "./limits/client-address.js";
+import { attachSockets } from "./sockets/sockets.js";
+
+export interface DoorOptions {
+  /** Speak the teaching protocol in `/`. */
+  readonly teaching: boolean;
+  /** Of each connection. */
+  readonly limits: ConnectionLimits;
+  readonly presence: Presence;
+  /** Every request of long-polling passes it first. */
+  readonly gate: HttpGate;
+  readonly trust: Trust;
+  /** Count connections that join no namespace. Off if the app has namespaces of its own. */
+  readonly countsAll: boolean;
+  /** Sites whose pages may use boards beside the server's own; `*` for every site's. */
+  readonly origins: readonly string[];
+  /** As in `Config`. An app around has none. */
+  readonly basePath?: string;
+  /** The lane's path below the base path. Empty: there is no lane. */
+  readonly lanePath: string;
+  /** A connection of the lane that sends nothing is closed after this. */
+  readonly silentMsMax: number;
+}
+
+export interface Doors {
+  online(): number;
+  /** Disconnects a user's clients, at both doors. Returns the number of connections. */
+  disconnect(subject: string): number;
+  /** Sends every client the reason, upon which it disconnects. */
+  close(reason: Refusal): void;
+  /** Ends what the Socket.IO server does not end itself. */
+  closeLane(): void;
+}
+
+export function openDoors(io: SocketServer, instance: Instance, options: DoorOptions): Doors {
+  const { presence, lanePath, basePath = "", limits, trust, origins, silentMsMax } = options;
+  const connections = new Connections(instance, limits, trust);
+  const notices = new Notices(instance, presence);
+  const sockets = attachSockets(io, instance, connections, options);
+  notices.through(sockets.notify);
+  const isForLane = (request: IncomingMessage) => {
+    takeOffBase(request, basePath);
+    return lanePath !== "" && isAt(request, lanePath);
+  };
+  const { httpServer: http } = io;
+  const isForSockets = (request: IncomingMessage) => {
+    takeOffBase(request, basePath);
+    return sockets.isOurs(request);
+  };
+  ignoreOtherUpgrades(http, (request) => isForSockets(request) || isForLane(request), lanePath === "" ? 1 : 2);
+  const lane =
+    lanePath === ""
+      ? undefined
+      : new Lane(http, instance, connections, {
+          isOurs: isForLane,
+          presence,
+          origins,
+          passGuards: sockets.passGuards,
+          silentMsMax,
+        });
+  if (lane) notices.through((notice) => lane.notify(notice));
+  return {
+    online: () => sockets.online() + (lane?.online ?? 0),
+    disconnect: (subject) => {
+      const reason = new Refusal("UNAUTHORIZED");
+      return sockets.disconnect(subject) + (lane?.disconnect(subject, reason) ?? 0);
+    },
+    close: (reason) => notices.close(reason),
+    closeLane: () => lane?.close(),
+  };
+}

@@ -1,0 +1,258 @@
+/*
+ * One connection of the lane. It decodes what the client sends, encodes what the client gets, and
+ * ends the connection. Everything else is decided by the same Client and Responder as for
+ * Socket.IO. Knows no WebSocket, so that the simulation runs it too.
+ *
+ *     hello ──► identify ──► requests and writes      what comes before `hello` is answered: waits
+ */
+
+import { samePosition } from "../../board/position.js";
+import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
+import type { Notice, WriteResult } from "../../protocol/events.js";
+import {
+  type Ack,
+  DOWN,
+  decodeUp,
+  encodeAcks,
+  encodeEvent,
+  encodeRefusal,
+  encodeReply,
+  HELLO,
+  LANE_PROTOCOL,
+  type UpMessage,
+} from "../../protocol/lane.js";
+import type { Visitor } from "../access/access.js";
+import { Client, isRequest } from "../clients/client.js";
+import { Responder } from "../clients/responder.js";
+import type { Presence } from "../fleet/presence.js";
+import type { Instance } from "../instance/instance.js";
+import type { Allowance } from "../limits/allowance.js";
+import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
+import { deltaMessage, Message, messageOf } from "./message.js";
+
+/** What carries the messages: a WebSocket, or the simulation's network. */
+export interface Wire {
+  /** Bytes that wait in this process to be sent. */
+  readonly waiting: number;
+  send(message: Message): void;
+  /** Closes in order. */
+  close(): void;
+  /** Drops what waits. */
+  cut(): void;
+}
+
+export interface LaneContext {
+  readonly instance: Instance;
+  readonly presence: Pick<Presence, "online" | "onlineEverywhere">;
+  readonly allowance: Allowance;
+  /** Bytes that may wait. Half of it is kept for messages that cannot be skipped. */
+  readonly bufferBytesMax: number;
+  /** Set if the client may only learn why it cannot enter. */
+  readonly refusal?: Refusal | undefined;
+  /** Rejects with a Refusal. `auth` is what the client said in `hello`. */
+  identify(auth: Readonly<Record<string, unknown>>): Promise<Visitor>;
+}
+
+/** The time for a client to read why its connection ends. */
+const GOODBYE_MS = 200;
+/** Messages that a client sends before it knows whether it may enter. */
+const EARLY_MAX = 256;
+const BEAT = new Message(Uint8Array.of(DOWN.beat));
+
+export class LaneConnection implements Recipient {
+  readonly #context: LaneContext;
+  readonly #wire: Wire;
+  readonly #responder: Responder;
+  #client: Client | undefined;
+  /** Messages that wait until the client is identified. */
+  #early: UpMessage[] | undefined;
+  /** The user that the app or the token names. */
+  subject: string | undefined;
+  /** The page and position of the delta or snapshot sent last. */
+  #lastHandle = -1;
+  #lastPage = -1;
+  #lastPosition = { version: -1, tag: "" };
+  /** Acknowledgements of this turn, by board. */
+  #acks: Map<number, Ack[]> | undefined;
+  #isHeard = true;
+  #isEnding = false;
+  #isGone = false;
+  #forget: () => void = () => undefined;
+
+  constructor(context: LaneContext, wire: Wire) {
+    this.#context = context;
+    this.#wire = wire;
+    this.#responder = new Responder(context.instance, context.allowance, (error) => this.goodbye(error));
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#isHeard = true;
+    if (this.#isEnding) return;
+    const message = decodeUp(bytes);
+    if (!message) this.#complain("not a message of protocol 2");
+    else if (message.kind === "beat") return;
+    else if (this.#client) this.#serve(this.#client, message);
+    else if (this.#early) this.#keep(this.#early, message);
+    else this.#greet(message);
+  }
+
+  /** Sends the client a beat. False if nothing came from it since the last. */
+  beat(): boolean {
+    const { isHeard } = this;
+    this.#isHeard = false;
+    if (isHeard) this.#send(BEAT);
+    return isHeard;
+  }
+
+  get isHeard(): boolean {
+    return this.#isHeard;
+  }
+
+  get backlogged(): boolean {
+    return this.#wire.waiting > this.#context.bufferBytesMax / 2;
+  }
+
+  send(frame: Frame): void {
+    if (frame.kind === "delta") this.#sendDelta(frame);
+    else {
+      if (frame.kind === "snapshot") this.#setLast(frame.handle, frame.page, frame.position);
+      this.#send(messageOf(frame));
+    }
+  }
+
+  giveUp(): void {
+    this.goodbye(new Refusal("TOO_SLOW").toBody());
+  }
+
+  notify(message: Message): void {
+    if (this.#client) this.#send(message);
+  }
+
+  /** Tells the client why its connection ends, and ends it. */
+  goodbye(error: ErrorBody): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
+    // An orderly close would wait for a client that does not read.
+    this.#context.instance.clock.after(GOODBYE_MS, () => this.#wire.cut());
+  }
+
+  /** Asks the client to move, answers its requests in progress, and closes the connection. */
+  move(): void {
+    const error = new Refusal("GOING_AWAY").toBody();
+    this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
+    this.#context.instance.clock.after(GOODBYE_MS, async () => {
+      await this.#responder.finish();
+      setImmediate(() => this.#wire.close());
+    });
+  }
+
+  /** The connection has ended. */
+  close(): void {
+    this.#isGone = true;
+    this.#isEnding = true;
+    this.#forget();
+    this.#client?.close();
+  }
+
+  #keep(early: UpMessage[], message: UpMessage): void {
+    if (early.length < EARLY_MAX) early.push(message);
+    else this.goodbye(this.#responder.reject("too many messages before the answer to hello"));
+  }
+
+  #greet(message: UpMessage): void {
+    if (message.kind !== "request" || message.name !== HELLO) {
+      return this.goodbye(this.#responder.reject("the first message is not hello"));
+    }
+    this.#early = [];
+    void this.#enter(message.id, message.request);
+  }
+
+  async #enter(id: number, request: unknown): Promise<void> {
+    const { instance, presence, allowance, refusal, identify } = this.#context;
+    const auth: Readonly<Record<string, unknown>> = typeof request === "object" && request !== null ? { ...request } : {};
+    let visitor: Visitor;
+    try {
+      if (refusal) throw refusal;
+      if (auth.protocol !== LANE_PROTOCOL) throw new Refusal("UNSUPPORTED_PROTOCOL");
+      visitor = await identify(auth);
+      if (instance.departures.isDraining) throw new Refusal("GOING_AWAY");
+    } catch (error) {
+      return this.goodbye(refusalOf(error).toBody());
+    }
+    if (this.#isGone) return;
+    this.subject = visitor.grant?.subject;
+    const client = new Client(instance, { recipient: this, allowance, visitor, presence, protocol: LANE_PROTOCOL });
+    this.#client = client;
+    this.#forget = instance.departures.add(() => this.move());
+    this.#send(new Message(encodeReply(id, {})));
+    for (const early of this.#early ?? []) this.#serve(client, early);
+    this.#early = undefined;
+  }
+
+  #serve(client: Client, message: UpMessage): void {
+    if (message.kind === "write") {
+      const { handle, seq } = message;
+      this.#responder.answer<WriteResult>(
+        (settle) => client.write(message, settle),
+        (reply) => {
+          if ("error" in reply) this.#send(new Message(encodeRefusal(handle, seq, reply.error)));
+          else this.#acknowledge(handle, seq, reply.at);
+        },
+      );
+    } else if (message.kind === "request") {
+      const { id, name, request } = message;
+      if (!isRequest(name) || name === "write") return this.#complain(`there is no request ${name.slice(0, 20)}`);
+      this.#responder.answer<object>(
+        (settle) => client.ask(name, request, settle),
+        (reply) => this.#send(new Message(encodeReply(id, reply))),
+      );
+    }
+  }
+
+  /** The writes of a batch are settled in one turn, so one message acknowledges all of them. */
+  #acknowledge(handle: number, seq: number, at: Ack["at"]): void {
+    if (!this.#acks) {
+      this.#acks = new Map();
+      queueMicrotask(() => this.#sendAcks());
+    }
+    const acks = this.#acks.get(handle);
+    if (acks) acks.push({ seq, at });
+    else this.#acks.set(handle, [{ seq, at }]);
+  }
+
+  #sendAcks(): void {
+    const boards = this.#acks;
+    this.#acks = undefined;
+    for (const [handle, acks] of boards ?? []) this.#send(new Message(encodeAcks(handle, acks)));
+  }
+
+  #sendDelta(frame: DeltaFrame): void {
+    const { handle, delta } = frame;
+    const continues =
+      this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);
+    this.#setLast(handle, delta.page, delta.to);
+    this.#send(deltaMessage(frame, continues));
+  }
+
+  #setLast(handle: number, page: number, position: { version: number; tag: string }): void {
+    this.#lastHandle = handle;
+    this.#lastPage = page;
+    this.#lastPosition = position;
+  }
+
+  #complain(detail: string): void {
+    const error = this.#responder.reject(detail);
+    this.#send(new Message(encodeEvent("notice", { kind: "error", error } satisfies Notice)));
+  }
+
+  #send(message: Message): void {
+    if (this.#isGone) return;
+    const { instance, bufferBytesMax } = this.#context;
+    this.#wire.send(message);
+    instance.metrics.sent(message.bytes.length);
+    if (this.#wire.waiting <= bufferBytesMax) return;
+    instance.metrics.refused("TOO_SLOW");
+    this.#wire.cut();
+  }
+}
