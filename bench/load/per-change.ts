@@ -68,7 +68,7 @@ function socketIoPeer(
   stored: System["stored"],
 ): System {
   const pattern = new RegExp(`^${heard.replace(/[[\]{}"]/g, "\\$&")}(\\d+),"value":(true|false)`);
-  const read = readOnce((json): Changes => {
+  const read = readOnce((json: string): Changes => {
     const match = pattern.exec(json);
     return match ? [[Number(match[1]), match[2] === "true"]] : [];
   });
@@ -142,7 +142,7 @@ export const streamsAdapter = socketIoPeer(
 
 /** `CELL,VALUE`, or some of them with spaces between. */
 const readChanges = readOnce(
-  (text): Changes =>
+  (text: string): Changes =>
     text.split(" ").map((change) => {
       const comma = change.indexOf(",");
       return [Number(change.slice(0, comma)), change.endsWith("1")];

@@ -1,12 +1,15 @@
 /*
- * Decodes a text once if the next clients of this process receive the same one. That makes many
- * clients in one process cheaper, and equally so for every system whose frames are texts.
+ * Decodes a frame once if the next clients of this process receive the same one. That makes many
+ * clients in one process cheaper, and equally so for every system that uses it.
  */
 
-export function readOnce<Read>(read: (text: string) => Read): (text: string) => Read {
-  let last: { readonly text: string; readonly read: Read } | undefined;
-  return (text) => {
-    if (last?.text !== text) last = { text, read: read(text) };
+export function readOnce<Frame, Read>(
+  read: (frame: Frame) => Read,
+  isSame: (one: Frame, other: Frame) => boolean = (one, other) => one === other,
+): (frame: Frame) => Read {
+  let last: { readonly frame: Frame; readonly read: Read } | undefined;
+  return (frame) => {
+    if (!last || !isSame(last.frame, frame)) last = { frame, read: read(frame) };
     return last.read;
   };
 }

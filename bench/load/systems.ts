@@ -1,10 +1,20 @@
-/* All systems that can serve a shared board: ours first, then the peers. */
+/* All systems that can serve a shared board: ours first, through both doors, then the peers. */
 
 import { colyseus, hocuspocus } from "./frameworks.js";
-import { ours } from "./ours.js";
+import { ours, oursOverSocketIo } from "./ours.js";
 import { redisAdapter, streamsAdapter, teaching, wsCoalesced, wsPubSub } from "./per-change.js";
 import type { System } from "./system.js";
 
 export function comparedSystems(cells: number): readonly System[] {
-  return [ours(cells), teaching, redisAdapter, streamsAdapter, wsPubSub, wsCoalesced, colyseus, hocuspocus];
+  return [
+    ours(cells),
+    oursOverSocketIo(cells),
+    teaching,
+    redisAdapter,
+    streamsAdapter,
+    wsPubSub,
+    wsCoalesced,
+    colyseus,
+    hocuspocus,
+  ];
 }

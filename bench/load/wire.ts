@@ -28,7 +28,7 @@ export class Wire {
     this.#listener = listener;
   }
 
-  static async open(url: string, path: string, listener: WireListener): Promise<Wire> {
+  static async open(url: string, path: string, listener: WireListener, subprotocol?: string): Promise<Wire> {
     const { hostname, port } = new URL(url);
     const socket = connect(Number(port), hostname);
     socket.setNoDelay(true);
@@ -36,7 +36,7 @@ export class Wire {
     const key = randomBytes(16).toString("base64");
     socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${hostname}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
+        `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${subprotocol ? `Sec-WebSocket-Protocol: ${subprotocol}\r\n` : ""}\r\n`,
     );
     await new Promise<void>((done, fail) => {
       socket.once("error", fail);
@@ -64,17 +64,19 @@ export class Wire {
     return !this.#socket.destroyed;
   }
 
-  send(text: string): void {
-    const payload = Buffer.from(text);
+  /** A text frame, or a binary one, of at most 64 KiB. */
+  send(content: string | Uint8Array): void {
+    const isText = typeof content === "string";
+    const payload = isText ? Buffer.from(content) : content;
     const long = payload.length > 125;
     const frame = Buffer.alloc((long ? 8 : 6) + payload.length);
-    frame[0] = 0x80 | TEXT;
+    frame[0] = 0x80 | (isText ? TEXT : BINARY);
     if (long) {
       frame[1] = 0x80 | 126;
       frame.writeUInt16BE(payload.length, 2);
     } else frame[1] = 0x80 | payload.length;
     // With a mask of zeros the payload can be copied unchanged.
-    payload.copy(frame, long ? 8 : 6);
+    frame.set(payload, long ? 8 : 6);
     this.#socket.write(frame);
   }
 

@@ -2,13 +2,14 @@
  * Question: what does a flush cost before the first byte is sent, and what would encoding for each
  * client cost?
  *
- * A flush merges the deltas that have arrived and encodes one frame: the delta, the Socket.IO
- * packet, the WebSocket frame.
+ * A flush merges the deltas that have arrived and encodes one frame, with the WebSocket frame around
+ * it: for the lane, as the continuation that nearly every client gets, or as a packet of Socket.IO.
  */
 
 import { createServer } from "node:http";
 import { mergeDeltas } from "../../src/board/delta.js";
-import { encodeDelta } from "../../src/protocol/codec.js";
+import { deltaMessage } from "../../src/server/lane/message.js";
+import { DeltaFrame } from "../../src/server/pages/recipient.js";
 import { FrameEncoder } from "../../src/server/sockets/frame-sender.js";
 import { createSocketServer } from "../../src/server/sockets/sockets.js";
 import type { Scenario } from "../load/outcome.js";
@@ -30,26 +31,35 @@ export const microFanOut: Scenario = {
       [32, 256],
     ].map(([deltas = 0, changes = 0]) => {
       const gathered = Array.from({ length: deltas }, (_, version) => deltaOf(changes, version));
-      const flush = () => {
+      const flushWith = (encode: (frame: DeltaFrame) => unknown) => () => {
         const merged = mergeDeltas(gathered);
-        return merged && encoder.prepare({ kind: "delta", text: encodeDelta(1, merged) });
+        return merged && encode(new DeltaFrame(1, merged));
       };
-      const once = microsecondsOf(flush, isQuick);
+      const once = microsecondsOf(
+        flushWith((frame) => deltaMessage(frame, true).frame),
+        isQuick,
+      );
+      const socketIo = microsecondsOf(
+        flushWith((frame) => encoder.prepare(frame)),
+        isQuick,
+      );
       const merge = microsecondsOf(() => mergeDeltas(gathered), isQuick);
       return {
         system: `${deltas} × ${changes} changes`,
         merge,
         once,
+        socketIo,
         each: (merge.median + (once.median - merge.median) * CLIENTS) / 1_000,
       };
     });
     await io.close();
     return {
-      method: `Merging the deltas that have arrived, then encoding delta, Socket.IO packet and WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
+      method: `Merging the deltas that have arrived, then encoding delta and WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
       columns: {
         system: "arrived",
         merge: "merging alone, µs",
         once: "a flush, µs",
+        socketIo: "a flush over Socket.IO, µs",
         each: `encoded for each of ${CLIENTS}, ms`,
       },
       rows,

@@ -10,7 +10,8 @@ import { getBit } from "../../src/board/bitmap.js";
 import { PAGE_CELLS, pageCount } from "../../src/board/geometry.js";
 import { Remarks } from "../load/correctness.js";
 import { Fleet } from "../load/fleet.js";
-import { OurClient, oursOn } from "../load/ours.js";
+import { LaneClient } from "../load/lane-client.js";
+import { oursOn } from "../load/ours.js";
 import { atMost, Rounds, type Scenario, show, spreadOf } from "../load/outcome.js";
 import { usage } from "../load/processes.js";
 import type { System } from "../load/system.js";
@@ -27,7 +28,7 @@ const small: System = { ...oursOn(`main=${SMALL}`), name: "board of 100" };
 const large: System = {
   ...oursOn(`main=${LARGE}`),
   name: "board of 1,000,000,000",
-  connect: (url, _, changed) => OurClient.open(url, [FAR_PAGE], changed),
+  connect: (url, _, changed) => LaneClient.open(url, [FAR_PAGE], changed),
   stored: async (_, url) => {
     const { bits } = await readPage(url, "main", FAR_PAGE);
     return (cell) => getBit(bits, cell) === 1;

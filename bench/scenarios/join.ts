@@ -12,7 +12,8 @@ import { get } from "node:http";
 import { cellsInPage, PAGE_CELLS, pageCount } from "../../src/board/geometry.js";
 import { newTag } from "../../src/store/tag.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
-import { OurClient, ours } from "../load/ours.js";
+import { LaneClient } from "../load/lane-client.js";
+import { ours } from "../load/ours.js";
 import { atMost, median, type Scenario } from "../load/outcome.js";
 import { peer } from "../load/peers.js";
 import { start, startSystem, startValkey } from "../load/processes.js";
@@ -40,7 +41,7 @@ export const join: Scenario = {
       let getBytes = 0;
       for (let index = 0; index < joins + WARM_UP; index++) {
         const startMs = performance.now();
-        const client = await OurClient.open(server.url, pages);
+        const client = await LaneClient.open(server.url, pages);
         const joinedMs = performance.now();
         bytes = client.received.bytes;
         client.close();

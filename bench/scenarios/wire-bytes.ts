@@ -9,12 +9,13 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
-import { AROUND_DELTA_BYTES, frameHeaderBytes } from "../../src/bench/wire-size.js";
+import { frameHeaderBytes } from "../../src/bench/wire-size.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { encodeDelta } from "../../src/protocol/codec.js";
+import { LaneDelta } from "../../src/protocol/lane.js";
 import { newTag } from "../../src/store/tag.js";
 import { faultsOf, gapNotes, judge, judgeSettled } from "../load/correctness.js";
-import { OurClient, ours } from "../load/ours.js";
+import { LaneClient } from "../load/lane-client.js";
+import { ours } from "../load/ours.js";
 import { atMost, type Scenario, show } from "../load/outcome.js";
 import { startSystem, startValkey } from "../load/processes.js";
 
@@ -31,12 +32,12 @@ export const wireBytes: Scenario = {
     const system = ours(PAGE_CELLS);
     const valkey = await startValkey();
     const server = await startSystem(system, valkey, PAGE_CELLS);
-    const clients: OurClient[] = [];
+    const clients: LaneClient[] = [];
     try {
       let inFrame = 0;
       const frames: number[] = [];
       for (let index = 0; index < CLIENTS; index++)
-        clients.push(await OurClient.open(server.url, [0], index === 0 ? () => inFrame++ : undefined));
+        clients.push(await LaneClient.open(server.url, [0], index === 0 ? () => inFrame++ : undefined));
       const [watcher] = clients;
       if (!watcher) throw new Error("no client");
       watcher.framed = () => {
@@ -89,7 +90,7 @@ export const wireBytes: Scenario = {
         rows: [row],
         targets: [atMost(TIMES, "×", "bytes per change, framing counted, of the bound", row.bytes / row.bound)],
         notes: [
-          partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
+          partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame }),
           ...gapNotes(row.system, judged),
         ],
         faults: faultsOf(row.system, judged),
@@ -107,23 +108,21 @@ interface Frame {
   readonly changes: number;
   /** In bytes. */
   readonly bound: number;
-  readonly version: number;
 }
 
 /** Where the bytes of an average frame go. The codec gives the size without changes. */
-export function partsNote({ bytes, changes, bound, version }: Frame): string {
-  const framing = AROUND_DELTA_BYTES + frameHeaderBytes(bytes);
-  const tags = { from: newTag(), to: newTag() };
-  const positions = encodeDelta(1, {
+export function partsNote({ bytes, changes, bound }: Frame): string {
+  const framing = frameHeaderBytes(bytes);
+  const positions = new LaneDelta(1, {
     kind: "delta",
     page: 0,
-    from: { version: version - Math.max(1, Math.round(changes)), tag: tags.from },
-    to: { version, tag: tags.to },
+    from: { version: 0, tag: newTag() },
+    to: { version: Math.max(1, Math.round(changes)), tag: newTag() },
     changes: new Uint32Array(),
-  }).length;
+  }).continuation.length;
   return (
-    `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes, and ${TIMES} × of it ${show(TIMES * bound)}. The framing of WebSocket and Socket.IO takes ${framing}, ` +
-    `handle, page and the two positions ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
+    `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes. The WebSocket header takes ${framing}, ` +
+    `kind, steps and tag of a continuation ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
   );
 }
 
