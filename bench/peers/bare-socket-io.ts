@@ -2,7 +2,7 @@
  * A peer: Socket.IO, an atomic SETBIT for the state, one PUBLISH per change to the other servers,
  * one emit per change to every client. No acknowledgement, no order, no catch-up, no repair.
  *
- *     tsx bench/peers/bare-socket-io.ts VALKEY_URL     prints its port
+ *     node dist/bare-socket-io.js VALKEY_URL     prints its port
  */
 
 import { createServer } from "node:http";

@@ -3,7 +3,7 @@
  * every change is an update that goes to every client. Nothing is stored: a document lives as long
  * as a client has it open.
  *
- *     tsx bench/peers/hocuspocus.ts VALKEY_URL CELLS     prints its port
+ *     node dist/hocuspocus.js VALKEY_URL CELLS     prints its port
  */
 
 import { untyped, valkeyUrl } from "./serve.js";

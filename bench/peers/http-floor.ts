@@ -2,7 +2,7 @@
  * A floor: bare `node:http` that answers every request with so many bytes, as random as a
  * half-filled board's.
  *
- *     tsx bench/peers/http-floor.ts BYTES     prints its port
+ *     node dist/http-floor.js BYTES     prints its port
  */
 
 import { randomBytes } from "node:crypto";

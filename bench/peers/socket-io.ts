@@ -4,7 +4,7 @@
  * uses the adapter over Redis streams with `connectionStateRecovery`, and a client that was not
  * recovered asks for the state.
  *
- *     tsx bench/peers/socket-io.ts VALKEY_URL CELLS redis|streams     prints its port
+ *     node dist/socket-io.js VALKEY_URL CELLS redis|streams     prints its port
  */
 
 import { createServer } from "node:http";

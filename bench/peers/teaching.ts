@@ -3,7 +3,7 @@
  * a JSON array under one key that is read, changed and written back, one PUBLISH per change on
  * `server:broker`, one event per change to every client.
  *
- *     tsx bench/peers/teaching.ts VALKEY_URL CELLS     prints its port
+ *     node dist/teaching.js VALKEY_URL CELLS     prints its port
  */
 
 import { startJsonArray } from "../../examples/tutorial/naive/json-array.js";

@@ -2,7 +2,7 @@
  * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and
  * does nothing else.
  *
- *     tsx bench/peers/ws-floor.ts BYTES FRAMES_PER_SECOND     prints its port
+ *     node dist/ws-floor.js BYTES FRAMES_PER_SECOND     prints its port
  */
 
 import { createServer } from "node:http";

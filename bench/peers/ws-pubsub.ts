@@ -5,7 +5,7 @@
  * With COALESCE_MS it gathers the messages of so many milliseconds into one: the plain design
  * without guarantees. It has no acknowledgement, no history and no catching up.
  *
- *     tsx bench/peers/ws-pubsub.ts VALKEY_URL CELLS [COALESCE_MS]     prints its port
+ *     node dist/ws-pubsub.js VALKEY_URL CELLS [COALESCE_MS]     prints its port
  */
 
 import { createServer } from "node:http";

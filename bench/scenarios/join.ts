@@ -15,7 +15,7 @@ import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { LaneClient } from "../load/lane-client.js";
 import { ours } from "../load/ours.js";
 import { atMost, median, type Scenario } from "../load/outcome.js";
-import { peer } from "../load/peers.js";
+import { installPeers, peer } from "../load/peers.js";
 import { start, startSystem, startValkey } from "../load/processes.js";
 
 const CELLS = 1_000_000;
@@ -27,6 +27,7 @@ export const join: Scenario = {
   name: "join",
   question: "What does it cost to join a board of 1,000,000 cells, all 16 pages?",
   run: async ({ isQuick }) => {
+    installPeers();
     const joins = isQuick ? 30 : 200;
     const system = ours(CELLS);
     const valkey = await startValkey();

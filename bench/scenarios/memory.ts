@@ -10,7 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ours } from "../load/ours.js";
 import { atMost, Rounds, type Scenario } from "../load/outcome.js";
-import { peerArgs } from "../load/peers.js";
+import { installPeers, peerArgs } from "../load/peers.js";
 import { redisAdapter } from "../load/per-change.js";
 import { startSystem, startValkey, usage } from "../load/processes.js";
 import type { BoardClient, System } from "../load/system.js";
@@ -29,6 +29,7 @@ export const memory: Scenario = {
   name: "memory",
   question: "How much memory does an idle client that watches cost a server?",
   run: async ({ isQuick, tell }) => {
+    installPeers();
     const clients = isQuick ? 500 : 2_000;
     const rounds = isQuick ? 1 : 3;
     const found = new Rounds();

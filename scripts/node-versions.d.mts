@@ -1,0 +1,2 @@
+/** The program of this major version of Node. */
+export declare function nodeOf(major: string): string;
