@@ -28,6 +28,8 @@ export const colyseus: System = {
   name: "Colyseus + Redis presence",
   about: `Colyseus ${peerVersion("@colyseus/core")}, a room in each process, changes between rooms over its Redis presence, merged patches every 50 ms, its default`,
   isPerChange: false,
+  // Each client decodes the patches with the objects of its schema.
+  rateMax: 5_000,
   args: peerArgs("colyseus.ts"),
   stored: storedBitmap,
   connect: async (url, cells, changed) => {

@@ -41,8 +41,6 @@ export class LaneClient implements BoardClient {
   readonly refused: Refused[] = [];
   /** Bytes of delta frames, with their WebSocket headers. */
   deltaBytes = 0;
-  /** Called after each delta frame. */
-  framed: () => void = () => undefined;
   #joined: () => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
@@ -104,7 +102,6 @@ export class LaneClient implements BoardClient {
       this.#last = decoded.next;
       this.#board.receive(decoded.delta);
     } else this.#board.gaps++;
-    this.framed();
   }
 
   #take(message: DownMessage | undefined): void {

@@ -19,6 +19,8 @@ export interface Target {
   readonly bound: number;
   readonly sense: "at most" | "at least";
   readonly unit: string;
+  /** A bound beyond the required one. */
+  readonly stretch?: number;
 }
 
 export interface Outcome {
@@ -61,12 +63,19 @@ export function outcomeOf({ name, question }: Scenario, { method, columns, ...fo
   return { name, question, method, targets: [], notes: [], ...found, columns: labelled };
 }
 
-export function atMost(bound: number, unit: string, text: string, measured: number | null): Target {
-  return { text, measured, bound, sense: "at most", unit };
+/** What is required, alone or with a bound beyond it. */
+type Bounds = number | { readonly required: number; readonly stretch: number };
+
+export function atMost(bounds: Bounds, unit: string, text: string, measured: number | null): Target {
+  return { text, measured, ...boundsOf(bounds), sense: "at most", unit };
 }
 
-export function atLeast(bound: number, unit: string, text: string, measured: number | null): Target {
-  return { text, measured, bound, sense: "at least", unit };
+export function atLeast(bounds: Bounds, unit: string, text: string, measured: number | null): Target {
+  return { text, measured, ...boundsOf(bounds), sense: "at least", unit };
+}
+
+function boundsOf(bounds: Bounds): Pick<Target, "bound" | "stretch"> {
+  return typeof bounds === "number" ? { bound: bounds } : { bound: bounds.required, stretch: bounds.stretch };
 }
 
 export function isMet({ measured, bound, sense }: Target): boolean {

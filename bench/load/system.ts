@@ -34,7 +34,7 @@ export interface System {
   readonly about: string;
   /** Sends a frame for each change. The targets compare with the best of these peers. */
   readonly isPerChange: boolean;
-  /** Highest write rate at which the harness can run 200 of its clients; without it, any. */
+  /** Highest write rate at which this machine can run it with 200 clients; without it, any. */
   readonly rateMax?: number;
   /** Arguments of Node that start a server, which prints its port. */
   readonly args: (valkey: ServerProcess, cells: number) => readonly string[];

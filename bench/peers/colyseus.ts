@@ -52,6 +52,8 @@ const server = new Server({
   presence: new RedisPresence(redis),
   driver: new RedisDriver(redis),
   greet: false,
+  // It would end at SIGUSR2, with which the benchmark has the garbage collected.
+  gracefullyShutdown: false,
   // Creates the room in the process that was asked, not in the one with the fewest rooms.
   selectProcessIdToCreateRoom: () => matchMaker.processId,
 });

@@ -1,6 +1,6 @@
 /*
  * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and
- * does nothing else.
+ * does nothing else. Without frames, it only holds the connections.
  *
  *     node dist/ws-floor.js BYTES FRAMES_PER_SECOND     prints its port
  */
@@ -29,5 +29,5 @@ function sendLater(frame: number): void {
   setTimeout(send, startMs + frame * everyMs - performance.now());
 }
 
-sendLater(1);
+if (Number(framesPerSecond) > 0) sendLater(1);
 serve(http);

@@ -9,7 +9,7 @@ import { boardSize } from "./board-size.js";
 import { firstPicture } from "./browser/first-picture.js";
 import { frames } from "./browser/frames.js";
 import { commits } from "./commits.js";
-import { cpu200, cpu2000 } from "./cpu.js";
+import { cpu200, cpu2000, cpu10000 } from "./cpu.js";
 import { drain } from "./faults/drain.js";
 import { drift } from "./faults/drift.js";
 import { failover } from "./faults/failover.js";
@@ -27,7 +27,20 @@ import { memory } from "./memory.js";
 import { sizing } from "./sizing.js";
 import { wireBytes } from "./wire-bytes.js";
 
-const compared = [cpu200, cpu2000, frameCost, knee, idleClick, commits, boardSize, wireBytes, memory, manyIdle, join];
+const compared = [
+  cpu200,
+  cpu2000,
+  cpu10000,
+  frameCost,
+  knee,
+  idleClick,
+  commits,
+  boardSize,
+  wireBytes,
+  memory,
+  manyIdle,
+  join,
+];
 const faults = [drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
 const micros = [microCodec, microReplica, microFanOut, microCommit];
 

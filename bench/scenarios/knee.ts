@@ -1,6 +1,6 @@
 /*
  * Question: how many writes per second can a deployment take with p99 under 150 ms, beside systems
- * that send a frame for each?
+ * that send a frame for each, and beside those that gather changes?
  *
  * The search of `socketscaler bench --find-max` on the harness of the other scenarios. A trial
  * fails if p99 passes the bound or changes are missing. All systems are running, but only one is
@@ -11,11 +11,12 @@
 import { findMax, judgeTrial, SHORT, type Trial } from "../../src/bench/find-max.js";
 import { Remarks } from "../load/correctness.js";
 import type { Run } from "../load/fleet.js";
+import { colyseus } from "../load/frameworks.js";
 import { HostedFleet } from "../load/hosted-fleet.js";
 import { ours } from "../load/ours.js";
 import { atLeast, type Finding, type Scenario, type Settings, spreadOf } from "../load/outcome.js";
 import { installPeers } from "../load/peers.js";
-import { redisAdapter, wsPubSub } from "../load/per-change.js";
+import { redisAdapter, wsCoalesced, wsPubSub } from "../load/per-change.js";
 import type { System } from "../load/system.js";
 
 /** So many that no cell is written twice within a trial's p99. */
@@ -64,6 +65,8 @@ export const knee: Scenario = {
         [mine, 4_000],
         [redisAdapter, 400],
         [wsPubSub, 400],
+        [wsCoalesced, 4_000],
+        [colyseus, 1_000],
       ] as const) {
         const fleet = await HostedFleet.start(system, { servers: SERVERS, clients: CLIENTS, cells: CELLS });
         contenders.push({ fleet, firstRate: rate, knees: [], p99s: [], clientsCores: [], trials: 0 });
@@ -109,6 +112,10 @@ async function attempt(fleet: HostedFleet, rate: number, { isQuick, tell }: Sett
   return { trial, run };
 }
 
+function nameOf({ fleet }: Contender): string {
+  return fleet.system.name;
+}
+
 async function findingOf(
   contenders: readonly Contender[],
   mine: System,
@@ -132,7 +139,8 @@ async function findingOf(
     if (system === mine.name) remarks.add(system, { ...judged, refusedWrites: 0 });
   }
   const own = rows.find(({ system }) => system === mine.name);
-  const best = Math.max(...rows.filter((row) => row !== own).map((row) => row.knee.median));
+  const perChange = new Set(contenders.filter(({ fleet }) => fleet.system.isPerChange).map(nameOf));
+  const best = Math.max(...rows.filter(({ system }) => perChange.has(system)).map((row) => row.knee.median));
   return {
     method:
       `${rounds} searches of each system in turns, all systems running and one under load, each warmed up for ${warmSeconds} s at a rate that it can take. ` +

@@ -1,6 +1,6 @@
 /*
- * Question: how much memory does a server hold for a client that only watches, beside bare
- * Socket.IO?
+ * Question: how much memory does a server hold for a client that only watches, beside bare `ws` and
+ * bare Socket.IO?
  *
  * The growth of one server's resident memory when the clients connect, divided by their number.
  * Garbage is collected before each reading.
@@ -8,22 +8,26 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { ours } from "../load/ours.js";
+import { colyseus } from "../load/frameworks.js";
+import { ours, oursOverSocketIo } from "../load/ours.js";
 import { atMost, Rounds, type Scenario } from "../load/outcome.js";
-import { installPeers, peerArgs } from "../load/peers.js";
-import { redisAdapter } from "../load/per-change.js";
+import { installPeers, peer, peerArgs } from "../load/peers.js";
+import { redisAdapter, wsCoalesced } from "../load/per-change.js";
 import { startSystem, startValkey, usage } from "../load/processes.js";
 import type { BoardClient, System } from "../load/system.js";
 
 const CELLS = 65_536;
 const RATIO = 1.15;
+const WS_RATIO = { required: 1.5, stretch: 1.2 };
 const AT_ONCE = 20;
 const SETTLE_MS = 1_000;
 const COLLECT = ["--expose-gc", "--require", fileURLToPath(new URL("../load/collect-on-signal.cjs", import.meta.url))];
 
-/** Socket.IO alone, the least that any server built on it holds for a client. */
 const mine = ours(CELLS);
-const bare: System = { ...redisAdapter, name: "bare Socket.IO", args: peerArgs("bare-socket-io.ts") };
+const mineOverSocketIo = oursOverSocketIo(CELLS);
+/** Socket.IO and `ws` alone, the least that any server built on them holds for a client. */
+const bareSocketIo: System = { ...redisAdapter, name: "bare Socket.IO", args: peerArgs("bare-socket-io.ts") };
+const bareWs: System = { ...wsCoalesced, name: "bare ws", args: () => peer("ws-floor.ts", 0, 0) };
 
 export const memory: Scenario = {
   name: "memory",
@@ -34,18 +38,26 @@ export const memory: Scenario = {
     const rounds = isQuick ? 1 : 3;
     const found = new Rounds();
     for (let round = 0; round < rounds; round++) {
-      for (const system of [mine, bare]) {
+      for (const system of [mine, bareWs, mineOverSocketIo, bareSocketIo, wsCoalesced, colyseus]) {
         const bytes = await measureMemory(system, clients);
         found.add(system.name, bytes / 1_024);
         tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB a client`);
       }
     }
-    const ratio = found.spread(mine.name).median / found.spread(bare.name).median;
+    const ratio = (one: System, other: System) => found.spread(one.name).median / found.spread(other.name).median;
     return {
       method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} rounds in turns, each with new processes.`,
       columns: { system: "system", kib: "KiB per client" },
       rows: found.rows("kib"),
-      targets: [atMost(RATIO, "×", "memory per idle client, of bare Socket.IO", ratio)],
+      targets: [
+        atMost(WS_RATIO, "×", "memory per idle client, of bare ws", ratio(mine, bareWs)),
+        atMost(
+          RATIO,
+          "×",
+          "memory per idle client over Socket.IO, of bare Socket.IO",
+          ratio(mineOverSocketIo, bareSocketIo),
+        ),
+      ],
       chart: "kib",
     };
   },

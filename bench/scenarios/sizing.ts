@@ -10,7 +10,7 @@ import { Resp } from "../../test/support/resp.js";
 import { Remarks } from "../load/correctness.js";
 import { Fleet, type Run } from "../load/fleet.js";
 import { ours } from "../load/ours.js";
-import type { Scenario, Settings } from "../load/outcome.js";
+import { atLeast, type Scenario, type Settings } from "../load/outcome.js";
 import { startValkey } from "../load/processes.js";
 import { MILLION_PAGES, measureValkeyMemory, type ValkeyMemory } from "../load/valkey-memory.js";
 import { CLICK, CLICKS, FULL, measureCommits } from "./commits.js";
@@ -43,6 +43,9 @@ export const sizing: Scenario = {
         `of ${crowd.sizes.join(" and ")} clients, each of which sees ${RATE} writes/s; the difference in cost, divided by the difference in clients. Writes: ${WRITE_RATE}/s from ${FEW} clients. Valkey's changes: commit.lua alone.`,
       columns: { what: "what", measured: "measured", unit: "" },
       rows: rowsOf(bytesPerClient, crowd, writeUs, valkey, memory),
+      targets: [
+        atLeast({ required: 18_000, stretch: 30_000 }, "", "writes per second and core", (SHARE * 1e6) / writeUs),
+      ],
       ...remarks,
     };
   },
