@@ -39,8 +39,8 @@ export class LaneClient implements BoardClient {
   /** Cells of unacknowledged writes, by sequence number. */
   readonly #unacknowledged = new Map<number, number>();
   readonly refused: Refused[] = [];
-  /** Bytes of delta frames, with their WebSocket headers. */
-  deltaBytes = 0;
+  /** Bytes of deltas and snapshots, with their WebSocket headers. */
+  pageBytes = 0;
   #joined: () => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
@@ -91,13 +91,14 @@ export class LaneClient implements BoardClient {
   }
 
   #receive(bytes: Buffer): void {
+    const isDelta = DELTAS.has(bytes[0]);
+    if (isDelta || bytes[0] === DOWN.snapshot) this.pageBytes += bytes.length + frameHeaderBytes(bytes.length);
     // Others, which are of this client alone, would only displace what is decoded once.
-    if (!DELTAS.has(bytes[0])) {
+    if (!isDelta) {
       this.#take(decodeDown(bytes, undefined));
       return;
     }
     const decoded = decodeOnce({ bytes, last: this.#last });
-    this.deltaBytes += bytes.length + frameHeaderBytes(bytes.length);
     if (decoded) {
       this.#last = decoded.next;
       this.#board.receive(decoded.delta);

@@ -16,7 +16,7 @@ const TOPIC = "changes";
 const { matchMaker, Room, Server } = untyped("@colyseus/core");
 const { RedisDriver } = untyped("@colyseus/redis-driver");
 const { RedisPresence } = untyped("@colyseus/redis-presence");
-const { schema, t } = untyped("@colyseus/schema");
+const { Encoder, schema, t } = untyped("@colyseus/schema");
 const { WebSocketTransport } = untyped("@colyseus/ws-transport");
 
 const { hostname, port } = new URL(valkeyUrl);
@@ -27,6 +27,9 @@ interface Change {
   readonly cell: number;
   readonly value: boolean;
 }
+
+// As its warning asks for if the whole state is larger than the default.
+Encoder.BUFFER_SIZE = 1_048_576;
 
 const BoardState = schema({ cells: t.map("boolean") }, "BoardState");
 

@@ -26,7 +26,7 @@ function sendLater(frame: number): void {
     for (const client of sockets.clients as Set<Client>) client.send(payload, { binary: false });
     sendLater(frame + 1);
   };
-  setTimeout(send, startMs + frame * everyMs - performance.now());
+  setTimeout(send, Math.max(0, startMs + frame * everyMs - performance.now()));
 }
 
 if (Number(framesPerSecond) > 0) sendLater(1);

@@ -141,7 +141,7 @@ async function measure({ system, rate }: Setting, seconds: number): Promise<Seen
     }
     const watcher = () => clients[0];
     await pause(200);
-    const bytesBefore = deltaBytesOf(watcher());
+    const bytesBefore = pageBytesOf(watcher());
     frames.clear();
     let write = 0;
     // No cell twice, because two clients' writes to one cell may change places on their way.
@@ -163,7 +163,7 @@ async function measure({ system, rate }: Setting, seconds: number): Promise<Seen
       return judge({ cells: PAGE_CELLS, last, stored }, clients);
     });
     return {
-      bytes: deltaBytesOf(watcher()) - bytesBefore,
+      bytes: pageBytesOf(watcher()) - bytesBefore,
       bits: frames.counts.reduce((sum, count) => sum + leastBits(PAGE_CELLS, count), 0),
       changes: frames.counts.reduce((sum, count) => sum + count, 0),
       frames: frames.counts.length,
@@ -187,8 +187,8 @@ function shuffled(count: number): Uint32Array {
 }
 
 /** Ours also receives beats and notices. Peers that only watch receive nothing but changes. */
-function deltaBytesOf(client: BoardClient | undefined): number {
-  return client instanceof LaneClient ? client.deltaBytes : (client?.received.bytes ?? 0);
+function pageBytesOf(client: BoardClient | undefined): number {
+  return client instanceof LaneClient ? client.pageBytes : (client?.received.bytes ?? 0);
 }
 
 /** The number of changes in each frame that a client received. */
