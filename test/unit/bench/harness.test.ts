@@ -262,6 +262,11 @@ describe("running scenarios", () => {
     assert.deepEqual(unknown.recorded, []);
   });
 
+  test("says of a quick run that it was not warmed up, and of no other", async () => {
+    assert.match((await run([scenario()], "--quick")).printed, /--quick: .* not warmed up/);
+    assert.doesNotMatch((await run([scenario()])).printed, /warmed up/);
+  });
+
   test("lists each name with its question, and runs nothing", async () => {
     const { code, recorded, printed } = await run([scenario(), scenario({}, "other")], "--list");
     assert.equal(code, 0);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isMet, median, show, spreadOf, type Target } from "../../../bench/load/outcome.js";
 import { makeReport, type Recorded } from "../../../bench/load/report-text.js";
+import { summaryOf } from "../../../bench/load/summary.js";
 
 const target: Target = { text: "cost, of the peer's", measured: 0.1, bound: 0.125, sense: "at most", unit: "×" };
 
@@ -50,6 +51,49 @@ describe("an outcome", () => {
   });
 });
 
+describe("the summary", () => {
+  const cpu = (costs: Readonly<Record<string, number>>): Recorded => ({
+    ...recorded,
+    name: "cpu-200",
+    columns: [],
+    rows: Object.entries(costs).map(([system, cost]) => ({ system, cpu: spreadOf([cost]), lost: 0, diverged: 0 })),
+  });
+  const COLYSEUS = "Colyseus + Redis presence";
+  const PLAIN = "ws + Pub/Sub";
+
+  test("says against whom ours is better and worse, by how much, and what that means", () => {
+    const lines = summaryOf([cpu({ SocketScaler: 2, [COLYSEUS]: 1, [PLAIN]: 8 })]);
+    const [better = "", worse = ""] = ["is better", "is worse"].map((title) => {
+      const at = lines.findIndex((line) => line.includes(title));
+      return lines[at + 2] ?? "";
+    });
+    assert.match(better, /0\.25 × of ws \+ Pub\/Sub\. The same servers carry 4 × as many changes\.$/);
+    assert.match(worse, /2 × of Colyseus \+ Redis presence\. The same traffic needs 2 × the CPU\.$/);
+  });
+
+  test("calls a small difference none, and compares with nobody that was not measured", () => {
+    const lines = summaryOf([cpu({ SocketScaler: 2, [COLYSEUS]: 2.04, [PLAIN]: Number.NaN })]).join("\n");
+    assert.match(lines, /no difference/);
+    assert.doesNotMatch(lines, /is better|is worse|ws \+ Pub/);
+  });
+
+  test("takes more for better where it is", () => {
+    const rows = [
+      { system: "SocketScaler", knee: 900 },
+      { system: PLAIN, knee: 300 },
+    ];
+    const lines = summaryOf([{ ...recorded, name: "knee", rows }]).join("\n");
+    assert.match(lines, /is better[\s\S]*3 × of ws \+ Pub\/Sub\. A deployment takes 3 × the writes/);
+  });
+
+  test("names systems that were wrong, and is not there without results", () => {
+    const { rows, ...rest } = cpu({ SocketScaler: 2, [PLAIN]: 4 });
+    const wrong = rows.map((row) => (row.system === PLAIN ? { ...row, lost: 3 } : row));
+    assert.match(summaryOf([{ ...rest, rows: wrong }]).join("\n"), /differ from the store: ws \+ Pub\/Sub\./);
+    assert.deepEqual(summaryOf([recorded]), []);
+  });
+});
+
 describe("the report", () => {
   test("has the rows, the machine, the commit and a chart with ours marked", () => {
     const { markdown, charts } = makeReport([recorded]);
@@ -72,6 +116,6 @@ describe("the report", () => {
   test("says plainly what is not met", () => {
     const missed = { ...recorded, targets: [{ ...target, measured: 0.5 }] };
     const { markdown } = makeReport([missed]);
-    assert.match(markdown, /0\.5 × \| at most 0\.125 × \| \*\*not met\*\*/);
+    assert.match(markdown, /0\.5 × \| at most 0\.125 × \| {2}\| \*\*not met\*\*/);
   });
 });
