@@ -174,7 +174,7 @@ export class Connections {
       const metered = this.#webSockets.of(socket);
       if (!metered) return false;
       meter = metered.meter;
-      metered.end = end;
+      metered.flooded = end;
       metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
       return true;
     };

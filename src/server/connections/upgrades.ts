@@ -30,7 +30,16 @@ export class UpgradeResponse extends EventEmitter {
     super();
     this.req = request;
     this.socket = socket;
-    socket.once("close", () => this.emit("close"));
+    socket.once("close", this.#closed);
+  }
+
+  readonly #closed = () => this.emit("close");
+
+  /** The upgrade is answered: nothing holds this response, or its request, any more. */
+  answered(): void {
+    this.socket.off("close", this.#closed);
+    this.emit("finish");
+    this.emit("close");
   }
 
   setHeader(name: string, value: number | string | readonly string[]): this {

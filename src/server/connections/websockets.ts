@@ -9,7 +9,7 @@ import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Clock } from "../../protocol/clock.js";
-import { type InflowLimits, Meter } from "../limits/meter.js";
+import { type InflowLimits, Meter, type Metered } from "../limits/meter.js";
 
 interface WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
@@ -38,11 +38,43 @@ export interface ConnectionLimits {
   readonly inflow: InflowLimits;
 }
 
-export interface MeteredWebSocket {
-  readonly meter: Meter;
+export class MeteredWebSocket implements Metered {
   readonly tcp: TcpSocket;
-  /** Closes a flooding connection. By default it is cut at once; its owner may replace this. */
-  end: () => void;
+  readonly meter: Meter;
+  readonly #socket: WebSocket;
+  /** Replaced by the connection that the WebSocket belongs to. By default it is cut at once. */
+  flooded: (() => void) | undefined;
+
+  constructor(socket: WebSocket, tcp: TcpSocket, inflow: InflowLimits, clock: Clock) {
+    this.tcp = tcp;
+    this.#socket = socket;
+    this.meter = new Meter(inflow, clock, this);
+  }
+
+  /** Made in a method of its own, so that these functions do not hold the request of the upgrade. */
+  chargeControlFrames(bufferBytesMax: number): void {
+    const charge = () => {
+      this.meter.take(1, 0);
+      // Each ping read so far would be answered, and the client may never read the answers.
+      if (this.meter.isSpent || this.#socket.bufferedAmount > bufferBytesMax) this.#socket.terminate();
+    };
+    this.#socket.on("ping", charge);
+    this.#socket.on("pong", charge);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Closes a flooding connection. */
+  end(): void {
+    if (this.flooded) this.flooded();
+    else this.#socket.terminate();
+  }
 }
 
 export class WebSockets {
@@ -66,19 +98,8 @@ export class WebSockets {
     const handleUpgrade = ws.handleUpgrade.bind(ws);
     ws.handleUpgrade = (request, tcp, head, done) =>
       handleUpgrade(request, tcp, head, (socket, ...rest) => {
-        const meter = new Meter(inflow, clock, {
-          pause: () => socket.pause(),
-          resume: () => socket.resume(),
-          end: () => metered.end(),
-        });
-        const charge = () => {
-          meter.take(1, 0);
-          // Each ping read so far would be answered, and the client may never read the answers.
-          if (meter.isSpent || socket.bufferedAmount > bufferBytesMax) socket.terminate();
-        };
-        socket.on("ping", charge);
-        socket.on("pong", charge);
-        const metered: MeteredWebSocket = { meter, tcp, end: () => socket.terminate() };
+        const metered = new MeteredWebSocket(socket, tcp, inflow, clock);
+        metered.chargeControlFrames(bufferBytesMax);
         this.#metered.set(socket, metered);
         done(socket, ...rest);
       });

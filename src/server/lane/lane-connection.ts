@@ -44,14 +44,12 @@ export interface Wire {
 export interface LaneContext {
   readonly instance: Instance;
   readonly presence: Pick<Presence, "online" | "onlineEverywhere">;
-  readonly allowance: Allowance;
   /** Bytes that may wait. Half of it is kept for messages that cannot be skipped. */
   readonly bufferBytesMax: number;
-  /** Set if the client may only learn why it cannot enter. */
-  readonly refusal?: Refusal | undefined;
-  /** Rejects with a Refusal. `auth` is what the client said in `hello`. */
-  identify(auth: Readonly<Record<string, unknown>>): Promise<Visitor>;
 }
+
+/** Finds out who a client is by what it said in `hello`. Rejects with a Refusal. */
+export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visitor>;
 
 /** The time for a client to read why its connection ends. */
 const GOODBYE_MS = 200;
@@ -61,7 +59,9 @@ const BEAT = new Message(Uint8Array.of(DOWN.beat));
 
 export class LaneConnection implements Recipient {
   readonly #context: LaneContext;
-  readonly #wire: Wire;
+  readonly wire: Wire;
+  readonly #allowance: Allowance;
+  #identify: Identify | undefined;
   readonly #responder: Responder;
   #client: Client | undefined;
   /** Messages that wait until the client is identified. */
@@ -79,10 +79,12 @@ export class LaneConnection implements Recipient {
   #isGone = false;
   #forget: () => void = () => undefined;
 
-  constructor(context: LaneContext, wire: Wire) {
+  constructor(context: LaneContext, wire: Wire, allowance: Allowance, identify: Identify) {
     this.#context = context;
-    this.#wire = wire;
-    this.#responder = new Responder(context.instance, context.allowance, (error) => this.goodbye(error));
+    this.wire = wire;
+    this.#allowance = allowance;
+    this.#identify = identify;
+    this.#responder = new Responder(context.instance, allowance, (error) => this.goodbye(error));
   }
 
   receive(bytes: Uint8Array): void {
@@ -109,7 +111,7 @@ export class LaneConnection implements Recipient {
   }
 
   get backlogged(): boolean {
-    return this.#wire.waiting > this.#context.bufferBytesMax / 2;
+    return this.wire.waiting > this.#context.bufferBytesMax / 2;
   }
 
   send(frame: Frame): void {
@@ -134,7 +136,7 @@ export class LaneConnection implements Recipient {
     this.#isEnding = true;
     this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
     // An orderly close would wait for a client that does not read.
-    this.#context.instance.clock.after(GOODBYE_MS, () => this.#wire.cut());
+    this.#context.instance.clock.after(GOODBYE_MS, () => this.wire.cut());
   }
 
   /** Asks the client to move, answers its requests in progress, and closes the connection. */
@@ -143,7 +145,7 @@ export class LaneConnection implements Recipient {
     this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
     this.#context.instance.clock.after(GOODBYE_MS, async () => {
       await this.#responder.finish();
-      setImmediate(() => this.#wire.close());
+      setImmediate(() => this.wire.close());
     });
   }
 
@@ -169,12 +171,15 @@ export class LaneConnection implements Recipient {
   }
 
   async #enter(id: number, request: unknown): Promise<void> {
-    const { instance, presence, allowance, refusal, identify } = this.#context;
+    const { instance, presence } = this.#context;
+    const identify = this.#identify;
+    const allowance = this.#allowance;
+    // It holds the request of the upgrade.
+    this.#identify = undefined;
     const auth: Readonly<Record<string, unknown>> = typeof request === "object" && request !== null ? { ...request } : {};
     let visitor: Visitor;
     try {
-      if (refusal) throw refusal;
-      if (auth.protocol !== LANE_PROTOCOL) throw new Refusal("UNSUPPORTED_PROTOCOL");
+      if (auth.protocol !== LANE_PROTOCOL || !identify) throw new Refusal("UNSUPPORTED_PROTOCOL");
       visitor = await identify(auth);
       if (instance.departures.isDraining) throw new Refusal("GOING_AWAY");
     } catch (error) {
@@ -249,10 +254,10 @@ export class LaneConnection implements Recipient {
   #send(message: Message): void {
     if (this.#isGone) return;
     const { instance, bufferBytesMax } = this.#context;
-    this.#wire.send(message);
+    this.wire.send(message);
     instance.metrics.sent(message.bytes.length);
-    if (this.#wire.waiting <= bufferBytesMax) return;
+    if (this.wire.waiting <= bufferBytesMax) return;
     instance.metrics.refused("TOO_SLOW");
-    this.#wire.cut();
+    this.wire.cut();
   }
 }

@@ -19,7 +19,7 @@ import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import type { Meter } from "../limits/meter.js";
-import { LaneConnection, type Wire } from "./lane-connection.js";
+import { type Identify, LaneConnection, type LaneContext, type Wire } from "./lane-connection.js";
 import { Message } from "./message.js";
 
 export interface LaneOptions {
@@ -43,9 +43,9 @@ export class Lane {
   readonly #instance: Instance;
   readonly #connections: Connections;
   readonly #options: LaneOptions;
+  readonly #context: LaneContext;
   readonly #ws: WebSocketServer;
   readonly #parts = Array.from({ length: BEAT_PARTS }, () => new Set<LaneConnection>());
-  readonly #wires = new WeakMap<LaneConnection, Wire>();
   readonly #beats: NodeJS.Timeout;
   #made = 0;
   #open = 0;
@@ -54,6 +54,8 @@ export class Lane {
     this.#instance = instance;
     this.#connections = connections;
     this.#options = options;
+    const { bufferBytesMax } = connections.limits;
+    this.#context = { instance, presence: options.presence, bufferBytesMax };
     this.#ws = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -90,7 +92,7 @@ export class Lane {
   /** Ends all connections at once. */
   close(): void {
     clearInterval(this.#beats);
-    for (const connection of this.#all()) this.#wires.get(connection)?.close();
+    for (const connection of this.#all()) connection.wire.close();
     this.#ws.close();
   }
 
@@ -99,7 +101,7 @@ export class Lane {
   }
 
   #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
-    tcp.on("error", () => undefined);
+    tcp.on("error", ignore);
     const response = new UpgradeResponse(request, tcp);
     const late = setTimeout(() => tcp.destroy(), this.#options.silentMsMax);
     this.#options.passGuards(request, response, (error) => {
@@ -109,27 +111,17 @@ export class Lane {
       this.#ws.on("headers", add);
       this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp, request));
       this.#ws.off("headers", add);
+      response.answered();
     });
   }
 
   #serve(socket: WebSocket, tcp: TcpSocket, request: IncomingMessage): void {
-    const wire = wireOf(socket, tcp);
+    const wire = new WebSocketWire(socket, tcp);
     const { allowance, refusal, ended } = this.#connections.admitWebSocket(request, () => wire.cut());
-    const { presence, origins, silentMsMax } = this.#options;
-    const connection = new LaneConnection(
-      {
-        instance: this.#instance,
-        presence,
-        allowance,
-        bufferBytesMax: this.#connections.limits.bufferBytesMax,
-        refusal,
-        identify: (auth) => identify(this.#instance, request, auth, origins),
-      },
-      wire,
-    );
+    const { silentMsMax } = this.#options;
+    const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
     const part = this.#parts[this.#made++ % BEAT_PARTS];
     part?.add(connection);
-    this.#wires.set(connection, wire);
     this.#open++;
     const meter = this.#meter(socket, connection, allowance.address);
     const silent = setTimeout(() => wire.cut(), silentMsMax);
@@ -141,7 +133,7 @@ export class Lane {
       connection.receive(isBinary ? data : EMPTY);
     });
     // `ws` closes the connection after an error.
-    socket.on("error", () => undefined);
+    socket.on("error", ignore);
     socket.on("close", () => {
       clearTimeout(silent);
       part?.delete(connection);
@@ -151,13 +143,21 @@ export class Lane {
     });
   }
 
+  /** A function of its own, because all functions made in one place hold what any of them uses. */
+  #identifies(request: IncomingMessage, refusal: Refusal | undefined): Identify {
+    return async (auth) => {
+      if (refusal) throw refusal;
+      return identify(this.#instance, request, auth, this.#options.origins);
+    };
+  }
+
   /** Charges all that comes in, and answers pings as long as the client reads. */
   #meter(socket: WebSocket, connection: LaneConnection, address: string): Meter {
     const metered = this.#connections.meteredOf(socket);
     if (!metered) throw new Error("this version of ws lets no meter be put on a WebSocket");
     const { meter, tcp } = metered;
     const { admission, metrics } = this.#instance;
-    metered.end = () => {
+    metered.flooded = () => {
       metrics.refused("TOO_MANY_ERRORS");
       admission.offended(address);
       socket.removeAllListeners("message");
@@ -172,29 +172,41 @@ export class Lane {
 
   #beat(part: number): void {
     for (const connection of this.#parts[part] ?? []) {
-      if (!connection.beat()) this.#wires.get(connection)?.cut();
+      if (!connection.beat()) connection.wire.cut();
     }
   }
 }
 
+const ignore = () => undefined;
 const EMPTY = new Uint8Array();
 
 /**
  * Writes finished WebSocket frames straight to the TCP connection. `ws` without compression keeps no
  * queue of its own, so their order is that of the calls.
  */
-function wireOf(socket: WebSocket, tcp: TcpSocket): Wire {
-  return {
-    get waiting() {
-      return tcp.writableLength;
-    },
-    send: ({ frame }) => {
-      if (socket.readyState === socket.OPEN) tcp.write(frame);
-    },
-    close: () => {
-      socket.close();
-      setTimeout(() => socket.terminate(), CLOSING_MS_MAX).unref();
-    },
-    cut: () => socket.terminate(),
-  };
+class WebSocketWire implements Wire {
+  readonly #socket: WebSocket;
+  readonly #tcp: TcpSocket;
+
+  constructor(socket: WebSocket, tcp: TcpSocket) {
+    this.#socket = socket;
+    this.#tcp = tcp;
+  }
+
+  get waiting(): number {
+    return this.#tcp.writableLength;
+  }
+
+  send({ frame }: Message): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#tcp.write(frame);
+  }
+
+  close(): void {
+    this.#socket.close();
+    setTimeout(() => this.#socket.terminate(), CLOSING_MS_MAX).unref();
+  }
+
+  cut(): void {
+    this.#socket.terminate();
+  }
 }

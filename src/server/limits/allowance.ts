@@ -12,24 +12,54 @@ const MESSAGES = { perSecond: 5, burst: 20 };
 const REQUESTS_A_TURN = 8;
 const AT_ONCE = { perSecond: 1_000, burst: REQUESTS_A_TURN };
 
+interface AllowanceLimits {
+  readonly requests: Rate;
+  readonly watches: Rate;
+}
+
 export class Allowance {
   /** As addressKey gives it. */
   readonly address: string;
-  readonly requests: TokenBucket;
-  /** In pages. */
-  readonly watches: TokenBucket;
-  readonly strikes: TokenBucket;
-  readonly messages: TokenBucket;
-  readonly turns: Turns;
+  readonly #limits: AllowanceLimits;
+  readonly #clock: Clock;
   inProgress = 0;
+  // Most connections never use some of these, and a bucket that is not used is full.
+  #requests: TokenBucket | undefined;
+  #watches: TokenBucket | undefined;
+  #strikes: TokenBucket | undefined;
+  #messages: TokenBucket | undefined;
+  #turns: Turns | undefined;
 
-  constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
+  constructor(address: string, limits: AllowanceLimits, clock: Clock) {
     this.address = address;
-    this.requests = new TokenBucket(limits.requests, clock.now());
-    this.watches = new TokenBucket(limits.watches, clock.now());
-    this.strikes = new TokenBucket(STRIKES, clock.now());
-    this.messages = new TokenBucket(MESSAGES, clock.now());
-    this.turns = new Turns(clock);
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get requests(): TokenBucket {
+    this.#requests ??= new TokenBucket(this.#limits.requests, this.#clock.now());
+    return this.#requests;
+  }
+
+  /** In pages. */
+  get watches(): TokenBucket {
+    this.#watches ??= new TokenBucket(this.#limits.watches, this.#clock.now());
+    return this.#watches;
+  }
+
+  get strikes(): TokenBucket {
+    this.#strikes ??= new TokenBucket(STRIKES, this.#clock.now());
+    return this.#strikes;
+  }
+
+  get messages(): TokenBucket {
+    this.#messages ??= new TokenBucket(MESSAGES, this.#clock.now());
+    return this.#messages;
+  }
+
+  get turns(): Turns {
+    this.#turns ??= new Turns(this.#clock);
+    return this.#turns;
   }
 }
 

@@ -17,7 +17,7 @@ export interface InflowLimits {
   readonly bytes: Rate;
 }
 
-interface Metered {
+export interface Metered {
   /** Stops reading, until `resume`. Without it the owner asks for `waitMs` before it reads. */
   pause?(): void;
   resume?(): void;
