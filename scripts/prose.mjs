@@ -101,7 +101,7 @@ function paragraphs(text) {
 function comments(text, file) {
   const isLua = file.endsWith(".lua");
   const pattern = isLua
-    ? /(?<line>(?:^[ \t]*--[^\n]*\n?)+)/gm
+    ? /(?<block>--\[\[[\s\S]*?\]\])|(?<line>(?:^[ \t]*--(?!\[\[)[^\n]*\n?)+)/gm
     : /(?<block>\/\*[\s\S]*?\*\/)|(?<line>(?:(?<=^|[\s;{,(])\/\/[^\n]*\n?[ \t]*)+)|(?<text>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.)*')/gm;
   const found = [];
   for (const match of text.matchAll(pattern)) {
@@ -117,16 +117,25 @@ function comments(text, file) {
     const wide = raw.flatMap((each, index) =>
       (index === 0 ? column : 0) + each.length > COLUMNS_MAX && !/https?:/.test(each) ? [line + index] : [],
     );
-    // A picture or a table has lines that are indented, or hold several spaces in a row.
+    const isLuaBlock = block !== undefined && isLua;
+    const opening = isLuaBlock ? /^(?:--\[\[| {2})/ : /^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/;
     const prose = raw
-      .map((each) => each.replace(/^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/, "").replace(/\*\/\s*$/, ""))
-      .map((each) => (/^ {4,}|\S {3,}\S/.test(each) || each.trim() === "" ? "\n" : each.trim()))
+      .map((each) => each.replace(opening, "").replace(isLuaBlock ? /\]\]$/ : /\*\/\s*$/, ""))
+      .map((each) => (isTable(each) || each.trim() === "" ? "\n" : each.trim()))
       .join(" ");
     for (const part of prose.split("\n"))
       if (part.trim()) found.push({ line, prose: plain(part), wide: wide.splice(0) });
     if (wide.length > 0) found.push({ line, prose: "", wide });
   }
   return found;
+}
+
+/**
+ * A picture or a table has lines that are indented, hold several spaces in a row, or state the
+ * interface of a script.
+ */
+function isTable(line) {
+  return /^ {4,}|\S {3,}\S|^(?:KEYS|ARGV|Reply|Error|Published)\s/.test(line);
 }
 
 function plain(text) {
