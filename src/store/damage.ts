@@ -29,7 +29,7 @@ export class MisfitPage extends Error {
 export function ofNoPage(key: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof DamagedPage)) throw error;
-    throw new Error(`the data stored at ${key} is invalid: delete it`, { cause: error.cause });
+    throw new Error(`the data stored at ${key} is not valid: delete it`, { cause: error.cause });
   };
 }
 
@@ -54,6 +54,6 @@ export class Damages {
     if (this.#reported.has(name)) return;
     this.#reported.set(name, true);
     keepNewest(this.#reported, REPORTED_MAX);
-    this.#incident(`the ${name} is invalid in the store and is ignored: restore or delete it`, cause);
+    this.#incident(`the ${name} is not valid in the store and is ignored: restore or delete it`, cause);
   }
 }

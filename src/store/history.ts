@@ -107,7 +107,10 @@ export interface RecordReader<Kept extends Recorded> {
   isTrimmed(): Promise<boolean>;
 }
 
-/** Records read at once: small ones are many, and large ones few between two keyframes. */
+/**
+ * Records per read: the first read, and the largest. Between two keyframes, large records are few
+ * and small ones many.
+ */
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 

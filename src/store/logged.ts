@@ -1,8 +1,8 @@
 /*
  * The deltas in a page's log that lead from a position to the present, which `since` returns.
  * Undefined means that `since` must return a snapshot. Reading stops at an entry that does not
- * build on the one before, or when the deltas exceed a few snapshots. since.lua uses a running
- * count of bytes instead of reading the entries.
+ * build on the one before, or when the deltas exceed a few snapshots. The script since.lua uses
+ * a running count of bytes instead of reading the entries.
  */
 
 import { bitmapBytes } from "../board/bitmap.js";

@@ -1,7 +1,7 @@
 /*
  * Checks a Valkey before users depend on it: whether its settings could lose boards, and whether
- * messages get through. It runs only commands that an instance's ACL user may run (INFO, TIME,
- * CLUSTER INFO). It writes to one page of its own, and removes that again.
+ * messages get through. It runs only commands that an instance's ACL user may run, such as INFO,
+ * TIME and CLUSTER INFO. It writes to a page of its own and deletes that page afterwards.
  */
 
 import { packChanges } from "../../board/delta.js";
@@ -94,7 +94,7 @@ async function checkClocks(store: ValkeyStore): Promise<Finding> {
   return bad(what, "synchronize both with NTP");
 }
 
-/** Commits to a page of its own, and waits for the delta as an instance would. */
+/** Commits to a page of its own, and waits for the delta as an instance does. */
 async function checkMessages(store: ValkeyStore): Promise<Finding> {
   const page = { board: `doctor-${newTag()}`, page: 0 };
   const keys = store.names.page(page);
