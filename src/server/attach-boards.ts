@@ -1,6 +1,6 @@
 /*
- * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights,
- * listen to commits, and read and write the boards. docs/embedding.md is the manual.
+ * Boards inside a host app's Express app and Socket.IO server. The app can decide on rights, listen
+ * to commits, and read and write the boards. docs/embedding.md is the manual.
  */
 
 import { EventEmitter } from "node:events";
@@ -20,33 +20,36 @@ import { attachSockets } from "./sockets/sockets.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions extends InstanceFields {
-  /** Board name -> cells. */
+  /** Board name -> number of cells. */
   readonly boards: Readonly<Record<string, number>>;
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An
-   * option that is unknown, has a field of its own or means nothing in your app is refused.
+   * Other options from docs/operations.md by their environment names, such as
+   * `{ DRAIN_MS: "5000" }`. An option that is unknown, has its own field or has no effect in your
+   * app is refused.
    */
   readonly settings?: Flags | undefined;
   /** A pino logger. Default: warnings and errors go to standard output. */
   readonly log?: Log | undefined;
-  /** Speak the teaching protocol in your namespace `/` and at GET /state. */
+  /** Whether to speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
 
 export interface AttachedBoards {
   readonly instance: Instance;
-  /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
+  /**
+   * A board to read, write and listen to. Each call returns the same object. Throws UNKNOWN_BOARD.
+   */
   board(name: string): ServerBoard;
   /**
-   * For a process that is about to end. Asks clients to move, one by one over DRAIN_MS, each after
-   * its pending answers, then closes the store. From now on `/ready` is 503. Your Socket.IO server
-   * refuses new connections and closes those that use boards, with their sockets in your own
-   * namespaces. Close your own servers afterwards.
+   * Call this before the process ends. Asks clients to move, spread over DRAIN_MS, each once its
+   * pending requests are answered, then closes the store. From then on, `/ready` answers 503. Your
+   * Socket.IO server refuses new connections and closes those that use boards, along with their
+   * sockets in your own namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;
-  /** As `drain`, but asks all clients at once. Cuts short a drain in progress. */
+  /** Like `drain`, but asks all clients at the same time. Cuts short a drain in progress. */
   close(): Promise<void>;
 }
 
@@ -84,7 +87,7 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // With a hook that reads cookies, a page has its user's rights, so `*` does not count.
+    // If a hook may read cookies, a page acts with its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
   });
   running.counts(sockets.online);
@@ -112,7 +115,7 @@ export async function attachBoards(
   };
 }
 
-/** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */
+/** A socket recovered without Socket.IO's middlewares would be neither identified nor counted. */
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(
@@ -124,10 +127,10 @@ const ANSWERS_TWICE =
   "your Express app and your Socket.IO server both answer long-polling. Create the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
-/** Socket.IO servers with boards: our namespaces cannot be removed from them. */
+/** Socket.IO servers that have boards. Our namespaces cannot be removed from them. */
 const inUse = new WeakSet<SocketServer>();
 
-/** Refuses mistakes that would otherwise show later, as silence. */
+/** Refuses mistakes that would otherwise show only later, as missing answers. */
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
@@ -145,7 +148,7 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: create a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO passes the requests that it does not answer to the listeners that were there first.
+  // Socket.IO passes requests that it does not answer to the listeners that were added before it.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);
@@ -156,18 +159,18 @@ function refuseUnready(io: SocketServer, app: Express): void {
   });
 }
 
-/** Catches an app behind a listener that `refuseUnready` does not recognise. */
+/** Catches an Express app inside a listener that `refuseUnready` does not recognise. */
 function leaveToSockets(log: Log): RequestHandler {
   let isSaid = false;
   return (request, _, next) => {
-    // The mark of Socket.IO, which answers this request.
+    // Socket.IO sets `_query` on the requests that it answers.
     if (!("_query" in request)) return next();
     if (!isSaid) log.warn(ANSWERS_TWICE);
     isSaid = true;
   };
 }
 
-/** True if its WebSocket server is closed and its HTTP server does not listen. */
+/** Whether its WebSocket server is closed and its HTTP server is not listening. */
 function isClosed(io: SocketServer): boolean {
   const webSockets: unknown = Reflect.get(io.engine, "ws");
   const state: unknown = typeof webSockets === "object" && webSockets !== null && Reflect.get(webSockets, "_state");
@@ -186,7 +189,7 @@ function configOf(options: AttachBoardsOptions): Config {
   return readConfig(flags, {}, authorise !== undefined);
 }
 
-/** With a hook, a board that `access` does not name gives no rights of itself. */
+/** If there is a hook, a board that `access` does not name gives nobody rights by itself. */
 function closedUnlessNamed(access: string | undefined): string {
   if (access === undefined) return "token";
   const namesAll = access.split(",").every((rule) => rule.includes("="));

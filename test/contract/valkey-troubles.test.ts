@@ -200,7 +200,7 @@ describe("TLS", () => {
     const instance = await startInstance(flags);
     t.after(() => instance.stop());
     assert.equal((await fetch(`${instance.url}/ready`)).status, 200);
-    await assert.rejects(startInstance({ ...flags, VALKEY_KEY: "/nowhere.pem" }), /cannot read VALKEY_KEY, \/nowhere/);
+    await assert.rejects(startInstance({ ...flags, VALKEY_KEY: "/nowhere.pem" }), /cannot read VALKEY_KEY \(\/nowhere/);
     await assert.rejects(
       startInstance({ ...flags, VALKEY_KEY: undefined }),
       /VALKEY_CERT is set without VALKEY_KEY: set both/,
