@@ -1,7 +1,7 @@
 /*
- * All instances, as one of them knows them. Each announces its load and the pages that its clients
- * watch on the store's roll, every ANNOUNCE_MS. The same call returns the other instances. Presence
- * and GET /cluster read the last answer, so they cost the store nothing.
+ * One instance's view of all instances. Each instance announces its load and the pages that its
+ * clients watch on the store's roll, every ANNOUNCE_MS. The same call returns the other instances.
+ * Presence and GET /cluster use the last answer, so they cost the store nothing.
  */
 
 import { randomBytes } from "node:crypto";
@@ -20,9 +20,9 @@ export interface ClusterState {
   /** The id of the instance that answers. */
   readonly self: string;
   readonly storeAvailable: boolean;
-  /** How the store is set up so that it may lose data. */
+  /** A sentence for operators, if a setting of the store may lose data. */
   readonly storeWarning?: string | undefined;
-  /** Sorted by name, without instances that were not heard for GONE_MS. */
+  /** Sorted by name, without instances that have been silent for GONE_MS. */
   readonly instances: readonly (InstanceRecord & { readonly id: string; readonly heardMsAgo: number })[];
 }
 
@@ -42,7 +42,7 @@ export class Fleet {
   #last: InstanceRecord;
   #isClosed = false;
 
-  /** `online` counts the sockets of the instance. */
+  /** `online` returns the number of sockets on the instance. */
   constructor(instance: Instance, online: () => number) {
     this.#instance = instance;
     this.presence = new Presence(instance, online);
@@ -67,7 +67,10 @@ export class Fleet {
     return { self: this.#id, storeAvailable: store.available, storeWarning: store.warning, instances };
   }
 
-  /** Resolves when the other instances can know that this one goes, or when that is impossible. */
+  /**
+   * Resolves when other instances can see that this one is leaving, or when that cannot be
+   * announced.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stop();
@@ -78,14 +81,14 @@ export class Fleet {
 
   async #announce(): Promise<void> {
     const { store } = this.#instance;
-    // While the store is away, other parts report it.
+    // Other parts report that the store is unavailable.
     if (!store.available) return;
     try {
       const text = JSON.stringify({ ...this.#last, looking: Object.fromEntries(this.presence.looking()) });
       const roll = await store.enroll(this.#id, text);
       if (this.#isClosed) return;
       const now = performance.now();
-      // Anyone with access to Valkey can write there: a record that is not valid is left out.
+      // Anyone with access to Valkey can write there, so invalid records are ignored.
       this.#others = roll.flatMap(({ id, record, ageMs }) => {
         const announcement = id === this.#id ? undefined : parseAnnouncement(record);
         return announcement ? [{ id, atMs: now - ageMs, announcement }] : [];
