@@ -1,8 +1,9 @@
 /*
- * The actions of admins: freeze, thaw or clear a board or a region of it. Every action is one line
- * in the log at any log level, even if it fails. Refusals for a missing right share lines.
+ * The actions of admins: freeze, thaw or clear a board or a region of it. Every action gets one log
+ * line at any log level, even if it fails. Refusals for a missing right share lines.
  *
- * Pages are processed some at a time, each wholly or not at all. Repeating an action is harmless.
+ * Pages are processed a few at a time, each completely or not at all. Repeating an action is
+ * harmless.
  */
 
 import { eachDifference } from "../../board/bitmap.js";
@@ -33,7 +34,7 @@ interface Part extends OffsetRange {
 const PAGES_AT_ONCE = 32;
 const HEADS_AT_ONCE = 1_000;
 
-/** Rejects with a Refusal. `address` is where the request came from, for the log. */
+/** Rejects with a Refusal. `address` is the client's address, for the log. */
 export async function administer(
   instance: Instance,
   board: HostedBoard,
@@ -59,7 +60,7 @@ export async function administer(
   }
 }
 
-/** The frozen regions of the board, ascending; regions that touch across pages are merged. */
+/** The frozen regions of the board, ascending. Regions that touch at a page border are merged. */
 export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
   const regions: { start: number; end: number }[] = [];
   const parts = partsOf({ start: 0, end: board.size });
@@ -90,14 +91,14 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
   return region.end - region.start;
 }
 
-/** Unchecks the cells of each page that are checked at that moment, frozen or not. */
+/** Unchecks all cells in the region that are checked at that moment, frozen or not. */
 async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
   const parts = partsOf(region);
   let cleared = 0;
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
     const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page })));
-    // Most pages of a large board were never written to, and have nothing to clear.
+    // Most pages of a large board were never written to, so they have nothing to clear.
     const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
       const cells = await clearPart(instance, board, part);
@@ -142,7 +143,7 @@ function away(error: unknown): never {
 }
 
 function asRefusal(error: unknown): Refusal {
-  // Some pages may be done. Repeating the action is harmless, and settles it.
+  // Some pages may be done. Repeating the action is harmless and completes it.
   if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
   return refusalOf(refuseDamaged(error));
 }

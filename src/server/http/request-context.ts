@@ -1,4 +1,4 @@
-/* The subject of a request: the visitor, their address, the board and the page. */
+/* The context of a request: the visitor, their address, the board and the page. */
 
 import type { Request, RequestHandler, Response } from "express";
 import { Refusal } from "../../protocol/errors.js";
@@ -12,12 +12,12 @@ import { clientAddress, trustOf } from "../limits/client-address.js";
 import type { HostedBoard } from "../pages/pages.js";
 
 /**
- * Finds out who the visitor is, by the token in `Authorization: Bearer` or the host app's hook.
- * Keeps answers that not everyone may see out of shared caches.
+ * Identifies the visitor by the token in `Authorization: Bearer` or by the host app's hook. Keeps
+ * answers that not everyone may see out of shared caches.
  */
 export function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
-    // Other schemes, such as Basic, are for a proxy in front or for the host app.
+    // Other schemes, such as Basic, are meant for a proxy in front or for the host app.
     const [scheme, token, ...others] = (request.headers.authorization ?? "").trim().split(/\s+/);
     const isOurs = scheme?.toLowerCase() === "bearer";
     if (isOurs && (token === undefined || others.length > 0)) throw new Refusal("UNAUTHORIZED");
@@ -36,7 +36,7 @@ export function visitorOf(response: Response): Visitor {
   return visitor ?? ANYBODY;
 }
 
-/** As limits count it. Express's `request.ip` reads less of what proxies write. */
+/** The address in the form that limits count. Express's `request.ip` knows fewer proxy headers. */
 export function addressOf(request: Request): string {
   return addressKey(clientAddress(request, trustOf(request.app)));
 }
