@@ -1,11 +1,11 @@
 /*
- * The flush clock of an instance: when hubs send the deltas that have gathered.
+ * The flush clock of an instance. It decides when hubs send the deltas that they have gathered.
  *
- * The first delta of a quiet page is sent at once, unless other pages wait (see Source). After that
- * the page's deltas gather until one interval after its last flush. The interval follows the load.
- * A delay that nobody notices costs nothing, so it grows early, up to `unseenMs`, to send at most
- * `framesUnseen` frames a second. Beyond that it only keeps sending within `share` of the event
- * loop.
+ * The first delta of a quiet page is sent immediately, unless other pages wait (see Source). After
+ * that, the page's deltas gather until one interval after its last flush. The interval follows the
+ * load. A delay that nobody notices costs nothing, so the interval first grows, up to `unseenMs`,
+ * to send at most `framesUnseen` frames per second. Beyond `unseenMs` it grows only to keep sending
+ * within `share` of the event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -27,7 +27,7 @@ export interface FanOutLimits {
 }
 
 export interface Flushable {
-  /** Sends what has gathered; returns the number of frames sent. */
+  /** Sends the gathered deltas. Returns the number of frames sent. */
   flush(): number;
   /**
    * Called right after `flush`, for recipients that waited for it. This is not counted as sending,
@@ -36,14 +36,16 @@ export interface Flushable {
   flushed?(): void;
 }
 
-/** The source of deltas. While none can be sent, it need not be read. */
+/** The source of deltas. It need not be read while none can be sent. */
 type Source = Pick<PageNews, "doze" | "wake">;
 
 const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
-/** A shorter doze saves nothing. */
+/** A doze shorter than this saves nothing. */
 const DOZE_MS_MIN = 4;
-/** A quiet page waits for the doze of the others: a delay that nobody notices. */
+/**
+ * A quiet page may have to wait this long for the doze of other pages. Nobody notices such a delay.
+ */
 const DOZE_MS_MAX = 60;
 /** The interval is adapted after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
@@ -54,7 +56,7 @@ export class FanOut {
   readonly #limits: FanOutLimits;
   readonly #source: Source;
   readonly #observe: (flush: { ms: number }) => void;
-  /** Pages with deltas to send -> when they may. */
+  /** Page with deltas to send -> the earliest time to send them. */
   readonly #due = new Map<Flushable, number>();
   readonly #lastFlushMs = new WeakMap<Flushable, number>();
   #flushMs: number;
@@ -116,7 +118,7 @@ export class FanOut {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [page, dueMs] of this.#due) {
-      // A timer may fire a moment early: pages due within that moment are flushed with it.
+      // A timer may fire a moment early, so pages due within that moment are flushed too.
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
@@ -127,7 +129,7 @@ export class FanOut {
   }
 
   #flush(page: Flushable): void {
-    // Measured for each page: many may be due in one round, and each counts for itself alone.
+    // Measured per page, because many may be due in one round and each counts by itself.
     const before = this.#clock.now();
     this.#lastFlushMs.set(page, before);
     this.#windowFrames += page.flush();
@@ -138,7 +140,10 @@ export class FanOut {
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 
-  /** Sending costs less as the interval grows. Half the way damps the effect of one slow flush. */
+  /**
+   * Sending costs less as the interval grows. Going only half the way damps the effect of one slow
+   * flush.
+   */
   #adapt(now: number): void {
     const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;
     const elapsedMs = now - this.#windowStartMs;

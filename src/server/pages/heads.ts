@@ -1,9 +1,9 @@
 /*
- * The one loop of an instance that asks the store for the heads of pages. Several parts read along,
- * so no page is asked for twice:
+ * The one loop of an instance that asks the store for the heads of pages. Several parts share the
+ * answers, so no head is requested twice:
  *
- *     pages       is the replica where the store is?        self-healing
- *     frozen      which cells are frozen?                   shown to those who watch
+ *     pages       is the replica at the store's position?   self-healing
+ *     frozen      which cells are frozen?                   sent to the page's watchers
  *     overviews   does the list have the page's count?      corrected if not
  *
  * Each reader names the pages that are due for it. The answer for a page goes to every reader that
@@ -15,13 +15,13 @@ import { type Clock, every } from "../../protocol/clock.js";
 import { type PageHead, type Store, StoreAway } from "../../store/store.js";
 
 export interface HeadReader {
-  /** Pages to ask for in this round. */
+  /** Pages whose heads to request in this round. */
   due(nowMs: number): Iterable<PageRef>;
-  /** Called before a page is asked for. The function that it returns judges the answer. */
+  /** Called before a page's head is requested. Returns the function that judges the answer. */
   asking(page: PageRef, name: string): ((head: PageHead) => void) | undefined;
-  /** The answers of one question have all been judged. */
+  /** All answers of one request have been judged. */
   judged?(): void;
-  /** Pages that were due may not have been asked for. */
+  /** The request failed, so due pages may not have been checked. */
   failed?(): void;
 }
 
@@ -51,13 +51,13 @@ export class Heads {
     this.#stop = every(clock, ROUND_EVERY_MS, () => this.ask());
   }
 
-  /** Shows heads to `reader` until the returned function is called. */
+  /** Passes heads to `reader` until the returned function is called. */
   read(reader: HeadReader): () => void {
     this.#readers.add(reader);
     return () => this.#readers.delete(reader);
   }
 
-  /** Asks for the pages that are due now, not only in the next round. */
+  /** Requests the heads that are due now, without waiting for the next round. */
   async ask(): Promise<void> {
     this.#isAskedAgain = true;
     if (this.#isAsking) return;
@@ -96,7 +96,7 @@ export class Heads {
     const startMs = this.#clock.now();
     const heads = await this.#store.heads(pages.map(([, page]) => page));
     this.#observer.checked?.(this.#clock.now() - startMs);
-    // News that was published but left unread until the next flush must not look like a gap.
+    // News that was published but left unread until the next flush must not look lost.
     await new Promise<void>((heard) => this.#store.wake(heard));
     if (this.#isClosed) return;
     heads.forEach((head, index) => {
