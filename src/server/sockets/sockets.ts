@@ -1,6 +1,6 @@
 /*
- * The door to Socket.IO: makes the server, puts guards in front of its handshakes, opens the
- * namespaces, and sends notices to every client. The only file that imports the package's values.
+ * Creates the Socket.IO server, puts guards in front of its handshakes, opens the namespaces, and
+ * sends notices to every client. Only this file imports the package's values.
  */
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
@@ -33,13 +33,13 @@ interface SocketOptions {
   /** Origins that browsers may connect from by long-polling: `*` or a list. */
   readonly origins: readonly string[];
   readonly messageBytesMax: number;
-  /** A connection that joins no namespace in this time is closed. */
+  /** A connection that joins no namespace within this time is closed. */
   readonly silentMsMax: number;
   /** As in `Config`. */
   readonly basePath?: string;
 }
 
-/** A Socket.IO server with the settings that an instance wants. */
+/** Creates a Socket.IO server with the settings that an instance needs. */
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
   const { origins, messageBytesMax, silentMsMax, basePath = "" } = options;
   const io = new Server(http, {
@@ -52,8 +52,8 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: silentMsMax,
   });
-  // Express does not see the answers that Socket.IO gives itself. Text that users wrote must not be
-  // taken for a document there either.
+  // Express does not see the answers that Socket.IO sends itself. Browsers must not interpret
+  // user-written text as a document there either.
   http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
   http.prependListener("request", (request) => takeOffBase(request, basePath));
   return io;
@@ -68,19 +68,21 @@ interface AttachedSockets {
 }
 
 interface AttachOptions {
-  /** Speak the teaching protocol in `/`. */
+  /** Whether to speak the teaching protocol in `/`. */
   readonly teaching: boolean;
-  /** Of each connection. */
+  /** The limits of each connection. */
   readonly limits: ConnectionLimits;
   readonly presence: Presence;
-  /** Every request of long-polling passes it first. */
+  /** Every long-polling request passes this gate first. */
   readonly gate: HttpGate;
   readonly trust: Trust;
-  /** Count connections that join no namespace. Off if the app has namespaces of its own. */
+  /**
+   * Whether to count connections that join no namespace. False if the app has its own namespaces.
+   */
   readonly countsAll: boolean;
-  /** Sites whose pages may use boards beside the server's own; `*` for every site's. */
+  /** Sites, besides the server's own, whose pages may use boards; `*` for all sites. */
   readonly origins: readonly string[];
-  /** As in `Config`. An app around has none. */
+  /** As in `Config`. Not set inside a host app. */
   readonly basePath?: string;
 }
 
@@ -100,7 +102,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
       instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
     ),
   );
-  // Socket.IO's path as the engine compares it.
+  // Socket.IO's path in the form that the engine compares.
   const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
   ignoreOtherUpgrades(io.httpServer, (request) => {
     takeOffBase(request, basePath);
@@ -113,8 +115,8 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   entry.open(boards, (entered) => serveBoards(instance, presence, entered));
   if (options.teaching) openTeaching(io, instance, entry);
 
-  // `local`, here and in every broadcast: the app's Socket.IO may have an adapter that reaches
-  // other instances.
+  // Every broadcast is `local`, because the app's Socket.IO may have an adapter that reaches other
+  // instances.
   const notify = (notice: Notice) => boards.local.emit("notice", notice);
   let sent = "";
   const timer = setInterval(() => {
@@ -136,7 +138,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   };
 }
 
-/** Requests of a long-polling connection are read no sooner than its meter allows. */
+/** Delays the requests of a long-polling connection until its meter allows reading them. */
 function holdBack(connections: Connections, instance: Instance): HandshakeMiddleware {
   return (request, _, next) => {
     const waitMs = connections.waitMs(engineIdIn(request));

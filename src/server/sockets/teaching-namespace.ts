@@ -7,7 +7,7 @@ import type { Instance } from "../instance/instance.js";
 import type { Entered, Entry } from "./entry.js";
 import { Teaching } from "./teaching/teaching.js";
 
-/** A message goes to everyone, so it is smaller than other requests. */
+/** A message goes to everyone, so it must be smaller than other requests. */
 const MESSAGE_CHARACTERS_MAX = 2_000;
 const SOCKETS_PER_TURN = 100;
 const QUEUED_MAX = 500;
@@ -49,7 +49,7 @@ function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, enter
     const [input] = args;
     const refusal = await responder.answer(() => write(input));
     acknowledge(args.at(-1), refusal);
-    // A client that showed the click at once must learn that it did not happen.
+    // A client that showed the click immediately must learn that it did not happen.
     const present = refusal && teaching.present(input);
     if (present) socket.emit("checkbox-update", present);
   });
@@ -67,8 +67,8 @@ function acknowledge(ack: unknown, refusal: unknown): void {
 }
 
 /**
- * Messages to everyone. The cost of one grows with the number of sockets, and is charged to its
- * sender's address. Each turn of the event loop serves some sockets only, so that clicks do not
+ * Messages to everyone. The cost of a message grows with the number of sockets, and is charged to
+ * its sender's address. Each turn of the event loop serves only some sockets, so that clicks do not
  * wait.
  *
  *     say ──► queue, in order ──► 100 sockets per turn, until all have it ──► next message
@@ -79,7 +79,7 @@ export class Chat {
   readonly #emit: (sockets: string[], text: string) => void;
   readonly #queued: string[] = [];
 
-  /** `sockets` returns the ids of all; `emit` sends one message to some of them. */
+  /** `sockets` returns the ids of all sockets; `emit` sends one message to some of them. */
   constructor(
     instance: Pick<Instance, "admission" | "clock">,
     sockets: () => string[],
