@@ -1,6 +1,6 @@
 /*
  * The metrics of an instance, for GET /metrics. Each instance has its own registry, so that several
- * in one process stay apart. With process-metrics.ts the door to prom-client.
+ * in one process stay apart. Only this file and process-metrics.ts import prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
@@ -66,7 +66,9 @@ export class Metrics {
     "hook",
   );
 
-  /** Since the start. Plain numbers, because counting each packet and delta must cost nothing. */
+  /**
+   * Totals since the start. Plain numbers, because counting each packet and delta must be cheap.
+   */
   readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0 };
   readonly gauged: () => Gauged;
   readonly loop = new LoopDelay();
