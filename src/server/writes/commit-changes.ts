@@ -1,7 +1,7 @@
 /*
- * One write, which may change cells on several pages. Each page takes its part whole or not at all,
- * and all parts carry the same sequence number. If one part fails after another was committed, the
- * outcome of the write is unknown. Sending the write again completes it.
+ * Commits one write, which may change cells on several pages. Each page takes its part completely
+ * or not at all, and all parts have the same sequence number. If one part fails after another was
+ * committed, the outcome of the write is unknown. Sending the write again completes it.
  */
 
 import type { Bit } from "../../board/bitmap.js";
@@ -10,7 +10,7 @@ import { offsetOf, pageOf } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { Writer } from "./writer.js";
 
-/** Resolves with a version of each page at which its part is in; rejects with a Refusal. */
+/** Resolves with a version of each page that includes its part. Rejects with a Refusal. */
 export async function commitChanges(
   writer: Writer,
   board: string,
@@ -23,7 +23,7 @@ export async function commitChanges(
     return [page, position.version] satisfies [number, number];
   };
   const [only] = changes;
-  // A click: most writes have one change.
+  // The common case, a click, has only one change.
   if (only && changes.length === 1) return [await write(pageOf(only[0]), [[offsetOf(only[0]), only[1]]])];
   const byPage = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
