@@ -53,17 +53,17 @@ export function sampledGauge(
 }
 
 export function sampleProcess(registry: Registry): void {
-  sampledCounter(registry, "process_cpu_seconds_total", "CPU that the process used", () => {
+  sampledCounter(registry, "process_cpu_seconds_total", "CPU time used by the process", () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
   sampledCounter(
     registry,
     "socketscaler_log_lines_dropped_total",
-    "Lines of the log that could not be written",
+    "Log lines that could not be written",
     () => standardOutput.dropped,
   );
-  sampledGauge(registry, "process_resident_memory_bytes", "Memory that the process has", residentBytes);
+  sampledGauge(registry, "process_resident_memory_bytes", "Resident memory of the process", residentBytes);
 }
 
 /** The metrics of a process without an instance. */
