@@ -27,7 +27,10 @@ export type Durabilities = ByBoard<Durability>;
 
 export const ALL_APPLIED: Durabilities = { boards: new Map(), others: APPLIED };
 
-/** `fsynced`, `main=replicated:2,seats=fsynced` or `applied,seats=fsynced`; otherwise undefined. */
+/**
+ * Parses `fsynced`, `main=replicated:2,seats=fsynced` or `applied,seats=fsynced`. Undefined for
+ * others.
+ */
 export function parseDurabilities(text: string): Durabilities | undefined {
   return parseByBoard(text, parseDurability, APPLIED);
 }

@@ -5,7 +5,7 @@
  * to it.
  *
  *     commit ──► the page's own count ·······················► heads       the truth, page by page
- *        └─ instance: report, now and then ──► the list ─────► read        all reported pages
+ *        └─ instance: report, in batches ────► the list ─────► read        all reported pages
  *                                                └───────────► subscribe   changes of the list
  *
  * Entries are absolute and carry the version of the page, so if two reports arrive out of order,
@@ -50,7 +50,7 @@ export interface OverviewStore {
   restartSubscription(board: string): void;
 }
 
-/** Bounds how long one script run blocks the store. */
+/** Most reports in one call. Bounds how long one script run blocks the store. */
 export const REPORTS_MAX = 1_000;
 
 /**

@@ -19,7 +19,7 @@ import type { Unsubscribe } from "./listeners.js";
 import type { OverviewStore } from "./overview.js";
 import type { Roll } from "./roll.js";
 
-/** One session's changes to one page. Writes of the empty session are not remembered. */
+/** One session's changes to one page. Writes with an empty session are not remembered. */
 export interface Write {
   readonly session: string;
   /** Positive, and unique in its session. */

@@ -169,7 +169,7 @@ describe("at the start", { concurrency: true }, () => {
     t.after(() => sentinel.stop());
     assert.ok(replica.port > 0);
     const url = sentinel.url.replace(/\w+$/, "others");
-    await assertRefused({ url }, /knows no primary called others\. Correct the name in VALKEY_URL/);
+    await assertRefused({ url }, /does not know a primary called others\. Correct the name in VALKEY_URL/);
   });
 });
 

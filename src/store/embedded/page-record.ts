@@ -15,7 +15,7 @@ import { PAGE_BYTES } from "../logged.js";
 export interface StoredPage {
   position: Position;
   checked: number;
-  /** The current generation of remembered sessions, 0 or 1, and its start in ms since 1970. */
+  /** The current generation of remembered sessions (0 or 1), and its start in ms since 1970. */
   generation: number;
   generationStart: number;
   bits: Uint8Array;

@@ -59,7 +59,7 @@ function checkServer(info: Info, replicas: number): Finding[] {
   if (present < replicas) {
     const what = `${missingReplicas(replicas, present)}, so its writes are not acknowledged`;
     findings.push(bad(what, "add replicas, or lower DURABILITY"));
-  } else if (replicas > 0) findings.push(good(`as many replicas as a board requires are connected (${replicas})`));
+  } else if (replicas > 0) findings.push(good(`enough replicas are connected (boards require ${replicas})`));
   return findings;
 }
 

@@ -1,4 +1,4 @@
-/* The Valkey client's options for one address. connection.ts explains them. */
+/* The Valkey client's options for one address. connection.ts explains why its features are off. */
 
 import { backOffMs, realClock } from "../../protocol/clock.js";
 import { type Endpoint, tlsOptions, type ValkeyAddress } from "./url.js";

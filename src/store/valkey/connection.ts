@@ -43,7 +43,7 @@ export class ValkeyConnection {
   #lastError: unknown;
   /** Callers waiting for the outcome of the attempt to connect. */
   readonly #waiting = new Set<(error?: unknown) => void>();
-  /** Attempts to connect since the connection was last up. */
+  /** Number of attempts to connect since the connection was last up. */
   #attempts = 0;
   #isBeating = false;
   /** When the server accepted the connection, while that is not ready yet. */
@@ -105,7 +105,7 @@ export class ValkeyConnection {
     return this.#isUp;
   }
 
-  /** Resolves when the connection is up; rejects at the first failure, or after a time. */
+  /** Resolves when the connection is up. Rejects at the first failure, or after a timeout. */
   firstUp(): Promise<void> {
     if (this.#isUp) return Promise.resolve();
     return new Promise((done, fail) => {

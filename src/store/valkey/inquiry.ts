@@ -65,7 +65,7 @@ async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<
     const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME unless it is Sentinel's default user";
     throw new Explained("sentinel", `${at} answers "${error.message}". ${todo}`, true);
   }
-  const text = `${at} knows no primary called ${address.name}. Correct the name in VALKEY_URL`;
+  const text = `${at} does not know a primary called ${address.name}. Correct the name in VALKEY_URL`;
   throw new Explained("sentinel", text, true);
 }
 

@@ -36,7 +36,7 @@ export interface ValkeyStoreOptions extends ValkeyAccess {
   readonly durabilityWaitMs?: number;
   /** Default: no board keeps history. */
   readonly histories?: Histories;
-  /** Called once for each incident. */
+  /** Called once per incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 

@@ -60,7 +60,7 @@ export class ValkeyOverview implements OverviewStore {
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
     return this.#link.subscribe(this.#names.overview(board).channel, {
       message: (text) => {
-        // Anyone with access to Valkey can publish here.
+        // Checked, because anyone with access to Valkey can publish here.
         const tallies = text.split(",").map(parseTally);
         const known = tallies.filter((tally) => tally !== undefined);
         const areValid = known.length === tallies.length;

@@ -31,7 +31,7 @@ const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS",
 const DAMAGED = new Set(["DAMAGED", "WRONGTYPE"]);
 /** Servers' wordings for a right that the user lacks inside a script. */
 export const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
-/** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
+/** Matches `MOVED 3999 127.0.0.1:6381`, a format fixed by the cluster specification. */
 const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;
 
 /** The code of an error reply; undefined if the error is not a reply. */

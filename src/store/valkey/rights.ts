@@ -88,7 +88,7 @@ export async function requireRights(needs: Needs, server: Connections, user: str
   const rules = new Set<string>();
   const unknown = new Set<string>();
   const take = (command: Command, answer: string) => {
-    // A server without WAITAOF is refused by durability-check.ts.
+    // durability-check.ts refuses a server without WAITAOF.
     if (answer !== "unknown") rules.add(ruleFor(command, answer, needs.names));
     else if (command[0] !== "WAITAOF") unknown.add(command[0]);
   };

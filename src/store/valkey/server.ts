@@ -45,7 +45,7 @@ interface ServerEvents extends CommonEvents {
 export interface ServerOptions {
   /** How long a write waits for its copies, in ms. */
   readonly durabilityWaitMs: number;
-  /** Rights without which the server is not available. */
+  /** Rights that the server must grant to count as available. */
   readonly needs: Needs;
 }
 
@@ -122,7 +122,7 @@ export class ValkeyServer {
 
   restartSubscriber(): void {
     if (!this.subscriber.isUp) return;
-    this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: connecting again`);
+    this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: reconnecting`);
     this.subscriber.restart();
   }
 
@@ -158,7 +158,7 @@ export class ValkeyServer {
     return new ValkeyConnection(this.#address, this.endpoint, `socketscaler-${purpose}`, {
       failed: (error) => this.#failed(error),
       silent: (ms) => {
-        const todo = "The instance connects again; check whether the server hangs or the network is down";
+        const todo = "The instance reconnects; check whether the server hangs or the network is down";
         this.#incidents.report({ kind: "silent", text: `it did not answer within ${ms} ms. ${todo}`, isAnswer: false });
       },
       ...events,
@@ -182,7 +182,7 @@ export class ValkeyServer {
       this.#checking = undefined;
       if (!this.commands.isUp) return undefined;
       if (unfit) this.#incidents.reportError(unfit);
-      this.#setAvailable(!unfit, "the reason was reported before");
+      this.#setAvailable(!unfit, "the reason was reported earlier");
       return unfit;
     });
     return this.#checking;

@@ -9,7 +9,7 @@ import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 const SLOTS = 16_384;
 export const ALL_SLOTS = { first: 0, last: SLOTS - 1 };
 
-/** The slot of a key or a channel: CRC16 of its hash tag. */
+/** The slot of a key or channel, which is the CRC16 of its hash tag, modulo 16,384. */
 export function slotOf(key: string): number {
   return keySlot(key);
 }

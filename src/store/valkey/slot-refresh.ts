@@ -55,7 +55,7 @@ export class SlotRefresh {
     return this.#isDown;
   }
 
-  /** Reads the first map. Rejects if the cluster is down, or a server refuses to be used. */
+  /** Reads the first map. Rejects if the cluster is down or a server refuses to be used. */
   async start(seed: ValkeyServer): Promise<void> {
     if (!(await this.#ask(seed))) {
       throw new Explained("down", "it says that the cluster is down. Check CLUSTER INFO and CLUSTER NODES", true);

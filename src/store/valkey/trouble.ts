@@ -35,7 +35,7 @@ export class Silent extends Error {
   }
 }
 
-/** Code of an error reply -> what to do about it. */
+/** Code of an error reply -> remedy. */
 const REMEDIES: Readonly<Record<string, string>> = {
   WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
   NOAUTH: "Write the user and password into VALKEY_URL, as in valkey://user:password@host",
@@ -52,7 +52,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   DENIED: "Give the server a password, or turn off its protected mode",
 };
 
-/** Text of a reply with the code ERR -> what to do about it. */
+/** Text of a reply with the code ERR -> remedy. */
 const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/max number of clients/, "Raise maxclients and the server's limit of open files, or close other connections"],
   [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],

@@ -57,7 +57,7 @@ const ADDRESS =
 const HOST = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
 const DEFAULT_PORTS = { single: 6_379, cluster: 6_379, sentinel: 26_379 };
 
-/** Undefined if the URL is malformed. */
+/** Parses the URL. Undefined if it is malformed. */
 export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   const parts = ADDRESS.exec(text)?.groups;
   if (!parts) return undefined;

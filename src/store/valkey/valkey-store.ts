@@ -174,7 +174,7 @@ export class ValkeyStore implements Store {
     return this.#link.subscribe(name, {
       message: (text) => {
         const delta = readPublished(page.page, text);
-        // Anyone with access to Valkey can publish.
+        // Checked, because anyone with access to Valkey can publish.
         if (delta) listener.delta(delta);
         else this.#incident(`a message on ${name} is not a delta`);
       },
