@@ -19,7 +19,7 @@ import { fromBase64url, toBase64url } from "./base64url.js";
 import { Reader, Writer } from "./varint.js";
 
 export interface Framed<Content> {
-  /** The board's handle on this connection. */
+  /** The board's handle on the connection. */
   readonly handle: number;
   readonly content: Content;
 }

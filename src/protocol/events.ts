@@ -28,7 +28,7 @@ interface OpenRequest {
 }
 
 export interface OpenResult {
-  /** Stands for the board in frames and requests, on this connection only. */
+  /** Identifies the board in frames and requests on this connection. */
   readonly handle: number;
   readonly name: string;
   readonly size: number;
@@ -131,7 +131,10 @@ export type Notice =
   /** Why the server is about to close this connection. */
   | { readonly kind: "goodbye"; readonly error: ErrorBody };
 
-/** The pages of a board with the most watchers on all instances. Other pages are not reported. */
+/**
+ * The pages of a board with the most watchers, counted over all instances. Other pages are not
+ * reported.
+ */
 export interface Looking {
   readonly handle: number;
   readonly pages: readonly (readonly [page: number, watchers: number])[];
@@ -152,7 +155,10 @@ export interface CheckboxUpdate {
 }
 
 export interface ServerToClient {
-  /** A delta frame as base64url: a text event is one WebSocket frame, a binary event two. */
+  /**
+   * A delta frame as base64url, because a text event takes one WebSocket frame and a binary event
+   * two.
+   */
   delta: (frame: string) => void;
   /** A snapshot frame. */
   snapshot: (frame: Uint8Array) => void;

@@ -8,7 +8,7 @@ export class Writer {
   readonly #buffer: Uint8Array;
   #length = 0;
 
-  /** At most `bytesMax` bytes may be written. */
+  /** The caller must write at most `bytesMax` bytes. */
   constructor(bytesMax: number) {
     this.#buffer = new Uint8Array(bytesMax);
   }
