@@ -112,7 +112,7 @@ export class SocketRecipient implements Recipient {
     conn["sendPacket"]("ping");
   }
 
-  /** The TCP connection, if this is a WebSocket and nothing waits to be sent. */
+  /** The TCP connection, if this is a WebSocket and nothing is waiting to be sent. */
   #freeWire(): TcpSocket | undefined {
     const { conn } = this.#socket;
     const transport: MaybeWebSocket = conn.transport;

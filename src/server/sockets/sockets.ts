@@ -30,7 +30,7 @@ import { Entry } from "./entry.js";
 import { openTeaching } from "./teaching-namespace.js";
 
 interface SocketOptions {
-  /** Origins that browsers may connect from by long-polling: `*` or a list. */
+  /** Origins from which browsers may connect by long-polling: `*` or a list. */
   readonly origins: readonly string[];
   readonly messageBytesMax: number;
   /** A connection that joins no namespace within this time is closed. */
@@ -63,7 +63,7 @@ const ONLINE_EVERY_MS = 1_000;
 
 interface AttachedSockets {
   online(): number;
-  /** Sends every client the reason, upon which it disconnects. */
+  /** Sends every client the reason. The client disconnects when it gets this notice. */
   close(reason: Refusal): void;
 }
 

@@ -90,7 +90,10 @@ export class Chat {
     this.#emit = emit;
   }
 
-  /** Sends `text` to all. Throws BUSY, or RATE_LIMITED if the address has used up its work. */
+  /**
+   * Sends `text` to all sockets. Throws BUSY, or RATE_LIMITED if the address has used up its work
+   * budget.
+   */
   say(address: string, text: string): void {
     if (this.#queued.length >= QUEUED_MAX) throw new Refusal("BUSY", { retryAfterMs: BUSY_RETRY_MS });
     this.#instance.admission.admitWork(address, this.#sockets().length * (1 + Buffer.byteLength(text) / KIB));

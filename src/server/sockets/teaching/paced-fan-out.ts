@@ -3,7 +3,7 @@
  * reads.
  *
  *     level     has been sent everything; a small change is one frame for all level recipients
- *     behind    has marked cells, because many changed at once or it reads slowly: they are sent a
+ *     behind    has marked cells, because many changed together or it reads slowly: they are sent a
  *               frame at a time, in turns of the event loop, each with its value at that moment
  *     waiting   behind, and gets no more until it has read the frames so far
  *
@@ -31,13 +31,13 @@ const FRAMES_MAX = 256;
 const UNREAD_UPDATES_MAX = 512;
 
 export interface PacedRecipient extends Recipient {
-  /** Calls `read`, once, when the client has read everything sent to it before. */
+  /** Calls `read` once, when the client has read everything that was sent to it before. */
   whenRead(read: () => void): void;
 }
 
 interface Progress {
   readonly recipient: PacedRecipient;
-  /** A bit for each cell that must be sent; undefined if the recipient is level. */
+  /** One bit per cell, set if the cell must be sent. Undefined if the recipient is level. */
   marks: Uint8Array | undefined;
   at: number;
   unread: number;

@@ -72,7 +72,8 @@ export class Teaching {
       this.#instance.admission.admitWrite(address, client, 1);
       const changes = [[index, value ? 1 : 0]] as const;
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
-      // Wrapped, so that the next write waits for the start of this commit, not for its answer.
+      // Wrapped in an object, so that the next write waits for this commit's start, not for its
+      // answer.
       const begun = Promise.all([consent, before]).then(() => ({
         committed: this.#sessions.run((session, seq) =>
           commitChanges(this.#instance.writer, board.name, session, seq, changes),
