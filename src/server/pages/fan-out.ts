@@ -30,8 +30,8 @@ export interface Flushable {
   /** Sends the gathered deltas. Returns the number of frames sent. */
   flush(): number;
   /**
-   * Called right after `flush`, for recipients that waited for it. This is not counted as sending,
-   * because a longer interval would not reduce its cost.
+   * Called right after `flush`, for recipients that waited for the flush. This does not count as
+   * sending, because a longer interval would not reduce its cost.
    */
   flushed?(): void;
 }

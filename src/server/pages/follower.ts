@@ -157,7 +157,7 @@ export class Follower {
     void this.catchUp("gap");
   }
 
-  /** False if there is a gap before the delta. */
+  /** Applies a delta. Returns false if there is a gap before it. */
   #receive(stored: Delta): boolean {
     const delta = cropUpdate(stored, this.replica.cells);
     const outcome = this.replica.receive(delta);

@@ -36,7 +36,7 @@ interface Arrival {
   readonly waiters: Waiter[];
 }
 
-/** A request that waits for a recipient to join. A watch that overtakes another adds one. */
+/** A request waiting for a recipient to join. A watch that overtakes another adds a waiter. */
 interface Waiter {
   done(): void;
   fail(error: unknown): void;

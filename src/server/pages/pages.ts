@@ -32,7 +32,7 @@ export interface HostedBoard {
 export interface PagesObserver extends HeadsObserver {
   resync(cause: ResyncCause): void;
   caughtUp: CatchUpObserver;
-  /** A replica moved by one delta. */
+  /** A replica applied one delta. */
   applied?(): void;
 }
 
