@@ -66,7 +66,7 @@ export async function attachBoards(
   const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
-  // The app's own server limits the size of messages.
+  // The size of messages is limited by the app's own Socket.IO server.
   const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize ?? 1_000_000 };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {

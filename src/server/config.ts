@@ -380,7 +380,7 @@ export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): C
   return config;
 }
 
-/** Undefined for an option that has neither a value nor a fallback. */
+/** Returns undefined for an option that has neither a value nor a fallback. */
 function readOption(option: Option, flags: Flags, env: Flags): unknown {
   const flag = flags[option.env];
   const also = option.alsoEnv && env[option.alsoEnv];

@@ -19,7 +19,7 @@ interface TokenKeys {
   readonly audience: string | undefined;
 }
 
-/** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
+/** By RFC 7518, 3.2, an HS256 key must be at least as long as the hash. */
 export const SECRET_BYTES_MIN = 32;
 const TOKEN_CHARACTERS_MAX = 8_192;
 const BOARDS_MAX = 256;

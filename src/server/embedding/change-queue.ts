@@ -31,7 +31,7 @@ export interface BoardChange {
   readonly kind: "delta" | "snapshot";
   /** The cells whose value differs from the last report, ascending. */
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
-  /** The page's position after it. Equal positions mean equal cells, on every instance. */
+  /** The page's position after the change. Equal positions mean equal cells on every instance. */
   readonly position: Position;
 }
 

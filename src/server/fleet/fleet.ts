@@ -15,7 +15,7 @@ import { Presence } from "./presence.js";
 
 const ANNOUNCE_MS = 2_000;
 
-/** The answer of GET /cluster. */
+/** The body of the answer to GET /cluster. */
 export interface ClusterState {
   /** The id of the instance that answers. */
   readonly self: string;

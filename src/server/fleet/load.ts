@@ -1,4 +1,4 @@
-/* The load of an instance, measured from one sample to the next. */
+/* Measures the load of an instance between two samples. */
 
 import type { InstanceRecord } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";

@@ -1,4 +1,4 @@
-/* The number of people on all instances, and the pages with the most watchers. */
+/* Tracks the number of people on all instances, and the pages with the most watchers. */
 
 import type { PageCount } from "../../protocol/overview-codec.js";
 import type { Announcement } from "../input/requests.js";

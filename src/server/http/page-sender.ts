@@ -69,7 +69,7 @@ function wantsOrigin(request: Request): boolean {
 
 /** Caches bodies, because many clients request the same pages at the same positions. */
 class PageBodies {
-  /** Least recently used first. */
+  /** Bodies by page, position and coding, least recently used first. */
   readonly #kept = new Map<string, Promise<Buffer>>();
 
   encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {

@@ -41,7 +41,7 @@ export function addressOf(request: Request): string {
   return addressKey(clientAddress(request, trustOf(request.app)));
 }
 
-/** The board, if it exists and the visitor has the right to it. */
+/** The board of that name. Throws a Refusal if it does not exist or the visitor lacks the right. */
 export function boardFor(instance: Instance, response: Response, name: string, right: Right): HostedBoard {
   const board = instance.boards.get(name);
   if (!board) throw new Refusal("UNKNOWN_BOARD");
@@ -49,7 +49,9 @@ export function boardFor(instance: Instance, response: Response, name: string, r
   return board;
 }
 
-/** The page that a request names, if the visitor may view its board. */
+/**
+ * The page that a request names. Throws a Refusal if there is none or the visitor may not view it.
+ */
 export function pageFor(
   instance: Instance,
   request: Request,

@@ -44,7 +44,8 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
     response.set("X-Content-Type-Options", "nosniff");
     next();
   });
-  // Counted separately, so that other clients behind a balancer's address do not delay its probes.
+  // Counted separately, so that requests of other clients behind a balancer do not delay its
+  // probes.
   router.use(["/health", "/ready"], pace(instance, "probes of "));
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {

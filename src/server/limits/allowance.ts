@@ -44,7 +44,7 @@ export class Allowance {
 export class Turns {
   readonly #clock: Clock;
   readonly #atOnce: TokenBucket;
-  /** Bounded by the caller of `take`, which counts requests in progress. */
+  /** The caller of `take` bounds this, because it counts requests in progress. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {

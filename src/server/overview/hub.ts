@@ -42,7 +42,7 @@ export class OverviewHub {
     return this.#members.size + this.#lagging.size;
   }
 
-  /** Resolves when the recipient has been sent all counts. */
+  /** Resolves once all counts have been sent to the recipient. */
   async watch(recipient: Recipient): Promise<void> {
     // Claims the place immediately, so that an unwatch meanwhile can revoke it.
     this.#members.delete(recipient);

@@ -63,7 +63,7 @@ export class Reporter {
       if (!(error instanceof StoreAway)) return this.#failed(error);
       const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
       this.#waiting.set(board, pages);
-      // Counts committed meanwhile are newer.
+      // Counts that were committed meanwhile are newer, so they are kept.
       for (const report of reports) if (!pages.has(report.page)) pages.set(report.page, report);
       this.#schedule();
     }

@@ -64,7 +64,7 @@ export class OwnSessions {
     own.open.delete(seq);
     this.#openWrites--;
     if (!own.isFull || own.open.size > 0) return;
-    // It was full and is empty now: use it again, or drop it.
+    // The session was full and now has no open writes, so it is reused or dropped.
     if (this.#withRoom.length >= IDLE_SESSIONS_MAX) this.#sessions--;
     else {
       own.isFull = false;
