@@ -55,7 +55,7 @@ export class Queue {
     this.#isNewest = isNewest;
   }
 
-  /** All that waits on a page. */
+  /** All units that wait on a page. */
   on(page: number): Iterable<Unit> {
     return this.#pages.get(page) ?? [];
   }
@@ -104,12 +104,12 @@ export class Queue {
     return [];
   }
 
-  /** Puts what `revised` returns in the place of each unit. */
+  /** Replaces each unit with the result of `revised`. */
   revise(revised: (unit: Unit) => Unit | readonly Unit[]): void {
     for (const [page, queue] of this.#pages) this.#replace(page, [...queue].flatMap(revised));
   }
 
-  /** The unit does not wait any more. */
+  /** The unit no longer waits. */
   forget(unit: Unit): void {
     for (const { cell } of unit.ops) if (this.#singles.get(cell) === unit) this.#singles.delete(cell);
   }
