@@ -46,7 +46,7 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
   const { brush } = board;
   const { places, drawn } = brush.strokes;
   const isPast = board.replay !== undefined;
-  // The own change visited last. The first visit goes to the newest one.
+  // The user's change that was visited last. The first visit goes to the newest one.
   const [visited, setVisited] = useState(places.length);
   const visit = (index: number) => {
     const cell = places[index];

@@ -61,7 +61,7 @@ export class Gestures {
     element.addEventListener("pointercancel", (event) => this.#up(event, false), { signal });
     element.addEventListener("pointerleave", () => listener.hovered(undefined), { signal });
     element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
-    // Else a middle click would paste, or start to scroll.
+    // Otherwise a middle click would paste, or start to scroll.
     element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
     element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });

@@ -64,7 +64,7 @@ export class FocusCells {
     this.#onFocus(cell);
   }
 
-  /** Call it after the view moved or cells changed. */
+  /** Call it after the view has moved or cells have changed. */
   follow(): void {
     const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;
