@@ -41,7 +41,7 @@ const PACKAGES_LEFT_OUT = [
   "@action-validator/core",
 ];
 
-/** Chunks that no run has used for so long are removed. */
+/** Chunks that no run has used for this long are removed. */
 const KEPT_MS = 24 * 3_600_000;
 
 /** The compiled form of a test or a program, given below the project's folder. */
@@ -66,7 +66,7 @@ export async function compile(tests) {
     sourcemap: true,
     sourcesContent: false,
     external: PACKAGES_LEFT_OUT,
-    // Packages in CommonJS ask for Node's modules by this name.
+    // CommonJS packages load Node's modules by this name.
     banner: { js: 'import { createRequire as __from } from "node:module"; const require = __from(import.meta.url);' },
     plugins: [{ name: "at-its-source", setup: keepPlaces }],
     metafile: true,

@@ -1,8 +1,8 @@
 /*
- * `npm run sizes`: the bytes that a browser loads, uncompressed, with gzip and with brotli at their
- * best. It measures each kind of the app and the bundled client library, and writes the table of
- * docs/operations.md, which test/sizes.test.ts compares. An instance does not compress the files;
- * a proxy may.
+ * `npm run sizes`: the bytes that a browser loads, uncompressed and with gzip and brotli at their
+ * best levels. It measures each kind of the app and the bundled client library, and writes the
+ * table of docs/operations.md, which test/sizes.test.ts compares. An instance does not compress the
+ * files; a proxy may.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ const BROTLI_BYTES_MAX = {
   clientAlone: 11_500,
 };
 
-/** In bytes. */
+/** A size in bytes. */
 export interface Size {
   readonly name: string;
   readonly raw: number;
