@@ -47,7 +47,7 @@ function head(results: readonly Recorded[]): string[] {
     "npm ci",
     "npm run bench                          # all, about an hour and a half; nothing else should run",
     "npm run bench -- --only cpu-200,knee   # some; --list shows each with its question",
-    "npm run bench -- --quick               # short rounds, to see that it works; records nothing",
+    "npm run bench -- --quick               # short rounds, to check that it works; records nothing",
     "npm run bench:report                   # this page and the sizes in docs/operations.md, from results/",
     "```",
     "",

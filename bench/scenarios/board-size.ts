@@ -82,7 +82,7 @@ export const boardSize: Scenario = {
         },
         rows,
         targets: [
-          atMost(RATIO, "×", "cost per write, of that on a board of 100; median of the rounds' ratios", ratio.median),
+          atMost(RATIO, "×", "cost per write, relative to a board of 100; median of the rounds' ratios", ratio.median),
         ],
         notes: [`The ratio is ${show(ratio)} × from round to round.`, ...remarks.notes],
         faults: remarks.faults,

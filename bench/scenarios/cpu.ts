@@ -108,7 +108,7 @@ async function measure(
         atMost(
           1 / times,
           "×",
-          `CPU per change at ${rate} writes/s, of the best peer with a frame per change`,
+          `CPU per change at ${rate} writes/s, relative to the best peer with a frame per change`,
           mine / best,
         ),
         atMost(P99_MS, "ms", `p99 of a click at ${rate} writes/s`, p99),

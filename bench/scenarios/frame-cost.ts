@@ -53,7 +53,7 @@ export const frameCost: Scenario = {
       remarks.add(OURS, judged);
       const middle = (name: string) => found.spread(name).median;
       rows.push(...found.rows("cost").map((row) => ({ ...row, clients })));
-      const text = `CPU per frame with ${clients} clients, of bare ws sending the same bytes`;
+      const text = `CPU per frame with ${clients} clients, relative to bare ws sending the same bytes`;
       targets.push(atMost(RATIO, "×", text, middle(OURS) / middle(BARE_WS)));
     }
     return {
@@ -85,7 +85,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   const found = new Rounds();
   const note = (name: string, cost: number) => {
     found.add(name, cost);
-    tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs a frame`);
+    tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs per frame`);
   };
   try {
     const { stream } = await measureOurs(fleet, warmSeconds);

@@ -85,7 +85,7 @@ export const idleClick: Scenario = {
         "on one connection each. Median of the rounds (lowest–highest).",
       columns: { system: "system", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
       rows,
-      targets: [atMost(RATIO, "×", `p50, of ${plain.name}`, ofPlain(mine))],
+      targets: [atMost(RATIO, "×", `p50, relative to ${plain.name}`, ofPlain(mine))],
       notes: [
         `${adapter.name}, which gives no guarantees, takes ${show(ofPlain(adapter))} × of ${plain.name}.`,
         ...remarks.notes,

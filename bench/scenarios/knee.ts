@@ -18,7 +18,7 @@ import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsPubSub } from "../load/per-change.js";
 import type { System } from "../load/system.js";
 
-/** So many that no cell is written twice within a trial's p99. */
+/** Enough that no cell is written twice within a trial's p99. */
 const CELLS = 60_000;
 const SERVERS = 4;
 const CLIENTS = 200;
@@ -145,7 +145,7 @@ async function findingOf(
       atLeast(
         TIMES,
         "×",
-        "highest rate, of the best peer that sends a frame per change; medians",
+        "highest rate, relative to the best peer that sends a frame per change; medians",
         own && best > 0 ? own.knee.median / best : null,
       ),
     ],

@@ -87,7 +87,9 @@ export const wireBytes: Scenario = {
           frameBytes: "bytes per frame",
         },
         rows: [row],
-        targets: [atMost(TIMES, "×", "bytes per change, framing counted, of the bound", row.bytes / row.bound)],
+        targets: [
+          atMost(TIMES, "×", "bytes per change, framing included, relative to the bound", row.bytes / row.bound),
+        ],
         notes: [
           partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
           ...gapNotes(row.system, judged),

@@ -53,7 +53,7 @@ export const firstPicture: Scenario = {
 };
 
 interface Picture {
-  /** From opening the address. */
+  /** Time since the address was opened. */
   readonly firstMs: number;
   readonly allMs: number;
   /** Of WebSocket frames, without their headers. */
@@ -63,7 +63,7 @@ interface Picture {
   readonly appBytes: number;
 }
 
-/** Opens the board in a browser profile that knows nothing. */
+/** Opens the board in an empty browser profile. */
 async function lookAt(browser: Browser, url: string): Promise<Picture> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
