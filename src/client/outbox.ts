@@ -172,9 +172,10 @@ export class Outbox {
   }
 
   /**
-   * Refused finally: drops the units that `error` names, or all if it names none. The others are
-   * sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells are to blame
-   * but are not named, so halves of the write are tried. Returns the cells that changed.
+   * Refused finally: drops the units that `error` names, or all units if it names no cells. The
+   * others are sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells
+   * are to blame but are not named, so halves of the write are tried. Returns the cells that
+   * changed.
    */
   refused(seq: number, error: Refusal, isUnclear = false): Dropped[] {
     const write = this.#inFlight.get(seq);

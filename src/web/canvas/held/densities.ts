@@ -1,6 +1,6 @@
 /*
- * How full each page is: from its cells if they are loaded, else from the overview of the whole
- * board. Nothing else in the app uses the client library's overview.
+ * How full each page is: from its cells if they are loaded, otherwise from the overview of the
+ * whole board. Nothing else in the app uses the client library's overview.
  */
 
 import { cellsInPage, pageCount } from "../../../board/geometry.js";

@@ -49,7 +49,7 @@ export function boundScale(scale: number, plane: Plane, view: View): number {
   return devicePx < WHOLE_FROM_PX ? bound : Math.round(devicePx) / view.density;
 }
 
-/** Keeps the board in view: centred if it is smaller than the view, else filling most of it. */
+/** Keeps the board in view: centred if smaller than the view, otherwise filling most of it. */
 export function boundCamera(camera: Camera, plane: Plane, view: View): Camera {
   return {
     x: boundAlong(camera.x, plane.columns, view.width / camera.scale),
