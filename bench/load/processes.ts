@@ -57,7 +57,7 @@ export async function startValkey(settings: readonly string[] = []): Promise<Ser
   return valkey;
 }
 
-/** Starts a file beside `from` with Node's IPC; resolves after its first message. */
+/** Starts a file next to `from` with Node's IPC; resolves after its first message. */
 export async function startChild(file: string, from: string, ...args: readonly string[]): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL(file, from)), args, { execArgv: ["--import", "tsx"] });
   if (child.pid !== undefined) running.add(child.pid);

@@ -41,7 +41,7 @@ function head(results: readonly Recorded[]): string[] {
     "# Measured",
     "",
     "Each number here comes from a scenario: a program that answers one question. A scenario that has",
-    "peers runs them beside SocketScaler in the same run. One command runs all scenarios:",
+    "peers runs them alongside SocketScaler in the same run. One command runs all scenarios:",
     "",
     "```sh",
     "npm ci",

@@ -1,6 +1,6 @@
 /*
- * Question: what does it cost the servers to deliver one change to one client, beside systems that
- * send a frame for each?
+ * Question: what does it cost the servers to deliver one change to one client, compared with
+ * systems that send a frame for each?
  *
  * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are
  * running and take turns round by round, so that the machine's noise affects all of them. A round

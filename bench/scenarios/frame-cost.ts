@@ -1,11 +1,12 @@
 /*
- * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes
- * and does nothing else?
+ * Question: what does sending one frame cost a server, compared with bare `ws` that sends the same
+ * bytes and does nothing else?
  *
  * All writes go to the first of two instances; the second only forwards them to its clients, and it
- * alone is measured. Beside it, bare `ws` and a C program that calls send() send as many frames of
- * the same size to as many sockets. Few and many clients are measured, because the messages that an
- * instance receives weigh more with few. One more row gives the CPU of both instances.
+ * alone is measured. For comparison, bare `ws` and a C program that calls send() send as many
+ * frames of the same size to as many sockets. Few and many clients are measured, because the
+ * messages that an instance receives weigh more with few. One more row gives the CPU of both
+ * instances.
  */
 
 import { spawnSync } from "node:child_process";
@@ -37,7 +38,7 @@ interface Stream {
 
 export const frameCost: Scenario = {
   name: "frame-cost",
-  question: "What does sending one frame cost a server, beside the floors?",
+  question: "What does sending one frame cost a server, compared with the floors?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const rounds = isQuick ? 1 : 5;

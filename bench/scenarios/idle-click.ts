@@ -1,6 +1,6 @@
 /*
  * Question: how long does one click take to reach a client of another instance when nothing else
- * happens, beside bare `ws`?
+ * happens, compared with bare `ws`?
  *
  * Two servers each and one click at a time, the systems in turns. The pause between clicks is
  * longer than a frame: without it, the scenario would measure the flush interval, which is meant

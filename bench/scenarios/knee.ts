@@ -1,6 +1,6 @@
 /*
- * Question: how many writes per second can a deployment take with p99 under 150 ms, beside systems
- * that send a frame for each?
+ * Question: how many writes per second can a deployment take with p99 under 150 ms, compared with
+ * systems that send a frame for each?
  *
  * The search of `socketscaler bench --find-max` on the harness of the other scenarios. A trial
  * fails if p99 passes the bound or changes are missing. All systems are running, but only one is

@@ -1,5 +1,5 @@
 /*
- * Question: how much memory does a server hold for a client that only watches, beside bare
+ * Question: how much memory does a server hold for a client that only watches, compared with bare
  * Socket.IO?
  *
  * The growth of one server's resident memory when the clients connect, divided by their number.

@@ -1,5 +1,6 @@
 /*
- * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
+ * Question: how many bytes does a change take on the wire to a client, compared with the fewest
+ * possible?
  *
  * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes
  * at least log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it
