@@ -30,7 +30,7 @@ const PROGRAMS = [
   "examples/tutorial/naive/serve.ts",
 ];
 
-/** These load native code, or files beside their own. Examples use this package as it is built. */
+/** These load native code, or files next to their own. Examples use this package as it is built. */
 const PACKAGES_LEFT_OUT = [
   "lmdb",
   "playwright-core",

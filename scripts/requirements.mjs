@@ -15,7 +15,7 @@ const SOURCES = "/etc/apt/sources.list.d";
 const BACKPORTS = join(SOURCES, "socketscaler-backports.sources");
 const START_POLICY = "/usr/sbin/policy-rc.d";
 
-/** The packages of each program, and the names under which it is found. */
+/** Each program: the names of its executable, and its packages. */
 const PROGRAMS = {
   valkey: { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
   redis: { names: ["redis-server"], debian: "redis-server", brew: "redis" },

@@ -51,7 +51,7 @@ export async function measureSizes(): Promise<Size[]> {
   ];
 }
 
-/** The document and all that it loads, each as it is sent. */
+/** The document and every file that it loads, as they are sent. */
 function filesOf(document: string): Buffer[] {
   const html = readFileSync(join(page, document), "utf8");
   const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+)"/g), ([, path = ""]) => path);
@@ -85,7 +85,7 @@ async function bundleClient(external: string[]): Promise<Buffer> {
   return Buffer.from(first.output.map((each) => (each.type === "chunk" ? each.code : "")).join(""));
 }
 
-/** Each file is compressed by itself, as it is sent. */
+/** Each file is compressed separately, because it is sent separately. */
 function sizeOf(name: string, brotliMax: number, files: readonly Buffer[]): Size {
   const sum = (size: (file: Buffer) => number) => files.reduce((bytes, file) => bytes + size(file), 0);
   return {
