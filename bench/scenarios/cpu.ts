@@ -131,7 +131,7 @@ async function measure(
 /** If a smaller share arrives, a round says nothing about the cost of a change. */
 const DELIVERED_MIN = 0.5;
 
-/** Microseconds. */
+/** Microseconds per change delivered. */
 function costOf({ serversCpuSeconds, delivered, expected }: Run): number {
   return delivered < expected * DELIVERED_MIN ? Number.NaN : (serversCpuSeconds * 1e6) / delivered;
 }

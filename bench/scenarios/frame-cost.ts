@@ -133,7 +133,7 @@ async function measureOurs(fleet: Fleet, seconds: number) {
 }
 
 const OURS = "SocketScaler";
-const WITH_WRITES = "SocketScaler, with all that leads to a frame";
+const WITH_WRITES = "SocketScaler, both instances";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
 

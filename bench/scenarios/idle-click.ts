@@ -33,10 +33,10 @@ const RATIO = 1.15;
 
 interface Pair {
   readonly system: System;
-  /** Changes one cell, each time the next. */
+  /** Changes one cell: the next one each time. */
   readonly click: () => void;
   readonly arrivals: EventTarget;
-  /** Of each round. */
+  /** The delays of each round. */
   readonly tookMs: number[][];
   judge(): Promise<Correctness>;
   stop(): Promise<void>;

@@ -101,7 +101,7 @@ async function measureRun(clients: number, rate: number, seconds: number, remark
   }
 }
 
-/** Changes per second of Valkey's CPU, by how they come. */
+/** Changes per second of Valkey's CPU, by the kind of batch. */
 async function measureValkeyCore({
   isQuick,
   tell,

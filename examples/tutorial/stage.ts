@@ -35,7 +35,7 @@ export class Stage {
     process.on("exit", this.#sweep);
   }
 
-  /** `end` is called after the step; the last one first. */
+  /** Calls `end` after the step, the last one registered first. */
   after(end: () => unknown): void {
     this.#ends.push(end);
   }

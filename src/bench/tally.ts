@@ -3,7 +3,7 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import type { ErrorCode } from "../protocol/errors.js";
 
-/** Of a second or of a whole run. */
+/** The counts of a second, or of a whole run. */
 export interface Counts {
   written: number;
   acknowledged: number;

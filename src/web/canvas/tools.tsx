@@ -53,7 +53,7 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
     setVisited(index);
     if (cell !== undefined) onGo(cell);
   };
-  // `drawn` too: once the list is full, a new place does not change its length.
+  // `drawn` as well: once the list is full, a new place does not change its length.
   useEffect(() => setVisited(places.length), [places.length, drawn]);
   return (
     <div class="tools" role="toolbar" aria-label="Drawing">
