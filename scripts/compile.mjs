@@ -14,7 +14,7 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Where the compiled form of everything is. */
+/** The folder of the compiled tests and programs. */
 export const COMPILED = join(root, "dist", ".test");
 
 /** Programs that tests start. Others run from their sources. */

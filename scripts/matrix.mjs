@@ -121,7 +121,7 @@ function failed(node, server, why) {
   return { node, server, tests: 0, passed: 0, skipped: 0, seconds: 0, isGood: false, why };
 }
 
-/** The runner's counts. */
+/** The counts that the test runner prints. */
 function countsIn(text) {
   const count = (name) => Number(text.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, "m"))?.[1] ?? 0);
   return { tests: count("tests"), passed: count("pass"), skipped: count("skipped") + count("todo") };

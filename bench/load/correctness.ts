@@ -9,7 +9,6 @@ export interface Correctness {
   /** Clients that show some cell with a value that differs from the store. */
   readonly divergedClients: number;
   readonly brokenConnections: number;
-  /** Writes that the server refused. */
   readonly refusedWrites: number;
   /** Frames that did not fit the client's position. */
   readonly gaps: number;

@@ -195,7 +195,6 @@ export class Fleet {
     return [...new Set(since.map(({ code }) => code))];
   }
 
-  /** The last write of each cell that was written. */
   *#lastWritten(): Iterable<readonly [number, boolean]> {
     for (let write = Math.max(0, this.#writes - this.options.cells); write < this.#writes; write++) {
       yield [this.#cellOf(write), this.#valueOf(write)];

@@ -107,7 +107,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** In Markdown. */
+/** The rows of the result as a Markdown table. */
 export function tableOf({ columns, rows }: Recorded): string[] {
   return [
     `| ${columns.map(({ label }) => label).join(" | ")} |`,

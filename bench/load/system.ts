@@ -30,7 +30,7 @@ export type Changed = (cell: number, value: boolean) => void;
 
 export interface System {
   readonly name: string;
-  /** In one line, for the report. */
+  /** A description in one line, for the report. */
   readonly about: string;
   /** Sends a frame for each change. The targets compare with the best of these peers. */
   readonly isPerChange: boolean;

@@ -61,7 +61,7 @@ export async function measureValkeyMemory(): Promise<ValkeyMemory> {
   }
 }
 
-/** Every second cell, without a log. */
+/** Checks every second cell, without a log. */
 async function checkHalf(store: ValkeyStore, page: number): Promise<void> {
   await store.replace({ board: "main", page }, newTag(), new Uint8Array(PAGE_CELLS / 8).fill(0b10101010));
 }

@@ -19,7 +19,7 @@ const METRICS_MS_MAX = 3_000;
 type ToWorker = { readonly counts: true } | { readonly metrics: string };
 type ToPrimary = { readonly counted: MetricParts } | { readonly wants: true };
 
-/** In the primary. */
+/** The part in the primary. */
 export class MachineMetrics {
   /** Serving workers -> the last counts of each. */
   readonly #workers = new Map<Worker, MetricParts>();
@@ -33,7 +33,7 @@ export class MachineMetrics {
     worker.once("exit", () => this.#left(worker));
   }
 
-  /** In the format of Prometheus. */
+  /** All metrics, in the Prometheus text format. */
   text(): Promise<string> {
     this.#adding ??= this.#add().finally(() => {
       this.#adding = undefined;

@@ -22,11 +22,11 @@ export interface Op {
 export interface Unit {
   readonly page: number;
   readonly ops: readonly Op[];
-  /** Is a write of its own. */
+  /** Whether it is a write of its own. */
   readonly isWhole: boolean;
-  /** May be cut if it is too large for one write. */
+  /** Whether it may be cut if it is too large for one write. */
   readonly canSplit: boolean;
-  /** Shares a write only with units of the same part. */
+  /** The unit shares a write only with units of the same part. */
   readonly part: Part | undefined;
 }
 

@@ -19,7 +19,7 @@ export interface BoardViewProps {
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
   readonly isViewer: boolean;
-  /** Changes are not being sent right now. */
+  /** Whether the client is waiting before it sends changes. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;

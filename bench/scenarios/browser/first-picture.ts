@@ -56,10 +56,10 @@ interface Picture {
   /** Time since the address was opened. */
   readonly firstMs: number;
   readonly allMs: number;
-  /** Of WebSocket frames, without their headers. */
+  /** Bytes of WebSocket frames, without their headers. */
   readonly firstBytes: number;
   readonly allBytes: number;
-  /** Of HTTP, compressed: document, script, style. */
+  /** Compressed bytes over HTTP: document, script, style. */
   readonly appBytes: number;
 }
 

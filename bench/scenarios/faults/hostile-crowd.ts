@@ -31,7 +31,7 @@ type Kind = keyof typeof CROWD;
 const [, , ...urls] = process.argv;
 const ADDRESS = "127.0.0.2";
 const BYTES_PER_SECOND = 1_024;
-/** Cells; sixty times the limit of a session. */
+/** Cells per second: sixty times the limit of a session. */
 const WRITES_PER_SECOND = 3_000;
 const WRITE_CELLS = 100;
 const WRITE_EVERY_MS = (WRITE_CELLS * 1_000) / WRITES_PER_SECOND;

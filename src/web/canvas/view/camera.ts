@@ -8,11 +8,11 @@ import { SCALE_MAX } from "../../place-link.js";
 import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "./plane.js";
 
 export interface Camera extends Point {
-  /** CSS pixels of a cell's side. */
+  /** The side of a cell, in CSS pixels. */
   readonly scale: number;
 }
 
-/** The canvas, in CSS pixels. */
+/** The size of the canvas, in CSS pixels. */
 export interface View {
   readonly width: number;
   readonly height: number;
