@@ -1,9 +1,9 @@
 /*
- * The door to socket.io-client: one connection at a time to one of several instances. After a loss
- * or a failed attempt it tries the next URL.
+ * Wraps socket.io-client. It keeps one connection at a time, to one of several instances. If the
+ * connection is lost or an attempt fails, it tries the next URL.
  *
- * WebSocket comes first. Some networks let a WebSocket connect and pass nothing. So after an
- * attempt that hangs, connections begin with long-polling for a while, and then try WebSocket.
+ * WebSocket is tried first. Some networks let a WebSocket connect, but then pass no data. So after
+ * an attempt that hangs, connections start with long-polling for a while, and then try WebSocket.
  */
 
 import { io, type Socket } from "socket.io-client";
@@ -18,19 +18,19 @@ export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
-/** The mean pause before a token that was not accepted is replaced. */
+/** The mean pause before a rejected token is replaced. */
 const TOKEN_RETRY_MS = 10_000;
 const POLLING_MS = 600_000;
 
 export interface ConnectOptions {
-  /** For boards that need a token. Called for a fresh one whenever a connection is made. */
+  /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
   /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
   readonly path?: string;
 }
 
 export interface ConnectionOptions extends ConnectOptions {
-  /** Calls back whenever the network may be back, until the returned function is called. */
+  /** Calls `online` whenever the network may be back, until the returned function is called. */
   readonly onOnline?: (online: () => void) => () => void;
 }
 
@@ -39,7 +39,7 @@ export class Connection implements Line {
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
-  /** The token of the present connection. */
+  /** The token of the current connection. */
   #token: string | undefined;
   #socket: Socket<ServerToClient, ClientToServer> | undefined;
   isUp = false;
@@ -48,7 +48,7 @@ export class Connection implements Line {
   #retryNow: () => void = () => undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
-  /** Until then, connections begin with long-polling. */
+  /** Until this time, connections start with long-polling. */
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
   readonly #stopListening: (() => void) | undefined;
   #isClosed = false;
@@ -83,7 +83,7 @@ export class Connection implements Line {
           void this.#renew(socket).then((renewed) => fail(renewed ? new ConnectionLost() : result));
         else fail(result);
       };
-      // The compiler cannot follow from a name to the types of its request and reply.
+      // The compiler cannot derive the types of request and reply from the name.
       const untyped: Socket = socket;
       untyped.emit(name, request, answered);
     });
@@ -111,7 +111,7 @@ export class Connection implements Line {
     this.#cancelRenewal?.();
     const socket = this.#socket;
     this.#cancelRenewal = this.#clock.after(this.#tokenRetryMs(), async () => {
-      // This token is accepted once its keys are available. Any other problem takes a new token.
+      // This token will be accepted once its keys are available. Other problems need a new token.
       if (problem.code === "KEYS_AWAY") socket?.disconnect();
       else if (socket && !(await this.#renew(socket))) this.renew(problem);
     });
@@ -164,7 +164,7 @@ export class Connection implements Line {
     const awaitAnswer = () => {
       if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
     };
-    // From here on, the app may need long to get a token, and the instance to check it.
+    // After this, the app may take long to get a token, and the instance to check it.
     socket.io.on("open", () => {
       cancelLate();
       if (!this.#getToken) awaitAnswer();
@@ -203,7 +203,7 @@ export class Connection implements Line {
     const wasUp = this.isUp;
     this.isUp = false;
     socket.disconnect();
-    // If no token was ever accepted, the next would be refused as well.
+    // If no token was ever accepted, the next would be refused too.
     const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
     if (isFinal) this.#isClosed = true;
     if (wasUp || reason) this.#listener.down(reason);
@@ -236,7 +236,7 @@ function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal
   return "error" in reply ? refusalFrom(reply.error) : reply;
 }
 
-/** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */
+/** An attempt that failed below Socket.IO. Only long-polling knows the HTTP status. */
 function unreachable(error: Error): Refusal {
   const status = "description" in error && typeof error.description === "number" ? error.description : 0;
   return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });

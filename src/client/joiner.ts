@@ -1,13 +1,12 @@
 /*
- * The joiner keeps every watched page joined on the present connection, each from the position that
- * its replica has.
+ * Keeps every watched page joined on the current connection, each from the position of its replica.
  *
  *     (not asked) ──watch──► asked ──answered──► joined
  *          ▲                   │ refused            │ gap, or released
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier
+ * A page is requested again only after its unwatch is answered. Otherwise frames of the earlier
  * watch could arrive after the later watch stated a position. The replica would then be at a
  * position that the instance does not know, and no later frame would fit.
  */
@@ -22,7 +21,7 @@ import type { WatchedPages } from "./watched-pages.js";
 interface Listener {
   /** The instance is about to be asked for the page. */
   asked(page: number): void;
-  /** The page is up to date, and its instance has sent everything that it knows of it. */
+  /** The page is up to date, and its instance has sent everything it knows about it. */
   joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;
@@ -68,13 +67,13 @@ export class Joiner {
     this.#stages.clear();
   }
 
-  /** Asks for all watched pages that are not asked for. */
+  /** Requests all watched pages that are not requested yet. */
   join(): void {
     if (this.#opened) void this.#askAll(this.#opened);
     this.#listener.changed();
   }
 
-  /** Joins after the present task, so that pages watched together take one request. */
+  /** Joins after the current task, so that pages watched together share one request. */
   joinSoon(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -84,7 +83,7 @@ export class Joiner {
     });
   }
 
-  /** Leaves pages. Those that are still watched are asked for again, but not within `pauseMs`. */
+  /** Leaves pages. Those that are still watched are requested again, after at least `pauseMs`. */
   leave(numbers: readonly number[], pauseMs = 0): void {
     const opened = this.#opened;
     const left = numbers.filter((number) => this.isJoined(number) || this.#stages.get(number) === "asked");
@@ -123,7 +122,7 @@ export class Joiner {
     }
     if (this.#opened !== opened) return;
     for (const { number, page } of asked) {
-      // A page that was released and held again has another replica, and its own answer to come.
+      // A page that was released and watched again has a new replica, and another answer to come.
       if (this.#pages.get(number) !== page || this.#stages.get(number) !== "asked") continue;
       this.#stages.set(number, "joined");
       this.#listener.joined(number);

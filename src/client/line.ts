@@ -26,11 +26,11 @@ export interface Line {
   readonly isUp: boolean;
   /** Rejects with a Refusal, or with ConnectionLost if no answer will arrive on this connection. */
   request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]>;
-  /** Requests succeed: the pauses after the next loss start short again. */
+  /** Requests succeed, so the pauses after the next loss start short again. */
   settled(): void;
-  /** Connects again with another token, at a slow pace. False if there is none to ask for. */
+  /** Reconnects with another token, at a slow pace. False if the app provides no tokens. */
   renew(problem: Refusal): boolean;
-  /** Drops the present connection and makes the next. */
+  /** Drops the current connection and makes the next. */
   reconnect(): void;
   close(): void;
 }

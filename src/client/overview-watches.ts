@@ -152,7 +152,7 @@ export class OverviewWatches implements Overview {
     const opened = this.#opened;
     if (!opened || !this.#isAsked) return;
     this.#isAsked = false;
-    // A connection keeps the order, so a watch that follows at once is answered with new counts.
+    // Messages keep their order, so a watch that follows immediately is answered with new counts.
     this.#line.request("overview", { handle: opened.handle, watch: false }).catch(() => undefined);
   }
 }

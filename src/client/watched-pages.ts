@@ -21,7 +21,7 @@ export interface WatchedPage {
 
 interface Listener {
   held(): void;
-  /** Nobody watches these pages any more. */
+  /** These pages are no longer watched. */
   released(pages: readonly number[]): void;
 }
 
@@ -85,7 +85,7 @@ export class WatchedPages {
     return held;
   }
 
-  /** Removes a watch of each page. A refused page has lost its watches already. */
+  /** Removes one watch from each page. A refused page has already lost its watches. */
   release(held: readonly WatchedPage[]): void {
     const released = held.flatMap((page) => {
       const number = page.replica.page;
@@ -97,7 +97,7 @@ export class WatchedPages {
     this.#listener.released(released);
   }
 
-  /** True if the page can be read for the first time now. */
+  /** True if this makes the page readable for the first time. */
   markLoaded(page: WatchedPage): boolean {
     if (page.isLoaded) return false;
     page.isLoaded = true;
@@ -105,7 +105,7 @@ export class WatchedPages {
     return true;
   }
 
-  /** These pages are refused: their watches fail, and end. */
+  /** These pages were refused, so their watches fail and end. */
   fail(numbers: readonly number[], error: unknown): void {
     for (const number of numbers) {
       this.#pages.get(number)?.loading.fail(error);

@@ -1,6 +1,6 @@
 /*
- * The answers of GET /cluster in the last minutes, and what they mean. Pure. A malformed answer
- * counts as none. A missing number, of an instance of another version, counts as 0.
+ * The answers to GET /cluster over the last minutes, and what they mean. Pure. A malformed answer
+ * counts as none. A number that an instance of another version does not report counts as 0.
  */
 
 import { isObject } from "./instance-answers.js";
@@ -19,7 +19,7 @@ export interface ClusterHistory {
 
 export const NO_HISTORY: ClusterHistory = { instances: [], self: "", past: [] };
 
-/** Answers kept: two minutes. */
+/** The number of answers kept: those of two minutes. */
 export const SAMPLES_MAX = 60;
 /** An instance announces itself every 2 s. */
 const SILENT_MS = 4_500;
