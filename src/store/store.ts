@@ -73,6 +73,9 @@ export interface PageHead {
   readonly frozen: readonly OffsetRange[] | undefined;
 }
 
+/** Must not throw. */
+export type HeadHeard = (index: number, head: PageHead | undefined) => void;
+
 export interface PageStore {
   /**
    * Commits all of a batch or nothing, one batch after another per page. Drops writes that were
@@ -94,9 +97,10 @@ export interface PageStore {
   since(page: PageRef, position: Position): Promise<Since>;
   /**
    * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a
-   * damaged page, and for a page whose part of the store does not answer soon.
+   * damaged page, and for a page whose part of the store does not answer soon. A store of several
+   * parts calls `heard` with each answer as it arrives, by the page's index in `pages`.
    */
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]>;
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]>;
 }
 
 export interface SubscriptionListener {

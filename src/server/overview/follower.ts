@@ -60,7 +60,7 @@ export class OverviewFollower {
   /** Messages that came while the list is read; undefined while it is not. */
   #buffer: (readonly Tally[])[] | undefined = [];
   #isStale = true;
-  /** Pages with messages since their last check -> when, oldest first. */
+  /** Pages with messages since their last check, or left out of it -> when, oldest first. */
   readonly #heard = new Map<number, number>();
   /** The next page to check, when, and how many pages are to be checked without a pause. */
   #at = 0;
@@ -95,6 +95,7 @@ export class OverviewFollower {
     this.#unread = heads.read({
       due: (nowMs) => this.#due(nowMs),
       asking: (page) => this.#asking(page),
+      skipped: ({ page }) => this.#checkSoon(page),
       judged: () => this.#judged(),
       failed: () => this.#checkAll(),
     });
@@ -138,13 +139,15 @@ export class OverviewFollower {
   }
 
   #take(tallies: readonly Tally[]): void {
-    const now = this.#clock.now();
     for (const tally of tallies) {
       this.#set(tally);
-      if (tally.page >= this.counts.length) continue;
-      this.#heard.delete(tally.page);
-      this.#heard.set(tally.page, now);
+      if (tally.page < this.counts.length) this.#checkSoon(tally.page);
     }
+  }
+
+  #checkSoon(page: number): void {
+    this.#heard.delete(page);
+    this.#heard.set(page, this.#clock.now());
   }
 
   #set({ page, version, checked }: Tally): void {

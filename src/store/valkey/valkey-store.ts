@@ -21,6 +21,7 @@ import type { Announced } from "../roll.js";
 import {
   type Batch,
   type Committed,
+  type HeadHeard,
   type PageHead,
   type Replaced,
   type Since,
@@ -152,8 +153,14 @@ export class ValkeyStore implements Store {
     return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
-    return Promise.all(pages.map((page) => this.#reads.head(page)));
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
+    return Promise.all(
+      pages.map(async (page, index) => {
+        const head = await this.#reads.head(page);
+        heard?.(index, head);
+        return head;
+      }),
+    );
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
