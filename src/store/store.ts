@@ -91,6 +91,8 @@ export interface PageStore {
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
   /** Freezes or thaws a part of a page. False if it would have too many ranges. */
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
+  /** The frozen ranges of a page, ascending. Undefined if they are not valid, whatever else is. */
+  frozen(page: PageRef): Promise<readonly OffsetRange[] | undefined>;
   /** Bits and position of one moment. */
   read(page: PageRef): Promise<Snapshot>;
   /** The changes after a position: deltas while they are few (logged.ts), otherwise a snapshot. */

@@ -8,7 +8,7 @@ import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
 import { GENESIS, type Position, parsePosition } from "../../board/position.js";
 import { realClock, within } from "../../protocol/clock.js";
 import { DamagedPage, type Damages } from "../damage.js";
-import { parseRanges } from "../frozen.js";
+import { type OffsetRange, parseRanges } from "../frozen.js";
 import { INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
 import { type PageHead, StoreAway } from "../store.js";
@@ -50,6 +50,21 @@ export class PageReads {
     } catch (error) {
       if (error instanceof DamagedPage) found(false, error);
       else if (!(error instanceof StoreAway)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Undefined if they are not valid. */
+  async frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    const key = this.#names.page(page).head;
+    try {
+      const reply = await this.#link.command(key, "HGET", key, "fz");
+      const ranges = parseRanges(reply === null ? "" : String(reply));
+      this.#damages.found(page, "head (fz)", ranges !== undefined);
+      return ranges;
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#damages.found(page, "head (v, t, n)", false, error);
       return undefined;
     }
   }

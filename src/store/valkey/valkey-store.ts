@@ -138,6 +138,10 @@ export class ValkeyStore implements Store {
     return this.#write(page, freezeCall(this.names, page, range, isFrozen));
   }
 
+  frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    return this.#reads.frozen(page);
+  }
+
   async read(page: PageRef): Promise<Snapshot> {
     const answer = await this.#runWhole(page, sinceCall(this.names, page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas instead of a snapshot");
