@@ -12,6 +12,7 @@ import { isFromOrigin } from "../access/origin.js";
 import { type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
+  answer,
   engineIdIn,
   type HandshakeMiddleware,
   letNothingBeGuessed,
@@ -91,7 +92,7 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const { presence } = options;
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
-  io.engine.use(gate.pass);
+  io.engine.use(passing(gate, instance));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
   if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins));
@@ -134,6 +135,15 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
       notify({ kind: "goodbye", error: reason.toBody() });
     },
   };
+}
+
+function passing(gate: HttpGate, { metrics }: Instance): HandshakeMiddleware {
+  return (request, response, next) =>
+    gate.pass(request, response, (refusal) => {
+      if (!refusal) return next();
+      metrics.refused(refusal.code);
+      answer(request, response, refusal);
+    });
 }
 
 /** Requests of a long-polling connection are read no sooner than its meter allows. */
