@@ -17,6 +17,7 @@ import {
   type HandshakeMiddleware,
   letNothingBeGuessed,
   outliveReset,
+  type Refuse,
   refuseHandshakes,
   refuseJsonp,
   refuseTakeovers,
@@ -61,6 +62,9 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
 }
 
 const ONLINE_EVERY_MS = 1_000;
+/** Engine.IO's codes of the requests that it refuses: no handshake, and by `allowRequest`. */
+const UNKNOWN_SESSION = 1;
+const NOT_ALLOWED = 4;
 
 interface AttachedSockets {
   online(): number;
@@ -92,15 +96,20 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const { presence } = options;
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
-  io.engine.use(passing(gate, instance));
+  const refuse: Refuse = (request, response, refusal) => {
+    instance.metrics.refused(refusal.code);
+    answer(request, response, refusal);
+  };
+  io.engine.on("connection_error", ({ code }: { code: number }) => {
+    if (code !== UNKNOWN_SESSION) instance.metrics.refused(code === NOT_ALLOWED ? "FORBIDDEN" : "BAD_REQUEST");
+  });
+  io.engine.use(passing(gate, refuse));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
-  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins));
-  io.engine.use(
-    refuseHandshakes((request) =>
-      instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
-    ),
-  );
+  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuse));
+  const refusalFor = (request: IncomingMessage) =>
+    instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request);
+  io.engine.use(refuseHandshakes(refusalFor, refuse));
   // Socket.IO's path as the engine compares it.
   const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
   ignoreOtherUpgrades(io.httpServer, (request) => {
@@ -137,13 +146,9 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   };
 }
 
-function passing(gate: HttpGate, { metrics }: Instance): HandshakeMiddleware {
+function passing(gate: HttpGate, refuse: Refuse): HandshakeMiddleware {
   return (request, response, next) =>
-    gate.pass(request, response, (refusal) => {
-      if (!refusal) return next();
-      metrics.refused(refusal.code);
-      answer(request, response, refusal);
-    });
+    gate.pass(request, response, (refusal) => (refusal ? refuse(request, response, refusal) : next()));
 }
 
 /** Requests of a long-polling connection are read no sooner than its meter allows. */
