@@ -7,7 +7,7 @@
 import { type Cancel, realClock } from "../../protocol/clock.js";
 
 const WINDOW_MS = 200;
-/** Far below what the kernel keeps of a doze of 60 ms. */
+/** Far below what the kernel keeps during a doze. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
 /** The handle below a socket, undocumented in Node. The socket's own `pause` continues reading. */

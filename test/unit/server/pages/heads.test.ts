@@ -13,6 +13,7 @@ import { Pages } from "../../../../src/server/pages/pages.js";
 import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
 import { type HeadHeard, type PageHead, StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -69,7 +70,7 @@ function setUp<Kind extends CountingStore>(Kind: new (clock: VirtualClock) => Ki
   const clock = new VirtualClock();
   const store = new Kind(clock);
   const failed = (error: unknown) => assert.fail(String(error));
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const fanOut = new FanOut(clock, FAN_OUT_LIMITS);
   const pages = new Pages(store, clock, fanOut, { resync: () => undefined, caughtUp: () => undefined, failed });
   const frozen = new FrozenPages(pages);
   const overviews = new Overviews(store.overview, pages.heads, clock, fanOut, failed);
