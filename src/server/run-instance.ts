@@ -48,14 +48,16 @@ export function connectionLimits(config: Config): ConnectionLimits {
   return { bufferBytesMax, messageBytesMax, inflow: inflowOf(config) };
 }
 
-const HTTP_PER_SECOND_MIN = 50;
-const HTTP_TIMES = 6;
-const HTTP_BURST_SECONDS = 5;
+/**
+ * For all routes, in times of HTTP_PER_MINUTE: many people behind one address may load the app at
+ * once.
+ */
+export const HTTP_PACE = { times: 6, perSecondMin: 50, burstSeconds: 5 };
 
-/** For all routes: many people behind one address may load the app at once. */
 function httpOf({ httpPerMinute }: Config): Rate {
-  const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
-  return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
+  const { times, perSecondMin, burstSeconds } = HTTP_PACE;
+  const perSecond = Math.max(perSecondMin, (httpPerMinute / 60) * times);
+  return { perSecond, burst: perSecond * burstSeconds };
 }
 
 interface Others {
