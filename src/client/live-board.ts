@@ -48,6 +48,8 @@ export class LiveBoard implements Board {
   readonly #stopTicking: Cancel;
   /** Whether the instance has been heard from since the last tick. */
   #isHeard = false;
+  /** Whether the instance was asked, and has not answered yet. */
+  #isAsking = false;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
@@ -229,18 +231,33 @@ export class LiveBoard implements Board {
   }
 
   /**
-   * Gives up changes that cannot be delivered, and committed changes whose delta does not arrive.
-   * On a silent connection that delta may still be on its way. So the wait counts only if the
-   * instance has been heard from, or answers now.
+   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
+   * a silent connection that delta may still be on its way. So the wait counts only if the instance
+   * was heard, or answers now. The next tick does not wait for that answer.
    */
-  async #tick(nowMs: number): Promise<void> {
+  #tick(nowMs: number): void {
     this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
     const isHeard = this.#isHeard;
     this.#isHeard = false;
-    const awaited = () =>
-      this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
-    if (awaited().length === 0 || !(isHeard || (await this.#opening.isAnswered()))) return;
-    this.#emitChanges(this.#changes.shown.waited(awaited()));
+    if (isHeard) this.#waited();
+    else if (this.#awaited().length > 0) void this.#waitedIfAnswered();
+  }
+
+  /** Pages with committed changes whose delta has not come. */
+  #awaited(): number[] {
+    return this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
+  }
+
+  #waited(): void {
+    this.#emitChanges(this.#changes.shown.waited(this.#awaited()));
+  }
+
+  async #waitedIfAnswered(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    const isAnswered = await this.#opening.isAnswered();
+    this.#isAsking = false;
+    if (isAnswered) this.#waited();
   }
 
   #released(pages: readonly number[]): void {

@@ -32,12 +32,15 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => clock.after(ms, done));
 }
 
-/** Calls `run` every `ms`, counted from the end of the previous call, even if that call threw. */
-export function every(clock: Clock, ms: number, run: () => unknown): Cancel {
+/**
+ * Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. A
+ * function draws each pause, as for `jitter`.
+ */
+export function every(clock: Clock, ms: number | (() => number), run: () => unknown): Cancel {
   let isCancelled = false;
   let cancel: Cancel = () => undefined;
   const schedule = () => {
-    cancel = clock.after(ms, async () => {
+    cancel = clock.after(typeof ms === "number" ? ms : ms(), async () => {
       try {
         await run();
       } finally {

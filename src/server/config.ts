@@ -15,7 +15,10 @@ import { parseBasePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS } from "./telemetry/log.js";
 
-/** The message names the option, its value and the expected values. */
+/** A delay that nobody notices: the default of FLUSH_UNSEEN_MS. */
+export const UNSEEN_MS = 60;
+
+/** The message names the option, its value and what was expected. */
 export class BadOption extends Error {}
 
 interface Option {
@@ -265,13 +268,12 @@ const TABLE = {
     env: "FLUSH_MS",
     fallback: "16",
     help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
-    reason:
-      "One frame of a 60 Hz screen; after a quiet time, changes are sent immediately, or within 60 ms if other pages are busy",
+    reason: `One frame of a 60 Hz screen; after a quiet time changes go out at once, within ${UNSEEN_MS} ms if other pages are busy`,
     ...whole(1, 1_000, "ms"),
   },
   flushUnseenMs: {
     env: "FLUSH_UNSEEN_MS",
-    fallback: "60",
+    fallback: String(UNSEEN_MS),
     help: "Upper limit for lengthening the flush interval merely to save CPU; under heavy load it may grow further",
     reason: "People do not notice this delay, and most of an instance's CPU time goes into frames",
     ...whole(1, 1_000, "ms"),

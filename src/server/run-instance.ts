@@ -8,7 +8,7 @@ import { Access } from "./access/access.js";
 import { type AuthoriseHook, authoriser } from "./access/authorise.js";
 import { Guard } from "./access/guard.js";
 import { tokenVerifier } from "./access/tokens.js";
-import type { Config } from "./config.js";
+import { type Config, UNSEEN_MS } from "./config.js";
 import type { ConnectionLimits } from "./connections/connections.js";
 import { HttpGate } from "./connections/gate.js";
 import { Fleet } from "./fleet/fleet.js";
@@ -16,9 +16,10 @@ import { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
 import type { Rate } from "./limits/token-bucket.js";
+import type { FanOutLimits } from "./pages/fan-out.js";
 import type { Log } from "./telemetry/log.js";
 
-const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500, dozeMsMax: UNSEEN_MS };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**
@@ -50,14 +51,16 @@ export function connectionLimits(config: Config): ConnectionLimits {
   return { bufferBytesMax, messageBytesMax, inflow: inflowOf(config) };
 }
 
-const HTTP_PER_SECOND_MIN = 50;
-const HTTP_TIMES = 6;
-const HTTP_BURST_SECONDS = 5;
+/**
+ * For all routes, in times of HTTP_PER_MINUTE: many people behind one address may load the app at
+ * once.
+ */
+export const HTTP_PACE = { times: 6, perSecondMin: 50, burstSeconds: 5 };
 
-/** For all routes together: many people behind one address may load the app at the same time. */
 function httpOf({ httpPerMinute }: Config): Rate {
-  const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
-  return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
+  const { times, perSecondMin, burstSeconds } = HTTP_PACE;
+  const perSecond = Math.max(perSecondMin, (httpPerMinute / 60) * times);
+  return { perSecond, burst: perSecond * burstSeconds };
 }
 
 interface Others {
@@ -94,6 +97,10 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
   };
 }
 
+export function fanOutOf({ flushMs, flushUnseenMs }: Config): FanOutLimits {
+  return { ...FAN_OUT, flushMsMin: flushMs, unseenMs: flushUnseenMs };
+}
+
 function createInstance(config: Config, store: Store, log: Log, others: Others): Instance {
   const { wallClock = Date.now, authorise } = others;
   const { jwtSecret: secret, jwksUrl, jwtIssuer: issuer, jwtAudience: audience } = config;
@@ -121,7 +128,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
       http: httpOf(config),
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: config.flushUnseenMs },
+    fanOut: fanOutOf(config),
     watchedPagesMax: config.watchedPages,
   });
   return instance;

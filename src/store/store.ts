@@ -73,6 +73,9 @@ export interface PageHead {
   readonly frozen: readonly OffsetRange[] | undefined;
 }
 
+/** Must not throw. */
+export type HeadHeard = (index: number, head: PageHead | undefined) => void;
+
 export interface PageStore {
   /**
    * Commits a whole batch or nothing. Batches of one page are committed one after another. Drops
@@ -88,15 +91,18 @@ export interface PageStore {
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
   /** Freezes or thaws a part of a page. False if the page would have too many ranges. */
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
-  /** The page's bits and position at one moment. */
+  /** The frozen ranges of a page, ascending. Undefined if they are not valid, whatever else is. */
+  frozen(page: PageRef): Promise<readonly OffsetRange[] | undefined>;
+  /** Bits and position of one moment. */
   read(page: PageRef): Promise<Snapshot>;
   /** The changes after a position: deltas if they are few (logged.ts), otherwise a snapshot. */
   since(page: PageRef, position: Position): Promise<Since>;
   /**
    * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a
-   * damaged page, and for a page whose server does not answer soon.
+   * damaged page, and for a page whose part of the store does not answer soon. A store of several
+   * parts calls `heard` with each answer as it arrives, by the page's index in `pages`.
    */
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]>;
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]>;
 }
 
 export interface SubscriptionListener {

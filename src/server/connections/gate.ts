@@ -15,7 +15,6 @@ import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { Trust } from "../limits/client-address.js";
 import { type InflowLimits, Meter } from "../limits/meter.js";
-import { answer } from "./handshake.js";
 import { isUpgrade } from "./upgrades.js";
 
 /** Most unanswered requests on one connection. Browsers do not pipeline, but benchmarks may. */
@@ -64,10 +63,12 @@ export class HttpGate {
     });
   }
 
-  /** Middleware for Express and Engine.IO. Calls `next` when it is the request's turn, or never. */
-  readonly pass = (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
-    // Engine.IO passes no real response for an upgrade, and the upgraded connection gets its own
-    // meter.
+  /**
+   * For Express and Engine.IO: calls `next` when it is the request's turn, or never. With a refusal
+   * that is to be sent, after which the connection closes.
+   */
+  readonly pass = (request: IncomingMessage, response: ServerResponse, next: (refusal?: Refusal) => void): void => {
+    // Engine.IO passes no real response for an upgrade, whose connection gets a meter of its own.
     if (isUpgrade(request)) {
       next();
       return;
@@ -83,8 +84,10 @@ export class HttpGate {
     });
     const begin = () => {
       const waitMs = meter?.waitMs ?? 0;
-      if (isTooLarge) answer(request, response, new Refusal("PAYLOAD_TOO_LARGE"));
-      else if (waitMs === 0) next();
+      if (isTooLarge) {
+        response.setHeader("Connection", "close");
+        next(new Refusal("PAYLOAD_TOO_LARGE"));
+      } else if (waitMs === 0) next();
       else this.#clock.after(waitMs, () => !response.destroyed && next());
     };
     // Node assigns the connection to a response once the previous response has been sent.
@@ -123,8 +126,16 @@ function isChunked({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined;
 }
 
-/** Middleware for Express, whose body parsers would read a body of unknown length to its end. */
-export function refuseChunked(request: IncomingMessage, response: ServerResponse, next: () => void): void {
-  if (!isChunked(request)) next();
-  else answer(request, response, new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
+/** For Express, whose body parsers would read a body of unknown length to its end. */
+export function refuseChunked(
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (refusal?: Refusal) => void,
+): void {
+  if (!isChunked(request)) {
+    next();
+    return;
+  }
+  response.setHeader("Connection", "close");
+  next(new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
 }

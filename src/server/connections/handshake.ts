@@ -14,6 +14,9 @@ export type HandshakeMiddleware = (
   next: (error?: Error) => void,
 ) => void;
 
+/** Counts and sends a refusal. */
+export type Refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal) => void;
+
 /**
  * Refuses long-polling by script tags with 400. Such a request has no origin but carries cookies,
  * and its answer runs as a script in the page that sent it. No current client needs it.
@@ -37,20 +40,24 @@ export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
 export function refuseTakeovers(
   firstRequest: (engineId: string) => IncomingMessage | undefined,
   origins: readonly string[],
+  refuse: Refuse,
 ): HandshakeMiddleware {
   return (request, response, next) => {
     const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover)
-      answer(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
+      refuse(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
     else next();
   };
 }
 
-export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
+export function refuseHandshakes(
+  refusal: (request: IncomingMessage) => Refusal | undefined,
+  refuse: Refuse,
+): HandshakeMiddleware {
   return (request, response, next) => {
     const refused = engineIdIn(request) === "" ? refusal(request) : undefined;
-    if (refused) answer(request, response, refused);
+    if (refused) refuse(request, response, refused);
     else next();
   };
 }

@@ -1,11 +1,11 @@
 /*
- * One instance's view of all instances. Each instance announces its load and the pages that its
- * clients watch on the store's roll, every ANNOUNCE_MS. The same call returns the other instances.
- * Presence and GET /cluster use the last answer, so they cost the store nothing.
+ * All instances, as one of them knows them. Each announces its load and the pages that its clients
+ * watch on the store's roll, about every ANNOUNCE_MS. The same call returns the other instances.
+ * Presence and GET /cluster read the last answer, so they cost the store nothing.
  */
 
 import { randomBytes } from "node:crypto";
-import { type Cancel, every } from "../../protocol/clock.js";
+import { type Cancel, every, jitter } from "../../protocol/clock.js";
 import { GONE_MS } from "../../store/roll.js";
 import { StoreAway } from "../../store/store.js";
 import { type Announcement, type InstanceRecord, parseAnnouncement } from "../input/requests.js";
@@ -49,10 +49,12 @@ export class Fleet {
     this.#load = new Load(instance, online);
     this.#last = this.#load.sample();
     void this.#announce();
-    this.#stop = every(instance.clock, ANNOUNCE_MS, () => {
+    const { clock } = instance;
+    const announce = () => {
       this.#last = this.#load.sample();
       return this.#announce();
-    });
+    };
+    this.#stop = every(clock, () => jitter(clock, ANNOUNCE_MS), announce);
   }
 
   state(): ClusterState {

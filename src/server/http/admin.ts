@@ -16,7 +16,7 @@ import { newTag } from "../../store/tag.js";
 import type { Visitor } from "../access/access.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { refuseDamaged } from "../pages/store-refusal.js";
+import { refuseAway, refuseDamaged } from "../pages/store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
 type AdminAction = (typeof ADMIN_ACTIONS)[number];
@@ -60,26 +60,40 @@ export async function administer(
   }
 }
 
-/** The frozen regions of the board, ascending. Regions that touch at a page border are merged. */
-export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
-  const regions: { start: number; end: number }[] = [];
+interface FrozenRegions {
+  readonly frozen: readonly Region[];
+  /** Pages whose stored ranges are damaged; absent if there are none. */
+  readonly unknown?: readonly Region[];
+}
+
+/** The frozen regions of the board, ascending; regions that touch across pages are merged. */
+export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<FrozenRegions> {
+  const frozen: Region[] = [];
+  const unknown: Region[] = [];
   const parts = partsOf({ start: 0, end: board.size });
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
-    const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
-    some.forEach(({ page }, index) => {
-      const ranges = heads[index]?.frozen;
-      if (!ranges) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
-      for (const range of ranges) {
-        const start = cellAt(page, range.start);
-        const end = Math.min(cellAt(page, range.end), board.size);
-        const last = regions.at(-1);
-        if (last?.end === start) last.end = end;
-        else regions.push({ start, end });
-      }
-    });
+    const refs = some.map(({ page }) => ({ board: board.name, page }));
+    const heads = await instance.store.heads(refs).catch(refuseAway);
+    // A page without a head is damaged, or its part of the store did not answer soon.
+    const known = await Promise.all(
+      refs.map((ref, index) => heads[index]?.frozen ?? instance.store.frozen(ref).catch(refuseAway)),
+    );
+    for (const [index, { page, start, end }] of some.entries()) {
+      const ranges = known[index];
+      for (const range of ranges ?? []) addRegion(frozen, board, page, range);
+      if (!ranges) addRegion(unknown, board, page, { start, end });
+    }
   }
-  return regions;
+  return { frozen, ...(unknown.length > 0 && { unknown }) };
+}
+
+function addRegion(regions: Region[], board: HostedBoard, page: number, range: OffsetRange): void {
+  const start = cellAt(page, range.start);
+  const end = Math.min(cellAt(page, range.end), board.size);
+  const last = regions.at(-1);
+  if (last?.end === start) regions[regions.length - 1] = { start: last.start, end };
+  else regions.push({ start, end });
 }
 
 async function freeze(instance: Instance, board: HostedBoard, region: Region, action: AdminAction): Promise<number> {
@@ -136,10 +150,6 @@ async function eachPart(parts: readonly Part[], run: (part: Part) => Promise<voi
   for (let at = 0; at < parts.length; at += PAGES_AT_ONCE) {
     await Promise.all(parts.slice(at, at + PAGES_AT_ONCE).map(run));
   }
-}
-
-function away(error: unknown): never {
-  throw asRefusal(error);
 }
 
 function asRefusal(error: unknown): Refusal {

@@ -58,7 +58,7 @@ export function boardsRouter(instance: Instance): Router {
   // For admins only, because it asks the store about each page of the board, up to 65,536.
   router.get("/boards/:board/frozen", async (request, response) => {
     const board = boardFor(instance, response, request.params.board, "admin");
-    response.json({ frozen: await frozenRegions(instance, board) });
+    response.json(await frozenRegions(instance, board));
   });
   for (const action of ADMIN_ACTIONS) {
     router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {

@@ -10,7 +10,8 @@ import { type Rate, TokenBucket } from "./token-bucket.js";
  * Bad requests before the client is disconnected. Some refusals count as a tenth (responder.ts).
  */
 const STRIKES = { burst: 100, perSecond: 1 };
-const MESSAGES = { perSecond: 5, burst: 20 };
+/** Chat messages of the teaching protocol. */
+export const MESSAGES = { perSecond: 5, burst: 20 };
 const REQUESTS_A_TURN = 8;
 const AT_ONCE = { perSecond: 1_000, burst: REQUESTS_A_TURN };
 

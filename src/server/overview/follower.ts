@@ -63,7 +63,7 @@ export class OverviewFollower {
   /** Messages that arrive while the list is being read; undefined at other times. */
   #buffer: (readonly Tally[])[] | undefined = [];
   #isStale = true;
-  /** Page with messages since its last check -> time of the last message, oldest first. */
+  /** Pages with messages since their last check, or left out of it -> when, oldest first. */
   readonly #heard = new Map<number, number>();
   /** The next page to check, the time of the next check, and the pages to check without a pause. */
   #at = 0;
@@ -96,6 +96,7 @@ export class OverviewFollower {
     this.#unread = heads.read({
       due: (nowMs) => this.#due(nowMs),
       asking: (page) => this.#asking(page),
+      skipped: ({ page }) => this.#checkSoon(page),
       judged: () => this.#judged(),
       failed: () => this.#checkAll(),
     });
@@ -139,13 +140,15 @@ export class OverviewFollower {
   }
 
   #take(tallies: readonly Tally[]): void {
-    const now = this.#clock.now();
     for (const tally of tallies) {
       this.#set(tally);
-      if (tally.page >= this.counts.length) continue;
-      this.#heard.delete(tally.page);
-      this.#heard.set(tally.page, now);
+      if (tally.page < this.counts.length) this.#checkSoon(tally.page);
     }
+  }
+
+  #checkSoon(page: number): void {
+    this.#heard.delete(page);
+    this.#heard.set(page, this.#clock.now());
   }
 
   #set({ page, version, checked }: Tally): void {

@@ -24,6 +24,8 @@ export interface FanOutLimits {
   readonly unseenMs: number;
   /** Frames per second to aim at with an interval of up to `unseenMs`. */
   readonly framesUnseen: number;
+  /** A quiet page waits this long at most for the doze of the others. */
+  readonly dozeMsMax: number;
 }
 
 export interface Flushable {
@@ -43,10 +45,6 @@ const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
 /** A doze shorter than this saves nothing. */
 const DOZE_MS_MIN = 4;
-/**
- * A quiet page may have to wait this long for the doze of other pages. Nobody notices such a delay.
- */
-const DOZE_MS_MAX = 60;
 /** The interval is adapted after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
 const ADAPT_INTERVALS = 4;
@@ -111,7 +109,8 @@ export class FanOut {
       this.#source.wake(() => this.#flushDue());
     });
     this.#timer = { atMs, cancel };
-    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, this.#limits.unseenMs, DOZE_MS_MAX));
+    const { unseenMs, dozeMsMax } = this.#limits;
+    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, unseenMs, dozeMsMax));
   }
 
   #flushDue(): void {

@@ -34,6 +34,8 @@ export class FrozenPages {
         return pages;
       },
       asking: (_page, name) => this.#asking(name),
+      // The answer that is outstanding may be older than the wish.
+      skipped: (page, name) => this.#wanted.set(name, page),
     });
   }
 

@@ -50,7 +50,10 @@ export class Entry {
   open(namespace: Namespace, serve: (entered: Entered) => () => void, check?: (visitor: Visitor) => void): void {
     namespace.use((socket, next) => {
       const admitted = this.#connections.admit(socket.conn);
-      const refusal = this.#instance.departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
+      const { departures, metrics } = this.#instance;
+      // The refusal of a connection was counted with it.
+      if (departures.isDraining) metrics.refused("GOING_AWAY");
+      const refusal = departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
       next(refusal && refuse(socket, refusal));
     });
     namespace.use((socket, next) => this.#identify(socket, next, check));

@@ -12,10 +12,12 @@ import { isFromOrigin } from "../access/origin.js";
 import { type Connection, type ConnectionLimits, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
+  answer,
   engineIdIn,
   type HandshakeMiddleware,
   letNothingBeGuessed,
   outliveReset,
+  type Refuse,
   refuseHandshakes,
   refuseJsonp,
   refuseTakeovers,
@@ -60,6 +62,9 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
 }
 
 const ONLINE_EVERY_MS = 1_000;
+/** Engine.IO's codes of the requests that it refuses: no handshake, and by `allowRequest`. */
+const UNKNOWN_SESSION = 1;
+const NOT_ALLOWED = 4;
 
 interface AttachedSockets {
   online(): number;
@@ -93,16 +98,21 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   const { presence } = options;
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
-  io.engine.use(gate.pass);
+  const refuse: Refuse = (request, response, refusal) => {
+    instance.metrics.refused(refusal.code);
+    answer(request, response, refusal);
+  };
+  io.engine.on("connection_error", ({ code }: { code: number }) => {
+    if (code !== UNKNOWN_SESSION) instance.metrics.refused(code === NOT_ALLOWED ? "FORBIDDEN" : "BAD_REQUEST");
+  });
+  io.engine.use(passing(gate, refuse));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
-  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins));
-  io.engine.use(
-    refuseHandshakes((request) =>
-      instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
-    ),
-  );
-  // Socket.IO's path in the form that the engine compares.
+  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuse));
+  const refusalFor = (request: IncomingMessage) =>
+    instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request);
+  io.engine.use(refuseHandshakes(refusalFor, refuse));
+  // Socket.IO's path as the engine compares it.
   const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
   ignoreOtherUpgrades(io.httpServer, (request) => {
     takeOffBase(request, basePath);
@@ -138,7 +148,12 @@ export function attachSockets(io: Server, instance: Instance, options: AttachOpt
   };
 }
 
-/** Delays the requests of a long-polling connection until its meter allows reading them. */
+function passing(gate: HttpGate, refuse: Refuse): HandshakeMiddleware {
+  return (request, response, next) =>
+    gate.pass(request, response, (refusal) => (refusal ? refuse(request, response, refusal) : next()));
+}
+
+/** Requests of a long-polling connection are read no sooner than its meter allows. */
 function holdBack(connections: Connections, instance: Instance): HandshakeMiddleware {
   return (request, _, next) => {
     const waitMs = connections.waitMs(engineIdIn(request));

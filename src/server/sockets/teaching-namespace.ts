@@ -7,8 +7,8 @@ import type { Instance } from "../instance/instance.js";
 import type { Entered, Entry } from "./entry.js";
 import { Teaching } from "./teaching/teaching.js";
 
-/** A message goes to everyone, so it must be smaller than other requests. */
-const MESSAGE_CHARACTERS_MAX = 2_000;
+/** A message goes to everyone, so it is smaller than other requests. */
+export const MESSAGE_CHARACTERS_MAX = 2_000;
 const SOCKETS_PER_TURN = 100;
 const QUEUED_MAX = 500;
 const BUSY_RETRY_MS = 1_000;

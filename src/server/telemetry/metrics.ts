@@ -59,7 +59,11 @@ export class Metrics {
     "Bytes of the frames that brought clients up to date",
     "by",
   );
-  readonly #refusals = this.#counter("socketscaler_refusals_total", "Requests refused, by error code", "code");
+  readonly #refusals = this.#counter(
+    "socketscaler_refusals_total",
+    "Requests and handshakes refused, by error code",
+    "code",
+  );
   readonly #hookFailures = this.#counter(
     "socketscaler_hook_failures_total",
     "Times a hook of the host app threw or did not answer in time, by hook",

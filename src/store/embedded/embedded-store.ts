@@ -153,6 +153,10 @@ export class EmbeddedStore implements Store {
     return isDone;
   }
 
+  async frozen(ref: PageRef): Promise<readonly OffsetRange[]> {
+    return this.#pages.frozen(ref);
+  }
+
   async read(ref: PageRef): Promise<Snapshot> {
     return this.#pages.read(ref);
   }

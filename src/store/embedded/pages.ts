@@ -58,7 +58,7 @@ export class EmbeddedPages {
   head(ref: PageRef): PageHead | undefined {
     const record = this.#pages.getBinaryFast([ref.board, ref.page]);
     try {
-      return { ...(record ? decodeHead(record) : UNTOUCHED_HEAD), frozen: this.#frozenOf(ref) };
+      return { ...(record ? decodeHead(record) : UNTOUCHED_HEAD), frozen: this.frozen(ref) };
     } catch (error) {
       if (!(error instanceof DamagedPage)) throw error;
       this.#parts.damages.found(ref, "record", false, error);
@@ -83,7 +83,7 @@ export class EmbeddedPages {
     page.bits.set(before.bits);
     const isRotated = this.#parts.sessions.rotate(ref, page);
     const effects: [number, Bit][] = [];
-    const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
+    const frozen = batch.overridesFreeze ? [] : this.frozen(ref);
     const outcomes = batch.writes.map((write) => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const outcome = this.#parts.sessions.take(ref, page.generation, write, isFrozen);
@@ -130,13 +130,13 @@ export class EmbeddedPages {
 
   /** False if the page would have too many ranges. */
   freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): boolean {
-    const ranges = withRange(this.#frozenOf(ref), range, isFrozen);
+    const ranges = withRange(this.frozen(ref), range, isFrozen);
     if (ranges.length > FROZEN_RANGES_MAX) return false;
     this.#frozen.put([ref.board, ref.page], ranges);
     return true;
   }
 
-  #frozenOf(ref: PageRef): readonly OffsetRange[] {
+  frozen(ref: PageRef): readonly OffsetRange[] {
     return this.#frozen.get([ref.board, ref.page]) ?? [];
   }
 

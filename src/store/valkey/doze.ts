@@ -7,7 +7,7 @@
 import { type Cancel, realClock } from "../../protocol/clock.js";
 
 const WINDOW_MS = 200;
-/** At this rate, the messages of a 60 ms doze fit in the kernel's buffer many times over. */
+/** Far below what the kernel keeps during a doze. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
 /**

@@ -8,7 +8,7 @@ import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
 import { GENESIS, type Position, parsePosition } from "../../board/position.js";
 import { realClock, within } from "../../protocol/clock.js";
 import { DamagedPage, type Damages } from "../damage.js";
-import { parseRanges } from "../frozen.js";
+import { type OffsetRange, parseRanges } from "../frozen.js";
 import { INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
 import { type PageHead, StoreAway } from "../store.js";
@@ -54,7 +54,22 @@ export class PageReads {
     }
   }
 
-  /** The log's deltas between two positions, up to the first invalid entry. */
+  /** Undefined if they are not valid. */
+  async frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    const key = this.#names.page(page).head;
+    try {
+      const reply = await this.#link.command(key, "HGET", key, "fz");
+      const ranges = parseRanges(reply === null ? "" : String(reply));
+      this.#damages.found(page, "head (fz)", ranges !== undefined);
+      return ranges;
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#damages.found(page, "head (v, t, n)", false, error);
+      return undefined;
+    }
+  }
+
+  /** The log's deltas between two positions; up to the first entry that is none. */
   async log(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
     const count = to.version - from.version;
     if (count === 0) return [];

@@ -21,6 +21,7 @@ import type { Announced } from "../roll.js";
 import {
   type Batch,
   type Committed,
+  type HeadHeard,
   type PageHead,
   type Replaced,
   type Since,
@@ -139,6 +140,10 @@ export class ValkeyStore implements Store {
     return this.#write(page, freezeCall(this.names, page, range, isFrozen));
   }
 
+  frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    return this.#reads.frozen(page);
+  }
+
   async read(page: PageRef): Promise<Snapshot> {
     const answer = await this.#runWhole(page, sinceCall(this.names, page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas instead of a snapshot");
@@ -154,8 +159,14 @@ export class ValkeyStore implements Store {
     return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
-    return Promise.all(pages.map((page) => this.#reads.head(page)));
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
+    return Promise.all(
+      pages.map(async (page, index) => {
+        const head = await this.#reads.head(page);
+        heard?.(index, head);
+        return head;
+      }),
+    );
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
