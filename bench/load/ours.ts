@@ -16,7 +16,7 @@ import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, Refused, System } from "./system.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-/** Lifts the limits against abuse, which a benchmark resembles. The rest is default. */
+/** Lifts the limits against abuse, which a benchmark resembles. All else is the default. */
 export const NO_LIMITS = {
   WRITES_PER_SECOND: "1000000",
   WRITE_BURST: "1000000",
@@ -28,7 +28,7 @@ export const NO_LIMITS = {
 export function oursOn(boards: string, flags: Readonly<Record<string, string>> = {}): System {
   return {
     name: "SocketScaler",
-    about: "this project, as built, default settings but for the limits against abuse",
+    about: "this project, as built, with default settings except for the limits against abuse",
     isPerChange: false,
     args: () => [MAIN, "serve"],
     env: (valkey) => ({ PORT: "0", HOST: "127.0.0.1", VALKEY_URL: valkey.url, BOARDS: boards, ...NO_LIMITS, ...flags }),
@@ -136,7 +136,7 @@ export class OurClient implements BoardClient {
   }
 }
 
-/** The code that a write was refused with; undefined if it was made. */
+/** The code that a write was refused with; undefined if it was accepted. */
 function refusalCode(answer: unknown): string | undefined {
   if (typeof answer !== "object" || answer === null) return "no answer";
   if (!("error" in answer)) return undefined;

@@ -7,7 +7,7 @@ import type { System } from "./system.js";
 
 export const PEERS = fileURLToPath(new URL("../peers/", import.meta.url));
 
-/** Installs the peers' packages unless they are as the lock file says. No package's scripts run. */
+/** Installs the peers' packages unless they match the lock file. No package's scripts run. */
 export function installPeers(): void {
   const installed = `${PEERS}node_modules/.package-lock.json`;
   if (existsSync(installed) && statSync(installed).mtimeMs > statSync(`${PEERS}package-lock.json`).mtimeMs) return;

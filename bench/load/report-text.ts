@@ -41,13 +41,13 @@ function head(results: readonly Recorded[]): string[] {
     "# Measured",
     "",
     "Each number here comes from a scenario: a program that answers one question. A scenario that has",
-    "peers runs them beside SocketScaler in the same run. One command runs all scenarios:",
+    "peers runs them alongside SocketScaler in the same run. One command runs all scenarios:",
     "",
     "```sh",
     "npm ci",
     "npm run bench                          # all, about an hour and a half; nothing else should run",
     "npm run bench -- --only cpu-200,knee   # some; --list shows each with its question",
-    "npm run bench -- --quick               # short rounds, to see that it works; records nothing",
+    "npm run bench -- --quick               # short rounds, to check that it works; records nothing",
     "npm run bench:report                   # this page and the sizes in docs/operations.md, from results/",
     "```",
     "",
@@ -107,7 +107,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** In Markdown. */
+/** The rows of the result as a Markdown table. */
 export function tableOf({ columns, rows }: Recorded): string[] {
   return [
     `| ${columns.map(({ label }) => label).join(" | ")} |`,

@@ -1,4 +1,7 @@
-/* Question: what do our frames cost to encode and decode, and how long are they, beside JSON? */
+/*
+ * Question: what do our frames cost to encode and decode, and how long are they, compared with
+ * JSON?
+ */
 
 import { changedOffset, changedValue } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
@@ -9,7 +12,7 @@ import { microsecondsOf } from "./time.js";
 
 export const microCodec: Scenario = {
   name: "micro-codec",
-  question: "What do frames cost to encode and decode, beside the same as JSON?",
+  question: "What do frames cost to encode and decode, compared with JSON?",
   run: async ({ isQuick }) => {
     const deltas = [1, 4, 32, 256, 4_096].map((count) => {
       const delta = deltaOf(count);

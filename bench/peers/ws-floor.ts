@@ -1,6 +1,6 @@
 /*
- * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and
- * does nothing else.
+ * A floor: bare `ws` that sends every client a frame of BYTES bytes, FRAMES_PER_SECOND times a
+ * second, and does nothing else.
  *
  *     tsx bench/peers/ws-floor.ts BYTES FRAMES_PER_SECOND     prints its port
  */

@@ -1,6 +1,6 @@
 /*
- * Question: what does it cost the servers to deliver one change to one client, beside systems that
- * send a frame for each?
+ * Question: what does it cost the servers to deliver one change to one client, compared with
+ * systems that send a frame for each?
  *
  * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are
  * running and take turns round by round, so that the machine's noise affects all of them. A round
@@ -108,7 +108,7 @@ async function measure(
         atMost(
           1 / times,
           "×",
-          `CPU per change at ${rate} writes/s, of the best peer with a frame per change`,
+          `CPU per change at ${rate} writes/s, relative to the best peer with a frame per change`,
           mine / best,
         ),
         atMost(P99_MS, "ms", `p99 of a click at ${rate} writes/s`, p99),
@@ -131,7 +131,7 @@ async function measure(
 /** If a smaller share arrives, a round says nothing about the cost of a change. */
 const DELIVERED_MIN = 0.5;
 
-/** Microseconds. */
+/** Microseconds per change delivered. */
 function costOf({ serversCpuSeconds, delivered, expected }: Run): number {
   return delivered < expected * DELIVERED_MIN ? Number.NaN : (serversCpuSeconds * 1e6) / delivered;
 }

@@ -1,6 +1,6 @@
 /*
  * Question: what does it cost to join a board of 1,000,000 cells, half of them checked at random,
- * all 16 pages at once?
+ * all 16 pages together?
  *
  * Bytes are compared with the bitmap itself, and time with an HTTP GET of as many bytes from bare
  * `node:http`. Both are measured from the first packet of a new connection to the last byte, in
@@ -58,7 +58,7 @@ export const join: Scenario = {
           { system: "join: connect, open, watch 16 pages", bytes, ms: middle.join },
           { system: "HTTP GET of the bitmap's bytes", bytes: getBytes, ms: middle.get },
         ],
-        targets: [atMost(RATIO, "×", "bytes of a join, of the bitmap", bytes / BITMAP_BYTES)],
+        targets: [atMost(RATIO, "×", "bytes of a join, relative to the bitmap", bytes / BITMAP_BYTES)],
         notes: [
           `A join takes ${(middle.join / middle.get).toFixed(1)} times as long as the GET: it is four round trips, and the client decodes.`,
         ],

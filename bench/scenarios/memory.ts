@@ -1,5 +1,5 @@
 /*
- * Question: how much memory does a server hold for a client that only watches, beside bare
+ * Question: how much memory does a server hold for a client that only watches, compared with bare
  * Socket.IO?
  *
  * The growth of one server's resident memory when the clients connect, divided by their number.
@@ -36,7 +36,7 @@ export const memory: Scenario = {
       for (const system of [mine, bare]) {
         const bytes = await measureMemory(system, clients);
         found.add(system.name, bytes / 1_024);
-        tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB a client`);
+        tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB per client`);
       }
     }
     const ratio = found.spread(mine.name).median / found.spread(bare.name).median;
@@ -44,7 +44,7 @@ export const memory: Scenario = {
       method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} rounds in turns, each with new processes.`,
       columns: { system: "system", kib: "KiB per client" },
       rows: found.rows("kib"),
-      targets: [atMost(RATIO, "×", "memory per idle client, of bare Socket.IO", ratio)],
+      targets: [atMost(RATIO, "×", "memory per idle client, relative to bare Socket.IO", ratio)],
       chart: "kib",
     };
   },

@@ -1,5 +1,6 @@
 /*
- * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
+ * Question: how many bytes does a change take on the wire to a client, compared with the fewest
+ * possible?
  *
  * 200 writes a second, uniform over one page. Which k of 65,536 cells changed, and to what, takes
  * at least log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it
@@ -87,7 +88,9 @@ export const wireBytes: Scenario = {
           frameBytes: "bytes per frame",
         },
         rows: [row],
-        targets: [atMost(TIMES, "×", "bytes per change, framing counted, of the bound", row.bytes / row.bound)],
+        targets: [
+          atMost(TIMES, "×", "bytes per change, framing included, relative to the bound", row.bytes / row.bound),
+        ],
         notes: [
           partsNote({ bytes: row.frameBytes, changes: row.perFrame, bound: row.bound * row.perFrame, version: write }),
           ...gapNotes(row.system, judged),

@@ -1,4 +1,4 @@
-/* The bytes around the content of a frame. */
+/* The number of bytes around the content of a frame. */
 
 /** The Engine.IO and Socket.IO types, namespace, event and quotes around a delta's text. */
 export const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;

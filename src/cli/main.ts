@@ -108,7 +108,7 @@ function benchCommand(): void {
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
     const option = new Option(`${flag} <${placeholder}>`, `${help} (default: ${fallback})`);
-    // The name in the table. Commander would derive one from the flag.
+    // The name in the table, instead of the one that Commander would derive from the flag.
     option.attributeName = () => name;
     command.addOption(option);
   }
@@ -137,7 +137,7 @@ function explain(error: unknown): number {
   throw error;
 }
 
-/** The machine refused a file, a port or disk space. */
+/** The system refused access to a file, a port or disk space. */
 type SystemError = NodeJS.ErrnoException & { readonly port?: number };
 
 function isSystemError(error: unknown): error is SystemError {

@@ -40,7 +40,7 @@ export class Endpoints {
     return backOffMs(this.#clock, rounds, PAUSE_MS_FIRST, PAUSE_MS_MAX);
   }
 
-  /** Makes any of the other addresses the next. */
+  /** Makes `next` move to a random other address. */
   skip(): void {
     this.#index += Math.floor(this.#clock.random() * (this.#all.length - 1));
   }

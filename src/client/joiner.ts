@@ -1,13 +1,12 @@
 /*
- * The joiner keeps every watched page joined on the present connection, each from the position that
- * its replica has.
+ * Keeps every watched page joined on the current connection, each from the position of its replica.
  *
  *     (not asked) ──watch──► asked ──answered──► joined
  *          ▲                   │ refused            │ gap, or released
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier
+ * A page is requested again only after its unwatch is answered. Otherwise frames of the earlier
  * watch could arrive after the later watch stated a position. The replica would then be at a
  * position that the instance does not know, and no later frame would fit.
  */
@@ -22,7 +21,7 @@ import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 interface Listener {
   /** The instance is about to be asked for the page. */
   asked(page: number): void;
-  /** The page is up to date, and its instance has sent everything that it knows of it. */
+  /** The page is up to date, and its instance has sent everything it knows about it. */
   joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;
@@ -107,13 +106,13 @@ export class Joiner {
     this.#stages.clear();
   }
 
-  /** Asks for all watched pages that are not asked for. */
+  /** Requests all watched pages that are not requested yet. */
   join(): void {
     if (this.#opened) this.#askAll(this.#opened);
     this.#listener.changed();
   }
 
-  /** Joins after the present task, so that pages watched together take one request. */
+  /** Joins after the current task, so that pages watched together share one request. */
   joinSoon(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -123,7 +122,7 @@ export class Joiner {
     });
   }
 
-  /** Leaves pages. Those that are still watched are asked for again, but not within `pauseMs`. */
+  /** Leaves pages. Those that are still watched are requested again, after at least `pauseMs`. */
   leave(numbers: readonly number[], pauseMs = 0): void {
     const opened = this.#opened;
     const left = numbers.filter((number) => this.isJoined(number) || this.#stages.get(number) === "asked");

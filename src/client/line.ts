@@ -56,9 +56,9 @@ export interface Line {
   ): void;
   /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;
-  /** Connects again with another token, at a slow pace. False if there is none to ask for. */
+  /** Reconnects with another token, at a slow pace. False if the app provides no tokens. */
   renew(problem: Refusal): boolean;
-  /** Drops the present connection and makes the next. */
+  /** Drops the current connection and makes the next. */
   reconnect(): void;
   close(): void;
 }

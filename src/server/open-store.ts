@@ -6,8 +6,8 @@ import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
- * Opens the store that the options name; rejects with StoreUnusable. `mayEvict` also opens a Valkey
- * that deletes pages when its memory is full, to inspect it or take a backup.
+ * Opens the store that the options name. Rejects with StoreUnusable. `mayEvict` accepts a Valkey
+ * that deletes pages when its memory is full, for inspection or a backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
@@ -42,6 +42,6 @@ function readPem(option: string, file: string | undefined): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {
-    throw new StoreUnusable(`cannot read ${option}, ${file}`, error);
+    throw new StoreUnusable(`cannot read ${option} (${file})`, error);
   }
 }

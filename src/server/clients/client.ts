@@ -1,6 +1,7 @@
 /*
  * One client: the boards it has open, the pages and overviews it watches, and the session it writes
- * under. Checks each request against the boards and the limits. Knows no door, such as Socket.IO.
+ * under. Checks each request against the boards and the limits. Does not depend on any door, such
+ * as Socket.IO.
  */
 
 import type { Bit } from "../../board/bitmap.js";
@@ -30,7 +31,7 @@ import { commitChanges } from "../writes/commit-changes.js";
 import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
 
-/** The charge for an overview, in watched pages: it may be of that size. */
+/** The charge for watching an overview, in pages. An overview can be as large as this many. */
 const OVERVIEW_WATCHES = 8;
 
 const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
@@ -54,7 +55,7 @@ interface ClientOptions {
   readonly recipient: Recipient;
   readonly allowance: Allowance;
   readonly visitor: Visitor;
-  /** Connections on this instance, and on all. */
+  /** Number of connections on this instance, and on all instances. */
   readonly presence: { readonly online: number; readonly onlineEverywhere: number };
 }
 
@@ -144,7 +145,8 @@ export class Client {
     try {
       await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
     } catch (error) {
-      // A watch is refused whole: none of its pages is sent, unless a later request asks for it.
+      // A watch is refused as a whole, so none of its pages is sent unless a later request asks for
+      // it.
       for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), request);
       throw error;
     }
@@ -213,13 +215,15 @@ export class Client {
     this.#overviews.close();
   }
 
-  /** This client did not know that the cells are frozen, so others may not know either. */
+  /**
+   * This client did not know that the cells are frozen, so other clients may not know it either.
+   */
   #showFrozen(board: HostedBoard, changes: readonly (readonly [cell: number, value: Bit])[]): void {
     const pages = new Set(changes.map(([cell]) => pageOf(cell)));
     this.#instance.frozen.ask(Array.from(pages).flatMap((page) => this.#pages.hub(pageKey(board, page)) ?? []));
   }
 
-  /** A write of more than the burst could never be admitted. */
+  /** A write larger than the burst could never be admitted. */
   get #writeCellsMax(): number {
     return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
   }

@@ -1,7 +1,8 @@
 /*
  * Answers the requests of one client, in either protocol. It turns failures into answers, bounds
- * the requests in rate and number, and ends a connection that sends only rubbish. The bounds belong
- * to the connection (allowance.ts), so several responders on one connection share them.
+ * the rate and number of requests, and closes a connection that keeps sending bad requests. The
+ * bounds belong to the connection (allowance.ts), so several responders on one connection share
+ * them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -10,9 +11,9 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * Weight of a refusal that a client in good faith may run into; a bad request weighs 1. The client
- * is too fast, or an app forbids some cells of a write without naming them and the library searches
- * for them.
+ * Weight of a refusal that a well-behaved client may cause; a bad request weighs 1. Such a client
+ * may be too fast. Or a host app refuses some cells of a write without naming them, and the library
+ * searches for them.
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
@@ -76,7 +77,7 @@ export class Responder {
     else run(request, settle);
   }
 
-  /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */
+  /** Refuses further requests with GOING_AWAY. Resolves when the others have been answered. */
   finish(): Promise<void> {
     this.#isFinishing = true;
     return new Promise((done) => {
@@ -85,7 +86,7 @@ export class Responder {
     });
   }
 
-  /** Counts a message that cannot be answered. */
+  /** Counts a message that cannot be answered, and returns the error for it. */
   reject(detail: string): ErrorBody {
     return this.#refuse(new Refusal("BAD_REQUEST", { detail }));
   }

@@ -1,8 +1,8 @@
 /*
- * Gives each WebSocket below an Engine.IO server a meter from its first byte on. So control frames,
- * which only `ws` sees and answers, are charged from the start. Other data is charged once the
- * WebSocket is known to be ours (connections.ts): an app may have its own namespaces on the same
- * server.
+ * Gives each WebSocket of an Engine.IO server a meter from its first byte on. Control frames, which
+ * only `ws` sees and answers, are therefore charged from the start. Other data is charged once the
+ * WebSocket is known to be ours (connections.ts), because an app may have its own namespaces on the
+ * same server.
  */
 
 import type { EventEmitter } from "node:events";
@@ -28,7 +28,9 @@ interface WebSocketServer {
   options?: { maxFragments?: number; maxBufferedChunks?: number };
 }
 
-/** Bounds the frames and reads of one message. Each takes some hundred bytes until it is whole. */
+/**
+ * Bounds the frames and reads of one message. Each takes some hundred bytes until the message ends.
+ */
 const PIECES_MIN = 1_024;
 const BYTES_PER_PIECE = 256;
 
