@@ -48,8 +48,6 @@ export class LiveBoard implements Board {
   readonly #stopTicking: Cancel;
   /** Whether the instance has been heard from since the last tick. */
   #isHeard = false;
-  /** Whether the instance was asked, and has not answered yet. */
-  #isAsking = false;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {

@@ -60,6 +60,10 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
   return io;
 }
 
+/** Engine.IO's codes of the requests that it refuses: no handshake, and by `allowRequest`. */
+const UNKNOWN_SESSION = 1;
+const NOT_ALLOWED = 4;
+
 interface AttachedSockets {
   online(): number;
   notify(notice: Notice): void;
@@ -99,12 +103,10 @@ export function attachSockets(
   io.engine.use(passing(gate, refuse));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
-  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins));
-  io.engine.use(
-    refuseHandshakes((request) =>
-      instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
-    ),
-  );
+  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuse));
+  const refusalFor = (request: IncomingMessage) =>
+    instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request);
+  io.engine.use(refuseHandshakes(refusalFor, refuse));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
 
   const boards = io.of(BOARDS_NAMESPACE);
@@ -142,6 +144,11 @@ function guardsOf(io: Server): PassGuards {
       allowRequest(request, (_, isAllowed) => done(isAllowed ? undefined : new Error("not allowed")));
     });
   };
+}
+
+function passing(gate: HttpGate, refuse: Refuse): HandshakeMiddleware {
+  return (request, response, next) =>
+    gate.pass(request, response, (refusal) => (refusal ? refuse(request, response, refusal) : next()));
 }
 
 /** Requests of a long-polling connection are read no sooner than its meter allows. */
