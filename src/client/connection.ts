@@ -101,7 +101,10 @@ export class Connection implements Line {
   ): void {
     const attempt = this.#attempt;
     const link = attempt?.link;
-    if (!link || !this.isUp) return queueMicrotask(() => settle(new ConnectionLost()));
+    if (!link || !this.isUp) {
+      queueMicrotask(() => settle(new ConnectionLost()));
+      return;
+    }
     const lost = () => {
       cancelLate();
       settle(new ConnectionLost());

@@ -3,9 +3,9 @@
  * connection.ts is the real one. Tests and the simulation bring their own.
  */
 
-import type { Refusal } from "../protocol/errors.js";
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
+import type { Refusal } from "../protocol/errors.js";
 import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
 export class ConnectionLost extends Error {

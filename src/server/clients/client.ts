@@ -8,7 +8,14 @@ import type { Bit } from "../../board/bitmap.js";
 import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
-import type { OpenResult, OverviewResult, RequestName, WatchResult, WriteRequest, WriteResult } from "../../protocol/events.js";
+import type {
+  OpenResult,
+  OverviewResult,
+  RequestName,
+  WatchResult,
+  WriteRequest,
+  WriteResult,
+} from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
 import {
@@ -77,15 +84,20 @@ export class Client {
   ask(name: RequestName, input: unknown, settle: (outcome: object) => void): void {
     switch (name) {
       case "open":
-        return settle(this.open(input));
+        settle(this.open(input));
+        return;
       case "watch":
-        return settleWith(this.watch(input), settle);
+        settleWith(this.watch(input), settle);
+        return;
       case "unwatch":
-        return settle(this.unwatch(input));
+        settle(this.unwatch(input));
+        return;
       case "overview":
-        return settleWith(this.overview(input), settle);
+        settleWith(this.overview(input), settle);
+        return;
       case "write":
-        return this.write(parseWrite(input), settle);
+        this.write(parseWrite(input), settle);
+        return;
     }
   }
 

@@ -68,10 +68,19 @@ export class Responder {
       reply(outcome instanceof Error ? { error: this.#refuse(outcome) } : outcome);
       if (this.#isFinishing && this.#inProgress === 0) this.#finished();
     };
-    if (this.#isFinishing) return settle(new Refusal("GOING_AWAY"));
+    if (this.#isFinishing) {
+      settle(new Refusal("GOING_AWAY"));
+      return;
+    }
     const waitMs = requests.take(1, this.#instance.clock.now());
-    if (waitMs > 0) return settle(new Refusal("RATE_LIMITED", { retryAfterMs: waitMs }));
-    if (this.#allowance.inProgress > IN_PROGRESS_MAX) return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+    if (waitMs > 0) {
+      settle(new Refusal("RATE_LIMITED", { retryAfterMs: waitMs }));
+      return;
+    }
+    if (this.#allowance.inProgress > IN_PROGRESS_MAX) {
+      settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      return;
+    }
     const turn = turns.take();
     if (turn) void turn.then(() => run(request, settle));
     else run(request, settle);

@@ -11,11 +11,7 @@ import { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 
 /** Runs the guards of handshakes. Calls back once, with an error if one of them refuses. */
-export type PassGuards = (
-  request: IncomingMessage,
-  response: UpgradeResponse,
-  done: (error?: unknown) => void,
-) => void;
+export type PassGuards = (request: IncomingMessage, response: UpgradeResponse, done: (error?: unknown) => void) => void;
 
 /**
  * What middlewares get as the response to an upgrade. It keeps their headers for the answer, and

@@ -164,7 +164,8 @@ export class LaneConnection implements Recipient {
 
   #greet(message: UpMessage): void {
     if (message.kind !== "request" || message.name !== HELLO) {
-      return this.goodbye(this.#responder.reject("the first message is not hello"));
+      this.goodbye(this.#responder.reject("the first message is not hello"));
+      return;
     }
     this.#early = [];
     void this.#enter(message.id, message.request);
@@ -176,7 +177,8 @@ export class LaneConnection implements Recipient {
     const allowance = this.#allowance;
     // It holds the request of the upgrade.
     this.#identify = undefined;
-    const auth: Readonly<Record<string, unknown>> = typeof request === "object" && request !== null ? { ...request } : {};
+    const auth: Readonly<Record<string, unknown>> =
+      typeof request === "object" && request !== null ? { ...request } : {};
     let visitor: Visitor;
     try {
       if (auth.protocol !== LANE_PROTOCOL || !identify) throw new Refusal("UNSUPPORTED_PROTOCOL");
@@ -207,7 +209,10 @@ export class LaneConnection implements Recipient {
       );
     } else if (message.kind === "request") {
       const { id, name, request } = message;
-      if (!isRequest(name) || name === "write") return this.#complain(`there is no request ${name.slice(0, 20)}`);
+      if (!isRequest(name) || name === "write") {
+        this.#complain(`there is no request ${name.slice(0, 20)}`);
+        return;
+      }
       this.#responder.answer<object>(
         (settle) => client.ask(name, request, settle),
         (reply) => this.#send(new Message(encodeReply(id, reply))),

@@ -53,7 +53,9 @@ export class FrameEncoder {
       texts.length < packets.length
         ? undefined
         : {
-            webSocketFrames: Buffer.concat(texts.map((packet) => webSocketFrame(TEXT, Buffer.from(`${ENGINE_MESSAGE}${packet}`)))),
+            webSocketFrames: Buffer.concat(
+              texts.map((packet) => webSocketFrame(TEXT, Buffer.from(`${ENGINE_MESSAGE}${packet}`))),
+            ),
             packetBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
           };
     const prepared: Prepared = {

@@ -88,9 +88,13 @@ export class Writer {
    * one turn. So a caller can send all answers for one connection at once.
    */
   write(page: PageRef, session: string, seq: number, changes: Changes, settle: SettleWrite): void {
-    if (this.#isClosed) return settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+    if (this.#isClosed) {
+      settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      return;
+    }
     if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
-      return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      return;
     }
     this.#queuedChanges += changes.length;
     const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
