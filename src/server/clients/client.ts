@@ -71,13 +71,13 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #boards = new Map<number, OpenBoard>();
   readonly #pages: Watches<string, Hub>;
-  readonly #overviews: Watches<HostedBoard, OverviewHub>;
+  /** Made when an overview is asked for, as most clients ask for none. */
+  #overviews: Watches<HostedBoard, OverviewHub> | undefined;
 
   constructor(instance: Instance, options: ClientOptions) {
     this.#instance = instance;
     this.#options = options;
     this.#pages = new Watches(options.recipient, instance.clock);
-    this.#overviews = new Watches(options.recipient, instance.clock);
   }
 
   /** Answers a request of that name. Throws, or calls `settle` once. */
@@ -136,6 +136,8 @@ export class Client {
     const request = parseRequest(watchRequest, input);
     const board = "board" in request ? this.#boardNamed(request.board) : this.#board(request.handle);
     const wanted = new Map<number, Position>();
+    // Stands for this request as long as its pages are watched, and is small.
+    const mark = {};
     for (const entry of request.pages) {
       const [page, position] = typeof entry === "number" ? [entry, GENESIS] : entry;
       // A client that names the board does not know its size yet.
@@ -150,7 +152,7 @@ export class Client {
     const join = (page: number, position: Position) =>
       this.#pages.join(
         pageKey(board, page),
-        request,
+        mark,
         () => this.#instance.pages.use(board, page),
         (hub) => hub.watch(recipient, position),
       );
@@ -159,7 +161,7 @@ export class Client {
     } catch (error) {
       // A watch is refused as a whole, so none of its pages is sent unless a later request asks for
       // it.
-      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), request);
+      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), mark);
       throw error;
     }
     for (const page of wanted.keys()) {
@@ -179,9 +181,10 @@ export class Client {
   async overview(input: unknown): Promise<OverviewResult> {
     const request = parseRequest(overviewRequest, input);
     const board = this.#board(request.handle);
-    if (!request.watch) this.#overviews.leave(board);
+    if (!request.watch) this.#overviews?.leave(board);
     else {
       const { recipient, allowance } = this.#options;
+      this.#overviews ??= new Watches(recipient, this.#instance.clock);
       this.#instance.admission.admitWatch(allowance, OVERVIEW_WATCHES);
       try {
         await this.#overviews.join(
@@ -195,7 +198,7 @@ export class Client {
         throw error;
       }
     }
-    return { watching: this.#overviews.hub(board) !== undefined };
+    return { watching: this.#overviews?.hub(board) !== undefined };
   }
 
   /** Calls `settle` once. Throws a Refusal before that, if the write may not be made. */
@@ -224,7 +227,7 @@ export class Client {
 
   close(): void {
     this.#pages.close();
-    this.#overviews.close();
+    this.#overviews?.close();
   }
 
   /**

@@ -39,16 +39,21 @@ function errorOf(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
+interface Ending {
+  /** Tells the client why its connection ends, and ends it. */
+  goodbye(error: ErrorBody): void;
+}
+
 export class Responder {
   readonly #instance: Instance;
   readonly #allowance: Allowance;
-  readonly #end: (error: ErrorBody) => void;
+  readonly #end: Ending;
   #inProgress = 0;
   #isFinishing = false;
-  #finished: () => void = () => undefined;
+  #finished: (() => void) | undefined;
   #isEnded = false;
 
-  constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
+  constructor(instance: Instance, allowance: Allowance, end: Ending) {
     this.#instance = instance;
     this.#allowance = allowance;
     this.#end = end;
@@ -66,7 +71,7 @@ export class Responder {
       this.#inProgress--;
       this.#allowance.inProgress--;
       reply(outcome instanceof Error ? { error: this.#refuse(outcome) } : outcome);
-      if (this.#isFinishing && this.#inProgress === 0) this.#finished();
+      if (this.#isFinishing && this.#inProgress === 0) this.#finished?.();
     };
     if (this.#isFinishing) {
       settle(new Refusal("GOING_AWAY"));
@@ -113,6 +118,6 @@ export class Responder {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#instance.admission.offended(this.#allowance.address);
-    this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
+    this.#end.goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
   }
 }

@@ -13,7 +13,7 @@ import { clientAddress, type Trust } from "../limits/client-address.js";
 import { Meter } from "../limits/meter.js";
 import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
-import { type ConnectionLimits, type MeteredWebSocket, WebSockets } from "./websockets.js";
+import { type ConnectionLimits, WebSockets } from "./websockets.js";
 
 export type { ConnectionLimits };
 
@@ -76,10 +76,6 @@ export class Connections {
     return this.#limits;
   }
 
-  meteredOf(socket: unknown): MeteredWebSocket | undefined {
-    return this.#webSockets.of(socket);
-  }
-
   addressOf(request: IncomingMessage): string {
     return addressKey(clientAddress(request, this.#trust));
   }
@@ -130,21 +126,16 @@ export class Connections {
   }
 
   /**
-   * Counts a connection that is a WebSocket of the lane. If it is refused, `close` is called once
-   * the client can have read why. Call `ended` at its end.
+   * Counts a connection that is no Engine.IO connection. If it is refused, it is cut once the client
+   * can have read why. Call `ended` at its end.
    */
-  admitWebSocket(request: IncomingMessage, close: () => void): AdmittedWebSocket {
+  admitWebSocket(request: IncomingMessage, socket: { cut(): void }): AdmittedWebSocket {
     const { admission } = this.#instance;
     const address = this.addressOf(request);
     const refusal = this.#connect(address);
-    if (refusal) this.#closeRefused(address, close);
-    return {
-      allowance: admission.allowance(address),
-      refusal,
-      ended: () => {
-        if (!refusal) admission.disconnect(address);
-      },
-    };
+    if (refusal) this.#closeRefused(address, () => socket.cut());
+    const ended = refusal ? () => undefined : admission.release(address);
+    return { allowance: admission.allowance(address), refusal, ended };
   }
 
   #closeRefused(address: string, close: () => void): void {

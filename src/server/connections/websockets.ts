@@ -34,6 +34,10 @@ interface WebSocketServer {
 const PIECES_MIN = 1_024;
 const BYTES_PER_PIECE = 256;
 
+export function piecesMax(messageBytesMax: number): number {
+  return Math.max(PIECES_MIN, messageBytesMax / BYTES_PER_PIECE);
+}
+
 export interface ConnectionLimits {
   readonly bufferBytesMax: number;
   readonly messageBytesMax: number;
@@ -95,8 +99,8 @@ export class WebSockets {
     if (!isWebSocketServer(ws)) return;
     const { inflow, messageBytesMax, bufferBytesMax } = this.#limits;
     const clock = this.#clock;
-    const piecesMax = Math.max(PIECES_MIN, messageBytesMax / BYTES_PER_PIECE);
-    Object.assign(ws.options ?? {}, { maxFragments: piecesMax, maxBufferedChunks: piecesMax });
+    const pieces = piecesMax(messageBytesMax);
+    Object.assign(ws.options ?? {}, { maxFragments: pieces, maxBufferedChunks: pieces });
     const handleUpgrade = ws.handleUpgrade.bind(ws);
     ws.handleUpgrade = (request, tcp, head, done) =>
       handleUpgrade(request, tcp, head, (socket, ...rest) => {

@@ -44,6 +44,8 @@ export interface Wire {
 export interface LaneContext {
   readonly instance: Instance;
   readonly presence: Pick<Presence, "online" | "onlineEverywhere">;
+  /** Called when the client has sent `hello`. */
+  greeted(connection: LaneConnection): void;
   /** Bytes that may wait. Half of it is kept for messages that cannot be skipped. */
   readonly bufferBytesMax: number;
 }
@@ -84,7 +86,7 @@ export class LaneConnection implements Recipient {
     this.wire = wire;
     this.#allowance = allowance;
     this.#identify = identify;
-    this.#responder = new Responder(context.instance, allowance, (error) => this.goodbye(error));
+    this.#responder = new Responder(context.instance, allowance, this);
   }
 
   receive(bytes: Uint8Array): void {
@@ -100,14 +102,14 @@ export class LaneConnection implements Recipient {
 
   /** Sends the client a beat. False if nothing came from it since the last. */
   beat(): boolean {
-    const { isHeard } = this;
+    const isHeard = this.#isHeard;
     this.#isHeard = false;
     if (isHeard) this.#send(BEAT);
     return isHeard;
   }
 
-  get isHeard(): boolean {
-    return this.#isHeard;
+  get address(): string {
+    return this.#allowance.address;
   }
 
   get backlogged(): boolean {
@@ -168,6 +170,7 @@ export class LaneConnection implements Recipient {
       return;
     }
     this.#early = [];
+    this.#context.greeted(this);
     void this.#enter(message.id, message.request);
   }
 

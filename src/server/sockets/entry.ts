@@ -91,7 +91,7 @@ export class Entry {
     const { metrics, departures } = this.#instance;
     const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
     const recipient = new SocketRecipient(socket, this.#encoder, backlog, giveUp, (bytes) => metrics.sent(bytes));
-    const responder = new Responder(this.#instance, allowance, goodbye);
+    const responder = new Responder(this.#instance, allowance, { goodbye });
     const visitor = this.#visitors.get(socket) ?? ANYBODY;
     const leave = serve({ socket, visitor, allowance, recipient, responder });
     const gone = departures.add(sayMove(socket, responder));
