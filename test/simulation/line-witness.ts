@@ -60,7 +60,7 @@ export class Witness implements LineWitness {
 
   requested<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): void {
     this.#say(() => `-> ${name} ${JSON.stringify(request)}`);
-    if ("pages" in request) {
+    if ("pages" in request && "handle" in request) {
       const { joins } = this.#screen(request.handle);
       for (const entry of request.pages) joins.asked(typeof entry === "number" ? entry : entry[0], name);
     } else if ("seq" in request) {
@@ -73,7 +73,7 @@ export class Witness implements LineWitness {
     this.#say(() => `<- ${name} ${"seq" in request ? request.seq : ""} ${JSON.stringify(reply)}`);
     const error = "error" in reply ? (reply.error as ErrorBody) : undefined;
     if (error && !BAD_TIMES.has(error.code)) this.#fail(`${name} is answered with ${error.code}`);
-    if ("pages" in request) {
+    if ("pages" in request && "handle" in request) {
       const { joins } = this.#screen(request.handle);
       for (const entry of request.pages) joins.answered(typeof entry === "number" ? entry : entry[0], name, !error);
     } else if ("seq" in request) {

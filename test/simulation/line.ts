@@ -6,6 +6,7 @@
 
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
 import type { Clock } from "../../src/protocol/clock.js";
+import { decodeDelta } from "../../src/protocol/codec.js";
 import { type ErrorBody, Refusal } from "../../src/protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
 import { ANYBODY } from "../../src/server/access/access.js";
@@ -47,7 +48,7 @@ interface Connected {
   readonly down: Pipe;
   readonly client: Client;
   readonly responder: Responder;
-  readonly lose: Set<(error: Error) => void>;
+  readonly lose: Set<(lost: ConnectionLost) => void>;
   readonly forget: () => void;
 }
 
@@ -57,6 +58,7 @@ const ADDRESS = "10.0.0.1";
 const BACKLOG_FRAMES_MAX = 2;
 
 export class SimulatedLine implements Line {
+  readonly protocol = 1;
   readonly #options: LineOptions;
   #connected: Connected | undefined;
   #next: number;
@@ -81,27 +83,32 @@ export class SimulatedLine implements Line {
     return this.#connected?.down.isHeld ?? false;
   }
 
-  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    settle: (outcome: RequestMap[Name][1] | Error) => void,
+  ): void {
     const connected = this.#connected;
-    if (!connected) return Promise.reject(new ConnectionLost());
+    if (!connected) return queueMicrotask(() => settle(new ConnectionLost()));
     const { client, responder, up, down, lose } = connected;
     const { witness } = this.#options;
     const sent: RequestMap[Name][0] = JSON.parse(JSON.stringify(request));
     witness.requested(name, sent);
-    return new Promise((done, fail) => {
-      lose.add(fail);
-      up.send(async () => {
-        const ask: (input: unknown) => Promise<unknown> = client[name].bind(client);
-        const reply = await responder.answer(() => ask(sent));
-        const text = JSON.stringify(reply);
-        down.send(() => {
-          lose.delete(fail);
-          const answer: Reply<RequestMap[Name][1]> = JSON.parse(text);
-          witness.answered(name, sent, answer);
-          if ("error" in answer) fail(refusalOf(answer.error));
-          else done(answer);
-        });
-      });
+    lose.add(settle);
+    const hear = (text: string) => {
+      lose.delete(settle);
+      const answer: Reply<RequestMap[Name][1]> = JSON.parse(text);
+      witness.answered(name, sent, answer);
+      settle("error" in answer ? refusalOf(answer.error) : answer);
+    };
+    up.send(() => {
+      responder.answer<object>(
+        (settleRequest) => client.ask(name, sent, settleRequest),
+        (reply) => {
+          const text = JSON.stringify(reply);
+          down.send(() => hear(text));
+        },
+      );
     });
   }
 
@@ -197,17 +204,18 @@ export class SimulatedLine implements Line {
     };
     const allowance = instance.admission.allowance(ADDRESS);
     const presence = { online: 1, onlineEverywhere: 1 };
-    const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence });
+    const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence, protocol: 1 });
     const responder = new Responder(instance, allowance, end);
     const forget = host.onDeath(() => this.cut());
     this.#connected = { host, instance, up, down, client, responder, lose: new Set(), forget };
     witness.connected(host);
+    listener.opened();
     listener.up(host.name);
   }
 }
 
 function deliver(listener: LineListener, frame: Frame): void {
-  if (frame.kind === "delta") listener.delta(frame.text);
+  if (frame.kind === "delta") listener.delta(decodeDelta(frame.text));
   else if (frame.kind === "snapshot") listener.snapshot(new Uint8Array(frame.bytes));
   else throw new Error("nobody watches an overview here");
 }

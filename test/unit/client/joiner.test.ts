@@ -19,21 +19,19 @@ function setUp(...pages: number[]) {
   const clock = new VirtualClock();
   const asked: Asked[] = [];
   const line: Line = {
+    protocol: 1,
     isUp: true,
-    request: (name: string, request: object) =>
-      new Promise((done, fail) => {
-        const entries: readonly (number | readonly [number, string])[] =
-          "pages" in request ? (request.pages as []) : [];
-        asked.push({
-          name,
-          pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
-          answer: (error) => {
-            if (error) fail(error);
-            else done({ watching: 0 } as never);
-            return settle();
-          },
-        });
-      }),
+    request: (name: string, request: object, answered: (outcome: never) => void) => {
+      const entries: readonly (number | readonly [number, string])[] = "pages" in request ? (request.pages as []) : [];
+      asked.push({
+        name,
+        pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
+        answer: (error) => {
+          answered((error ?? { watching: 0 }) as never);
+          return settle();
+        },
+      });
+    },
     settled: () => undefined,
     renew: () => false,
     reconnect: () => undefined,
