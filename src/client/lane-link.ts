@@ -144,7 +144,7 @@ export class LaneLink implements Link {
         for (const { seq, at } of message.acks) settle(this.#writes, `${message.handle}:${seq}`, { at });
         return;
       case "refusal":
-        settle(this.#writes, `${message.handle}:${message.seq}`, message.error);
+        settle(this.#writes, `${message.handle}:${message.seq}`, { error: message.error });
         return;
       case "event":
         this.#hear(message.name, message.payload);
