@@ -12,8 +12,9 @@ import type { LinkListener } from "../../src/client/link.js";
 import { type Cancel, type Clock, every, pause } from "../../src/protocol/clock.js";
 import type { ErrorBody } from "../../src/protocol/errors.js";
 import { ANYBODY } from "../../src/server/access/access.js";
-import { LaneConnection, type LaneContext, type Wire } from "../../src/server/lane/lane-connection.js";
+import { type Identify, LaneConnection, type LaneContext, type Wire } from "../../src/server/lane/lane-connection.js";
 import type { Message } from "../../src/server/lane/message.js";
+import type { Allowance } from "../../src/server/limits/allowance.js";
 import type { Frame } from "../../src/server/pages/recipient.js";
 import type { Random } from "../support/random.js";
 import type { Host, Running } from "./host.js";
@@ -77,18 +78,16 @@ export class SimulatedLane {
     this.#up = new Pipe(clock, delayMs);
     this.#down = new Pipe(clock, delayMs);
     const identifyMs = random.chance(0.5) ? 0 : random.between(0, IDENTIFY_MS_MAX);
+    const { instance } = running;
+    const identify = async () => {
+      if (identifyMs > 0) await pause(running.clock, identifyMs);
+      return ANYBODY;
+    };
     this.#connection = new WitnessedConnection(
-      {
-        instance: running.instance,
-        presence: { online: 1, onlineEverywhere: 1 },
-        allowance: running.instance.admission.allowance(ADDRESS),
-        bufferBytesMax: BUFFER_MAX,
-        identify: async () => {
-          if (identifyMs > 0) await pause(running.clock, identifyMs);
-          return ANYBODY;
-        },
-      },
+      { instance, presence: { online: 1, onlineEverywhere: 1 }, bufferBytesMax: BUFFER_MAX },
       this.#wire(),
+      instance.admission.allowance(ADDRESS),
+      identify,
       {
         sending: (frame, isBacklogged, send) => {
           witness.sent(host, frame, isBacklogged);
@@ -178,8 +177,14 @@ interface ConnectionWitness {
 class WitnessedConnection extends LaneConnection {
   readonly #witness: ConnectionWitness;
 
-  constructor(context: LaneContext, wire: Wire, witness: ConnectionWitness) {
-    super(context, wire);
+  constructor(
+    context: LaneContext,
+    wire: Wire,
+    allowance: Allowance,
+    identify: Identify,
+    witness: ConnectionWitness,
+  ) {
+    super(context, wire, allowance, identify);
     this.#witness = witness;
   }
 
