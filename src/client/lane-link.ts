@@ -110,8 +110,9 @@ export class LaneLink implements Link {
     if (this.#isOver) return;
     this.#heardMs = this.#clock.now();
     const message = decodeDown(bytes, this.#last);
-    // What cannot be read leaves a gap.
     if (!message) {
+      // It leaves a gap, on which no continuation can follow.
+      this.#last = undefined;
       this.#listener.delta(undefined);
       return;
     }
