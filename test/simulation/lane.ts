@@ -177,13 +177,7 @@ interface ConnectionWitness {
 class WitnessedConnection extends LaneConnection {
   readonly #witness: ConnectionWitness;
 
-  constructor(
-    context: LaneContext,
-    wire: Wire,
-    allowance: Allowance,
-    identify: Identify,
-    witness: ConnectionWitness,
-  ) {
+  constructor(context: LaneContext, wire: Wire, allowance: Allowance, identify: Identify, witness: ConnectionWitness) {
     super(context, wire, allowance, identify);
     this.#witness = witness;
   }

@@ -124,9 +124,7 @@ export class Witness implements LineWitness {
     this.#unread = undefined;
     if (!replica || !before) return;
     const after = replica.position;
-    this.#say(
-      () => `${frame.kind} of ${ref.board}:${ref.page}: ${formatPosition(before)} -> ${formatPosition(after)}`,
-    );
+    this.#say(() => `${frame.kind} of ${ref.board}:${ref.page}: ${formatPosition(before)} -> ${formatPosition(after)}`);
     judge.checkState(name, ref, replica);
     judge.checkMove(name, ref, before, after);
     if (frame.kind === "snapshot" || !isFollowed || samePosition(frame.delta.from, before)) return;

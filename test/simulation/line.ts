@@ -3,9 +3,9 @@
  * the other (lane.ts), each to the next instance.
  */
 
+import type { Delta } from "../../src/board/delta.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
 import type { LinkListener } from "../../src/client/link.js";
-import type { Delta } from "../../src/board/delta.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
 import { refusalFrom } from "../../src/protocol/errors.js";
@@ -64,7 +64,10 @@ export class SimulatedLine implements Line {
     settle: (outcome: RequestMap[Name][1] | Error) => void,
   ): void {
     const lane = this.#lane;
-    if (!lane || !this.isUp) return queueMicrotask(() => settle(new ConnectionLost()));
+    if (!lane || !this.isUp) {
+      queueMicrotask(() => settle(new ConnectionLost()));
+      return;
+    }
     const { witness } = this.#options;
     const lost = () => settle(new ConnectionLost());
     this.#lost.add(lost);

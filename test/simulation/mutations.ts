@@ -141,13 +141,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the lane sends a continuation of a frame that did not end there",
     file: "src/server/lane/lane-connection.ts",
-    search: "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
+    search:
+      "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
     replacement: "this.#lastPage === delta.page && this.#lastHandle === handle;",
   },
   {
     name: "the lane sends a continuation of another page",
     file: "src/server/lane/lane-connection.ts",
-    search: "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
+    search:
+      "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
     replacement: "this.#lastPosition.version === delta.from.version;",
   },
   {

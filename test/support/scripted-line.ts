@@ -5,7 +5,7 @@
 import { packChanges } from "../../src/board/delta.js";
 import { LiveClient } from "../../src/client/client.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
-import { Refusal } from "../../src/protocol/errors.js";
+import type { Refusal } from "../../src/protocol/errors.js";
 import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";
 import { OPENED } from "./opened.js";
 import { settle, VirtualClock } from "./virtual-clock.js";
@@ -35,7 +35,10 @@ class ScriptedLine implements Line {
     request: RequestMap[Name][0],
     answered: (outcome: RequestMap[Name][1] | Error) => void,
   ): void {
-    if (!this.isUp) return queueMicrotask(() => answered(new ConnectionLost()));
+    if (!this.isUp) {
+      queueMicrotask(() => answered(new ConnectionLost()));
+      return;
+    }
     if (name === "write") this.writes.push(request as WriteRequest);
     if (this.isSilent) this.#lose.add(answered);
     else {

@@ -65,7 +65,9 @@ function setUp(getToken?: () => Promise<string | undefined>) {
     over: (reason) => heard.push(["over", reason?.code]),
     delta: (framed) => {
       const { from, to } = framed?.content ?? {};
-      heard.push(framed ? `delta of ${framed.content.page}: ${from?.version}${from?.tag} ${to?.version}${to?.tag}` : "gap");
+      heard.push(
+        framed ? `delta of ${framed.content.page}: ${from?.version}${from?.tag} ${to?.version}${to?.tag}` : "gap",
+      );
     },
     snapshot: (bytes) => heard.push(`snapshot of ${bytes.length} bytes`),
     overview: (bytes) => heard.push(["overview", ...bytes]),
@@ -220,7 +222,12 @@ describe("a link over the lane", () => {
   });
 
   test("reports a message that it cannot read as a gap", () => {
-    for (const bytes of [Uint8Array.of(), Uint8Array.of(99), Uint8Array.of(DOWN.delta, 1), Uint8Array.of(DOWN.reply, 1, 123)]) {
+    for (const bytes of [
+      Uint8Array.of(),
+      Uint8Array.of(99),
+      Uint8Array.of(DOWN.delta, 1),
+      Uint8Array.of(DOWN.reply, 1, 123),
+    ]) {
       const { link, heard } = enter();
       link.receive(snapshotAt(0));
       heard.length = 0;
