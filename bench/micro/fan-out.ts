@@ -8,7 +8,7 @@
 
 import { createServer } from "node:http";
 import { mergeDeltas } from "../../src/board/delta.js";
-import { encodeDelta } from "../../src/protocol/codec.js";
+import { DeltaFrame } from "../../src/server/pages/recipient.js";
 import { FrameEncoder } from "../../src/server/sockets/frame-sender.js";
 import { createSocketServer } from "../../src/server/sockets/sockets.js";
 import type { Scenario } from "../load/outcome.js";
@@ -32,7 +32,7 @@ export const microFanOut: Scenario = {
       const gathered = Array.from({ length: deltas }, (_, version) => deltaOf(changes, version));
       const flush = () => {
         const merged = mergeDeltas(gathered);
-        return merged && encoder.prepare({ kind: "delta", text: encodeDelta(1, merged) });
+        return merged && encoder.prepare(new DeltaFrame(1, merged));
       };
       const once = microsecondsOf(flush, isQuick);
       const merge = microsecondsOf(() => mergeDeltas(gathered), isQuick);

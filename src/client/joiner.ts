@@ -12,6 +12,7 @@
  */
 
 import { formatPosition, GENESIS } from "../board/position.js";
+import type { Replica } from "../board/replica.js";
 import type { Clock } from "../protocol/clock.js";
 import { refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WatchResult } from "../protocol/events.js";
@@ -33,6 +34,8 @@ interface Asked {
   readonly number: number;
   /** Undefined while the page is not held yet. */
   page: WatchedPage | undefined;
+  /** Whose position was stated. */
+  readonly replica: Replica | undefined;
 }
 
 /** The first protocol that lets a request name a board that is being opened. */
@@ -83,20 +86,24 @@ export class Joiner {
       if (!opened) return;
       const there = early.filter(({ number }) => number < opened.pages);
       this.#answered(opened, there, outcome);
-      // Nobody watches these any more.
-      this.leave(there.flatMap(({ number }) => (this.#pages.get(number) ? [] : number)));
     });
   }
 
   connected(opened: OpenResult): void {
     this.#opened = opened;
     this.#stages.clear();
+    const changed: number[] = [];
     for (const asked of this.#early ?? []) {
-      if (asked.number >= opened.pages) continue;
+      const { number, replica } = asked;
+      if (number >= opened.pages) continue;
       // Since the board's size is known, the page is held.
-      asked.page ??= this.#pages.get(asked.number);
-      this.#stages.set(asked.number, "asked");
+      asked.page ??= this.#pages.get(number);
+      this.#stages.set(number, "asked");
+      const held = this.#pages.get(number);
+      // Nobody watches it any more, or its replica is another one now.
+      if (!held || (replica && held.replica !== replica)) changed.push(number);
     }
+    this.leave(changed);
     this.join();
   }
 
@@ -152,7 +159,8 @@ export class Joiner {
     return numbers.map((number) => {
       this.#stages.set(number, "asked");
       this.#listener.asked(number);
-      return { number, page: this.#pages.get(number) };
+      const page = this.#pages.get(number);
+      return { number, page, replica: page?.replica };
     });
   }
 
@@ -213,5 +221,5 @@ export class Joiner {
 }
 
 function entriesOf(asked: readonly Asked[]): (readonly [page: number, position: string])[] {
-  return asked.map(({ number, page }) => [number, formatPosition(page?.replica.position ?? GENESIS)]);
+  return asked.map(({ number, replica }) => [number, formatPosition(replica?.position ?? GENESIS)]);
 }

@@ -110,8 +110,9 @@ export class LaneLink implements Link {
     if (this.#isOver) return;
     this.#heardMs = this.#clock.now();
     const message = decodeDown(bytes, this.#last);
-    // What cannot be read leaves a gap.
     if (!message) {
+      // It leaves a gap, on which no continuation can follow.
+      this.#last = undefined;
       this.#listener.delta(undefined);
       return;
     }
@@ -144,7 +145,7 @@ export class LaneLink implements Link {
         for (const { seq, at } of message.acks) settle(this.#writes, `${message.handle}:${seq}`, { at });
         return;
       case "refusal":
-        settle(this.#writes, `${message.handle}:${message.seq}`, message.error);
+        settle(this.#writes, `${message.handle}:${message.seq}`, { error: message.error });
         return;
       case "event":
         this.#hear(message.name, message.payload);

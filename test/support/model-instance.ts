@@ -41,7 +41,7 @@ export function modelInstance({ clock, store, cells, watches = PLENTY }: ModelIn
 export async function openClient(instance: Instance, recipient: Recipient): Promise<Client> {
   const allowance = instance.admission.allowance("a");
   const presence = { online: 1, onlineEverywhere: 1 };
-  const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence });
-  await client.open({ board: "main", protocol: 1 });
+  const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence, protocol: 1 });
+  client.open({ board: "main", protocol: 1 });
   return client;
 }

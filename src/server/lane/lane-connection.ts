@@ -190,7 +190,7 @@ export class LaneConnection implements Recipient {
     } catch (error) {
       return this.goodbye(refusalOf(error).toBody());
     }
-    if (this.#isGone) return;
+    if (this.#isEnding) return;
     this.subject = visitor.grant?.subject;
     const client = new Client(instance, { recipient: this, allowance, visitor, presence, protocol: LANE_PROTOCOL });
     this.#client = client;

@@ -16,7 +16,9 @@ function setUp() {
   const ends: ErrorCode[] = [];
   const responder = new Responder(instance, instance.admission.allowance("a"), ({ code }) => ends.push(code));
   const refuse = async (code: ErrorCode) => {
-    const answer = responder.answer(() => Promise.reject(new Refusal(code)));
+    const answer = new Promise((reply) => {
+      responder.answer<object>((settle) => settle(new Refusal(code)), reply);
+    });
     // A connection with many requests waits for its turn.
     await clock.pass(0);
     return answer;

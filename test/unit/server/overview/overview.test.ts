@@ -32,7 +32,7 @@ class TestRecipient implements Recipient {
     const pages = () => this.counts.length;
     if (frame.kind === "overview") this.counts.set(decodeOverview(frame.bytes, pages)?.content ?? []);
     if (frame.kind === "counts") {
-      for (const [page, checked] of decodeCounts(frame.text, pages)?.content ?? []) this.counts[page] = checked;
+      for (const [page, checked] of decodeCounts(frame.bytes, pages)?.content ?? []) this.counts[page] = checked;
     }
   }
 
