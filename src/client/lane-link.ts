@@ -19,9 +19,9 @@ import {
   encodeWrite,
   HELLO,
   LANE_PROTOCOL,
-  type LastSent,
   SILENT_MS_MAX,
 } from "../protocol/lane.js";
+import type { LastSent } from "../protocol/lane-delta.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
 /** What carries the messages: a WebSocket, or the simulation's network. */
@@ -144,7 +144,7 @@ export class LaneLink implements Link {
         for (const { seq, at } of message.acks) settle(this.#writes, `${message.handle}:${seq}`, { at });
         return;
       case "refusal":
-        settle(this.#writes, `${message.handle}:${message.seq}`, message.error);
+        settle(this.#writes, `${message.handle}:${message.seq}`, { error: message.error });
         return;
       case "event":
         this.#hear(message.name, message.payload);
