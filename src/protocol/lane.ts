@@ -25,7 +25,7 @@
 import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import type { WriteResult } from "./events.js";
-import { type DecodedDelta, DELTA_KINDS, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
+import { DELTA_KINDS, type DecodedDelta, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
 import { readJson, readNamed, withJson } from "./lane-json.js";
 import { Reader, Writer } from "./varint.js";
 
