@@ -3,17 +3,17 @@
 
     python3 lane_client.py URL BOARD set CELL 0|1   changes a cell, and waits until that is committed
     python3 lane_client.py URL BOARD dump PAGE      prints position and bitmap of a page
-    python3 lane_client.py URL BOARD watch          prints changes; reads `set …`, `dump …` and `kinds` lines
+    python3 lane_client.py URL BOARD watch          prints changes; reads `set …` and `dump …` lines
 
 A token is taken from the environment, TOKEN.
 """
-import base64, collections, json, os, random, socket, ssl, struct, sys, threading, time
+import base64, json, os, random, socket, ssl, struct, sys, threading, time
 from urllib.parse import urlsplit
 
-GENESIS, SILENT_S, PAGES_MAX = (0, bytes(6)), 18, 256
-FINAL = {"BAD_REQUEST", "UNSUPPORTED_PROTOCOL", "UNKNOWN_BOARD", "PAGE_OUT_OF_RANGE", "UNAUTHORIZED", "FORBIDDEN"}
-AGAIN = {"RATE_LIMITED", "GOING_AWAY", "BUSY", "STORE_AWAY", "PAGE_DAMAGED", "OUTCOME_UNKNOWN", "NOT_CONFIRMED",
-         "KEYS_AWAY", "UNDECIDED", "INTERNAL", "TOKEN_EXPIRED"}
+GENESIS, PAGE_CELLS, PAGES_MAX, SILENT_S = (0, bytes(6)), 65536, 256, 18
+# Codes that PROTOCOL.md says to try again after: "retry" or an unknown outcome.
+AGAIN = {"RATE_LIMITED", "TOO_MANY_CONNECTIONS", "TOO_MANY_ERRORS", "TOO_SLOW", "GOING_AWAY", "BUSY", "STORE_AWAY",
+         "PAGE_DAMAGED", "OUTCOME_UNKNOWN", "NOT_CONFIRMED", "KEYS_AWAY", "UNDECIDED", "INTERNAL"}
 
 def base64url(data):
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
@@ -79,18 +79,15 @@ class WebSocket:
         data = self.file.read(count)
         if len(data) < count: raise ConnectionError("the connection was lost")
         return data
-    def close(self):
-        self.file.close()
-        self.tcp.close()
 
 class Client:
     """`heard(event, …)` is called with "cell", "joined", "committed" or "refused"."""
     def __init__(self, url, board, pages, heard):
         self.url, self.board, self.wanted, self.heard = url, board, pages, heard
         self.session, self.lock = base64url(os.urandom(16)), threading.RLock()
-        self.pages = {page: [GENESIS, bytearray(8192)] for page in pages}
+        self.pages = {page: [GENESIS, bytearray(PAGE_CELLS)] for page in pages}  # position, a byte for each cell
         self.seq, self.queue, self.writes = 0, [], {}  # seq -> (cell, value): sent, not answered
-        self.opened, self.pause_s, self.kinds = None, 0.1, collections.Counter()
+        self.opened, self.pause_s = None, 0.1
 
     def run(self):
         while True:
@@ -104,7 +101,7 @@ class Client:
             except (OSError, ValueError, LookupError) as error:
                 print(f"connecting again: {error}", file=sys.stderr, flush=True)
             with self.lock: self.opened = None
-            if link: link.close()
+            if link: link.file.close(), link.tcp.close()
             time.sleep(self.pause_s * random.uniform(0.5, 1))
             self.pause_s = min(self.pause_s * 2, 5)
 
@@ -121,17 +118,21 @@ class Client:
         self.number += 1
 
     def watch(self, board, pages):
-        held = [[page, f"{self.pages[page][0][0]}.{base64url(self.pages[page][0][1])}"] for page in pages]
-        self.request("watch", {**board, "pages": held}, pages)
+        self.request("watch", {**board, "pages": [[page, self.position(page)] for page in pages]}, pages)
+
+    def position(self, page):
+        version, tag = self.pages[page][0]
+        return f"{version}.{base64url(tag)}"
 
     def take(self, kind, message):
-        self.kinds[kind] += 1
         if kind == 1: self.replied(*self.asked.pop(message.varint()), json.loads(message.rest()))
         elif kind == 2: self.acknowledged(message)
         elif kind == 3: self.refused(message.varint(), message.varint(), json.loads(message.rest()))
-        elif kind == 4: self.event(*json.loads(message.rest()))
+        elif kind == 4:
+            name, argument = json.loads(message.rest())
+            if name == "notice" and argument["kind"] == "goodbye": self.fail(argument["error"])
         elif kind == 5: self.restart(message)
-        elif kind in (8, 9, 10, 11): self.apply(message, kind >= 10, message.rice if kind % 2 else lambda: message.gaps(2))
+        elif kind in (8, 9, 10, 11): self.apply(message, kind >= 10, message.rice() if kind % 2 else message.gaps(2))
         elif kind == 12: self.link.send(b"\3")
         elif kind not in (6, 7): raise ValueError(f"a message of kind {kind}")
 
@@ -144,11 +145,8 @@ class Client:
         for page in pages:
             if page < self.opened["pages"]: self.heard("joined", page)
 
-    def event(self, name, argument):
-        if name == "notice" and argument["kind"] == "goodbye": self.fail(argument["error"])
-
     def fail(self, error):
-        if error["code"] in FINAL: sys.exit(error["message"])
+        if error["code"] not in AGAIN: sys.exit(error["message"])
         self.pause_s = max(self.pause_s, error.get("retryAfterMs", 0) / 500)
         raise ConnectionError(error["message"])
 
@@ -164,28 +162,24 @@ class Client:
         held = self.pages[page]
         if held[0] == start:
             held[0] = end
-            for cell, value in changes(): self.put(page, held[1], cell, value)
+            for cell, value in changes: self.put(page, cell, value)
         elif held[0] != end and not any(page in pages for _, pages in self.asked.values()):
             self.watch({"handle": handle}, [page])
 
     def restart(self, message):
         handle, page, version = (message.varint() for _ in range(3))
-        position, coding, after = (version, message.take(6)), message.varint(), bytearray(8192)
-        self.last = (handle, page, position)
-        if coding == 1:
-            for cell, _ in message.gaps(): after[cell >> 3] |= 128 >> (cell & 7)
-        else:
-            bits = message.rest()
-            after[:len(bits)] = bits
-        for cell in range(65536):
-            self.put(page, self.pages[page][1], cell, after[cell >> 3] >> (7 - (cell & 7)) & 1)
-        self.pages[page][0] = position
+        self.last = (handle, page, (version, message.take(6)))
+        after = bytearray(PAGE_CELLS)
+        if message.varint() == 1: cells = (cell for cell, _ in message.gaps())
+        else: cells = (cell for cell, bit in enumerate("".join(f"{byte:08b}" for byte in message.rest())) if bit == "1")
+        for cell in cells: after[cell] = 1
+        for cell, value in enumerate(after): self.put(page, cell, value)
+        self.pages[page][0] = self.last[2]
 
-    def put(self, page, bits, cell, value):
-        bit = 128 >> (cell & 7)
-        if bool(bits[cell >> 3] & bit) == value: return
-        bits[cell >> 3] ^= bit
-        self.heard("cell", page * 65536 + cell, value)
+    def put(self, page, cell, value):
+        bits = self.pages[page][1]
+        if bits[cell] != value: self.heard("cell", page * PAGE_CELLS + cell, value)
+        bits[cell] = value
 
     def set(self, cell, value):
         with self.lock:
@@ -195,7 +189,7 @@ class Client:
     def write(self):
         """Sends queued changes, but none of a cell whose earlier change has no answer yet."""
         while self.opened and self.queue and self.queue[0][0] not in (cell for cell, _ in self.writes.values()):
-            if self.seq + 1 - min(self.writes, default=self.seq + 1) >= self.opened["limits"]["writesInFlightMax"]: return
+            if self.seq + 1 - min(self.writes, default=1 + self.seq) >= self.opened["limits"]["writesInFlightMax"]: break
             self.seq += 1
             self.writes[self.seq] = self.queue.pop(0)
             self.send(self.seq)
@@ -224,17 +218,15 @@ class Client:
 
 def main(url, board, command, *rest):
     def dump(page):
-        (version, tag), bits = client.pages[page]
-        print("page", page, f"{version}.{base64url(tag)}", bits.hex(), flush=True)
-    def kinds():
-        print("kinds", *(f"{kind}:{count}" for kind, count in sorted(client.kinds.items())), flush=True)
+        bits = int("".join(map(str, client.pages[page][1])), 2).to_bytes(PAGE_CELLS // 8, "big").hex()
+        print("page", page, client.position(page), bits, flush=True)
     def heard(event, *what):
         if command == "watch" or event == "refused": print(event, *what, flush=True)
         if command == "dump" and event == "joined": dump(what[0])
         if command != "watch" and event in ("joined", "committed", "refused"): os._exit(event == "refused")
     def obey():
         for name, *numbers in map(str.split, sys.stdin):
-            with client.lock: {"set": client.set, "dump": dump, "kinds": kinds}[name](*map(int, numbers))
+            with client.lock: {"set": client.set, "dump": dump}[name](*map(int, numbers))
         os._exit(0)
     pages = {"set": [], "dump": [int(rest[0])] if rest else [], "watch": list(range(PAGES_MAX))}[command]
     client = Client(url, board, pages, heard)
