@@ -22,6 +22,7 @@ const PROGRAMS = {
   nginx: { names: ["nginx"], debian: "nginx", brew: "nginx" },
   haproxy: { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
   caddy: { names: ["caddy"], debian: "caddy", brew: "caddy" },
+  python: { names: ["python3"], debian: "python3", brew: "python" },
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
 };
 
@@ -29,6 +30,7 @@ const PROGRAMS = {
 const USERS = {
   "test/support/valkey-server.ts": [process.env.TEST_SERVER === "redis" ? "redis" : "valkey"],
   "test/support/browser.ts": ["chromium"],
+  "test/support/python.ts": ["python"],
   "test/support/balancers.ts": ["nginx", "haproxy", "caddy"],
 };
 

@@ -19,9 +19,9 @@ import {
   encodeWrite,
   HELLO,
   LANE_PROTOCOL,
-  type LastSent,
   SILENT_MS_MAX,
 } from "../protocol/lane.js";
+import type { LastSent } from "../protocol/lane-delta.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
 /** What carries the messages: a WebSocket, or the simulation's network. */

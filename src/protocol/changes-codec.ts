@@ -82,8 +82,10 @@ function riceBytes(changes: Changes): Uint8Array {
 function readRice(reader: Reader): Changes | undefined {
   const k = reader.varint();
   const count = reader.varint();
-  if (reader.failed || k > K_MAX || count > PAGE_CELLS) return undefined;
-  const bits = new BitReader(reader.rest());
+  const bytes = reader.rest();
+  // A change takes k + 2 bits or more. A count that lies must cost no memory.
+  if (reader.failed || k > K_MAX || count * (k + 2) > bytes.length * 8) return undefined;
+  const bits = new BitReader(bytes);
   const changes = new Uint32Array(count);
   let next = 0;
   for (let index = 0; index < count; index++) {

@@ -105,7 +105,7 @@ export function decodeSnapshot(
   const bits = new Uint8Array(bitmapBytes(count));
   if (coding === RAW) {
     const body = reader.rest();
-    if (body.length > bits.length) return undefined;
+    if (body.length > bits.length || body.at(-1) === 0) return undefined;
     bits.set(body);
     if (count % 8 && (bits.at(-1) ?? 0) & (255 >>> (count % 8))) return undefined;
   } else if (coding === SPARSE) {

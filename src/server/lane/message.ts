@@ -4,7 +4,8 @@
  * frame around it is built once as well.
  */
 
-import { encodeEvent, encodeFramed, LaneDelta } from "../../protocol/lane.js";
+import { encodeEvent, encodeFramed } from "../../protocol/lane.js";
+import { LaneDelta } from "../../protocol/lane-delta.js";
 import { BINARY, webSocketFrame } from "../connections/websocket-frame.js";
 import type { DeltaFrame, Frame } from "../pages/recipient.js";
 
