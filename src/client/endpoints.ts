@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly namespace: string;
   /** The path of Engine.IO. */
   readonly path: string;
-  /** The lane's URL: ws: or wss:. */
+  /** The URL of the lane, with the scheme ws or wss. */
   readonly lane: string;
 }
 

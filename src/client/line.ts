@@ -15,7 +15,7 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** What the instance sends of itself. Handlers are called without `this`. */
+/** Messages that the instance sends unasked. Handlers are called without `this`. */
 export interface Incoming {
   /** Undefined if it could not be read. */
   readonly delta: (delta: Framed<Delta> | undefined) => void;

@@ -22,7 +22,9 @@ export interface Link {
 }
 
 export interface LinkListener extends Incoming {
-  /** The transport is through. The app may now need long for a token, and the instance to check it. */
+  /**
+   * The transport is through. The app may now need long for a token, and the instance to check it.
+   */
   through(): void;
   /** The token has been sent, or there is none. */
   asked(): void;

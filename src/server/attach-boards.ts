@@ -44,8 +44,8 @@ export interface AttachedBoards {
    */
   board(name: string): ServerBoard;
   /**
-   * Ends the connections of a user, at every door, and returns their number. `subject` is the one of
-   * the permit or token. The clients connect again, so refuse them first in `authorise`.
+   * Ends the connections of a user, at every door, and returns their number. `subject` is the one
+   * of the permit or token. The clients connect again, so refuse them first in `authorise`.
    */
   disconnect(subject: string): number;
   /**

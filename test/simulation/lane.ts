@@ -84,7 +84,7 @@ export class SimulatedLane {
       return ANYBODY;
     };
     this.#connection = new WitnessedConnection(
-      { instance, presence: { online: 1, onlineEverywhere: 1 }, bufferBytesMax: BUFFER_MAX },
+      { instance, presence: { online: 1, onlineEverywhere: 1 }, bufferBytesMax: BUFFER_MAX, greeted: () => undefined },
       this.#wire(),
       instance.admission.allowance(ADDRESS),
       identify,

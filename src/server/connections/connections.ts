@@ -126,8 +126,8 @@ export class Connections {
   }
 
   /**
-   * Counts a connection that is no Engine.IO connection. If it is refused, it is cut once the client
-   * can have read why. Call `ended` at its end.
+   * Counts a connection that is no Engine.IO connection. If it is refused, it is cut once the
+   * client can have read why. Call `ended` at its end.
    */
   admitWebSocket(request: IncomingMessage, socket: { cut(): void }): AdmittedWebSocket {
     const { admission } = this.#instance;

@@ -14,7 +14,7 @@ import type { Socket as TcpSocket } from "node:net";
 export type PassGuards = (request: IncomingMessage, response: UpgradeResponse, done: (error?: unknown) => void) => void;
 
 /**
- * What middlewares get as the response to an upgrade. It keeps their headers for the answer, and
+ * The response to an upgrade, for middlewares. It keeps their headers for the answer, and
  * ends the connection if one of them ends the response.
  */
 export class UpgradeResponse extends EventEmitter {

@@ -57,7 +57,9 @@ export class MeteredWebSocket implements Metered {
     this.meter = new Meter(inflow, clock, this);
   }
 
-  /** Made in a method of its own, so that these functions do not hold the request of the upgrade. */
+  /**
+   * Made in a method of its own, so that these functions do not hold the request of the upgrade.
+   */
   chargeControlFrames(bufferBytesMax: number): void {
     const charge = () => {
       this.meter.take(1, 0);

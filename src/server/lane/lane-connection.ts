@@ -30,7 +30,7 @@ import type { Allowance } from "../limits/allowance.js";
 import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
 import { deltaMessage, Message, messageOf } from "./message.js";
 
-/** What carries the messages: a WebSocket, or the simulation's network. */
+/** Carries the messages: a WebSocket, or the simulation's network. */
 export interface Wire {
   /** Bytes that wait in this process to be sent. */
   readonly waiting: number;

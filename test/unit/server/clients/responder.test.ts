@@ -14,7 +14,9 @@ function setUp() {
   const clock = new VirtualClock();
   const instance = modelInstance({ clock, store: new ModelStore(clock), cells: PAGE_CELLS });
   const ends: ErrorCode[] = [];
-  const responder = new Responder(instance, instance.admission.allowance("a"), ({ code }) => ends.push(code));
+  const responder = new Responder(instance, instance.admission.allowance("a"), {
+    goodbye: ({ code }) => ends.push(code),
+  });
   const refuse = async (code: ErrorCode) => {
     const answer = new Promise((reply) => {
       responder.answer<object>((settle) => settle(new Refusal(code)), reply);

@@ -15,8 +15,8 @@ import {
   encodeEvent,
   encodeRequest,
   encodeWrite,
-  type LastSent,
 } from "../../../../src/protocol/lane.js";
+import type { LastSent } from "../../../../src/protocol/lane-delta.js";
 import { ANYBODY } from "../../../../src/server/access/access.js";
 import { LaneConnection } from "../../../../src/server/lane/lane-connection.js";
 import { Message } from "../../../../src/server/lane/message.js";
@@ -54,7 +54,7 @@ class TestClient {
       cut: () => this.ends.push("cut"),
     };
     const presence = { online: 1, onlineEverywhere: 1 };
-    const context = { instance, presence, bufferBytesMax: BUFFER_BYTES_MAX };
+    const context = { instance, presence, bufferBytesMax: BUFFER_BYTES_MAX, greeted: () => undefined };
     this.connection = new LaneConnection(context, wire, instance.admission.allowance("a"), identify);
   }
 
