@@ -44,8 +44,6 @@ export interface LinkOptions {
   readonly getToken: (() => Promise<string | undefined>) | undefined;
 }
 
-export type OpenLink = (options: LinkOptions) => Link;
-
 /** A payload with the header of a WebSocket frame from a server. */
 export function webSocketBytes(payload: number): number {
   return payload + (payload < 126 ? 2 : payload < 65_536 ? 4 : 10);

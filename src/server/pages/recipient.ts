@@ -25,7 +25,7 @@ export class DeltaFrame {
   }
 }
 
-export interface SnapshotFrame {
+interface SnapshotFrame {
   readonly kind: "snapshot";
   readonly handle: number;
   readonly page: number;
