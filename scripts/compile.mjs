@@ -36,6 +36,7 @@ const PACKAGES_LEFT_OUT = [
   "playwright-core",
   "vite",
   "@preact/preset-vite",
+  "socket.io",
   "socketscaler",
   "@action-validator/core",
 ];
