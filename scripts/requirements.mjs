@@ -23,7 +23,11 @@ const PROGRAMS = {
   haproxy: { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
   caddy: { names: ["caddy"], debian: "caddy", brew: "caddy" },
   python: { names: ["python3"], debian: "python3", brew: "python" },
-  chromium: { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
+  chromium: {
+    names: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
+    debian: "chromium-headless-shell",
+    brew: "--cask chromium",
+  },
 };
 
 /** A test that imports one of these needs the programs, directly or not. */

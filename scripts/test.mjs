@@ -28,29 +28,36 @@ const FILES_AT_ONCE = 2 * availableParallelism();
 /** These need only Node, and no build. */
 const FAST = /^test\/(unit\/|property\/|docs\.test)/;
 
-/** These files take longest, so they start first. No core then waits for one of them at the end. */
+/**
+ * These files take longest, so they start first: no core then waits for one of them in the end.
+ * Some compute and some mostly wait, in turns, so that the cores have work from the beginning.
+ */
 const LONGEST = [
   "simulation/simulation",
-  "browser/canvas",
-  "integration/bench",
   "chaos/chaos",
-  "browser/examples",
+  "browser/canvas",
   "integration/tutorial",
+  "integration/outside-world",
   "integration/workers",
+  "integration/package",
   "integration/slow-clients",
   "integration/burst",
-  "integration/limits",
+  "contract/valkey-store",
+  "browser/examples",
+  "integration/bench",
   "integration/transfer",
-  "integration/outside-world",
-  "integration/cli",
   "integration/balancers",
-  "integration/package",
-  "browser/canvas-contrast",
+  "integration/floods",
+  "contract/valkey-troubles",
+  "contract/cluster-store",
+  "integration/limits",
   "browser/canvas-pictures",
+  "integration/catch-up",
+  "integration/sentinel-tls",
+  "browser/cluster",
+  "browser/canvas-contrast",
   "browser/access",
   "browser/page",
-  "contract/valkey-store",
-  "contract/cluster-store",
   "property/watching",
 ].map((name) => `test/${name}.test.ts`);
 

@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { EmbeddedStore } from "../store/embedded/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import type { Config } from "./config.js";
@@ -14,7 +13,11 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
-  if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories, incident });
+  if (url === undefined) {
+    // Its native library is loaded only if it is used.
+    const { EmbeddedStore } = await import("../store/embedded/embedded-store.js");
+    return EmbeddedStore.open({ directory, durabilities, histories, incident });
+  }
   const store = await ValkeyStore.open({
     url,
     ca: readPem("VALKEY_CA", config.valkeyCa),

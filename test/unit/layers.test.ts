@@ -131,8 +131,8 @@ function* readImports(): Iterable<Import> {
     for (const match of text.matchAll(/^(?:import|export)\s+(type\s)?[^;"]*?from\s+"([^"]+)"/gms)) {
       yield { file: relative(src, path), from: match[2] ?? "", isType: match[1] !== undefined };
     }
-    for (const match of text.matchAll(/\bimport\("([^"]+)"\)/g)) {
-      yield { file: relative(src, path), from: match[1] ?? "", isType: false };
+    for (const [, from = ""] of text.matchAll(/\bimport\(\s*"([^"]+)"/g)) {
+      yield { file: relative(src, path), from, isType: false };
     }
   }
 }

@@ -3,7 +3,7 @@
  * the largest ranges. clients/client.ts checks that the board, page or cell exists.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { type Position, parsePosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
