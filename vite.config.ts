@@ -1,4 +1,4 @@
-/* How the page is built: the documents of src/web into dist/page. Everything is served from there. */
+/* Builds the app: the documents of src/web go into dist/page, from where everything is served. */
 
 import { fileURLToPath } from "node:url";
 import preact from "@preact/preset-vite";
@@ -8,13 +8,13 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
   root: pathOf("src/web"),
-  // The page may be served below a path, so it asks for everything beside itself.
+  // The app may be served below a path, so its URLs are relative.
   base: "./",
   plugins: [preact()],
   build: {
     outDir: pathOf("dist/page"),
     emptyOutDir: true,
-    // The browsers that have modulepreload are the ones the page is made for.
+    // Every browser that the app supports has modulepreload.
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: [pathOf("src/web/index.html"), pathOf("src/web/demo.html"), pathOf("src/web/cluster.html")],

@@ -1,12 +1,12 @@
 /*
- * `npm run audit`: known faults of the packages that production runs, in two parts:
+ * `npm run audit`: known problems with the packages that production runs, in two parts:
  *
  *     advisories  `npm audit --omit=dev`; NOT CHECKED if the registry is a mirror without them
  *     the lock    packages that run scripts when installed, are deprecated, or have no checksum,
  *                 and newer versions of the packages that package.json names
  *
- * The exit code is 1 after a fault. It is 3 if there is no fault but advisories were not checked,
- * so that no release is made in the belief that they were. `--no-advisories` accepts that.
+ * The exit code is 1 if there is a problem. It is 3 if there is none but advisories were not
+ * checked, so that nobody releases believing that they were. `--no-advisories` accepts that.
  */
 
 import { spawnSync } from "node:child_process";
@@ -49,7 +49,7 @@ export function productionOf(lock: Lock): (Entry & Named)[] {
     .map(([path, entry]) => ({ ...entry, name: path.split("node_modules/").at(-1) ?? path }));
 }
 
-/** Their faults, one line for each. */
+/** Their problems, one line each. */
 export function faultsIn(packages: readonly (Entry & Named)[]): string[] {
   return packages.flatMap(({ name, version, hasInstallScript, deprecated, integrity }) => [
     ...(hasInstallScript && !MAY_RUN_SCRIPTS.includes(name) ? [`${name} ${version} runs a script when installed`] : []),
@@ -87,7 +87,7 @@ function askRegistry(direct: readonly Named[]) {
   const outdated = json(npm("outdated", "--omit=dev", "--json").stdout);
   const behind = direct.flatMap(({ name, version }) => {
     const wanted = fieldOf(fieldOf(outdated, name), "wanted");
-    return wanted !== undefined && wanted !== version ? [`${name} ${version}, of which there is ${wanted}`] : [];
+    return wanted !== undefined && wanted !== version ? [`${name} ${version}: ${wanted} is available`] : [];
   });
   const views = direct.map((each) => ({ ...each, view: npm("view", `${each.name}@${each.version}`, "deprecated") }));
   return {
@@ -105,12 +105,12 @@ function main(args: readonly string[]): number {
   const named = Object.keys(Object(fieldOf(lock.packages[""], "dependencies")));
   const direct = named.map((name) => ({ name, version: lock.packages[`node_modules/${name}`]?.version ?? "" }));
   const scripted = packages.filter(({ hasInstallScript }) => hasInstallScript).map(({ name }) => name);
-  console.log(`${packages.length} packages are locked for production, of which ${direct.length} are named by us.`);
+  console.log(`${packages.length} packages are locked for production. package.json names ${direct.length} of them.`);
   console.log(`Scripts at installation: ${scripted.join(", ") || "none"}.`);
 
   const registry = askRegistry(direct);
-  if (registry.unknown.length > 0) console.log(`NOT CHECKED for deprecation now: ${registry.unknown.join(", ")}.`);
-  for (const line of registry.behind) console.log(`Newer in our range: ${line}.`);
+  if (registry.unknown.length > 0) console.log(`NOT CHECKED for deprecation: ${registry.unknown.join(", ")}.`);
+  for (const line of registry.behind) console.log(`Newer version in our range: ${line}.`);
   const faults = [...faultsIn(packages), ...registry.deprecated];
 
   const audit = npm("audit", "--omit=dev", "--json");

@@ -1,7 +1,7 @@
 /*
- * Builds everything into dist/: the compiled layers, the Lua scripts beside them, and the app. With
- * `--if-stale` it builds only if a source is newer than the last build. So `npm start` is quick,
- * and a second terminal does not rebuild under a running instance.
+ * Builds everything into dist/: the compiled layers, the Lua scripts next to them, and the app.
+ * With `--if-stale` it builds only if a source is newer than the last build. So `npm start` is
+ * quick, and a second terminal does not rebuild under a running instance.
  */
 
 import { spawnSync } from "node:child_process";

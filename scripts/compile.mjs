@@ -14,7 +14,7 @@ import { build } from "esbuild";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Where the compiled form of everything is. */
+/** The folder of the compiled tests and programs. */
 export const COMPILED = join(root, "dist", ".test");
 
 /** Programs that tests start. Others run from their sources. */
@@ -30,7 +30,7 @@ const PROGRAMS = [
   "examples/tutorial/naive/serve.ts",
 ];
 
-/** These load native code, or files beside their own. Examples use this package as it is built. */
+/** These load native code, or files next to their own. Examples use this package as it is built. */
 const PACKAGES_LEFT_OUT = [
   "lmdb",
   "playwright-core",
@@ -41,7 +41,7 @@ const PACKAGES_LEFT_OUT = [
   "@action-validator/core",
 ];
 
-/** Chunks that no run has used for so long are removed. */
+/** Chunks that no run has used for this long are removed. */
 const KEPT_MS = 24 * 3_600_000;
 
 /** The compiled form of a test or a program, given below the project's folder. */
@@ -66,7 +66,7 @@ export async function compile(tests) {
     sourcemap: true,
     sourcesContent: false,
     external: PACKAGES_LEFT_OUT,
-    // Packages in CommonJS ask for Node's modules by this name.
+    // CommonJS packages load Node's modules by this name.
     banner: { js: 'import { createRequire as __from } from "node:module"; const require = __from(import.meta.url);' },
     plugins: [{ name: "at-its-source", setup: keepPlaces }],
     metafile: true,

@@ -1,7 +1,7 @@
 /*
  * `npm run dev`: the app from its sources and an instance behind it, at one URL. The browser shows
- * a change of the app at once. A change of the instance's sources restarts the instance, and the
- * open page reconnects to it.
+ * a change to the app immediately. A change to the instance's sources restarts the instance, and
+ * the open page reconnects to it.
  *
  * PORT is where to open the app. Every other option is the instance's: VALKEY_URL, BOARDS,
  * LOG_LEVEL and the rest.
@@ -22,7 +22,7 @@ const served = ["boards", "state", "health", "ready", "metrics", "demo/instances
 const logger = createLogger("warn");
 const { error } = logger;
 logger.error = (message, options) => {
-  // A browser that leaves or an instance that restarts breaks the connection. This is no fault.
+  // A browser that leaves, or an instance that restarts, breaks the connection. That is normal.
   if (!message.includes("ws proxy")) error(message, options);
 };
 const vite = await createServer({

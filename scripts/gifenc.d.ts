@@ -1,4 +1,4 @@
-/* gifenc ships no types; these are of the part that is used. */
+/* gifenc ships no types. These cover the part that we use. */
 
 declare module "gifenc" {
   type Palette = number[][];
@@ -8,7 +8,7 @@ declare module "gifenc" {
     delay: number;
     transparent: boolean;
     transparentIndex: number;
-    /** 1 leaves the picture before in place. */
+    /** 1 leaves the previous picture in place. */
     dispose: number;
   }
   interface Encoder {

@@ -43,7 +43,7 @@ export async function pictureLargeBoards(browser: Browser, store: Store, images:
     await take(browser, options, `${instance.url}/?board=million${hash}`, name, images);
   const phone = { viewport: { width: 360, height: 640 }, colorScheme: "dark", reducedMotion: "reduce" } as const;
   await take(browser, phone, `${instance.url}/?board=million`, "million-phone-dark", images);
-  // Some people at work, so that there is activity to see.
+  // A few changes, so that there is activity to see.
   const busy = Array.from({ length: 40 }, () => billion.set(Math.floor(Math.random() * billion.size), true));
   await Promise.all(busy);
   await take(browser, options, `${instance.url}/?board=billion`, "billion-overview", images, async (page) => {

@@ -1,4 +1,4 @@
-/* `npm run lint`: every check of the text of the sources. The first one that fails ends it. */
+/* `npm run lint`: every check of the source text. It stops at the first that fails. */
 
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -54,7 +54,7 @@ function readCells(args) {
   const nodes = listOf(values.node, NODES, "--node");
   const servers = listOf(values.server, Object.keys(SERVERS), "--server");
   const missing = positionals.filter((file) => !existsSync(join(root, file)));
-  if (missing.length > 0) giveUp(`there is no ${missing.join(", ")}`);
+  if (missing.length > 0) giveUp(`no such file: ${missing.join(", ")}`);
   const tests = positionals.length > 0 ? positionals : values.quick ? QUICK : [];
   return servers.flatMap((server) => nodes.map((node) => ({ node, server, tests })));
 }
@@ -93,7 +93,7 @@ async function runCell(major, server, tests) {
       FORCE_COLOR: "0",
     },
     stdio: ["ignore", "pipe", "pipe"],
-    // In its own group, so that servers that its tests started end with it.
+    // In its own process group, so that servers started by its tests end with it.
     detached: true,
   });
   const ended = new Promise((done, fail) => child.once("exit", done).once("error", fail));
@@ -122,7 +122,7 @@ function failed(node, server, why) {
   return { node, server, tests: 0, passed: 0, skipped: 0, seconds: 0, isGood: false, why };
 }
 
-/** The runner's counts. */
+/** The counts that the test runner prints. */
 function countsIn(text) {
   const count = (name) => Number(text.match(new RegExp(`^(?:#|ℹ) ${name} (\\d+)$`, "m"))?.[1] ?? 0);
   return { tests: count("tests"), passed: count("pass"), skipped: count("skipped") + count("todo") };

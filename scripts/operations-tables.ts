@@ -12,7 +12,7 @@ import { OPTIONS } from "../src/server/config.js";
 
 export const OPERATIONS = fileURLToPath(new URL("../docs/operations.md", import.meta.url));
 
-/** Name in the markers -> where it comes from, and what stands between them. */
+/** Name in the markers -> the source of the table, and a function that makes it. */
 const PARTS: Readonly<Record<string, { readonly from: string; readonly make: () => readonly string[] }>> = {
   options: { from: "src/server/config.ts by npm run docs:options", make: options },
   sizing: { from: "bench/results/sizing.json by npm run bench:report", make: sizes },
@@ -22,7 +22,7 @@ export function writeTables(): void {
   const before = readFileSync(OPERATIONS, "utf8");
   const after = withTables(before);
   writeFileSync(OPERATIONS, after);
-  console.log(`docs/operations.md: ${before === after ? "its tables were up to date" : "its tables are written"}`);
+  console.log(`docs/operations.md: ${before === after ? "its tables were up to date" : "its tables were updated"}`);
 }
 
 /** The document with the current tables. */
@@ -47,7 +47,7 @@ function options(): string[] {
   return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.map(escaped).join(" | ")} |`);
 }
 
-/** A bar would end the cell. */
+/** A vertical bar would end the table cell. */
 function escaped(text: string): string {
   return text.replaceAll("|", "\\|");
 }

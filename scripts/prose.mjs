@@ -1,10 +1,10 @@
 /*
- * The prose linter: documents, comments in the source, and texts in the source are checked against
- * the rules in CONTRIBUTING.md, "Words". It finds words that have a better
- * one, long sentences, sentences with several thoughts, and lines past column 100. Text that cannot
- * be judged by rule (code blocks, tables, quoted code) is left out.
+ * The prose linter. It checks documents, comments and texts in the source against the rules in
+ * CONTRIBUTING.md, "Words". It finds words that have a better one, long sentences, sentences with
+ * several thoughts, and lines past column 100. It leaves out text that no rule can judge: code
+ * blocks, tables and quoted code.
  *
- *     node scripts/prose.mjs              all that is checked
+ *     node scripts/prose.mjs              everything that is checked
  *     node scripts/prose.mjs FILE …       some files
  */
 
@@ -17,7 +17,10 @@ const WORDS_MAX = 25;
 const COLUMNS_MAX = 100;
 
 /** Documents that keep the rules. The others follow when they are rewritten. */
-const DOCUMENTS = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"];
+const DOCUMENTS = [
+  ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
+  ...["docs/app.md", "docs/client.md", "docs/embedding.md", "docs/teaching-protocol.md"],
+];
 /** Files whose comments and texts keep the rules. */
 const SOURCES = [
   ["src", /\.(?:tsx?|lua)$/],
@@ -28,7 +31,7 @@ const SOURCES = [
 /** A pattern, and what to write instead. */
 const BETTER = [
   [/\bwhoever\b/i, "name the actor"],
-  [/(?:^|[.!]\s)(?:who|what)\s(?![^.]*\?)/i, "name the actor: who and what are no subjects"],
+  [/(?:^|[.!]\s)(?:who|what)\s(?![^.]*\?)/i, "name the actor: who and what are not subjects"],
   [/\banew\b/i, "again"],
   [/\bat the (?:most|least)\b/i, "at most, at least"],
   [/\bcomes? again\b|\bgoes on\b|\bby and by\b|\bof late\b/i, "returns, continues, gradually, recently"],
@@ -101,7 +104,7 @@ function paragraphs(text) {
 function comments(text, file) {
   const isLua = file.endsWith(".lua");
   const pattern = isLua
-    ? /(?<line>(?:^[ \t]*--[^\n]*\n?)+)/gm
+    ? /(?<block>--\[\[[\s\S]*?\]\])|(?<line>(?:^[ \t]*--(?!\[\[)[^\n]*\n?)+)/gm
     : /(?<block>\/\*[\s\S]*?\*\/)|(?<line>(?:(?<=^|[\s;{,(])\/\/[^\n]*\n?[ \t]*)+)|(?<text>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.)*')/gm;
   const found = [];
   for (const match of text.matchAll(pattern)) {
@@ -117,16 +120,25 @@ function comments(text, file) {
     const wide = raw.flatMap((each, index) =>
       (index === 0 ? column : 0) + each.length > COLUMNS_MAX && !/https?:/.test(each) ? [line + index] : [],
     );
-    // A picture or a table has lines that are indented, or hold several spaces in a row.
+    const isLuaBlock = block !== undefined && isLua;
+    const opening = isLuaBlock ? /^(?:--\[\[| {2})/ : /^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/;
     const prose = raw
-      .map((each) => each.replace(/^\s*(?:\/\*\*?|\*\/|\*|\/\/|--)?/, "").replace(/\*\/\s*$/, ""))
-      .map((each) => (/^ {4,}|\S {3,}\S/.test(each) || each.trim() === "" ? "\n" : each.trim()))
+      .map((each) => each.replace(opening, "").replace(isLuaBlock ? /\]\]$/ : /\*\/\s*$/, ""))
+      .map((each) => (isTable(each) || each.trim() === "" ? "\n" : each.trim()))
       .join(" ");
     for (const part of prose.split("\n"))
       if (part.trim()) found.push({ line, prose: plain(part), wide: wide.splice(0) });
     if (wide.length > 0) found.push({ line, prose: "", wide });
   }
   return found;
+}
+
+/**
+ * A picture or a table has lines that are indented, hold several spaces in a row, or state the
+ * interface of a script.
+ */
+function isTable(line) {
+  return /^ {4,}|\S {3,}\S|^(?:KEYS|ARGV|Reply|Error|Published)\s/.test(line);
 }
 
 function plain(text) {
@@ -138,7 +150,7 @@ function plain(text) {
 }
 
 function sentences(text) {
-  return text.split(/(?<=[.!?]["')]*)\s+(?=[A-Z"'(`[])/).filter((each) => each.trim() !== "");
+  return text.split(/(?<=[.!?]["')*]*)\s+(?=[A-Z"'(`[])/).filter((each) => each.trim() !== "");
 }
 
 function filesIn([folder, name]) {

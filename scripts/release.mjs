@@ -1,8 +1,8 @@
 /*
- * `npm run release -- 0.3.0`: turns what CHANGELOG.md lists under "Unreleased" into a release. It
+ * `npm run release -- 0.3.0`: turns the "Unreleased" section of CHANGELOG.md into a release. It
  * sets the version in package.json and package-lock.json, dates the section, commits and tags. It
- * pushes and publishes nothing: it prints the commands for that. With --dry-run it only says what
- * it would do.
+ * does not push or publish, but prints the commands for that. With --dry-run it only says what it
+ * would do.
  */
 
 import { spawnSync } from "node:child_process";
@@ -21,7 +21,7 @@ const [, notes = ""] = /^## \[Unreleased\]\n([\s\S]*?)(?=^## \[|\n*$(?![\s\S]))/
 if (!/^\d+\.\d+\.\d+$/.test(version)) stop("Name the version: npm run release -- 0.3.0");
 if (!isNewer(version, manifest.version)) stop(`The version is ${manifest.version} already. Name a later one.`);
 if (notes.trim() === "") stop('CHANGELOG.md lists nothing under "Unreleased". Describe the changes there first.');
-if (git("status", "--porcelain") !== "") stop("There are changes that are not committed. Commit or stash them first.");
+if (git("status", "--porcelain") !== "") stop("There are uncommitted changes. Commit or stash them first.");
 if (git("tag", "--list", `v${version}`) !== "") stop(`The tag v${version} exists already.`);
 
 const date = new Date().toISOString().slice(0, 10);
@@ -33,7 +33,7 @@ run("npm", "version", version, "--no-git-tag-version", "--ignore-scripts");
 git("add", "CHANGELOG.md", "package.json", "package-lock.json");
 git("commit", "--message", `Release ${version}`);
 git("tag", "--annotate", `v${version}`, "--message", `Release ${version}`);
-process.stdout.write(`\nTagged v${version}. Look at it, then type:\n\n  git push --follow-tags\n  npm publish\n`);
+process.stdout.write(`\nTagged v${version}. Check the commit, then run:\n\n  git push --follow-tags\n  npm publish\n`);
 
 function isNewer(next, now) {
   const [a, b] = [next, now].map((text) => text.split(".").map(Number));

@@ -2,7 +2,7 @@
  * The programs that tests need besides Node: servers, Chromium, and the balancers of deploy/. The
  * imports of a test file determine its programs, so that a single test never asks for more. Missing
  * programs are installed with the system's package manager if possible. Otherwise the command to
- * type is printed. No test is skipped for lack of one.
+ * type is printed. No test is skipped because a program is missing.
  */
 
 import { spawnSync } from "node:child_process";
@@ -15,20 +15,26 @@ const SOURCES = "/etc/apt/sources.list.d";
 const BACKPORTS = join(SOURCES, "socketscaler-backports.sources");
 const START_POLICY = "/usr/sbin/policy-rc.d";
 
-/** The packages of each program, and the names under which it is found. */
+/** Each program: the names of its executable, and its packages. */
 const PROGRAMS = {
   valkey: { names: ["valkey-server"], debian: "valkey-server", brew: "valkey" },
   redis: { names: ["redis-server"], debian: "redis-server", brew: "redis" },
   nginx: { names: ["nginx"], debian: "nginx", brew: "nginx" },
   haproxy: { names: ["haproxy"], debian: "haproxy", brew: "haproxy" },
   caddy: { names: ["caddy"], debian: "caddy", brew: "caddy" },
-  chromium: { names: ["chromium", "chromium-browser", "google-chrome"], debian: "chromium", brew: "--cask chromium" },
+  python: { names: ["python3"], debian: "python3", brew: "python" },
+  chromium: {
+    names: ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"],
+    debian: "chromium-headless-shell",
+    brew: "--cask chromium",
+  },
 };
 
 /** A test that imports one of these needs the programs, directly or not. */
 const USERS = {
   "test/support/valkey-server.ts": [process.env.TEST_SERVER === "redis" ? "redis" : "valkey"],
   "test/support/browser.ts": ["chromium"],
+  "test/support/python.ts": ["python"],
   "test/support/balancers.ts": ["nginx", "haproxy", "caddy"],
 };
 
@@ -62,7 +68,7 @@ function isFile(path) {
   return existsSync(join(root, path));
 }
 
-/** The Debian packages of those that are not installed. */
+/** The Debian packages of the programs that are not installed. */
 export function missingPackages(programs) {
   return missing(programs).map(({ debian }) => debian);
 }
@@ -115,7 +121,7 @@ export function install(programs) {
   if (still.length > 0) giveUp(hint, still);
 }
 
-/** Debian's packages ask this file before they start a service. Here they must not start any. */
+/** Debian packages run this file before they start a service. It keeps them from starting any. */
 function withoutStarting(sudo, action) {
   if (existsSync(START_POLICY)) return action();
   run([...sudo, "tee", START_POLICY], "#!/bin/sh\nexit 101\n");
@@ -133,7 +139,7 @@ function giveUp(line, packages) {
 }
 
 function find(names) {
-  // Servers are in folders that are not in every PATH.
+  // Servers may be in folders that are not in the PATH.
   for (const folder of [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/usr/local/sbin"]) {
     for (const name of names) if (folder && existsSync(join(folder, name))) return join(folder, name);
   }

@@ -27,7 +27,7 @@ const COLORS_MAX = 63;
 interface Film {
   readonly gif: ReturnType<typeof gifenc.GIFEncoder>;
   palette: number[][] | undefined;
-  /** The palette indexes of the picture before. */
+  /** The palette indexes of the previous picture. */
   last: Uint8Array | undefined;
 }
 
@@ -62,7 +62,7 @@ painter.close();
 const browser = await launchChromium();
 const page = await browser.newPage({ viewport: { width: 1200, height: 1000 }, deviceScaleFactor: 1 });
 
-// Still pictures: nothing in the middle of fading in.
+// So that no picture shows an animation halfway.
 await page.emulateMedia({ reducedMotion: "reduce" });
 await show(page, [ports[0], ports[0], ports[0], ports[0]]);
 await page.screenshot({ path: join(images, "four-clients-one-port.png") });
@@ -130,7 +130,7 @@ async function filmClicks(page: Page): Promise<Uint8Array> {
   return film.gif.bytes();
 }
 
-/** Adds a picture; of one that follows another, only the pixels that changed. */
+/** Adds a picture. After the first, only the changed pixels are added. */
 function addFrame(film: Film, screenshot: Buffer, delay: number): void {
   const { data, width, height } = PNG.sync.read(screenshot);
   film.palette ??= [...quantize(data, COLORS_MAX), [0, 0, 0]];

@@ -1,8 +1,8 @@
 /*
- * `npm run sizes`: the bytes that a browser loads, uncompressed, with gzip and with brotli at their
- * best. It measures each kind of the app and the bundled client library, and writes the table of
- * docs/operations.md, which test/sizes.test.ts compares. An instance does not compress the files;
- * a proxy may.
+ * `npm run sizes`: the bytes that a browser loads, uncompressed and with gzip and brotli at their
+ * best levels. It measures each kind of the app and the bundled client library, and writes the
+ * table of docs/operations.md, which test/sizes.test.ts compares. An instance does not compress the
+ * files; a proxy may.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -26,7 +26,7 @@ const BROTLI_BYTES_MAX = {
   clientAlone: 11_500,
 };
 
-/** In bytes. */
+/** A size in bytes. */
 export interface Size {
   readonly name: string;
   readonly raw: number;
@@ -51,7 +51,7 @@ export async function measureSizes(): Promise<Size[]> {
   ];
 }
 
-/** The document and all that it loads, each as it is sent. */
+/** The document and every file that it loads, as they are sent. */
 function filesOf(document: string): Buffer[] {
   const html = readFileSync(join(page, document), "utf8");
   const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+)"/g), ([, path = ""]) => path);
@@ -85,7 +85,7 @@ async function bundleClient(external: string[]): Promise<Buffer> {
   return Buffer.from(first.output.map((each) => (each.type === "chunk" ? each.code : "")).join(""));
 }
 
-/** Each file is compressed by itself, as it is sent. */
+/** Each file is compressed separately, because it is sent separately. */
 function sizeOf(name: string, brotliMax: number, files: readonly Buffer[]): Size {
   const sum = (size: (file: Buffer) => number) => files.reduce((bytes, file) => bytes + size(file), 0);
   return {

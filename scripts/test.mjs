@@ -1,5 +1,5 @@
 /*
- * The tests, and all that must hold beside them:
+ * The tests, and the checks that go with them:
  *
  *     npm test                    lint, types, build, every test
  *     npm test -- NAME...         the test files with NAME in their path
@@ -25,32 +25,39 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const FILE_MS_MAX = 240_000;
 /** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
 const FILES_AT_ONCE = 2 * availableParallelism();
-/** These need only Node, and nothing that is built. */
+/** These need only Node, and no build. */
 const FAST = /^test\/(unit\/|property\/|docs\.test)/;
 
-/** These files take longest, so they start first: no core then waits for one of them in the end. */
+/**
+ * These files take longest, so they start first: no core then waits for one of them in the end.
+ * Some compute and some mostly wait, in turns, so that the cores have work from the beginning.
+ */
 const LONGEST = [
   "simulation/simulation",
-  "browser/canvas",
-  "integration/bench",
   "chaos/chaos",
-  "browser/examples",
+  "browser/canvas",
   "integration/tutorial",
+  "integration/outside-world",
   "integration/workers",
+  "integration/package",
   "integration/slow-clients",
   "integration/burst",
-  "integration/limits",
+  "contract/valkey-store",
+  "browser/examples",
+  "integration/bench",
   "integration/transfer",
-  "integration/outside-world",
-  "integration/cli",
   "integration/balancers",
-  "integration/package",
-  "browser/canvas-contrast",
+  "integration/floods",
+  "contract/valkey-troubles",
+  "contract/cluster-store",
+  "integration/limits",
   "browser/canvas-pictures",
+  "integration/catch-up",
+  "integration/sentinel-tls",
+  "browser/cluster",
+  "browser/canvas-contrast",
   "browser/access",
   "browser/page",
-  "contract/valkey-store",
-  "contract/cluster-store",
   "property/watching",
 ].map((name) => `test/${name}.test.ts`);
 

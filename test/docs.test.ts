@@ -13,6 +13,9 @@ import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
 import { OPTIONS } from "../src/server/config.js";
+import { MESSAGES } from "../src/server/limits/allowance.js";
+import { HTTP_PACE } from "../src/server/run-instance.js";
+import { MESSAGE_CHARACTERS_MAX } from "../src/server/sockets/teaching-namespace.js";
 import { Names } from "../src/store/valkey/keys.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -66,6 +69,18 @@ describe("the documents", () => {
       Array.from((row.split("|")[1] ?? "").matchAll(/`([A-Z_]+)`/g), ([, code]) => code),
     );
     assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
+  });
+
+  test("docs/guarantees.md has the bounds on chat and on HTTP requests as they are", () => {
+    const rows = tableAfter(read("docs/guarantees.md"), "## What is bounded");
+    const bound = (start: string) => rows.find((row) => row.startsWith(`| ${start}`))?.split(" | ")[1] ?? "";
+    const { perSecond, burst } = MESSAGES;
+    const characters = MESSAGE_CHARACTERS_MAX.toLocaleString("en");
+    const chat = `${perSecond} a second (${burst} at once), of ${characters} characters each`;
+    assert.equal(bound("chat messages").replace(/ \|$/, ""), chat);
+    const { times, perSecondMin, burstSeconds } = HTTP_PACE;
+    const pace = `${times} times \`HTTP_PER_MINUTE\`, but at least ${perSecondMin} a second (${burstSeconds} s of that at once)`;
+    assert.equal(bound("HTTP requests of an address, for all routes").split(". ")[0], pace);
   });
 
   test("every link to a file leads to one", () => {

@@ -6,10 +6,9 @@ import type { BoardClient } from "./system.js";
 export interface Correctness {
   /** Cells whose stored value is not the last one written. */
   readonly lostWrites: number;
-  /** Clients that show a cell with another value than the store. */
+  /** Clients that show some cell with a value that differs from the store. */
   readonly divergedClients: number;
   readonly brokenConnections: number;
-  /** Writes that the server refused. */
   readonly refusedWrites: number;
   /** Frames that did not fit the client's position. */
   readonly gaps: number;
@@ -46,7 +45,7 @@ export function judge({ cells, last, stored }: Written, clients: readonly Shown[
   };
 }
 
-/** Faults that no run of ours may have, in words. */
+/** Describes the faults that no run of SocketScaler may have. */
 export function faultsOf(system: string, found: Omit<Correctness, "gaps">): string[] {
   const faults = [
     [found.lostWrites, "lost writes"],
@@ -68,12 +67,12 @@ export class Remarks {
   }
 }
 
-/** Gaps are no fault, because a snapshot may mend them, but the report mentions them. */
+/** Gaps are not faults, because a snapshot may repair them, but the report mentions them. */
 export function gapNotes(system: string, { gaps }: Pick<Correctness, "gaps">): string[] {
   return gaps > 0 ? [`${system}: ${gaps} frames did not fit the position of their clients.`] : [];
 }
 
-/** The first judgement without a fault, or the last: a late frame is no divergence. */
+/** The first judgement without a fault, or the last: a late frame is not a divergence. */
 export async function judgeSettled(judgeNow: () => Promise<Correctness>): Promise<Correctness> {
   const endMs = performance.now() + SETTLE_MS_MAX;
   for (;;) {

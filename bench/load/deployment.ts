@@ -1,4 +1,4 @@
-/* Instances of SocketScaler over one Valkey, for scenarios that harm some of them. */
+/* Instances of SocketScaler over one Valkey, for scenarios that break some of them. */
 
 import type { ChildProcess } from "node:child_process";
 import type { Flags } from "../../src/server/config.js";
@@ -10,7 +10,7 @@ export interface Deployment {
   readonly valkey: ServerProcess;
   readonly instances: readonly ProcessInstance[];
   readonly urls: readonly string[];
-  /** Hands over what is to be closed before the instances end. */
+  /** Registers an item to be closed before the instances end. */
   closing<Item extends { close(): unknown }>(item: Item): Item;
 }
 

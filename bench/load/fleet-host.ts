@@ -21,7 +21,7 @@ function answer(message: FleetAnswer): void {
 async function startFleet(): Promise<Fleet> {
   const options = JSON.parse(json);
   const system = comparedSystems(options.cells).find((each) => each.name === name);
-  if (!system) throw new Error(`there is no system ${name}`);
+  if (!system) throw new Error(`unknown system "${name}"`);
   return Fleet.start(system, options);
 }
 

@@ -20,7 +20,7 @@ export interface FleetOptions {
   readonly servers: number;
   readonly clients: number;
   readonly cells: number;
-  /** The number of the server whose clients write; without it all clients do. */
+  /** The index of the server whose clients write; by default all clients write. */
   readonly writersOn?: number;
 }
 
@@ -169,7 +169,7 @@ export class Fleet {
     this.#shown.record(now - (this.#writtenMs[cell] ?? now));
   }
 
-  /** All changes of a frame arrive at once, so one reading of the clock serves them all. */
+  /** All changes of a frame arrive together, so one reading of the clock serves them all. */
   #frameTime(): number {
     if (this.#frameMs !== undefined) return this.#frameMs;
     queueMicrotask(() => {
@@ -195,7 +195,6 @@ export class Fleet {
     return [...new Set(since.map(({ code }) => code))];
   }
 
-  /** The last write of each cell that was written. */
   *#lastWritten(): Iterable<readonly [number, boolean]> {
     for (let write = Math.max(0, this.#writes - this.options.cells); write < this.#writes; write++) {
       yield [this.#cellOf(write), this.#valueOf(write)];

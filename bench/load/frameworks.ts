@@ -1,7 +1,7 @@
 /*
  * Colyseus and Hocuspocus as the harness sees them. They have protocols of their own, so the
- * harness uses their clients. Their packages are installed for the benchmarks only, so nothing of
- * them is typed here.
+ * harness uses their clients. Their packages are installed for the benchmarks only, so they have no
+ * types here.
  */
 
 import { createRequire } from "node:module";

@@ -18,8 +18,8 @@ import {
   LANE_PATH,
   LANE_PROTOCOL,
   LANE_SUBPROTOCOL,
-  type LastSent,
 } from "../../src/protocol/lane.js";
+import type { LastSent } from "../../src/protocol/lane-delta.js";
 import { readOnce } from "./read-once.js";
 import type { BoardClient, Changed, Refused } from "./system.js";
 import { codeOf, expectWatched, newSession, readOpened, WatchedBoard } from "./watched-board.js";
@@ -102,7 +102,10 @@ export class LaneClient implements BoardClient {
     if (decoded) {
       this.#last = decoded.next;
       this.#board.receive(decoded.delta);
-    } else this.#board.gaps++;
+    } else {
+      this.#last = undefined;
+      this.#board.gaps++;
+    }
   }
 
   #take(message: DownMessage | undefined): void {

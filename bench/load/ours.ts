@@ -9,7 +9,7 @@ import { SocketIoClient } from "./socket-io-client.js";
 import type { System } from "./system.js";
 
 const MAIN = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
-/** Lifts the limits against abuse, which a benchmark resembles. The rest is default. */
+/** Lifts the limits against abuse, which a benchmark resembles. All else is the default. */
 export const NO_LIMITS = {
   WRITES_PER_SECOND: "1000000",
   WRITE_BURST: "1000000",
@@ -23,7 +23,7 @@ export const OURS = "SocketScaler";
 export function oursOn(boards: string, flags: Readonly<Record<string, string>> = {}): System {
   return {
     name: OURS,
-    about: "this project, as built, default settings but for the limits against abuse",
+    about: "this project, as built, with default settings except for the limits against abuse",
     isPerChange: false,
     args: () => [MAIN, "serve"],
     env: (valkey) => ({ PORT: "0", HOST: "127.0.0.1", VALKEY_URL: valkey.url, BOARDS: boards, ...NO_LIMITS, ...flags }),

@@ -32,7 +32,7 @@ export interface Outcome {
   readonly rows: readonly Readonly<Record<string, Value>>[];
   readonly targets: readonly Target[];
   readonly notes: readonly string[];
-  /** Failures of SocketScaler that no run may have. A run with any of them is not recorded. */
+  /** Failures that SocketScaler must never show. A run with any of them is not recorded. */
   readonly faults?: readonly string[];
   /** The column that a chart shows, by system. */
   readonly chart?: string;
@@ -47,7 +47,7 @@ export interface Finding extends Pick<Outcome, "method" | "rows" | "chart" | "fa
 }
 
 export interface Settings {
-  /** Short and few rounds, to see that it works. Not recorded, so never quoted. */
+  /** A few short rounds, to check that it works. Not recorded, so never quoted. */
   readonly isQuick: boolean;
   tell(line: string): void;
 }

@@ -14,7 +14,7 @@ export const PEERS = fileURLToPath(new URL("../peers/", import.meta.url));
 const BUILT = `${PEERS}dist/`;
 
 /**
- * Installs the peers' packages unless they are as the lock file says, and compiles the servers. No
+ * Installs the peers' packages unless they match the lock file, and compiles the servers. No
  * package's scripts run.
  */
 export function installPeers(): void {

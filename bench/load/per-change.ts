@@ -59,7 +59,7 @@ interface Spoken {
   /** The event that clients send, as JSON. */
   readonly write: (cell: number, value: boolean) => string;
   readonly isAcknowledged: boolean;
-  /** The event that clients hear, up to the cell's number. */
+  /** The event that clients receive, up to the cell's number. */
   readonly heard: string;
 }
 
@@ -188,6 +188,6 @@ const COALESCE_MS = 60;
  */
 export const wsCoalesced = wsPeer(
   "floor: ws + Pub/Sub, coalesced",
-  `bare ws and Pub/Sub with one message each ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,
+  `bare ws and Pub/Sub with one message every ${COALESCE_MS} ms; no acknowledgement, no order, no catching up`,
   COALESCE_MS,
 );

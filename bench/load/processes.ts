@@ -41,7 +41,6 @@ export async function start(
   return { url: `http://127.0.0.1:${port}`, pid, stop: () => end(child, pid) };
 }
 
-/** Starts one server of a system. */
 export function startSystem(
   { args, env }: System,
   valkey: ServerProcess,
@@ -57,7 +56,7 @@ export async function startValkey(settings: readonly string[] = []): Promise<Ser
   return valkey;
 }
 
-/** Starts a file beside `from` with Node's IPC; resolves after its first message. */
+/** Starts a file next to `from` with Node's IPC; resolves after its first message. */
 export async function startChild(file: string, from: string, ...args: readonly string[]): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL(file, from)), args, { execArgv: ["--import", "tsx"] });
   if (child.pid !== undefined) running.add(child.pid);
@@ -77,7 +76,6 @@ export function usage(pid: number | undefined): { readonly cpuSeconds: number; r
   return { cpuSeconds: (user + system) / TICKS_PER_SECOND, residentBytes: Number(kilobytes) * 1_024 };
 }
 
-/** CPU seconds that these processes have used. */
 export function cpuSeconds(pids: readonly (number | undefined)[]): number {
   return pids.reduce<number>((sum, pid) => sum + usage(pid).cpuSeconds, 0);
 }

@@ -45,13 +45,13 @@ function head(results: readonly Recorded[]): string[] {
     "## How",
     "",
     "Each number here comes from a scenario: a program that answers one question. A scenario that has",
-    "peers runs them beside SocketScaler in the same run. One command runs all scenarios:",
+    "peers runs them alongside SocketScaler in the same run. One command runs all scenarios:",
     "",
     "```sh",
     "npm ci",
     "npm run bench                          # all, about two hours; nothing else should run",
     "npm run bench -- --only cpu-200,knee   # some; --list shows each with its question",
-    "npm run bench -- --quick               # short rounds, to see that it works; records nothing",
+    "npm run bench -- --quick               # short rounds, to check that it works; records nothing",
     "npm run bench:report                   # this page and the sizes in docs/operations.md, from results/",
     "```",
     "",
@@ -98,15 +98,17 @@ function head(results: readonly Recorded[]): string[] {
 
 /** Targets of earlier records -> where they are now. */
 const RENAMED = [
-  [
-    "CPU per change delivered at N writes/s, of the best peer that sends a frame per change",
-    "CPU per change at N writes/s, of the best peer with a frame per change",
-  ],
   ["p99 of a click at N writes/s: at most 120 ms", "at most what was measured before the lane; p50 is beside it"],
-  ["CPU per frame with 1000 clients, of bare ws sending the same bytes: at most 1.25 ×", "at most 1.15 ×"],
-  ["p50, of ws + Pub/Sub: at most 1.15 ×", "at most 1.25 ×, at best 1.1 ×"],
-  ["memory per idle client, of bare Socket.IO", "memory per idle client over Socket.IO, of bare Socket.IO"],
-  ["bytes per change, framing counted, of the bound", "the same, over the lane; two more with a fixed interval"],
+  ["CPU per frame with 1000 clients, relative to bare ws sending the same bytes: at most 1.25 ×", "at most 1.15 ×"],
+  ["p50, relative to ws + Pub/Sub: at most 1.15 ×", "at most 1.25 ×, at best 1.1 ×"],
+  [
+    "memory per idle client, relative to bare Socket.IO",
+    "memory per idle client over Socket.IO, relative to bare Socket.IO",
+  ],
+  [
+    "bytes per change, framing included, relative to the bound",
+    "the same, over the lane; two more with a fixed interval",
+  ],
 ] as const;
 
 function targetLine(name: string, target: Target): string {
@@ -134,7 +136,7 @@ function section(result: Recorded, charts: ReadonlyMap<string, string>): string[
   ];
 }
 
-/** In Markdown. */
+/** The rows of the result as a Markdown table. */
 export function tableOf({ columns, rows }: Recorded): string[] {
   return [
     `| ${columns.map(({ label }) => label).join(" | ")} |`,

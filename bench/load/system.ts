@@ -30,7 +30,7 @@ export type Changed = (cell: number, value: boolean) => void;
 
 export interface System {
   readonly name: string;
-  /** In one line, for the report. */
+  /** A description in one line, for the report. */
   readonly about: string;
   /** Sends a frame for each change. The targets compare with the best of these peers. */
   readonly isPerChange: boolean;
@@ -40,6 +40,6 @@ export interface System {
   readonly args: (valkey: ServerProcess, cells: number) => readonly string[];
   readonly env?: (valkey: ServerProcess, cells: number) => Readonly<Record<string, string>>;
   readonly connect: (url: string, cells: number, changed: Changed) => Promise<BoardClient>;
-  /** The store's bits, one value a cell. */
+  /** The store's bits, one value per cell. */
   readonly stored: (valkey: ServerProcess, url: string, cells: number) => Promise<(cell: number) => boolean>;
 }

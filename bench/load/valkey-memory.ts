@@ -11,7 +11,7 @@ import { ask } from "../../test/support/resp.js";
 import { startValkey } from "./processes.js";
 
 export const MILLION_PAGES = 16;
-/** Clicks that fill a page's log, and some more, because the log is cut only now and then. */
+/** Clicks that fill a page's log, and some more, because the log is trimmed only occasionally. */
 const LOG_CLICKS = STORE_LIMITS.logDeltasMax + 200;
 const SESSIONS = 5_000;
 const HISTORY_CLICKS = 10_000;
@@ -61,12 +61,12 @@ export async function measureValkeyMemory(): Promise<ValkeyMemory> {
   }
 }
 
-/** Every second cell, without a log. */
+/** Checks every second cell, without a log. */
 async function checkHalf(store: ValkeyStore, page: number): Promise<void> {
   await store.replace({ board: "main", page }, newTag(), new Uint8Array(PAGE_CELLS / 8).fill(0b10101010));
 }
 
-/** One click per batch, each a change of another cell, which is 0 also after checkHalf. */
+/** One click per batch, each on another cell, which is 0 even after checkHalf. */
 async function commitClicks(store: ValkeyStore, board: string, page: number, count: number, first = 0): Promise<void> {
   for (let click = first; click < first + count; click++) {
     const changes = packChanges([[2 * click + 1, 1]]);

@@ -1,16 +1,20 @@
-/* Question: what do our frames cost to encode and decode, and how long are they, beside JSON? */
+/*
+ * Question: what do our frames cost to encode and decode, and how long are they, compared with
+ * JSON?
+ */
 
 import { changedOffset, changedValue } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { decodeDelta, decodeSnapshot, encodeDelta, encodeSnapshot } from "../../src/protocol/codec.js";
-import { decodeDown, LaneDelta } from "../../src/protocol/lane.js";
+import { decodeDown } from "../../src/protocol/lane.js";
+import { LaneDelta } from "../../src/protocol/lane-delta.js";
 import type { Scenario } from "../load/outcome.js";
 import { deltaOf, snapshotOf } from "./pages.js";
 import { microsecondsOf } from "./time.js";
 
 export const microCodec: Scenario = {
   name: "micro-codec",
-  question: "What do frames cost to encode and decode, beside the same as JSON?",
+  question: "What do frames cost to encode and decode, compared with JSON?",
   run: async ({ isQuick }) => {
     const deltas = [1, 4, 32, 256, 4_096].map((count) => {
       const delta = deltaOf(count);

@@ -6,7 +6,6 @@ import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { GENESIS, type Position } from "../../src/board/position.js";
 import { mulberry } from "../../test/support/random.js";
 
-/** A position of version n. */
 export function positionOf(version: number): Position {
   return version === 0 ? GENESIS : { version, tag: `t${String(version % 10_000_000).padStart(7, "0")}` };
 }

@@ -1,8 +1,8 @@
 /*
  * A peer: Colyseus. One of its rooms lives in one process, so every process has one for the board,
- * and the rooms exchange changes over the Redis presence; SETBIT for the state. Its schema sends
- * clients the merged changes at each patch, by default every 50 ms, which is about as rarely as
- * ours sends frames under the same load.
+ * and the rooms exchange changes over the Redis presence. SETBIT keeps the state. Its schema sends
+ * clients the merged changes at each patch, by default every 50 ms. That is about as often as ours
+ * sends frames under the same load.
  *
  *     node dist/colyseus.js VALKEY_URL CELLS     prints its port
  */

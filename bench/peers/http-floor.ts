@@ -1,6 +1,6 @@
 /*
- * A floor: bare `node:http` that answers every request with so many bytes, as random as a
- * half-filled board's.
+ * A floor: bare `node:http` that answers every request with BYTES bytes, as random as those of a
+ * half-filled board.
  *
  *     node dist/http-floor.js BYTES     prints its port
  */

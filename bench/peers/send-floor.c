@@ -1,6 +1,6 @@
 /*
- * The floor under every floor: a loop of send() to every connection, so many bytes, so many times a
- * second. No server on this kernel can send a frame for less.
+ * The floor under every floor: a loop that calls send() with BYTES bytes for every connection,
+ * FRAMES_PER_SECOND times a second. No server on this kernel can send a frame for less.
  *
  *     cc -O2 -o send-floor bench/peers/send-floor.c && ./send-floor BYTES FRAMES_PER_SECOND     prints its port
  */

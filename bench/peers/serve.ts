@@ -1,4 +1,4 @@
-/* For all peers. Their packages are not installed for type checks, so they are untyped. */
+/* Shared by all peers. Their packages are not installed for type checks, so they are untyped. */
 
 import type { Server } from "node:http";
 import { createRequire } from "node:module";

@@ -1,8 +1,8 @@
 /*
- * A peer: Socket.IO on several servers, as its documentation recommends. An atomic SETBIT for the
- * state, and one event per change to every client. `redis` uses @socket.io/redis-adapter; `streams`
- * uses the adapter over Redis streams with `connectionStateRecovery`, and a client that was not
- * recovered asks for the state.
+ * A peer: Socket.IO on several servers, as its documentation recommends. An atomic SETBIT keeps the
+ * state, and one event per change goes to every client. `redis` uses @socket.io/redis-adapter;
+ * `streams` uses the adapter over Redis streams with `connectionStateRecovery`, and a client that
+ * was not recovered asks for the state.
  *
  *     node dist/socket-io.js VALKEY_URL CELLS redis|streams     prints its port
  */

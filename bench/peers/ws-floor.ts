@@ -1,6 +1,6 @@
 /*
- * A floor: bare `ws` that sends every client a frame of so many bytes, so many times a second, and
- * does nothing else. Without frames, it only holds the connections.
+ * A floor: bare `ws` that sends every client a frame of BYTES bytes, FRAMES_PER_SECOND times a
+ * second, and does nothing else. At 0 frames per second, it only holds the connections.
  *
  *     node dist/ws-floor.js BYTES FRAMES_PER_SECOND     prints its port
  */

@@ -2,7 +2,7 @@
  * A peer: no framework. Bare `ws` without compression; a write is SETBIT and PUBLISH in one round
  * trip; each message from the channel goes unchanged to every client that reads.
  *
- * With COALESCE_MS it gathers the messages of so many milliseconds into one: the plain design
+ * With COALESCE_MS it merges the messages of that many milliseconds into one: the plain design
  * without guarantees. It has no acknowledgement, no history and no catching up.
  *
  *     node dist/ws-pubsub.js VALKEY_URL CELLS [COALESCE_MS]     prints its port
@@ -15,7 +15,7 @@ import { cells, options, redisUrl, serve, untyped } from "./serve.js";
 const [coalesceMs = "0"] = options;
 const KEY = "peer:bits";
 const CHANNEL = "peer:changes";
-/** A client with more than this waiting is skipped. */
+/** A client with more bytes waiting than this is skipped. */
 const BUFFERED_BYTES_MAX = 8_000_000;
 const { WebSocketServer } = untyped("ws");
 const commands = new Redis(redisUrl);

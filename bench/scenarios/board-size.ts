@@ -1,5 +1,5 @@
 /*
- * Question: what does a write cost on a board of 1,000,000,000 cells, beside a board of 100?
+ * Question: what does a write cost on a board of 1,000,000,000 cells, compared with a board of 100?
  *
  * On the large board the clients watch one page in the middle, and all writes go to that page. The
  * boards are compared round by round, because the machine's noise is larger than the difference.
@@ -37,7 +37,7 @@ const large: System = {
 
 export const boardSize: Scenario = {
   name: "board-size",
-  question: "What does a write cost on a board of 1,000,000,000 cells, beside a board of 100?",
+  question: "What does a write cost on a board of 1,000,000,000 cells, compared with a board of 100?",
   run: async ({ isQuick, tell }) => {
     const rounds = isQuick ? 2 : 12;
     const seconds = isQuick ? 2 : 3;
@@ -83,7 +83,7 @@ export const boardSize: Scenario = {
         },
         rows,
         targets: [
-          atMost(RATIO, "×", "cost per write, of that on a board of 100; median of the rounds' ratios", ratio.median),
+          atMost(RATIO, "×", "cost per write, relative to a board of 100; median of the rounds' ratios", ratio.median),
         ],
         notes: [`The ratio is ${show(ratio)} × from round to round.`, ...remarks.notes],
         faults: remarks.faults,

@@ -1,6 +1,6 @@
 /*
- * Question: what does it cost the servers to deliver one change to one client, beside systems that
- * send a frame for each, and beside those that gather changes as ours does?
+ * Question: what does it cost the servers to deliver one change to one client, compared with
+ * systems that send a frame for each, and with those that gather changes as ours does?
  *
  * Four servers and one Valkey for each system, 200 clients, writes at a fixed rate. All systems are
  * running and take turns round by round, so that the machine's noise affects all of them. A round
@@ -50,9 +50,10 @@ interface Measured {
   readonly p99: number | null;
 }
 
-const COALESCED = "CPU per change, of coalesced ws";
-const COLYSEUS = "CPU per change, of Colyseus";
-const perChange = (rate: number) => `CPU per change at ${rate} writes/s, of the best peer with a frame per change`;
+const COALESCED = "CPU per change, relative to coalesced ws";
+const COLYSEUS = "CPU per change, relative to Colyseus";
+const perChange = (rate: number) =>
+  `CPU per change at ${rate} writes/s, relative to the best peer with a frame per change`;
 const p50 = (rate: number) => `p50 of a click at ${rate} writes/s`;
 const p99 = (rate: number) => `p99 of a click at ${rate} writes/s`;
 
@@ -183,7 +184,7 @@ async function measure({ isQuick, tell }: Settings, name: string, { rate, second
 /** If a smaller share arrives, a round says nothing about the cost of a change. */
 const DELIVERED_MIN = 0.5;
 
-/** Microseconds. */
+/** Microseconds per change delivered. */
 function costOf({ serversCpuSeconds, delivered, expected }: Run): number {
   return delivered < expected * DELIVERED_MIN ? Number.NaN : (serversCpuSeconds * 1e6) / delivered;
 }

@@ -1,9 +1,9 @@
 /*
- * Question: what does sending one frame cost a server, beside bare `ws` that sends the same bytes
- * and does nothing else?
+ * Question: what does sending one frame cost a server, compared with bare `ws` that sends the same
+ * bytes and does nothing else?
  *
  * All writes go to the first of two instances; the second only forwards them to its clients, and it
- * alone is measured. Beside it, bare `ws` and a C program that calls send() send as many frames of
+ * alone is measured. For comparison, bare `ws` and a C program that calls send() send as many frames of
  * the same size to as many sockets. Few and many clients are measured, because the messages that an
  * instance receives weigh more with few. One more row gives the CPU of both instances. With few
  * clients, the peers that gather changes as ours does are measured in the same way.
@@ -44,7 +44,7 @@ interface Stream {
 
 export const frameCost: Scenario = {
   name: "frame-cost",
-  question: "What does sending one frame cost a server, beside the floors?",
+  question: "What does sending one frame cost a server, compared with the floors?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const rounds = isQuick ? 1 : 5;
@@ -60,7 +60,7 @@ export const frameCost: Scenario = {
       remarks.add(OURS, judged);
       const middle = (name: string) => found.spread(name).median;
       rows.push(...found.rows("cost").map((row) => ({ ...row, clients })));
-      const text = `CPU per frame with ${clients} clients, of bare ws sending the same bytes`;
+      const text = `CPU per frame with ${clients} clients, relative to bare ws sending the same bytes`;
       const ratio = RATIOS[clients];
       if (ratio) targets.push(atMost(ratio, "×", text, middle(OURS) / middle(BARE_WS)));
     }
@@ -95,7 +95,7 @@ async function compare(clients: number, { rounds, seconds, warmSeconds, sendFloo
   const found = new Rounds();
   const note = (name: string, cost: number) => {
     found.add(name, cost);
-    tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs a frame`);
+    tell(`${clients} clients, ${name}: ${cost.toFixed(1)} µs per frame`);
   };
   try {
     const { stream } = await measureSender(fleet, warmSeconds);
@@ -147,7 +147,7 @@ async function measureSender(fleet: Fleet, seconds: number) {
   };
 }
 
-const WITH_WRITES = "SocketScaler, with all that leads to a frame";
+const WITH_WRITES = "SocketScaler, both instances";
 const BARE_WS = "bare ws";
 const C_LOOP = "C send() loop";
 

@@ -1,6 +1,6 @@
 /*
  * Question: how long does one click take to reach a client of another instance when nothing else
- * happens, beside bare `ws` and others?
+ * happens, compared with bare `ws` and others?
  *
  * Two servers each and one click at a time, the systems in turns. The pause between clicks is
  * longer than a frame: without it, the scenario would measure the flush interval, which is meant
@@ -34,10 +34,10 @@ const RATIO = { required: 1.25, stretch: 1.1 };
 
 interface Pair {
   readonly system: System;
-  /** Changes one cell, each time the next. */
+  /** Changes one cell: the next one each time. */
   readonly click: () => void;
   readonly arrivals: EventTarget;
-  /** Of each round. */
+  /** The delays of each round. */
   readonly tookMs: number[][];
   judge(): Promise<Correctness>;
   stop(): Promise<void>;
@@ -88,7 +88,7 @@ export const idleClick: Scenario = {
         "on one connection each. Median of the rounds (lowest–highest).",
       columns: { system: "system", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
       rows,
-      targets: [atMost(RATIO, "×", `p50, of ${plain.name}`, ofPlain(mine))],
+      targets: [atMost(RATIO, "×", `p50, relative to ${plain.name}`, ofPlain(mine))],
       notes: [
         `${adapter.name}, which gives no guarantees, takes ${show(ofPlain(adapter))} × of ${plain.name}.`,
         ...remarks.notes,

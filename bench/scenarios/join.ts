@@ -1,6 +1,6 @@
 /*
  * Question: what does it cost to join a board of 1,000,000 cells, half of them checked at random,
- * all 16 pages at once?
+ * all 16 pages together?
  *
  * Bytes are compared with the bitmap itself, and time with an HTTP GET of as many bytes from bare
  * `node:http`. Both are measured from the first packet of a new connection to the last byte, in
@@ -62,8 +62,8 @@ export const join: Scenario = {
           { system: "HTTP GET of the bitmap's bytes", bytes: getBytes, ms: middle.get },
         ],
         targets: [
-          atMost(RATIO, "×", "bytes of a join, of the bitmap", bytes / BITMAP_BYTES),
-          atMost(TIME_RATIO, "×", "time of a join, of an HTTP GET of as many bytes", middle.join / middle.get),
+          atMost(RATIO, "×", "bytes of a join, relative to the bitmap", bytes / BITMAP_BYTES),
+          atMost(TIME_RATIO, "×", "time of a join, relative to an HTTP GET of as many bytes", middle.join / middle.get),
         ],
         notes: [
           "A join is three round trips: TCP, the WebSocket's handshake, and hello with open and watch. The GET is two.",

@@ -1,6 +1,6 @@
 /*
- * Question: how many writes per second can a deployment take with p99 under 150 ms, beside systems
- * that send a frame for each, and beside those that gather changes?
+ * Question: how many writes per second can a deployment take with p99 under 150 ms, compared with
+ * systems that send a frame for each, and with those that gather changes?
  *
  * The search of `socketscaler bench --find-max` on the harness of the other scenarios. A trial
  * fails if p99 passes the bound or changes are missing. All systems are running, but only one is
@@ -19,7 +19,7 @@ import { installPeers } from "../load/peers.js";
 import { redisAdapter, wsCoalesced, wsPubSub } from "../load/per-change.js";
 import type { System } from "../load/system.js";
 
-/** So many that no cell is written twice within a trial's p99. */
+/** Enough that no cell is written twice within a trial's p99. */
 const CELLS = 60_000;
 const SERVERS = 4;
 const CLIENTS = 200;
@@ -153,7 +153,7 @@ async function findingOf(
       atLeast(
         TIMES,
         "×",
-        "highest rate, of the best peer that sends a frame per change; medians",
+        "highest rate, relative to the best peer that sends a frame per change; medians",
         own && best > 0 ? own.knee.median / best : null,
       ),
     ],

@@ -1,6 +1,6 @@
 /*
- * Question: how much memory does a server hold for a client that only watches, beside bare `ws` and
- * bare Socket.IO?
+ * Question: how much memory does a server hold for a client that only watches, compared with bare
+ * `ws` and bare Socket.IO?
  *
  * The growth of one server's resident memory when the clients connect, divided by their number.
  * Garbage is collected before each reading.
@@ -41,7 +41,7 @@ export const memory: Scenario = {
       for (const system of [mine, bareWs, mineOverSocketIo, bareSocketIo, wsCoalesced, colyseus]) {
         const bytes = await measureMemory(system, clients);
         found.add(system.name, bytes / 1_024);
-        tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB a client`);
+        tell(`${system.name}: ${(bytes / 1_024).toFixed(1)} KiB per client`);
       }
     }
     const ratio = (one: System, other: System) => found.spread(one.name).median / found.spread(other.name).median;
@@ -50,11 +50,11 @@ export const memory: Scenario = {
       columns: { system: "system", kib: "KiB per client" },
       rows: found.rows("kib"),
       targets: [
-        atMost(WS_RATIO, "×", "memory per idle client, of bare ws", ratio(mine, bareWs)),
+        atMost(WS_RATIO, "×", "memory per idle client, relative to bare ws", ratio(mine, bareWs)),
         atMost(
           RATIO,
           "×",
-          "memory per idle client over Socket.IO, of bare Socket.IO",
+          "memory per idle client over Socket.IO, relative to bare Socket.IO",
           ratio(mineOverSocketIo, bareSocketIo),
         ),
       ],

@@ -31,7 +31,7 @@ export const sizing: Scenario = {
   question: "What can one core serve, and how much memory do clients and cells take?",
   run: async (settings) => {
     const bytesPerClient = await measureMemory(ours(CELLS), settings.isQuick ? 300 : 1_000);
-    settings.tell(`${Math.round(bytesPerClient / KIB)} KiB a client`);
+    settings.tell(`${Math.round(bytesPerClient / KIB)} KiB per client`);
     const remarks = new Remarks();
     const crowd = await measureCrowds(settings, remarks);
     const writeUs = await measureWrites(settings, remarks);
@@ -104,7 +104,7 @@ async function measureRun(clients: number, rate: number, seconds: number, remark
   }
 }
 
-/** Changes per second of Valkey's CPU, by how they come. */
+/** Changes per second of Valkey's CPU, by the kind of batch. */
 async function measureValkeyCore({
   isQuick,
   tell,

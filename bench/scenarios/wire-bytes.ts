@@ -1,5 +1,6 @@
 /*
- * Question: how many bytes does a change take on the wire to a client, beside the fewest possible?
+ * Question: how many bytes does a change take on the wire to a client, compared with the fewest
+ * possible?
  *
  * Writes uniform over one page. Which k of 65,536 cells changed, and to what, takes at least
  * log2 C(65536, k) + k bits. The bound is summed over the frames that arrived, so it depends on how
@@ -12,7 +13,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
 import { frameHeaderBytes } from "../../src/bench/wire-size.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { LaneDelta } from "../../src/protocol/lane.js";
+import { LaneDelta } from "../../src/protocol/lane-delta.js";
 import { newTag } from "../../src/store/tag.js";
 import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";
 import { colyseus } from "../load/frameworks.js";
@@ -36,14 +37,15 @@ interface Setting {
 }
 
 const fixed = oursOn(`main=${PAGE_CELLS}`, { FLUSH_MS: FIXED_MS, FLUSH_UNSEEN_MS: FIXED_MS });
-const fixedText = (rate: number) => `bytes per change at a fixed ${FIXED_MS} ms and ${rate} writes/s, of the bound`;
+const fixedText = (rate: number) =>
+  `bytes per change at a fixed ${FIXED_MS} ms and ${rate} writes/s, relative to the bound`;
 
 const SETTINGS: readonly Setting[] = [
   {
     system: ours(PAGE_CELLS),
     interval: "default",
     rate: 200,
-    target: { text: "bytes per change, framing counted, of the bound", bounds: 2 },
+    target: { text: "bytes per change, framing included, relative to the bound", bounds: 2 },
   },
   {
     system: fixed,

@@ -1,5 +1,5 @@
 /*
- * An attendance sheet: the teacher fills it in, and everybody sees it live.
+ * An attendance sheet: the teacher fills it in, and everyone sees it live.
  *
  * The board is read-only without a token. The teacher's code gives a token that may write. The
  * token names its right, so any instance that has the secret can check it. It expires after ten

@@ -1,6 +1,6 @@
 /*
- * The owner of each seat: in Valkey if several instances share them, else in memory. A real shop
- * has a database table.
+ * The owner of each seat: in Valkey if several instances share them, otherwise in memory. A real
+ * shop has a database table.
  *
  * A visitor may take their own seat again, because a client may send a write twice.
  */

@@ -1,6 +1,6 @@
 /*
- * Seats for an evening: everybody sees the hall live, and the first visitor to pick a seat gets it,
- * on any instance.
+ * Seats for an evening: everyone sees the hall live, and the first visitor to pick a seat gets it,
+ * whichever instance they use.
  *
  * The board shows which seats are taken; the app itself stores the owners (owners.ts). `mayWrite`
  * runs before a write reaches the board and claims the seat in one atomic step, so no seat is given
@@ -56,7 +56,7 @@ const seats = boards.board("seats");
 
 const isOwned = async (seat: number) => (await owners.all()).has(seat);
 
-/** Shows on the board whether the seat is owned. The owner may change meanwhile: checks again. */
+/** Shows on the board whether the seat is owned. Repeats if the owner has changed meanwhile. */
 async function settle(seat: number): Promise<void> {
   let shown: boolean;
   do {

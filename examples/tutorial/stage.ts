@@ -31,11 +31,11 @@ export class Stage {
   constructor(isQuick: boolean, tell: (line: string) => void) {
     this.isQuick = isQuick;
     this.tell = tell;
-    // Processes end by themselves then (bench/load/processes.ts); their files remain.
+    // Processes then end by themselves (bench/load/processes.ts), but their files remain.
     process.on("exit", this.#sweep);
   }
 
-  /** `end` is called after the step; the last one first. */
+  /** Calls `end` after the step, the last one registered first. */
   after(end: () => unknown): void {
     this.#ends.push(end);
   }
@@ -110,10 +110,10 @@ export class Stage {
   }
 }
 
-/** Milliseconds until it is so; undefined if that takes longer than `withinMs`. */
+/** Milliseconds until the condition holds; undefined if that takes longer than `withinMs`. */
 export async function msUntil(isSo: () => boolean, withinMs: number): Promise<number | undefined> {
   const startMs = performance.now();
-  return until("it is so", isSo, withinMs).then(
+  return until("the condition holds", isSo, withinMs).then(
     () => performance.now() - startMs,
     () => undefined,
   );

@@ -15,7 +15,7 @@ export const naiveSystem: System = {
   stored: bitmapUnder(BITS_KEY),
 };
 
-/** From its sources, so that no build is needed. */
+/** Runs from the sources, so no build is needed. */
 export function ourSystem(cells: number): System {
   return { ...ours(cells), args: () => [...MAIN, "serve"] };
 }

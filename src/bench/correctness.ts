@@ -25,7 +25,7 @@ export async function judge(
   withinMs: number,
 ) {
   const deadlineMs = performance.now() + withinMs;
-  /** Comparisons in a row that found only divergences, which no later frame can mend. */
+  /** Comparisons in a row that found only divergences, which no later frame can repair. */
   let finalComparisons = 0;
   for (;;) {
     const { reference, instancesDiffer } = await readAll(urls, board, pages);
@@ -42,7 +42,7 @@ export async function judge(
       return {
         ok: isLevel && pending === 0 && clients > 0,
         clients,
-        /** Of the clients compared, those that were equal to the store in every page. */
+        /** The compared clients that were equal to the store on every page. */
         level,
         /** Clients that were not connected at the end, so they could not be compared. */
         offline,

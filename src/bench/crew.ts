@@ -9,7 +9,7 @@ import { Probes } from "./probes.js";
 import type { Scenario } from "./scenario.js";
 import type { Call, Swarm } from "./swarm.js";
 
-/** Beside the compiled code or, when run from sources, in dist: a thread does not compile. */
+/** Next to the compiled code or, when run from sources, in dist: a thread does not compile. */
 const WORKER = new URL(import.meta.url.endsWith(".ts") ? "../../dist/bench/worker.js" : "./worker.js", import.meta.url);
 
 type Answer<Name extends Call["name"]> = Awaited<ReturnType<Swarm[Name]>>;

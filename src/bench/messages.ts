@@ -32,7 +32,7 @@ export interface TallyReport {
   readonly kind: "tally";
   readonly tallied: Tallied;
   readonly live: number;
-  /** Share of the time in which the thread worked. */
+  /** Share of the time that the thread was busy, 0 … 1. */
   readonly busy: number;
 }
 

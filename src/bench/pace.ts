@@ -1,14 +1,14 @@
 /*
  * Writes at a fixed rate without waiting for answers, because users do not wait for each other.
- * Writes that this thread delayed are made up for, and their delay is reported, because then the
- * generator itself is measured.
+ * Writes that this thread delayed are made up for. Their delay is reported, because the latencies
+ * then include the generator's own delays.
  */
 
 import { setTimeout as pause } from "node:timers/promises";
 
 const TICK_MS = 2;
 
-/** Calls `write` so many times per second for `durationMs`, and `late` with each delay. */
+/** Calls `write` at this rate for `durationMs`, and `late` with the delay of each call. */
 export async function pace(
   perSecond: number,
   durationMs: number,

@@ -36,7 +36,7 @@ export class Probes {
     return probe * this.#stride + this.#stride - 1;
   }
 
-  /** The cell itself, or its neighbour if it is a probe, because load must not touch probes. */
+  /** The cell itself, or its neighbour if it is a probe: the load must not touch probes. */
   beside(cell: number): number {
     return this.#isProbe(cell) && this.#stride > 1 ? cell - 1 : cell;
   }
@@ -45,7 +45,7 @@ export class Probes {
     this.#written[probe] = value ? sharedNow() : -sharedNow();
   }
 
-  /** Milliseconds since the write; undefined if the cell is no probe or shows an older write. */
+  /** Milliseconds since the write; undefined if the cell is not a probe or shows an older write. */
   seen(cell: number, value: boolean): number | undefined {
     if (!this.#isProbe(cell)) return undefined;
     const written = this.#written[Math.floor(cell / this.#stride)] ?? 0;

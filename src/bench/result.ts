@@ -23,7 +23,7 @@ export interface BenchResult {
   readonly shown: Latency;
   readonly settled: Latency;
   readonly late: Latency;
-  /** Share of the time in which the busiest thread of the generator worked: 0 … 1. */
+  /** Share of the time that the busiest thread of the generator was busy, 0 … 1. */
   readonly busy: number;
   readonly codes: Partial<Record<ErrorCode, number>>;
   readonly trials: readonly Trial[];

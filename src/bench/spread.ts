@@ -13,7 +13,7 @@ const HOT_SHARE = 0.9;
 const ROW_CELLS = 256;
 const LINE_CELLS = 50;
 
-/** Cells 0 … cells - 1. */
+/** Picks from the cells 0 … cells - 1. */
 export function createPicker(spread: Spread, cells: number, random: Random): Picker {
   const anywhere = () => Math.floor(random() * cells);
   switch (spread) {

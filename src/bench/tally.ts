@@ -3,7 +3,7 @@
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 import type { ErrorCode } from "../protocol/errors.js";
 
-/** Of a second or of a whole run. */
+/** The counts of a second, or of a whole run. */
 export interface Counts {
   written: number;
   acknowledged: number;
@@ -20,7 +20,7 @@ export interface Counts {
 
 export interface Tallied {
   readonly counts: Counts;
-  /** Times that clients received each code, also for writes that succeeded later. */
+  /** How often clients received each code, including for writes that succeeded later. */
   readonly codes: Partial<Record<ErrorCode, number>>;
   /** Microseconds from a click to its change at another client. */
   readonly shown: RecordableHistogram;

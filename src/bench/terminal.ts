@@ -76,7 +76,7 @@ export function verdictText({ verdict }: BenchResult): string {
   const faults = [
     clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
     ...(offline > 0 ? [`${offline} were not connected at the end and could not be compared`] : []),
-    ...(instancesDiffer.length > 0 ? [`instances differ in page ${instancesDiffer.join(", ")}`] : []),
+    ...(instancesDiffer.length > 0 ? [`instances differ on page ${instancesDiffer.join(", ")}`] : []),
     ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
     ...(pending > 0 ? [`${pending} writes got no answer`] : []),
     ...mismatches.slice(0, 3).map(mismatchText),

@@ -44,7 +44,7 @@ export class User {
     return this.board.status === "live";
   }
 
-  /** Inverts the cell as this client shows it, so that every write is a change. */
+  /** Sets the cell to the opposite of what this client shows, so that every write is a change. */
   async flip(cell: number, wrote?: (value: boolean) => void): Promise<boolean> {
     const value = !this.board.get(cell);
     this.#tally.counts.written++;

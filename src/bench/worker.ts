@@ -1,4 +1,4 @@
-/* The thread that runs a share of the swarm, and makes the main thread's calls. */
+/* The thread that runs a share of the swarm. It executes the main thread's calls. */
 
 import { parentPort, workerData } from "node:worker_threads";
 import type { Report, Share } from "./messages.js";

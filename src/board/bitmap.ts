@@ -44,7 +44,7 @@ export function usedBytes(bits: Uint8Array): number {
   return length;
 }
 
-/** Visits every cell in which the two bitmaps differ, with its value in `after`. Equal lengths. */
+/** Visits each cell that differs, with its value in `after`. The bitmaps have equal lengths. */
 export function eachDifference(
   before: Uint8Array,
   after: Uint8Array,

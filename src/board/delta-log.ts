@@ -1,6 +1,6 @@
 /*
  * The last deltas of one page, in order and bounded. With them, the owner of a replica brings
- * others from an older position to the present without asking the store.
+ * others from an older position up to date without asking the store.
  */
 
 import type { Delta } from "./delta.js";

@@ -40,7 +40,7 @@ export function changedValue(change: number): Bit {
   return change & 1 ? 1 : 0;
 }
 
-/** Packs changes. Of several to one cell the last wins. */
+/** Packs changes. If several change one cell, the last wins. */
 export function packChanges(changes: Iterable<readonly [offset: number, value: Bit]>): Changes {
   const last = new Map<number, number>();
   for (const [offset, value] of changes) last.set(offset, packChange(offset, value));
@@ -69,8 +69,8 @@ export function mergeDeltas(deltas: readonly Delta[]): Delta | undefined {
 }
 
 /**
- * The update without the cells past the end of a page of `cells` cells. The store knows no sizes,
- * and still holds those cells if the board was larger once.
+ * The update without the cells past the end of a page of `cells` cells. The store does not know the
+ * sizes of boards. It still holds those cells if the board was once larger.
  */
 export function cropUpdate<Update extends Delta | Snapshot>(update: Update, cells: number): Update {
   if (update.kind === "delta") {

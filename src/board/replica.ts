@@ -6,8 +6,8 @@
  *     receive(delta)     delta.from is our position            -> applied
  *                        delta.to is our position, or was      -> duplicate, dropped
  *                        anything else                         -> gap: the caller asks for the rest
- *     receive(snapshot)  always applied. The caller asked for it at our position, on a channel that
- *                        keeps the order. Its version may be lower than ours, if the store was
+ *     receive(snapshot)  always applied. The caller asked for it at our position, on an ordered
+ *                        channel. Its version may be lower than ours, if the store was
  *                        restored from an older dump or lost its last writes.
  *
  * Pure: no clock, no I/O. A new replica is at genesis, which is a true state of every page.
@@ -20,7 +20,7 @@ import { GENESIS, type Position, samePosition } from "./position.js";
 
 export type Outcome = "applied" | "duplicate" | "gap";
 
-/** Called for each cell that really changed, in ascending order. */
+/** Called for each cell that actually changed, in ascending order. */
 type ChangeVisitor = (offset: number, value: Bit) => void;
 
 /** Remembered positions, which distinguish a late duplicate from a fork. */

@@ -13,7 +13,7 @@ import { checkUp } from "../store/valkey/checkup.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { checkUrls } from "./url-checks.js";
 
-/** Each client takes one. */
+/** Limits on open files, below which the doctor reports. Each client takes one file. */
 const FILES_MIN = 1_024;
 const FILES_ENOUGH = 10_000;
 const SIGNS = { good: "✓", warning: "!", bad: "✗" } as const;

@@ -1,12 +1,12 @@
 /*
- * The metrics of all workers as one, whichever worker serves the request. The primary adds them up,
- * because it outlives the workers:
+ * The metrics of all workers combined, no matter which worker serves the request. The primary adds
+ * them up, because it outlives the workers:
  *
  *     /metrics ── any worker ──wants──► primary ──counts──► every worker
  *                      ◄──metrics───── (adds up) ◄──counted──
  *
- * A counter never goes back: what a dead worker last counted stays in the sums. Its gauges are
- * gone. A worker that does not answer in time contributes what it counted last.
+ * A counter never goes back, so the last counts of a dead worker stay in the sums. Its gauges are
+ * dropped. A worker that does not answer in time contributes its last counts.
  */
 
 import type { Worker } from "node:cluster";
@@ -19,9 +19,9 @@ const METRICS_MS_MAX = 3_000;
 type ToWorker = { readonly counts: true } | { readonly metrics: string };
 type ToPrimary = { readonly counted: MetricParts } | { readonly wants: true };
 
-/** In the primary. */
+/** The part in the primary. */
 export class MachineMetrics {
-  /** Workers that serve -> what each counted last. */
+  /** Serving workers -> the last counts of each. */
   readonly #workers = new Map<Worker, MetricParts>();
   readonly #waiting = new Map<Worker, () => void>();
   #ended: MetricParts[] = [];
@@ -33,7 +33,7 @@ export class MachineMetrics {
     worker.once("exit", () => this.#left(worker));
   }
 
-  /** In the format of Prometheus. */
+  /** All metrics, in the Prometheus text format. */
   text(): Promise<string> {
     this.#adding ??= this.#add().finally(() => {
       this.#adding = undefined;
@@ -80,7 +80,10 @@ export class MachineMetrics {
   }
 }
 
-/** In a worker: sends `own` when the primary counts. Returns a fetch of everyone's metrics. */
+/**
+ * In a worker: sends `own` when the primary counts. Returns a function that fetches the metrics of
+ * all.
+ */
 export function joinMachine(own: () => Promise<MetricParts>): () => Promise<string> {
   let asking: Promise<string> | undefined;
   let answer: (metrics: string) => void = () => undefined;

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/* The command `socketscaler`: reads options, runs a command, and reports a failure in one line. */
+/*
+ * The command `socketscaler`: reads options, runs a command, and reports a failure in one line.
+ * Each command loads only what it needs, because most of its start is loading.
+ */
 
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
@@ -8,11 +11,7 @@ import { BadScenario, readScenario, SCENARIO_OPTIONS } from "../bench/scenario.j
 import { BadOption, type Config, type Flags, flagOf, OPTIONS, readConfig } from "../server/config.js";
 import { StoreAway, StoreUnusable } from "../store/store.js";
 import { BadFile } from "../store/transfer/board-file.js";
-import { bench } from "./bench.js";
-import { demo } from "./demo.js";
-import { doctor } from "./doctor.js";
-import { serve } from "./serve.js";
-import { exportTo, importFrom, type TransferChoice } from "./transfer.js";
+import type { TransferChoice } from "./transfer.js";
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -33,21 +32,36 @@ const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
 const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
 const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
 
-command("serve", "Run one instance, or several with --workers", serve);
-command("demo", "Run four instances on four ports (8000 to 8003) in one process", demo);
-command("doctor", "Check the configured store and the instances at the given URLs", (config, { args }) =>
-  doctor(config, args),
-).argument("[url...]", "URLs of instances or of their balancer");
+command("serve", "Run one instance, or several with --workers", async (config) => {
+  const { serve } = await import("./serve.js");
+  return serve(config);
+});
+command("demo", "Run four instances on four ports (8000 to 8003) in one process", async (config) => {
+  const { demo } = await import("./demo.js");
+  return demo(config);
+});
+command("doctor", "Check the configured store and the instances at the given URLs", async (config, { args }) => {
+  const { doctor } = await import("./doctor.js");
+  return doctor(config, args);
+}).argument("[url...]", "URLs of instances or of their balancer");
 benchCommand();
 const BOARD = ["--board <name>", "Name of the board", "main"] as const;
-command("export", "Export a board to a file or to standard output", exportTo, STORE_OPTIONS)
+const exportBoard = async (config: Config, choice: Choice) => {
+  const { exportTo } = await import("./transfer.js");
+  return exportTo(config, choice);
+};
+command("export", "Export a board to a file or to standard output", exportBoard, STORE_OPTIONS)
   .option(...BOARD)
   .option("--out <file>", "New file to write")
   .option("--from-page <number>", "First page to write (a page is a block of 65,536 cells)", "0");
+const importBoard = async (config: Config, choice: Choice) => {
+  const { importFrom } = await import("./transfer.js");
+  return importFrom(config, choice);
+};
 command(
   "import",
   "Replace a board with the contents of a file, even while it is being served",
-  importFrom,
+  importBoard,
   STORE_OPTIONS,
 )
   .argument("<file>", "File that `export` wrote, or - for standard input")
@@ -108,7 +122,7 @@ function benchCommand(): void {
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {
     const option = new Option(`${flag} <${placeholder}>`, `${help} (default: ${fallback})`);
-    // The name in the table. Commander would derive one from the flag.
+    // The name in the table, instead of the one that Commander would derive from the flag.
     option.attributeName = () => name;
     command.addOption(option);
   }
@@ -116,9 +130,11 @@ function benchCommand(): void {
     .option("--find-max", "Search for the highest write rate that stays within --p99")
     .option("--json <file>", "JSON file for the result")
     .option("--html <file>", "HTML file for the result, with charts")
-    .action((urls: string[], { findMax, json, html, ...flags }) =>
-      bench(readScenario(urls, flags, findMax === true), { json, html }),
-    );
+    .action(async (urls: string[], { findMax, json, html, ...flags }) => {
+      const scenario = readScenario(urls, flags, findMax === true);
+      const { bench } = await import("./bench.js");
+      return bench(scenario, { json, html });
+    });
 }
 
 /** Commander's name for the value of a flag: `writesPerSecond` for WRITES_PER_SECOND. */
@@ -137,7 +153,7 @@ function explain(error: unknown): number {
   throw error;
 }
 
-/** The machine refused a file, a port or disk space. */
+/** The system refused access to a file, a port or disk space. */
 type SystemError = NodeJS.ErrnoException & { readonly port?: number };
 
 function isSystemError(error: unknown): error is SystemError {

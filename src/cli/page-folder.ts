@@ -1,4 +1,4 @@
-/* Where the build puts the app: beside the compiled code or, when run from sources, in dist. */
+/* Where the build puts the app: next to the compiled code or, when run from sources, in dist. */
 
 import { fileURLToPath } from "node:url";
 

@@ -1,4 +1,4 @@
-/* Waits for the signal to end. A second signal ends the process at once, even if work is left. */
+/* Waits for a signal to end. A second signal ends the process immediately, even with work left. */
 
 import type { Log } from "../server/telemetry/log.js";
 

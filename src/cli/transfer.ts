@@ -62,7 +62,7 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);
     const line = { audit: "import", board: board.name, pages: replaced, file, by: nameOfUser(), outcome };
-    // On standard output, as the log of an instance.
+    // Goes to standard output, like the log of an instance.
     auditLog(createLog(config.logLevel)).info(line, "admin action");
     input.destroy();
     await store.close();

@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { bad, type Finding, good, warning } from "../store/finding.js";
 
 const ANSWER_MS_MAX = 5_000;
-/** Enough to meet several instances behind a balancer. */
+/** Enough to reach several instances behind a balancer. */
 const TRIES = 8;
 
 interface Board {
@@ -65,7 +65,7 @@ async function checkUpgrade(url: string): Promise<Finding> {
   return bad(`${url}: WebSocket does not work (${status})`, fix);
 }
 
-/** One long-polling session over several connections, which must reach one instance. */
+/** Checks that a long-polling session over several connections stays with one instance. */
 async function checkPolling(url: string): Promise<Finding> {
   const polling = "/socket.io/?EIO=4&transport=polling";
   try {

@@ -18,7 +18,7 @@ import { endSoon, untilSignal } from "./signals.js";
 
 const RESTART_MS_FIRST = 250;
 const RESTART_MS_MAX = 15_000;
-/** A worker that lived so long did not fail at its start. */
+/** A worker that has run this long did not fail at its start. */
 const SETTLED_MS = 30_000;
 
 export async function serveByWorkers(config: Config): Promise<void> {
@@ -45,9 +45,9 @@ export async function placeOfWorker(): Promise<{ readonly place: WorkerPlace; re
   // A terminal and systemd send signals to every process. Only the primary acts on them.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => undefined);
   const place = heard((order) => order.place);
-  // The request may come while the worker still starts.
+  // The request may arrive while the worker is still starting.
   const asked = heard((order) => order.end);
-  // An order that is sent before the worker listens is lost, so the worker asks for it.
+  // An order sent before the worker listens would be lost, so the worker asks for it.
   process.send?.({ asks: true } satisfies Question, undefined, undefined, () => undefined);
   return { place: await place, asked };
 }

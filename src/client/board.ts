@@ -13,12 +13,12 @@ export interface CellRange {
 }
 
 export interface Watch {
-  /** Resolves when everything watched can be read for the first time; rejects with a Refusal. */
+  /** Resolves once all watched pages have loaded. Rejects with a Refusal. */
   readonly ready: Promise<void>;
   stop(): void;
 }
 
-/** A cell that shows another value than before. */
+/** A cell whose shown value has changed. */
 export interface CellChange {
   readonly cell: number;
   readonly value: boolean;
@@ -35,8 +35,8 @@ export interface RefusedChange {
 }
 
 /**
- * connecting  no connection yet, or a new one is being made
- * joining     connected; watched pages are on their way
+ * connecting  not connected yet, or reconnecting
+ * joining     connected; watched pages are loading
  * live        every watched page is up to date
  * closed      will not connect again
  */
@@ -49,14 +49,14 @@ export interface BoardEvents {
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
   frozen: (pages: readonly number[]) => void;
-  /** A change was refused. `change` has reset the cell already. */
+  /** A change was refused. A `change` event has already reset the cell. */
   refused: (refused: RefusedChange) => void;
-  /** The server asks for a slower pace, or is unavailable. The changes are sent again. */
+  /** The server asks for a slower pace, or is unavailable. The changes will be sent again. */
   delayed: (delay: { readonly code: ErrorCode; readonly retryAfterMs: number; readonly waiting: number }) => void;
   /**
-   * The counts of these pages have changed, or, without pages, only the numbers of people. At most
-   * about twice a second. `isMissed` marks the first counts of a connection, which may
-   * be old.
+   * The counts of these pages have changed. If the list is empty, only the numbers of people have.
+   * Emitted about twice a second at most. `isMissed` marks the first counts of a connection: they
+   * include changes from before it.
    */
   overview: (changedPages: readonly number[], isMissed: boolean) => void;
   /** Milliseconds from sending a write to its acknowledgement. */
@@ -66,13 +66,13 @@ export interface BoardEvents {
 /** The counts of a board. Live: its answers change as frames arrive. */
 export interface Overview {
   readonly pages: number;
-  /** Checked cells of the whole board. */
+  /** Number of checked cells on the whole board. */
   readonly total: number;
-  /** Sockets on all instances, a few seconds old. */
+  /** Number of sockets on all instances, a few seconds out of date. */
   readonly onlineEverywhere: number;
-  /** Checked cells of a page. */
+  /** Number of checked cells on a page. */
   count(page: number): number;
-  /** Connections on all instances that watch a page; 0 for all but the most watched pages. */
+  /** Connections that watch a page, on all instances; 0 for all but the most watched pages. */
   watchers(page: number): number;
 }
 
@@ -83,51 +83,53 @@ export interface Board {
   readonly ready: Promise<void>;
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
   whenReady(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** In cells; 0 until `ready`. */
+  /** Number of cells; 0 until `ready`. */
   readonly size: number;
-  /** 0 until `ready`. */
+  /** Number of pages; 0 until `ready`. */
   readonly pages: number;
   readonly status: BoardStatus;
   /** The last right that the server granted, or "view" once the token has expired. */
   readonly right: Right | undefined;
-  /** The last limits that the server stated. */
+  /** The last limits that the server reported. */
   readonly limits: OpenResult["limits"] | undefined;
-  /** Why the board is closed, if it is. It does not open again. */
+  /** Why the board was closed, if it was. A closed board never opens again. */
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */
   readonly instance: string | undefined;
-  /** Changes that are not acknowledged yet. */
+  /** Number of changes that are not acknowledged yet. */
   readonly pending: number;
-  /** Checked cells of the watched pages, as the store has them. */
+  /** Number of checked cells on the watched pages, without pending changes. */
   readonly checked: number;
   /** Whether the cell is checked; undefined if it is not watched or not loaded yet. */
   get(cell: number): boolean | undefined;
-  /** A copy of a page's bits as `get` gives them: cell 0 is the highest bit of byte 0. */
+  /** A copy of a page's bits as `get` reports them: cell 0 is the highest bit of byte 0. */
   bitsOf(page: number): Uint8Array | undefined;
-  /** Cells of a page; undefined if the board has no such page. */
+  /** Number of cells on a page; undefined if the board has no such page. */
   cellsOf(page: number): number | undefined;
-  /** Whether `get` shows a change of this client, whose delta has not arrived yet. */
+  /** Whether `get` shows a change by this client whose delta has not arrived yet. */
   isPending(cell: number): boolean;
-  /** Whether nobody may change the cell. Known of watched pages, a few seconds late. */
+  /** Whether the cell is frozen. Known only for watched pages, a few seconds late. */
   isFrozen(cell: number): boolean;
   /** The frozen cells of a watched page, ascending. */
   frozenOf(page: number): readonly CellRange[];
   /**
-   * Sets a cell and shows it at once. Resolves when the store has committed the change. Rejects
-   * with a Refusal, and resets the cell. Being offline or too fast only delays a change.
+   * Sets a cell and shows it immediately. Resolves when the store has committed the change. If the
+   * change is refused, rejects with a Refusal and resets the cell. Being offline or too fast only
+   * delays a change.
    */
   set(cell: number, value: boolean): Promise<void>;
   /**
-   * Sets many cells of one page, all or nothing; the last of several changes to one cell counts.
-   * More than one page, or than `limits.writeCellsMax` cells, is refused with NEEDS_SPLIT. `split`
-   * allows several such steps. It then rejects if any step is refused, and the other steps stay.
+   * Sets many cells of one page, all or nothing. If a cell is named twice, the last value counts.
+   * Several pages, or more than `limits.writeCellsMax` cells, are refused with NEEDS_SPLIT. With
+   * `split` they are set in several such steps. The promise then rejects if any step is refused,
+   * but the other steps remain.
    */
   setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options?: SetAllOptions): Promise<void>;
   /** Keeps the range up to date until stopped. */
   watch(range: CellRange): Watch;
-  /** Checked cells of each page; undefined until a `watchOverview` is ready. */
+  /** The counts of all pages; undefined until a `watchOverview` is ready. */
   readonly overview: Overview | undefined;
-  /** Keeps `overview` up to date until stopped. 10^9 cells take a few hundred bytes a second. */
+  /** Keeps `overview` up to date until stopped: a few hundred bytes a second for 10^9 cells. */
   watchOverview(): Watch;
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void;

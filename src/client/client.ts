@@ -13,15 +13,15 @@ export interface ConnectionState {
   readonly connected: boolean;
   /** The instance's URL, while connected. */
   readonly url: string | undefined;
-  /** Sockets on that instance, a few seconds old. */
+  /** Number of sockets on that instance, a few seconds out of date. */
   readonly online: number;
-  /** Sockets on all instances, a few seconds old. */
+  /** Number of sockets on all instances, a few seconds out of date. */
   readonly onlineEverywhere: number;
-  /** Whether the instance reaches its store. If not, reads work and writes wait. */
+  /** Whether the instance can reach its store. If not, reads work and writes wait. */
   readonly storeAvailable: boolean;
   /**
-   * While not connected, why the last connection was closed or the last attempt failed, if known.
-   * While connected, why the token gives no right, if so.
+   * If not connected: why the last connection was closed or the last attempt failed, if known. If
+   * connected: why the token grants no rights, if it grants none.
    */
   readonly reason: ErrorBody | undefined;
 }
@@ -36,7 +36,7 @@ export interface Client {
   board(name: string): Board;
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void;
-  /** Drops the connection and makes the next, to the next URL if there are several. */
+  /** Drops the connection and makes a new one, to the next URL if there are several. */
   reconnect(): void;
   /** Closes all boards and the connection. */
   close(): void;
@@ -46,7 +46,7 @@ interface Parts {
   /** Opens the line that all boards share. */
   readonly open: (listener: LineListener) => Line;
   readonly clock: Clock;
-  /** Draws a session id: 22 characters of base64url that nobody can guess. */
+  /** Generates a session id: 22 characters of base64url that nobody can guess. */
   readonly newSession: () => string;
 }
 
@@ -138,7 +138,7 @@ export class LiveClient implements Client {
   #receive<Content>(frame: Framed<Content> | undefined, receive: (board: LiveBoard, content: Content) => void): void {
     const board = frame && this.#find(frame.handle);
     if (board) receive(board, frame.content);
-    // A frame that cannot be read leaves a gap. A new connection brings what is missing.
+    // A frame that cannot be decoded leaves a gap. A new connection fills it.
     else if (!frame) this.#line.reconnect();
   }
 

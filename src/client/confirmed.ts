@@ -1,9 +1,10 @@
 /*
- * Confirmed changes are committed but not in the replica yet: an acknowledgement may arrive before
- * its delta. Until then they are shown over the replica, or a cell would flicker.
+ * Confirmed changes are committed but not yet in the replica, because an acknowledgement may arrive
+ * before its delta. Until then they are shown over the replica. Otherwise a cell would flicker.
  *
- * The delta may never arrive: a primary that fails takes the commit with it, and its successor may
- * use the version for another. So a change is also dropped once its page was followed for a while.
+ * The delta may never arrive. If a primary fails, the commit may be lost with it, and its successor
+ * may use the same version for another commit. So a change is also dropped once its page has been
+ * followed for a while.
  */
 
 import type { Bit } from "../board/bitmap.js";
@@ -17,7 +18,7 @@ export interface Dropped {
 
 interface Change {
   readonly value: Bit;
-  /** The page has the change at this version. */
+  /** The page has the change from this version on. */
   readonly version: number;
   /** Calls to `waited` since the page was last joined. */
   waits: number;
@@ -53,7 +54,7 @@ export class Confirmed {
     return this.#drop(page, (change) => change.version <= version);
   }
 
-  /** `page` was followed for another second. */
+  /** `page` has been followed for another second. */
   waited(page: number): Dropped[] {
     return this.#drop(page, (change) => ++change.waits > WAITS_MAX);
   }

@@ -21,7 +21,7 @@ export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
-/** The mean pause before a token that was not accepted is replaced. */
+/** The mean pause before a rejected token is replaced. */
 const TOKEN_RETRY_MS = 10_000;
 /** A transport that hung is avoided this long. */
 const HUNG_MS = 600_000;
@@ -29,7 +29,7 @@ const HUNG_MS = 600_000;
 const NO_LANE_MS = 60_000;
 
 export interface ConnectOptions {
-  /** For boards that need a token. Called for a fresh one whenever a connection is made. */
+  /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
   /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
   readonly path?: string;
@@ -41,7 +41,7 @@ export interface ConnectOptions {
 }
 
 export interface ConnectionOptions extends ConnectOptions {
-  /** Calls back whenever the network may be back, until the returned function is called. */
+  /** Calls `online` whenever the network may be back, until the returned function is called. */
   readonly onOnline?: (online: () => void) => () => void;
 }
 
@@ -72,7 +72,7 @@ export class Connection implements Line {
   #retryNow: () => void = () => undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
-  /** Until then, connections begin with long-polling. */
+  /** Until this time, connections start with long-polling. */
   #pollsUntilMs = Number.NEGATIVE_INFINITY;
   /** Until then, the lane is not tried. */
   #laneAfterMs = Number.NEGATIVE_INFINITY;
@@ -101,7 +101,10 @@ export class Connection implements Line {
   ): void {
     const attempt = this.#attempt;
     const link = attempt?.link;
-    if (!link || !this.isUp) return queueMicrotask(() => settle(new ConnectionLost()));
+    if (!link || !this.isUp) {
+      queueMicrotask(() => settle(new ConnectionLost()));
+      return;
+    }
     const lost = () => {
       cancelLate();
       settle(new ConnectionLost());

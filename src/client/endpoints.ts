@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly namespace: string;
   /** The path of Engine.IO. */
   readonly path: string;
-  /** The lane's URL: ws: or wss:. */
+  /** The URL of the lane, with the scheme ws or wss. */
   readonly lane: string;
 }
 
@@ -40,7 +40,7 @@ export class Endpoints {
     return backOffMs(this.#clock, rounds, PAUSE_MS_FIRST, PAUSE_MS_MAX);
   }
 
-  /** Makes any of the other addresses the next. */
+  /** Makes `next` move to a random other address. */
   skip(): void {
     this.#index += Math.floor(this.#clock.random() * (this.#all.length - 1));
   }

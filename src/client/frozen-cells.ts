@@ -1,7 +1,7 @@
 /*
  * The frozen cells of the watched pages, as the instance reported them. It reports a page only if
  * the page has frozen cells, or has just lost them. So if a page is joined again without a report,
- * earlier reports are out of date. An instance that did not follow the page yet reports later.
+ * earlier reports are out of date. An instance that does not follow the page yet reports it later.
  */
 
 import { pageOf } from "../board/geometry.js";

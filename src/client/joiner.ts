@@ -1,18 +1,18 @@
 /*
- * The joiner keeps every watched page joined on the present connection, each from the position that
- * its replica has.
+ * Keeps every watched page joined on the current connection, each from the position of its replica.
  *
  *     (not asked) ──watch──► asked ──answered──► joined
  *          ▲                   │ refused            │ gap, or released
  *          └──── answered ──── leaving ◄────────────┘
  *                              (unwatch)
  *
- * A page is asked for again only when its unwatch is answered. Otherwise frames of the earlier
+ * A page is requested again only after its unwatch is answered. Otherwise frames of the earlier
  * watch could arrive after the later watch stated a position. The replica would then be at a
  * position that the instance does not know, and no later frame would fit.
  */
 
 import { formatPosition, GENESIS } from "../board/position.js";
+import type { Replica } from "../board/replica.js";
 import type { Clock } from "../protocol/clock.js";
 import { refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WatchResult } from "../protocol/events.js";
@@ -22,7 +22,7 @@ import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 interface Listener {
   /** The instance is about to be asked for the page. */
   asked(page: number): void;
-  /** The page is up to date, and its instance has sent everything that it knows of it. */
+  /** The page is up to date, and its instance has sent everything it knows about it. */
   joined(page: number): void;
   /** The page can be read for the first time. */
   loaded(page: number): void;
@@ -34,6 +34,8 @@ interface Asked {
   readonly number: number;
   /** Undefined while the page is not held yet. */
   page: WatchedPage | undefined;
+  /** Whose position was stated. */
+  readonly replica: Replica | undefined;
 }
 
 /** The first protocol that lets a request name a board that is being opened. */
@@ -84,20 +86,24 @@ export class Joiner {
       if (!opened) return;
       const there = early.filter(({ number }) => number < opened.pages);
       this.#answered(opened, there, outcome);
-      // Nobody watches these any more.
-      this.leave(there.flatMap(({ number }) => (this.#pages.get(number) ? [] : number)));
     });
   }
 
   connected(opened: OpenResult): void {
     this.#opened = opened;
     this.#stages.clear();
+    const changed: number[] = [];
     for (const asked of this.#early ?? []) {
-      if (asked.number >= opened.pages) continue;
+      const { number, replica } = asked;
+      if (number >= opened.pages) continue;
       // Since the board's size is known, the page is held.
-      asked.page ??= this.#pages.get(asked.number);
-      this.#stages.set(asked.number, "asked");
+      asked.page ??= this.#pages.get(number);
+      this.#stages.set(number, "asked");
+      const held = this.#pages.get(number);
+      // Nobody watches it any more, or its replica is another one now.
+      if (!held || (replica && held.replica !== replica)) changed.push(number);
     }
+    this.leave(changed);
     this.join();
   }
 
@@ -107,13 +113,13 @@ export class Joiner {
     this.#stages.clear();
   }
 
-  /** Asks for all watched pages that are not asked for. */
+  /** Requests all watched pages that are not requested yet. */
   join(): void {
     if (this.#opened) this.#askAll(this.#opened);
     this.#listener.changed();
   }
 
-  /** Joins after the present task, so that pages watched together take one request. */
+  /** Joins after the current task, so that pages watched together share one request. */
   joinSoon(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -123,7 +129,7 @@ export class Joiner {
     });
   }
 
-  /** Leaves pages. Those that are still watched are asked for again, but not within `pauseMs`. */
+  /** Leaves pages. Those that are still watched are requested again, after at least `pauseMs`. */
   leave(numbers: readonly number[], pauseMs = 0): void {
     const opened = this.#opened;
     const left = numbers.filter((number) => this.isJoined(number) || this.#stages.get(number) === "asked");
@@ -153,7 +159,8 @@ export class Joiner {
     return numbers.map((number) => {
       this.#stages.set(number, "asked");
       this.#listener.asked(number);
-      return { number, page: this.#pages.get(number) };
+      const page = this.#pages.get(number);
+      return { number, page, replica: page?.replica };
     });
   }
 
@@ -214,5 +221,5 @@ export class Joiner {
 }
 
 function entriesOf(asked: readonly Asked[]): (readonly [page: number, position: string])[] {
-  return asked.map(({ number, page }) => [number, formatPosition(page?.replica.position ?? GENESIS)]);
+  return asked.map(({ number, replica }) => [number, formatPosition(replica?.position ?? GENESIS)]);
 }

@@ -9,7 +9,7 @@
 import type { Position } from "../board/position.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
+import { type Refusal, refusalFrom } from "../protocol/errors.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
   type DownMessage,
@@ -19,12 +19,12 @@ import {
   encodeWrite,
   HELLO,
   LANE_PROTOCOL,
-  type LastSent,
   SILENT_MS_MAX,
 } from "../protocol/lane.js";
+import type { LastSent } from "../protocol/lane-delta.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
-/** What carries the messages: a WebSocket, or the simulation's network. */
+/** Carries the messages: a WebSocket, or the simulation's network. */
 export interface ClientWire {
   send(message: Uint8Array): void;
   close(): void;
@@ -67,11 +67,17 @@ export class LaneLink implements Link {
 
   /** The wire is open. */
   opened(): void {
-    if (this.#isOver) return this.#wire.close();
+    if (this.#isOver) {
+      this.#wire.close();
+      return;
+    }
     this.#heardMs = this.#clock.now();
     this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
     this.#listener.through();
-    if (!this.#getToken) return this.#greet(undefined);
+    if (!this.#getToken) {
+      this.#greet(undefined);
+      return;
+    }
     this.#getToken().then(
       (token) => this.#greet(token),
       (refusal: Refusal) => this.#end(refusal),
@@ -104,9 +110,14 @@ export class LaneLink implements Link {
     if (this.#isOver) return;
     this.#heardMs = this.#clock.now();
     const message = decodeDown(bytes, this.#last);
-    // What cannot be read leaves a gap.
-    if (!message) return this.#listener.delta(undefined);
-    if (message.kind === "delta" || message.kind === "snapshot") this.#listener.received?.(webSocketBytes(bytes.length));
+    if (!message) {
+      // It leaves a gap, on which no continuation can follow.
+      this.#last = undefined;
+      this.#listener.delta(undefined);
+      return;
+    }
+    if (message.kind === "delta" || message.kind === "snapshot")
+      this.#listener.received?.(webSocketBytes(bytes.length));
     this.#take(message);
   }
 
@@ -128,28 +139,36 @@ export class LaneLink implements Link {
     const { delta, snapshot, overview, counts } = this.#listener;
     switch (message.kind) {
       case "reply":
-        return settle(this.#answers, message.id, message.reply);
+        settle(this.#answers, message.id, message.reply);
+        return;
       case "acks":
         for (const { seq, at } of message.acks) settle(this.#writes, `${message.handle}:${seq}`, { at });
         return;
       case "refusal":
-        return settle(this.#writes, `${message.handle}:${message.seq}`, message.error);
+        settle(this.#writes, `${message.handle}:${message.seq}`, { error: message.error });
+        return;
       case "event":
-        return this.#hear(message.name, message.payload);
+        this.#hear(message.name, message.payload);
+        return;
       case "delta":
         this.#setLast(message.handle, message.delta.page, message.delta.to);
-        return delta({ handle: message.handle, content: message.delta });
+        delta({ handle: message.handle, content: message.delta });
+        return;
       case "snapshot": {
         const head = readSnapshotHead(message.bytes);
         if (head) this.#setLast(head.handle, head.page, head.position);
-        return snapshot(message.bytes);
+        snapshot(message.bytes);
+        return;
       }
       case "overview":
-        return overview(message.bytes);
+        overview(message.bytes);
+        return;
       case "counts":
-        return counts(message.bytes);
+        counts(message.bytes);
+        return;
       case "beat":
-        return this.#wire.send(encodeBeat());
+        this.#wire.send(encodeBeat());
+        return;
     }
   }
 
@@ -172,7 +191,10 @@ export class LaneLink implements Link {
 
   /** A connection without beats is as good as lost. */
   #check(): void {
-    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) return this.#end(undefined);
+    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) {
+      this.#end(undefined);
+      return;
+    }
     this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
   }
 
@@ -184,7 +206,6 @@ export class LaneLink implements Link {
     this.#listener.over(reason);
   }
 }
-
 
 function settle<Key>(answers: Map<Key, Answer>, key: Key, reply: unknown): void {
   const answer = answers.get(key);

@@ -3,9 +3,9 @@
  * connection.ts is the real one. Tests and the simulation bring their own.
  */
 
-import type { Refusal } from "../protocol/errors.js";
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
+import type { Refusal } from "../protocol/errors.js";
 import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
 
 export class ConnectionLost extends Error {
@@ -15,7 +15,7 @@ export class ConnectionLost extends Error {
   }
 }
 
-/** What the instance sends of itself. Handlers are called without `this`. */
+/** Messages that the instance sends unasked. Handlers are called without `this`. */
 export interface Incoming {
   /** Undefined if it could not be read. */
   readonly delta: (delta: Framed<Delta> | undefined) => void;
@@ -56,9 +56,9 @@ export interface Line {
   ): void;
   /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;
-  /** Connects again with another token, at a slow pace. False if there is none to ask for. */
+  /** Reconnects with another token, at a slow pace. False if the app provides no tokens. */
   renew(problem: Refusal): boolean;
-  /** Drops the present connection and makes the next. */
+  /** Drops the current connection and makes the next. */
   reconnect(): void;
   close(): void;
 }

@@ -22,7 +22,9 @@ export interface Link {
 }
 
 export interface LinkListener extends Incoming {
-  /** The transport is through. The app may now need long for a token, and the instance to check it. */
+  /**
+   * The transport is through. The app may now need long for a token, and the instance to check it.
+   */
   through(): void;
   /** The token has been sent, or there is none. */
   asked(): void;
@@ -41,8 +43,6 @@ export interface LinkOptions {
   /** Rejects with a Refusal if the app has no token. Undefined if boards need none. */
   readonly getToken: (() => Promise<string | undefined>) | undefined;
 }
-
-export type OpenLink = (options: LinkOptions) => Link;
 
 /** A payload with the header of a WebSocket frame from a server. */
 export function webSocketBytes(payload: number): number {

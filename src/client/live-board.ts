@@ -5,7 +5,7 @@
  *     joiner        keeps the watched pages up to date
  *     user-changes  shows the user's changes and carries them to the store
  *
- * Replicas and outbox survive reconnects, also to another instance.
+ * Replicas and outbox survive reconnects, even to another instance.
  */
 
 import { createNanoEvents } from "nanoevents";
@@ -26,7 +26,7 @@ import { OverviewWatches } from "./overview-watches.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
-/** Shorter than the server remembers sequence numbers, so that it recognises a late retry. */
+/** The server remembers sequence numbers for longer, so it recognises a late retry. */
 const GIVE_UP_MS = 300_000;
 const TICK_MS = 1_000;
 
@@ -46,7 +46,7 @@ export class LiveBoard implements Board {
   readonly #joiner: Joiner;
   readonly #changes: UserChanges;
   readonly #stopTicking: Cancel;
-  /** Whether the instance was heard since the last tick. */
+  /** Whether the instance has been heard from since the last tick. */
   #isHeard = false;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
@@ -229,7 +229,7 @@ export class LiveBoard implements Board {
   /**
    * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
    * a silent connection that delta may still be on its way. So the wait counts only if the instance
-   * was heard, or answers now.
+   * was heard, or answers now. The next tick does not wait for that answer.
    */
   #tick(nowMs: number): void {
     this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));

@@ -1,6 +1,6 @@
 /*
- * Opens the board on each new connection, and keeps the instance's answers: the one on the present
- * connection, and the last one.
+ * Opens the board on each new connection. It keeps the instance's answer on the current connection,
+ * and the last answer on any.
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
@@ -11,7 +11,7 @@ import { ConnectionLost, type Line } from "./line.js";
 
 export interface BoardOwner {
   opened(result: OpenResult): void;
-  /** Why the token gives no right here. Another one is requested. */
+  /** The token grants no rights here. Another one is requested. */
   problem(problem: Refusal): void;
 }
 
@@ -23,7 +23,7 @@ interface Listener extends BoardOwner {
 export class Opening {
   /** The last answer; undefined until the first. */
   known: OpenResult | undefined;
-  /** The answer on the present connection. */
+  /** The answer on the current connection. */
   present: OpenResult | undefined;
   readonly #board: string;
   readonly #session: string;
@@ -31,7 +31,7 @@ export class Opening {
   readonly #clock: Clock;
   readonly #listener: Listener;
   readonly #ready = deferred();
-  /** Resolves at the first answer; rejects if the board is closed before. */
+  /** Resolves at the first answer; rejects if the board is closed before that. */
   readonly ready = this.#ready.promise;
   #isAsking = false;
   #cancelRetry: Cancel | undefined;
@@ -107,10 +107,10 @@ export class Opening {
   }
 
   #refused(error: unknown): void {
-    // After a lost connection `connected` is called again.
+    // After a lost connection, `connected` is called again.
     if (error instanceof ConnectionLost || this.#isClosed) return;
     const refusal = refusalOf(error);
-    // The app gave a good token before, so it may give another.
+    // The app has provided a good token before, so it may provide another.
     const mayRenew = refusal.code === "TOKEN_EXPIRED" || (refusal.code === "UNAUTHORIZED" && this.known !== undefined);
     if (mayRenew && this.#renew(refusal)) return;
     if (!refusal.rule.retry) this.#listener.failed(refusal);

@@ -1,7 +1,7 @@
 /*
- * The outbox: a user's changes on their way to the store. They are shown at once, over the replica,
- * and survive reconnects. A write keeps its sequence number until its fate is known, so that it
- * takes effect once.
+ * The outbox: a user's changes on their way to the store. They are shown immediately, over the
+ * replica, and survive reconnects. A write keeps its sequence number until its fate is known, so
+ * that it takes effect once.
  *
  *     set ──► queued ──take──► in flight (seq) ──acknowledged──► confirmed ──in the replica──► gone
  *               ▲                    │ lost connection, or outcome unknown: sent again, same seq.
@@ -11,7 +11,7 @@
  *                                    └ refused finally: gone, and the cell is reset
  *
  * A write has one page, so it is all or nothing. It holds any number of independent changes, or the
- * cells of one `setAll`. A cell is in at most one write in flight. So a user's changes of it take
+ * cells of one `setAll`. A cell is in at most one write in flight. So a user's changes to it take
  * effect in the order in which they were made. Pure: no clock, no I/O.
  */
 
@@ -29,7 +29,7 @@ export interface OutboxWrite {
 
 interface InFlight {
   units: readonly Unit[];
-  /** Whether it is on the present connection. */
+  /** Whether it was sent on the current connection. */
   isSent: boolean;
   /** An earlier attempt may have taken effect, or may still do so. */
   isUncertain: boolean;
@@ -62,12 +62,12 @@ export class Outbox {
     return this.#inFlight.size;
   }
 
-  /** The value shown at `cell`; undefined if the replica's is. */
+  /** The value to show at `cell`; undefined to show the replica's. */
   shown(cell: number): Bit | undefined {
     return this.#newest.get(cell)?.value ?? this.#confirmed.get(cell);
   }
 
-  /** All that is shown on a page. */
+  /** All changes to show on a page. */
   *shownOn(page: number): Iterable<readonly [cell: number, value: Bit]> {
     for (const [cell, value] of this.#confirmed.on(page)) if (!this.#newest.has(cell)) yield [cell, value];
     for (const [cell, { value }] of this.#newest) if (pageOf(cell) === page) yield [cell, value];
@@ -109,7 +109,7 @@ export class Outbox {
     return unfit;
   }
 
-  /** The next write: at most `cellsMax` independent changes, and `windowMax` open numbers. */
+  /** The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. */
   take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
     const [oldest = this.#seq + 1] = this.#inFlight.keys();
     if (this.#seq + 1 - oldest >= windowMax) return undefined;
@@ -137,7 +137,7 @@ export class Outbox {
     this.#confirmed.disconnected();
   }
 
-  /** Outcome unknown: this write is to be sent again. */
+  /** The outcome is unknown, so the write must be sent again. */
   unsettled(seq: number): void {
     const write = this.#inFlight.get(seq);
     if (!write) return;
@@ -145,7 +145,7 @@ export class Outbox {
     write.isUncertain = true;
   }
 
-  /** Committed; on each page it is in at the given version. */
+  /** Committed: `at` has the version at which each page has the write. */
   acknowledged(seq: number, at: ReadonlyMap<number, number>): void {
     for (const op of opsOf(this.#close(seq))) {
       const version = at.get(pageOf(op.cell));
@@ -158,9 +158,9 @@ export class Outbox {
   }
 
   /**
-   * Refused, but may be tried again: back to the queue. If another attempt may have taken effect,
-   * it keeps its number, or it could take effect twice. `inParts` halves the write, so that cells
-   * to blame do not hold up the others.
+   * Refused, but may be tried again, so it goes back to the queue. If another attempt may have
+   * taken effect, it keeps its number, or it could take effect twice. `inParts` halves the write,
+   * so that cells to blame do not hold up the others.
    */
   requeue(seq: number, inParts = false): void {
     if (this.#inFlight.get(seq)?.isUncertain) {
@@ -172,9 +172,10 @@ export class Outbox {
   }
 
   /**
-   * Refused finally: drops the units that `error` names, or all if it names none. The others are
-   * sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells are to blame
-   * but are not named, so halves of the write are tried. Returns the cells that changed.
+   * Refused finally: drops the units that `error` names, or all units if it names no cells. The
+   * others are sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells
+   * are to blame but are not named, so halves of the write are tried. Returns the cells that
+   * changed.
    */
   refused(seq: number, error: Refusal, isUnclear = false): Dropped[] {
     const write = this.#inFlight.get(seq);
@@ -212,7 +213,7 @@ export class Outbox {
     return dropped;
   }
 
-  /** The replica of `page` is at `version`: it shows what it has itself. */
+  /** The replica of `page` is at `version`, so it shows the changes up to there by itself. */
   reached(page: number, version: number): Dropped[] {
     return this.#notNewer(this.#confirmed.reached(page, version));
   }
@@ -222,12 +223,14 @@ export class Outbox {
     return this.#confirmed.has(page);
   }
 
-  /** `page` was followed for another second. Changes that never arrive were lost by the store. */
+  /**
+   * `page` has been followed for another second. Changes that never arrive were lost by the store.
+   */
   waited(page: number): Dropped[] {
     return this.#notNewer(this.#confirmed.waited(page));
   }
 
-  /** Without the cells that show a later change of the user. */
+  /** Leaves out the cells that show a later change of the user. */
   #notNewer(dropped: readonly Dropped[]): Dropped[] {
     return dropped.filter(({ cell }) => !this.#newest.has(cell));
   }

@@ -22,11 +22,11 @@ export interface Op {
 export interface Unit {
   readonly page: number;
   readonly ops: readonly Op[];
-  /** Is a write of its own. */
+  /** Whether it is a write of its own. */
   readonly isWhole: boolean;
-  /** May be cut if it is too large for one write. */
+  /** Whether it may be cut if it is too large for one write. */
   readonly canSplit: boolean;
-  /** Shares a write only with units of the same part. */
+  /** The unit shares a write only with units of the same part. */
   readonly part: Part | undefined;
 }
 
@@ -55,7 +55,7 @@ export class Queue {
     this.#isNewest = isNewest;
   }
 
-  /** All that waits on a page. */
+  /** All units that wait on a page. */
   on(page: number): Iterable<Unit> {
     return this.#pages.get(page) ?? [];
   }
@@ -104,12 +104,12 @@ export class Queue {
     return [];
   }
 
-  /** Puts what `revised` returns in the place of each unit. */
+  /** Replaces each unit with the result of `revised`. */
   revise(revised: (unit: Unit) => Unit | readonly Unit[]): void {
     for (const [page, queue] of this.#pages) this.#replace(page, [...queue].flatMap(revised));
   }
 
-  /** The unit does not wait any more. */
+  /** The unit no longer waits. */
   forget(unit: Unit): void {
     for (const { cell } of unit.ops) if (this.#singles.get(cell) === unit) this.#singles.delete(cell);
   }

@@ -1,7 +1,7 @@
 /*
- * The cells that a board shows: the outbox over the replicas. A changed cell shows its new value at
- * once. When the outbox drops the change, the cell shows the store's value. Methods return the
- * cells whose shown value has changed.
+ * The cells that a board shows: the outbox over the replicas. A changed cell shows its new value
+ * immediately. When the outbox drops the change, the cell shows the store's value. Methods return
+ * the cells whose shown value has changed.
  */
 
 import { setBit } from "../board/bitmap.js";
@@ -69,7 +69,7 @@ export class ShownCells {
     return changes;
   }
 
-  /** The outbox drops changes that the replica has already, or whose page nobody watches. */
+  /** Drops changes that the replica already has, or whose page is not watched. */
   acknowledged(at: WriteResult["at"]): CellChange[] {
     return at.flatMap(([number]) => {
       const version = this.#pages.get(number)?.replica.position.version ?? Number.POSITIVE_INFINITY;
@@ -77,7 +77,7 @@ export class ShownCells {
     });
   }
 
-  /** These pages were followed for another second. */
+  /** These pages have been followed for another second. */
   waited(pages: readonly number[]): CellChange[] {
     return pages.flatMap((page) => this.dropped(this.#outbox.waited(page), false));
   }

@@ -1,6 +1,6 @@
 /*
- * The user's changes, from `set` to their fate. They are checked, shown at once and queued in the
- * outbox. They are sent in batches, within the server's limits and at the pace it asks for, and
+ * The user's changes, from `set` to their fate. They are checked, shown immediately and queued in
+ * the outbox. They are sent in batches, within the server's limits and at the pace it asks for, and
  * reported if they are refused.
  */
 
@@ -22,8 +22,8 @@ import type { WatchedPages } from "./watched-pages.js";
 const PENDING_MAX = 10_000;
 const CELLS_AFTER_LIMIT_MIN = 16;
 /**
- * Could be sent again, but not soon, because a person has to repair the page. Waiting for that
- * would hold up the changes on all other pages.
+ * These could be sent again, but not soon, because a person has to repair the page. Waiting for
+ * that would hold up the changes on all other pages.
  */
 const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
 const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
@@ -137,7 +137,7 @@ export class UserChanges {
     return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
   }
 
-  /** Sends after the present task, so that changes made together travel together. */
+  /** Sends after the current task, so that changes made together travel together. */
   #wake(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
@@ -203,7 +203,7 @@ export class UserChanges {
 
   /**
    * Whether some cells of the write are to blame but are not named. Older instances name none, and
-   * neither does an app that refuses whole writes. A client that may only view has all refused.
+   * neither does an app that refuses whole writes. If the client may only view, all are to blame.
    */
   #isUnclear({ code, cells }: Refusal): boolean {
     if (cells) return false;

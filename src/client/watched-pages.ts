@@ -26,7 +26,7 @@ interface WaitingRange extends CellRange {
 
 interface Listener {
   held(): void;
-  /** Nobody watches these pages any more. */
+  /** These pages are no longer watched. */
   released(pages: readonly number[]): void;
 }
 
@@ -105,7 +105,7 @@ export class WatchedPages {
     return held;
   }
 
-  /** Removes a watch of each page. A refused page has lost its watches already. */
+  /** Removes one watch from each page. A refused page has already lost its watches. */
   release(held: readonly WatchedPage[]): void {
     const released = held.flatMap((page) => {
       const number = page.replica.page;
@@ -117,7 +117,7 @@ export class WatchedPages {
     this.#listener.released(released);
   }
 
-  /** True if the page can be read for the first time now. */
+  /** True if this makes the page readable for the first time. */
   markLoaded(page: WatchedPage): boolean {
     if (page.isLoaded) return false;
     page.isLoaded = true;

@@ -1,7 +1,7 @@
 /*
- * Base64url without padding (RFC 4648, section 5). Written out because this layer knows neither
- * Node's Buffer nor the DOM's btoa. Decoding is strict: each sequence of bytes has exactly one
- * text.
+ * Base64url without padding (RFC 4648, section 5). Implemented here because this layer has neither
+ * Node's Buffer nor the DOM's btoa. Decoding is strict: each byte sequence has exactly one valid
+ * encoding.
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -37,6 +37,6 @@ export function fromBase64url(text: string): Uint8Array | undefined {
     bits -= 8;
     bytes[at++] = held >>> bits;
   }
-  // A whole letter is too much, and unused bits must be zero.
+  // A dangling character is an error, and unused bits must be zero.
   return bits === 6 || held & ((1 << bits) - 1) ? undefined : bytes;
 }

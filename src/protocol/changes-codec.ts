@@ -2,7 +2,7 @@
  * Changes of a page as bytes, in the shorter of two codings.
  *
  *     varints   gap * 2 + value for each change, to the end
- *     Rice      k · count · bits to the end: for each change gap >> k in unary, k low bits, the value
+ *     Rice      k · count · bits to the end: per change gap >> k in unary, k low bits, the value
  *
  * A gap is counted from the cell after the last change. Single clicks are shorter as varints. Many
  * changes are shorter in Rice's coding, which comes close to the entropy of random cells.
@@ -82,8 +82,10 @@ function riceBytes(changes: Changes): Uint8Array {
 function readRice(reader: Reader): Changes | undefined {
   const k = reader.varint();
   const count = reader.varint();
-  if (reader.failed || k > K_MAX || count > PAGE_CELLS) return undefined;
-  const bits = new BitReader(reader.rest());
+  const bytes = reader.rest();
+  // A change takes k + 2 bits or more. A count that lies must cost no memory.
+  if (reader.failed || k > K_MAX || count * (k + 2) > bytes.length * 8) return undefined;
+  const bits = new BitReader(bytes);
   const changes = new Uint32Array(count);
   let next = 0;
   for (let index = 0; index < count; index++) {
@@ -147,7 +149,9 @@ class BitReader {
     this.#bytes = bytes;
   }
 
-  /** True if less than a byte is left, and all of it is zero: else two texts would mean the same. */
+  /**
+   * True if less than a byte is left, and all of it is zero: else two texts would mean the same.
+   */
   get isAtEnd(): boolean {
     const rest = this.#bytes.length * 8 - this.#at;
     return rest < 8 && ((this.#bytes.at(-1) ?? 0) & ((1 << rest) - 1)) === 0;

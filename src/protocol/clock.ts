@@ -1,9 +1,10 @@
 /*
- * Time and chance. Every part that waits or draws lots takes a Clock, so that a simulation can
- * bring its own. Protocol is the highest layer that both sides of the wire share.
+ * Time and randomness. Every part that waits or needs a random number takes a Clock, so that a
+ * simulation can supply its own. It lives here because protocol is the highest layer that both
+ * sides of the wire share.
  */
 
-// Browsers and Node both have these three. This layer sees the types of neither.
+// Browsers and Node both have these three, but this layer has the types of neither.
 declare const performance: { now(): number };
 declare function setTimeout(run: () => void, ms: number): unknown;
 declare function clearTimeout(timer: unknown): void;
@@ -11,10 +12,10 @@ declare function clearTimeout(timer: unknown): void;
 export type Cancel = () => void;
 
 export interface Clock {
-  /** Milliseconds from some fixed moment; never runs backwards. */
+  /** Milliseconds since some fixed moment; never runs backwards. */
   now(): number;
   after(ms: number, run: () => void): Cancel;
-  /** 0 ≤ x < 1. */
+  /** A random number x, 0 ≤ x < 1. */
   random(): number;
 }
 
@@ -31,12 +32,15 @@ export function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((done) => clock.after(ms, done));
 }
 
-/** Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. */
-export function every(clock: Clock, ms: number, run: () => unknown): Cancel {
+/**
+ * Runs `run` every `ms`, counted from the end of the previous run, even if that one threw. A
+ * function draws each pause, as for `jitter`.
+ */
+export function every(clock: Clock, ms: number | (() => number), run: () => unknown): Cancel {
   let isCancelled = false;
   let cancel: Cancel = () => undefined;
   const schedule = () => {
-    cancel = clock.after(ms, async () => {
+    cancel = clock.after(typeof ms === "number" ? ms : ms(), async () => {
       try {
         await run();
       } finally {
@@ -64,12 +68,12 @@ export function within<Result>(
   });
 }
 
-/** Spreads `ms` by a quarter each way, so that instances started together do not stay in step. */
+/** Varies `ms` by up to 25 % either way, so that instances started together do not stay in step. */
 export function jitter(clock: Clock, ms: number): number {
   return ms * (0.75 + clock.random() / 2);
 }
 
-/** Exponential back-off with jitter: half to all of `first * 2^attempt`, at most `most`. */
+/** Exponential back-off with jitter: 50 to 100 % of `first * 2^attempt`, capped at `most`. */
 export function backOffMs(clock: Clock, attempt: number, first: number, most: number): number {
   return Math.min(most, first * 2 ** Math.min(attempt, 20)) * (0.5 + clock.random() / 2);
 }

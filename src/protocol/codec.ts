@@ -1,14 +1,15 @@
 /*
  * Frames: deltas and snapshots as bytes. PROTOCOL.md explains the layout.
  *
- *     delta     handle · page · to.version · its steps since from · from.tag · to.tag · changes
+ *     delta     handle · page · to.version · versions since from · from.tag · to.tag · changes
  *     snapshot  handle · page · version · tag · coding (0 raw, 1 sparse) · bits
  *
- * Numbers are varints; a tag is its 6 bytes. Changes run to the end, ascending: `gap << 1 | value`,
- * where the gap counts from the cell after the last one. Sparse bits are the gaps of the checked
- * cells alone. A snapshot uses the smaller coding.
+ * Numbers are varints; a tag takes 6 bytes. Changes fill the rest, in ascending order:
+ * `gap << 1 | value`, where the gap counts from the cell after the previous one. Sparse bits are
+ * the gaps between checked cells. A snapshot uses the smaller coding.
  *
- * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
+ * Untrusted bytes are checked completely: decoding returns a frame that obeys every rule, or
+ * undefined.
  */
 
 import { bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
@@ -19,7 +20,7 @@ import { fromBase64url, toBase64url } from "./base64url.js";
 import { Reader, Writer } from "./varint.js";
 
 export interface Framed<Content> {
-  /** The board's handle on this connection. */
+  /** The board's handle on the connection. */
   readonly handle: number;
   readonly content: Content;
 }
@@ -28,7 +29,7 @@ const RAW = 0;
 const SPARSE = 1;
 
 export function encodeDelta(handle: number, delta: Delta): string {
-  // Header at most 4 varints of 8 bytes and 2 tags; a change at most 3 bytes.
+  // The header has at most 4 varints of 8 bytes and 2 tags; a change has at most 3 bytes.
   const writer = new Writer(44 + delta.changes.length * 3);
   writer.varint(handle);
   writer.varint(delta.page);
@@ -65,7 +66,7 @@ export function decodeDelta(text: string): Framed<Delta> | undefined {
 export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   const { bits, position, page } = snapshot;
   const raw = usedBytes(bits);
-  // A sparse cell takes 1 to 3 bytes, so the count shows whether sparse can win at all.
+  // A sparse cell takes 1 to 3 bytes, so the count shows whether sparse coding can be smaller.
   const sparse = countBits(bits) < raw ? sparseBits(bits, raw) : undefined;
   const body = sparse && sparse.length < raw ? sparse : bits.subarray(0, raw);
   const writer = new Writer(40 + body.length);
@@ -78,7 +79,9 @@ export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   return writer.bytes();
 }
 
-/** The board's handle, the page and the position of a snapshot. Undefined if they cannot be read. */
+/**
+ * The board's handle, the page and the position of a snapshot. Undefined if they cannot be read.
+ */
 export function readSnapshotHead(
   bytes: Uint8Array,
 ): { readonly handle: number; readonly page: number; readonly position: Position } | undefined {
@@ -104,7 +107,7 @@ export function decodeSnapshot(
   const bits = new Uint8Array(bitmapBytes(count));
   if (coding === RAW) {
     const body = reader.rest();
-    if (body.length > bits.length) return undefined;
+    if (body.length > bits.length || body.at(-1) === 0) return undefined;
     bits.set(body);
     if (count % 8 && (bits.at(-1) ?? 0) & (255 >>> (count % 8))) return undefined;
   } else if (coding === SPARSE) {

@@ -1,10 +1,10 @@
 /*
  * Every error that is sent to a peer, in one table. Programs read the code, which is stable; the
- * message is for users. `retry` means that the same request may succeed later. `outcome` is the
- * effect of a failed write:
+ * message is for users. `retry` means that the same request may succeed later. `outcome` says
+ * whether a failed write took effect:
  *
- *     refused   it had none and will have none
- *     unknown   it may have one; sending the same (session, seq) again is safe and settles it
+ *     refused   it did not, and never will
+ *     unknown   it may have; sending the same (session, seq) again is safe and settles it
  */
 
 interface ErrorRule {
@@ -22,7 +22,10 @@ export const ERRORS = {
   NOT_FOUND: refused(404, "There is nothing at this address."),
   CELL_OUT_OF_RANGE: refused(400, "The board has no such checkbox. Numbers run from 0 to size - 1."),
   PAGE_OUT_OF_RANGE: refused(404, "The board has no such page. GET /boards/:board gives the number of pages."),
-  BOARD_TOO_LARGE: refused(413, "This board is too large to send whole. Read its pages at /boards/:board/pages/:page."),
+  BOARD_TOO_LARGE: refused(
+    413,
+    "This board is too large for one response. Read its pages at /boards/:board/pages/:page.",
+  ),
   UNAUTHORIZED: refused(401, "A valid token is required: none was sent, or it was not accepted."),
   TOKEN_EXPIRED: refused(401, "Your token has expired. Sign in again to continue."),
   FORBIDDEN: refused(403, "You are not allowed to do this on this board."),
@@ -43,7 +46,7 @@ export const ERRORS = {
   TOO_MANY_CONNECTIONS: later(429, "This address has too many connections. Close some, then try again."),
   TOO_MANY_ERRORS: later(429, "This connection was closed because it sent too many bad requests."),
   TOO_SLOW: later(429, "This connection was closed because the client read too slowly. Reconnect."),
-  GOING_AWAY: later(503, "This instance is shutting down. The client reconnects by itself."),
+  GOING_AWAY: later(503, "This instance is shutting down. The client reconnects automatically."),
   BUSY: later(503, "The instance has too much work queued. Wait a moment, then try again."),
   STORE_AWAY: later(503, "The store is unavailable. Nothing was changed; try again in a moment."),
   PAGE_DAMAGED: later(500, "This part of the board is damaged. Nothing was changed; ask the operator to restore it."),
@@ -51,15 +54,15 @@ export const ERRORS = {
   NOT_CONFIRMED: unknown(
     503,
     true,
-    "The change was made, but not yet as safely as this board requires. Send it again.",
+    "The change was made, but is not yet stored as safely as this board requires. Send it again.",
   ),
   KEYS_AWAY: later(503, "The keys that verify tokens are unavailable. Try again in a moment."),
   UNDECIDED: later(503, "The app could not decide whether you may do this. Try again in a moment."),
-  INTERNAL: unknown(500, true, "The instance failed on this request. Send it again."),
+  INTERNAL: unknown(500, true, "The instance failed to handle this request. Send it again."),
   // Only the client library uses these.
   OUTBOX_FULL: later(503, "Too many of your changes are waiting to be sent. Wait until some have been sent."),
   UNREACHABLE: later(503, "No instance answers at this address. Check the address and path; the client keeps trying."),
-  NO_TOKEN: later(503, "The app could not provide a token. The client asks for one again at its next attempt."),
+  NO_TOKEN: later(503, "The app could not provide a token. The client asks again when it next tries to connect."),
   EXPIRED: unknown(503, false, "The change could not be delivered in time. Check the board before you make it again."),
   CLOSED: unknown(503, false, "The client was closed before the change was acknowledged."),
 } as const satisfies Record<string, ErrorRule>;
@@ -83,7 +86,7 @@ export interface ErrorBody {
   readonly code: ErrorCode;
   readonly message: string;
   readonly retryAfterMs?: number;
-  /** The cells of the request that it concerns; without it, it concerns the whole request. */
+  /** The cells of the request that failed. Absent if the whole request failed. */
   readonly cells?: readonly number[];
 }
 
@@ -91,7 +94,7 @@ export interface ErrorBody {
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** As in ErrorBody; at most as many as one write may have. */
+  /** As in ErrorBody; at most as many as one write can have. */
   readonly cells: readonly number[] | undefined;
 
   constructor(
@@ -116,7 +119,7 @@ export class Refusal extends Error {
     return ERRORS[this.code];
   }
 
-  /** How long to wait before the request is sent again. */
+  /** Milliseconds to wait before sending the request again. */
   get pauseMs(): number {
     return this.retryAfterMs ?? 500;
   }
@@ -132,7 +135,7 @@ export class Refusal extends Error {
   }
 }
 
-/** INTERNAL for an error that is not a Refusal. */
+/** Wraps an error that is not a Refusal in INTERNAL. */
 export function refusalOf(error: unknown): Refusal {
   return error instanceof Refusal ? error : new Refusal("INTERNAL", { cause: error });
 }
@@ -141,7 +144,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code);
 }
 
-/** Reads an error from the server; a code that this client does not know is INTERNAL. */
+/** Reads an error from the server. A code that this client does not know becomes INTERNAL. */
 export function refusalFrom(body: unknown): Refusal {
   if (typeof body !== "object" || body === null || !("code" in body) || !isErrorCode(body.code)) {
     return new Refusal("INTERNAL");

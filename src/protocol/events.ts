@@ -1,8 +1,8 @@
 /*
- * The protocol of /boards, whole. PROTOCOL.md explains it.
+ * The complete /boards protocol. PROTOCOL.md explains it.
  *
  * Requests go from client to server, and each is acknowledged with its result or `{error}`. Events
- * go from server to client. A connection keeps the order.
+ * go from server to client. A connection preserves their order.
  *
  *     client                                     server
  *       open {board, protocol}           ->
@@ -30,31 +30,31 @@ interface OpenRequest {
 }
 
 export interface OpenResult {
-  /** Stands for the board in frames and requests, on this connection only. */
+  /** Identifies the board in frames and requests on this connection. */
   readonly handle: number;
   readonly name: string;
   readonly size: number;
   readonly pages: number;
   /** The rights of this connection on the board, until its token expires. */
   readonly right: "view" | "write" | "admin";
-  /** Why the token gives no right, if so. `right` is then the one without a token. */
+  /** Why the token was not accepted. `right` is then the one without a token. */
   readonly problem?: ErrorBody;
-  /** Name of the instance that answers. */
+  /** Name of the answering instance. */
   readonly instance: string;
-  /** Sockets on that instance. */
+  /** Number of sockets on that instance. */
   readonly online: number;
-  /** Sockets on all instances of the store, a few seconds old. */
+  /** Number of sockets on all instances of the store, a few seconds old. */
   readonly onlineEverywhere: number;
-  /** Whether the instance reaches its store. */
+  /** Whether the instance can reach its store. */
   readonly storeAvailable: boolean;
   readonly limits: {
-    /** Cells in one write. */
+    /** Most cells in one write. */
     readonly writeCellsMax: number;
-    /** Writes of one session that may be unacknowledged, counted from the oldest. */
+    /** Most unacknowledged writes of one session, counted from the oldest. */
     readonly writesInFlightMax: number;
-    /** Pages one connection may watch. */
+    /** Most pages that one connection may watch. */
     readonly watchedPagesMax: number;
-    /** Pages in one watch request. */
+    /** Most pages in one watch request. */
     readonly watchPagesMax: number;
   };
 }
@@ -87,20 +87,20 @@ export interface WriteRequest {
   readonly handle: number;
   /** 22 characters of base64url, drawn at random by the client for this board, and kept secret. */
   readonly session: string;
-  /** 1, 2, 3 …; the same number again is the same write again. */
+  /** 1, 2, 3 …; reusing a number repeats the same write. */
   readonly seq: number;
-  /** In the order they were made; the last to a cell wins. */
+  /** In the order they were made; the last change to a cell wins. */
   readonly changes: readonly (readonly [cell: number, value: Bit])[];
 }
 
 export interface WriteResult {
-  /** For each page written: a position version at which the write is in the page. */
+  /** For each page written: a version of the page that includes the write. */
   readonly at: readonly (readonly [page: number, version: number])[];
 }
 
 interface OverviewRequest {
   readonly handle: number;
-  /** Whether the server is to send the overview from now on. */
+  /** Whether the server should send the overview from now on. */
   readonly watch: boolean;
 }
 
@@ -125,16 +125,24 @@ export type ClientToServer = {
 };
 
 export type Notice =
-  /** Sockets on this instance, and on all instances of the store. At most once a second. */
+  /**
+   * The number of sockets on this instance, and on all instances of the store. Sent at most once a
+   * second.
+   */
   | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
-  /** Whether the instance reaches its store. If not, reads work, and writes wait or are refused. */
+  /**
+   * Whether the instance can reach its store. If not, reads work, and writes wait or are refused.
+   */
   | { readonly kind: "store"; readonly available: boolean }
-  /** A request that cannot be answered: it has no acknowledgement, or an unknown name. */
+  /** A request could not be answered: it has no acknowledgement callback, or an unknown name. */
   | { readonly kind: "error"; readonly error: ErrorBody }
   /** Why the server is about to close this connection. */
   | { readonly kind: "goodbye"; readonly error: ErrorBody };
 
-/** The pages of a board with the most watchers on all instances. Other pages are not reported. */
+/**
+ * The pages of a board with the most watchers, counted over all instances. Other pages are not
+ * reported.
+ */
 export interface Looking {
   readonly handle: number;
   readonly pages: readonly (readonly [page: number, watchers: number])[];
@@ -144,7 +152,7 @@ export interface Looking {
 export interface Frozen {
   readonly handle: number;
   readonly page: number;
-  /** `start` … `end - 1`, ascending; empty if nothing is frozen. */
+  /** Ranges `start` … `end - 1`, ascending; empty if nothing is frozen. */
   readonly cells: readonly (readonly [start: number, end: number])[];
 }
 
@@ -155,7 +163,10 @@ export interface CheckboxUpdate {
 }
 
 export interface ServerToClient {
-  /** A delta frame as base64url: a text event is one WebSocket frame, a binary event two. */
+  /**
+   * A delta frame as base64url, because a text event takes one WebSocket frame and a binary event
+   * two.
+   */
   delta: (frame: string) => void;
   /** A snapshot frame. */
   snapshot: (frame: Uint8Array) => void;
@@ -163,9 +174,9 @@ export interface ServerToClient {
   overview: (frame: Uint8Array) => void;
   /** The counts of the pages that changed, as base64url. */
   counts: (frame: string) => void;
-  /** To clients that watch the overview, at most every few seconds. */
+  /** Sent to clients that watch the overview, at most every few seconds. */
   looking: (looking: Looking) => void;
-  /** When a page with frozen cells is joined, and a few seconds after they change. */
+  /** Sent when a client joins a page with frozen cells, and within seconds of a change to them. */
   frozen: (frozen: Frozen) => void;
   notice: (notice: Notice) => void;
 }

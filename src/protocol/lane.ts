@@ -1,44 +1,31 @@
 /*
- * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. Each message begins with
- * a byte that says its kind. Rare messages hold the JSON of events.ts. Those on a click's way are bytes.
+ * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. The first byte of a
+ * message says its kind. Rare messages hold the JSON of events.ts. Messages on the path of a click
+ * are bytes.
  *
- *     client                                        instance
- *       request  0 · ["hello", {protocol, token}]     first, before all others
- *       request  id · [name, request]       ->
- *                                           <-        reply     id · result or {error}
- *       write    handle · seq · changes     ->
- *                                           <-        acks      handle · for each: seq · pages · (page · version)…
- *                                           <-        refusal   handle · seq · error
- *                                           <-        delta     handle · page · to.version · steps · tags · changes
- *                                           <-        continuation   steps · to.tag · changes
- *                                           <-        snapshot, overview, counts   as codec.ts writes them
- *                                           <-        event     [name, payload]
- *                                           <-        beat      every few seconds
- *       beat                                ->
+ *     client                                     instance
+ *       request 0 · ["hello", {…}]         ->    first: protocol and token
+ *       request id · [name, request]       ->
+ *                                          <-    reply      id · result or {error}
+ *       write   handle · seq · changes     ->
+ *                                          <-    acks       handle · to the end: seq · pages · at
+ *                                          <-    refusal    handle · seq · error
+ *                                          <-    delta, continuation   as lane-delta.ts writes them
+ *                                          <-    snapshot, overview, counts   as codec.ts does
+ *                                          <-    event      [name, payload]
+ *                                          <-    beat       every few seconds
+ *       beat                               ->
  *
- * A continuation is a delta of the page that was last sent on this connection, from the position that
- * was last sent. So it names neither. `steps` is to.version - from.version.
- *
- * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to undefined.
+ * Untrusted bytes are checked completely. They decode to a message that obeys every rule, or to
+ * undefined.
  */
 
 import type { Bit } from "../board/bitmap.js";
-import type { Delta } from "../board/delta.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
-import type { Position } from "../board/position.js";
-import { fromBase64url, toBase64url } from "./base64url.js";
-import { type CodedChanges, decodeChanges, encodeChanges } from "./changes-codec.js";
 import type { WriteResult } from "./events.js";
+import { DELTA_KINDS, type DecodedDelta, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
+import { readJson, readNamed, withJson } from "./lane-json.js";
 import { Reader, Writer } from "./varint.js";
-
-// Browsers and Node both have these two. This layer sees the types of neither.
-declare class TextEncoder {
-  encode(text: string): Uint8Array;
-}
-declare class TextDecoder {
-  constructor(label: "utf-8", options: { fatal: true });
-  decode(bytes: Uint8Array): string;
-}
 
 /** The subprotocol that a client names in the handshake. */
 export const LANE_SUBPROTOCOL = "socketscaler.2";
@@ -53,7 +40,7 @@ export const BEAT_MS = 10_000;
 /** A client that has received nothing for this long takes the connection for lost. */
 export const SILENT_MS_MAX = 18_000;
 
-export const UP = { request: 1, write: 2, beat: 3 } as const;
+const UP = { request: 1, write: 2, beat: 3 } as const;
 export const DOWN = {
   reply: 1,
   acks: 2,
@@ -62,10 +49,7 @@ export const DOWN = {
   snapshot: 5,
   overview: 6,
   counts: 7,
-  delta: 8,
-  riceDelta: 9,
-  continuation: 10,
-  riceContinuation: 11,
+  ...DELTA_KINDS,
   beat: 12,
 } as const;
 
@@ -89,15 +73,8 @@ export type DownMessage =
   | { readonly kind: "refusal"; readonly handle: number; readonly seq: number; readonly error: unknown }
   | { readonly kind: "event"; readonly name: string; readonly payload: unknown }
   | { readonly kind: "snapshot" | "overview" | "counts"; readonly bytes: Uint8Array }
-  | { readonly kind: "delta"; readonly handle: number; readonly delta: Delta }
+  | DecodedDelta
   | typeof BEAT;
-
-/** The page and position of the last delta or snapshot that was sent on a connection. */
-export interface LastSent {
-  readonly handle: number;
-  readonly page: number;
-  readonly position: Position;
-}
 
 export function encodeRequest(id: number, name: string, request: unknown): Uint8Array {
   return withJson(UP.request, [id], [name, request]);
@@ -185,55 +162,6 @@ export function encodeAcks(handle: number, acks: readonly Ack[]): Uint8Array {
   return writer.bytes();
 }
 
-/** Both encodings of a delta: whole, and as a continuation of what was sent last. */
-export class LaneDelta {
-  readonly #handle: number;
-  readonly #delta: Delta;
-  #coded: CodedChanges | undefined;
-  #whole: Uint8Array | undefined;
-  #continuation: Uint8Array | undefined;
-
-  constructor(handle: number, delta: Delta) {
-    this.#handle = handle;
-    this.#delta = delta;
-  }
-
-  get whole(): Uint8Array {
-    if (this.#whole) return this.#whole;
-    const { isRice, bytes } = this.#changes();
-    const { page, from, to } = this.#delta;
-    const writer = new Writer(48 + bytes.length);
-    writer.varint(isRice ? DOWN.riceDelta : DOWN.delta);
-    writer.varint(this.#handle);
-    writer.varint(page);
-    writer.varint(to.version);
-    writer.varint(to.version - from.version);
-    writer.copy(tagBytes(from.tag));
-    writer.copy(tagBytes(to.tag));
-    writer.copy(bytes);
-    this.#whole = writer.bytes();
-    return this.#whole;
-  }
-
-  get continuation(): Uint8Array {
-    if (this.#continuation) return this.#continuation;
-    const { isRice, bytes } = this.#changes();
-    const { from, to } = this.#delta;
-    const writer = new Writer(16 + bytes.length);
-    writer.varint(isRice ? DOWN.riceContinuation : DOWN.continuation);
-    writer.varint(to.version - from.version);
-    writer.copy(tagBytes(to.tag));
-    writer.copy(bytes);
-    this.#continuation = writer.bytes();
-    return this.#continuation;
-  }
-
-  #changes(): CodedChanges {
-    this.#coded ??= encodeChanges(this.#delta.changes);
-    return this.#coded;
-  }
-}
-
 /** `last` is what was sent last on the connection; without it a continuation is not valid. */
 export function decodeDown(bytes: Uint8Array, last: LastSent | undefined): DownMessage | undefined {
   const reader = new Reader(bytes);
@@ -263,29 +191,15 @@ export function decodeDown(bytes: Uint8Array, last: LastSent | undefined): DownM
     case DOWN.counts:
       return { kind: "counts", bytes: reader.rest() };
     case DOWN.delta:
-    case DOWN.riceDelta: {
-      const handle = reader.varint();
-      const page = reader.varint();
-      const version = reader.varint();
-      const steps = reader.varint();
-      const from = { version: version - steps, tag: readTag(reader) };
-      return readDelta(reader, kind === DOWN.riceDelta, { handle, page, position: from }, steps);
-    }
+    case DOWN.riceDelta:
+      return readWhole(reader, kind === DOWN.riceDelta);
     case DOWN.beat:
       return reader.done && !reader.failed ? BEAT : undefined;
     case DOWN.continuation:
     case DOWN.riceContinuation:
-      return last && readDelta(reader, kind === DOWN.riceContinuation, last, reader.varint());
+      return last && readContinuation(reader, kind === DOWN.riceContinuation, last);
   }
   return undefined;
-}
-
-function readDelta(reader: Reader, isRice: boolean, base: LastSent, steps: number): DownMessage | undefined {
-  const { handle, page, position: from } = base;
-  const to = { version: from.version + steps, tag: readTag(reader) };
-  if (reader.failed || steps < 1 || from.version < 0 || !Number.isSafeInteger(to.version)) return undefined;
-  const changes = decodeChanges(reader, isRice);
-  return changes && { kind: "delta", handle, delta: { kind: "delta", page, from, to, changes } };
 }
 
 function readAcks(reader: Reader): DownMessage | undefined {
@@ -299,41 +213,4 @@ function readAcks(reader: Reader): DownMessage | undefined {
     acks.push({ seq, at });
   }
   return reader.failed ? undefined : { kind: "acks", handle, acks };
-}
-
-function withJson(kind: number, numbers: readonly number[], value: unknown): Uint8Array {
-  const text = new TextEncoder().encode(JSON.stringify(value));
-  const writer = new Writer(8 + numbers.length * 8 + text.length);
-  writer.varint(kind);
-  for (const number of numbers) writer.varint(number);
-  writer.copy(text);
-  return writer.bytes();
-}
-
-/** In an object, so that `null` and `false` are values too. */
-function readJson(reader: Reader): { readonly value: unknown } | undefined {
-  const bytes = reader.rest();
-  if (reader.failed) return undefined;
-  try {
-    return { value: JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) };
-  } catch {
-    return undefined;
-  }
-}
-
-function readNamed(reader: Reader): readonly [name: string, value: unknown] | undefined {
-  const value = readJson(reader)?.value;
-  if (!Array.isArray(value) || value.length !== 2) return undefined;
-  const [name, payload]: unknown[] = value;
-  return typeof name === "string" ? [name, payload] : undefined;
-}
-
-function tagBytes(tag: string): Uint8Array {
-  const bytes = fromBase64url(tag);
-  if (bytes?.length !== 6) throw new RangeError(`not a tag: ${tag}`);
-  return bytes;
-}
-
-function readTag(reader: Reader): string {
-  return toBase64url(reader.take(6));
 }

@@ -1,14 +1,15 @@
 /*
- * Frames of a board's overview: the checked cells of each page. The numbers are absolute, so a
- * skipped frame costs nothing but time. PROTOCOL.md explains the layout.
+ * Frames of a board's overview: the checked cells of each page. The numbers are absolute, so
+ * skipping a frame only delays them. PROTOCOL.md explains the layout.
  *
  *     overview  handle · to the end: gap · length of a run · each page's count - 1 as two bytes
  *     counts    handle · to the end: gap · count, for each page that changed
  *
- * Gaps count from the page after the last one. An overview names only pages with checked cells, so
- * an empty page costs nothing, and no board more than about 2 bytes a page.
+ * Gaps count from the page after the previous one. An overview names only pages with checked cells.
+ * An empty page therefore takes no bytes, and a full board about 2 bytes per page.
  *
- * Untrusted bytes are checked whole: decoding returns a frame that obeys every rule, or undefined.
+ * Untrusted bytes are checked completely: decoding returns a frame that obeys every rule, or
+ * undefined.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
@@ -36,7 +37,7 @@ export function encodeOverview(handle: number, counts: ArrayLike<number>): Uint8
   return writer.bytes();
 }
 
-/** `pages` returns the number of pages of the board with that handle. */
+/** `pages` returns the board's number of pages, or undefined for an unknown handle. */
 export function decodeOverview(
   bytes: Uint8Array,
   pages: (handle: number) => number | undefined,
@@ -50,7 +51,7 @@ export function decodeOverview(
   while (!reader.done) {
     const start = next + reader.varint();
     const end = start + reader.varint();
-    // The encoder merges two runs without a gap.
+    // The encoder merges adjacent runs, so two runs without a gap are malformed.
     if (reader.failed || end <= start || end > count || (next > 0 && start === next)) return undefined;
     for (let page = start; page < end; page++) counts[page] = reader.word() + 1;
     next = end;

@@ -1,14 +1,14 @@
 /*
- * Writes and reads frames byte by byte. A varint is LEB128: seven bits a byte, least significant
- * first, with the high bit set on all but the last. At most 2^53 - 1, and in its shortest form
- * only.
+ * Writes and reads frames byte by byte. A varint is LEB128: seven bits per byte, least significant
+ * first, with the high bit set on all but the last. The largest value is 2^53 - 1, and only the
+ * shortest form is valid.
  */
 
 export class Writer {
   readonly #buffer: Uint8Array;
   #length = 0;
 
-  /** At most `bytesMax` bytes may be written. */
+  /** The caller must write at most `bytesMax` bytes. */
   constructor(bytesMax: number) {
     this.#buffer = new Uint8Array(bytesMax);
   }
@@ -22,7 +22,7 @@ export class Writer {
     this.#buffer[this.#length++] = rest;
   }
 
-  /** Two bytes, the most significant first: 0 … 65,535. */
+  /** Writes 0 … 65,535 as two bytes, most significant first. */
   word(value: number): void {
     this.#buffer[this.#length++] = value >>> 8;
     this.#buffer[this.#length++] = value & 255;
@@ -38,7 +38,7 @@ export class Writer {
   }
 }
 
-/** Reads never throw. Past the end, or at a bad varint, `failed` becomes true and stays so. */
+/** Reads never throw. Past the end, or at a bad varint, `failed` becomes true and stays true. */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -1,7 +1,7 @@
 /*
- * The version of the /boards protocol. It grows if an old client would misread a new server, or the
- * reverse. A client states it in `open`; a server that does not support it refuses with
- * UNSUPPORTED_PROTOCOL.
+ * The version of the /boards protocol. Increase it if an old client would misread a new server, or
+ * the reverse. A client states its version in `open`; a server that does not support it refuses
+ * with UNSUPPORTED_PROTOCOL.
  */
 
 export const PROTOCOL_VERSION = 1;

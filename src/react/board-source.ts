@@ -13,7 +13,7 @@ import { type Refusal, refusalOf } from "../protocol/errors.js";
 export interface Shown {
   /** The cells of the range on a board of `size` cells. */
   placed(size: number): CellRange;
-  /** Some of these cells may be in the range. */
+  /** Some of the changed cells may be in the range. */
   changed(changes: readonly CellChange[]): void;
   /** Size, right, failure or readable cells may have changed. */
   refresh(): void;

@@ -35,7 +35,7 @@ export interface UseBoardOptions {
   /** Shows cells `start` … `end - 1`, at most 262,144. Default: the whole board. */
   readonly start?: number | undefined;
   readonly end?: number | undefined;
-  /** Instead of a BoardsProvider. */
+  /** Used instead of a BoardsProvider's client. */
   readonly client?: Client | undefined;
 }
 

@@ -1,19 +1,22 @@
 /*
- * The options of an instance inside someone else's app. INSTANCE_FIELDS lists those with a field of
- * their own in attachBoards. `settings` takes the others by their environment names, and refuses
- * those that have a field or mean nothing inside an app. Dropping one silently could leave boards
- * open, or in the wrong store.
+ * The options of an instance inside a host app. INSTANCE_FIELDS lists those with their own field in
+ * attachBoards. `settings` takes the others by their environment names. It refuses those that have
+ * a field or no effect inside an app, because ignoring one could leave boards open or in the wrong
+ * store.
  */
 
 import { BadOption, type Flags, OPTIONS } from "./config.js";
 
-/** Field of attachBoards -> the environment variable of the same meaning. */
+/** Field of attachBoards -> the environment variable with the same meaning. */
 export const INSTANCE_FIELDS = {
-  /** The Valkey that keeps the boards, as a URL. Without it they are kept in `dataDir`. */
+  /** URL of the Valkey that stores the boards. Without it they are stored in `dataDir`. */
   valkeyUrl: "VALKEY_URL",
-  /** File with the certificate authority to trust for `valkeys://`. */
+  /** PEM file of the certificate authorities to trust for `valkeys://`. */
   valkeyCa: "VALKEY_CA",
-  /** Folder of the boards if there is no Valkey, for one process. Default: `./data`. */
+  /**
+   * Folder that stores the boards if there is no Valkey; only one process can use it. Default:
+   * `./data`.
+   */
   dataDir: "DATA_DIR",
   /** How safe a write is before it is acknowledged. Default: `applied`. */
   durability: "DURABILITY",
@@ -33,7 +36,7 @@ export const INSTANCE_FIELDS = {
 
 type InstanceField = keyof typeof INSTANCE_FIELDS;
 
-/** Each takes what its environment variable takes. */
+/** Each field takes the same values as its environment variable. */
 export type InstanceFields = { readonly [Field in InstanceField]?: string | undefined };
 
 const FIELDS = Object.keys(INSTANCE_FIELDS).filter((name): name is InstanceField => name in INSTANCE_FIELDS);
@@ -56,7 +59,10 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ env }) => env));
 
-/** Options by environment name. Throws BadOption for `settings` that do not belong there. */
+/**
+ * Merges fields and settings by environment name. Throws BadOption for settings that do not belong
+ * there.
+ */
 export function flagsOf(fields: InstanceFields, settings: Flags): Flags {
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;

@@ -1,6 +1,6 @@
 /*
- * Boards inside someone else's Express app and Socket.IO server. The app may decide on rights,
- * listen to commits, and read and write the boards. docs/embedding.md is the manual.
+ * Boards inside a host app's Express app and Socket.IO server. The app can decide on rights, listen
+ * to commits, and read and write the boards. docs/embedding.md is the manual.
  */
 
 import { EventEmitter } from "node:events";
@@ -21,28 +21,31 @@ import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions extends InstanceFields {
-  /** Board name -> cells. */
+  /** Board name -> number of cells. */
   readonly boards: Readonly<Record<string, number>>;
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
   /**
-   * Other options of docs/operations.md, by their environment names: `{ DRAIN_MS: "5000" }`. An
-   * option that is unknown, has a field of its own or means nothing in your app is refused.
+   * Other options from docs/operations.md by their environment names, such as
+   * `{ DRAIN_MS: "5000" }`. An option that is unknown, has its own field or has no effect in your
+   * app is refused.
    */
   readonly settings?: Flags | undefined;
   /** A pino logger. Default: warnings and errors go to standard output. */
   readonly log?: Log | undefined;
-  /** Speak the teaching protocol in your namespace `/` and at GET /state. */
+  /** Whether to speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
 
 export interface AttachedBoards {
   readonly instance: Instance;
-  /** A board, to read, write and listen to; the same object each time. Throws UNKNOWN_BOARD. */
+  /**
+   * A board to read, write and listen to. Each call returns the same object. Throws UNKNOWN_BOARD.
+   */
   board(name: string): ServerBoard;
   /**
-   * Ends the connections of a user, at every door, and returns their number. `subject` is the one of
-   * the permit or token. The clients connect again, so refuse them first in `authorise`.
+   * Ends the connections of a user, at every door, and returns their number. `subject` is the one
+   * of the permit or token. The clients connect again, so refuse them first in `authorise`.
    */
   disconnect(subject: string): number;
   /**
@@ -52,7 +55,7 @@ export interface AttachedBoards {
    * namespaces. Close your own servers afterwards.
    */
   drain(): Promise<void>;
-  /** As `drain`, but asks all clients at once. Cuts short a drain in progress. */
+  /** Like `drain`, but asks all clients at the same time. Cuts short a drain in progress. */
   close(): Promise<void>;
 }
 
@@ -69,7 +72,7 @@ export async function attachBoards(
   const { teaching = false, authorise, log = createLog("warn"), settings = {} } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
-  // The app's own server limits the size of messages.
+  // The size of messages is limited by the app's own Socket.IO server.
   const config = { ...configOf(options), messageBytes: io.engine.opts.maxHttpBufferSize ?? 1_000_000 };
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
@@ -90,7 +93,7 @@ export async function attachBoards(
     gate: httpDoor.gate,
     trust,
     countsAll: false,
-    // With a hook that reads cookies, a page has its user's rights, so `*` does not count.
+    // If a hook may read cookies, a page acts with its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
     lanePath: hasMiddleware(io) && settings.LANE_PATH === undefined ? "" : config.lanePath,
     silentMsMax: SILENT_MS_MAX,
@@ -143,10 +146,10 @@ const ANSWERS_TWICE =
   "your Express app and your Socket.IO server both answer long-polling. Create the " +
   'HTTP server with `createServer(app)`, or call `http.on("request", app)`, before `new Server(http)`';
 
-/** Socket.IO servers with boards: our namespaces cannot be removed from them. */
+/** Socket.IO servers that have boards. Our namespaces cannot be removed from them. */
 const inUse = new WeakSet<SocketServer>();
 
-/** Refuses mistakes that would otherwise show later, as silence. */
+/** Refuses mistakes that would otherwise show only later, as missing answers. */
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
@@ -164,7 +167,7 @@ function refuseUnready(io: SocketServer, app: Express): void {
   if (isClosed(io)) {
     throw new BadOption("your Socket.IO server is closed: create a new one, with a new HTTP server, for attachBoards");
   }
-  // Socket.IO passes the requests that it does not answer to the listeners that were there first.
+  // Socket.IO passes requests that it does not answer to the listeners that were added before it.
   const answersTwice = (listener: unknown) => listener === app;
   const refuseTwice = () => {
     throw new BadOption(ANSWERS_TWICE);
@@ -175,18 +178,18 @@ function refuseUnready(io: SocketServer, app: Express): void {
   });
 }
 
-/** Catches an app behind a listener that `refuseUnready` does not recognise. */
+/** Catches an Express app inside a listener that `refuseUnready` does not recognise. */
 function leaveToSockets(log: Log): RequestHandler {
   let isSaid = false;
   return (request, _, next) => {
-    // The mark of Socket.IO, which answers this request.
+    // Socket.IO sets `_query` on the requests that it answers.
     if (!("_query" in request)) return next();
     if (!isSaid) log.warn(ANSWERS_TWICE);
     isSaid = true;
   };
 }
 
-/** True if its WebSocket server is closed and its HTTP server does not listen. */
+/** Whether its WebSocket server is closed and its HTTP server is not listening. */
 function isClosed(io: SocketServer): boolean {
   const webSockets: unknown = Reflect.get(io.engine, "ws");
   const state: unknown = typeof webSockets === "object" && webSockets !== null && Reflect.get(webSockets, "_state");
@@ -205,7 +208,7 @@ function configOf(options: AttachBoardsOptions): Config {
   return readConfig(flags, {}, authorise !== undefined);
 }
 
-/** With a hook, a board that `access` does not name gives no rights of itself. */
+/** If there is a hook, a board that `access` does not name gives nobody rights by itself. */
 function closedUnlessNamed(access: string | undefined): string {
   if (access === undefined) return "token";
   const namesAll = access.split(",").every((rule) => rule.includes("="));

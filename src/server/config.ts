@@ -1,4 +1,6 @@
-/* The table of options, from which variables, flags, help, checks and the manual are derived. */
+/*
+ * The option table. Environment variables, flags, help, checks and the manual are derived from it.
+ */
 
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { LANE_PATH } from "../protocol/lane.js";
@@ -14,21 +16,24 @@ import { parseBasePath, parseLanePath } from "./input/base-path.js";
 import { trustIn } from "./limits/client-address.js";
 import { LOG_LEVELS } from "./telemetry/log.js";
 
+/** A delay that nobody notices: the default of FLUSH_UNSEEN_MS. */
+export const UNSEEN_MS = 60;
+
 /** The message names the option, its value and what was expected. */
 export class BadOption extends Error {}
 
 interface Option {
-  /** The environment variable; its flag is the same in kebab-case. */
+  /** The environment variable. The flag is the same name in kebab-case. */
   readonly env: string;
   readonly alsoEnv?: string;
   readonly placeholder: string;
   readonly fallback?: string;
-  /** An address that may contain a password, which is never shown. */
+  /** The value is an address that may contain a password, which is never shown. */
   readonly isAddress?: true;
   readonly help: string;
   /** Why the default was chosen. */
   readonly reason: string;
-  /** Undefined if `text` is no valid value. */
+  /** Undefined if `text` is not a valid value. */
   readonly parse: (text: string) => unknown;
   readonly expected: string;
   readonly isSecret?: true;
@@ -54,7 +59,7 @@ const TABLE = {
     placeholder: "path",
     fallback: "",
     help: "URL path that the app is served under, such as /tools/board; a proxy in front may keep or strip it",
-    reason: "Most instances have a host name of their own; requests without the path are served as well",
+    reason: "Most instances have their own host name; requests without the path are served too",
     parse: parseBasePath,
     expected: "a path such as /tools/board, of letters, digits and - . _ ~, without a query",
   },
@@ -136,7 +141,7 @@ const TABLE = {
     placeholder: "text",
     fallback: "",
     help: "Text before every key and channel in Valkey, such as shop:, so that deployments can share a server",
-    reason: "A deployment with its own server or database needs none; a cluster has only one database",
+    reason: "A deployment with its own server or database needs no prefix; a cluster has only one database",
     parse: (value) => (KEY_PREFIX.test(value) ? value : undefined),
     expected: "at most 64 letters, digits and _ . : -",
   },
@@ -157,7 +162,7 @@ const TABLE = {
     env: "DATA_DIR",
     fallback: "./data",
     help: "Folder that stores the boards if VALKEY_URL is not set; only one process can use it",
-    reason: "Close to where it is started, so that a first run needs no extra rights",
+    reason: "A folder in the working directory, so that a first run needs no extra rights",
     ...text(4_096, "folder"),
   },
   boards: {
@@ -174,7 +179,7 @@ const TABLE = {
     placeholder: "level,…",
     fallback: "applied",
     help: "Safety of a write before it is acknowledged: applied, fsynced or replicated:N, or name=level for one board",
-    reason: "The fastest; a failover may undo the last milliseconds of writes, see docs/guarantees.md",
+    reason: "The fastest level; a failover may undo the last milliseconds of writes, see docs/guarantees.md",
     parse: parseDurabilities,
     expected: "applied, fsynced or replicated:N with N from 1 to 9, for all boards or as name=level,name=level",
   },
@@ -198,7 +203,7 @@ const TABLE = {
     env: "HISTORY_DELTAS",
     fallback: "20000",
     help: "Largest number of batches of changes in the history of one page",
-    reason: "1 to 2 MB a page if batches are small",
+    reason: "1 to 2 MB per page if batches are small",
     ...whole(1, 1_000_000),
   },
   writesPerSecond: {
@@ -211,7 +216,7 @@ const TABLE = {
   writeBurst: {
     env: "WRITE_BURST",
     fallback: "200",
-    help: "Checkboxes that one session may change at once after a pause",
+    help: "Burst size of one session, in checkboxes, after a pause",
     reason: "One brush stroke, or a small filled area",
     ...whole(1, 1_000_000),
   },
@@ -245,7 +250,7 @@ const TABLE = {
     env: "HTTP_PER_MINUTE",
     fallback: "3000",
     help: "HTTP requests per minute from one address, counted over all instances on one Valkey",
-    reason: "50 a second, as for sockets; the app takes a few when it loads",
+    reason: "50 per second, as for new sockets; the app needs only a few to load",
     ...whole(1, 100_000_000),
   },
   watchedPages: {
@@ -273,36 +278,35 @@ const TABLE = {
     env: "FLUSH_MS",
     fallback: "16",
     help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
-    reason:
-      "One frame of a 60 Hz screen; after a quiet time changes go out at once, within 60 ms if other pages are busy",
+    reason: `One frame of a 60 Hz screen; after a quiet time changes go out at once, within ${UNSEEN_MS} ms if other pages are busy`,
     ...whole(1, 1_000, "ms"),
   },
   flushUnseenMs: {
     env: "FLUSH_UNSEEN_MS",
-    fallback: "60",
+    fallback: String(UNSEEN_MS),
     help: "Upper limit for lengthening the flush interval merely to save CPU; under heavy load it may grow further",
-    reason: "People do not notice it; most of an instance's CPU time goes into frames",
+    reason: "People do not notice this delay, and most of an instance's CPU time goes into frames",
     ...whole(1, 1_000, "ms"),
   },
   writeWaitMs: {
     env: "WRITE_WAIT_MS",
     fallback: "3000",
     help: "How long a write waits for an unavailable store before it is refused",
-    reason: "Long enough to notice a hanging Valkey (2.2 s) and to try once more",
+    reason: "Long enough to detect a hanging Valkey (2.2 s) and to retry once",
     ...whole(0, 60_000, "ms"),
   },
   drainMs: {
     env: "DRAIN_MS",
     fallback: "10000",
     help: "Time over which clients are moved to other instances before this one stops",
-    reason: "Moves 100 of 1,000 clients per second; for measurements, see Drain in docs/operations.md",
+    reason: "Moves 1,000 clients at 100 per second; for measurements, see Drain in docs/operations.md",
     ...whole(0, 3_600_000, "ms"),
   },
   origins: {
     env: "ORIGINS",
     placeholder: "origin,…",
     fallback: "*",
-    help: "Web origins whose pages may connect, besides the instance's own, or * for all",
+    help: "Web origins, besides the instance's own, whose pages may connect, or * for all",
     reason: "On an open board other sites can do no more than any visitor; set it if tokens give rights",
     parse: (value) => {
       const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
@@ -323,7 +327,7 @@ const TABLE = {
     env: "JWT_SECRET",
     placeholder: "text",
     help: "Secret that tokens (JWT, HS256) are signed with; set it as a variable, because others can see flags",
-    reason: "Boards are open until you decide who may do what",
+    reason: "Boards are open until you restrict them",
     parse: (value) => (Buffer.byteLength(value) >= SECRET_BYTES_MIN ? value : undefined),
     expected: `at least ${SECRET_BYTES_MIN} bytes`,
     isSecret: true,
@@ -363,12 +367,12 @@ type ValueOf<Row extends Option> =
   | Exclude<ReturnType<Row["parse"]>, undefined>
   | (Row extends { readonly fallback: string } ? never : undefined);
 
-/** The value of each option; undefined only for options without a fallback. */
+/** The value of each option. Only options without a fallback can be undefined. */
 export type Config = { readonly [Name in keyof typeof TABLE]: ValueOf<(typeof TABLE)[Name]> };
 
 export const OPTIONS: Readonly<Record<keyof Config, Option>> = TABLE;
 
-/** `--writes-per-second` for WRITES_PER_SECOND. */
+/** The flag, such as `--writes-per-second` for WRITES_PER_SECOND. */
 export function flagOf(option: { readonly env: string }): string {
   return `--${option.env.toLowerCase().replaceAll("_", "-")}`;
 }
@@ -376,23 +380,23 @@ export function flagOf(option: { readonly env: string }): string {
 export type Flags = Readonly<Record<string, string | undefined>>;
 
 /**
- * Flags win over the environment, and both win over defaults. `flags` has environment names as
- * keys. With `rightsElsewhere`, boards may require rights although there are no keys for tokens.
+ * Flags take precedence over the environment, and both over defaults. `flags` has environment names
+ * as keys. With `rightsElsewhere`, boards may require rights even without keys for tokens.
  */
 export function readConfig(flags: Flags, env: Flags, rightsElsewhere = false): Config {
   const values = Object.entries(OPTIONS).map(([name, option]) => [name, readOption(option, flags, env)] as const);
-  // Each value is from the `parse` of its own option.
+  // Each value comes from its own option's `parse`, so the cast is safe.
   const config = Object.fromEntries(values) as Config;
   const mistake = mistakeIn(config, rightsElsewhere);
   if (mistake !== undefined) throw new BadOption(mistake);
   return config;
 }
 
-/** Undefined for an option that has neither a value nor a fallback. */
+/** Returns undefined for an option that has neither a value nor a fallback. */
 function readOption(option: Option, flags: Flags, env: Flags): unknown {
   const flag = flags[option.env];
   const also = option.alsoEnv && env[option.alsoEnv];
-  // As most shells do, an empty variable counts as unset.
+  // An empty variable counts as unset.
   const value = flag ?? (env[option.env] || also || option.fallback);
   if (value === undefined) return undefined;
   const parsed = option.parse(value.trim());
@@ -402,7 +406,7 @@ function readOption(option: Option, flags: Flags, env: Flags): unknown {
   throw new BadOption(`${source} is ${shown}: expected ${option.expected}`);
 }
 
-/** Options that contradict each other, and what to do. */
+/** Describes options that contradict each other, and says what to do. */
 function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined {
   const { workers, boards, durabilities, history, access, jwtSecret, jwksUrl } = config;
   for (const [{ env }, setting] of [

@@ -1,8 +1,10 @@
-/* The limit of open files. Each connection is one, and past the limit nothing can be opened. */
+/*
+ * The limit on open files. Each connection takes one, and at the limit nothing more can be opened.
+ */
 
 /**
- * Descriptors kept free of connections: for the store, the files of the app, and connections handed
- * on by the primary. If a worker has none left for one of those, Node never gives it another one.
+ * Descriptors reserved for the store, the app's files, and connections handed over by the cluster
+ * primary. If a worker has none left for such a connection, Node never gives it another one.
  */
 const KEPT_FREE = 128;
 
@@ -15,7 +17,7 @@ export function filesMax(): number | undefined {
 
 let connections: number | undefined;
 
-/** The limit is read once, because that takes some 30 ms. */
+/** Read only once, because that takes about 30 ms. */
 export function connectionsMax(): number {
   if (connections === undefined) {
     const files = filesMax() ?? Number.POSITIVE_INFINITY;

@@ -1,20 +1,23 @@
 import { readFileSync } from "node:fs";
-import { EmbeddedStore } from "../store/embedded/embedded-store.js";
 import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
- * Opens the store that the options name; rejects with StoreUnusable. `mayEvict` also opens a Valkey
- * that deletes pages when its memory is full, to inspect it or take a backup.
+ * Opens the store that the options name. Rejects with StoreUnusable. `mayEvict` accepts a Valkey
+ * that deletes pages when its memory is full, for inspection or a backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
-  if (url === undefined) return EmbeddedStore.open({ directory, durabilities, histories, incident });
+  if (url === undefined) {
+    // Its native library is loaded only if it is used.
+    const { EmbeddedStore } = await import("../store/embedded/embedded-store.js");
+    return EmbeddedStore.open({ directory, durabilities, histories, incident });
+  }
   const store = await ValkeyStore.open({
     url,
     ca: readPem("VALKEY_CA", config.valkeyCa),
@@ -42,6 +45,6 @@ function readPem(option: string, file: string | undefined): string | undefined {
   try {
     return file === undefined ? undefined : readFileSync(file, "utf8");
   } catch (error) {
-    throw new StoreUnusable(`cannot read ${option}, ${file}`, error);
+    throw new StoreUnusable(`cannot read ${option} (${file})`, error);
   }
 }

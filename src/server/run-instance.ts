@@ -8,7 +8,7 @@ import { Access } from "./access/access.js";
 import { type AuthoriseHook, authoriser } from "./access/authorise.js";
 import { Guard } from "./access/guard.js";
 import { tokenVerifier } from "./access/tokens.js";
-import type { Config } from "./config.js";
+import { type Config, UNSEEN_MS } from "./config.js";
 import type { ConnectionLimits } from "./connections/connections.js";
 import { HttpGate } from "./connections/gate.js";
 import { Fleet } from "./fleet/fleet.js";
@@ -16,21 +16,25 @@ import { Instance } from "./instance/instance.js";
 import type { Trust } from "./limits/client-address.js";
 import type { InflowLimits } from "./limits/meter.js";
 import type { Rate } from "./limits/token-bucket.js";
+import type { FanOutLimits } from "./pages/fan-out.js";
 import type { Log } from "./telemetry/log.js";
 
-const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500 };
+const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500, dozeMsMax: UNSEEN_MS };
 const QUEUED_CHANGES_MAX = 200_000;
 const REQUESTS = { perSecond: 200, burst: 400 };
 /**
- * In pages; each may cost a request to the store and 8 KiB of snapshot. The burst lets a client
- * join all the pages that it may watch, and the rate is more than anyone scrolls.
+ * In pages. Each may cost a request to the store and a snapshot of 8 KiB. The burst lets a client
+ * join every page that it may watch, and the rate exceeds anyone's scrolling.
  */
 const WATCHES = { perSecond: 100, burst: 2_048 };
 
 const BYTES_PER_CELL = 32;
 const KIB = 1_024;
 
-/** Allows twice the rate of answered requests, plus the largest writes at one session's rate. */
+/**
+ * Allows twice the message rate of answered requests, plus the largest writes at one session's
+ * rate.
+ */
 function inflowOf(config: Config): InflowLimits {
   const { messageBytes, writesPerSecond, writeBurst } = config;
   return {
@@ -47,21 +51,23 @@ export function connectionLimits(config: Config): ConnectionLimits {
   return { bufferBytesMax, messageBytesMax, inflow: inflowOf(config) };
 }
 
-const HTTP_PER_SECOND_MIN = 50;
-const HTTP_TIMES = 6;
-const HTTP_BURST_SECONDS = 5;
+/**
+ * For all routes, in times of HTTP_PER_MINUTE: many people behind one address may load the app at
+ * once.
+ */
+export const HTTP_PACE = { times: 6, perSecondMin: 50, burstSeconds: 5 };
 
-/** For all routes: many people behind one address may load the app at once. */
 function httpOf({ httpPerMinute }: Config): Rate {
-  const perSecond = Math.max(HTTP_PER_SECOND_MIN, (httpPerMinute / 60) * HTTP_TIMES);
-  return { perSecond, burst: perSecond * HTTP_BURST_SECONDS };
+  const { times, perSecondMin, burstSeconds } = HTTP_PACE;
+  const perSecond = Math.max(perSecondMin, (httpPerMinute / 60) * times);
+  return { perSecond, burst: perSecond * burstSeconds };
 }
 
 interface Others {
   /** Milliseconds since 1970, for the expiry of tokens. */
   readonly wallClock?: (() => number) | undefined;
   readonly authorise?: AuthoriseHook | undefined;
-  /** The address that it listens on, for its name. Null until it is known. */
+  /** The address that the instance listens on, for its name. Null until it is known. */
   readonly address?: (() => Address | null) | undefined;
 }
 
@@ -75,11 +81,11 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
     instance,
     presence: fleet.presence,
     view: { cluster: () => fleet.state(), metrics: () => instance.metrics.text() },
-    /** From now on `connections` counts the open connections. */
+    /** Sets the function that counts open connections. */
     counts: (connections: () => number) => {
       online = connections;
     },
-    /** Resolves when every write has its answer and other instances have the last reports. */
+    /** Resolves when every write is answered and the last reports have reached other instances. */
     finish: async () => {
       await Promise.all([instance.writer.close(), fleet.close()]);
       await instance.reporter.flush();
@@ -89,6 +95,10 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
       instance.close();
     },
   };
+}
+
+export function fanOutOf({ flushMs, flushUnseenMs }: Config): FanOutLimits {
+  return { ...FAN_OUT, flushMsMin: flushMs, unseenMs: flushUnseenMs };
 }
 
 function createInstance(config: Config, store: Store, log: Log, others: Others): Instance {
@@ -112,12 +122,13 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
       requests: REQUESTS,
       watches: { ...WATCHES, burst: Math.max(WATCHES.burst, config.watchedPages) },
       connectionsPerAddress: config.connectionsPerAddress,
-      // After the loss of an instance, all connections of an address may come back at once.
+      // After the loss of an instance, all connections of an address may reconnect at the same
+      // time.
       connects: { perSecond: config.connectsPerSecond, burst: config.connectionsPerAddress },
       http: httpOf(config),
     },
     writer: { waitMs: config.writeWaitMs, queuedChangesMax: QUEUED_CHANGES_MAX },
-    fanOut: { ...FAN_OUT, flushMsMin: config.flushMs, unseenMs: config.flushUnseenMs },
+    fanOut: fanOutOf(config),
     watchedPagesMax: config.watchedPages,
   });
   return instance;
@@ -125,7 +136,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
 
 type Address = string | { readonly port: number };
 
-/** The host with the port, or with the path of a Unix socket. */
+/** `host:port`, or `host:path` for a Unix socket. */
 export function nameAt(address: Address | null): string {
   if (address === null) return hostname();
   return `${hostname()}:${typeof address === "string" ? address : address.port}`;

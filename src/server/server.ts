@@ -1,6 +1,6 @@
 /*
- * Runs one instance as a server: Express, Socket.IO and the parts of instance.ts on one port.
- * attach-boards.ts does the same inside someone else's app.
+ * Runs one instance as a server, with Express, Socket.IO and the parts of instance.ts on one port.
+ * attach-boards.ts does the same inside a host app.
  */
 
 import { once } from "node:events";
@@ -24,11 +24,14 @@ import type { Log } from "./telemetry/log.js";
 export interface RunningServer {
   readonly port: number;
   readonly url: string;
-  /** URL of /metrics and /cluster, if they have a port of their own. */
+  /** URL of /metrics and /cluster, if they have their own port. */
   readonly metricsUrl: string | undefined;
   readonly instance: Instance;
   readonly io: SocketServer;
-  /** As `close`, one client after the other over DRAIN_MS, with `/ready` at 503 meanwhile. */
+  /**
+   * Like `close`, but asks one client after the other over DRAIN_MS. `/ready` answers 503
+   * meanwhile.
+   */
   drain(): Promise<void>;
   /** Asks clients to move, answers pending requests, and frees the port. The store stays open. */
   close(): Promise<void>;
@@ -40,21 +43,25 @@ export interface ServerOptions {
   readonly log: Log;
   readonly pageFolder: string;
   readonly demoUrls?: () => readonly string[];
-  /** Its place among the workers that share the port. */
+  /** The instance's place among the workers that share the port. */
   readonly worker?: WorkerPlace | undefined;
-  /** The answer of /metrics. Default: that of the instance. */
+  /** Produces the answer of /metrics. Default: this instance's metrics. */
   readonly metrics?: (() => Promise<string>) | undefined;
-  /** A connection that sends nothing is closed after this. Default: 10 s. */
+  /** A connection that sends nothing for this long is closed. Default: 10 s. */
   readonly silentMsMax?: number;
-  /** Milliseconds since 1970, by which tokens expire. */
+  /** Milliseconds since 1970, for the expiry of tokens. */
   readonly wallClock?: () => number;
 }
 
 const SILENT_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
-/** An HTTP connection without traffic is closed. Long-polling is answered every 10 s. */
+/**
+ * An HTTP connection without traffic for this long is closed. Long-polling is answered every 10 s.
+ */
 const IDLE_MS_MAX = 60_000;
-/** TCP connections per address for HTTP requests, and for clients being refused with a code. */
+/**
+ * TCP connections per address beyond its sockets, for HTTP requests and for refusals with a code.
+ */
 const EXTRA_TCP_PER_ADDRESS = 1_000;
 /** A closing instance waits this long for clients to close their connections. */
 const CLOSING_MS_MAX = 2_000;
@@ -119,7 +126,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lanePath: config.lanePath,
     silentMsMax,
   });
-  // After the gate, so that requests pass it before they are passed on.
+  // Added after the gate, so that requests pass the gate before they go to another worker.
   const neighbours = options.worker && (await joinNeighbours(io.engine, options.worker, config.messageBytes));
   if (neighbours) instance.survives(neighbours);
   running.counts(doors.online);
@@ -130,7 +137,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       instance.departures.begin();
       doors.close(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       await running.finish();
-      // The answers to the last commits are sent before the connections are closed.
+      // Lets the answers to the last commits be sent before the connections are closed.
       await new Promise(setImmediate);
       doors.closeLane();
       const impatient = setTimeout(() => tcp.destroyAll(), CLOSING_MS_MAX);

@@ -1,9 +1,12 @@
-/* A setting by board: its own if the options name the board, otherwise the common one. */
+/*
+ * A setting that may differ by board: a board's own value if the options name it, otherwise the
+ * common value.
+ */
 
 export interface ByBoard<Value> {
-  /** Boards that the options name. */
+  /** Board name -> its own value. */
   readonly boards: ReadonlyMap<string, Value>;
-  /** All others. */
+  /** The value of all other boards. */
   readonly others: Value;
 }
 
@@ -11,15 +14,15 @@ export function ofBoard<Value>({ boards, others }: ByBoard<Value>, board: string
   return boards.get(board) ?? others;
 }
 
-/** Every value that some board may have. */
+/** Every value that any board may have. */
 export function valuesOf<Value>({ boards, others }: ByBoard<Value>): Value[] {
   return [...boards.values(), others];
 }
 
 /**
- * Reads `value`, or `main=value,seats=value`, or both: `value,seats=value`. Undefined if it is
- * neither. `parse` returns undefined if the text is no value. Without a common value, `fallback` is
- * for the boards that are not named.
+ * Parses `value`, `main=value,seats=value` or both: `value,seats=value`. Returns undefined for any
+ * other text. `parse` returns undefined if its text is not a value. Without a common value, boards
+ * that are not named get `fallback`.
  */
 export function parseByBoard<Value>(
   text: string,

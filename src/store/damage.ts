@@ -1,12 +1,13 @@
 /*
- * Pages whose stored data is not as a store writes it, as after an edit by hand or half a restore.
- * Such a page is refused, and the others keep working. It is reported once, and again when valid.
+ * Pages whose stored data is not what a store writes, for example after a manual edit or a partial
+ * restore. Requests for such a page are refused; other pages keep working. The damage is reported
+ * once, and so is its repair.
  */
 
 import { type PageRef, pageName } from "../board/geometry.js";
 import { keepNewest } from "../board/keep-newest.js";
 
-/** The stored data of a page is not valid. Every request fails until it is repaired. */
+/** The stored data of a page is invalid. Every request for the page fails until it is repaired. */
 export class DamagedPage extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -14,7 +15,9 @@ export class DamagedPage extends Error {
   }
 }
 
-/** The parts of a page do not fit each other, as after an eviction. It can be repaired. */
+/**
+ * The parts of a page are inconsistent, for example after an eviction. The page can be repaired.
+ */
 export class MisfitPage extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -22,7 +25,7 @@ export class MisfitPage extends Error {
   }
 }
 
-/** For requests that concern no page: DamagedPage would count as reported. */
+/** For requests that do not concern a page, because a DamagedPage counts as reported already. */
 export function ofNoPage(key: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof DamagedPage)) throw error;
@@ -30,7 +33,7 @@ export function ofNoPage(key: string): (error: unknown) => never {
   };
 }
 
-/** Damages remembered as reported. With more, the oldest may be reported again. */
+/** Damages remembered as reported. Beyond this, the oldest may be reported again. */
 const REPORTED_MAX = 1_000;
 
 export class Damages {
@@ -41,7 +44,7 @@ export class Damages {
     this.#incident = incident;
   }
 
-  /** Notes whether `what` of a page, or of something else with a name, was found valid. */
+  /** Records whether `what` of a page, or of another named thing, is valid. */
   found(of: PageRef | string, what: string, isValid: boolean, cause?: unknown): void {
     const name = `${what} of ${typeof of === "string" ? of : `page ${pageName(of)}`}`;
     if (isValid) {
@@ -51,6 +54,6 @@ export class Damages {
     if (this.#reported.has(name)) return;
     this.#reported.set(name, true);
     keepNewest(this.#reported, REPORTED_MAX);
-    this.#incident(`the ${name} is not valid in the store and is left out: restore or delete it`, cause);
+    this.#incident(`the ${name} is not valid in the store and is ignored: restore or delete it`, cause);
   }
 }

@@ -2,11 +2,11 @@
  * How safe a write is before it is acknowledged, by board:
  *
  *     applied        the primary (or the embedded store) has applied it
- *     fsynced        and its append-only file is on disk (WAITAOF; embedded: the sync of LMDB)
- *     replicated:2   and so many replicas have it (WAIT)
+ *     fsynced        and it is in the append-only file on disk (WAITAOF; embedded: LMDB's sync)
+ *     replicated:2   and two replicas have it (WAIT)
  *
- * docs/guarantees.md says which faults each level covers. Only the others lose an acknowledged
- * write.
+ * docs/guarantees.md lists the faults that each level survives. Only other faults can lose an
+ * acknowledged write.
  */
 
 import { type ByBoard, parseByBoard } from "./by-board.js";
@@ -18,22 +18,26 @@ export type Durability =
 
 export const APPLIED: Durability = { level: "applied" };
 
-/** How long one attempt at a write waits for its copies: `everysec` takes one second. */
+/**
+ * How long one attempt at a write waits for its copies. `appendfsync everysec` needs one second.
+ */
 export const DURABILITY_WAIT_MS = 1_500;
 
-/** The durability of each board. */
 export type Durabilities = ByBoard<Durability>;
 
 export const ALL_APPLIED: Durabilities = { boards: new Map(), others: APPLIED };
 
-/** `fsynced`, `main=replicated:2,seats=fsynced` or `applied,seats=fsynced`; otherwise undefined. */
+/**
+ * Parses `fsynced`, `main=replicated:2,seats=fsynced` or `applied,seats=fsynced`. Undefined for
+ * others.
+ */
 export function parseDurabilities(text: string): Durabilities | undefined {
   return parseByBoard(text, parseDurability, APPLIED);
 }
 
 const REPLICATED = /^replicated(?::([1-9]))?$/;
 
-/** The durability that `text` spells, or undefined. */
+/** The durability that `text` names, or undefined. */
 function parseDurability(text: string): Durability | undefined {
   if (text === "applied" || text === "fsynced") return { level: text };
   const match = REPLICATED.exec(text);

@@ -1,4 +1,4 @@
-/* The result of a check of a deployment, with a remedy if it is not good. */
+/* The result of one check of a deployment, with a remedy if the result is not good. */
 
 export interface Finding {
   readonly is: "good" | "warning" | "bad";

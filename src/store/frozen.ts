@@ -1,7 +1,6 @@
 /*
- * The frozen ranges of a page. They are kept with the page and judged inside the commit, in the
- * step that would set the bits. From the acknowledgement of a freeze on, no instance can write
- * there.
+ * The frozen ranges of a page. They are stored with the page and checked inside the commit, in the
+ * step that would set the bits. Once a freeze is acknowledged, no instance can write there.
  */
 
 import { PAGE_CELLS } from "../board/geometry.js";
@@ -12,10 +11,10 @@ export interface OffsetRange {
   readonly end: number;
 }
 
-/** Ranges that a page keeps: a freeze or thaw that would make more is refused. */
+/** Most ranges in a page. A freeze or thaw that would make more is refused. */
 export const FROZEN_RANGES_MAX = 32;
 
-/** Sorted ranges that do not touch, with one more added or removed, as freeze.lua does it. */
+/** Adds or removes a range, as freeze.lua does. Ranges are sorted and never touch each other. */
 export function withRange(ranges: readonly OffsetRange[], range: OffsetRange, isFrozen: boolean): OffsetRange[] {
   let { start, end } = range;
   const kept: OffsetRange[] = [];
@@ -37,7 +36,7 @@ export function isIn(ranges: readonly OffsetRange[], offset: number): boolean {
   return ranges.some(({ start, end }) => offset >= start && offset < end);
 }
 
-/** `10-20,30-65536`, as freeze.lua writes it. Undefined if it is anything else. */
+/** Parses `10-20,30-65536`, as freeze.lua writes it. Undefined if the text is malformed. */
 export function parseRanges(text: string): OffsetRange[] | undefined {
   const ranges: OffsetRange[] = [];
   for (const part of text === "" ? [] : text.split(",")) {

@@ -1,10 +1,10 @@
 /*
- * The record of the commits to a page, with their times: off by default. It is written in the same
- * step as the page itself, so it follows the page's history, also through a failover.
+ * The record of the commits to a page, with their times. It is off by default. It is written in the
+ * same step as the page, so the two agree even after a failover.
  *
- * It consists of deltas, and now and then a keyframe: the page's bits beside the delta. The state
- * at a moment is found backwards from the first keyframe after it, or from the present, by undoing
- * deltas. So a click costs no snapshot, and an answer costs its own size, however old its time is:
+ * It consists of deltas. Some are keyframes, which also hold the page's bits. The state at a moment
+ * is found by undoing deltas, backwards from the first keyframe after it or from the present. A
+ * click therefore costs no snapshot, and the cost of an answer does not grow with its age:
  *
  *     recorded   c1 ── c2 ── c3 ── c4+bits ── c5 ── c6 ── present bits
  *     asked from     ↑    to ↑     start = bits, without c4, c3 and c2;  then c2 and c3
@@ -18,11 +18,11 @@ import { type ByBoard, parseByBoard } from "./by-board.js";
 import { PAGE_BYTES, publishedBytes } from "./logged.js";
 import { eachOp } from "./ops.js";
 
-/** How long each board keeps its record, in ms. 0 means not at all. */
+/** How long each board keeps its record, in ms. 0 turns history off. */
 export type Retention = ByBoard<number>;
 
 export interface Histories extends Retention {
-  /** Deltas that a page keeps at most. */
+  /** Most deltas in the record of one page. */
   readonly deltasMax: number;
 }
 
@@ -32,7 +32,10 @@ const KEPT = /^([1-9]\d{0,5})([smhd])$/;
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const KEPT_MS_MAX = 30 * 86_400_000;
 
-/** `off`, `1h`, `main=1d,seats=30m` or `10m,main=1d`; otherwise undefined. At most 30 days. */
+/**
+ * Parses `off`, `1h`, `main=1d,seats=30m` or `10m,main=1d`; undefined for other texts. At most 30
+ * days.
+ */
 export function parseRetention(text: string): Retention | undefined {
   return parseByBoard(text, parseKept, 0);
 }
@@ -44,9 +47,9 @@ function parseKept(text: string): number | undefined {
   return ms <= KEPT_MS_MAX ? ms : undefined;
 }
 
-/** One delta of the record, with its changes in the order they were made. */
+/** One delta in the record, with its changes in the order they were made. */
 export interface Recorded {
-  /** By the store's clock, since 1970. */
+  /** Milliseconds since 1970, by the store's clock. */
   readonly ms: number;
   readonly version: number;
   readonly fromTag: string;
@@ -59,9 +62,9 @@ export interface Recorded {
 export interface PageHistory {
   /** The page at `fromMs`. */
   readonly start: Snapshot;
-  /** As requested, or later: where the record begins, or where the largest answer begins. */
+  /** As requested, or later if the record begins later or the answer would be too large. */
   readonly fromMs: number;
-  /** The store's clock. */
+  /** Milliseconds since 1970, by the store's clock, at the time of the answer. */
   readonly nowMs: number;
   readonly deltas: readonly { readonly ms: number; readonly delta: Delta }[];
 }
@@ -72,37 +75,46 @@ export interface HistoryRange {
 }
 
 export interface HistoryStore {
-  /** Undefined if no history is kept of the board. */
+  /** Undefined if the board keeps no history. */
   history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
 }
 
-/** Bytes of the deltas of one answer, as they are published. It has one delta at least. */
+/**
+ * Largest size of the deltas in one answer, in bytes as published. An answer has at least one
+ * delta.
+ */
 export const HISTORY_BYTES_MAX = 4 * PAGE_BYTES;
-/** Bytes of deltas between two keyframes; bounds the work of an answer. commit.lua repeats it. */
+/**
+ * Bytes of deltas between two keyframes. Bounds the work per answer. commit.lua has the same
+ * number.
+ */
 export const KEYFRAME_BYTES = 2 * PAGE_BYTES;
-/** How far to search for a keyframe, in bytes. Older releases recorded no keyframes. */
+/** How far to search for a keyframe, in bytes of deltas. Older releases recorded no keyframes. */
 const LOOKED_FOR_BYTES_MAX = 4 * KEYFRAME_BYTES;
 
-/** Stands for a record that is not valid. The history begins after it, as nothing leads to it. */
+/** Stands for an invalid record. The history begins after it, because no delta leads to it. */
 export const INVALID_RECORD = { version: 0, fromTag: "", toTag: "", ops: "" } as const;
 
-/** The record of one page. A list is shorter than `count` only at the end of the record. */
+/** Reads the record of one page. A list is shorter than `count` only at the end of the record. */
 export interface RecordReader<Kept extends Recorded> {
-  /** Oldest first, from the first moment after `ms`, or after `last`. */
+  /** Records after `ms`, or after `last` if given; oldest first. */
   after(ms: number, last: Kept | undefined, count: number): Promise<readonly Kept[]>;
-  /** Newest first, from `newest` itself or from the newest of all. */
+  /** Records from `newest` (inclusive) or from the latest; newest first. */
   before(newest: Kept | undefined, count: number): Promise<readonly Kept[]>;
   present(): Promise<Snapshot>;
   nowMs(): Promise<number>;
-  /** Whether the record is so long that its oldest deltas were dropped. */
+  /** Whether the oldest deltas were dropped because the record was too long. */
   isTrimmed(): Promise<boolean>;
 }
 
-/** Records read at once: small ones are many, and large ones few between two keyframes. */
+/**
+ * Records per read: the first read, and the largest. Between two keyframes, large records are few
+ * and small ones many.
+ */
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 
-/** Walks backwards from a keyframe or the present, as far as the records fit each other. */
+/** Walks backwards from a keyframe or the present until a record does not fit the next one. */
 export async function readHistory<Kept extends Recorded>(
   page: number,
   reader: RecordReader<Kept>,
@@ -118,11 +130,11 @@ export async function readHistory<Kept extends Recorded>(
   let { position } = newest;
   const deltas: { ms: number; delta: Delta }[] = [];
   let bytes = 0;
-  /** The time of the oldest delta that was undone. */
+  /** The time of the oldest undone delta. */
   let oldestMs: number | undefined;
   let beginsMs: number | undefined;
   for await (const { ms, version, fromTag, toTag, ops } of newestFirst(reader, base)) {
-    // Newer than the base, or the last record of the part before.
+    // Newer than the base, or yielded before as the last record of a part.
     if (version > position.version) continue;
     const isWanted = ms <= range.toMs;
     const isFull = deltas.length > 0 && bytes + recordedBytes(ops) > HISTORY_BYTES_MAX;
@@ -131,7 +143,7 @@ export async function readHistory<Kept extends Recorded>(
     else if (isWanted && isFull) beginsMs = ms;
     if (beginsMs !== undefined) break;
     oldestMs = ms;
-    // Backwards, as a batch may have set a cell more than once.
+    // Backwards, because a batch may set a cell more than once.
     const done = [...eachOp(ops)];
     for (const [offset, value] of done.toReversed()) setBit(bits, offset, value ? 0 : 1);
     const from = { version: version - 1, tag: fromTag };
@@ -141,7 +153,7 @@ export async function readHistory<Kept extends Recorded>(
     }
     position = from;
   }
-  // At the end of a record that is not trimmed, the page had no changes before.
+  // If the record was not trimmed, the page had no changes before its end.
   beginsMs ??= (await reader.isTrimmed()) ? (oldestMs ?? nowMs) : range.fromMs;
   const fromMs = Math.min(nowMs, Math.max(range.fromMs, beginsMs));
   return { start: { kind: "snapshot", page, position, bits }, fromMs, nowMs, deltas: deltas.toReversed() };
@@ -174,7 +186,7 @@ async function firstKeyframe<Kept extends Recorded>(reader: RecordReader<Kept>, 
   return undefined;
 }
 
-/** As publishedBytes counts the delta. */
+/** The delta's size in bytes, as publishedBytes counts it. */
 export function recordedBytes(ops: string): number {
   return publishedBytes({ changes: { length: ops.length / 3 } });
 }

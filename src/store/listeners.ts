@@ -1,11 +1,11 @@
-/* Listeners by name. A name without listeners takes no room. */
+/* Listeners by name. A name without listeners takes no memory. */
 
 export type Unsubscribe = () => void;
 
 export class Listeners<Listener> {
   readonly #byName = new Map<string, Set<Listener>>();
 
-  /** `ended` is called when this was the last of its name. */
+  /** `ended` is called when the last listener of the name is removed. */
   add(name: string, listener: Listener, ended: () => void = () => undefined): Unsubscribe {
     const listeners = this.#byName.get(name) ?? new Set<Listener>();
     this.#byName.set(name, listeners);

@@ -1,8 +1,8 @@
 /*
- * The deltas of a page's log that lead from a position to the present, for an answer of `since`.
- * Undefined means that a snapshot is the answer. The log is read entry by entry, until one does not
- * build on the position, or the deltas are larger than a few snapshots. In since.lua, a running
- * count of bytes saves reading the entries to weigh them.
+ * The deltas in a page's log that lead from a position to the present, which `since` returns.
+ * Undefined means that `since` must return a snapshot. Reading stops at an entry that does not
+ * build on the one before, or when the deltas exceed a few snapshots. The script since.lua uses
+ * a running count of bytes instead of reading the entries.
  */
 
 import { bitmapBytes } from "../board/bitmap.js";
@@ -11,18 +11,18 @@ import { PAGE_CELLS } from "../board/geometry.js";
 import { type Position, samePosition } from "../board/position.js";
 import { decodeOps } from "./ops.js";
 
-/** Bytes of a page's bits. */
+/** Bytes in a full page's bitmap. */
 export const PAGE_BYTES = bitmapBytes(PAGE_CELLS);
 
-/** Bytes of the deltas of one answer of `since`. With more, a snapshot costs less. */
+/** Most bytes of deltas in one answer of `since`. Beyond this, a snapshot costs less. */
 export const SINCE_BYTES_MAX = 4 * PAGE_BYTES;
 
-/** Bytes of a delta as it is published, and as commit.lua counts it. */
+/** The size of a delta in bytes as published, and as commit.lua counts it. */
 export function publishedBytes({ changes }: { readonly changes: { readonly length: number } }): number {
   return 24 + 3 * changes.length;
 }
 
-/** `log` yields the entries after `from`, in order. It is read no further than necessary. */
+/** `log` yields the entries after `from`, in order, and is read only as far as necessary. */
 export function loggedSince(log: Iterable<Delta>, from: Position, to: Position): Delta[] | undefined {
   const deltas: Delta[] = [];
   let at = from;
@@ -36,7 +36,7 @@ export function loggedSince(log: Iterable<Delta>, from: Position, to: Position):
   return samePosition(at, to) ? deltas : undefined;
 }
 
-/** The delta of a log entry, which has the version that it leads to. */
+/** The delta in a log entry. `version` is the version that the delta leads to. */
 export function deltaTo(page: number, version: number, fromTag: string, toTag: string, ops: string): Delta {
   return {
     kind: "delta",
@@ -50,7 +50,9 @@ export function deltaTo(page: number, version: number, fromTag: string, toTag: s
 const TAG = /^[\w-]{8}$/;
 const OPS = /^(?:[0-O][0-o]{2})*$/;
 
-/** Whether these are the parts of a delta. Anyone with access to the store can write there. */
+/**
+ * Whether these are valid parts of a delta. Anyone with access to the store can write to the log.
+ */
 export function isDelta(version: number, fromTag: unknown, toTag: unknown, ops: unknown): boolean {
   return (
     Number.isSafeInteger(version) &&

@@ -1,10 +1,10 @@
 /*
- * Changes as the stores keep them: three characters each. `offset * 2 + value` has 17 bits. Each
- * character carries 6 of them, the most significant first, as the character of code 48 + bits ('0'
- * … 'o').
+ * Changes as stores keep them: three characters each. `offset * 2 + value` has 17 bits. Each
+ * character carries 6 bits, most significant first, as the character with code 48 + bits ('0' …
+ * 'o').
  *
- * They have a fixed width and no table, because the Lua script walks them byte by byte. They are
- * text, because a Buffer among the arguments cost 0.06 ms more a command in the Valkey client.
+ * The width is fixed and no lookup table is needed, because the Lua script reads them byte by byte.
+ * They are text because a Buffer argument costs the Valkey client 0.06 ms more per command.
  */
 
 import { type Changes, packChanges } from "../board/delta.js";
@@ -20,12 +20,12 @@ export function encodeOps(changes: Changes): string {
   return text;
 }
 
-/** In the order they were made: of several changes to one cell, the last wins. */
+/** Keeps the order of changes. If a cell was changed more than once, the last change wins. */
 export function decodeOps(text: string): Changes {
   return packChanges(eachOp(text));
 }
 
-/** In the order they were made. */
+/** Yields [offset, value] for each change, in order. */
 export function* eachOp(text: string): Iterable<[number, 0 | 1]> {
   for (let at = 0; at + CHANGE_CHARACTERS <= text.length; at += CHANGE_CHARACTERS) {
     const change = (bits(text, at) << 12) | (bits(text, at + 1) << 6) | bits(text, at + 2);

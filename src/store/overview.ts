@@ -1,16 +1,18 @@
 /*
  * The store's side of the overview: the number of checked cells on each page of a board. A page's
  * own count is the truth and moves in one step with its bits. The store also keeps a list of all
- * counts of a board, so that nobody has to ask thousands of pages. Instances report commits to it.
+ * counts of a board, so that an instance need not ask thousands of pages. Instances report commits
+ * to it.
  *
  *     commit ──► the page's own count ·······················► heads       the truth, page by page
- *        └─ instance: report, now and then ──► the list ─────► read        all reported pages
+ *        └─ instance: report, in batches ────► the list ─────► read        all reported pages
  *                                                └───────────► subscribe   changes of the list
  *
- * Entries are absolute and carry the version of the page, so of two reports in the wrong order the
- * newer stays. A report may be lost with its instance, and a failover or a restored dump may set
- * pages back to lower versions. Instances find both by comparing with the heads, and correct them.
- * A correction names the entry that it replaces, so it never undoes a report made in between.
+ * Entries are absolute and carry the version of the page, so if two reports arrive out of order,
+ * the newer one wins. A report may be lost with its instance. A failover or a restored dump may set
+ * pages back to lower versions. Instances detect both by comparing the list with the heads, and
+ * correct the list. A correction names the entry that it replaces, so it never undoes a report made
+ * in between.
  */
 
 import type { Unsubscribe } from "./listeners.js";
@@ -23,32 +25,38 @@ export interface Tally {
 }
 
 export interface Report extends Tally {
-  /** Makes it a correction, taken only while the list has this entry. Version 0 stands for none. */
+  /**
+   * Makes the report a correction, taken only while the list has this entry. Version 0 means no
+   * entry.
+   */
   readonly instead?: Pick<Tally, "version" | "checked">;
 }
 
 export interface OverviewListener {
-  /** Changed entries, in order. Some may be missing: channels lose messages. */
+  /** Changed entries, in order. Some may be missing, because channels lose messages. */
   changed(tallies: readonly Tally[]): void;
-  /** The channel was interrupted and is live again. */
+  /** The channel is live again after an interruption. */
   resumed(): void;
 }
 
 export interface OverviewStore {
-  /** The list: every page with a report. */
+  /** Reads the whole list: every page that has an entry. */
   read(board: string): Promise<readonly Tally[]>;
-  /** At most REPORTS_MAX. For a refused report, listeners hear the present entry. */
+  /** Takes at most REPORTS_MAX. If a report is refused, the present entry is published. */
   report(board: string, reports: readonly Report[]): Promise<void>;
   /** Resolves when the subscription is live. */
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe>;
-  /** Reopens the board's channel, which was found deaf. */
+  /** Reopens the board's channel, which looks alive but delivers nothing. */
   restartSubscription(board: string): void;
 }
 
-/** Bounds how long one script run blocks the store. */
+/** Most reports in one call. Bounds how long one script run blocks the store. */
 export const REPORTS_MAX = 1_000;
 
-/** The rule of the list, which overview.lua keeps too. `isHeard`: listeners hear the entry. */
+/**
+ * Decides whether the list takes a report, by the same rule as overview.lua. If `isHeard`, the
+ * entry is published.
+ */
 export function judgeReport(
   entry: Tally | undefined,
   { page, version, checked, instead }: Report,
@@ -59,6 +67,7 @@ export function judgeReport(
     ? before.version === instead.version && before.checked === instead.checked
     : version >= before.version;
   if (isTaken && !isSame) return { entry: { page, version, checked }, isHeard: true };
-  // A refused report is heard too: listeners learn by it that the page lost the end of its history.
+  // The entry is published even if the report is refused. It shows listeners that the page lost the
+  // end of its history.
   return { entry: before, isHeard: !isTaken || instead !== undefined };
 }

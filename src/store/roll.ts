@@ -1,27 +1,30 @@
 /*
- * The roll of instances. Each announces itself every few seconds, and gets the records of all
- * others in return. An instance that is silent for GONE_MS is removed. The roll only informs
- * people.
+ * The roll of instances. Each instance announces itself every few seconds and gets the records of
+ * all others in return. An instance that is silent for GONE_MS is removed. The roll only informs
+ * people; nothing else depends on it.
  */
 
 export interface Announced {
   readonly id: string;
-  /** As the instance wrote it. */
+  /** The text that the instance wrote. */
   readonly record: string;
-  /** Since it was heard. */
+  /** Milliseconds since the instance last announced itself. */
   readonly ageMs: number;
 }
 
 export interface Roll {
-  /** Notes the record of an instance; an empty one means that it goes. Returns all records. */
+  /**
+   * Stores the record of an instance, or removes the instance if the record is empty. Returns all
+   * records.
+   */
   enroll(id: string, record: string): Promise<Announced[]>;
 }
 
 export const GONE_MS = 7_000;
-/** The instances heard least recently go first. */
+/** Beyond this, the instances that announced themselves least recently are removed. */
 export const INSTANCES_MAX = 1_000;
 
-/** The roll of one process. */
+/** A roll in memory, for the instances in one process. */
 export class LocalRoll implements Roll {
   readonly #now: () => number;
   readonly #records = new Map<string, { record: string; heardMs: number }>();

@@ -1,21 +1,21 @@
 /*
- * The sequence numbers of a session that were taken: the highest, and a window of those below it.
- * A write may be retried after a later one went through another instance. With the highest number
- * alone, the retry would be dropped as a duplicate, and the write lost.
+ * The sequence numbers taken from one session: the highest, and a window of those below it. A write
+ * may be retried after a later one went through another instance. If only the highest number were
+ * known, the retry would be dropped as a duplicate and the write lost.
  *
  *     highest 12, window …0110   taken: 12, 10, 9 · free: 11, 8 and lower ones in the window
  *
- * scripts/commit.lua keeps the same rule; the contract tests compare them.
+ * scripts/commit.lua follows the same rule; the contract tests compare the two.
  */
 
 import type { WriteOutcome } from "./store.js";
 
-/** How far below the highest a number is judged. A client keeps fewer writes in flight. */
+/** How far below the highest number the window reaches. A client keeps fewer writes in flight. */
 export const SEQ_WINDOW = 32;
 
 export interface Seen {
   readonly highest: number;
-  /** Bit i set: `highest - 1 - i` was taken. */
+  /** Bit i is set if `highest - 1 - i` was taken. */
   readonly window: number;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The store: where pages live, and the only thing that makes history. It has one small interface
- * for each kind of caller. One suite in test/contract holds both implementations to them.
+ * The store: where pages live, and the only part that changes them. It has one small interface for
+ * each kind of caller. One suite in test/contract checks both implementations.
  *
  *     PageStore      bits, positions and frozen ranges of pages    writer, follower, heads
  *     PageNews       deltas as they are committed                  follower, fan-out
@@ -19,19 +19,19 @@ import type { Unsubscribe } from "./listeners.js";
 import type { OverviewStore } from "./overview.js";
 import type { Roll } from "./roll.js";
 
-/** One session's changes to one page. Writes of the empty session are not remembered. */
+/** One session's changes to one page. Writes with an empty session are not remembered. */
 export interface Write {
   readonly session: string;
-  /** Positive; unique in its session. */
+  /** Positive, and unique in its session. */
   readonly seq: number;
   readonly changes: Changes;
 }
 
 export interface Batch {
-  /** The tag of the position that this batch makes, see `newTag`. */
+  /** The tag of the position that this batch creates (see `newTag`). */
   readonly tag: string;
   readonly writes: readonly Write[];
-  /** Takes effect on frozen cells too: for admins. */
+  /** Whether frozen cells are changed too, for admins. */
   readonly overridesFreeze?: boolean;
 }
 
@@ -45,21 +45,21 @@ export interface Batch {
 export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
 
 export interface Committed {
-  /** The page's position after the batch, with all its writes that were ever taken. */
+  /** A position of the page that includes every taken write of the batch. */
   readonly position: Position;
-  /** One for each write, in order. */
+  /** One outcome per write, in order. */
   readonly outcomes: readonly WriteOutcome[];
-  /** The page's frozen ranges, if a write was refused for them. */
+  /** The page's frozen ranges, if any write was refused because of them. */
   readonly frozen?: readonly OffsetRange[];
-  /** Checked cells of the page there. */
+  /** Number of checked cells of the page at `position`. */
   readonly checked: number;
 }
 
 export interface Replaced {
   readonly position: Position;
-  /** Checked cells of the page there. */
+  /** Number of checked cells of the page at `position`. */
   readonly checked: number;
-  /** False if the page had these bits already; then nothing was done. */
+  /** False if the page had these bits already, so that nothing was done. */
   readonly isReplaced: boolean;
 }
 
@@ -69,55 +69,61 @@ export type Since = { readonly kind: "deltas"; readonly deltas: readonly Delta[]
 export interface PageHead {
   readonly position: Position;
   readonly checked: number;
-  /** Ascending. Undefined if what is stored is not valid. */
+  /** Ascending. Undefined if the stored ranges are invalid. */
   readonly frozen: readonly OffsetRange[] | undefined;
 }
 
+/** Must not throw. */
+export type HeadHeard = (index: number, head: PageHead | undefined) => void;
+
 export interface PageStore {
   /**
-   * Commits all of a batch or nothing, one batch after another per page. Drops writes that were
-   * taken before and sets the bits. If any cell changed, moves the page to a new position, logs the
-   * delta and publishes it. Resolves when all this is as safe as the page's board asks
-   * (durability.ts).
+   * Commits a whole batch or nothing. Batches of one page are committed one after another. Drops
+   * writes that were taken before, and sets the bits of the others. If any cell changed, moves the
+   * page to a new position, logs the delta and publishes it. Resolves when all this is as safe as
+   * the board requires (durability.ts).
    */
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /**
-   * Sets all bits, at a new position with `tag` to which no delta leads: every follower takes a
-   * snapshot. Meant for restoring: writes made since the bits were taken are lost.
+   * Sets all bits, at a new position with `tag`. No delta leads to it, so every follower takes a
+   * snapshot. Meant for restores: writes made since the bits were saved are lost.
    */
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced>;
-  /** Freezes or thaws a part of a page. False if it would have too many ranges. */
+  /** Freezes or thaws a part of a page. False if the page would have too many ranges. */
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean>;
+  /** The frozen ranges of a page, ascending. Undefined if they are not valid, whatever else is. */
+  frozen(page: PageRef): Promise<readonly OffsetRange[] | undefined>;
   /** Bits and position of one moment. */
   read(page: PageRef): Promise<Snapshot>;
-  /** The changes after a position: deltas while they are few (logged.ts), otherwise a snapshot. */
+  /** The changes after a position: deltas if they are few (logged.ts), otherwise a snapshot. */
   since(page: PageRef, position: Position): Promise<Since>;
   /**
    * The heads of many pages in one round trip: the cheap check behind self-healing. Undefined for a
-   * damaged page, and for a page whose part of the store does not answer soon.
+   * damaged page, and for a page whose part of the store does not answer soon. A store of several
+   * parts calls `heard` with each answer as it arrives, by the page's index in `pages`.
    */
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]>;
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]>;
 }
 
 export interface SubscriptionListener {
   delta(delta: Delta): void;
-  /** The channel was interrupted and is live again: some deltas may be lost. */
+  /** The channel is live again after an interruption, so some deltas may be lost. */
   resumed(): void;
 }
 
-/** Delivers each delta at most once, and perhaps not at all: a subscriber checks positions. */
+/** Delivers each delta at most once, and perhaps not at all, so subscribers check positions. */
 export interface PageNews {
-  /** Resolves when the subscription is live: every delta committed from then on is on its way. */
+  /** Resolves when the subscription is live: every delta committed from then on is sent to it. */
   subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe>;
-  /** Reopens the channels of these pages, which look alive and deliver nothing. */
+  /** Reopens the channels of these pages, which look alive but deliver nothing. */
   restartSubscriptions(pages: readonly PageRef[]): void;
   /**
-   * News need not be delivered for `ms`, or until `wake`. It may then arrive all at once, which
-   * costs less than waking up for each message. Each call starts the time again. Only a hint: a
-   * busy channel is read at once.
+   * A hint that news need not be delivered for `ms`, or until `wake`. It may then arrive in one go,
+   * which costs less than waking up for each message. Each call restarts the time. A busy channel
+   * is still read immediately.
    */
   doze(ms: number): void;
-  /** Ends a doze. Calls `heard` when the news that arrived meanwhile has been delivered. */
+  /** Ends a doze. Calls `heard` once the news that arrived meanwhile has been delivered. */
   wake(heard: () => void): void;
 }
 
@@ -127,10 +133,11 @@ interface StoreState {
   /** False while the store does not answer. */
   readonly available: boolean;
   /**
-   * Requests and connection attempts that failed for external reasons since the process started.
+   * Requests and connection attempts that have failed for external reasons since the process
+   * started.
    */
   readonly failures: number;
-  /** A setting by which the store may lose data, for people. */
+  /** A sentence for operators, if a setting of the store may lose data. */
   readonly warning?: string | undefined;
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
 }
@@ -140,9 +147,9 @@ export interface Store extends PageStore, PageNews, HistoryStore, Roll, StoreSta
   close(): Promise<void>;
 }
 
-/** The store cannot be reached or refuses to work. Every method may reject with it. */
+/** The store cannot be reached or refuses to work. Every method may reject with this. */
 export class StoreAway extends Error {
-  /** Whether the request may have reached the store. If not, it certainly had no effect. */
+  /** Whether the request may have reached the store. If false, it had no effect. */
   readonly sent: boolean;
 
   constructor(reason: string, options: { sent: boolean; cause?: unknown }) {
@@ -152,7 +159,7 @@ export class StoreAway extends Error {
   }
 }
 
-/** The batch was applied, but is not yet as safe as its board asks. It can be sent again. */
+/** The batch was applied, but is not yet as safe as its board requires. It can be sent again. */
 export class Unconfirmed extends StoreAway {
   constructor(reason: string) {
     super(reason, { sent: true });
@@ -160,7 +167,7 @@ export class Unconfirmed extends StoreAway {
   }
 }
 
-/** The store cannot be opened at all; the message is for the person at the terminal. */
+/** The store cannot be opened. The message is for the person at the terminal. */
 export class StoreUnusable extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -169,13 +176,13 @@ export class StoreUnusable extends Error {
 }
 
 export interface StoreLimits {
-  /** Deltas that a page's log keeps. */
+  /** Number of deltas that a page's log keeps. */
   readonly logDeltasMax: number;
-  /** A page's log may go after this long without a change. */
+  /** A page's log may be dropped after this long without a change. */
   readonly logMs: number;
-  /** How long a session's sequence numbers are remembered at least. */
+  /** Minimum time for which a session's sequence numbers are remembered. */
   readonly seenMs: number;
-  /** Sessions remembered for a page before the older half is dropped early. */
+  /** Most sessions remembered for a page before the older half is dropped early. */
   readonly seenSessionsMax: number;
 }
 
@@ -186,8 +193,8 @@ export const STORE_LIMITS: StoreLimits = {
   seenSessionsMax: 50_000,
 };
 
-/** Changes in one batch: bounds how long one script run blocks the store. */
+/** Most changes in one batch. Bounds how long one script run blocks the store. */
 export const BATCH_CHANGES_MAX = 4_096;
 
-/** Writes in one batch: the script passes them through Lua's stack, which is bounded. */
+/** Most writes in one batch. The script passes them through Lua's stack, which is bounded. */
 export const BATCH_WRITES_MAX = 1_000;

@@ -1,4 +1,4 @@
-/* Tags: 48 random bits for each batch, drawn from a pool so that a batch costs no system call. */
+/* Tags: 48 random bits for each batch, taken from a pool to avoid a system call per batch. */
 
 import { randomFillSync } from "node:crypto";
 

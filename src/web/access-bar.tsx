@@ -1,5 +1,5 @@
 /*
- * A bar for access: the state of the visitor's token, and a form for another one. The token is sent
+ * The access bar: the state of the visitor's token, and a form for another one. The token is sent
  * only to the instance.
  */
 

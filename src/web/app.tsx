@@ -116,7 +116,7 @@ interface AbsenceProps {
   readonly board: string;
 }
 
-/** In place of the cells, until the board is known. */
+/** Shown instead of the cells until the board is known. */
 function Absence({ access, failure, names, board }: AbsenceProps) {
   return (
     <div class="absence">

@@ -8,7 +8,7 @@ import { lockReasonAt } from "./permission.js";
 
 export class CellElements {
   readonly inputs: readonly HTMLInputElement[];
-  /** The values shown. An input is no source for them, because a click changes it first. */
+  /** The values shown. The inputs cannot tell, because a click changes them first. */
   readonly #shown: Uint8Array;
   #checked = 0;
   #current: HTMLInputElement | undefined;
@@ -61,7 +61,7 @@ export class CellElements {
   }
 }
 
-/** The cell that an event is about; undefined if it is about none. */
+/** The cell that an event concerns; undefined if it concerns none. */
 export function cellOf({ target }: Event): number | undefined {
   const cell = target instanceof HTMLElement ? target.dataset.cell : undefined;
   return cell === undefined ? undefined : Number(cell);
@@ -86,7 +86,7 @@ export function makeElement(tag: "div" | "span", role: string, className = ""): 
   return made;
 }
 
-/** Shows why the cell may not be changed. It stays readable, so it is not `disabled`. */
+/** Shows why the cell cannot be changed. It is not `disabled`, so that it stays readable. */
 export function setLocked(input: HTMLInputElement, reason = ""): void {
   if (input.title === reason) return;
   input.title = reason;

@@ -22,7 +22,7 @@ interface CellGridOptions {
   readonly onRefused: (text: string, isShown: boolean) => void;
 }
 
-/** Marked cells at most: each one costs an animation. */
+/** The most cells marked at the same time: each one costs an animation. */
 const MARKED_MAX = 120;
 
 export class CellGrid {
@@ -41,7 +41,7 @@ export class CellGrid {
   #isFilled = false;
   #isClosed = false;
 
-  /** `root` is emptied and filled; it scrolls. */
+  /** Empties `root`, which scrolls, and fills it with the grid. */
   constructor(root: HTMLElement, options: CellGridOptions) {
     const { board, size, columns } = options;
     this.#root = root;
@@ -66,7 +66,7 @@ export class CellGrid {
       board.on("frozen", () => this.#cells.markLocked(board)),
     ];
     this.#watch = board.watch({ start: 0, end: size });
-    // The status reports a board that is unavailable.
+    // The status line reports an unavailable board.
     this.#watch.ready.then(
       () => this.#fill(),
       () => undefined,
@@ -89,7 +89,7 @@ export class CellGrid {
     for (const mark of [this.#flash, this.#refused, this.#found]) mark.clear();
     this.#pending.close();
     this.#note.close();
-    // Later, so that a page which the next grid needs too is kept.
+    // Delayed, so that a page that the next grid needs too stays watched.
     setTimeout(() => this.#watch.stop());
   }
 

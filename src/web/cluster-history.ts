@@ -1,6 +1,6 @@
 /*
- * The answers of GET /cluster in the last minutes, and what they mean. Pure. A malformed answer
- * counts as none. A missing number, of an instance of another version, counts as 0.
+ * The answers to GET /cluster over the last minutes, and what they mean. Pure. A malformed answer
+ * counts as none. A number that an instance of another version does not report counts as 0.
  */
 
 import { isObject } from "./instance-answers.js";
@@ -19,10 +19,10 @@ export interface ClusterHistory {
 
 export const NO_HISTORY: ClusterHistory = { instances: [], self: "", past: [] };
 
-/** Answers kept: two minutes. */
+/** The number of answers kept: those of two minutes. */
 export const SAMPLES_MAX = 60;
-/** An instance announces itself every 2 s. */
-const SILENT_MS = 4_500;
+/** An instance announces itself every 2.5 s or sooner, and hears of the others as often. */
+const SILENT_MS = 5_500;
 const LATE_MS = 200;
 const FULL_FLUSH_MS = 500;
 

@@ -14,12 +14,12 @@ export interface BoardViewProps {
   readonly board: Board;
   /** Cells of the board; at least one. */
   readonly size: number;
-  /** The cell to go to. Another object is another request, even for the same cell. */
+  /** The cell to go to. Each new object is a new request, even for the same cell. */
   readonly target: { readonly cell: number } | undefined;
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
   readonly isViewer: boolean;
-  /** Changes are not being sent right now. */
+  /** Whether the client is waiting before it sends changes. */
   readonly isDelayed: boolean;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
@@ -52,7 +52,7 @@ export function GridView(props: BoardViewProps) {
     grid.current?.goTo(target.cell);
   }, [target]);
 
-  // At the start, and when "back" or another link leads to a box.
+  // On start, and when the "back" button or a link leads to a box.
   useLayoutEffect(() => {
     const follow = () => {
       const place = parsePlace(location.hash, size);

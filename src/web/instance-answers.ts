@@ -12,7 +12,7 @@ export async function readBoardNames(): Promise<readonly string[]> {
   });
 }
 
-/** Where the app is served, which may be a path below the host; without a slash at its end. */
+/** The URL of the app, which may have a path below the host. It has no trailing slash. */
 export function homeUrl(): string {
   return new URL(".", location.href).href.replace(/\/$/, "");
 }

@@ -10,7 +10,7 @@ export function LargeBoard(props: BoardViewProps) {
   useEffect(() => {
     import("./canvas/canvas-view.js").then(
       ({ CanvasView }) => setLoaded({ View: CanvasView }),
-      // The instance was updated since the app was loaded, or is gone.
+      // The instance is gone, or was updated after the app was loaded.
       () => setFailed(true),
     );
   }, []);

@@ -5,7 +5,7 @@
 
 import type { KeyGrid } from "./keys.js";
 
-/** Each cell is a real input. More of them make browsers slow. */
+/** The most cells shown as real inputs. More would make browsers slow. */
 export const GRID_CELLS_MAX = 10_000;
 const COLUMNS_MAX = 100;
 

@@ -49,7 +49,7 @@ function read(client: Client, board: Board) {
   return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
 }
 
-/** A text about the frozen cells. `look` describes them. */
+/** A text about the frozen cells. `look` describes how they look. */
 export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);

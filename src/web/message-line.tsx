@@ -1,5 +1,5 @@
 /*
- * The line under the grid: a problem, or the cell pointed at, or a hint. It always has the same
+ * The line under the grid: a problem, the cell pointed at, or a hint. It always has the same
  * height, so that the grid does not move. Screen readers get problems from the announcer instead.
  */
 

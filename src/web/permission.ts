@@ -1,4 +1,4 @@
-/* Why this user may not change a checkbox, in words; undefined if nothing known prevents it. */
+/* Says why this user may not change a checkbox; undefined if nothing known prevents it. */
 
 import type { Board } from "../client/index.js";
 

@@ -11,7 +11,7 @@ export function formatPlace(cell: number, scale?: number): string {
   return scale === undefined ? `#cell=${cell}` : `#cell=${cell}&zoom=${Number(scale.toPrecision(DIGITS))}`;
 }
 
-/** Undefined if the link names no place on a board of `size` cells. */
+/** Undefined if the link does not name a place on a board of `size` cells. */
 export function parsePlace(hash: string, size: number) {
   const parameters = new URLSearchParams(hash.replace(/^#/, ""));
   const digits = parameters.get("cell") ?? "";

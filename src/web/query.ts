@@ -5,7 +5,7 @@ const PORT_MAX = 65_535;
 
 export type Query = ReturnType<typeof readQuery>;
 
-/** `ports` are those of the instances that the demo shows, if the address names any. */
+/** `ports` are those of the instances that the demo shows, if the address lists any. */
 export function readQuery(search: string) {
   const parameters = new URLSearchParams(search);
   return {

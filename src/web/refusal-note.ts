@@ -34,7 +34,7 @@ export class RefusalNote {
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  /** Moves above the cell, or below it. The note is hidden while its cell is. */
+  /** Moves the note above or below its cell. Hides it while the cell is out of view. */
   readonly follow = () => {
     if (!this.#cell) return;
     const cell = this.#cell.getBoundingClientRect();

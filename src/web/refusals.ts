@@ -1,4 +1,4 @@
-/* Why changes did not happen, in words: for a note at the cell, and for elsewhere. */
+/* The texts that say why a change was not made: for a note at the cell, and for elsewhere. */
 
 import type { RefusedChange } from "../client/index.js";
 

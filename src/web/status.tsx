@@ -1,8 +1,8 @@
 /*
- * The state of things, in the header.
+ * The status facts in the header.
  *
  * A browser that translates the app replaces its texts with elements of its own and never shows
- * later changes of the old ones. So every text that changes stands below a `translate="no"`.
+ * later changes to the old ones. So every changing text is inside an element with `translate="no"`.
  */
 
 import type { ComponentChildren } from "preact";

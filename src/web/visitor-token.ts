@@ -1,7 +1,7 @@
 /*
  * The visitor's token, for boards that need one. A link carries it as `#token=…`, which browsers
- * send to nobody. It leaves the address at once, before it is copied, stored in the history, or
- * seen over a shoulder. It is kept for this tab only.
+ * send to nobody. It is removed from the address immediately, before it is copied, stored in the
+ * history, or seen over a shoulder. It is kept for this tab only.
  */
 
 /** Apps below other paths of the host have their own tokens. */
@@ -11,7 +11,9 @@ const NAME = "token";
 /** For browsers that store nothing, as some do for privacy. */
 let remembered = "";
 
-/** Moves the token out of the address; true if there was one. An empty one clears what is kept. */
+/**
+ * Moves the token out of the address; true if there was one. An empty token clears the stored one.
+ */
 export function takeToken(): boolean {
   const parameters = new URLSearchParams(location.hash.slice(1));
   const token = parameters.get(NAME);
@@ -38,6 +40,6 @@ export function keepToken(token: string): void {
     if (remembered === "") sessionStorage.removeItem(key());
     else sessionStorage.setItem(key(), remembered);
   } catch {
-    // `remembered` has it until the tab is left.
+    // `remembered` keeps it until the tab is closed.
   }
 }

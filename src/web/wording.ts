@@ -35,7 +35,7 @@ export function placeText(
   return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}${isFrozen ? " · frozen" : ""}`;
 }
 
-/** A missing token, or a right that this user lacks. */
+/** The wording for a missing token, or for a right that this user lacks. */
 export interface AccessWording {
   readonly text: string;
   /** True if this user cannot change the board without a (better) token. */

@@ -258,6 +258,21 @@ describe("a Valkey Cluster", () => {
     await cluster.untilHealthy();
   });
 
+  test("heads are reported as they arrive: those of other primaries before one that hangs is given up", async () => {
+    const other = await pageElsewhere();
+    const victim = await cluster.primaryOf(slot);
+    victim.signal("SIGSTOP");
+    const order: string[] = [];
+    const heads = await store.heads([page, other], (index, head) => order.push(`${index} ${head !== undefined}`));
+    victim.signal("SIGCONT");
+    assert.deepEqual(order, ["1 true", "0 false"]);
+    assert.deepEqual(
+      heads.map((head) => head !== undefined),
+      [false, true],
+    );
+    await cluster.untilHealthy();
+  });
+
   async function primaryBesides(id: string) {
     for (const node of cluster.nodes) if (node.id !== id && (await node.role()) === "primary") return node;
     throw new Error("there is no other primary");

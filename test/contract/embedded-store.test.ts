@@ -113,6 +113,7 @@ test("a page whose record is not valid is refused and reported once, and other p
     assert.deepEqual(await store.heads(pages), [undefined, undefined, undefined, good]);
     for (const page of pages.slice(0, 3)) {
       await assert.rejects(store.read(page), DamagedPage);
+      assert.deepEqual(await store.frozen(page), []);
       await assert.rejects(store.since(page, { version: 0, tag: newTag() }), DamagedPage);
       await assert.rejects(store.commit(page, { tag: newTag(), writes: [onWrite(2)] }), DamagedPage);
     }

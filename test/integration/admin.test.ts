@@ -182,6 +182,33 @@ describe("the audit", () => {
     );
   });
 
+  test("a request that is refused for a limit or for its body is a line too, but no flood of lines", async (t) => {
+    const limits = { HTTP_PER_MINUTE: "3", DATA_DIR: temporaryFolder(t) };
+    const instance = await spawnInstance({ ...flags, ...limits });
+    t.after(() => instance.kill());
+    const headers = { "content-type": "application/json" };
+    const clear = (body: RequestInit) =>
+      fetch(`${instance.url}/boards/main/clear`, { method: "POST", headers, ...body }).then(({ status }) => status);
+    assert.equal(await clear({ body: "x".repeat(100_000) }), 413);
+    const chunked = { body: new Blob(["{}"]).stream(), duplex: "half" };
+    assert.equal(await clear(chunked), 400);
+    const statuses = await Promise.all(Array.from({ length: 20 }, () => clear({ body: "{}" })));
+    assert.equal(statuses.filter((status) => status === 429).length, 17);
+    const audited = () =>
+      instance.output.flatMap((line) => (line.includes('"audit"') ? [JSON.parse(line).outcome] : [])).toSorted();
+    const codes = ["BAD_REQUEST", "PAYLOAD_TOO_LARGE", "RATE_LIMITED", "UNAUTHORIZED"];
+    await until("there is a line for each", () => audited().length === codes.length);
+    assert.deepEqual(audited(), codes);
+    const metrics = await (await fetch(`${instance.url}/metrics`)).text();
+    for (const [code, times] of [
+      ["BAD_REQUEST", 1],
+      ["PAYLOAD_TOO_LARGE", 1],
+      ["RATE_LIMITED", 17],
+    ]) {
+      assert.ok(metrics.includes(`socketscaler_refusals_total{code="${code}"} ${times}`), `${code}\n${metrics}`);
+    }
+  });
+
   test("is logged whatever the level, unless nothing is", () => {
     assert.equal(auditLog(createLog("error")).isLevelEnabled("info"), true);
     assert.equal(auditLog(createLog("silent")).isLevelEnabled("info"), false);

@@ -59,7 +59,8 @@ class LyingStore extends FaultyStore {
   }
 }
 
-describe("socketscaler bench", () => {
+// A run mostly waits, so several go on at once.
+describe("socketscaler bench", { concurrency: 3 }, () => {
   test("loads two instances from two threads, and reports as table, JSON and a page with charts", async (t) => {
     const urls = await twoInstances(t);
     const folder = temporaryFolder(t);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { SignJWT } from "jose";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { startInstance } from "../support/instances.js";
 import { pageKeys } from "../support/keys.js";
@@ -70,3 +71,36 @@ for (const [what, spoil, mend] of SPOILT) {
     await until("and seen", () => client.replicas.get(0)?.get(3) === 1);
   });
 }
+
+test("the frozen regions of a board are listed although pages are damaged, and those that cannot be known are named", async (t) => {
+  const secret = "a secret of at least thirty-two bytes";
+  const valkey = await startServer();
+  t.after(() => valkey.stop());
+  const store = await ValkeyStore.open({ url: valkey.url });
+  const instance = await startInstance({ BOARDS: "main=300000", JWT_SECRET: secret }, store);
+  t.after(async () => {
+    await instance.stop();
+    await store.close();
+  });
+  const token = await new SignJWT({ boards: { main: "admin" }, sub: "ann" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(secret));
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const freeze = async (start: number, end: number) => {
+    const body = JSON.stringify({ start, end });
+    assert.equal((await fetch(`${instance.url}/boards/main/freeze`, { method: "POST", headers, body })).status, 200);
+  };
+  for (const number of [0, 1, 2, 3, 4]) await freeze(65_536 * number + 10, 65_536 * number + 20);
+  const head = (number: number) => pageKeys({ board: "main", page: number }).head;
+  await store.command(head(0), "HSET", head(0), "t", "no tag!!");
+  await store.command(head(2), "HSET", head(2), "fz", "everything");
+  await store.command(head(3), "DEL", head(3));
+  await store.command(head(3), "SET", head(3), "text");
+  const response = await fetch(`${instance.url}/boards/main/frozen`, { headers });
+  assert.equal(response.status, 200);
+  assert.deepEqual(await response.json(), {
+    frozen: [0, 1, 4].map((number) => ({ start: 65_536 * number + 10, end: 65_536 * number + 20 })),
+    unknown: [{ start: 2 * 65_536, end: 4 * 65_536 }],
+  });
+});

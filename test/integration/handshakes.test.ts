@@ -6,6 +6,7 @@ import { io } from "socket.io-client";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
+import { until } from "../support/until.js";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
 const COOKIE = { cookie: "user=ann" };
@@ -161,4 +162,37 @@ test("an open instance goes on with sessions whose pages it knows under another 
   );
   assert.equal(status, 200);
   assert.equal((await ask(`${instance.url}${POLLING}&j=7`)).status, 400);
+});
+
+test("every handshake that is refused is counted, once and with its code", async (t) => {
+  const flags = { ORIGINS: "https://listed.example", CONNECTIONS_PER_ADDRESS: "2" };
+  const instance = await startInstance({ ...flags, DATA_DIR: temporaryFolder(t) });
+  t.after(() => instance.stop());
+  const counted = async () => {
+    const lines = (await instance.instance.metrics.text()).matchAll(
+      /^socketscaler_refusals_total\{code="(\w+)"\} (\d+)$/gm,
+    );
+    return Object.fromEntries(Array.from(lines, ([, code = "", times]) => [code, Number(times)]));
+  };
+  const handshake = `${instance.url}${POLLING}`;
+  const statuses = async (...requests: [url: string, headers?: Record<string, string>][]) => {
+    const all: number[] = [];
+    for (const [url, headers = {}] of requests) all.push((await ask(url, headers)).status);
+    return all;
+  };
+  const evil = { origin: "https://evil.example" };
+  assert.deepEqual(await statuses([handshake, evil], [`${handshake}&j=7`], [`${handshake}&sid=gone`]), [403, 400, 400]);
+  assert.deepEqual(await counted(), { FORBIDDEN: 1, BAD_REQUEST: 1 }, "a session that has ended is no handshake");
+
+  const joining = await begin(instance.url, {});
+  assert.deepEqual(await statuses([`${handshake}&sid=${joining}`, evil]), [403]);
+  assert.equal((await counted()).FORBIDDEN, 2);
+  await Promise.all([begin(instance.url, {}), begin(instance.url, {})]);
+  assert.equal((await counted()).TOO_MANY_CONNECTIONS, 1);
+
+  instance.instance.departures.begin();
+  assert.deepEqual(await statuses([handshake]), [503]);
+  assert.equal((await counted()).GOING_AWAY, 1);
+  await ask(`${handshake}&sid=${joining}`, {}, "POST", "40/boards,");
+  await until("the refusal to join is counted", async () => (await counted()).GOING_AWAY === 2);
 });

@@ -99,7 +99,7 @@ describe("Sentinel over TLS", () => {
       (url: string) => url.replace("valkeys", "valkey"),
       /speaks TLS\. Write valkeys:\/\//,
     ],
-    ["no client certificate", { VALKEY_CERT: "", VALKEY_KEY: "" }, same, /asks for a client certificate .*VALKEY_CERT/],
+    ["no client certificate", { VALKEY_CERT: "", VALKEY_KEY: "" }, same, /requires a client certificate .*VALKEY_CERT/],
     ["no authority named", { VALKEY_CA: "" }, same, /certificate is not trusted .*VALKEY_CA/],
     [
       "a certificate for another host",

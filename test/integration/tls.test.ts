@@ -72,7 +72,7 @@ describe("Valkey over TLS", () => {
       /cannot reach Valkey at valkey:\/\/\*\*\*@127/,
     ],
     ["an authority, but no TLS", () => ({ VALKEY_URL: `valkey://${url}` }), /VALKEY_CA is set, .* valkeys:\/\//],
-    ["a file that is not there", () => ({ VALKEY_CA: "/nowhere.pem" }), /cannot read VALKEY_CA, \/nowhere.pem/],
+    ["a file that is not there", () => ({ VALKEY_CA: "/nowhere.pem" }), /cannot read VALKEY_CA \(\/nowhere.pem/],
   ] as const) {
     test(`${name}: it does not start, and says why without the password`, async () => {
       const flags = { VALKEY_URL: `valkeys://${url}`, VALKEY_CA: certificates.ca, ...change() };

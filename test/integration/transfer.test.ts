@@ -149,7 +149,7 @@ describe("a board as a file", () => {
     const cut = `${whole}\n${lines[4]?.slice(0, 30)}`;
     await set(valkey, GIANT.name, 8_000, [5]);
     await assert.rejects(importBoard(valkey, GIANT, linesOf(whole)), /ends early, at page 3: .*--from-page 3/);
-    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /not whole.*at page 3: .*--from-page 3/);
+    await assert.rejects(importBoard(valkey, GIANT, linesOf(cut)), /incomplete.*at page 3: .*--from-page 3/);
     assert.deepEqual(await bitsOfPages(valkey, [0, 1, 2]), await bitsOfPages(embedded, [0, 1, 2]));
     assert.equal((await valkey.heads([{ board: GIANT.name, page: 8_000 }]))[0]?.checked, 1);
     const rest = await exported(embedded, GIANT, 3);
@@ -186,7 +186,7 @@ describe("a board as a file", () => {
     [
       "pages out of order",
       (lines: string[]) => [...lines.slice(0, 4), lines[2] ?? "", ...lines.slice(4)],
-      /page 1 comes out of order/,
+      /page 1 is out of order/,
     ],
     [
       "a page with more cells than its board",
@@ -384,7 +384,7 @@ describe("socketscaler export and import", () => {
       [cut.code, cut.stderr],
       [
         1,
-        "socketscaler: a line is not whole: the file may have been cut off; at page 1: export the rest with --from-page 1, and import that as well\n",
+        "socketscaler: a line is incomplete: the file may have been cut off; at page 1: export the rest with --from-page 1, then import that file too\n",
       ],
     );
     const { pages, outcome } = auditIn(cut.stdout);
@@ -437,8 +437,8 @@ describe("socketscaler export and import", () => {
     const held = await EmbeddedStore.open({ directory: join(folder, "held") });
     t.after(() => held.close());
     for (const [args, dataDir, code, line] of [
-      [["export"], "held", 1, /data directory .* is in use by another process: end it/],
-      [["import", file], "free", 1, /not whole/],
+      [["export"], "held", 1, /data directory .* is in use by another process: stop that process/],
+      [["import", file], "free", 1, /incomplete/],
       [["import", join(folder, "none")], "free", 1, /does not exist/],
       [["export", "--board", "other"], "free", 2, /--board is "other"/],
       [["export", "--from-page", "1"], "free", 2, /--from-page is "1"/],

@@ -17,8 +17,8 @@ import {
   encodeReply,
   encodeRequest,
   encodeWrite,
-  LaneDelta,
 } from "../../src/protocol/lane.js";
+import { LaneDelta } from "../../src/protocol/lane-delta.js";
 
 const tag = fc.uint8Array({ minLength: 6, maxLength: 6 }).map(toBase64url);
 const bit = fc.constantFrom<Bit>(0, 1);

@@ -3,6 +3,7 @@
 import { type Logger, pino } from "pino";
 import type { Clock } from "../../src/protocol/clock.js";
 import { Instance } from "../../src/server/instance/instance.js";
+import { FAN_OUT_LIMITS } from "../support/fan-out-limits.js";
 import type { Plan } from "./plan.js";
 import { ProcessClock } from "./process-clock.js";
 import type { StoreLink } from "./store-link.js";
@@ -61,7 +62,7 @@ export class Host {
         connects: { perSecond: 1_000, burst: 1_000 },
       },
       writer: { waitMs: writeWaitMs, queuedChangesMax },
-      fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
+      fanOut: FAN_OUT_LIMITS,
       watchedPagesMax: 100,
     });
     this.#running = { instance, link, clock };

@@ -2,18 +2,20 @@
  * Watches one user's line and judges what crosses it:
  *
  *     frames    lead from a state of the page's history to a later one, fit what the client holds, are not sent to who does
- *               not read, and are encoded once for all (I7)
+ *               not read, are encoded once for all (I7), and are read as the instance meant them
  *     writes    are acknowledged only after the store has taken them; refused the first time, they never take effect
  *     errors    are only those that tell of bad times, not of faults
  */
 
+import type { Delta } from "../../src/board/delta.js";
 import { pageOf } from "../../src/board/geometry.js";
 import { formatPosition, samePosition } from "../../src/board/position.js";
 import type { Clock } from "../../src/protocol/clock.js";
-import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import type { Framed } from "../../src/protocol/codec.js";
 import { ERRORS, type ErrorBody, type ErrorCode } from "../../src/protocol/errors.js";
 import type { RequestMap, RequestName } from "../../src/protocol/events.js";
-import type { Frame } from "../../src/server/pages/recipient.js";
+import type { Message } from "../../src/server/lane/message.js";
+import type { DeltaFrame, Frame } from "../../src/server/pages/recipient.js";
 import type { EncodeCount } from "./encode-count.js";
 import type { Host } from "./host.js";
 import type { Judge } from "./judge.js";
@@ -36,6 +38,8 @@ export interface WitnessParts {
 
 export class Witness implements LineWitness {
   readonly #parts: WitnessParts;
+  /** The frame whose message the client is given, if it has not read it. */
+  #unread: Frame | undefined;
   /** Counts connections. */
   connection = 0;
   /** `session:seq` of writes, and how often each was sent. */
@@ -61,7 +65,7 @@ export class Witness implements LineWitness {
   requested<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): void {
     this.#say(() => `-> ${name} ${JSON.stringify(request)}`);
     if ("pages" in request) {
-      const { joins } = this.#screen(request.handle);
+      const { joins } = this.#screenOf(request);
       for (const entry of request.pages) joins.asked(typeof entry === "number" ? entry : entry[0], name);
     } else if ("seq" in request) {
       const key = `${request.session}:${request.seq}`;
@@ -74,7 +78,7 @@ export class Witness implements LineWitness {
     const error = "error" in reply ? (reply.error as ErrorBody) : undefined;
     if (error && !BAD_TIMES.has(error.code)) this.#fail(`${name} is answered with ${error.code}`);
     if ("pages" in request) {
-      const { joins } = this.#screen(request.handle);
+      const { joins } = this.#screenOf(request);
       for (const entry of request.pages) joins.answered(typeof entry === "number" ? entry : entry[0], name, !error);
     } else if ("seq" in request) {
       if (error) this.#refused(request, error.code);
@@ -87,41 +91,52 @@ export class Witness implements LineWitness {
     this.#parts.encodeCount.sent(host.name, frame);
   }
 
+  encoded(frame: Frame, message: Message): void {
+    this.#parts.encodeCount.encoded(frame, message);
+  }
+
+  read(delta: Framed<Delta> | undefined): void {
+    const frame = this.#unread;
+    this.#unread = undefined;
+    if (!delta) this.#fail("the client cannot read a message");
+    else if (frame?.kind !== "delta") this.#fail("the client reads a delta that was not sent");
+    else if (!isSame(delta, frame)) {
+      const { from, to } = delta.content;
+      this.#fail(`the client reads another delta than was sent: ${formatPosition(from)} -> ${formatPosition(to)}`);
+    }
+  }
+
   delivered(frame: Frame, deliver: () => void): void {
     const { judge, name } = this.#parts;
     if (frame.kind !== "delta" && frame.kind !== "snapshot") {
       this.#fail("a frame that nobody asked for");
       return;
     }
-    const framed =
-      frame.kind === "delta"
-        ? decodeDelta(frame.text)
-        : decodeSnapshot(frame.bytes, (handle, page) => this.#screen(handle).board.cellsOf(page));
-    if (!framed) {
-      this.#fail("a frame cannot be read");
-      return;
-    }
-    const { content, handle } = framed;
-    const { board, joins } = this.#screen(handle);
-    const ref = { board: board.name, page: content.page };
-    const replica = board.replicaOf(content.page);
+    const { board, joins } = this.#screen(frame.handle);
+    const ref = { board: board.name, page: frame.kind === "delta" ? frame.delta.page : frame.page };
+    const replica = board.replicaOf(ref.page);
     const before = replica?.position;
     // Only before: one that does not fit makes the client leave the page.
     const isFollowed = joins.isFollowed(ref.page);
+    this.#unread = frame;
     deliver();
+    if (frame.kind === "delta" && this.#unread) this.#fail("the client does not read a delta that was sent");
+    this.#unread = undefined;
     if (!replica || !before) return;
     const after = replica.position;
-    this.#say(
-      () => `${content.kind} of ${ref.board}:${ref.page}: ${formatPosition(before)} -> ${formatPosition(after)}`,
-    );
+    this.#say(() => `${frame.kind} of ${ref.board}:${ref.page}: ${formatPosition(before)} -> ${formatPosition(after)}`);
     judge.checkState(name, ref, replica);
     judge.checkMove(name, ref, before, after);
-    if (content.kind === "snapshot" || !isFollowed || samePosition(content.from, before)) return;
-    this.#fail(`the delta from ${formatPosition(content.from)} does not fit ${formatPosition(before)}`);
+    if (frame.kind === "snapshot" || !isFollowed || samePosition(frame.delta.from, before)) return;
+    this.#fail(`the delta from ${formatPosition(frame.delta.from)} does not fit ${formatPosition(before)}`);
   }
 
   ended(error: ErrorBody): void {
     this.#fail(`the instance ends the connection: ${error.code}`);
+  }
+
+  disowned(): void {
+    this.#fail("the instance takes a client for lost that answers its beats");
   }
 
   #acknowledged({ handle, session, seq, changes }: RequestMap["write"][0]): void {
@@ -143,6 +158,13 @@ export class Witness implements LineWitness {
     return screen;
   }
 
+  #screenOf(request: { readonly handle: number } | { readonly board: string }): Screen {
+    if ("handle" in request) return this.#screen(request.handle);
+    const screen = this.#parts.screens.find(({ board }) => board.name === request.board);
+    if (!screen) throw new Error(`no board ${request.board}`);
+    return screen;
+  }
+
   #fail(reason: string): void {
     this.#parts.judge.fail(`${this.#parts.name}: ${reason}`);
   }
@@ -150,4 +172,11 @@ export class Witness implements LineWitness {
   #say(line: () => string): void {
     this.#parts.trace.say(() => `${this.#parts.name}  ${line()}`);
   }
+}
+
+function isSame({ handle, content }: Framed<Delta>, frame: DeltaFrame): boolean {
+  const { page, from, to, changes } = frame.delta;
+  const isThere = handle === frame.handle && content.page === page;
+  const isThen = samePosition(content.from, from) && samePosition(content.to, to);
+  return isThere && isThen && content.changes.join() === changes.join();
 }

@@ -1,34 +1,28 @@
 /*
- * A client's line to the instances: what connection.ts and sockets.ts do over Socket.IO, on the world's clock. At the
- * instance's end stand the real `Client` and `Responder`. Messages cross as JSON and encoded frames, in order, each way
- * with delays of its own; a cut loses what is on its way, and the two ends learn of it at different times.
+ * A client's line to the instances: what connection.ts does, on the world's clock. It makes one connection of the lane after
+ * the other (lane.ts), each to the next instance.
  */
 
+import type { Delta } from "../../src/board/delta.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
+import type { LinkListener } from "../../src/client/link.js";
 import type { Clock } from "../../src/protocol/clock.js";
-import { type ErrorBody, Refusal } from "../../src/protocol/errors.js";
+import type { Framed } from "../../src/protocol/codec.js";
+import { refusalFrom } from "../../src/protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
-import { ANYBODY } from "../../src/server/access/access.js";
-import { Client } from "../../src/server/clients/client.js";
-import { Responder } from "../../src/server/clients/responder.js";
-import type { Instance } from "../../src/server/instance/instance.js";
-import type { Frame, Recipient } from "../../src/server/pages/recipient.js";
+import { LANE_PROTOCOL } from "../../src/protocol/lane.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
-import { Pipe } from "./pipe.js";
+import { type LaneWitness, SimulatedLane } from "./lane.js";
 
 /** Who watches what crosses the line, to judge it. */
-export interface LineWitness {
+export interface LineWitness extends LaneWitness {
   connected(host: Host): void;
   lost(): void;
   requested<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): void;
   answered<Name extends RequestName>(name: Name, request: RequestMap[Name][0], reply: Reply<RequestMap[Name][1]>): void;
-  /** The instance sends; `isBacklogged` is what it was told of the line. */
-  sent(host: Host, frame: Frame, isBacklogged: boolean): void;
-  /** The client is given the frame when `deliver` is called. */
-  delivered(frame: Frame, deliver: () => void): void;
-  /** The instance ends the connection for a reason. */
-  ended(error: ErrorBody): void;
+  /** What the client has read; undefined if it could not. */
+  read(delta: Framed<Delta> | undefined): void;
 }
 
 export interface LineOptions {
@@ -40,25 +34,12 @@ export interface LineOptions {
   readonly witness: LineWitness;
 }
 
-interface Connected {
-  readonly host: Host;
-  readonly instance: Instance;
-  readonly up: Pipe;
-  readonly down: Pipe;
-  readonly client: Client;
-  readonly responder: Responder;
-  readonly lose: Set<(error: Error) => void>;
-  readonly forget: () => void;
-}
-
-/** Frames that wait for a client that does not read, at which its connection counts as backlogged. */
-/** All users share it: the limits by address are for whole crowds. */
-const ADDRESS = "10.0.0.1";
-const BACKLOG_FRAMES_MAX = 2;
-
 export class SimulatedLine implements Line {
+  readonly protocol = LANE_PROTOCOL;
+  isUp = false;
   readonly #options: LineOptions;
-  #connected: Connected | undefined;
+  readonly #lost = new Set<() => void>();
+  #lane: SimulatedLane | undefined;
   #next: number;
   #isAway = false;
   #isClosed = false;
@@ -69,39 +50,32 @@ export class SimulatedLine implements Line {
     this.#connectLater();
   }
 
-  get isUp(): boolean {
-    return this.#connected !== undefined;
-  }
-
   get host(): Host | undefined {
-    return this.#connected?.host;
+    return this.#lane?.host;
   }
 
   get isStalled(): boolean {
-    return this.#connected?.down.isHeld ?? false;
+    return this.#lane?.isStalled ?? false;
   }
 
-  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
-    const connected = this.#connected;
-    if (!connected) return Promise.reject(new ConnectionLost());
-    const { client, responder, up, down, lose } = connected;
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    settle: (outcome: RequestMap[Name][1] | Error) => void,
+  ): void {
+    const lane = this.#lane;
+    if (!lane || !this.isUp) {
+      queueMicrotask(() => settle(new ConnectionLost()));
+      return;
+    }
     const { witness } = this.#options;
-    const sent: RequestMap[Name][0] = JSON.parse(JSON.stringify(request));
-    witness.requested(name, sent);
-    return new Promise((done, fail) => {
-      lose.add(fail);
-      up.send(async () => {
-        const ask: (input: unknown) => Promise<unknown> = client[name].bind(client);
-        const reply = await responder.answer(() => ask(sent));
-        const text = JSON.stringify(reply);
-        down.send(() => {
-          lose.delete(fail);
-          const answer: Reply<RequestMap[Name][1]> = JSON.parse(text);
-          witness.answered(name, sent, answer);
-          if ("error" in answer) fail(refusalOf(answer.error));
-          else done(answer);
-        });
-      });
+    const lost = () => settle(new ConnectionLost());
+    this.#lost.add(lost);
+    witness.requested(name, request);
+    lane.link.request(name, request, (reply) => {
+      this.#lost.delete(lost);
+      witness.answered(name, request, reply);
+      settle("error" in reply ? refusalFrom(reply.error) : reply);
     });
   }
 
@@ -112,40 +86,18 @@ export class SimulatedLine implements Line {
   }
 
   reconnect(): void {
-    this.cut();
+    this.#lane?.link.close();
   }
 
   close(): void {
     this.#isClosed = true;
-    this.cut();
-  }
-
-  /** The connection breaks now; each end learns of it in its own time. */
-  cut(): void {
-    const connected = this.#connected;
-    if (!connected) return;
-    const { random, clock, listener, witness } = this.#options;
-    this.#connected = undefined;
-    const { host, instance, up, down, client, lose } = connected;
-    connected.forget();
-    down.cut();
-    const isAlive = () => host.running?.instance === instance;
-    // What the client had sent may still arrive; nobody hears the answers.
-    if (random.chance(0.5) || !isAlive()) up.cut();
-    clock.after(random.pick([0, 5, 150]), () => {
-      up.cut();
-      if (isAlive()) client.close();
-    });
-    witness.lost();
-    listener.down(undefined);
-    for (const fail of lose) fail(new ConnectionLost());
-    this.#connectLater();
+    this.#lane?.link.close();
   }
 
   /** The client is cut off until it comes back. */
   goAway(): void {
     this.#isAway = true;
-    this.cut();
+    this.#lane?.cut();
   }
 
   comeBack(): void {
@@ -156,11 +108,11 @@ export class SimulatedLine implements Line {
 
   /** The client reads nothing until it is released. */
   stall(): void {
-    this.#connected?.down.hold();
+    this.#lane?.stall();
   }
 
   release(): void {
-    this.#connected?.down.release();
+    this.#lane?.release();
   }
 
   #connectLater(): void {
@@ -169,7 +121,7 @@ export class SimulatedLine implements Line {
   }
 
   #connect(): void {
-    if (this.#isAway || this.#isClosed || this.#connected) return;
+    if (this.#isAway || this.#isClosed || this.#lane) return;
     const { hosts, clock, random, delayMsMax, listener, witness } = this.#options;
     const host = hosts[this.#next++ % hosts.length];
     const running = host?.running;
@@ -177,41 +129,35 @@ export class SimulatedLine implements Line {
       this.#connectLater();
       return;
     }
-    const { instance } = running;
-    const delayMs = () => random.between(0.1, delayMsMax);
-    const up = new Pipe(clock, delayMs);
-    const down = new Pipe(clock, delayMs);
-    const end = (error: ErrorBody) => {
-      witness.ended(error);
-      this.cut();
-    };
-    const recipient: Recipient = {
-      get backlogged() {
-        return down.waiting > BACKLOG_FRAMES_MAX;
+    const ends: LinkListener = {
+      ...listener,
+      delta: (delta) => {
+        witness.read(delta);
+        listener.delta(delta);
       },
-      send: (frame) => {
-        witness.sent(host, frame, down.waiting > BACKLOG_FRAMES_MAX);
-        down.send(() => witness.delivered(frame, () => deliver(listener, frame)));
+      through: () => undefined,
+      asked: () => undefined,
+      opened: () => {
+        this.isUp = true;
+        witness.connected(host);
+        listener.opened();
       },
-      giveUp: () => end(new Refusal("TOO_SLOW").toBody()),
+      up: () => listener.up(host.name),
+      over: () => this.#over(),
     };
-    const allowance = instance.admission.allowance(ADDRESS);
-    const presence = { online: 1, onlineEverywhere: 1 };
-    const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence });
-    const responder = new Responder(instance, allowance, end);
-    const forget = host.onDeath(() => this.cut());
-    this.#connected = { host, instance, up, down, client, responder, lose: new Set(), forget };
-    witness.connected(host);
-    listener.up(host.name);
+    this.#lane = new SimulatedLane({ clock, random, host, running, delayMsMax, listener: ends, witness });
+    this.#lane.link.opened();
   }
-}
 
-function deliver(listener: LineListener, frame: Frame): void {
-  if (frame.kind === "delta") listener.delta(frame.text);
-  else if (frame.kind === "snapshot") listener.snapshot(new Uint8Array(frame.bytes));
-  else throw new Error("nobody watches an overview here");
-}
-
-function refusalOf({ code, retryAfterMs, cells }: ErrorBody): Refusal {
-  return new Refusal(code, { retryAfterMs, cells });
+  #over(): void {
+    const { listener, witness } = this.#options;
+    witness.lost();
+    const lost = [...this.#lost];
+    this.#lost.clear();
+    for (const lose of lost) lose();
+    this.#lane = undefined;
+    this.isUp = false;
+    listener.down(undefined);
+    this.#connectLater();
+  }
 }

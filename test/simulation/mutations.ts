@@ -48,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/server/writes/writer.ts",
     search: "const startMs = this.#clock.now();",
     replacement:
-      'const startMs = this.#clock.now();\nfor (const write of waiting) write.done({ version: 0, tag: "AAAAAAAA" });',
+      'const startMs = this.#clock.now();\nfor (const write of waiting) write.settle({ version: 0, tag: "AAAAAAAA" });',
   },
   {
     name: "all attempts at a batch have one tag",
@@ -127,6 +127,42 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/server/pages/hub.ts",
     search: "          member.send(frame);\n          sent++;",
     replacement: "          member.send(this.#frameSince(restarted ? undefined : before));\n          sent++;",
+  },
+  {
+    name: "the lane acknowledges before the commit",
+    file: "src/server/lane/lane-connection.ts",
+    search: "        (settle) => client.write(message, settle),",
+    replacement: `        (settle) => {
+          client.write(message, () => undefined);
+          const pages = new Set(message.changes.map(([cell]) => Math.floor(cell / 65_536)));
+          settle({ at: Array.from(pages, (page): [number, number] => [page, 1]) });
+        },`,
+  },
+  {
+    name: "the lane sends a continuation of a frame that did not end there",
+    file: "src/server/lane/lane-connection.ts",
+    search:
+      "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
+    replacement: "this.#lastPage === delta.page && this.#lastHandle === handle;",
+  },
+  {
+    name: "the lane sends a continuation of another page",
+    file: "src/server/lane/lane-connection.ts",
+    search:
+      "this.#lastPage === delta.page && this.#lastHandle === handle && samePosition(this.#lastPosition, delta.from);",
+    replacement: "this.#lastPosition.version === delta.from.version;",
+  },
+  {
+    name: "a continuation is accepted from a wrong base",
+    file: "src/client/lane-link.ts",
+    search: "if (head) this.#setLast(head.handle, head.page, head.position);",
+    replacement: "if (head) this.#last ??= { handle: head.handle, page: head.page, position: head.position };",
+  },
+  {
+    name: "a page that was released and held again is not left after an early watch",
+    file: "src/client/joiner.ts",
+    search: "if (!held || (replica && held.replica !== replica)) changed.push(number);",
+    replacement: "",
   },
   {
     name: "the client does not send again what was on a lost connection",

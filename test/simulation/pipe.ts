@@ -5,31 +5,36 @@
 
 import type { Clock } from "../../src/protocol/clock.js";
 
+interface Held {
+  readonly arrive: () => void;
+  readonly weight: number;
+}
+
 export class Pipe {
   readonly #clock: Clock;
   readonly #delayMs: () => number;
   #lastMs = 0;
   #isCut = false;
-  #held: (() => void)[] | undefined;
+  #held: Held[] | undefined;
 
   constructor(clock: Clock, delayMs: () => number) {
     this.#clock = clock;
     this.#delayMs = delayMs;
   }
 
-  /** How many messages wait because the pipe is held. */
+  /** The weight of what waits because the pipe is held. */
   get waiting(): number {
-    return this.#held?.length ?? 0;
+    return this.#held?.reduce((sum, { weight }) => sum + weight, 0) ?? 0;
   }
 
   get isHeld(): boolean {
     return this.#held !== undefined;
   }
 
-  send(arrive: () => void): void {
+  send(arrive: () => void, weight = 1): void {
     if (this.#isCut) return;
     if (this.#held) {
-      this.#held.push(arrive);
+      this.#held.push({ arrive, weight });
       return;
     }
     const now = this.#clock.now();
@@ -46,11 +51,12 @@ export class Pipe {
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const arrive of held) this.send(arrive);
+    for (const { arrive, weight } of held) this.send(arrive, weight);
   }
 
   /** Loses what is on its way and all that is sent from now on. */
   cut(): void {
     this.#isCut = true;
+    this.#held = undefined;
   }
 }

@@ -99,6 +99,10 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.freeze(page, range, isFrozen));
   }
 
+  frozen(page: PageRef): Promise<readonly OffsetRange[] | undefined> {
+    return this.#ask(() => this.#server.head(page).frozen);
+  }
+
   heads(pages: readonly PageRef[]): Promise<PageHead[]> {
     return this.#ask(() => pages.map((page) => this.#server.head(page)));
   }

@@ -1,8 +1,9 @@
 /*
- * A whole cluster in one process, on one clock and one seed: real instances, sessions and clients; only sockets, Valkey and
- * timers are modelled. First a storm, in which users click and things break; then quiet, in which all must come level.
+ * A whole cluster in one process, on one clock and one seed: real instances and clients, with the real ends of the lane.
+ * Only networks, Valkey and timers are modelled. First a storm, in which users click and things break; then quiet, in which
+ * all must come level.
  *
- *     users ── line ── Session · Instance (writer, followers, hubs) ── store link ── store server
+ *     users ── LaneLink ── bytes ── LaneConnection · Instance (writer, followers, hubs) ── store link ── store server
  *        every frame, answer and commit on the way ──► judge
  */
 

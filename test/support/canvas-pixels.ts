@@ -18,22 +18,28 @@ export function sizeOf(page: Page, testId = "canvas"): Promise<Size> {
   });
 }
 
-/** The colours at these places, in device pixels. */
+/**
+ * The colours at these places, in device pixels. Both cross to the page and back as text: of many
+ * thousand values, Playwright would encode each by itself.
+ */
 export async function colorsAt(
   page: Page,
   places: readonly (readonly [x: number, y: number])[],
   testId = "canvas",
 ): Promise<Color[]> {
-  const packed = await page.getByTestId(testId).evaluate((canvas, places) => {
+  const packed = await page.getByTestId(testId).evaluate((canvas, text) => {
     if (!(canvas instanceof HTMLCanvasElement)) throw new Error("not a canvas");
     const { data, width } = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height) ?? {};
     if (!data || !width) throw new Error("an empty canvas");
-    return places.map(([x, y]) => {
+    const places: [x: number, y: number][] = JSON.parse(text);
+    const colors = places.map(([x, y]) => {
       const at = (Math.floor(y) * width + Math.floor(x)) * 4;
       return ((data[at] ?? 0) << 16) | ((data[at + 1] ?? 0) << 8) | (data[at + 2] ?? 0);
     });
-  }, places);
-  return packed.map((color) => [color >> 16, (color >> 8) & 255, color & 255]);
+    return colors.join(" ");
+  }, JSON.stringify(places));
+  const colors = packed === "" ? [] : packed.split(" ").map(Number);
+  return colors.map((color) => [color >> 16, (color >> 8) & 255, color & 255]);
 }
 
 /** The colour that a name of the stylesheet has on the stage now. */

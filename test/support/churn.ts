@@ -4,6 +4,7 @@ import type { Bit } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import type { LocalInstance } from "./instances.js";
+import { written } from "./promised.js";
 import { mulberry } from "./random.js";
 import { newSession } from "./raw-client.js";
 
@@ -22,7 +23,7 @@ export function churn({ instance }: LocalInstance, pages: number, seed = 1): () 
           Math.floor(random() * PAGE_CELLS),
           random() < 0.5 ? 1 : 0,
         ]);
-        return instance.writer.write({ board: "main", page }, session, seq, packChanges(changes));
+        return written(instance.writer, { board: "main", page }, session, seq, packChanges(changes));
       }),
     );
   };

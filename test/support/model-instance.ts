@@ -11,6 +11,7 @@ import type { Rate } from "../../src/server/limits/token-bucket.js";
 import type { Recipient } from "../../src/server/pages/recipient.js";
 import { createLog } from "../../src/server/telemetry/log.js";
 import type { Store } from "../../src/store/store.js";
+import { FAN_OUT_LIMITS } from "./fan-out-limits.js";
 
 const PLENTY = { perSecond: 1_000_000, burst: 1_000_000 };
 
@@ -31,7 +32,7 @@ export function modelInstance({ clock, store, cells, watches = PLENTY }: ModelIn
     log: createLog("silent"),
     admission: { writes: PLENTY, requests: PLENTY, watches, connectionsPerAddress: 100, connects: PLENTY },
     writer: { waitMs: 5_000, queuedChangesMax: 100_000 },
-    fanOut: { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 },
+    fanOut: FAN_OUT_LIMITS,
     watchedPagesMax: 200,
   });
 }
@@ -40,7 +41,7 @@ export function modelInstance({ clock, store, cells, watches = PLENTY }: ModelIn
 export async function openClient(instance: Instance, recipient: Recipient): Promise<Client> {
   const allowance = instance.admission.allowance("a");
   const presence = { online: 1, onlineEverywhere: 1 };
-  const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence });
-  await client.open({ board: "main", protocol: 1 });
+  const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence, protocol: 1 });
+  client.open({ board: "main", protocol: 1 });
   return client;
 }

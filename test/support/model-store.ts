@@ -80,6 +80,10 @@ export class ModelStore implements Store {
     return this.#ask(() => this.#server.freeze(ref, range, isFrozen));
   }
 
+  frozen(ref: PageRef): Promise<readonly OffsetRange[] | undefined> {
+    return this.#ask(() => this.#server.head(ref).frozen);
+  }
+
   read(ref: PageRef): Promise<Snapshot> {
     return this.#ask(() => this.#server.snapshot(ref));
   }

@@ -5,13 +5,13 @@
 import { packChanges } from "../../src/board/delta.js";
 import { LiveClient } from "../../src/client/client.js";
 import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
-import { encodeDelta } from "../../src/protocol/codec.js";
-import { Refusal } from "../../src/protocol/errors.js";
+import type { Refusal } from "../../src/protocol/errors.js";
 import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";
 import { OPENED } from "./opened.js";
 import { settle, VirtualClock } from "./virtual-clock.js";
 
 class ScriptedLine implements Line {
+  readonly protocol = 1;
   isUp = false;
   /** While true, requests get no answer, and nothing else is heard. */
   isSilent = false;
@@ -23,24 +23,29 @@ class ScriptedLine implements Line {
   /** What it answers to `open`. */
   opens: () => OpenResult | Refusal = () => OPENED;
   readonly #listener: LineListener;
-  readonly #lose = new Set<(error: Error) => void>();
+  readonly #lose = new Set<(lost: ConnectionLost) => void>();
   #version = 0;
 
   constructor(listener: LineListener) {
     this.#listener = listener;
   }
 
-  request<Name extends RequestName>(name: Name, request: RequestMap[Name][0]): Promise<RequestMap[Name][1]> {
-    if (!this.isUp) return Promise.reject(new ConnectionLost());
+  request<Name extends RequestName>(
+    name: Name,
+    request: RequestMap[Name][0],
+    answered: (outcome: RequestMap[Name][1] | Error) => void,
+  ): void {
+    if (!this.isUp) {
+      queueMicrotask(() => answered(new ConnectionLost()));
+      return;
+    }
     if (name === "write") this.writes.push(request as WriteRequest);
-    return new Promise((done, fail) => {
-      this.#lose.add(fail);
-      if (this.isSilent) return;
-      const answer = this.#answer(name, request);
-      if (answer instanceof Refusal) fail(answer);
+    if (this.isSilent) this.#lose.add(answered);
+    else {
       // The compiler does not follow from the name to the answer.
-      else done(answer as RequestMap[Name][1]);
-    });
+      const answer = this.#answer(name, request) as RequestMap[Name][1] | Refusal;
+      queueMicrotask(() => answered(answer));
+    }
   }
 
   #answer(name: RequestName, request: unknown): RequestMap[RequestName][1] | Refusal {
@@ -53,6 +58,7 @@ class ScriptedLine implements Line {
   /** Connected; resolves when what follows from it has happened. */
   up(): Promise<void> {
     this.isUp = true;
+    this.#listener.opened();
     this.#listener.up("test");
     return settle();
   }
@@ -69,7 +75,8 @@ class ScriptedLine implements Line {
   sendDelta(cell: number, value: 0 | 1): void {
     const from = { version: 0, tag: "AAAAAAAA" };
     const to = { version: 1, tag: "BBBBBBBB" };
-    this.#listener.delta(encodeDelta(0, { kind: "delta", page: 0, from, to, changes: packChanges([[cell, value]]) }));
+    const changes = packChanges([[cell, value]]);
+    this.#listener.delta({ handle: 0, content: { kind: "delta", page: 0, from, to, changes } });
   }
 
   renew(problem: Refusal): boolean {

@@ -47,6 +47,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "clients",
     "sockets/teaching",
     "sockets",
+    "lane",
     "http",
     "embedding",
     "",
@@ -59,7 +60,21 @@ const APART: readonly (readonly [string, string])[] = [
   ["store/valkey", "store/embedded"],
   ["store/transfer", "store/valkey"],
   ["store/transfer", "store/embedded"],
+  ["server/sockets", "server/lane"],
+  ["server/sockets/teaching", "server/lane"],
 ];
+
+/** Rooms that only decode, encode and close: what a client may do is decided in `clients` and below. */
+const ONLY_CARRY: readonly string[] = ["server/sockets", "server/lane"];
+/** They may know the types of these, and nothing of them at run time. */
+const NOT_FOR_CARRIERS: readonly string[] = ["store", "server/writes", "server/access"];
+/** File -> what it may import of those in spite of that. */
+const YET: Readonly<Record<string, readonly string[]>> = {
+  // Socket.IO answers a page of another site before any namespace is asked.
+  "server/sockets/sockets.ts": ["server/access/origin.ts"],
+  // The constant for a socket that no token names.
+  "server/sockets/entry.ts": ["server/access/access.ts"],
+};
 
 /** Package -> its doors. Files that import only types from it stand behind the colon. */
 const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonly string[] }>> = {
@@ -69,11 +84,13 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
       "server/sockets/entry.ts",
       "server/sockets/frame-sender.ts",
       "server/sockets/teaching-namespace.ts",
+      "server/doors.ts",
       "server/server.ts",
       "server/attach-boards.ts",
     ],
   },
-  "socket.io-client": { files: ["client/connection.ts"] },
+  "socket.io-client": { files: ["client/socketio-link.ts"] },
+  ws: { files: ["server/lane/lane.ts", "client/web-socket.ts"] },
   ioredis: { files: ["store/valkey/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: {
@@ -114,21 +131,31 @@ function* readImports(): Iterable<Import> {
     for (const match of text.matchAll(/^(?:import|export)\s+(type\s)?[^;"]*?from\s+"([^"]+)"/gms)) {
       yield { file: relative(src, path), from: match[2] ?? "", isType: match[1] !== undefined };
     }
+    for (const [, from = ""] of text.matchAll(/\bimport\(\s*"([^"]+)"/g)) {
+      yield { file: relative(src, path), from, isType: false };
+    }
   }
 }
 
 const IMPORTS = [...readImports()];
 
+const FILES = new Set(readdirSync(src, { recursive: true }).map(String));
+
+/** The file of `src` that is imported; undefined for what is none of its modules. */
+function targetOf({ file, from }: Import): string | undefined {
+  if (!from.startsWith(".") || !from.endsWith(".js")) return undefined;
+  const base = normalize(join(dirname(file), from)).slice(0, -".js".length);
+  const target = [`${base}.ts`, `${base}.tsx`].find((path) => FILES.has(path));
+  assert.ok(target, `${file} imports ${from}, which is no source file`);
+  return target;
+}
+
 /** File -> the files of `src` that it imports, for its types too. */
 function findArrows(): Map<string, string[]> {
-  const files = new Set(readdirSync(src, { recursive: true }).map(String));
   const found = new Map<string, string[]>();
-  for (const { file, from } of IMPORTS) {
-    if (!from.startsWith(".") || !from.endsWith(".js")) continue;
-    const base = normalize(join(dirname(file), from)).slice(0, -".js".length);
-    const target = [`${base}.ts`, `${base}.tsx`].find((path) => files.has(path));
-    assert.ok(target, `${file} imports ${from}, which is no source file`);
-    found.set(file, [...(found.get(file) ?? []), target]);
+  for (const each of IMPORTS) {
+    const target = targetOf(each);
+    if (target) found.set(each.file, [...(found.get(each.file) ?? []), target]);
   }
   return found;
 }
@@ -192,6 +219,23 @@ describe("the layers", () => {
         }
       }
     }
+  });
+
+  test("the rooms of the protocols only decode, encode and close", () => {
+    const used = new Set<string>();
+    for (const each of IMPORTS) {
+      if (each.isType || !ONLY_CARRY.includes(dirname(each.file))) continue;
+      const target = targetOf(each);
+      if (!target || !NOT_FOR_CARRIERS.some((room) => target.startsWith(`${room}/`))) continue;
+      assert.ok(YET[each.file]?.includes(target), `${each.file} imports ${target}`);
+      used.add(`${each.file} ${target}`);
+    }
+    const listed = Object.entries(YET).flatMap(([file, targets]) => targets.map((target) => `${file} ${target}`));
+    assert.deepEqual(
+      listed.filter((it) => !used.has(it)),
+      [],
+      "exceptions that are not needed",
+    );
   });
 
   test("no source file has more than 300 lines, except the table of options", () => {

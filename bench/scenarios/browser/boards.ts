@@ -18,7 +18,7 @@ const AT_ONCE = 64;
 export interface Seeded {
   readonly browser: Browser;
   readonly url: string;
-  /** Of the method of a scenario. */
+  /** A part of the text of a scenario's method. */
   readonly surroundings: string;
 }
 

@@ -53,17 +53,17 @@ export const firstPicture: Scenario = {
 };
 
 interface Picture {
-  /** From opening the address. */
+  /** Time since the address was opened. */
   readonly firstMs: number;
   readonly allMs: number;
-  /** Of WebSocket frames, without their headers. */
+  /** Bytes of WebSocket frames, without their headers. */
   readonly firstBytes: number;
   readonly allBytes: number;
-  /** Of HTTP, compressed: document, script, style. */
+  /** Compressed bytes over HTTP: document, script, style. */
   readonly appBytes: number;
 }
 
-/** Opens the board in a browser profile that knows nothing. */
+/** Opens the board in an empty browser profile. */
 async function lookAt(browser: Browser, url: string): Promise<Picture> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();

@@ -121,7 +121,7 @@ function drag(page: Page, seconds: number): Promise<number[]> {
   }, seconds * 1_000);
 }
 
-/** In the part of the board that is panned over. */
+/** Sets a random cell in the part of the board that is panned over. */
 function setRandomCell(board: Board): void {
   const place = { x: Math.floor(Math.random() * 1_024), y: Math.floor(Math.random() * 800) };
   const cell = cellAt(PLANE, place);

@@ -4,7 +4,7 @@
  *
  * Three primaries with one replica each and a node time-out of 3 s, and two instances. On the first
  * instance, one writer for each of six pages sets a cell every 50 ms; a watcher on the second sees
- * all pages. CPU is that of both instances during the fault, beside the time before it.
+ * all pages. CPU is that of both instances, during the fault and before it.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,6 +1,6 @@
 /*
  * The hostile crowd of hostile.ts, in a process of its own. Sends `ready` when all have started,
- * and runs until it is killed. An attacker that is disconnected comes back.
+ * and runs until it is killed. An attacker that is disconnected reconnects.
  *
  *     hostile-crowd.ts URL…
  */
@@ -12,17 +12,17 @@ import { Link } from "../../../test/support/link.js";
 import { newSession, type RawClient, rawClient } from "../../../test/support/raw-client.js";
 import { frame, PING, TEXT } from "../../../test/support/raw-socket.js";
 
-/** How many of each kind. */
+/** The number of attackers of each kind. */
 const CROWD = {
   deaf: 20, // watches every page and never reads
   slow: 10, // watches every page and reads 1 KB/s
   silent: 50, // opens a WebSocket and sends nothing
   restless: 10, // watches and unwatches as fast as it is answered
   greedy: 10, // writes at sixty times its limit
-  chatting: 200, // sends messages to everybody, as often as allowed
+  chatting: 200, // sends messages to everyone, as often as allowed
   strayed: 4, // watches from positions that never existed
   pinging: 1, // sends WebSocket pings and never reads
-  babbling: 2, // sends frames that are no requests
+  babbling: 2, // sends frames that are not requests
   pipelining: 25, // sends 1,700 HTTP requests at once and never reads
   historian: 1, // asks for the history of a page as often as an address may
 };
@@ -31,7 +31,7 @@ type Kind = keyof typeof CROWD;
 const [, , ...urls] = process.argv;
 const ADDRESS = "127.0.0.2";
 const BYTES_PER_SECOND = 1_024;
-/** Cells; sixty times the limit of a session. */
+/** Cells per second: sixty times the limit of a session. */
 const WRITES_PER_SECOND = 3_000;
 const WRITE_CELLS = 100;
 const WRITE_EVERY_MS = (WRITE_CELLS * 1_000) / WRITES_PER_SECOND;

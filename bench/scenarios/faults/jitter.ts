@@ -8,8 +8,8 @@
  * a hundred cells. One kind of Socket.IO client relies on recovery; the other also reads the state
  * if `recovered` is false, and keeps the events that arrive meanwhile.
  *
- * The server notices a `reset` at once, and a `silent` drop when its heartbeat runs out. QUIET_MS
- * after the last write, with all links mended, every cell is compared with the store.
+ * The server notices a `reset` immediately, and a `silent` drop when its heartbeat runs out.
+ * QUIET_MS after the last write, with all links repaired, every cell is compared with the store.
  */
 
 import { setTimeout as pause } from "node:timers/promises";

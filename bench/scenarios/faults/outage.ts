@@ -1,5 +1,5 @@
 /*
- * Question: what do writers go through when Valkey hangs for five seconds under load, and is
+ * Question: what do writers experience when Valkey hangs for five seconds under load, and is
  * anything lost?
  *
  * Three instances and nine clients; each client sets one cell after another. Valkey is stopped with
@@ -20,7 +20,7 @@ const CALM_MS = 2_000;
 
 export const outage: Scenario = {
   name: "outage",
-  question: "What do writers go through when Valkey hangs under load, and is anything lost?",
+  question: "What do writers experience when Valkey hangs under load, and is anything lost?",
   run: ({ isQuick }) =>
     deploy(3, { ...NO_LIMITS, BOARDS: `main=${SIZE}` }, async ({ valkey, instances, urls, closing }) => {
       const hangMs = isQuick ? 3_000 : 5_000;

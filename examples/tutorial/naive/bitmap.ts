@@ -2,7 +2,7 @@
  * Naive version of steps 3 to 6: the lost update is fixed. A click is one SETBIT, which is atomic
  * in Valkey, together with the PUBLISH. Still wrong:
  *
- *     step 3   a newcomer reads the board, then begins to listen: clicks in between are missed
+ *     step 3   a newcomer reads the board, then starts to listen: clicks in between are missed
  *     step 4   nobody notices if Pub/Sub loses a message
  *     step 5   each click is a round trip to Valkey, and a frame to every client
  *     step 6   a click without an answer is lost when the instance dies

@@ -5,7 +5,6 @@ import { createServer } from "node:http";
 import express, { type Express } from "express";
 import { Server } from "socket.io";
 
-/** One instance of a naive version. */
 export interface NaiveInstance {
   readonly url: string;
   close(): Promise<void>;
@@ -22,7 +21,6 @@ export interface CheckboxUpdate {
   readonly value: boolean;
 }
 
-/** Acknowledges a click. */
 export type Acknowledge = (answer: { readonly ok: true }) => void;
 
 export async function openWebServer(): Promise<WebServer> {

@@ -16,7 +16,7 @@ import { msUntil, type Stage } from "../stage.js";
 import type { Step } from "../step.js";
 
 const CELLS = 100;
-/** Time for a screen to become right after all. */
+/** Extra time for a screen to become right. */
 const GRACE_MS = 1_000;
 
 export const joinRace: Step = {

@@ -9,7 +9,7 @@ import type { Outcome, Step } from "../step.js";
 
 const CELLS = 100;
 const CLICKS = 10;
-/** Promise 5 says 2 s. */
+/** Promise 5 allows 2 s. */
 const LOOK_MS = 3_000;
 /** One click that is lost without an error, and one more that arrives. */
 const [LOST, NEXT] = [50, 60];

@@ -1,9 +1,9 @@
 /*
- * Rights on each board. A board's rule gives everyone a right: `open` to write, `read-only` to
- * view, `token` nothing. A token, or the host app's hook (authorise.ts), can raise it but never
- * lowers it. The right to write includes viewing, and admin includes both. Rights are compared at
- * every request, so they end when their token expires; only pages that are being watched stay
- * watched.
+ * Rights on each board. A board's rule gives everyone a right: `open` gives write, `read-only`
+ * gives view, and `token` gives nothing. A token or the host app's hook (authorise.ts) can raise
+ * the right but never lower it. The right to write includes viewing, and admin includes both.
+ * Rights are checked at every request, so they end when their token expires, but pages that are
+ * already watched stay watched.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -25,7 +25,7 @@ export type AccessRules = ByBoard<AccessRule>;
 
 export interface Visitor {
   readonly grant: Grant | undefined;
-  /** Why the visitor's token was not accepted. They keep the rights of everyone. */
+  /** Why the visitor's token was not accepted. The visitor keeps the rights of everyone. */
   readonly problem?: Refusal;
 }
 
@@ -37,7 +37,7 @@ export class Access {
   readonly #now: () => number;
   readonly #authorise: Authorise | undefined;
 
-  /** `now` is the time since 1970 in ms. `authorise` decides after `verify`. */
+  /** `now` returns milliseconds since 1970. `authorise` is asked after `verify`. */
   constructor(rules: AccessRules, verify: Verify | undefined, now: () => number = Date.now, authorise?: Authorise) {
     this.#rules = rules;
     this.#verify = verify;
@@ -45,12 +45,12 @@ export class Access {
     this.#authorise = authorise;
   }
 
-  /** Whether rights may depend on more than a token, such as cookies. */
+  /** Whether rights may depend on something besides a token, such as cookies. */
   get hasHook(): boolean {
     return this.#authorise !== undefined;
   }
 
-  /** Rejects with the hook's Refusal. The hook does not see a token that was not accepted. */
+  /** Rejects with the hook's Refusal. The hook does not get a token that was not accepted. */
   async visitor(caller: Caller): Promise<Visitor> {
     const verified = await this.#verified(caller.token);
     if (!this.#authorise) return verified;
@@ -67,7 +67,7 @@ export class Access {
     }
   }
 
-  /** Throws the token's problem if the visitor may view none of these boards without it. */
+  /** Throws the token's problem if the visitor may view none of these boards. */
   requireUse(visitor: Visitor, boards: Iterable<string>): void {
     if (visitor.problem && !Array.from(boards).some((board) => this.may(visitor, board, "view"))) throw visitor.problem;
   }
@@ -120,7 +120,9 @@ function givenBy(grant: Grant, board: string): Right | "nothing" {
   return grant.boards.get(board) ?? grant.boards.get("*") ?? "nothing";
 }
 
-/** Reads `token`, `main=open,seats=token`, or both: `read-only,seats=token`. Else undefined. */
+/**
+ * Parses `token`, `main=open,seats=token`, or both: `read-only,seats=token`. Undefined for others.
+ */
 export function parseAccess(text: string): AccessRules | undefined {
   return parseByBoard(text, (name) => RULES.find((rule) => rule === name), "open");
 }

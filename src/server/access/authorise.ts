@@ -1,8 +1,8 @@
 /*
  * The host app's decision on rights: a hook that is called once for each socket and HTTP request.
  * Its permit becomes a grant, as a token does. Browsers send cookies with requests from any page,
- * so a page of another site would act in its visitor's name. The hook is therefore called only for
- * programs and for pages of the app's own origin or of the listed ones.
+ * so a page of another site could act in its visitor's name. The hook is therefore called only for
+ * programs and for pages from the app's own origin or a listed one.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -13,15 +13,18 @@ import { isFromOrigin } from "./origin.js";
 
 /** The rights that the hook grants. */
 export interface Permit {
-  /** The visitor's name, for the log of admins' actions and as `socket.data.subject`. */
+  /** The visitor's name, for the log of admin actions and for `socket.data.subject`. */
   readonly subject?: string;
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: Readonly<Record<string, Right>>;
-  /** Milliseconds since 1970; without it, the permit lasts as long as the socket. */
+  /**
+   * When the permit expires, in milliseconds since 1970. Without it, it lasts as long as the
+   * socket.
+   */
   readonly expiresMs?: number;
   /**
-   * Called for each write before it goes to the store, but not for an admin's `clear`. Returns
-   * `false` to refuse the whole write with FORBIDDEN, or the cells of it to refuse.
+   * Called for each write before it goes to the store, but not for an admin's `clear`. Return
+   * `false` to refuse the whole write with FORBIDDEN, or name the cells to refuse.
    */
   readonly mayWrite?: (write: ProposedWrite) => WriteConsent | Promise<WriteConsent>;
 }
@@ -31,16 +34,16 @@ export interface ProposedWrite {
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
 }
 
-/** If cells are named, the client library sends the other cells of the write again. */
+/** If cells are named, the client library resends the other cells of the write. */
 export type WriteConsent = boolean | { readonly refused: readonly number[] };
 
-/** Undefined for a visitor who has only the rights of everyone. */
+/** Returns undefined for a visitor who has only the rights of everyone. */
 export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Permit | undefined>;
 
-/** Rejects with a Refusal. */
+/** Asks the hook. Rejects with a Refusal. */
 export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 
-/** `origins` are other sites whose pages may act for their visitors. */
+/** `origins` are the other sites whose pages may act for their visitors. */
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
   return async (caller) => {
     if (!isFromOrigin(caller.request, origins))
@@ -52,7 +55,7 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
   };
 }
 
-/** Refuses a malformed permit whole: leaving out its end or its `mayWrite` would permit more. */
+/** Refuses a malformed permit completely: ignoring its expiry or `mayWrite` would permit more. */
 function grantOf(permit: Permit, guard: Guard): Grant {
   const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
   if (typeof subject !== "string")
@@ -86,7 +89,9 @@ function grantOf(permit: Permit, guard: Guard): Grant {
   };
 }
 
-/** Accepts the whole write only for `true` or an empty list. A list of other cells refuses it. */
+/**
+ * Accepts the whole write only for `true` or an empty list. Unknown cells in a list refuse it all.
+ */
 function consentOf(answer: unknown, changes: CellWrites): boolean | readonly number[] {
   if (typeof answer !== "object" || answer === null || !("refused" in answer)) return answer === true;
   const { refused } = answer;

@@ -1,4 +1,4 @@
-/* A visitor who connects or sends an HTTP request, as the host app's hook sees them. */
+/* A visitor who connects or sends an HTTP request, in the form that the host app's hook gets. */
 
 import type { IncomingMessage } from "node:http";
 import { parseCookie } from "cookie";
@@ -6,13 +6,15 @@ import { parseCookie } from "cookie";
 export interface Caller {
   readonly via: "socket" | "http";
   /**
-   * The token of the handshake's `auth` or of `Authorization: Bearer`. If JWT keys are set, it has
-   * been verified; if not, verify it yourself.
+   * The token from the handshake's `auth` or from `Authorization: Bearer`. It has been verified if
+   * JWT keys are set; otherwise verify it yourself.
    */
   readonly token: string | undefined;
-  /** All of the handshake's `auth`; empty over HTTP. */
+  /** The handshake's whole `auth` object; empty over HTTP. */
   readonly auth: Readonly<Record<string, unknown>>;
-  /** The HTTP request, or the one that opened the socket. It has what your middleware set on it. */
+  /**
+   * The HTTP request, or the one that opened the socket, with everything that your middleware set.
+   */
   readonly request: IncomingMessage;
   readonly cookies: Readonly<Record<string, string | undefined>>;
 }

@@ -1,4 +1,4 @@
-/* The rights of a visitor, as a verified token or the host app's hook gives them. */
+/* The rights that a verified token or the host app's hook gives to a visitor. */
 
 import type { Bit } from "../../board/bitmap.js";
 
@@ -8,9 +8,12 @@ export interface Grant {
   readonly subject: string;
   /** Board -> right; `*` stands for every board that is not named. */
   readonly boards: ReadonlyMap<string, Right>;
-  /** Milliseconds since 1970. */
+  /** When the grant expires, in milliseconds since 1970. */
   readonly expiresMs: number;
-  /** The cells of a write that the host app refuses, or false for all. Rejects with a Refusal. */
+  /**
+   * Resolves with true, with the cells that the host app refuses, or with false for all cells.
+   * Rejects with a Refusal.
+   */
   readonly mayWrite?: (board: string, changes: CellWrites) => Promise<boolean | readonly number[]>;
 }
 

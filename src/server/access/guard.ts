@@ -1,8 +1,7 @@
 /*
- * The guard between an instance and the hooks of its host app. If a hook is slow, throws or never
- * answers, only that one answer is lost. A Refusal from a hook is sent to the peer as it is. Any
- * other error is sent as UNDECIDED and logged. A hook that blocks the event loop blocks the
- * instance.
+ * Protects an instance from the hooks of its host app. If a hook is slow, throws or never answers,
+ * only that one answer is lost. A Refusal from a hook is sent to the peer unchanged. Any other
+ * error is sent as UNDECIDED and logged. It cannot help against a hook that blocks the event loop.
  */
 
 import { type Clock, within } from "../../protocol/clock.js";
@@ -22,7 +21,7 @@ export class Guard {
     this.#failed = failed;
   }
 
-  /** Rejects with a Refusal and nothing else. */
+  /** Rejects only with a Refusal. */
   async decide<Decision>(hook: string, ask: () => Decision | Promise<Decision>): Promise<Decision> {
     const late = () => new Error(`no answer within ${DECISION_MS_MAX} ms`);
     try {

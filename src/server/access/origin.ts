@@ -1,17 +1,19 @@
 /*
- * Whether a request comes from an allowed page. Without CORS, any site's page can open a WebSocket
- * or post a form, and browsers send cookies with it. Two headers that only browsers can set
- * identify the page. They are `Origin`, and `Sec-Fetch-Site` for requests without an origin, such
+ * Decides whether a request comes from an allowed page. Any site's page can open a WebSocket or
+ * post a form without CORS, and browsers send cookies with it. Two headers that pages cannot set
+ * themselves identify the page: `Origin`, and `Sec-Fetch-Site` for requests without an origin, such
  * as those of a script tag. Programs send neither.
  */
 
 import type { IncomingMessage } from "node:http";
 
-/** True for the server's own pages, those of `origins` (from `parseOrigin`), and programs. */
+/**
+ * True for the server's own pages, for pages from `origins` (see `parseOrigin`), and for programs.
+ */
 export function isFromOrigin({ headers }: IncomingMessage, origins: readonly string[]): boolean {
   const { origin, host } = headers;
   const site = headers["sec-fetch-site"];
-  // This holds even if a proxy changed the host.
+  // Reliable even if a proxy changed the Host header.
   if (site === "same-origin") return true;
   if (origin === undefined) return site === undefined || site === "none";
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
@@ -19,7 +21,9 @@ export function isFromOrigin({ headers }: IncomingMessage, origins: readonly str
   return origins.includes(url.origin) || hostOf(`${url.protocol}//${host}`) === url.host;
 }
 
-/** As browsers write it: lower case, punycode, no default port. Undefined for an impossible one. */
+/**
+ * Normalises an origin as browsers do: lower case, punycode, no default port. Undefined if invalid.
+ */
 export function parseOrigin(text: string): string | undefined {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol)) return undefined;

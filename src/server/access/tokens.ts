@@ -1,8 +1,8 @@
 /*
- * Verifies tokens. Every token is a JWT that must expire. Its claim `boards` maps names of boards,
- * or `*`, to rights. The kind of key fixes the algorithms, whatever the token claims: HS256 for a
+ * Verifies tokens. Every token is a JWT with an expiry. Its claim `boards` maps board names, or
+ * `*`, to rights. The kind of key determines the algorithms, whatever the token claims: HS256 for a
  * shared secret, asymmetric ones for published keys. Neither `none` nor a public key used as a
- * secret is accepted. The door to jose.
+ * secret is accepted. Only this file imports jose.
  */
 
 import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from "jose";
@@ -13,25 +13,28 @@ import { type Grant, isRight, type Right, type Verify } from "./grant.js";
 
 interface TokenKeys {
   readonly secret: string | undefined;
-  /** Where the keys are published, as a JSON Web Key Set. */
+  /** URL of the published keys, a JSON Web Key Set. */
   readonly jwksUrl: string | undefined;
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
 }
 
-/** RFC 7518, 3.2: an HS256 key is at least as long as the hash. */
+/** By RFC 7518, 3.2, an HS256 key must be at least as long as the hash. */
 export const SECRET_BYTES_MIN = 32;
 const TOKEN_CHARACTERS_MAX = 8_192;
 const BOARDS_MAX = 256;
-/** Largest difference between the issuer's clock and ours. */
+/** Largest accepted difference between the issuer's clock and ours. */
 const LEEWAY_S = 5;
 const JWKS_MS_MAX = 3_000;
-/** Fetches of the published keys. Without a bound, each made-up key name would cause one. */
+/** Fetches of the published keys. Without a limit, each made-up key id would cause one. */
 const FETCHES = { perSecond: 0.2, burst: 5 };
 const SYMMETRIC = ["HS256"];
 const ASYMMETRIC = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** Undefined without keys. `now` is the time since 1970 in ms. `away` reports failed fetches. */
+/**
+ * Undefined without keys. `now` returns milliseconds since 1970. `away` is called for failed
+ * fetches.
+ */
 export function tokenVerifier(
   keys: TokenKeys,
   now: () => number,
@@ -59,7 +62,8 @@ export function tokenVerifier(
       ? undefined
       : createRemoteJWKSet(new URL(jwksUrl), {
           timeoutDuration: JWKS_MS_MAX,
-          // A key may be new a moment after a fetch. `boundedFetch` sets the limit instead.
+          // No cooldown, because a new key may appear right after a fetch. `boundedFetch` limits
+          // fetches instead.
           cooldownDuration: 0,
           [customFetch]: boundedFetch,
         });
@@ -95,7 +99,7 @@ function grantOf(payload: JWTPayload): Grant {
   return { subject: payload.sub ?? "unnamed", boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
 }
 
-/** The failure as the peer may see it, without details about signatures. */
+/** Translates the failure for the peer, without details about signatures. */
 function meaning(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof errors.JWTExpired) return new Refusal("TOKEN_EXPIRED", { cause: error });
@@ -108,6 +112,6 @@ function meaning(error: unknown): Refusal {
     !(error instanceof errors.JWKSInvalid) &&
     error.code !== "ERR_JOSE_GENERIC";
   if (isTokens) return new Refusal("UNAUTHORIZED", { cause: error });
-  // Everything else concerns the published keys: they cannot be fetched, or are not valid.
+  // Any other error means that the published keys cannot be fetched or are invalid.
   return new Refusal("KEYS_AWAY", { retryAfterMs: 2_000, cause: error });
 }

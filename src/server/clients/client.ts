@@ -1,13 +1,21 @@
 /*
  * One client: the boards it has open, the pages and overviews it watches, and the session it writes
- * under. Checks each request against the boards and the limits. Knows no door, such as Socket.IO.
+ * under. Checks each request against the boards and the limits. Does not depend on any door, such
+ * as Socket.IO.
  */
 
 import type { Bit } from "../../board/bitmap.js";
 import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
-import type { OpenResult, OverviewResult, RequestName, WatchResult, WriteRequest, WriteResult } from "../../protocol/events.js";
+import type {
+  OpenResult,
+  OverviewResult,
+  RequestName,
+  WatchResult,
+  WriteRequest,
+  WriteResult,
+} from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
 import {
@@ -30,7 +38,7 @@ import { commitChanges } from "../writes/commit-changes.js";
 import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
 
-/** The charge for an overview, in watched pages: it may be of that size. */
+/** The charge for watching an overview, in pages. An overview can be as large as this many. */
 const OVERVIEW_WATCHES = 8;
 
 const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "unwatch", "write", "overview"]);
@@ -54,7 +62,7 @@ interface ClientOptions {
   readonly recipient: Recipient;
   readonly allowance: Allowance;
   readonly visitor: Visitor;
-  /** Connections on this instance, and on all. */
+  /** Number of connections on this instance, and on all instances. */
   readonly presence: { readonly online: number; readonly onlineEverywhere: number };
 }
 
@@ -63,28 +71,33 @@ export class Client {
   readonly #options: ClientOptions;
   readonly #boards = new Map<number, OpenBoard>();
   readonly #pages: Watches<string, Hub>;
-  readonly #overviews: Watches<HostedBoard, OverviewHub>;
+  /** Made when an overview is asked for, as most clients ask for none. */
+  #overviews: Watches<HostedBoard, OverviewHub> | undefined;
 
   constructor(instance: Instance, options: ClientOptions) {
     this.#instance = instance;
     this.#options = options;
     this.#pages = new Watches(options.recipient, instance.clock);
-    this.#overviews = new Watches(options.recipient, instance.clock);
   }
 
   /** Answers a request of that name. Throws, or calls `settle` once. */
   ask(name: RequestName, input: unknown, settle: (outcome: object) => void): void {
     switch (name) {
       case "open":
-        return settle(this.open(input));
+        settle(this.open(input));
+        return;
       case "watch":
-        return settleWith(this.watch(input), settle);
+        settleWith(this.watch(input), settle);
+        return;
       case "unwatch":
-        return settle(this.unwatch(input));
+        settle(this.unwatch(input));
+        return;
       case "overview":
-        return settleWith(this.overview(input), settle);
+        settleWith(this.overview(input), settle);
+        return;
       case "write":
-        return this.write(parseWrite(input), settle);
+        this.write(parseWrite(input), settle);
+        return;
     }
   }
 
@@ -123,6 +136,8 @@ export class Client {
     const request = parseRequest(watchRequest, input);
     const board = "board" in request ? this.#boardNamed(request.board) : this.#board(request.handle);
     const wanted = new Map<number, Position>();
+    // Stands for this request as long as its pages are watched, and is small.
+    const mark = {};
     for (const entry of request.pages) {
       const [page, position] = typeof entry === "number" ? [entry, GENESIS] : entry;
       // A client that names the board does not know its size yet.
@@ -137,15 +152,16 @@ export class Client {
     const join = (page: number, position: Position) =>
       this.#pages.join(
         pageKey(board, page),
-        request,
+        mark,
         () => this.#instance.pages.use(board, page),
         (hub) => hub.watch(recipient, position),
       );
     try {
       await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
     } catch (error) {
-      // A watch is refused whole: none of its pages is sent, unless a later request asks for it.
-      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), request);
+      // A watch is refused as a whole, so none of its pages is sent unless a later request asks for
+      // it.
+      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), mark);
       throw error;
     }
     for (const page of wanted.keys()) {
@@ -165,9 +181,10 @@ export class Client {
   async overview(input: unknown): Promise<OverviewResult> {
     const request = parseRequest(overviewRequest, input);
     const board = this.#board(request.handle);
-    if (!request.watch) this.#overviews.leave(board);
+    if (!request.watch) this.#overviews?.leave(board);
     else {
       const { recipient, allowance } = this.#options;
+      this.#overviews ??= new Watches(recipient, this.#instance.clock);
       this.#instance.admission.admitWatch(allowance, OVERVIEW_WATCHES);
       try {
         await this.#overviews.join(
@@ -181,7 +198,7 @@ export class Client {
         throw error;
       }
     }
-    return { watching: this.#overviews.hub(board) !== undefined };
+    return { watching: this.#overviews?.hub(board) !== undefined };
   }
 
   /** Calls `settle` once. Throws a Refusal before that, if the write may not be made. */
@@ -210,16 +227,18 @@ export class Client {
 
   close(): void {
     this.#pages.close();
-    this.#overviews.close();
+    this.#overviews?.close();
   }
 
-  /** This client did not know that the cells are frozen, so others may not know either. */
+  /**
+   * This client did not know that the cells are frozen, so other clients may not know it either.
+   */
   #showFrozen(board: HostedBoard, changes: readonly (readonly [cell: number, value: Bit])[]): void {
     const pages = new Set(changes.map(([cell]) => pageOf(cell)));
     this.#instance.frozen.ask(Array.from(pages).flatMap((page) => this.#pages.hub(pageKey(board, page)) ?? []));
   }
 
-  /** A write of more than the burst could never be admitted. */
+  /** A write larger than the burst could never be admitted. */
   get #writeCellsMax(): number {
     return Math.min(WRITE_CELLS_MAX, this.#instance.admission.limits.writes.burst);
   }

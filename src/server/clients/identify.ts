@@ -1,4 +1,4 @@
-/* Who is behind a connection, whatever its door. */
+/* Identifies the visitor behind a connection, whatever its door. */
 
 import type { IncomingMessage } from "node:http";
 import { Refusal, refusalOf } from "../../protocol/errors.js";

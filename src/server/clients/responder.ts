@@ -1,7 +1,8 @@
 /*
  * Answers the requests of one client, in either protocol. It turns failures into answers, bounds
- * the requests in rate and number, and ends a connection that sends only rubbish. The bounds belong
- * to the connection (allowance.ts), so several responders on one connection share them.
+ * the rate and number of requests, and closes a connection that keeps sending bad requests. The
+ * bounds belong to the connection (allowance.ts), so several responders on one connection share
+ * them.
  */
 
 import { type ErrorBody, type ErrorCode, Refusal, refusalOf } from "../../protocol/errors.js";
@@ -10,9 +11,9 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * Weight of a refusal that a client in good faith may run into; a bad request weighs 1. The client
- * is too fast, or an app forbids some cells of a write without naming them and the library searches
- * for them.
+ * Weight of a refusal that a well-behaved client may cause; a bad request weighs 1. Such a client
+ * may be too fast. Or a host app refuses some cells of a write without naming them, and the library
+ * searches for them.
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
@@ -38,16 +39,21 @@ function errorOf(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
 }
 
+interface Ending {
+  /** Tells the client why its connection ends, and ends it. */
+  goodbye(error: ErrorBody): void;
+}
+
 export class Responder {
   readonly #instance: Instance;
   readonly #allowance: Allowance;
-  readonly #end: (error: ErrorBody) => void;
+  readonly #end: Ending;
   #inProgress = 0;
   #isFinishing = false;
-  #finished: () => void = () => undefined;
+  #finished: (() => void) | undefined;
   #isEnded = false;
 
-  constructor(instance: Instance, allowance: Allowance, end: (error: ErrorBody) => void) {
+  constructor(instance: Instance, allowance: Allowance, end: Ending) {
     this.#instance = instance;
     this.#allowance = allowance;
     this.#end = end;
@@ -65,18 +71,27 @@ export class Responder {
       this.#inProgress--;
       this.#allowance.inProgress--;
       reply(outcome instanceof Error ? { error: this.#refuse(outcome) } : outcome);
-      if (this.#isFinishing && this.#inProgress === 0) this.#finished();
+      if (this.#isFinishing && this.#inProgress === 0) this.#finished?.();
     };
-    if (this.#isFinishing) return settle(new Refusal("GOING_AWAY"));
+    if (this.#isFinishing) {
+      settle(new Refusal("GOING_AWAY"));
+      return;
+    }
     const waitMs = requests.take(1, this.#instance.clock.now());
-    if (waitMs > 0) return settle(new Refusal("RATE_LIMITED", { retryAfterMs: waitMs }));
-    if (this.#allowance.inProgress > IN_PROGRESS_MAX) return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+    if (waitMs > 0) {
+      settle(new Refusal("RATE_LIMITED", { retryAfterMs: waitMs }));
+      return;
+    }
+    if (this.#allowance.inProgress > IN_PROGRESS_MAX) {
+      settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      return;
+    }
     const turn = turns.take();
     if (turn) void turn.then(() => run(request, settle));
     else run(request, settle);
   }
 
-  /** Refuses further requests with GOING_AWAY; resolves when the others have their answers. */
+  /** Refuses further requests with GOING_AWAY. Resolves when the others have been answered. */
   finish(): Promise<void> {
     this.#isFinishing = true;
     return new Promise((done) => {
@@ -85,7 +100,7 @@ export class Responder {
     });
   }
 
-  /** Counts a message that cannot be answered. */
+  /** Counts a message that cannot be answered, and returns the error for it. */
   reject(detail: string): ErrorBody {
     return this.#refuse(new Refusal("BAD_REQUEST", { detail }));
   }
@@ -103,6 +118,6 @@ export class Responder {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#instance.admission.offended(this.#allowance.address);
-    this.#end(new Refusal("TOO_MANY_ERRORS").toBody());
+    this.#end.goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
   }
 }

@@ -1,7 +1,7 @@
 /*
  * The watches of one client on pages, or on overviews. The hub of each is held open until the
- * client leaves it. Requests may overtake each other while the store is unavailable, so the latest
- * request for a hub decides.
+ * client leaves it. While the store is unavailable, requests may overtake each other, so the latest
+ * request for a hub wins.
  */
 
 import { type Clock, within } from "../../protocol/clock.js";
@@ -39,7 +39,9 @@ export class Watches<Key, Hub extends Watchable> {
     return this.#watches.get(key)?.hub;
   }
 
-  /** Resolves when the recipient is level with the hub, which `use` opens unless it is held. */
+  /**
+   * Resolves when the recipient is up to date with the hub, which `use` opens unless it is held.
+   */
   async join(key: Key, request: object, use: () => HubUse<Hub>, join: (hub: Hub) => Promise<void>): Promise<void> {
     if (this.#isClosed) return;
     const watch = this.#watches.get(key) ?? { ...use(), request };
@@ -57,7 +59,7 @@ export class Watches<Key, Hub extends Watchable> {
     watch.release();
   }
 
-  /** `request` failed. If a later request asked for the same hub, the watch stays. */
+  /** Call this if `request` failed. The watch stays if a later request asked for the same hub. */
   giveUp(key: Key, request: object): void {
     if (this.#watches.get(key)?.request === request) this.leave(key);
   }

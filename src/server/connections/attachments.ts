@@ -1,11 +1,11 @@
 /*
- * Socket.IO sends binary data as attachments: a text packet announces their number, and its parser
- * keeps them until all have arrived. A client could leave out the last and so keep the others in
- * memory. So the attachments of one message have a bound in bytes, and the last must arrive in
+ * Socket.IO sends binary data as attachments: a text packet announces their number, and the parser
+ * keeps them until all have arrived. A client could withhold the last one to keep the others in
+ * memory. The attachments of one message therefore have a size limit, and the last must arrive in
  * time.
  */
 
-/** socket.io-protocol: packets of types 5 and 6 begin with the number of attachments. */
+/** In socket.io-protocol, packets of types 5 and 6 begin with the number of attachments. */
 const ANNOUNCEMENT = /^[56](\d+)-/;
 const ATTACHED_MS_MAX = 10_000;
 
@@ -16,7 +16,7 @@ export class Attachments {
   #bytes = 0;
   #late: NodeJS.Timeout | undefined;
 
-  /** `end` closes a connection whose attachments exceed `bytesMax` or come too late. */
+  /** `end` is called if attachments exceed `bytesMax` or arrive too late. */
   constructor(bytesMax: number, end: () => void) {
     this.#bytesMax = bytesMax;
     this.#end = end;

@@ -1,15 +1,15 @@
 /*
- * The bytes that wait in this process to be sent on one connection, in every layer's queue: frames,
- * answers, notices, pongs. A client that does not read, or reads slowly, costs at most the bound,
- * in two steps:
+ * The bytes waiting in this process to be sent on one connection, in the queues of all layers:
+ * frames, answers, notices, pongs. A client that reads slowly or not at all costs at most the
+ * bound, in two steps:
  *
  *     0 ─────────── half ─────────── bytesMax
  *       frames go    │ frames are     │ messages that cannot be skipped exceeded the bound:
  *                    │ skipped        │ the connection is closed
  *
- * Counts below Socket.IO: the queue of Engine.IO, and the bytes held by `ws` and its TCP
- * connection. Those include data that passes Engine.IO by (pongs, and the finished frames of
- * frame-sender.ts). Bytes in the kernel are not counted.
+ * It counts below Socket.IO: Engine.IO's queue, and the bytes held by `ws` and its TCP connection.
+ * Those include data that bypasses Engine.IO: pongs, and the finished frames of frame-sender.ts.
+ * Bytes in the kernel are not counted.
  */
 
 import type { EventEmitter } from "node:events";
@@ -20,12 +20,12 @@ export interface EngineConnection extends EventEmitter {
   readonly transport: EventEmitter & {
     readonly name: string;
     readonly writable: boolean;
-    /** Of a WebSocket: bytes that it and its TCP connection hold. */
+    /** For a WebSocket: the bytes that it and its TCP connection hold. */
     readonly socket?: { readonly bufferedAmount: number; terminate?(): void };
   };
 }
 
-/** Cost of a waiting packet besides its bytes. */
+/** Memory that a waiting packet takes besides its own bytes. */
 const PACKET_OVERHEAD_BYTES = 256;
 
 export class Backlog {
@@ -33,12 +33,14 @@ export class Backlog {
   readonly #bytesMax: number;
   readonly #overflow: () => void;
   #queued = 0;
-  /** Bytes given to the transport, which may hold them until it can take more. */
+  /** Bytes given to the transport, which may hold them until it is writable again. */
   #inTransport = 0;
-  /** Connections of long-polling answers: the client may ask on another and never read these. */
+  /**
+   * TCP connections of long-polling answers. The client may poll on another and never read these.
+   */
   readonly #responding = new Set<TcpSocket>();
 
-  /** Calls `overflow` when more than `bytesMax` wait, and `queued` with the bytes of a packet. */
+  /** Calls `overflow` when more than `bytesMax` wait, and `queued` with the size of each packet. */
   constructor(
     connection: EngineConnection,
     bytesMax: number,
@@ -66,7 +68,7 @@ export class Backlog {
   get bytes(): number {
     const { name, writable, socket } = this.#connection.transport;
     let bytes = this.#queued;
-    // A long-polling transport is done with an answer once the TCP connection has it.
+    // A long-polling transport no longer holds an answer once the TCP connection has it.
     if (name !== "polling") bytes += Math.max(writable ? 0 : this.#inTransport, socket?.bufferedAmount ?? 0);
     for (const socket of this.#responding) {
       if (socket.writableLength === 0 || socket.destroyed) this.#responding.delete(socket);
@@ -75,12 +77,12 @@ export class Backlog {
     return bytes;
   }
 
-  /** Whether messages that can be skipped should be. */
+  /** Whether skippable messages should be skipped. */
   get isHigh(): boolean {
     return this.bytes > this.#bytesMax / 2;
   }
 
-  /** Calls `overflow` if too much waits. For data queued without Engine.IO. */
+  /** Calls `overflow` if too much waits. To be called for data that bypasses Engine.IO. */
   check(): void {
     if (this.bytes > this.#bytesMax) this.#overflow();
   }

@@ -1,6 +1,7 @@
 /*
  * The connections of one Socket.IO server, below its namespaces. Each is admitted or refused once.
- * Its incoming and waiting data are bounded at every layer. After its end its memory is freed soon.
+ * Its incoming and waiting data are bounded at every layer, and its memory is freed soon after it
+ * ends.
  */
 
 import type { IncomingMessage } from "node:http";
@@ -12,7 +13,7 @@ import { clientAddress, type Trust } from "../limits/client-address.js";
 import { Meter } from "../limits/meter.js";
 import { Attachments } from "./attachments.js";
 import { Backlog, type EngineConnection } from "./backlog.js";
-import { type ConnectionLimits, type MeteredWebSocket, WebSockets } from "./websockets.js";
+import { type ConnectionLimits, WebSockets } from "./websockets.js";
 
 export type { ConnectionLimits };
 
@@ -27,7 +28,7 @@ export interface Connection extends EngineConnection {
 export interface AdmittedConnection {
   readonly backlog: Backlog;
   readonly allowance: Allowance;
-  /** Namespace that the connection has joined -> sends the reason, then closes the connection. */
+  /** Joined namespace -> function that sends the reason there, then closes the connection. */
   readonly joined: Map<string, (error: ErrorBody) => void>;
   readonly refusal: Refusal | undefined;
 }
@@ -40,11 +41,13 @@ interface AdmittedWebSocket {
 
 /** A refused client has this long to join a namespace and read why. */
 const REFUSED_MS_MAX = 2_000;
-/** Refused connections of one address that wait for that. Beyond it the handshake is refused. */
+/** Refused connections per address that may wait for that. Beyond this, handshakes are refused. */
 const REFUSED_MAX = 1_000;
-/** A client has this long to confirm a close; `ws` alone would keep the unsent bytes for 30 s. */
+/**
+ * A client has this long to confirm a close. By default, `ws` would keep the unsent bytes for 30 s.
+ */
 const CLOSING_MS_MAX = 2_000;
-/** Cost of joining a namespace, in messages: it makes a socket, and may call the app's hook. */
+/** Cost of joining a namespace, in messages. It creates a socket and may call the app's hook. */
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";
 
@@ -73,26 +76,22 @@ export class Connections {
     return this.#limits;
   }
 
-  meteredOf(socket: unknown): MeteredWebSocket | undefined {
-    return this.#webSockets.of(socket);
-  }
-
   addressOf(request: IncomingMessage): string {
     return addressKey(clientAddress(request, this.#trust));
   }
 
-  /** Set if the client of this request should not even get a connection. */
+  /** The refusal, if this request's client should not even get a connection. */
   refusalFor(request: IncomingMessage): Refusal | undefined {
     const isSwamped = (this.#refused.get(this.addressOf(request)) ?? 0) >= REFUSED_MAX;
     return isSwamped ? new Refusal("TOO_MANY_CONNECTIONS", { retryAfterMs: REFUSED_MS_MAX }) : undefined;
   }
 
-  /** Milliseconds until a request that carries this id should be read. */
+  /** Milliseconds until a request with this Engine.IO id should be read. */
   waitMs(engineId: string): number {
     return this.#polling.get(engineId)?.waitMs ?? 0;
   }
 
-  /** Admits or refuses the connection the first time, and returns the same outcome ever after. */
+  /** Admits or refuses the connection on the first call. Later calls return the same outcome. */
   admit(connection: Connection): AdmittedConnection {
     const known = this.#admitted.get(connection);
     if (known) return known;
@@ -119,7 +118,7 @@ export class Connections {
         connection.transport.socket?.terminate?.();
       }, CLOSING_MS_MAX).unref();
     };
-    // If it closed while it was being admitted, the event has passed.
+    // If it closed while being admitted, its event was missed.
     if (connection.readyState === "closed") over();
     else connection.once("close", over);
     if (admitted.refusal) this.#closeRefused(address, () => connection.close(true));
@@ -127,21 +126,16 @@ export class Connections {
   }
 
   /**
-   * Counts a connection that is a WebSocket of the lane. If it is refused, `close` is called once
-   * the client can have read why. Call `ended` at its end.
+   * Counts a connection that is no Engine.IO connection. If it is refused, it is cut once the
+   * client can have read why. Call `ended` at its end.
    */
-  admitWebSocket(request: IncomingMessage, close: () => void): AdmittedWebSocket {
+  admitWebSocket(request: IncomingMessage, socket: { cut(): void }): AdmittedWebSocket {
     const { admission } = this.#instance;
     const address = this.addressOf(request);
     const refusal = this.#connect(address);
-    if (refusal) this.#closeRefused(address, close);
-    return {
-      allowance: admission.allowance(address),
-      refusal,
-      ended: () => {
-        if (!refusal) admission.disconnect(address);
-      },
-    };
+    if (refusal) this.#closeRefused(address, () => socket.cut());
+    const ended = refusal ? () => undefined : admission.release(address);
+    return { allowance: admission.allowance(address), refusal, ended };
   }
 
   #closeRefused(address: string, close: () => void): void {
@@ -163,18 +157,18 @@ export class Connections {
       isFlooded = true;
       metrics.refused("TOO_MANY_ERRORS");
       admission.offended(allowance.address);
-      // The part of the flood that was read goes no further.
+      // The part of the flood that was already read is dropped.
       connection.transport.removeAllListeners("packet");
       for (const goodbye of joined.values()) goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
       if (joined.size === 0) connection.close(true);
     };
-    // Requests of a long-polling connection are held back instead: see `waitMs`.
+    // Requests of a long-polling connection are delayed instead (see `waitMs`).
     let meter = new Meter(this.#limits.inflow, clock, { end });
     const adopt = (socket: unknown): boolean => {
       const metered = this.#webSockets.of(socket);
       if (!metered) return false;
       meter = metered.meter;
-      metered.end = end;
+      metered.flooded = end;
       metered.tcp.on("data", (chunk: Buffer) => metered.meter.take(0, chunk.length));
       return true;
     };

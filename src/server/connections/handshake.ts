@@ -1,6 +1,6 @@
 /*
- * The HTTP requests of a connection, before Socket.IO sees them. A draining instance answers the
- * first with 503, so that a balancer tries the next instance. It still serves open connections.
+ * Handles the HTTP requests of a connection before Socket.IO does. A draining instance answers the
+ * first one with 503, so that a balancer tries another instance. It still serves open connections.
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
@@ -14,48 +14,55 @@ export type HandshakeMiddleware = (
   next: (error?: Error) => void,
 ) => void;
 
+/** Counts and sends a refusal. */
+export type Refuse = (request: IncomingMessage, response: ServerResponse, refusal: Refusal) => void;
+
 /**
- * Refuses long-polling by script tags with 400. Such a request has no origin and carries cookies,
- * and its answer runs as a program in the page that sent it. No current client needs it.
+ * Refuses long-polling by script tags with 400. Such a request has no origin but carries cookies,
+ * and its answer runs as a script in the page that sent it. No current client needs it.
  */
 export const refuseJsonp: HandshakeMiddleware = (request, _, next) =>
   next(
     queryOf(request).has("j") ? new Error("JSONP polling is not supported: use WebSocket or XHR polling") : undefined,
   );
 
-/** A browser must not take text that users wrote for a document or a script. */
+/** Browsers must not interpret user-written text as a document or a script. */
 export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
   response.setHeader("X-Content-Type-Options", "nosniff");
   next();
 };
 
 /**
- * Later requests of a connection show nothing but its id. Pages of other sites must not use it: a
- * connection that a page of a permitted site, or a program, opened is continued there.
- * `firstRequest` finds the request that opened a connection.
+ * Later requests of a connection carry only its id. A page of another site must not use that id to
+ * take over a connection that a permitted page or a program opened. `firstRequest` finds the
+ * request that opened a connection.
  */
 export function refuseTakeovers(
   firstRequest: (engineId: string) => IncomingMessage | undefined,
   origins: readonly string[],
+  refuse: Refuse,
 ): HandshakeMiddleware {
   return (request, response, next) => {
     const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
     if (isTakeover)
-      answer(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
+      refuse(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
     else next();
   };
 }
 
-export function refuseHandshakes(refusal: (request: IncomingMessage) => Refusal | undefined): HandshakeMiddleware {
+export function refuseHandshakes(
+  refusal: (request: IncomingMessage) => Refusal | undefined,
+  refuse: Refuse,
+): HandshakeMiddleware {
   return (request, response, next) => {
     const refused = engineIdIn(request) === "" ? refusal(request) : undefined;
-    if (refused) answer(request, response, refused);
+    if (refused) refuse(request, response, refused);
     else next();
   };
 }
 
-/** Answers below Express and Engine.IO, and closes the connection. */
+/** Sends an answer without Express and Engine.IO, and closes the connection. */
 export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   const { http } = refusal.rule;
   const body = JSON.stringify({ error: refusal.toBody() });
@@ -63,26 +70,28 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
     response.writeHead(http, { "Content-Type": "application/json", Connection: "close" }).end(body);
     return;
   }
-  // Socket.IO passes a response for an upgrade that cannot carry a status.
+  // For an upgrade, Socket.IO passes a response object that cannot carry a status.
   const type = "Content-Type: application/json";
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
   const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
   request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
-/** Engine.IO's id of the request's connection; empty for its first, which is answered with it. */
+/**
+ * Engine.IO's id of the request's connection. Empty for its first request, whose answer has the id.
+ */
 export function engineIdIn(request: IncomingMessage): string {
   return queryOf(request).get("sid") ?? "";
 }
 
-/** If a name occurs twice, the last one counts, as for Engine.IO. */
+/** If a name occurs twice, the last value counts, as in Engine.IO. */
 function queryOf(request: IncomingMessage): ReadonlyMap<string, string> {
   return new Map(new URL(request.url ?? "", "http://any").searchParams);
 }
 
 /**
- * Node hands over a connection that asks for an upgrade without a listener for its errors. Until
- * something listens, a reset by the client would end the process.
+ * Node hands over an upgrading connection without an error listener. Until one is added, a reset by
+ * the client would end the process.
  */
 export const outliveReset: HandshakeMiddleware = ({ socket }, _, next) => {
   if (socket.listenerCount("error") === 0) socket.on("error", () => undefined);

@@ -1,8 +1,8 @@
 /*
- * The TCP connections of an HTTP server, whatever they carry. No address has more than its share;
- * only a trusted proxy may have as many as its clients need. All together never use up the
- * descriptors of the process. This guard closes connections without a reason. Refusals with a code
- * come from the layers above.
+ * Bounds the TCP connections of an HTTP server, whatever they carry. Each address is limited to its
+ * share; only a trusted proxy may have as many as its clients need. All connections together never
+ * use up the descriptors of the process. This guard closes connections without giving a reason.
+ * Refusals with a code come from the layers above.
  */
 
 import type { Server as HttpServer } from "node:http";
@@ -20,7 +20,7 @@ export class TcpConnections {
   constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
     this.#trust = trust;
     this.#allMax = allMax;
-    // If the system allows few, no address takes them all.
+    // If the system allows few connections, one address must not take them all.
     this.#perAddressMax = Math.min(perAddressMax, allMax / 2);
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }

@@ -1,9 +1,9 @@
 /*
- * HTTP requests that ask for another protocol. Once Socket.IO listens for upgrades, Node hands over
- * every such request. Those that Socket.IO does not know, such as the `Upgrade: h2c` of Java's
- * HttpClient, would get no answer. So an upgrade that nothing here takes is made an ordinary
- * request before that, as RFC 9110, section 7.8, allows. Afterwards it would be too late to answer
- * pipelined requests in order.
+ * Handles HTTP requests that ask for another protocol. Once Socket.IO listens for upgrades, Node
+ * hands over every such request. Those that Socket.IO does not know, such as `Upgrade: h2c` from
+ * Java's HttpClient, would get no answer. An upgrade that nothing here takes is therefore turned
+ * into an ordinary request first, as RFC 9110, section 7.8, allows. After the handover it would be
+ * too late to answer pipelined requests in order.
  */
 
 import { EventEmitter } from "node:events";
@@ -11,14 +11,10 @@ import { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 
 /** Runs the guards of handshakes. Calls back once, with an error if one of them refuses. */
-export type PassGuards = (
-  request: IncomingMessage,
-  response: UpgradeResponse,
-  done: (error?: unknown) => void,
-) => void;
+export type PassGuards = (request: IncomingMessage, response: UpgradeResponse, done: (error?: unknown) => void) => void;
 
 /**
- * What middlewares get as the response to an upgrade. It keeps their headers for the answer, and
+ * The response to an upgrade, for middlewares. It keeps their headers for the answer, and
  * ends the connection if one of them ends the response.
  */
 export class UpgradeResponse extends EventEmitter {
@@ -30,7 +26,16 @@ export class UpgradeResponse extends EventEmitter {
     super();
     this.req = request;
     this.socket = socket;
-    socket.once("close", () => this.emit("close"));
+    socket.once("close", this.#closed);
+  }
+
+  readonly #closed = () => this.emit("close");
+
+  /** The upgrade is answered: nothing holds this response, or its request, any more. */
+  answered(): void {
+    this.socket.off("close", this.#closed);
+    this.emit("finish");
+    this.emit("close");
   }
 
   setHeader(name: string, value: number | string | readonly string[]): this {
@@ -85,7 +90,7 @@ export function ignoreOtherUpgrades(http: EventEmitter, isOurs: Takes, ourListen
   });
 }
 
-/** Whether its connection was handed over, so that no ordinary answer can be written. */
+/** Whether the request's connection was handed over, so that it cannot get an ordinary answer. */
 export function isUpgrade(request: IncomingMessage): boolean {
   return "upgrade" in request && request.upgrade === true;
 }
@@ -97,7 +102,7 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
     Reflect.set(http, "shouldUpgradeCallback", (request: IncomingMessage) => takes(request) && before(request));
     return;
   }
-  // Before Node 24 the class of a server's requests decides, which cannot be set openly later.
+  // Before Node 24, the class of a server's requests decides, and it has no public setter.
   const key = Object.getOwnPropertySymbols(http).find(({ description }) => description === "IncomingMessage");
   const known: unknown = key && Reflect.get(http, key);
   if (key && isRequestClass(known)) Reflect.set(http, key, withUpgrade(known, takes));
@@ -106,7 +111,7 @@ function decideUpgrades(http: EventEmitter, takes: Takes): void {
 function withUpgrade(Base: typeof IncomingMessage, takes: Takes): typeof IncomingMessage {
   const wanted = Symbol("upgrade");
   return class extends Base {
-    // The base's constructor sets it, before any private field exists.
+    // The base class's constructor sets it before any private field exists.
     [wanted]?: unknown;
 
     get upgrade(): boolean {

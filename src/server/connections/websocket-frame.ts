@@ -1,4 +1,6 @@
-/* WebSocket frames as bytes, for messages that several connections share (RFC 6455, section 5.2). */
+/*
+ * WebSocket frames as bytes, for messages that several connections share (RFC 6455, section 5.2).
+ */
 
 const FINAL = 0x80;
 export const TEXT = 1;

@@ -1,13 +1,13 @@
 /*
- * Reports the changes committed on a board to a listener of the host app, and never delays the
- * clients that watch it.
+ * Reports the changes committed on a board to a listener of the host app, without ever delaying the
+ * clients that watch the board.
  *
- *     follower ──applied──► queue ──one at a time, in turns of its own──► listener
+ *     follower ──applied──► queue ──one at a time, each in its own turn──► listener
  *
- * The follower only pushes onto a bounded queue. Each page has a copy of the bits that were
- * reported. If the queue is full, or the replica was set from a snapshot, the page falls behind.
- * Its deltas are no longer queued, and at its turn the difference between copy and replica is
- * reported. A slow listener is called less often, but is never wrong.
+ * The follower only pushes onto a bounded queue. Each page has a copy of the bits as last reported.
+ * If the queue is full, or the replica was set from a snapshot, the page falls behind: its deltas
+ * are no longer queued. At its turn, the difference between copy and replica is reported. A slow
+ * listener is called less often, but always gets correct changes.
  */
 
 import { eachDifference, setBit } from "../../board/bitmap.js";
@@ -26,23 +26,23 @@ export interface BoardChange {
   readonly page: number;
   /**
    * delta     one commit: the batch of all clients that wrote to the page at that moment
-   * snapshot  all changes since the last report, if single commits are not known
+   * snapshot  all changes since the last report, if the single commits are not known
    */
   readonly kind: "delta" | "snapshot";
   /** The cells whose value differs from the last report, ascending. */
   readonly changes: readonly { readonly cell: number; readonly value: boolean }[];
-  /** The page's position after it. Equal positions mean equal cells, on every instance. */
+  /** The page's position after the change. Equal positions mean equal cells on every instance. */
   readonly position: Position;
 }
 
-/** If it returns a promise, the next change is reported when that has settled. */
+/** If it returns a promise, the next change is reported once that promise has settled. */
 export type ChangeListener = (change: BoardChange) => unknown;
 
-/** Pages that one listener may follow: each costs two bitmaps of 8 KiB and a subscription. */
+/** Pages that one listener may follow. Each costs two bitmaps of 8 KiB and a subscription. */
 export const LISTENED_PAGES_MAX = 1_024;
-/** Changes that may wait for a slow listener, over all pages. */
+/** Changes that may wait for a slow listener, summed over all pages. */
 const QUEUED_CHANGES_MAX = 65_536;
-/** A listener that takes longer is logged, once. */
+/** A call of a listener that takes longer is logged once. */
 const LISTENER_MS_MAX = 30_000;
 
 interface QueuedPage {
@@ -55,7 +55,7 @@ interface QueuedPage {
 
 interface Queued {
   readonly page: QueuedPage;
-  /** Undefined: the page is behind, so its bits are compared with the replica. */
+  /** If undefined, the page is behind, so its bits are compared with the replica. */
   readonly delta: Delta | undefined;
 }
 
@@ -69,7 +69,7 @@ interface QueueOptions {
 }
 
 export class ChangeQueue {
-  /** Resolves when every page is followed: commits from then on are reported. */
+  /** Resolves when every page is followed, so that all commits from then on are reported. */
   readonly ready: Promise<void>;
   readonly #listener: ChangeListener;
   readonly #options: QueueOptions;
@@ -116,7 +116,7 @@ export class ChangeQueue {
   }
 
   #push(page: QueuedPage, delta: Delta): void {
-    // A board may have shrunk: a delta past its end has no changes left.
+    // If a board has shrunk, a delta past its end has no changes left.
     if (page.isBehind || delta.changes.length === 0) return;
     if (this.#queuedChanges + delta.changes.length > QUEUED_CHANGES_MAX) this.#fallBehind(page);
     else {
@@ -142,7 +142,7 @@ export class ChangeQueue {
       const queued = this.#queue;
       this.#queue = [];
       for (const { page, delta } of queued) {
-        // A turn of its own: between two calls everyone else is served.
+        // Each call gets its own turn, so that everything else is served between two calls.
         await new Promise(setImmediate);
         this.#queuedChanges -= delta?.changes.length ?? 0;
         if (this.#isStopped) return;

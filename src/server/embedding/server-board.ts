@@ -1,6 +1,6 @@
 /*
- * A board for the host app's code on the server. Its writes take the same path as a client's.
- * Rights and rate limits do not apply to them; frozen cells stay frozen.
+ * A board for the host app's own server code. Its writes take the same path as a client's. Rights
+ * and rate limits do not apply to them, but frozen cells stay frozen.
  */
 
 import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
@@ -16,14 +16,21 @@ import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
 
 export interface ListenOptions {
-  /** The cells to report. Default: the whole board, if it has at most 67,108,864 cells. */
+  /**
+   * The cells to report. Default: the whole board, which may then have at most 67,108,864 cells.
+   */
   readonly range?: Region;
-  /** Reports the checked cells first, so that no change is missed between reading and listening. */
+  /**
+   * Whether to report the checked cells first, so that no change is missed between reading and
+   * listening.
+   */
   readonly fromEmpty?: boolean;
 }
 
 export interface Listening {
-  /** Resolves when commits are reported from then on; pending while the store is unavailable. */
+  /**
+   * Resolves when all commits from then on are reported. Pending while the store is unavailable.
+   */
   readonly ready: Promise<void>;
   stop(): void;
 }
@@ -43,7 +50,9 @@ export class ServerBoard {
     this.#board = board;
   }
 
-  /** Whether the cell is checked in the store, after every write acknowledged before. */
+  /**
+   * Whether the cell is checked in the store. Reflects every write acknowledged before the call.
+   */
   async get(cell: number): Promise<boolean> {
     this.#checkCell(cell);
     const { bits } = await this.#instance.readStored(this.#board, pageOf(cell));
@@ -59,16 +68,19 @@ export class ServerBoard {
     return bits;
   }
 
-  /** Resolves after the commit. By the Refusal's `rule.outcome`, it may have happened or not. */
+  /**
+   * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
+   * may have happened.
+   */
   set(cell: number, value: boolean): Promise<void> {
     return this.setAll([[cell, value]]);
   }
 
   /**
-   * Sets up to 4,096 cells of one page, all or nothing; of several changes to one cell the last
-   * wins. A larger set is refused with NEEDS_SPLIT, unless `split` asks for several such steps, in
-   * ascending order. The first step that fails ends it: the steps before it stay, and the error is
-   * PARTLY_FROZEN or OUTCOME_UNKNOWN.
+   * Sets up to 4,096 cells of one page, all or nothing. If a cell is named more than once, its last
+   * value wins. A larger set is refused with NEEDS_SPLIT, unless `split` allows several such steps,
+   * in ascending order. The first step that fails ends the call. The steps before it stay, and the
+   * error is PARTLY_FROZEN or OUTCOME_UNKNOWN.
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
@@ -91,8 +103,8 @@ export class ServerBoard {
   }
 
   /**
-   * Reports to `listener` every change committed on the board, by any client on any instance.
-   * Changes come one at a time, in the order of each page's history. docs/embedding.md has its
+   * Reports every change committed on the board to `listener`, by any client on any instance.
+   * Changes come one at a time, in the order of each page's history. docs/embedding.md states the
    * guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
@@ -102,7 +114,7 @@ export class ServerBoard {
       throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
     if (pageOf(end - 1) - pageOf(start) >= LISTENED_PAGES_MAX) {
       throw new RangeError(
-        `onChange follows at most ${LISTENED_PAGES_MAX} of the ${pageCount(this.size)} pages; give a range`,
+        `onChange follows at most ${LISTENED_PAGES_MAX} of the ${pageCount(this.size)} pages: pass a range`,
       );
     }
     const { pages, clock } = this.#instance;
@@ -138,7 +150,7 @@ export class ServerBoard {
   }
 }
 
-/** The failure of a later step: the steps before it are committed. */
+/** Throws the error for a failed later step, when the steps before it are committed. */
 function failInPart(error: unknown): never {
   const isFrozen = error instanceof Refusal && error.code === "FROZEN";
   throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", {

@@ -1,11 +1,11 @@
 /*
  * All instances, as one of them knows them. Each announces its load and the pages that its clients
- * watch on the store's roll, every ANNOUNCE_MS. The same call returns the other instances. Presence
- * and GET /cluster read the last answer, so they cost the store nothing.
+ * watch on the store's roll, about every ANNOUNCE_MS. The same call returns the other instances.
+ * Presence and GET /cluster read the last answer, so they cost the store nothing.
  */
 
 import { randomBytes } from "node:crypto";
-import { type Cancel, every } from "../../protocol/clock.js";
+import { type Cancel, every, jitter } from "../../protocol/clock.js";
 import { GONE_MS } from "../../store/roll.js";
 import { StoreAway } from "../../store/store.js";
 import { type Announcement, type InstanceRecord, parseAnnouncement } from "../input/requests.js";
@@ -15,14 +15,14 @@ import { Presence } from "./presence.js";
 
 const ANNOUNCE_MS = 2_000;
 
-/** The answer of GET /cluster. */
+/** The body of the answer to GET /cluster. */
 export interface ClusterState {
   /** The id of the instance that answers. */
   readonly self: string;
   readonly storeAvailable: boolean;
-  /** How the store is set up so that it may lose data. */
+  /** A sentence for operators, if a setting of the store may lose data. */
   readonly storeWarning?: string | undefined;
-  /** Sorted by name, without instances that were not heard for GONE_MS. */
+  /** Sorted by name, without instances that have been silent for GONE_MS. */
   readonly instances: readonly (InstanceRecord & { readonly id: string; readonly heardMsAgo: number })[];
 }
 
@@ -42,17 +42,19 @@ export class Fleet {
   #last: InstanceRecord;
   #isClosed = false;
 
-  /** `online` counts the sockets of the instance. */
+  /** `online` returns the number of sockets on the instance. */
   constructor(instance: Instance, online: () => number) {
     this.#instance = instance;
     this.presence = new Presence(instance, online);
     this.#load = new Load(instance, online);
     this.#last = this.#load.sample();
     void this.#announce();
-    this.#stop = every(instance.clock, ANNOUNCE_MS, () => {
+    const { clock } = instance;
+    const announce = () => {
       this.#last = this.#load.sample();
       return this.#announce();
-    });
+    };
+    this.#stop = every(clock, () => jitter(clock, ANNOUNCE_MS), announce);
   }
 
   state(): ClusterState {
@@ -67,7 +69,10 @@ export class Fleet {
     return { self: this.#id, storeAvailable: store.available, storeWarning: store.warning, instances };
   }
 
-  /** Resolves when the other instances can know that this one goes, or when that is impossible. */
+  /**
+   * Resolves when other instances can see that this one is leaving, or when that cannot be
+   * announced.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stop();
@@ -78,14 +83,14 @@ export class Fleet {
 
   async #announce(): Promise<void> {
     const { store } = this.#instance;
-    // While the store is away, other parts report it.
+    // Other parts report that the store is unavailable.
     if (!store.available) return;
     try {
       const text = JSON.stringify({ ...this.#last, looking: Object.fromEntries(this.presence.looking()) });
       const roll = await store.enroll(this.#id, text);
       if (this.#isClosed) return;
       const now = performance.now();
-      // Anyone with access to Valkey can write there: a record that is not valid is left out.
+      // Anyone with access to Valkey can write there, so invalid records are ignored.
       this.#others = roll.flatMap(({ id, record, ageMs }) => {
         const announcement = id === this.#id ? undefined : parseAnnouncement(record);
         return announcement ? [{ id, atMs: now - ageMs, announcement }] : [];

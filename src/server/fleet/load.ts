@@ -1,4 +1,4 @@
-/* The load of an instance, measured from one sample to the next. */
+/* Measures the load of an instance between two samples. */
 
 import type { InstanceRecord } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
@@ -21,7 +21,7 @@ export class Load {
   #before: { readonly ms: number; readonly totals: Totals };
   #memoryBytes = 0;
 
-  /** `online` counts the sockets of the instance. */
+  /** `online` returns the number of sockets on the instance. */
   constructor(instance: Instance, online: () => number) {
     this.#instance = instance;
     this.#online = online;
@@ -38,7 +38,7 @@ export class Load {
     const seconds = Math.max(0.001, (ms - beforeMs) / 1_000);
     const rate = (name: keyof Totals) => rounded((totals[name] - before[name]) / seconds);
     this.#before = { ms, totals };
-    // If it cannot be measured now, the last value: other instances ignore a record without it.
+    // Falls back to the last value, because other instances ignore a record without it.
     this.#memoryBytes = residentBytes() ?? this.#memoryBytes;
     const loopDelayMs = this.#loop.percentileMs(99);
     this.#loop.reset();

@@ -1,6 +1,6 @@
 /*
- * Notices to all clients of an instance, through every door: how many people are online, whether
- * the store is available, and that the instance is closing.
+ * Notices to all clients of an instance, through every door. They report how many people are
+ * online, whether the store is available, and that the instance is closing.
  */
 
 import type { Refusal } from "../../protocol/errors.js";

@@ -1,20 +1,20 @@
-/* The number of people on all instances, and the pages with the most watchers. */
+/* Tracks the number of people on all instances, and the pages with the most watchers. */
 
 import type { PageCount } from "../../protocol/overview-codec.js";
 import type { Announcement } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 
-/** Pages of a board that an instance names to others, and to clients: those with most watchers. */
+/** Most pages per board that an instance reports to other instances and to clients. */
 const LOOKING_MAX = 32;
 
 export class Presence {
   readonly #instance: Instance;
   readonly #online: () => number;
   #others = 0;
-  /** Board -> the pages that clients were sent last. */
+  /** Board -> the pages that were last sent to clients. */
   readonly #sent = new Map<string, string>();
 
-  /** `online` counts the sockets of this instance. */
+  /** `online` returns the number of sockets on this instance. */
   constructor(instance: Instance, online: () => number) {
     this.#instance = instance;
     this.#online = online;
@@ -28,7 +28,7 @@ export class Presence {
     return this.online + this.#others;
   }
 
-  /** Board -> the pages with most watchers on this instance. */
+  /** Board -> the pages with the most watchers on this instance. */
   looking(): Map<string, PageCount[]> {
     const boards = new Map<string, PageCount[]>();
     for (const { follower, watchers } of this.#instance.pages.hubs()) {
@@ -61,7 +61,7 @@ function sumByPage(counts: readonly PageCount[]): PageCount[] {
   return [...pages];
 }
 
-/** Those with most watchers. Of equals the first, so that all instances choose the same. */
+/** The pages with the most watchers. Ties go to the lower page, so that all instances agree. */
 function top(counts: readonly PageCount[]): PageCount[] {
   return counts.toSorted(([a, some], [b, others]) => others - some || a - b).slice(0, LOOKING_MAX);
 }

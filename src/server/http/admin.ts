@@ -1,8 +1,9 @@
 /*
- * The actions of admins: freeze, thaw or clear a board or a region of it. Every action is one line
- * in the log at any log level, even if it fails. Refusals for a missing right share lines.
+ * The actions of admins: freeze, thaw or clear a board or a region of it. Every action gets one log
+ * line at any log level, even if it fails. Refusals for a missing right share lines.
  *
- * Pages are processed some at a time, each wholly or not at all. Repeating an action is harmless.
+ * Pages are processed a few at a time, each completely or not at all. Repeating an action is
+ * harmless.
  */
 
 import { eachDifference } from "../../board/bitmap.js";
@@ -15,7 +16,7 @@ import { newTag } from "../../store/tag.js";
 import type { Visitor } from "../access/access.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { refuseDamaged } from "../pages/store-refusal.js";
+import { refuseAway, refuseDamaged } from "../pages/store-refusal.js";
 
 export const ADMIN_ACTIONS = ["freeze", "thaw", "clear"] as const;
 type AdminAction = (typeof ADMIN_ACTIONS)[number];
@@ -33,7 +34,7 @@ interface Part extends OffsetRange {
 const PAGES_AT_ONCE = 32;
 const HEADS_AT_ONCE = 1_000;
 
-/** Rejects with a Refusal. `address` is where the request came from, for the log. */
+/** Rejects with a Refusal. `address` is the client's address, for the log. */
 export async function administer(
   instance: Instance,
   board: HostedBoard,
@@ -59,26 +60,40 @@ export async function administer(
   }
 }
 
+interface FrozenRegions {
+  readonly frozen: readonly Region[];
+  /** Pages whose stored ranges are damaged; absent if there are none. */
+  readonly unknown?: readonly Region[];
+}
+
 /** The frozen regions of the board, ascending; regions that touch across pages are merged. */
-export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<Region[]> {
-  const regions: { start: number; end: number }[] = [];
+export async function frozenRegions(instance: Instance, board: HostedBoard): Promise<FrozenRegions> {
+  const frozen: Region[] = [];
+  const unknown: Region[] = [];
   const parts = partsOf({ start: 0, end: board.size });
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
-    const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page }))).catch(away);
-    some.forEach(({ page }, index) => {
-      const ranges = heads[index]?.frozen;
-      if (!ranges) throw new Refusal("STORE_AWAY", { retryAfterMs: 1_000 });
-      for (const range of ranges) {
-        const start = cellAt(page, range.start);
-        const end = Math.min(cellAt(page, range.end), board.size);
-        const last = regions.at(-1);
-        if (last?.end === start) last.end = end;
-        else regions.push({ start, end });
-      }
-    });
+    const refs = some.map(({ page }) => ({ board: board.name, page }));
+    const heads = await instance.store.heads(refs).catch(refuseAway);
+    // A page without a head is damaged, or its part of the store did not answer soon.
+    const known = await Promise.all(
+      refs.map((ref, index) => heads[index]?.frozen ?? instance.store.frozen(ref).catch(refuseAway)),
+    );
+    for (const [index, { page, start, end }] of some.entries()) {
+      const ranges = known[index];
+      for (const range of ranges ?? []) addRegion(frozen, board, page, range);
+      if (!ranges) addRegion(unknown, board, page, { start, end });
+    }
   }
-  return regions;
+  return { frozen, ...(unknown.length > 0 && { unknown }) };
+}
+
+function addRegion(regions: Region[], board: HostedBoard, page: number, range: OffsetRange): void {
+  const start = cellAt(page, range.start);
+  const end = Math.min(cellAt(page, range.end), board.size);
+  const last = regions.at(-1);
+  if (last?.end === start) regions[regions.length - 1] = { start: last.start, end };
+  else regions.push({ start, end });
 }
 
 async function freeze(instance: Instance, board: HostedBoard, region: Region, action: AdminAction): Promise<number> {
@@ -90,14 +105,14 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
   return region.end - region.start;
 }
 
-/** Unchecks the cells of each page that are checked at that moment, frozen or not. */
+/** Unchecks all cells in the region that are checked at that moment, frozen or not. */
 async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
   const parts = partsOf(region);
   let cleared = 0;
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
     const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page })));
-    // Most pages of a large board were never written to, and have nothing to clear.
+    // Most pages of a large board were never written to, so they have nothing to clear.
     const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
       const cells = await clearPart(instance, board, part);
@@ -137,12 +152,8 @@ async function eachPart(parts: readonly Part[], run: (part: Part) => Promise<voi
   }
 }
 
-function away(error: unknown): never {
-  throw asRefusal(error);
-}
-
 function asRefusal(error: unknown): Refusal {
-  // Some pages may be done. Repeating the action is harmless, and settles it.
+  // Some pages may be done. Repeating the action is harmless and completes it.
   if (error instanceof StoreAway) return new Refusal("OUTCOME_UNKNOWN", { retryAfterMs: 1_000, cause: error });
   return refusalOf(refuseDamaged(error));
 }

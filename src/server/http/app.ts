@@ -1,4 +1,6 @@
-/* The Express app of `socketscaler serve`: the routes of an instance, and the app for browsers. */
+/*
+ * The Express app of `socketscaler serve`: the routes of an instance, and the app in the browser.
+ */
 
 import express, { type Express } from "express";
 import { refuseChunked } from "../connections/gate.js";
@@ -12,7 +14,9 @@ import { boardRoutes, type HttpOptions } from "./routes.js";
 interface AppOptions extends HttpOptions {
   readonly trust: Trust;
   readonly pageFolder: string;
-  /** URLs of the instances that /demo shows side by side; if empty, it shows this one alone. */
+  /**
+   * URLs of the instances that /demo shows side by side. If empty, /demo shows only this instance.
+   */
   readonly demoUrls: () => readonly string[];
   readonly basePath: string;
 }
@@ -28,7 +32,7 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
     securityHeaders(() => paneOrigins(demoUrls())),
   );
   app.use((_, response, next) => {
-    // Otherwise the next request on this connection would come to an instance that is gone.
+    // Otherwise the next request on this connection would reach an instance that is gone.
     if (instance.departures.isDraining) response.set("Connection", "close");
     next();
   });
@@ -36,7 +40,7 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
   app.use(boardRoutes(instance, view, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: demoUrls() }));
   app.get("/demo", (_, response) => response.sendFile("demo.html", { root }));
-  // No redirects: they would leave out a path in front of the instance.
+  // No redirects, because they would drop a path that a proxy has removed.
   app.use(express.static(root, { redirect: false, setHeaders: cacheHashed }));
   app.use(refuseUnknown);
   app.use(answerErrors(instance));

@@ -16,7 +16,7 @@ import { pageSender } from "./page-sender.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
 
 const BODY_BYTES_MAX = 16_384;
-/** Cost of a history read in units of Admission, plus one unit per KiB. */
+/** Base cost of reading history, in Admission's work units. Each KiB costs one more unit. */
 const HISTORY_WORK = 20;
 const KIB = 1_024;
 
@@ -55,10 +55,10 @@ export function boardsRouter(instance: Instance): Router {
     const at = await committed(instance.writer, board.name, session, 1, changes);
     response.json({ ok: true, cell, value: Boolean(value), at });
   });
-  // For admins, as it asks the store about each page of the board: up to 65,536.
+  // For admins only, because it asks the store about each page of the board, up to 65,536.
   router.get("/boards/:board/frozen", async (request, response) => {
     const board = boardFor(instance, response, request.params.board, "admin");
-    response.json({ frozen: await frozenRegions(instance, board) });
+    response.json(await frozenRegions(instance, board));
   });
   for (const action of ADMIN_ACTIONS) {
     router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {

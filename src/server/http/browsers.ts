@@ -1,13 +1,13 @@
 /*
- * Routes and headers for browsers only: documents, redirects to addresses from which relative links
- * work, and the sources that the app may load. The door to helmet.
+ * Routes and headers for browsers only: documents, redirects to addresses at which relative links
+ * work, and the sources that the app may load. Only this file imports helmet.
  */
 
 import type { Request, RequestHandler, Response } from "express";
 import helmet from "helmet";
 import { rightAddress } from "../input/base-path.js";
 
-/** Programs that accept anything get data; browsers ask for a document first. */
+/** Browsers prefer a document. Programs that accept anything get data. */
 export function wantsPage(request: Request): boolean {
   return request.accepts(["json", "html"]) === "html";
 }
@@ -20,7 +20,10 @@ export function redirectBrowsers(basePath: string): RequestHandler {
   };
 }
 
-/** `frames` gives the origins of the demo's panes, separated by spaces, for each answer. */
+/**
+ * `frames` is called for each answer and returns the origins of the demo's panes, separated by
+ * spaces.
+ */
 export function securityHeaders(frames: () => string): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
@@ -36,16 +39,16 @@ export function securityHeaders(frames: () => string): RequestHandler {
         "form-action": ["'none'"],
         "frame-src": ["'self'", frames],
         "frame-ancestors": ["'self'", frames],
-        // Without upgrade-insecure-requests, as many machines serve the app over plain HTTP.
+        // No upgrade-insecure-requests, because many machines serve the app over plain HTTP.
       },
     },
     strictTransportSecurity: false,
   });
 }
 
-/** The demo's panes are other ports of this machine, under any name that it has for visitors. */
+/** Origins of the demo's panes: other ports of this machine, under any of its host names. */
 export function paneOrigins(urls: readonly string[]): string {
-  // Instances that were started one by one: /demo?ports= names their ports.
+  // For instances that were started one by one, /demo?ports= names the ports.
   if (urls.length === 0) return "http://localhost:* http://127.0.0.1:*";
   const hosts = ["*", "localhost", "127.0.0.1"];
   const origins = urls.flatMap((url) => {

@@ -24,9 +24,9 @@ export function refuseUnknown(): never {
 
 function asRefusal(instance: Instance, error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  // Express and its parsers mark the peer's faults with a status.
+  // Express and its parsers mark the peer's mistakes with a status.
   let status = error instanceof Error && "status" in error ? Number(error.status) : 500;
-  // They also give one to the system's faults, such as a file of the page that cannot be read.
+  // They also set one for system errors, such as an unreadable file of the app.
   if (status === 400 && error instanceof Error && "syscall" in error) status = 500;
   if (status === 413) return new Refusal("PAYLOAD_TOO_LARGE");
   if (status === 404) return new Refusal("NOT_FOUND");
@@ -35,10 +35,10 @@ function asRefusal(instance: Instance, error: unknown): Refusal {
   return new Refusal("INTERNAL");
 }
 
-/** Audits an admin action with a bad token, a malformed body or an unknown board. */
+/** Audits an admin action that failed early: bad token, malformed body or unknown board. */
 function auditRefusal(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
   const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
-  // `administer` logs the actions that reach it.
+  // `administer` has logged the actions that reached it.
   if (action === undefined || response.locals.isAudited === true) return;
   const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressOf(request) };
   instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });

@@ -1,4 +1,7 @@
-/* For operators: metrics and the state of all instances, beside the boards or on another port. */
+/*
+ * Routes for operators: metrics and the state of all instances, beside the boards or on another
+ * port.
+ */
 
 import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";
@@ -11,11 +14,11 @@ import { addressOf } from "./request-context.js";
 
 export interface OperatorView {
   readonly cluster: () => ClusterState;
-  /** In Prometheus's text format. */
+  /** Returns the metrics in Prometheus's text format. */
   readonly metrics: () => Promise<string>;
 }
 
-/** In units of Admission: collecting all numbers takes some milliseconds. */
+/** Cost of collecting all metrics, in Admission's work units. It takes some milliseconds. */
 const METRICS_WORK = 50;
 
 export function operatorRoutes(
@@ -38,7 +41,7 @@ export function operatorRoutes(
   return router;
 }
 
-/** An app for METRICS_PORT. */
+/** The Express app for METRICS_PORT. */
 export function createOperatorApp(instance: Instance, view: OperatorView, gate: HttpGate, pageFolder: string): Express {
   const app = express();
   app.disable("x-powered-by");

@@ -1,6 +1,6 @@
 /*
- * The history of a page over a period, for replay: its snapshot at the start, and each delta since
- * with its time. Both are frames of the protocol in base64url, which clients can read already.
+ * The history of a page over a period, for replay: a snapshot of its start, and each later delta
+ * with its time. Both are protocol frames in base64url, which clients can decode already.
  */
 
 import { cropUpdate } from "../../board/delta.js";
@@ -16,23 +16,26 @@ import { refuseAway } from "../pages/store-refusal.js";
 export interface HistoryBody {
   readonly page: number;
   /**
-   * Milliseconds since 1970 by the store's clock. `from` may be later than requested, if the record
-   * or the answer begins later.
+   * Milliseconds since 1970 by the store's clock. Later than requested if the record begins later,
+   * or if the answer would be too large.
    */
   readonly from: number;
   readonly to: number;
   readonly now: number;
-  /** A snapshot frame: the page at `from`. */
+  /** A snapshot frame of the page at `from`. */
   readonly start: string;
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 
-/** Requests in the queue: the replays of some viewers, of 64 pages each. */
+/**
+ * Most requests in the queue. A replay asks for up to 64 pages, so this is enough for several
+ * viewers.
+ */
 const WAITING_MAX = 256;
-/** Deltas encoded in one turn of the event loop, which takes a millisecond or two. */
+/** Deltas encoded in one turn of the event loop, which takes one or two milliseconds. */
 const ENCODED_AT_ONCE = 200;
 
-/** Answers one request after another, because many at once would delay clicks. */
+/** Answers requests one after another, because several at the same time would delay clicks. */
 export class HistoryReads {
   readonly #instance: Instance;
   #last: Promise<unknown> = Promise.resolve();
@@ -42,7 +45,7 @@ export class HistoryReads {
     this.#instance = instance;
   }
 
-  /** Without `fromMs` from the start of the record, without `toMs` to the present. */
+  /** Reads the whole record by default: from its start to the present. */
   async read(board: HostedBoard, page: number, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Promise<HistoryBody> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     this.#waiting++;
@@ -83,7 +86,9 @@ async function readHistory(
   };
 }
 
-/** How long the board's history is kept, in milliseconds. Throws NOT_FOUND if it is not. */
+/**
+ * How long the board's history is kept, in milliseconds. Throws NOT_FOUND if the board keeps none.
+ */
 export function requireHistory(instance: Instance, { name }: HostedBoard): number {
   const keptMs = ofBoard(instance.history, name);
   if (keptMs === 0)

@@ -1,7 +1,7 @@
 /*
- * Sends a page's whole bitmap, compressed if the client accepts it. The ETag is the page's position
- * and its number of cells, so that `If-None-Match` costs no body. The cells count because a board
- * that grew has a longer last page at the same position.
+ * Sends a page's whole bitmap, compressed if the client accepts that. The ETag is made from the
+ * page's position and its number of cells, so that `If-None-Match` can avoid a body. The number of
+ * cells is part of it because a board that grew has a longer last page at the same position.
  */
 
 import { promisify } from "node:util";
@@ -17,18 +17,18 @@ import { addressOf, pageFor, visitorOf } from "./request-context.js";
 
 type Coding = "br" | "gzip" | "identity";
 
-/** The best first. */
+/** In order of preference. */
 const CODINGS: readonly Coding[] = ["br", "gzip", "identity"];
 
-/** Each body has at most about 8 KiB. */
+/** Most bodies kept, of at most about 8 KiB each. */
 const KEPT_MAX = 512;
-/** Random bits never shrink and sparse bits always do, so more effort gains little. */
+/** Low effort suffices, because random bits never shrink and sparse bits always do. */
 const BROTLI_QUALITY = 4;
 
 const brotli = promisify(brotliCompress);
 const gzipped = promisify(gzip);
 
-/** In units of Admission. */
+/** Cost of sending a page, in Admission's work units. */
 const PAGE_WORK = 10;
 
 export function pageSender(instance: Instance): RequestHandler {
@@ -38,11 +38,11 @@ export function pageSender(instance: Instance): RequestHandler {
     const isFromStore = wantsOrigin(request);
     instance.admission.admitWork(addressOf(request), PAGE_WORK);
     const snapshot = await (isFromStore ? instance.readStored(board, page) : instance.readPage(board, page));
-    // A body that was compressed earlier is a copy too.
+    // A body compressed earlier is also a copy.
     const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
     const coding = CODINGS.find((each) => each === accepted) ?? "identity";
     const cells = cellsInPage(board.size, page);
-    // Compressed, it is the same page in another representation.
+    // A compressed body is another representation of the same page, so its ETag is weak.
     const weak = coding === "identity" ? "" : "W/";
     response.set({
       ETag: `${weak}"${formatPosition(snapshot.position)}.${cells}"`,
@@ -59,14 +59,17 @@ export function pageSender(instance: Instance): RequestHandler {
   };
 }
 
-/** Whether a copy is refused (RFC 9111, 5.2.1.4). A replica is a copy; the store is the origin. */
+/**
+ * Whether the client refuses a copy (RFC 9111, 5.2.1.4). A replica is a copy; the store is the
+ * origin.
+ */
 function wantsOrigin(request: Request): boolean {
   return /(^|,)\s*no-cache\s*(,|$)/i.test(request.headers["cache-control"] ?? "");
 }
 
-/** Keeps some bodies, because many clients request the same pages at the same positions. */
+/** Caches bodies, because many clients request the same pages at the same positions. */
 class PageBodies {
-  /** Least recently used first. */
+  /** Bodies by page, position and coding, least recently used first. */
   readonly #kept = new Map<string, Promise<Buffer>>();
 
   encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {

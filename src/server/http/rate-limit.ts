@@ -1,5 +1,5 @@
 /*
- * Limits for each address. Requests for boards are counted by the minute, over all instances
+ * Limits per address. Requests for boards are counted per minute, over all instances
  * (HTTP_PER_MINUTE). Requests of any kind are paced on each instance: first delayed, then refused.
  */
 
@@ -11,21 +11,22 @@ import { addressOf } from "./request-context.js";
 
 const WAIT_MS_MAX = 2_000;
 
-/** `account` keeps some requests apart from the others of their address. */
+/** Requests with an `account` are counted apart from the others of their address. */
 export function pace(instance: Instance, account = ""): RequestHandler {
   return (request, response, next) => {
     const waitMs = instance.admission.paceHttp(account + addressOf(request));
     if (waitMs === 0) next();
     else if (waitMs <= WAIT_MS_MAX) instance.clock.after(waitMs, () => next());
     else {
-      // A refusal costs nearly as much as an answer, so the next request must connect again.
+      // A refusal costs nearly as much as an answer, so the client must reconnect for its next
+      // request.
       response.set("Connection", "close");
       throw new Refusal("RATE_LIMITED", { retryAfterMs: Math.ceil(waitMs) });
     }
   };
 }
 
-/** The headers are those of draft 7 of "RateLimit header fields for HTTP". */
+/** Sends the headers of draft 7 of "RateLimit header fields for HTTP". */
 export function limitPerMinute(
   instance: Instance,
   { requestsPerMinute: limit, countShared }: { requestsPerMinute: number; countShared: CountShared | undefined },

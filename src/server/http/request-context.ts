@@ -1,4 +1,4 @@
-/* The subject of a request: the visitor, their address, the board and the page. */
+/* The context of a request: the visitor, their address, the board and the page. */
 
 import type { Request, RequestHandler, Response } from "express";
 import { Refusal } from "../../protocol/errors.js";
@@ -12,12 +12,12 @@ import { clientAddress, trustOf } from "../limits/client-address.js";
 import type { HostedBoard } from "../pages/pages.js";
 
 /**
- * Finds out who the visitor is, by the token in `Authorization: Bearer` or the host app's hook.
- * Keeps answers that not everyone may see out of shared caches.
+ * Identifies the visitor by the token in `Authorization: Bearer` or by the host app's hook. Keeps
+ * answers that not everyone may see out of shared caches.
  */
 export function identify(instance: Instance): RequestHandler {
   return async (request, response, next) => {
-    // Other schemes, such as Basic, are for a proxy in front or for the host app.
+    // Other schemes, such as Basic, are meant for a proxy in front or for the host app.
     const [scheme, token, ...others] = (request.headers.authorization ?? "").trim().split(/\s+/);
     const isOurs = scheme?.toLowerCase() === "bearer";
     if (isOurs && (token === undefined || others.length > 0)) throw new Refusal("UNAUTHORIZED");
@@ -36,12 +36,12 @@ export function visitorOf(response: Response): Visitor {
   return visitor ?? ANYBODY;
 }
 
-/** As limits count it. Express's `request.ip` reads less of what proxies write. */
+/** The address in the form that limits count. Express's `request.ip` knows fewer proxy headers. */
 export function addressOf(request: Request): string {
   return addressKey(clientAddress(request, trustOf(request.app)));
 }
 
-/** The board, if it exists and the visitor has the right to it. */
+/** The board of that name. Throws a Refusal if it does not exist or the visitor lacks the right. */
 export function boardFor(instance: Instance, response: Response, name: string, right: Right): HostedBoard {
   const board = instance.boards.get(name);
   if (!board) throw new Refusal("UNKNOWN_BOARD");
@@ -49,7 +49,9 @@ export function boardFor(instance: Instance, response: Response, name: string, r
   return board;
 }
 
-/** The page that a request names, if the visitor may view its board. */
+/**
+ * The page that a request names. Throws a Refusal if there is none or the visitor may not view it.
+ */
 export function pageFor(
   instance: Instance,
   request: Request,

@@ -1,6 +1,6 @@
 /*
- * The routes of an instance, to be mounted in any Express app. Every error is answered from the one
- * table, as `{"error": {code, message}}`.
+ * The routes of an instance, to be mounted in any Express app. Every error is answered from the
+ * table in errors.ts, as `{"error": {code, message}}`.
  */
 
 import { Router } from "express";
@@ -21,9 +21,9 @@ export interface HttpOptions {
   readonly countShared: CountShared | undefined;
   /** Whether to serve GET /state of the teaching protocol. */
   readonly teaching: boolean;
-  /** Whether to serve the operators' routes here, and not with `createOperatorApp`. */
+  /** Whether to serve the operators' routes here rather than with `createOperatorApp`. */
   readonly forOperators: boolean;
-  /** Every request passes it first. */
+  /** Every request passes this gate first. */
   readonly gate: HttpGate;
   /** Folder of the built browser app. If set, the whole Express app belongs to this instance. */
   readonly pageFolder?: string;
@@ -34,17 +34,18 @@ const STATE_CELLS_PER_WORK = 500;
 export function boardRoutes(instance: Instance, view: OperatorView, options: HttpOptions): Router {
   const { teaching, pageFolder } = options;
   const router = Router();
-  // In someone else's app, /state may be that app's own.
+  // In a host app, /state may be one of the app's own routes.
   const boards = teaching ? ["/state", "/boards"] : ["/boards"];
   const routes = ["/health", "/ready", "/metrics", "/cluster", ...boards];
   const ours = pageFolder ? "/" : routes;
-  // In an app of ours, every request has passed the gate already.
+  // In our own app, every request has already passed the gate.
   if (!pageFolder) router.use(ours, options.gate.pass, refuseChunked);
   router.use(routes, (_, response, next) => {
     response.set("X-Content-Type-Options", "nosniff");
     next();
   });
-  // Counted separately, so that other clients behind a balancer's address do not delay its probes.
+  // Counted separately, so that requests of other clients behind a balancer do not delay its
+  // probes.
   router.use(["/health", "/ready"], pace(instance, "probes of "));
   router.get("/health", (_, response) => void response.json({ ok: true, instance: instance.name }));
   router.get("/ready", (_, response) => {
@@ -68,7 +69,7 @@ export function boardRoutes(instance: Instance, view: OperatorView, options: Htt
   return router;
 }
 
-/** Why a balancer should send no clients here, if so. */
+/** Why a balancer should not send clients here; undefined if it should. */
 function unready({ departures, store }: Instance): Refusal | undefined {
   if (departures.isDraining) return new Refusal("GOING_AWAY");
   return store.available ? undefined : new Refusal("STORE_AWAY");

@@ -1,20 +1,23 @@
 /*
- * An instance below a path of a site: `https://host/tools/board/` with BASE_PATH=/tools/board. The
- * path is removed from each request before Express and Socket.IO see it. Requests without it are
- * served too: a proxy may have removed it, and a balancer asks the instance itself for /ready. In
- * answers, every link and redirect is relative.
+ * Serves an instance under a path of a site: `https://host/tools/board/` with
+ * BASE_PATH=/tools/board. The path is removed from each request before Express and Socket.IO see
+ * it. Requests without it are served too, because a proxy may have removed it and a balancer asks
+ * the instance directly for /ready. In answers, every link and redirect is relative.
  */
 
 import type { IncomingMessage } from "node:http";
 
-/** Like `/tools/board`, without a slash at its end, or empty. Undefined if `text` is not a path. */
+/**
+ * Returns a path like `/tools/board`, without a trailing slash, or an empty one. Undefined if
+ * `text` is not a path.
+ */
 export function parseBasePath(text: string): string | undefined {
   const path = `/${text}`.replace(/^\/+/, "/").replace(/\/+$/, "");
   const isPlain = /^(?:\/[\w.~!$&'()*+,;=:@-]+)*$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path);
   return isPlain ? path : undefined;
 }
 
-/** `/boards?x` of `/tools/board/boards?x`; a URL outside of the base path stays as it is. */
+/** `/boards?x` for `/tools/board/boards?x`. A URL outside the base path is returned unchanged. */
 export function withoutBase(url: string, base: string): string {
   if (base === "" || !url.startsWith(base)) return url;
   const rest = url.slice(base.length);
@@ -22,7 +25,7 @@ export function withoutBase(url: string, base: string): string {
   return rest === "" || rest.startsWith("?") ? `/${rest}` : url;
 }
 
-/** Removes the base path, once. Express finds the whole URL in `originalUrl`. */
+/** Removes the base path once. `originalUrl` still holds the whole URL for Express. */
 export function takeOffBase(request: IncomingMessage, base: string): void {
   const { url = "" } = request;
   const rest = withoutBase(url, base);
@@ -42,7 +45,7 @@ export function parseLanePath(text: string): string | undefined {
 
 /**
  * A missing or extra slash at the end of a document's address breaks its relative links. Returns
- * the right address, which is relative too; undefined if the address is right.
+ * the correct address, as a relative URL, or undefined if the address is correct.
  */
 export function rightAddress(originalUrl: string, base: string): string | undefined {
   const [path = "", ...query] = originalUrl.split("?");

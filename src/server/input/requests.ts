@@ -1,17 +1,17 @@
 /*
- * Checks the form of every request once. A request that passes is typed, and its numbers are in
- * range for some board. clients/client.ts checks that the board, page or cell exists.
+ * Checks the form of every request once. A request that passes is typed, and its numbers are within
+ * the largest ranges. clients/client.ts checks that the board, page or cell exists.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { type Position, parsePosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { WriteRequest } from "../../protocol/events.js";
 
-/** Cells in one write. */
+/** Most cells in one write. */
 export const WRITE_CELLS_MAX = 512;
-/** Pages in one watch or unwatch. */
+/** Most pages in one watch or unwatch. */
 export const WATCH_PAGES_MAX = 256;
 
 const PAGES_MAX = BOARD_CELLS_MAX / PAGE_CELLS;
@@ -54,12 +54,12 @@ export const regionBody = z
   .partial();
 
 const amount = z.number().min(0);
-/** The report of an instance on the roll. Other versions may report more or less. */
+/** The record of an instance on the roll. Instances of other versions may report more or less. */
 const instanceRecord = z.object({
   name: z.string().max(255),
   engine: z.string().max(32),
   upSeconds: amount,
-  /** Sockets. */
+  /** Number of sockets. */
   clients: amount,
   watches: amount,
   lagging: amount,
@@ -72,14 +72,14 @@ const instanceRecord = z.object({
   cores: amount,
   memoryBytes: amount,
   flushMs: amount,
-  /** The 99th percentile of the event loop's delay. */
+  /** 99th percentile of the event loop's delay, in ms. */
   loopDelayMs: amount,
 });
 export type InstanceRecord = z.output<typeof instanceRecord>;
 
 /**
- * Checks a write by hand, because every click takes this path: a schema took 80 µs instead of 10.
- * The number of changes is checked in clients/client.ts, because too many has its own error code.
+ * Checks a write by hand, because every click takes this path and a schema took 80 µs instead of
+ * 10. The number of changes is checked in clients/client.ts, because that has its own error code.
  */
 export function parseWrite(input: unknown): WriteRequest {
   if (typeof input !== "object" || input === null) throw malformed("request: not an object");
@@ -109,7 +109,7 @@ function malformed(detail: string): Refusal {
   return new Refusal("BAD_REQUEST", { detail });
 }
 
-/** Throws BAD_REQUEST, which names the first thing wrong. */
+/** Throws BAD_REQUEST, which names the first problem. */
 export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
@@ -120,17 +120,18 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
 
 const looking = z
   .preprocess(
-    // Not a record: a board's name may be `__proto__`, or a name that every object has.
+    // Not a record, because a board's name may be `__proto__` or another name that every object
+    // has.
     (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
     z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
   )
   .transform((entries) => new Map(entries));
 
-/** An instance's record, with the pages of each board that most of its clients watch. */
+/** An instance's record, plus the most watched pages of each board on that instance. */
 const announcement = instanceRecord.extend({ looking: looking.catch(() => new Map()) });
 export type Announcement = z.output<typeof announcement>;
 
-/** Undefined if the text is no announcement. */
+/** Undefined if the text is not an announcement. */
 export function parseAnnouncement(text: string): Announcement | undefined {
   try {
     return announcement.safeParse(JSON.parse(text)).data;

@@ -1,6 +1,6 @@
 /*
- * Draining: clients are asked to leave in random order, spread evenly over a time, to spare the
- * instances they move to. Meanwhile the doors check `isDraining` and refuse new clients.
+ * Draining: clients are asked to leave in random order, spread evenly over time, to spare the
+ * instances that they move to. Meanwhile the doors check `isDraining` and refuse new clients.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -19,7 +19,7 @@ export class Departures {
     return this.#isDraining;
   }
 
-  /** `leave` asks a client to leave. Call the returned function once it has left. */
+  /** `leave` asks the client to leave. Call the returned function once it has left. */
   add(leave: () => void): () => void {
     this.#present.add(leave);
     if (this.#isDraining) leave();
@@ -33,7 +33,10 @@ export class Departures {
     this.#isDraining = true;
   }
 
-  /** Asks all over `overMs`; resolves when all have left, or `graceMs` after the last was asked. */
+  /**
+   * Asks all clients over `overMs`. Resolves when all have left, or `graceMs` after the last was
+   * asked.
+   */
   drain(overMs: number, graceMs: number): Promise<void> {
     this.begin();
     const order = shuffled([...this.#present], this.#clock);

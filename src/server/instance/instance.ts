@@ -1,6 +1,6 @@
 /*
- * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth: only
- * the store acknowledges writes, and killing an instance loses nothing.
+ * The parts of one instance that its doors (sockets, HTTP) share. An instance holds no truth: a
+ * write is acknowledged only after the store has it, so killing an instance loses nothing.
  */
 
 import type { Server } from "node:net";
@@ -27,11 +27,11 @@ import { Writer, type WriterLimits } from "../writes/writer.js";
 import { Departures } from "./departures.js";
 
 interface InstanceOptions {
-  /** A function is called each time, because a port may be known later. */
+  /** A function is called for each use, because a port may become known later. */
   readonly name: string | (() => string);
-  /** Board name -> cells. */
+  /** Board name -> number of cells. */
   readonly boards: Readonly<Record<string, number>>;
-  /** As the store keeps them; shown at GET /boards. */
+  /** The store's durabilities, shown at GET /boards. */
   readonly durabilities?: Durabilities;
   readonly history?: Retention;
   readonly store: Store;
@@ -42,7 +42,7 @@ interface InstanceOptions {
   readonly admission: AdmissionLimits;
   readonly writer: WriterLimits;
   readonly fanOut: FanOutLimits;
-  /** Pages one connection may watch. */
+  /** Most pages that one connection may watch. */
   readonly watchedPagesMax: number;
 }
 
@@ -119,11 +119,11 @@ export class Instance {
     return this.#name();
   }
 
-  /** The replica of the page if it is held here, otherwise the page from the store. */
+  /** Reads the replica of the page if this instance holds it, otherwise the page from the store. */
   async readPage(board: HostedBoard, page: number): Promise<Snapshot> {
     const follower = this.pages.peek({ board: board.name, page });
     if (!follower) return this.readStored(board, page);
-    // Deltas that were published, but left unread until the next flush, belong to it too.
+    // Includes deltas that were published but left unread until the next flush.
     await new Promise<void>((heard) => this.store.wake(heard));
     return follower.replica.snapshot();
   }
@@ -133,17 +133,17 @@ export class Instance {
     return cropUpdate(snapshot, cellsInPage(board.size, page));
   }
 
-  /** Logs a failure at once, then at intervals for each kind, with a count. */
+  /** Logs the first failure of a kind immediately, and later ones at intervals, with a count. */
   failed(error: unknown, message: string): void {
-    // The store has logged it, once.
+    // The store has logged this damage already.
     if (error instanceof DamagedPage) return;
     this.#seldomly(`${message} ${kindOf(error)}`, (times) => this.log.error({ err: error, times }, message));
   }
 
   /**
-   * Records an admin action that was refused before it was judged, or for a missing right. A client
-   * without a right must not fill the log. So each action and outcome gets a line once in a while,
-   * with a count over all addresses.
+   * Audits an admin action that was refused early or for a missing right. A client without rights
+   * must not fill the log, so each action and outcome gets an occasional line, with a count over
+   * all addresses.
    */
   auditRefused(line: { readonly audit: string; readonly outcome: string; readonly [more: string]: unknown }): void {
     this.#seldomly(`audit ${line.audit} ${line.outcome}`, (times) =>
@@ -151,7 +151,10 @@ export class Instance {
     );
   }
 
-  /** Logs errors of a listening server, such as no descriptor left. They would end the process. */
+  /**
+   * Logs errors of a listening server, such as having no descriptor left, which would end the
+   * process.
+   */
   survives(server: Server): void {
     const message = "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files";
     server.on("error", (error) => this.failed(error, message));

@@ -30,7 +30,7 @@ import type { Allowance } from "../limits/allowance.js";
 import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
 import { deltaMessage, Message, messageOf } from "./message.js";
 
-/** What carries the messages: a WebSocket, or the simulation's network. */
+/** Carries the messages: a WebSocket, or the simulation's network. */
 export interface Wire {
   /** Bytes that wait in this process to be sent. */
   readonly waiting: number;
@@ -44,14 +44,14 @@ export interface Wire {
 export interface LaneContext {
   readonly instance: Instance;
   readonly presence: Pick<Presence, "online" | "onlineEverywhere">;
-  readonly allowance: Allowance;
+  /** Called when the client has sent `hello`. */
+  greeted(connection: LaneConnection): void;
   /** Bytes that may wait. Half of it is kept for messages that cannot be skipped. */
   readonly bufferBytesMax: number;
-  /** Set if the client may only learn why it cannot enter. */
-  readonly refusal?: Refusal | undefined;
-  /** Rejects with a Refusal. `auth` is what the client said in `hello`. */
-  identify(auth: Readonly<Record<string, unknown>>): Promise<Visitor>;
 }
+
+/** Finds out who a client is by what it said in `hello`. Rejects with a Refusal. */
+export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visitor>;
 
 /** The time for a client to read why its connection ends. */
 const GOODBYE_MS = 200;
@@ -61,7 +61,9 @@ const BEAT = new Message(Uint8Array.of(DOWN.beat));
 
 export class LaneConnection implements Recipient {
   readonly #context: LaneContext;
-  readonly #wire: Wire;
+  readonly wire: Wire;
+  readonly #allowance: Allowance;
+  #identify: Identify | undefined;
   readonly #responder: Responder;
   #client: Client | undefined;
   /** Messages that wait until the client is identified. */
@@ -79,10 +81,12 @@ export class LaneConnection implements Recipient {
   #isGone = false;
   #forget: () => void = () => undefined;
 
-  constructor(context: LaneContext, wire: Wire) {
+  constructor(context: LaneContext, wire: Wire, allowance: Allowance, identify: Identify) {
     this.#context = context;
-    this.#wire = wire;
-    this.#responder = new Responder(context.instance, context.allowance, (error) => this.goodbye(error));
+    this.wire = wire;
+    this.#allowance = allowance;
+    this.#identify = identify;
+    this.#responder = new Responder(context.instance, allowance, this);
   }
 
   receive(bytes: Uint8Array): void {
@@ -98,18 +102,18 @@ export class LaneConnection implements Recipient {
 
   /** Sends the client a beat. False if nothing came from it since the last. */
   beat(): boolean {
-    const { isHeard } = this;
+    const isHeard = this.#isHeard;
     this.#isHeard = false;
     if (isHeard) this.#send(BEAT);
     return isHeard;
   }
 
-  get isHeard(): boolean {
-    return this.#isHeard;
+  get address(): string {
+    return this.#allowance.address;
   }
 
   get backlogged(): boolean {
-    return this.#wire.waiting > this.#context.bufferBytesMax / 2;
+    return this.wire.waiting > this.#context.bufferBytesMax / 2;
   }
 
   send(frame: Frame): void {
@@ -134,7 +138,7 @@ export class LaneConnection implements Recipient {
     this.#isEnding = true;
     this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
     // An orderly close would wait for a client that does not read.
-    this.#context.instance.clock.after(GOODBYE_MS, () => this.#wire.cut());
+    this.#context.instance.clock.after(GOODBYE_MS, () => this.wire.cut());
   }
 
   /** Asks the client to move, answers its requests in progress, and closes the connection. */
@@ -143,7 +147,7 @@ export class LaneConnection implements Recipient {
     this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
     this.#context.instance.clock.after(GOODBYE_MS, async () => {
       await this.#responder.finish();
-      setImmediate(() => this.#wire.close());
+      setImmediate(() => this.wire.close());
     });
   }
 
@@ -162,25 +166,31 @@ export class LaneConnection implements Recipient {
 
   #greet(message: UpMessage): void {
     if (message.kind !== "request" || message.name !== HELLO) {
-      return this.goodbye(this.#responder.reject("the first message is not hello"));
+      this.goodbye(this.#responder.reject("the first message is not hello"));
+      return;
     }
     this.#early = [];
+    this.#context.greeted(this);
     void this.#enter(message.id, message.request);
   }
 
   async #enter(id: number, request: unknown): Promise<void> {
-    const { instance, presence, allowance, refusal, identify } = this.#context;
-    const auth: Readonly<Record<string, unknown>> = typeof request === "object" && request !== null ? { ...request } : {};
+    const { instance, presence } = this.#context;
+    const identify = this.#identify;
+    const allowance = this.#allowance;
+    // It holds the request of the upgrade.
+    this.#identify = undefined;
+    const auth: Readonly<Record<string, unknown>> =
+      typeof request === "object" && request !== null ? { ...request } : {};
     let visitor: Visitor;
     try {
-      if (refusal) throw refusal;
-      if (auth.protocol !== LANE_PROTOCOL) throw new Refusal("UNSUPPORTED_PROTOCOL");
+      if (auth.protocol !== LANE_PROTOCOL || !identify) throw new Refusal("UNSUPPORTED_PROTOCOL");
       visitor = await identify(auth);
       if (instance.departures.isDraining) throw new Refusal("GOING_AWAY");
     } catch (error) {
       return this.goodbye(refusalOf(error).toBody());
     }
-    if (this.#isGone) return;
+    if (this.#isEnding) return;
     this.subject = visitor.grant?.subject;
     const client = new Client(instance, { recipient: this, allowance, visitor, presence, protocol: LANE_PROTOCOL });
     this.#client = client;
@@ -202,7 +212,10 @@ export class LaneConnection implements Recipient {
       );
     } else if (message.kind === "request") {
       const { id, name, request } = message;
-      if (!isRequest(name) || name === "write") return this.#complain(`there is no request ${name.slice(0, 20)}`);
+      if (!isRequest(name) || name === "write") {
+        this.#complain(`there is no request ${name.slice(0, 20)}`);
+        return;
+      }
       this.#responder.answer<object>(
         (settle) => client.ask(name, request, settle),
         (reply) => this.#send(new Message(encodeReply(id, reply))),
@@ -249,10 +262,10 @@ export class LaneConnection implements Recipient {
   #send(message: Message): void {
     if (this.#isGone) return;
     const { instance, bufferBytesMax } = this.#context;
-    this.#wire.send(message);
+    this.wire.send(message);
     instance.metrics.sent(message.bytes.length);
-    if (this.#wire.waiting <= bufferBytesMax) return;
+    if (this.wire.waiting <= bufferBytesMax) return;
     instance.metrics.refused("TOO_SLOW");
-    this.#wire.cut();
+    this.wire.cut();
   }
 }

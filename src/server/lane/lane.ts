@@ -1,7 +1,6 @@
 /*
  * The lane: a WebSocket of our own beside Socket.IO, for protocol 2. Takes upgrades to its path,
- * after the same guards as Socket.IO's handshakes, and keeps its connections alive. The only file
- * of the server that imports `ws`.
+ * after the same guards as Socket.IO's handshakes, and keeps its connections alive.
  *
  *     upgrade ──► guards ──► 101 ──► hello (lane-connection.ts)
  */
@@ -9,17 +8,18 @@
 import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import { type WebSocket, WebSocketServer } from "ws";
-import { Refusal } from "../../protocol/errors.js";
+import { type Server, WebSocketServer } from "ws";
+import type { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BEAT_MS, encodeEvent, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
 import type { Connections } from "../connections/connections.js";
 import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
+import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
-import type { Meter } from "../limits/meter.js";
-import { LaneConnection, type Wire } from "./lane-connection.js";
+import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
+import { LaneSocket, LaneWebSocket } from "./lane-socket.js";
 import { Message } from "./message.js";
 
 export interface LaneOptions {
@@ -36,17 +36,17 @@ export interface LaneOptions {
 
 /** Beats go to a part of the connections at a time. */
 const BEAT_PARTS = 20;
-/** A client has this long to confirm a close. */
-const CLOSING_MS_MAX = 2_000;
 
 export class Lane {
   readonly #instance: Instance;
   readonly #connections: Connections;
   readonly #options: LaneOptions;
-  readonly #ws: WebSocketServer;
+  readonly #context: LaneContext;
+  readonly #ws: Server<typeof LaneWebSocket>;
   readonly #parts = Array.from({ length: BEAT_PARTS }, () => new Set<LaneConnection>());
-  readonly #wires = new WeakMap<LaneConnection, Wire>();
-  readonly #beats: NodeJS.Timeout;
+  /** Connections without `hello`, oldest first -> when they are closed. */
+  readonly #silent = new Map<LaneConnection, number>();
+  readonly #timer: NodeJS.Timeout;
   #made = 0;
   #open = 0;
 
@@ -54,21 +54,33 @@ export class Lane {
     this.#instance = instance;
     this.#connections = connections;
     this.#options = options;
+    const { bufferBytesMax, messageBytesMax } = connections.limits;
+    this.#context = {
+      instance,
+      presence: options.presence,
+      bufferBytesMax,
+      greeted: (connection) => this.#silent.delete(connection),
+    };
     this.#ws = new WebSocketServer({
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: connections.limits.messageBytesMax,
+      maxPayload: messageBytesMax,
+      maxFragments: piecesMax(messageBytesMax),
+      maxBufferedChunks: piecesMax(messageBytesMax),
       autoPong: false,
+      WebSocket: LaneWebSocket,
       handleProtocols: (protocols) => (protocols.has(LANE_SUBPROTOCOL) ? LANE_SUBPROTOCOL : false),
     });
-    connections.guard(this.#ws);
     http.on("upgrade", (request: IncomingMessage, tcp: TcpSocket, head: Buffer) => {
       if (options.isOurs(request)) this.#upgrade(request, tcp, head);
     });
     let part = 0;
-    this.#beats = setInterval(() => this.#beat(part++ % BEAT_PARTS), BEAT_MS / BEAT_PARTS);
-    this.#beats.unref();
+    this.#timer = setInterval(() => {
+      this.#beat(part++ % BEAT_PARTS);
+      this.#cutSilent();
+    }, BEAT_MS / BEAT_PARTS);
+    this.#timer.unref();
   }
 
   get online(): number {
@@ -87,10 +99,10 @@ export class Lane {
     return theirs.length;
   }
 
-  /** Ends all connections at once. */
+  /** Ends all connections. */
   close(): void {
-    clearInterval(this.#beats);
-    for (const connection of this.#all()) this.#wires.get(connection)?.close();
+    clearInterval(this.#timer);
+    for (const connection of this.#all()) connection.wire.close();
     this.#ws.close();
   }
 
@@ -99,102 +111,74 @@ export class Lane {
   }
 
   #upgrade(request: IncomingMessage, tcp: TcpSocket, head: Buffer): void {
-    tcp.on("error", () => undefined);
+    tcp.on("error", ignore);
     const response = new UpgradeResponse(request, tcp);
     const late = setTimeout(() => tcp.destroy(), this.#options.silentMsMax);
     this.#options.passGuards(request, response, (error) => {
       clearTimeout(late);
-      if (error) return response.refuse(error);
+      if (error) {
+        response.refuse(error);
+        return;
+      }
       const add = (headers: string[]) => headers.push(...response.headerLines());
       this.#ws.on("headers", add);
       this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp, request));
       this.#ws.off("headers", add);
+      response.answered();
     });
   }
 
-  #serve(socket: WebSocket, tcp: TcpSocket, request: IncomingMessage): void {
-    const wire = wireOf(socket, tcp);
-    const { allowance, refusal, ended } = this.#connections.admitWebSocket(request, () => wire.cut());
-    const { presence, origins, silentMsMax } = this.#options;
-    const connection = new LaneConnection(
-      {
-        instance: this.#instance,
-        presence,
-        allowance,
-        bufferBytesMax: this.#connections.limits.bufferBytesMax,
-        refusal,
-        identify: (auth) => identify(this.#instance, request, auth, origins),
-      },
-      wire,
-    );
+  #serve(socket: LaneWebSocket, tcp: TcpSocket, request: IncomingMessage): void {
+    const wire = new LaneSocket(socket, tcp, this.#instance, this.#connections.limits);
+    const { allowance, refusal, ended } = this.#connections.admitWebSocket(request, wire);
+    const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
+    wire.serve(connection);
     const part = this.#parts[this.#made++ % BEAT_PARTS];
     part?.add(connection);
-    this.#wires.set(connection, wire);
+    this.#silent.set(connection, this.#instance.clock.now() + this.#options.silentMsMax);
     this.#open++;
-    const meter = this.#meter(socket, connection, allowance.address);
-    const silent = setTimeout(() => wire.cut(), silentMsMax);
-    silent.unref();
-    socket.binaryType = "nodebuffer";
-    socket.on("message", (data: Buffer, isBinary: boolean) => {
-      clearTimeout(silent);
-      meter.take(1, 0);
-      connection.receive(isBinary ? data : EMPTY);
-    });
-    // `ws` closes the connection after an error.
-    socket.on("error", () => undefined);
+    this.#whenClosed(socket, connection, part, ended);
+  }
+
+  // The next two are apart, because functions made in one place hold whatever any of them uses, and
+  // the request of the upgrade is large.
+
+  #whenClosed(
+    socket: LaneWebSocket,
+    connection: LaneConnection,
+    part: Set<LaneConnection> | undefined,
+    ended: () => void,
+  ): void {
     socket.on("close", () => {
-      clearTimeout(silent);
       part?.delete(connection);
+      this.#silent.delete(connection);
       this.#open--;
       ended();
       connection.close();
     });
   }
 
-  /** Charges all that comes in, and answers pings as long as the client reads. */
-  #meter(socket: WebSocket, connection: LaneConnection, address: string): Meter {
-    const metered = this.#connections.meteredOf(socket);
-    if (!metered) throw new Error("this version of ws lets no meter be put on a WebSocket");
-    const { meter, tcp } = metered;
-    const { admission, metrics } = this.#instance;
-    metered.end = () => {
-      metrics.refused("TOO_MANY_ERRORS");
-      admission.offended(address);
-      socket.removeAllListeners("message");
-      connection.goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
+  #identifies(request: IncomingMessage, refusal: Refusal | undefined): Identify {
+    return async (auth) => {
+      if (refusal) throw refusal;
+      return identify(this.#instance, request, auth, this.#options.origins);
     };
-    tcp.on("data", (chunk: Buffer) => meter.take(0, chunk.length));
-    socket.on("ping", (data: Buffer) => {
-      if (!connection.backlogged) socket.pong(data);
-    });
-    return meter;
   }
 
   #beat(part: number): void {
     for (const connection of this.#parts[part] ?? []) {
-      if (!connection.beat()) this.#wires.get(connection)?.cut();
+      if (!connection.beat()) connection.wire.cut();
+    }
+  }
+
+  #cutSilent(): void {
+    const now = this.#instance.clock.now();
+    for (const [connection, dueMs] of this.#silent) {
+      if (dueMs > now) return;
+      this.#silent.delete(connection);
+      connection.wire.cut();
     }
   }
 }
 
-const EMPTY = new Uint8Array();
-
-/**
- * Writes finished WebSocket frames straight to the TCP connection. `ws` without compression keeps no
- * queue of its own, so their order is that of the calls.
- */
-function wireOf(socket: WebSocket, tcp: TcpSocket): Wire {
-  return {
-    get waiting() {
-      return tcp.writableLength;
-    },
-    send: ({ frame }) => {
-      if (socket.readyState === socket.OPEN) tcp.write(frame);
-    },
-    close: () => {
-      socket.close();
-      setTimeout(() => socket.terminate(), CLOSING_MS_MAX).unref();
-    },
-    cut: () => socket.terminate(),
-  };
-}
+function ignore(): void {}

@@ -1,10 +1,11 @@
 /*
- * Messages of the lane on their way out. A frame of a hub goes to many connections. It is encoded
- * once whole and once as a continuation, each when the first connection needs it, and the WebSocket
- * frame around it is built once as well.
+ * Outgoing messages of the lane. A hub's frame goes to many connections. So each of its two forms,
+ * whole and continuation, is encoded once, when the first connection needs it. The WebSocket frame
+ * around it is also built once.
  */
 
-import { encodeEvent, encodeFramed, LaneDelta } from "../../protocol/lane.js";
+import { encodeEvent, encodeFramed } from "../../protocol/lane.js";
+import { LaneDelta } from "../../protocol/lane-delta.js";
 import { BINARY, webSocketFrame } from "../connections/websocket-frame.js";
 import type { DeltaFrame, Frame } from "../pages/recipient.js";
 

@@ -1,6 +1,6 @@
 /*
- * The unit that limits count as one address: an IPv4 address, or for IPv6 the /64 of a household or
- * host. A site with a whole /48 has 65,536 of those, so the /48 is counted too, as the network.
+ * The unit that limits count as one address: an IPv4 address, or the IPv6 /64 of a household or
+ * host. A site with a /48 has 65,536 of those, so the /48 is counted as well, as the network.
  */
 
 import { isIPv6 } from "node:net";
@@ -18,7 +18,7 @@ export function addressKey(address: string | undefined): string {
   return `${prefix.replace(/(^|:)0(:0)*$/, "")}::/64`;
 }
 
-/** The /48 around an IPv6 address as `addressKey` gives it; undefined for all others. */
+/** The /48 around an IPv6 address that `addressKey` returned; undefined for IPv4. */
 export function networkKey(address: string): string | undefined {
   if (!address.endsWith("::/64")) return undefined;
   const [first, second, third] = address.slice(0, -"::/64".length).split(":");
@@ -27,7 +27,7 @@ export function networkKey(address: string): string | undefined {
 
 /** The eight groups of an IPv6 address, without leading zeros. */
 function groupsOf(address: string): string[] {
-  // A URL writes every notation the same way, and knows no zones.
+  // A URL normalises every notation. It does not support zones, so they are removed.
   const { hostname } = new URL(`http://[${address.replace(/%.*/, "")}]`);
   const [left = [], right = []] = hostname
     .slice(1, -1)

@@ -1,7 +1,7 @@
 /*
  * Admission: whether a client may connect, and how fast it may write. Each session, address and
- * network has its own count, so that one at its limit never delays another. Counts are bounded, and
- * each instance has its own.
+ * network has its own count, so that one at its limit never delays another. The number of counts is
+ * bounded, and each instance has its own.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -15,31 +15,33 @@ export interface AdmissionLimits {
   readonly writes: Rate;
   /** Requests of any kind on one connection. */
   readonly requests: Rate;
-  /** Pages that one connection asks to watch. */
+  /** Pages that one connection may ask to watch. */
   readonly watches: Rate;
-  /** Connections that one address has open. */
+  /** Most connections that one address may have open. */
   readonly connectionsPerAddress: number;
-  /** Connections that one address opens. */
+  /** New connections from one address. */
   readonly connects: Rate;
   /** HTTP requests of any kind from one address. Default: no bound. */
   readonly http?: Rate;
 }
 
-/** An address may do as much as 20 sessions, and a network may write as much as 20 addresses. */
+/** An address may write as much as 20 sessions, and a network as much as 20 addresses. */
 const ADDRESS_SESSIONS = 20;
 const NETWORK_ADDRESSES = 20;
 /**
- * Work that an address causes for others, or that takes long. A unit is about 20 µs: one small
- * message sent to one client, or a kibibyte read. An address has a tenth of a core for it, and all
- * together have a quarter.
+ * Work that affects others or takes long. A unit is about 20 µs: one small message sent to one
+ * client, or a kibibyte read. An address gets a tenth of a core for such work, and all addresses
+ * together a quarter.
  */
 const WORK = { perSecond: 5_000, burst: 5_000 };
 const ALL_WORK = { perSecond: 12_500, burst: 12_500 };
-/** When an address with too many connections may try again. */
+/** How long an address with too many connections must wait before it tries again. */
 const CONNECTIONS_RETRY_MS = 5_000;
-/** Clients refused for their rate are spread over at least this time. */
+/** Retries of clients refused for their rate are spread over at least this time. */
 const CONNECT_RETRY_MS_MIN = 1_000;
-/** A connection ended for its errors counts as 25: reconnecting brings no fresh limits. */
+/**
+ * A connection closed for its errors counts as 25, so that reconnecting does not reset its limits.
+ */
 const OFFENCE_CONNECTS = 25;
 
 export class Admission {
@@ -67,7 +69,7 @@ export class Admission {
     this.#allWork = new TokenBucket(ALL_WORK, clock.now());
   }
 
-  /** Counts a connection, until `disconnect`. Throws TOO_MANY_CONNECTIONS. */
+  /** Counts a connection until `disconnect` is called. Throws TOO_MANY_CONNECTIONS. */
   connect(address: string): void {
     const count = this.#connections.get(address) ?? 0;
     if (count >= this.limits.connectionsPerAddress) {
@@ -87,6 +89,11 @@ export class Admission {
     else this.#connections.delete(address);
   }
 
+  /** A function that calls `disconnect`, and holds nothing else. */
+  release(address: string): () => void {
+    return () => this.disconnect(address);
+  }
+
   offended(address: string): void {
     this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
@@ -95,7 +102,7 @@ export class Admission {
     return new Allowance(address, this.limits, this.#clock);
   }
 
-  /** Throws RATE_LIMITED if the connection or its address may not watch `pages` pages now. */
+  /** Throws RATE_LIMITED if the connection or its address may not watch `pages` more pages now. */
   admitWatch({ address, watches }: Allowance, pages: number): void {
     const now = this.#clock.now();
     const waitMs = watches.take(pages, now) || this.#addressWatches.take(address, pages, now);
@@ -104,7 +111,7 @@ export class Admission {
 
   /**
    * Throws RATE_LIMITED if `session`, its address or its network may not write `cells` cells now.
-   * The buckets outlive the connection, and a new session starts with what its address has left.
+   * Buckets outlive the connection, and a new session is still bound by what its address has left.
    * All buckets are checked before any is charged, so a refused write costs nothing.
    */
   admitWrite(address: string, session: string | undefined, cells: number): void {
@@ -119,9 +126,9 @@ export class Admission {
   }
 
   /**
-   * Throws RATE_LIMITED if the address, or all together, have used up their share of heavy work.
-   * That is a message to everyone, or a long read. Otherwise charges `units` for it, if necessary
-   * as a debt. A click is no such work, so it never waits for another client's.
+   * Throws RATE_LIMITED if the address, or all addresses together, have used up their share of
+   * heavy work. Otherwise charges `units`, if necessary as a debt. Heavy work is a message to
+   * everyone or a long read. A click is not, so it never waits for another client's heavy work.
    */
   admitWork(address: string, units: number): void {
     const now = this.#clock.now();
@@ -130,15 +137,15 @@ export class Admission {
     this.chargeWork(address, units);
   }
 
-  /** Charges for work that turned out to be more than was admitted. */
+  /** Charges for work that turned out to exceed what was admitted. */
   chargeWork(address: string, units: number): void {
     const now = this.#clock.now();
-    // One message to a crowd may cost more than a burst, and must be paid in full.
+    // One message to many clients may cost more than a burst, and must be paid in full.
     this.#addressWork.charge(address, units, now, Number.POSITIVE_INFINITY);
     this.#allWork.charge(units, now, Number.POSITIVE_INFINITY);
   }
 
-  /** Counts an HTTP request; returns the milliseconds that it should wait for those before it. */
+  /** Counts an HTTP request. Returns the milliseconds for which it should be delayed. */
   paceHttp(address: string): number {
     const now = this.#clock.now();
     const waitMs = this.#addressHttp?.waitMs(address, 0, now) ?? 0;

@@ -1,47 +1,81 @@
 /*
- * The requests that one connection may still make. A client that leaves a namespace and joins it
- * again, or joins another, keeps the limits that its connection has left.
+ * The requests that one connection may still make. Leaving and rejoining a namespace, or joining
+ * another one, does not reset them.
  */
 
 import type { Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
-/** Bad requests before the client is disconnected; some refusals count a tenth (responder.ts). */
+/**
+ * Bad requests before the client is disconnected. Some refusals count as a tenth (responder.ts).
+ */
 const STRIKES = { burst: 100, perSecond: 1 };
-const MESSAGES = { perSecond: 5, burst: 20 };
+/** Chat messages of the teaching protocol. */
+export const MESSAGES = { perSecond: 5, burst: 20 };
 const REQUESTS_A_TURN = 8;
 const AT_ONCE = { perSecond: 1_000, burst: REQUESTS_A_TURN };
 
-export class Allowance {
-  /** As addressKey gives it. */
-  readonly address: string;
-  readonly requests: TokenBucket;
-  /** In pages. */
-  readonly watches: TokenBucket;
-  readonly strikes: TokenBucket;
-  readonly messages: TokenBucket;
-  readonly turns: Turns;
-  inProgress = 0;
+interface AllowanceLimits {
+  readonly requests: Rate;
+  readonly watches: Rate;
+}
 
-  constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
+export class Allowance {
+  /** The address, in the form that `addressKey` returns. */
+  readonly address: string;
+  readonly #limits: AllowanceLimits;
+  readonly #clock: Clock;
+  inProgress = 0;
+  // Most connections never use some of these, and a bucket that is not used is full.
+  #requests: TokenBucket | undefined;
+  #watches: TokenBucket | undefined;
+  #strikes: TokenBucket | undefined;
+  #messages: TokenBucket | undefined;
+  #turns: Turns | undefined;
+
+  constructor(address: string, limits: AllowanceLimits, clock: Clock) {
     this.address = address;
-    this.requests = new TokenBucket(limits.requests, clock.now());
-    this.watches = new TokenBucket(limits.watches, clock.now());
-    this.strikes = new TokenBucket(STRIKES, clock.now());
-    this.messages = new TokenBucket(MESSAGES, clock.now());
-    this.turns = new Turns(clock);
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  get requests(): TokenBucket {
+    this.#requests ??= new TokenBucket(this.#limits.requests, this.#clock.now());
+    return this.#requests;
+  }
+
+  /** In pages. */
+  get watches(): TokenBucket {
+    this.#watches ??= new TokenBucket(this.#limits.watches, this.#clock.now());
+    return this.#watches;
+  }
+
+  get strikes(): TokenBucket {
+    this.#strikes ??= new TokenBucket(STRIKES, this.#clock.now());
+    return this.#strikes;
+  }
+
+  get messages(): TokenBucket {
+    this.#messages ??= new TokenBucket(MESSAGES, this.#clock.now());
+    return this.#messages;
+  }
+
+  get turns(): Turns {
+    this.#turns ??= new Turns(this.#clock);
+    return this.#turns;
   }
 }
 
 /**
  * Makes a connection with many requests take turns with all others. A burst arrives in one read of
- * the socket, and answering all of it at once would delay every other connection. So beyond a few,
- * its requests wait, in order, for later turns of the event loop. An occasional one never waits.
+ * the socket, and answering all of it in one go would delay every other connection. Beyond a few,
+ * its requests therefore wait, in order, for later turns of the event loop. Occasional requests
+ * never wait.
  */
 export class Turns {
   readonly #clock: Clock;
   readonly #atOnce: TokenBucket;
-  /** Bounded by the caller of `take`, which counts requests in progress. */
+  /** The caller of `take` bounds this, because it counts requests in progress. */
   readonly #waiting: (() => void)[] = [];
 
   constructor(clock: Clock) {
@@ -49,7 +83,7 @@ export class Turns {
     this.#atOnce = new TokenBucket(AT_ONCE, clock.now());
   }
 
-  /** Undefined if the request may proceed now; otherwise resolves when it may, in order. */
+  /** Undefined if the request may proceed now. Otherwise resolves when it may, in order. */
   take(): Promise<void> | undefined {
     if (this.#waiting.length === 0) {
       if (this.#atOnce.take(1, this.#clock.now()) === 0) return undefined;

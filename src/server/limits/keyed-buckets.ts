@@ -1,7 +1,7 @@
 /*
- * A token bucket for each key: session, address, network. Bounded: a bucket that is full again is
- * as good as a new one, so it is forgotten when room is needed. If there is no room, new keys are
- * refused and known keys keep working.
+ * A token bucket for each key: session, address or network. Their number is bounded. A full bucket
+ * equals a new one, so it is dropped when room is needed. If there is no room, new keys are refused
+ * and known keys keep working.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -25,7 +25,7 @@ export class KeyedBuckets {
     return this.#buckets.size;
   }
 
-  /** As TokenBucket's. Throws BUSY if `key` is new and there is no room. */
+  /** See TokenBucket. Throws BUSY if `key` is new and there is no room. */
   take(key: string, count: number, nowMs: number): number {
     return this.#of(key, nowMs).take(count, nowMs);
   }
@@ -34,7 +34,7 @@ export class KeyedBuckets {
     return this.#of(key, nowMs).waitMs(count, nowMs);
   }
 
-  /** As TokenBucket's. Does nothing if `key` is new and there is no room. */
+  /** See TokenBucket. Does nothing if `key` is new and there is no room. */
   charge(key: string, count: number, nowMs: number, debtMax?: number): void {
     if (!this.#buckets.has(key) && this.#buckets.size >= this.#bucketsMax) return;
     this.#of(key, nowMs).charge(count, nowMs, debtMax);

@@ -1,12 +1,12 @@
 /*
- * Meters everything that comes in on one connection, in messages and bytes, at every layer:
+ * Meters everything that arrives on one connection, in messages and bytes, at every layer:
  * requests, pings, pongs, packets of unknown namespaces, unrequested acknowledgements, bodies. A
- * connection over its budget is not read until time has paid for it:
+ * connection over its budget is not read until enough time has passed:
  *
  *     tokens   burst ────────── 0 ────────── -burst
- *                     read       │ not read    │ ended: a flood came in one read
+ *                     read       │ not read    │ closed: a flood came in one read
  *
- * It counts, and calls `metered` to act. The backlog counts the bytes that wait to go out.
+ * It counts, and calls `metered` to act. The backlog counts outgoing bytes.
  */
 
 import type { Clock } from "../../protocol/clock.js";
@@ -17,11 +17,11 @@ export interface InflowLimits {
   readonly bytes: Rate;
 }
 
-interface Metered {
+export interface Metered {
   /** Stops reading, until `resume`. Without it the owner asks for `waitMs` before it reads. */
   pause?(): void;
   resume?(): void;
-  /** Ends the connection because of a flood. Called again for the rest that was read already. */
+  /** Closes the connection because of a flood. Called again for data that was already read. */
   end(): void;
 }
 
@@ -51,18 +51,18 @@ export class Meter {
     if (this.isSpent) this.#metered.end();
   }
 
-  /** Whether more came in than a pause can make up for. */
+  /** Whether more arrived than a pause can make up for. */
   get isSpent(): boolean {
     return this.#messages.isSpent || this.#bytes.isSpent;
   }
 
-  /** Milliseconds until the next message should be read; 0 if it may be now. */
+  /** Milliseconds until the next message may be read; 0 if it may be read now. */
   get waitMs(): number {
     const now = this.#clock.now();
     return Math.max(this.#messages.waitMs(0, now), this.#bytes.waitMs(0, now));
   }
 
-  /** Data that came in before the pause took effect is paid for too. */
+  /** Waits longer if more data arrived before the pause took effect. */
   #retry(): void {
     const waitMs = this.waitMs;
     if (waitMs > 0) {

@@ -1,15 +1,15 @@
 /*
  * Counts the HTTP requests of each address per minute. Instances on one Valkey share the counts.
  * While the store is unavailable, each instance counts alone, and no request waits for the store. A
- * store that does not answer in time counts as unavailable for a while. A hanging server is noticed
- * elsewhere only after seconds, and one primary of several may be down.
+ * store that does not answer in time counts as unavailable for a while here. Elsewhere a hanging
+ * server is noticed only after seconds, and one primary of several may be down.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";
 import { type Clock, within } from "../../protocol/clock.js";
 import { StoreAway } from "../../store/store.js";
 
-/** Requests of an address in its current window, and how long that window lasts. */
+/** An address's requests in its current window, and the time left in that window. */
 export interface Hits {
   readonly hits: number;
   readonly leftMs: number;
@@ -19,23 +19,23 @@ export interface Hits {
 export type CountShared = (address: string, windowMs: number) => Promise<Hits>;
 
 interface LimitSource {
-  /** Without it each instance counts alone. */
+  /** Without it, each instance counts alone. */
   readonly shared: CountShared | undefined;
   readonly clock: Clock;
   readonly isAvailable: () => boolean;
-  /** Called with every failure but StoreAway, which is reported elsewhere. */
+  /** Called with every failure except StoreAway, which is reported elsewhere. */
   readonly failed: (error: unknown) => void;
 }
 
 export const WINDOW_MS = 60_000;
 const ANSWER_MS_MAX = 250;
 const AWAY_MS = 2_000;
-/** With more addresses than this, an instance that counts alone forgets the oldest windows. */
+/** Beyond this number of addresses, an instance that counts alone drops the oldest windows. */
 const ADDRESSES_MAX = 100_000;
 
 export class SharedLimits {
   readonly #source: LimitSource;
-  /** Windows are equally long, so the first in the map end first. */
+  /** Address -> its window. All windows are equally long, so the first in the map ends first. */
   readonly #own = new Map<string, { hits: number; readonly endsMs: number }>();
   #awayUntilMs = Number.NEGATIVE_INFINITY;
 

@@ -1,6 +1,6 @@
 /*
- * Token bucket: `burst` tokens at first and `perSecond` more as time passes, at most `burst`. Pure:
- * the time is passed in.
+ * A token bucket. It starts with `burst` tokens and gains `perSecond`, up to `burst`. Pure: the
+ * time is passed in.
  */
 
 export interface Rate {
@@ -32,7 +32,7 @@ export class TokenBucket {
     return this.#tokens >= count ? 0 : ((count - this.#tokens) / this.#rate.perSecond) * 1000;
   }
 
-  /** Takes `count` tokens even if there are fewer: a debt of at most `debtMax`. */
+  /** Takes `count` tokens even if there are fewer, which leaves a debt of at most `debtMax`. */
   charge(count: number, nowMs: number, debtMax = this.#rate.burst): void {
     this.#refill(nowMs);
     this.#tokens = Math.max(-debtMax, this.#tokens - count);

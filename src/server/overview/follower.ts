@@ -1,18 +1,18 @@
 /*
  * Keeps an instance's copy of a board's counts in step with the store: subscribes, reads the list,
- * then applies the channel's messages in their order.
+ * then applies the channel's messages in order.
  *
  *     subscribe ──► read, buffering messages ──► live ◄── message
  *                    ▲                            │
  *                    └── resumed, or found deaf ◄─┤
  *                                                 └── check: some pages' own counts
  *
- * The check keeps list and copy from drifting, whatever was lost: reports with their instance,
- * messages, or the tail of a page's history. It reads the heads of pages (pages/heads.ts),
- * PAGES_A_CHECK every CHECK_EVERY_MS, in a cycle. After a start or an interruption it reads all of
- * them without a pause. It reads a page once more when the messages about it have ended.
+ * The check keeps list and copy from drifting, whatever was lost: reports along with their
+ * instance, messages, or the end of a page's history. It reads the heads of pages (pages/heads.ts),
+ * PAGES_A_CHECK every CHECK_EVERY_MS, in a cycle. After a start or an interruption it reads all
+ * heads without a pause. It also reads a page's head once its messages stop.
  *
- * If a head differs from the copy, the list is corrected, and the channel publishes the right
+ * If a head differs from the copy, the list is corrected, and the channel publishes the correct
  * entry.
  */
 
@@ -33,18 +33,21 @@ export interface OverviewListener {
 
 const PAGES_A_CHECK = 1_000;
 const CHECK_EVERY_MS = 1_000;
-/** A page is quiet this long after its last message: longer than an instance takes to report. */
+/**
+ * A page is quiet this long after its last message. That is longer than an instance takes to
+ * report.
+ */
 const QUIET_MS = 1_000;
-/** Quiet pages that one check reads beside those whose turn it is. */
+/** Quiet pages that one check reads in addition to those whose turn it is. */
 const QUIET_PAGES_MAX = 500;
 const RETRY_MS = { first: 50, most: 1_000 };
 /** A channel that stays silent this long after a correction is deaf. */
 const DEAF_MS_MAX = 2_000;
 
 export class OverviewFollower {
-  /** Page -> checked cells. */
+  /** Page -> number of checked cells. */
   readonly counts: Uint32Array;
-  /** Resolves when the list has been read once. Pending while the store is away. */
+  /** Resolves when the list has been read once. Pending while the store is unavailable. */
   readonly ready: Promise<void>;
   readonly #board: HostedBoard;
   readonly #store: OverviewStore;
@@ -57,20 +60,18 @@ export class OverviewFollower {
   isReady = false;
   #setReady: () => void = () => undefined;
   #unsubscribe: Unsubscribe | undefined;
-  /** Messages that came while the list is read; undefined while it is not. */
+  /** Messages that arrive while the list is being read; undefined at other times. */
   #buffer: (readonly Tally[])[] | undefined = [];
   #isStale = true;
-  /** Pages with messages since their last check -> when, oldest first. */
+  /** Pages with messages since their last check, or left out of it -> when, oldest first. */
   readonly #heard = new Map<number, number>();
-  /** The next page to check, when, and how many pages are to be checked without a pause. */
+  /** The next page to check, the time of the next check, and the pages to check without a pause. */
   #at = 0;
   #nextMs = 0;
   #hurry = 0;
   #corrections: Report[] = [];
   #isCorrecting = false;
-  /**
-   * Time of the first correction that the channel has not published; undefined if there is none.
-   */
+  /** Time of the first correction that the channel has not published yet; undefined if none. */
   #unheardMs: number | undefined;
   #isClosed = false;
 
@@ -95,6 +96,7 @@ export class OverviewFollower {
     this.#unread = heads.read({
       due: (nowMs) => this.#due(nowMs),
       asking: (page) => this.#asking(page),
+      skipped: ({ page }) => this.#checkSoon(page),
       judged: () => this.#judged(),
       failed: () => this.#checkAll(),
     });
@@ -123,7 +125,7 @@ export class OverviewFollower {
     if (!this.#buffer) void this.#refresh();
   }
 
-  /** Reads the list until it was read without an interruption. */
+  /** Reads the list, and repeats that until no interruption occurred meanwhile. */
   async #refresh(): Promise<void> {
     this.#buffer = [];
     while (this.#isStale && !this.#isClosed) await persist(this.#persistence, () => this.#read());
@@ -138,13 +140,15 @@ export class OverviewFollower {
   }
 
   #take(tallies: readonly Tally[]): void {
-    const now = this.#clock.now();
     for (const tally of tallies) {
       this.#set(tally);
-      if (tally.page >= this.counts.length) continue;
-      this.#heard.delete(tally.page);
-      this.#heard.set(tally.page, now);
+      if (tally.page < this.counts.length) this.#checkSoon(tally.page);
     }
+  }
+
+  #checkSoon(page: number): void {
+    this.#heard.delete(page);
+    this.#heard.set(page, this.#clock.now());
   }
 
   #set({ page, version, checked }: Tally): void {
@@ -169,7 +173,7 @@ export class OverviewFollower {
       this.#isStale = true;
       throw error;
     }
-    // The buffered messages come last, because none of them can be older than the list.
+    // Buffered messages are applied last, because none of them can be older than the list.
     for (const tallies of this.#buffer.splice(0)) this.#take(tallies);
     this.#checkAll();
     this.isReady = true;
@@ -196,7 +200,7 @@ export class OverviewFollower {
     this.#nextMs = 0;
   }
 
-  /** Takes out the pages whose messages have ended. */
+  /** Removes and returns the pages whose messages have stopped. */
   #takeQuiet(nowMs: number): Set<number> {
     const quiet = new Set<number>();
     for (const [page, heardMs] of this.#heard) {
@@ -212,7 +216,7 @@ export class OverviewFollower {
     const instead = { version: this.#versions[page] ?? 0, checked: this.counts[page] ?? 0 };
     return ({ position: { version }, checked }) => {
       if (version === instead.version && checked === instead.checked) return;
-      // A page that moved meanwhile is followed. It is judged the next time.
+      // A page that moved meanwhile is being followed. The next check judges it.
       if (this.#versions[page] !== instead.version || this.counts[page] !== instead.checked) return;
       this.#corrections.push({ page, version, checked, instead });
     };
@@ -221,7 +225,7 @@ export class OverviewFollower {
   #judged(): void {
     if (this.#hurry > 0) void this.#heads.ask();
     const corrections = this.#corrections.splice(0);
-    // Until the list takes them, what is found meanwhile is left for the next check.
+    // Until the list takes these corrections, further findings are left for later checks.
     if (corrections.length > 0 && !this.#isCorrecting) void this.#correct(corrections);
   }
 

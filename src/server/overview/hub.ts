@@ -1,8 +1,8 @@
 /*
- * Sends the watchers of a board's overview how many cells of each page are checked. A client that
- * joins gets all pages. After that all clients get one frame with the changed pages, at most every
+ * Sends the watchers of a board's overview the number of checked cells of each page. A client that
+ * joins gets all pages. After that, all clients get one frame with the changed pages, at most every
  * FLUSH_EVERY_MS. The numbers are absolute, so a client that does not read is skipped. When its
- * buffer has drained, it is sent all pages.
+ * buffer has drained, it gets all pages.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -13,7 +13,7 @@ import type { OverviewFollower } from "./follower.js";
 
 const FLUSH_EVERY_MS = 500;
 const DRAINED_CHECK_MS = 250;
-/** If a larger part of the board has changed, the whole overview is smaller. */
+/** If a larger share of the pages has changed, the whole overview is smaller. */
 const CHANGED_PART_MAX = 0.4;
 
 export class OverviewHub {
@@ -42,9 +42,9 @@ export class OverviewHub {
     return this.#members.size + this.#lagging.size;
   }
 
-  /** Resolves when the recipient has been sent all counts. */
+  /** Resolves once all counts have been sent to the recipient. */
   async watch(recipient: Recipient): Promise<void> {
-    // Claims the place at once. An unwatch meanwhile takes it away.
+    // Claims the place immediately, so that an unwatch meanwhile can revoke it.
     this.#members.delete(recipient);
     this.#lagging.add(recipient);
     await this.#follower.ready;
@@ -63,11 +63,11 @@ export class OverviewHub {
     this.#changed.add(page);
     if (this.#nextFlush) return;
     const waitMs = this.#flushedMs + FLUSH_EVERY_MS - this.#clock.now();
-    // Even the first flush waits, to gather all changes of one message.
+    // Even the first flush is delayed, to gather all changes of one message.
     this.#nextFlush = this.#clock.after(Math.max(0, waitMs), () => this.#fanOut.request(this));
   }
 
-  /** The pages with most watchers on all instances. */
+  /** Sends the pages with the most watchers on all instances. */
   looked(pages: readonly PageCount[]): void {
     this.#looking = { kind: "looking", looking: { handle: this.#handle, pages } };
     for (const member of this.#members) if (!member.backlogged) member.send(this.#looking);

@@ -1,6 +1,6 @@
 /*
- * The overviews that an instance holds: a follower and a hub for each board whose overview someone
- * watches, or did until just now (shared-hubs.ts). A board without watchers costs nothing, whatever
+ * The overviews that an instance holds: a follower and a hub for each board whose overview is being
+ * watched, or was until recently (shared-hubs.ts). A board without watchers costs nothing, whatever
  * its size.
  */
 
@@ -41,7 +41,7 @@ export class Overviews {
     return this.#held.use(board.name, () => this.#open(board));
   }
 
-  /** The pages of a board with most watchers on all instances. */
+  /** Passes on the pages of a board with the most watchers on all instances. */
   looked(board: string, pages: readonly PageCount[]): void {
     this.#held.get(board)?.looked(pages);
   }

@@ -1,8 +1,9 @@
 /*
  * Reports the commits of this instance to the board's list of counts (store/overview.ts). Only a
- * page's last count is reported, and all pages together: a flood of writes costs the store two
- * small script runs a second. A report that fails waits, merged with later ones. If it is lost with
- * the instance, the followers of the overview correct the list.
+ * page's last count is reported, and all pages are reported together. A flood of writes therefore
+ * costs the store only two small script runs per second. A report that fails is merged with later
+ * ones and sent again. If it is lost with the instance, the followers of the overview correct the
+ * list.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
@@ -12,14 +13,14 @@ import type { CommittedBatch } from "../writes/writer.js";
 
 type Counted = Pick<CommittedBatch, "page" | "position" | "checked">;
 
-/** From the first commit after a report to the next report. */
+/** Delay from the first commit after a report to the next report. */
 const REPORT_AFTER_MS = 500;
 
 export class Reporter {
   readonly #store: OverviewStore;
   readonly #clock: Clock;
   readonly #failed: (error: unknown) => void;
-  /** Board -> page -> its last count. At most one for each page of the boards. */
+  /** Board -> page -> its last count. Bounded by the number of pages on all boards. */
   readonly #waiting = new Map<string, Map<number, Tally>>();
   #next: Cancel | undefined;
   #isClosed = false;
@@ -37,7 +38,7 @@ export class Reporter {
     this.#schedule();
   }
 
-  /** Reports waiting counts at once. */
+  /** Reports the waiting counts immediately. */
   async flush(): Promise<void> {
     this.#next?.();
     this.#next = undefined;
@@ -62,7 +63,7 @@ export class Reporter {
       if (!(error instanceof StoreAway)) return this.#failed(error);
       const pages = this.#waiting.get(board) ?? new Map<number, Tally>();
       this.#waiting.set(board, pages);
-      // Counts committed meanwhile are newer.
+      // Counts that were committed meanwhile are newer, so they are kept.
       for (const report of reports) if (!pages.has(report.page)) pages.set(report.page, report);
       this.#schedule();
     }

@@ -1,11 +1,11 @@
 /*
- * The flush clock of an instance: when hubs send the deltas that have gathered.
+ * The flush clock of an instance. It decides when hubs send the deltas that they have gathered.
  *
- * The first delta of a quiet page is sent at once, unless other pages wait (see Source). After that
- * the page's deltas gather until one interval after its last flush. The interval follows the load.
- * A delay that nobody notices costs nothing, so it grows early, up to `unseenMs`, to send at most
- * `framesUnseen` frames a second. Beyond that it only keeps sending within `share` of the event
- * loop.
+ * The first delta of a quiet page is sent immediately, unless other pages wait (see Source). After
+ * that, the page's deltas gather until one interval after its last flush. The interval follows the
+ * load. A delay that nobody notices costs nothing, so the interval first grows, up to `unseenMs`,
+ * to send at most `framesUnseen` frames per second. Beyond `unseenMs` it grows only to keep sending
+ * within `share` of the event loop.
  *
  *     watchers       1 ─────────── some ──────────────────────── thousands
  *     interval   flushMsMin ─ grows ─ unseenMs ─── stays ───── grows ─ flushMsMax
@@ -24,27 +24,27 @@ export interface FanOutLimits {
   readonly unseenMs: number;
   /** Frames per second to aim at with an interval of up to `unseenMs`. */
   readonly framesUnseen: number;
+  /** A quiet page waits this long at most for the doze of the others. */
+  readonly dozeMsMax: number;
 }
 
 export interface Flushable {
-  /** Sends what has gathered; returns the number of frames sent. */
+  /** Sends the gathered deltas. Returns the number of frames sent. */
   flush(): number;
   /**
-   * Called right after `flush`, for recipients that waited for it. This is not counted as sending,
-   * because a longer interval would not reduce its cost.
+   * Called right after `flush`, for recipients that waited for the flush. This does not count as
+   * sending, because a longer interval would not reduce its cost.
    */
   flushed?(): void;
 }
 
-/** The source of deltas. While none can be sent, it need not be read. */
+/** The source of deltas. It need not be read while none can be sent. */
 type Source = Pick<PageNews, "doze" | "wake">;
 
 const WAKEFUL: Source = { doze: () => undefined, wake: (heard) => heard() };
 
-/** A shorter doze saves nothing. */
+/** A doze shorter than this saves nothing. */
 const DOZE_MS_MIN = 4;
-/** A quiet page waits for the doze of the others: a delay that nobody notices. */
-const DOZE_MS_MAX = 60;
 /** The interval is adapted after this long, or after this many intervals, whichever is longer. */
 const ADAPT_MS = 100;
 const ADAPT_INTERVALS = 4;
@@ -54,7 +54,7 @@ export class FanOut {
   readonly #limits: FanOutLimits;
   readonly #source: Source;
   readonly #observe: (flush: { ms: number }) => void;
-  /** Pages with deltas to send -> when they may. */
+  /** Page with deltas to send -> the earliest time to send them. */
   readonly #due = new Map<Flushable, number>();
   readonly #lastFlushMs = new WeakMap<Flushable, number>();
   #flushMs: number;
@@ -109,14 +109,15 @@ export class FanOut {
       this.#source.wake(() => this.#flushDue());
     });
     this.#timer = { atMs, cancel };
-    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, this.#limits.unseenMs, DOZE_MS_MAX));
+    const { unseenMs, dozeMsMax } = this.#limits;
+    if (waitMs >= DOZE_MS_MIN) this.#source.doze(Math.min(waitMs, unseenMs, dozeMsMax));
   }
 
   #flushDue(): void {
     const now = this.#clock.now();
     let next = Number.POSITIVE_INFINITY;
     for (const [page, dueMs] of this.#due) {
-      // A timer may fire a moment early: pages due within that moment are flushed with it.
+      // A timer may fire a moment early, so pages due within that moment are flushed too.
       if (dueMs > now + 1) next = Math.min(next, dueMs);
       else {
         this.#due.delete(page);
@@ -127,7 +128,7 @@ export class FanOut {
   }
 
   #flush(page: Flushable): void {
-    // Measured for each page: many may be due in one round, and each counts for itself alone.
+    // Measured per page, because many may be due in one round and each counts by itself.
     const before = this.#clock.now();
     this.#lastFlushMs.set(page, before);
     this.#windowFrames += page.flush();
@@ -138,7 +139,10 @@ export class FanOut {
     if (after - this.#windowStartMs >= Math.max(ADAPT_MS, ADAPT_INTERVALS * this.#flushMs)) this.#adapt(after);
   }
 
-  /** Sending costs less as the interval grows. Half the way damps the effect of one slow flush. */
+  /**
+   * Sending costs less as the interval grows. Going only half the way damps the effect of one slow
+   * flush.
+   */
   #adapt(now: number): void {
     const { flushMsMin, flushMsMax, share, unseenMs, framesUnseen } = this.#limits;
     const elapsedMs = now - this.#windowStartMs;

@@ -4,7 +4,7 @@
  *     subscribe, await its reply ──► buffer deltas ──► since(own position) ──► apply both ──► live
  *     live:  a gap, a resumed channel or a failed position check ──► since(own position)
  *
- * While it waits for an answer of `since`, deltas are buffered, so the replica stands still. The
+ * While it waits for an answer from `since`, deltas are buffered, so the replica does not move. The
  * answer is therefore never older than the replica, which can take a snapshot unconditionally.
  */
 
@@ -20,11 +20,13 @@ import { type Persistence, persist } from "./persist.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
-/** Called for every move of the replica, before its hub hears of it. Must not throw. */
+/** Called for every move of the replica, before its hub. Must not throw. */
 export interface MoveObserver {
   /** The replica took this delta. */
   applied(delta: Delta): void;
-  /** The replica was set from a snapshot: its earlier state may be no part of history. */
+  /**
+   * The replica was set from a snapshot. Its earlier state may not be part of the page's history.
+   */
   restarted(): void;
 }
 
@@ -33,9 +35,9 @@ export interface FollowerListener extends MoveObserver {
   failed(error: unknown): void;
 }
 
-/** Kept to bring returning clients up to date without asking the store. */
+/** Deltas kept to bring returning clients up to date without asking the store. */
 const LOG_LIMITS = { deltasMax: 2_048, changesMax: 16_384 };
-/** Deltas buffered during a resync. With more, the resync is made again instead. */
+/** Most deltas buffered during a resync. Beyond this, the resync is repeated instead. */
 const BUFFERED_MAX = 4_096;
 const RETRY_MS = { first: 20, most: 500 };
 
@@ -43,16 +45,21 @@ export class Follower {
   readonly ref: PageRef;
   readonly replica: Replica;
   readonly log = new DeltaLog(LOG_LIMITS);
-  /** Resolves when the replica first equals the store's page. Pending while the store is away. */
+  /**
+   * Resolves when the replica first equals the store's page. Pending while the store is
+   * unavailable.
+   */
   readonly ready: Promise<void>;
   isReady = false;
-  /** When the replica was last known to be at the store's position: by a delta, or by a check. */
+  /** When a delta or a check last showed the replica to be at the store's position. */
   verifiedMs: number;
-  /** When it was last compared with the store. Equals `verifiedMs` while the page is idle. */
+  /**
+   * When the replica was last compared with the store. Equals `verifiedMs` while the page is idle.
+   */
   checkedMs: number;
-  /** When the page's head was last read, compared or not. */
+  /** When the page's head was last read, whether it was compared or not. */
   headMs: number;
-  /** Position checks in a row that found the replica behind, with no delta heard in between. */
+  /** Number of position checks in a row that found the replica behind, with no delta in between. */
   missedChecks = 0;
   readonly #store: PageStore & PageNews;
   readonly #clock: Clock;
@@ -63,7 +70,7 @@ export class Follower {
   #buffer: Delta[] | undefined = [];
   #running: Promise<void> | undefined;
   #again: Promise<void> | undefined;
-  /** Rejects if the page was found damaged before it could be read once. */
+  /** Rejects if the page proves damaged before it has been read once. */
   readonly #damaged: Promise<never>;
   #setDamaged: (error: DamagedPage) => void = () => undefined;
   #closed = false;
@@ -93,7 +100,7 @@ export class Follower {
     this.ready = this.#start();
   }
 
-  /** As `ready`, but rejects with DamagedPage if the stored page is not valid. */
+  /** Like `ready`, but rejects with DamagedPage if the stored page is not valid. */
   readable(): Promise<void> {
     return Promise.race([this.ready, this.#damaged]);
   }
@@ -104,7 +111,7 @@ export class Follower {
     return () => this.#observers.delete(observer);
   }
 
-  /** Brings the replica to the store's present position, or a later one. */
+  /** Brings the replica to the store's current position or a later one. */
   catchUp(cause: ResyncCause): Promise<void> {
     if (!this.#running) {
       this.#running = this.#resync(cause).finally(() => {
@@ -112,8 +119,8 @@ export class Follower {
       });
       return this.#running;
     }
-    // The running request may have been answered before the caller's reason arose. One more is
-    // made, for all callers.
+    // The running request may have been answered before the caller's reason arose. So one more is
+    // made, for all such callers.
     this.#again ??= this.#running.then(() => {
       this.#again = undefined;
       return this.catchUp(cause);
@@ -150,7 +157,7 @@ export class Follower {
     void this.catchUp("gap");
   }
 
-  /** False if there is a gap before the delta. */
+  /** Applies a delta. Returns false if there is a gap before it. */
   #receive(stored: Delta): boolean {
     const delta = cropUpdate(stored, this.replica.cells);
     const outcome = this.replica.receive(delta);
@@ -176,7 +183,8 @@ export class Follower {
           this.#listener.restarted();
         }
       } else if (!answer.deltas.every((delta) => this.#receive(delta))) {
-        // Deltas from the replica's position must fit, or the answer is not one history.
+        // Deltas from the replica's position must fit together; otherwise the store's log has a
+        // gap.
         this.#listener.failed(new Error(`the store's log of ${this.ref.board}:${this.ref.page} has a gap`));
         continue;
       }
@@ -185,7 +193,9 @@ export class Follower {
     }
   }
 
-  /** True if all buffered deltas fitted, or were in the answer already: the replica is live. */
+  /**
+   * True if every buffered delta fitted or was in the answer already, so that the replica is live.
+   */
   #drainBuffer(): boolean {
     const buffered = this.#buffer ?? [];
     this.#buffer = [];

@@ -1,8 +1,9 @@
 /*
  * The frozen cells of watched pages, sent to their watchers so that people see them before they try
  * to write. The store judges the writes (store/frozen.ts). The frozen cells come with the heads of
- * pages. A page is asked for at once if it gets its first watcher, has just refused a write, or was
- * frozen through this instance. Otherwise the next head is soon enough, because freezes are rare.
+ * pages. A page's head is requested immediately if the page gets its first watcher, has just
+ * refused a write, or was frozen through this instance. Otherwise the next regular head is soon
+ * enough, because freezes are rare.
  */
 
 import { cellAt, type PageRef, pageName } from "../../board/geometry.js";
@@ -21,7 +22,7 @@ interface Known {
 export class FrozenPages {
   readonly #pages: Pages;
   readonly #known = new WeakMap<Hub, Known>();
-  /** Pages to ask for at once, by name. */
+  /** Page name -> page whose head is to be requested immediately. */
   readonly #wanted = new Map<string, PageRef>();
 
   constructor(pages: Pages) {
@@ -33,6 +34,8 @@ export class FrozenPages {
         return pages;
       },
       asking: (_page, name) => this.#asking(name),
+      // The answer that is outstanding may be older than the wish.
+      skipped: (page, name) => this.#wanted.set(name, page),
     });
   }
 
@@ -43,7 +46,7 @@ export class FrozenPages {
     if (!known || hub.watchers === 1) this.ask([hub]);
   }
 
-  /** Asks at once, and sends changes to the watchers. */
+  /** Requests the heads immediately, and sends changes to the watchers. */
   ask(hubs: Iterable<Hub> = this.#pages.hubs()): void {
     for (const { watchers, follower } of hubs) if (watchers > 0) this.#wanted.set(pageName(follower.ref), follower.ref);
     void this.#pages.heads.ask();

@@ -1,6 +1,6 @@
 /*
- * A hub fans one page out to the clients that watch it. All its members stand at the position of
- * the last flush, so a frame is encoded once and fits all of them.
+ * A hub fans one page out to the clients that watch it. All its members are at the position of the
+ * last flush, so a frame is encoded once and fits all of them.
  *
  *     follower ──applied──► (gathers) ──flush──► one frame ──► every member
  *
@@ -22,51 +22,55 @@ import { Lagging } from "./lagging.js";
 import { DeltaFrame, type Frame, type PageFrame, type Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
-/** Called with the frame that brought a joining recipient up to date; none if it was already. */
+/**
+ * Called with the frame that brought a joining recipient up to date; undefined if none was needed.
+ */
 export type CatchUpObserver = (frame: PageFrame | undefined) => void;
 
-/** A recipient on its way to be a member. */
+/** A recipient that is about to become a member. */
 interface Arrival {
   readonly recipient: Recipient;
   readonly position: Position;
-  /** The store's answer: from there to a position that the follower's log may know. */
+  /** The store's answer, which leads from `position` to one that the follower's log may know. */
   readonly prefix: Delta | undefined;
   readonly waiters: Waiter[];
 }
 
-/** A request that waits for a recipient to join. A watch that overtakes another adds one. */
+/** A request waiting for a recipient to join. A watch that overtakes another adds a waiter. */
 interface Waiter {
   done(): void;
   fail(error: unknown): void;
 }
 
-/** Up to this many changes a delta is smaller than any snapshot worth sending. */
+/** Up to this many changes, a delta is smaller than any snapshot worth sending. */
 const SMALL_DELTA_CHANGES = 256;
-/** The catch-up frame from no position: the snapshot. */
+/** Key of the catch-up frame for clients without a usable position: the snapshot. */
 const WHOLE = "";
-/** Catch-up frames kept, of at most a snapshot's size each. */
+/** Most catch-up frames kept, each at most the size of a snapshot. */
 const CATCH_UPS_MAX = 128;
 
 export class Hub {
   readonly follower: Follower;
-  /** Names the board in frames. */
+  /** The board's handle in frames. */
   readonly handle: number;
   readonly #store: Store;
   readonly #fanOut: FanOut;
   readonly #members = new Set<Recipient>();
-  /** Recipients at every stage -> the arrival in progress, if any. */
+  /** Recipient, at any stage -> its arrival in progress, if any. */
   readonly #watching = new Map<Recipient, Arrival | undefined>();
   readonly #arrived = new Set<Arrival>();
   readonly #lagging: Lagging;
   readonly #caughtUp: CatchUpObserver;
   readonly #observers = new Set<() => void>();
-  /** Frames to the current position, by where they start: a returning crowd shares them. */
+  /**
+   * Starting position -> frame to the current position. Many clients that return together share it.
+   */
   readonly #catchUps = new Map<string, PageFrame>();
-  /** Requests to the store in progress, by position, shared in the same way. */
+  /** Position -> request to the store in progress, shared in the same way. */
   readonly #asked = new Map<string, Promise<Delta | undefined>>();
   /** The position of all members. */
   #flushed: Position = GENESIS;
-  /** The page was set from a snapshot since the last flush. */
+  /** Whether the page was set from a snapshot since the last flush. */
   #restarted = false;
 
   constructor(
@@ -93,7 +97,7 @@ export class Hub {
     return this.#lagging.size;
   }
 
-  /** Resolves when the recipient is a member. `position` is what the client holds already. */
+  /** Resolves when the recipient is a member. `position` is the one that the client already has. */
   watch(recipient: Recipient, position: Position): Promise<void> {
     const waiters = this.#drop(recipient);
     return new Promise((done, fail) => {
@@ -113,7 +117,7 @@ export class Hub {
     for (const waiter of this.#drop(recipient)) waiter.done();
   }
 
-  /** Calls `observer` after each flush. Returns the function that ends this. */
+  /** Calls `observer` after each flush, until the returned function is called. */
   observe(observer: () => void): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
@@ -157,7 +161,7 @@ export class Hub {
     this.follower.close();
   }
 
-  /** Removes the recipient; returns the requests that waited for it to join. */
+  /** Removes the recipient. Returns the requests that waited for it to join. */
   #drop(recipient: Recipient): Waiter[] {
     const arrival = this.#watching.get(recipient);
     this.#watching.delete(recipient);
@@ -173,14 +177,14 @@ export class Hub {
   }
 
   async #join(recipient: Recipient, position: Position, waiters: Waiter[]): Promise<void> {
-    // Claims the place at once: a later watch or unwatch of the recipient replaces the claim.
+    // Claims the place immediately. A later watch or unwatch of the recipient replaces the claim.
     let arrival: Arrival = { recipient, position, prefix: undefined, waiters };
     this.#watching.set(recipient, arrival);
     if (!this.follower.isReady) await this.follower.readable().catch(refuseAway);
     if (this.#watching.get(recipient) !== arrival) return;
     if (!this.#knows(position)) {
       const prefix = await this.#ask(position).catch((error: unknown) => {
-        // If a later watch overtook this one, the waiters are its own now.
+        // If a later watch overtook this one, it has taken over the waiters.
         if (this.#watching.get(recipient) === arrival) throw error;
         return undefined;
       });
@@ -194,12 +198,12 @@ export class Hub {
 
   #rejoin(recipient: Recipient, position: Position): void {
     this.#join(recipient, position, []).catch(() => {
-      // The store did not answer: try again later.
+      // The store did not answer, so try again later.
       if (this.#watching.has(recipient)) this.#setLagging(recipient, position);
     });
   }
 
-  /** The synchronous step: what the client misses, then membership. */
+  /** The synchronous step: sends the missing changes, then makes the recipient a member. */
   #admit(arrival: Arrival): void {
     const { recipient, position } = arrival;
     this.#arrived.delete(arrival);
@@ -229,8 +233,8 @@ export class Hub {
   }
 
   /**
-   * Asks the store for the deltas since a position not known here. Afterwards the replica is at
-   * least as far as the answer: a client that has seen more than this instance is never set back.
+   * Asks the store for the deltas since a position that is not known here. Afterwards the replica
+   * is at least as far as the answer, so a client that is ahead of this instance is never set back.
    */
   #ask(position: Position): Promise<Delta | undefined> {
     const key = formatPosition(position);
@@ -247,13 +251,16 @@ export class Hub {
     if (answer?.kind === "deltas") {
       return mergeDeltas(answer.deltas.map((delta) => cropUpdate(delta, this.follower.replica.cells)));
     }
-    // If the log, now level with the store, covers the version, the position was made up or its
-    // history was lost.
+    // If the log, now up to date, covers the version, then the position was made up or its history
+    // was lost.
     const isSettled = answer || this.#knows(position) || log.covers(position.version);
     return isSettled ? undefined : this.#askNow(position);
   }
 
-  /** From `position`, through `prefix`, to the current one; undefined if nothing is missing. */
+  /**
+   * The frame from `position`, through `prefix`, to the current position; undefined if nothing is
+   * missing.
+   */
   #catchUpFrame(position: Position, prefix: Delta | undefined): PageFrame | undefined {
     const { replica, log } = this.follower;
     if (samePosition(position, replica.position)) return undefined;
@@ -263,7 +270,7 @@ export class Hub {
     const from = prefix?.to ?? position;
     const rest = samePosition(from, replica.position) ? [] : log.since(from);
     const deltas = rest && prefix ? [prefix, ...rest] : rest;
-    // All positions that no deltas lead from share one snapshot.
+    // All positions from which no deltas lead here share one snapshot.
     const frame = deltas ? this.#smaller(mergeDeltas(deltas)) : (this.#catchUps.get(WHOLE) ?? this.#smaller(undefined));
     if (this.#catchUps.size >= CATCH_UPS_MAX) this.#catchUps.clear();
     this.#catchUps.set(deltas ? key : WHOLE, frame);
@@ -275,7 +282,7 @@ export class Hub {
     return this.#smaller(deltas && mergeDeltas(deltas));
   }
 
-  /** The delta's frame; if there is no delta, or it is larger, the snapshot's. */
+  /** The delta's frame, or the snapshot's if there is no delta or the delta is larger. */
   #smaller(delta: Delta | undefined): PageFrame {
     const frame = delta && new DeltaFrame(this.handle, delta);
     if (frame && frame.delta.changes.length <= SMALL_DELTA_CHANGES) return frame;

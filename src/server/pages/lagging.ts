@@ -1,7 +1,7 @@
 /*
- * Recipients that do not read fast enough, with the position of the last frame that each was sent.
- * Each costs a map entry and no queue. A recipient that drains is handed back. One that does not
- * drain for LAGGING_MS_MAX is closed.
+ * Recipients that do not read fast enough, each with the position of the last frame sent to it.
+ * Each costs a map entry and no queue. A recipient whose buffer drains is handed back. If the
+ * buffer does not drain within LAGGING_MS_MAX, the recipient is closed.
  */
 
 import type { Position } from "../../board/position.js";

@@ -1,14 +1,14 @@
 /*
- * The pages an instance holds: a follower and a hub for each page that someone watches, or did
- * until just now (shared-hubs.ts).
+ * The pages that an instance holds: a follower and a hub for each page that is being watched, or
+ * was until recently (shared-hubs.ts).
  *
  * The position check behind self-healing is here, one for all pages. Pub/Sub may lose a message,
- * and a connection may be deaf without an error, so the store is asked. A page is asked for soon
+ * and a connection may be deaf without an error, so the store is asked. A page is checked soon
  * after its last delta, and less often while it is idle:
  *
- *     delta ── 1.0 to 1.2 s ──► asked ── 1.5 to 1.7 s ──► asked ── 1.5 to 1.7 s ──► asked
+ *     delta ── 1.0 to 1.2 s ──► check ── 1.5 to 1.7 s ──► check ── 1.5 to 1.7 s ──► check
  *
- * So a commit whose message is lost is noticed within 1.7 s, and repaired within 2 s.
+ * A commit whose message is lost is therefore noticed within 1.7 s and repaired within 2 s.
  */
 
 import { cellsInPage, type PageRef, pageName } from "../../board/geometry.js";
@@ -23,27 +23,29 @@ import { type HubUse, SharedHubs } from "./shared-hubs.js";
 
 export interface HostedBoard {
   readonly name: string;
-  /** Cells. */
+  /** Number of cells. */
   readonly size: number;
-  /** Names the board in frames of this instance. */
+  /** The board's handle in frames of this instance. */
   readonly handle: number;
 }
 
 export interface PagesObserver extends HeadsObserver {
   resync(cause: ResyncCause): void;
   caughtUp: CatchUpObserver;
-  /** A replica moved by one delta. */
+  /** A replica applied one delta. */
   applied?(): void;
 }
 
 const HOT_CHECK_MS = 1_000;
 const IDLE_CHECK_MS = 1_500;
-/** Checks in a row that find a page behind, with nothing heard, before a channel counts as deaf. */
+/**
+ * A channel counts as deaf after this many checks in a row that find the page behind without news.
+ */
 const DEAF_AFTER_CHECKS = 2;
 const RESTART_EVERY_MS = 5_000;
 
 export class Pages {
-  /** Asks for the heads of pages, for all parts of the instance. */
+  /** Requests the heads of pages, for all parts of the instance. */
   readonly heads: Heads;
   readonly #store: Store;
   readonly #clock: Clock;
@@ -75,18 +77,18 @@ export class Pages {
     return this.#held.hubs();
   }
 
-  /** The hub of a page that is held, by the page's name. */
+  /** The hub of a held page, by the page's name. */
   hub(name: string): Hub | undefined {
     return this.#held.get(name);
   }
 
-  /** The follower of a held page, if it is up to date as far as is known. */
+  /** The follower of a held page, if it is up to date as far as known. */
   peek(ref: PageRef): Follower | undefined {
     const follower = this.#held.get(pageName(ref))?.follower;
     return follower?.isReady ? follower : undefined;
   }
 
-  /** Holds a page until released. The page must lie on the board. */
+  /** Holds a page until it is released. The page must exist on the board. */
   use(board: HostedBoard, page: number): HubUse<Hub> {
     const ref = { board: board.name, page };
     return this.#held.use(pageName(ref), () => this.#open(board, ref));
@@ -126,13 +128,14 @@ export class Pages {
     if (!follower?.isReady) return undefined;
     const before = follower.replica.position;
     const now = this.#clock.now();
-    // Asked for by another reader: a commit whose news is on its way must not look like a gap.
+    // Another reader may have requested this head soon after a delta. A commit whose news is on its
+    // way must not look lost.
     const isProven = follower.verifiedMs + HOT_CHECK_MS > now;
     return ({ position }) => {
       follower.headMs = now;
       if (isProven) return;
       follower.checkedMs = now;
-      // A replica that moved meanwhile hears its news. It is judged the next time.
+      // A replica that moved meanwhile gets its news. The next check judges it.
       if (follower.replica.position !== before) return;
       if (samePosition(position, before)) {
         follower.verifiedMs = now;

@@ -1,4 +1,4 @@
-/* Requests to the store that are made until they succeed. */
+/* Requests to the store that are repeated until they succeed. */
 
 import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
 import { StoreAway } from "../../store/store.js";
@@ -11,7 +11,7 @@ export interface Persistence {
   readonly failed: (error: unknown) => void;
 }
 
-/** Undefined if the caller is closed before `action` succeeds. */
+/** Resolves with undefined if the caller is closed before `action` succeeds. */
 export async function persist<Result>(
   { clock, retryMs, isClosed, failed }: Persistence,
   action: () => Promise<Result>,

@@ -25,7 +25,7 @@ export class DeltaFrame {
   }
 }
 
-export interface SnapshotFrame {
+interface SnapshotFrame {
   readonly kind: "snapshot";
   readonly handle: number;
   readonly page: number;
@@ -46,9 +46,9 @@ export type Frame =
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;
 
 export interface Recipient {
-  /** Whether so much waits to be sent that frames should be skipped. */
+  /** Whether so much data is waiting to be sent that frames should be skipped. */
   readonly backlogged: boolean;
   send(frame: Frame): void;
-  /** Closes the connection: its client has not read for too long. */
+  /** Closes the connection, because its client has not read for too long. */
   giveUp(): void;
 }

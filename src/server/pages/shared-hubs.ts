@@ -1,13 +1,13 @@
 /*
- * Hubs shared by their users. A hub is opened for its first user, and kept for a little while after
- * its last. So a reload or a pan back finds it warm.
+ * Hubs shared by their users. A hub is opened for its first user and kept for a short time after
+ * its last. A reload or a pan back then finds it ready.
  */
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
 
 export interface HubUse<Hub> {
   readonly hub: Hub;
-  /** Calling it again does nothing. */
+  /** Releases the hub. Calling it again does nothing. */
   release(): void;
 }
 
@@ -40,7 +40,7 @@ export class SharedHubs<Hub extends { close(): void }> {
     for (const { hub } of this.#held.values()) yield hub;
   }
 
-  /** The hub of that name, which `open` makes if there is none. */
+  /** The hub of that name, which `open` creates if there is none. */
   use(name: string, open: () => Hub): HubUse<Hub> {
     const held = this.#held.get(name) ?? { hub: open(), users: 0, closing: undefined };
     this.#held.set(name, held);

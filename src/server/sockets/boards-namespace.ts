@@ -1,4 +1,7 @@
-/* Protocol 1 in the namespace `/boards`: an event is a request, its acknowledgement the answer. */
+/*
+ * Protocol 1 in the namespace `/boards`. Each event is a request, and its acknowledgement is the
+ * answer.
+ */
 
 import type { Notice } from "../../protocol/events.js";
 import { PROTOCOL_VERSION } from "../../protocol/version.js";
@@ -13,7 +16,7 @@ export function serveBoards(instance: Instance, presence: Presence, entered: Ent
   const complain = (detail: string) => {
     socket.emit("notice", { kind: "error", error: responder.reject(detail) } satisfies Notice);
   };
-  // One listener for all requests: five would be another kilobyte for each client.
+  // One listener for all requests, because five would take another kilobyte per client.
   socket.onAny((name: string, ...args: unknown[]) => {
     if (!isRequest(name)) return complain("there is no such request");
     const ack = args.at(-1);

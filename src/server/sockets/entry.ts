@@ -1,6 +1,6 @@
 /*
- * How a socket enters one of our namespaces, and how it ends from this side. Both protocols get the
- * same bounds and the same end. A socket that may not enter gets the reason as `connect_error`.
+ * Lets sockets into our namespaces, and closes them from this side. Both protocols get the same
+ * limits and the same ending. A refused socket gets the reason as `connect_error`.
  */
 
 import type { Namespace, Server, Socket } from "socket.io";
@@ -14,7 +14,7 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
 
-/** The time for a client to read why its connection ends. */
+/** Time for a client to read why its connection is closed. */
 const GOODBYE_MS = 200;
 
 export interface Entered {
@@ -34,7 +34,7 @@ export class Entry {
   readonly #encoder: FrameEncoder;
   readonly #visitors = new WeakMap<Socket, Visitor>();
 
-  /** `origins` are the sites whose pages may use boards, or `*`. */
+  /** `origins` are the sites whose pages may use boards, or `*` for all. */
   constructor(io: Server, instance: Instance, connections: Connections, origins: readonly string[]) {
     this.#instance = instance;
     this.#connections = connections;
@@ -43,13 +43,16 @@ export class Entry {
   }
 
   /**
-   * Lets sockets into the namespace if `check` does not throw, and calls `serve` with each. `serve`
+   * Lets a socket into the namespace unless `check` throws, and calls `serve` with it. `serve`
    * returns a function that is called when the socket is gone.
    */
   open(namespace: Namespace, serve: (entered: Entered) => () => void, check?: (visitor: Visitor) => void): void {
     namespace.use((socket, next) => {
       const admitted = this.#connections.admit(socket.conn);
-      const refusal = this.#instance.departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
+      const { departures, metrics } = this.#instance;
+      // The refusal of a connection was counted with it.
+      if (departures.isDraining) metrics.refused("GOING_AWAY");
+      const refusal = departures.isDraining ? new Refusal("GOING_AWAY") : admitted.refusal;
       next(refusal && refuse(socket, refusal));
     });
     namespace.use((socket, next) => this.#identify(socket, next, check));
@@ -61,7 +64,7 @@ export class Entry {
     try {
       visitor = await identify(this.#instance, socket.request, socket.handshake.auth, this.#origins);
       this.#visitors.set(socket, visitor);
-      // The app around can find the sockets of a user that it wants to disconnect.
+      // Lets the host app find the sockets of a user that it wants to disconnect.
       if (visitor.grant) socket.data.subject = visitor.grant.subject;
     } catch (error) {
       return next(refuse(socket, refusalOf(error)));
@@ -88,7 +91,7 @@ export class Entry {
     const { metrics, departures } = this.#instance;
     const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
     const recipient = new SocketRecipient(socket, this.#encoder, backlog, giveUp, (bytes) => metrics.sent(bytes));
-    const responder = new Responder(this.#instance, allowance, goodbye);
+    const responder = new Responder(this.#instance, allowance, { goodbye });
     const visitor = this.#visitors.get(socket) ?? ANYBODY;
     const leave = serve({ socket, visitor, allowance, recipient, responder });
     const gone = departures.add(sayMove(socket, responder));
@@ -100,9 +103,9 @@ export class Entry {
 }
 
 /**
- * Counts the socket in on its connection. Returns false for a socket that must not be served.
- * Either its connection has closed meanwhile, and then Socket.IO never reports its end, or it is
- * already in this namespace. No client in good faith joins a namespace twice.
+ * Registers the socket on its connection. Returns false if it must not be served. Either the
+ * connection has closed meanwhile, so that Socket.IO would never report its end, or it has already
+ * joined this namespace. A well-behaved client never joins a namespace twice.
  */
 function join(socket: Socket, { joined }: AdmittedConnection, goodbye: (error: ErrorBody) => void): boolean {
   const namespace = socket.nsp.name;
@@ -128,15 +131,16 @@ function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
     socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
     setTimeout(() => {
       socket.disconnect(true);
-      // An orderly close would wait for a client that does not read; `true` drops the rest.
+      // An orderly close would wait for a client that does not read. `true` drops unsent data.
       socket.conn.close(true);
     }, GOODBYE_MS).unref();
   };
 }
 
 /**
- * Returns a function that asks the client to move, answers its requests in progress, and closes the
- * connection below the namespaces. A stock client takes that for a loss and reconnects by itself.
+ * Returns a function that asks the client to move, answers its pending requests, and closes the
+ * connection below the namespaces. A stock client treats that as a lost connection and reconnects
+ * by itself.
  */
 function sayMove(socket: Socket, responder: Responder): () => void {
   return () => {
@@ -148,7 +152,7 @@ function sayMove(socket: Socket, responder: Responder): () => void {
   };
 }
 
-/** Refuses one namespace; the connection below is closed once the client can have read why. */
+/** Refuses the namespace. The connection is closed once the client has had time to read why. */
 function refuse(socket: Socket, refusal: Refusal): Error {
   setTimeout(() => socket.conn.close(), GOODBYE_MS).unref();
   return Object.assign(new Error(refusal.message), { data: refusal.toBody() });

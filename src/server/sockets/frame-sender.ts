@@ -1,9 +1,9 @@
 /*
  * Sends one frame to many sockets, encoded once. The Socket.IO packet and the WebSocket frame
- * around it are built for the first recipient and reused. If nothing waits to be sent, which is
- * nearly always so, the finished frame is written straight to the TCP connection. That skips
- * Engine.IO, a quarter of the cost of a small packet. Otherwise the packet is queued as usual, to
- * keep the order.
+ * around it are built for the first recipient and reused. If nothing is waiting to be sent, which
+ * is nearly always the case, the finished frame is written straight to the TCP connection. That
+ * skips Engine.IO, which is a quarter of the cost of a small packet. Otherwise the packet is queued
+ * as usual, to keep the order.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -21,7 +21,7 @@ const ENGINE_MESSAGE = "4";
 interface Prepared {
   readonly packets: readonly (string | Buffer)[];
   readonly options: { compress: false; wsPreEncodedFrame?: readonly Buffer[] };
-  /** The packets as WebSocket frames, if all are text, and the bytes of the packets in them. */
+  /** The packets as WebSocket frames, if all are text, and the size of the packets in bytes. */
   readonly direct: { readonly webSocketFrames: Buffer; readonly packetBytes: number } | undefined;
 }
 
@@ -53,7 +53,9 @@ export class FrameEncoder {
       texts.length < packets.length
         ? undefined
         : {
-            webSocketFrames: Buffer.concat(texts.map((packet) => webSocketFrame(TEXT, Buffer.from(`${ENGINE_MESSAGE}${packet}`)))),
+            webSocketFrames: Buffer.concat(
+              texts.map((packet) => webSocketFrame(TEXT, Buffer.from(`${ENGINE_MESSAGE}${packet}`))),
+            ),
             packetBytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
           };
     const prepared: Prepared = {
@@ -76,7 +78,7 @@ export class SocketRecipient implements Recipient {
   readonly giveUp: () => void;
   readonly #sent: (bytes: number) => void;
 
-  /** `sent` counts the packets that Engine.IO does not see. */
+  /** `sent` is called for the packets that Engine.IO does not see. */
   constructor(
     socket: Socket,
     encoder: FrameEncoder,
@@ -106,7 +108,9 @@ export class SocketRecipient implements Recipient {
     for (const packet of packets) this.#socket.conn.write(packet, options);
   }
 
-  /** A heartbeat is answered when everything before it was read, or an earlier heartbeat. */
+  /**
+   * Sends a heartbeat and calls `read` at the next answer, which may answer an earlier heartbeat.
+   */
   whenRead(read: () => void): void {
     const { conn } = this.#socket;
     conn.once("heartbeat", read);
@@ -114,7 +118,7 @@ export class SocketRecipient implements Recipient {
     conn["sendPacket"]("ping");
   }
 
-  /** The TCP connection, if this is a WebSocket and nothing waits to be sent. */
+  /** The TCP connection, if this is a WebSocket and nothing is waiting to be sent. */
   #freeWire(): TcpSocket | undefined {
     const { conn } = this.#socket;
     const transport: MaybeWebSocket = conn.transport;

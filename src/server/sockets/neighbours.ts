@@ -1,7 +1,7 @@
 /*
- * Long-polling with several workers on one port. Any worker may get any HTTP request, but a
- * connection of Engine.IO lives in one worker. So its id begins with the number of that worker.
- * Other workers pass its requests on, over a Unix socket in a folder that only they know:
+ * Long-polling with several workers on one port. Any worker may get any HTTP request, but an
+ * Engine.IO connection lives in one worker. Its id therefore begins with that worker's number.
+ * Other workers forward its requests over a Unix socket in a folder that only they know:
  *
  *     client ── POST ?sid=2-abc ──► worker 1 ── 2.sock ──► worker 2
  *
@@ -30,7 +30,7 @@ export interface WorkerPlace {
   readonly folder: string;
 }
 
-/** The part of Engine.IO's server that matters here. */
+/** The part of Engine.IO's server that is used here. */
 interface Engine {
   generateId(request: IncomingMessage): string | PromiseLike<string>;
   handleRequest(request: IncomingMessage, response: ServerResponse): void;
@@ -41,8 +41,8 @@ interface Engine {
 const ENGINE_ID = /^(\d{1,4})-/;
 
 /**
- * Makes the engine's ids name this worker, passes on the requests that belong to other workers, and
- * serves those that they pass on. A request may have a body of at most `bodyBytesMax`.
+ * Makes the engine's ids name this worker, forwards requests that belong to other workers, and
+ * serves those that they forward. A request may have a body of at most `bodyBytesMax`.
  */
 export async function joinNeighbours(engine: Engine, place: WorkerPlace, bodyBytesMax: number): Promise<Server> {
   const draw = engine.generateId.bind(engine);
@@ -68,9 +68,9 @@ function socketPath(folder: string, number: number): string {
 function passOn(request: IncomingMessage, response: ServerResponse, path: string, bodyBytesMax: number): void {
   const { method, url, headers } = request;
   const isHandedOver = isUpgrade(request);
-  // A connection that is kept open could be closed by the other side just when it is used again.
+  // No keep-alive: the other side could close the connection just when it is used again.
   const passed = httpRequest({ socketPath: path, method, path: url, headers, agent: false });
-  // Socket.IO passes no usable response for an upgrade, so its connection gets the answer.
+  // Socket.IO passes no usable response for an upgrade, so the answer is written to its connection.
   passed.on("upgrade", (answer, socket, head) => {
     request.socket.write(headOf(answer));
     request.socket.write(head);
@@ -87,7 +87,8 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
       answer.pipe(response);
     }
   });
-  // The worker is gone with its connections. As for an unknown id, the client connects again.
+  // The worker is gone with its connections. The answer for an unknown id makes the client
+  // reconnect.
   passed.on("error", () => {
     if (isHandedOver || response.headersSent) request.socket.destroy();
     else
@@ -98,7 +99,7 @@ function passOn(request: IncomingMessage, response: ServerResponse, path: string
   else passWhole(request, passed, bodyBytesMax);
 }
 
-/** Sends the body whole: an answer that came before its end would be lost. */
+/** Sends the body as a whole, because an answer that came before its end would be lost. */
 function passWhole(request: IncomingMessage, passed: ClientRequest, bodyBytesMax: number): void {
   const chunks: Buffer[] = [];
   let bytes = 0;

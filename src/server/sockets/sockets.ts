@@ -1,6 +1,6 @@
 /*
- * The door to Socket.IO: makes the server, puts guards in front of its handshakes, opens the
- * namespaces, and sends notices to every client. The only file that imports the package's values.
+ * Creates the Socket.IO server, puts guards in front of its handshakes, opens the namespaces, and
+ * sends notices to every client. Only this file imports the package's values.
  */
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
@@ -12,10 +12,12 @@ import { isFromOrigin } from "../access/origin.js";
 import type { Connection, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
+  answer,
   engineIdIn,
   type HandshakeMiddleware,
   letNothingBeGuessed,
   outliveReset,
+  type Refuse,
   refuseHandshakes,
   refuseJsonp,
   refuseTakeovers,
@@ -29,16 +31,16 @@ import { Entry } from "./entry.js";
 import { openTeaching } from "./teaching-namespace.js";
 
 interface SocketOptions {
-  /** Origins that browsers may connect from by long-polling: `*` or a list. */
+  /** Origins from which browsers may connect by long-polling: `*` or a list. */
   readonly origins: readonly string[];
   readonly messageBytesMax: number;
-  /** A connection that joins no namespace in this time is closed. */
+  /** A connection that joins no namespace within this time is closed. */
   readonly silentMsMax: number;
   /** As in `Config`. */
   readonly basePath?: string;
 }
 
-/** A Socket.IO server with the settings that an instance wants. */
+/** Creates a Socket.IO server with the settings that an instance needs. */
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
   const { origins, messageBytesMax, silentMsMax, basePath = "" } = options;
   const io = new Server(http, {
@@ -51,12 +53,16 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingTimeout: 8_000,
     connectTimeout: silentMsMax,
   });
-  // Express does not see the answers that Socket.IO gives itself. Text that users wrote must not be
-  // taken for a document there either.
+  // Express does not see the answers that Socket.IO sends itself. Browsers must not interpret
+  // user-written text as a document there either.
   http.prependListener("request", (_, response) => response.setHeader("X-Content-Type-Options", "nosniff"));
   http.prependListener("request", (request) => takeOffBase(request, basePath));
   return io;
 }
+
+/** Engine.IO's codes of the requests that it refuses: no handshake, and by `allowRequest`. */
+const UNKNOWN_SESSION = 1;
+const NOT_ALLOWED = 4;
 
 interface AttachedSockets {
   online(): number;
@@ -87,15 +93,20 @@ export function attachSockets(
   connections.guard(Reflect.get(io.engine, "ws"));
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
-  io.engine.use(gate.pass);
+  const refuse: Refuse = (request, response, refusal) => {
+    instance.metrics.refused(refusal.code);
+    answer(request, response, refusal);
+  };
+  io.engine.on("connection_error", ({ code }: { code: number }) => {
+    if (code !== UNKNOWN_SESSION) instance.metrics.refused(code === NOT_ALLOWED ? "FORBIDDEN" : "BAD_REQUEST");
+  });
+  io.engine.use(passing(gate, refuse));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
-  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins));
-  io.engine.use(
-    refuseHandshakes((request) =>
-      instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request),
-    ),
-  );
+  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuse));
+  const refusalFor = (request: IncomingMessage) =>
+    instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request);
+  io.engine.use(refuseHandshakes(refusalFor, refuse));
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
 
   const boards = io.of(BOARDS_NAMESPACE);
@@ -133,6 +144,11 @@ function guardsOf(io: Server): PassGuards {
       allowRequest(request, (_, isAllowed) => done(isAllowed ? undefined : new Error("not allowed")));
     });
   };
+}
+
+function passing(gate: HttpGate, refuse: Refuse): HandshakeMiddleware {
+  return (request, response, next) =>
+    gate.pass(request, response, (refusal) => (refusal ? refuse(request, response, refusal) : next()));
 }
 
 /** Requests of a long-polling connection are read no sooner than its meter allows. */

@@ -9,7 +9,7 @@ import type { Entered, Entry } from "./entry.js";
 import { Teaching } from "./teaching/teaching.js";
 
 /** A message goes to everyone, so it is smaller than other requests. */
-const MESSAGE_CHARACTERS_MAX = 2_000;
+export const MESSAGE_CHARACTERS_MAX = 2_000;
 const SOCKETS_PER_TURN = 100;
 const QUEUED_MAX = 500;
 const BUSY_RETRY_MS = 1_000;
@@ -78,8 +78,8 @@ function acknowledge(ack: unknown, reply: object): void {
 }
 
 /**
- * Messages to everyone. The cost of one grows with the number of sockets, and is charged to its
- * sender's address. Each turn of the event loop serves some sockets only, so that clicks do not
+ * Messages to everyone. The cost of a message grows with the number of sockets, and is charged to
+ * its sender's address. Each turn of the event loop serves only some sockets, so that clicks do not
  * wait.
  *
  *     say ──► queue, in order ──► 100 sockets per turn, until all have it ──► next message
@@ -90,7 +90,7 @@ export class Chat {
   readonly #emit: (sockets: string[], text: string) => void;
   readonly #queued: string[] = [];
 
-  /** `sockets` returns the ids of all; `emit` sends one message to some of them. */
+  /** `sockets` returns the ids of all sockets; `emit` sends one message to some of them. */
   constructor(
     instance: Pick<Instance, "admission" | "clock">,
     sockets: () => string[],
@@ -101,7 +101,10 @@ export class Chat {
     this.#emit = emit;
   }
 
-  /** Sends `text` to all. Throws BUSY, or RATE_LIMITED if the address has used up its work. */
+  /**
+   * Sends `text` to all sockets. Throws BUSY, or RATE_LIMITED if the address has used up its work
+   * budget.
+   */
   say(address: string, text: string): void {
     if (this.#queued.length >= QUEUED_MAX) throw new Refusal("BUSY", { retryAfterMs: BUSY_RETRY_MS });
     this.#instance.admission.admitWork(address, this.#sockets().length * (1 + Buffer.byteLength(text) / KIB));

@@ -1,13 +1,13 @@
 /*
- * Writes the log to standard output, and never blocks the instance. A line that cannot be written
- * now is dropped and counted. Once writing works again, a line reports the count. A pipe that
- * nothing reads keeps lines waiting, up to a bound. Two kinds of output may still block: a terminal
- * that is stopped (Ctrl-S), and a file on a network file system that hangs.
+ * Writes the log to standard output without blocking the instance. A line that cannot be written
+ * immediately is dropped and counted. Once writing works again, a line reports the count. For a
+ * pipe that is not being read, lines wait, up to a bound. Two kinds of output may still block: a
+ * stopped terminal (Ctrl-S), and a file on a hanging network file system.
  */
 
 import { fstatSync, writeSync } from "node:fs";
 
-/** Bytes that may wait for the reader of a pipe. */
+/** Most bytes that may wait for the reader of a pipe. */
 const WAITING_BYTES_MAX = 1_048_576;
 const TRY_AGAIN_MS = 1_000;
 const STDOUT = 1;
@@ -39,13 +39,16 @@ class LogOutput {
     if (dropped === 0) return true;
     this.#unreported = 0;
     const time = new Date().toISOString();
-    const msg = "lines of the log were dropped: standard output could not be written";
+    const msg = "log lines were dropped because standard output was not writable";
     const isReported = this.#try(`${JSON.stringify({ level: 40, time, dropped, msg })}\n`, 0, dropped);
     if (!isReported) this.#unreported += dropped;
     return isReported;
   }
 
-  /** If it fails later, `lines` count as dropped, and `reported` of them must be reported again. */
+  /**
+   * If the write fails later, `lines` lines count as dropped, and `reported` drops must be reported
+   * again.
+   */
   #try(text: string, lines: number, reported = 0): boolean {
     try {
       const write = isStream() ? writeStream : writeFile;
@@ -75,20 +78,21 @@ function isStream(): boolean {
 let isCut = false;
 
 function writeFile(text: string): void {
-  // The line before may have been cut off.
+  // The previous line may have been cut off.
   const bytes = Buffer.from(isCut ? `\n${text}` : text);
   const written = writeSync(STDOUT, bytes);
   if (written > 0) isCut = written < bytes.length;
   if (written < bytes.length) throw new Error("the disk is full");
 }
 
-/** Only Node's stream writes to a pipe or socket without blocking. */
+/** Used for pipes and sockets, because only Node's stream writes to them without blocking. */
 function writeStream(text: string, failed: () => void): void {
   const { stdout } = process;
   if (stdout.writableLength > WAITING_BYTES_MAX) throw new Error("nothing is reading standard output");
   stdout.write(text, (error) => {
     if (!error) return;
-    // Without a listener `error` would end the process. The stream is the app's, so none stays.
+    // Without a listener, `error` would end the process. `once`, because the stream belongs to the
+    // app.
     if (stdout.listenerCount("error") === 0) stdout.once("error", () => undefined);
     failed();
   });

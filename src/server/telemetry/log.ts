@@ -1,4 +1,4 @@
-/* Structured logs: one line for each incident, not for each consequence. The door to pino. */
+/* Structured logs: one line per incident, not per consequence. Only this file imports pino. */
 
 import { type Logger, pino } from "pino";
 import { standardOutput } from "./log-output.js";
@@ -12,7 +12,7 @@ export function createLog(level: LogLevel): Log {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, standardOutput);
 }
 
-/** Its lines are logged at every level but `silent`. */
+/** A log whose lines are written at every level except `silent`. */
 export function auditLog(log: Log): Log {
   return log.level === "silent" ? log : log.child({}, { level: "info" });
 }

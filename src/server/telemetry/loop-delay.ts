@@ -1,6 +1,6 @@
 /*
- * The delay of the event loop. Node samples it with a timer, and every sample wakes the process: at
- * 10 ms that was most of an idle instance's work. A block that a person notices exceeds 50 ms.
+ * The delay of the event loop. Node samples it with a timer, and every sample wakes the process. At
+ * 10 ms, that was most of an idle instance's work. People only notice blocks of more than 50 ms.
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -18,7 +18,7 @@ export class LoopDelay {
     this.#ticks.disable();
   }
 
-  /** Milliseconds; `percent` of the ticks since the last reset were not later. */
+  /** The delay in milliseconds that `percent` of the ticks since the last reset did not exceed. */
   percentileMs(percent: number): number {
     return this.#ticks.count === 0 ? 0 : late(this.#ticks.percentile(percent));
   }

@@ -1,6 +1,6 @@
 /*
  * The metrics of an instance, for GET /metrics. Each instance has its own registry, so that several
- * in one process stay apart. With process-metrics.ts the door to prom-client.
+ * in one process stay apart. Only this file and process-metrics.ts import prom-client.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
@@ -36,17 +36,17 @@ export class Metrics {
   );
   readonly #commits = this.#histogram(
     "socketscaler_commit_seconds",
-    "Time of one commit, from sending the batch to its answer",
+    "Duration of one commit, from sending the batch to its answer",
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
   );
   readonly #flushes = this.#histogram(
     "socketscaler_flush_seconds",
-    "Time of the event loop that one flush of one page took",
+    "Event loop time taken by one flush of one page",
     [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5],
   );
   readonly #resyncs = this.#counter(
     "socketscaler_resyncs_total",
-    "Times a replica asked the store for what it missed, by cause",
+    "Times a replica asked the store for missed changes, by cause",
     "cause",
   );
   readonly #catchUps = this.#counter(
@@ -59,14 +59,20 @@ export class Metrics {
     "Bytes of the frames that brought clients up to date",
     "by",
   );
-  readonly #refusals = this.#counter("socketscaler_refusals_total", "Requests refused, by error code", "code");
+  readonly #refusals = this.#counter(
+    "socketscaler_refusals_total",
+    "Requests and handshakes refused, by error code",
+    "code",
+  );
   readonly #hookFailures = this.#counter(
     "socketscaler_hook_failures_total",
-    "Times a hook of the app threw, or did not answer in time, by hook",
+    "Times a hook of the host app threw or did not answer in time, by hook",
     "hook",
   );
 
-  /** Since the start. Plain numbers, because counting each packet and delta must cost nothing. */
+  /**
+   * Totals since the start. Plain numbers, because counting each packet and delta must be cheap.
+   */
   readonly totals = { writes: 0, changes: 0, deltas: 0, sentBytes: 0, sentPackets: 0 };
   readonly gauged: () => Gauged;
   readonly loop = new LoopDelay();
@@ -76,7 +82,7 @@ export class Metrics {
     const { registry, totals, loop } = this;
     const gauge = (name: string, help: string, read: (now: Gauged) => number, merge?: "min" | "max") =>
       sampledGauge(registry, name, help, () => read(gauged()), { merge });
-    gauge("socketscaler_pages_held", "Pages this instance holds a replica of", ({ pages }) => pages);
+    gauge("socketscaler_pages_held", "Pages of which this instance holds a replica", ({ pages }) => pages);
     gauge("socketscaler_watches", "Pages watched, summed over clients", ({ watchers }) => watchers);
     gauge("socketscaler_lagging", "Watches of clients that do not read fast enough", ({ lagging }) => lagging);
     gauge("socketscaler_overview_watches", "Overviews watched, summed over clients", (now) => now.overviewWatchers);
@@ -96,16 +102,16 @@ export class Metrics {
     const counter = (name: string, help: string, read: () => number) => sampledCounter(registry, name, help, read);
     counter(
       "socketscaler_store_failures_total",
-      "Requests to the store and attempts to connect to it that failed",
+      "Failed requests to the store and failed attempts to connect to it",
       () => gauged().storeFailures,
     );
     counter("socketscaler_deltas_total", "Deltas that replicas applied as they were published", () => totals.deltas);
-    counter("socketscaler_sent_packets_total", "Packets sent to clients, of every kind", () => totals.sentPackets);
-    counter("socketscaler_sent_bytes_total", "Bytes of these packets", () => totals.sentBytes);
+    counter("socketscaler_sent_packets_total", "Packets of every kind sent to clients", () => totals.sentPackets);
+    counter("socketscaler_sent_bytes_total", "Bytes of packets sent to clients", () => totals.sentBytes);
     sampledGauge(
       registry,
       "socketscaler_event_loop_delay_seconds",
-      "How late the event loop was since the last scrape: half of the time, 99 of 100 times, at most",
+      "Delay of the event loop since the last scrape: median, 99th percentile and maximum",
       () => {
         const delays = { 0.5: loop.percentileMs(50) / 1e3, 0.99: loop.percentileMs(99) / 1e3, 1: loop.mostMs / 1e3 };
         loop.reset();

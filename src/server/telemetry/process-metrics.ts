@@ -1,15 +1,15 @@
 /*
- * Metrics that are read at each scrape, those of the process among them, and the merging of several
- * processes' metrics. Counters and histograms are added up; each gauge has its own rule.
+ * Metrics that are read at each scrape, including those of the process, and the merging of metrics
+ * from several processes. Counters and histograms are summed; each gauge has its own rule.
  */
 
 import { AggregatorRegistry, Counter, Gauge, Registry } from "prom-client";
 import { standardOutput } from "./log-output.js";
 
-/** The metrics of one process, as they are sent to another. */
+/** The metrics of one process, in the form in which they are sent to another. */
 export type MetricParts = readonly object[];
 
-/** A counter whose total is read at each scrape. */
+/** Registers a counter whose total is read at each scrape. */
 export function sampledCounter(registry: Registry, name: string, help: string, read: () => number): void {
   new Counter({
     name,
@@ -23,12 +23,14 @@ export function sampledCounter(registry: Registry, name: string, help: string, r
 }
 
 interface GaugeOptions {
-  /** How the values of several processes become one. Default: their sum. */
+  /** How the values of several processes are merged. Default: `sum`. */
   readonly merge?: "sum" | "min" | "max" | undefined;
   readonly label?: string;
 }
 
-/** `read` returns one value, one per value of `label`, or undefined if it cannot be read now. */
+/**
+ * `read` returns one value, one value per value of `label`, or undefined if it cannot be read now.
+ */
 export function sampledGauge(
   registry: Registry,
   name: string,
@@ -51,20 +53,20 @@ export function sampledGauge(
 }
 
 export function sampleProcess(registry: Registry): void {
-  sampledCounter(registry, "process_cpu_seconds_total", "CPU that the process used", () => {
+  sampledCounter(registry, "process_cpu_seconds_total", "CPU time used by the process", () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
   sampledCounter(
     registry,
     "socketscaler_log_lines_dropped_total",
-    "Lines of the log that could not be written",
+    "Log lines that could not be written",
     () => standardOutput.dropped,
   );
-  sampledGauge(registry, "process_resident_memory_bytes", "Memory that the process has", residentBytes);
+  sampledGauge(registry, "process_resident_memory_bytes", "Resident memory of the process", residentBytes);
 }
 
-/** The metrics of a process that runs no instance. */
+/** The metrics of a process without an instance. */
 export function processParts(): Promise<MetricParts> {
   const registry = new Registry();
   sampleProcess(registry);
@@ -76,7 +78,7 @@ export async function mergeMetrics(all: readonly MetricParts[]): Promise<{ text:
   return { text: await merged.metrics(), parts: await merged.getMetricsAsJSON() };
 }
 
-/** Undefined if no descriptor is left: Node opens a file to find out. */
+/** Undefined if no descriptor is left, because Node reads this from a file. */
 export function residentBytes(): number | undefined {
   try {
     return process.memoryUsage.rss();

@@ -1,18 +1,21 @@
 /*
- * Keeps a recurring problem from filling the log: it is logged at once, and then at intervals, with
+ * Keeps a recurring problem from filling the log: it is logged immediately, then at intervals with
  * a count. Pure: the time is passed in.
  */
 
 import { keepNewest } from "../../board/keep-newest.js";
 
 const AGAIN_MS = 60_000;
-/** More kinds of problem than any instance has; beyond it the oldest is forgotten. */
+/** More kinds of problem than any instance has. Beyond this, the oldest is forgotten. */
 const KINDS_MAX = 100;
 
 export class Seldom {
   readonly #kinds = new Map<string, { readonly loggedMs: number; since: number }>();
 
-  /** Occurrences since it was last logged, with this one; undefined if not to be logged now. */
+  /**
+   * Occurrences since the last log line, including this one. Undefined if it should not be logged
+   * now.
+   */
   take(kind: string, nowMs: number): number | undefined {
     const known = this.#kinds.get(kind);
     if (known && nowMs - known.loggedMs < AGAIN_MS) {

@@ -1,7 +1,7 @@
 /*
- * One write, which may change cells on several pages. Each page takes its part whole or not at all,
- * and all parts carry the same sequence number. If one part fails after another was committed, the
- * outcome of the write is unknown. Sending the write again completes it.
+ * Commits one write, which may change cells on several pages. Each page takes its part completely
+ * or not at all, and all parts have the same sequence number. If one part fails after another was
+ * committed, the outcome of the write is unknown. Sending the write again completes it.
  */
 
 import type { Bit } from "../../board/bitmap.js";

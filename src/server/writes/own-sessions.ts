@@ -1,8 +1,8 @@
 /*
- * Sessions and sequence numbers for writes of the instance itself, and of clients that do not
+ * Sessions and sequence numbers for writes by the instance itself, and by clients that do not
  * number theirs. The store recognises a repeated write within SEQ_WINDOW numbers of a session, so a
- * session has at most that many open. Sessions are reused, to crowd no client's out of the store's
- * memory.
+ * session has at most that many open writes. Sessions are reused, so that they do not crowd
+ * clients' sessions out of the store.
  */
 
 import { randomBytes } from "node:crypto";
@@ -16,23 +16,25 @@ interface OwnSession {
   isFull: boolean;
 }
 
-/** Writes without an answer. */
+/** Most writes without an answer. */
 export const OPEN_WRITES_MAX = 131_072;
-/** Sessions kept for the next writes. Others that a burst needed are dropped. */
+/** Idle sessions kept for later writes. Further sessions, left over from a burst, are dropped. */
 export const IDLE_SESSIONS_MAX = 4;
 
 export class OwnSessions {
-  /** Those with room. The last is filled first. */
+  /** Sessions with room for more writes. The last one is filled first. */
   readonly #withRoom: OwnSession[] = [];
   #sessions = 0;
   #openWrites = 0;
 
-  /** As many sessions as open writes need, and a few. */
+  /** Number of sessions: as many as the open writes need, plus a few. */
   get size(): number {
     return this.#sessions;
   }
 
-  /** Runs `write` under a session and number of its own. Rejects with BUSY if too many are open. */
+  /**
+   * Runs `write` with an unused session and number. Rejects with BUSY if too many writes are open.
+   */
   async run<Result>(write: (session: string, seq: number) => Promise<Result>): Promise<Result> {
     if (this.#openWrites >= OPEN_WRITES_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     const own = this.#withRoom.at(-1) ?? this.#add();
@@ -62,7 +64,7 @@ export class OwnSessions {
     own.open.delete(seq);
     this.#openWrites--;
     if (!own.isFull || own.open.size > 0) return;
-    // It was full and is empty now: use it again, or drop it.
+    // The session was full and now has no open writes, so it is reused or dropped.
     if (this.#withRoom.length >= IDLE_SESSIONS_MAX) this.#sessions--;
     else {
       own.isFull = false;

@@ -1,17 +1,17 @@
 /*
- * Decides whether an instance lets writes gather a little before it commits them. Many small
- * commits are expensive for every instance that holds the page, while nobody notices ten
- * milliseconds. The instance paces itself while it commits often and its batches grow. They do not
- * grow for one client that waits for each answer, so then it stops. Pure: the time is passed in.
+ * Decides whether an instance lets writes gather briefly before it commits them. Many small commits
+ * are expensive for every instance that holds the page, while nobody notices ten milliseconds. The
+ * instance paces itself while it commits often and this makes its batches grow. Batches do not grow
+ * if one client waits for each answer, so pacing then stops. Pure: the time is passed in.
  */
 
-/** Between the starts of two batches of one page. */
+/** Minimum time between the starts of two batches of one page. */
 const PACE_MS = 10;
 const WINDOW_MS = 100;
 /** Commits per second at which pacing begins, and below which it ends. */
 const BEGIN_PER_SECOND = 150;
 const END_PER_SECOND = 60;
-/** Writes per batch that make pacing worthwhile. With fewer it stops for STOPPED_MS. */
+/** Writes per batch that make pacing worthwhile. With fewer, pacing stops for STOPPED_MS. */
 const WRITES_MIN = 1.5;
 const STOPPED_MS = 1_000;
 

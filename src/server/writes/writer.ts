@@ -1,16 +1,16 @@
 /*
- * The writer: group commit. The first write to an idle page goes to the store at once. While its
- * commit is in flight, later writes to the page gather; they leave together as the next batch.
+ * The writer: group commit. The first write to an idle page goes to the store immediately. While
+ * its commit is in flight, later writes to the page gather and become the next batch.
  *
  *     write a ──► commit [a] ───────────► ack a
  *     write b      gathers │
  *     write c      gathers └► commit [b c] ───────► ack b, ack c
  *
- * An idle page takes one round trip; an instance that commits often paces itself (pace.ts). A batch
- * whose answer is lost is sent again with the same sequence numbers, so that it takes effect once,
- * but under a new tag. A lost primary may have committed the first attempt, and that position must
- * not look like the one of this attempt. A later batch of the page never overtakes it. Past its
- * deadline a write is given up, with a code for whether it may have happened.
+ * A write to an idle page takes one round trip. An instance that commits often paces itself
+ * (pace.ts). A batch whose answer is lost is resent with the same sequence numbers, so that it
+ * takes effect once. It gets a new tag, because a lost primary may have committed the first
+ * attempt, and the two positions must differ. Later batches of the page never overtake it. At its
+ * deadline a write is given up, with a code that tells whether it may have taken effect.
  */
 
 import { type Changes, changedOffset } from "../../board/delta.js";
@@ -33,15 +33,15 @@ import { refuseDamaged } from "../pages/store-refusal.js";
 import { Pace } from "./pace.js";
 
 export interface WriterLimits {
-  /** How long a write waits for an unavailable store before it is given up. */
+  /** How long a write waits for an unavailable store before it is given up, in ms. */
   readonly waitMs: number;
-  /** Changes waiting on this instance, all pages together. */
+  /** Most changes waiting on this instance, summed over all pages. */
   readonly queuedChangesMax: number;
 }
 
 export interface CommittedBatch {
   readonly page: PageRef;
-  /** The page's position now, and the number of its cells that are checked there. */
+  /** The page's new position, and its number of checked cells there. */
   readonly position: Position;
   readonly checked: number;
   readonly writes: number;
@@ -88,9 +88,13 @@ export class Writer {
    * one turn. So a caller can send all answers for one connection at once.
    */
   write(page: PageRef, session: string, seq: number, changes: Changes, settle: SettleWrite): void {
-    if (this.#isClosed) return settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+    if (this.#isClosed) {
+      settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
+      return;
+    }
     if (this.#queuedChanges + changes.length > this.#limits.queuedChangesMax) {
-      return settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      settle(new Refusal("BUSY", { retryAfterMs: 1_000 }));
+      return;
     }
     this.#queuedChanges += changes.length;
     const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
@@ -105,7 +109,7 @@ export class Writer {
     }
   }
 
-  /** Refuses further writes; resolves when all others have their answers. */
+  /** Refuses further writes. Resolves when all others have been answered. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all(this.#draining);
@@ -117,7 +121,7 @@ export class Writer {
       const beganMs = this.#clock.now();
       this.#pace.started(batch.length, beganMs);
       await this.#commit(page, batch);
-      // Even if the queue is empty: writes that come within the time gather.
+      // Waits even if the queue is empty, so that writes arriving meanwhile gather.
       const restMs = this.#isClosed ? 0 : this.#pace.restMs(beganMs, this.#clock.now());
       if (restMs > 0) await pause(this.#clock, restMs);
     }
@@ -140,7 +144,8 @@ export class Writer {
           for (const write of waiting) this.#settle(write, settled);
           return;
         }
-        // The last attempt that was sent decides; one not sent shows nothing of the others.
+        // The last attempt that was sent decides, because an unsent one shows nothing about the
+        // others.
         if (error.sent) code = error instanceof Unconfirmed ? "NOT_CONFIRMED" : "OUTCOME_UNKNOWN";
         waiting = this.#giveUpLate(waiting, code, error);
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
@@ -182,7 +187,7 @@ export class Writer {
   }
 }
 
-/** Names the cells, so that a client can keep the others. */
+/** Names the frozen cells, so that a client can keep its other changes. */
 function frozenRefusal({ page }: PageRef, { changes }: Write, ranges: readonly OffsetRange[]): Refusal {
   const offsets = Array.from(changes, changedOffset).filter((offset) => isIn(ranges, offset));
   return new Refusal("FROZEN", { cells: offsets.map((offset) => cellAt(page, offset)) });

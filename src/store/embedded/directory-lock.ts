@@ -1,22 +1,24 @@
 /*
- * One process for each data directory. The owner of the lock listens on a local socket in the
- * directory, under a name that is never used again. The kernel drops the socket with the process,
- * however that ends: an owner that does not answer once is gone. The folder `lock` always
- * holds one file, named like the owner:
+ * Allows one process per data directory. The lock's owner listens on a local socket in the
+ * directory, under a name that is never reused. However the process ends, the kernel closes the
+ * socket, so an owner that does not answer is gone. The folder `lock` always holds one file, named
+ * after the owner:
  *
  *     listen as `mine` ─► what is the file's name? ─► does that one answer? ── yes ──► refused
  *                              ▲                          │ no
  *                              └──────── ENOENT ──── rename lock/that to lock/mine ──► mine
  *
- * The rename makes it safe. If several processes find the owner gone, it works for one of them:
- * then no file of that name is left. A lock file that is removed and made again has no such step.
+ * The rename makes this safe. If several processes find the owner gone, only one rename succeeds,
+ * because then no file of that name is left. Deleting and recreating a lock file has no such atomic
+ * step.
  *
- * People and backups may leave the folder with no file, or with several. If there is none, a
- * process that listens alone in the directory makes it. After a rename, a process looks for other
+ * People and backups may leave the folder with no file or with several. If there is none, a process
+ * that is the only listener in the directory creates it. After a rename, a process looks for other
  * files.
  *
- * The lock holds for processes on one machine, also in containers that share the directory. It does
- * not hold for machines that share it over a network, because sockets do not answer from elsewhere.
+ * The lock works between processes on one machine, including containers that share the directory.
+ * It does not work between machines that share the directory over a network, because local sockets
+ * do not answer across machines.
  */
 
 import { createHash, randomBytes } from "node:crypto";
@@ -41,11 +43,11 @@ export interface DirectoryLock {
 
 /** Local socket paths are limited to about 104 bytes. */
 const SOCKET_PATH_BYTES_MAX = 100;
-/** Errors that prove that nobody is listening. After any other error there may be an owner. */
+/** Errors that prove that nothing is listening. After any other error there may be an owner. */
 const NOBODY: readonly unknown[] = ["ECONNREFUSED", "ENOENT"];
-/** The file's name before the lock's first owner. No socket has this name. */
+/** The file's name until the lock has its first owner. No socket has this name. */
 const FREE = "nobody";
-/** Other files in the folder were made by an operating system or a person. */
+/** Names of our files. Any other file in the folder comes from the operating system or a person. */
 const OWNER = /^(nobody|[0-9a-f]{24})$/;
 const SOCKET = /^([0-9a-f]{24})\.sock$/;
 
@@ -63,7 +65,7 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       return { release };
     }
     throw new StoreUnusable(
-      `the data directory ${directory} is in use by another process: end it, choose another DATA_DIR, ` +
+      `the data directory ${directory} is in use by another process: stop that process, choose another DATA_DIR, ` +
         "or set VALKEY_URL to run several processes on one board",
     );
   } catch (error) {
@@ -73,28 +75,28 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   }
 }
 
-/** Whether `mine` is the owner now. */
+/** Tries to make `mine` the owner. True on success. */
 async function become(mine: string, directory: string, sockets: Sockets): Promise<boolean> {
   const lock = join(directory, "lock");
   if (!existsSync(lock)) makeFirst(lock);
   for (;;) {
-    // While another process renames the file, both names may be seen, or none.
+    // While another process renames the file, both names or neither may be visible.
     const owners = ownersIn(lock);
     for (const owner of owners) if (await sockets.answers(owner)) return false;
     const [owner] = owners;
     if (owner === undefined) {
-      // At most one process hears no other. If two start at once, both may be refused.
+      // At most one process finds no other. If two start at the same time, both may be refused.
       if (await sockets.areShared(mine)) return false;
       succeedsUnless("EEXIST", () => writeFileSync(join(lock, FREE), "", { flag: "wx" }));
     } else if (succeedsUnless("ENOENT", () => renameSync(join(lock, owner), join(lock, mine)))) {
-      // Only an owner's: another socket that does not answer may be one that is just being made.
+      // Only the owner's socket: another one that does not answer may be in the middle of starting.
       rmSync(sockets.path(owner), { force: true });
       return isOnlyOwner(mine, lock, sockets);
     }
   }
 }
 
-/** Removes other names. A removal works for one process too, because no name is used again. */
+/** Removes other names. Only one process succeeds in removing a name, because no name is reused. */
 async function isOnlyOwner(mine: string, lock: string, sockets: Sockets): Promise<boolean> {
   for (const other of ownersIn(lock)) {
     if (other === mine) continue;
@@ -109,7 +111,7 @@ function ownersIn(lock: string): string[] {
   return readdirSync(lock).filter((name) => OWNER.test(name));
 }
 
-/** Whether a process of version 0.1 has the directory: its lock had a fixed name. */
+/** Whether a process of version 0.1 owns the directory. Its lock had a fixed name. */
 async function isHeldAsBefore(directory: string): Promise<boolean> {
   const hash = createHash("sha256").update(directory).digest("hex").slice(0, 24);
   if (process.platform === "win32") return answersAt(`\\\\.\\pipe\\socketscaler-${hash}`);
@@ -120,7 +122,7 @@ async function isHeldAsBefore(directory: string): Promise<boolean> {
   return existsSync(path) && answersAt(path);
 }
 
-/** The folder appears with its file in it, or not at all if another process made it. */
+/** Creates the folder together with its file, or does nothing if another process created it. */
 function makeFirst(lock: string): void {
   const made = `${lock}-${randomName()}`;
   mkdirSync(made);
@@ -139,9 +141,9 @@ function succeedsUnless(code: string, action: () => void): boolean {
   }
 }
 
-/** The sockets in a directory, by paths that are short enough. */
+/** The sockets in a directory, reached by paths that are short enough. */
 class Sockets {
-  /** Holds a link to the directory, if its own path is too long. */
+  /** A folder with a link to the directory, if the directory's own path is too long. */
   readonly #folder: string | undefined;
   readonly #near: string;
 
@@ -161,7 +163,9 @@ class Sockets {
     return answersAt(this.path(name));
   }
 
-  /** Whether another process listens in the directory: it has the lock, or tries to get it. */
+  /**
+   * Whether another process listens in the directory because it has the lock or tries to get it.
+   */
   async areShared(mine: string): Promise<boolean> {
     if (process.platform === "win32") {
       const lock = join(this.#near, "lock");
@@ -199,9 +203,9 @@ function randomName(): string {
 function listen(path: string): Promise<Server> {
   return new Promise((done, fail) => {
     const server = createServer((socket) => socket.destroy());
-    // Later errors do not matter, as when no descriptor is left: the kernel has answered.
+    // The kernel has answered, so later errors do not matter, such as running out of descriptors.
     server.on("error", fail);
-    // Otherwise a worker of a Node cluster would leave the socket to its primary.
+    // Without `exclusive`, a worker of a Node cluster would leave the socket to its primary.
     server.listen({ path, exclusive: true }, () => {
       server.unref();
       done(server);

@@ -1,8 +1,8 @@
 /*
- * The store inside the process, durable in a data directory, so a first run needs nothing
- * installed. LMDB gives atomic transactions and survives a kill at any moment. Commits made at the
- * same time share one transaction. One process has the directory to itself (directory-lock.ts), and
- * may run any number of instances over the store.
+ * The store inside the process, durable in a data directory, so that a first run needs nothing
+ * installed. LMDB provides atomic transactions and survives a kill at any moment. Commits made at
+ * the same time share one transaction. One process has the directory to itself (directory-lock.ts)
+ * and may run any number of instances on the store.
  */
 
 import { mkdirSync } from "node:fs";
@@ -43,15 +43,15 @@ export interface EmbeddedStoreOptions {
   readonly durabilities?: Durabilities;
   /** Default: no board keeps history. */
   readonly histories?: Histories;
-  /** Called at the beginning and at the end of each time in which the store cannot be written. */
+  /** Called when the store becomes unwritable, and when it becomes writable again. */
   readonly incident?: (message: string, cause?: unknown) => void;
-  /** Milliseconds; for tests. */
+  /** Milliseconds since 1970. Tests replace it. */
   readonly now?: () => number;
-  /** Milliseconds of a clock that never jumps; for tests. */
+  /** Milliseconds of a clock that never jumps. Tests replace it. */
   readonly elapsed?: () => number;
 }
 
-/** Heads that are read before other work gets its turn: LMDB answers at once. */
+/** Heads read before other work gets a turn, because LMDB reads are synchronous. */
 const HEADS_AT_ONCE = 500;
 
 export class EmbeddedStore implements Store {
@@ -74,9 +74,9 @@ export class EmbeddedStore implements Store {
     this.#damages = new Damages(incident);
     this.#roll = new LocalRoll(now);
     this.#lock = lock;
-    // With `noSubdir` left out, a dot in the directory's name would make it a file. With
-    // `eventTurnBatching`, LMDB would begin transactions of its own for each turn: if one failed,
-    // its promise would reject with nobody to catch it.
+    // Without `noSubdir: false`, a dot in the directory's name would make it a file. With
+    // `eventTurnBatching`, LMDB would begin its own transaction each turn. If one failed, nothing
+    // would catch the rejection.
     this.#root = open({ path: directory, noSubdir: false, maxDbs: 6, eventTurnBatching: false });
     const sessions = new Sessions(this.#root, limits, { now, elapsed });
     const forget = () => {
@@ -102,7 +102,7 @@ export class EmbeddedStore implements Store {
         if (isNone(entry)) tallies.remove([board, entry.page]);
         else tallies.put([board, entry.page], entry);
       },
-      // LMDB answers at once: without a pause, all pages of a large board would be one step.
+      // LMDB reads are synchronous. Without a pause, reading a large board would block the process.
       read: async (action) => {
         await new Promise(setImmediate);
         return action();
@@ -153,6 +153,10 @@ export class EmbeddedStore implements Store {
     return isDone;
   }
 
+  async frozen(ref: PageRef): Promise<readonly OffsetRange[]> {
+    return this.#pages.frozen(ref);
+  }
+
   async read(ref: PageRef): Promise<Snapshot> {
     return this.#pages.read(ref);
   }
@@ -184,7 +188,7 @@ export class EmbeddedStore implements Store {
 
   restartSubscriptions(): void {}
 
-  /** Deltas are handed over in memory and wake nobody. */
+  /** Deltas are passed in memory, so there is no process to wake up. */
   doze(): void {}
 
   wake(heard: () => void): void {
@@ -208,7 +212,7 @@ export class EmbeddedStore implements Store {
     this.#lock.release();
   }
 
-  /** Resolves when all commits so far are as safe as the board asks. */
+  /** Resolves when all commits so far are as safe as the board requires. */
   async #safe(board: string): Promise<void> {
     if (ofBoard(this.#durabilities, board).level === "fsynced") await this.#writes.flushed();
   }

@@ -1,5 +1,5 @@
 /*
- * The embedded store's record of history (history.ts), written inside the transaction of each
+ * The embedded store's record of history (store/history.ts), written in the transaction of each
  * commit.
  */
 
@@ -25,7 +25,7 @@ import { encodeOps } from "../ops.js";
 /** The version is in the key because several deltas may be made in one millisecond. */
 type RecordKey = [board: string, page: number, ms: number, version: number];
 
-/** The part of LMDB's interface that is used. */
+/** The part of LMDB's interface that is used here. */
 export interface RecordDatabase {
   put(key: RecordKey, value: Recorded): unknown;
   remove(key: RecordKey): unknown;
@@ -39,14 +39,14 @@ export interface RecordDatabase {
   }): Iterable<{ value: Recorded }>;
 }
 
-/** Old deltas removed per added delta. More than one, so that the record can shrink. */
+/** Most old deltas removed per added delta. More than one, so that the record can shrink. */
 const REMOVED_MAX = 4;
 
 export class EmbeddedHistory {
   readonly #records: RecordDatabase;
   readonly #histories: Histories;
   readonly #now: () => number;
-  /** Page -> number of its records. Counted once for each page and process, then kept up. */
+  /** Page -> number of its records. Counted once per page and process, then updated. */
   readonly #counts = new Map<string, number>();
   /** Page -> bytes recorded since its last keyframe. */
   readonly #sinceKeyframe = new Map<string, number>();
@@ -58,7 +58,7 @@ export class EmbeddedHistory {
     this.#now = now;
   }
 
-  /** `effects` in the order they were made, `bits` afterwards. */
+  /** Records `effects`, in the order they were made. `bits` are the page's bits afterwards. */
   add(
     ref: PageRef,
     from: Position,
@@ -70,7 +70,7 @@ export class EmbeddedHistory {
     if (keptMs === 0) return;
     const name = pageName(ref);
     let count = this.#countOf(ref);
-    // Records are sorted by time. That must be the order of history, even if the clock was set
+    // Records are sorted by time, which must be the order of the commits even if the clock was set
     // back.
     const now = Math.max(this.#now(), this.#lastMs);
     this.#lastMs = now;
@@ -81,7 +81,7 @@ export class EmbeddedHistory {
     }
     const ops = encodeOps(Uint32Array.from(effects, ([offset, value]) => packChange(offset, value)));
     const record = { ms: now, version: to.version, fromTag: from.tag, toTag: to.tag, ops };
-    // After a start the first record is a keyframe, because the last one is not known.
+    // The first record after a start is a keyframe, because the last one is not known.
     const bytes = (this.#sinceKeyframe.get(name) ?? KEYFRAME_BYTES) + recordedBytes(ops);
     const isKeyframe = bytes > KEYFRAME_BYTES;
     this.#sinceKeyframe.set(name, isKeyframe ? 0 : bytes);
@@ -90,7 +90,7 @@ export class EmbeddedHistory {
     this.#counts.set(name, count + 1);
   }
 
-  /** Counts the records again: a transaction that changed their number failed. */
+  /** Makes the records be counted again, after a transaction that changed their number failed. */
   forgetCounts(): void {
     this.#counts.clear();
   }
@@ -99,7 +99,7 @@ export class EmbeddedHistory {
     if (ofBoard(this.#histories, ref.board) === 0) return Promise.resolve(undefined);
     const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];
     const { start: first, end: last } = allOf(ref);
-    // Other work gets its turn between two parts: LMDB answers at once, however much is read.
+    // Other work gets a turn between two parts, because LMDB reads are synchronous.
     const part = async (range: Parameters<RecordDatabase["getRange"]>[0]) => {
       await new Promise(setImmediate);
       return Array.from(this.#records.getRange(range), ({ value }) => valid(value));

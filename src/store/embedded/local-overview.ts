@@ -1,20 +1,20 @@
-/* The overview of boards inside one process, over any table that keeps the list. */
+/* The overview of boards inside one process, on top of any table that can keep the list. */
 
 import { Listeners, type Unsubscribe } from "../listeners.js";
 import { judgeReport, type OverviewListener, type OverviewStore, type Report, type Tally } from "../overview.js";
 
 export interface OverviewParts {
   entry(board: string, page: number): Tally | undefined;
-  /** At most `most`, in the order of their pages, from page `from` on. */
+  /** At most `most` entries from page `from` on, ordered by page. */
   entries(board: string, from: number, most: number): readonly Tally[];
-  /** An entry without version and count (see isNone) is removed. */
+  /** Stores the entry, or removes it if it has no version and count (see isNone). */
   put(board: string, entry: Tally): void;
   read<Result>(action: () => Result): Promise<Result>;
-  /** Runs the action in one step. */
+  /** Runs the action as one atomic step. */
   atomically<Result>(action: () => Result): Promise<Result>;
 }
 
-/** Entries that are read before other work gets its turn: a board may have 65,536. */
+/** Entries read before other work gets a turn. A board may have 65,536. */
 const READ_AT_ONCE = 500;
 
 export class LocalOverview implements OverviewStore {

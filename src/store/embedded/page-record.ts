@@ -1,8 +1,8 @@
 /*
- * A page as the embedded store writes it: one record, so that one read gives bits and position of
- * one moment.
+ * A page as the embedded store writes it. It is one record, so that one read returns bits and
+ * position of the same moment.
  *
- *     version f64 · tag 6 bytes · checked u32 · generation u8 · its start f64
+ *     version f64 · tag 6 bytes · checked u32 · generation u8 · generation start f64
  *     bits, without zero bytes at the end
  */
 
@@ -15,7 +15,7 @@ import { PAGE_BYTES } from "../logged.js";
 export interface StoredPage {
   position: Position;
   checked: number;
-  /** The current generation of remembered sessions, 0 or 1, and its start in ms since 1970. */
+  /** The current generation of remembered sessions (0 or 1), and its start in ms since 1970. */
   generation: number;
   generationStart: number;
   bits: Uint8Array;
@@ -43,7 +43,7 @@ export function encodePage(page: StoredPage): Buffer {
   return record;
 }
 
-/** The record without its bits. Throws DamagedPage, as decodePage does. */
+/** Decodes the record except for its bits. Throws DamagedPage, as decodePage does. */
 export function decodeHead(record: Buffer): { position: Position; checked: number } {
   const isWhole = record.length >= HEADER_BYTES && record.length <= HEADER_BYTES + PAGE_BYTES;
   const [version, checked] = isWhole ? [record.readDoubleBE(0), record.readUInt32BE(14)] : [-1, 0];

@@ -1,6 +1,7 @@
 /*
- * The pages of the embedded store, in tables of LMDB, by the rules of commit.lua and since.lua.
- * Methods that write run inside a transaction: their reads and writes are one step.
+ * The pages of the embedded store, in LMDB tables. They follow the rules of commit.lua and
+ * since.lua. Methods that write must be called inside a transaction, which makes their reads and
+ * writes one step.
  */
 
 import type { Database, RootDatabase } from "lmdb";
@@ -27,7 +28,7 @@ interface LogEntry {
   readonly ops: string;
 }
 
-/** The answer, and the delta to publish, if the page moved. */
+/** The answer, with the delta to publish if the page moved. */
 interface Done<Answer> {
   readonly answer: Answer;
   readonly delta?: Delta | undefined;
@@ -53,11 +54,11 @@ export class EmbeddedPages {
     this.#frozen = root.openDB({ name: "frozen" });
   }
 
-  /** Undefined, and reported, if the record is not valid. */
+  /** Undefined if the record is invalid, which is reported. */
   head(ref: PageRef): PageHead | undefined {
     const record = this.#pages.getBinaryFast([ref.board, ref.page]);
     try {
-      return { ...(record ? decodeHead(record) : UNTOUCHED_HEAD), frozen: this.#frozenOf(ref) };
+      return { ...(record ? decodeHead(record) : UNTOUCHED_HEAD), frozen: this.frozen(ref) };
     } catch (error) {
       if (!(error instanceof DamagedPage)) throw error;
       this.#parts.damages.found(ref, "record", false, error);
@@ -82,7 +83,7 @@ export class EmbeddedPages {
     page.bits.set(before.bits);
     const isRotated = this.#parts.sessions.rotate(ref, page);
     const effects: [number, Bit][] = [];
-    const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
+    const frozen = batch.overridesFreeze ? [] : this.frozen(ref);
     const outcomes = batch.writes.map((write) => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const outcome = this.#parts.sessions.take(ref, page.generation, write, isFrozen);
@@ -103,7 +104,7 @@ export class EmbeddedPages {
 
   replace(ref: PageRef, tag: string, bits: Uint8Array): Done<Replaced> {
     const stored = this.#loadIfValid(ref);
-    // A damaged page is replaced too, so a restore repairs it.
+    // A damaged page is replaced as well, so a restore repairs it.
     const page = stored ?? this.#forRepair(ref);
     const whole = new Uint8Array(PAGE_BYTES);
     whole.set(bits);
@@ -118,23 +119,24 @@ export class EmbeddedPages {
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
-    // Nobody knows which generation was current in a damaged record.
+    // A damaged record does not show which generation was current.
     if (!stored) this.#parts.sessions.forgetCounts(ref);
-    // A delta that builds on a position nobody has: followers ask the store, and get a snapshot.
+    // This delta builds on a position that no follower has, so they ask the store and get a
+    // snapshot.
     const from = { version: position.version, tag: newTag() };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
     return { answer: { position: to, checked: after.checked, isReplaced: true }, delta };
   }
 
-  /** False if there would be too many ranges. */
+  /** False if the page would have too many ranges. */
   freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): boolean {
-    const ranges = withRange(this.#frozenOf(ref), range, isFrozen);
+    const ranges = withRange(this.frozen(ref), range, isFrozen);
     if (ranges.length > FROZEN_RANGES_MAX) return false;
     this.#frozen.put([ref.board, ref.page], ranges);
     return true;
   }
 
-  #frozenOf(ref: PageRef): readonly OffsetRange[] {
+  frozen(ref: PageRef): readonly OffsetRange[] {
     return this.#frozen.get([ref.board, ref.page]) ?? [];
   }
 
@@ -162,7 +164,7 @@ export class EmbeddedPages {
   }
 
   /**
-   * An empty page to repair from. Its position is unique, and its version is the newest delta's.
+   * An empty page to start a repair from. Its tag is new, and its version is the newest delta's.
    */
   #forRepair(ref: PageRef): StoredPage {
     const start: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
@@ -182,7 +184,7 @@ export class EmbeddedPages {
     return { kind: "delta", page: ref.page, from, to, changes };
   }
 
-  /** Reads as it is iterated. */
+  /** Reads the log lazily. */
   *#logged(ref: PageRef, fromVersion: number, toVersion: number): Iterable<Delta> {
     const start: LogKey = [ref.board, ref.page, fromVersion + 1];
     const end: LogKey = [ref.board, ref.page, toVersion + 1];

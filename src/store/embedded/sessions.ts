@@ -1,6 +1,6 @@
 /*
- * The sequence numbers of sessions that each page has taken (seen.ts). A page remembers sessions in
- * two generations. When the newer is old enough, or full, the older is dropped whole.
+ * The sequence numbers that each page has taken from sessions (seen.ts). A page remembers sessions
+ * in two generations. When the newer one is old enough or full, the older one is dropped.
  */
 
 import type { Database, Key, RootDatabase } from "lmdb";
@@ -8,7 +8,7 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../seen.js";
 import type { StoreLimits, Write, WriteOutcome } from "../store.js";
 
-/** Both in milliseconds: since 1970, and of a clock that never jumps. */
+/** Both in milliseconds: `now` since 1970, `elapsed` by a clock that never jumps. */
 type Clocks = Readonly<Record<"now" | "elapsed", () => number>>;
 
 export class Sessions {
@@ -16,7 +16,7 @@ export class Sessions {
   readonly #limits: StoreLimits;
   readonly #clocks: Clocks;
   /**
-   * Page -> its current generation, with its start by `elapsed`. After a restart the time counts
+   * Page -> its current generation, with its start by `elapsed`. After a restart its age counts
    * from the first commit, so a generation may live longer, never shorter.
    */
   readonly #generations = new Map<string, { sessions: number; sinceMs: number }>();
@@ -42,7 +42,7 @@ export class Sessions {
     return after.outcome;
   }
 
-  /** Begins a new generation of the page if it is time. True if it did. */
+  /** Begins a new generation of the page if it is due. True if it did. */
   rotate(ref: PageRef, page: { generation: number; generationStart: number }): boolean {
     const now = this.#clocks.elapsed();
     const range = (generation: number) => ({
@@ -50,7 +50,7 @@ export class Sessions {
       end: [ref.board, ref.page, generation + 1],
     });
     const name = pageName(ref);
-    // Counted once for each page and process, then kept up by `take`.
+    // Counted once per page and process, then updated by `take`.
     const current = this.#generations.get(name) ?? {
       sessions: this.#seen.getKeysCount(range(page.generation)),
       sinceMs: now,
@@ -65,7 +65,7 @@ export class Sessions {
     return true;
   }
 
-  /** Counts the sessions again: of this page, or of all pages. */
+  /** Makes the sessions of this page, or of all pages, be counted again. */
   forgetCounts(ref?: PageRef): void {
     if (ref) this.#generations.delete(pageName(ref));
     else this.#generations.clear();

@@ -1,12 +1,13 @@
 /*
- * The writes of the embedded store. If one fails because the disk is full or broken, it rejects
- * with StoreAway, and reads keep working. LMDB takes a transaction whole or not at all.
+ * The writes of the embedded store. A write that fails because the disk is full or broken rejects
+ * with StoreAway, and reads keep working. LMDB applies a transaction completely or not at all.
  *
  *     works ──transaction fails──► paused ──there is room──► trial ──transaction succeeds──► works
  *                                    ▲                         │
  *                                    └──────── it fails ───────┘
  *
- * While paused, writes are refused at once. A file beside the data shows whether there is room.
+ * While paused, writes are refused immediately. Writing a trial file beside the data shows whether
+ * there is room.
  */
 
 import { randomBytes } from "node:crypto";
@@ -17,12 +18,12 @@ import type { Unsubscribe } from "../listeners.js";
 import { StoreAway } from "../store.js";
 
 /**
- * LMDB's MDB_PANIC: on a full disk whose file system copies on write, it could not write its root
- * page. After that LMDB begins no transaction, and a requested one never ends.
+ * LMDB's MDB_PANIC: it could not write its root page, which happens on a full copy-on-write file
+ * system. After that, LMDB begins no transaction, and requested ones never settle.
  */
 const PANIC = -30_795;
 
-/** The part of LMDB's interface that is used. */
+/** The part of LMDB's interface that is used here. */
 interface Transactions {
   transaction<Result>(action: () => Result): Promise<Result>;
   readonly flushed: PromiseLike<unknown>;
@@ -30,27 +31,27 @@ interface Transactions {
 
 interface EmbeddedWritesOptions {
   readonly directory: string;
-  /** Called when transactions may have failed: their effects must be counted again. */
+  /** Called when transactions may have failed, so that their effects are counted again. */
   readonly forget: () => void;
   readonly incident: (message: string, cause?: unknown) => void;
 }
 
 const TRY_MS_FIRST = 1_000;
 const TRY_MS_MAX = 30_000;
-/** More than most transactions write. */
+/** Size of the trial file; more than most transactions write. */
 const ROOM_BYTES = 262_144;
 
 export class EmbeddedWrites {
   readonly #root: Transactions;
   readonly #options: EmbeddedWritesOptions;
   readonly #listeners = new Set<(available: boolean) => void>();
-  /** Rejects the callers that wait for LMDB. */
+  /** One function per caller waiting for LMDB; it rejects that caller. */
   readonly #waiting = new Set<(error: StoreAway) => void>();
   #available = true;
   #failures = 0;
-  /** From the first transaction that failed to the first that succeeds. */
+  /** Set from the first failed transaction until one succeeds. */
   #incident: { readonly sinceMs: number; tryMs: number } | undefined;
-  /** The code of the last commit that failed. */
+  /** LMDB's error code of the last failed commit. */
   #code: number | undefined;
   get #isBroken(): boolean {
     return this.#code === PANIC;
@@ -77,7 +78,7 @@ export class EmbeddedWrites {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Rejects with StoreAway, or with what `action` throws. */
+  /** Rejects with StoreAway, or with the error that `action` throws. */
   async transaction<Result>(action: () => Result): Promise<Result> {
     if (!this.#available) throw new StoreAway("the data directory cannot be written", { sent: false });
     let result: Result;
@@ -98,7 +99,7 @@ export class EmbeddedWrites {
     await this.#until(this.#root.flushed);
   }
 
-  /** False after MDB_PANIC: LMDB cannot be closed then, as it would wait forever. */
+  /** False after MDB_PANIC, when closing LMDB would wait forever. */
   close(): boolean {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -113,13 +114,13 @@ export class EmbeddedWrites {
     });
   }
 
-  /** LMDB rejects the transactions of a commit that failed, except one that it could not begin. */
+  /** LMDB rejects the transactions of a failed commit, except one that it could not begin. */
   #commitFailed(code: number): void {
     if (this.#isBroken) return;
     this.#code = code;
     if (code !== PANIC) return;
     const { directory, incident } = this.#options;
-    incident(`LMDB gave up on ${directory}: writes are refused until you restart this process`);
+    incident(`LMDB failed permanently on ${directory}: writes are refused until you restart this process`);
     for (const fail of this.#waiting) fail(away(new Error(nameOf(code)), true));
   }
 
@@ -130,9 +131,9 @@ export class EmbeddedWrites {
       this.#incident = { sinceMs: performance.now(), tryMs: TRY_MS_FIRST };
       const cause = this.#code === undefined ? error : new Error(`LMDB: ${nameOf(this.#code)}`, { cause: error });
       const { directory, incident } = this.#options;
-      incident(`cannot write to ${directory}: writes are refused until this succeeds. Free disk space`, cause);
+      incident(`cannot write to ${directory}: writes are refused until it is writable again. Free disk space`, cause);
     }
-    // Several may fail together.
+    // Several transactions may fail together; one report is enough.
     if (!this.#available || this.#isClosed) return;
     this.#setAvailable(false);
     this.#tryLater(this.#incident);
@@ -167,9 +168,9 @@ async function tryRoom(directory: string): Promise<boolean> {
   try {
     const file = await open(path, "w");
     try {
-      // A file without a name disappears when it is closed, also by a kill.
+      // An unlinked file disappears when it is closed, even if the process is killed.
       await unlink(path);
-      // Random bytes, because some file systems take no room for zeros.
+      // Random bytes, because some file systems store zeros without using space.
       await file.writeFile(randomBytes(ROOM_BYTES));
     } finally {
       await file.close();
@@ -193,13 +194,14 @@ function nameOf(code: number): string {
   return getSystemErrorMap().get(-code)?.[0] ?? `error ${code}`;
 }
 
-/** Statuses of LMDB's thread that are no errors. */
+/** Statuses of LMDB's thread that are not errors. */
 const STATUSES = new Set([0, 1, 2]);
 const PROGRESS = 1;
 
 /**
- * For each commit that fails, LMDB's JavaScript prints a stack trace and rejects a promise that
- * nobody holds, which ends the process. With the status of progress, it only rejects the commit.
+ * For each failed commit, LMDB's JavaScript prints a stack trace and rejects a promise that nothing
+ * handles, which ends the process. If it sees a progress status instead, it only rejects the
+ * commit.
  */
 function hearFailures(root: object, failed: (code: number) => void): void {
   const env: unknown = "env" in root ? root.env : undefined;

@@ -1,13 +1,13 @@
 /*
- * A board as a file: lines of JSON, so that any tool can stream, cut, read and compress it.
+ * A board as a file: lines of JSON, which any tool can stream, cut, read and compress.
  *
  *     {"socketscaler":"board","format":1,"board":"main","size":1000000000,"fromPage":0}
  *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}
  *     {"end":true,"pages":1,"checked":3}
  *
- * A page's bits are its bitmap without zero bytes at the end, deflated (RFC 1951), in base64. crc32
- * is that of the bitmap. Pages without checked cells have no line. `position` tells a reader of the
- * file where the page stood; nothing depends on it. A file without its last line is incomplete.
+ * A page's bits are its bitmap without trailing zero bytes, deflated (RFC 1951), in base64. `crc32`
+ * is the checksum of the bitmap. Pages without checked cells have no line. `position` is for human
+ * readers; nothing depends on it. A file without its last line is incomplete.
  */
 
 import { crc32, deflateRawSync, inflateRawSync } from "node:zlib";
@@ -20,15 +20,15 @@ const FORMAT = 1;
 
 export interface FileHeader {
   readonly board: string;
-  /** Cells. */
+  /** Number of cells. */
   readonly size: number;
-  /** The file does not cover pages before this one. */
+  /** The first page that the file covers. */
   readonly fromPage: number;
 }
 
 interface FilePage {
   readonly page: number;
-  /** Without zero bytes at the end. */
+  /** Without trailing zero bytes. */
   readonly bits: Uint8Array;
 }
 
@@ -57,7 +57,7 @@ export function writeEnd({ pages, checked }: FileEnd): string {
 }
 
 export function readHeader(firstLine: string): FileHeader {
-  // Editors of some systems put a byte-order mark in front.
+  // Some editors put a byte-order mark in front.
   const line = firstLine.replace(/^\uFEFF/, "");
   if (!line.startsWith("{")) {
     throw new BadFile("this is not an exported board: its first line is not JSON in UTF-8 (is it compressed?)");
@@ -82,7 +82,7 @@ export function readHeader(firstLine: string): FileHeader {
   return { board, size, fromPage };
 }
 
-/** A page or, at the end of the file, its totals. */
+/** Reads a page or, at the end of the file, its totals. */
 export function readRecord(line: string): FilePage | FileEnd {
   const record = parse(line, "page", "checked", "crc32", "deflate", "end", "pages");
   const { page, checked, deflate, end, pages } = record;
@@ -91,7 +91,7 @@ export function readRecord(line: string): FilePage | FileEnd {
     throw new BadFile("a line is damaged");
   const bits = inflate(deflate);
   if (!bits || crc32(bits) !== record.crc32 || countBits(bits) !== checked) {
-    throw new BadFile(`page ${page} is damaged: its checksum does not fit`);
+    throw new BadFile(`page ${page} is damaged: its checksum does not match`);
   }
   return { page, bits: bits.subarray(0, usedBytes(bits)) };
 }
@@ -101,10 +101,10 @@ function parse<Name extends string>(line: string, ...names: Name[]): Record<Name
   try {
     value = JSON.parse(line);
   } catch {
-    throw new BadFile("a line is not whole: the file may have been cut off");
+    throw new BadFile("a line is incomplete: the file may have been cut off");
   }
   const record = new Map(Object.entries(typeof value === "object" && value !== null ? value : {}));
-  // Every name is set, so the cast is safe.
+  // Every name has an entry, so the cast is safe.
   return Object.fromEntries(names.map((name) => [name, record.get(name)])) as Record<Name, unknown>;
 }
 

@@ -1,8 +1,8 @@
 /*
  * Export and import of a whole board, as a stream of lines (board-file.ts) from or to any store.
- * Only a few pages are held at a time. Every page is of one moment; the board as a whole is not,
- * because clients write meanwhile. An import replaces the pages that differ, one by one, and clears
- * those that the file leaves out. It can be repeated, because it leaves equal pages alone.
+ * Only a few pages are in memory at a time. Each page is exported as of one moment; the board as a
+ * whole is not, because clients keep writing. An import replaces the pages that differ, one by one,
+ * and clears those that the file omits. It can be repeated, because it leaves equal pages alone.
  */
 
 import { bitmapBytes } from "../../board/bitmap.js";
@@ -24,7 +24,7 @@ import {
 
 export interface BoardOfSize {
   readonly name: string;
-  /** Cells. */
+  /** Number of cells. */
   readonly size: number;
 }
 
@@ -32,14 +32,14 @@ export function lastPageOf({ size }: BoardOfSize): number {
   return pageCount(size) - 1;
 }
 
-/** Called with the pages done so far, of all. */
+/** Called with the number of pages done so far, and of all pages. */
 export type Progress = (pages: number, of: number) => void;
 
-/** Pages whose counts are read at once, and pages that are read or replaced at once. */
+/** Pages whose counts are read in one request, and pages read or replaced at the same time. */
 const COUNTS_AT_ONCE = 1_000;
 const PAGES_AT_ONCE = 32;
 
-/** The lines of the board's file. Rejects with StoreAway. */
+/** Yields the lines of the board's file. Rejects with StoreAway. */
 export async function* exportBoard(
   store: Store,
   board: BoardOfSize,
@@ -68,14 +68,14 @@ export async function* exportBoard(
 }
 
 interface Imported extends FileEnd {
-  /** Pages that were different before. */
+  /** Number of pages that were different before. */
   readonly replaced: number;
 }
 
 /**
- * Imports the lines of a file. Rejects with BadFile after all pages before the bad line, or with
- * StoreAway. After a failure, also of the lines themselves, nothing is under way. `replaced` is
- * called for each page that was different.
+ * Imports the lines of a file. Rejects with StoreAway, or with BadFile once all pages before the
+ * bad line are done. After any failure, even of `lines` itself, no work is in progress. `replaced`
+ * is called for each page that was different.
  */
 export async function importBoard(
   store: Store,
@@ -121,7 +121,7 @@ async function restoreLines(
       end = record;
       continue;
     }
-    if (record.page < next) throw new BadFile(`page ${record.page} comes out of order`);
+    if (record.page < next) throw new BadFile(`page ${record.page} is out of order`);
     if (record.bits.length > bitmapBytes(cellsInPage(header.size, record.page))) {
       throw new BadFile(`page ${record.page} has cells that the board does not have`);
     }
@@ -138,7 +138,7 @@ async function restoreLines(
   return end;
 }
 
-/** If a line cannot be read, the message says how to go on. */
+/** If a line cannot be read, the error says how to continue. */
 function readOr(line: string, next: number): ReturnType<typeof readRecord> {
   try {
     return readRecord(line);
@@ -149,10 +149,10 @@ function readOr(line: string, next: number): ReturnType<typeof readRecord> {
 }
 
 function goOnAt(page: number): string {
-  return `at page ${page}: export the rest with --from-page ${page}, and import that as well`;
+  return `at page ${page}: export the rest with --from-page ${page}, then import that file too`;
 }
 
-/** Replaces pages, some at a time, and reports their counts. */
+/** Replaces pages, a few at a time, and reports their counts. */
 class Restore {
   replaced = 0;
   readonly #store: Store;
@@ -169,13 +169,13 @@ class Restore {
 
   async set(page: number, bits: Uint8Array): Promise<void> {
     const replacing = this.#replace(page, bits);
-    // `finish` reports a failure, however late it is called.
+    // `finish` reports the failure, however late it is called.
     replacing.catch(() => undefined);
     this.#underWay.push(replacing);
     if (this.#underWay.length >= PAGES_AT_ONCE) await this.finish();
   }
 
-  /** Clears the pages from `start` up to and without `end`. */
+  /** Clears the pages `start` … `end - 1`. */
   async clear(start: number, end: number): Promise<void> {
     for (let at = start; at < end; at += COUNTS_AT_ONCE) {
       const filled = await filledPages(this.#store, this.#board, at, Math.min(end, at + COUNTS_AT_ONCE));

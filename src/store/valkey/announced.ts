@@ -1,7 +1,8 @@
 /*
- * Where the servers of a cluster are reached from here. A cluster may announce addresses that lead
- * nowhere, such as those inside of containers. VALKEY_NAT_MAP translates them. Without an entry,
- * the server is looked for at the addresses of VALKEY_URL, and at its own port on their hosts.
+ * Finds the addresses at which a cluster's servers can be reached from here. A cluster may announce
+ * unreachable addresses, such as those inside containers. VALKEY_NAT_MAP translates them. Without
+ * an entry, a server is looked for at the addresses in VALKEY_URL, and at its own port on their
+ * hosts.
  */
 
 import { nodeIdAt } from "./inquiry.js";
@@ -11,11 +12,11 @@ import { type Endpoint, formatEndpoint, reachable, type ValkeyAddress } from "./
 
 export type ClusterAddress = Extract<ValkeyAddress, { kind: "cluster" }>;
 
-/** An address that leads nowhere is tried again after so long. */
+/** An unreachable address is tried again after this long. */
 const SEEK_EVERY_MS = 10_000;
 
 interface AnnouncedEvents {
-  /** A server was found at another address, so the map of slots has to be read again. */
+  /** A server was found at another address, so the slot map must be read again. */
   found(): void;
   incident(message: string): void;
 }
@@ -30,9 +31,9 @@ export class Announced {
   readonly #address: ClusterAddress;
   readonly #servers: Servers;
   readonly #events: AnnouncedEvents;
-  /** Announced `host:port` -> where the same server was found. */
+  /** Announced `host:port` -> address at which the same server was found. */
   readonly #found = new Map<string, Endpoint>();
-  /** By announced `host:port`. */
+  /** Announced `host:port` -> the search for that server. */
   readonly #attempts = new Map<string, Attempt>();
   #closed = false;
 
@@ -46,7 +47,7 @@ export class Announced {
     return this.#found.get(formatEndpoint(announced)) ?? reachable(this.#address, announced);
   }
 
-  /** Looks elsewhere for the server with this node id if it cannot be reached there. */
+  /** If the announced address is unreachable, looks elsewhere for the server with this node id. */
   check(announced: Endpoint, id: string): void {
     const name = formatEndpoint(announced);
     const last = this.#attempts.get(name);
@@ -54,7 +55,7 @@ export class Announced {
     const done = this.#reach(announced, id).then((isReached) => {
       if (isReached || this.#closed) return;
       attempt.againMs = performance.now() + SEEK_EVERY_MS;
-      // On a host of the URL the address is right, and the server's own incident is enough.
+      // A host in VALKEY_URL is right, and the loss of its server is reported already.
       if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
       this.#events.incident(
         `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +

@@ -1,7 +1,7 @@
 /*
  * Checks a Valkey before users depend on it: whether its settings could lose boards, and whether
- * messages get through. It runs only commands that an instance's ACL user may run (INFO, TIME,
- * CLUSTER INFO). It writes to one page of its own, and removes that again.
+ * messages get through. It runs only commands that an instance's ACL user may run, such as INFO,
+ * TIME and CLUSTER INFO. It writes to a page of its own and deletes that page afterwards.
  */
 
 import { packChanges } from "../../board/delta.js";
@@ -59,7 +59,7 @@ function checkServer(info: Info, replicas: number): Finding[] {
   if (present < replicas) {
     const what = `${missingReplicas(replicas, present)}, so its writes are not acknowledged`;
     findings.push(bad(what, "add replicas, or lower DURABILITY"));
-  } else if (replicas > 0) findings.push(good(`as many replicas as a board requires are connected (${replicas})`));
+  } else if (replicas > 0) findings.push(good(`enough replicas are connected (boards require ${replicas})`));
   return findings;
 }
 
@@ -94,7 +94,7 @@ async function checkClocks(store: ValkeyStore): Promise<Finding> {
   return bad(what, "synchronize both with NTP");
 }
 
-/** Commits to a page of its own, and waits for the delta as an instance would. */
+/** Commits to a page of its own, and waits for the delta as an instance does. */
 async function checkMessages(store: ValkeyStore): Promise<Finding> {
   const page = { board: `doctor-${newTag()}`, page: 0 };
   const keys = store.names.page(page);

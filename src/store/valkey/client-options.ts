@@ -1,13 +1,16 @@
-/* The options of the Valkey client for one address; connection.ts gives the reasons. */
+/* The Valkey client's options for one address. connection.ts explains why its features are off. */
 
 import { backOffMs, realClock } from "../../protocol/clock.js";
 import { type Endpoint, tlsOptions, type ValkeyAddress } from "./url.js";
 
 export const CONNECT_MS_MAX = 3_000;
-/** A server that hangs is silent without an error. Only an unanswered ping reveals it. */
+/**
+ * How long to wait for a ping's answer. A server that hangs causes no error, so only a ping reveals
+ * it.
+ */
 export const ANSWER_MS_MAX = 2_000;
 
-/** Before attempt number `attempt` to connect again; the first is 1. */
+/** Pause before reconnect attempt number `attempt`, which counts from 1. */
 export function retryMs(attempt: number): number {
   return backOffMs(realClock, attempt, 25, 1_000);
 }
@@ -30,7 +33,8 @@ const BEHAVIOUR = {
   enableOfflineQueue: false,
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
-  // Fails what is in flight when the connection closes. Any other value waits for a reconnect.
+  // Commands in flight fail when the connection closes. With any other value they wait for a
+  // reconnect.
   maxRetriesPerRequest: 0,
   connectTimeout: CONNECT_MS_MAX,
   disconnectTimeout: 200,
@@ -46,11 +50,11 @@ function sentinelOptions(address: SentinelAddress, tls: ReturnType<typeof tlsOpt
     name: address.name,
     role: "master" as const,
     failoverDetector: true,
-    // Without it, a moment without an answer of any Sentinel would end the connection forever.
+    // Without this, the client would give up forever if no Sentinel answered for a moment.
     sentinelRetryStrategy: retryMs,
-    // A Sentinel that hangs must not keep the client from asking the next one.
+    // A hanging Sentinel must not keep the client from asking the next one.
     sentinelCommandTimeout: ANSWER_MS_MAX,
-    // TLS towards Sentinels takes both options. With one alone the traffic is in clear text.
+    // TLS to Sentinels needs both options. With only one of them, the traffic is not encrypted.
     ...(tls ? { sentinelTLS: tls, enableTLSForSentinelMode: true } : {}),
     ...(username === undefined ? {} : { sentinelUsername: username }),
     ...(password === undefined ? {} : { sentinelPassword: password }),

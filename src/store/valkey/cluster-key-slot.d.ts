@@ -1,4 +1,4 @@
-/* The package brings no types of its own. */
+/* The package has no types of its own. */
 
 declare module "cluster-key-slot" {
   /** The slot of a key in a Valkey Cluster: 0 … 16,383. */

@@ -1,8 +1,9 @@
 /*
- * One connection to one server. This is the only file that imports the Valkey client, which may do
- * little by itself. It does not resend: a command on a broken connection fails with StoreAway, and
- * the caller decides. It does not subscribe again after a reconnect, because it would hide errors.
- * It does not follow a cluster's redirections, because it would resend (link.ts does).
+ * One connection to one server. This is the only file that imports the Valkey client. The client's
+ * automatic features are off. It does not resend: a command on a broken connection fails with
+ * StoreAway, and the caller decides. It does not resubscribe after a reconnect, because that would
+ * hide errors. It does not follow cluster redirections, because that resends commands; link.ts
+ * follows them.
  */
 
 import { Redis } from "ioredis";
@@ -16,14 +17,14 @@ import { Silent } from "./trouble.js";
 import type { Endpoint, ValkeyAddress } from "./url.js";
 
 export interface ConnectionEvents {
-  /** The connection came (back) up; nothing is subscribed on it yet. */
+  /** The connection is up, for the first time or again. Nothing is subscribed on it yet. */
   up?(): void;
   down?(): void;
-  /** A published message. */
+  /** A published message arrived. */
   message?(channel: string, message: string): void;
   /** The server dropped some subscriptions, because another server owns their slot now. */
   channelsMoved?(): void;
-  /** An attempt to connect or a command failed through no fault of ours. */
+  /** A command or an attempt to connect failed for an external reason. */
   failed(error: unknown): void;
   /** The server did not answer a ping, so the connection is being replaced. */
   silent(ms: number): void;
@@ -37,23 +38,23 @@ export class ValkeyConnection {
   readonly #isSharded: boolean;
   readonly #events: ConnectionEvents;
   readonly #database: number;
-  /** Connected, logged in, and in the database that the address names. */
+  /** Connected, logged in, and in the right database. */
   #isUp = false;
   #lastError: unknown;
-  /** Callers that wait for the outcome of the attempt to connect. */
+  /** Callers waiting for the outcome of the attempt to connect. */
   readonly #waiting = new Set<(error?: unknown) => void>();
-  /** Attempts to connect since the connection was last up. */
+  /** Number of attempts to connect since the connection was last up. */
   #attempts = 0;
   #isBeating = false;
-  /** When the server accepted the connection that is not ready yet. */
+  /** When the server accepted the connection, while that is not ready yet. */
   #acceptedMs = 0;
   #cancelRevival: Cancel | undefined;
   readonly #doze = new Doze();
-  /** Commands without an answer so far. */
+  /** Number of commands waiting for an answer. */
   #unanswered = 0;
   #closed = false;
 
-  /** Connects in the background, and again after a loss. `name` appears in CLIENT LIST. */
+  /** Connects in the background, and reconnects after a loss. `name` appears in CLIENT LIST. */
   constructor(address: ValkeyAddress, endpoint: Endpoint, name: string, events: ConnectionEvents) {
     this.#endpoint = endpoint;
     this.#isSharded = address.kind === "cluster";
@@ -62,12 +63,12 @@ export class ValkeyConnection {
     this.#redis = new Redis({
       ...clientOptions(address, endpoint),
       connectionName: name,
-      // The client's own count restarts before the connection is in its database.
+      // Counted here, because the client resets its own count before the database is selected.
       retryStrategy: () => retryMs(++this.#attempts),
     });
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
-      // Not every end comes with an error.
+      // Not every close comes with an error.
       if (!this.#isUp && this.#lastError === undefined)
         this.#fail(new Error("it was closed before the server answered"));
       this.#isUp = false;
@@ -81,11 +82,11 @@ export class ValkeyConnection {
     this.#redis.on("connect", () => {
       this.#acceptedMs = performance.now();
     });
-    // The client gives up forever if Sentinel reports a failover during its question.
+    // The client gives up forever if Sentinel reports a failover while it is being asked.
     this.#redis.on("end", () => {
       if (!this.#closed) this.#cancelRevival = realClock.after(retryMs(10), () => this.#connect());
     });
-    // An error without a listener ends the process. TLS may raise two on one socket.
+    // An `error` event without a listener ends the process, and TLS may emit two on one socket.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
       this.#fail(error);
@@ -104,7 +105,7 @@ export class ValkeyConnection {
     return this.#isUp;
   }
 
-  /** Resolves when the connection is up; rejects at the first failure, or after a time. */
+  /** Resolves when the connection is up. Rejects at the first failure, or after a timeout. */
   firstUp(): Promise<void> {
     if (this.#isUp) return Promise.resolve();
     return new Promise((done, fail) => {
@@ -119,7 +120,7 @@ export class ValkeyConnection {
     });
   }
 
-  /** Runs a script by its hash, and loads it first if the server does not have it. */
+  /** Runs a script by its hash, loading it first if the server does not have it. */
   async run<Result>({ script, keys, args, read }: ScriptCall<Result>, isAsking = false): Promise<Result> {
     const evaluate = () => this.bytes(["EVALSHA", script.sha, String(keys.length), ...keys, ...args], isAsking);
     const reply = await evaluate().catch(async (error: unknown) => {
@@ -130,24 +131,24 @@ export class ValkeyConnection {
     return read(reply);
   }
 
-  /** `isAsking` follows an ASK redirection: the server does not own the slot yet. */
+  /** Set `isAsking` after an ASK redirection: the server does not own the slot yet. */
   command([name, ...args]: Command, isAsking = false): Promise<unknown> {
     return this.#send(() => this.#redis.call(name, ...args), isAsking);
   }
 
-  /** As `command`, with strings as Buffers. */
+  /** Like `command`, but returns strings as Buffers. */
   bytes([name, ...args]: readonly [string, ...(string | Buffer)[]], isAsking = false): Promise<unknown> {
     return this.#send(() => this.#redis.callBuffer(name, ...args), isAsking);
   }
 
-  /** On a cluster: channels of one slot only. */
+  /** On a cluster, all channels must be in one slot. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#send(() =>
       this.#isSharded ? this.#redis.ssubscribe(...channels) : this.#redis.subscribe(...channels),
     );
   }
 
-  /** Best effort: a connection that is down has nothing to unsubscribe. */
+  /** Ignores failures, because a connection that is down has no subscriptions. */
   unsubscribe(channel: string): void {
     if (!this.#isUp) return;
     const done = this.#isSharded ? this.#redis.sunsubscribe(channel) : this.#redis.unsubscribe(channel);
@@ -169,8 +170,8 @@ export class ValkeyConnection {
   }
 
   /**
-   * Leaves what the server sends unread for `ms`, or until `wake`, a command or a beat. Has no
-   * effect while an answer is pending or traffic is heavy.
+   * Stops reading from the server for `ms`, or until `wake`, a command or a beat. Has no effect
+   * while an answer is pending or traffic is heavy.
    */
   doze(ms: number): void {
     if (this.#unanswered === 0 && this.#isUp) this.#doze.begin(this.#redis.stream, ms);
@@ -180,7 +181,7 @@ export class ValkeyConnection {
     this.#doze.end();
   }
 
-  /** Gives up a stuck attempt: the kernel of a server that hangs still accepts connections. */
+  /** Ends a stuck attempt to connect: the kernel of a hanging server still accepts connections. */
   unstick(): void {
     const isAccepted = !this.#isUp && ["connect", "ready"].includes(this.#redis.status);
     if (!isAccepted || performance.now() - this.#acceptedMs <= ANSWER_MS_MAX) return;
@@ -205,8 +206,8 @@ export class ValkeyConnection {
   }
 
   /**
-   * Selects the database of the address. The client would ignore the server's refusal and stay in
-   * database 0, which may belong to another deployment.
+   * Selects the database that the address names. The client itself would ignore a refusal and stay
+   * in database 0, which may belong to another deployment.
    */
   async #begin(): Promise<void> {
     if (this.#database > 0) {

@@ -1,16 +1,19 @@
 /*
- * Leaves a subscriber connection unread for a moment, so that the messages of that moment wake the
- * process once. The messages wait in the kernel. A connection with much traffic is always read: it
- * would fill the kernel's buffer, and the server ends a subscriber that falls too far behind.
+ * Leaves a subscriber connection unread for a moment, so that all messages of that moment wake the
+ * process only once. They wait in the kernel. A connection with heavy traffic is never left unread:
+ * it would fill the kernel's buffer, and the server would disconnect it.
  */
 
 import { type Cancel, realClock } from "../../protocol/clock.js";
 
 const WINDOW_MS = 200;
-/** Far below what the kernel keeps of a doze of 60 ms. */
+/** Far below what the kernel keeps during a doze. */
 const CHARACTERS_PER_SECOND_MAX = 262_144;
 
-/** The handle below a socket, undocumented in Node. The socket's own `pause` continues reading. */
+/**
+ * The handle below a socket, undocumented in Node. `pause` on the socket itself does not stop
+ * reading.
+ */
 interface Handle {
   readonly reading: boolean;
   readStop(): number;
@@ -42,7 +45,7 @@ export class Doze {
     resume?.();
   }
 
-  /** Whether the last whole window had much traffic. */
+  /** Whether the last full window had heavy traffic. */
   #measure(): boolean {
     const elapsedMs = realClock.now() - this.#windowStartMs;
     if (elapsedMs >= WINDOW_MS) {
@@ -55,15 +58,15 @@ export class Doze {
 }
 
 /**
- * Gives the function that resumes reading. Undefined if the socket is closed or not reading, or its
- * handle is not as expected; then it is read as usual.
+ * Stops reading and returns the function that resumes it. Does nothing and returns undefined if the
+ * socket is closed or not reading, or its handle is not as expected.
  */
 function leaveUnread(socket: object): (() => void) | undefined {
   const handle: unknown = Reflect.get(socket, "_handle");
   if (!isHandle(handle) || !handle.reading) return undefined;
   handle.readStop();
   return () => {
-    // A socket that was closed in between has another handle, or none.
+    // A socket that was closed meanwhile has another handle, or none.
     if (Reflect.get(socket, "_handle") === handle) handle.readStart();
   };
 }

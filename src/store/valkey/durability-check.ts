@@ -1,7 +1,8 @@
 /*
- * Checks at the start, rather than at the first write, whether the servers provide the durability
- * that boards need. A server without WAITAOF or an append-only file is refused. Conditions that may
- * change are only reported: missing replicas, and a file that is never synced.
+ * Checks at startup, rather than at the first write, whether the servers provide the durability
+ * that boards need. If a board needs fsynced, a server without WAITAOF or an append-only file is
+ * refused. Conditions that may change are only reported: missing replicas, and a file that is never
+ * synced.
  */
 
 import { valuesOf } from "../by-board.js";
@@ -12,12 +13,12 @@ import type { ValkeyLink } from "./link.js";
 
 type Report = (message: string) => void;
 
-/** The replicas that the most demanding board needs. */
+/** The number of replicas that the most demanding board needs. */
 export function replicasWanted(durabilities: Durabilities): number {
   return Math.max(...valuesOf(durabilities).map((each) => (each.level === "replicated" ? each.replicas : 0)));
 }
 
-/** For operators, if `present` are fewer than `wanted`. */
+/** A sentence for operators, for `present` fewer than `wanted`. */
 export function missingReplicas(wanted: number, present: number): string {
   const connected = present === 0 ? "none is" : present === 1 ? "only 1 is" : `only ${present} are`;
   return `a board requires ${wanted} ${wanted === 1 ? "replica" : "replicas"} but ${connected} connected`;
@@ -45,7 +46,7 @@ async function checkFsync(link: ValkeyLink, report: Report): Promise<void> {
       error,
     );
   }
-  // Not every operator allows CONFIG.
+  // The ACL user may lack CONFIG.
   const settings = await link.everywhere("CONFIG", "GET", "appendfsync").catch(() => []);
   if (settings.some((setting) => String(setting) === "appendfsync,no")) {
     report("a board requires durability fsynced, but appendfsync is no, so its writes fail. Set appendfsync everysec");

@@ -1,13 +1,13 @@
 /*
- * Writes that are acknowledged only after copies of them exist. WAIT and WAITAOF block their
- * connection until everything written on it is safe. So each level of durability has its own
- * connection, and its writes share the waiting:
+ * Writes that are acknowledged only once copies of them exist. WAIT and WAITAOF block their
+ * connection until everything written on it is safe. Each level of durability therefore has its own
+ * connection, and its writes share the wait:
  *
  *     EVALSHA a · EVALSHA b ─► both answered ─► WAIT ─► acknowledge a, b
- *     EVALSHA c   gathers                          └► EVALSHA c ─► answered ─► WAIT ─► ack c
+ *     EVALSHA c   queued                           └► EVALSHA c ─► answered ─► WAIT ─► ack c
  *
- * A write that is sent again changes nothing, and WAIT would have nothing to wait for. On durable
- * boards the script therefore writes a mark with every batch (commit.lua).
+ * A retried write may change nothing, which leaves WAIT nothing to wait for. On durable boards, the
+ * script therefore writes a mark if a batch writes nothing else (commit.lua).
  */
 
 import { type Durability, formatDurability } from "../durability.js";
@@ -16,14 +16,17 @@ import type { ValkeyConnection } from "./connection.js";
 import type { ScriptCall } from "./scripts.js";
 
 interface Waiting {
-  /** Runs the script; resolves with the function that hands out the result once safe. */
+  /**
+   * Runs the script. Resolves with a function that delivers the result, to be called once it is
+   * safe.
+   */
   readonly start: () => Promise<() => void>;
   readonly fail: (error: unknown) => void;
 }
 
-/** Scripts that share one wait. */
+/** Most scripts that share one wait. */
 const ROUND_MAX = 256;
-/** For the server's answer to arrive, on top of the time that the server may wait. */
+/** Time for the server's answer to arrive, on top of the time that the server may wait. */
 const ANSWER_MS_MAX = 2_000;
 
 export class DurableRounds {
@@ -39,7 +42,7 @@ export class DurableRounds {
     this.#waitMs = waitMs;
   }
 
-  /** Rejects with Unconfirmed if the script ran, but its effect was not safe in time. */
+  /** Rejects with Unconfirmed if the script ran but its effect was not safe in time. */
   run<Result>(call: ScriptCall<Result>, isAsking: boolean): Promise<Result> {
     return new Promise((done, fail) => {
       const start = async () => {
@@ -51,7 +54,9 @@ export class DurableRounds {
     });
   }
 
-  /** A connection that waits cannot answer a ping. Its wait has a bound of its own. */
+  /**
+   * Pings the server unless a wait is in progress. A wait blocks pings but has its own time limit.
+   */
   beat(): void {
     if (this.#isDraining) this.#connection.unstick();
     else this.#connection.beat();
@@ -67,15 +72,15 @@ export class DurableRounds {
 
   async #drain(): Promise<void> {
     this.#isDraining = true;
-    // The first write opens the connection, and must not fail because it is not up yet.
+    // The first write opens the connection and must not fail because the connection is not up yet.
     if (!this.#connection.isUp) await this.#connection.firstUp().catch(() => undefined);
     while (this.#queue.length > 0) await this.#round(this.#queue.splice(0, ROUND_MAX));
-    // In the same step in which the queue was seen empty, so that a later write drains again.
+    // Done in the step that found the queue empty, so that a later write drains it again.
     this.#isDraining = false;
   }
 
   async #round(writes: readonly Waiting[]): Promise<void> {
-    // A server that hangs would block the queue forever. Ending the connection fails what is on it.
+    // A hanging server would block the queue forever. Restarting the connection fails its commands.
     const late = setTimeout(() => this.#connection.restart(), this.#waitMs + ANSWER_MS_MAX);
     const started = await Promise.allSettled(writes.map((write) => write.start()));
     const isSafe = started.some(({ status }) => status === "fulfilled") && (await this.#isSafe());
@@ -88,13 +93,13 @@ export class DurableRounds {
     });
   }
 
-  /** Waits until everything written on the connection is safe, or the time has passed. */
+  /** Waits until everything written on the connection is safe, or until the time is up. */
   async #isSafe(): Promise<boolean> {
     const waitMs = String(this.#waitMs);
     const replicas = this.#durability.level === "replicated" ? this.#durability.replicas : 0;
     const wait =
       replicas > 0 ? (["WAIT", String(replicas), waitMs] as const) : (["WAITAOF", "1", "0", waitMs] as const);
-    // No copies if the server failed, was demoted, or has no append-only file.
+    // Counts as no copies if the server failed, was demoted, or has no append-only file.
     const reply = await this.#connection.command(wait).catch(() => 0);
     return Number(Array.isArray(reply) ? reply[0] : reply) >= Math.max(1, replicas);
   }

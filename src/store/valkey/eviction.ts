@@ -1,10 +1,10 @@
 /*
- * Data that Valkey deletes when its memory is full. The bits and the head of a page never expire.
- * So a `volatile-*` policy keeps boards whole. It takes logs, histories, and the record of which
- * writes were taken. `allkeys-*` takes pages.
+ * The data that Valkey deletes when its memory is full. A `volatile-*` policy deletes logs,
+ * histories and the record of taken writes. It keeps pages, because their bits and heads never
+ * expire. An `allkeys-*` policy deletes pages.
  */
 
-/** The value of a field of INFO; empty if it is not there. */
+/** The value of a field of INFO, or an empty string if the field is absent. */
 export type Info = (name: string) => string;
 
 export function readInfo(text: string): Info {
@@ -31,10 +31,12 @@ export function evictionOf(info: Info): Eviction | undefined {
 
 export const EVICTION_FIX = "set maxmemory-policy noeviction";
 
-/** An operator may change the policy, and a new primary may have another. */
+/**
+ * Checked repeatedly, because an operator may change the policy and a new primary may have another.
+ */
 const CHECK_EVERY_MS = 10_000;
 
-/** Asks the primaries for their policy, at first and every CHECK_EVERY_MS. */
+/** Asks the primaries for their policy at startup and every CHECK_EVERY_MS. */
 export class EvictionWatch {
   readonly #askAll: () => Promise<readonly unknown[]>;
   readonly #incident: (message: string) => void;
@@ -46,7 +48,7 @@ export class EvictionWatch {
     this.#incident = incident;
   }
 
-  /** For people; undefined if nothing is evicted. */
+  /** A sentence for operators; undefined if nothing is evicted. */
   get warning(): string | undefined {
     return this.#eviction && `Valkey may lose data. ${this.#eviction.what}; ${EVICTION_FIX}`;
   }
@@ -55,14 +57,14 @@ export class EvictionWatch {
     return this.#eviction?.losesPages === true;
   }
 
-  /** Resolves after the first check, which is not an incident. Later changes are. */
+  /** Resolves after the first check. Later changes are reported as incidents. */
   async start(): Promise<void> {
     await this.check();
     this.#timer = setInterval(() => void this.check(), CHECK_EVERY_MS).unref();
   }
 
   async check(): Promise<void> {
-    // If the user may not ask, or no server answers, the last answer stands.
+    // If the user lacks the right, or no server answers, the last answer stands.
     const replies = await this.#askAll().catch(() => []);
     if (replies.length === 0) return;
     const before = this.warning;
@@ -71,7 +73,7 @@ export class EvictionWatch {
     if (this.warning !== before && this.#timer) this.#incident(this.warning ?? "Valkey no longer evicts data");
   }
 
-  /** A server is available again, perhaps another one. */
+  /** To be called when a server is available again, because it may be another one. */
   available(): void {
     if (this.#timer) void this.check();
   }

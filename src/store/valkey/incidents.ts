@@ -1,6 +1,7 @@
 /*
  * The log lines about one server. Each kind of trouble is logged once until it ends. The loss and
- * the return of the server are logged once each, with the failures that were counted in between.
+ * the return of the server are logged once each, and the return with the number of failures in
+ * between.
  */
 
 import { inquire } from "./inquiry.js";
@@ -8,7 +9,7 @@ import { isRefusal } from "./replies.js";
 import { explain, explainAtLast, type Trouble } from "./trouble.js";
 import type { Endpoint, ValkeyAddress } from "./url.js";
 
-/** Trouble has ended after so long without a refusal or a failure. */
+/** Trouble has ended after this long without a refusal or a failure. */
 const CALM_MS = 5_000;
 const INQUIRE_EVERY_MS = 1_000;
 
@@ -17,7 +18,7 @@ export class Incidents {
   readonly #address: ValkeyAddress;
   readonly #endpoint: Endpoint;
   readonly #write: (message: string) => void;
-  /** Kinds of trouble that were reported and have not ended. */
+  /** Kinds of trouble that were reported and have not ended yet. */
   readonly #reported = new Set<string>();
   #failedMs = Number.NEGATIVE_INFINITY;
   #lost: { readonly sinceMs: number; failures: number } | undefined;
@@ -26,7 +27,7 @@ export class Incidents {
   #isSilent = false;
   #closed = false;
 
-  /** `name` is that of the server at `endpoint`. */
+  /** `name` is the name of the server at `endpoint`. */
   constructor(name: string, address: ValkeyAddress, endpoint: Endpoint, write: (message: string) => void) {
     this.#name = name;
     this.#address = address;
@@ -34,7 +35,7 @@ export class Incidents {
     this.#write = write;
   }
 
-  /** A command or an attempt to connect failed. Only counts it. */
+  /** Counts a failed command or attempt to connect, and logs nothing. */
   failed(error: unknown): void {
     this.#failedMs = performance.now();
     if (this.#lost) this.#lost.failures++;
@@ -44,7 +45,9 @@ export class Incidents {
     }
   }
 
-  /** Reports what the error means, and first finds that out if the error does not say. */
+  /**
+   * Reports the meaning of the error. If the error does not show it, inquires at the server first.
+   */
   reportError(error: unknown): void {
     const trouble = explain(error, this.#address);
     if (trouble) this.report(trouble);
@@ -61,7 +64,7 @@ export class Incidents {
     if (!this.#closed) this.#write(message);
   }
 
-  /** The next loss is deliberate, and its reason was reported already. */
+  /** Call this before a deliberate disconnect whose reason was reported already. */
   silenceNextLoss(): void {
     this.#isSilent = true;
   }
@@ -82,7 +85,7 @@ export class Incidents {
     this.#isSilent = false;
   }
 
-  /** To be called now and then while the server is available. */
+  /** To be called from time to time while the server is available. */
   endIfCalm(): void {
     if (performance.now() - this.#failedMs < CALM_MS) return;
     this.#reported.clear();
@@ -97,7 +100,7 @@ export class Incidents {
     this.#closed = true;
   }
 
-  /** Rarely: a server that is full has no connection to spare. */
+  /** Rate-limited, because a server at its connection limit has none to spare. */
   async #inquire(): Promise<void> {
     const now = performance.now();
     if (this.#closed || now - this.#inquiredMs < INQUIRE_EVERY_MS) return;

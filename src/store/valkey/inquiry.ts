@@ -1,7 +1,7 @@
 /*
  * Finds out why a server cannot be used, step by step on a separate connection. The client only
  * reports that its connection was closed. The first bytes show more: whether the port speaks TLS,
- * and whether the server is full or asks for a certificate.
+ * and whether the server has too many clients or asks for a certificate.
  */
 
 import { connect, type Socket } from "node:net";
@@ -11,11 +11,14 @@ import { Explained, explain, Silent } from "./trouble.js";
 import { type Endpoint, formatEndpoint, reachable, tlsOptions, type ValkeyAddress } from "./url.js";
 
 const STEP_MS_MAX = 2_000;
-/** How long to listen first: a server that is full, or rejects our certificate, speaks unasked. */
+/**
+ * How long to listen before asking. A server with too many clients, or one that rejects our
+ * certificate, speaks first.
+ */
 const UNASKED_MS = 100;
 const ANSWER_MAX = 65_536;
 
-/** The error that shows what is wrong with the server at `endpoint`; undefined if all is well. */
+/** Resolves with the error that shows what is wrong with the server, or undefined if it works. */
 export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promise<unknown> {
   try {
     const place = address.kind === "sentinel" ? await primaryOf(address) : endpoint;
@@ -26,7 +29,10 @@ export async function inquire(address: ValkeyAddress, endpoint: Endpoint): Promi
   }
 }
 
-/** The primary, by the first Sentinel that answers; if none does, the first one's error. */
+/**
+ * The primary, according to the first Sentinel that answers. If none answers, rejects with the
+ * first error.
+ */
 async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   let failure: unknown;
   for (const sentinel of address.sentinels) {
@@ -39,7 +45,7 @@ async function primaryOf(address: SentinelAddress): Promise<Endpoint> {
   throw failure;
 }
 
-/** The cluster node id of the server at `endpoint`; undefined if there is none. */
+/** The cluster node id of the server at `endpoint`; undefined if it has none. */
 export async function nodeIdAt(address: ValkeyAddress, endpoint: Endpoint): Promise<string | undefined> {
   const { text } = await exchange(endpoint, address, questions(address, undefined, ["CLUSTER", "MYID"]));
   return /\$40\r\n([0-9a-f]{40})\r\n/.exec(text)?.[1];
@@ -59,19 +65,19 @@ async function primaryBy(sentinel: Endpoint, address: SentinelAddress): Promise<
     const todo = "Set SENTINEL_PASSWORD, and SENTINEL_USERNAME unless it is Sentinel's default user";
     throw new Explained("sentinel", `${at} answers "${error.message}". ${todo}`, true);
   }
-  const text = `${at} knows no primary called ${address.name}. Correct the name in VALKEY_URL`;
+  const text = `${at} does not know a primary called ${address.name}. Correct the name in VALKEY_URL`;
   throw new Explained("sentinel", text, true);
 }
 
-/** The reply to `asked`; rejects with what is wrong. */
+/** Resolves with the reply to `asked`, or rejects with the error that shows the fault. */
 async function answers(endpoint: Endpoint, address: ValkeyAddress, asked: string): Promise<string> {
   const { text, error } = await exchange(endpoint, address, asked);
   const answered = answeredError(text);
   if (answered) throw answered;
   if (text.includes("+PONG")) return text;
-  // A TLS server replies at once to bytes that are not TLS, so one that stays silent hangs.
+  // A TLS server replies immediately to bytes that are not TLS, so a silent server hangs.
   if (/^[+*$]/.test(text) || explain(error, address) || (error instanceof Silent && !address.tls)) throw error;
-  // This is no reply of Valkey: perhaps only one side speaks TLS.
+  // This is not a reply from Valkey, so perhaps only one side speaks TLS.
   const other = await exchange(endpoint, { ...address, tls: !address.tls }, asked, false);
   const at = formatEndpoint(endpoint);
   if (address.tls && /^[+-]/.test(other.text)) {
@@ -100,7 +106,7 @@ function questions(
 /** The first error among the replies. */
 function answeredError(text: string): Error | undefined {
   const lines = text.split("\r\n").filter((line) => line.startsWith("-"));
-  // A server that needs no password rejects one, and works without it.
+  // A server without a password rejects AUTH but works, so that error is ignored.
   const [first] = lines.filter((line) => !/without any password configured|no password is set/.test(line));
   if (first === undefined) return undefined;
   const error = new Error(first.slice(1));
@@ -111,11 +117,13 @@ function answeredError(text: string): Error | undefined {
 interface Exchange {
   readonly text: string;
   readonly error: unknown;
-  /** The server speaks TLS, even if it refused ours. */
+  /** The server speaks TLS, even if it refused our handshake. */
   readonly isSecure: boolean;
 }
 
-/** Connects, listens for a moment, asks, and reads until the last reply or the first error. */
+/**
+ * Connects, listens for a moment, sends `asked`, and reads until the last reply or the first error.
+ */
 function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isVerifying = true): Promise<Exchange> {
   return new Promise((done) => {
     const secure = { ...endpoint, ...tlsOptions(address), rejectUnauthorized: isVerifying };

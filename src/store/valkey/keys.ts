@@ -1,39 +1,40 @@
 /*
- * Every key and channel. All keys of a page carry the page's name as hash tag. So they live in one
- * slot, and one script may touch them all, while the pages of a board spread over a cluster.
+ * The names of all keys and channels. All keys of a page have the page's name as hash tag. They are
+ * therefore in one slot, where one script can use them all, while the pages of a board spread over
+ * a cluster.
  *
- * Several deployments may share a server: a prefix stands before all names of one deployment.
- * Databases separate keys by themselves, but not Pub/Sub, so a channel names its database. The
- * channels of database 0 do not, because they are older than the support for others.
+ * Several deployments can share a server, because a prefix precedes all names of one deployment.
+ * Databases separate keys but not Pub/Sub, so a channel names its database. The channels of
+ * database 0 do not, because they are older than the support for other databases.
  */
 
 import { type PageRef, pageName } from "../../board/geometry.js";
 
 export interface PageKeys {
-  /** String: the bitmap. */
+  /** A string: the bitmap. */
   readonly bits: string;
-  /** Hash: commit.lua lists its fields. */
+  /** A hash; commit.lua lists its fields. */
   readonly head: string;
-  /** Stream: one entry for each delta, its id the version. */
+  /** A stream with one entry per delta; the entry's id is the version. */
   readonly log: string;
-  /** Hashes, two generations: session -> highest sequence number and window. */
+  /** Two generations, each a hash: session -> highest sequence number and window. */
   readonly seen: readonly [string, string];
-  /** Stream: one entry for each delta, by time, if history is kept. */
+  /** A stream with one entry per delta, by time. Used only if the board keeps history. */
   readonly history: string;
   readonly channel: string;
 }
 
-/** Leaves out the characters that have a meaning in a hash tag, an ACL pattern or a log line. */
+/** Excludes the characters that have a meaning in a hash tag, an ACL pattern or a log line. */
 export const KEY_PREFIX = /^[A-Za-z0-9_.:-]{0,64}$/;
 
-/** The names of one deployment. */
+/** The names that one deployment uses. */
 export class Names {
-  /** All keys of this deployment begin with it, and no others do. */
+  /** The prefix of all keys of this deployment, and of no others. */
   readonly keys: string;
-  /** The same for the channels of all databases. */
+  /** The prefix of this deployment's channels in all databases. */
   readonly channels: string;
   readonly #broker: string;
-  /** The roll of instances, in one slot: when each was heard last, and its record. */
+  /** The roll of instances, in one slot: when each announced itself last, and its record. */
   readonly roll: { readonly heard: string; readonly records: string };
   /** Prefix of the request counters that instances share. */
   readonly limits: string;
@@ -59,7 +60,7 @@ export class Names {
     };
   }
 
-  /** The overview of a board: one list for all its pages, in a slot of its own. */
+  /** The overview of a board: one list for all its pages, in its own slot. */
   overview(board: string): { readonly list: string; readonly channel: string } {
     const tag = `{${board}:overview}`;
     return { list: `${this.keys}${tag}:counts`, channel: `${this.#broker}${tag}` };

@@ -1,6 +1,6 @@
 /*
- * The way from the store to Valkey: one server, the primary that Sentinel names, or a cluster. A
- * single server is treated as a cluster in which one server owns all slots.
+ * Connects the store to Valkey: one server, the primary that Sentinel names, or a cluster. A single
+ * server is treated as a cluster in which one server owns all slots.
  *
  *     command ─► the key's slot ─► its owner ─► answer
  *                                    │
@@ -8,9 +8,9 @@
  *                                    ├ ASK    only this key has moved: send it there, after ASKING
  *                                    └ the connection breaks: StoreAway
  *
- * A command is sent again only after a redirection, which proves that it has not run. After any
- * other failure the caller decides. MOVED and a broken connection also hint that the map of slots
- * is old (slot-refresh.ts).
+ * A command is resent only after a redirection, which proves that it has not run. After any other
+ * failure the caller decides. MOVED and broken connections are also hints that the slot map is out
+ * of date (slot-refresh.ts).
  */
 
 import type { Durability } from "../durability.js";
@@ -31,21 +31,21 @@ const REDIRECTIONS_MAX = 4;
 
 interface ChannelListener {
   message(text: string): void;
-  /** The channel was interrupted and is live again. */
+  /** The channel is live again after an interruption. */
   resumed(): void;
 }
 
-/** Every method but `close` may reject with StoreAway. */
+/** Every method except `close` may reject with StoreAway. */
 export class ValkeyLink {
-  /** How messages are published so that the link hears them. */
+  /** The command that publishes messages to this link's subscriptions. */
   readonly publish: PublishCommand;
   readonly #address: ValkeyAddress;
   readonly #events: CommonEvents;
   readonly #servers: Servers;
-  /** On a cluster. */
+  /** Set on a cluster only. */
   readonly #refresh: SlotRefresh | undefined;
   readonly #subscriptions: Subscriptions;
-  /** By channel. */
+  /** Channel -> its listeners. */
   readonly #listeners = new Listeners<ChannelListener>();
   #available = false;
   #closed = false;
@@ -71,7 +71,7 @@ export class ValkeyLink {
     });
   }
 
-  /** Rejects with StoreUnusable. `shownUrl` is the address without its password. */
+  /** Rejects with StoreUnusable. `shownUrl` is the address without its password, for messages. */
   async open(shownUrl: string): Promise<void> {
     let failure: StoreUnusable | undefined;
     for (const seed of seedsOf(this.#address)) {
@@ -88,27 +88,30 @@ export class ValkeyLink {
     throw failure;
   }
 
-  /** Whether a server answers; on a cluster, whether any does. */
+  /** Whether the server answers; on a cluster, whether any server does. */
   get available(): boolean {
     return this.#available;
   }
 
-  /** Runs a script where its keys live; resolves when its effect is as safe as `durability`. */
+  /**
+   * Runs a script on the server that owns its keys. Resolves when its effect is as safe as
+   * `durability`.
+   */
   run<Result>(call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
     return this.#route(call.keys[0] ?? "", (server, isAsking) => server.run(call, durability, isAsking));
   }
 
-  /** Any command, where `key` lives. */
+  /** Runs any command on the server that owns `key`. */
   command(key: string, ...command: Command): Promise<unknown> {
     return this.#route(key, (server, isAsking) => server.commands.command(command, isAsking));
   }
 
-  /** As `command`, with strings as Buffers. */
+  /** Like `command`, but returns strings as Buffers. */
   bytes(key: string, ...command: Command): Promise<unknown> {
     return this.#route(key, (server, isAsking) => server.commands.bytes(command, isAsking));
   }
 
-  /** Any command, on every server that has keys and can be reached; their answers. */
+  /** Runs any command on every reachable server that has keys. Resolves with their answers. */
   async everywhere(...command: Command): Promise<unknown[]> {
     const asked = this.#servers.owners.map(async (server) => [await server.commands.command(command)]);
     const orNone = (error: unknown) => {
@@ -118,11 +121,15 @@ export class ValkeyLink {
     return (await Promise.all(asked.map((answer) => answer.catch(orNone)))).flat();
   }
 
-  /** Resolves when the subscription is live. It is kept alive, and interruptions are reported. */
+  /**
+   * Resolves when the subscription is live. It is kept alive, and interruptions are reported to the
+   * listener.
+   */
   async subscribe(channel: string, listener: ChannelListener): Promise<Unsubscribe> {
     const unsubscribe = this.#listeners.add(channel, listener, () => this.#subscriptions.delete(channel));
     try {
-      // For a second listener too: only the server's reply shows that the subscription is live.
+      // A second listener waits too, because only the server's reply shows that the subscription is
+      // live.
       await this.#subscriptions.add(channel);
     } catch (error) {
       unsubscribe();
@@ -137,7 +144,7 @@ export class ValkeyLink {
     for (const server of this.#servers.all) if (subscribers.has(server.subscriber)) server.restartSubscriber();
   }
 
-  /** Leaves subscriber connections unread for `ms`, or until `wake`. */
+  /** Stops reading subscriber connections for `ms`, or until `wake`. */
   doze(ms: number): void {
     for (const server of this.#servers.all) server.subscriber.doze(ms);
   }
@@ -213,11 +220,11 @@ export class ValkeyLink {
 
 function seedsOf(address: ValkeyAddress): readonly Endpoint[] {
   if (address.kind === "cluster") return address.seeds;
-  // Sentinel's own client finds the primary; the endpoint is then only a name.
+  // The Valkey client finds the primary through Sentinel, so this endpoint is only a name.
   return [address.kind === "single" ? address.endpoint : { host: address.name, port: 0 }];
 }
 
-/** Outside a cluster the answer is an error, as it is if the command is not allowed. */
+/** False outside a cluster, where the command is an error, and if the user may not run it. */
 function isInCluster(server: ValkeyServer): Promise<boolean> {
   return server.commands.command(["CLUSTER", "INFO"]).then(
     () => true,

@@ -1,4 +1,4 @@
-/* The options of the store over Valkey, and the address that they make. */
+/* The options of the store on Valkey, and the address built from them. */
 
 import { createSecureContext } from "node:tls";
 import type { Durabilities } from "../durability.js";
@@ -18,16 +18,16 @@ import {
 interface ValkeyAccess extends Pem {
   /** See url.ts. */
   readonly url: string;
-  /** Where to reach servers that a cluster, or Sentinel, calls by other addresses. */
+  /** Reachable addresses of servers that a cluster or Sentinel announces by other addresses. */
   readonly nat?: NatMap | undefined;
-  /** User and password for Sentinels that ask for them. */
+  /** User and password for Sentinels that require them. */
   readonly sentinelAccess?: SentinelAccess | undefined;
 }
 
 export interface ValkeyStoreOptions extends ValkeyAccess {
-  /** Stands before every key and channel: several deployments may share a server. */
+  /** Precedes every key and channel, so that several deployments can share a server. */
   readonly keyPrefix?: string | undefined;
-  /** Boards whose keys and channels the user must have the rights for. */
+  /** Boards to whose keys and channels the ACL user needs rights. */
   readonly boards?: readonly string[];
   readonly limits?: StoreLimits;
   /** How safe a write must be before it is acknowledged. Default: `applied`. */
@@ -36,18 +36,20 @@ export interface ValkeyStoreOptions extends ValkeyAccess {
   readonly durabilityWaitMs?: number;
   /** Default: no board keeps history. */
   readonly histories?: Histories;
-  /** Called once for each incident. */
+  /** Called once per incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }
 
-/** Throws StoreUnusable if the parts do not fit together. */
+/** Throws StoreUnusable if the options contradict each other. */
 export function addressOf({ url, ca, cert, key, nat, sentinelAccess }: ValkeyAccess): ValkeyAddress {
   const parsed = parseValkeyUrl(url);
   const shown = withoutPassword(url);
   if (!parsed) throw new StoreUnusable(`${shown} is not a valid Valkey URL`);
   const tlsOption = ca !== undefined ? "VALKEY_CA" : cert !== undefined ? "VALKEY_CERT" : undefined;
   if (tlsOption !== undefined && !parsed.tls) {
-    throw new StoreUnusable(`${tlsOption} is set, but ${shown} asks for no TLS: write valkeys:// instead of valkey://`);
+    throw new StoreUnusable(
+      `${tlsOption} is set, but ${shown} does not use TLS: write valkeys:// instead of valkey://`,
+    );
   }
   if (sentinelAccess !== undefined && parsed.kind !== "sentinel") {
     throw new StoreUnusable(`SENTINEL_PASSWORD is set, but ${shown} names no Sentinel: write valkey+sentinel://`);

@@ -1,6 +1,6 @@
 /*
- * The overview of boards over Valkey: one hash and one channel for each board, beside the heads of
- * its pages.
+ * The overview of boards on Valkey: one hash and one channel per board, beside the heads of its
+ * pages.
  */
 
 import { BOARD_CELLS_MAX, PAGE_CELLS, pageCount } from "../../board/geometry.js";
@@ -13,7 +13,7 @@ import { loadScript, type PublishCommand, type ScriptCall } from "./scripts.js";
 
 const OVERVIEW = loadScript("overview");
 const PAGES_MAX = pageCount(BOARD_CELLS_MAX);
-/** Entries of a board's list in one answer of Valkey, about. */
+/** Approximate number of list entries in one answer from Valkey. */
 const LISTED_AT_ONCE = 1_000;
 
 export class ValkeyOverview implements OverviewStore {
@@ -32,8 +32,8 @@ export class ValkeyOverview implements OverviewStore {
     const tallies = new Map<number, Tally>();
     let cursor = "0";
     do {
-      // Part by part, so that a large board's list does not block Valkey. Changes made meanwhile
-      // are published.
+      // Read in parts, so that a large board's list does not block Valkey. Changes made meanwhile
+      // are published, so none is missed.
       const reply = await this.#link
         .command(list, "HSCAN", list, cursor, "COUNT", String(LISTED_AT_ONCE))
         .catch(ofNoPage(list));
@@ -45,7 +45,7 @@ export class ValkeyOverview implements OverviewStore {
         if (tally) tallies.set(tally.page, tally);
         else areValid = false;
       }
-      // An entry that is left out is corrected by the page's own count.
+      // Instances correct a missing entry from the page's own count.
       if (!areValid) this.#damages.found(board, "overview", false);
       cursor = String(next ?? "0");
     } while (cursor !== "0");
@@ -60,7 +60,7 @@ export class ValkeyOverview implements OverviewStore {
   subscribe(board: string, listener: OverviewListener): Promise<Unsubscribe> {
     return this.#link.subscribe(this.#names.overview(board).channel, {
       message: (text) => {
-        // Anyone with access to Valkey can publish here.
+        // Checked, because anyone with access to Valkey can publish here.
         const tallies = text.split(",").map(parseTally);
         const known = tallies.filter((tally) => tally !== undefined);
         const areValid = known.length === tallies.length;
@@ -92,7 +92,7 @@ function reportCall(
 
 const WHOLE_NUMBER = /^(0|[1-9]\d{0,15})$/;
 
-/** A tally as overview.lua publishes it, `page:version:checked`; undefined if it is none. */
+/** Parses a tally as overview.lua publishes it, `page:version:checked`. Undefined if malformed. */
 function parseTally(text: string): Tally | undefined {
   const parts = text.split(":");
   if (parts.length !== 3 || !parts.every((part) => WHOLE_NUMBER.test(part))) return undefined;

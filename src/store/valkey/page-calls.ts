@@ -1,4 +1,4 @@
-/* The scripts that work on one page, as typed calls. */
+/* Typed calls of the scripts that work on one page. */
 
 import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
@@ -19,12 +19,15 @@ const FREEZE = loadScript("freeze");
 const REPAIR = loadScript("repair");
 const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
 
-/** How a page's script writes, beside what it is asked to do. */
+/** How a page's script writes, apart from the change itself. */
 export interface WriteMode {
   readonly publish: PublishCommand;
-  /** Writes a mark if there is nothing else, for WAIT to wait for (durable-rounds.ts). */
+  /**
+   * Whether to write a mark if nothing else is written, so that WAIT has something to wait for
+   * (durable-rounds.ts).
+   */
   readonly isMarked: boolean;
-  /** `ms` is how long it is kept; 0 is not at all. */
+  /** `ms` is how long history is kept; 0 turns it off. */
   readonly history: { readonly ms: number; readonly deltasMax: number };
 }
 
@@ -71,7 +74,7 @@ export function commitCall(
   };
 }
 
-/** `bits` without zero bytes at the end. */
+/** `bits` must not have trailing zero bytes. */
 export function replaceCall(
   names: Names,
   ref: PageRef,
@@ -98,7 +101,7 @@ export function replaceCall(
   };
 }
 
-/** Undefined if the page was whole already. */
+/** The result is undefined if the page needed no repair. */
 export function repairCall(
   names: Names,
   ref: PageRef,
@@ -117,7 +120,7 @@ export function repairCall(
   };
 }
 
-/** False if the page would have too many ranges. */
+/** The result is false if the page would have too many ranges. */
 export function freezeCall(
   names: Names,
   ref: PageRef,
@@ -132,13 +135,13 @@ export function freezeCall(
   };
 }
 
-/** The log leads from the position asked for to `head`. */
+/** The log leads from the requested position to `head`. */
 export interface LogLeads {
   readonly kind: "log";
   readonly head: Position;
 }
 
-/** Whether the log leads from `position` to the present; otherwise a snapshot. */
+/** Asks whether the log leads from `position` to the present. If not, the result is a snapshot. */
 export function sinceCall(names: Names, ref: PageRef, position?: Position): ScriptCall<LogLeads | Snapshot> {
   const keys = names.page(ref);
   return {

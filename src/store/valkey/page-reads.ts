@@ -1,6 +1,6 @@
 /*
- * Reads of pages that need no script: heads, the log, and the history. Also reads published deltas.
- * Anyone with access to Valkey can write any of these, so all are checked.
+ * Reads the parts of pages that need no script: heads, logs, histories and published deltas. Anyone
+ * with access to Valkey can write any of these, so all are checked.
  */
 
 import type { Delta, Snapshot } from "../../board/delta.js";
@@ -8,7 +8,7 @@ import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
 import { GENESIS, type Position, parsePosition } from "../../board/position.js";
 import { realClock, within } from "../../protocol/clock.js";
 import { DamagedPage, type Damages } from "../damage.js";
-import { parseRanges } from "../frozen.js";
+import { type OffsetRange, parseRanges } from "../frozen.js";
 import { INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
 import { type PageHead, StoreAway } from "../store.js";
@@ -16,7 +16,7 @@ import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
 import { list, readNumbers } from "./scripts.js";
 
-/** One slow server must not delay the answers of the others. */
+/** Bounds how long one slow server can delay the answers of the others. */
 const HEADS_MS_MAX = 500;
 const COUNT = /^\d{1,5}$/;
 const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
@@ -36,7 +36,7 @@ export class PageReads {
     this.#damages = damages;
   }
 
-  /** Undefined if the server does not answer soon, or the head is not valid. */
+  /** Undefined if the server does not answer soon or the head is invalid. */
   async head(page: PageRef): Promise<PageHead | undefined> {
     const key = this.#names.page(page).head;
     const found = (isValid: boolean, cause?: unknown) => this.#damages.found(page, "head (v, t, n)", isValid, cause);
@@ -54,6 +54,21 @@ export class PageReads {
     }
   }
 
+  /** Undefined if they are not valid. */
+  async frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    const key = this.#names.page(page).head;
+    try {
+      const reply = await this.#link.command(key, "HGET", key, "fz");
+      const ranges = parseRanges(reply === null ? "" : String(reply));
+      this.#damages.found(page, "head (fz)", ranges !== undefined);
+      return ranges;
+    } catch (error) {
+      if (!(error instanceof DamagedPage)) throw error;
+      this.#damages.found(page, "head (v, t, n)", false, error);
+      return undefined;
+    }
+  }
+
   /** The log's deltas between two positions; up to the first entry that is none. */
   async log(ref: PageRef, from: Position, to: Position): Promise<Iterable<Delta>> {
     const count = to.version - from.version;
@@ -63,7 +78,7 @@ export class PageReads {
     return deltasOf(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
-  /** The page's history (history.ts of the contract), from its stream. */
+  /** Reads the page's history (store/history.ts) from its stream. */
   history(page: PageRef, deltasMax: number, present: () => Promise<Snapshot>): RecordReader<StreamRecord> {
     const key = this.#names.page(page).history;
     const found = (isValid: boolean, cause?: unknown) => this.#damages.found(page, "history", isValid, cause);
@@ -90,7 +105,9 @@ export class PageReads {
   }
 }
 
-/** A delta as commit.lua publishes it, `version:from-tag:tag:ops`; undefined if it is none. */
+/**
+ * Parses a delta as commit.lua publishes it, `version:from-tag:tag:ops`. Undefined if malformed.
+ */
 export function readPublished(page: number, message: string): Delta | undefined {
   const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
   if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
@@ -115,7 +132,7 @@ function* deltasOf(page: number, reply: unknown): Iterable<Delta> {
   }
 }
 
-/** A record as XRANGE and XREVRANGE give it, in Buffers. */
+/** Parses a record as XRANGE and XREVRANGE return it, in Buffers. */
 function readRecorded(entry: unknown): StreamRecord {
   const [name, fields] = list(entry);
   const [, number, , from, , to, , done, , bits] = list(fields);

@@ -1,16 +1,16 @@
 /*
  * The meaning of Valkey's error replies: the server cannot work now, the page is damaged, the key
- * is elsewhere, or the fault is ours. Pure; trouble.ts puts it into words for people.
+ * is elsewhere, or the fault is ours. Pure; trouble.ts has the words for people.
  */
 
 import { DamagedPage, MisfitPage } from "../damage.js";
 import { StoreAway } from "../store.js";
 import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 
-/** The server does not own the key. It has moved, or (`isAsk`) another server has this one key. */
+/** The server does not own the key: its slot has moved, or (`isAsk`) only this key has. */
 export class Redirected extends Error {
   readonly slot: number;
-  /** As the server announces it. */
+  /** The address as the server announces it. */
   readonly to: Endpoint;
   readonly isAsk: boolean;
 
@@ -29,12 +29,12 @@ const REFUSALS = new Set(["CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS"
 const UNFIT = new Set(["LOADING", "MASTERDOWN", "NOPERM", "NOAUTH", "WRONGPASS", "DENIED"]);
 /** Replies that mean a damaged page. Our scripts return DAMAGED. */
 const DAMAGED = new Set(["DAMAGED", "WRONGTYPE"]);
-/** How servers say that the user lacks a right inside a script. */
+/** Servers' wordings for a right that the user lacks inside a script. */
 export const DENIED_INSIDE = /^ERR (ACL failure in script|The user executing the script can't)|^NOPERM .*\bscript: /;
-/** `MOVED 3999 127.0.0.1:6381`: fixed by the cluster specification. */
+/** Matches `MOVED 3999 127.0.0.1:6381`, a format fixed by the cluster specification. */
 const REDIRECTION = /^(MOVED|ASK) (\d+) (.*):(\d+)$/;
 
-/** The code of an error reply; undefined if the error is no reply. */
+/** The code of an error reply; undefined if the error is not a reply. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && error.name === "ReplyError" ? error.message.split(" ", 1)[0] : undefined;
 }
@@ -47,12 +47,12 @@ export function isUnfit(error: unknown): boolean {
   return UNFIT.has(errorCode(error) ?? "") || isDeniedInside(error);
 }
 
-/** A script was stopped for lack of a right. Its earlier writes stay in place. */
+/** Whether a script was stopped for lack of a right. Its earlier writes stay in place. */
 function isDeniedInside(error: unknown): boolean {
   return error instanceof Error && DENIED_INSIDE.test(error.message);
 }
 
-/** The error that the failure of a command stands for; a fault of ours is returned unchanged. */
+/** Translates a command's failure. An error that is our own fault is returned unchanged. */
 export function meaningOf(error: unknown, asked: Endpoint): unknown {
   const code = errorCode(error);
   if (code === undefined) return new StoreAway("the connection to Valkey broke", { sent: true, cause: error });

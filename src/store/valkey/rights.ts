@@ -1,7 +1,7 @@
 /*
- * The rights that an instance's ACL user needs, and the rules that are missing. Checked
- * before a server counts as available, and repeatedly afterwards. A script that stops halfway for
- * lack of a right leaves its first writes in place, and no subscriber hears of them.
+ * The rights that an instance's ACL user needs, and the rules that would grant missing ones. They
+ * are checked before a server counts as available, and repeatedly afterwards. A script that stops
+ * halfway for lack of a right leaves its first writes in place, unpublished.
  *
  * Add each new command of a script or a link to this list; valkey-rights.test.ts compares.
  */
@@ -18,12 +18,12 @@ import { Explained } from "./trouble.js";
 
 export interface Needs {
   readonly commands: readonly Command[];
-  /** One of ours, to try. */
+  /** One of our channels, to try. */
   readonly channel: string;
   readonly names: Names;
 }
 
-/** The connections of the server on which the rights are tried. */
+/** The server's connections on which the rights are tried. */
 interface Connections {
   readonly commands: ValkeyConnection;
   readonly subscriber: ValkeyConnection;
@@ -75,7 +75,7 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
   return { commands, channel, names };
 }
 
-/** Commands on one key, each as its name and the arguments after the key. */
+/** Commands on one key. Each text has the command's name and the arguments after the key. */
 function on(key: string, ...texts: readonly string[]): Command[] {
   return texts.map((text) => {
     const [name = "", ...args] = text.split(" ");
@@ -83,18 +83,18 @@ function on(key: string, ...texts: readonly string[]): Command[] {
   });
 }
 
-/** Throws Explained if anything is missing, or the server's error if it cannot be asked. */
+/** Throws Explained if a right is missing, or the server's error if it cannot be asked. */
 export async function requireRights(needs: Needs, server: Connections, user: string): Promise<void> {
   const rules = new Set<string>();
   const unknown = new Set<string>();
   const take = (command: Command, answer: string) => {
-    // A server without WAITAOF is refused by durability-check.ts.
+    // durability-check.ts refuses a server without WAITAOF.
     if (answer !== "unknown") rules.add(ruleFor(command, answer, needs.names));
     else if (command[0] !== "WAITAOF") unknown.add(command[0]);
   };
   const denied = await server.commands.run(rightsCall(needs.commands)).catch((error: unknown) => {
     if (!(error instanceof StoreAway) || errorCode(error.cause) !== "NOPERM") throw error;
-    // Without the right to run scripts, each harmless command is tried by itself.
+    // If the user may not run scripts, each harmless command is tried by itself.
     return needs.commands.map((_, index) => ({ index, answer: NOT_INSIDE }));
   });
   for (const { index, answer } of denied) {
@@ -117,13 +117,13 @@ export async function requireRights(needs: Needs, server: Connections, user: str
 }
 
 const NOT_INSIDE = "not allowed from script";
-/** Commands that have no effect here, so that running them shows whether the user may. */
+/** Commands without an effect here, so that running them safely shows whether the user may. */
 const HARMLESS = new Set([
   ...["EVALSHA", "SCRIPT", "CLUSTER", "WAIT", "WAITAOF", "PING", "TIME"],
   ...["SUBSCRIBE", "SSUBSCRIBE"],
 ]);
 
-/** The server's error message if it denies the command. */
+/** The server's error message if it denies the command, otherwise undefined. */
 async function refusalOf(command: Command, { commands, subscriber }: Connections): Promise<string | undefined> {
   const [name, channel = ""] = command;
   try {

@@ -1,6 +1,6 @@
 /*
- * The scripts as typed calls. Only the Lua files and their calls know the layout of keys, arguments
- * and replies. The calls that work on a page are in page-calls.ts.
+ * Typed calls of the scripts. Only the Lua files and these calls know the layout of keys, arguments
+ * and replies. Calls that work on a page are in page-calls.ts.
  */
 
 import { createHash } from "node:crypto";
@@ -13,12 +13,12 @@ interface Script {
   readonly sha: string;
 }
 
-/** One script run: its keys, its arguments, and how its reply is read. */
+/** One script run: its keys, its arguments, and how to read its reply. */
 export interface ScriptCall<Result> {
   readonly script: Script;
   readonly keys: readonly string[];
   readonly args: readonly (string | Buffer)[];
-  /** `reply` is as RESP2 gives it, with every bulk string a Buffer. */
+  /** `reply` is in RESP2 form, with every bulk string a Buffer. */
   readonly read: (reply: unknown) => Result;
 }
 
@@ -49,7 +49,7 @@ export function rollCall(names: Names, id: string, record: string): ScriptCall<A
   };
 }
 
-/** Counts one HTTP request of an address. */
+/** Counts one HTTP request from an address. */
 export function countCall(
   names: Names,
   address: string,
@@ -66,7 +66,7 @@ export function countCall(
   };
 }
 
-/** The commands that the user may not run, by their index, each with the server's answer. */
+/** Returns the commands that the user may not run, by index, each with the server's answer. */
 export function rightsCall(
   commands: readonly (readonly string[])[],
 ): ScriptCall<{ readonly index: number; readonly answer: string }[]> {

@@ -1,7 +1,7 @@
 /*
  * One Valkey server. It has one connection for commands, one for subscriptions, and one for each
- * level of durability above `applied`, however many users there are. It is available while it
- * answers and its ACL user has the rights that boards need.
+ * level of durability above `applied`. Their number does not depend on the number of clients. It is
+ * available while it answers and its ACL user has the rights that boards need.
  */
 
 import { type Cancel, every, realClock } from "../../protocol/clock.js";
@@ -19,36 +19,38 @@ import { type Endpoint, formatEndpoint, type ValkeyAddress } from "./url.js";
 
 const BEAT_MS = 1_000;
 const LEAVE_EVERY_MS = 1_000;
-/** An operator may revoke rights at any time. */
+/** Rights are checked this often, because an operator may revoke them at any time. */
 const BEATS_BETWEEN_CHECKS = 2;
 
-/** Events that reach the store. */
+/** Events that are passed on to the store. */
 export interface CommonEvents {
   available(available: boolean): void;
-  /** A command or an attempt to connect failed. Counted, not logged. */
+  /** A command or an attempt to connect failed. This is counted, not logged. */
   failure(): void;
-  /** One line for the log; at most one for each incident. */
+  /** A line for the log, at most one per incident. */
   incident(message: string, cause?: unknown): void;
 }
 
 interface ServerEvents extends CommonEvents {
-  /** A published message. */
+  /** A published message arrived. */
   message(channel: string, message: string): void;
-  /** The subscriber connection came (back) up; nothing is subscribed on it yet. */
+  /**
+   * The subscriber connection is up, for the first time or again. Nothing is subscribed on it yet.
+   */
   subscriberReady(): void;
   /** The server dropped some subscriptions, because another server owns their slot now. */
   channelsMoved(): void;
 }
 
 export interface ServerOptions {
-  /** How long a write waits for its copies. */
+  /** How long a write waits for its copies, in ms. */
   readonly durabilityWaitMs: number;
-  /** Rights without which the server is not available. */
+  /** Rights that the server must grant to count as available. */
   readonly needs: Needs;
 }
 
 export class ValkeyServer {
-  /** `host:port`, or the name that Sentinel knows. */
+  /** `host:port`, or Sentinel's name for the primary. */
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly commands: ValkeyConnection;
@@ -57,7 +59,7 @@ export class ValkeyServer {
   readonly #options: ServerOptions;
   readonly #events: ServerEvents;
   readonly #incidents: Incidents;
-  /** By level of durability. */
+  /** Durability level -> its rounds. */
   readonly #rounds = new Map<string, DurableRounds>();
   readonly #stopBeating: Cancel;
   #beats = 0;
@@ -95,7 +97,7 @@ export class ValkeyServer {
     return this.#available;
   }
 
-  /** Resolves when the server can be used; rejects at the first failure, or after a time. */
+  /** Resolves when the server can be used. Rejects at the first failure, or after a timeout. */
   async firstUp(): Promise<void> {
     await Promise.all([this.commands.firstUp(), this.subscriber.firstUp()]);
     const unfit = await this.#check();
@@ -103,13 +105,16 @@ export class ValkeyServer {
     await this.#trySubscribing();
   }
 
-  /** Explains an error of `firstUp`, and inquires at the server if the error is not enough. */
+  /** Explains an error from `firstUp`, and inquires at the server if the error does not suffice. */
   async explain(error: unknown): Promise<Trouble> {
     const address = this.#address;
     return explain(error, address) ?? explainAtLast((await inquire(address, this.endpoint)) ?? error, address);
   }
 
-  /** Rejects with Unconfirmed if the effect of the script is not as safe as `durability`. */
+  /**
+   * Rejects with Unconfirmed if the script's effect does not become as safe as `durability` in
+   * time.
+   */
   run<Result>(call: ScriptCall<Result>, durability: Durability = APPLIED, isAsking = false): Promise<Result> {
     if (durability.level === "applied") return this.commands.run(call, isAsking);
     return this.#roundsOf(durability).run(call, isAsking);
@@ -117,7 +122,7 @@ export class ValkeyServer {
 
   restartSubscriber(): void {
     if (!this.subscriber.isUp) return;
-    this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: connecting again`);
+    this.#incidents.write(`the subscriber connection to Valkey at ${this.name} missed messages: reconnecting`);
     this.subscriber.restart();
   }
 
@@ -130,11 +135,11 @@ export class ValkeyServer {
     for (const rounds of this.#rounds.values()) rounds.close();
   }
 
-  /** A proxy on the way may not support Pub/Sub. */
+  /** A proxy in between may not support Pub/Sub. */
   async #trySubscribing(): Promise<void> {
     const { channel } = this.#options.needs;
     await this.subscriber.subscribe([channel]).catch((error: unknown) => {
-      // It supports Pub/Sub: it only does not own this channel.
+      // The server supports Pub/Sub; it just does not own this channel.
       if (!(error instanceof Redirected)) throw error;
     });
     this.subscriber.unsubscribe(channel);
@@ -153,14 +158,14 @@ export class ValkeyServer {
     return new ValkeyConnection(this.#address, this.endpoint, `socketscaler-${purpose}`, {
       failed: (error) => this.#failed(error),
       silent: (ms) => {
-        const todo = "The instance connects again; check whether the server hangs or the network is down";
+        const todo = "The instance reconnects; check whether the server hangs or the network is down";
         this.#incidents.report({ kind: "silent", text: `it did not answer within ${ms} ms. ${todo}`, isAnswer: false });
       },
       ...events,
     });
   }
 
-  /** The address of a server that became a replica may lead to its successor by now. */
+  /** Reconnects, because the address of a demoted server may now lead to the new primary. */
   #leaveReplica(): void {
     const now = performance.now();
     if (now - this.#leftMs < LEAVE_EVERY_MS) return;
@@ -171,13 +176,13 @@ export class ValkeyServer {
     for (const rounds of this.#rounds.values()) rounds.restart();
   }
 
-  /** Checks whether the server can be used. Resolves with the reason if it refuses. */
+  /** Checks whether the server can be used. If it refuses, resolves with the reason. */
   #check(): Promise<unknown> {
     this.#checking ??= this.#unfit().then((unfit) => {
       this.#checking = undefined;
       if (!this.commands.isUp) return undefined;
       if (unfit) this.#incidents.reportError(unfit);
-      this.#setAvailable(!unfit, "the reason was reported before");
+      this.#setAvailable(!unfit, "the reason was reported earlier");
       return unfit;
     });
     return this.#checking;
@@ -190,7 +195,7 @@ export class ValkeyServer {
       return undefined;
     } catch (error) {
       if (!(error instanceof StoreAway)) return error;
-      // Other refusals are reported when a request meets them, and a lost connection by its loss.
+      // Other refusals are reported when a request fails, and a lost connection when it is lost.
       return isUnfit(error.cause) ? error.cause : undefined;
     }
   }
@@ -198,7 +203,7 @@ export class ValkeyServer {
   #failed(error: unknown): void {
     this.#events.failure();
     this.#incidents.failed(error);
-    // Only the check knows which right is missing, and whether boards need it.
+    // Only the check can tell which right is missing and whether boards need it.
     if (this.commands.isUp && isUnfit(error)) void this.#check();
     else this.#incidents.reportError(error);
     if (errorCode(error) === "READONLY") this.#leaveReplica();

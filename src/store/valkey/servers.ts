@@ -1,18 +1,18 @@
-/* The servers of one Valkey, each connected once, and the slots that each owns. */
+/* The servers of one Valkey deployment, each connected once, and the slots that each owns. */
 
 import type { ValkeyServer } from "./server.js";
 import { SlotMap, type SlotRange } from "./slot-map.js";
 import { type Endpoint, formatEndpoint } from "./url.js";
 
-/** A slot may move back during a migration, so a server without one is kept for a while. */
+/** How long a server without slots is kept. During a migration, a slot may move back to it. */
 const IDLE_MS_MAX = 30_000;
 
 export class Servers {
   readonly #connect: (endpoint: Endpoint) => ValkeyServer;
   readonly slots = new SlotMap();
-  /** By `host:port`. */
+  /** `host:port` -> server. */
   readonly #servers = new Map<string, ValkeyServer>();
-  /** Since when a server has owned no slot. */
+  /** `host:port` -> when the server lost its last slot. */
   readonly #idleSinceMs = new Map<string, number>();
 
   constructor(connect: (endpoint: Endpoint) => ValkeyServer) {

@@ -1,6 +1,6 @@
 /*
- * The owner of each of the 16,384 slots of a Valkey Cluster, as CLUSTER SLOTS reports it, corrected
- * by redirections (MOVED). Pure; slot-refresh.ts decides when it is read.
+ * The owner of each of the 16,384 slots of a Valkey Cluster, as CLUSTER SLOTS reports it and MOVED
+ * corrects it. Pure; slot-refresh.ts decides when it is read.
  */
 
 import keySlot from "cluster-key-slot";
@@ -9,7 +9,7 @@ import { type Endpoint, formatEndpoint, knownHost } from "./url.js";
 const SLOTS = 16_384;
 export const ALL_SLOTS = { first: 0, last: SLOTS - 1 };
 
-/** The slot of a key or a channel: CRC16 of its hash tag. */
+/** The slot of a key or channel, which is the CRC16 of its hash tag, modulo 16,384. */
 export function slotOf(key: string): number {
   return keySlot(key);
 }
@@ -22,19 +22,19 @@ export class SlotMap {
     return this.#owners[slot];
   }
 
-  /** Notes a new owner of one slot. */
+  /** Records the new owner of one slot. */
   move(slot: number, to: Endpoint): void {
     if (slot >= 0 && slot < SLOTS) this.#owners[slot] = formatEndpoint(to);
   }
 
-  /** Takes over a whole map. A slot without an owner keeps its last one, which may know more. */
+  /** Replaces the map. A slot without an owner keeps its last owner, which may know the new one. */
   adopt(ranges: readonly Omit<SlotRange, "id">[]): void {
     for (const { first, last, primary } of ranges) {
       this.#owners.fill(formatEndpoint(primary), Math.max(0, first), Math.min(SLOTS, last + 1));
     }
   }
 
-  /** Every server that owns a slot. */
+  /** The `host:port` of every server that owns a slot. */
   get primaries(): ReadonlySet<string> {
     return new Set(this.#owners.filter((owner) => owner !== undefined));
   }
@@ -43,13 +43,13 @@ export class SlotMap {
 export interface SlotRange {
   readonly first: number;
   readonly last: number;
-  /** As it is announced. */
+  /** The address as the cluster announces it. */
   readonly primary: Endpoint;
   /** The primary's node id. */
   readonly id: string;
 }
 
-/** The reply of CLUSTER SLOTS from `asked`. A server may not know its own host. */
+/** Parses the reply to CLUSTER SLOTS from `asked`, a server that may not know its own host. */
 export function readClusterSlots(reply: unknown, asked: Endpoint): SlotRange[] {
   if (!Array.isArray(reply)) throw new Error("CLUSTER SLOTS answered something other than a list");
   return reply.map((range: unknown) => {

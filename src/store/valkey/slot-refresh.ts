@@ -1,14 +1,14 @@
 /*
- * Keeps the map of a cluster's slots fresh. The map is read every second, and earlier after a hint
- * that it is old: a redirection, a lost connection, or dropped subscriptions.
+ * Keeps a cluster's slot map up to date. The map is read every second, and earlier after a hint
+ * that it is out of date: a redirection, a lost connection, or dropped subscriptions.
  *
  *     every second ──────────► refresh: ask one available server; if it is cut off, another
  *     hint ── 100 ms apart ──►   │ CLUSTER INFO, CLUSTER SLOTS
  *                                ▼
  *                              adopt the map, connect new owners, move subscriptions
  *
- * A server that dropped subscriptions knows earlier than others where their slot went. It is a
- * witness: the next refresh asks it too.
+ * A server that dropped subscriptions knows before others where their slot went. It is a witness,
+ * so the next refresh asks it too.
  */
 
 import { type Cancel, jitter, realClock, within } from "../../protocol/clock.js";
@@ -20,12 +20,12 @@ import { readClusterSlots } from "./slot-map.js";
 import { Explained, explain } from "./trouble.js";
 
 const REFRESH_MS = 1_000;
-/** Between two refreshes that hints ask for. */
+/** Minimum time between two refreshes caused by hints. */
 const HINTED_MS_MIN = 100;
 const ANSWER_MS_MAX = 500;
 
 interface RefreshEvents {
-  /** Owners of slots have changed, or whether the cluster works. */
+  /** The owners of slots have changed, or the cluster went down or came back. */
   changed(): void;
   incident(message: string): void;
 }
@@ -36,7 +36,7 @@ export class SlotRefresh {
   readonly #events: RefreshEvents;
   readonly #announced: Announced;
   readonly #witnesses = new Set<ValkeyServer>();
-  /** Servers answer, but report that the cluster as a whole does not work. */
+  /** Whether servers answer but report that the cluster as a whole does not work. */
   #isDown = false;
   #isHinted = false;
   #refreshing: Promise<void> | undefined;
@@ -55,28 +55,28 @@ export class SlotRefresh {
     return this.#isDown;
   }
 
-  /** Reads the first map. Rejects if the cluster is down, or a server refuses to be used. */
+  /** Reads the first map. Rejects if the cluster is down or a server refuses to be used. */
   async start(seed: ValkeyServer): Promise<void> {
     if (!(await this.#ask(seed))) {
       throw new Explained("down", "it says that the cluster is down. Check CLUSTER INFO and CLUSTER NODES", true);
     }
     await this.#announced.allChecked();
     await this.#refresh();
-    // A server that cannot be reached may come back. One that refuses needs the operator.
+    // An unreachable server may come back, but one that refuses needs the operator.
     const refused = (error: unknown) => {
       if (explain(error, this.#address)?.isAnswer) throw error;
     };
     await Promise.all(this.#servers.owners.map((server) => server.firstUp().catch(refused)));
   }
 
-  /** The map may be old. */
+  /** To be called if the map may be out of date. */
   hint(witness?: ValkeyServer): void {
     if (witness) this.#witnesses.add(witness);
     this.#isHinted = true;
     if (!this.#refreshing) this.#schedule(Math.max(0, this.#refreshedMs + HINTED_MS_MIN - performance.now()));
   }
 
-  /** Notes the redirection, and gives the server that it names. */
+  /** Records the redirection and returns the server that it names. */
   follow({ slot, to, isAsk }: Redirected): ValkeyServer {
     const place = this.#announced.placeOf(to);
     const server = this.#servers.at(place);
@@ -124,13 +124,13 @@ export class SlotRefresh {
     }
     this.#isDown = isSaidDown;
     this.#events.changed();
-    // The cluster may have moved as a whole, and the seeds may know where.
+    // The whole cluster may have moved, and the seeds may know where.
     if (able.length === 0) for (const seed of this.#address.seeds) this.#servers.at(seed);
   }
 
   /**
-   * Adopts the map of a server. False if that server reports that the cluster does not work. A
-   * server that is cut off from the others does so.
+   * Adopts the map of a server. Returns false if that server reports that the cluster does not
+   * work, as a server does that is cut off from the others.
    */
   async #ask(server: ValkeyServer): Promise<boolean> {
     const asked = Promise.all([

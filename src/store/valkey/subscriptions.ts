@@ -1,12 +1,12 @@
 /*
  * Keeps channels subscribed, each on the server that owns it now. When a connection comes back or a
- * slot moves, it compares where each channel is with where it belongs, and mends the difference.
- * Each server is mended by itself, so that one that hangs does not hold up the others. A channel
- * that was interrupted is reported as resumed, because messages may have been lost.
+ * slot moves, it compares where each channel is subscribed with where it belongs, and fixes the
+ * difference. Servers are handled independently, so that a hanging one does not delay the others.
+ * An interrupted channel is reported as resumed, because messages may have been lost.
  *
  *     placed ──connection lost, or slot moved──► misplaced ──subscribed again──► placed, resumed
  *                                                   │  ▲
- *                                                   └──┘ refused: again after a growing pause
+ *                                                   └──┘ refused: retried after a growing pause
  */
 
 import { backOffMs, type Cancel, realClock } from "../../protocol/clock.js";
@@ -14,7 +14,7 @@ import { StoreAway } from "../store.js";
 import { Redirected } from "./replies.js";
 import { slotOf } from "./slot-map.js";
 
-/** The subscriber connection of a server. */
+/** The subscriber connection of one server. */
 export interface Subscriber {
   readonly isUp: boolean;
   subscribe(channels: readonly string[]): Promise<void>;
@@ -22,7 +22,7 @@ export interface Subscriber {
 }
 
 interface SubscriptionsOptions {
-  /** Where a channel belongs now; undefined if that is not known. */
+  /** The connection where a channel belongs now; undefined if no owner is known. */
   readonly subscriberOf: (channel: string) => Subscriber | undefined;
   /** On a cluster, channels of different slots cannot share a command. */
   readonly isSharded: boolean;
@@ -30,16 +30,18 @@ interface SubscriptionsOptions {
   readonly resumed: (channel: string) => void;
 }
 
-/** A wanted channel. One that is deleted and added again is another object. */
+/** A wanted channel. If it is deleted and added again, it gets a new object. */
 interface Place {
   readonly channel: string;
-  /** Where it is subscribed; undefined while it is nowhere. */
+  /** Where it is subscribed; undefined while it is not. */
   at: Subscriber | undefined;
-  /** It was subscribed before, so messages may have been lost when it is subscribed again. */
+  /**
+   * Whether it was subscribed before, so that resubscribing it means lost messages are possible.
+   */
   wasLive: boolean;
 }
 
-/** Channels in one SUBSCRIBE, so that a reconnect does not build one huge command. */
+/** Most channels in one SUBSCRIBE, so that a reconnect does not build one huge command. */
 const CHANNELS_MAX = 500;
 const REDIRECTIONS_MAX = 4;
 const RETRY_MS_FIRST = 50;
@@ -57,7 +59,9 @@ export class Subscriptions {
     this.#options = options;
   }
 
-  /** Resolves when the server has confirmed. Call `delete` even if this rejects. */
+  /**
+   * Resolves when the server has confirmed the subscription. Call `delete` even if this rejects.
+   */
   async add(channel: string): Promise<void> {
     const place = this.#places.get(channel) ?? { channel, at: undefined, wasLive: false };
     this.#places.set(channel, place);
@@ -81,12 +85,12 @@ export class Subscriptions {
     this.#places.delete(channel);
   }
 
-  /** The server has lost all its subscriptions. */
+  /** To be called when the server has lost all its subscriptions. */
   lost(subscriber: Subscriber): void {
     for (const place of this.#places.values()) if (place.at === subscriber) place.at = undefined;
   }
 
-  /** Brings every channel to where it belongs. */
+  /** Subscribes every channel where it belongs. */
   mend(): void {
     if (this.#closed) return;
     const subscribers = new Set<Subscriber>();
@@ -94,7 +98,8 @@ export class Subscriptions {
       const subscriber = this.#options.subscriberOf(place.channel);
       if (subscriber && subscriber !== place.at) subscribers.add(subscriber);
     }
-    // A server that is not connected calls `mend` later. One that is being mended looks again.
+    // `mend` is called again when an unconnected server connects. One being mended checks again
+    // itself.
     for (const subscriber of subscribers)
       if (subscriber.isUp && !this.#mending.has(subscriber)) void this.#mend(subscriber);
   }
@@ -115,13 +120,13 @@ export class Subscriptions {
     for (let groups = this.#missingAt(subscriber); groups.length > 0 && isDone; groups = this.#missingAt(subscriber)) {
       isDone = (await Promise.all(groups.map((group) => this.#subscribe(subscriber, group)))).every(Boolean);
     }
-    // In the same step in which nothing was found missing, so that a later hint starts again.
+    // Done in the step that found nothing missing, so that a later call starts again.
     this.#mending.delete(subscriber);
     if (isDone) this.#failures = 0;
     else this.#mendLater();
   }
 
-  /** Channels that belong at `subscriber` and are missing there, in groups for one command each. */
+  /** Channels that belong on `subscriber` but are missing there, in groups of one command each. */
   #missingAt(subscriber: Subscriber): Place[][] {
     const groups = new Map<number, Place[]>();
     let count = 0;
@@ -151,7 +156,7 @@ export class Subscriptions {
     const { channel } = place;
     const wanted = this.#places.get(channel);
     if (wanted !== place) {
-      // It was deleted meanwhile. If it was added again, its own subscription follows.
+      // The channel was deleted meanwhile. If it was added again, `add` subscribes it itself.
       if (!wanted) subscriber.unsubscribe(channel);
       return;
     }

@@ -1,6 +1,7 @@
 /*
- * Faults between an instance and Valkey, in words for the operator: what happened, then what to do.
- * If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an error lacks.
+ * Describes faults between an instance and Valkey to the operator: what happened, then what to do.
+ * If the server replied, its own words are quoted. Pure; inquiry.ts finds out what an error does
+ * not show.
  */
 
 import { StoreAway } from "../store.js";
@@ -8,14 +9,14 @@ import { DENIED_INSIDE } from "./replies.js";
 import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
-  /** Troubles of one kind are reported once for each incident. */
+  /** Troubles of one kind are reported once per incident. */
   readonly kind: string;
   readonly text: string;
-  /** The server replied, so it can be reached. */
+  /** Whether the server replied, and so can be reached. */
   readonly isAnswer: boolean;
 }
 
-/** An error whose message is a Trouble's text already. */
+/** An error whose message is already a Trouble's text. */
 export class Explained extends Error {
   readonly trouble: Trouble;
 
@@ -26,7 +27,7 @@ export class Explained extends Error {
   }
 }
 
-/** There was neither a reply nor an error. */
+/** The server sent no reply, and no error occurred. */
 export class Silent extends Error {
   constructor(ms: number) {
     super(`no answer within ${ms} ms`);
@@ -34,7 +35,7 @@ export class Silent extends Error {
   }
 }
 
-/** Code of an error reply -> what to do about it. */
+/** Code of an error reply -> remedy. */
 const REMEDIES: Readonly<Record<string, string>> = {
   WRONGPASS: "Set the server's user and password in VALKEY_URL, and restart the instance if they have changed",
   NOAUTH: "Write the user and password into VALKEY_URL, as in valkey://user:password@host",
@@ -51,7 +52,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   DENIED: "Give the server a password, or turn off its protected mode",
 };
 
-/** Text of a reply with the code ERR -> what to do about it. */
+/** Text of a reply with the code ERR -> remedy. */
 const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
   [/max number of clients/, "Raise maxclients and the server's limit of open files, or close other connections"],
   [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],
@@ -63,7 +64,7 @@ const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
 
 const NO_ROUTE = new Set(["EHOSTUNREACH", "ENETUNREACH", "EHOSTDOWN", "ENETDOWN", "EADDRNOTAVAIL"]);
 const UNRESOLVED = new Set(["ENOTFOUND", "EAI_AGAIN", "EAI_FAIL", "EAI_NODATA", "EAI_NONAME"]);
-/** The server's certificate fails verification: codes of OpenSSL and of Node. */
+/** Codes of OpenSSL and Node for a server certificate that fails verification. */
 const UNTRUSTED = new Set([
   "SELF_SIGNED_CERT_IN_CHAIN",
   "DEPTH_ZERO_SELF_SIGNED_CERT",
@@ -75,12 +76,12 @@ const UNTRUSTED = new Set([
   "CERT_NOT_YET_VALID",
   "ERR_TLS_CERT_ALTNAME_INVALID",
 ]);
-/** The server's alerts about the client's certificate. */
+/** TLS alerts by which a server asks for a client certificate. */
 const CERTIFICATE_WANTED = /ALERT_CERTIFICATE_REQUIRED|ALERT_HANDSHAKE_FAILURE/;
 const CERTIFICATE_REFUSED = /ALERT_(UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_|UNSUPPORTED_CERTIFICATE|DECRYPT_ERROR)/;
 const TEXT_MAX = 300;
 
-/** Undefined if the error does not say what is wrong; "connection reset" does not. */
+/** Undefined if the error does not show what is wrong, for example "connection reset". */
 export function explain(error: unknown, address: ValkeyAddress): Trouble | undefined {
   if (error instanceof StoreAway && error.cause !== undefined) return explain(error.cause, address);
   if (error instanceof AggregateError) return explain(error.errors[0], address);
@@ -114,7 +115,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   }
   if (CERTIFICATE_WANTED.test(code)) {
     return address.cert === undefined
-      ? say("certificate", `it asks for a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
+      ? say("certificate", `it requires a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
       : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Check its log`);
   }
   if (CERTIFICATE_REFUSED.test(code)) {
@@ -124,22 +125,22 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   return undefined;
 }
 
-/** As `explain`, for an error about which nothing more can be found out. */
+/** Like `explain`, but always answers: for errors about which nothing more can be found out. */
 export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   const known = explain(error, address);
   if (known) return known;
   const words = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Silent) && !/ETIMEDOUT/.test(words)) {
-    return { kind: "closed", text: `it ends the connection (${words}). Check its log`, isAnswer: false };
+    return { kind: "closed", text: `it closes the connection (${words}). Check its log`, isAnswer: false };
   }
-  const text = `it does not answer (${words}). Check whether the server is hung, and the network between this machine and the server`;
+  const text = `it does not answer (${words}). Check whether the server hangs, and check the network between it and this machine`;
   return { kind: "silent", text, isAnswer: false };
 }
 
 /** The server's reply, if the error carries one. */
 function answerIn(error: Error): string | undefined {
   if (error.name === "ReplyError") return error.message;
-  // How the client reports a reply that it did not ask for: the server is full.
+  // The client reports a reply without a request this way: the server has too many clients.
   return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];
 }
 
@@ -148,7 +149,7 @@ function explainAnswer(answer: string, address: ValkeyAddress): Trouble {
   const remedy = REMEDIES[DENIED_INSIDE.test(answer) ? "NOPERM" : code];
   const found = ERR_REMEDIES.find(([pattern]) => code === "ERR" && pattern.test(answer));
   const todo = remedy ?? found?.[1] ?? "Check its log";
-  // A server that does not know a command repeats it with its arguments.
+  // A server repeats an unknown command with its arguments, which may include the password.
   const { password } = address;
   const shown = (password ? answer.replaceAll(password, "***") : answer).slice(0, TEXT_MAX);
   return { kind: found ? String(found[0]) : code, text: `it answers "${shown}". ${todo}`, isAnswer: true };

@@ -6,9 +6,9 @@
  *     valkey+sentinel://user:password@host:26379,host:26379/name
  *                                                          the primary that Sentinel calls `name`
  *
- * `valkeys` instead of `valkey` asks for TLS, towards Sentinels too. `redis` and `rediss` are
- * synonyms. The user and password are those of the servers; those of Sentinels are options of their
- * own. The URL standard allows only one host, so these URLs are parsed here.
+ * `valkeys` instead of `valkey` means TLS, to Sentinels too. `redis` and `rediss` are synonyms. The
+ * user and password are for the servers; separate options hold those for Sentinels. The URL
+ * standard allows only one host, so these URLs are parsed here.
  */
 
 export interface Endpoint {
@@ -37,7 +37,7 @@ interface Access extends Pem {
   readonly nat?: NatMap;
 }
 
-/** `host:port` that servers announce -> where they are reached from here. */
+/** Announced `host:port` -> the address that is reachable from here. */
 export type NatMap = ReadonlyMap<string, Endpoint>;
 
 export type ValkeyAddress = Access &
@@ -57,7 +57,7 @@ const ADDRESS =
 const HOST = /^(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<name>[^:[\]\s]+))(?::(?<port>\d{1,5}))?$/;
 const DEFAULT_PORTS = { single: 6_379, cluster: 6_379, sentinel: 26_379 };
 
-/** Undefined if the URL is malformed. */
+/** Parses the URL. Undefined if it is malformed. */
 export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   const parts = ADDRESS.exec(text)?.groups;
   if (!parts) return undefined;
@@ -76,7 +76,7 @@ export function parseValkeyUrl(text: string): ValkeyAddress | undefined {
   return { ...access, kind, endpoint: first, database: Number(path) };
 }
 
-/** `10.0.0.5:7000=localhost:7000,…`; undefined if it is malformed. */
+/** Parses `10.0.0.5:7000=localhost:7000,…`. Undefined if malformed. */
 export function parseNatMap(text: string): NatMap | undefined {
   const map = new Map<string, Endpoint>();
   for (const entry of text === "" ? [] : text.split(",")) {
@@ -87,7 +87,7 @@ export function parseNatMap(text: string): NatMap | undefined {
   return map;
 }
 
-/** Where the server that announces `endpoint` is reached from here. */
+/** The address at which the server that announces `endpoint` is reachable from here. */
 export function reachable({ nat }: Pick<ValkeyAddress, "nat">, endpoint: Endpoint): Endpoint {
   return nat?.get(formatEndpoint(endpoint)) ?? endpoint;
 }
@@ -96,7 +96,10 @@ export function tlsOptions({ ca, cert, key }: Pem): Pem {
   return { ca, cert, key };
 }
 
-/** The announced host. A server that does not know its own announces nothing or `?`. */
+/**
+ * The announced host, or the host that was asked: a server that does not know its own announces
+ * nothing or `?`.
+ */
 export function knownHost(host: string, asked: Endpoint): string {
   return host === "" || host === "?" ? asked.host : host;
 }
@@ -105,7 +108,7 @@ export function formatEndpoint({ host, port }: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Works on malformed URLs too, because the password may be what is malformed. */
+/** Works on malformed URLs too, because the malformed part may be the password. */
 export function withoutPassword(url: string): string {
   return url.replace(/\/\/.*@/s, "//***@");
 }
@@ -117,7 +120,7 @@ function parseEndpoint(text: string, defaultPort: number | undefined): Endpoint 
   return host !== undefined && port >= 1 && port <= 65_535 ? { host, port } : undefined;
 }
 
-/** Percent-decoded; undefined if empty, null if malformed. */
+/** The percent-decoded text; undefined if empty, null if malformed. */
 function decoded(text: string | undefined): string | undefined | null {
   if (text === undefined || text === "") return undefined;
   try {

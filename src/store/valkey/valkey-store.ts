@@ -1,8 +1,8 @@
 /*
- * The store over Valkey, one server or a cluster. A page lives under the keys of keys.ts. Each
- * change of a page is one script run, so no other instance can come between its steps. Pub/Sub
- * delivers at most once: the store reports every interruption (`resumed`), and the followers ask
- * for what they missed.
+ * The store on Valkey, which may be one server or a cluster. keys.ts names the keys of a page. Each
+ * change to a page is one script run, so no other instance can come between its steps. Pub/Sub
+ * delivers at most once, so the store reports every interruption (`resumed`), and followers ask for
+ * the deltas that they missed.
  */
 
 import { usedBytes } from "../../board/bitmap.js";
@@ -21,6 +21,7 @@ import type { Announced } from "../roll.js";
 import {
   type Batch,
   type Committed,
+  type HeadHeard,
   type PageHead,
   type Replaced,
   type Since,
@@ -55,7 +56,7 @@ export class ValkeyStore implements Store {
   readonly #reads: PageReads;
   readonly overview: OverviewStore;
   #failures = 0;
-  /** Calls of `wake` that have not called back yet. */
+  /** Number of `wake` calls that have not called back yet. */
   #waking = 0;
 
   private constructor(options: ValkeyStoreOptions) {
@@ -106,12 +107,14 @@ export class ValkeyStore implements Store {
     return this.#eviction.warning;
   }
 
-  /** Pages are deleted when the memory is full: no instance should start on it. */
+  /**
+   * Whether pages are deleted when the memory is full. No instance should start on such a Valkey.
+   */
   get evictsPages(): boolean {
     return this.#eviction.losesPages;
   }
 
-  /** Checks now, rather than at the next time, whether Valkey may lose data. */
+  /** Checks now, without waiting for the next regular check, whether Valkey may lose data. */
   checkEviction(): Promise<void> {
     return this.#eviction.check();
   }
@@ -137,6 +140,10 @@ export class ValkeyStore implements Store {
     return this.#write(page, freezeCall(this.names, page, range, isFrozen));
   }
 
+  frozen(page: PageRef): Promise<OffsetRange[] | undefined> {
+    return this.#reads.frozen(page);
+  }
+
   async read(page: PageRef): Promise<Snapshot> {
     const answer = await this.#runWhole(page, sinceCall(this.names, page));
     if (answer.kind !== "snapshot") throw new Error("since.lua gave deltas instead of a snapshot");
@@ -148,12 +155,18 @@ export class ValkeyStore implements Store {
     if (answer.kind === "snapshot") return answer;
     const log = await this.#reads.log(page, position, answer.head);
     const deltas = loggedSince(log, position, answer.head);
-    // Otherwise the log was trimmed, or cut off by a failover, after the script had looked at it.
+    // Without deltas, the log was trimmed, or cut off by a failover, after the script had read it.
     return deltas ? { kind: "deltas", deltas } : this.read(page);
   }
 
-  heads(pages: readonly PageRef[]): Promise<(PageHead | undefined)[]> {
-    return Promise.all(pages.map((page) => this.#reads.head(page)));
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
+    return Promise.all(
+      pages.map(async (page, index) => {
+        const head = await this.#reads.head(page);
+        heard?.(index, head);
+        return head;
+      }),
+    );
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
@@ -172,7 +185,7 @@ export class ValkeyStore implements Store {
     return this.#link.subscribe(name, {
       message: (text) => {
         const delta = readPublished(page.page, text);
-        // Anyone with access to Valkey can publish.
+        // Checked, because anyone with access to Valkey can publish.
         if (delta) listener.delta(delta);
         else this.#incident(`a message on ${name} is not a delta`);
       },
@@ -185,14 +198,14 @@ export class ValkeyStore implements Store {
   }
 
   doze(ms: number): void {
-    // Messages that a doze left unread come first.
+    // While `wake` is pending, unread messages must be read first.
     if (this.#waking === 0) this.#link.doze(ms);
   }
 
   wake(heard: () => void): void {
     this.#link.wake();
     this.#waking++;
-    // Between two immediates the event loop looks at its sockets, wherever in its round it is now.
+    // Between two immediates the event loop polls its sockets, whatever phase it is in now.
     setImmediate(() =>
       setImmediate(() => {
         this.#waking--;
@@ -206,13 +219,13 @@ export class ValkeyStore implements Store {
     return () => this.#availability.delete(listener);
   }
 
-  /** Counts an HTTP request of an address, together with all other instances. */
+  /** Counts an HTTP request from an address, in a count shared by all instances. */
   countRequest(address: string, windowMs: number): Promise<{ readonly hits: number; readonly leftMs: number }> {
-    // Named without the address, so that all of them share one line in the log.
+    // The name leaves out the address, so that all addresses share one line in the log.
     return this.#link.run(countCall(this.names, address, windowMs)).catch(ofNoPage(`${this.names.limits}*`));
   }
 
-  /** Runs any command where `key` lives. */
+  /** Runs any command on the server that owns `key`. */
   command(key: string, name: string, ...args: string[]): Promise<unknown> {
     return this.#link.command(key, name, ...args);
   }
@@ -239,7 +252,7 @@ export class ValkeyStore implements Store {
     return this.#runWhole(page, call, ofBoard(this.#durabilities, page.board));
   }
 
-  /** Runs a script on a page. If the page lacks a part, it is repaired first. */
+  /** Runs a script on a page. If the page lacks a part, repairs it first. */
   async #runWhole<Result>(page: PageRef, call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
     try {
       const result = await this.#link.run(call, durability).catch((error: unknown) => {
@@ -254,13 +267,13 @@ export class ValkeyStore implements Store {
     }
   }
 
-  /** The lost part stays lost, but the page is one state again, the same for everybody. */
+  /** The lost part stays lost, but the page is consistent again and the same for everyone. */
   async #repair(page: PageRef): Promise<void> {
     const repaired = await this.#link.run(repairCall(this.names, page, this.#link.publish));
     if (!repaired) return;
     this.#incident(
-      `page ${pageName(page)} had lost a part in Valkey, and is repaired: ${repaired.checked} cells are checked now, ` +
-        `${repaired.checkedBefore} by what was left of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
+      `page ${pageName(page)} had lost a part in Valkey and was repaired: ${repaired.checked} cells are checked now, ` +
+        `${repaired.checkedBefore} according to the rest of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
     );
   }
 }

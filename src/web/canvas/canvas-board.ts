@@ -34,7 +34,7 @@ export interface CanvasBoardEvents {
   /** The user tried to change cells and could not. */
   notDone: (text: RefusalText) => void;
   chosen: (cell: number) => void;
-  /** Another tool is in use, or other strokes can be undone. */
+  /** The tool, or the strokes that can be undone, have changed. */
   tools: () => void;
   /** Cells show a new value. Not emitted during a replay. */
   changed: (changes: readonly CellChange[]) => void;
@@ -45,7 +45,7 @@ const STILL_LOADING = "part of the board is still loading. Try again in a moment
 const NOT_LOADED = "This part of the board did not load in time. Go there, then try again.";
 const FADE_MS = 180;
 const PENDING_FROM_MS = 200;
-/** A jump shows its cell at least this large, in CSS pixels. */
+/** The smallest size of a cell after a jump to it, in CSS pixels. */
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
 
@@ -70,7 +70,7 @@ export class CanvasBoard {
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #replay: Replay | undefined;
 
-  /** `start` is what is in view first; without it, the whole board. */
+  /** `start` is the first view; by default the whole board. */
   constructor(canvas: HTMLCanvasElement, board: Board, plane: Plane, start: Camera | undefined) {
     this.#context = contextOf(canvas);
     this.#board = board;
@@ -78,7 +78,7 @@ export class CanvasBoard {
     this.#surface = new Surface(canvas, {
       resized: (view) => {
         this.viewport.resize(view);
-        // At once: a canvas is empty after a change of its size.
+        // Immediately, because resizing a canvas empties it.
         this.#frames.now();
       },
       recolored: (palette) => {
@@ -178,7 +178,7 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
-  /** Takes back what is being drawn, or else puts the tool away. */
+  /** Cancels the stroke in progress. If there is none, puts the tool away. */
   cancel(): void {
     if (this.brush.isDrawing) this.brush.cancel();
     else this.brush.tool = "move";

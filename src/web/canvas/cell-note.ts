@@ -21,7 +21,7 @@ export class CellNote {
     this.#note.show(this.#anchor, text);
   }
 
-  /** Call it after the view moved. */
+  /** Call it after the view has moved. */
   follow(): void {
     if (this.#cell === undefined) return;
     this.#place(this.#cell);

@@ -1,6 +1,6 @@
 /*
- * The whole board in a corner: how full each page is, where things are happening, where others
- * look, and what is in view. A press or a drag moves the view there.
+ * The whole board in a corner: how full each page is, where things are happening, where others are
+ * looking, and what is in view. A press or a drag moves the view there.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";
@@ -13,7 +13,7 @@ const SIDE_PX_MAX = 148;
 const EVERY_MS = 60;
 /** A press while the whole board is in view zooms in by this factor. */
 const NEARER = 8;
-/** Radius of the dot where someone else looks. */
+/** Radius of the dot where someone else is looking. */
 const LOOKING_PX = 2;
 
 export class Minimap {

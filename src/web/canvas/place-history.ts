@@ -10,7 +10,7 @@ import type { Camera } from "./view/camera.js";
 import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 const REST_MS = 250;
-/** The smallest cells, in CSS pixels, for a link that names no zoom. */
+/** The smallest cells, in CSS pixels, for a link without a zoom. */
 const LINK_PX = 24;
 
 export class PlaceHistory {
@@ -74,7 +74,7 @@ export class PlaceHistory {
   }
 }
 
-/** The view that the address asks for; undefined if it names no place of the board. */
+/** The view that the address asks for; undefined if it does not name a place on the board. */
 export function linkedCamera(plane: Plane, scaleNow = 0): Camera | undefined {
   const place = parsePlace(location.hash, plane.size);
   if (!place) return undefined;

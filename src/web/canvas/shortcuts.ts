@@ -1,6 +1,6 @@
 /*
- * Keys that work anywhere on the canvas, and while nothing has the focus, as after a drag. Arrow
- * keys move the view if there is no focus to move.
+ * Keys that work anywhere on the canvas, and while nothing has the focus, such as after a drag.
+ * Arrow keys move the view if there is no focus to move.
  */
 
 import type { CanvasBoard } from "./canvas-board.js";

@@ -46,14 +46,14 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
   const { brush } = board;
   const { places, drawn } = brush.strokes;
   const isPast = board.replay !== undefined;
-  // The own change visited last. The first visit goes to the newest one.
+  // The user's change that was visited last. The first visit goes to the newest one.
   const [visited, setVisited] = useState(places.length);
   const visit = (index: number) => {
     const cell = places[index];
     setVisited(index);
     if (cell !== undefined) onGo(cell);
   };
-  // `drawn` too: once the list is full, a new place does not change its length.
+  // `drawn` as well: once the list is full, a new place does not change its length.
   useEffect(() => setVisited(places.length), [places.length, drawn]);
   return (
     <div class="tools" role="toolbar" aria-label="Drawing">

@@ -46,6 +46,21 @@ describe("a board", () => {
     assert.deepEqual([board.get(7), asked], [false, []], "an instance that is heard anyway is not asked");
   });
 
+  test("a change that cannot be delivered is given up in time, although a question is without its answer", async () => {
+    const { clock, line, board } = scriptedClient();
+    await line.up();
+    await Promise.all([board.watch({ start: 0, end: 100 }).ready, settle()]);
+    await board.set(7, true);
+    line.isSilent = true;
+    await clock.pass(2_500);
+    const late = outcome(board.set(8, true));
+    await clock.pass(299_000);
+    assert.equal(board.get(8), true);
+    await clock.pass(3_000);
+    assert.equal(await Promise.race([late, settle()]), "EXPIRED");
+    assert.equal(board.get(8), false);
+  });
+
   test("against an instance that names no cells, only what is refused is given up", async () => {
     for (const code of ["FROZEN", "CELL_OUT_OF_RANGE", "FORBIDDEN"] as const) {
       const { line, board } = scriptedClient();

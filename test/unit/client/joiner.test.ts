@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { PAGE_CELLS } from "../../../src/board/geometry.js";
 import { Joiner } from "../../../src/client/joiner.js";
 import { ConnectionLost, type Line } from "../../../src/client/line.js";
 import { WatchedPages } from "../../../src/client/watched-pages.js";
@@ -15,25 +16,24 @@ interface Asked {
   readonly answer: (error?: Error) => Promise<void>;
 }
 
-function setUp(...pages: number[]) {
+/** The joiner of a board that is being opened, on a line of that protocol. */
+function begin(protocol: number, ...pages: number[]) {
   const clock = new VirtualClock();
   const asked: Asked[] = [];
   const line: Line = {
+    protocol,
     isUp: true,
-    request: (name: string, request: object) =>
-      new Promise((done, fail) => {
-        const entries: readonly (number | readonly [number, string])[] =
-          "pages" in request ? (request.pages as []) : [];
-        asked.push({
-          name,
-          pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
-          answer: (error) => {
-            if (error) fail(error);
-            else done({ watching: 0 } as never);
-            return settle();
-          },
-        });
-      }),
+    request: (name: string, request: object, answered: (outcome: never) => void) => {
+      const entries: readonly (number | readonly [number, string])[] = "pages" in request ? (request.pages as []) : [];
+      asked.push({
+        name,
+        pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
+        answer: (error) => {
+          answered((error ?? { watching: 0 }) as never);
+          return settle();
+        },
+      });
+    },
     settled: () => undefined,
     renew: () => false,
     reconnect: () => undefined,
@@ -48,10 +48,17 @@ function setUp(...pages: number[]) {
     loaded: (page) => loaded.push(page),
     changed: () => undefined,
   });
-  const held = watched.hold(pages, OPENED.size);
-  joiner.connected(OPENED);
+  const held = pages.length > 0 ? watched.hold(pages, OPENED.size) : [];
   const shown = () => asked.map(({ name, pages: numbers }) => `${name} ${numbers.join(" ")}`);
   return { clock, joiner, watched, held, asked, loaded, reported, shown };
+}
+
+function setUp(...pages: number[]) {
+  const all = begin(1, ...pages);
+  all.joiner.connecting("main");
+  assert.deepEqual(all.asked, [], "protocol 1 knows no board before it is opened");
+  all.joiner.connected(OPENED);
+  return all;
 }
 
 describe("the joiner", () => {
@@ -131,5 +138,87 @@ describe("the joiner", () => {
     await asked[2]?.answer(new ConnectionLost());
     await clock.pass(1_000);
     assert.equal(asked.length, 3);
+  });
+});
+
+describe("the joiner, with protocol 2", () => {
+  test("asks for the pages right behind open, those of ranges that wait for the size too, and only once", async () => {
+    const { joiner, asked, watched, loaded, shown } = begin(2, 0);
+    watched.watch({ start: PAGE_CELLS, end: 3 * PAGE_CELLS });
+    joiner.connecting("main");
+    assert.deepEqual(shown(), ["watch 0 1 2"]);
+    watched.resize(OPENED.size);
+    joiner.connected(OPENED);
+    await settle();
+    assert.deepEqual(shown(), ["watch 0 1 2"]);
+    assert.equal(joiner.isLive, false);
+    await asked[0]?.answer();
+    assert.equal(joiner.isLive, true);
+    assert.deepEqual(loaded, [0, 1, 2]);
+  });
+
+  test("asks for all again if the board was opened without an early watch that came through", async () => {
+    const { joiner, asked, shown } = begin(2, 0);
+    joiner.connecting("main");
+    joiner.disconnected();
+    await asked[0]?.answer(new ConnectionLost());
+    joiner.connecting("main");
+    joiner.connected(OPENED);
+    await asked[1]?.answer(new Refusal("STORE_AWAY", { retryAfterMs: 0 }));
+    assert.deepEqual(shown(), ["watch 0", "watch 0", "unwatch 0"]);
+    assert.equal(joiner.isLive, false);
+    await asked[2]?.answer();
+    assert.equal(asked.at(-1)?.name, "watch");
+  });
+
+  test("takes no page for joined that the board does not have", async () => {
+    const { joiner, asked, watched, loaded, shown } = begin(2);
+    watched.watch({ start: 3 * PAGE_CELLS, end: 9 * PAGE_CELLS });
+    joiner.connecting("main");
+    assert.deepEqual(shown(), ["watch 3 4 5 6 7 8"]);
+    watched.resize(OPENED.size);
+    joiner.connected(OPENED);
+    await asked[0]?.answer();
+    assert.deepEqual([loaded, watched.numbers, joiner.isLive], [[3], [3], true]);
+  });
+
+  test("leaves a page that was released before the board was opened", async () => {
+    const { joiner, asked, watched, held, loaded, shown } = begin(2, 0, 1);
+    joiner.connecting("main");
+    watched.release(held.slice(0, 1));
+    joiner.connected(OPENED);
+    assert.deepEqual(shown(), ["watch 0 1", "unwatch 0"]);
+    await asked[0]?.answer();
+    await asked[1]?.answer();
+    assert.deepEqual([loaded, joiner.isLive], [[1], true]);
+    assert.deepEqual(shown(), ["watch 0 1", "unwatch 0"]);
+  });
+
+  test("asks again for a page that was released and held again before the board was opened: from its new position", async () => {
+    const { joiner, asked, watched, held, loaded, shown } = begin(2, 0);
+    joiner.connecting("main");
+    watched.release(held);
+    watched.hold([0], OPENED.size);
+    joiner.connected(OPENED);
+    await asked[0]?.answer();
+    assert.deepEqual([loaded, joiner.isLive], [[], false], "what comes is for the replica that is gone");
+    await asked[1]?.answer();
+    assert.deepEqual(shown(), ["watch 0", "unwatch 0", "watch 0"]);
+    await asked[2]?.answer();
+    assert.deepEqual([loaded, joiner.isLive], [[0], true]);
+  });
+
+  test("asks again for a page whose size has changed since it was asked for", async () => {
+    const { joiner, asked, watched, shown } = begin(2, 3);
+    joiner.connecting("main");
+    const opened = { ...OPENED, size: OPENED.size + 1 };
+    watched.resize(opened.size);
+    joiner.connected(opened);
+    assert.deepEqual(shown(), ["watch 3", "unwatch 3"]);
+    await asked[0]?.answer();
+    await asked[1]?.answer();
+    assert.equal(joiner.isLive, false);
+    await asked[2]?.answer();
+    assert.equal(joiner.isLive, true);
   });
 });

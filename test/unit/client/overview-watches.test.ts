@@ -14,10 +14,11 @@ const { onlineEverywhere: _, ...OLDER } = OPENED;
 /** One that takes every request, and notes its name. */
 function lineThatNotes(asked: string[]): Line {
   return {
+    protocol: 1,
     isUp: true,
-    request: (name: string) => {
+    request: (name: string, _request: object, answered: (outcome: never) => void) => {
       asked.push(name);
-      return Promise.resolve({ watching: true } as never);
+      queueMicrotask(() => answered({ watching: true } as never));
     },
     settled: () => undefined,
     renew: () => false,

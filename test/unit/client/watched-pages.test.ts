@@ -10,12 +10,13 @@ describe("the watched pages", () => {
   test("stay watched when a watch that was refused before is stopped", async () => {
     const released: number[] = [];
     const pages = new WatchedPages({ held: () => undefined, released: (numbers) => released.push(...numbers) });
-    const size = Promise.resolve(100);
-    const refused = pages.watch({ start: 0, end: 10 }, size);
-    await settle();
+    const refused = pages.watch({ start: 0, end: 10 });
+    assert.deepEqual(pages.numbers, []);
+    pages.resize(100);
+    assert.deepEqual(pages.numbers, [0]);
     pages.fail([0], new Refusal("TOO_MANY_PAGES"));
     await assert.rejects(refused.ready, { code: "TOO_MANY_PAGES" });
-    const watch = pages.watch({ start: 0, end: 10 }, size);
+    const watch = pages.watch({ start: 0, end: 10 });
     await settle();
     refused.stop();
     assert.deepEqual([pages.numbers, released], [[0], []]);

@@ -2,13 +2,13 @@
  * Sends each recipient of the teaching protocol the cells that changed, at the pace at which it
  * reads.
  *
- *     level     has been sent everything: a small change is one frame for all level recipients
- *     behind    has marked cells, because many changed at once or it reads slowly: they are sent a
+ *     level     has been sent everything; a small change is one frame for all level recipients
+ *     behind    has marked cells, because many changed together or it reads slowly: they are sent a
  *               frame at a time, in turns of the event loop, each with its value at that moment
- *     waiting   behind, and sent no more until it has read the frames so far
+ *     waiting   behind, and gets no more until it has read the frames so far
  *
  * A mark stands for a cell, not for a change, so a recipient that is behind costs one bit per cell.
- * Counting the bytes that wait here would not show how far it has read. The kernel takes megabytes
+ * The number of bytes waiting here would not show how far it has read. The kernel buffers megabytes
  * for a slow client, and the heartbeat behind them would come too late.
  */
 
@@ -19,25 +19,25 @@ import type { CheckboxUpdate } from "../../../protocol/events.js";
 import type { Frame, Recipient } from "../../pages/recipient.js";
 
 /**
- * Updates in one frame, plus up to seven. Each is a packet of its own. With the overhead of
- * packets, a frame takes less than half of the smallest buffer that a connection may have.
+ * Updates in one frame, plus up to seven. Each update is a packet. Including packet overhead, a
+ * frame takes less than half of the smallest buffer that a connection may have.
  */
 const FRAME_UPDATES = 64;
 /** Frames sent in one turn of the event loop to all recipients that are behind. */
 const TURN_FRAMES_MAX = 32;
-/** Frames kept for recipients that come to the same cells later: some 10 KB each. */
+/** Frames kept for recipients that reach the same cells later, about 10 KB each. */
 const FRAMES_MAX = 256;
-/** Unread updates: some 30 KB, which a client at 8 KB/s reads within its heartbeat. */
+/** Most unread updates: about 30 KB, which a client at 8 KB/s reads within its heartbeat. */
 const UNREAD_UPDATES_MAX = 512;
 
 export interface PacedRecipient extends Recipient {
-  /** Calls `read`, once, when the client has read everything sent to it before. */
+  /** Calls `read` once, when the client has read everything that was sent to it before. */
   whenRead(read: () => void): void;
 }
 
 interface Progress {
   readonly recipient: PacedRecipient;
-  /** A bit for each cell that must be sent; undefined if the recipient is level. */
+  /** One bit per cell, set if the cell must be sent. Undefined if the recipient is level. */
   marks: Uint8Array | undefined;
   at: number;
   unread: number;
@@ -47,10 +47,12 @@ export class PacedFanOut {
   readonly #clock: Clock;
   readonly #valueAt: (cell: number) => boolean;
   readonly #all = new Set<Progress>();
-  /** Those that are behind and may be sent more, in the order of their turns. */
+  /** Recipients that are behind and may be sent more, in the order of their turns. */
   readonly #sending = new Set<Progress>();
   readonly #changed: Uint8Array;
-  /** By their cells, until any changes: recipients behind by the same change share frames. */
+  /**
+   * Cells -> their frame, until any of them changes. Recipients behind by the same change share it.
+   */
   readonly #frames = new Map<string, UpdatesFrame>();
   #isScheduled = false;
 
@@ -64,7 +66,7 @@ export class PacedFanOut {
     return this.#all.size;
   }
 
-  /** Sends `recipient` all changes from now on. Returns the function that ends this. */
+  /** Sends `recipient` all changes from now on, until the returned function is called. */
   add(recipient: PacedRecipient): () => void {
     const progress: Progress = { recipient, marks: undefined, at: 0, unread: 0 };
     this.#all.add(progress);
@@ -74,7 +76,10 @@ export class PacedFanOut {
     };
   }
 
-  /** Also if it changed back: a client may have read the value in between from GET /state. */
+  /**
+   * Marks the cell even if it changed back, because a client may have read the value in between
+   * from GET /state.
+   */
   changed(cell: number): void {
     setBit(this.#changed, cell, 1);
     this.#frames.clear();
@@ -96,7 +101,7 @@ export class PacedFanOut {
     this.#changed.fill(0);
   }
 
-  /** Gives a recipient that is behind its next turn, as soon as it may be sent more. */
+  /** Gives a recipient that is behind another turn as soon as it may be sent more. */
   #goOn(progress: Progress): void {
     if (!this.#all.has(progress)) return;
     if (!mayBeSent(progress)) {
@@ -123,7 +128,7 @@ export class PacedFanOut {
       if (sent === TURN_FRAMES_MAX) break;
       this.#sending.delete(progress);
       if (!mayBeSent(progress)) {
-        // Chat messages were sent to it meanwhile.
+        // Chat messages sent meanwhile may have filled its buffer.
         this.#goOn(progress);
         continue;
       }
@@ -131,7 +136,7 @@ export class PacedFanOut {
       if (cells.length === 0) continue;
       send(progress, this.#shared(cells));
       sent++;
-      // At the end of the set: its next frame comes after all others, perhaps in this same turn.
+      // Goes to the end of the set, so that its next frame comes after all others.
       if (progress.marks) this.#goOn(progress);
     }
     if (this.#sending.size > 0) this.#schedule();
@@ -172,7 +177,7 @@ function cellsIn(marks: Uint8Array): number[] {
   return cells;
 }
 
-/** Takes the next marks of one frame, in whole bytes. Without marks left it is level. */
+/** Takes the marks for the next frame, in whole bytes. If none are left, the recipient is level. */
 function takeCells(progress: Progress): number[] {
   const { marks } = progress;
   const taken: number[] = [];

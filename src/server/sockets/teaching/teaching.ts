@@ -1,7 +1,7 @@
 /*
  * The teaching protocol, for board `main`: everyone gets an event for each cell that changed,
- * without positions or catch-up. Its clients read GET /state once, then trust the events. So a
- * board too large to be sent whole is too large for it. Knows no door.
+ * without positions or catch-up. Its clients read GET /state once, then trust the events, so a
+ * board that is too large for GET /state is refused. Does not depend on any door.
  */
 
 import { randomBytes } from "node:crypto";
@@ -21,12 +21,12 @@ import { committed } from "../../writes/commit-changes.js";
 import { OwnSessions } from "../../writes/own-sessions.js";
 import { PacedFanOut, type PacedRecipient } from "./paced-fan-out.js";
 
-/** The largest board that GET /state sends whole. */
+/** The largest board that GET /state sends. */
 const STATE_CELLS_MAX = 100_000;
 
 export class Teaching {
   readonly #instance: Instance;
-  /** Its clients do not number their writes, and one may have more open than a session can. */
+  /** Clients do not number their writes, and one may have more of them open than a session can. */
   readonly #sessions = new OwnSessions();
   #following: { readonly fanOut: PacedFanOut; stop(): void } | undefined;
 
@@ -34,7 +34,7 @@ export class Teaching {
     this.#instance = instance;
   }
 
-  /** Throws a Refusal if there is no such board, or it is too large for this protocol. */
+  /** Throws a Refusal if the board does not exist or is too large for this protocol. */
   board(): HostedBoard {
     const board = this.#instance.boards.get(TEACHING_BOARD);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
@@ -42,7 +42,7 @@ export class Teaching {
     return board;
   }
 
-  /** Sends `recipient` all changes from now on. Returns the function that ends this. */
+  /** Sends `recipient` all changes from now on, until the returned function is called. */
   join(recipient: PacedRecipient): () => void {
     this.#following ??= this.#follow(this.board());
     const following = this.#following;
@@ -62,7 +62,7 @@ export class Teaching {
   /** Returns a function that commits one client's writes in order, however long consent takes. */
   writer(address: string, visitor: Visitor): (input: unknown) => Promise<{ readonly ok: true }> {
     const client = randomBytes(16).toString("base64url");
-    /** Settles when every write so far was refused, or is on its way to the store. */
+    /** Settles when every write so far was refused or is on its way to the store. */
     let before: Promise<unknown> = Promise.resolve();
     return async (input) => {
       const { index, value } = parseRequest(teachingUpdate, input);
@@ -72,7 +72,8 @@ export class Teaching {
       this.#instance.admission.admitWrite(address, client, 1);
       const changes = [[index, value ? 1 : 0]] as const;
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
-      // Wrapped, so that the next write waits for the start of this commit, not for its answer.
+      // Wrapped in an object, so that the next write waits for this commit's start, not for its
+      // answer.
       const begun = Promise.all([consent, before]).then(() => ({
         commit: this.#sessions.run((session, seq) =>
           committed(this.#instance.writer, board.name, session, seq, changes),
@@ -117,7 +118,8 @@ export class Teaching {
       };
       stops.push(
         hub.follower.observe({
-          // Until the page is loaded, `restarted` reports its cells at once.
+          // Deltas count only once the page is loaded. Before that, `restarted` reports all its
+          // cells.
           applied: ({ changes }) => {
             if (hub.follower.isReady) for (const change of changes) changed(changedOffset(change));
           },
@@ -139,7 +141,7 @@ export class Teaching {
   }
 }
 
-/** The whole board as the teaching project's GET /state gives it. */
+/** The whole board, in the form of the teaching project's GET /state. */
 export async function readState(instance: Instance, board: HostedBoard): Promise<boolean[]> {
   if (board.size > STATE_CELLS_MAX) {
     throw new Refusal("BOARD_TOO_LARGE", { detail: `see /boards/${board.name}` });

@@ -1,21 +1,27 @@
 #!lua
 --[[
-  Commits one batch to one page: all of it, or, on an error before the first write, nothing.
+  Commits one batch to one page. After an error before the first write, nothing was changed.
 
   KEYS   1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1 · 6 history
-  ARGV   1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms · 6 seen ms · 7 seen sessions
-         8 1 to write a mark even if the batch writes nothing, so that WAIT has something to wait for
-         9 ms that the history is kept, 0 for not at all · 10 its length · 11 1 to write to frozen cells too
+  ARGV   1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms
+         6 seen ms · 7 seen sessions
+         8 1 to write a mark if the batch writes nothing, so that WAIT has something to wait for
+         9 ms to keep history, 0 for no history · 10 history length · 11 1 to override freezes
          then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply  version · tag · for each write a letter: t taken, d duplicate, f frozen, s stale · cells checked
-         and, if a letter is f, the frozen ranges
-  Error  DAMAGED stored data is not valid · MISFIT it lacks a part · NOPERM the user lacks a right
+  Reply  version · tag · one letter per write: t taken, d duplicate, f frozen, s stale
+         cells checked · the frozen ranges, if any letter is f
+  Error  DAMAGED the stored data is not valid · MISFIT the page lacks a part
+         NOPERM the user lacks a right
 
   The head is a hash:
-    v, t, n  version, tag, cells checked            g, gs  current generation of remembered sessions, and its start
-    fz       frozen ranges                          x      when expiry was last put off
-    l        version logged last, bytes up to it    c      the clock when it was looked at last
-    hb       history bytes since the last keyframe  m      the mark
+    v, t, n  version, tag, cells checked
+    fz       frozen ranges
+    g, gs    current generation of remembered sessions, and its start
+    c        the server's clock when generations last aged
+    l        version logged last, and the bytes logged up to it
+    hb       history bytes since the last keyframe
+    x        when the expiry was last extended
+    m        the mark
 ]]
 local call, may, byte, find, format = redis.call, redis.acl_check_cmd, string.byte, string.find, string.format
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
@@ -24,9 +30,9 @@ local seenMs, sessionsMax, isMarked = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV
 local historyMs, historyLength, keepsHistory, overridesFreeze = ARGV[9], ARGV[10], ARGV[9] ~= '0', ARGV[11] == '1'
 local FIRST_WRITE, WINDOW, KEYFRAME_BYTES, UNCOUNTED_BYTES = 12, 32, 16384, 1048576
 
--- ── Whatever could fail comes first: an error after a write would leave half a commit. ──
+-- ── Everything that can fail comes first: an error after a write would leave half a commit. ──
 
--- Commands that run before the first write need no check: if one is denied, nothing was written.
+-- Commands that run before the first write need no check: if one is denied, nothing was changed.
 if not (may(publish, channel, '') and may('HSET', head, 'v', '1') and may('XADD', log, '*', 'f', '')
   and may('DEL', bits) and may('BITPOS', bits, '1')
   and (not keepsHistory or (may('XTRIM', history, 'MAXLEN', '1') and may('PEXPIRE', history, '1')))) then
@@ -45,7 +51,7 @@ if not isWhole(version, 2 ^ 53 - 2) or not isWhole(checked, 65536) or not isWhol
 end
 local usedBytes = call('STRLEN', bits)
 if usedBytes > 8192 then return redis.error_reply('DAMAGED the page has too many bits') end
--- Otherwise a page without its head would count as new, and one without its bits as empty.
+-- Without this check, a page without its head would count as new, and one without bits as empty.
 if (checked > 0) ~= (usedBytes > 0) or not storedVersion and call('EXISTS', log) == 1 then
   return redis.error_reply('MISFIT the parts of the page do not fit each other')
 end
@@ -70,12 +76,12 @@ if #sessions > 0 then
   end
 end
 
--- ── Generations of remembered sessions, by the server's clock: instances' clocks differ. ──
+-- ── Remembered sessions age by the server's clock, because instances' clocks differ. ──
 
 local function whole(number) return format('%.0f', number) end
 local time = call('TIME')
 local nowMs = time[1] * 1000 + math.floor(time[2] / 1000)
--- A generation does not age by a jump of the clock, and not much by a pause: its start moves along.
+-- A jump of the clock does not age a generation, and a pause hardly does: its start moves along.
 local elapsedMs = nowMs - (tonumber(clock) or nowMs)
 startMs = math.min(nowMs, startMs + elapsedMs - math.max(0, math.min(elapsedMs, seenMs / 60)))
 if nowMs - startMs > seenMs or (isAnyNew and call('HLEN', seen[generation]) > sessionsMax) then
@@ -108,7 +114,7 @@ local function isFrozen(ops)
   return false
 end
 
--- The rule of seen.ts. A write that was taken before a freeze is still a duplicate.
+-- Follows the rule of seen.ts. A write that was taken before a freeze is still a duplicate.
 local function judge(known, seq, ops)
   local behind = known and known.highest - seq or -1
   if behind > WINDOW then return 's' end
@@ -131,7 +137,7 @@ local function apply(ops)
   for at = 1, #ops, 3 do
     local change = changeAt(ops, at)
     local value = change % 2
-    -- With nothing checked there is nothing to clear, and SETBIT would create the bitmap.
+    -- If nothing is checked there is nothing to clear, and SETBIT would create the bitmap.
     if (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = string.sub(ops, at, at + 2)
@@ -154,9 +160,10 @@ for session, known in pairs(remembered) do
 end
 if #records > 0 then call('HSET', seen[generation], unpack(records)) end
 
--- ── The delta: into the head, the log and the history, and to all who listen. ──
+-- ── The delta goes to the head, the log, the history and the channel. ──
 
--- A stream that takes no entry has another type, or is ahead of the page. Its entries lead nowhere.
+-- A stream that rejects the entry has another type or is ahead of the page. Its entries are
+-- useless.
 local function append(stream, ...)
   if type(redis.pcall('XADD', stream, ...)) == 'table' then
     call('DEL', stream)
@@ -168,7 +175,7 @@ if #effects > 0 then
   local fromTag, changes = tag, table.concat(effects)
   version, tag = version + 1, batchTag
   local number, bytes = whole(version), 24 + #changes
-  -- For since.lua, to weigh the log unread. An uncounted version weighs more than any answer.
+  -- Lets since.lua know the log's size without reading it. An uncounted version exceeds any answer.
   local loggedVersion, loggedBytes = string.match(logged or '', '^(%d+) (%d+)$')
   local isCounted = tonumber(loggedVersion or 0) == version - 1
   local bytesBefore = tonumber(loggedBytes or 0) + (isCounted and 0 or UNCOUNTED_BYTES)
@@ -176,10 +183,10 @@ if #effects > 0 then
   if checked == 0 and call('BITPOS', bits, 1) == -1 then call('DEL', bits) end
   append(log, 'MAXLEN', '~', logLength, number .. '-0', 'f', fromTag, 't', tag, 'c', changes, 'b', whole(bytesBefore))
   if keepsHistory then
-    -- The stream numbers by the server's clock, and never goes back, also after a failover.
+    -- The stream's ids follow the server's clock and never go back, even after a failover.
     local record = { 'v', number, 'f', fromTag, 't', tag, 'c', changes }
     local sinceKeyframe = (tonumber(historyBytes) or KEYFRAME_BYTES) + bytes
-    -- A keyframe holds the bits too, so that the past is found from near by.
+    -- A keyframe also holds the bits, so that few deltas must be undone to find a past state.
     if sinceKeyframe > KEYFRAME_BYTES then
       record[9], record[10], sinceKeyframe = 'b', call('GET', bits) or '', 0
     end
@@ -191,7 +198,7 @@ if #effects > 0 then
   call(publish, channel, number .. ':' .. fromTag .. ':' .. tag .. ':' .. changes)
 end
 if isMarked and #effects == 0 and #records == 0 then call('HSET', head, 'm', '1') end
--- Not at every commit, as expiry has time to spare; but at each until there is a log to expire.
+-- Expiry has time to spare, so not every commit extends it. Until there is a log, each one tries.
 if nowMs - putOffMs > seenMs / 4 or nowMs < putOffMs then
   call('PEXPIRE', seen[generation], seenMs * 3)
   if call('PEXPIRE', log, logMs + seenMs) == 1 then call('HSET', head, 'x', whole(nowMs)) end

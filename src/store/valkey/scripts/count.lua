@@ -1,6 +1,6 @@
 #!lua
 --[[
-  Counts one request in its window, which begins with the first request and ends by itself.
+  Counts one request in its window, which begins with the first request and then expires.
 
   KEYS  1 the counter, a number
   ARGV  1 length of a window in ms

@@ -1,15 +1,15 @@
 #!lua
 --[[
-  Freezes or thaws a part of one page. commit.lua obeys it.
+  Freezes or thaws a part of one page. commit.lua checks writes against the frozen ranges.
 
   KEYS  1 head
-  ARGV  1 first offset · 2 offset after the last · 3 1 to freeze, 0 to thaw · 4 ranges at most
+  ARGV  1 first offset · 2 offset after the last · 3 1 to freeze, 0 to thaw · 4 most ranges
   Reply 1, or 0 if there would be too many ranges; then nothing is changed
 ]]
 local call, head = redis.call, KEYS[1]
 local from, to, freezes, rangesMax = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
 
--- Ranges ascend and do not touch, so the new one can only grow into those to come.
+-- Ranges ascend and do not touch, so the new one can only merge with later ones.
 local kept = {}
 for first, last in string.gmatch(call('HGET', head, 'fz') or '', '(%d+)-(%d+)') do
   local s, e = tonumber(first), tonumber(last)

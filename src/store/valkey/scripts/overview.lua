@@ -1,17 +1,19 @@
 #!lua
 --[[
-  Takes reports of pages' counts into the board's list, by the rule judgeReport of overview.ts.
+  Takes reports of page counts into the board's list, by the rule of judgeReport in overview.ts.
 
   KEYS  1 the list, a hash: page -> version:checked
   ARGV  1 channel · 2 PUBLISH or SPUBLISH
-        then for each report: page · version · checked · the entry that it corrects, 0:0 for none, or "" for no correction
+        then for each report: page · version · checked
+        · the entry that it corrects, 0:0 for none, or "" if it is not a correction
   Reply nothing
-  Published page:version:checked of each entry that changed, or that stayed although it was reported otherwise, joined by commas
+  Published page:version:checked, joined by commas, of each entry that changed or differs from
+        its report
 ]]
 local call, FIRST = redis.call, 3
 local list = KEYS[1]
 
--- As in commit.lua: nothing may be written without being published.
+-- Checked first, as in commit.lua, because nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HDEL', list, '0')) then
   return redis.error_reply('NOPERM the user lacks a right that a report needs')

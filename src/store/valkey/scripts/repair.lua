@@ -1,16 +1,18 @@
 #!lua
 --[[
-  Repairs a page whose parts do not fit each other, because a key was evicted or deleted. The page keeps the bits that are
-  left, at a new position to which no delta leads, so every follower takes a snapshot. A page that fits is left alone.
+  Repairs a page whose parts are inconsistent, because a key was evicted or deleted. The page keeps
+  the remaining bits, at a new position. No delta leads there, so every follower takes a snapshot.
+  A consistent page is left alone.
 
   KEYS  1 bits · 2 head · 3 log
-  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag that no position has
-  Reply version · cells checked before, by the head · cells checked now; nothing if the page fits
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag of no position
+  Reply version · cells checked before, according to the head · cells checked now
+        nothing if the page is consistent
 ]]
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
 
--- As in commit.lua: nothing may be written without being published.
+-- Checked first, as in commit.lua, because nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', bits) and may('DEL', log)
   and may('BITCOUNT', bits)) then
@@ -19,10 +21,10 @@ end
 
 local at = call('HMGET', head, 'v', 'n')
 local version, checked, used = tonumber(at[1] or 0) or 0, tonumber(at[2] or 0) or 0, call('STRLEN', bits)
--- The rule of commit.lua and since.lua.
+-- The same rule as in commit.lua and since.lua.
 if (checked > 0) == (used > 0) and (at[1] or call('EXISTS', log) == 0) then return false end
 
--- Higher than any known version: versions only tell which state is newer.
+-- The new version is higher than any known one, because versions only tell which state is newer.
 local newest = try('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local logged = not newest.err and newest[1] and tonumber(string.match(newest[1][1], '^%d+')) or 0
 version = math.max(version, logged) + 1

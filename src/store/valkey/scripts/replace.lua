@@ -1,19 +1,19 @@
 #!lua
 --[[
-  Sets all bits of a page, as a restore does, at a new position to which no delta leads, so every follower takes a snapshot.
-  A page that has these bits already is left alone.
+  Sets all bits of a page, for a restore, at a new position. No delta leads there, so every follower
+  takes a snapshot. A page that already has these bits is left alone.
 
   KEYS  1 bits · 2 head · 3 log · 4 history
-  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag that no position has
-        5 the bits, without zero bytes at the end
-        6 1 to write a mark even if nothing else is written, so that WAIT has something to wait for
-        7 ms that the history is kept, 0 for not at all · 8 its length
+  ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag of no position
+        5 the bits, without trailing zero bytes
+        6 1 to write a mark if nothing else is written, so that WAIT has something to wait for
+        7 ms to keep history, 0 for no history · 8 history length
   Reply version · tag · cells checked · 1 if the bits were different before
 ]]
 local call, byte, sub = redis.call, string.byte, string.sub
 local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 
--- As in commit.lua: nothing may be written without being published.
+-- Checked first, as in commit.lua, because nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', log) and may('BITCOUNT', bits)
   and (ARGV[7] == '0' or (may('XADD', KEYS[4], '*', 'f', '') and may('PEXPIRE', KEYS[4], '1')))) then
@@ -21,7 +21,7 @@ if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL',
 end
 
 local at = call('HMGET', head, 'v', 't', 'n')
--- A damaged page is replaced too: so a restore repairs it.
+-- A damaged page is replaced as well, so a restore repairs it.
 local version, tag, checked = tonumber(at[1] or 0) or 0, at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
 local before = call('GET', bits) or ''
 local length = #before
@@ -39,7 +39,7 @@ if after == '' then call('DEL', bits) else call('SET', bits, after) end
 checked = call('BITCOUNT', bits)
 local number = string.format('%.0f', version)
 if ARGV[7] ~= '0' then
-  -- History is undone backwards, so it records the cells that differ, as ops.ts writes them.
+  -- History is undone backwards, so it records the cells that differ, in the format of ops.ts.
   local ops = {}
   for i = 1, math.max(length, #after) do
     local old, new = byte(before, i) or 0, byte(after, i) or 0
@@ -58,6 +58,6 @@ if ARGV[7] ~= '0' then
 end
 call('HSET', head, 'v', number, 't', tag, 'n', checked)
 call('DEL', log)
--- The delta builds on a position that nobody has, so followers ask, and get the snapshot.
+-- This delta builds on a position that no follower has, so followers ask and get the snapshot.
 call(ARGV[2], ARGV[1], number .. ':' .. ARGV[4] .. ':' .. tag .. ':')
 return { number, tag, checked, 1 }

@@ -1,10 +1,11 @@
 #!lua flags=no-writes
 --[[
-  Finds out which of some commands the user may not run, and changes nothing. A forbidden command is tried, because the
-  server's answer shows whether the command, a key or a channel is the reason.
+  Finds out which of some commands the user may not run, and changes nothing. Only denied commands
+  are run: the server's answer shows whether the command, a key or a channel is the reason.
 
   ARGV  1 the commands with their arguments, a list of lists in JSON
-  Reply for each forbidden command: its index from 0 · the server's answer, or "unknown" if it does not know the command
+  Reply for each denied command: its index from 0 · the server's answer, or "unknown" if the server
+        does not have the command
 ]]
 local denied = {}
 for index, command in ipairs(cjson.decode(ARGV[1])) do

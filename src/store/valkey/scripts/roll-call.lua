@@ -1,14 +1,16 @@
 #!lua
 --[[
-  Notes the record of one instance, forgets instances that were silent for too long, and returns all records.
+  Stores the record of one instance, removes instances that were silent for too long, and returns
+  all records.
 
-  KEYS  1 when each was heard last (sorted set) · 2 the record of each (hash)
-  ARGV  1 the instance's id · 2 its record, or '' if it goes · 3 ms after which an instance is gone · 4 instances at most
-  Reply id · record · ms since it was heard …
+  KEYS  1 when each announced itself last (sorted set) · 2 the record of each (hash)
+  ARGV  1 the instance's id · 2 its record, or '' to remove it · 3 ms of silence before removal
+        4 most instances
+  Reply for each instance: id · record · ms since it announced itself
 ]]
 local call, heard, records = redis.call, KEYS[1], KEYS[2]
 local id, record, goneMs, instancesMax = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
--- One clock judges: instances' clocks differ.
+-- Only the server's clock counts, because instances' clocks differ.
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 

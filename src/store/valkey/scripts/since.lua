@@ -1,24 +1,25 @@
 #!lua flags=no-writes
 --[[
-  Says whether the log leads from exactly this position to the present in few bytes. If not, gives the snapshot. Only one
-  entry of the log is read. Its tag shows whether the position belongs to this history, and its count of bytes how much
-  came since. The caller then reads the log by XRANGE, which costs Valkey a tenth of the same in a script.
+  Tells whether the log leads from exactly this position to the present in few bytes. If not,
+  returns the snapshot. Only one entry of the log is read. Its tag shows whether the position is
+  part of this history, and its byte count shows how much was logged since. The caller then reads
+  the log by XRANGE, at a tenth of what reading it in a script costs Valkey.
 
   KEYS  1 bits · 2 head · 3 log
-  ARGV  1 version · 2 tag · 3 bytes of the log at most     (version -1: always a snapshot)
+  ARGV  1 version (-1: always a snapshot) · 2 tag · 3 most bytes of deltas
   Reply 'log' · version and tag of the head, to which the log leads
         'snapshot' · version · tag · bits
-  Error DAMAGED stored data is not valid · MISFIT it lacks a part
+  Error DAMAGED the stored data is not valid · MISFIT the page lacks a part
 ]]
 local call, try = redis.call, redis.pcall
 local bits, head, log = KEYS[1], KEYS[2], KEYS[3]
 local version, tag, bytesMax = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 
--- l: the version that was logged last, and the bytes logged up to there.
+-- l: the version logged last, and the bytes logged up to it.
 local at = call('HMGET', head, 'v', 't', 'l', 'n')
 local headVersion, headTag, checked = tonumber(at[1] or 0), at[2] or 'AAAAAAAA', tonumber(at[4] or 0)
 if not headVersion or not checked or not at[1] ~= not at[2] then return redis.error_reply('DAMAGED the head of the page is not valid') end
--- The rule of commit.lua and repair.lua.
+-- The same rule as in commit.lua and repair.lua.
 if (checked > 0) ~= (call('STRLEN', bits) > 0) or not at[1] and call('EXISTS', log) == 1 then
   return redis.error_reply('MISFIT the parts of the page do not fit each other')
 end
@@ -29,7 +30,7 @@ local function leadsHere()
   local loggedVersion, loggedBytes = string.match(at[3] or '', '^(%d+) (%d+)$')
   if tonumber(loggedVersion or -1) ~= headVersion then return false end
   local id = string.format('%.0f-0', version + 1)
-  -- An unreadable log counts as none. A trimmed one begins later, a forked one on another tag.
+  -- An unreadable log counts as missing. A trimmed one begins later, a forked one at another tag.
   local entries = try('XRANGE', log, id, id)
   local fields = not entries.err and entries[1] and entries[1][2] or {}
   local bytesBefore = tonumber(fields[8] or '')

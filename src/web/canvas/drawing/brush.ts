@@ -87,7 +87,7 @@ export class Brush {
     this.breakOff();
   }
 
-  /** Ends the stroke early: a line stays as far as it came, an unfinished rectangle is dropped. */
+  /** Ends the stroke early. A line stays as drawn so far; an unfinished rectangle is dropped. */
   breakOff(): void {
     this.strokes.add(this.#stroke);
     this.#stroke = [];

@@ -2,7 +2,7 @@
  * Turns the input of fingers, mouse and wheel into gestures. Points are CSS pixels from the
  * canvas's corner. The listener decides what a gesture means.
  *
- *     one finger, left button      a tap; if moved, a stroke if the listener accepts it, else a pan
+ *     one finger, left button      a tap; if moved, a stroke if the listener accepts it, or a pan
  *     middle button, held space    a pan
  *     two fingers                  pan and zoom; a stroke in progress breaks off
  *     wheel                        zoom; with Shift a pan; a trackpad's pinch is a wheel with Ctrl
@@ -61,7 +61,7 @@ export class Gestures {
     element.addEventListener("pointercancel", (event) => this.#up(event, false), { signal });
     element.addEventListener("pointerleave", () => listener.hovered(undefined), { signal });
     element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
-    // Else a middle click would paste, or start to scroll.
+    // Otherwise a middle click would paste, or start to scroll.
     element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
     element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });

@@ -16,7 +16,9 @@ interface PointerListener {
   drawn(): void;
 }
 
-/** The smallest cells, in CSS pixels, for a tap and for drawing. Below, a tap zooms in. */
+/**
+ * The smallest cells, in CSS pixels, that can be tapped and drawn. On smaller ones a tap zooms in.
+ */
 const TAP_FROM_PX = 4;
 const DRAW_FROM_PX = 1;
 const ZOOM_IN_PX = 24;
@@ -62,7 +64,7 @@ export class Pointer {
     return this.#hovered && this.#cellAt(this.#hovered);
   }
 
-  /** Call it after the view moved, which may put another cell under a resting pointer. */
+  /** Call it after the view has moved, which may put another cell under a resting pointer. */
   follow(): void {
     const cell = this.hovered;
     if (cell === this.#reported) return;

@@ -1,6 +1,6 @@
 /*
- * The user's strokes, to undo and redo. A board is shared, so an undo leaves cells alone that
- * someone else has changed since, and cells whose change was refused. Pure.
+ * The user's strokes, to undo and redo. A board is shared, so an undo skips cells that someone else
+ * has changed since, and cells whose change was refused. Pure.
  */
 
 export interface StrokeChange {
@@ -42,7 +42,7 @@ export class Strokes {
     return this.#undone.length > 0;
   }
 
-  /** How many strokes were ever drawn. `places` holds only the last of them. */
+  /** The number of strokes drawn so far. `places` holds only the last of them. */
   get drawn(): number {
     return this.#drawn;
   }

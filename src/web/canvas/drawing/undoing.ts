@@ -13,7 +13,7 @@ interface UndoingOptions {
   readonly load: (pages: ReadonlySet<number>) => Promise<void>;
   readonly release: () => void;
   readonly isOff: () => boolean;
-  /** Called after each step, whether it did something or not. */
+  /** Called after each step, even if it changed nothing. */
   readonly done: () => void;
   /** The pages did not load, so nothing was done. `cell` is one of the stroke. */
   readonly gaveUp: (cell: number) => void;

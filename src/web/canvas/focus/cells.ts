@@ -27,7 +27,7 @@ interface FocusBoard {
   draw(): void;
 }
 
-/** In smaller cells, in CSS pixels, nobody would see the focus: a move zooms in. */
+/** In cells smaller than this, in CSS pixels, the focus would be invisible, so a move zooms in. */
 const SEEN_FROM_PX = 4;
 /** The focus keeps this many CSS pixels from the edge of the view. */
 const MARGIN_PX = 60;
@@ -64,7 +64,7 @@ export class FocusCells {
     this.#onFocus(cell);
   }
 
-  /** Call it after the view moved or cells changed. */
+  /** Call it after the view has moved or cells have changed. */
   follow(): void {
     const { x, y } = this.#board.viewport.pointOf(this.#current);
     const { scale } = this.#board.viewport.camera;

@@ -1,6 +1,6 @@
 /*
- * Where things are happening: how much changed on each page in the last seconds. Heat fades, and
- * cold pages are dropped. Time comes from outside.
+ * Where things are happening: how much has changed on each page in the last few seconds. Heat
+ * fades, and cold pages are dropped. Time comes from outside.
  */
 
 import { pageOf } from "../../../board/geometry.js";
@@ -28,7 +28,7 @@ export class Activity {
     this.add(pageOf(cell), 1, nowMs, cell);
   }
 
-  /** So many cells of a page changed. `cell` was the last of them, if known. */
+  /** Adds `cells` changed cells of a page. `cell` was the last of them, if known. */
   add(page: number, cells: number, nowMs: number, cell?: number): void {
     const warmth = this.#pages.get(page);
     if (!warmth && this.#pages.size >= PAGES_MAX) return;

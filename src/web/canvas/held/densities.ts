@@ -1,6 +1,6 @@
 /*
- * How full each page is: from its cells if they are loaded, else from the overview of the whole
- * board. Nothing else in the app uses the client library's overview.
+ * How full each page is: from its cells if they are loaded, otherwise from the overview of the
+ * whole board. Nothing else in the app uses the client library's overview.
  */
 
 import { cellsInPage, pageCount } from "../../../board/geometry.js";
@@ -13,8 +13,8 @@ interface OverviewSource extends Pick<Board, "size" | "overview" | "watchOvervie
 interface DensitiesListener {
   changed(pages: readonly number[]): void;
   /**
-   * The count of a page that is not loaded changed by so many cells. Not called for changes missed
-   * without a connection, which may be hours old.
+   * The count of a page that is not loaded changed by `cells`. Not called for changes missed while
+   * disconnected, which may be hours old.
    */
   happened(page: number, cells: number): void;
 }
@@ -67,7 +67,7 @@ export class Densities {
     });
   }
 
-  /** The page is loaded, with so many checked cells; undefined if it is loaded no longer. */
+  /** `checked` is the number of checked cells of a loaded page; undefined if it no longer is. */
   setLoaded(page: number, checked: number | undefined): void {
     if (checked === undefined) {
       this.#checked.delete(page);
@@ -100,7 +100,7 @@ export class Densities {
       // The first counts are not news.
       if (before && !isMissed && !this.#checked.has(page)) this.#listener.happened(page, cells);
     }
-    // The first time, pages without a count are known to be empty too.
+    // The first counts concern all pages: those without a count are empty.
     this.#listener.changed(before ? changed : this.#pages);
   }
 }

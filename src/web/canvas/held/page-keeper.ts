@@ -14,7 +14,7 @@ interface PageKeeperListener {
 interface Kept {
   readonly watch: Watch;
   wantedMs: number;
-  /** When the server refused it. It is asked again only after a pause. */
+  /** When the server refused it. It is requested again only after a pause. */
   failedMs: number | undefined;
 }
 

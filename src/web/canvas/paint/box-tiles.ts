@@ -17,17 +17,17 @@ import type { Palette } from "./palette.js";
 type Tile = ReturnType<typeof makeTile>;
 
 const SIDE = 8;
-/** Pixels of tiles made per frame. One tile is always made. */
+/** The most pixels of tiles made per frame. One tile is always made. */
 const MADE_PX = 250_000;
 const TILES_PER_ROW = PAGE_SIDE / SIDE;
-/** The size of all tiles, in screens. */
+/** The largest area of all tiles together, in screens. */
 const SCREENS_MAX = 2;
 
 export class BoxTiles {
-  /** In the order of their last use. */
+  /** Least recently used first. */
   readonly #tiles = new Map<number, Tile>();
   #style: BoxStyle | undefined;
-  /** Boxes look as in the frame before. Only then are tiles worth making. */
+  /** Boxes look as they did in the previous frame. Only then are tiles worth making. */
   #isSteady = false;
   #isTiled = false;
   #made = 0;

@@ -12,7 +12,7 @@ export interface BoxStyle {
   readonly cellPx: number;
   readonly density: number;
   readonly palette: Palette;
-  /** For the numbers; undefined if they do not fit. */
+  /** The font of the numbers; undefined if they do not fit. */
   readonly font: string | undefined;
   readonly sprites: ReturnType<typeof makeSprites>;
 }

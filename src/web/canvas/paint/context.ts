@@ -1,4 +1,4 @@
-/* The drawing context of a canvas. Without one the app can show nothing. */
+/* The drawing context of a canvas. The app can show nothing without one. */
 
 export type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 

@@ -1,6 +1,6 @@
 /*
- * Draws frozen ranges over the cells: tinted and hatched, so that they stand out without colour
- * too. A range runs row by row through its page, so it is at most three rectangles:
+ * Draws frozen ranges over the cells: tinted and hatched, so that they stand out even without
+ * colour. A range runs row by row through its page, so it is at most three rectangles:
  *
  *         ┌───────       the rest of the first row
  *     ────┘──────────

@@ -4,7 +4,7 @@ import type { ActivePage } from "../held/activity.js";
 import type { Point } from "../view/plane.js";
 import type { Context } from "./context.js";
 
-/** In CSS pixels. */
+/** The smallest page and the largest spot, and the width of a frame, in CSS pixels. */
 const SIDE_MIN = 3;
 const SPOT_MAX = 8;
 const FRAME = 3;

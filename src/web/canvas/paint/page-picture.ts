@@ -79,7 +79,7 @@ export class PagePicture {
     return this.#levels[levelFor(cellPx)] !== undefined;
   }
 
-  /** The picture for this cell size, made if `mayMake`; else any that exists. */
+  /** The picture for this cell size, made if `mayMake`; otherwise any that exists. */
   imageFor(cellPx: number, mayMake: boolean): OffscreenCanvas | undefined {
     const wanted = levelFor(cellPx);
     const level = this.#levels[wanted] ?? (mayMake ? this.#make(wanted) : this.#levels.find((made) => made));

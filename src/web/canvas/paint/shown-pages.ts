@@ -21,12 +21,14 @@ import type { Palette } from "./palette.js";
 interface ShownPagesListener {
   changed(): void;
   cellsChanged(changes: readonly CellChange[]): void;
-  /** So many cells changed on a page that is not loaded. */
+  /** `cells` is how many cells changed on a page that is not loaded. */
   pageChanged(page: number, cells: number): void;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
-/** Until the overview arrives, at most for FIRST_MS: many pages would delay the first picture. */
+/**
+ * The most pages before the overview arrives or FIRST_MS pass. More would delay the first picture.
+ */
 const FIRST_PAGES_MAX = 2;
 const FIRST_MS = 500;
 /** The server also counts pages that this client is leaving, so part of the limit stays free. */
@@ -35,7 +37,7 @@ const LIMIT_SHARE = 0.75;
 export class ShownPages {
   readonly densities: Densities;
   readonly pages = new Map<number, ShownPage>();
-  /** The cell with the keyboard focus. Its page is watched wherever the view is. */
+  /** The cell with the keyboard focus. Its page is always watched, wherever the view is. */
   focus: number | undefined;
   readonly #board: Board;
   readonly #plane: Plane;

@@ -46,7 +46,9 @@ export class Surface {
     this.#resized.disconnect();
   }
 
-  /** A query reports only that its resolution no longer holds. Each resolution needs its own. */
+  /**
+   * A media query only reports that its resolution is gone. Each resolution needs its own query.
+   */
   #watchResolution(): void {
     this.#resolution?.removeEventListener("change", this.#rescale);
     this.#resolution = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);

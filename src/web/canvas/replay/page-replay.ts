@@ -15,7 +15,7 @@ export class PageReplay {
   readonly #start: Uint8Array;
   readonly record: readonly RecordedChanges[];
   readonly #bits: Uint8Array;
-  /** How many entries of the record the bits include. */
+  /** The number of entries of the record that the bits include. */
   #done = 0;
 
   /** `record` is sorted by time. */

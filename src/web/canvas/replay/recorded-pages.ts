@@ -15,7 +15,7 @@ export async function readHistoryMs(board: string): Promise<number> {
 
 /** The store's clock, which dates the record; undefined if it is unavailable. */
 export async function readStoreMs(board: string): Promise<number | undefined> {
-  // No delta is this late, so the answer is small.
+  // No delta is as late as this, so the answer is small.
   const answer = await readJson(`${boardPath(board)}/pages/0/history?from=${Number.MAX_SAFE_INTEGER}`);
   return isObject(answer) && typeof answer.now === "number" ? answer.now : undefined;
 }

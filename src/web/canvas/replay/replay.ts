@@ -13,7 +13,9 @@ import { PageReplay, type RecordedChanges } from "./page-replay.js";
 
 export interface PageRecord {
   readonly cells: number;
-  /** Where the record starts: as asked, or later. All times are the store's, in ms since 1970. */
+  /**
+   * Where the record starts: as requested, or later. All times are the store's, in ms since 1970.
+   */
   readonly fromMs: number;
   readonly start: Uint8Array;
   readonly record: readonly RecordedChanges[];
@@ -36,7 +38,7 @@ interface Track {
   retryMs: number;
 }
 
-/** Pages replayed at once: those nearest to the middle. */
+/** The most pages replayed together: those nearest to the middle. */
 export const REPLAYED_PAGES_MAX = 64;
 const RETRY_MS = 2_000;
 
@@ -136,7 +138,7 @@ export class Replay {
   }
 }
 
-/** Both parts may hold the deltas of the moment where they meet, which changes nothing. */
+/** Both parts may hold the deltas of the moment where they meet, which does no harm. */
 function joined(part: PageRecord, known: Track["known"], wantedMs: number): Track["known"] {
   const isNoEarlier = known !== undefined && part.fromMs >= known.fromMs;
   if (isNoEarlier) return { ...known, isWhole: true };

@@ -8,11 +8,11 @@ import { SCALE_MAX } from "../../place-link.js";
 import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "./plane.js";
 
 export interface Camera extends Point {
-  /** CSS pixels of a cell's side. */
+  /** The side of a cell, in CSS pixels. */
   readonly scale: number;
 }
 
-/** The canvas, in CSS pixels. */
+/** The size of the canvas, in CSS pixels. */
 export interface View {
   readonly width: number;
   readonly height: number;
@@ -49,7 +49,7 @@ export function boundScale(scale: number, plane: Plane, view: View): number {
   return devicePx < WHOLE_FROM_PX ? bound : Math.round(devicePx) / view.density;
 }
 
-/** Keeps the board in view: centred if it is smaller than the view, else filling most of it. */
+/** Keeps the board in view: centred if smaller than the view, otherwise filling most of it. */
 export function boundCamera(camera: Camera, plane: Plane, view: View): Camera {
   return {
     x: boundAlong(camera.x, plane.columns, view.width / camera.scale),

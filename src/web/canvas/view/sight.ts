@@ -1,6 +1,6 @@
 /*
- * Which pages the view needs: those in sight, and those that it is moving towards. None if pages
- * are so small or so many that their density is enough. Pure.
+ * Which pages the view needs: those in sight, and those that it is moving towards. None if their
+ * density is enough, because they are small or many. Pure.
  */
 
 import type { Area, Camera, View } from "./camera.js";

@@ -1,5 +1,5 @@
 /*
- * The place in view, and its motion. The view follows a finger at once, flies to a target, and
+ * The place in view, and its motion. The view follows a finger directly, flies to a target, and
  * glides after a throw. With reduced motion, a flight is a jump. Call `tick` for each frame.
  */
 
@@ -100,14 +100,14 @@ export class Viewport {
     this.#show(panBy(this.#camera, dx, dy));
   }
 
-  /** At once and to any scale, as between two fingers. Call `settle` at the end. */
+  /** Zooms immediately, to any scale, as a pinch does. Call `settle` at the end. */
   zoom(point: Point, factor: number): void {
     this.#take();
     this.#scaleBy(factor);
     this.#show(this.#zoomed(point, this.#isStill() ? this.#wantedShown : this.#wanted));
   }
 
-  /** Smoothly, since a wheel turns in coarse steps. */
+  /** Zooms smoothly, because a wheel turns in coarse steps. */
   wheel(point: Point, factor: number): void {
     this.#isFitted = false;
     this.#scaleBy(factor);
@@ -122,7 +122,7 @@ export class Viewport {
     } else this.#motion = { kind: "zoom", point };
   }
 
-  /** In a short flight, as after a key or a button. */
+  /** Moves in a short flight, as after a key or a button. */
   flyTo(camera: Camera, nowMs: number): void {
     this.#isFitted = false;
     this.#fly(camera, nowMs);
@@ -201,7 +201,7 @@ export class Viewport {
     } else this.#motion = { kind: "flight", from: this.#camera, to, startMs: nowMs };
   }
 
-  /** The user's hand ends what the view was doing by itself. */
+  /** User input ends the view's own motion. */
   #take(): void {
     if (this.#motion?.kind === "zoom") this.#show(this.target);
     this.#motion = undefined;

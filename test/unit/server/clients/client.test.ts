@@ -25,8 +25,8 @@ function setUp({ watches, pages = 2 }: { readonly watches?: Rate; readonly pages
 }
 
 /** Sums up an answer in a word. */
-function outcome(asked: Promise<{ watching: unknown }>): Promise<unknown> {
-  return asked.then(
+function outcome(asked: Promise<{ watching: unknown }> | { watching: unknown }): Promise<unknown> {
+  return Promise.resolve(asked).then(
     ({ watching }) => watching,
     (error: unknown) => (error instanceof Refusal ? error.code : String(error)),
   );

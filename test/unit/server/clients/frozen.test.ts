@@ -3,11 +3,13 @@ import { describe, test } from "node:test";
 import type { PageRef } from "../../../../src/board/geometry.js";
 import { FrozenCells } from "../../../../src/client/frozen-cells.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
+import type { WriteRequest, WriteResult } from "../../../../src/protocol/events.js";
 import type { Frame } from "../../../../src/server/pages/recipient.js";
 import type { OffsetRange } from "../../../../src/store/frozen.js";
 import { type Batch, type Committed, type PageHead, StoreAway } from "../../../../src/store/store.js";
 import { modelInstance, openClient } from "../../../support/model-instance.js";
 import { ModelStore } from "../../../support/model-store.js";
+import { promised } from "../../../support/promised.js";
 import { newSession } from "../../../support/raw-client.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -89,7 +91,8 @@ describe("what is frozen", () => {
     const [writer, other] = [await visit(0), await visit(0)];
     await clock.pass(1_000);
     store.ranges.set(0, [{ start: 7, end: 8 }]);
-    const write = writer.client.write({ handle: 0, session: newSession(), seq: 1, changes: [[7, 1]] });
+    const request: WriteRequest = { handle: 0, session: newSession(), seq: 1, changes: [[7, 1]] };
+    const write = promised<WriteResult>((settle) => writer.client.write(request, settle));
     const refused = assert.rejects(write, (error) => error instanceof Refusal && error.code === "FROZEN");
     // The model store takes some milliseconds; the next round is half a second away.
     await clock.pass(100);

@@ -14,9 +14,13 @@ function setUp() {
   const clock = new VirtualClock();
   const instance = modelInstance({ clock, store: new ModelStore(clock), cells: PAGE_CELLS });
   const ends: ErrorCode[] = [];
-  const responder = new Responder(instance, instance.admission.allowance("a"), ({ code }) => ends.push(code));
+  const responder = new Responder(instance, instance.admission.allowance("a"), {
+    goodbye: ({ code }) => ends.push(code),
+  });
   const refuse = async (code: ErrorCode) => {
-    const answer = responder.answer(() => Promise.reject(new Refusal(code)));
+    const answer = new Promise((reply) => {
+      responder.answer<object>((settle) => settle(new Refusal(code)), reply);
+    });
     // A connection with many requests waits for its turn.
     await clock.pass(0);
     return answer;

@@ -25,7 +25,8 @@ function setUp() {
     handleUpgrade: (_request: unknown, _tcp: unknown, _head: unknown, done: (given: typeof socket) => void) =>
       done(socket),
   };
-  const webSockets = new WebSockets(server, LIMITS, new VirtualClock());
+  const webSockets = new WebSockets(LIMITS, new VirtualClock());
+  webSockets.guard(server);
   server.handleUpgrade({}, new EventEmitter(), Buffer.alloc(0), () => undefined);
   return { socket, server, webSockets, ended };
 }

@@ -8,6 +8,7 @@ import { type BoardChange, type ChangeListener, ChangeQueue } from "../../../../
 import { FanOut } from "../../../../src/server/pages/fan-out.js";
 import { Pages } from "../../../../src/server/pages/pages.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { settle, VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -16,7 +17,7 @@ const board = { name: "main", size: 70_000, handle: 1 };
 function setUp() {
   const clock = new VirtualClock();
   const store = new ModelStore(clock, 100);
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const fanOut = new FanOut(clock, FAN_OUT_LIMITS);
   const pages = new Pages(store, clock, fanOut, {
     resync: () => undefined,
     caughtUp: () => undefined,

@@ -11,6 +11,7 @@ import { Heads } from "../../../../src/server/pages/heads.js";
 import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
 import type { OverviewListener } from "../../../../src/store/overview.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -31,7 +32,7 @@ class TestRecipient implements Recipient {
     const pages = () => this.counts.length;
     if (frame.kind === "overview") this.counts.set(decodeOverview(frame.bytes, pages)?.content ?? []);
     if (frame.kind === "counts") {
-      for (const [page, checked] of decodeCounts(frame.text, pages)?.content ?? []) this.counts[page] = checked;
+      for (const [page, checked] of decodeCounts(frame.bytes, pages)?.content ?? []) this.counts[page] = checked;
     }
   }
 
@@ -42,7 +43,7 @@ function setUp(size = BILLION) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
   const failed = (error: unknown) => assert.fail(String(error));
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const fanOut = new FanOut(clock, FAN_OUT_LIMITS);
   const board = { name: "main", size, handle: 3 };
   const heads = new Heads(store, clock, { failed });
   const overviews = new Overviews(store.overview, heads, clock, fanOut, failed);

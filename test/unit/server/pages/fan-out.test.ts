@@ -5,7 +5,8 @@ import { describe, test } from "node:test";
 import { FanOut, type Flushable } from "../../../../src/server/pages/fan-out.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
-const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 };
+/** The numbers of these tests follow from these, whatever the defaults are. */
+const LIMITS = { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500, dozeMsMax: 60 };
 
 /** A clock on which work can take time. */
 class BusyClock extends VirtualClock {
@@ -135,6 +136,14 @@ describe("the flush clock", () => {
     await run(fanOut, clock, 100, 4_000);
     assert.ok(fanOut.flushMs > 2 * LIMITS.unseenMs, String(fanOut.flushMs));
     assert.equal(Math.max(...dozes), LIMITS.unseenMs);
+    const short = new FanOut(
+      clock,
+      { ...LIMITS, dozeMsMax: 40 },
+      { doze: (ms) => dozes.push(ms), wake: (heard) => heard() },
+    );
+    dozes.length = 0;
+    await run(short, clock, 100, 4_000);
+    assert.equal(Math.max(...dozes), 40);
   });
 
   test("never waits longer than its bound", async () => {

@@ -4,14 +4,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../../../src/board/delta.js";
 import { type PageRef, pageName } from "../../../../src/board/geometry.js";
-import { GENESIS } from "../../../../src/board/position.js";
+import { GENESIS, samePosition } from "../../../../src/board/position.js";
+import { pause } from "../../../../src/protocol/clock.js";
 import { Overviews } from "../../../../src/server/overview/overviews.js";
 import { FanOut } from "../../../../src/server/pages/fan-out.js";
 import { FrozenPages } from "../../../../src/server/pages/frozen-pages.js";
 import { Pages } from "../../../../src/server/pages/pages.js";
 import type { Frame, Recipient } from "../../../../src/server/pages/recipient.js";
-import { type PageHead, StoreAway } from "../../../../src/store/store.js";
+import { type HeadHeard, type PageHead, StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -33,11 +35,42 @@ class CountingStore extends ModelStore {
   }
 }
 
-function setUp() {
+const HANGS_FROM_PAGE = 5;
+const HANG_MS = 500;
+
+/** Two shards: that of the pages from HANGS_FROM_PAGE on hangs, and is given up after HANG_MS. */
+class HalfHangingStore extends CountingStore {
+  readonly #clock: VirtualClock;
+  readonly #waiting = new Set<number>();
+  /** Pages that were asked for while their answer was outstanding. */
+  askedTwice = 0;
+
+  constructor(clock: VirtualClock) {
+    super(clock);
+    this.#clock = clock;
+  }
+
+  override async heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
+    const hanging = pages.map(({ page }) => page).filter((page) => page >= HANGS_FROM_PAGE);
+    for (const page of hanging) {
+      if (this.#waiting.has(page)) this.askedTwice++;
+      this.#waiting.add(page);
+    }
+    const heads = (await super.heads(pages)).map((head, index) =>
+      (pages[index]?.page ?? 0) >= HANGS_FROM_PAGE ? undefined : head,
+    );
+    for (const [index, head] of heads.entries()) if (head) heard?.(index, head);
+    if (hanging.length > 0) await pause(this.#clock, HANG_MS);
+    for (const page of hanging) this.#waiting.delete(page);
+    return heads;
+  }
+}
+
+function setUp<Kind extends CountingStore>(Kind: new (clock: VirtualClock) => Kind) {
   const clock = new VirtualClock();
-  const store = new CountingStore(clock);
+  const store = new Kind(clock);
   const failed = (error: unknown) => assert.fail(String(error));
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const fanOut = new FanOut(clock, FAN_OUT_LIMITS);
   const pages = new Pages(store, clock, fanOut, { resync: () => undefined, caughtUp: () => undefined, failed });
   const frozen = new FrozenPages(pages);
   const overviews = new Overviews(store.overview, pages.heads, clock, fanOut, failed);
@@ -56,12 +89,12 @@ function setUp() {
     const writes = [{ session: "", seq: 1, changes: packChanges([[cells++, 1]]) }];
     return store.commit({ board: "main", page }, { tag: newTag(), writes });
   };
-  return { clock, store, overviews, recipient, frames, watch, commit };
+  return { clock, store, frozen, overviews, recipient, frames, watch, commit };
 }
 
 describe("heads", () => {
   test("are asked for less often while a page is idle, and within 1.7 s", async () => {
-    const { clock, store, watch, commit } = setUp();
+    const { clock, store, watch, commit } = setUp(CountingStore);
     for (const page of [0, 1]) await watch(page);
     for (let second = 0; second < 60; second += 1.3) {
       await commit(0);
@@ -73,7 +106,7 @@ describe("heads", () => {
   });
 
   test("are asked for once for position, frozen cells and count, which all three are mended by one answer", async () => {
-    const { clock, store, overviews, recipient, frames, watch, commit } = setUp();
+    const { clock, store, overviews, recipient, frames, watch, commit } = setUp(CountingStore);
     const hub = await watch(3);
     await overviews.use(BOARD).hub.watch(recipient);
     await clock.pass(10_000);
@@ -99,7 +132,7 @@ describe("heads", () => {
   });
 
   test("are not asked for again at once while the overview's corrections cannot be written", async () => {
-    const { clock, store, overviews, recipient, commit } = setUp();
+    const { clock, store, overviews, recipient, commit } = setUp(CountingStore);
     const board = { ...BOARD, size: 2_000 * 65_536 };
     await overviews.use(board).hub.watch(recipient);
     await commit(7);
@@ -108,5 +141,35 @@ describe("heads", () => {
     await clock.pass(10_000);
     assert.ok(store.calls > before, "it is still checked");
     assert.ok(store.calls - before < 60, `${store.calls - before} questions in 10 s`);
+  });
+
+  test("are judged as they arrive: an idle page heals within 2 s while another shard hangs", async () => {
+    const { clock, store, watch, commit } = setUp(HalfHangingStore);
+    const hub = await watch(0);
+    for (const page of [5, 6, 7]) await watch(page);
+    store.lose = () => true;
+    let longestMs = 0;
+    for (let round = 0; round < 30; round++) {
+      await clock.pass(3_000 + 70 * round);
+      const startMs = clock.now();
+      const { position } = await commit(0);
+      while (!samePosition(hub.follower.replica.position, position)) await clock.pass(10);
+      longestMs = Math.max(longestMs, clock.now() - startMs);
+    }
+    assert.ok(longestMs > 1_000 && longestMs <= 2_000, `${longestMs} ms`);
+    assert.equal(store.askedTwice, 0);
+  });
+
+  test("of a page whose answer is outstanding are asked for again after it, if a reader still wants them", async () => {
+    const { clock, store, frozen, watch } = setUp(HalfHangingStore);
+    const hub = await watch(5);
+    await clock.pass(5_000);
+    const count = store.timesOf(5);
+    while (store.timesOf(5) === count) await clock.pass(1);
+    frozen.ask([hub]);
+    await clock.pass(HANG_MS - 10);
+    assert.equal(store.timesOf(5), count + 1);
+    await clock.pass(300);
+    assert.equal(store.timesOf(5), count + 2);
   });
 });

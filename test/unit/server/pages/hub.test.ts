@@ -11,6 +11,7 @@ import { Pages } from "../../../../src/server/pages/pages.js";
 import type { PageFrame, Recipient } from "../../../../src/server/pages/recipient.js";
 import { StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
+import { FAN_OUT_LIMITS } from "../../../support/fan-out-limits.js";
 import { ModelStore } from "../../../support/model-store.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
@@ -44,7 +45,7 @@ class TestRecipient implements Recipient {
 function setUp(seed = 1, logMax = 100) {
   const clock = new VirtualClock(seed);
   const store = new ModelStore(clock, logMax);
-  const fanOut = new FanOut(clock, { flushMsMin: 16, flushMsMax: 1_000, share: 0.2, unseenMs: 60, framesUnseen: 500 });
+  const fanOut = new FanOut(clock, FAN_OUT_LIMITS);
   const resyncs: string[] = [];
   const pages = new Pages(store, clock, fanOut, {
     resync: (cause) => resyncs.push(cause),

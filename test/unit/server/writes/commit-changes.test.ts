@@ -2,24 +2,22 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { PageRef } from "../../../../src/board/geometry.js";
 import { PAGE_CELLS } from "../../../../src/board/geometry.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
-import { commitChanges } from "../../../../src/server/writes/commit-changes.js";
+import { committed } from "../../../../src/server/writes/commit-changes.js";
 import type { Writer } from "../../../../src/server/writes/writer.js";
 
 /** A writer whose pages answer as they are told to: with a version, or a refusal. */
 function writerThat(...answers: readonly (number | Refusal)[]): Writer {
-  const write = async ({ page }: PageRef) => {
+  const write: Writer["write"] = ({ page }, _session, _seq, _changes, settle) => {
     const answer = answers[page];
-    if (answer instanceof Refusal) throw answer;
-    return { version: answer ?? 0, tag: "AAAAAAAA" };
+    queueMicrotask(() => settle(answer instanceof Refusal ? answer : { version: answer ?? 0, tag: "AAAAAAAA" }));
   };
-  return { write } as unknown as Writer;
+  return { write } as Writer;
 }
 
 const commit = (writer: Writer, pages = 2) =>
-  commitChanges(
+  committed(
     writer,
     "main",
     "s",

@@ -9,6 +9,7 @@ import { Writer } from "../../../../src/server/writes/writer.js";
 import { SEQ_WINDOW } from "../../../../src/store/seen.js";
 import { StoreAway } from "../../../../src/store/store.js";
 import { ModelStore } from "../../../support/model-store.js";
+import { written } from "../../../support/promised.js";
 import { VirtualClock } from "../../../support/virtual-clock.js";
 
 const page = { board: "main", page: 0 };
@@ -23,7 +24,7 @@ function setUp() {
   const set = (cell: number) =>
     lanes.run((session, seq) => {
       sessions.add(session);
-      return writer.write(page, session, seq, packChanges([[cell, 1]]));
+      return written(writer, page, session, seq, packChanges([[cell, 1]]));
     });
   return { clock, store, set, sessions };
 }

@@ -7,6 +7,7 @@ import { Refusal } from "../../../../src/protocol/errors.js";
 import { Writer } from "../../../../src/server/writes/writer.js";
 import { BATCH_CHANGES_MAX, BATCH_WRITES_MAX, StoreAway } from "../../../../src/store/store.js";
 import { ModelStore } from "../../../support/model-store.js";
+import { written } from "../../../support/promised.js";
 import { settle, VirtualClock } from "../../../support/virtual-clock.js";
 
 const page = { board: "main", page: 0 };
@@ -21,7 +22,7 @@ function setUp(limits = LIMITS) {
     failed: (error) => failures.push(error),
   });
   let seq = 0;
-  const write = (cell: number, at = page) => writer.write(at, "session", ++seq, packChanges([[cell, 1]]));
+  const write = (cell: number, at = page) => written(writer, at, "session", ++seq, packChanges([[cell, 1]]));
   return { clock, store, writer, write, failures };
 }
 
@@ -63,8 +64,8 @@ describe("the writer", () => {
     store.delayMs.answer = 1;
     const large = packChanges(Array.from({ length: 2_000 }, (_, cell) => [cell, 1]));
     const writes = [
-      ...Array.from({ length: 8 }, (_, index) => writer.write(page, "a", index + 1, large)),
-      ...Array.from({ length: 2_500 }, (_, index) => writer.write(page, "b", index + 1, packChanges([[index, 0]]))),
+      ...Array.from({ length: 8 }, (_, index) => written(writer, page, "a", index + 1, large)),
+      ...Array.from({ length: 2_500 }, (_, index) => written(writer, page, "b", index + 1, packChanges([[index, 0]]))),
     ];
     await clock.pass(20);
     await Promise.all(writes);
@@ -174,7 +175,7 @@ describe("pacing", () => {
     const writer = new Writer(store, clock, limits, { committed: () => undefined, failed: assert.fail });
     const page = { board: "main", page: 0 };
     let seq = 0;
-    const one = () => writer.write(page, "session", ++seq, packChanges([[seq % 1_000, 1]]));
+    const one = () => written(writer, page, "session", ++seq, packChanges([[seq % 1_000, 1]]));
     if (isSequential) {
       let isOver = false;
       void (async () => {

@@ -1,6 +1,7 @@
 /* The gestures of fingers, mouse and Space, from a browser's events. */
 
 import assert from "node:assert/strict";
+import { setMaxListeners } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { Gestures } from "../../../../../src/web/canvas/drawing/gestures.js";
 
@@ -11,6 +12,10 @@ class Surface extends EventTarget {
     return { left: 0, top: 0 };
   }
 }
+
+// Gestures listens to 11 events with one signal. Browsers do not mind. Node warns from 11 on, as of
+// a leak.
+setMaxListeners(20);
 
 const names = ["document", "window"] as const;
 const globals = new Map<string, PropertyDescriptor | undefined>();

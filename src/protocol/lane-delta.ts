@@ -1,0 +1,112 @@
+/*
+ * Deltas as messages of the lane, in two forms.
+ *
+ *     delta         kind · handle · page · to.version · steps · from.tag · to.tag · changes
+ *     continuation  kind · steps · to.tag · changes
+ *
+ * A continuation begins at the page and position that were sent last on its connection, so it names
+ * neither. `steps` is to.version - from.version.
+ */
+
+import type { Delta } from "../board/delta.js";
+import type { Position } from "../board/position.js";
+import { fromBase64url, toBase64url } from "./base64url.js";
+import { type CodedChanges, decodeChanges, encodeChanges } from "./changes-codec.js";
+import { type Reader, Writer } from "./varint.js";
+
+export const DELTA_KINDS = { delta: 8, riceDelta: 9, continuation: 10, riceContinuation: 11 } as const;
+
+/** The page and position of the last delta or snapshot that was sent on a connection. */
+export interface LastSent {
+  readonly handle: number;
+  readonly page: number;
+  readonly position: Position;
+}
+
+export interface DecodedDelta {
+  readonly kind: "delta";
+  readonly handle: number;
+  readonly delta: Delta;
+}
+
+/** Both encodings of a delta: whole, and as a continuation of what was sent last. */
+export class LaneDelta {
+  readonly #handle: number;
+  readonly #delta: Delta;
+  #coded: CodedChanges | undefined;
+  #whole: Uint8Array | undefined;
+  #continuation: Uint8Array | undefined;
+
+  constructor(handle: number, delta: Delta) {
+    this.#handle = handle;
+    this.#delta = delta;
+  }
+
+  get whole(): Uint8Array {
+    if (this.#whole) return this.#whole;
+    const { isRice, bytes } = this.#changes();
+    const { page, from, to } = this.#delta;
+    const writer = new Writer(48 + bytes.length);
+    writer.varint(isRice ? DELTA_KINDS.riceDelta : DELTA_KINDS.delta);
+    writer.varint(this.#handle);
+    writer.varint(page);
+    writer.varint(to.version);
+    writer.varint(to.version - from.version);
+    writer.copy(tagBytes(from.tag));
+    writer.copy(tagBytes(to.tag));
+    writer.copy(bytes);
+    this.#whole = writer.bytes();
+    return this.#whole;
+  }
+
+  get continuation(): Uint8Array {
+    if (this.#continuation) return this.#continuation;
+    const { isRice, bytes } = this.#changes();
+    const { from, to } = this.#delta;
+    const writer = new Writer(16 + bytes.length);
+    writer.varint(isRice ? DELTA_KINDS.riceContinuation : DELTA_KINDS.continuation);
+    writer.varint(to.version - from.version);
+    writer.copy(tagBytes(to.tag));
+    writer.copy(bytes);
+    this.#continuation = writer.bytes();
+    return this.#continuation;
+  }
+
+  #changes(): CodedChanges {
+    this.#coded ??= encodeChanges(this.#delta.changes);
+    return this.#coded;
+  }
+}
+
+/** The rest of a delta behind its kind. */
+export function readWhole(reader: Reader, isRice: boolean): DecodedDelta | undefined {
+  const handle = reader.varint();
+  const page = reader.varint();
+  const version = reader.varint();
+  const steps = reader.varint();
+  const from = { version: version - steps, tag: readTag(reader) };
+  return readFrom(reader, isRice, { handle, page, position: from }, steps);
+}
+
+/** The rest of a continuation behind its kind. */
+export function readContinuation(reader: Reader, isRice: boolean, last: LastSent): DecodedDelta | undefined {
+  return readFrom(reader, isRice, last, reader.varint());
+}
+
+function readFrom(reader: Reader, isRice: boolean, base: LastSent, steps: number): DecodedDelta | undefined {
+  const { handle, page, position: from } = base;
+  const to = { version: from.version + steps, tag: readTag(reader) };
+  if (reader.failed || steps < 1 || from.version < 0 || !Number.isSafeInteger(to.version)) return undefined;
+  const changes = decodeChanges(reader, isRice);
+  return changes && { kind: "delta", handle, delta: { kind: "delta", page, from, to, changes } };
+}
+
+function tagBytes(tag: string): Uint8Array {
+  const bytes = fromBase64url(tag);
+  if (bytes?.length !== 6) throw new RangeError(`not a tag: ${tag}`);
+  return bytes;
+}
+
+function readTag(reader: Reader): string {
+  return toBase64url(reader.take(6));
+}
