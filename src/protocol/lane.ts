@@ -1,25 +1,23 @@
 /*
- * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. Each message begins with
- * a byte that says its kind. Rare messages hold the JSON of events.ts. Those on a click's way are bytes.
+ * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. The first byte of a
+ * message is its kind. Rare messages hold the JSON of events.ts, frequent ones are bytes.
  *
- *     client                                        instance
+ *     client                                   instance
  *       request  0 · ["hello", {protocol, token}]     first, before all others
- *       request  id · [name, request]       ->
- *                                           <-        reply     id · result or {error}
- *       write    handle · seq · changes     ->
- *                                           <-        acks      handle · for each: seq · pages · (page · version)…
- *                                           <-        refusal   handle · seq · error
- *                                           <-        delta     handle · page · to.version · steps · tags · changes
- *                                           <-        continuation   steps · to.tag · changes
- *                                           <-        snapshot, overview, counts   as codec.ts writes them
- *                                           <-        event     [name, payload]
- *                                           <-        beat      every few seconds
- *       beat                                ->
+ *       request  id · [name, request]     ->
+ *                                         <-   reply     id · result or {error}
+ *       write    handle · seq · changes   ->
+ *                                         <-   acks      handle · seq · pages · (page · version)…
+ *                                         <-   refusal   handle · seq · error
+ *                                         <-   delta, continuation    (lane-delta.ts)
+ *                                         <-   snapshot               (codec.ts)
+ *                                         <-   overview, counts       (overview-codec.ts)
+ *                                         <-   event     [name, payload]
+ *                                         <-   beat      every few seconds
+ *       beat                              ->
  *
- * A continuation is a delta of the page that was last sent on this connection, from the position that
- * was last sent. So it names neither. `steps` is to.version - from.version.
- *
- * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to undefined.
+ * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to
+ * undefined. PROTOCOL.md explains the layout, and works an exchange through.
  */
 
 import type { Bit } from "../board/bitmap.js";

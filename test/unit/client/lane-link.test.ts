@@ -16,10 +16,10 @@ import {
   encodeFramed,
   encodeRefusal,
   encodeReply,
-  LaneDelta,
   SILENT_MS_MAX,
   type UpMessage,
 } from "../../../src/protocol/lane.js";
+import { LaneDelta } from "../../../src/protocol/lane-delta.js";
 import { settle, VirtualClock } from "../../support/virtual-clock.js";
 
 const SESSION = "A".repeat(22);
