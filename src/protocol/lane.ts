@@ -40,7 +40,7 @@ export const BEAT_MS = 10_000;
 /** A client that has received nothing for this long takes the connection for lost. */
 export const SILENT_MS_MAX = 18_000;
 
-export const UP = { request: 1, write: 2, beat: 3 } as const;
+const UP = { request: 1, write: 2, beat: 3 } as const;
 export const DOWN = {
   reply: 1,
   acks: 2,
