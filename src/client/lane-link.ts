@@ -24,7 +24,7 @@ import {
 import type { LastSent } from "../protocol/lane-delta.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
-/** Carries the messages: a WebSocket, or the simulation's network. */
+/** The carrier of the messages: a WebSocket, or the simulation's network. */
 export interface ClientWire {
   send(message: Uint8Array): void;
   close(): void;

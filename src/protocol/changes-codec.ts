@@ -2,7 +2,7 @@
  * Changes of a page as bytes, in the shorter of two codings.
  *
  *     varints   gap * 2 + value for each change, to the end
- *     Rice      k · count · bits to the end: per change gap >> k in unary, k low bits, the value
+ *     Rice      k · count · bits to the end: for each change gap >> k in unary, k low bits, value
  *
  * A gap is counted from the cell after the last change. Single clicks are shorter as varints. Many
  * changes are shorter in Rice's coding, which comes close to the entropy of random cells.
@@ -149,9 +149,7 @@ class BitReader {
     this.#bytes = bytes;
   }
 
-  /**
-   * True if less than a byte is left, and all of it is zero: else two texts would mean the same.
-   */
+  /** True if less than a byte is left, all of it zero: else two texts would mean the same. */
   get isAtEnd(): boolean {
     const rest = this.#bytes.length * 8 - this.#at;
     return rest < 8 && ((this.#bytes.at(-1) ?? 0) & ((1 << rest) - 1)) === 0;

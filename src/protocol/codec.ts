@@ -79,9 +79,7 @@ export function encodeSnapshot(handle: number, snapshot: Snapshot): Uint8Array {
   return writer.bytes();
 }
 
-/**
- * The board's handle, the page and the position of a snapshot. Undefined if they cannot be read.
- */
+/** The board's handle, page and position of a snapshot. Undefined if they cannot be read. */
 export function readSnapshotHead(
   bytes: Uint8Array,
 ): { readonly handle: number; readonly page: number; readonly position: Position } | undefined {

@@ -1,23 +1,23 @@
 /*
  * Protocol 2: the messages of the lane, a binary WebSocket beside Socket.IO. The first byte of a
- * message says its kind. Rare messages hold the JSON of events.ts. Messages on the path of a click
- * are bytes.
+ * message is its kind. Rare messages hold the JSON of events.ts, frequent ones are bytes.
  *
- *     client                                     instance
- *       request 0 · ["hello", {…}]         ->    first: protocol and token
- *       request id · [name, request]       ->
- *                                          <-    reply      id · result or {error}
- *       write   handle · seq · changes     ->
- *                                          <-    acks       handle · to the end: seq · pages · at
- *                                          <-    refusal    handle · seq · error
- *                                          <-    delta, continuation   as lane-delta.ts writes them
- *                                          <-    snapshot, overview, counts   as codec.ts does
- *                                          <-    event      [name, payload]
- *                                          <-    beat       every few seconds
- *       beat                               ->
+ *     client                                   instance
+ *       request  0 · ["hello", {protocol, token}]     first, before all others
+ *       request  id · [name, request]     ->
+ *                                         <-   reply     id · result or {error}
+ *       write    handle · seq · changes   ->
+ *                                         <-   acks      handle · seq · pages · (page · version)…
+ *                                         <-   refusal   handle · seq · error
+ *                                         <-   delta, continuation    (lane-delta.ts)
+ *                                         <-   snapshot               (codec.ts)
+ *                                         <-   overview, counts       (overview-codec.ts)
+ *                                         <-   event     [name, payload]
+ *                                         <-   beat      every few seconds
+ *       beat                              ->
  *
- * Untrusted bytes are checked completely. They decode to a message that obeys every rule, or to
- * undefined.
+ * Untrusted bytes are checked whole: they decode to a message that obeys every rule, or to
+ * undefined. PROTOCOL.md explains the layout, and works an exchange through.
  */
 
 import type { Bit } from "../board/bitmap.js";

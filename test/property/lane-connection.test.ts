@@ -118,8 +118,12 @@ class Line {
     const presence = { online: 1, onlineEverywhere: 1 };
     const identify = () => Promise.reject(new Error("nobody asks"));
     const allowance = instance.admission.allowance("a");
-    const context = { instance, presence, bufferBytesMax: 1e9, greeted: () => undefined };
-    this.connection = new LaneConnection(context, wire, allowance, identify);
+    this.connection = new LaneConnection(
+      { instance, presence, greeted: () => undefined, bufferBytesMax: 1e9 },
+      wire,
+      allowance,
+      identify,
+    );
     const unexpected = () => assert.fail("not a delta or snapshot");
     this.link = new LaneLink(
       { send: unexpected, close: () => undefined },

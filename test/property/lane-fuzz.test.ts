@@ -219,6 +219,11 @@ function checkOffsets(list: Changes): void {
   assert.ok(offsets.every((offset, index) => offset < PAGE_CELLS && offset > (offsets[index - 1] ?? -1)));
 }
 
+/** JSON reads some texts, such as -0 and 1e999, as values that it writes as others. */
+function asWritten(message: object): unknown {
+  return JSON.parse(JSON.stringify(message));
+}
+
 function checkUp(message: UpMessage, bytes: Uint8Array): void {
   if (message.kind === "write") {
     const list = message.changes;
@@ -226,7 +231,7 @@ function checkUp(message: UpMessage, bytes: Uint8Array): void {
     assert.ok(list.every(([cell], index) => cell < BOARD_CELLS_MAX && cell > (list[index - 1]?.[0] ?? -1)));
     assert.deepEqual(encodeWrite(message.handle, message.seq, list), bytes);
   } else if (message.kind === "beat") assert.deepEqual(encodeBeat(), bytes);
-  else assert.deepEqual(decodeUp(encodeRequest(message.id, message.name, message.request)), message);
+  else assert.deepEqual(decodeUp(encodeRequest(message.id, message.name, message.request)), asWritten(message));
 }
 
 /** The message written again. Undefined for a frame that its own decoder refuses. */
@@ -268,7 +273,7 @@ function checkDown(message: DownMessage, bytes: Uint8Array): void {
   const again = writtenAgain(message, bytes);
   if (!again) return;
   const isJson = message.kind === "reply" || message.kind === "refusal" || message.kind === "event";
-  if (isJson) assert.deepEqual(decodeDown(again, undefined), message);
+  if (isJson) assert.deepEqual(decodeDown(again, undefined), asWritten(message));
   else assert.deepEqual(again, bytes);
 }
 
