@@ -25,10 +25,13 @@ const K_MAX = 15;
 const RICE_CHANGES_MIN = 4;
 
 export function encodeChanges(changes: Changes): CodedChanges {
-  const varints = varintBytes(changes);
-  if (changes.length < RICE_CHANGES_MIN) return { isRice: false, bytes: varints };
-  const rice = riceBytes(changes);
-  return rice.length < varints.length ? { isRice: true, bytes: rice } : { isRice: false, bytes: varints };
+  if (changes.length < RICE_CHANGES_MIN) return { isRice: false, bytes: varintBytes(changes) };
+  // The lengths are computed first, so that only the shorter coding is written.
+  const k = bestK(changes);
+  const bits = riceBits(changes, k);
+  const riceLength = 1 + varintLength(changes.length) + Math.ceil(bits / 8);
+  if (riceLength < varintsLength(changes)) return { isRice: true, bytes: riceBytes(changes, k, riceLength) };
+  return { isRice: false, bytes: varintBytes(changes) };
 }
 
 /** Undefined unless `reader` holds changes in ascending order, and nothing else. */
@@ -60,22 +63,37 @@ function readVarints(reader: Reader): Changes | undefined {
   return reader.failed ? undefined : Uint32Array.from(changes);
 }
 
-function riceBytes(changes: Changes): Uint8Array {
-  const k = bestK(changes);
-  const bits = new BitWriter(riceBits(changes, k));
+function varintsLength(changes: Changes): number {
+  let length = 0;
   let next = 0;
-  for (const change of changes) {
-    const gap = changedOffset(change) - next;
-    for (let quotient = gap >>> k; quotient > 0; quotient--) bits.write(1, 1);
-    bits.write(0, 1);
-    bits.write(gap, k);
-    bits.write(changedValue(change), 1);
-    next = changedOffset(change) + 1;
+  for (let index = 0; index < changes.length; index++) {
+    const offset = changedOffset(changes[index] ?? 0);
+    length += varintLength((offset - next) * 2);
+    next = offset + 1;
   }
-  const writer = new Writer(4 + bits.bytes.length);
+  return length;
+}
+
+/** Of numbers below 2^21. */
+function varintLength(value: number): number {
+  return value < 128 ? 1 : value < 16_384 ? 2 : 3;
+}
+
+function riceBytes(changes: Changes, k: number, length: number): Uint8Array {
+  const writer = new Writer(length);
   writer.varint(k);
   writer.varint(changes.length);
-  writer.copy(bits.bytes);
+  const bits = new BitWriter(writer);
+  let next = 0;
+  for (let index = 0; index < changes.length; index++) {
+    const change = changes[index] ?? 0;
+    const gap = changedOffset(change) - next;
+    bits.ones(gap >>> k);
+    // The zero that ends the ones, the low bits of the gap, and the value.
+    bits.write(((gap & (2 ** k - 1)) << 1) | changedValue(change), k + 2);
+    next = changedOffset(change) + 1;
+  }
+  bits.end();
   return writer.bytes();
 }
 
@@ -89,15 +107,11 @@ function readRice(reader: Reader): Changes | undefined {
   const changes = new Uint32Array(count);
   let next = 0;
   for (let index = 0; index < count; index++) {
-    let gap = 0;
-    while (bits.read(1) === 1) {
-      gap += 2 ** k;
-      if (gap >= PAGE_CELLS) return undefined;
-    }
-    next += gap + bits.read(k);
-    const value = bits.read(1);
+    next += bits.ones(PAGE_CELLS) * 2 ** k;
+    const rest = bits.read(k + 1);
+    next += rest >>> 1;
     if (bits.failed || next >= PAGE_CELLS) return undefined;
-    changes[index] = packChange(next, value ? 1 : 0);
+    changes[index] = packChange(next, rest & 1 ? 1 : 0);
     next++;
   }
   return bits.isAtEnd ? changes : undefined;
@@ -115,28 +129,46 @@ function bestK(changes: Changes): number {
 function riceBits(changes: Changes, k: number): number {
   let bits = changes.length * (k + 2);
   let next = 0;
-  for (const change of changes) {
-    bits += (changedOffset(change) - next) >>> k;
-    next = changedOffset(change) + 1;
+  for (let index = 0; index < changes.length; index++) {
+    const offset = changedOffset(changes[index] ?? 0);
+    bits += (offset - next) >>> k;
+    next = offset + 1;
   }
   return bits;
 }
 
 /** Bits fill each byte from the highest down. */
 class BitWriter {
-  readonly bytes: Uint8Array;
-  #at = 0;
+  readonly #writer: Writer;
+  #pending = 0;
+  /** Bits in `#pending`: fewer than 8 between calls. */
+  #count = 0;
 
-  constructor(bits: number) {
-    this.bytes = new Uint8Array(Math.ceil(bits / 8));
+  constructor(writer: Writer) {
+    this.#writer = writer;
   }
 
-  /** The low `count` bits of `value`, the highest of them first. */
+  /** The low `count` bits of `value`, the highest of them first; at most 24. */
   write(value: number, count: number): void {
-    for (let bit = count - 1; bit >= 0; bit--, this.#at++) {
-      if ((value >>> bit) & 1)
-        this.bytes[this.#at >>> 3] = (this.bytes[this.#at >>> 3] ?? 0) | (128 >>> (this.#at & 7));
+    this.#pending = (this.#pending << count) | value;
+    this.#count += count;
+    while (this.#count >= 8) {
+      this.#count -= 8;
+      this.#writer.byte((this.#pending >>> this.#count) & 255);
     }
+    this.#pending &= 255 >>> (8 - this.#count);
+  }
+
+  ones(count: number): void {
+    for (let left = count; left > 0; left -= 16) {
+      const some = Math.min(left, 16);
+      this.write(2 ** some - 1, some);
+    }
+  }
+
+  /** Fills the last byte with zeros. */
+  end(): void {
+    if (this.#count > 0) this.write(0, 8 - this.#count);
   }
 }
 
@@ -155,16 +187,40 @@ class BitReader {
     return rest < 8 && ((this.#bytes.at(-1) ?? 0) & ((1 << rest) - 1)) === 0;
   }
 
+  /** The number of ones before the next zero, which is read too. Fails beyond `most`. */
+  ones(most: number): number {
+    let count = 0;
+    while (count <= most && !this.failed) {
+      // The bits that are left of this byte, at its high end. Zeros become ones and lead.
+      const left = (this.#byte() << (24 + (this.#at & 7))) >>> 0;
+      const room = 8 - (this.#at & 7);
+      const found = Math.min(room, Math.clz32(~left));
+      count += found;
+      this.#at += found;
+      if (found === room) continue;
+      this.#at++;
+      return count;
+    }
+    this.failed = true;
+    return 0;
+  }
+
+  /** At most 24 bits. */
   read(count: number): number {
     let value = 0;
-    for (let bit = 0; bit < count; bit++, this.#at++) {
-      const byte = this.#bytes[this.#at >>> 3];
-      if (byte === undefined) {
-        this.failed = true;
-        return 0;
-      }
-      value = value * 2 + ((byte >>> (7 - (this.#at & 7))) & 1);
+    for (let missing = count; missing > 0; ) {
+      const room = 8 - (this.#at & 7);
+      const some = Math.min(room, missing);
+      value = (value << some) | ((this.#byte() >>> (room - some)) & (255 >>> (8 - some)));
+      this.#at += some;
+      missing -= some;
     }
     return value;
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#at >>> 3];
+    if (byte === undefined) this.failed = true;
+    return byte ?? 0;
   }
 }

@@ -28,6 +28,10 @@ export class Writer {
     this.#buffer[this.#length++] = value & 255;
   }
 
+  byte(value: number): void {
+    this.#buffer[this.#length++] = value;
+  }
+
   copy(bytes: Uint8Array): void {
     this.#buffer.set(bytes, this.#length);
     this.#length += bytes.length;
