@@ -1,5 +1,6 @@
 /* A run as text: a line for each second, and a table at the end. */
 
+import { countOf } from "../protocol/count.js";
 import { adviceOn } from "./advice.js";
 import type { Mismatch } from "./messages.js";
 import type { Latency, Second } from "./recorder.js";
@@ -89,10 +90,6 @@ function mismatchText({ kind, client, url, page, cells }: Mismatch): string {
   const name = `client ${client} at ${url}`;
   if (kind === "missing") return `${name} has not loaded page ${page}`;
   return `${name} differs from the store in ${countOf(cells, "cell")} of page ${page} (${kind})`;
-}
-
-function countOf(count: number, thing: string): string {
-  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function percentiles({ p50, p90, p99, p999, max, count }: Latency): string {

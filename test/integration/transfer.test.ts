@@ -357,7 +357,7 @@ describe("socketscaler export and import", () => {
     await board.set(8, true);
     const imported = await runCommand(["import", file], env);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main and changed 1 pages/);
+    assert.match(imported.stderr, /imported 1 checked cell on 1 page into board main and changed 1 page/);
     assert.deepEqual(auditIn(imported.stdout), {
       audit: "import",
       board: "main",
@@ -401,7 +401,7 @@ describe("socketscaler export and import", () => {
     const file = join(folder, "both.jsonl");
     writeFileSync(file, `\uFEFF${text.replaceAll("\n", "\r\n").trimEnd()}`);
     const done = await runCommand(["import", file], { DATA_DIR: join(folder, "to") });
-    assert.equal(done.stderr, "imported 2 checked cells on 1 pages into board main and changed 1 pages\n");
+    assert.equal(done.stderr, "imported 2 checked cells on 1 page into board main and changed 1 page\n");
     assert.equal(done.code, 0);
   });
 
