@@ -8,6 +8,7 @@
 import { bitmapBytes } from "../../board/bitmap.js";
 import { cropUpdate } from "../../board/delta.js";
 import { cellsInPage, pageCount } from "../../board/geometry.js";
+import { countOf, formatCount } from "../../protocol/count.js";
 import type { Report } from "../overview.js";
 import { type Store, StoreAway } from "../store.js";
 import { newTag } from "../tag.js";
@@ -107,11 +108,14 @@ async function restoreLines(
   let pagesRead = 0;
   for await (const line of lines) {
     if (line === "") continue;
-    if (end) throw new BadFile("there is more after the end of the board");
+    if (end) throw new BadFile("the file continues after the end of the board");
     if (!header) {
       header = readHeader(line);
       if (header.size > board.size) {
-        throw new BadFile(`the file's board has ${header.size} cells, "${board.name}" has ${board.size}`);
+        throw new BadFile(
+          `the file's board has ${countOf(header.size, "cell")}, but "${board.name}" has only ` +
+            `${formatCount(board.size)}: enlarge it in BOARDS`,
+        );
       }
       next = header.fromPage;
       continue;
