@@ -275,7 +275,7 @@ export class ValkeyStore implements Store {
     this.#incident(
       `page ${pageName(page)} had lost a key in Valkey and was repaired. ` +
         `${countOf(repaired.checked, "cell is", "cells are")} checked now; ` +
-        `what remained of its head said ${formatCount(repaired.checkedBefore)}. ` +
+        `the rest of its head said ${formatCount(repaired.checkedBefore)}. ` +
         "If Valkey evicts keys, set maxmemory-policy noeviction",
     );
   }
