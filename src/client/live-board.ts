@@ -243,7 +243,7 @@ export class LiveBoard implements Board {
     else if (this.#awaited().length > 0) void this.#waitedIfAnswered();
   }
 
-  /** Pages with committed changes whose delta has not come. */
+  /** Pages with committed changes whose delta has not arrived. */
   #awaited(): number[] {
     return this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
   }

@@ -52,8 +52,8 @@ export function connectionLimits(config: Config): ConnectionLimits {
 }
 
 /**
- * For all routes, in times of HTTP_PER_MINUTE: many people behind one address may load the app at
- * once.
+ * For all routes, as a multiple of HTTP_PER_MINUTE: many people behind one address may load the app
+ * at once.
  */
 export const HTTP_PACE = { times: 6, perSecondMin: 50, burstSeconds: 5 };
 

@@ -25,7 +25,7 @@ export function serveBoards(instance: Instance, presence: Presence, entered: Ent
   socket.onAny((name: string, ...args: unknown[]) => {
     if (!isRequest(name)) return complain("there is no such request");
     const ack = args.at(-1);
-    if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
+    if (typeof ack !== "function") return complain(`${name} has no acknowledgement callback: pass one`);
     const input = args.length > 1 ? args[0] : undefined;
     void responder.answer<unknown>(() => client[name](input)).then((reply) => ack(reply));
   });

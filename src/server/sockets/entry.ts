@@ -35,7 +35,7 @@ export class Entry {
   readonly #encoder: FrameEncoder;
   readonly #visitors = new WeakMap<Socket, Visitor>();
 
-  /** `origins` are the sites whose pages may use boards, or `*` for all. */
+  /** `origins` are the sites that may use boards, or `*` for all. */
   constructor(io: Server, instance: Instance, connections: Connections, origins: readonly string[]) {
     this.#instance = instance;
     this.#connections = connections;
@@ -62,7 +62,7 @@ export class Entry {
 
   /**
    * Identifies the visitor by the handshake's `auth: {token}` or the app's hook. A client whose
-   * token was not accepted has the rights of everyone, and may enter if there are any.
+   * token was not accepted has the rights that everyone has, and may enter if there are any.
    */
   async #identify(socket: Socket, next: Next, check: (visitor: Visitor) => void = () => undefined): Promise<void> {
     const { access, boards, metrics } = this.#instance;

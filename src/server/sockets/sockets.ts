@@ -85,7 +85,7 @@ interface AttachOptions {
    * Whether to count connections that join no namespace. False if the app has its own namespaces.
    */
   readonly countsAll: boolean;
-  /** Sites, besides the server's own, whose pages may use boards; `*` for all sites. */
+  /** Sites that may use boards besides the server's own; `*` for all sites. */
   readonly origins: readonly string[];
   /** As in `Config`. Not set inside a host app. */
   readonly basePath?: string;
