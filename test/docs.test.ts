@@ -14,7 +14,7 @@ import { ERRORS } from "../src/protocol/errors.js";
 import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
 import { OPTIONS, readConfig } from "../src/server/config.js";
 import { MESSAGES } from "../src/server/limits/allowance.js";
-import { HTTP_PACE } from "../src/server/run-instance.js";
+import { HTTP_PACE, REQUESTS } from "../src/server/run-instance.js";
 import { MESSAGE_CHARACTERS_MAX } from "../src/server/sockets/teaching-namespace.js";
 import { Names } from "../src/store/valkey/keys.js";
 
@@ -88,16 +88,33 @@ describe("the documents", () => {
     assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
   });
 
-  test("docs/guarantees.md has the bounds on chat and on HTTP requests as they are", () => {
+  test("docs/guarantees.md has the bounds on chat and on requests as they are", () => {
     const rows = tableAfter(read("docs/guarantees.md"), "## What is bounded");
     const bound = (start: string) => rows.find((row) => row.startsWith(`| ${start}`))?.split(" | ")[1] ?? "";
     const { perSecond, burst } = MESSAGES;
     const characters = MESSAGE_CHARACTERS_MAX.toLocaleString("en");
     const chat = `${perSecond} a second (${burst} at once), of ${characters} characters each`;
     assert.equal(bound("chat messages").replace(/ \|$/, ""), chat);
+    const requests = `${REQUESTS.perSecond} a second (${REQUESTS.burst} at once)`;
+    assert.equal(bound("requests of one socket").split(";")[0], requests);
     const { times, perSecondMin, burstSeconds } = HTTP_PACE;
     const pace = `${times} times \`HTTP_PER_MINUTE\`, but at least ${perSecondMin} a second (${burstSeconds} s of that at once)`;
     assert.equal(bound("HTTP requests of an address, for all routes").split(". ")[0], pace);
+  });
+
+  test("CONTRIBUTING.md names files and numbers of rate limits that are there", () => {
+    const source = readdirSync(join(root, "src/server"), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => read(join("src/server", name)))
+      .join("\n");
+    const rows = tableAfter(read("CONTRIBUTING.md"), "### A rate limit");
+    assert.ok(rows.length > 10);
+    for (const [, name = ""] of rows.join("\n").matchAll(/`([^`]+)`/g)) {
+      const isFile = /\.(ts|lua)$/.test(name);
+      const path = join(root, name.startsWith("src/") ? name : join("src/server", name));
+      assert.ok(isFile ? existsSync(path) : source.includes(name), name);
+    }
   });
 
   test("every link to a file leads to one", () => {
