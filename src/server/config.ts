@@ -239,7 +239,7 @@ const TABLE = {
   httpPerMinute: {
     env: "HTTP_PER_MINUTE",
     fallback: "3000",
-    help: "HTTP requests per minute from one address, counted over all instances on one Valkey",
+    help: "Requests to /boards and /state per minute from one address, over all instances on one Valkey; also sets each instance's pace for all HTTP requests",
     reason: "50 per second, as for new sockets; the app needs only a few to load",
     ...whole(1, 100_000_000),
   },
