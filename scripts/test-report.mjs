@@ -61,7 +61,7 @@ function textOf(error) {
   return typeof cause === "string" ? cause : inspect(cause);
 }
 
-function sourceOf(file) {
+export function sourceOf(file) {
   const path = file.startsWith(COMPILED) ? `${relative(COMPILED, file).replace(/\.js$/, ".ts")}` : file;
   return path.startsWith(root) ? relative(root, path) : path;
 }

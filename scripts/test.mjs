@@ -4,6 +4,7 @@
  *     npm test                    lint, types, build, every test
  *     npm test -- NAME...         the test files with NAME in their path
  *     npm run test:fast           lint, types, and the tests that need nothing but Node
+ *     npm run test:fast NAME...   those of these files with NAME in their path
  *     npm run test:watch NAME     these test files, again after each change
  *
  * A run compiles everything once (compile.mjs). Test files are processes of their own, a few at a
@@ -19,10 +20,12 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { COMPILED, compile, compiledName } from "./compile.mjs";
 import { install, missingPackages, programsFor } from "./requirements.mjs";
-import { report } from "./test-report.mjs";
+import { report, sourceOf } from "./test-report.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const FILE_MS_MAX = 240_000;
+/** After this long without output, the run names the files that it waits for. */
+const QUIET_MS_MAX = 30_000;
 /** Most tests wait for timers, servers and each other, so two for each core keep the cores busy. */
 const FILES_AT_ONCE = 2 * availableParallelism();
 /** These need only Node, and no build. */
@@ -95,9 +98,11 @@ function chooseTests() {
   if (strange.length > 0) giveUp(`no test file has ${strange.join(" or ")} in its path`);
   if (values.watch && names.length === 0) giveUp("test:watch takes a part of the path of a test file");
   const chosen = all.filter((test) => names.length === 0 || names.some((name) => test.includes(nameOf(name))));
+  const fitting = chosen.filter((test) => !values.fast || FAST.test(test));
+  if (fitting.length === 0) giveUp(`test:fast leaves out ${chosen.join(", ")}: use npm test -- ${names.join(" ")}`);
   const last = LONGEST.length;
   const rank = (test) => (LONGEST.includes(test) ? LONGEST.indexOf(test) : last);
-  return chosen.filter((test) => !values.fast || FAST.test(test)).sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+  return fitting.sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
 /** A file may also be named by its path from the current folder, or by an absolute one. */
@@ -107,7 +112,7 @@ function nameOf(name) {
 
 function announce() {
   if (!isWhole) say(`${tests.length} test files: ${tests.join(", ")}\n`);
-  else if (values.fast) say(`Lint, types and ${tests.length} test files. This takes about a minute on two cores.\n`);
+  else if (values.fast) say(`Lint, types and ${tests.length} test files. About a minute on two idle cores.\n`);
   else say(`Lint, types, build and ${tests.length} test files. This takes about five minutes on two cores.\n`);
   const packages = missingPackages(programs);
   if (packages.length > 0) say(`First, ${packages.join(", ")} will be installed, which takes a minute or two.\n`);
@@ -129,7 +134,16 @@ async function runTests() {
   events.on("test:fail", ({ todo }) => {
     if (todo === undefined || todo === false) process.exitCode = 1;
   });
-  for await (const text of report(events)) process.stdout.write(text);
+  const running = new Set();
+  const isFile = ({ name, file }) => name === file;
+  events.on("test:dequeue", (data) => isFile(data) && running.add(sourceOf(data.file)));
+  events.on("test:complete", (data) => isFile(data) && running.delete(sourceOf(data.file)));
+  const quiet = setInterval(() => process.stdout.write(`… still running: ${[...running].join(", ")}\n`), QUIET_MS_MAX);
+  for await (const text of report(events)) {
+    process.stdout.write(text);
+    quiet.refresh();
+  }
+  clearInterval(quiet);
 }
 
 function giveUp(message) {

@@ -12,9 +12,9 @@ import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
 import { ERRORS } from "../src/protocol/errors.js";
 import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
-import { OPTIONS } from "../src/server/config.js";
+import { OPTIONS, readConfig } from "../src/server/config.js";
 import { MESSAGES } from "../src/server/limits/allowance.js";
-import { HTTP_PACE } from "../src/server/run-instance.js";
+import { HTTP_PACE, REQUESTS } from "../src/server/run-instance.js";
 import { MESSAGE_CHARACTERS_MAX } from "../src/server/sockets/teaching-namespace.js";
 import { Names } from "../src/store/valkey/keys.js";
 
@@ -26,6 +26,8 @@ const documents = [
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
 ];
+
+const DIFFERING_LINES_MAX = 20;
 
 /** The rows of the table behind a marker, without head. */
 function tableAfter(text: string, marker: string): string[] {
@@ -48,6 +50,15 @@ function hasTest(source: string, name: string): boolean {
   );
 }
 
+/** On failure it shows only the lines that differ, and says which script writes them. */
+function assertUpToDate(text: string, made: string, document: string, script: string): void {
+  const [before, after] = [text, made].map((each) => each.split("\n"));
+  const gone = before?.filter((line) => !after?.includes(line)).map((line) => `- ${line}`) ?? [];
+  const added = after?.filter((line) => !before?.includes(line)).map((line) => `+ ${line}`) ?? [];
+  const difference = [...gone, ...added].slice(0, DIFFERING_LINES_MAX).join("\n");
+  assert.ok(text === made, `${document} is out of date: run npm run ${script}\n${difference}`);
+}
+
 describe("the documents", () => {
   test("PROTOCOL.md has the error table as it is", () => {
     const rows = Object.entries(ERRORS).map(
@@ -59,8 +70,14 @@ describe("the documents", () => {
 
   test("docs/operations.md has the options as they are, and the sizes as they were measured", () => {
     const text = readFileSync(OPERATIONS, "utf8");
-    assert.equal(text, withTables(text));
+    assertUpToDate(text, withTables(text), "docs/operations.md", "docs:options");
     for (const { env } of Object.values(OPTIONS)) assert.match(text, new RegExp(`^\\| \`${env}\``, "m"));
+  });
+
+  test("docs/operations.md has the frames a second that the default flush interval allows", () => {
+    const [, frames] = /at most (\d+)\s+frames\s+a\s+second/.exec(read("docs/operations.md")) ?? [];
+    const expected = Math.floor(1_000 / readConfig({}, {}).flushMs);
+    assert.equal(Number(frames), expected, `1,000 / FLUSH_MS is ${expected} frames a second, not ${frames}`);
   });
 
   test("docs/operations.md says of each error code what it comes to", () => {
@@ -71,16 +88,33 @@ describe("the documents", () => {
     assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
   });
 
-  test("docs/guarantees.md has the bounds on chat and on HTTP requests as they are", () => {
+  test("docs/guarantees.md has the bounds on chat and on requests as they are", () => {
     const rows = tableAfter(read("docs/guarantees.md"), "## What is bounded");
     const bound = (start: string) => rows.find((row) => row.startsWith(`| ${start}`))?.split(" | ")[1] ?? "";
     const { perSecond, burst } = MESSAGES;
     const characters = MESSAGE_CHARACTERS_MAX.toLocaleString("en");
     const chat = `${perSecond} a second (${burst} at once), of ${characters} characters each`;
     assert.equal(bound("chat messages").replace(/ \|$/, ""), chat);
+    const requests = `${REQUESTS.perSecond} a second (${REQUESTS.burst} at once)`;
+    assert.equal(bound("requests of one socket").split(";")[0], requests);
     const { times, perSecondMin, burstSeconds } = HTTP_PACE;
     const pace = `${times} times \`HTTP_PER_MINUTE\`, but at least ${perSecondMin} a second (${burstSeconds} s of that at once)`;
     assert.equal(bound("HTTP requests of an address, for all routes").split(". ")[0], pace);
+  });
+
+  test("CONTRIBUTING.md names files and numbers of rate limits that are there", () => {
+    const source = readdirSync(join(root, "src/server"), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => read(join("src/server", name)))
+      .join("\n");
+    const rows = tableAfter(read("CONTRIBUTING.md"), "### A rate limit");
+    assert.ok(rows.length > 10);
+    for (const [, name = ""] of rows.join("\n").matchAll(/`([^`]+)`/g)) {
+      const isFile = /\.(ts|lua)$/.test(name);
+      const path = join(root, name.startsWith("src/") ? name : join("src/server", name));
+      assert.ok(isFile ? existsSync(path) : source.includes(name), name);
+    }
   });
 
   test("every link to a file leads to one", () => {
@@ -155,7 +189,7 @@ describe("the documents", () => {
 
   test("bench/README.md is what bench:report makes of the recorded results", () => {
     const { markdown, charts } = makeReport(readResults(scenarios.map(({ name }) => name)));
-    assert.equal(read("bench/README.md"), markdown);
+    assertUpToDate(read("bench/README.md"), markdown, "bench/README.md", "bench:report");
     for (const [name, svg] of charts) assert.equal(read(join("bench/results", name)), svg);
   });
 

@@ -10,6 +10,7 @@
 import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { pace } from "../../src/bench/pace.js";
+import { readConfig } from "../../src/server/config.js";
 import { type Correctness, judge, judgeSettled, Remarks } from "../load/correctness.js";
 import { colyseus } from "../load/frameworks.js";
 import { ours, oursOverSocketIo } from "../load/ours.js";
@@ -27,7 +28,7 @@ const WARM_RATE = 180;
 /** The flush interval is short again after this time. */
 const SETTLE_MS = 500;
 const CLICKS_FIRST = 100;
-const PAUSE_MS = 20;
+const PAUSE_MS = readConfig({}, {}).flushMs + 4;
 /** A change that takes longer is lost, and ends the scenario. */
 const ARRIVE_MS_MAX = 5_000;
 const RATIO = { required: 1.25, stretch: 1.1 };

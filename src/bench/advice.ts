@@ -4,6 +4,7 @@
  * it should refuse an attack. That must not look like slowness.
  */
 
+import { countOf } from "../protocol/count.js";
 import type { ErrorCode } from "../protocol/errors.js";
 import type { BenchResult } from "./result.js";
 
@@ -27,7 +28,7 @@ export function adviceOn(result: BenchResult): string[] {
   const { scenario, connected, codes, busy, late, verdict } = result;
   const advice: string[] = [];
   for (const [code, count] of Object.entries(codes) as [ErrorCode, number][]) {
-    advice.push(`Clients received ${code} ${count} times. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
+    advice.push(`Clients received ${code} ${countOf(count, "time")}. ${ADVICE[code] ?? "PROTOCOL.md explains it."}`);
   }
   if (connected < scenario.clients) {
     advice.push(

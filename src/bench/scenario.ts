@@ -47,7 +47,7 @@ export const SCENARIO_OPTIONS: { readonly [Name in keyof Chosen]: ScenarioOption
     flag: "--board",
     placeholder: "name",
     fallback: "main",
-    help: "Name of the board to load",
+    help: "Name of the board to put load on",
     parse: (text) => (/^[\w-]{1,64}$/.test(text) ? text : undefined),
     expected: "1 to 64 letters, digits, - or _",
   },

@@ -1,5 +1,6 @@
 /* A run as text: a line for each second, and a table at the end. */
 
+import { countOf } from "../protocol/count.js";
 import { adviceOn } from "./advice.js";
 import type { Mismatch } from "./messages.js";
 import type { Latency, Second } from "./recorder.js";
@@ -75,10 +76,12 @@ export function verdictText({ verdict }: BenchResult): string {
     return `all ${countOf(clients, "client")} match the store on ${countOf(pages, "page")}; no acknowledged write was lost`;
   const faults = [
     clients === 0 ? "no client was connected at the end" : `${level} of ${clients} clients match the store`,
-    ...(offline > 0 ? [`${offline} were not connected at the end and could not be compared`] : []),
+    ...(offline > 0 ? [`${countOf(offline, "was", "were")} not connected at the end and could not be compared`] : []),
     ...(instancesDiffer.length > 0 ? [`instances differ on page ${instancesDiffer.join(", ")}`] : []),
-    ...(lostWrites > 0 ? [`${lostWrites} acknowledged writes are not in the store`] : []),
-    ...(pending > 0 ? [`${pending} writes got no answer`] : []),
+    ...(lostWrites > 0
+      ? [`${countOf(lostWrites, "acknowledged write is", "acknowledged writes are")} not in the store`]
+      : []),
+    ...(pending > 0 ? [`${countOf(pending, "write")} got no answer`] : []),
     ...mismatches.slice(0, 3).map(mismatchText),
     ...(mismatchCount > 3 ? [`and ${mismatchCount - 3} more`] : []),
   ];
@@ -89,10 +92,6 @@ function mismatchText({ kind, client, url, page, cells }: Mismatch): string {
   const name = `client ${client} at ${url}`;
   if (kind === "missing") return `${name} has not loaded page ${page}`;
   return `${name} differs from the store in ${countOf(cells, "cell")} of page ${page} (${kind})`;
-}
-
-function countOf(count: number, thing: string): string {
-  return `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
 }
 
 function percentiles({ p50, p90, p99, p999, max, count }: Latency): string {

@@ -13,7 +13,7 @@ import { checkUp } from "../store/valkey/checkup.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
 import { checkUrls } from "./url-checks.js";
 
-/** Limits on open files, below which the doctor reports. Each client takes one file. */
+/** Limits on open files, below which doctor reports a finding. Each client takes one file. */
 const FILES_MIN = 1_024;
 const FILES_ENOUGH = 10_000;
 const SIGNS = { good: "✓", warning: "!", bad: "✗" } as const;
@@ -56,6 +56,6 @@ async function checkStore(config: Config): Promise<Finding[]> {
     }
   } catch (error) {
     if (!(error instanceof StoreUnusable || error instanceof StoreAway)) throw error;
-    return [bad(error.message, "check VALKEY_URL, and whether Valkey runs and can be reached from here")];
+    return [bad(error.message, "check VALKEY_URL, and that Valkey is running and reachable from here")];
   }
 }

@@ -82,7 +82,7 @@ export class MachineMetrics {
 
 /**
  * In a worker: sends `own` when the primary counts. Returns a function that fetches the metrics of
- * all.
+ * all workers.
  */
 export function joinMachine(own: () => Promise<MetricParts>): () => Promise<string> {
   let asking: Promise<string> | undefined;

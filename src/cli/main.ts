@@ -117,7 +117,7 @@ function command(
 function benchCommand(): void {
   const command = program
     .command("bench")
-    .description("Load a running deployment, measure it, and check that every client matches the store")
+    .description("Put load on a running deployment, measure it, and check that every client matches the store")
     .argument("<url...>", "Instances of one deployment; clients are assigned to them in turn")
     .configureHelp({ showGlobalOptions: false });
   for (const [name, { flag, placeholder, help, fallback }] of Object.entries(SCENARIO_OPTIONS)) {

@@ -1,4 +1,7 @@
-/* Waits for a signal to end. A second signal ends the process immediately, even with work left. */
+/*
+ * Waits for a signal that asks the process to end. A second signal ends the process immediately,
+ * even with work left.
+ */
 
 import type { Log } from "../server/telemetry/log.js";
 

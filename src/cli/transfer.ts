@@ -6,6 +6,7 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { pipeline } from "node:stream/promises";
+import { countOf } from "../protocol/count.js";
 import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
@@ -57,7 +58,8 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
     const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
     outcome = "done";
     process.stderr.write(
-      `imported ${checked} checked cells on ${pages} pages into board ${board.name} and changed ${replaced} pages\n`,
+      `imported ${countOf(checked, "checked cell")} on ${countOf(pages, "page")} into board ${board.name} ` +
+        `and changed ${countOf(replaced, "page")}\n`,
     );
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);

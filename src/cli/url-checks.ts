@@ -7,6 +7,7 @@ import { randomBytes } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
+import { countOf } from "../protocol/count.js";
 import { bad, type Finding, good, warning } from "../store/finding.js";
 
 const ANSWER_MS_MAX = 5_000;
@@ -110,12 +111,17 @@ function judgeBoards(boards: readonly Board[]): Finding[] {
     const what = `board ${board} has ${[...sizes].join(" or ")} checkboxes, depending on the instance`;
     findings.push(bad(what, "give all instances the same BOARDS"));
   }
-  if (findings.length === 0) findings.push(good(`${instances.size} instances found, all with the same boards`));
+  if (findings.length === 0) findings.push(good(foundText(instances.size)));
   if (instances.size > 1 && boards.some(({ engine }) => engine === "embedded")) {
     const what = "not all instances keep their boards in Valkey, so users of different instances see different boards";
     findings.push(bad(what, "set VALKEY_URL for all instances"));
   }
   return findings;
+}
+
+function foundText(instances: number): string {
+  const found = `${countOf(instances, "instance")} found`;
+  return instances > 1 ? `${found}, all with the same boards` : found;
 }
 
 function boardsIn(body: string): Board[] {

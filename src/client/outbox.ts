@@ -40,7 +40,10 @@ export class Outbox {
   readonly #newest = new Map<number, Op>();
   readonly #queue = new Queue((op) => this.#newest.get(op.cell) === op);
   readonly #inFlight = new Map<number, InFlight>();
-  /** A later change of one of these cells waits. Sent now, an earlier attempt could overtake it. */
+  /**
+   * A later change of one of these cells waits. If it were sent now, an earlier attempt could
+   * overtake it.
+   */
   readonly #cellsInFlight = new Set<number>();
   readonly #confirmed = new Confirmed();
   #seq = 0;
@@ -224,7 +227,8 @@ export class Outbox {
   }
 
   /**
-   * `page` has been followed for another second. Changes that never arrive were lost by the store.
+   * Call once a second for each page followed since the last call. Changes that never arrive were
+   * lost by the store.
    */
   waited(page: number): Dropped[] {
     return this.#notNewer(this.#confirmed.waited(page));

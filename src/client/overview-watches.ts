@@ -88,7 +88,7 @@ export class OverviewWatches implements Overview {
 
   receiveAll(counts: Uint32Array): void {
     if (this.#watches.size === 0) return;
-    // The board may have another size than before.
+    // The board may differ in size now.
     if (this.pages !== counts.length) this.#reset();
     this.#counts ??= new Uint32Array(counts.length);
     const changed: number[] = [];

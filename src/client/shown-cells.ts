@@ -77,7 +77,7 @@ export class ShownCells {
     });
   }
 
-  /** These pages have been followed for another second. */
+  /** Call once a second with the pages followed since the last call. */
   waited(pages: readonly number[]): CellChange[] {
     return pages.flatMap((page) => this.dropped(this.#outbox.waited(page), false));
   }

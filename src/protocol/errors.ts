@@ -18,7 +18,7 @@ interface ErrorRule {
 export const ERRORS = {
   BAD_REQUEST: refused(400, "The request is malformed. See PROTOCOL.md for the format."),
   UNSUPPORTED_PROTOCOL: refused(400, "This server does not support this protocol version. Reload to update."),
-  UNKNOWN_BOARD: refused(404, "There is no board with that name."),
+  UNKNOWN_BOARD: refused(404, "There is no board with that name. Check the name."),
   NOT_FOUND: refused(404, "There is nothing at this address."),
   CELL_OUT_OF_RANGE: refused(400, "The board has no such checkbox. Numbers run from 0 to size - 1."),
   PAGE_OUT_OF_RANGE: refused(404, "The board has no such page. GET /boards/:board gives the number of pages."),
@@ -26,7 +26,7 @@ export const ERRORS = {
     413,
     "This board is too large for one response. Read its pages at /boards/:board/pages/:page.",
   ),
-  UNAUTHORIZED: refused(401, "A valid token is required: none was sent, or it was not accepted."),
+  UNAUTHORIZED: refused(401, "A valid token is required: none was sent, or the one sent was not accepted."),
   TOKEN_EXPIRED: refused(401, "Your token has expired. Sign in again to continue."),
   FORBIDDEN: refused(403, "You are not allowed to do this on this board."),
   FROZEN: refused(423, "These checkboxes are frozen. Nobody can change them now."),
@@ -41,10 +41,13 @@ export const ERRORS = {
     "This setAll exceeds one page or the write limit. Pass { split: true } to send it in steps.",
   ),
   TOO_MANY_PAGES: refused(429, "This connection watches too many pages. Unwatch some first."),
-  PAYLOAD_TOO_LARGE: refused(413, "The message is larger than this server accepts."),
+  PAYLOAD_TOO_LARGE: refused(413, "The message is larger than this server accepts. Send less at once."),
   RATE_LIMITED: later(429, "Too many requests. Wait a moment, then try again."),
   TOO_MANY_CONNECTIONS: later(429, "This address has too many connections. Close some, then try again."),
-  TOO_MANY_ERRORS: later(429, "This connection was closed because it sent too many bad requests."),
+  TOO_MANY_ERRORS: later(
+    429,
+    "This connection was closed because it sent too many bad requests. Correct them, then reconnect.",
+  ),
   TOO_SLOW: later(429, "This connection was closed because the client read too slowly. Reconnect."),
   GOING_AWAY: later(503, "This instance is shutting down. The client reconnects automatically."),
   BUSY: later(503, "The instance has too much work queued. Wait a moment, then try again."),
@@ -63,8 +66,16 @@ export const ERRORS = {
   OUTBOX_FULL: later(503, "Too many of your changes are waiting to be sent. Wait until some have been sent."),
   UNREACHABLE: later(503, "No instance answers at this address. Check the address and path; the client keeps trying."),
   NO_TOKEN: later(503, "The app could not provide a token. The client asks again when it next tries to connect."),
-  EXPIRED: unknown(503, false, "The change could not be delivered in time. Check the board before you make it again."),
-  CLOSED: unknown(503, false, "The client was closed before the change was acknowledged."),
+  EXPIRED: unknown(
+    503,
+    false,
+    "The change could not be delivered in time. Check the board before you make the change again.",
+  ),
+  CLOSED: unknown(
+    503,
+    false,
+    "The client was closed before the change was acknowledged. Check the board before you make the change again.",
+  ),
 } as const satisfies Record<string, ErrorRule>;
 
 function refused(http: number, message: string): ErrorRule {
@@ -107,7 +118,7 @@ export class Refusal extends Error {
     } = {},
   ) {
     const { message } = ERRORS[code];
-    const text = options.detail ? `${message.slice(0, -1)} (${options.detail}).` : message;
+    const text = options.detail ? withDetail(message, options.detail) : message;
     super(text, options.cause === undefined ? {} : { cause: options.cause });
     this.name = "Refusal";
     this.code = code;
@@ -133,6 +144,11 @@ export class Refusal extends Error {
       ...(cells && { cells }),
     };
   }
+}
+
+/** Adds the detail to the first sentence. The others say what to do. */
+function withDetail(message: string, detail: string): string {
+  return message.replace(/\.(?= |$)/, () => ` (${detail}).`);
 }
 
 /** Wraps an error that is not a Refusal in INTERNAL. */

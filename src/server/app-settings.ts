@@ -20,9 +20,9 @@ export const INSTANCE_FIELDS = {
   dataDir: "DATA_DIR",
   /** How safe a write is before it is acknowledged. Default: `applied`. */
   durability: "DURABILITY",
-  /** How long change history is kept for replay. Default: `off`. */
+  /** Time for which change history is kept for replay. Default: `off`. */
   history: "HISTORY",
-  /** Rights of everyone. Default: `open`, or `token` with `authorise`. */
+  /** Rights that everyone has. Default: `open`, or `token` with `authorise`. */
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */
   jwtSecret: "JWT_SECRET",

@@ -117,7 +117,7 @@ const TABLE = {
   },
   valkeyCert: {
     env: "VALKEY_CERT",
-    help: "PEM file of the certificate that instances show to Valkey and Sentinels, for valkeys://",
+    help: "PEM file of the certificate that instances present to Valkey and Sentinels, for valkeys://",
     reason: "Most servers ask only for a password",
     ...text(4_096, "file"),
   },
@@ -178,7 +178,7 @@ const TABLE = {
     env: "DURABILITY",
     placeholder: "level,…",
     fallback: "applied",
-    help: "Safety of a write before it is acknowledged: applied, fsynced or replicated:N, or name=level for one board",
+    help: "Level of safety that a write must reach before it is acknowledged: applied, fsynced or replicated:N, or name=level for one board",
     reason: "The fastest level; a failover may undo the last milliseconds of writes, see docs/guarantees.md",
     parse: parseDurabilities,
     expected: "applied, fsynced or replicated:N with N from 1 to 9, for all boards or as name=level,name=level",
@@ -186,7 +186,7 @@ const TABLE = {
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
     fallback: String(DURABILITY_WAIT_MS),
-    help: "How long one attempt at a write waits for its durability before the next attempt",
+    help: "Time that one attempt at a write waits for its durability before the next attempt",
     reason: "Half of WRITE_WAIT_MS, which leaves time for a second attempt",
     ...whole(1, 60_000, "ms"),
   },
@@ -194,7 +194,7 @@ const TABLE = {
     env: "HISTORY",
     placeholder: "time,…",
     fallback: "off",
-    help: "How long change history is kept for replay: off, a time such as 30m, 1h or 1d, or name=1h for one board",
+    help: "Time for which change history is kept for replay: off, a time such as 30m, 1h or 1d, or name=1h for one board",
     reason: "Each batch of changes takes memory in Valkey",
     parse: parseRetention,
     expected: "off, or a number with s, m, h or d, at most 30d, for all boards or as name=time,name=time",
@@ -202,7 +202,7 @@ const TABLE = {
   historyDeltas: {
     env: "HISTORY_DELTAS",
     fallback: "20000",
-    help: "Largest number of batches of changes in the history of one page",
+    help: "Maximum number of batches of changes in the history of one page",
     reason: "1 to 2 MB per page if batches are small",
     ...whole(1, 1_000_000),
   },
@@ -210,7 +210,7 @@ const TABLE = {
     env: "WRITES_PER_SECOND",
     fallback: "50",
     help: "Sustained write rate of one session, in checkboxes per second",
-    reason: "Faster than a hand clicks, and enough for drawing",
+    reason: "Faster than anyone can click, and enough for drawing",
     ...whole(1, 1_000_000),
   },
   writeBurst: {
@@ -235,7 +235,7 @@ const TABLE = {
   connectionsPerAddress: {
     env: "CONNECTIONS_PER_ADDRESS",
     fallback: "500",
-    help: "Sockets that one address (for IPv6, one /64) may have open on this instance",
+    help: "Maximum number of sockets that one address (for IPv6, one /64) may have open on this instance",
     reason: "A school or an office behind one address",
     ...whole(1, 1_000_000),
   },
@@ -249,14 +249,14 @@ const TABLE = {
   httpPerMinute: {
     env: "HTTP_PER_MINUTE",
     fallback: "3000",
-    help: "HTTP requests per minute from one address, counted over all instances on one Valkey",
+    help: "Requests to /boards and /state per minute from one address, over all instances on one Valkey; also sets each instance's pace for all HTTP requests",
     reason: "50 per second, as for new sockets; the app needs only a few to load",
     ...whole(1, 100_000_000),
   },
   watchedPages: {
     env: "WATCHED_PAGES",
     fallback: "1024",
-    help: "Pages (blocks of 65,536 checkboxes) that one socket may watch",
+    help: "Maximum number of pages (blocks of 65,536 checkboxes) that one socket may watch",
     reason: "The app shows at most 300 pages and keeps some that were in view before",
     ...whole(1, 65_536),
   },
@@ -278,7 +278,7 @@ const TABLE = {
     env: "FLUSH_MS",
     fallback: "16",
     help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
-    reason: `One frame of a 60 Hz screen; after a quiet time changes go out at once, within ${UNSEEN_MS} ms if other pages are busy`,
+    reason: `One frame of a 60 Hz screen; after a quiet period, changes go out at once, within ${UNSEEN_MS} ms if other pages are busy`,
     ...whole(1, 1_000, "ms"),
   },
   flushUnseenMs: {
@@ -291,7 +291,7 @@ const TABLE = {
   writeWaitMs: {
     env: "WRITE_WAIT_MS",
     fallback: "3000",
-    help: "How long a write waits for an unavailable store before it is refused",
+    help: "Time that a write waits for an unavailable store before it is refused",
     reason: "Long enough to detect a hanging Valkey (2.2 s) and to retry once",
     ...whole(0, 60_000, "ms"),
   },
@@ -306,7 +306,7 @@ const TABLE = {
     env: "ORIGINS",
     placeholder: "origin,…",
     fallback: "*",
-    help: "Web origins, besides the instance's own, whose pages may connect, or * for all",
+    help: "Web origins that may connect besides the instance's own, or * for all",
     reason: "On an open board other sites can do no more than any visitor; set it if tokens give rights",
     parse: (value) => {
       const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
@@ -318,7 +318,7 @@ const TABLE = {
     env: "ACCESS",
     placeholder: "rule,…",
     fallback: "open",
-    help: "Rights of everyone: open, read-only (writing needs a token) or token (viewing too), or name=rule for one board",
+    help: "Rights that everyone has: open, read-only (writing needs a token) or token (viewing too), or name=rule for one board",
     reason: "Lets anyone try a new board; restrict it before storing anything that matters",
     parse: parseAccess,
     expected: "open, read-only or token, for all boards or as name=rule,name=rule",
@@ -430,7 +430,7 @@ function mistakeIn(config: Config, rightsElsewhere: boolean): string | undefined
   }
   if (jwtSecret !== undefined && jwksUrl !== undefined) return "JWT_SECRET and JWKS_URL are both set: keep one of them";
   if (jwtSecret === undefined && jwksUrl === undefined && !rightsElsewhere && valuesOf(access).includes("token"))
-    return "ACCESS has a board that requires a token, but no key verifies tokens: set JWT_SECRET or JWKS_URL";
+    return "ACCESS requires a token for a board, but there is no key to verify tokens: set JWT_SECRET or JWKS_URL";
   return undefined;
 }
 

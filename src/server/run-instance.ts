@@ -21,7 +21,7 @@ import type { Log } from "./telemetry/log.js";
 
 const FAN_OUT = { flushMsMax: 1_000, share: 0.2, framesUnseen: 500, dozeMsMax: UNSEEN_MS };
 const QUEUED_CHANGES_MAX = 200_000;
-const REQUESTS = { perSecond: 200, burst: 400 };
+export const REQUESTS = { perSecond: 200, burst: 400 };
 /**
  * In pages. Each may cost a request to the store and a snapshot of 8 KiB. The burst lets a client
  * join every page that it may watch, and the rate exceeds anyone's scrolling.
@@ -52,8 +52,8 @@ export function connectionLimits(config: Config): ConnectionLimits {
 }
 
 /**
- * For all routes, in times of HTTP_PER_MINUTE: many people behind one address may load the app at
- * once.
+ * For all routes, as a multiple of HTTP_PER_MINUTE: many people behind one address may load the app
+ * at once.
  */
 export const HTTP_PACE = { times: 6, perSecondMin: 50, burstSeconds: 5 };
 

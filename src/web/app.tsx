@@ -5,6 +5,7 @@
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
+import { countOf } from "../protocol/count.js";
 import { AccessBar } from "./access-bar.js";
 import { Announcer } from "./announcer.js";
 import { GridView } from "./grid-view.js";
@@ -14,7 +15,7 @@ import { useDelay, useLive } from "./live.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
-import { type AccessWording, accessWording, countOf, problem } from "./wording.js";
+import { type AccessWording, accessWording, problem } from "./wording.js";
 
 interface AppProps {
   readonly client: Client;

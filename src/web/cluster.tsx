@@ -1,7 +1,10 @@
-/* The cluster view: each instance with its health and load, and the whole in small charts. */
+/*
+ * The cluster view: each instance with its health and load, and the whole cluster in small charts.
+ */
 
 import { type ComponentChildren, render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { countOf } from "../protocol/count.js";
 import {
   type ClusterHistory,
   healthOf,
@@ -128,7 +131,7 @@ function Chart({ line, label }: { line: readonly number[]; label: string }) {
 function summary(instances: readonly InstanceSample[]): string {
   if (instances.length === 0) return "Loading …";
   const troubled = instances.filter((instance) => healthOf(instance) !== "healthy").length;
-  const all = `${instances.length} ${instances.length === 1 ? "instance" : "instances"}`;
+  const all = countOf(instances.length, "instance");
   return troubled === 0 ? `${all}, all healthy` : `${all}, ${troubled} not healthy`;
 }
 

@@ -2,13 +2,14 @@
 
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
+import { countOf } from "../protocol/count.js";
 import { CellGrid } from "./cell-grid.js";
 import { columnsOf } from "./layout.js";
 import { useFrozen } from "./live.js";
 import { MessageLine } from "./message-line.js";
 import { formatPlace, parsePlace } from "./place-link.js";
 import { MARK_MS } from "./timed-mark.js";
-import { countOf, placeText, type Wording } from "./wording.js";
+import { placeText, type Wording } from "./wording.js";
 
 export interface BoardViewProps {
   readonly board: Board;

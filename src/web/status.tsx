@@ -6,8 +6,9 @@
  */
 
 import type { ComponentChildren } from "preact";
+import { formatCount } from "../protocol/count.js";
 import type { Live } from "./live.js";
-import { connectionWording, formatCount, formatMs } from "./wording.js";
+import { connectionWording, formatMs } from "./wording.js";
 
 const UNKNOWN = "–";
 

@@ -4,22 +4,13 @@
  */
 
 import type { ErrorCode } from "../client/index.js";
+import { countOf, formatCount } from "../protocol/count.js";
 import type { Delay, Live } from "./live.js";
 import { VIEW_ONLY } from "./permission.js";
 
 export interface Wording {
   readonly tone: "good" | "waiting" | "bad";
   readonly text: string;
-}
-
-const grouping = new Intl.NumberFormat("en");
-
-export function formatCount(count: number): string {
-  return grouping.format(count);
-}
-
-export function countOf(count: number, one: string, many: string): string {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
 export function formatMs(ms: number): string {
@@ -93,11 +84,11 @@ function refusalOf({ connection: { reason } }: Live): string | undefined {
 function delayText({ code, secondsLeft }: Delay, queued: string): string {
   switch (code) {
     case "RATE_LIMITED":
-      return `That was fast! ${queued}, about ${secondsLeft} s to go.`;
+      return `That was fast! ${queued}: about ${secondsLeft} s to go.`;
     case "STORE_AWAY":
     case "OUTCOME_UNKNOWN":
-      return `The store is unavailable. ${queued}, next attempt in ${secondsLeft} s.`;
+      return `The store is unavailable. ${queued}. Next attempt in ${secondsLeft} s.`;
     default:
-      return `The instance is busy. ${queued}, next attempt in ${secondsLeft} s.`;
+      return `The instance is busy. ${queued}. Next attempt in ${secondsLeft} s.`;
   }
 }

@@ -146,7 +146,7 @@ describe("an instance whose disk is full", () => {
     disk.makeRoom(pid);
     await until("it is ready", async () => (await ask(instance, agent, "/ready")).status === 200);
     assert.deepEqual(await set(instance, agent, lastOf(200)), { status: 200, value: true });
-    await until("it says so", () => instance.output.some((line) => line.includes("can be written again")));
+    await until("it says so", () => instance.output.some((line) => line.includes("is writable again, after")));
     assertOnceEach(instance);
     // What was refused is not there, and what was acknowledged is.
     await instance.kill();

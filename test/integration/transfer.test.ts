@@ -168,11 +168,11 @@ describe("a board as a file", () => {
       /checksum/,
     ],
     ["with pages out of order", (file: string) => file.replace('"page":6543', '"page":1'), /out of order/],
-    ["of a larger board", (file: string) => file.replace(/"size":\d+/, '"size":4000000000'), /4000000000 cells/],
+    ["of a larger board", (file: string) => file.replace(/"size":\d+/, '"size":4000000000'), /4,000,000,000 cells/],
     [
       "that goes on after its end",
       (file: string) => `${file}{"end":true,"pages":0,"checked":0}\n`,
-      /more after the end/,
+      /continues after the end of the board/,
     ],
   ] as const) {
     test(`a file ${name} is refused`, async () => {
@@ -193,7 +193,11 @@ describe("a board as a file", () => {
       (lines: string[]) => [lines[0]?.replace(/"size":\d+/, '"size":131073') ?? "", ...lines.slice(1)],
       /page 2 has cells that the board does not have/,
     ],
-    ["more after its end", (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'], /more after the end/],
+    [
+      "more after its end",
+      (lines: string[]) => [...lines.slice(0, -1), '{"page":15258}'],
+      /continues after the end of the board/,
+    ],
   ] as const) {
     test(`a file with ${name} is refused when what was read of it is stored and counted, with nothing under way`, async () => {
       await fill(embedded, 4);
@@ -357,7 +361,7 @@ describe("socketscaler export and import", () => {
     await board.set(8, true);
     const imported = await runCommand(["import", file], env);
     assert.equal(imported.code, 0, imported.stderr);
-    assert.match(imported.stderr, /imported 1 checked cells on 1 pages into board main and changed 1 pages/);
+    assert.match(imported.stderr, /imported 1 checked cell on 1 page into board main and changed 1 page/);
     assert.deepEqual(auditIn(imported.stdout), {
       audit: "import",
       board: "main",
@@ -401,7 +405,7 @@ describe("socketscaler export and import", () => {
     const file = join(folder, "both.jsonl");
     writeFileSync(file, `\uFEFF${text.replaceAll("\n", "\r\n").trimEnd()}`);
     const done = await runCommand(["import", file], { DATA_DIR: join(folder, "to") });
-    assert.equal(done.stderr, "imported 2 checked cells on 1 pages into board main and changed 1 pages\n");
+    assert.equal(done.stderr, "imported 2 checked cells on 1 page into board main and changed 1 page\n");
     assert.equal(done.code, 0);
   });
 

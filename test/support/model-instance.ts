@@ -21,9 +21,12 @@ interface ModelInstanceOptions {
   /** Of board `main`. */
   readonly cells: number;
   readonly watches?: Rate;
+  /** Most pages that one client may watch. */
+  readonly watchedPagesMax?: number;
 }
 
-export function modelInstance({ clock, store, cells, watches = PLENTY }: ModelInstanceOptions): Instance {
+export function modelInstance(options: ModelInstanceOptions): Instance {
+  const { clock, store, cells, watches = PLENTY, watchedPagesMax = 200 } = options;
   return new Instance({
     name: "one",
     boards: { main: cells },
@@ -33,7 +36,7 @@ export function modelInstance({ clock, store, cells, watches = PLENTY }: ModelIn
     admission: { writes: PLENTY, requests: PLENTY, watches, connectionsPerAddress: 100, connects: PLENTY },
     writer: { waitMs: 5_000, queuedChangesMax: 100_000 },
     fanOut: FAN_OUT_LIMITS,
-    watchedPagesMax: 200,
+    watchedPagesMax,
   });
 }
 

@@ -1,6 +1,6 @@
 /*
- * The structure of the source, as STYLE and ARCHITECTURE.md promise it: which layer may import which, and which file is
- * the door to which package. This file is the list of them.
+ * The structure of the source, as CONTRIBUTING.md and ARCHITECTURE.md promise it: which layer may
+ * import which, and which file is the door to which package. This file is the list of them.
  */
 
 import assert from "node:assert/strict";

@@ -1,6 +1,6 @@
 /*
  * Naive version of step 1: the board is an array in the process. That is correct for one instance.
- * A second one has another board, because `io.emit` reaches only the clients of its own process.
+ * A second one has its own board, because `io.emit` reaches only the clients of its own process.
  */
 
 import { type Acknowledge, type CheckboxUpdate, type NaiveInstance, openWebServer } from "./web-server.js";

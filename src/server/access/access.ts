@@ -25,7 +25,7 @@ export type AccessRules = ByBoard<AccessRule>;
 
 export interface Visitor {
   readonly grant: Grant | undefined;
-  /** Why the visitor's token was not accepted. The visitor keeps the rights of everyone. */
+  /** Why the visitor's token was not accepted. The visitor keeps the rights that everyone has. */
   readonly problem?: Refusal;
 }
 

@@ -1,8 +1,8 @@
 /*
  * The host app's decision on rights: a hook that is called once for each socket and HTTP request.
- * Its permit becomes a grant, as a token does. Browsers send cookies with requests from any page,
- * so a page of another site could act in its visitor's name. The hook is therefore called only for
- * programs and for pages from the app's own origin or a listed one.
+ * Its permit becomes a grant, as a token does. Browsers send cookies with requests from any site,
+ * so another site could act in its visitor's name. The hook is therefore called only for programs
+ * and for the app's own origin or a listed one.
  */
 
 import { Refusal } from "../../protocol/errors.js";
@@ -37,13 +37,13 @@ export interface ProposedWrite {
 /** If cells are named, the client library resends the other cells of the write. */
 export type WriteConsent = boolean | { readonly refused: readonly number[] };
 
-/** Returns undefined for a visitor who has only the rights of everyone. */
+/** Returns undefined for a visitor who has only the rights that everyone has. */
 export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Permit | undefined>;
 
 /** Asks the hook. Rejects with a Refusal. */
 export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 
-/** `origins` are the other sites whose pages may act for their visitors. */
+/** `origins` are the other sites that may act for their visitors. */
 export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
   return async (caller) => {
     if (!isFromOrigin(caller.request, origins))

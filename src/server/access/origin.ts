@@ -7,9 +7,7 @@
 
 import type { IncomingMessage } from "node:http";
 
-/**
- * True for the server's own pages, for pages from `origins` (see `parseOrigin`), and for programs.
- */
+/** True for the server's own origin, for `origins` (see `parseOrigin`), and for programs. */
 export function isFromOrigin({ headers }: IncomingMessage, origins: readonly string[]): boolean {
   const { origin, host } = headers;
   const site = headers["sec-fetch-site"];

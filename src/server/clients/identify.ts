@@ -12,8 +12,8 @@ const NO_TOKEN = "-";
 
 /**
  * Finds the visitor by `auth`, which may hold a token, or by what the app's hook makes of it. A
- * client whose token was not accepted has the rights of everyone, and may enter if there are any.
- * `origins` are the sites whose pages may use boards, or `*`. Rejects with a Refusal.
+ * client whose token was not accepted has the rights that everyone has, and may enter if there are
+ * any. `origins` are the sites whose pages may use boards, or `*`. Rejects with a Refusal.
  */
 export async function identify(
   instance: Instance,

@@ -137,5 +137,5 @@ export function refuseChunked(
     return;
   }
   response.setHeader("Connection", "close");
-  next(new Refusal("BAD_REQUEST", { detail: "a body must be announced by Content-Length" }));
+  next(new Refusal("BAD_REQUEST", { detail: "a body needs a Content-Length header" }));
 }

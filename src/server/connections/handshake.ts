@@ -33,9 +33,9 @@ export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
 };
 
 /**
- * Later requests of a connection carry only its id. A page of another site must not use that id to
- * take over a connection that a permitted page or a program opened. `firstRequest` finds the
- * request that opened a connection.
+ * Later requests of a connection carry only its id. Another site must not use that id to take over
+ * a connection that a permitted site or a program opened. `firstRequest` finds the request that
+ * opened a connection.
  */
 export function refuseTakeovers(
   firstRequest: (engineId: string) => IncomingMessage | undefined,

@@ -97,7 +97,8 @@ export class Fleet {
       });
       this.presence.hear(this.#others.map(({ announcement }) => announcement));
     } catch (error) {
-      if (!(error instanceof StoreAway)) this.#instance.failed(error, "the instance could not be announced");
+      if (!(error instanceof StoreAway))
+        this.#instance.failed(error, "this instance could not announce itself to the other instances");
     }
   }
 }

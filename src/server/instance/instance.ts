@@ -156,7 +156,8 @@ export class Instance {
    * process.
    */
   survives(server: Server): void {
-    const message = "a new connection was dropped: if its code is EMFILE or ENFILE, raise the limit of open files";
+    const message =
+      "a new connection was dropped: if the error code is EMFILE or ENFILE, raise the limit on open files";
     server.on("error", (error) => this.failed(error, message));
   }
 

@@ -20,7 +20,7 @@ export function serveBoards(instance: Instance, presence: Presence, entered: Ent
   socket.onAny((name: string, ...args: unknown[]) => {
     if (!isRequest(name)) return complain("there is no such request");
     const ack = args.at(-1);
-    if (typeof ack !== "function") return complain(`${name} came without an acknowledgement`);
+    if (typeof ack !== "function") return complain(`${name} has no acknowledgement callback: pass one`);
     const input = args.length > 1 ? args[0] : undefined;
     responder.answer<object>(
       (settle) => client.ask(name, input, settle),

@@ -1,6 +1,10 @@
 /*
  * The metrics of an instance, for GET /metrics. Each instance has its own registry, so that several
  * in one process stay apart. Only this file and process-metrics.ts import prom-client.
+ *
+ * A field counts events as they happen, and may have a label. `totals` has plain numbers for events
+ * that occur for each packet or delta, and for /cluster. A sampled metric is read at each scrape
+ * from the part that holds the state.
  */
 
 import { Counter, Gauge, Histogram, Registry } from "prom-client";

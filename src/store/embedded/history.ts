@@ -90,7 +90,7 @@ export class EmbeddedHistory {
     this.#counts.set(name, count + 1);
   }
 
-  /** Makes the records be counted again, after a transaction that changed their number failed. */
+  /** Forces a recount of the records, after a transaction that changed their number failed. */
   forgetCounts(): void {
     this.#counts.clear();
   }

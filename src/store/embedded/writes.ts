@@ -143,7 +143,7 @@ export class EmbeddedWrites {
     if (!this.#incident) return;
     const seconds = Math.round((performance.now() - this.#incident.sinceMs) / 1_000);
     this.#incident = undefined;
-    this.#options.incident(`${this.#options.directory} can be written again after ${seconds} s`);
+    this.#options.incident(`${this.#options.directory} is writable again, after ${seconds} s of failures`);
   }
 
   #tryLater(incident: { tryMs: number }): void {

@@ -5,11 +5,12 @@
  * and clears those that the file omits. It can be repeated, because it leaves equal pages alone.
  */
 
-import { bitmapBytes } from "../../board/bitmap.js";
+import { bitmapBytes, countBits } from "../../board/bitmap.js";
 import { cropUpdate } from "../../board/delta.js";
 import { cellsInPage, pageCount } from "../../board/geometry.js";
+import { countOf, formatCount } from "../../protocol/count.js";
 import type { Report } from "../overview.js";
-import { type Store, StoreAway } from "../store.js";
+import type { Store } from "../store.js";
 import { newTag } from "../tag.js";
 import {
   BadFile,
@@ -107,11 +108,14 @@ async function restoreLines(
   let pagesRead = 0;
   for await (const line of lines) {
     if (line === "") continue;
-    if (end) throw new BadFile("there is more after the end of the board");
+    if (end) throw new BadFile("the file continues after the end of the board");
     if (!header) {
       header = readHeader(line);
       if (header.size > board.size) {
-        throw new BadFile(`the file's board has ${header.size} cells, "${board.name}" has ${board.size}`);
+        throw new BadFile(
+          `the file's board has ${countOf(header.size, "cell")}, but "${board.name}" has only ` +
+            `${formatCount(board.size)}: enlarge it in BOARDS`,
+        );
       }
       next = header.fromPage;
       continue;
@@ -204,8 +208,12 @@ class Restore {
 async function filledPages(store: Store, board: BoardOfSize, start: number, end: number): Promise<number[]> {
   const pages = Array.from({ length: end - start }, (_, index) => ({ board: board.name, page: start + index }));
   const heads = await store.heads(pages);
-  return heads.flatMap((head, index) => {
-    if (!head) throw new StoreAway("a part of the store does not answer", { sent: false });
-    return head.checked > 0 ? [start + index] : [];
-  });
+  const filled = await Promise.all(
+    pages.map(async (page, index) => {
+      // A busy server may not report a head in time. Reading the page waits longer for it.
+      const checked = heads[index]?.checked ?? countBits((await store.read(page)).bits);
+      return checked > 0 ? [page.page] : [];
+    }),
+  );
+  return filled.flat();
 }

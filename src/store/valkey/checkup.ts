@@ -47,7 +47,7 @@ function checkServer(info: Info, replicas: number): Finding[] {
 
   const policy = info("maxmemory_policy");
   const eviction = evictionOf(info);
-  if (eviction) findings.push((eviction.losesPages ? bad : warning)(eviction.what, EVICTION_FIX));
+  if (eviction) findings.push((eviction.losesPages ? bad : warning)(eviction.what, eviction.fix));
   else if (policy === "noeviction") findings.push(good("it evicts nothing"));
   else findings.push(warning(`maxmemory-policy is ${policy}, which takes effect once maxmemory is set`, EVICTION_FIX));
 

@@ -5,6 +5,7 @@
  * synced.
  */
 
+import { countOf } from "../../protocol/count.js";
 import { valuesOf } from "../by-board.js";
 import type { Durabilities } from "../durability.js";
 import { StoreUnusable } from "../store.js";
@@ -21,7 +22,7 @@ export function replicasWanted(durabilities: Durabilities): number {
 /** A sentence for operators, for `present` fewer than `wanted`. */
 export function missingReplicas(wanted: number, present: number): string {
   const connected = present === 0 ? "none is" : present === 1 ? "only 1 is" : `only ${present} are`;
-  return `a board requires ${wanted} ${wanted === 1 ? "replica" : "replicas"} but ${connected} connected`;
+  return `a board requires ${countOf(wanted, "replica")} but ${connected} connected`;
 }
 
 /** Rejects with StoreUnusable. */

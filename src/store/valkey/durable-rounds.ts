@@ -1,5 +1,5 @@
 /*
- * Writes that are acknowledged only once copies of them exist. WAIT and WAITAOF block their
+ * Writes that are acknowledged only after copies of them exist. WAIT and WAITAOF block their
  * connection until everything written on it is safe. Each level of durability therefore has its own
  * connection, and its writes share the wait:
  *

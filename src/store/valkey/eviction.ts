@@ -15,18 +15,22 @@ export function readInfo(text: string): Info {
 export interface Eviction {
   readonly losesPages: boolean;
   readonly what: string;
+  readonly fix: string;
 }
 
 /** Undefined if nothing is evicted. */
 export function evictionOf(info: Info): Eviction | undefined {
   const policy = info("maxmemory_policy");
   if (policy === "noeviction" || info("maxmemory") === "0") return undefined;
-  if (policy === "") return { losesPages: false, what: "it does not report its maxmemory-policy: allow the user INFO" };
+  if (policy === "") {
+    const fix = "give the user permission to run INFO";
+    return { losesPages: false, what: "it does not report its maxmemory-policy", fix };
+  }
   const losesPages = !policy.startsWith("volatile-");
   const loss = losesPages
-    ? "when its memory is full, it deletes pages of boards"
-    : "when its memory is full, it may delete history and the record of accepted writes. A retry could then take effect twice";
-  return { losesPages, what: `maxmemory-policy is ${policy}: ${loss}` };
+    ? "it deletes pages of boards when its memory is full"
+    : "it may delete history and the record of accepted writes when its memory is full, so a retry could take effect twice";
+  return { losesPages, what: `with maxmemory-policy ${policy}, ${loss}`, fix: EVICTION_FIX };
 }
 
 export const EVICTION_FIX = "set maxmemory-policy noeviction";
@@ -50,7 +54,7 @@ export class EvictionWatch {
 
   /** A sentence for operators; undefined if nothing is evicted. */
   get warning(): string | undefined {
-    return this.#eviction && `Valkey may lose data. ${this.#eviction.what}; ${EVICTION_FIX}`;
+    return this.#eviction && `Valkey may lose data: ${this.#eviction.what}. To fix this, ${this.#eviction.fix}`;
   }
 
   get losesPages(): boolean {

@@ -54,7 +54,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** Text of a reply with the code ERR -> remedy. */
 const ERR_REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/max number of clients/, "Raise maxclients and the server's limit of open files, or close other connections"],
+  [/max number of clients/, "Raise maxclients and the server's limit on open files, or close other connections"],
   [/DB index|invalid DB/i, "Name a database in VALKEY_URL that the server has, or raise its setting `databases`"],
   [/SELECT is not allowed in cluster/i, "Write valkey+cluster:// instead of valkey://, without a database"],
   [/cluster support disabled/, "Write valkey:// instead of valkey+cluster://"],
@@ -119,7 +119,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
       : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Check its log`);
   }
   if (CERTIFICATE_REFUSED.test(code)) {
-    const todo = "Set VALKEY_CERT to a certificate that its authority signed";
+    const todo = "Set VALKEY_CERT to a certificate signed by an authority that the server trusts";
     return say("certificate", `it does not accept the client certificate (${code}). ${todo}`);
   }
   return undefined;

@@ -9,6 +9,7 @@ import { usedBytes } from "../../board/bitmap.js";
 import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
+import { countOf, formatCount } from "../../protocol/count.js";
 import { ofBoard } from "../by-board.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
@@ -272,8 +273,10 @@ export class ValkeyStore implements Store {
     const repaired = await this.#link.run(repairCall(this.names, page, this.#link.publish));
     if (!repaired) return;
     this.#incident(
-      `page ${pageName(page)} had lost a part in Valkey and was repaired: ${repaired.checked} cells are checked now, ` +
-        `${repaired.checkedBefore} according to the rest of its head. If Valkey evicts keys, set maxmemory-policy noeviction`,
+      `page ${pageName(page)} had lost a key in Valkey and was repaired. ` +
+        `${countOf(repaired.checked, "cell is", "cells are")} checked now; ` +
+        `the rest of its head said ${formatCount(repaired.checkedBefore)}. ` +
+        "If Valkey evicts keys, set maxmemory-policy noeviction",
     );
   }
 }

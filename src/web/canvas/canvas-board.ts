@@ -5,10 +5,10 @@
 
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
+import { countOf } from "../../protocol/count.js";
 import { PendingCells } from "../pending-cells.js";
 import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
-import { countOf } from "../wording.js";
 import { Brush, type Tool } from "./drawing/brush.js";
 import { Pointer } from "./drawing/pointer.js";
 import { Undoing } from "./drawing/undoing.js";

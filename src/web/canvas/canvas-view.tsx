@@ -2,11 +2,12 @@
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
+import { countOf } from "../../protocol/count.js";
 import type { BoardViewProps } from "../grid-view.js";
 import { useFrozen } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { type Announcement, Said } from "../said.js";
-import { countOf, placeText } from "../wording.js";
+import { placeText } from "../wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { makeParts, type Parts, type PartsListener } from "./parts.js";

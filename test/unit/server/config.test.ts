@@ -75,7 +75,7 @@ describe("options of access", () => {
     [
       "a board that needs a token without keys",
       { ACCESS: "token" },
-      /no key verifies tokens: set JWT_SECRET or JWKS_URL/,
+      /there is no key to verify tokens: set JWT_SECRET or JWKS_URL/,
     ],
     ["two kinds of keys", { JWT_SECRET: "x".repeat(32), JWKS_URL: "https://id.example" }, /both set: keep one/],
     [

@@ -17,10 +17,16 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 /** An overview takes eight of them, and an address has twenty times as many. */
 const WATCHES = { perSecond: 1, burst: 16 };
 
-function setUp({ watches, pages = 2 }: { readonly watches?: Rate; readonly pages?: number } = {}) {
+interface Setting {
+  readonly watches?: Rate;
+  readonly watchedPagesMax?: number;
+  readonly pages?: number;
+}
+
+function setUp({ pages = 2, ...limits }: Setting = {}) {
   const clock = new VirtualClock();
   const store = new ModelStore(clock);
-  const instance = modelInstance({ clock, store, cells: pages * PAGE_CELLS, ...(watches && { watches }) });
+  const instance = modelInstance({ clock, store, cells: pages * PAGE_CELLS, ...limits });
   return { clock, store, instance };
 }
 
@@ -136,6 +142,22 @@ describe("requests that overtake each other while the store is unavailable", () 
 });
 
 describe("a client", () => {
+  test("may watch as many pages as the option says, and a request past that is refused whole", async () => {
+    const { clock, instance } = setUp({ pages: 4, watchedPagesMax: 2 });
+    const recipient = { backlogged: false, send: () => undefined, giveUp: assert.fail };
+    const client = await openClient(instance, recipient);
+    const watch = async (pages: number[]) => {
+      const answer = outcome(client.watch({ handle: 0, pages }));
+      await clock.pass(100);
+      return answer;
+    };
+    assert.equal(await watch([0]), 1);
+    assert.equal(await watch([1, 2]), "TOO_MANY_PAGES");
+    assert.equal(await watch([3]), 2);
+    client.close();
+    instance.close();
+  });
+
   test("that reads nothing while 200 pages change at once is sent no more, and has all of it when it reads again", async () => {
     const pages = Array.from({ length: 200 }, (_, page) => page);
     const { clock, store, instance } = setUp({ pages: pages.length });
