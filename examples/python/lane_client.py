@@ -5,7 +5,7 @@
     python3 lane_client.py URL BOARD dump PAGE      prints position and bitmap of a page
     python3 lane_client.py URL BOARD watch          prints changes; reads `set …` and `dump …` lines
 
-A token is taken from the environment, TOKEN.
+The token, if any, is read from the environment variable TOKEN.
 """
 import base64, json, os, random, socket, ssl, struct, sys, threading, time
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ class Reader:
     def rest(self):
         return self.take(len(self.data) - self.at)
     def gaps(self, scale=1):
-        """Varints to the end: a gap from the cell after the last one, and what else is in each."""
+        """Reads varints to the end. Yields each cell, with the value packed beside its gap."""
         cell = 0
         while self.at < len(self.data):
             gap, value = divmod(self.varint(), scale)
@@ -134,7 +134,7 @@ class Client:
         elif kind == 5: self.restart(message)
         elif kind in (8, 9, 10, 11): self.apply(message, kind >= 10, message.rice() if kind % 2 else message.gaps(2))
         elif kind == 12: self.link.send(b"\3")
-        elif kind not in (6, 7): raise ValueError(f"a message of kind {kind}")
+        elif kind not in (6, 7): raise ValueError(f"unknown message kind {kind}")
 
     def replied(self, name, pages, reply):
         if "error" in reply: self.fail(reply["error"])

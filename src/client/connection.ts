@@ -25,7 +25,7 @@ const ANSWER_MS_MAX = 15_000;
 const TOKEN_RETRY_MS = 10_000;
 /** A transport that hung is avoided this long. */
 const HUNG_MS = 600_000;
-/** A lane that did not open, where Socket.IO did, is avoided this long. */
+/** If the lane did not open but Socket.IO did, the lane is avoided for this long. */
 const NO_LANE_MS = 60_000;
 
 export interface ConnectOptions {

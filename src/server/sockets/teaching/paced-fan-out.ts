@@ -101,7 +101,7 @@ export class PacedFanOut {
     this.#changed.fill(0);
   }
 
-  /** Gives a recipient that is behind another turn as soon as it may be sent more. */
+  /** If a recipient is behind, gives it another turn as soon as more may be sent to it. */
   #goOn(progress: Progress): void {
     if (!this.#all.has(progress)) return;
     if (!mayBeSent(progress)) {
