@@ -8,13 +8,14 @@
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
+import { Refusal, refusalFrom } from "../protocol/errors.js";
 import { type Endpoint, Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 import type { Link, LinkListener, LinkOptions } from "./link.js";
-import { loadWebSocket, openLane } from "./web-socket.js";
+import { openLane } from "./web-socket.js";
+import { loadWebSocket } from "./web-socket-class.js";
 
 /** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
