@@ -10,7 +10,7 @@
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
 import { type Endpoint, Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 import type { Link, LinkListener, LinkOptions } from "./link.js";

@@ -6,8 +6,8 @@ import { type Client, LiveClient } from "./client.js";
 import { Connection, type ConnectOptions } from "./connection.js";
 
 export type { SetAllOptions } from "../board/steps.js";
-export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
-export { Refusal } from "../protocol/errors.js";
+export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
+export { Refusal } from "../protocol/refusal.js";
 export type {
   Board,
   BoardEvents,

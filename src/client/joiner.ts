@@ -14,8 +14,8 @@
 import { formatPosition, GENESIS } from "../board/position.js";
 import type { Replica } from "../board/replica.js";
 import type { Clock } from "../protocol/clock.js";
-import { refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WatchResult } from "../protocol/events.js";
+import { refusalOf } from "../protocol/refusal.js";
 import { ConnectionLost, type Line } from "./line.js";
 import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 

@@ -9,7 +9,7 @@
 import type { Position } from "../board/position.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
-import { type Refusal, refusalFrom } from "../protocol/errors.js";
+import { type Refusal, refusalFrom } from "../protocol/refusal.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
   type DownMessage,

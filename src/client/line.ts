@@ -5,8 +5,8 @@
 
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
-import type { Refusal } from "../protocol/errors.js";
 import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { Refusal } from "../protocol/refusal.js";
 
 export class ConnectionLost extends Error {
   constructor() {

@@ -4,8 +4,8 @@
  */
 
 import type { Clock } from "../protocol/clock.js";
-import type { Refusal } from "../protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
+import type { Refusal } from "../protocol/refusal.js";
 import type { Endpoint } from "./endpoints.js";
 import type { Incoming } from "./line.js";
 

@@ -9,7 +9,7 @@
 import { io, type Socket } from "socket.io-client";
 import { fromBase64url } from "../protocol/base64url.js";
 import { decodeDelta } from "../protocol/codec.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { type Link, type LinkOptions, webSocketBytes } from "./link.js";

@@ -1,7 +1,7 @@
 /* Opens the WebSocket of a lane. */
 
 import { LANE_SUBPROTOCOL } from "../protocol/lane.js";
-import { Refusal } from "../protocol/errors.js";
+import { Refusal } from "../protocol/refusal.js";
 import { LaneLink } from "./lane-link.js";
 import type { Link, LinkOptions } from "./link.js";
 import type { WebSocketClass, WebSocketLike } from "./web-socket-class.js";
