@@ -6,10 +6,8 @@
  * Knows no WebSocket, so that the simulation runs it too.
  */
 
-import type { Position } from "../board/position.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
-import { type Refusal, refusalFrom } from "../protocol/refusal.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
   type DownMessage,
@@ -22,6 +20,7 @@ import {
   SILENT_MS_MAX,
 } from "../protocol/lane.js";
 import type { LastSent } from "../protocol/lane-delta.js";
+import { type Refusal, refusalFrom } from "../protocol/refusal.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
 /** The carrier of the messages: a WebSocket, or the simulation's network. */
@@ -151,15 +150,13 @@ export class LaneLink implements Link {
         this.#hear(message.name, message.payload);
         return;
       case "delta":
-        this.#setLast(message.handle, message.delta.page, message.delta.to);
+        this.#last = { handle: message.handle, page: message.delta.page, position: message.delta.to };
         delta({ handle: message.handle, content: message.delta });
         return;
-      case "snapshot": {
-        const head = readSnapshotHead(message.bytes);
-        if (head) this.#setLast(head.handle, head.page, head.position);
+      case "snapshot":
+        this.#last = readSnapshotHead(message.bytes);
         snapshot(message.bytes);
         return;
-      }
       case "overview":
         overview(message.bytes);
         return;
@@ -170,10 +167,6 @@ export class LaneLink implements Link {
         this.#wire.send(encodeBeat());
         return;
     }
-  }
-
-  #setLast(handle: number, page: number, position: Position): void {
-    this.#last = { handle, page, position };
   }
 
   #hear(name: string, payload: unknown): void {

@@ -8,9 +8,9 @@
 
 import { io, type Socket } from "socket.io-client";
 import { fromBase64url } from "../protocol/base64url.js";
-import { decodeDelta } from "../protocol/codec.js";
-import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { decodeDelta } from "../protocol/delta-text.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
 import { PROTOCOL_VERSION } from "../protocol/version.js";
 import { type Link, type LinkOptions, webSocketBytes } from "./link.js";
 
