@@ -43,10 +43,6 @@ export function connect(urls: string | readonly string[], options: ConnectOption
 
 /** Browsers report that the network is back. Node does not. */
 function onOnline(online: () => void): () => void {
-  const {
-    addEventListener,
-    removeEventListener,
-  }: Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">> = globalThis;
-  addEventListener?.call(globalThis, "online", online);
-  return () => removeEventListener?.call(globalThis, "online", online);
+  globalThis.addEventListener?.("online", online);
+  return () => globalThis.removeEventListener?.("online", online);
 }

@@ -6,7 +6,7 @@
  * Knows no WebSocket, so that the simulation runs it too.
  */
 
-import type { Cancel, Clock } from "../protocol/clock.js";
+import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
@@ -54,7 +54,7 @@ export class LaneLink implements Link {
   #last: LastSent | undefined;
   #goodbye: Refusal | undefined;
   #heardMs = 0;
-  #cancelCheck: Cancel | undefined;
+  #stopChecking: Cancel | undefined;
   #isOver = false;
 
   constructor(wire: ClientWire, { clock, listener, getToken }: LaneLinkOptions) {
@@ -71,7 +71,7 @@ export class LaneLink implements Link {
       return;
     }
     this.#heardMs = this.#clock.now();
-    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+    this.#stopChecking = every(this.#clock, CHECK_MS, () => this.#check());
     this.#listener.through();
     if (!this.#getToken) {
       this.#greet(undefined);
@@ -135,7 +135,7 @@ export class LaneLink implements Link {
   }
 
   #take(message: DownMessage): void {
-    const { delta, snapshot, overview, counts } = this.#listener;
+    const { delta, snapshot } = this.#listener;
     switch (message.kind) {
       case "reply":
         settle(this.#answers, message.id, message.reply);
@@ -158,10 +158,8 @@ export class LaneLink implements Link {
         snapshot(message.bytes);
         return;
       case "overview":
-        overview(message.bytes);
-        return;
       case "counts":
-        counts(message.bytes);
+        this.#listener[message.kind](message.bytes);
         return;
       case "beat":
         this.#wire.send(encodeBeat());
@@ -184,17 +182,13 @@ export class LaneLink implements Link {
 
   /** A connection without beats is as good as lost. */
   #check(): void {
-    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) {
-      this.#end(undefined);
-      return;
-    }
-    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) this.#end(undefined);
   }
 
   #end(reason: Refusal | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#cancelCheck?.();
+    this.#stopChecking?.();
     this.#wire.close();
     this.#listener.over(reason);
   }

@@ -2,11 +2,16 @@
 
 import { LANE_SUBPROTOCOL } from "../protocol/lane.js";
 import { Refusal } from "../protocol/refusal.js";
+import { below } from "./endpoints.js";
 import { LaneLink } from "./lane-link.js";
 import type { Link, LinkOptions } from "./link.js";
 import type { WebSocketClass, WebSocketLike } from "./web-socket-class.js";
 
-export function openLane(Socket: WebSocketClass, { endpoint, clock, listener, getToken }: LinkOptions): Link {
+interface LaneOptions extends LinkOptions {
+  readonly lanePath: string;
+}
+
+export function openLane(Socket: WebSocketClass, { url, clock, listener, getToken, lanePath }: LaneOptions): Link {
   let socket: WebSocketLike | undefined;
   const wire = {
     send: (message: Uint8Array) => socket?.send(message),
@@ -14,7 +19,7 @@ export function openLane(Socket: WebSocketClass, { endpoint, clock, listener, ge
   };
   const link = new LaneLink(wire, { clock, listener, getToken });
   try {
-    socket = new Socket(endpoint.lane, [LANE_SUBPROTOCOL]);
+    socket = new Socket(below(url, lanePath).href.replace(/^http/, "ws"), [LANE_SUBPROTOCOL]);
   } catch (error) {
     // A page served over https may not open ws:.
     queueMicrotask(() => link.closed(new Refusal("UNREACHABLE", { cause: error })));

@@ -90,9 +90,9 @@ export interface ErrorBody {
 }
 
 interface RefusalOptions {
-  /** In place of the code's own message. */
+  /** In place of the message of the code. */
   readonly message?: string | undefined;
-  /** What exactly is wrong, in a few words that follow the message. */
+  /** A few words on this very case, which follow the message. */
   readonly detail?: string;
   readonly retryAfterMs?: number | undefined;
   readonly cells?: readonly number[] | undefined;
