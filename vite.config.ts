@@ -11,6 +11,10 @@ export default defineConfig({
   // The app may be served below a path, so its URLs are relative.
   base: "./",
   plugins: [preact()],
+  resolve: {
+    // As `browser` in package.json says of the compiled file.
+    alias: [{ find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") }],
+  },
   build: {
     outDir: pathOf("dist/page"),
     emptyOutDir: true,

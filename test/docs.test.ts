@@ -10,7 +10,8 @@ import { readResults } from "../bench/load/results.js";
 import { scenarios } from "../bench/scenarios/all.js";
 import { STEPS } from "../examples/tutorial/steps/all.js";
 import { OPERATIONS, withTables } from "../scripts/operations-tables.js";
-import { ERRORS } from "../src/protocol/errors.js";
+import { ANSWERS, Refusal } from "../src/protocol/errors.js";
+import { isErrorCode, RULES } from "../src/protocol/refusal.js";
 import { INSTANCE_FIELDS } from "../src/server/app-settings.js";
 import { OPTIONS, readConfig } from "../src/server/config.js";
 import { MESSAGES } from "../src/server/limits/allowance.js";
@@ -28,6 +29,7 @@ const documents = [
 ];
 
 const DIFFERING_LINES_MAX = 20;
+const ERROR_CODES = Object.keys(RULES).filter(isErrorCode);
 
 /** The rows of the table behind a marker, without head. */
 function tableAfter(text: string, marker: string): string[] {
@@ -61,10 +63,10 @@ function assertUpToDate(text: string, made: string, document: string, script: st
 
 describe("the documents", () => {
   test("PROTOCOL.md has the error table as it is", () => {
-    const rows = Object.entries(ERRORS).map(
-      ([code, { http, outcome, retry, message }]) =>
-        `| ${code} | ${http} | ${outcome} | ${retry ? "yes" : "no"} | ${message} |`,
-    );
+    const rows = ERROR_CODES.map((code) => {
+      const { message, rule } = new Refusal(code);
+      return `| ${code} | ${ANSWERS[code].http} | ${rule.outcome} | ${rule.retry ? "yes" : "no"} | ${message} |`;
+    });
     assert.deepEqual(tableAfter(read("PROTOCOL.md"), "<!-- errors"), rows);
   });
 
@@ -85,7 +87,7 @@ describe("the documents", () => {
     const named = rows.flatMap((row) =>
       Array.from((row.split("|")[1] ?? "").matchAll(/`([A-Z_]+)`/g), ([, code]) => code),
     );
-    assert.deepEqual(named.toSorted(), Object.keys(ERRORS).toSorted());
+    assert.deepEqual(named.toSorted(), ERROR_CODES.toSorted());
   });
 
   test("docs/guarantees.md has the bounds on chat and on requests as they are", () => {

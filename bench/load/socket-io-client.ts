@@ -1,6 +1,7 @@
 /* A client of SocketScaler over Socket.IO, made of the codec and the replica. */
 
-import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeDelta } from "../../src/protocol/delta-text.js";
 import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
 import type { BoardClient, Changed, Refused } from "./system.js";

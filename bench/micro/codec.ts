@@ -5,7 +5,8 @@
 
 import { changedOffset, changedValue } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { decodeDelta, decodeSnapshot, encodeDelta, encodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeDelta, encodeDelta } from "../../src/protocol/delta-text.js";
 import { decodeDown } from "../../src/protocol/lane.js";
 import { LaneDelta } from "../../src/protocol/lane-delta.js";
 import type { Scenario } from "../load/outcome.js";

@@ -5,7 +5,7 @@
  */
 
 import { countOf } from "../protocol/count.js";
-import type { ErrorCode } from "../protocol/errors.js";
+import type { ErrorCode } from "../protocol/refusal.js";
 import type { BenchResult } from "./result.js";
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {

@@ -1,6 +1,6 @@
 /* The result of a run: data for the table, the JSON file and the HTML page. */
 
-import type { ErrorCode } from "../protocol/errors.js";
+import type { ErrorCode } from "../protocol/refusal.js";
 import type { Verdict } from "./correctness.js";
 import type { InstanceInfo } from "./deployment.js";
 import type { Trial } from "./find-max.js";

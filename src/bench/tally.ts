@@ -1,7 +1,7 @@
 /* The counts of one thread. Once a second, it hands them over and starts again from zero. */
 
 import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
-import type { ErrorCode } from "../protocol/errors.js";
+import type { ErrorCode } from "../protocol/refusal.js";
 
 /** The counts of a second, or of a whole run. */
 export interface Counts {

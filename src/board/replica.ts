@@ -66,9 +66,7 @@ export class Replica {
       return this.#passed.get(delta.to.version) === delta.to.tag ? "duplicate" : "gap";
     }
     const last = delta.changes.at(-1);
-    if (last !== undefined && changedOffset(last) >= this.cells) {
-      throw new RangeError(`delta of page ${this.page} names cell ${changedOffset(last)} of ${this.cells}`);
-    }
+    if (last !== undefined && changedOffset(last) >= this.cells) throw this.#misfit();
     for (const change of delta.changes) {
       const offset = changedOffset(change);
       const value = changedValue(change);
@@ -82,9 +80,7 @@ export class Replica {
 
   #restart(snapshot: Snapshot, visit: ChangeVisitor | undefined): Outcome {
     if (samePosition(snapshot.position, this.#position)) return "duplicate";
-    if (snapshot.bits.length > this.bits.length) {
-      throw new RangeError(`snapshot of page ${this.page} has ${snapshot.bits.length} of ${this.bits.length} bytes`);
-    }
+    if (snapshot.bits.length > this.bits.length) throw this.#misfit();
     const after = new Uint8Array(this.bits.length);
     after.set(snapshot.bits);
     if (visit) eachDifference(this.bits, after, visit);
@@ -93,6 +89,10 @@ export class Replica {
     this.#passed.clear();
     this.#moveTo(snapshot.position);
     return "applied";
+  }
+
+  #misfit(): RangeError {
+    return new RangeError(`an update of page ${this.page} exceeds its ${this.cells} cells`);
   }
 
   #moveTo(position: Position): void {

@@ -1,8 +1,8 @@
 /* A board as a program sees it. Types only: live-board.ts is the implementation. */
 
 import type { SetAllOptions } from "../board/steps.js";
-import type { ErrorCode, Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
+import type { ErrorCode, Refusal } from "../protocol/refusal.js";
 
 export type Right = OpenResult["right"];
 

@@ -3,8 +3,8 @@
 import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
 import { decodeSnapshot, type Framed } from "../protocol/codec.js";
-import type { ErrorBody, Refusal } from "../protocol/errors.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
+import type { ErrorBody, Refusal } from "../protocol/refusal.js";
 import type { Board } from "./board.js";
 import type { Line, LineListener } from "./line.js";
 import { LiveBoard } from "./live-board.js";

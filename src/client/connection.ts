@@ -8,13 +8,14 @@
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
-import { type Endpoint, Endpoints } from "./endpoints.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 import type { Link, LinkListener, LinkOptions } from "./link.js";
-import { loadWebSocket, openLane } from "./web-socket.js";
+import { openLane } from "./web-socket.js";
+import { loadWebSocket } from "./web-socket-class.js";
 
 /** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
@@ -49,8 +50,6 @@ type Door = "lane" | "socketio";
 
 /** An attempt to connect, and the link that may come of it. */
 interface Attempt {
-  readonly door: Door;
-  readonly endpoint: Endpoint;
   link: Link | undefined;
   /** Rejects the requests without an answer. */
   readonly lost: Set<() => void>;
@@ -62,14 +61,15 @@ export class Connection implements Line {
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
-  readonly #hasLane: boolean;
+  readonly #path: string;
+  readonly #lanePath: string;
   /** The token of the present connection. */
   #token: string | undefined;
   #attempt: Attempt | undefined;
   isUp = false;
   #cancelRetry: Cancel | undefined;
   /** Cuts the pause before the next attempt short, as far as the server allows. */
-  #retryNow: () => void = () => undefined;
+  #retryNow: (() => void) | undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
   /** Until this time, connections start with long-polling. */
@@ -81,12 +81,14 @@ export class Connection implements Line {
 
   constructor(urls: readonly string[], clock: Clock, listener: LineListener, options: ConnectionOptions = {}) {
     const { path = "/socket.io", lanePath = LANE_PATH, token, onOnline } = options;
-    this.#endpoints = new Endpoints(urls, path, lanePath || LANE_PATH, clock);
-    this.#hasLane = lanePath !== false;
+    this.#endpoints = new Endpoints(urls, clock);
+    this.#path = path;
+    this.#lanePath = lanePath || LANE_PATH;
+    if (lanePath === false) this.#laneAfterMs = Number.POSITIVE_INFINITY;
     this.#clock = clock;
     this.#listener = listener;
     this.#getToken = token;
-    this.#stopListening = onOnline?.(() => this.#retryNow());
+    this.#stopListening = onOnline?.(() => this.#retryNow?.());
     this.#openFirst();
   }
 
@@ -133,7 +135,7 @@ export class Connection implements Line {
   close(): void {
     this.#isClosed = true;
     this.#stopListening?.();
-    this.#retryNow = () => undefined;
+    this.#retryNow = undefined;
     this.#cancelRetry?.();
     this.#cancelRenewal?.();
     this.#attempt?.over(undefined);
@@ -169,16 +171,18 @@ export class Connection implements Line {
   }
 
   #openFirst(): void {
-    const endpoint = this.#endpoints.current;
-    if (endpoint) this.#open(endpoint, this.#hasLane && this.#clock.now() >= this.#laneAfterMs ? "lane" : "socketio");
+    const url = this.#endpoints.current;
+    if (url) this.#open(url, this.#mayUseLane ? "lane" : "socketio");
   }
 
-  #open(endpoint: Endpoint, door: Door): void {
+  get #mayUseLane(): boolean {
+    return this.#clock.now() >= this.#laneAfterMs;
+  }
+
+  #open(url: string, door: Door): void {
     let isThrough = false;
     let isOver = false;
     const attempt: Attempt = {
-      door,
-      endpoint,
       link: undefined,
       lost: new Set(),
       over: (reason) => {
@@ -187,14 +191,14 @@ export class Connection implements Line {
         cancelLate();
         attempt.link?.close();
         for (const lost of attempt.lost) lost();
-        if (door === "lane" && !isThrough && !this.#isClosed) this.#open(endpoint, "socketio");
+        if (door === "lane" && !isThrough && !this.#isClosed) this.#open(url, "socketio");
         else this.#lost(attempt, reason);
       },
     };
     this.#attempt = attempt;
     const late = () => {
       if (door === "lane" && !isThrough) this.#laneAfterMs = this.#clock.now() + HUNG_MS;
-      else if (hangsOnWebSocket(attempt.link)) this.#pollsUntilMs = this.#clock.now() + HUNG_MS;
+      else if (attempt.link?.isWebSocket) this.#pollsUntilMs = this.#clock.now() + HUNG_MS;
       attempt.over(new Refusal("UNREACHABLE", { detail: "no answer in time" }));
     };
     let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
@@ -216,34 +220,27 @@ export class Connection implements Line {
         cancelLate();
         this.#hasBeenUp = true;
         // The lane was tried before Socket.IO and did not open.
-        if (door === "socketio" && this.#hasLane && this.#clock.now() >= this.#laneAfterMs)
-          this.#laneAfterMs = this.#clock.now() + NO_LANE_MS;
-        this.#listener.up(endpoint.url);
+        if (door === "socketio" && this.#mayUseLane) this.#laneAfterMs = this.#clock.now() + NO_LANE_MS;
+        this.#listener.up(url);
       },
       over: (reason) => attempt.over(reason),
     };
     const getToken = this.#getToken && (() => this.#tokenFor(attempt));
-    void this.#make(door, { endpoint, clock: this.#clock, listener, getToken }).then(
-      (link) => {
-        if (isOver) link?.close();
-      },
-      (cause: unknown) => attempt.over(new Refusal("UNREACHABLE", { cause })),
+    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken }).catch((cause: unknown) =>
+      attempt.over(new Refusal("UNREACHABLE", { cause })),
     );
   }
 
   /** Opens the link, whose code may have to be loaded. */
-  async #make(door: Door, options: LinkOptions): Promise<Link | undefined> {
-    const attempt = this.#attempt;
-    if (!attempt) return undefined;
+  async #make(attempt: Attempt, door: Door, options: LinkOptions): Promise<void> {
     if (door === "lane") {
       const Socket = await loadWebSocket();
-      if (this.#attempt === attempt) attempt.link = openLane(Socket, options);
+      if (this.#attempt === attempt) attempt.link = openLane(Socket, { ...options, lanePath: this.#lanePath });
     } else {
       const { openSocketIo } = await import("./socketio-link.js");
       const polls = this.#clock.now() < this.#pollsUntilMs;
-      if (this.#attempt === attempt) attempt.link = openSocketIo({ ...options, polls });
+      if (this.#attempt === attempt) attempt.link = openSocketIo({ ...options, path: this.#path, polls });
     }
-    return attempt.link;
   }
 
   async #tokenFor(attempt: Attempt): Promise<string | undefined> {
@@ -280,7 +277,7 @@ export class Connection implements Line {
         this.#cancelRetry = this.#clock.after(ms, () => openIn(0));
         return;
       }
-      this.#retryNow = () => undefined;
+      this.#retryNow = undefined;
       this.#openFirst();
     };
     this.#retryNow = () => openIn(earliestMs - this.#clock.now());
@@ -288,11 +285,7 @@ export class Connection implements Line {
   }
 }
 
-function hangsOnWebSocket(link: Link | undefined): boolean {
-  return link !== undefined && "isWebSocket" in link && link.isWebSocket === true;
-}
-
 function resultOf<Result extends object>(reply: Reply<Result>): Result | Refusal {
-  if (typeof reply !== "object" || reply === null) return new Refusal("INTERNAL", { detail: "an empty answer" });
+  if (typeof reply !== "object" || reply === null) return refusalFrom(undefined);
   return "error" in reply ? refusalFrom(reply.error) : reply;
 }

@@ -1,48 +1,38 @@
 /* The addresses of the instances, taken in turn. Pauses grow with each round of failures. */
 
 import { backOffMs, type Clock } from "../protocol/clock.js";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
 
 const PAUSE_MS_FIRST = 100;
 const PAUSE_MS_MAX = 5_000;
 
-export interface Endpoint {
-  readonly url: string;
-  /** With the namespace as its path, as socket.io-client expects. */
-  readonly namespace: string;
-  /** The path of Engine.IO. */
-  readonly path: string;
-  /** The URL of the lane, with the scheme ws or wss. */
-  readonly lane: string;
-}
-
 export class Endpoints {
-  readonly #all: readonly Endpoint[];
+  readonly #urls: readonly string[];
   readonly #clock: Clock;
   #index = 0;
   /** Connections in a row that failed, or were lost before a request succeeded. */
   #failures = 0;
 
-  constructor(urls: readonly string[], path: string, lanePath: string, clock: Clock) {
+  constructor(urls: readonly string[], clock: Clock) {
     if (urls.length === 0) throw new RangeError("connect needs at least one URL");
-    this.#all = urls.map((url) => endpointOf(url, path, lanePath));
+    for (const url of urls) below(url, "");
+    this.#urls = urls;
     this.#clock = clock;
   }
 
-  get current(): Endpoint | undefined {
-    return this.#all[this.#index];
+  get current(): string | undefined {
+    return this.#urls[this.#index];
   }
 
   /** Moves to the next address. Returns the milliseconds to wait before it is tried. */
   next(): number {
-    this.#index = (this.#index + 1) % this.#all.length;
-    const rounds = Math.floor(this.#failures++ / this.#all.length);
+    this.#index = (this.#index + 1) % this.#urls.length;
+    const rounds = Math.floor(this.#failures++ / this.#urls.length);
     return backOffMs(this.#clock, rounds, PAUSE_MS_FIRST, PAUSE_MS_MAX);
   }
 
   /** Makes `next` move to a random other address. */
   skip(): void {
-    this.#index += Math.floor(this.#clock.random() * (this.#all.length - 1));
+    this.#index += Math.floor(this.#clock.random() * (this.#urls.length - 1));
   }
 
   settled(): void {
@@ -50,9 +40,8 @@ export class Endpoints {
   }
 }
 
-function endpointOf(url: string, path: string, lanePath: string): Endpoint {
-  const { href, pathname } = new URL(url);
-  const below = (last: string) => `/${`${pathname}/${last}`.split("/").filter(Boolean).join("/")}`;
-  const lane = new URL(below(lanePath), href).href.replace(/^http/, "ws");
-  return { url, namespace: new URL(BOARDS_NAMESPACE, href).href, path: below(path), lane };
+/** The address of a path below the URL's own path. Throws if the URL is invalid. */
+export function below(url: string, path: string): URL {
+  const { pathname } = new URL(url);
+  return new URL(`/${`${pathname}/${path}`.split("/").filter(Boolean).join("/")}`, url);
 }

@@ -6,8 +6,8 @@ import { type Client, LiveClient } from "./client.js";
 import { Connection, type ConnectOptions } from "./connection.js";
 
 export type { SetAllOptions } from "../board/steps.js";
-export type { ErrorBody, ErrorCode } from "../protocol/errors.js";
-export { Refusal } from "../protocol/errors.js";
+export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
+export { Refusal } from "../protocol/refusal.js";
 export type {
   Board,
   BoardEvents,
@@ -43,10 +43,6 @@ export function connect(urls: string | readonly string[], options: ConnectOption
 
 /** Browsers report that the network is back. Node does not. */
 function onOnline(online: () => void): () => void {
-  const {
-    addEventListener,
-    removeEventListener,
-  }: Partial<Pick<EventTarget, "addEventListener" | "removeEventListener">> = globalThis;
-  addEventListener?.call(globalThis, "online", online);
-  return () => removeEventListener?.call(globalThis, "online", online);
+  globalThis.addEventListener?.("online", online);
+  return () => globalThis.removeEventListener?.("online", online);
 }

@@ -14,9 +14,10 @@
 import { formatPosition, GENESIS } from "../board/position.js";
 import type { Replica } from "../board/replica.js";
 import type { Clock } from "../protocol/clock.js";
-import { refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WatchResult } from "../protocol/events.js";
+import { type Refusal, refusalOf } from "../protocol/refusal.js";
 import { ConnectionLost, type Line } from "./line.js";
+import { soon } from "./soon.js";
 import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 
 interface Listener {
@@ -54,7 +55,6 @@ export class Joiner {
   #opened: OpenResult | undefined;
   /** The pages asked for right behind `open`. */
   #early: Asked[] | undefined;
-  #isScheduled = false;
 
   constructor(pages: WatchedPages, line: Line, clock: Clock, listener: Listener) {
     this.#pages = pages;
@@ -120,14 +120,7 @@ export class Joiner {
   }
 
   /** Joins after the current task, so that pages watched together share one request. */
-  joinSoon(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      this.join();
-    });
-  }
+  readonly joinSoon = soon(() => this.join());
 
   /** Leaves pages. Those that are still watched are requested again, after at least `pauseMs`. */
   leave(numbers: readonly number[], pauseMs = 0): void {
@@ -144,11 +137,8 @@ export class Joiner {
 
   #askAll(opened: OpenResult): void {
     const unasked = this.#pages.numbers.filter((number) => !this.#stages.has(number));
-    if (unasked.length > 0) this.#ask(opened, unasked.slice(0, opened.limits.watchPagesMax));
-  }
-
-  #ask(opened: OpenResult, numbers: readonly number[]): void {
-    const asked = this.#asked(numbers);
+    if (unasked.length === 0) return;
+    const asked = this.#asked(unasked.slice(0, opened.limits.watchPagesMax));
     this.#line.request("watch", { handle: opened.handle, pages: entriesOf(asked) }, (outcome) => {
       if (this.#opened === opened) this.#answered(opened, asked, outcome);
     });
@@ -165,10 +155,9 @@ export class Joiner {
   }
 
   #answered(opened: OpenResult, asked: readonly Asked[], outcome: WatchResult | Error): void {
-    if (outcome instanceof Error) {
-      const numbers = asked.map(({ number }) => number);
-      this.#refused(opened, numbers, outcome);
-    } else this.#joined(asked);
+    if (outcome instanceof ConnectionLost) return;
+    if (outcome instanceof Error) this.#refused(asked, refusalOf(outcome));
+    else this.#joined(asked);
     this.#askAll(opened);
   }
 
@@ -184,15 +173,13 @@ export class Joiner {
   }
 
   /** Tries again if that may help. Otherwise gives up these pages, and keeps the others. */
-  #refused(opened: OpenResult, numbers: readonly number[], error: unknown): void {
-    if (error instanceof ConnectionLost || this.#opened !== opened) return;
-    const refusal = refusalOf(error);
-    const asked = numbers.filter((number) => this.#stages.get(number) === "asked");
+  #refused(asked: readonly Asked[], refusal: Refusal): void {
+    const numbers = asked.flatMap(({ number }) => (this.#stages.get(number) === "asked" ? number : []));
     // The instance may have joined some of them in spite of the refusal.
-    if (refusal.rule.retry) this.leave(asked, refusal.pauseMs);
+    if (refusal.rule.retry) this.leave(numbers, refusal.pauseMs);
     else {
-      this.#pages.fail(asked, refusal);
-      for (const number of asked) this.#stages.delete(number);
+      this.#pages.fail(numbers, refusal);
+      for (const number of numbers) this.#stages.delete(number);
       this.#listener.changed();
     }
   }

@@ -6,10 +6,8 @@
  * Knows no WebSocket, so that the simulation runs it too.
  */
 
-import type { Position } from "../board/position.js";
-import type { Cancel, Clock } from "../protocol/clock.js";
+import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
-import { type Refusal, refusalFrom } from "../protocol/errors.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
   type DownMessage,
@@ -22,6 +20,7 @@ import {
   SILENT_MS_MAX,
 } from "../protocol/lane.js";
 import type { LastSent } from "../protocol/lane-delta.js";
+import { type Refusal, refusalFrom } from "../protocol/refusal.js";
 import { type Link, type LinkListener, webSocketBytes } from "./link.js";
 
 /** The carrier of the messages: a WebSocket, or the simulation's network. */
@@ -55,7 +54,7 @@ export class LaneLink implements Link {
   #last: LastSent | undefined;
   #goodbye: Refusal | undefined;
   #heardMs = 0;
-  #cancelCheck: Cancel | undefined;
+  #stopChecking: Cancel | undefined;
   #isOver = false;
 
   constructor(wire: ClientWire, { clock, listener, getToken }: LaneLinkOptions) {
@@ -72,7 +71,7 @@ export class LaneLink implements Link {
       return;
     }
     this.#heardMs = this.#clock.now();
-    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+    this.#stopChecking = every(this.#clock, CHECK_MS, () => this.#check());
     this.#listener.through();
     if (!this.#getToken) {
       this.#greet(undefined);
@@ -136,7 +135,7 @@ export class LaneLink implements Link {
   }
 
   #take(message: DownMessage): void {
-    const { delta, snapshot, overview, counts } = this.#listener;
+    const { delta, snapshot } = this.#listener;
     switch (message.kind) {
       case "reply":
         settle(this.#answers, message.id, message.reply);
@@ -151,29 +150,21 @@ export class LaneLink implements Link {
         this.#hear(message.name, message.payload);
         return;
       case "delta":
-        this.#setLast(message.handle, message.delta.page, message.delta.to);
+        this.#last = { handle: message.handle, page: message.delta.page, position: message.delta.to };
         delta({ handle: message.handle, content: message.delta });
         return;
-      case "snapshot": {
-        const head = readSnapshotHead(message.bytes);
-        if (head) this.#setLast(head.handle, head.page, head.position);
+      case "snapshot":
+        this.#last = readSnapshotHead(message.bytes);
         snapshot(message.bytes);
         return;
-      }
       case "overview":
-        overview(message.bytes);
-        return;
       case "counts":
-        counts(message.bytes);
+        this.#listener[message.kind](message.bytes);
         return;
       case "beat":
         this.#wire.send(encodeBeat());
         return;
     }
-  }
-
-  #setLast(handle: number, page: number, position: Position): void {
-    this.#last = { handle, page, position };
   }
 
   #hear(name: string, payload: unknown): void {
@@ -191,17 +182,13 @@ export class LaneLink implements Link {
 
   /** A connection without beats is as good as lost. */
   #check(): void {
-    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) {
-      this.#end(undefined);
-      return;
-    }
-    this.#cancelCheck = this.#clock.after(CHECK_MS, () => this.#check());
+    if (this.#clock.now() - this.#heardMs > SILENT_MS_MAX) this.#end(undefined);
   }
 
   #end(reason: Refusal | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#cancelCheck?.();
+    this.#stopChecking?.();
     this.#wire.close();
     this.#listener.over(reason);
   }

@@ -5,15 +5,11 @@
 
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
-import type { Refusal } from "../protocol/errors.js";
 import type { Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { Refusal } from "../protocol/refusal.js";
 
-export class ConnectionLost extends Error {
-  constructor() {
-    super("The connection was lost before the answer arrived.");
-    this.name = "ConnectionLost";
-  }
-}
+/** The connection was lost before the answer arrived. No app sees this. */
+export class ConnectionLost extends Error {}
 
 /** Messages that the instance sends unasked. Handlers are called without `this`. */
 export interface Incoming {

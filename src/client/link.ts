@@ -4,14 +4,15 @@
  */
 
 import type { Clock } from "../protocol/clock.js";
-import type { Refusal } from "../protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
-import type { Endpoint } from "./endpoints.js";
+import type { Refusal } from "../protocol/refusal.js";
 import type { Incoming } from "./line.js";
 
 export interface Link {
   /** Version of the protocol that it speaks. */
   readonly protocol: number;
+  /** Of a Socket.IO link that may also be on long-polling: which transport it is on. */
+  readonly isWebSocket?: boolean;
   /** Calls `answer` with the reply, unless the link ends before. */
   request<Name extends RequestName>(
     name: Name,
@@ -37,7 +38,8 @@ export interface LinkListener extends Incoming {
 }
 
 export interface LinkOptions {
-  readonly endpoint: Endpoint;
+  /** The instance's. */
+  readonly url: string;
   readonly clock: Clock;
   readonly listener: LinkListener;
   /** Rejects with a Refusal if the app has no token. Undefined if boards need none. */

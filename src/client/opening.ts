@@ -4,8 +4,8 @@
  */
 
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { type Refusal, refusalFrom, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
+import { type Refusal, refusalFrom, refusalOf } from "../protocol/refusal.js";
 import { deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
 

@@ -18,7 +18,7 @@
 import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
-import { Refusal } from "../protocol/errors.js";
+import { Refusal } from "../protocol/refusal.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
 import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
 

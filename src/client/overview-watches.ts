@@ -5,9 +5,9 @@
  */
 
 import type { Clock } from "../protocol/clock.js";
-import { type Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
+import { type Refusal, refusalOf } from "../protocol/refusal.js";
 import type { BoardEvents, Overview, Watch } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";

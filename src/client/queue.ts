@@ -5,7 +5,7 @@
 
 import type { Bit } from "../board/bitmap.js";
 import type { CellChanges } from "../board/steps.js";
-import type { Refusal } from "../protocol/errors.js";
+import type { Refusal } from "../protocol/refusal.js";
 
 /** Receives the fate of a change: nothing once it is committed, or why it will not be. */
 export type Settle = (error?: Refusal) => void;

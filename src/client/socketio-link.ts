@@ -8,15 +8,18 @@
 
 import { io, type Socket } from "socket.io-client";
 import { fromBase64url } from "../protocol/base64url.js";
-import { decodeDelta } from "../protocol/codec.js";
-import { Refusal, refusalFrom } from "../protocol/errors.js";
+import { decodeDelta } from "../protocol/delta-text.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
-import { PROTOCOL_VERSION } from "../protocol/version.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../protocol/version.js";
+import { below } from "./endpoints.js";
 import { type Link, type LinkOptions, webSocketBytes } from "./link.js";
 
 interface SocketIoOptions extends LinkOptions {
   /** Begin with long-polling. */
   readonly polls: boolean;
+  /** The path of Engine.IO, below the URL's. */
+  readonly path: string;
 }
 
 const UNREADABLE = new Uint8Array();
@@ -25,11 +28,10 @@ const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;
 /** The event with a placeholder, in a WebSocket frame of its own. */
 const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num":0}]'.length + 2;
 
-/** `isWebSocket` tells which transport an attempt that hangs is on. */
-export function openSocketIo(options: SocketIoOptions): Link & { readonly isWebSocket: boolean } {
-  const { endpoint, listener, getToken, polls } = options;
-  const socket: Socket<ServerToClient, ClientToServer> = io(endpoint.namespace, {
-    path: endpoint.path,
+export function openSocketIo(options: SocketIoOptions): Link {
+  const { url, path, listener, getToken, polls } = options;
+  const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
+    path: below(url, path).pathname,
     forceNew: true,
     reconnection: false,
     transports: polls ? ["polling", "websocket"] : ["websocket", "polling"],

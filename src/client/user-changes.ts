@@ -8,14 +8,15 @@ import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
-import { type ErrorCode, Refusal, refusalOf } from "../protocol/errors.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
+import { type ErrorCode, Refusal, refusalOf } from "../protocol/refusal.js";
 import type { BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import { ConnectionLost, type Line } from "./line.js";
 import { Outbox, type OutboxWrite } from "./outbox.js";
 import type { Settle } from "./queue.js";
 import { ShownCells } from "./shown-cells.js";
+import { soon } from "./soon.js";
 import type { WatchedPages } from "./watched-pages.js";
 
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
@@ -46,7 +47,6 @@ export class UserChanges {
   #known: OpenResult | undefined;
   #isConnected = false;
   #failure: Refusal | undefined;
-  #isScheduled = false;
   #pausedUntilMs = 0;
   #cancelWake: Cancel | undefined;
   #cellsMax = Number.POSITIVE_INFINITY;
@@ -138,21 +138,16 @@ export class UserChanges {
   }
 
   /** Sends after the current task, so that changes made together travel together. */
-  #wake(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    queueMicrotask(() => {
-      this.#isScheduled = false;
-      if (this.#isConnected && this.#known) this.#send(this.#known);
-    });
-  }
+  readonly #wake = soon(() => {
+    if (this.#isConnected && this.#known) this.#send(this.#known);
+  });
 
   #send(opened: OpenResult): void {
     const { writeCellsMax, writesInFlightMax } = opened.limits;
     const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
       this.#cancelWake?.();
-      this.#cancelWake = this.#clock.after(waitMs, () => this.#wake());
+      this.#cancelWake = this.#clock.after(waitMs, this.#wake);
       return;
     }
     for (const write of this.outbox.takeUnsent()) this.#post(opened, write);

@@ -5,9 +5,6 @@
  */
 
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const INVALID = 255;
-const VALUES = new Uint8Array(128).fill(INVALID);
-for (let value = 0; value < 64; value++) VALUES[ALPHABET.charCodeAt(value)] = value;
 
 export function toBase64url(bytes: Uint8Array): string {
   let text = "";
@@ -28,9 +25,9 @@ export function fromBase64url(text: string): Uint8Array | undefined {
   let at = 0;
   let held = 0;
   let bits = 0;
-  for (let index = 0; index < text.length; index++) {
-    const value = VALUES[text.charCodeAt(index)] ?? INVALID;
-    if (value === INVALID) return undefined;
+  for (const character of text) {
+    const value = ALPHABET.indexOf(character);
+    if (value < 0) return undefined;
     held = ((held << 6) | value) & 0xffff;
     bits += 6;
     if (bits < 8) continue;

@@ -25,13 +25,13 @@ const K_MAX = 15;
 const RICE_CHANGES_MIN = 4;
 
 export function encodeChanges(changes: Changes): CodedChanges {
-  if (changes.length < RICE_CHANGES_MIN) return { isRice: false, bytes: varintBytes(changes) };
+  if (changes.length < RICE_CHANGES_MIN) return { isRice: false, bytes: varintsOf(changes) };
   // The lengths are computed first, so that only the shorter coding is written.
   const k = bestK(changes);
   const bits = riceBits(changes, k);
   const riceLength = 1 + varintLength(changes.length) + Math.ceil(bits / 8);
   if (riceLength < varintsLength(changes)) return { isRice: true, bytes: riceBytes(changes, k, riceLength) };
-  return { isRice: false, bytes: varintBytes(changes) };
+  return { isRice: false, bytes: varintsOf(changes) };
 }
 
 /** Undefined unless `reader` holds changes in ascending order, and nothing else. */
@@ -39,7 +39,7 @@ export function decodeChanges(reader: Reader, isRice: boolean): Changes | undefi
   return isRice ? readRice(reader) : readVarints(reader);
 }
 
-function varintBytes(changes: Changes): Uint8Array {
+export function varintsOf(changes: Changes): Uint8Array {
   const writer = new Writer(changes.length * 3);
   let next = 0;
   for (const change of changes) {

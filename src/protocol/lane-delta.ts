@@ -10,8 +10,8 @@
 
 import type { Delta } from "../board/delta.js";
 import type { Position } from "../board/position.js";
-import { fromBase64url, toBase64url } from "./base64url.js";
 import { type CodedChanges, decodeChanges, encodeChanges } from "./changes-codec.js";
+import { readTag, writeTag } from "./codec.js";
 import { type Reader, Writer } from "./varint.js";
 
 export const DELTA_KINDS = { delta: 8, riceDelta: 9, continuation: 10, riceContinuation: 11 } as const;
@@ -45,16 +45,9 @@ export class LaneDelta {
   get whole(): Uint8Array {
     if (this.#whole) return this.#whole;
     const { isRice, bytes } = this.#changes();
-    const { page, from, to } = this.#delta;
     const writer = new Writer(48 + bytes.length);
     writer.varint(isRice ? DELTA_KINDS.riceDelta : DELTA_KINDS.delta);
-    writer.varint(this.#handle);
-    writer.varint(page);
-    writer.varint(to.version);
-    writer.varint(to.version - from.version);
-    writer.copy(tagBytes(from.tag));
-    writer.copy(tagBytes(to.tag));
-    writer.copy(bytes);
+    writeWhole(writer, this.#handle, this.#delta, bytes);
     this.#whole = writer.bytes();
     return this.#whole;
   }
@@ -66,7 +59,7 @@ export class LaneDelta {
     const writer = new Writer(16 + bytes.length);
     writer.varint(isRice ? DELTA_KINDS.riceContinuation : DELTA_KINDS.continuation);
     writer.varint(to.version - from.version);
-    writer.copy(tagBytes(to.tag));
+    writeTag(writer, to.tag);
     writer.copy(bytes);
     this.#continuation = writer.bytes();
     return this.#continuation;
@@ -76,6 +69,17 @@ export class LaneDelta {
     this.#coded ??= encodeChanges(this.#delta.changes);
     return this.#coded;
   }
+}
+
+/** Writes a delta behind its kind: at most 44 bytes and `changes`, which are coded already. */
+export function writeWhole(writer: Writer, handle: number, { page, from, to }: Delta, changes: Uint8Array): void {
+  writer.varint(handle);
+  writer.varint(page);
+  writer.varint(to.version);
+  writer.varint(to.version - from.version);
+  writeTag(writer, from.tag);
+  writeTag(writer, to.tag);
+  writer.copy(changes);
 }
 
 /** The rest of a delta behind its kind. */
@@ -99,14 +103,4 @@ function readFrom(reader: Reader, isRice: boolean, base: LastSent, steps: number
   if (reader.failed || steps < 1 || from.version < 0 || !Number.isSafeInteger(to.version)) return undefined;
   const changes = decodeChanges(reader, isRice);
   return changes && { kind: "delta", handle, delta: { kind: "delta", page, from, to, changes } };
-}
-
-function tagBytes(tag: string): Uint8Array {
-  const bytes = fromBase64url(tag);
-  if (bytes?.length !== 6) throw new RangeError(`not a tag: ${tag}`);
-  return bytes;
-}
-
-function readTag(reader: Reader): string {
-  return toBase64url(reader.take(6));
 }

@@ -5,8 +5,8 @@
  */
 
 import type { CellChange, CellRange } from "../client/board.js";
-import type { Refusal } from "../protocol/errors.js";
 import type { OpenResult } from "../protocol/events.js";
+import type { Refusal } from "../protocol/refusal.js";
 import type { BoardSource, Shown } from "./board-source.js";
 
 export interface BoardView {

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
-import { refusalOf } from "../protocol/errors.js";
+import { refusalOf } from "../protocol/refusal.js";
 import { frozenText } from "./permission.js";
 
 export interface Live extends ReturnType<typeof read> {

@@ -6,7 +6,6 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 import { type Board, type Client, connect, Refusal } from "../../src/client/index.js";
-import { ERRORS } from "../../src/protocol/errors.js";
 import type { Random } from "../support/random.js";
 import type { History, State, Target, WriteOutcome } from "./history.js";
 import {
@@ -120,6 +119,6 @@ export class User {
 }
 
 function outcomeOf(error: unknown): WriteOutcome {
-  if (error instanceof Refusal) return ERRORS[error.code].outcome;
+  if (error instanceof Refusal) return error.rule.outcome;
   throw error;
 }

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import fc from "fast-check";
 import { io, type Socket } from "socket.io-client";
-import { isErrorCode } from "../../src/protocol/errors.js";
+import { isErrorCode } from "../../src/protocol/refusal.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";

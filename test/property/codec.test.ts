@@ -7,7 +7,8 @@ import { type Bit, bitmapBytes, countBits, eachDifference, getBit, setBit, usedB
 import { type Delta, packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
 import { fromBase64url, toBase64url } from "../../src/protocol/base64url.js";
-import { decodeDelta, decodeSnapshot, encodeDelta, encodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeDelta, encodeDelta } from "../../src/protocol/delta-text.js";
 import { Reader, Writer } from "../../src/protocol/varint.js";
 
 const tag = fc.uint8Array({ minLength: 6, maxLength: 6 }).map(toBase64url);

@@ -12,8 +12,8 @@ import { pageOf } from "../../src/board/geometry.js";
 import { formatPosition, samePosition } from "../../src/board/position.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
-import { ERRORS, type ErrorBody, type ErrorCode } from "../../src/protocol/errors.js";
 import type { RequestMap, RequestName } from "../../src/protocol/events.js";
+import { type ErrorBody, type ErrorCode, RULES } from "../../src/protocol/refusal.js";
 import type { Message } from "../../src/server/lane/message.js";
 import type { DeltaFrame, Frame } from "../../src/server/pages/recipient.js";
 import type { EncodeCount } from "./encode-count.js";
@@ -147,7 +147,7 @@ export class Witness implements LineWitness {
   }
 
   #refused({ session, seq }: RequestMap["write"][0], code: ErrorCode): void {
-    if (ERRORS[code].outcome === "refused" && this.#sent.get(`${session}:${seq}`) === 1) {
+    if (RULES[code].outcome === "refused" && this.#sent.get(`${session}:${seq}`) === 1) {
       this.refusedAtOnce.push({ session, seq });
     }
   }

@@ -8,9 +8,9 @@ import { ConnectionLost, type Line, type LineListener } from "../../src/client/l
 import type { LinkListener } from "../../src/client/link.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
-import { refusalFrom } from "../../src/protocol/errors.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
 import { LANE_PROTOCOL } from "../../src/protocol/lane.js";
+import { refusalFrom } from "../../src/protocol/refusal.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import { type LaneWitness, SimulatedLane } from "./lane.js";

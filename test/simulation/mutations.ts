@@ -155,8 +155,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a continuation is accepted from a wrong base",
     file: "src/client/lane-link.ts",
-    search: "if (head) this.#setLast(head.handle, head.page, head.position);",
-    replacement: "if (head) this.#last ??= { handle: head.handle, page: head.page, position: head.position };",
+    search: "this.#last = readSnapshotHead(message.bytes);",
+    replacement: "this.#last ??= readSnapshotHead(message.bytes);",
   },
   {
     name: "a page that was released and held again is not left after an early watch",
@@ -191,8 +191,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a watch that failed is taken for joined",
     file: "src/client/joiner.ts",
-    search: "if (refusal.rule.retry) this.leave(asked, refusal.pauseMs);",
-    replacement: 'if (refusal.rule.retry) for (const number of asked) this.#stages.set(number, "joined");',
+    search: "if (refusal.rule.retry) this.leave(numbers, refusal.pauseMs);",
+    replacement: 'if (refusal.rule.retry) for (const number of numbers) this.#stages.set(number, "joined");',
   },
   {
     name: "a wish that is over before its page can be read is not told",

@@ -8,7 +8,8 @@ import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket
 import { cellsInPage } from "../../src/board/geometry.js";
 import { formatPosition } from "../../src/board/position.js";
 import { type Outcome, Replica } from "../../src/board/replica.js";
-import { decodeDelta, decodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeSnapshot } from "../../src/protocol/codec.js";
+import { decodeDelta } from "../../src/protocol/delta-text.js";
 import type { OpenResult } from "../../src/protocol/events.js";
 
 export interface SeenFrame {

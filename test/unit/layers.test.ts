@@ -90,7 +90,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     ],
   },
   "socket.io-client": { files: ["client/socketio-link.ts"] },
-  ws: { files: ["server/lane/lane.ts", "server/lane/lane-socket.ts", "client/web-socket.ts"] },
+  ws: { files: ["server/lane/lane.ts", "server/lane/lane-socket.ts", "client/web-socket-class.ts"] },
   ioredis: { files: ["store/valkey/connection.ts"] },
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: {

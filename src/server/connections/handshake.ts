@@ -4,7 +4,7 @@
  */
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
-import { Refusal } from "../../protocol/errors.js";
+import { ANSWERS, Refusal } from "../../protocol/errors.js";
 import { isFromOrigin } from "../access/origin.js";
 import { isUpgrade } from "./upgrades.js";
 
@@ -64,7 +64,7 @@ export function refuseHandshakes(
 
 /** Sends an answer without Express and Engine.IO, and closes the connection. */
 export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
-  const { http } = refusal.rule;
+  const { http } = ANSWERS[refusal.code];
   const body = JSON.stringify({ error: refusal.toBody() });
   if (!isUpgrade(request)) {
     response.writeHead(http, { "Content-Type": "application/json", Connection: "close" }).end(body);

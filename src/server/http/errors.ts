@@ -1,7 +1,7 @@
 /* Turns every error of a request into a Refusal, and counts, audits and sends it. */
 
 import type { ErrorRequestHandler, Request, Response } from "express";
-import { Refusal } from "../../protocol/errors.js";
+import { ANSWERS, Refusal } from "../../protocol/errors.js";
 import type { Instance } from "../instance/instance.js";
 import { ADMIN_ACTIONS } from "./admin.js";
 import { addressOf } from "./request-context.js";
@@ -47,6 +47,7 @@ function auditRefusal(instance: Instance, request: Request, response: Response, 
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {
   instance.metrics.refused(refusal.code);
   if (refusal.retryAfterMs !== undefined) response.set("Retry-After", String(Math.ceil(refusal.retryAfterMs / 1000)));
-  if (refusal.rule.http === 401) response.set("WWW-Authenticate", "Bearer");
-  response.status(refusal.rule.http).json({ error: refusal.toBody() });
+  const { http } = ANSWERS[refusal.code];
+  if (http === 401) response.set("WWW-Authenticate", "Bearer");
+  response.status(http).json({ error: refusal.toBody() });
 }

@@ -6,7 +6,8 @@
 import { cropUpdate } from "../../board/delta.js";
 import { cellsInPage } from "../../board/geometry.js";
 import { toBase64url } from "../../protocol/base64url.js";
-import { encodeDelta, encodeSnapshot } from "../../protocol/codec.js";
+import { encodeSnapshot } from "../../protocol/codec.js";
+import { encodeDelta } from "../../protocol/delta-text.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import type { Instance } from "../instance/instance.js";

@@ -2,7 +2,7 @@
 
 import type { Delta } from "../../board/delta.js";
 import type { Position } from "../../board/position.js";
-import { encodeDelta } from "../../protocol/codec.js";
+import { encodeDelta } from "../../protocol/delta-text.js";
 import type { CheckboxUpdate, Frozen, Looking } from "../../protocol/events.js";
 
 /** A delta. Each protocol encodes it once, when the first recipient needs that. */

@@ -2,7 +2,8 @@
 
 import { bitmapBytes } from "../../../board/bitmap.js";
 import { fromBase64url } from "../../../protocol/base64url.js";
-import { decodeDelta, decodeSnapshot } from "../../../protocol/codec.js";
+import { decodeSnapshot } from "../../../protocol/codec.js";
+import { decodeDelta } from "../../../protocol/delta-text.js";
 import { isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./replay.js";
