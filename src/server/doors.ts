@@ -74,7 +74,11 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
           passGuards: sockets.passGuards,
           silentMsMax,
         });
-  if (lane) notices.through((notice) => lane.notify(notice));
+  if (lane) {
+    notices.through((notice) => lane.notify(notice));
+    // The app's `io.close()` waits until no connection is left.
+    sockets.whenClosed(() => lane.close());
+  }
   return {
     online: () => sockets.online() + (lane?.online ?? 0),
     disconnect: (subject) => {

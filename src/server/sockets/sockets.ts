@@ -3,6 +3,7 @@
  * sends notices to every client. Only this file imports the package's values.
  */
 
+import { EventEmitter } from "node:events";
 import type { Server as HttpServer, IncomingMessage } from "node:http";
 import { Server } from "socket.io";
 import { Refusal } from "../../protocol/errors.js";
@@ -73,6 +74,8 @@ interface AttachedSockets {
   readonly passGuards: PassGuards;
   /** Disconnects the sockets of this user; returns their number. */
   disconnect(subject: string): number;
+  /** Calls `closed` when the Socket.IO server ends its connections. */
+  whenClosed(closed: () => void): void;
 }
 
 interface AttachOptions {
@@ -90,7 +93,8 @@ export function attachSockets(
   options: AttachOptions,
 ): AttachedSockets {
   const { origins, gate, presence } = options;
-  connections.guard(Reflect.get(io.engine, "ws"));
+  const webSockets: unknown = Reflect.get(io.engine, "ws");
+  connections.guard(webSockets);
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
   const refuse: Refuse = (request, response, refusal) => {
@@ -126,6 +130,11 @@ export function attachSockets(
       const theirs = Array.from(boards.sockets.values()).filter(({ data }) => data.subject === subject);
       for (const socket of theirs) socket.disconnect(true);
       return theirs.length;
+    },
+    // The engine closes its server of `ws`. The HTTP server reports its own close after its last
+    // connection.
+    whenClosed: (closed) => {
+      if (webSockets instanceof EventEmitter) webSockets.once("close", closed);
     },
   };
 }
