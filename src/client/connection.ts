@@ -25,7 +25,7 @@ const ANSWER_MS_MAX = 15_000;
 const TOKEN_RETRY_MS = 10_000;
 /** A transport that hung is avoided this long. */
 const HUNG_MS = 600_000;
-/** If the lane did not open but Socket.IO did, the lane is avoided for this long. */
+/** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 const NO_LANE_MS = 60_000;
 
 export interface ConnectOptions {
@@ -175,6 +175,7 @@ export class Connection implements Line {
 
   #open(endpoint: Endpoint, door: Door): void {
     let isThrough = false;
+    let isIn = false;
     let isOver = false;
     const attempt: Attempt = {
       door,
@@ -187,14 +188,18 @@ export class Connection implements Line {
         cancelLate();
         attempt.link?.close();
         for (const lost of attempt.lost) lost();
+        // Something accepts WebSockets there and is no instance, or does not pass what it says.
+        if (door === "lane" && isThrough && !isIn && !reason) this.#avoidLane(NO_LANE_MS);
         if (door === "lane" && !isThrough && !this.#isClosed) this.#open(endpoint, "socketio");
         else this.#lost(attempt, reason);
       },
     };
     this.#attempt = attempt;
     const late = () => {
-      if (door === "lane" && !isThrough) this.#laneAfterMs = this.#clock.now() + HUNG_MS;
-      else if (hangsOnWebSocket(attempt.link)) this.#pollsUntilMs = this.#clock.now() + HUNG_MS;
+      const isLane = door === "lane";
+      const untilMs = this.#clock.now() + HUNG_MS;
+      if (isLane) this.#avoidLane(HUNG_MS);
+      if (isLane || hangsOnWebSocket(attempt.link)) this.#pollsUntilMs = untilMs;
       attempt.over(new Refusal("UNREACHABLE", { detail: "no answer in time" }));
     };
     let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
@@ -214,10 +219,10 @@ export class Connection implements Line {
       },
       up: () => {
         cancelLate();
+        isIn = true;
         this.#hasBeenUp = true;
         // The lane was tried before Socket.IO and did not open.
-        if (door === "socketio" && this.#hasLane && this.#clock.now() >= this.#laneAfterMs)
-          this.#laneAfterMs = this.#clock.now() + NO_LANE_MS;
+        if (door === "socketio") this.#avoidLane(NO_LANE_MS);
         this.#listener.up(endpoint.url);
       },
       over: (reason) => attempt.over(reason),
@@ -229,6 +234,11 @@ export class Connection implements Line {
       },
       (cause: unknown) => attempt.over(new Refusal("UNREACHABLE", { cause })),
     );
+  }
+
+  /** Uses Socket.IO for so long, unless it is used for longer already. */
+  #avoidLane(ms: number): void {
+    this.#laneAfterMs = Math.max(this.#laneAfterMs, this.#clock.now() + ms);
   }
 
   /** Opens the link, whose code may have to be loaded. */
