@@ -1,6 +1,5 @@
 /* A connection to the lane that says what the library never would. */
 
-import { once } from "node:events";
 import { type ClientOptions, WebSocket } from "ws";
 import { type DownMessage, decodeDown, encodeRequest, LANE_PATH, LANE_SUBPROTOCOL } from "../../src/protocol/lane.js";
 import { until } from "./until.js";
@@ -18,6 +17,8 @@ export class RawLane {
   readonly messages: DownMessage[] = [];
   /** Headers of the answer to the upgrade. */
   headers: NodeJS.Dict<string | string[]> = {};
+  /** `open`, the status of the answer that refuses the upgrade, or `lost`. */
+  readonly #fate: Promise<string>;
   #asked = 0;
 
   constructor(url: string, { path = LANE_PATH, protocols = [LANE_SUBPROTOCOL], ...options }: RawLaneOptions = {}) {
@@ -30,19 +31,18 @@ export class RawLane {
       const message = decodeDown(bytes, undefined);
       if (message) this.messages.push(message);
     });
-    this.socket.on("error", () => undefined);
+    this.#fate = new Promise((done) => {
+      this.socket.on("open", () => done("open"));
+      this.socket.on("error", () => done("lost"));
+      this.socket.on("unexpected-response", (request, { statusCode }) => {
+        request.destroy();
+        done(String(statusCode));
+      });
+    });
   }
 
-  /** `open`, or the status of the answer that refuses the upgrade. */
-  async upgraded(): Promise<string> {
-    const answered = once(this.socket, "unexpected-response").then(([request, { statusCode }]) => {
-      request.destroy();
-      return String(statusCode);
-    });
-    const opened = once(this.socket, "open").then(() => "open");
-    answered.catch(() => undefined);
-    opened.catch(() => undefined);
-    return Promise.race([answered, opened]).catch((error: unknown) => `lost: ${error}`);
+  upgraded(): Promise<string> {
+    return this.#fate;
   }
 
   ask(name: string, request: unknown): number {
