@@ -26,7 +26,7 @@ const ANSWER_MS_MAX = 15_000;
 const TOKEN_RETRY_MS = 10_000;
 /** A transport that hung is avoided this long. */
 const HUNG_MS = 600_000;
-/** If the lane did not open but Socket.IO did, the lane is avoided for this long. */
+/** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 const NO_LANE_MS = 60_000;
 
 export interface ConnectOptions {
@@ -51,9 +51,10 @@ type Door = "lane" | "socketio";
 /** An attempt to connect, and the link that may come of it. */
 interface Attempt {
   link: Link | undefined;
-  /** Rejects the requests without an answer. */
+  /** Settles the requests without an answer. */
   readonly lost: Set<() => void>;
-  over(reason: Refusal | undefined): void;
+  /** `isFailure` if the link failed, and was not merely given up by this side. */
+  end(reason: Refusal | undefined, isFailure?: boolean): void;
 }
 
 export class Connection implements Line {
@@ -72,10 +73,11 @@ export class Connection implements Line {
   #retryNow: (() => void) | undefined;
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
-  /** Until this time, connections start with long-polling. */
-  #pollsUntilMs = Number.NEGATIVE_INFINITY;
-  /** Until then, the lane is not tried. */
-  #laneAfterMs = Number.NEGATIVE_INFINITY;
+  readonly #hasLane: boolean;
+  /** URL -> until when connections over Socket.IO start with long-polling. */
+  readonly #pollsUntilMs = new Map<string, number>();
+  /** URL -> when the lane is tried again. */
+  readonly #laneAfterMs = new Map<string, number>();
   readonly #stopListening: (() => void) | undefined;
   #isClosed = false;
 
@@ -84,7 +86,7 @@ export class Connection implements Line {
     this.#endpoints = new Endpoints(urls, clock);
     this.#path = path;
     this.#lanePath = lanePath || LANE_PATH;
-    if (lanePath === false) this.#laneAfterMs = Number.POSITIVE_INFINITY;
+    this.#hasLane = lanePath !== false;
     this.#clock = clock;
     this.#listener = listener;
     this.#getToken = token;
@@ -112,7 +114,7 @@ export class Connection implements Line {
       settle(new ConnectionLost());
     };
     // An instance that does not answer at all is as good as gone.
-    const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => attempt.over(undefined));
+    const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => attempt.end(undefined));
     attempt.lost.add(lost);
     link.request(name, request, (reply) => {
       cancelLate();
@@ -129,7 +131,7 @@ export class Connection implements Line {
   }
 
   reconnect(): void {
-    this.#attempt?.over(undefined);
+    this.#attempt?.end(undefined);
   }
 
   close(): void {
@@ -138,7 +140,7 @@ export class Connection implements Line {
     this.#retryNow = undefined;
     this.#cancelRetry?.();
     this.#cancelRenewal?.();
-    this.#attempt?.over(undefined);
+    this.#attempt?.end(undefined);
   }
 
   renew(problem: Refusal): boolean {
@@ -147,7 +149,7 @@ export class Connection implements Line {
     const attempt = this.#attempt;
     this.#cancelRenewal = this.#clock.after(this.#tokenRetryMs(), async () => {
       // This token is accepted once its keys are available. Any other problem takes a new token.
-      if (problem.code === "KEYS_AWAY") attempt?.over(undefined);
+      if (problem.code === "KEYS_AWAY") attempt?.end(undefined);
       else if (attempt && !(await this.#renew(attempt))) this.renew(problem);
     });
     return true;
@@ -162,7 +164,7 @@ export class Connection implements Line {
     const before = this.#token;
     const token = await this.#fetchToken().catch(() => before);
     if (this.#isClosed || (token === before && this.#attempt === attempt)) return false;
-    attempt.over(undefined);
+    attempt.end(undefined);
     return true;
   }
 
@@ -172,34 +174,47 @@ export class Connection implements Line {
 
   #openFirst(): void {
     const url = this.#endpoints.current;
-    if (url) this.#open(url, this.#mayUseLane ? "lane" : "socketio");
+    if (url) this.#open(url, this.#mayUseLane(url) ? "lane" : "socketio");
   }
 
-  get #mayUseLane(): boolean {
-    return this.#clock.now() >= this.#laneAfterMs;
+  #mayUseLane(url: string): boolean {
+    return this.#hasLane && this.#clock.now() >= (this.#laneAfterMs.get(url) ?? 0);
+  }
+
+  /** Uses Socket.IO at this URL for a time, unless it is used for longer already. */
+  #avoidLane(url: string, ms: number): void {
+    this.#laneAfterMs.set(url, Math.max(this.#laneAfterMs.get(url) ?? 0, this.#clock.now() + ms));
   }
 
   #open(url: string, door: Door): void {
     let isThrough = false;
+    let isIn = false;
     let isOver = false;
     const attempt: Attempt = {
       link: undefined,
       lost: new Set(),
-      over: (reason) => {
+      end: (reason, isFailure = false) => {
         if (isOver) return;
         isOver = true;
         cancelLate();
         attempt.link?.close();
+        if (!isIn && door === "lane" && isFailure && !this.#isClosed) {
+          // Something there accepts WebSockets and is no instance, or does not pass what it says.
+          if (isThrough && !reason) this.#avoidLane(url, NO_LANE_MS);
+          if (!isThrough) {
+            this.#open(url, "socketio");
+            return;
+          }
+        }
+        this.#lost(attempt, reason);
         for (const lost of attempt.lost) lost();
-        if (door === "lane" && !isThrough && !this.#isClosed) this.#open(url, "socketio");
-        else this.#lost(attempt, reason);
       },
     };
     this.#attempt = attempt;
     const late = () => {
-      if (door === "lane" && !isThrough) this.#laneAfterMs = this.#clock.now() + HUNG_MS;
-      else if (attempt.link?.isWebSocket) this.#pollsUntilMs = this.#clock.now() + HUNG_MS;
-      attempt.over(new Refusal("UNREACHABLE", { detail: "no answer in time" }));
+      if (door === "lane") this.#avoidLane(url, HUNG_MS);
+      if (door === "lane" || attempt.link?.isWebSocket) this.#pollsUntilMs.set(url, this.#clock.now() + HUNG_MS);
+      attempt.end(new Refusal("UNREACHABLE", { detail: "no answer in time" }), true);
     };
     let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
     const listener: LinkListener = {
@@ -218,16 +233,17 @@ export class Connection implements Line {
       },
       up: () => {
         cancelLate();
+        isIn = true;
         this.#hasBeenUp = true;
         // The lane was tried before Socket.IO and did not open.
-        if (door === "socketio" && this.#mayUseLane) this.#laneAfterMs = this.#clock.now() + NO_LANE_MS;
+        if (door === "socketio" && this.#mayUseLane(url)) this.#avoidLane(url, NO_LANE_MS);
         this.#listener.up(url);
       },
-      over: (reason) => attempt.over(reason),
+      over: (reason) => attempt.end(reason, true),
     };
     const getToken = this.#getToken && (() => this.#tokenFor(attempt));
     this.#make(attempt, door, { url, clock: this.#clock, listener, getToken }).catch((cause: unknown) =>
-      attempt.over(new Refusal("UNREACHABLE", { cause })),
+      attempt.end(new Refusal("UNREACHABLE", { cause })),
     );
   }
 
@@ -238,7 +254,7 @@ export class Connection implements Line {
       if (this.#attempt === attempt) attempt.link = openLane(Socket, { ...options, lanePath: this.#lanePath });
     } else {
       const { openSocketIo } = await import("./socketio-link.js");
-      const polls = this.#clock.now() < this.#pollsUntilMs;
+      const polls = this.#clock.now() < (this.#pollsUntilMs.get(options.url) ?? 0);
       if (this.#attempt === attempt) attempt.link = openSocketIo({ ...options, path: this.#path, polls });
     }
   }

@@ -52,7 +52,6 @@ export class LaneLink implements Link {
   readonly #writes = new Map<string, Answer>();
   #nextId = HELLO_ID;
   #last: LastSent | undefined;
-  #goodbye: Refusal | undefined;
   #heardMs = 0;
   #stopChecking: Cancel | undefined;
   #isOver = false;
@@ -85,7 +84,7 @@ export class LaneLink implements Link {
 
   /** The wire is closed, or could not be opened. */
   closed(reason?: Refusal): void {
-    this.#end(this.#goodbye ?? reason);
+    this.#end(reason);
   }
 
   request<Name extends RequestName>(
@@ -174,9 +173,8 @@ export class LaneLink implements Link {
     else if (name === "frozen") frozen(payload as never);
     else if (name === "notice") {
       const noticed = payload as Notice;
-      if (noticed.kind === "goodbye") this.#goodbye = refusalFrom(noticed.error);
-      notice(noticed);
-      if (this.#goodbye) this.#end(this.#goodbye);
+      if (noticed.kind === "goodbye") this.#end(refusalFrom(noticed.error));
+      else notice(noticed);
     }
   }
 

@@ -46,6 +46,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ...FIELDS.map((field) => [INSTANCE_FIELDS[field], `the field \`${field}\``] as const),
   ["REDIS_URL", "the field `valkeyUrl`"],
   ["BOARDS", "the field `boards`"],
+  ["LANE_PATH", "the field `lane`"],
   ["LOG_LEVEL", "the field `log`"],
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],

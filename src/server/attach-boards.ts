@@ -7,7 +7,6 @@ import { EventEmitter } from "node:events";
 import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
-import { BOARDS_NAMESPACE } from "../protocol/version.js";
 import type { AuthoriseHook } from "./access/authorise.js";
 import { flagsOf, type InstanceFields } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
@@ -33,6 +32,12 @@ export interface AttachBoardsOptions extends InstanceFields {
   readonly settings?: Flags | undefined;
   /** A pino logger. Default: warnings and errors go to standard output. */
   readonly log?: Log | undefined;
+  /**
+   * The lane, a WebSocket beside Socket.IO that the client library prefers: at `/socketscaler`, at
+   * another path of your server, or `false` for none. Default: at `/socketscaler`, unless the
+   * namespace `/boards` has middlewares of yours, which see only sockets of Socket.IO.
+   */
+  readonly lane?: boolean | string | undefined;
   /** Whether to speak the teaching protocol in your namespace `/` and at GET /state. */
   readonly teaching?: boolean;
 }
@@ -69,7 +74,7 @@ export async function attachBoards(
   app: Express,
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
-  const { teaching = false, authorise, log = createLog("warn"), settings = {} } = options;
+  const { teaching = false, authorise, log = createLog("warn") } = options;
   refuseSkipping(io);
   refuseUnready(io, app);
   // The size of messages is limited by the app's own Socket.IO server.
@@ -95,7 +100,8 @@ export async function attachBoards(
     countsAll: false,
     // If a hook may read cookies, a page acts with its user's rights, so `*` does not count.
     origins: config.origins.filter((origin) => origin !== "*" || !authorise),
-    lanePath: hasMiddleware(io) && settings.LANE_PATH === undefined ? "" : config.lanePath,
+    lanePath: config.lanePath,
+    passesMiddleware: options.lane !== undefined,
     silentMsMax: SILENT_MS_MAX,
   });
   running.counts(doors.online);
@@ -127,12 +133,6 @@ export async function attachBoards(
 
 /** A connection of the lane that sends no `hello` is closed after this. */
 const SILENT_MS_MAX = 10_000;
-
-/** Middlewares of the app in our namespace would not see the clients of the lane. */
-function hasMiddleware(io: SocketServer): boolean {
-  const middlewares: unknown = Reflect.get(io.of(BOARDS_NAMESPACE), "_fns");
-  return Array.isArray(middlewares) && middlewares.length > 0;
-}
 
 /** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */
 function refuseSkipping(io: SocketServer): void {
@@ -197,13 +197,14 @@ function isClosed(io: SocketServer): boolean {
 }
 
 function configOf(options: AttachBoardsOptions): Config {
-  const { authorise, access, boards, settings = {} } = options;
+  const { authorise, access, boards, lane, settings = {} } = options;
   const flags = {
     ...flagsOf(options, settings),
     BOARDS: Object.entries(boards)
       .map(([name, size]) => `${name}=${size}`)
       .join(),
     ACCESS: authorise ? closedUnlessNamed(access) : access,
+    LANE_PATH: lane === false ? "off" : lane === true ? undefined : lane,
   };
   return readConfig(flags, {}, authorise !== undefined);
 }

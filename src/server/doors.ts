@@ -5,7 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Server as SocketServer } from "socket.io";
-import { Refusal } from "../protocol/errors.js";
+import type { Refusal } from "../protocol/errors.js";
 import { type ConnectionLimits, Connections } from "./connections/connections.js";
 import type { HttpGate } from "./connections/gate.js";
 import { ignoreOtherUpgrades } from "./connections/upgrades.js";
@@ -34,6 +34,8 @@ export interface DoorOptions {
   readonly basePath?: string;
   /** The lane's path below the base path. Empty: there is no lane. */
   readonly lanePath: string;
+  /** Have the lane even if the app has middlewares in our namespace, which would not see it. */
+  readonly passesMiddleware: boolean;
   /** A connection of the lane that sends nothing is closed after this. */
   readonly silentMsMax: number;
 }
@@ -49,14 +51,14 @@ export interface Doors {
 }
 
 export function openDoors(io: SocketServer, instance: Instance, options: DoorOptions): Doors {
-  const { presence, lanePath, basePath = "", limits, trust, origins, silentMsMax } = options;
+  const { presence, lanePath, basePath = "", limits, trust, origins, silentMsMax, passesMiddleware } = options;
   const connections = new Connections(instance, limits, trust);
   const notices = new Notices(instance, presence);
   const sockets = attachSockets(io, instance, connections, options);
   notices.through(sockets.notify);
   const isForLane = (request: IncomingMessage) => {
     takeOffBase(request, basePath);
-    return lanePath !== "" && isAt(request, lanePath);
+    return lanePath !== "" && isAt(request, lanePath) && (passesMiddleware || !sockets.hasOtherMiddleware());
   };
   const { httpServer: http } = io;
   const isForSockets = (request: IncomingMessage) => {
@@ -74,13 +76,14 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
           passGuards: sockets.passGuards,
           silentMsMax,
         });
-  if (lane) notices.through((notice) => lane.notify(notice));
+  if (lane) {
+    notices.through((notice) => lane.notify(notice));
+    // The app's `io.close()` waits until no connection is left.
+    sockets.whenClosed(() => lane.close());
+  }
   return {
     online: () => sockets.online() + (lane?.online ?? 0),
-    disconnect: (subject) => {
-      const reason = new Refusal("UNAUTHORIZED");
-      return sockets.disconnect(subject) + (lane?.disconnect(subject, reason) ?? 0);
-    },
+    disconnect: (subject) => sockets.disconnect(subject) + (lane?.disconnect(subject) ?? 0),
     close: (reason) => notices.close(reason),
     closeLane: () => lane?.close(),
   };

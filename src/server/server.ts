@@ -124,6 +124,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     origins: config.origins,
     basePath,
     lanePath: config.lanePath,
+    passesMiddleware: false,
     silentMsMax,
   });
   // Added after the gate, so that requests pass the gate before they go to another worker.

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { LANE_PATH } from "../../src/protocol/lane.js";
 import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -35,6 +36,26 @@ describe("the page", () => {
     ));
   });
   after(() => stop());
+
+  test("uses the lane, which its policy allows, and loads no code of Socket.IO", async () => {
+    const { page: blank } = await openBoard(browser, `${instances[0]?.url}/`);
+    const page = await blank.context().newPage();
+    const protocol = await page.context().newCDPSession(page);
+    const sockets: string[] = [];
+    const scripts: string[] = [];
+    protocol.on("Network.webSocketCreated", ({ url }) => sockets.push(url));
+    protocol.on("Network.requestWillBeSent", ({ request }) => scripts.push(request.url));
+    await protocol.send("Network.enable");
+    await page.goto(`${instances[0]?.url}/`);
+    await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+    assert.deepEqual(sockets, [`${instances[0]?.url.replace("http", "ws")}${LANE_PATH}`]);
+    assert.ok(scripts.some((url) => url.endsWith(".js")));
+    assert.deepEqual(
+      scripts.filter((url) => /socket\.?io/.test(url)),
+      [],
+    );
+    await page.context().close();
+  });
 
   test("a link leads to its checkbox, a jump makes one, and back and forward follow them", async () => {
     const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large#cell=9950`);

@@ -7,12 +7,14 @@ import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { after, before, describe, test } from "node:test";
 import { io } from "socket.io-client";
+import { BEAT_MS, LANE_PATH, SILENT_MS_MAX } from "../../src/protocol/lane.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { BALANCERS, type BalancerName, balancerFile, startBalancer } from "../support/balancers.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
 import { spawnInstance, startInstance } from "../support/instances.js";
 import { newSession, RawClient } from "../support/raw-client.js";
+import { RawLane } from "../support/raw-lane.js";
 import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
 
@@ -32,6 +34,9 @@ for (const name of BALANCERS) {
         ["one", "two"].map((instance) => startInstance({ ...flags, INSTANCE_NAME: instance }, store)),
       );
       t.after(() => Promise.all(instances.map((instance) => instance.stop())));
+      const upgraded = new Set<string>();
+      for (const [index, { io }] of instances.entries())
+        io.httpServer.on("upgrade", ({ url }) => url === LANE_PATH && upgraded.add(["one", "two"][index] ?? ""));
       const addresses = new Set<string>();
       for (const { admission } of instances.map(({ instance }) => instance)) {
         const connect = admission.connect.bind(admission);
@@ -57,6 +62,15 @@ for (const name of BALANCERS) {
       }
       assert.equal(homes.websocket.size, 2);
       assert.equal(homes.polling.size, 1);
+
+      // More than the long-polling clients, which count as well for who has the fewest.
+      const lanes = Array.from({ length: 10 }, () => new RawLane(url));
+      t.after(() => lanes.map((lane) => lane.close()));
+      for (const lane of lanes) {
+        assert.equal(await lane.upgraded(), "open");
+        assert.equal(await lane.hello(), "in");
+      }
+      assert.deepEqual([...upgraded].sort(), ["one", "two"]);
 
       const agent = new Agent({ localAddress: FROM, keepAlive: true });
       t.after(() => agent.destroy());
@@ -118,7 +132,7 @@ for (const name of BALANCERS) {
               if (path === "/ready") return void response.end();
               asked[own].push(`${method} ${path}`);
               if (path === "/boards/main/cells/2") return void request.socket.destroy();
-              const isHandshake = path?.startsWith("/socket.io/");
+              const isHandshake = path?.startsWith("/socket.io/") || path === LANE_PATH;
               const isRefusing = isHandshake ? isDraining && own === "one" : refused.includes(`${method} ${path}`);
               response.writeHead(isRefusing ? 503 : 200).end(own + body);
             });
@@ -145,18 +159,25 @@ for (const name of BALANCERS) {
       }
 
       isDraining = true;
-      for (const transport of ["polling", "websocket"]) {
-        const path = `/socket.io/?EIO=4&transport=${transport}`;
-        for (let count = 0; count < 8; count++) {
-          // From several addresses: long-polling goes by them.
-          const answer = await rawAnswer(url, path, `127.0.0.${count + 2}`);
-          assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*two/, path);
+      const handshakes = ["polling", "websocket"].map((transport) => `/socket.io/?EIO=4&transport=${transport}`);
+      // One that has been refused by the instance that drains leaves it alone for a while.
+      const fresh = await startBalancer(t, name, ports);
+      for (const [balancer, paths] of [
+        [url, handshakes],
+        [fresh, [LANE_PATH]],
+      ] as const) {
+        for (const path of paths) {
+          for (let count = 0; count < 8; count++) {
+            // From several addresses: long-polling goes by them.
+            const answer = await rawAnswer(balancer, path, `127.0.0.${count + 2}`);
+            assert.match(answer, /^HTTP\/1\.1 200 [\s\S]*two/, path);
+          }
         }
       }
-      assert.ok(
-        asked.one.some((line) => line.includes("/socket.io/")),
-        "the one that drains was asked first",
-      );
+      for (const path of ["/socket.io/", LANE_PATH]) {
+        const isAsked = asked.one.some((line) => line.includes(path));
+        assert.ok(isAsked, `the one that drains was asked first for ${path}`);
+      }
 
       // HAProxy may end the connection without an answer, where its own to the instance had been used before.
       const cut = await fetch(`${url}/boards/main/cells/2`, { method: "PUT", body: "{}" }).then(
@@ -257,6 +278,7 @@ test("every balancer waits longer than the heartbeat takes to find a connection 
   const instance = await startInstance({ DATA_DIR: temporaryFolder(t) });
   t.after(() => instance.stop());
   const { pingInterval = 0, pingTimeout = 0 } = instance.io.engine.opts;
+  assert.ok(BEAT_MS <= pingInterval && SILENT_MS_MAX <= pingInterval + pingTimeout, "the lane's beats are no rarer");
   for (const name of BALANCERS) {
     for (const pattern of TIMEOUTS[name]) {
       const [, seconds] = pattern.exec(balancerFile(name)) ?? [];

@@ -1,7 +1,7 @@
 /* Clients for tests: the real library, with what tests ask again and again. */
 
 import assert from "node:assert/strict";
-import { type Board, type Client, connect } from "../../src/client/index.js";
+import { type Board, type Client, type ConnectOptions, connect } from "../../src/client/index.js";
 import { until } from "./until.js";
 
 export interface TestClient {
@@ -11,8 +11,12 @@ export interface TestClient {
 }
 
 /** A client that watches the whole of `name`, once it is live. */
-export async function watchBoard(urls: string | readonly string[], name = "main"): Promise<TestClient> {
-  const client = connect(urls);
+export async function watchBoard(
+  urls: string | readonly string[],
+  name = "main",
+  options?: ConnectOptions,
+): Promise<TestClient> {
+  const client = connect(urls, options);
   const board = client.board(name);
   await board.ready;
   await board.watch({ start: 0, end: board.size }).ready;

@@ -3,10 +3,10 @@
  * first one with 503, so that a balancer tries another instance. It still serves open connections.
  */
 
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { ANSWERS, Refusal } from "../../protocol/errors.js";
 import { isFromOrigin } from "../access/origin.js";
-import { isUpgrade } from "./upgrades.js";
+import { isUpgrade, upgradeRefusal } from "./upgrades.js";
 
 export type HandshakeMiddleware = (
   request: IncomingMessage,
@@ -64,17 +64,12 @@ export function refuseHandshakes(
 
 /** Sends an answer without Express and Engine.IO, and closes the connection. */
 export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
-  const { http } = ANSWERS[refusal.code];
-  const body = JSON.stringify({ error: refusal.toBody() });
-  if (!isUpgrade(request)) {
-    response.writeHead(http, { "Content-Type": "application/json", Connection: "close" }).end(body);
+  if (isUpgrade(request)) {
+    request.socket.end(upgradeRefusal(refusal));
     return;
   }
-  // For an upgrade, Socket.IO passes a response object that cannot carry a status.
-  const type = "Content-Type: application/json";
-  const length = `Content-Length: ${Buffer.byteLength(body)}`;
-  const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
-  request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  const body = JSON.stringify({ error: refusal.toBody() });
+  response.writeHead(ANSWERS[refusal.code].http, { "Content-Type": "application/json", Connection: "close" }).end(body);
 }
 
 /**

@@ -7,8 +7,9 @@
  */
 
 import { EventEmitter } from "node:events";
-import { IncomingMessage } from "node:http";
+import { IncomingMessage, STATUS_CODES, validateHeaderName, validateHeaderValue } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
+import { ANSWERS, type Refusal } from "../../protocol/errors.js";
 
 /** Runs the guards of handshakes. Calls back once, with an error if one of them refuses. */
 export type PassGuards = (request: IncomingMessage, response: UpgradeResponse, done: (error?: unknown) => void) => void;
@@ -39,6 +40,8 @@ export class UpgradeResponse extends EventEmitter {
   }
 
   setHeader(name: string, value: number | string | readonly string[]): this {
+    validateHeaderName(name);
+    for (const one of [value].flat()) validateHeaderValue(name, String(one));
     this.#headers.set(name, value);
     return this;
   }
@@ -64,10 +67,8 @@ export class UpgradeResponse extends EventEmitter {
     this.socket.destroy();
   }
 
-  refuse(error: unknown): void {
-    const text = error instanceof Error ? error.message : "";
-    const head = ["HTTP/1.1 400 Bad Request", "Connection: close", "Content-Type: text/plain; charset=utf-8"];
-    this.socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+  refuse(refusal: Refusal): void {
+    this.socket.end(upgradeRefusal(refusal));
   }
 
   headerLines(): string[] {
@@ -75,6 +76,16 @@ export class UpgradeResponse extends EventEmitter {
       (Array.isArray(value) ? value : [value]).map((one) => `${name}: ${String(one)}`),
     ).flat();
   }
+}
+
+/** The whole answer to an upgrade that is refused. Nothing here can set the status of its response. */
+export function upgradeRefusal(refusal: Refusal): string {
+  const { http } = ANSWERS[refusal.code];
+  const body = JSON.stringify({ error: refusal.toBody() });
+  const type = "Content-Type: application/json";
+  const length = `Content-Length: ${Buffer.byteLength(body)}`;
+  const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
+  return `${head.join("\r\n")}\r\n\r\n${body}`;
 }
 
 type Takes = (request: IncomingMessage) => boolean;

@@ -9,7 +9,7 @@ import type { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import { type Server, WebSocketServer } from "ws";
-import type { Refusal } from "../../protocol/errors.js";
+import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BEAT_MS, encodeEvent, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
@@ -93,9 +93,9 @@ export class Lane {
   }
 
   /** Ends the connections of this user; returns their number. */
-  disconnect(subject: string, reason: Refusal): number {
+  disconnect(subject: string): number {
     const theirs = Array.from(this.#all()).filter((connection) => connection.subject === subject);
-    for (const connection of theirs) connection.goodbye(reason.toBody());
+    for (const connection of theirs) connection.wire.cut();
     return theirs.length;
   }
 
@@ -114,18 +114,24 @@ export class Lane {
     tcp.on("error", ignore);
     const response = new UpgradeResponse(request, tcp);
     const late = setTimeout(() => tcp.destroy(), this.#options.silentMsMax);
+    const gone = () => clearTimeout(late);
+    tcp.once("close", gone);
     this.#options.passGuards(request, response, (error) => {
-      clearTimeout(late);
-      if (error) {
-        response.refuse(error);
-        return;
-      }
+      // A middleware's own error is no business of the client.
+      if (error) return this.#refuse(response, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
+      tcp.off("close", gone);
+      gone();
       const add = (headers: string[]) => headers.push(...response.headerLines());
       this.#ws.on("headers", add);
       this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp, request));
       this.#ws.off("headers", add);
       response.answered();
     });
+  }
+
+  #refuse(response: UpgradeResponse, refusal: Refusal): void {
+    this.#instance.metrics.refused(refusal.code);
+    response.refuse(refusal);
   }
 
   #serve(socket: LaneWebSocket, tcp: TcpSocket, request: IncomingMessage): void {

@@ -4,7 +4,7 @@
  */
 
 import type { Server as HttpServer, IncomingMessage } from "node:http";
-import { Server } from "socket.io";
+import { type Namespace, Server } from "socket.io";
 import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../../protocol/version.js";
@@ -73,6 +73,13 @@ interface AttachedSockets {
   readonly passGuards: PassGuards;
   /** Disconnects the sockets of this user; returns their number. */
   disconnect(subject: string): number;
+  /**
+   * Whether the app has middlewares in our namespace, added at any time. They see only sockets of
+   * Socket.IO.
+   */
+  hasOtherMiddleware(): boolean;
+  /** Calls `closed` when the Socket.IO server ends its connections. */
+  whenClosed(closed: () => void): void;
 }
 
 interface AttachOptions {
@@ -90,7 +97,10 @@ export function attachSockets(
   options: AttachOptions,
 ): AttachedSockets {
   const { origins, gate, presence } = options;
-  connections.guard(Reflect.get(io.engine, "ws"));
+  const guard = () => connections.guard(Reflect.get(io.engine, "ws"));
+  guard();
+  // The engine makes another server of `ws` then.
+  io.httpServer.on("listening", guard);
   io.engine.use(outliveReset);
   io.engine.use(letNothingBeGuessed);
   const refuse: Refuse = (request, response, refusal) => {
@@ -110,8 +120,10 @@ export function attachSockets(
   if (options.countsAll) io.engine.on("connection", (connection: Connection) => connections.admit(connection));
 
   const boards = io.of(BOARDS_NAMESPACE);
+  const before = middlewaresOf(boards);
   const entry = new Entry(io, instance, connections, origins);
   entry.open(boards, (entered) => serveBoards(instance, presence, entered));
+  const ours = middlewaresOf(boards) - before;
   if (options.teaching) openTeaching(io, instance, entry);
   // Socket.IO's path as the engine compares it.
   const path = io._opts.addTrailingSlash === false ? io.path() : `${io.path()}/`;
@@ -121,27 +133,43 @@ export function attachSockets(
     // other instances.
     notify: (notice) => boards.local.emit("notice", notice),
     isOurs: (request) => request.url?.startsWith(path) === true,
-    passGuards: guardsOf(io),
+    passGuards: guardsOf(io, refusalFor),
+    hasOtherMiddleware: () => middlewaresOf(boards) > ours,
     disconnect: (subject) => {
       const theirs = Array.from(boards.sockets.values()).filter(({ data }) => data.subject === subject);
       for (const socket of theirs) socket.disconnect(true);
       return theirs.length;
     },
+    whenClosed: (closed) => {
+      const close = io.engine.close.bind(io.engine);
+      io.engine.close = () => {
+        closed();
+        return close();
+      };
+    },
   };
 }
 
+function middlewaresOf(namespace: Namespace): number {
+  const middlewares: unknown = Reflect.get(namespace, "_fns");
+  return Array.isArray(middlewares) ? middlewares.length : 0;
+}
+
 /** The engine's middlewares and its `allowRequest`, for a connection that is not Engine.IO's. */
-function guardsOf(io: Server): PassGuards {
+function guardsOf(io: Server, refusalFor: (request: IncomingMessage) => Refusal | undefined): PassGuards {
   const apply: unknown = Reflect.get(io.engine, "_applyMiddlewares");
   if (typeof apply !== "function") throw new Error("this version of engine.io does not let its middlewares be run");
   return (request, response, done) => {
+    // The middleware that does this trusts a request that names a connection of Engine.IO.
+    const refusal = refusalFor(request);
+    if (refusal) return done(refusal);
     const query = new URL(request.url ?? "", "http://any").searchParams;
     // As the engine prepares its own requests.
     Object.assign(request, { _query: Object.fromEntries(query) });
     apply.call(io.engine, request, response, (error: unknown) => {
       const { allowRequest } = io.engine.opts;
       if (error || !allowRequest) return done(error);
-      allowRequest(request, (_, isAllowed) => done(isAllowed ? undefined : new Error("not allowed")));
+      allowRequest(request, (_, isAllowed) => done(isAllowed ? undefined : new Refusal("FORBIDDEN")));
     });
   };
 }

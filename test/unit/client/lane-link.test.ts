@@ -243,7 +243,6 @@ describe("a link over the lane", () => {
     const error = new Refusal("GOING_AWAY").toBody();
     link.receive(encodeEvent("notice", { kind: "goodbye", error }));
     assert.deepEqual(heard, [
-      ["notice", "goodbye"],
       ["over", "GOING_AWAY"],
     ]);
     assert.equal(closes(), 1);
