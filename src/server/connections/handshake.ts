@@ -6,7 +6,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { Refusal } from "../../protocol/errors.js";
 import { isFromOrigin } from "../access/origin.js";
-import { isUpgrade } from "./upgrades.js";
+import { endUpgrade, isUpgrade } from "./upgrades.js";
 
 export type HandshakeMiddleware = (
   request: IncomingMessage,
@@ -74,7 +74,7 @@ export function answer(request: IncomingMessage, response: ServerResponse, refus
   const type = "Content-Type: application/json";
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
   const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
-  request.socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  endUpgrade(request.socket, `${head.join("\r\n")}\r\n\r\n${body}`);
 }
 
 /**

@@ -67,7 +67,7 @@ export class UpgradeResponse extends EventEmitter {
   refuse(error: unknown): void {
     const text = error instanceof Error ? error.message : "";
     const head = ["HTTP/1.1 400 Bad Request", "Connection: close", "Content-Type: text/plain; charset=utf-8"];
-    this.socket.end(`${head.join("\r\n")}\r\n\r\n${text}`);
+    endUpgrade(this.socket, `${head.join("\r\n")}\r\n\r\n${text}`);
   }
 
   headerLines(): string[] {
@@ -75,6 +75,12 @@ export class UpgradeResponse extends EventEmitter {
       (Array.isArray(value) ? value : [value]).map((one) => `${name}: ${String(one)}`),
     ).flat();
   }
+}
+
+/** Nothing reads the connection any more, so its end by the client would not be noticed. */
+export function endUpgrade(socket: TcpSocket, answer: string): void {
+  socket.write(answer);
+  socket.destroySoon();
 }
 
 type Takes = (request: IncomingMessage) => boolean;
