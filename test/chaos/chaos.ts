@@ -19,6 +19,8 @@ export interface Chaos {
   readonly violations: readonly Violation[];
   /** Everything that was done and seen, counted. */
   readonly happenings: number;
+  /** Connections to the lane that are open, and those that were dropped so far. */
+  readonly lanes: { readonly open: number; readonly dropped: number };
   /** The faults that may be on together with `fault`. */
   partnersOf(fault: string): readonly string[];
   /** Strikes the faults and heals them in the same order, the store's first: a new instance needs it. */
@@ -60,6 +62,9 @@ async function over<Store extends CommonTopology>(
     violations: judge.violations,
     get happenings() {
       return happenings;
+    },
+    get lanes() {
+      return deployment.lanes;
     },
     round: async (...names) => {
       const round = await runRound(deployment, names.map(find).sort(storeFirst), random.fork());

@@ -118,11 +118,23 @@ export class Deployment<Store extends CommonTopology> {
         const preferred = [...urls.slice(first), ...urls.slice(0, first)];
         users.push(await User.arrive(index, preferred, history, random.fork()));
       }
-      return new Deployment(store, instances, users, history, wanted);
+      const deployment = new Deployment(store, instances, users, history, wanted);
+      const overLane = users.filter(({ index }) => User.usesLane(index)).length;
+      if (deployment.lanes.open !== overLane) throw new Error(`${deployment.lanes.open} users came over the lane`);
+      return deployment;
     } catch (error) {
       await new Deployment(store, instances, users, history, wanted).stop();
       throw error;
     }
+  }
+
+  /** Connections to the lane. */
+  get lanes(): { readonly open: number; readonly dropped: number } {
+    const fronts = this.instances.map(({ front }) => front);
+    return {
+      open: fronts.reduce((sum, { lanesOpen }) => sum + lanesOpen, 0),
+      dropped: fronts.reduce((sum, { lanesDropped }) => sum + lanesDropped, 0),
+    };
   }
 
   stored(): Promise<{ state: State; counted: number }> {

@@ -28,6 +28,9 @@ export const SECONDS = [700, 2_500] as const;
 /** How long the survivor of a fork misses what is written. */
 export const TAIL_MS = [50, 600] as const;
 
+/** Users go on over Socket.IO, and try the lane again a minute later. */
+export const LANE_DROPPED = "lane dropped";
+
 export const nothing: Heal = () => undefined;
 
 export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
@@ -69,6 +72,30 @@ export const COMMON_FAULTS: readonly Fault<CommonTopology>[] = [
       front.stall();
       // What was held back arrives late, or never.
       return () => (random.chance(0.5) ? front.heal() : front.cut());
+    },
+  },
+  {
+    name: "users' connections byte by byte",
+    on: "instance",
+    holdMs: SECONDS,
+    strike: ({ instances }, random) => {
+      const { front } = random.pick(instances);
+      front.drip();
+      // The rest arrives in one go, or a message is cut in the middle.
+      return () => (random.chance(0.5) ? front.heal() : front.cut());
+    },
+  },
+  {
+    name: LANE_DROPPED,
+    on: "instance",
+    holdMs: SECONDS,
+    strike: ({ instances }, random) => {
+      for (const { front } of instances) front.dropLane();
+      const used = instances.filter(({ front }) => front.lanesOpen > 0);
+      if (used.length > 0) random.pick(used).front.cut();
+      return () => {
+        for (const { front } of instances) front.heal();
+      };
     },
   },
   {

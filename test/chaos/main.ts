@@ -59,7 +59,7 @@ async function runUntil(endMs: number, { faults, random, violations, round, part
   }
 }
 
-function summarize({ violations, happenings }: Chaos): void {
+function summarize({ violations, happenings, lanes }: Chaos): void {
   print(`\n${"fault".padEnd(NAME_LENGTH)} times   held  recovered  equal again   (worst, ms)`);
   for (const fault of new Set(rounds.map((round) => round.fault))) {
     const of = rounds.filter((round) => round.fault === fault);
@@ -71,6 +71,7 @@ function summarize({ violations, happenings }: Chaos): void {
   }
   const writes = rounds.reduce((sum, round) => sum + round.writes, 0);
   print(`\n${rounds.length} faults, ${writes} acknowledged writes, ${happenings} happenings judged`);
+  print(`${lanes.open} users over the lane in the end, ${lanes.dropped} connections to it dropped`);
   for (const { rule, text, during } of violations) print(`VIOLATION ${rule}: ${text} (${during})`);
   if (violations.length > 0) process.exitCode = 1;
   print(process.exitCode ? `FAILED; seed ${values.seed}` : "every promise held");

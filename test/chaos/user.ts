@@ -1,5 +1,6 @@
 /*
- * A user of a chaos run: the real client library, connected to one of several instances. It writes its own register, one
+ * A user of a chaos run: the real client library, connected to one of several instances, over the lane or over
+ * Socket.IO. It writes its own register, one
  * value after the other, and now and then a contended cell; and it looks at everybody else's registers whenever the
  * library reports a change. It records what it did and saw, and judges nothing.
  */
@@ -25,6 +26,8 @@ import { stateOf } from "./stored-state.js";
 /** Between two writes of one user, at most: a load that the machine can carry beside the faults. */
 const THINK_MS_MAX = 12;
 const CONTENDED_PART = 0.3;
+/** In turns. With two or three instances, each has users of the lane. */
+const DOORS = ["lane", "lane", "lane", "socketio", "socketio", "lane"] as const;
 
 export class User {
   readonly index: number;
@@ -42,8 +45,12 @@ export class User {
     this.index = index;
     this.#history = history;
     this.#random = random;
-    this.#client = connect(urls);
+    this.#client = connect(urls, User.usesLane(index) ? {} : { lanePath: false });
     this.board = this.#client.board("main");
+  }
+
+  static usesLane(index: number): boolean {
+    return DOORS[index % DOORS.length] === "lane";
   }
 
   /** Resolves when it sees the whole board. */

@@ -6,14 +6,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { encodeRequest, LANE_PROTOCOL } from "../../src/protocol/lane.js";
+import { LaneConnection } from "../../src/server/lane/lane-connection.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { churn } from "../support/churn.js";
 import { storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
-import { heldBytes } from "../support/held-bytes.js";
+import { heldByTcp, heldBytes } from "../support/held-bytes.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
 import { Link } from "../support/link.js";
 import { newSession, RawClient, rawClient } from "../support/raw-client.js";
+import { BINARY, frame, rawLane } from "../support/raw-socket.js";
 import { until } from "../support/until.js";
 
 const PAGES = 8;
@@ -35,12 +38,13 @@ after(() => store.close());
 async function start(t: TestContext): Promise<LocalInstance> {
   const instance = await startInstance(FLAGS, store);
   t.after(() => instance.stop());
-  patient(instance);
+  patient(t, instance);
   return instance;
 }
 
-/** The heartbeat would end a client that does not read before a slow machine has filled the buffers on the way. */
-function patient({ io }: LocalInstance): void {
+/** Heartbeats would end a client that does not read before a slow machine has filled the buffers on the way. */
+function patient({ mock }: TestContext, { io }: LocalInstance): void {
+  mock.method(LaneConnection.prototype, "beat", () => true);
   Object.assign(io.engine, { opts: { ...io.engine.opts, pingInterval: 120_000 } });
 }
 
@@ -58,13 +62,31 @@ async function watcher(t: TestContext, url: string): Promise<RawClient> {
   return client;
 }
 
+/** Watches every page over the lane, and never reads. */
+async function deafLaneWatcher(t: TestContext, instance: LocalInstance): Promise<void> {
+  const { client } = await rawLane(instance);
+  t.after(() => client.destroy());
+  const pages = Array.from({ length: PAGES }, (_, page) => page);
+  const requests = {
+    hello: { protocol: LANE_PROTOCOL },
+    open: { board: "main", protocol: LANE_PROTOCOL, session: newSession() },
+    watch: { board: "main", pages },
+  };
+  for (const [id, [name, request]] of Object.entries(requests).entries())
+    client.write(frame(BINARY, encodeRequest(id, name, request)));
+}
+
 /** Changes the pages until `isEnough`, and some more; the most that was held for one client meanwhile. */
-async function churnUntil(instance: LocalInstance, isEnough: () => boolean): Promise<number> {
+async function churnUntil(
+  instance: LocalInstance,
+  isEnough: () => boolean,
+  held = () => heldBytes(instance.io),
+): Promise<number> {
   const change = churn(instance, PAGES);
   let most = 0;
   const measured = async () => {
     await change();
-    most = Math.max(most, ...heldBytes(instance.io));
+    most = Math.max(most, ...held());
     assert.ok(most <= BUFFER_BYTES, `${most} bytes were held for one client`);
   };
   await until(
@@ -97,17 +119,21 @@ const laggingCount = ({ instance }: LocalInstance) =>
 describe("clients that do not read", () => {
   test("have no more waiting for them than the option says, at 0 or at 1 KB/s, and others get everything", async (t) => {
     const instance = await start(t);
+    const heldByLane = heldByTcp(instance.io);
     const links = await Promise.all(Array.from({ length: 6 }, () => openLink(t, instance)));
     const [slowLink, ...deafLinks] = links;
     assert.ok(slowLink);
     const slow = await watchBoard(slowLink.url);
     t.after(slow.close);
+    assert.equal(instance.io.engine.clientsCount, 0, "the library does not use the lane");
+    await deafLaneWatcher(t, instance);
     for (const { url } of deafLinks) await watcher(t, url);
     const bystanders = await Promise.all([watchBoard(instance.url), watchBoard(instance.url)]);
     for (const { close } of bystanders) t.after(close);
     slowLink.slow(1_024);
     for (const link of deafLinks) link.slow(0);
-    const most = await churnUntil(instance, () => laggingCount(instance) >= links.length * PAGES);
+    const isEnough = () => laggingCount(instance) >= (links.length + 1) * PAGES;
+    const most = await churnUntil(instance, isEnough, () => [...heldBytes(instance.io), ...heldByLane()]);
     t.diagnostic(`at most ${most} bytes were held for one client`);
     assert.ok(most > BUFFER_BYTES / 4, "the clients were not slow");
     const stored = await storedBits(instance.url, SIZE);
@@ -139,7 +165,7 @@ describe("clients that do not read", () => {
 
   test("do not hold up the end of an instance", async (t) => {
     const instance = await startInstance(FLAGS, store);
-    patient(instance);
+    patient(t, instance);
     const link = await openLink(t, instance);
     await watcher(t, link.url);
     link.slow(0);

@@ -1,8 +1,9 @@
 /*
- * What a server holds for its clients to read, found by looking: the buffers of Engine.IO and of `ws`. Does not
- * ask the code under test.
+ * What a server holds for its clients to read, found by looking: the buffers of Engine.IO, of `ws` and of TCP connections.
+ * Does not ask the code under test.
  */
 
+import type { Socket as TcpSocket } from "node:net";
 import type { Server } from "socket.io";
 
 interface Insides {
@@ -18,4 +19,14 @@ export function heldBytes(io: Server): number[] {
       writeBuffer.reduce((sum, { data }) => sum + Buffer.byteLength(data ?? ""), 0) +
       (transport.socket?.bufferedAmount ?? 0),
   );
+}
+
+/** Bytes that each TCP connection holds which is opened from now on, of whatever door. */
+export function heldByTcp({ httpServer }: Server): () => number[] {
+  const open = new Set<TcpSocket>();
+  httpServer.on("connection", (socket: TcpSocket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
+  return () => Array.from(open, ({ writableLength }) => writableLength);
 }

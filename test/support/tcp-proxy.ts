@@ -7,11 +7,14 @@
  *     heal      takes connections again, and delivers what was held back, late, as a network does: even what was sent by
  *               someone who has long given the connection up
  *     moveTo    new connections lead to another server
+ *     drip      what is sent into the connections arrives byte by byte, until `heal` delivers the rest
+ *     dropLane  each new connection that asks for the lane is ended, until `heal`; others pass
  *     swallow   WebSockets connect, or seem to hang while they do, and nothing that is sent on them arrives
  */
 
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { LANE_PATH } from "../../src/protocol/lane.js";
 
 export class TcpProxy {
   readonly port: number;
@@ -19,9 +22,12 @@ export class TcpProxy {
   readonly #links = new Set<Link>();
   #target: number;
   #isRefusing = false;
+  #dropsLane = false;
   #swallows: Swallowing | undefined;
   /** Upgrades that were swallowed so far. */
   swallowed = 0;
+  /** Connections to the lane that were dropped so far. */
+  lanesDropped = 0;
 
   private constructor(server: Server, port: number, target: number) {
     this.#server = server;
@@ -59,8 +65,22 @@ export class TcpProxy {
     for (const link of this.#links) link.stall();
   }
 
+  /** Open connections to the lane. */
+  get lanesOpen(): number {
+    return Array.from(this.#links).filter(({ isLane }) => isLane).length;
+  }
+
+  drip(): void {
+    for (const link of this.#links) link.drip();
+  }
+
+  dropLane(): void {
+    this.#dropsLane = true;
+  }
+
   heal(): void {
     this.#isRefusing = false;
+    this.#dropsLane = false;
     for (const link of this.#links) link.release();
   }
 
@@ -86,19 +106,32 @@ export class TcpProxy {
     const link = new Link(near, far, swallows);
     this.#links.add(link);
     link.onEnd = () => this.#links.delete(link);
+    near.once("data", (data: Buffer) => {
+      if (!data.toString("latin1").startsWith(`GET ${LANE_PATH} `)) return;
+      if (!this.#dropsLane) link.isLane = true;
+      else {
+        this.lanesDropped++;
+        link.end();
+      }
+    });
   }
 }
+
+/** Between two bytes. */
+const DRIP_MS = 1;
 
 /** Whether the answer to the upgrade still passes. */
 type Swallowing = "after the answer" | "with the answer";
 
 /** One connection through the proxy: two sockets, and what is held back between them. */
 class Link {
+  isLane = false;
   onEnd: () => void = () => undefined;
   readonly #near: Socket;
   readonly #far: Socket;
   /** What waits to be done, in order, while the link is stalled. */
   #held: (() => void)[] | undefined;
+  #isDripping = false;
 
   constructor(near: Socket, far: Socket, swallows: (request: Buffer) => Swallowing | undefined) {
     this.#near = near;
@@ -122,14 +155,22 @@ class Link {
     this.#held ??= [];
   }
 
+  drip(): void {
+    this.#held ??= [];
+    this.#isDripping = true;
+    this.#fall();
+  }
+
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
+    this.#isDripping = false;
     for (const pass of held) pass();
   }
 
   end(): void {
     this.#held = undefined;
+    this.#isDripping = false;
     this.#near.destroy();
     this.#far.destroy();
     this.onEnd();
@@ -140,9 +181,18 @@ class Link {
     from.setNoDelay(true);
     from.on("data", (data: Buffer) => {
       const passed = filter(data);
-      if (passed) this.#do(() => void (to.writable && to.write(passed)));
+      for (const part of passed ? this.#parts(passed) : []) this.#do(() => void (to.writable && to.write(part)));
     });
     from.on("close", () => this.#do(() => void to.end(() => this.end())));
+  }
+
+  #parts(data: Buffer): Buffer[] {
+    return this.#isDripping ? Array.from(data, (_, at) => data.subarray(at, at + 1)) : [data];
+  }
+
+  #fall(): void {
+    this.#held?.shift()?.();
+    if (this.#isDripping) setTimeout(() => this.#fall(), DRIP_MS);
   }
 
   #do(pass: () => void): void {

@@ -8,9 +8,10 @@
 import { connect, type Socket } from "node:net";
 import { constants, setPriority } from "node:os";
 import { io } from "socket.io-client";
+import { encodeBeat, encodeRequest, encodeWrite, LANE_PATH, LANE_PROTOCOL } from "../../../src/protocol/lane.js";
 import { Link } from "../../../test/support/link.js";
 import { newSession, type RawClient, rawClient } from "../../../test/support/raw-client.js";
-import { frame, PING, TEXT } from "../../../test/support/raw-socket.js";
+import { BINARY, frame, PING, TEXT, upgradeOf } from "../../../test/support/raw-socket.js";
 
 /** The number of attackers of each kind. */
 const CROWD = {
@@ -22,7 +23,11 @@ const CROWD = {
   chatting: 200, // sends messages to everyone, as often as allowed
   strayed: 4, // watches from positions that never existed
   pinging: 1, // sends WebSocket pings and never reads
-  babbling: 2, // sends frames that are not requests
+  babbling: 4, // sends frames that are not requests, to Socket.IO and to the lane
+  laneDeaf: 10, // joins over the lane, asks for every page again and again, and never reads
+  laneSilent: 25, // opens a WebSocket at the lane, and says no hello
+  laneGreedy: 5, // writes over the lane at sixty times its limit
+  laneRestless: 5, // joins over the lane and leaves, as fast as it can
   pipelining: 25, // sends 1,700 HTTP requests at once and never reads
   historian: 1, // asks for the history of a page as often as an address may
 };
@@ -36,9 +41,8 @@ const WRITES_PER_SECOND = 3_000;
 const WRITE_CELLS = 100;
 const WRITE_EVERY_MS = (WRITE_CELLS * 1_000) / WRITES_PER_SECOND;
 const WATCHES = 400;
-const UPGRADE =
-  "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+const UPGRADE = upgradeOf("/socket.io/?EIO=4&transport=websocket");
+const LANE_UPGRADE = upgradeOf(LANE_PATH);
 const FLOOD_BYTES = 65_536;
 const JOINED_MS = 200;
 /** The limits of one socket for messages and watches. */
@@ -47,8 +51,12 @@ const WATCH_EVERY_MS = 10;
 const PIPELINED = 1_700;
 const HISTORY_EVERY_MS = 20;
 /** Texts below the level of requests, in turns. */
-const BABBLE = ["3", "40/nowhere,", "43/boards,7[]", '42/boards,["x"]'];
+const BABBLE = ["3", "40/nowhere,", "43/boards,7[]", '42/boards,["x"]'].map((text) => frame(TEXT, text));
+const LANE_BABBLE = [encodeBeat(), encodeRequest(9, "x", {}), encodeWrite(9, 1, [[1, 1]]), new Uint8Array()].map(
+  (bytes) => frame(BINARY, bytes),
+);
 const BACK_MS = 500;
+const REJOIN_MS = 10;
 
 const pagesOf = ({ opened }: RawClient) => Array.from({ length: opened?.pages ?? 0 }, (_, page) => page);
 
@@ -99,7 +107,47 @@ const behave: Record<Kind, (url: string) => unknown> = {
     });
   },
   pinging: (url) => pour(url, "pinging", frame(PING, "x".repeat(125))),
-  babbling: (url) => pour(url, "babbling", frame(TEXT, BABBLE[babblers++ % BABBLE.length])),
+  babbling: (url) => {
+    const turn = Math.floor(babblers++ / 2);
+    const parts = babblers % 2 === 0 ? BABBLE : LANE_BABBLE;
+    pour(url, "babbling", parts[turn % parts.length] ?? Buffer.of(), parts === BABBLE);
+  },
+  laneDeaf: (url) => {
+    const socket = joinLane("laneDeaf", url);
+    const watch = encodeRequest(2, "watch", { board: "big", pages: [0, 1, 2, 3] });
+    const unwatch = encodeRequest(3, "unwatch", { handle: 0, pages: [0, 1, 2, 3] });
+    socket.write(
+      Buffer.concat(
+        Array(WATCHES / 2)
+          .fill([watch, unwatch])
+          .flat()
+          .map(binary),
+      ),
+    );
+  },
+  laneSilent: (url) => {
+    const socket = dial("laneSilent", url);
+    socket.write(LANE_UPGRADE);
+    socket.resume();
+  },
+  laneGreedy: (url) => {
+    const socket = joinLane("laneGreedy", url);
+    let seq = 0;
+    const writing = setInterval(() => {
+      const first = Math.floor(Math.random() * 1_000) * 10;
+      const changes = Array.from({ length: WRITE_CELLS }, (_, index) => [first + index, index & 1 ? 1 : 0] as const);
+      socket.write(binary(encodeWrite(0, ++seq, changes)));
+    }, WRITE_EVERY_MS);
+    socket.resume().once("close", () => clearInterval(writing));
+  },
+  laneRestless: (url) => {
+    const come = () => {
+      const socket = joinLane(undefined, url);
+      socket.on("data", (data) => data.includes('"limits"') && socket.destroy());
+      socket.once("close", () => setTimeout(come, REJOIN_MS));
+    };
+    come();
+  },
   pipelining: (url) => {
     const route = ROUTES[pipeliners++ % ROUTES.length];
     const socket = dial("pipelining", url);
@@ -128,25 +176,38 @@ async function join(kind: Kind, url: string, everyMs?: number, act?: (client: Ra
   return client;
 }
 
-function dial(kind: Kind, url: string): Socket {
+function joinLane(kind: Kind | undefined, url: string): Socket {
+  const socket = dial(kind, url);
+  const hello = encodeRequest(0, "hello", { protocol: LANE_PROTOCOL });
+  const open = encodeRequest(1, "open", { board: "big", protocol: LANE_PROTOCOL, session: newSession() });
+  socket.write(Buffer.concat([Buffer.from(LANE_UPGRADE), binary(hello), binary(open)]));
+  return socket;
+}
+
+const binary = (bytes: Uint8Array) => frame(BINARY, bytes);
+
+/** Of a kind that comes back when it is ended. */
+function dial(kind: Kind | undefined, url: string): Socket {
   const socket = connect(Number(new URL(url).port), new URL(url).hostname);
   socket.on("error", () => undefined);
-  socket.on("close", () => comeBack(kind, url));
+  if (kind) socket.on("close", () => comeBack(kind, url));
   return socket;
 }
 
 /** Sends `part` over a WebSocket again and again, as fast as it is accepted, and reads nothing. */
-function pour(url: string, kind: Kind, part: Buffer): void {
+function pour(url: string, kind: Kind, part: Buffer, isSocketIo = true): void {
   const socket = dial(kind, url);
   const flood = Buffer.concat(Array(Math.ceil(FLOOD_BYTES / part.length)).fill(part));
   const more = () => {
     while (socket.write(flood)) if (socket.destroyed) return;
   };
   socket.on("drain", more);
-  socket.write(UPGRADE);
+  socket.write(isSocketIo ? UPGRADE : LANE_UPGRADE);
   socket.once("data", () => {
     socket.pause();
-    socket.write(frame(TEXT, "40/boards,"));
+    socket.write(
+      isSocketIo ? frame(TEXT, "40/boards,") : binary(encodeRequest(0, "hello", { protocol: LANE_PROTOCOL })),
+    );
     setTimeout(more, JOINED_MS);
   });
 }

@@ -6,7 +6,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ANSWERS, Refusal } from "../../protocol/errors.js";
 import { isFromOrigin } from "../access/origin.js";
-import { isUpgrade, upgradeRefusal } from "./upgrades.js";
+import { isUpgrade, refuseUpgrade } from "./upgrades.js";
 
 export type HandshakeMiddleware = (
   request: IncomingMessage,
@@ -65,7 +65,7 @@ export function refuseHandshakes(
 /** Sends an answer without Express and Engine.IO, and closes the connection. */
 export function answer(request: IncomingMessage, response: ServerResponse, refusal: Refusal): void {
   if (isUpgrade(request)) {
-    request.socket.end(upgradeRefusal(refusal));
+    refuseUpgrade(request.socket, refusal);
     return;
   }
   const body = JSON.stringify({ error: refusal.toBody() });

@@ -68,7 +68,7 @@ export class UpgradeResponse extends EventEmitter {
   }
 
   refuse(refusal: Refusal): void {
-    this.socket.end(upgradeRefusal(refusal));
+    refuseUpgrade(this.socket, refusal);
   }
 
   headerLines(): string[] {
@@ -78,14 +78,18 @@ export class UpgradeResponse extends EventEmitter {
   }
 }
 
-/** The whole answer to an upgrade that is refused. Nothing here can set the status of its response. */
-export function upgradeRefusal(refusal: Refusal): string {
+/**
+ * Answers an upgrade with a refusal and closes the connection. Nothing reads it any more, so its end
+ * by the client would not be noticed.
+ */
+export function refuseUpgrade(socket: TcpSocket, refusal: Refusal): void {
   const { http } = ANSWERS[refusal.code];
   const body = JSON.stringify({ error: refusal.toBody() });
   const type = "Content-Type: application/json";
   const length = `Content-Length: ${Buffer.byteLength(body)}`;
   const head = [`HTTP/1.1 ${http} ${STATUS_CODES[http]}`, type, "Connection: close", length];
-  return `${head.join("\r\n")}\r\n\r\n${body}`;
+  socket.write(`${head.join("\r\n")}\r\n\r\n${body}`);
+  socket.destroySoon();
 }
 
 type Takes = (request: IncomingMessage) => boolean;

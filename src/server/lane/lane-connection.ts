@@ -55,8 +55,9 @@ export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visi
 
 /** The time for a client to read why its connection ends. */
 const GOODBYE_MS = 200;
-/** Messages that a client sends before it knows whether it may enter. */
+/** What a client may send before it knows whether it may enter. */
 const EARLY_MAX = 256;
+const EARLY_BYTES_MAX = 131_072;
 const BEAT = new Message(Uint8Array.of(DOWN.beat));
 
 export class LaneConnection implements Recipient {
@@ -66,8 +67,9 @@ export class LaneConnection implements Recipient {
   #identify: Identify | undefined;
   readonly #responder: Responder;
   #client: Client | undefined;
-  /** Messages that wait until the client is identified. */
-  #early: UpMessage[] | undefined;
+  /** Messages that wait until the client is identified, as they came: objects may take far more. */
+  #early: Uint8Array[] | undefined;
+  #earlyBytes = 0;
   /** The user that the app or the token names. */
   subject: string | undefined;
   /** The page and position of the delta or snapshot sent last. */
@@ -92,11 +94,14 @@ export class LaneConnection implements Recipient {
   receive(bytes: Uint8Array): void {
     this.#isHeard = true;
     if (this.#isEnding) return;
+    if (this.#early) {
+      this.#keep(this.#early, bytes);
+      return;
+    }
     const message = decodeUp(bytes);
     if (!message) this.#complain("not a message of protocol 2");
     else if (message.kind === "beat") return;
     else if (this.#client) this.#serve(this.#client, message);
-    else if (this.#early) this.#keep(this.#early, message);
     else this.#greet(message);
   }
 
@@ -159,8 +164,10 @@ export class LaneConnection implements Recipient {
     this.#client?.close();
   }
 
-  #keep(early: UpMessage[], message: UpMessage): void {
-    if (early.length < EARLY_MAX) early.push(message);
+  #keep(early: Uint8Array[], bytes: Uint8Array): void {
+    this.#earlyBytes += bytes.length;
+    // A copy, because the bytes may be part of all that one read of the socket brought.
+    if (early.length < EARLY_MAX && this.#earlyBytes <= EARLY_BYTES_MAX) early.push(new Uint8Array(bytes));
     else this.goodbye(this.#responder.reject("too many messages before the answer to hello"));
   }
 
@@ -196,8 +203,9 @@ export class LaneConnection implements Recipient {
     this.#client = client;
     this.#forget = instance.departures.add(() => this.move());
     this.#send(new Message(encodeReply(id, {})));
-    for (const early of this.#early ?? []) this.#serve(client, early);
+    const early = this.#early ?? [];
     this.#early = undefined;
+    for (const bytes of early) this.receive(bytes);
   }
 
   #serve(client: Client, message: UpMessage): void {
@@ -265,6 +273,9 @@ export class LaneConnection implements Recipient {
     this.wire.send(message);
     instance.metrics.sent(message.bytes.length);
     if (this.wire.waiting <= bufferBytesMax) return;
+    // Its end comes later, and must be counted once.
+    this.#isGone = true;
+    this.#isEnding = true;
     instance.metrics.refused("TOO_SLOW");
     this.wire.cut();
   }

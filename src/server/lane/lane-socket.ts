@@ -18,6 +18,12 @@ import type { Message } from "./message.js";
 /** A WebSocket that knows the object that serves it. */
 export class LaneWebSocket extends WebSocket {
   lane: LaneSocket | undefined;
+
+  /** `ws` calls it too: when the client closes, and after what is no WebSocket. */
+  override close(code?: number, data?: string | Buffer): void {
+    super.close(code, data);
+    this.lane?.closing();
+  }
 }
 
 /** A client has this long to confirm a close. */
@@ -32,6 +38,7 @@ export class LaneSocket implements Wire, Metered {
   readonly #meter: Meter;
   #connection: LaneConnection | undefined;
   #bytesRead = 0;
+  #isClosing = false;
 
   constructor(socket: LaneWebSocket, tcp: TcpSocket, instance: Instance, limits: ConnectionLimits) {
     this.#socket = socket;
@@ -44,7 +51,7 @@ export class LaneSocket implements Wire, Metered {
     socket.on("message", onMessage);
     socket.on("ping", onPing);
     socket.on("pong", onPong);
-    // `ws` closes the connection after an error.
+    // After an error `ws` closes the connection.
     socket.on("error", ignore);
   }
 
@@ -62,15 +69,27 @@ export class LaneSocket implements Wire, Metered {
 
   close(): void {
     this.#socket.close();
+  }
+
+  /** `ws` would read and drop for 30 s what comes from here on, without an event for it. */
+  closing(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#tcp.on("data", () => {
+      this.#charge(0);
+      if (this.#meter.isSpent) this.cut();
+    });
     setTimeout(() => this.cut(), CLOSING_MS_MAX).unref();
   }
 
   cut(): void {
+    // `ws` passes on what it has read so far.
+    this.#connection = undefined;
     this.#socket.terminate();
   }
 
   message(data: Buffer, isBinary: boolean): void {
-    this.#charge();
+    this.#charge(1);
     this.#connection?.receive(isBinary ? data : EMPTY);
   }
 
@@ -103,14 +122,14 @@ export class LaneSocket implements Wire, Metered {
 
   /** The client may never read the answers to its pings. */
   #chargeControl(): void {
-    this.#charge();
+    this.#charge(1);
     if (this.#meter.isSpent || this.waiting > this.#bufferBytesMax) this.cut();
   }
 
   /** All bytes since the last message are charged with it. `ws` bounds those that complete none. */
-  #charge(): void {
+  #charge(messages: number): void {
     const { bytesRead } = this.#tcp;
-    this.#meter.take(1, bytesRead - this.#bytesRead);
+    this.#meter.take(messages, bytesRead - this.#bytesRead);
     this.#bytesRead = bytesRead;
   }
 }

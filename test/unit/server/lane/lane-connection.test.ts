@@ -222,6 +222,43 @@ describe("a connection of the lane", () => {
     instance.close();
   });
 
+  test("keeps only so many bytes of a client that it does not know", async () => {
+    const { clock, instance } = setUp();
+    const client = new TestClient(instance, () => new Promise(() => undefined));
+    const large = encodeRequest(3, "open", "x".repeat(40_000));
+    client.send(HELLO, large, large, large);
+    assert.equal(client.noticed("goodbye"), undefined);
+    client.send(large);
+    assert.equal(client.noticed("goodbye"), "BAD_REQUEST");
+    await clock.pass(300);
+    assert.deepEqual(client.ends, ["cut"]);
+    instance.close();
+  });
+
+  test("holds no bytes but those of early messages, and serves none behind those that end the client", async () => {
+    const { clock, store, instance } = setUp();
+    let identified = () => {};
+    const client = new TestClient(instance, () => new Promise((done) => (identified = () => done(ANYBODY))));
+    client.send(HELLO, OPEN);
+    const read = new Uint8Array(100_000);
+    const write = encodeWrite(0, 1, [[3, 1]]);
+    read.set(write);
+    client.send(read.subarray(0, write.length));
+    // The memory of what was read is used again.
+    read.fill(255);
+    for (let count = 0; count < 105; count++) client.send(new Uint8Array());
+    client.send(encodeWrite(0, 2, [[4, 1]]));
+    identified();
+    await clock.pass(300);
+    assert.equal(client.noticed("goodbye"), "TOO_MANY_ERRORS");
+    assert.deepEqual(
+      client.all("acks").map(({ acks }) => acks.map(({ seq }) => seq)),
+      [[1]],
+    );
+    assert.equal(store.checked({ board: "main", page: 0 }), 1);
+    instance.close();
+  });
+
   test("complains about what it cannot read and about requests that there are not, and goes on", async () => {
     const { clock, instance, join } = setUp();
     const client = await join(0);
@@ -426,6 +463,13 @@ describe("a client of the lane that does not read", () => {
     client.waiting++;
     client.send(encodeRequest(4, "unwatch", { handle: 0, pages: [0] }));
     assert.deepEqual(client.ends, ["cut"]);
+    // Its end has not come yet. What else was read is neither served nor counted.
+    client.write(1, [[1, 1]]);
+    client.send(encodeRequest(5, "unwatch", { handle: 0, pages: [0] }));
+    await clock.pass(300);
+    assert.deepEqual(client.ends, ["cut"]);
+    assert.deepEqual(client.all("acks"), []);
+    assert.match(await instance.metrics.text(), /socketscaler_refusals_total\{code="TOO_SLOW"\} 1$/m);
     client.connection.close();
     const { length } = client.read;
     client.connection.notify(new Message(encodeEvent("notice", {})));
