@@ -134,7 +134,6 @@ class Client:
         elif kind == 5: self.restart(message)
         elif kind in (8, 9, 10, 11): self.apply(message, kind >= 10, message.rice() if kind % 2 else message.gaps(2))
         elif kind == 12: self.link.send(b"\3")
-        elif kind not in (6, 7): raise ValueError(f"unknown message kind {kind}")
 
     def replied(self, name, pages, reply):
         if "error" in reply: self.fail(reply["error"])

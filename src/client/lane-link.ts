@@ -10,6 +10,7 @@ import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
+  type CellChanges,
   type DownMessage,
   decodeDown,
   encodeBeat,
@@ -54,6 +55,8 @@ export class LaneLink implements Link {
   #last: LastSent | undefined;
   #heardMs = 0;
   #stopChecking: Cancel | undefined;
+  /** Why the instance is about to close the connection. */
+  #goodbye: Refusal | undefined;
   #isOver = false;
 
   constructor(wire: ClientWire, { clock, listener, getToken }: LaneLinkOptions) {
@@ -84,7 +87,7 @@ export class LaneLink implements Link {
 
   /** The wire is closed, or could not be opened. */
   closed(reason?: Refusal): void {
-    this.#end(reason);
+    this.#end(this.#goodbye ?? reason);
   }
 
   request<Name extends RequestName>(
@@ -95,8 +98,7 @@ export class LaneLink implements Link {
     if (name === "write" && "seq" in request) {
       const { handle, seq, changes } = request;
       this.#writes.set(`${handle}:${seq}`, answer);
-      const inOrder = changes.length > 1 ? changes.toSorted(([one], [other]) => one - other) : changes;
-      this.#wire.send(encodeWrite(handle, seq, inOrder));
+      this.#wire.send(encodeWrite(handle, seq, lastOfEach(changes)));
     } else this.#ask(name, request, answer);
   }
 
@@ -160,6 +162,8 @@ export class LaneLink implements Link {
       case "counts":
         this.#listener[message.kind](message.bytes);
         return;
+      case "unknown":
+        return;
       case "beat":
         this.#wire.send(encodeBeat());
         return;
@@ -173,9 +177,15 @@ export class LaneLink implements Link {
     else if (name === "frozen") frozen(payload as never);
     else if (name === "notice") {
       const noticed = payload as Notice;
-      if (noticed.kind === "goodbye") this.#end(refusalFrom(noticed.error));
-      else notice(noticed);
+      if (noticed.kind !== "goodbye") notice(noticed);
+      else this.#takeLeave(refusalFrom(noticed.error));
     }
+  }
+
+  /** An instance that asks the client to move still answers its requests, and then closes. */
+  #takeLeave(reason: Refusal): void {
+    this.#goodbye = reason;
+    if (reason.code !== "GOING_AWAY") this.#end(reason);
   }
 
   /** A connection without beats is as good as lost. */
@@ -190,6 +200,12 @@ export class LaneLink implements Link {
     this.#wire.close();
     this.#listener.over(reason);
   }
+}
+
+/** The last change of each cell, ascending. */
+function lastOfEach(changes: CellChanges): CellChanges {
+  if (changes.length === 1) return changes;
+  return Array.from(new Map(changes)).sort(([one], [other]) => one - other);
 }
 
 function settle<Key>(answers: Map<Key, Answer>, key: Key, reply: unknown): void {

@@ -29,7 +29,8 @@ export function openLane(Socket: WebSocketClass, { url, clock, listener, getToke
   socket.onopen = () => link.opened();
   socket.onmessage = ({ data }) => link.receive(data instanceof ArrayBuffer ? new Uint8Array(data) : EMPTY);
   socket.onclose = () => link.closed();
-  socket.onerror = () => undefined;
+  // Some report a handshake that failed by this alone.
+  socket.onerror = () => link.closed();
   return link;
 }
 

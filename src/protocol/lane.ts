@@ -54,6 +54,8 @@ export const DOWN = {
 } as const;
 
 const BEAT = { kind: "beat" } as const;
+/** Of a later version. A client ignores it. */
+const UNKNOWN = { kind: "unknown" } as const;
 
 export type CellChanges = readonly (readonly [cell: number, value: Bit])[];
 
@@ -74,13 +76,14 @@ export type DownMessage =
   | { readonly kind: "event"; readonly name: string; readonly payload: unknown }
   | { readonly kind: "snapshot" | "overview" | "counts"; readonly bytes: Uint8Array }
   | DecodedDelta
+  | typeof UNKNOWN
   | typeof BEAT;
 
 export function encodeRequest(id: number, name: string, request: unknown): Uint8Array {
   return withJson(UP.request, [id], [name, request]);
 }
 
-/** `changes` in ascending order of cells, each cell once. */
+/** `changes` in ascending order of cells, each cell once. Throws RangeError for others. */
 export function encodeWrite(handle: number, seq: number, changes: CellChanges): Uint8Array {
   const writer = new Writer(24 + changes.length * 8);
   writer.varint(UP.write);
@@ -88,6 +91,7 @@ export function encodeWrite(handle: number, seq: number, changes: CellChanges): 
   writer.varint(seq);
   let next = 0;
   for (const [cell, value] of changes) {
+    if (cell < next) throw new RangeError(`cell ${cell} of a write is out of order`);
     writer.varint((cell - next) * 2 + value);
     next = cell + 1;
   }
@@ -98,7 +102,8 @@ export function encodeBeat(): Uint8Array {
   return Uint8Array.of(UP.beat);
 }
 
-export function decodeUp(bytes: Uint8Array): UpMessage | undefined {
+/** Of a write, at most `cellsMax` changes are read. */
+export function decodeUp(bytes: Uint8Array, cellsMax = Number.POSITIVE_INFINITY): UpMessage | undefined {
   const reader = new Reader(bytes);
   switch (reader.varint()) {
     case UP.request: {
@@ -111,7 +116,7 @@ export function decodeUp(bytes: Uint8Array): UpMessage | undefined {
       const seq = reader.varint();
       const changes: [number, Bit][] = [];
       let next = 0;
-      while (!reader.done) {
+      while (!reader.done && changes.length < cellsMax) {
         const coded = reader.varint();
         next += Math.floor(coded / 2);
         if (reader.failed || next >= BOARD_CELLS_MAX) return undefined;
@@ -199,7 +204,7 @@ export function decodeDown(bytes: Uint8Array, last: LastSent | undefined): DownM
     case DOWN.riceContinuation:
       return last && readContinuation(reader, kind === DOWN.riceContinuation, last);
   }
-  return undefined;
+  return reader.failed || kind <= DOWN.beat ? undefined : UNKNOWN;
 }
 
 function readAcks(reader: Reader): DownMessage | undefined {

@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Server as SocketServer } from "socket.io";
 import type { Refusal } from "../protocol/errors.js";
+import { BadOption } from "./config.js";
 import { type ConnectionLimits, Connections } from "./connections/connections.js";
 import type { HttpGate } from "./connections/gate.js";
 import { ignoreOtherUpgrades } from "./connections/upgrades.js";
@@ -50,12 +51,17 @@ export interface Doors {
   closeLane(): void;
 }
 
+/** HTTP server -> the paths of its lanes. */
+const lanes = new WeakMap<object, Set<string>>();
+
+/** Throws BadOption if the lane's path is taken. */
 export function openDoors(io: SocketServer, instance: Instance, options: DoorOptions): Doors {
   const { presence, lanePath, basePath = "", limits, trust, origins, silentMsMax, passesMiddleware } = options;
   const connections = new Connections(instance, limits, trust);
   const notices = new Notices(instance, presence);
   const sockets = attachSockets(io, instance, connections, options);
   notices.through(sockets.notify);
+  if (lanePath !== "") claimPath(io.httpServer, lanePath, sockets.isOurs);
   const isForLane = (request: IncomingMessage) => {
     takeOffBase(request, basePath);
     return lanePath !== "" && isAt(request, lanePath) && (passesMiddleware || !sockets.hasOtherMiddleware());
@@ -87,4 +93,17 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
     close: (reason) => notices.close(reason),
     closeLane: () => lane?.close(),
   };
+}
+
+/** An upgrade that two listeners answer would end the process. */
+function claimPath(http: object, path: string, isForSockets: (request: { url: string }) => boolean): void {
+  const taken = lanes.get(http) ?? new Set();
+  lanes.set(http, taken);
+  if (isForSockets({ url: path })) {
+    throw new BadOption(`the lane's path ${path} lies below Socket.IO's: choose another, or turn the lane off`);
+  }
+  if (taken.has(path)) {
+    throw new BadOption(`another lane of this HTTP server has the path ${path}: choose another, or turn this lane off`);
+  }
+  taken.add(path);
 }

@@ -261,6 +261,8 @@ function writtenAgain(message: DownMessage, bytes: Uint8Array): Uint8Array | und
     }
     case "beat":
       return Uint8Array.of(DOWN.beat);
+    case "unknown":
+      return undefined;
   }
 }
 

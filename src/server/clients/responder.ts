@@ -67,7 +67,11 @@ export class Responder {
     const { requests, turns } = this.#allowance;
     this.#inProgress++;
     this.#allowance.inProgress++;
+    let isSettled = false;
     const settle = (outcome: Result | Error) => {
+      // A request that throws after it was answered must not be counted twice.
+      if (isSettled) return;
+      isSettled = true;
       this.#inProgress--;
       this.#allowance.inProgress--;
       reply(outcome instanceof Error ? { error: this.#refuse(outcome) } : outcome);

@@ -25,6 +25,7 @@ import type { Visitor } from "../access/access.js";
 import { Client, isRequest } from "../clients/client.js";
 import { Responder } from "../clients/responder.js";
 import type { Presence } from "../fleet/presence.js";
+import { WRITE_CELLS_MAX } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
@@ -98,7 +99,8 @@ export class LaneConnection implements Recipient {
       this.#keep(this.#early, bytes);
       return;
     }
-    const message = decodeUp(bytes);
+    // One more than allowed shows that there are too many.
+    const message = decodeUp(bytes, WRITE_CELLS_MAX + 1);
     if (!message) this.#complain("not a message of protocol 2");
     else if (message.kind === "beat") return;
     else if (this.#client) this.#serve(this.#client, message);

@@ -68,7 +68,7 @@ interface AttachedSockets {
   online(): number;
   notify(notice: Notice): void;
   /** Whether Engine.IO takes this request. */
-  isOurs(request: IncomingMessage): boolean;
+  isOurs(request: { readonly url?: string | undefined }): boolean;
   /** The guards in front of every handshake, the app's own among them. */
   readonly passGuards: PassGuards;
   /** Disconnects the sockets of this user; returns their number. */
