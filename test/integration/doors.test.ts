@@ -73,7 +73,14 @@ forEachDoor((door) => {
       assert.equal(await outside, "CELL_OUT_OF_RANGE");
       const overview = clients[0]?.board.watchOverview();
       await overview?.ready;
-      assert.equal(await outcome(clientOf(t, url).board("nowhere").ready.then(() => undefined)), "UNKNOWN_BOARD");
+      assert.equal(
+        await outcome(
+          clientOf(t, url)
+            .board("nowhere")
+            .ready.then(() => undefined),
+        ),
+        "UNKNOWN_BOARD",
+      );
     });
 
     test("tokens give rights, may be fetched late, and are renewed when they expire", async (t) => {

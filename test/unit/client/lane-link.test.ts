@@ -242,9 +242,7 @@ describe("a link over the lane", () => {
     link.request("open", { board: "main", protocol: 2 }, () => assert.fail("the link has ended"));
     const error = new Refusal("GOING_AWAY").toBody();
     link.receive(encodeEvent("notice", { kind: "goodbye", error }));
-    assert.deepEqual(heard, [
-      ["over", "GOING_AWAY"],
-    ]);
+    assert.deepEqual(heard, [["over", "GOING_AWAY"]]);
     assert.equal(closes(), 1);
     link.receive(encodeReply(1, {}));
     link.receive(deltaFrom(0).whole);
