@@ -72,9 +72,9 @@ function head(results: readonly Recorded[]): string[] {
     "These programs are not scenarios:",
     "",
     "- `main.ts` and `report.ts` are the two commands above.",
-    "- `load/fleet-host.ts` and, in `scenarios/faults/`, `drain-probe.ts`, `hostile-reader.ts` and",
-    "  `hostile-crowd.ts` are parts of a scenario that run in a process of their own, so that their work",
-    "  does not distort the measurements.",
+    "- `load/fleet-host.ts`, `load/page-readers.ts` and, in `scenarios/faults/`, `drain-probe.ts`,",
+    "  `hostile-reader.ts` and `hostile-crowd.ts` are parts of a scenario that run in a process of their",
+    "  own, so that their work does not distort the measurements.",
     "- The files of `peers/` are servers that a scenario starts.",
     "",
     `Peers' packages: ${Object.entries(results[0]?.peers ?? {})

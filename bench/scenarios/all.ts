@@ -23,6 +23,7 @@ import { idleClick } from "./idle-click.js";
 import { join } from "./join.js";
 import { knee } from "./knee.js";
 import { manyIdle } from "./many-idle.js";
+import { manyInstances } from "./many-instances.js";
 import { memory } from "./memory.js";
 import { sizing } from "./sizing.js";
 import { wireBytes } from "./wire-bytes.js";
@@ -44,4 +45,13 @@ const compared = [
 const faults = [drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
 const micros = [microCodec, microReplica, microFanOut, microCommit];
 
-export const scenarios: readonly Scenario[] = [...compared, sizing, giant, firstPicture, frames, ...faults, ...micros];
+export const scenarios: readonly Scenario[] = [
+  ...compared,
+  manyInstances,
+  sizing,
+  giant,
+  firstPicture,
+  frames,
+  ...faults,
+  ...micros,
+];

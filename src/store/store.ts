@@ -53,6 +53,8 @@ export interface Committed {
   readonly frozen?: readonly OffsetRange[];
   /** Number of checked cells of the page at `position`. */
   readonly checked: number;
+  /** The clock of the store's server at the commit, in ms, if the store has a server. */
+  readonly storeMs?: number;
 }
 
 export interface Replaced {

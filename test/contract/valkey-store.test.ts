@@ -225,6 +225,21 @@ test("clearing where nothing is checked makes no bitmap, and the last cell clear
   assert.equal((await store.read(page)).bits.length, 0);
 });
 
+test("a commit reports the server's clock, also with a refusal for a freeze", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  const store = await ValkeyStore.open({ url: server.url });
+  t.after(() => store.close());
+  const commit = () =>
+    store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[7, 1]]) }] });
+  const isNow = (ms: number | undefined) => ms !== undefined && Math.abs(ms - Date.now()) < 10_000;
+  assert.ok(isNow((await commit()).storeMs));
+  await store.freeze(page, { start: 7, end: 8 }, true);
+  const { storeMs, frozen, outcomes } = await commit();
+  assert.ok(isNow(storeMs));
+  assert.deepEqual([outcomes, frozen], [["frozen"], [{ start: 7, end: 8 }]]);
+});
+
 test("an unreachable server is one clear error", async () => {
   const url = `valkey://:secret@127.0.0.1:${await freePort()}`;
   await assert.rejects(ValkeyStore.open({ url }), (error) => {

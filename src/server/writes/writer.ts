@@ -65,22 +65,32 @@ interface Waiting extends Write {
 const RETRY_MS_FIRST = 20;
 const RETRY_MS_MAX = 250;
 
+/** When batches leave. A benchmark compares rules. */
+export type PaceRule = Pick<Pace, "waitMs" | "started" | "committed" | "restMs">;
+
 export class Writer {
-  readonly #store: Store;
+  readonly #store: Pick<Store, "commit">;
   readonly #clock: Clock;
   readonly #limits: WriterLimits;
   readonly #observer: WriterObserver;
   readonly #queues = new Map<string, Waiting[]>();
   readonly #draining = new Set<Promise<void>>();
   #queuedChanges = 0;
-  readonly #pace = new Pace();
+  readonly #pace: PaceRule;
   #isClosed = false;
 
-  constructor(store: Store, clock: Clock, limits: WriterLimits, observer: WriterObserver) {
+  constructor(
+    store: Pick<Store, "commit">,
+    clock: Clock,
+    limits: WriterLimits,
+    observer: WriterObserver,
+    pace: PaceRule = new Pace(),
+  ) {
     this.#store = store;
     this.#clock = clock;
     this.#limits = limits;
     this.#observer = observer;
+    this.#pace = pace;
   }
 
   /**
@@ -117,6 +127,10 @@ export class Writer {
 
   async #drain(page: PageRef, name: string, queue: Waiting[]): Promise<void> {
     while (queue.length > 0) {
+      // Full batches need not gather more.
+      const isFull = batchLength(queue) < queue.length;
+      const waitMs = this.#isClosed || isFull ? 0 : this.#pace.waitMs(page, this.#clock.now());
+      if (waitMs > 0) await pause(this.#clock, waitMs);
       const batch = queue.splice(0, batchLength(queue));
       const beganMs = this.#clock.now();
       this.#pace.started(batch.length, beganMs);
@@ -151,8 +165,10 @@ export class Writer {
         if (waiting.length > 0) await pause(this.#clock, backOffMs(this.#clock, attempt, RETRY_MS_FIRST, RETRY_MS_MAX));
         continue;
       }
-      const ms = this.#clock.now() - startMs;
-      const { position, outcomes, checked, frozen = [] } = committed;
+      const now = this.#clock.now();
+      const ms = now - startMs;
+      const { position, outcomes, checked, frozen = [], storeMs } = committed;
+      this.#pace.committed(page, { version: position.version, storeMs }, startMs, now);
       let changes = 0;
       for (let index = 0; index < waiting.length; index++) {
         const write = waiting[index];

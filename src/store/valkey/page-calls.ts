@@ -58,7 +58,7 @@ export function commitCall(
     keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
     args,
     read: (reply) => {
-      const [version, tag, letters, checked, frozen] = strings(reply);
+      const [version, tag, letters, checked, storeMs, frozen] = strings(reply);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
@@ -68,6 +68,7 @@ export function commitCall(
         position: { version: Number(version), tag: tag ?? "" },
         outcomes,
         checked: Number(checked),
+        storeMs: Number(storeMs),
         ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") ?? [] }),
       };
     },

@@ -9,7 +9,7 @@
          9 ms to keep history, 0 for no history · 10 history length · 11 1 to override freezes
          then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
   Reply  version · tag · one letter per write: t taken, d duplicate, f frozen, s stale
-         cells checked · the frozen ranges, if any letter is f
+         cells checked · the server's clock in ms · the frozen ranges, if any letter is f
   Error  DAMAGED the stored data is not valid · MISFIT the page lacks a part
          NOPERM the user lacks a right
 
@@ -205,4 +205,4 @@ if nowMs - putOffMs > seenMs / 4 or nowMs < putOffMs then
 end
 
 local outcomes = table.concat(letters)
-return { whole(version), tag, outcomes, checked, find(outcomes, 'f', 1, true) and fz or nil }
+return { whole(version), tag, outcomes, checked, whole(nowMs), find(outcomes, 'f', 1, true) and fz or nil }

@@ -202,4 +202,39 @@ describe("pacing", () => {
     const commits = await run(0, true);
     assert.ok(commits > 1_700, `${commits} writes one after another in 2 s of round trips of 1 ms`);
   });
+
+  test("forty writers to one page commit at the same moments of the store's clock, and a quiet one at once", async () => {
+    const clock = new VirtualClock();
+    const store = new ModelStore(clock);
+    store.delayMs = { request: 0.5, answer: 0.5, news: 0 };
+    const commit = store.commit.bind(store);
+    const ranMs: number[] = [];
+    store.commit = async (ref, batch) => {
+      const committed = await commit(ref, batch);
+      const storeMs = clock.now() - store.delayMs.answer;
+      ranMs.push(storeMs);
+      return { ...committed, storeMs };
+    };
+    const observer = { committed: () => undefined, failed: assert.fail };
+    const limits = { waitMs: 3_000, queuedChangesMax: 100_000 };
+    const writers = Array.from({ length: 40 }, () => new Writer(store, clock, limits, observer));
+    for (let seq = 1; seq <= 100; seq++) {
+      for (const [index, writer] of writers.entries()) {
+        const changes = packChanges([[index * 100 + seq, 1]]);
+        written(writer, page, `session ${index}`, seq, changes).catch(assert.fail);
+        await clock.pass(0.5);
+      }
+    }
+    const late = ranMs.filter((ms) => ms > 1_000);
+    assert.ok(late.length < 850, `${late.length} commits in the last second, instead of 2,000`);
+    assert.ok(new Set(late.map(Math.round)).size <= 19, "not at the same moments");
+    await clock.pass(5_000);
+    const [first] = writers;
+    assert.ok(first);
+    const beganMs = clock.now();
+    const quiet = written(first, page, "session 0", 101, packChanges([[0, 1]]));
+    await clock.pass(1);
+    await quiet;
+    assert.equal(ranMs.at(-1), beganMs + 0.5);
+  });
 });
