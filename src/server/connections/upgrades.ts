@@ -78,7 +78,7 @@ export class UpgradeResponse extends EventEmitter {
   }
 }
 
-/** The whole answer to an upgrade that is refused. Nothing here can set the status of its response. */
+/** The answer to a refused upgrade. Socket.IO's response object for it cannot carry a status. */
 export function upgradeRefusal(refusal: Refusal): string {
   const { http } = refusal.rule;
   const body = JSON.stringify({ error: refusal.toBody() });
