@@ -73,7 +73,14 @@ forEachDoor((door) => {
       assert.equal(await outside, "CELL_OUT_OF_RANGE");
       const overview = clients[0]?.board.watchOverview();
       await overview?.ready;
-      assert.equal(await outcome(clientOf(t, url).board("nowhere").ready.then(() => undefined)), "UNKNOWN_BOARD");
+      assert.equal(
+        await outcome(
+          clientOf(t, url)
+            .board("nowhere")
+            .ready.then(() => undefined),
+        ),
+        "UNKNOWN_BOARD",
+      );
     });
 
     test("tokens give rights, may be fetched late, and are renewed when they expire", async (t) => {
@@ -152,7 +159,7 @@ forEachDoor((door) => {
       for (let cell = 100; cell < 120; cell++) await other.board.set(cell, true);
       proxy.heal();
       await own;
-      await untilAllShow([away.board, other.board], bitsOf(other.board).slice(0, 999) + "1");
+      await untilAllShow([away.board, other.board], `${bitsOf(other.board).slice(0, 999)}1`);
     });
 
     test("a write waits while the store is unavailable, and clients are told so", async (t) => {

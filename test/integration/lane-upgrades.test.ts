@@ -101,7 +101,12 @@ test("an upgrade that is no WebSocket's is refused with 400, and a reset during 
 test("a connection that says nothing, or not hello first, is closed", async (t) => {
   const instance = await instanceWith(t, {}, { silentMsMax: 300 });
   const silent = raw(t, instance, `GET /socketscaler HTTP/1.1\r\n${UPGRADE}${KEY}\r\n`);
-  const beating = raw(t, instance, `GET /socketscaler HTTP/1.1\r\n${UPGRADE}${KEY}\r\n`, frame(BINARY, Buffer.from(encodeBeat())));
+  const beating = raw(
+    t,
+    instance,
+    `GET /socketscaler HTTP/1.1\r\n${UPGRADE}${KEY}\r\n`,
+    frame(BINARY, Buffer.from(encodeBeat())),
+  );
   await until("both are closed", () => silent.isClosed && beating.isClosed);
   const client = lane(t, instance.url);
   await client.upgraded();
