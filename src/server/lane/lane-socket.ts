@@ -53,6 +53,7 @@ export class LaneSocket implements Wire, Metered {
     socket.on("pong", onPong);
     // After an error `ws` closes the connection.
     socket.on("error", ignore);
+    socket.on("close", onClose);
   }
 
   serve(connection: LaneConnection): void {
@@ -102,6 +103,10 @@ export class LaneSocket implements Wire, Metered {
     this.#chargeControl();
   }
 
+  closed(): void {
+    this.#meter.close();
+  }
+
   pause(): void {
     this.#socket.pause();
   }
@@ -144,6 +149,10 @@ function onPing(this: WebSocket, data: Buffer): void {
 
 function onPong(this: WebSocket): void {
   if (this instanceof LaneWebSocket) this.lane?.pong();
+}
+
+function onClose(this: WebSocket): void {
+  if (this instanceof LaneWebSocket) this.lane?.closed();
 }
 
 function ignore(): void {}

@@ -9,7 +9,7 @@
  * It counts, and calls `metered` to act. The backlog counts outgoing bytes.
  */
 
-import type { Clock } from "../../protocol/clock.js";
+import type { Cancel, Clock } from "../../protocol/clock.js";
 import { type Rate, TokenBucket } from "./token-bucket.js";
 
 export interface InflowLimits {
@@ -31,6 +31,7 @@ export class Meter {
   readonly #messages: TokenBucket;
   readonly #bytes: TokenBucket;
   #isPaused = false;
+  #cancelRetry: Cancel | undefined;
 
   constructor({ messages, bytes }: InflowLimits, clock: Clock, metered: Metered) {
     this.#clock = clock;
@@ -46,9 +47,14 @@ export class Meter {
     if (!this.#isPaused && this.waitMs > 0) {
       this.#isPaused = true;
       this.#metered.pause?.();
-      this.#clock.after(this.waitMs, () => this.#retry());
+      this.#cancelRetry = this.#clock.after(this.waitMs, () => this.#retry());
     }
     if (this.isSpent) this.#metered.end();
+  }
+
+  /** What it meters has ended, and is held no longer. */
+  close(): void {
+    this.#cancelRetry?.();
   }
 
   /** Whether more arrived than a pause can make up for. */
@@ -66,7 +72,7 @@ export class Meter {
   #retry(): void {
     const waitMs = this.waitMs;
     if (waitMs > 0) {
-      this.#clock.after(waitMs, () => this.#retry());
+      this.#cancelRetry = this.#clock.after(waitMs, () => this.#retry());
       return;
     }
     this.#isPaused = false;

@@ -51,6 +51,14 @@ describe("a meter", () => {
     assert.deepEqual(done, ["pause", "resume"]);
   });
 
+  test("keeps nothing of a connection that has ended until it could be read again", async () => {
+    const { clock, meter, done } = setUp();
+    meter.take(30, 0);
+    meter.close();
+    await clock.pass(60_000);
+    assert.deepEqual(done, ["pause"]);
+  });
+
   test("ends the connection if a flood comes at once", () => {
     const { meter, done } = setUp();
     meter.take(39, 0);
