@@ -79,8 +79,8 @@ export class UpgradeResponse extends EventEmitter {
 }
 
 /**
- * Answers an upgrade with a refusal and closes the connection. Nothing reads it any more, so its end
- * by the client would not be noticed.
+ * Answers an upgrade with a refusal and closes the connection. Nothing reads it any more, so its
+ * end by the client would not be noticed.
  */
 export function refuseUpgrade(socket: TcpSocket, refusal: Refusal): void {
   const { http } = ANSWERS[refusal.code];

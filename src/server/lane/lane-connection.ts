@@ -56,7 +56,7 @@ export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visi
 
 /** The time for a client to read why its connection ends. */
 const GOODBYE_MS = 200;
-/** What a client may send before it knows whether it may enter. */
+/** Bounds of the messages that a client sends before it knows whether it may enter. */
 const EARLY_MAX = 256;
 const EARLY_BYTES_MAX = 131_072;
 const BEAT = new Message(Uint8Array.of(DOWN.beat));

@@ -52,7 +52,7 @@ export class Meter {
     if (this.isSpent) this.#metered.end();
   }
 
-  /** What it meters has ended, and is held no longer. */
+  /** The metered connection has ended, and is held no longer. */
   close(): void {
     this.#cancelRetry?.();
   }
