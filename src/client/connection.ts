@@ -11,14 +11,12 @@ import type { Cancel, Clock } from "../protocol/clock.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
 import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import type { ConnectionOptions, GetToken } from "./connect-options.js";
 import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
 import type { Link, LinkListener, LinkOptions } from "./link.js";
 import { openLane } from "./web-socket.js";
 import { loadWebSocket } from "./web-socket-class.js";
-
-/** Returns the user's token. */
-export type GetToken = () => string | Promise<string>;
 
 const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
@@ -28,23 +26,6 @@ const TOKEN_RETRY_MS = 10_000;
 const HUNG_MS = 600_000;
 /** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 const NO_LANE_MS = 60_000;
-
-export interface ConnectOptions {
-  /** For boards that need a token. Called for a fresh token whenever a connection is made. */
-  readonly token?: GetToken;
-  /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
-  readonly path?: string;
-  /**
-   * `LANE_PATH` of the instances, below the URL's. Default: `/socketscaler`. `false` uses Socket.IO
-   * only.
-   */
-  readonly lanePath?: string | false;
-}
-
-export interface ConnectionOptions extends ConnectOptions {
-  /** Calls `online` whenever the network may be back, until the returned function is called. */
-  readonly onOnline?: (online: () => void) => () => void;
-}
 
 type Door = "lane" | "socketio";
 

@@ -3,7 +3,8 @@
 import { toBase64url } from "../protocol/base64url.js";
 import { realClock } from "../protocol/clock.js";
 import { type Client, LiveClient } from "./client.js";
-import { Connection, type ConnectOptions } from "./connection.js";
+import type { ConnectOptions } from "./connect-options.js";
+import { Connection } from "./connection.js";
 
 export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
@@ -20,7 +21,7 @@ export type {
   Watch,
 } from "./board.js";
 export type { Client, ClientEvents, ConnectionState } from "./client.js";
-export type { ConnectOptions, GetToken } from "./connection.js";
+export type { ConnectOptions, GetToken } from "./connect-options.js";
 
 /**
  * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path
