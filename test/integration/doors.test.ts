@@ -159,7 +159,7 @@ forEachDoor((door) => {
       for (let cell = 100; cell < 120; cell++) await other.board.set(cell, true);
       proxy.heal();
       await own;
-      await untilAllShow([away.board, other.board], bitsOf(other.board).slice(0, 999) + "1");
+      await untilAllShow([away.board, other.board], `${bitsOf(other.board).slice(0, 999)}1`);
     });
 
     test("a write waits while the store is unavailable, and clients are told so", async (t) => {

@@ -247,7 +247,7 @@ describe("a link over the lane", () => {
     link.receive(encodeReply(1, {}));
     link.receive(deltaFrom(0).whole);
     link.closed();
-    assert.equal(heard.length, 2);
+    assert.equal(heard.length, 1);
   });
 
   test("ends without a reason when the wire is lost, and with the one that the wire gives", () => {
