@@ -109,6 +109,6 @@ describe("the client in Python", () => {
     assert.equal(code, 0);
     assert.match(stdout, /^page 0 1\.[\w-]{8} 0040(00)+\n$/);
     const refused = await runPython(first.url, "other", "dump", "0");
-    assert.deepEqual(refused, { stdout: "", stderr: "There is no board with that name.\n", code: 1 });
+    assert.deepEqual(refused, { stdout: "", stderr: "There is no board with that name. Check the name.\n", code: 1 });
   });
 });

@@ -224,7 +224,7 @@ describe("a link over the lane", () => {
   test("reports a message that it cannot read as a gap", () => {
     for (const bytes of [
       Uint8Array.of(),
-      Uint8Array.of(99),
+      Uint8Array.of(0),
       Uint8Array.of(DOWN.delta, 1),
       Uint8Array.of(DOWN.reply, 1, 123),
     ]) {
@@ -237,12 +237,53 @@ describe("a link over the lane", () => {
     }
   });
 
+  test("ignores a message of a kind that only later versions know", () => {
+    const { link, heard } = enter();
+    link.receive(snapshotAt(0));
+    heard.length = 0;
+    link.receive(Uint8Array.of(99, 1, 2));
+    assert.deepEqual(heard, []);
+  });
+
+  test("still takes the answers of an instance that asks it to move, until that closes", () => {
+    const { link, heard, closes } = enter();
+    const replies: unknown[] = [];
+    link.request("open", { board: "main", protocol: 2 }, (reply) => replies.push(reply));
+    const error = new Refusal("GOING_AWAY").toBody();
+    link.receive(encodeEvent("notice", { kind: "goodbye", error }));
+    assert.equal(closes(), 0);
+    link.receive(encodeReply(1, { handle: 0 }));
+    assert.deepEqual(replies, [{ handle: 0 }]);
+    link.closed();
+    assert.deepEqual(heard, [["over", "GOING_AWAY"]]);
+  });
+
+  test("a write that names a cell twice sends its last change", () => {
+    const { link, sent } = enter();
+    const changes = [
+      [5, 1],
+      [100, 1],
+      [5, 0],
+    ] as const;
+    link.request("write", { handle: 0, session: SESSION, seq: 1, changes }, () => undefined);
+    const expected = {
+      kind: "write",
+      handle: 0,
+      seq: 1,
+      changes: [
+        [5, 0],
+        [100, 1],
+      ],
+    };
+    assert.deepEqual(sent.at(-1), expected);
+  });
+
   test("ends at goodbye with its reason, and hears nothing after that", () => {
     const { link, heard, closes } = enter();
     link.request("open", { board: "main", protocol: 2 }, () => assert.fail("the link has ended"));
-    const error = new Refusal("GOING_AWAY").toBody();
+    const error = new Refusal("TOO_SLOW").toBody();
     link.receive(encodeEvent("notice", { kind: "goodbye", error }));
-    assert.deepEqual(heard, [["over", "GOING_AWAY"]]);
+    assert.deepEqual(heard, [["over", "TOO_SLOW"]]);
     assert.equal(closes(), 1);
     link.receive(encodeReply(1, {}));
     link.receive(deltaFrom(0).whole);
