@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { type Board, type Client, connect } from "../../src/client/index.js";
+import { decodeDown, decodeUp } from "../../src/protocol/lane.js";
 import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -397,14 +398,15 @@ describe("the canvas", () => {
     let askedBefore: number | undefined;
     page.on("websocket", (socket) => {
       socket.on("framesent", ({ payload }) => {
-        const [, pages] = /"watch",\{"handle":\d+,"pages":\[(.*)\]\}/.exec(String(payload)) ?? [];
-        if (pages === undefined) return;
+        const message = typeof payload === "string" ? undefined : decodeUp(payload);
+        if (message?.kind !== "request" || message.name !== "watch") return;
         requests++;
-        // Each with the position from which it is asked for: [page, "position"].
-        asked.push(...(pages.match(/\[\d+,/g) ?? []));
+        const { pages } = message.request as { pages: unknown[] };
+        asked.push(...pages.map(String));
       });
       socket.on("framereceived", ({ payload }) => {
-        if (/\["overview"/.test(String(payload))) askedBefore ??= asked.length;
+        const message = typeof payload === "string" ? undefined : decodeDown(payload, undefined);
+        if (message?.kind === "overview") askedBefore ??= asked.length;
       });
     });
     await page.goto(url("/?board=move"));
