@@ -16,7 +16,7 @@ test("56 clients of eight instances hammer one box: nobody is disconnected, its 
   const instances = await Promise.all(Array.from({ length: 8 }, () => startInstance({}, store)));
   t.after(() => Promise.all(instances.map((instance) => instance.stop())));
   let connections = 0;
-  for (const { io } of instances) io.engine.on("connection", () => connections++);
+  for (const { io } of instances) io.httpServer.on("upgrade", () => connections++);
   const clients = await Promise.all(
     Array.from({ length: 56 }, (_, index) => watchBoard(instances[index % instances.length]?.url ?? "")),
   );
