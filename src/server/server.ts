@@ -28,6 +28,8 @@ export interface RunningServer {
   readonly metricsUrl: string | undefined;
   readonly instance: Instance;
   readonly io: SocketServer;
+  /** Connections at both doors. */
+  online(): number;
   /**
    * Like `close`, but asks one client after the other over DRAIN_MS. `/ready` answers 503
    * meanwhile.
@@ -159,6 +161,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metricsUrl: operators && `http://localhost:${portOf(operators)}`,
     instance,
     io,
+    online: doors.online,
     drain: () => {
       draining ??= instance.departures.drain(config.drainMs, config.writeWaitMs).then(close);
       return draining;

@@ -112,7 +112,7 @@ for (const engine of ["embedded", "valkey"] as const) {
       clients.push(other);
       await other.board("main").ready;
       await other.board("main").watch({ start: 65_536 * 77, end: 65_536 * 77 + 10 }).ready;
-      const everywhere = () => instances.reduce((sum, { io }) => sum + io.engine.clientsCount, 0);
+      const everywhere = () => instances.reduce((sum, instance) => sum + instance.online(), 0);
       await until("all people are counted", () => board.overview?.onlineEverywhere === everywhere());
       await until("the page is known to be watched", () => board.overview?.watchers(77) === 1);
       assert.equal(board.overview?.watchers(78), 0);

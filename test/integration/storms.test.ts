@@ -109,7 +109,7 @@ describe("a thousand connections at once from one address", () => {
       assert.ok(retryAfterMs !== undefined && retryAfterMs > 0);
     }
     for (const { close } of outcomes) close();
-    await until("only who was there is left", () => instance.io.engine.clientsCount === 2);
+    await until("only who was there is left", () => instance.online() === 2);
     await untilAllShow([viewer.board, writer.board], await storedBits(instance.url, 1_000));
     let kept = 0;
     await until("their memory is let go", () => {
