@@ -24,6 +24,16 @@ export function commitChanges(
   changes: CellChanges,
   settle: (outcome: WrittenAt | Refusal) => void,
 ): void {
+  const [only] = changes;
+  if (only && changes.length === 1) {
+    // A click: most writes have one change.
+    const [cell, value] = only;
+    const page = pageOf(cell);
+    writer.write({ board, page }, session, seq, packChanges([[offsetOf(cell), value]]), (outcome) =>
+      settle(outcome instanceof Refusal ? outcome : [[page, outcome.version]]),
+    );
+    return;
+  }
   const pages = byPage(changes);
   const parts: { page: number; outcome: Position | Refusal }[] = [];
   for (const [page, cells] of pages) {
