@@ -48,7 +48,7 @@ export class LaneClient implements BoardClient {
     this.#board = board;
   }
 
-  static async open(url: string, pages: readonly number[], changed: Changed = () => undefined): Promise<LaneClient> {
+  static async open(url: string, pages: readonly number[], changed?: Changed): Promise<LaneClient> {
     const self = new LaneClient(new WatchedBoard(pages, changed));
     const listener = { text: () => undefined, binary: (bytes: Buffer) => self.#receive(bytes) };
     const wire = await Wire.open(url, LANE_PATH, listener, LANE_SUBPROTOCOL);

@@ -9,12 +9,13 @@ import type { Changed } from "./system.js";
 export class WatchedBoard {
   readonly pages: readonly number[];
   readonly firstCell: number;
-  readonly #changed: Changed;
+  readonly #changed: Changed | undefined;
   readonly #replicas = new Map<number, Replica>();
   /** Frames that did not fit the position of their page. */
   gaps = 0;
 
-  constructor(pages: readonly number[], changed: Changed) {
+  /** Without `changed`, the cells of a snapshot are not visited one by one. */
+  constructor(pages: readonly number[], changed: Changed | undefined) {
     this.pages = pages;
     this.firstCell = cellAt(pages[0] ?? 0, 0);
     this.#changed = changed;
@@ -39,7 +40,8 @@ export class WatchedBoard {
     const replica = update && this.#replicas.get(update.page);
     if (!replica) return;
     const first = cellAt(replica.page, 0) - this.firstCell;
-    const outcome = replica.receive(update, (offset, value) => this.#changed(first + offset, value === 1));
+    const changed = this.#changed;
+    const outcome = replica.receive(update, changed && ((offset, value) => changed(first + offset, value === 1)));
     if (outcome === "gap") this.gaps++;
   }
 }
