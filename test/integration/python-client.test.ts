@@ -94,6 +94,15 @@ describe("the client in Python", () => {
         return shown === expected;
       });
     }
+    // The random writes may come in larger batches. After one delta of a page, each further one is a
+    // continuation: of a click in varints, of many cells in Rice's coding.
+    const deltas = () => watcher.lines.filter((line) => /^kind ([89]|1[01])$/.test(line)).length;
+    const writer = random.pick(writers);
+    for (const cells of [[30], [31], Array.from({ length: 120 }, (_, index) => 100 + index * 500)]) {
+      const before = deltas();
+      await Promise.all(cells.map((cell) => writer.board.set(cell, !writer.board.get(cell))));
+      await until("its delta has arrived", () => deltas() > before);
+    }
     // Acknowledgements, snapshots, whole deltas, and continuations in both codings.
     for (const kinds of ["2", "5", "[89]", "10", "11"])
       assert.ok(
