@@ -29,6 +29,9 @@ const NO_LANE_MS = 60_000;
 
 type Door = "lane" | "socketio";
 
+/** How far an attempt has come: nothing, the transport, an accepted client, or its end. */
+type Stage = "opening" | "through" | "in" | "over";
+
 /** An attempt to connect, and the link that may come of it. */
 interface Attempt {
   link: Link | undefined;
@@ -168,25 +171,23 @@ export class Connection implements Line {
   }
 
   #open(url: string, door: Door): void {
-    let isThrough = false;
-    let isIn = false;
-    let isOver = false;
+    let stage: Stage = "opening";
     const attempt: Attempt = {
       link: undefined,
       lost: new Set(),
       end: (reason, isFailure = false) => {
-        if (isOver) return;
-        isOver = true;
+        if (stage === "over") return;
+        const reached = stage;
+        stage = "over";
         cancelLate();
         attempt.link?.close();
-        if (!isIn && door === "lane" && isFailure && !this.#isClosed) {
-          // Something there accepts WebSockets and is no instance, or does not pass what it says.
-          if (isThrough && !reason) this.#avoidLane(url, NO_LANE_MS);
-          if (!isThrough) {
-            this.#open(url, "socketio");
-            return;
-          }
+        const isLaneLost = door === "lane" && isFailure && !this.#isClosed;
+        if (isLaneLost && reached === "opening") {
+          this.#open(url, "socketio");
+          return;
         }
+        // Something there accepts WebSockets and is no instance, or does not pass what it says.
+        if (isLaneLost && reached === "through" && !reason) this.#avoidLane(url, NO_LANE_MS);
         this.#lost(attempt, reason);
         for (const lost of attempt.lost) lost();
       },
@@ -202,11 +203,11 @@ export class Connection implements Line {
       ...this.#listener,
       // From here on, the app may need long to get a token, and the instance to check it.
       through: () => {
-        isThrough = true;
+        if (stage === "opening") stage = "through";
         cancelLate();
       },
       asked: () => {
-        if (!isOver) cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
+        if (stage !== "over") cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
       },
       opened: () => {
         this.isUp = true;
@@ -214,7 +215,7 @@ export class Connection implements Line {
       },
       up: () => {
         cancelLate();
-        isIn = true;
+        stage = "in";
         this.#hasBeenUp = true;
         // The lane was tried before Socket.IO and did not open.
         if (door === "socketio" && this.#mayUseLane(url)) this.#avoidLane(url, NO_LANE_MS);

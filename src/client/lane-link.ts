@@ -6,11 +6,11 @@
  * Knows no WebSocket, so that the simulation runs it too.
  */
 
+import type { CellChanges } from "../board/steps.js";
 import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { readSnapshotHead } from "../protocol/codec.js";
 import type { Notice, Reply, RequestMap, RequestName } from "../protocol/events.js";
 import {
-  type CellChanges,
   type DownMessage,
   decodeDown,
   encodeBeat,

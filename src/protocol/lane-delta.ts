@@ -29,13 +29,14 @@ export interface DecodedDelta {
   readonly delta: Delta;
 }
 
-/** Both encodings of a delta: whole, and as a continuation of what was sent last. */
+/**
+ * Both encodings of a delta: whole, and as a continuation of what was sent last. The changes in
+ * them are coded once.
+ */
 export class LaneDelta {
   readonly #handle: number;
   readonly #delta: Delta;
   #coded: CodedChanges | undefined;
-  #whole: Uint8Array | undefined;
-  #continuation: Uint8Array | undefined;
 
   constructor(handle: number, delta: Delta) {
     this.#handle = handle;
@@ -43,17 +44,14 @@ export class LaneDelta {
   }
 
   get whole(): Uint8Array {
-    if (this.#whole) return this.#whole;
     const { isRice, bytes } = this.#changes();
     const writer = new Writer(48 + bytes.length);
     writer.varint(isRice ? DELTA_KINDS.riceDelta : DELTA_KINDS.delta);
     writeWhole(writer, this.#handle, this.#delta, bytes);
-    this.#whole = writer.bytes();
-    return this.#whole;
+    return writer.bytes();
   }
 
   get continuation(): Uint8Array {
-    if (this.#continuation) return this.#continuation;
     const { isRice, bytes } = this.#changes();
     const { from, to } = this.#delta;
     const writer = new Writer(16 + bytes.length);
@@ -61,8 +59,7 @@ export class LaneDelta {
     writer.varint(to.version - from.version);
     writeTag(writer, to.tag);
     writer.copy(bytes);
-    this.#continuation = writer.bytes();
-    return this.#continuation;
+    return writer.bytes();
   }
 
   #changes(): CodedChanges {

@@ -22,6 +22,7 @@
 
 import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
+import type { CellChanges } from "../board/steps.js";
 import type { WriteResult } from "./events.js";
 import { DELTA_KINDS, type DecodedDelta, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
 import { readJson, readNamed, withJson } from "./lane-json.js";
@@ -56,8 +57,6 @@ export const DOWN = {
 const BEAT = { kind: "beat" } as const;
 /** Of a later version. A client ignores it. */
 const UNKNOWN = { kind: "unknown" } as const;
-
-export type CellChanges = readonly (readonly [cell: number, value: Bit])[];
 
 export type UpMessage =
   | { readonly kind: "request"; readonly id: number; readonly name: string; readonly request: unknown }

@@ -62,16 +62,14 @@ export function openDoors(io: SocketServer, instance: Instance, options: DoorOpt
   const sockets = attachSockets(io, instance, connections, options);
   notices.through(sockets.notify);
   if (lanePath !== "") claimPath(io.httpServer, lanePath, sockets.isOurs);
-  const isForLane = (request: IncomingMessage) => {
-    takeOffBase(request, basePath);
-    return lanePath !== "" && isAt(request, lanePath) && (passesMiddleware || !sockets.hasOtherMiddleware());
-  };
   const { httpServer: http } = io;
-  const isForSockets = (request: IncomingMessage) => {
+  const isForLane = (request: IncomingMessage) =>
+    lanePath !== "" && isAt(request, lanePath) && (passesMiddleware || !sockets.hasOtherMiddleware());
+  const isOurs = (request: IncomingMessage) => {
     takeOffBase(request, basePath);
-    return sockets.isOurs(request);
+    return sockets.isOurs(request) || isForLane(request);
   };
-  ignoreOtherUpgrades(http, (request) => isForSockets(request) || isForLane(request), lanePath === "" ? 1 : 2);
+  ignoreOtherUpgrades(http, isOurs, lanePath === "" ? 1 : 2);
   const lane =
     lanePath === ""
       ? undefined

@@ -4,7 +4,6 @@
  * as Socket.IO.
  */
 
-import type { Bit } from "../../board/bitmap.js";
 import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
@@ -104,8 +103,7 @@ export class Client {
   open(input: unknown): OpenResult {
     const { board: name, protocol, session } = parseRequest(openRequest, input);
     if (protocol !== this.#options.protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
-    const board = this.#instance.boards.get(name);
-    if (!board) throw new Refusal("UNKNOWN_BOARD");
+    const board = this.#boardNamed(name);
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
@@ -134,7 +132,7 @@ export class Client {
 
   async watch(input: unknown): Promise<WatchResult> {
     const request = parseRequest(watchRequest, input);
-    const board = "board" in request ? this.#boardNamed(request.board) : this.#board(request.handle);
+    const board = this.#board("board" in request ? this.#boardNamed(request.board).handle : request.handle);
     const wanted = new Map<number, Position>();
     // Stands for this request as long as its pages are watched, and is small.
     const mark = {};
@@ -233,7 +231,7 @@ export class Client {
   /**
    * This client did not know that the cells are frozen, so other clients may not know it either.
    */
-  #showFrozen(board: HostedBoard, changes: readonly (readonly [cell: number, value: Bit])[]): void {
+  #showFrozen(board: HostedBoard, changes: ClientWrite["changes"]): void {
     const pages = new Set(changes.map(([cell]) => pageOf(cell)));
     this.#instance.frozen.ask(Array.from(pages).flatMap((page) => this.#pages.hub(pageKey(board, page)) ?? []));
   }
@@ -258,7 +256,7 @@ export class Client {
   #boardNamed(name: string): HostedBoard {
     const board = this.#instance.boards.get(name);
     if (!board) throw new Refusal("UNKNOWN_BOARD");
-    return this.#board(board.handle);
+    return board;
   }
 
   #opened(handle: number): OpenBoard {
@@ -269,10 +267,8 @@ export class Client {
 }
 
 function refuseOutside(board: HostedBoard, changes: ClientWrite["changes"]): void {
-  let isInside = true;
-  for (const [cell] of changes) if (cell >= board.size) isInside = false;
-  if (isInside) return;
-  throw new Refusal("CELL_OUT_OF_RANGE", { cells: changes.flatMap(([cell]) => (cell >= board.size ? cell : [])) });
+  const cells = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
+  if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
 }
 
 function pageKey(board: HostedBoard, page: number): string {

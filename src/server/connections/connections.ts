@@ -46,7 +46,7 @@ const REFUSED_MAX = 1_000;
 /**
  * A client has this long to confirm a close. By default, `ws` would keep the unsent bytes for 30 s.
  */
-const CLOSING_MS_MAX = 2_000;
+export const CLOSING_MS_MAX = 2_000;
 /** Cost of joining a namespace, in messages. It creates a socket and may call the app's hook. */
 const JOIN_MESSAGES = 10;
 const SOCKETIO_CONNECT = "0";

@@ -9,6 +9,7 @@
 import type { Socket as TcpSocket } from "node:net";
 import { WebSocket } from "ws";
 import { Refusal } from "../../protocol/errors.js";
+import { CLOSING_MS_MAX } from "../connections/connections.js";
 import type { ConnectionLimits } from "../connections/websockets.js";
 import type { Instance } from "../instance/instance.js";
 import { Meter, type Metered } from "../limits/meter.js";
@@ -26,8 +27,6 @@ export class LaneWebSocket extends WebSocket {
   }
 }
 
-/** A client has this long to confirm a close. */
-const CLOSING_MS_MAX = 2_000;
 const EMPTY = new Uint8Array();
 
 export class LaneSocket implements Wire, Metered {
@@ -53,7 +52,6 @@ export class LaneSocket implements Wire, Metered {
     socket.on("pong", onPong);
     // After an error `ws` closes the connection.
     socket.on("error", ignore);
-    socket.on("close", onClose);
   }
 
   serve(connection: LaneConnection): void {
@@ -103,6 +101,7 @@ export class LaneSocket implements Wire, Metered {
     this.#chargeControl();
   }
 
+  /** It has ended, and is held no longer. */
   closed(): void {
     this.#meter.close();
   }
@@ -149,10 +148,6 @@ function onPing(this: WebSocket, data: Buffer): void {
 
 function onPong(this: WebSocket): void {
   if (this instanceof LaneWebSocket) this.lane?.pong();
-}
-
-function onClose(this: WebSocket): void {
-  if (this instanceof LaneWebSocket) this.lane?.closed();
 }
 
 function ignore(): void {}

@@ -156,6 +156,7 @@ export class Lane {
     ended: () => void,
   ): void {
     socket.on("close", () => {
+      socket.lane?.closed();
       part?.delete(connection);
       this.#silent.delete(connection);
       this.#open--;

@@ -15,39 +15,25 @@ export const MESSAGES = { perSecond: 5, burst: 20 };
 const REQUESTS_A_TURN = 8;
 const AT_ONCE = { perSecond: 1_000, burst: REQUESTS_A_TURN };
 
-interface AllowanceLimits {
-  readonly requests: Rate;
-  readonly watches: Rate;
-}
-
 export class Allowance {
   /** The address, in the form that `addressKey` returns. */
   readonly address: string;
-  readonly #limits: AllowanceLimits;
+  readonly requests: TokenBucket;
+  /** In pages. */
+  readonly watches: TokenBucket;
+  readonly turns: Turns;
   readonly #clock: Clock;
-  inProgress = 0;
-  // Most connections never use some of these, and a bucket that is not used is full.
-  #requests: TokenBucket | undefined;
-  #watches: TokenBucket | undefined;
+  // Most connections never use these two, and a bucket that is not used is full.
   #strikes: TokenBucket | undefined;
   #messages: TokenBucket | undefined;
-  #turns: Turns | undefined;
+  inProgress = 0;
 
-  constructor(address: string, limits: AllowanceLimits, clock: Clock) {
+  constructor(address: string, limits: { readonly requests: Rate; readonly watches: Rate }, clock: Clock) {
     this.address = address;
-    this.#limits = limits;
+    this.requests = new TokenBucket(limits.requests, clock.now());
+    this.watches = new TokenBucket(limits.watches, clock.now());
+    this.turns = new Turns(clock);
     this.#clock = clock;
-  }
-
-  get requests(): TokenBucket {
-    this.#requests ??= new TokenBucket(this.#limits.requests, this.#clock.now());
-    return this.#requests;
-  }
-
-  /** In pages. */
-  get watches(): TokenBucket {
-    this.#watches ??= new TokenBucket(this.#limits.watches, this.#clock.now());
-    return this.#watches;
   }
 
   get strikes(): TokenBucket {
@@ -58,11 +44,6 @@ export class Allowance {
   get messages(): TokenBucket {
     this.#messages ??= new TokenBucket(MESSAGES, this.#clock.now());
     return this.#messages;
-  }
-
-  get turns(): Turns {
-    this.#turns ??= new Turns(this.#clock);
-    return this.#turns;
   }
 }
 

@@ -8,12 +8,18 @@ import type { Bit } from "../../board/bitmap.js";
 import { packChanges } from "../../board/delta.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
+import type { CellChanges } from "../../board/steps.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { WriteResult } from "../../protocol/events.js";
 import type { Writer } from "./writer.js";
 
 export type WrittenAt = WriteResult["at"];
-type CellChanges = readonly (readonly [cell: number, value: Bit])[];
+
+/** The outcome of a write on one of its pages. */
+interface Part {
+  readonly page: number;
+  readonly outcome: Position | Refusal;
+}
 
 /** Calls `settle` once: with a version of each page at which its part is in, or with a refusal. */
 export function commitChanges(
@@ -24,23 +30,12 @@ export function commitChanges(
   changes: CellChanges,
   settle: (outcome: WrittenAt | Refusal) => void,
 ): void {
-  const [only] = changes;
-  if (only && changes.length === 1) {
-    // A click: most writes have one change.
-    const [cell, value] = only;
-    const page = pageOf(cell);
-    writer.write({ board, page }, session, seq, packChanges([[offsetOf(cell), value]]), (outcome) =>
-      settle(outcome instanceof Refusal ? outcome : [[page, outcome.version]]),
-    );
-    return;
-  }
   const pages = byPage(changes);
-  const parts: { page: number; outcome: Position | Refusal }[] = [];
+  const parts: Part[] = [];
   for (const [page, cells] of pages) {
     writer.write({ board, page }, session, seq, packChanges(cells), (outcome) => {
-      if (pages.size === 1) return settle(outcome instanceof Refusal ? outcome : [[page, outcome.version]]);
       parts.push({ page, outcome });
-      if (parts.length === pages.size) settle(wholeOf(parts));
+      if (parts.length === pages.length) settle(wholeOf(parts));
     });
   }
 }
@@ -61,20 +56,24 @@ export function committed(
   });
 }
 
-function byPage(changes: CellChanges): Map<number, [offset: number, value: Bit][]> {
+type PageChanges = readonly [page: number, cells: [offset: number, value: Bit][]];
+
+function byPage(changes: CellChanges): readonly PageChanges[] {
+  const [only] = changes;
+  // A click: most writes have one change.
+  if (only && changes.length === 1) return [[pageOf(only[0]), [[offsetOf(only[0]), only[1]]]]];
   const pages = new Map<number, [offset: number, value: Bit][]>();
   for (const [cell, value] of changes) {
     const page = pageOf(cell);
-    const change: [number, Bit] = [offsetOf(cell), value];
-    const cells = pages.get(page);
-    if (cells) cells.push(change);
-    else pages.set(page, [change]);
+    const cells = pages.get(page) ?? [];
+    pages.set(page, cells);
+    cells.push([offsetOf(cell), value]);
   }
-  return pages;
+  return [...pages];
 }
 
 /** The outcome of a write from those of its parts. */
-function wholeOf(parts: readonly { readonly page: number; readonly outcome: Position | Refusal }[]) {
+function wholeOf(parts: readonly Part[]): WrittenAt | Refusal {
   const done: [page: number, version: number][] = [];
   const refusals: Refusal[] = [];
   for (const { page, outcome } of parts) {
@@ -83,6 +82,7 @@ function wholeOf(parts: readonly { readonly page: number; readonly outcome: Posi
   }
   const [first] = refusals;
   if (!first) return done;
+  if (parts.length === 1) return first;
   if (refusals.every(({ code }) => code === "FROZEN")) {
     const cells = refusals.flatMap((refusal) => refusal.cells ?? []);
     return new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });

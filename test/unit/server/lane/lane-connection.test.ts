@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChanges } from "../../../../src/board/delta.js";
 import { PAGE_CELLS } from "../../../../src/board/geometry.js";
+import type { CellChanges } from "../../../../src/board/steps.js";
 import { readSnapshotHead } from "../../../../src/protocol/codec.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
 import {
-  type CellChanges,
   DOWN,
   type DownMessage,
   decodeDown,
