@@ -3,9 +3,9 @@
  * library does: hello, open and watch are sent at once.
  */
 
-import { frameHeaderBytes } from "../../src/bench/wire-size.js";
 import type { Delta } from "../../src/board/delta.js";
 import { samePosition } from "../../src/board/position.js";
+import { webSocketBytes } from "../../src/client/link.js";
 import { decodeSnapshot } from "../../src/protocol/codec.js";
 import {
   DOWN,
@@ -21,8 +21,8 @@ import {
 } from "../../src/protocol/lane.js";
 import type { LastSent } from "../../src/protocol/lane-delta.js";
 import { readOnce } from "./read-once.js";
-import type { BoardClient, Changed, Refused } from "./system.js";
-import { codeOf, expectWatched, newSession, readOpened, WatchedBoard } from "./watched-board.js";
+import type { BoardClient, Changed } from "./system.js";
+import { codeOf, expectWatched, newSession, readOpened, WatchedBoard, WatchingClient } from "./watched-board.js";
 import { Wire } from "./wire.js";
 
 const HELLO_ID = 0;
@@ -30,29 +30,20 @@ const OPEN_ID = 1;
 const WATCH_ID = 2;
 
 /** Watches some pages of board `main`. A frame that several clients receive is decoded once. */
-export class LaneClient implements BoardClient {
-  readonly #board: WatchedBoard;
-  #wire: Wire | undefined;
+export class LaneClient extends WatchingClient<Wire> implements BoardClient {
   #last: LastSent | undefined;
-  #handle = 0;
-  #seq = 0;
   /** Cells of unacknowledged writes, by sequence number. */
   readonly #unacknowledged = new Map<number, number>();
-  readonly refused: Refused[] = [];
   /** Bytes of deltas and snapshots, with their WebSocket headers. */
   pageBytes = 0;
   #joined: () => void = () => undefined;
   #failed: (error: unknown) => void = () => undefined;
 
-  private constructor(board: WatchedBoard) {
-    this.#board = board;
-  }
-
   static async open(url: string, pages: readonly number[], changed?: Changed): Promise<LaneClient> {
     const self = new LaneClient(new WatchedBoard(pages, changed));
     const listener = { text: () => undefined, binary: (bytes: Buffer) => self.#receive(bytes) };
     const wire = await Wire.open(url, LANE_PATH, listener, LANE_SUBPROTOCOL);
-    self.#wire = wire;
+    self.wire = wire;
     const joined = new Promise<void>((done, fail) => {
       self.#joined = done;
       self.#failed = fail;
@@ -64,35 +55,15 @@ export class LaneClient implements BoardClient {
     return self;
   }
 
-  get received(): { readonly frames: number; readonly bytes: number } {
-    return this.#wire?.received ?? { frames: 0, bytes: 0 };
-  }
-
-  get isOpen(): boolean {
-    return this.#wire?.isOpen ?? false;
-  }
-
-  get gaps(): number {
-    return this.#board.gaps;
-  }
-
   set(cell: number, value: boolean): void {
-    const seq = ++this.#seq;
+    const seq = ++this.seq;
     this.#unacknowledged.set(seq, cell);
-    this.#wire?.send(encodeWrite(this.#handle, seq, [[this.#board.firstCell + cell, value ? 1 : 0]]));
-  }
-
-  get(cell: number): boolean {
-    return this.#board.get(cell);
-  }
-
-  close(): void {
-    this.#wire?.close();
+    this.wire?.send(encodeWrite(this.handle, seq, [[this.board.firstCell + cell, value ? 1 : 0]]));
   }
 
   #receive(bytes: Buffer): void {
     const isDelta = DELTAS.has(bytes[0]);
-    if (isDelta || bytes[0] === DOWN.snapshot) this.pageBytes += bytes.length + frameHeaderBytes(bytes.length);
+    if (isDelta || bytes[0] === DOWN.snapshot) this.pageBytes += webSocketBytes(bytes.length);
     // Others, which are of this client alone, would only displace what is decoded once.
     if (!isDelta) {
       this.#take(decodeDown(bytes, undefined));
@@ -101,10 +72,10 @@ export class LaneClient implements BoardClient {
     const decoded = decodeOnce({ bytes, last: this.#last });
     if (decoded) {
       this.#last = decoded.next;
-      this.#board.receive(decoded.delta);
+      this.board.receive(decoded.delta);
     } else {
       this.#last = undefined;
-      this.#board.gaps++;
+      this.board.gaps++;
     }
   }
 
@@ -114,14 +85,14 @@ export class LaneClient implements BoardClient {
         for (const { seq } of message.acks) this.#unacknowledged.delete(seq);
         return;
       case "beat":
-        this.#wire?.send(encodeBeat());
+        this.wire?.send(encodeBeat());
         return;
       case "snapshot": {
-        const frame = decodeSnapshot(message.bytes, (_, page) => this.#board.cellsOf(page));
+        const frame = decodeSnapshot(message.bytes, (_, page) => this.board.cellsOf(page));
         if (!frame) return;
         const { handle, content } = frame;
         this.#last = { handle, page: content.page, position: content.position };
-        this.#board.receive(content);
+        this.board.receive(content);
         return;
       }
       case "refusal": {
@@ -145,8 +116,8 @@ export class LaneClient implements BoardClient {
     try {
       if (id === OPEN_ID) {
         const { handle, size } = readOpened(reply);
-        this.#handle = handle;
-        this.#board.opened(size);
+        this.handle = handle;
+        this.board.opened(size);
       } else if (id === WATCH_ID) {
         expectWatched(reply);
         this.#joined();

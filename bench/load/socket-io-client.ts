@@ -4,21 +4,12 @@ import { decodeSnapshot } from "../../src/protocol/codec.js";
 import { decodeDelta } from "../../src/protocol/delta-text.js";
 import { readOnce } from "./read-once.js";
 import { SocketIoWire } from "./socket-io-wire.js";
-import type { BoardClient, Changed, Refused } from "./system.js";
-import { codeOf, expectWatched, newSession, readOpened, WatchedBoard } from "./watched-board.js";
+import type { BoardClient, Changed } from "./system.js";
+import { codeOf, expectWatched, newSession, readOpened, WatchedBoard, WatchingClient } from "./watched-board.js";
 
 /** Watches some pages of board `main`. A frame that several clients receive is decoded once. */
-export class SocketIoClient implements BoardClient {
-  readonly #board: WatchedBoard;
+export class SocketIoClient extends WatchingClient<SocketIoWire> implements BoardClient {
   readonly #session = newSession();
-  #wire: SocketIoWire | undefined;
-  #handle = 0;
-  #seq = 0;
-  readonly refused: Refused[] = [];
-
-  private constructor(board: WatchedBoard) {
-    this.#board = board;
-  }
 
   static async open(url: string, pages: readonly number[], changed: Changed): Promise<SocketIoClient> {
     const board = new WatchedBoard(pages, changed);
@@ -29,44 +20,24 @@ export class SocketIoClient implements BoardClient {
       },
       binary: (bytes) => board.receive(decodeSnapshot(bytes, (_, page) => board.cellsOf(page))?.content),
     });
-    self.#wire = wire;
+    self.wire = wire;
     const [opened] = await wire.ask('["open",{"board":"main","protocol":1}]');
     const { handle, size } = readOpened(opened);
-    self.#handle = handle;
+    self.handle = handle;
     board.opened(size);
     const [watched] = await wire.ask(JSON.stringify(["watch", { handle, pages }]));
     expectWatched(watched);
     return self;
   }
 
-  get received(): { readonly frames: number; readonly bytes: number } {
-    return this.#wire?.received ?? { frames: 0, bytes: 0 };
-  }
-
-  get isOpen(): boolean {
-    return this.#wire?.isOpen ?? false;
-  }
-
-  get gaps(): number {
-    return this.#board.gaps;
-  }
-
   set(cell: number, value: boolean): void {
     void this.#write(cell, value);
   }
 
-  get(cell: number): boolean {
-    return this.#board.get(cell);
-  }
-
-  close(): void {
-    this.#wire?.close();
-  }
-
   async #write(cell: number, value: boolean): Promise<void> {
-    const changes = [[this.#board.firstCell + cell, value ? 1 : 0]];
-    const request = { handle: this.#handle, session: this.#session, seq: ++this.#seq, changes };
-    const [answer] = (await this.#wire?.ask(JSON.stringify(["write", request]))) ?? [];
+    const changes = [[this.board.firstCell + cell, value ? 1 : 0]];
+    const request = { handle: this.handle, session: this.#session, seq: ++this.seq, changes };
+    const [answer] = (await this.wire?.ask(JSON.stringify(["write", request]))) ?? [];
     const code = refusalCode(answer);
     if (code !== undefined) this.refused.push({ cell, code });
   }

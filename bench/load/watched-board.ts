@@ -3,7 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { cellAt, cellsInPage, offsetOf, pageOf } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
-import type { Changed } from "./system.js";
+import type { Changed, Refused } from "./system.js";
+import type { Wire } from "./wire.js";
 
 /** Cells are numbered from the first of the pages. */
 export class WatchedBoard {
@@ -43,6 +44,39 @@ export class WatchedBoard {
     const changed = this.#changed;
     const outcome = replica.receive(update, changed && ((offset, value) => changed(first + offset, value === 1)));
     if (outcome === "gap") this.gaps++;
+  }
+}
+
+/** The part of a client that does not depend on its door. */
+export abstract class WatchingClient<Carrier extends Pick<Wire, "received" | "isOpen" | "close">> {
+  protected readonly board: WatchedBoard;
+  protected wire: Carrier | undefined;
+  protected handle = 0;
+  protected seq = 0;
+  readonly refused: Refused[] = [];
+
+  protected constructor(board: WatchedBoard) {
+    this.board = board;
+  }
+
+  get received(): Wire["received"] {
+    return this.wire?.received ?? { frames: 0, bytes: 0 };
+  }
+
+  get isOpen(): boolean {
+    return this.wire?.isOpen ?? false;
+  }
+
+  get gaps(): number {
+    return this.board.gaps;
+  }
+
+  get(cell: number): boolean {
+    return this.board.get(cell);
+  }
+
+  close(): void {
+    this.wire?.close();
   }
 }
 

@@ -48,5 +48,9 @@ export interface LinkOptions {
 
 /** A payload with the header of a WebSocket frame from a server. */
 export function webSocketBytes(payload: number): number {
-  return payload + (payload < 126 ? 2 : payload < 65_536 ? 4 : 10);
+  return payload + frameHeaderBytes(payload);
+}
+
+export function frameHeaderBytes(payload: number): number {
+  return payload < 126 ? 2 : payload < 65_536 ? 4 : 10;
 }

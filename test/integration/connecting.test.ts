@@ -3,45 +3,22 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
-import { after, before, describe, type TestContext, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { SignJWT } from "jose";
 import { Server } from "socket.io";
 import { io as socketTo } from "socket.io-client";
-import { LiveClient } from "../../src/client/client.js";
-import type { ConnectionOptions } from "../../src/client/connect-options.js";
-import { Connection } from "../../src/client/connection.js";
 import { connect } from "../../src/client/index.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { clientOn } from "../support/clock-client.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
-import { newSession } from "../support/raw-client.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
 import { freePort } from "../support/valkey-server.js";
-import { VirtualClock } from "../support/virtual-clock.js";
 
 const SECRETS = ["a secret of at least thirty-two bytes", "another secret of at least thirty-two"];
-
-/** Without chance, so that a test knows how long each pause is: 100 ms, 200 ms, and so on. */
-class EvenClock extends VirtualClock {
-  override random(): number {
-    return 0.5;
-  }
-}
-
-/** Real sockets, and time that the test lets pass: never so much that an attempt that has begun is given up as well. */
-function clientOn(t: TestContext, url: string, options: ConnectionOptions = {}) {
-  const clock = new EvenClock();
-  const client = new LiveClient({
-    open: (listener) => new Connection([url], clock, listener, options),
-    clock,
-    newSession,
-  });
-  t.after(() => client.close());
-  return { client, clock };
-}
 
 describe("connecting", () => {
   let store: EmbeddedStore;

@@ -7,30 +7,15 @@ import { createServer, request as httpRequest } from "node:http";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { promisify } from "node:util";
 import { WebSocketServer } from "ws";
-import { LiveClient } from "../../src/client/client.js";
-import type { ConnectionOptions } from "../../src/client/connect-options.js";
-import { Connection } from "../../src/client/connection.js";
 import { connect } from "../../src/client/index.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { clientOn } from "../support/clock-client.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
-import { newSession } from "../support/raw-client.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
 import { until } from "../support/until.js";
-import { VirtualClock } from "../support/virtual-clock.js";
 
 const CLIENT = new URL("../../src/client/index.ts", import.meta.url).href;
-
-function clientOn(t: TestContext, url: string, options: ConnectionOptions = {}) {
-  const clock = new VirtualClock();
-  const client = new LiveClient({
-    open: (listener) => new Connection([url], clock, listener, options),
-    clock,
-    newSession,
-  });
-  t.after(() => client.close());
-  return { client, clock };
-}
 
 describe("the client library's doors", () => {
   let store: EmbeddedStore;
