@@ -8,7 +8,7 @@ import { newSession } from "./raw-client.js";
 import { VirtualClock } from "./virtual-clock.js";
 
 /** Without chance, so that a test knows how long each pause is: 100 ms, 200 ms, and so on. */
-export class EvenClock extends VirtualClock {
+class EvenClock extends VirtualClock {
   override random(): number {
     return 0.5;
   }

@@ -8,13 +8,12 @@
 
 import { samePosition } from "../../board/position.js";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
-import type { Notice, WriteResult } from "../../protocol/events.js";
+import type { WriteResult } from "../../protocol/events.js";
 import {
   type Ack,
   DOWN,
   decodeUp,
   encodeAcks,
-  encodeEvent,
   encodeRefusal,
   encodeReply,
   HELLO,
@@ -23,13 +22,14 @@ import {
 } from "../../protocol/lane.js";
 import type { Visitor } from "../access/access.js";
 import { Client, isRequest } from "../clients/client.js";
+import { askToMove, sayGoodbye } from "../clients/farewell.js";
 import { Responder } from "../clients/responder.js";
 import type { Presence } from "../fleet/presence.js";
 import { WRITE_CELLS_MAX } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { DeltaFrame, Frame, Recipient } from "../pages/recipient.js";
-import { deltaMessage, Message, messageOf } from "./message.js";
+import { deltaMessage, Message, messageOf, noticeMessage } from "./message.js";
 
 /** Carries the messages: a WebSocket, or the simulation's network. */
 export interface Wire {
@@ -54,8 +54,6 @@ export interface LaneContext {
 /** Finds out who a client is by what it said in `hello`. Rejects with a Refusal. */
 export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visitor>;
 
-/** The time for a client to read why its connection ends. */
-const GOODBYE_MS = 200;
 /** Bounds of the messages that a client sends before it knows whether it may enter. */
 const EARLY_MAX = 256;
 const EARLY_BYTES_MAX = 131_072;
@@ -143,19 +141,22 @@ export class LaneConnection implements Recipient {
   goodbye(error: ErrorBody): void {
     if (this.#isEnding) return;
     this.#isEnding = true;
-    this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
-    // An orderly close would wait for a client that does not read.
-    this.#context.instance.clock.after(GOODBYE_MS, () => this.wire.cut());
+    sayGoodbye(
+      this.#context.instance.clock,
+      error,
+      (notice) => this.#send(noticeMessage(notice)),
+      () => this.wire.cut(),
+    );
   }
 
   /** Asks the client to move, answers its requests in progress, and closes the connection. */
   move(): void {
-    const error = new Refusal("GOING_AWAY").toBody();
-    this.#send(new Message(encodeEvent("notice", { kind: "goodbye", error } satisfies Notice)));
-    this.#context.instance.clock.after(GOODBYE_MS, async () => {
-      await this.#responder.finish();
-      setImmediate(() => this.wire.close());
-    });
+    askToMove(
+      this.#context.instance.clock,
+      this.#responder,
+      (notice) => this.#send(noticeMessage(notice)),
+      () => this.wire.close(),
+    );
   }
 
   /** The connection has ended. */
@@ -265,8 +266,7 @@ export class LaneConnection implements Recipient {
   }
 
   #complain(detail: string): void {
-    const error = this.#responder.reject(detail);
-    this.#send(new Message(encodeEvent("notice", { kind: "error", error } satisfies Notice)));
+    this.#send(noticeMessage({ kind: "error", error: this.#responder.reject(detail) }));
   }
 
   #send(message: Message): void {

@@ -11,7 +11,7 @@ import type { Socket as TcpSocket } from "node:net";
 import { type Server, WebSocketServer } from "ws";
 import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
-import { BEAT_MS, encodeEvent, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
+import { BEAT_MS, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
 import type { Connections } from "../connections/connections.js";
 import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
@@ -20,7 +20,7 @@ import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
 import { LaneSocket, LaneWebSocket } from "./lane-socket.js";
-import { Message } from "./message.js";
+import { noticeMessage } from "./message.js";
 
 export interface LaneOptions {
   /** Whether a request is for the lane. */
@@ -88,7 +88,7 @@ export class Lane {
   }
 
   notify(notice: Notice): void {
-    const message = new Message(encodeEvent("notice", notice));
+    const message = noticeMessage(notice);
     for (const connection of this.#all()) connection.notify(message);
   }
 

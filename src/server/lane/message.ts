@@ -4,6 +4,7 @@
  * around it is also built once.
  */
 
+import type { Notice } from "../../protocol/events.js";
 import { encodeEvent, encodeFramed } from "../../protocol/lane.js";
 import { LaneDelta } from "../../protocol/lane-delta.js";
 import { BINARY, webSocketFrame } from "../connections/websocket-frame.js";
@@ -46,6 +47,10 @@ class DeltaMessages {
 
 const deltas = new WeakMap<DeltaFrame, DeltaMessages>();
 const others = new WeakMap<Frame, Message>();
+
+export function noticeMessage(notice: Notice): Message {
+  return new Message(encodeEvent("notice", notice));
+}
 
 /** A delta for a connection. `continues` if the last frame sent on it ended where this begins. */
 export function deltaMessage(frame: DeltaFrame, continues: boolean): Message {

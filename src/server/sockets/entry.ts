@@ -7,15 +7,13 @@ import type { Namespace, Server, Socket } from "socket.io";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { ANYBODY, type Visitor } from "../access/access.js";
+import { askToMove, GOODBYE_MS, sayGoodbye } from "../clients/farewell.js";
 import { identify } from "../clients/identify.js";
 import { Responder } from "../clients/responder.js";
 import type { AdmittedConnection, Connections } from "../connections/connections.js";
 import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import { FrameEncoder, SocketRecipient } from "./frame-sender.js";
-
-/** Time for a client to read why its connection is closed. */
-const GOODBYE_MS = 200;
 
 export interface Entered {
   readonly socket: Socket;
@@ -85,16 +83,28 @@ export class Entry {
 
   #enter(socket: Socket, serve: (entered: Entered) => () => void): void {
     const admitted = this.#connections.admit(socket.conn);
-    const goodbye = sayGoodbye(socket);
+    const { clock, metrics, departures } = this.#instance;
+    const notify = (notice: Notice) => socket.emit("notice", notice);
+    let isEnding = false;
+    const goodbye = (error: ErrorBody) => {
+      if (isEnding) return;
+      isEnding = true;
+      sayGoodbye(clock, error, notify, () => {
+        socket.disconnect(true);
+        // `true` drops unsent data.
+        socket.conn.close(true);
+      });
+    };
     if (!join(socket, admitted, goodbye)) return;
     const { allowance, backlog } = admitted;
-    const { metrics, departures } = this.#instance;
     const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
     const recipient = new SocketRecipient(socket, this.#encoder, backlog, giveUp, (bytes) => metrics.sent(bytes));
     const responder = new Responder(this.#instance, allowance, { goodbye });
     const visitor = this.#visitors.get(socket) ?? ANYBODY;
     const leave = serve({ socket, visitor, allowance, recipient, responder });
-    const gone = departures.add(sayMove(socket, responder));
+    // The connection is closed below the namespaces. A stock client treats that as a lost
+    // connection and reconnects by itself.
+    const gone = departures.add(() => askToMove(clock, responder, notify, () => socket.conn.close()));
     socket.on("disconnect", () => {
       gone();
       leave();
@@ -120,36 +130,6 @@ function join(socket: Socket, { joined }: AdmittedConnection, goodbye: (error: E
   joined.set(namespace, goodbye);
   socket.once("disconnect", () => joined.delete(namespace));
   return true;
-}
-
-/** Returns a function that sends the client a reason and closes its connection. */
-function sayGoodbye(socket: Socket): (error: ErrorBody) => void {
-  let isSaid = false;
-  return (error) => {
-    if (isSaid) return;
-    isSaid = true;
-    socket.emit("notice", { kind: "goodbye", error } satisfies Notice);
-    setTimeout(() => {
-      socket.disconnect(true);
-      // An orderly close would wait for a client that does not read. `true` drops unsent data.
-      socket.conn.close(true);
-    }, GOODBYE_MS).unref();
-  };
-}
-
-/**
- * Returns a function that asks the client to move, answers its pending requests, and closes the
- * connection below the namespaces. A stock client treats that as a lost connection and reconnects
- * by itself.
- */
-function sayMove(socket: Socket, responder: Responder): () => void {
-  return () => {
-    socket.emit("notice", { kind: "goodbye", error: new Refusal("GOING_AWAY").toBody() } satisfies Notice);
-    setTimeout(async () => {
-      await responder.finish();
-      setImmediate(() => socket.conn.close());
-    }, GOODBYE_MS).unref();
-  };
 }
 
 /** Refuses the namespace. The connection is closed once the client has had time to read why. */
