@@ -6,12 +6,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { describe, type TestContext, test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import { StoreAway, StoreUnusable } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import { ValkeyConnection } from "../../src/store/valkey/connection.js";
 import type { ValkeyStoreOptions } from "../../src/store/valkey/options.js";
+import { parseValkeyUrl } from "../../src/store/valkey/url.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { makeCertificates } from "../support/certificates.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -80,9 +82,11 @@ async function assertRefused(options: ValkeyStoreOptions, message: RegExp): Prom
  * A server that answers every command, but INFO and those of a login, with one error, as one that
  * loads its data; `closes` before it is asked anything.
  */
-async function answering(t: TestContext, answer: string, closes = false): Promise<string> {
+async function answering(t: TestContext, answer: string, closes = false) {
+  const sockets: Socket[] = [];
   const info = answer.startsWith("-LOADING") ? "$9\r\nloading:1\r\n" : "$9\r\nloading:0\r\n";
   const server = createServer((socket) => {
+    sockets.push(socket);
     socket.on("error", () => undefined);
     if (closes) return socket.end(answer);
     socket.on("data", (data) => {
@@ -99,8 +103,32 @@ async function answering(t: TestContext, answer: string, closes = false): Promis
   const address = server.address();
   assert.ok(address && typeof address === "object");
   t.after(() => server.close());
-  return `valkey://127.0.0.1:${address.port}`;
+  return {
+    url: `valkey://127.0.0.1:${address.port}`,
+    endpoint: { host: "127.0.0.1", port: address.port },
+    sockets,
+  };
 }
+
+describe("a reply to no request", () => {
+  test("says that channels moved if it is MOVED, and is a failure otherwise", async (t) => {
+    const { endpoint, sockets } = await answering(t, "+OK\r\n");
+    const cluster = parseValkeyUrl(`valkey+cluster://127.0.0.1:${endpoint.port}`);
+    assert.ok(cluster);
+    const heard: string[] = [];
+    const connection = new ValkeyConnection(cluster, endpoint, "test", {
+      channelsMoved: () => heard.push("moved"),
+      failed: (error) => heard.push(String(error)),
+      silent: () => heard.push("silent"),
+    });
+    t.after(() => connection.close());
+    await connection.firstUp();
+    sockets[0]?.write("-MOVED 5140 127.0.0.1:1\r\n-DENIED by a rule\r\n");
+    await until("both are heard", () => heard.length === 2);
+    assert.equal(heard[0], "moved");
+    assert.match(heard[1] ?? "", /DENIED by a rule/);
+  });
+});
 
 describe("at the start", { concurrency: true }, () => {
   for (const [answer, message] of [
@@ -112,12 +140,12 @@ describe("at the start", { concurrency: true }, () => {
     ["-STRANGE as never seen", /it answers "STRANGE as never seen"\. Check its log/],
   ] as const) {
     test(`the answer ${answer} is reported in the server's words`, async (t) => {
-      await assertRefused({ url: await answering(t, `${answer}\r\n`) }, message);
+      await assertRefused(await answering(t, `${answer}\r\n`), message);
     });
   }
 
   test("a server that is full says so, though it closes the connection at once", async (t) => {
-    const url = await answering(t, "-ERR max number of clients reached\r\n", true);
+    const { url } = await answering(t, "-ERR max number of clients reached\r\n", true);
     await assertRefused({ url }, /it answers "ERR max number of clients reached"\. Raise maxclients/);
   });
 
@@ -151,15 +179,12 @@ describe("at the start", { concurrency: true }, () => {
       new RegExp(`nothing listens at 127.0.0.1:${port} .*Start it`),
     );
     await assertRefused({ url: "valkey://no.such.invalid" }, /the name no\.such\.invalid cannot be resolved .*DNS/);
-    await assertRefused({ url: await answering(t, "", true) }, /it closes the connection .*Check its log/);
+    await assertRefused(await answering(t, "", true), /it closes the connection .*Check its log/);
     await assertRefused(
-      { url: await answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true) },
+      await answering(t, "HTTP/1.1 400 Bad Request\r\n\r\n", true),
       /is not a Valkey server\. Correct/,
     );
-    await assertRefused(
-      { url: await answering(t, "") },
-      /it does not answer .*whether the server hangs, and check the network/,
-    );
+    await assertRefused(await answering(t, ""), /it does not answer .*whether the server hangs, and check the network/);
   });
 
   test("Sentinel that knows no such primary", async (t) => {

@@ -43,6 +43,10 @@ export async function openBoard(
   });
   page.on("pageerror", (error) => errors.push(String(error)));
   await page.goto(url);
-  await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+  const grid = page.locator('[data-testid=grid][aria-busy="false"]');
+  await grid.waitFor().catch(async (cause: Error) => {
+    const texts = await page.locator("body").innerText();
+    throw new Error(`the grid was not filled. The console: ${errors.join("; ")}. The page: ${texts}`, { cause });
+  });
   return { page, errors };
 }

@@ -11,7 +11,7 @@ import { type Cancel, realClock, within } from "../../protocol/clock.js";
 import { StoreAway } from "../store.js";
 import { ANSWER_MS_MAX, CONNECT_MS_MAX, clientOptions, retryMs } from "./client-options.js";
 import { Doze } from "./doze.js";
-import { errorCode, meaningOf } from "./replies.js";
+import { errorCode, meaningOf, strayReply } from "./replies.js";
 import type { ScriptCall } from "./scripts.js";
 import { Silent } from "./trouble.js";
 import type { Endpoint, ValkeyAddress } from "./url.js";
@@ -89,7 +89,8 @@ export class ValkeyConnection {
     // An `error` event without a listener ends the process, and TLS may emit two on one socket.
     this.#redis.on("error", (error) => {
       this.#redis.stream?.on("error", () => undefined);
-      this.#fail(error);
+      if (strayReply(error)?.startsWith("MOVED ")) events.channelsMoved?.();
+      else this.#fail(error);
     });
     const message = (channel: string, text: string) => {
       this.#doze.heard(text.length);

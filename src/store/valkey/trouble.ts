@@ -5,7 +5,7 @@
  */
 
 import { StoreAway } from "../store.js";
-import { DENIED_INSIDE } from "./replies.js";
+import { DENIED_INSIDE, strayReply } from "./replies.js";
 import { formatEndpoint, type ValkeyAddress } from "./url.js";
 
 export interface Trouble {
@@ -87,7 +87,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   if (error instanceof AggregateError) return explain(error.errors[0], address);
   if (!(error instanceof Error)) return undefined;
   if (error instanceof Explained) return error.trouble;
-  const answer = answerIn(error);
+  const answer = error.name === "ReplyError" ? error.message : strayReply(error);
   if (answer !== undefined) return explainAnswer(answer, address);
   const code = "code" in error ? String(error.code) : "";
   const at = placeIn(error, address);
@@ -135,13 +135,6 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   }
   const text = `it does not answer (${words}). Check whether the server hangs, and check the network between it and this machine`;
   return { kind: "silent", text, isAnswer: false };
-}
-
-/** The server's reply, if the error carries one. */
-function answerIn(error: Error): string | undefined {
-  if (error.name === "ReplyError") return error.message;
-  // The client reports a reply without a request this way: the server has too many clients.
-  return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];
 }
 
 function explainAnswer(answer: string, address: ValkeyAddress): Trouble {
