@@ -41,8 +41,8 @@ export function errorCode(error: unknown): string | undefined {
 
 /**
  * The error reply that the client could assign to no request. The server sends one before it closes
- * a connection that it has no room for. If SUNSUBSCRIBE crosses with the server's notice that a slot
- * has moved, the client takes the notice for the answer, and a MOVED is left over.
+ * a connection that it has no room for. A stray MOVED comes if SUNSUBSCRIBE crosses with the
+ * server's notice that a slot has moved: the client takes the notice for the answer.
  */
 export function strayReply(error: Error): string | undefined {
   return /^Command queue state error.* Last error: (.*)$/s.exec(error.message)?.[1];
