@@ -6,6 +6,7 @@
  *     PageNews       deltas as they are committed                  follower, fan-out
  *     HistoryStore   past commits, with times (history.ts)         replay
  *     OverviewStore  counts of all pages (overview.ts)             overview
+ *     BoardRecords   the boards, with their sizes (boards.ts)      board-keeper
  *     Roll           the instances that are running (roll.ts)      fleet
  *     StoreState     the health of the store itself                metrics, doors
  */
@@ -13,6 +14,7 @@
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { BoardRecords } from "./boards.js";
 import type { OffsetRange } from "./frozen.js";
 import type { HistoryStore } from "./history.js";
 import type { Unsubscribe } from "./listeners.js";
@@ -146,6 +148,7 @@ interface StoreState {
 
 export interface Store extends PageStore, PageNews, HistoryStore, Roll, StoreState {
   readonly overview: OverviewStore;
+  readonly boards: BoardRecords;
   close(): Promise<void>;
 }
 

@@ -17,7 +17,7 @@ import { LocalRoll } from "../../src/store/roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
 import type { Batch, Committed, PageHead, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { listInMemory } from "../support/list-in-memory.js";
+import { boardsInMemory, listInMemory } from "../support/list-in-memory.js";
 import { History } from "./history.js";
 
 const UNTOUCHED = { position: GENESIS, checked: 0 };
@@ -65,6 +65,7 @@ export class StoreServer {
   readonly lost: Entry[] = [];
   /** Lives on another server than the pages, as on a cluster: it does not go back with them. */
   readonly tallies = listInMemory();
+  readonly boards = boardsInMemory();
   readonly roll = new LocalRoll(() => 0);
   readonly #options: StoreServerOptions;
   readonly #listener: StoreServerListener;

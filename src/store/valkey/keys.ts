@@ -36,6 +36,8 @@ export class Names {
   readonly #broker: string;
   /** The roll of instances, in one slot: when each announced itself last, and its record. */
   readonly roll: { readonly heard: string; readonly records: string };
+  /** The records of all boards, in one slot. */
+  readonly boards: { readonly records: string; readonly channel: string };
   /** Prefix of the request counters that instances share. */
   readonly limits: string;
 
@@ -44,6 +46,7 @@ export class Names {
     this.channels = `${prefix}server:broker:`;
     this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
     this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
+    this.boards = { records: `${this.keys}{boards}:records`, channel: `${this.#broker}{boards}` };
     this.limits = `${this.keys}limit:`;
   }
 

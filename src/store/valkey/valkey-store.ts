@@ -10,6 +10,7 @@ import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
+import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
@@ -31,6 +32,7 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
+import { ValkeyBoards } from "./boards.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
 import { Names } from "./keys.js";
@@ -56,6 +58,7 @@ export class ValkeyStore implements Store {
   readonly #link: ValkeyLink;
   readonly #reads: PageReads;
   readonly overview: OverviewStore;
+  readonly boards: BoardRecords;
   #failures = 0;
   /** Number of `wake` calls that have not called back yet. */
   #waking = 0;
@@ -88,6 +91,7 @@ export class ValkeyStore implements Store {
     });
     this.#reads = new PageReads(this.#link, this.names, this.#damages);
     this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
+    this.boards = new ValkeyBoards(this.#link, this.names, this.#durabilities, this.#damages);
   }
 
   /** Rejects with StoreUnusable. */
