@@ -45,6 +45,8 @@ export type BoardStatus = "connecting" | "joining" | "live" | "closed";
 export interface BoardEvents {
   change: (changes: readonly CellChange[]) => void;
   status: (status: BoardStatus) => void;
+  /** `board.size` has changed. */
+  size: (size: number) => void;
   /** `board.right` has changed. */
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
@@ -83,7 +85,7 @@ export interface Board {
   readonly ready: Promise<void>;
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
   whenReady(options?: { readonly signal?: AbortSignal }): Promise<void>;
-  /** Number of cells; 0 until `ready`. */
+  /** Number of cells; 0 until `ready`. May change later: see the event `size`. */
   readonly size: number;
   /** Number of pages; 0 until `ready`. */
   readonly pages: number;
@@ -125,7 +127,7 @@ export interface Board {
    * but the other steps remain.
    */
   setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options?: SetAllOptions): Promise<void>;
-  /** Keeps the range up to date until stopped. */
+  /** Keeps the range up to date until stopped. It may end beyond the board, which may grow. */
   watch(range: CellRange): Watch;
   /** The counts of all pages; undefined until a `watchOverview` is ready. */
   readonly overview: Overview | undefined;

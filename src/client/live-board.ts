@@ -200,6 +200,18 @@ export class LiveBoard implements Board {
     else this.#joiner.leave([update.page]);
   }
 
+  /** The instance no longer sends pages that have another number of cells now. */
+  resized(size: number): void {
+    const { pages } = this;
+    if (size === 0) this.end(new Refusal("UNKNOWN_BOARD"));
+    const opened = this.failure ? undefined : this.#opening.resized(size);
+    if (!opened) return;
+    this.#joiner.leave(this.#pages.resize(size));
+    this.#changes.connected(opened);
+    if (opened.pages !== pages) this.overviews.connected(opened);
+    this.#events.emit("size", size);
+  }
+
   receiveFrozen(frozen: Frozen): void {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
@@ -217,6 +229,7 @@ export class LiveBoard implements Board {
   }
 
   #opened(opened: OpenResult, owner: BoardOwner): void {
+    const isResized = this.#pages.size !== opened.size;
     this.#pages.resize(opened.size);
     owner.opened(opened);
     this.#setRight(opened.right);
@@ -224,6 +237,7 @@ export class LiveBoard implements Board {
     this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
+    if (isResized) this.#events.emit("size", opened.size);
   }
 
   /**

@@ -69,6 +69,7 @@ export function openSocketIo(options: SocketIoOptions): Link {
   socket.on("counts", (text) => listener.counts(fromBase64url(text) ?? UNREADABLE));
   socket.on("looking", listener.looking);
   socket.on("frozen", listener.frozen);
+  socket.on("resized", listener.resized);
   socket.on("notice", (notice) => {
     if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);
     listener.notice(notice);

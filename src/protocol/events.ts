@@ -25,6 +25,8 @@ import type { ErrorBody } from "./errors.js";
 interface OpenRequest {
   readonly board: string;
   readonly protocol: number;
+  /** Whether the client takes `resized`. If not, it is asked to connect again when that is due. */
+  readonly resizes?: boolean;
   /** As in WriteRequest. Protocol 2 states it here, and not with each write. */
   readonly session?: string;
 }
@@ -156,6 +158,13 @@ export interface Frozen {
   readonly cells: readonly (readonly [start: number, end: number])[];
 }
 
+/** An open board has another size now. Frames that were sent before fit the old one. */
+export interface BoardResized {
+  readonly handle: number;
+  /** Number of cells; 0 if the board was removed. */
+  readonly size: number;
+}
+
 /** The event `checkbox-update` of the teaching protocol, in both directions. */
 export interface CheckboxUpdate {
   readonly index: number;
@@ -178,5 +187,7 @@ export interface ServerToClient {
   looking: (looking: Looking) => void;
   /** Sent when a client joins a page with frozen cells, and within seconds of a change to them. */
   frozen: (frozen: Frozen) => void;
+  /** Pages that have another number of cells now are no longer watched. */
+  resized: (resized: BoardResized) => void;
   notice: (notice: Notice) => void;
 }

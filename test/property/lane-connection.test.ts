@@ -141,6 +141,7 @@ class Line {
             world.receive(framed.handle, framed.content);
           },
           ...{ overview: unexpected, counts: unexpected, looking: unexpected, frozen: unexpected, notice: unexpected },
+          resized: unexpected,
           ...{ through: unexpected, asked: unexpected, opened: unexpected, up: unexpected, over: unexpected },
         },
       },

@@ -4,7 +4,7 @@
  * as Socket.IO.
  */
 
-import { pageCount, pageOf } from "../../board/geometry.js";
+import { cellsInPage, pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
 import type {
@@ -27,6 +27,7 @@ import {
   WRITE_CELLS_MAX,
   watchRequest,
 } from "../input/requests.js";
+import type { Resized, ResizeListener } from "../instance/board-keeper.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { OverviewHub } from "../overview/hub.js";
@@ -50,6 +51,8 @@ interface OpenBoard {
   readonly board: HostedBoard;
   /** The session that this client writes under, once it is known. */
   session: string | undefined;
+  /** Whether the client takes `resized`. */
+  resizes: boolean;
 }
 
 /** A write whose form has been checked. */
@@ -65,7 +68,7 @@ interface ClientOptions {
   readonly presence: { readonly online: number; readonly onlineEverywhere: number };
 }
 
-export class Client {
+export class Client implements ResizeListener {
   readonly #instance: Instance;
   readonly #options: ClientOptions;
   readonly #boards = new Map<number, OpenBoard>();
@@ -101,13 +104,16 @@ export class Client {
   }
 
   open(input: unknown): OpenResult {
-    const { board: name, protocol, session } = parseRequest(openRequest, input);
+    const { board: name, protocol, session, resizes = false } = parseRequest(openRequest, input);
     if (protocol !== this.#options.protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#boardNamed(name);
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
-    const opened = this.#boards.get(board.handle) ?? { board, session };
+    const known = this.#boards.get(board.handle);
+    const opened = known?.board === board ? known : { board, session, resizes };
+    opened.resizes = resizes;
+    this.#instance.keeper.tell(this);
     if (session !== undefined) opened.session = this.#sessionOf(opened, session);
     this.#boards.set(board.handle, opened);
     return {
@@ -224,8 +230,23 @@ export class Client {
   }
 
   close(): void {
+    this.#instance.keeper.forget(this);
     this.#pages.close();
     this.#overviews?.close();
+  }
+
+  /** The client asks for pages of another size again. */
+  resized({ board, before, frame }: Resized): void {
+    const opened = this.#boards.get(board.handle);
+    if (opened?.board !== board) return;
+    this.#pages.leaveThose((key) => {
+      const [handle, page] = key.split(":").map(Number);
+      return handle === board.handle && cellsInPage(before, page ?? 0) !== cellsInPage(board.size, page ?? 0);
+    });
+    if (pageCount(before) !== pageCount(board.size)) this.#overviews?.leave(board);
+    const { recipient } = this.#options;
+    if (opened.resizes) recipient.send(frame);
+    else recipient.move?.();
   }
 
   /**
@@ -262,6 +283,7 @@ export class Client {
   #opened(handle: number): OpenBoard {
     const opened = this.#boards.get(handle);
     if (!opened) throw new Refusal("NOT_OPEN");
+    if (opened.board.size === 0) throw new Refusal("UNKNOWN_BOARD");
     return opened;
   }
 }

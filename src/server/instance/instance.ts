@@ -24,12 +24,13 @@ import { auditLog, type Log } from "../telemetry/log.js";
 import { Metrics } from "../telemetry/metrics.js";
 import { Seldom } from "../telemetry/seldom.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
+import { BoardKeeper } from "./board-keeper.js";
 import { Departures } from "./departures.js";
 
 interface InstanceOptions {
   /** A function is called for each use, because a port may become known later. */
   readonly name: string | (() => string);
-  /** Board name -> number of cells. */
+  /** Board name -> number of cells, at least. */
   readonly boards: Readonly<Record<string, number>>;
   /** The store's durabilities, shown at GET /boards. */
   readonly durabilities?: Durabilities;
@@ -48,6 +49,7 @@ interface InstanceOptions {
 
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
+  readonly keeper: BoardKeeper;
   readonly durabilities: Durabilities;
   readonly history: Retention;
   readonly store: Store;
@@ -79,10 +81,9 @@ export class Instance {
     this.watchedPagesMax = options.watchedPagesMax;
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
-    this.boards = new Map(
-      Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
-    );
     const failed = (error: unknown) => this.failed(error, "unexpected failure");
+    this.keeper = new BoardKeeper({ boards: options.boards, records: store.boards, clock, failed });
+    this.boards = this.keeper.boards;
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
       flushMs: this.#fanOut.flushMs,
@@ -113,6 +114,13 @@ export class Instance {
     });
     this.frozen = new FrozenPages(this.pages);
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
+    // Comes before all who use pages, so that they open the new ones.
+    this.keeper.tell({
+      resized: ({ board, before }) => {
+        this.pages.resized(board);
+        if (pageCount(before) !== pageCount(board.size)) this.overviews.resized(board);
+      },
+    });
   }
 
   get name(): string {
@@ -172,6 +180,7 @@ export class Instance {
   }
 
   close(): void {
+    this.keeper.close();
     this.reporter.close();
     this.overviews.close();
     this.pages.close();
