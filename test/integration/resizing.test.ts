@@ -9,11 +9,12 @@ import { readConfig } from "../../src/server/config.js";
 import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-admin.js";
 import { openStore } from "../../src/server/open-store.js";
 import { createLog } from "../../src/server/telemetry/log.js";
-import { bitsOf, untilAllShow, watchBoard } from "../support/clients.js";
+import { bitsOf, storedBits, untilAllShow, watchBoard } from "../support/clients.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
-import { newSession, rawClient } from "../support/raw-client.js";
+import { Random } from "../support/random.js";
+import { newSession, RawClient, rawClient } from "../support/raw-client.js";
 import { until } from "../support/until.js";
 import { startServer } from "../support/valkey-server.js";
 
@@ -33,8 +34,8 @@ async function deploy(t: TestContext, engine: (typeof ENGINES)[number]) {
   const config = readConfig({ LOG_LEVEL: "silent", ...flags }, {});
   const store = engine === "embedded" ? await openStore(config, createLog("silent")) : undefined;
   if (store) t.after(() => store.close());
-  return async (BOARDS: string): Promise<LocalInstance> => {
-    const instance = await startInstance({ ...flags, BOARDS }, store);
+  return async (BOARDS: string, others: Record<string, string> = {}): Promise<LocalInstance> => {
+    const instance = await startInstance({ ...flags, ...others, BOARDS }, store);
     t.after(() => instance.stop());
     return instance;
   };
@@ -180,6 +181,77 @@ for (const engine of ENGINES) {
     });
   });
 }
+
+describe("a board that is resized again and again", () => {
+  test("ends the same for all clients and in the store, whatever they did meanwhile", async (t) => {
+    const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+    t.diagnostic(`SEED=${seed}`);
+    const random = new Random(seed);
+    const start = await deploy(t, "valkey");
+    const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000" };
+    const instances = [await start("main=1000", limits), await start("main=1000", limits)] as const;
+    const boards = await Promise.all(
+      [true, true, false].map(async (lane, index) => {
+        const client = connect(instances[index % 2 ? 0 : 1].url, lane ? {} : { lanePath: false });
+        t.after(() => client.close());
+        const board = client.board("main");
+        await board.watch({ start: 0, end: 10 * PAGE_CELLS }).ready;
+        return board;
+      }),
+    );
+    const overviews = boards.map((board) => board.watchOverview());
+    await Promise.all(overviews.map(({ ready }) => ready));
+    const refused = new Set<string>();
+    const write = async () => {
+      const board = random.pick(boards);
+      const set = board.set(random.whole(0, board.size - 1), random.chance(0.7));
+      await set.catch(({ code }: { code: string }) => refused.add(code));
+    };
+    const sizes = [70_000, 140_000, PAGE_CELLS, 50, 65_000, 2 * PAGE_CELLS, 131_000, 900, 200_000];
+    for (const size of sizes) {
+      const resized = resizeBoard(random.pick(instances).instance, "main", size);
+      await Promise.all([resized, ...Array.from({ length: 40 }, write)]);
+    }
+    const size = sizes.at(-1) ?? 0;
+    await until("all have the size", () => boards.every((board) => board.size === size && board.status === "live"));
+    const last = instances.map(({ url }) => storedBits(url, size));
+    const [bits = "", same] = await Promise.all(last);
+    assert.equal(bits, same);
+    await untilAllShow(boards, bits);
+    const total = Array.from(bits).filter((bit) => bit === "1").length;
+    await until("all count the same", () => boards.every(({ overview }) => overview?.total === total));
+    assert.deepEqual(
+      [...refused].filter((code) => code !== "CELL_OUT_OF_RANGE"),
+      [],
+    );
+  });
+});
+
+describe("a client that does not take a change of size", () => {
+  test("is asked to connect again, and one that does is told and stays", async (t) => {
+    const [here] = await two(t, "embedded", "main=100");
+    const old = await rawClient(here.url);
+    const taking = await new RawClient(here.url).connected();
+    t.after(() => [old, taking].map((client) => client.close()));
+    const { handle } = await taking.ask("open", { board: "main", protocol: 1, resizes: true });
+    const told: unknown[] = [];
+    taking.socket.on("resized", (resized) => told.push(resized));
+    await resizeBoard(here.instance, "main", 240);
+    await until("it is told", () => told.length === 1);
+    await until("the other is disconnected", () => !old.socket.connected);
+    assert.equal(old.notices.find(({ kind }) => kind === "goodbye")?.error.code, "GOING_AWAY");
+    assert.deepEqual(told, [{ handle, size: 240 }]);
+    await removeBoard(here.instance, "main");
+    await until("it is told again", () => told.length === 2);
+    assert.deepEqual(told.at(-1), { handle, size: 0 });
+    for (const [event, request] of [
+      ["watch", { handle, pages: [0] }],
+      ["overview", { handle, watch: true }],
+      ["write", { handle, session: newSession(), seq: 1, changes: [[1, 1]] }],
+    ] as const)
+      assert.equal((await taking.ask(event, request)).error.code, "UNKNOWN_BOARD", event);
+  });
+});
 
 describe("boards over HTTP", () => {
   async function call(url: string, method: string, body?: unknown, boards: Record<string, string> = { "*": "admin" }) {

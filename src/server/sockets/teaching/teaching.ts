@@ -96,9 +96,9 @@ export class Teaching {
     const parsed = teachingUpdate.safeParse(input);
     if (!parsed.success) return undefined;
     const { index } = parsed.data;
-    const board = this.board();
-    if (index < 0 || index >= board.size) return undefined;
-    const follower = this.#instance.pages.peek({ board: board.name, page: pageOf(index) });
+    const size = this.#instance.boards.get(TEACHING_BOARD)?.size ?? 0;
+    if (index < 0 || index >= size) return undefined;
+    const follower = this.#instance.pages.peek({ board: TEACHING_BOARD, page: pageOf(index) });
     return follower && { index, value: follower.replica.get(offsetOf(index)) === 1 };
   }
 
