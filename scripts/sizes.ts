@@ -26,7 +26,7 @@ const BROTLI_BYTES_MAX = {
   largeBoard: 51_000,
   demo: 8_000,
   cluster: 10_000,
-  client: 12_800,
+  client: 13_000,
   socketIo: 12_500,
 };
 

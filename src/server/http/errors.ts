@@ -52,8 +52,8 @@ function auditRefusal(instance: Instance, request: Request, response: Response, 
 /** As ADMIN_PATH finds it. */
 function actionOf({ method, path }: Request): readonly (string | undefined)[] {
   if (method === "POST") return ADMIN_PATH.exec(path) ?? [];
-  const action = BOARD_ACTIONS.get(method);
-  return action === undefined ? [] : [...(BOARD_PATH.exec(path) ?? ["", ""]), action];
+  const [action, found] = [BOARD_ACTIONS.get(method), BOARD_PATH.exec(path)];
+  return action && found ? [...found, action] : [];
 }
 
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {
