@@ -10,7 +10,7 @@
 import { Refusal } from "../../protocol/errors.js";
 import { BOARDS_MAX, isBoardName, isBoardSize } from "../../store/boards.js";
 import type { Instance } from "../instance/instance.js";
-import { type Actor, audited, empty, type Region } from "./admin.js";
+import { type Actor, audited, empty } from "./admin.js";
 
 /** After this, every instance has taken up a change, and answered its last writes from before. */
 const TAKEN_UP_MS = 8_000;
@@ -59,19 +59,24 @@ export async function deleteBoard(instance: Instance, name: string, by: Actor): 
 async function change(instance: Instance, name: string, size: number | undefined): Promise<void> {
   const board = instance.boards.get(name);
   if (!board) throw new Refusal("UNKNOWN_BOARD");
-  const lost: Region = { start: size ?? 0, end: board.size };
-  const emptyLost = () => (lost.start < lost.end ? empty(instance, name, lost) : undefined);
+  const start = size ?? 0;
+  let end = board.size;
+  const emptyLost = async () => {
+    if (start < end) await empty(instance, name, { start, end });
+  };
   await emptyLost();
   await instance.keeper.change(name, (record) => {
     if (!record) throw new Refusal("UNKNOWN_BOARD");
+    // It may have grown elsewhere, a moment ago.
+    end = Math.max(end, record.size);
     return size === undefined ? undefined : { ...record, size };
   });
   await emptyLost();
-  if (lost.start >= lost.end) return;
+  if (start >= end) return;
   instance.keeper.later(TAKEN_UP_MS, () => {
+    const now = instance.boards.get(name)?.size ?? 0;
     // Nothing is emptied that the board has got back.
-    const end = instance.boards.get(name)?.size ?? 0;
-    if (end <= lost.start) Promise.resolve(emptyLost()).catch(() => undefined);
+    if (now <= start) emptyLost().catch(() => undefined);
   });
 }
 

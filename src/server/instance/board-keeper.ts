@@ -76,7 +76,7 @@ export class BoardKeeper {
     const following = persist(this.#persistence, () => records.subscribe(() => void this.#refresh())).then(
       (unsubscribe) => {
         this.#unsubscribe = unsubscribe;
-        if (this.#isClosed) unsubscribe?.();
+        if (this.#isClosed) return unsubscribe?.();
         this.#timers.add(
           every(
             clock,
