@@ -36,16 +36,16 @@ export interface Batch {
 }
 
 /**
- * taken      first time seen; its changes are in the page
- * duplicate  taken before; nothing was done
- * frozen     contains a frozen cell; nothing was done, and it may be taken later
+ * accepted   first time seen; its changes are in the page
+ * duplicate  accepted before; nothing was done
+ * frozen     contains a frozen cell; nothing was done, and it may be accepted later
  * stale      more than SEQ_WINDOW below its session's highest number, so it cannot be judged;
  *            nothing was done
  */
-export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
+export type WriteOutcome = "accepted" | "duplicate" | "frozen" | "stale";
 
 export interface Committed {
-  /** A position of the page that includes every taken write of the batch. */
+  /** A position of the page that includes every accepted write of the batch. */
   readonly position: Position;
   /** One outcome per write, in order. */
   readonly outcomes: readonly WriteOutcome[];
@@ -81,9 +81,9 @@ export type HeadHeard = (index: number, head: PageHead | undefined) => void;
 export interface PageStore {
   /**
    * Commits a whole batch or nothing. Batches of one page are committed one after another. Drops
-   * writes that were taken before, and sets the bits of the others. If any cell changed, moves the
-   * page to a new position, logs the delta and publishes it. Resolves when all this is as safe as
-   * the board requires (durability.ts).
+   * writes that were accepted before, and sets the bits of the others. If any cell changed, moves
+   * the page to a new position, logs the delta and publishes it. Resolves when all this is as safe
+   * as the board requires (durability.ts).
    */
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /**

@@ -222,13 +222,13 @@ export class StoreServer {
     const outcomes = batch.writes.map((write): WriteOutcome => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const { outcome, seen } = takeSeq(page.seen.get(write.session) ?? NOTHING_SEEN, write.seq);
-      if (write.session !== "" && outcome !== "taken") return outcome;
+      if (write.session !== "" && outcome !== "accepted") return outcome;
       if (isFrozen) return "frozen";
       if (write.session !== "") page.seen.set(write.session, seen);
       for (const change of write.changes) {
         if (setBit(page.bits, changedOffset(change), changedValue(change))) touched.add(changedOffset(change));
       }
-      return "taken";
+      return "accepted";
     });
     if (touched.size === 0) return { outcomes, delta: undefined, page };
     const delta: Delta = {

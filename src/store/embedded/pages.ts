@@ -87,7 +87,7 @@ export class EmbeddedPages {
     const outcomes = batch.writes.map((write) => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const outcome = this.#parts.sessions.take(ref, page.generation, write, isFrozen);
-      if (outcome !== "taken") return outcome;
+      if (outcome !== "accepted") return outcome;
       for (const change of write.changes) {
         const value = changedValue(change);
         if (!setBit(page.bits, changedOffset(change), value)) continue;

@@ -17,7 +17,7 @@ const SINCE = loadScript("since");
 const REPLACE = loadScript("replace");
 const FREEZE = loadScript("freeze");
 const REPAIR = loadScript("repair");
-const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { a: "accepted", d: "duplicate", f: "frozen", s: "stale" };
 
 /** How a page's script writes, apart from the change itself. */
 export interface WriteMode {

@@ -8,7 +8,7 @@
          8 1 to write a mark if the batch writes nothing, so that WAIT has something to wait for
          9 ms to keep history, 0 for no history · 10 history length · 11 1 to override freezes
          then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply  version · tag · one letter per write: t taken, d duplicate, f frozen, s stale
+  Reply  version · tag · one letter per write: a accepted, d duplicate, f frozen, s stale
          cells checked · the server's clock in ms · the frozen ranges, if any letter is f
   Error  DAMAGED the stored data is not valid · MISFIT the page lacks a part
          NOPERM the user lacks a right
@@ -114,12 +114,12 @@ local function isFrozen(ops)
   return false
 end
 
--- Follows the rule of seen.ts. A write that was taken before a freeze is still a duplicate.
+-- Follows the rule of seen.ts. A write that was accepted before a freeze is still a duplicate.
 local function judge(known, seq, ops)
   local behind = known and known.highest - seq or -1
   if behind > WINDOW then return 's' end
   if behind == 0 or behind > 0 and bit.band(known.window, bit.lshift(1, behind - 1)) ~= 0 then return 'd' end
-  return isFrozen(ops) and 'f' or 't'
+  return isFrozen(ops) and 'f' or 'a'
 end
 local function remember(known, seq)
   local ahead, window = seq - known.highest, known.window
@@ -147,7 +147,7 @@ end
 for i = FIRST_WRITE, #ARGV, 3 do
   local known, seq, ops = remembered[ARGV[i]], tonumber(ARGV[i + 1]), ARGV[i + 2]
   letters[#letters + 1] = judge(known, seq, ops)
-  if letters[#letters] == 't' then
+  if letters[#letters] == 'a' then
     if known then remember(known, seq) end
     apply(ops)
   end
