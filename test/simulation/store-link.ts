@@ -20,6 +20,7 @@ import type { Announced } from "../../src/store/roll.js";
 import {
   type Batch,
   type Committed,
+  type PageClaims,
   type PageHead,
   type Replaced,
   type Since,
@@ -88,6 +89,14 @@ export class StoreLink implements Store {
 
   since(page: PageRef, position: Position): Promise<Since> {
     return this.#ask(() => this.#server.since(page, position));
+  }
+
+  claims(page: PageRef): Promise<PageClaims> {
+    return this.#ask(() => this.#server.claims(page));
+  }
+
+  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+    return this.#ask(() => this.#server.releaseExpired(released));
   }
 
   /** None is kept. */

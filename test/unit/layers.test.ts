@@ -95,7 +95,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: {
     files: ["store/embedded/embedded-store.ts"],
-    types: ["store/embedded/pages.ts", "store/embedded/sessions.ts"],
+    types: ["store/embedded/claims.ts", "store/embedded/pages.ts", "store/embedded/sessions.ts"],
   },
   express: {
     files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),

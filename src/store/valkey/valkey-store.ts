@@ -11,6 +11,7 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
 import { ofBoard } from "../by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
@@ -23,6 +24,7 @@ import {
   type Batch,
   type Committed,
   type HeadHeard,
+  type PageClaims,
   type PageHead,
   type Replaced,
   type Since,
@@ -31,6 +33,7 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
+import { ClaimedPages } from "./claimed-pages.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
 import { Names } from "./keys.js";
@@ -49,12 +52,14 @@ export class ValkeyStore implements Store {
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
+  readonly #rules: ClaimRules;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #damages: Damages;
   readonly #availability = new Set<(available: boolean) => void>();
   readonly #eviction: EvictionWatch;
   readonly #link: ValkeyLink;
   readonly #reads: PageReads;
+  readonly #claimed: ClaimedPages;
   readonly overview: OverviewStore;
   #failures = 0;
   /** Number of `wake` calls that have not called back yet. */
@@ -66,6 +71,7 @@ export class ValkeyStore implements Store {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
+    this.#rules = options.claims ?? NO_CLAIMS;
     this.#incident = options.incident ?? (() => undefined);
     this.#damages = new Damages(this.#incident);
     this.#eviction = new EvictionWatch(() => this.everywhere("INFO", "memory"), this.#incident);
@@ -74,6 +80,7 @@ export class ValkeyStore implements Store {
       publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
       durabilities: this.#durabilities,
       histories: this.#histories,
+      claims: this.#rules,
     });
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
     this.#link = new ValkeyLink(address, wait, {
@@ -87,6 +94,12 @@ export class ValkeyStore implements Store {
       incident: this.#incident,
     });
     this.#reads = new PageReads(this.#link, this.names, this.#damages);
+    this.#claimed = new ClaimedPages(this.#link, this.names, {
+      rules: this.#rules,
+      run: (page, call) => this.#runWhole(page, call),
+      commit: (page, batch, mark) =>
+        this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark)),
+    });
     this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
   }
 
@@ -108,14 +121,12 @@ export class ValkeyStore implements Store {
     return this.#eviction.warning;
   }
 
-  /**
-   * Whether pages are deleted when the memory is full. No instance should start on such a Valkey.
-   */
+  /** Whether pages are deleted when memory is full. No instance should start on such a Valkey. */
   get evictsPages(): boolean {
     return this.#eviction.losesPages;
   }
 
-  /** Checks now, without waiting for the next regular check, whether Valkey may lose data. */
+  /** Checks immediately whether Valkey may lose data. */
   checkEviction(): Promise<void> {
     return this.#eviction.check();
   }
@@ -129,7 +140,15 @@ export class ValkeyStore implements Store {
   }
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
-    return this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page)));
+    return this.#claimed.commit(page, batch);
+  }
+
+  claims(page: PageRef): Promise<PageClaims> {
+    return this.#claimed.read(page);
+  }
+
+  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+    return this.#claimed.releaseExpired(released);
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
@@ -161,13 +180,7 @@ export class ValkeyStore implements Store {
   }
 
   heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
-    return Promise.all(
-      pages.map(async (page, index) => {
-        const head = await this.#reads.head(page);
-        heard?.(index, head);
-        return head;
-      }),
-    );
+    return this.#reads.heads(pages, heard);
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
@@ -185,9 +198,9 @@ export class ValkeyStore implements Store {
     const name = this.names.page(page).channel;
     return this.#link.subscribe(name, {
       message: (text) => {
-        const delta = readPublished(page.page, text);
-        // Checked, because anyone with access to Valkey can publish.
-        if (delta) listener.delta(delta);
+        const read = readPublished(page.page, text);
+        // Anyone with access to Valkey can publish.
+        if (read) listener.delta(read.delta, read.claims);
         else this.#incident(`a message on ${name} is not a delta`);
       },
       resumed: () => listener.resumed(),
@@ -220,9 +233,9 @@ export class ValkeyStore implements Store {
     return () => this.#availability.delete(listener);
   }
 
-  /** Counts an HTTP request from an address, in a count shared by all instances. */
+  /** Counts an HTTP request from an address, over all instances. */
   countRequest(address: string, windowMs: number): Promise<{ readonly hits: number; readonly leftMs: number }> {
-    // The name leaves out the address, so that all addresses share one line in the log.
+    // Without the address, all addresses share one line in the log.
     return this.#link.run(countCall(this.names, address, windowMs)).catch(ofNoPage(`${this.names.limits}*`));
   }
 
@@ -246,6 +259,7 @@ export class ValkeyStore implements Store {
       publish: this.#link.publish,
       isMarked: ofBoard(this.#durabilities, page.board).level !== "applied",
       history: { ms: ofBoard(this.#histories, page.board), deltasMax: this.#histories.deltasMax },
+      claims: ofBoard(this.#rules, page.board),
     };
   }
 
