@@ -33,6 +33,8 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   FORBIDDEN: { http: 403, message: "You are not allowed to do this on this board." },
   FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },
+  TAKEN: { http: 409, message: "Somebody else has these checkboxes. Choose others." },
+  PARTLY_TAKEN: { http: 409, message: "Somebody else has some of these checkboxes. The others were changed." },
   TOO_MANY_REGIONS: { http: 409, message: "The page would have too many frozen regions. Freeze fewer, larger ones." },
   NOT_OPEN: { http: 409, message: "This connection has not opened the board. Send `open` first." },
   SESSION_CHANGED: {

@@ -22,6 +22,11 @@ export const INSTANCE_FIELDS = {
   durability: "DURABILITY",
   /** Time for which change history is kept for replay. Default: `off`. */
   history: "HISTORY",
+  /**
+   * Boards on which a checked checkbox belongs to the user who checked it first, such as
+   * `seats=5m`.
+   */
+  claims: "CLAIMS",
   /** Rights that everyone has. Default: `open`, or `token` with `authorise`. */
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */

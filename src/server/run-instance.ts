@@ -113,6 +113,7 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
     boards: config.boards,
     durabilities: config.durabilities,
     history: config.history,
+    claims: config.claims,
     store,
     access: new Access(config.access, verify, wallClock, ask),
     clock: realClock,

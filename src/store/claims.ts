@@ -85,12 +85,6 @@ function parseRule(text: string): ClaimRule | undefined {
   return ms <= MS_MAX && (!isLease || ms >= LEASE_MS_MIN) ? { ms, isLease } : undefined;
 }
 
-/** The text of a rule as the store keeps it, the same for equal rules. */
-export function formatRule(rule: ClaimRule | undefined): string {
-  if (!rule) return "";
-  return `${rule.isLease ? "lease" : "hold"}:${rule.ms}`;
-}
-
 type OwnerKind = "subject" | "visitor" | "session" | "address" | "app";
 
 /** The name under which the store knows an owner: a hash, so that it holds nobody's name. */

@@ -122,14 +122,16 @@ export interface PageClaims {
   readonly claims: readonly Claim[];
 }
 
+/** Cells whose holds had ended were unchecked. Must not throw. */
+export type Released = (page: PageRef, offsets: readonly number[], committed: Committed) => void;
+
 interface ClaimStore {
   claims(page: PageRef): Promise<PageClaims>;
   /**
    * Unchecks the cells of holds that have ended, on some of the pages that may have any. Call it
-   * about once a second. Calls `released` for each page. Resolves with how many pages were looked
-   * at.
+   * about once a second. Resolves with how many pages were looked at.
    */
-  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number>;
+  releaseExpired(released: Released): Promise<number>;
 }
 
 export interface SubscriptionListener {

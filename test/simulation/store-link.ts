@@ -22,6 +22,7 @@ import {
   type Committed,
   type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   type Store,
@@ -95,7 +96,7 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.claims(page));
   }
 
-  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+  releaseExpired(released: Released): Promise<number> {
     return this.#ask(() => this.#server.releaseExpired(released));
   }
 

@@ -26,7 +26,16 @@ import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../../src/
 import { loggedSince } from "../../src/store/logged.js";
 import { LocalRoll } from "../../src/store/roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
-import type { Batch, Committed, PageClaims, PageHead, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
+import type {
+  Batch,
+  Committed,
+  PageClaims,
+  PageHead,
+  Released,
+  Replaced,
+  Since,
+  WriteOutcome,
+} from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { listInMemory } from "../support/list-in-memory.js";
 import { History } from "./history.js";
@@ -180,7 +189,7 @@ export class StoreServer {
     return { position, claims: counting.map(([offset, held]) => claimOf(offset, held, nowMs)) };
   }
 
-  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): number {
+  releaseExpired(released: Released): number {
     let pages = 0;
     for (const [name, { claims }] of this.#pages) {
       const [board = "", page] = name.split(":");
@@ -188,8 +197,7 @@ export class StoreServer {
       const ended = Array.from(claims).flatMap(([offset, held]) => (hasNotEnded(held, this.#now) ? [] : offset));
       if (ended.length === 0) continue;
       pages++;
-      this.commit(ref, expiry(ended));
-      released(ref, ended);
+      released(ref, ended, this.commit(ref, expiry(ended)));
     }
     return pages;
   }

@@ -17,6 +17,7 @@ import {
   type Committed,
   type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   type Store,
@@ -113,7 +114,7 @@ export class ModelStore implements Store {
     return this.#ask(() => this.#server.claims(ref));
   }
 
-  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+  releaseExpired(released: Released): Promise<number> {
     return this.#ask(() => this.#server.releaseExpired(released));
   }
 

@@ -40,6 +40,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "pages",
     "writes",
     "overview",
+    "claims",
     "telemetry",
     "instance",
     "fleet",

@@ -27,6 +27,8 @@ export interface Visitor {
   readonly grant: Grant | undefined;
   /** Why the visitor's token was not accepted. The visitor keeps the rights that everyone has. */
   readonly problem?: Refusal;
+  /** The secret id that an anonymous visitor's client keeps. It owns claims. */
+  readonly id?: string | undefined;
 }
 
 export const ANYBODY: Visitor = { grant: undefined };

@@ -7,7 +7,7 @@
 
 import { Refusal } from "../../protocol/errors.js";
 import type { Caller } from "./caller.js";
-import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
+import { type CellWrites, type Grant, isRight, type Right, UNNAMED } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
 
@@ -57,7 +57,7 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
 
 /** Refuses a malformed permit completely: ignoring its expiry or `mayWrite` would permit more. */
 function grantOf(permit: Permit, guard: Guard): Grant {
-  const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
+  const { subject = UNNAMED, boards, expiresMs, mayWrite } = permit;
   if (typeof subject !== "string")
     throw new TypeError("authorise returned a subject that is not a string: return a string");
   if (expiresMs !== undefined && !Number.isFinite(expiresMs)) {

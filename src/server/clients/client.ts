@@ -17,6 +17,7 @@ import type {
 } from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
+import { ownerOf } from "../claims/owners.js";
 import {
   openRequest,
   overviewRequest,
@@ -50,6 +51,8 @@ interface OpenBoard {
   readonly board: HostedBoard;
   /** The session that this client writes under, once it is known. */
   session: string | undefined;
+  /** The owner that this client is on a board with claims, once that is known. */
+  owner: string | undefined;
 }
 
 /** A write whose form has been checked. */
@@ -107,8 +110,8 @@ export class Client {
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
-    const opened = this.#boards.get(board.handle) ?? { board, session };
-    if (session !== undefined) opened.session = this.#sessionOf(opened, session);
+    const opened = this.#boards.get(board.handle) ?? { board, session, owner: undefined };
+    if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
     this.#boards.set(board.handle, opened);
     return {
       handle: board.handle,
@@ -121,6 +124,7 @@ export class Client {
       online: presence.online,
       onlineEverywhere: presence.onlineEverywhere,
       storeAvailable: this.#instance.store.available,
+      ...(board.claims && { claims: board.claims }),
       limits: {
         writeCellsMax: this.#writeCellsMax,
         writesInFlightMax: SEQ_WINDOW,
@@ -164,7 +168,10 @@ export class Client {
     }
     for (const page of wanted.keys()) {
       const hub = this.#pages.hub(pageKey(board, page));
-      if (hub) this.#instance.frozen.tell(hub, recipient);
+      if (!hub) continue;
+      this.#instance.frozen.tell(hub, recipient);
+      const { owner } = this.#opened(board.handle);
+      if (owner !== undefined) void this.#instance.mine.join(hub, owner, recipient);
     }
     return { watching: this.#pages.size };
   }
@@ -210,10 +217,10 @@ export class Client {
     const { access, admission, writer } = this.#instance;
     const { visitor, allowance } = this.#options;
     access.require(visitor, board.name, "write");
-    opened.session = session;
+    this.#identify(opened, session);
     admission.admitWrite(allowance.address, session, changes.length);
     const commit = () =>
-      commitChanges(writer, board.name, session, seq, changes, (outcome) => {
+      commitChanges(writer, { board: board.name, session, seq, changes, owner: opened.owner }, (outcome) => {
         if (!(outcome instanceof Refusal)) return settle({ at: outcome });
         if (outcome.code === "FROZEN" || outcome.code === "PARTLY_FROZEN") this.#showFrozen(board, changes);
         settle(outcome);
@@ -247,6 +254,11 @@ export class Client {
     if (session === undefined) throw new Refusal("BAD_REQUEST", { detail: "open stated no session" });
     if ((opened.session ?? session) !== session) throw new Refusal("SESSION_CHANGED");
     return session;
+  }
+
+  #identify(opened: OpenBoard, session: string): void {
+    opened.session = session;
+    if (opened.board.claims) opened.owner ??= ownerOf(this.#options.visitor, { session });
   }
 
   #board(handle: number): HostedBoard {

@@ -7,11 +7,13 @@ import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
 import { cellsInPage, offsetOf, pageCount, pageOf } from "../../board/geometry.js";
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal } from "../../protocol/errors.js";
+import { ownerName } from "../../store/claims.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
+import { APP_OWNER } from "../claims/owners.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { committed } from "../writes/commit-changes.js";
+import { committed, PARTLY } from "../writes/commit-changes.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
 
@@ -25,6 +27,14 @@ export interface ListenOptions {
    * listening.
    */
   readonly fromEmpty?: boolean;
+}
+
+export interface ServerSetOptions extends SetAllOptions {
+  /**
+   * The user for whom the app writes, on a board with claims: the subject of a token or permit.
+   * Without it, the app itself owns what it checks.
+   */
+  readonly subject?: string | undefined;
 }
 
 export interface Listening {
@@ -72,8 +82,8 @@ export class ServerBoard {
    * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
    * may have happened.
    */
-  set(cell: number, value: boolean): Promise<void> {
-    return this.setAll([[cell, value]]);
+  set(cell: number, value: boolean, options: Pick<ServerSetOptions, "subject"> = {}): Promise<void> {
+    return this.setAll([[cell, value]], options);
   }
 
   /**
@@ -84,7 +94,7 @@ export class ServerBoard {
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
-    { split = false }: SetAllOptions = {},
+    { split = false, subject }: ServerSetOptions = {},
   ): Promise<void> {
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
@@ -92,11 +102,12 @@ export class ServerBoard {
     if (outside.length > 0) {
       throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
     }
+    const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerName("subject", subject));
     const steps = inSteps(last, BATCH_CHANGES_MAX);
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
     for (const [index, step] of steps.entries()) {
       const commit = this.#sessions.run((session, seq) =>
-        committed(this.#instance.writer, this.name, session, seq, step),
+        committed(this.#instance.writer, { board: this.name, session, seq, changes: step, owner }),
       );
       await (index === 0 ? commit : commit.catch(failInPart));
     }
@@ -152,9 +163,7 @@ export class ServerBoard {
 
 /** Throws the error for a failed later step, when the steps before it are committed. */
 function failInPart(error: unknown): never {
-  const isFrozen = error instanceof Refusal && error.code === "FROZEN";
-  throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", {
-    cause: error,
-    cells: isFrozen ? error.cells : undefined,
-  });
+  const partly = error instanceof Refusal ? PARTLY[error.code] : undefined;
+  const cells = error instanceof Refusal && partly ? error.cells : undefined;
+  throw new Refusal(partly ?? "OUTCOME_UNKNOWN", { cause: error, cells });
 }

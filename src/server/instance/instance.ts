@@ -5,14 +5,18 @@
 
 import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../../board/delta.js";
-import { cellsInPage, pageCount } from "../../board/geometry.js";
+import { cellsInPage, type PageRef, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
+import { ofBoard } from "../../store/by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
 import { NO_HISTORY, type Retention } from "../../store/history.js";
-import type { Store } from "../../store/store.js";
+import type { Released, Store } from "../../store/store.js";
 import { type Access, OPEN_ACCESS } from "../access/access.js";
+import { Mine } from "../claims/mine.js";
+import { Sweep } from "../claims/sweep.js";
 import { Admission, type AdmissionLimits } from "../limits/admission.js";
 import { Overviews } from "../overview/overviews.js";
 import { Reporter } from "../overview/reporter.js";
@@ -34,6 +38,7 @@ interface InstanceOptions {
   /** The store's durabilities, shown at GET /boards. */
   readonly durabilities?: Durabilities;
   readonly history?: Retention;
+  readonly claims?: ClaimRules;
   readonly store: Store;
   /** Default: everyone may view and write. */
   readonly access?: Access;
@@ -60,6 +65,7 @@ export class Instance {
   readonly writer: Writer;
   readonly pages: Pages;
   readonly frozen: FrozenPages;
+  readonly mine: Mine;
   readonly overviews: Overviews;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
@@ -67,6 +73,8 @@ export class Instance {
   readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
+  readonly #sweep: Sweep | undefined;
+  readonly #expired = new Set<(page: PageRef, offsets: readonly number[]) => void>();
 
   constructor(options: InstanceOptions) {
     const { name, store, clock, log } = options;
@@ -80,7 +88,10 @@ export class Instance {
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
     this.boards = new Map(
-      Object.entries(options.boards).map(([board, size], handle) => [board, { name: board, size, handle }]),
+      Object.entries(options.boards).map(([name, size], handle) => [
+        name,
+        { name, size, handle, claims: ofBoard(options.claims ?? NO_CLAIMS, name) },
+      ]),
     );
     const failed = (error: unknown) => this.failed(error, "unexpected failure");
     this.metrics = new Metrics(() => ({
@@ -112,6 +123,15 @@ export class Instance {
       failed,
     });
     this.frozen = new FrozenPages(this.pages);
+    this.mine = new Mine(store, clock, failed);
+    const hasHolds = Array.from(this.boards.values()).some(({ claims }) => claims && claims.ms > 0);
+    if (hasHolds) {
+      const released: Released = (page, offsets, { position, checked }) => {
+        this.reporter.committed({ page, position, checked });
+        for (const listener of this.#expired) listener(page, offsets);
+      };
+      this.#sweep = new Sweep(store, clock, { released, failed });
+    }
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
   }
 
@@ -131,6 +151,12 @@ export class Instance {
   async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
     const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
     return cropUpdate(snapshot, cellsInPage(board.size, page));
+  }
+
+  /** Calls `listener` for each hold that this instance ends, until the result is called. */
+  onExpired(listener: (page: PageRef, offsets: readonly number[]) => void): () => void {
+    this.#expired.add(listener);
+    return () => this.#expired.delete(listener);
   }
 
   /** Logs the first failure of a kind immediately, and later ones at intervals, with a count. */
@@ -172,6 +198,8 @@ export class Instance {
   }
 
   close(): void {
+    this.#sweep?.close();
+    this.mine.close();
     this.reporter.close();
     this.overviews.close();
     this.pages.close();

@@ -146,5 +146,7 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
       return frame.looking;
     case "frozen":
       return frame.frozen;
+    case "mine":
+      return frame.mine;
   }
 }

@@ -25,6 +25,7 @@ import {
   type Committed,
   type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   STORE_LIMITS,
@@ -186,11 +187,10 @@ export class EmbeddedStore implements Store {
     return this.#pages.claims(ref);
   }
 
-  async releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+  async releaseExpired(released: Released): Promise<number> {
     const ended = this.#pages.ended();
     for (const { page, offsets } of ended) {
-      await this.commit(page, expiry(offsets));
-      released(page, offsets);
+      released(page, offsets, await this.commit(page, expiry(offsets)));
     }
     return ended.length;
   }

@@ -14,7 +14,7 @@ import { ofBoard } from "../by-board.js";
 import { type Claim, type ClaimRules, OWNER } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
 import { expiry } from "../expiry.js";
-import { type Batch, type Committed, type PageClaims, StoreAway } from "../store.js";
+import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
 import { NotIndexed } from "./page-calls.js";
@@ -90,7 +90,7 @@ export class ClaimedPages {
     return { position, claims: claims.filter(({ leftMs = 1 }) => leftMs > 0) };
   }
 
-  async releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+  async releaseExpired(released: Released): Promise<number> {
     const due = await this.#exchange([], PAGES_AT_ONCE);
     const looked = await Promise.all(due.map((page) => this.#look(page, released)));
     if (looked.length > 0) await this.#exchange(looked, 0);
@@ -101,7 +101,7 @@ export class ClaimedPages {
     return this.#link.run(holdsCall(this.#names, looked, pagesMax)).catch(ofNoPage(this.#names.holds));
   }
 
-  async #look(due: Due, released: (page: PageRef, offsets: readonly number[]) => void): Promise<Looked> {
+  async #look(due: Due, released: Released): Promise<Looked> {
     const page = pageOfName(due.name);
     // Anyone with access to Valkey can write the index.
     if (!page) return { ...due, pauseMs: undefined };
@@ -111,8 +111,7 @@ export class ClaimedPages {
       if (hasLeft) return { ...due, pauseMs: undefined };
       const ended = claims.filter(({ leftMs = 1 }) => leftMs <= 0).map(({ offset }) => offset);
       if (ended.length > 0) {
-        await this.commit(page, expiry(ended));
-        released(page, ended);
+        released(page, ended, await this.commit(page, expiry(ended)));
       }
       // A hold that is new since then ends later than `usualMs` from then.
       const ahead = claims.flatMap(({ leftMs }) => (leftMs !== undefined && leftMs > 0 ? leftMs : []));

@@ -26,6 +26,7 @@ import {
   type HeadHeard,
   type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   STORE_LIMITS,
@@ -147,7 +148,7 @@ export class ValkeyStore implements Store {
     return this.#claimed.read(page);
   }
 
-  releaseExpired(released: (page: PageRef, offsets: readonly number[]) => void): Promise<number> {
+  releaseExpired(released: Released): Promise<number> {
     return this.#claimed.releaseExpired(released);
   }
 
