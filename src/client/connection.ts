@@ -10,7 +10,7 @@
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
-import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { type ErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
 import type { ConnectionOptions, GetToken } from "./connect-options.js";
 import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
@@ -26,6 +26,9 @@ const TOKEN_RETRY_MS = 10_000;
 const HUNG_MS = 600_000;
 /** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
 const NO_LANE_MS = 60_000;
+
+/** Only another token, or another setting of the instance, ends these refusals. */
+const STAYS_REFUSED: ReadonlySet<ErrorCode> = new Set(["UNAUTHORIZED", "ORIGIN_REFUSED"]);
 
 type Door = "lane" | "socketio";
 
@@ -255,15 +258,16 @@ export class Connection implements Line {
     this.#cancelRenewal?.();
     const wasUp = this.isUp;
     this.isUp = false;
-    // If no token was ever accepted, the next would be refused as well.
-    const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
+    // A client that was never let in would be refused the next time as well.
+    const isRefused = reason !== undefined && STAYS_REFUSED.has(reason.code);
+    const isFinal = isRefused && !this.#hasBeenUp;
     if (isFinal) this.#isClosed = true;
     if (wasUp || reason) this.#listener.down(reason);
     if (isFinal) this.#listener.refused(reason);
     if (this.#isClosed) return;
     // Otherwise all clients of a closing instance would move to the same one.
     if (reason?.code === "GOING_AWAY") this.#endpoints.skip();
-    this.#openNext(reason?.code === "UNAUTHORIZED" ? this.#tokenRetryMs() : reason?.retryAfterMs);
+    this.#openNext(isRefused ? this.#tokenRetryMs() : reason?.retryAfterMs);
   }
 
   /** Opens the next connection after a pause. `#retryNow` cuts the pause to `retryAfterMs`. */

@@ -14,11 +14,26 @@ import { launchChromium } from "../support/browser.js";
 import { watchBoard } from "../support/clients.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
+import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
 import type { Shown } from "./react-page/page.js";
 
 const BOARDS = { seats: 64, row: 64, wall: 200_000, vast: 1_000_000 };
+
+/** As on a network that passes none. Runs in the page. */
+function failWebSockets(): void {
+  class Failing {
+    onerror?: () => void;
+
+    constructor() {
+      setTimeout(() => this.onerror?.());
+    }
+
+    close(): void {}
+  }
+  Object.assign(window, { WebSocket: Failing });
+}
 
 describe("useBoard", () => {
   let browser: Browser;
@@ -188,5 +203,31 @@ describe("useBoard", () => {
     assert.equal(await page.locator("output").getAttribute("data-right"), "write");
     await two.boards.board("seats").set(11, false);
     await until("it goes on", async () => (await page.locator("output").textContent()) === "000");
+  });
+
+  test("says in `refusal` that pages of its origin are refused, over each door", async (t) => {
+    const pageOf = await start(t);
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ORIGINS: "https://listed.example" });
+    t.after(() => instance.stop());
+    const app = await startApp(t, { boards: BOARDS, dataDir: temporaryFolder(t), authorise: () => undefined });
+    for (const [url, door] of [
+      [instance.url, ""],
+      [instance.url, "&socketio"],
+      [instance.url, "&socketio, without WebSocket"],
+      [app.url, ""],
+      [app.url, "&socketio"],
+    ] as const) {
+      const page = await browser.newPage();
+      t.after(() => page.close());
+      if (door.includes("without")) await page.addInitScript(failWebSockets);
+      await page.goto(`${pageOf.url}/?url=${encodeURIComponent(url)}${door.split(",")[0]}`);
+      await page.waitForFunction(() => "show" in window);
+      await page.evaluate(() => window.show({ cells: [], range: { board: "main" } }));
+      const output = page.locator("output[data-refusal=ORIGIN_REFUSED]");
+      await output.waitFor({ state: "attached" });
+      const message = (await output.getAttribute("title")) ?? "";
+      assert.ok(message.includes(`(${pageOf.url})`) && message.endsWith("ORIGINS."), `${door}: ${message}`);
+      await page.close();
+    }
   });
 });

@@ -13,6 +13,7 @@ import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
 import { NO_HISTORY, type Retention } from "../../store/history.js";
 import type { Store } from "../../store/store.js";
 import { type Access, OPEN_ACCESS } from "../access/access.js";
+import { RefusedOrigins } from "../access/refused-origins.js";
 import { Admission, type AdmissionLimits } from "../limits/admission.js";
 import { Overviews } from "../overview/overviews.js";
 import { Reporter } from "../overview/reporter.js";
@@ -46,6 +47,9 @@ interface InstanceOptions {
   readonly watchedPagesMax: number;
 }
 
+const ORIGIN_REFUSED =
+  "a page of another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
+
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
@@ -64,6 +68,7 @@ export class Instance {
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
+  readonly refusedOrigins: RefusedOrigins;
   readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
@@ -77,6 +82,7 @@ export class Instance {
     this.log = log;
     this.audit = auditLog(log);
     this.watchedPagesMax = options.watchedPagesMax;
+    this.refusedOrigins = new RefusedOrigins((origin) => log.warn({ origin }, ORIGIN_REFUSED));
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
     this.boards = new Map(
