@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
+import { watchOf } from "../../../src/client/live-watch.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
 import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../../src/react/range-view.js";
@@ -42,7 +43,8 @@ class StandIn implements SourceBoard {
     this.asked++;
     this.watches.set(page, (this.watches.get(page) ?? 0) + 1);
     const ready = new Promise<void>((done, fail) => this.#waiting.set(page, { done, fail }));
-    return { ready, stop: () => void this.watches.set(page, (this.watches.get(page) ?? 0) - 1) };
+    const stop = () => void this.watches.set(page, (this.watches.get(page) ?? 0) - 1);
+    return watchOf("main", { ready, stop }, undefined);
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
