@@ -24,9 +24,9 @@ export interface ConnectionState {
   /** Number of attempts that failed since the client was last connected. */
   readonly failedAttempts: number;
   /**
-   * If not connected: why the last connection was closed or the last attempt failed. After 5 s: what
-   * the present attempt waits for. If connected: why the token grants no rights, or why a board
-   * cannot be opened yet. Undefined if nothing is known to be wrong.
+   * If not connected: why the last connection was closed or the last attempt failed. After 5 s:
+   * what the present attempt waits for. If connected: why the token grants no rights, or why a
+   * board cannot be opened yet. Undefined if nothing is known to be wrong.
    */
   readonly reason: ErrorBody | undefined;
 }
