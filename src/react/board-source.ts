@@ -19,7 +19,7 @@ export interface Shown {
   refresh(): void;
 }
 
-export type SourceBoard = Pick<Board, "name" | "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
+export type SourceBoard = Pick<Board, "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
 
 /** A change looks for ranges in its bucket only. */
 const BUCKET_CELLS = 256;
