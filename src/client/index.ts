@@ -10,6 +10,7 @@ export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
 export { Refusal } from "../protocol/refusal.js";
 export type {
+  Abortable,
   Board,
   BoardEvents,
   BoardStatus,

@@ -32,6 +32,8 @@ export interface LineListener extends Incoming {
   up(url: string): void;
   /** The connection was lost, or an attempt failed. May be called several times in a row. */
   down(reason: Refusal | undefined): void;
+  /** An attempt takes long. It continues. */
+  waiting(reason: Refusal): void;
   /** No further connection will be attempted. */
   refused(reason: Refusal): void;
 }

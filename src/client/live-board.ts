@@ -13,22 +13,31 @@ import type { Delta, Snapshot } from "../board/delta.js";
 import { cellsInPage, pageCount } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { SetAllOptions } from "../board/steps.js";
-import { type Cancel, type Clock, every } from "../protocol/clock.js";
+import type { Clock } from "../protocol/clock.js";
 import type { Frozen, OpenResult } from "../protocol/events.js";
 import { Refusal } from "../protocol/refusal.js";
-import type { Board, BoardEvents, BoardStatus, CellChange, CellRange, Overview, Right, Watch } from "./board.js";
+import type {
+  Abortable,
+  Board,
+  BoardEvents,
+  BoardStatus,
+  CellChange,
+  CellRange,
+  Overview,
+  Right,
+  Watch,
+} from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
+import { watchOf } from "./live-watch.js";
 import { type BoardOwner, Opening } from "./opening.js";
+import { Overdue } from "./overdue.js";
 import { OverviewWatches } from "./overview-watches.js";
+import { untilAborted } from "./until-aborted.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
-
-/** The server remembers sequence numbers for longer, so it recognises a late retry. */
-const GIVE_UP_MS = 300_000;
-const TICK_MS = 1_000;
 
 export class LiveBoard implements Board {
   readonly name: string;
@@ -45,9 +54,7 @@ export class LiveBoard implements Board {
   readonly #opening: Opening;
   readonly #joiner: Joiner;
   readonly #changes: UserChanges;
-  readonly #stopTicking: Cancel;
-  /** Whether the instance has been heard from since the last tick. */
-  #isHeard = false;
+  readonly #overdue: Overdue;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
@@ -55,9 +62,7 @@ export class LiveBoard implements Board {
     this.#changes = new UserChanges(this.#pages, line, session, clock, {
       changed: (changes) => this.#emitChanges(changes),
       refused: (changes, refusal) => this.#refused(changes, refusal),
-      heard: () => {
-        this.#isHeard = true;
-      },
+      heard: () => this.#overdue.heard(),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
@@ -77,7 +82,9 @@ export class LiveBoard implements Board {
       problem: (problem) => owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
-    this.#stopTicking = every(clock, TICK_MS, () => this.#tick(clock.now()));
+    const changed = (changes: readonly CellChange[]) => this.#emitChanges(changes);
+    const parts = { changes: this.#changes, pages: this.#pages, joiner: this.#joiner, opening: this.#opening, changed };
+    this.#overdue = new Overdue(parts, clock);
     if (line.isUp) this.connected();
   }
 
@@ -85,8 +92,8 @@ export class LiveBoard implements Board {
     return this.#opening.ready;
   }
 
-  whenReady({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return signal ? this.#opening.whenReady(signal) : this.ready;
+  whenReady({ signal }: Abortable = {}): Promise<void> {
+    return untilAborted(this.ready, signal);
   }
 
   get size(): number {
@@ -125,6 +132,10 @@ export class LiveBoard implements Board {
     return cellsInPage(this.size, page) || undefined;
   }
 
+  count({ start, end }: CellRange): number | undefined {
+    return this.size > 0 ? this.#changes.shown.count(start, Math.min(end, this.size)) : undefined;
+  }
+
   isPending(cell: number): boolean {
     return this.#changes.outbox.shown(cell) !== undefined;
   }
@@ -137,24 +148,35 @@ export class LiveBoard implements Board {
     return this.#frozen.of(page);
   }
 
-  set(cell: number, value: boolean): Promise<void> {
-    return this.#changes.set(cell, value);
+  set(cell: number, value: boolean, options: Abortable = {}): Promise<void> {
+    return this.#named(this.#changes.set(cell, value, options), [cell]);
   }
 
-  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options: SetAllOptions = {}): Promise<void> {
-    return this.#changes.setAll(changes, options);
+  setAll(
+    changes: Iterable<readonly [cell: number, value: boolean]>,
+    options: SetAllOptions & Abortable = {},
+  ): Promise<void> {
+    const list = Array.from(changes);
+    const cells = list.map(([cell]) => cell);
+    return this.#named(this.#changes.setAll(list, options), cells);
   }
 
-  watch(range: CellRange): Watch {
-    return this.#pages.watch(range);
+  watch(range: CellRange, { signal }: Abortable = {}): Watch {
+    const { start, end } = range;
+    const missing = this.#pages.ranges.missing({ start, end: Math.min(end, this.size) });
+    const watch = watchOf(this.name, this.#pages.watch(range), signal);
+    // Pages that are loaded later report their cells then.
+    const changes = missing.flatMap((part) => this.#changes.shown.checkedIn(part));
+    queueMicrotask(() => this.#emitChanges(changes));
+    return watch;
   }
 
   get overview(): Overview | undefined {
     return this.overviews.current;
   }
 
-  watchOverview(): Watch {
-    return this.overviews.watch();
+  watchOverview({ signal }: Abortable = {}): Watch {
+    return watchOf(this.name, this.overviews.watch(), signal);
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
@@ -163,6 +185,10 @@ export class LiveBoard implements Board {
 
   close(): void {
     this.end(new Refusal("CLOSED"));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   /** The handle that frames of this board carry on this connection. */
@@ -191,7 +217,7 @@ export class LiveBoard implements Board {
   }
 
   receive(update: Delta | Snapshot): void {
-    this.#isHeard = true;
+    this.#overdue.heard();
     const page = this.#pages.get(update.page);
     if (!page) return;
     const changes = this.#changes.shown.receive(page, update);
@@ -205,10 +231,11 @@ export class LiveBoard implements Board {
   }
 
   /** Closes the board. It does not open again. */
-  end(refusal: Refusal): void {
+  end(reason: Refusal): void {
     if (this.failure) return;
+    const refusal = reason.about(this.name);
     this.failure = refusal;
-    this.#stopTicking();
+    this.#overdue.stop();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
     this.#pages.close(refusal);
@@ -224,27 +251,6 @@ export class LiveBoard implements Board {
     this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
-  }
-
-  /**
-   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
-   * a silent connection that delta may still be on its way. So the wait counts only if the instance
-   * was heard, or answers now. The next tick does not wait for that answer.
-   */
-  #tick(nowMs: number): void {
-    this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
-    const isHeard = this.#isHeard;
-    this.#isHeard = false;
-    const awaited = () =>
-      this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
-    if (awaited().length === 0) return;
-    const waited = () => this.#emitChanges(this.#changes.shown.waited(awaited()));
-    if (isHeard) waited();
-    else {
-      this.#opening.isAnswered((isAnswered) => {
-        if (isAnswered) waited();
-      });
-    }
   }
 
   #released(pages: readonly number[]): void {
@@ -268,7 +274,18 @@ export class LiveBoard implements Board {
   }
 
   #emitChanges(changes: readonly CellChange[]): void {
-    if (changes.length > 0) this.#events.emit("change", changes);
+    const seen = changes.filter(({ cell, mine }) => mine || this.#pages.ranges.has(cell));
+    if (seen.length > 0) this.#events.emit("change", seen);
+  }
+
+  /** Makes the refusal name the board and, of these cells, those that it is about. */
+  #named(settled: Promise<void>, cells: readonly number[]): Promise<void> {
+    return settled.catch((error: unknown) => {
+      if (!(error instanceof Refusal)) throw error;
+      const refused = new Set(error.cells);
+      const named = cells.filter((cell) => refused.has(cell));
+      throw error.about(this.name, named.length > 0 ? named : cells);
+    });
   }
 
   #refused(changes: readonly Dropped[], { code, message }: Refusal): void {

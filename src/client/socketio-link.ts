@@ -10,7 +10,7 @@ import { io, type Socket } from "socket.io-client";
 import { fromBase64url } from "../protocol/base64url.js";
 import { decodeDelta } from "../protocol/delta-text.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
-import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { isErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
 import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../protocol/version.js";
 import { below } from "./endpoints.js";
 import { type Link, type LinkOptions, webSocketBytes } from "./link.js";
@@ -85,10 +85,22 @@ export function openSocketIo(options: SocketIoOptions): Link {
   };
 }
 
-/** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */
+/** An attempt that failed below Socket.IO. Only long-polling knows the answer. */
 function unreachable(error: Error): Refusal {
+  const refusal = "context" in error && refusalInText(Object(error.context).responseText);
+  if (refusal) return refusal;
   const status = "description" in error && typeof error.description === "number" ? error.description : 0;
   return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });
+}
+
+function refusalInText(text: unknown): Refusal | undefined {
+  try {
+    const { error } = JSON.parse(String(text));
+    return isErrorCode(error.code) ? refusalFrom(error) : undefined;
+  } catch {
+    // Something else than an instance answers.
+    return undefined;
+  }
 }
 
 function refusalIn(error: Error): Refusal | undefined {

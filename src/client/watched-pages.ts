@@ -5,8 +5,10 @@
 
 import { cellsInPage, PAGE_CELLS, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
-import type { CellRange, Watch } from "./board.js";
+import type { CellRange } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
+import type { Held } from "./live-watch.js";
+import { WatchedRanges } from "./watched-ranges.js";
 
 export interface WatchedPage {
   replica: Replica;
@@ -31,6 +33,8 @@ interface Listener {
 }
 
 export class WatchedPages {
+  /** Includes cells past the end of the board. */
+  readonly ranges = new WatchedRanges();
   readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
   #size: number | undefined;
@@ -57,16 +61,18 @@ export class WatchedPages {
   }
 
   /** Holds the pages of the range as soon as the board's size is known, at the call of `resize`. */
-  watch({ start, end }: CellRange): Watch {
+  watch({ start, end }: CellRange): Held {
     if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
     const ready = deferred();
     const range: WaitingRange = { start, end, ready, held: [] };
+    this.ranges.add(range);
     if (this.#failure) ready.fail(this.#failure);
     else if (this.#size === undefined) this.#waiting.add(range);
     else this.#holdRange(range, this.#size);
     return {
       ready: ready.promise,
       stop: () => {
+        this.ranges.delete(range);
         if (this.#waiting.delete(range)) ready.done();
         this.release(range.held.splice(0));
       },

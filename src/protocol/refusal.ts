@@ -30,6 +30,7 @@ export const RULES = {
   UNAUTHORIZED: REFUSED,
   TOKEN_EXPIRED: REFUSED,
   FORBIDDEN: REFUSED,
+  ORIGIN_REFUSED: REFUSED,
   FROZEN: REFUSED,
   PARTLY_FROZEN: UNKNOWN,
   TAKEN: REFUSED,
@@ -98,6 +99,7 @@ interface RefusalOptions {
   readonly detail?: string;
   readonly retryAfterMs?: number | undefined;
   readonly cells?: readonly number[] | undefined;
+  readonly board?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -105,10 +107,15 @@ interface RefusalOptions {
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** As in ErrorBody; at most as many as one write can have. */
+  /**
+   * The cells that were refused, at most as many as one write can have. Undefined if the refusal is
+   * not about cells.
+   */
   readonly cells: readonly number[] | undefined;
+  /** Name of the board, in the client library. Undefined if the refusal is not about one. */
+  readonly board: string | undefined;
 
-  constructor(code: ErrorCode, { detail, retryAfterMs, cells, cause, ...options }: RefusalOptions = {}) {
+  constructor(code: ErrorCode, { detail, retryAfterMs, cells, board, cause, ...options }: RefusalOptions = {}) {
     const message = options.message || messages[code] || `The instance answered with the error ${code}.`;
     const text = detail ? withDetail(message, detail) : message;
     super(text, cause === undefined ? {} : { cause });
@@ -116,6 +123,7 @@ export class Refusal extends Error {
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.cells = cells;
+    this.board = board;
   }
 
   get rule(): ErrorRule {
@@ -125,6 +133,12 @@ export class Refusal extends Error {
   /** Milliseconds to wait before sending the request again. */
   get pauseMs(): number {
     return this.retryAfterMs ?? 500;
+  }
+
+  /** The same refusal, which names a board and cells. */
+  about(board: string, cells = this.cells): Refusal {
+    const { code, message, retryAfterMs, cause } = this;
+    return new Refusal(code, { message, retryAfterMs, cause, cells, board });
   }
 
   toBody(): ErrorBody {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -25,13 +25,14 @@ function useWithReact(folder: string): void {
 import { connect } from "socketscaler/client";
 import { BoardsProvider, type BoardView, useBoard } from "socketscaler/react";
 
-function Seats() {
-  const { cells, size, isReady }: BoardView = useBoard("seats", { start: 0, end: 4 });
-  return <p>{isReady ? cells.filter((checked) => checked === true).length : \`\${size} seats so far\`}</p>;
+function Seats({ initialBits }: { initialBits?: number[] }) {
+  const { cells, size, isReady }: BoardView = useBoard("seats", { start: 0, end: 4, initialBits });
+  return <p>{isReady ? "ready" : \`\${size} seats so far, \${cells.filter((checked) => checked === true).length} checked\`}</p>;
 }
 const client = connect("http://127.0.0.1:9");
 console.log(renderToString(<BoardsProvider client={client}><Seats /></BoardsProvider>));
 client.close();
+console.log(renderToString(<BoardsProvider client={undefined}><Seats initialBits={[0b1010_0000]} /></BoardsProvider>));
 `,
   );
   const compiler = join(root, "node_modules/typescript/bin/tsc");
@@ -47,7 +48,15 @@ client.close();
   ];
   const modules = ["--target", "es2023", "--module", "nodenext", "--moduleResolution", "nodenext"];
   execFileSync(process.execPath, [compiler, ...strict, ...modules, "seats.tsx"], { cwd: folder, stdio: "pipe" });
-  assert.equal(String(execFileSync(process.execPath, ["seats.js"], { cwd: folder })).trim(), "<p>0 seats so far</p>");
+  const rendered = [0, 2].map((checked) => `<p>0 seats so far, ${checked} checked</p>`);
+  assert.deepEqual(
+    String(execFileSync(process.execPath, ["seats.js"], { cwd: folder }))
+      .trim()
+      .split("\n"),
+    rendered,
+  );
+  const module = readFileSync(join(folder, "node_modules/socketscaler/dist/react/index.js"), "utf8");
+  assert.match(module, /^(\/\*.*?\*\/\s*)?"use client";/s, "bundlers for servers read it from there");
 }
 
 describe("the package", () => {

@@ -71,8 +71,6 @@ const ONLY_CARRY: readonly string[] = ["server/sockets", "server/lane"];
 const NOT_FOR_CARRIERS: readonly string[] = ["store", "server/writes", "server/access"];
 /** File -> what it may import of those in spite of that. */
 const YET: Readonly<Record<string, readonly string[]>> = {
-  // Socket.IO answers a page of another site before any namespace is asked.
-  "server/sockets/sockets.ts": ["server/access/origin.ts"],
   // The constant for a socket that no token names.
   "server/sockets/entry.ts": ["server/access/access.ts"],
 };

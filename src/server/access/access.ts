@@ -13,7 +13,7 @@ import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
 const RULES = ["open", "read-only", "token"] as const;
-type AccessRule = (typeof RULES)[number];
+export type AccessRule = (typeof RULES)[number];
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
 const EVERYONE = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<

@@ -3,8 +3,8 @@
  * and rate limits do not apply to them, but frozen cells stay frozen.
  */
 
-import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
-import { cellsInPage, offsetOf, pageCount, pageOf } from "../../board/geometry.js";
+import { type Bit, bitmapBytes, countBetween, countBits, getBit } from "../../board/bitmap.js";
+import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetween } from "../../board/geometry.js";
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ownerName } from "../../store/claims.js";
@@ -13,9 +13,13 @@ import { APP_OWNER } from "../claims/owners.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
+import { refuseAway } from "../pages/store-refusal.js";
 import { committed, PARTLY } from "../writes/commit-changes.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
+
+/** Pages whose heads are requested in one round trip. */
+const HEADS_MAX = 1_024;
 
 export interface ListenOptions {
   /**
@@ -79,6 +83,36 @@ export class ServerBoard {
   }
 
   /**
+   * Number of checked cells in the store, of the range or of the whole board. The pages are counted
+   * one after another, so clients may change some of them meanwhile.
+   */
+  async count({ start, end }: Region = { start: 0, end: this.size }): Promise<number> {
+    this.#checkRange(start, end);
+    let count = 0;
+    const whole: number[] = [];
+    for (const page of pagesBetween(start, end)) {
+      const first = cellAt(page, 0);
+      if (start <= first && first + PAGE_CELLS <= end) whole.push(page);
+      else
+        count += countBetween(await this.bitsOf(page), Math.max(0, start - first), Math.min(end - first, PAGE_CELLS));
+    }
+    for (let at = 0; at < whole.length; at += HEADS_MAX)
+      count += await this.#countWhole(whole.slice(at, at + HEADS_MAX));
+    return count;
+  }
+
+  /** The store knows the counts of whole pages. */
+  async #countWhole(pages: readonly number[]): Promise<number> {
+    const heads = await this.#instance.store.heads(pages.map((page) => ({ board: this.name, page }))).catch(refuseAway);
+    let count = 0;
+    for (const [index, page] of pages.entries()) {
+      // A page without a head is damaged, or its part of the store did not answer: reading says so.
+      count += heads[index]?.checked ?? countBits(await this.bitsOf(page));
+    }
+    return count;
+  }
+
+  /**
    * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
    * may have happened.
    */
@@ -120,9 +154,7 @@ export class ServerBoard {
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const { start = 0, end = this.size } = options.range ?? {};
-    this.#checkCell(start);
-    if (!(end > start && end <= this.size))
-      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
+    this.#checkRange(start, end);
     if (pageOf(end - 1) - pageOf(start) >= LISTENED_PAGES_MAX) {
       throw new RangeError(
         `onChange follows at most ${LISTENED_PAGES_MAX} of the ${pageCount(this.size)} pages: pass a range`,
@@ -154,6 +186,12 @@ export class ServerBoard {
 
   #has(cell: number): boolean {
     return Number.isSafeInteger(cell) && cell >= 0 && cell < this.size;
+  }
+
+  #checkRange(start: number, end: number): void {
+    this.#checkCell(start);
+    if (!(end > start && end <= this.size))
+      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
   }
 
   #checkCell(cell: number): void {

@@ -15,6 +15,7 @@ import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
 import { NO_HISTORY, type Retention } from "../../store/history.js";
 import type { Released, Store } from "../../store/store.js";
 import { type Access, OPEN_ACCESS } from "../access/access.js";
+import { RefusedOrigins } from "../access/refused-origins.js";
 import { Mine } from "../claims/mine.js";
 import { Sweep } from "../claims/sweep.js";
 import { Admission, type AdmissionLimits } from "../limits/admission.js";
@@ -51,6 +52,9 @@ interface InstanceOptions {
   readonly watchedPagesMax: number;
 }
 
+const ORIGIN_REFUSED =
+  "a page of another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
+
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
   readonly durabilities: Durabilities;
@@ -70,6 +74,7 @@ export class Instance {
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
+  readonly refusedOrigins: RefusedOrigins;
   readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
@@ -85,6 +90,7 @@ export class Instance {
     this.log = log;
     this.audit = auditLog(log);
     this.watchedPagesMax = options.watchedPagesMax;
+    this.refusedOrigins = new RefusedOrigins((origin) => log.warn({ origin }, ORIGIN_REFUSED));
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
     this.boards = new Map(
