@@ -60,6 +60,8 @@ export interface BoardEvents {
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
   frozen: (pages: readonly number[]) => void;
+  /** `board.mine` has changed. */
+  mine: () => void;
   /** A change was refused. A `change` event has already reset the cell. */
   refused: (refused: RefusedChange) => void;
   /** The server asks for a slower pace, or is unavailable. The changes will be sent again. */
@@ -103,6 +105,13 @@ export interface Board extends Disposable {
   readonly right: Right | undefined;
   /** The last limits that the server reported. */
   readonly limits: OpenResult["limits"] | undefined;
+  /** On a board with claims: how long one lasts in ms, 0 for no end. Undefined on other boards. */
+  readonly claims: OpenResult["claims"];
+  /**
+   * The user's own cells on the watched pages of a board with claims. Each has the time when its
+   * hold ends, in ms since 1970, or undefined if it has no end. Live: it changes as news arrive.
+   */
+  readonly mine: ReadonlyMap<number, number | undefined>;
   /** Why the board was closed, if it was. A closed board never opens again. */
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */

@@ -46,6 +46,7 @@ export class Connection implements Line {
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
+  readonly #visitor: string | undefined;
   readonly #path: string;
   readonly #lanePath: string;
   /** The token of the present connection. */
@@ -73,6 +74,7 @@ export class Connection implements Line {
     this.#avoided = new Avoided(clock);
     this.#listener = listener;
     this.#getToken = token;
+    this.#visitor = options.visitor;
     this.#stopListening = onOnline?.(() => this.#retryNow?.());
     this.#openFirst();
   }
@@ -230,7 +232,8 @@ export class Connection implements Line {
       over: (reason) => attempt.end(reason, true),
     };
     const getToken = this.#getToken && (() => this.#tokenFor(attempt));
-    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken }).catch((cause: unknown) =>
+    const visitor = this.#visitor;
+    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken, visitor }).catch((cause: unknown) =>
       attempt.end(new Refusal("UNREACHABLE", { cause })),
     );
   }

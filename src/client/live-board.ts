@@ -14,7 +14,7 @@ import { cellsInPage, pageCount } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { SetAllOptions } from "../board/steps.js";
 import type { Clock } from "../protocol/clock.js";
-import type { Frozen, OpenResult } from "../protocol/events.js";
+import type { Frozen, Mine, OpenResult } from "../protocol/events.js";
 import { Refusal } from "../protocol/refusal.js";
 import type {
   Abortable,
@@ -32,9 +32,11 @@ import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
 import { watchOf } from "./live-watch.js";
+import { named } from "./named.js";
 import { type BoardOwner, Opening } from "./opening.js";
 import { Overdue } from "./overdue.js";
 import { OverviewWatches } from "./overview-watches.js";
+import { OwnCells } from "./own-cells.js";
 import { untilAborted } from "./until-aborted.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
@@ -51,6 +53,7 @@ export class LiveBoard implements Board {
     released: (pages) => this.#released(pages),
   });
   readonly #frozen = new FrozenCells();
+  readonly #own: OwnCells;
   readonly #opening: Opening;
   readonly #joiner: Joiner;
   readonly #changes: UserChanges;
@@ -66,15 +69,12 @@ export class LiveBoard implements Board {
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
+    this.#own = new OwnCells(clock, this);
     this.#joiner = new Joiner(this.#pages, line, clock, {
       loaded: (page) => this.#emitChanges(this.#changes.shown.loaded(page)),
       asked: (page) => this.#frozen.asked(page),
-      joined: (page) => {
-        if (this.#frozen.joined(page)) this.#events.emit("frozen", [page]);
-      },
-      changed: () => {
-        if (this.#opening.present) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
-      },
+      joined: (page) => this.#frozen.joined(page) && this.#events.emit("frozen", [page]),
+      changed: () => this.#opening.present && this.#setStatus(this.#joiner.isLive ? "live" : "joining"),
     });
     this.#opening = new Opening(name, session, line, clock, {
       opened: (opened) => this.#opened(opened, owner),
@@ -106,6 +106,14 @@ export class LiveBoard implements Board {
 
   get limits(): OpenResult["limits"] | undefined {
     return this.#opening.known?.limits;
+  }
+
+  get claims(): OpenResult["claims"] {
+    return this.#opening.known?.claims;
+  }
+
+  get mine(): ReadonlyMap<number, number | undefined> {
+    return this.#own.cells;
   }
 
   get instance(): string | undefined {
@@ -149,7 +157,7 @@ export class LiveBoard implements Board {
   }
 
   set(cell: number, value: boolean, options: Abortable = {}): Promise<void> {
-    return this.#named(this.#changes.set(cell, value, options), [cell]);
+    return named(this.name, this.#changes.set(cell, value, options), [cell]);
   }
 
   setAll(
@@ -158,7 +166,7 @@ export class LiveBoard implements Board {
   ): Promise<void> {
     const list = Array.from(changes);
     const cells = list.map(([cell]) => cell);
-    return this.#named(this.#changes.setAll(list, options), cells);
+    return named(this.name, this.#changes.setAll(list, options), cells);
   }
 
   watch(range: CellRange, { signal }: Abortable = {}): Watch {
@@ -230,12 +238,17 @@ export class LiveBoard implements Board {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
 
+  receiveMine(mine: Mine): void {
+    if (this.#pages.get(mine.page) && this.#own.receive(mine)) this.#events.emit("mine");
+  }
+
   /** Closes the board. It does not open again. */
   end(reason: Refusal): void {
     if (this.failure) return;
     const refusal = reason.about(this.name);
     this.failure = refusal;
     this.#overdue.stop();
+    this.#own.close();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
     this.#pages.close(refusal);
@@ -246,6 +259,7 @@ export class LiveBoard implements Board {
   #opened(opened: OpenResult, owner: BoardOwner): void {
     this.#pages.resize(opened.size);
     owner.opened(opened);
+    this.#own.opened(opened);
     this.#setRight(opened.right);
     // Writes are sent first. They need no page, and their deltas come with the pages.
     this.#changes.connected(opened);
@@ -257,6 +271,7 @@ export class LiveBoard implements Board {
     for (const page of pages) {
       this.#changes.outbox.reached(page, Number.POSITIVE_INFINITY);
       this.#frozen.forget(page);
+      this.#own.forget(page);
     }
     this.#joiner.leave(pages);
   }
@@ -276,16 +291,6 @@ export class LiveBoard implements Board {
   #emitChanges(changes: readonly CellChange[]): void {
     const seen = changes.filter(({ cell, mine }) => mine || this.#pages.ranges.has(cell));
     if (seen.length > 0) this.#events.emit("change", seen);
-  }
-
-  /** Makes the refusal name the board and, of these cells, those that it is about. */
-  #named(settled: Promise<void>, cells: readonly number[]): Promise<void> {
-    return settled.catch((error: unknown) => {
-      if (!(error instanceof Refusal)) throw error;
-      const refused = new Set(error.cells);
-      const named = cells.filter((cell) => refused.has(cell));
-      throw error.about(this.name, named.length > 0 ? named : cells);
-    });
   }
 
   #refused(changes: readonly Dropped[], { code, message }: Refusal): void {

@@ -29,17 +29,19 @@ const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;
 const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num":0}]'.length + 2;
 
 export function openSocketIo(options: SocketIoOptions): Link {
-  const { url, path, listener, getToken, polls } = options;
+  const { url, path, listener, getToken, visitor, polls } = options;
+  const known = visitor === undefined ? {} : { visitor };
   const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
     path: below(url, path).pathname,
     forceNew: true,
     reconnection: false,
     transports: polls ? ["polling", "websocket"] : ["websocket", "polling"],
     tryAllTransports: true,
+    ...(!getToken && { auth: known }),
     ...(getToken && {
       auth: (give) => {
         getToken().then((token) => {
-          give(token === undefined ? {} : { token });
+          give(token === undefined ? known : { ...known, token });
           listener.asked();
         }, listener.over);
       },
@@ -69,6 +71,7 @@ export function openSocketIo(options: SocketIoOptions): Link {
   socket.on("counts", (text) => listener.counts(fromBase64url(text) ?? UNREADABLE));
   socket.on("looking", listener.looking);
   socket.on("frozen", listener.frozen);
+  socket.on("mine", listener.mine);
   socket.on("notice", (notice) => {
     if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);
     listener.notice(notice);

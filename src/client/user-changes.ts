@@ -28,7 +28,7 @@ const CELLS_AFTER_LIMIT_MIN = 16;
  * that would hold up the changes on all other pages.
  */
 const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
-const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
+const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "TAKEN", "CELL_OUT_OF_RANGE"]);
 
 interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   changed(changes: readonly CellChange[]): void;
