@@ -3,7 +3,7 @@
 const KEY = "socketscaler.visitor";
 const ID = /^[\w-]{22}$/;
 
-/** The id kept in this browser. `draw` makes a new one, which lasts for the page if none can be kept. */
+/** The id kept in this browser. `draw` makes a new one, which is lost if none can be kept. */
 export function visitorId(draw: () => string): string {
   try {
     const { localStorage } = globalThis;

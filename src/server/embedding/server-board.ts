@@ -7,8 +7,8 @@ import { type Bit, bitmapBytes, countBetween, countBits, getBit } from "../../bo
 import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetween } from "../../board/geometry.js";
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal } from "../../protocol/errors.js";
-import { ownerName } from "../../store/claims.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
+import { actOnClaims, type BoardClaim, type ClaimAction, listClaims, ownerOfSubject } from "../claims/board-claims.js";
 import { APP_OWNER } from "../claims/owners.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
@@ -33,13 +33,13 @@ export interface ListenOptions {
   readonly fromEmpty?: boolean;
 }
 
-export interface ServerSetOptions extends SetAllOptions {
-  /**
-   * The user for whom the app writes, on a board with claims: the subject of a token or permit.
-   * Without it, the app itself owns what it checks.
-   */
+/** A user, on a board with claims: the subject of a token or permit. */
+export interface ForSubject {
   readonly subject?: string | undefined;
 }
+
+/** Without a subject, the app itself owns what it checks. */
+export interface ServerSetOptions extends SetAllOptions, ForSubject {}
 
 export interface Listening {
   /**
@@ -56,6 +56,7 @@ export class ServerBoard {
   readonly #board: HostedBoard;
   readonly #sessions = new OwnSessions();
   readonly #queues = new Set<ChangeQueue>();
+  readonly #stops = new Set<() => void>();
 
   constructor(instance: Instance, board: HostedBoard) {
     this.name = board.name;
@@ -116,7 +117,7 @@ export class ServerBoard {
    * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
    * may have happened.
    */
-  set(cell: number, value: boolean, options: Pick<ServerSetOptions, "subject"> = {}): Promise<void> {
+  set(cell: number, value: boolean, options: ForSubject = {}): Promise<void> {
     return this.setAll([[cell, value]], options);
   }
 
@@ -136,7 +137,7 @@ export class ServerBoard {
     if (outside.length > 0) {
       throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
     }
-    const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerName("subject", subject));
+    const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerOfSubject(subject));
     const steps = inSteps(last, BATCH_CHANGES_MAX);
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
     for (const [index, step] of steps.entries()) {
@@ -145,6 +146,57 @@ export class ServerBoard {
       );
       await (index === 0 ? commit : commit.catch(failInPart));
     }
+  }
+
+  /**
+   * The claims in `range` (default: the whole board), ascending. Those of a hold that has ended are
+   * left out.
+   */
+  claims(range: Partial<Region> = {}): Promise<BoardClaim[]> {
+    return listClaims(this.#instance, this.#board, { start: 0, end: this.size, ...range });
+  }
+
+  /**
+   * Makes these holds last at least `ms` from now. Rejects with TAKEN if one of them has ended, or
+   * belongs to somebody other than `subject`. Then none is extended.
+   */
+  extend(cells: Iterable<number>, ms: number, options: ForSubject = {}): Promise<void> {
+    if (!(Number.isSafeInteger(ms) && ms > 0)) throw new RangeError(`extend takes a whole number of ms, not ${ms}`);
+    return this.#act(cells, { kind: "extend", ms }, options);
+  }
+
+  /** Takes the end off these holds: paid for. Rejects as `extend` does. */
+  confirm(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+    return this.#act(cells, { kind: "confirm" }, options);
+  }
+
+  /** Unchecks these cells. With `subject`, only if all of them are theirs or free. */
+  release(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+    return this.#act(cells, { kind: "release" }, options);
+  }
+
+  /**
+   * Reports the cells whose holds have ended and were unchecked. Each is reported to one instance
+   * of the app, and to none if that instance dies at this moment.
+   */
+  onExpired(listener: (cells: readonly number[]) => void): () => void {
+    const stop = this.#instance.onExpired(({ board, page }, offsets) => {
+      if (board !== this.name) return;
+      try {
+        listener(offsets.map((offset) => cellAt(page, offset)));
+      } catch (error) {
+        this.#instance.hookFailed("onExpired", error);
+      }
+    });
+    this.#stops.add(stop);
+    return () => {
+      stop();
+      this.#stops.delete(stop);
+    };
+  }
+
+  #act(cells: Iterable<number>, action: ClaimAction, { subject }: ForSubject): Promise<void> {
+    return actOnClaims(this.#instance, this.#board, [...cells], action, subject);
   }
 
   /**
@@ -182,6 +234,8 @@ export class ServerBoard {
   close(): void {
     for (const queue of this.#queues) queue.stop();
     this.#queues.clear();
+    for (const stop of this.#stops) stop();
+    this.#stops.clear();
   }
 
   #has(cell: number): boolean {

@@ -28,6 +28,7 @@ import { refuseAway } from "../pages/store-refusal.js";
 import { auditLog, type Log } from "../telemetry/log.js";
 import { Metrics } from "../telemetry/metrics.js";
 import { Seldom } from "../telemetry/seldom.js";
+import { OwnSessions } from "../writes/own-sessions.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
 import { Departures } from "./departures.js";
 
@@ -70,6 +71,8 @@ export class Instance {
   readonly pages: Pages;
   readonly frozen: FrozenPages;
   readonly mine: Mine;
+  /** For writes of the app and of admins to claims. */
+  readonly sessions = new OwnSessions();
   readonly overviews: Overviews;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
