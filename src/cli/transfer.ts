@@ -10,6 +10,7 @@ import { countOf } from "../protocol/count.js";
 import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
+import { ofBoard } from "../store/by-board.js";
 import {
   type BoardOfSize,
   exportBoard,
@@ -80,10 +81,10 @@ function nameOfUser(): string {
   }
 }
 
-function boardNamed({ boards }: Config, name: string): BoardOfSize {
+function boardNamed({ boards, claims }: Config, name: string): BoardOfSize {
   const size = Object.hasOwn(boards, name) ? boards[name] : undefined;
   if (size === undefined) throw new BadOption(`--board is "${name}": expected one of the boards in BOARDS`);
-  return { name, size };
+  return { name, size, hasClaims: ofBoard(claims, name) !== undefined };
 }
 
 function showProgress(done: string): Progress {

@@ -50,13 +50,16 @@ export interface Claim {
  *     extend   the claim lasts at least `ms` from now
  *     confirm  the claim has no end from now on
  *     expire   the cell is unchecked if its hold has ended
+ *     grant    the cell is checked, and is the write's owner's for `ms`, 0 for no end, whoever had
+ *              it. Without an owner it is nobody's. For restores
  *
  * With an owner, `extend` and `confirm` are refused if the cell is not theirs.
  */
 export type ClaimAct =
   | { readonly kind: "extend"; readonly ms: number }
   | { readonly kind: "confirm" }
-  | { readonly kind: "expire" };
+  | { readonly kind: "expire" }
+  | { readonly kind: "grant"; readonly ms: number };
 
 const OWNER_CHARACTERS = 16;
 export const OWNER = /^[\w-]{16}$/;
@@ -137,7 +140,8 @@ export class ClaimJudge {
 
   #refuses({ owner, act }: ClaimingWrite, offset: number, value: number, isDuplicate: boolean): boolean {
     const holder = this.#holder(offset);
-    if (act) return act.kind !== "expire" && (!holder || (owner !== undefined && owner !== holder.owner));
+    if (act?.kind === "expire" || act?.kind === "grant") return false;
+    if (act) return !holder || (owner !== undefined && owner !== holder.owner);
     if (owner === undefined) return false;
     return holder ? holder.owner !== owner : isDuplicate && value === 1;
   }
@@ -150,6 +154,10 @@ export class ClaimJudge {
       if (!claim || holder) return "none";
       this.#put(offset, undefined);
       return "set";
+    }
+    if (act?.kind === "grant") {
+      this.#put(offset, owner === undefined ? undefined : { owner, endMs: act.ms && this.#nowMs + act.ms });
+      return this.#isChecked(offset) ? "mention" : "set";
     }
     if (act) {
       if (!holder || holder.endMs === 0) return "none";

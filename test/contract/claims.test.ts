@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import fc from "fast-check";
 import { type Bit, getBit } from "../../src/board/bitmap.js";
@@ -15,6 +16,7 @@ import { type Claim, type ClaimAct, ownerName, parseClaims } from "../../src/sto
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
+import { exportBoard, importBoard } from "../../src/store/transfer/board-transfer.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { ModelStore } from "../support/model-store.js";
 import { until } from "../support/until.js";
@@ -269,6 +271,44 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await owners(page), { 2: ann });
     });
 
+    test("an exported board comes back with its owners, whatever has happened since", async () => {
+      const page = { board: pages % 2 === 0 ? "lockers" : "room", page: pages++ };
+      const board = { name: page.board, size: (page.page + 1) * 65_536, hasClaims: true };
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+          [3, 1],
+        ],
+        { owner: ann },
+      );
+      await one(page, [[2, 1]], { owner: ann, act: { kind: "confirm" } });
+      const lines: string[] = [];
+      for await (const line of exportBoard(store, board, page.page)) lines.push(line);
+      await one(
+        page,
+        [
+          [1, 0],
+          [3, 0],
+        ],
+        { owner: ann },
+      );
+      await one(
+        page,
+        [
+          [1, 1],
+          [4, 1],
+        ],
+        { owner: ben },
+      );
+      await importBoard(store, board, Readable.from(lines));
+      assert.deepEqual(await owners(page), { 1: ann, 2: ann, 3: ann });
+      assert.deepEqual(await bits(page, 1, 2, 3, 4), [1, 1, 1, 0]);
+      const ends = (await store.claims(page)).claims.map(({ leftMs }) => leftMs !== undefined);
+      assert.deepEqual(ends.sort(), [false, true, true]);
+    });
+
     test("a board without claims has none", async () => {
       const page = fresh("plain");
       assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
@@ -350,7 +390,13 @@ describe("claims on every store", () => {
       changes: fc.array(fc.tuple(cell, fc.constantFrom<Bit>(0, 1)), { minLength: 1, maxLength: 3 }),
       seq: fc.integer({ min: 1, max: 4 }),
       act: fc.option(
-        fc.constantFrom<ClaimAct>({ kind: "confirm" }, { kind: "extend", ms: 7 * MINUTE }, { kind: "expire" }),
+        fc.constantFrom<ClaimAct>(
+          { kind: "confirm" },
+          { kind: "extend", ms: 7 * MINUTE },
+          { kind: "expire" },
+          { kind: "grant", ms: 3 * MINUTE },
+          { kind: "grant", ms: 0 },
+        ),
         {
           nil: undefined,
           freq: 5,

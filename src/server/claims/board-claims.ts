@@ -25,7 +25,7 @@ interface Range {
   readonly end: number;
 }
 
-export type ClaimAction = { readonly kind: "release" } | Exclude<ClaimAct, { readonly kind: "expire" }>;
+export type ClaimAction = { readonly kind: "release" } | Exclude<ClaimAct, { readonly kind: "expire" | "grant" }>;
 
 interface Parts {
   readonly store: Pick<Store, "heads" | "claims">;

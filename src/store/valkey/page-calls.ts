@@ -109,7 +109,8 @@ export function commitCall(
 function writerOf({ owner = "", act }: Write): string {
   if (!act) return owner;
   if (act.kind === "expire") return "!x";
-  return `${act.kind === "confirm" ? "!c" : `!e${act.ms}`}:${owner}`;
+  const letter = act.kind === "confirm" ? "c" : act.kind === "extend" ? `e${act.ms}` : `g${act.ms}`;
+  return `!${letter}:${owner}`;
 }
 
 /** `bits` must not have trailing zero bytes. */

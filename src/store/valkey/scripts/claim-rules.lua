@@ -12,8 +12,8 @@ local function claim(offset, owner, endMs)
 end
 local function refuses(who, offset, value, isDuplicate)
   local holder = holderOf(offset)
-  local act, owner = string.match(who, '^!([xce])%d*:?(.*)$')
-  if act then return act ~= 'x' and (not holder or owner ~= '' and owner ~= holder[1]) end
+  local act, owner = string.match(who, '^!([xceg])%d*:?(.*)$')
+  if act then return act ~= 'x' and act ~= 'g' and (not holder or owner ~= '' and owner ~= holder[1]) end
   if who == '' then return false end
   if holder then return holder[1] ~= who end
   return isDuplicate and value == 1
@@ -32,11 +32,14 @@ end
 -- does neither.
 local function claimEffect(who, offset, value)
   local holder, endMs = holderOf(offset), holdMs == 0 and 0 or nowMs + holdMs
-  local act, ms = string.match(who, '^!([xce])(%d*)')
+  local act, ms, owner = string.match(who, '^!([xceg])(%d*):?(.*)$')
   if act == 'x' then
     if not claims[offset] or holder then return 'n' end
     claim(offset, false)
     return 's'
+  elseif act == 'g' then
+    claim(offset, owner ~= '' and owner, ms == '0' and 0 or nowMs + tonumber(ms))
+    return isChecked(offset) and 'm' or 's'
   elseif act then
     if holder[2] == 0 then return 'n' end
     claim(offset, holder[1], act == 'c' and 0 or math.max(holder[2], nowMs + tonumber(ms)))

@@ -11,7 +11,8 @@
          13 1 if claims are leases · 14 the mark of the index of holds that the page is added to
          then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
            and on a board with claims the author: an owner, "" to override, or an act
-           !x expire · !c confirm · !e and ms extend; the last two end in ":" and an owner or ""
+           !x expire · !c confirm · !e and ms extend · !g and ms grant; all but !x end in ":" and
+           an owner or ""
   Reply  version · tag · one letter per write: a accepted, d duplicate, f frozen, s stale, k taken
          cells checked · the server's clock in ms · the frozen ranges, if any letter is f, or ""
          for each letter k the cells that are taken, "," between them and ";" between letters
