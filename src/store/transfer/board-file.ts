@@ -5,8 +5,8 @@
  *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}
  *     {"end":true,"pages":1,"checked":3}
  *
- * On a board with claims, a page's line also has `claims`. Each is an offset, the owner, and the end
- * of the hold in ms since 1970, or null if it has no end.
+ * On a board with claims, a page's line also has `claims`. Each is an offset, the owner, and the
+ * end of the hold in ms since 1970, or null if it has no end.
  *
  * A page's bits are its bitmap without trailing zero bytes, deflated (RFC 1951), in base64. `crc32`
  * is the checksum of the bitmap. Pages without checked cells have no line. `position` is for human
