@@ -112,7 +112,7 @@ export class Refusal extends Error {
    * not about cells.
    */
   readonly cells: readonly number[] | undefined;
-  /** Name of the board, in the client library. Undefined if the refusal is not about one. */
+  /** Name of the board. Undefined if the refusal is not about one, and over HTTP. */
   readonly board: string | undefined;
 
   constructor(code: ErrorCode, { detail, retryAfterMs, cells, board, cause, ...options }: RefusalOptions = {}) {

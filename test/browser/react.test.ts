@@ -23,7 +23,7 @@ import { Page } from "./react-page/hydrated.js";
 import type { Shown } from "./react-page/page.js";
 
 const reactPage = fileURLToPath(new URL("react-page", import.meta.url));
-const BOARDS = { seats: 64, row: 64, wall: 200_000, vast: 1_000_000 };
+const BOARDS = { seats: 64, rendered: 64, row: 64, wall: 200_000, vast: 1_000_000 };
 
 /** As on a network that passes none. Runs in the page. */
 function failWebSockets(): void {
@@ -241,7 +241,7 @@ describe("useBoard", () => {
 
   test("shows the initial bits in a server's markup, and hydrates it without a mismatch, connected or not", async (t) => {
     const app = await start(t);
-    const board = app.boards.board("seats");
+    const board = app.boards.board("rendered");
     await board.setAll([
       [3, true],
       [4, true],

@@ -54,7 +54,7 @@ describe("a board in the app's own code", () => {
     assert.equal((await board.bitsOf(0)).length, 8_192);
     assert.equal((await board.bitsOf(1)).at(-1), 1);
     await until("the client sees that", () => client.board.get(69_999) === true && client.board.get(7) === false);
-    await assert.rejects(board.set(70_000, true), { code: "CELL_OUT_OF_RANGE" });
+    await assert.rejects(board.set(70_000, true), { code: "CELL_OUT_OF_RANGE", board: name, cells: [70_000] });
     await assert.rejects(board.bitsOf(2), { code: "PAGE_OUT_OF_RANGE" });
     assert.throws(() => one.boards.board("another"), { code: "UNKNOWN_BOARD" });
   });
@@ -131,7 +131,7 @@ describe("a board in the app's own code", () => {
       headers: { "content-type": "application/json" },
     });
     assert.equal(frozen.status, 200);
-    await assert.rejects(two.boards.board(name).set(3, true), { code: "FROZEN" });
+    await assert.rejects(two.boards.board(name).set(3, true), { code: "FROZEN", board: name, cells: [3] });
     await two.boards.board(name).set(10, true);
   });
 

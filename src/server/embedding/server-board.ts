@@ -6,7 +6,7 @@
 import { type Bit, bitmapBytes, countBetween, countBits, getBit } from "../../board/bitmap.js";
 import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetween } from "../../board/geometry.js";
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
-import { Refusal } from "../../protocol/errors.js";
+import { Refusal, refusalOf } from "../../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
 import { actOnClaims, type BoardClaim, type ClaimAction, listClaims, ownerOfSubject } from "../claims/board-claims.js";
 import { APP_OWNER } from "../claims/owners.js";
@@ -135,16 +135,19 @@ export class ServerBoard {
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
     const outside = [...last.keys()].filter((cell) => !this.#has(cell));
     if (outside.length > 0) {
-      throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
+      throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX), board: this.name });
     }
     const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerOfSubject(subject));
     const steps = inSteps(last, BATCH_CHANGES_MAX);
-    if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
+    if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT", { board: this.name });
     for (const [index, step] of steps.entries()) {
       const commit = this.#sessions.run((session, seq) =>
         committed(this.#instance.writer, { board: this.name, session, seq, changes: step, owner }),
       );
-      await (index === 0 ? commit : commit.catch(failInPart));
+      await (index === 0 ? commit : commit.catch(failInPart)).catch((error: unknown) => {
+        const { cells = step.map(([cell]) => cell) } = refusalOf(error);
+        throw refusalOf(error).about(this.name, cells);
+      });
     }
   }
 
@@ -249,7 +252,7 @@ export class ServerBoard {
   }
 
   #checkCell(cell: number): void {
-    if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell] });
+    if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell], board: this.name });
   }
 }
 

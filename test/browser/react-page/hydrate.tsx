@@ -6,7 +6,7 @@ import { Page } from "./hydrated.js";
 
 const query = new URLSearchParams(location.search);
 const client = connect(query.getAll("url"));
-const board = client.board("seats");
+const board = client.board("rendered");
 board.watch({ start: 0, end: 64 });
 
 Object.assign(window, {

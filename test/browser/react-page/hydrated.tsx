@@ -6,7 +6,7 @@ import type { Client } from "../../../src/client/index.js";
 import { BoardsProvider, useBoard, useConnection } from "../../../src/react/index.js";
 
 function Seats({ initialBits }: { initialBits: Uint8Array }) {
-  const { cells, isReady } = useBoard("seats", { start: 0, end: 8, initialBits });
+  const { cells, isReady } = useBoard("rendered", { start: 0, end: 8, initialBits });
   const { connected } = useConnection();
   const output = useRef<HTMLOutputElement>(null);
   useEffect(() => output.current?.setAttribute("data-hydrated", ""), []);
