@@ -33,7 +33,9 @@ run("npm", "version", version, "--no-git-tag-version", "--ignore-scripts");
 git("add", "CHANGELOG.md", "package.json", "package-lock.json");
 git("commit", "--message", `Release ${version}`);
 git("tag", "--annotate", `v${version}`, "--message", `Release ${version}`);
-process.stdout.write(`\nTagged v${version}. Check the commit, then run:\n\n  git push --follow-tags\n  npm publish\n`);
+process.stdout.write(
+  `\nTagged v${version}. Check the commit, then run:\n\n  git push --follow-tags\n  npm publish\n  npm run pack:client && npm publish socketscaler-client-${version}.tgz\n`,
+);
 
 function isNewer(next, now) {
   const [a, b] = [next, now].map((text) => text.split(".").map(Number));

@@ -22,11 +22,11 @@ const SOCKET_IO = "socketio-link-";
 
 /** The largest accepted sizes with brotli. A larger one needs a decision. */
 const BROTLI_BYTES_MAX = {
-  smallBoard: 32_000,
-  largeBoard: 51_000,
+  smallBoard: 34_000,
+  largeBoard: 53_000,
   demo: 8_000,
   cluster: 10_000,
-  client: 13_000,
+  client: 15_000,
   socketIo: 12_500,
 };
 

@@ -78,7 +78,7 @@ export class PageWriters {
       const value: Bit = Math.floor(cell / CELLS) % 2 === 0 ? 1 : 0;
       this.#writtenMs[cell % CELLS] = performance.now();
       const changes = packChanges([[FIRST_CELL + (cell % CELLS), value]]);
-      next.writer.write(this.#ref, next.session, ++next.seq, changes, (outcome) => {
+      next.writer.write(this.#ref, { session: next.session, seq: ++next.seq, changes }, (outcome) => {
         if (outcome instanceof Error) fail(outcome);
       });
     });

@@ -8,6 +8,7 @@ import { microReplica } from "../micro/replica.js";
 import { boardSize } from "./board-size.js";
 import { firstPicture } from "./browser/first-picture.js";
 import { frames } from "./browser/frames.js";
+import { claims } from "./claims.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000, cpu10000 } from "./cpu.js";
 import { drain } from "./faults/drain.js";
@@ -48,6 +49,7 @@ const micros = [microCodec, microReplica, microFanOut, microCommit];
 export const scenarios: readonly Scenario[] = [
   ...compared,
   manyInstances,
+  claims,
   sizing,
   giant,
   firstPicture,

@@ -37,6 +37,17 @@ export function countBits(bits: Uint8Array): number {
   return count;
 }
 
+/** Counts the cells `start` … `end - 1`. */
+export function countBetween(bits: Uint8Array, start: number, end: number): number {
+  let count = 0;
+  let offset = start;
+  for (; offset < end && offset % 8 > 0; offset++) count += getBit(bits, offset);
+  const whole = Math.max(offset, end - (end % 8));
+  count += countBits(bits.subarray(offset >>> 3, whole >>> 3));
+  for (offset = whole; offset < end; offset++) count += getBit(bits, offset);
+  return count;
+}
+
 /** The length without zero bytes at the end. */
 export function usedBytes(bits: Uint8Array): number {
   let length = bits.length;

@@ -27,10 +27,10 @@ const program = new Command("socketscaler")
 
 const { valkeyUrl, valkeyCa, valkeyCert, valkeyKey, valkeyNatMap, keyPrefix } = OPTIONS;
 const { sentinelUsername, sentinelPassword } = OPTIONS;
-const { dataDir, boards, durabilities, durabilityWaitMs } = OPTIONS;
+const { dataDir, boards, claims, durabilities, durabilityWaitMs } = OPTIONS;
 const TLS_OPTIONS = [valkeyCa, valkeyCert, valkeyKey];
 const VALKEY_OPTIONS = [valkeyUrl, ...TLS_OPTIONS, valkeyNatMap, keyPrefix, sentinelUsername, sentinelPassword];
-const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, durabilities, durabilityWaitMs];
+const STORE_OPTIONS = [...VALKEY_OPTIONS, dataDir, boards, claims, durabilities, durabilityWaitMs];
 
 command("serve", "Run one instance, or several with --workers", async (config) => {
   const { serve } = await import("./serve.js");

@@ -10,6 +10,7 @@ import { countOf } from "../protocol/count.js";
 import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
+import { ofBoard } from "../store/by-board.js";
 import type { Store } from "../store/store.js";
 import {
   type BoardOfSize,
@@ -85,7 +86,7 @@ function nameOfUser(): string {
 async function boardNamed(store: Store, config: Config, name: string): Promise<BoardOfSize> {
   const size = (await store.boards.list())?.get(name)?.size ?? sizeIn(config, name);
   if (size === undefined) throw new BadOption(`--board is "${name}": expected a board of the store or of BOARDS`);
-  return { name, size };
+  return { name, size, hasClaims: ofBoard(config.claims, name) !== undefined };
 }
 
 /** Like an instance at its start, makes the board at least as large as BOARDS has it. */
@@ -94,7 +95,8 @@ async function boardForImport(store: Store, config: Config, name: string): Promi
     const board = await boardNamed(store, config, name);
     const record = (await store.boards.list())?.get(name);
     const size = Math.max(board.size, sizeIn(config, name) ?? 0);
-    if (record?.size === size || (await store.boards.change(name, record, { ...record, size }))) return { name, size };
+    const isThere = record?.size === size || (await store.boards.change(name, record, { ...record, size }));
+    if (isThere) return { ...board, size };
   }
 }
 

@@ -1,5 +1,7 @@
 /* A board as a program sees it. Types only: live-board.ts is the implementation. */
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import type { SetAllOptions } from "../board/steps.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { ErrorCode, Refusal } from "../protocol/refusal.js";
@@ -12,8 +14,16 @@ export interface CellRange {
   readonly end: number;
 }
 
-export interface Watch {
-  /** Resolves once all watched pages have loaded. Rejects with a Refusal. */
+/** If the signal is aborted, the call is given up and rejects with the signal's reason. */
+export interface Abortable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Watch extends Disposable {
+  /**
+   * Resolves once the watched cells have loaded. Rejects with a Refusal, or with the reason of the
+   * signal.
+   */
   readonly ready: Promise<void>;
   stop(): void;
 }
@@ -43,6 +53,7 @@ export interface RefusedChange {
 export type BoardStatus = "connecting" | "joining" | "live" | "closed";
 
 export interface BoardEvents {
+  /** The shown values of watched cells have changed, or of any cells by this client. */
   change: (changes: readonly CellChange[]) => void;
   status: (status: BoardStatus) => void;
   /** `board.size` has changed. */
@@ -51,6 +62,8 @@ export interface BoardEvents {
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
   frozen: (pages: readonly number[]) => void;
+  /** `board.mine` has changed. */
+  mine: () => void;
   /** A change was refused. A `change` event has already reset the cell. */
   refused: (refused: RefusedChange) => void;
   /** The server asks for a slower pace, or is unavailable. The changes will be sent again. */
@@ -79,12 +92,12 @@ export interface Overview {
 }
 
 /** One board of a client. Cells are numbered from 0 to `size - 1`; a page is 65,536 of them. */
-export interface Board {
+export interface Board extends Disposable {
   readonly name: string;
-  /** Resolves when `size` is known. Rejects with a Refusal if the board is unknown or closed. */
+  /** Resolves when `size` is known. Rejects with a Refusal once the board is closed. */
   readonly ready: Promise<void>;
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
-  whenReady(options?: { readonly signal?: AbortSignal }): Promise<void>;
+  whenReady(options?: Abortable): Promise<void>;
   /** Number of cells; 0 until `ready`. May change later: see the event `size`. */
   readonly size: number;
   /** Number of pages; 0 until `ready`. */
@@ -94,6 +107,13 @@ export interface Board {
   readonly right: Right | undefined;
   /** The last limits that the server reported. */
   readonly limits: OpenResult["limits"] | undefined;
+  /** On a board with claims: how long one lasts in ms, 0 for no end. Undefined on other boards. */
+  readonly claims: OpenResult["claims"];
+  /**
+   * The user's own cells on the watched pages of a board with claims. Each has the time when its
+   * hold ends, in ms since 1970, or undefined if it has no end. Live: it changes as news arrive.
+   */
+  readonly mine: ReadonlyMap<number, number | undefined>;
   /** Why the board was closed, if it was. A closed board never opens again. */
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */
@@ -108,6 +128,11 @@ export interface Board {
   bitsOf(page: number): Uint8Array | undefined;
   /** Number of cells on a page; undefined if the board has no such page. */
   cellsOf(page: number): number | undefined;
+  /**
+   * Number of cells of the range, up to the end of the board, for which `get` is true. Undefined if
+   * some of them are not watched or not loaded yet.
+   */
+  count(range: CellRange): number | undefined;
   /** Whether `get` shows a change by this client whose delta has not arrived yet. */
   isPending(cell: number): boolean;
   /** Whether the cell is frozen. Known only for watched pages, a few seconds late. */
@@ -118,23 +143,33 @@ export interface Board {
    * Sets a cell and shows it immediately. Resolves when the store has committed the change. If the
    * change is refused, rejects with a Refusal and resets the cell. Being offline or too fast only
    * delays a change.
+   *
+   * If the signal is aborted, a change that has not been sent is withdrawn, and the cell is reset.
+   * A change that is on its way may still take effect. With a signal it is a write of its own.
    */
-  set(cell: number, value: boolean): Promise<void>;
+  set(cell: number, value: boolean, options?: Abortable): Promise<void>;
   /**
    * Sets many cells of one page, all or nothing. If a cell is named twice, the last value counts.
    * Several pages, or more than `limits.writeCellsMax` cells, are refused with NEEDS_SPLIT. With
    * `split` they are set in several such steps. The promise then rejects if any step is refused,
-   * but the other steps remain.
+   * but the other steps remain. A signal withdraws the steps that have not been sent.
    */
-  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options?: SetAllOptions): Promise<void>;
-  /** Keeps the range up to date until stopped. It may end beyond the board, which may grow. */
-  watch(range: CellRange): Watch;
+  setAll(
+    changes: Iterable<readonly [cell: number, value: boolean]>,
+    options?: SetAllOptions & Abortable,
+  ): Promise<void>;
+  /**
+   * Keeps the range up to date until it is stopped or the signal is aborted. It may end beyond the
+   * board, which may grow. `get` may also know other cells of its pages, but their changes are not
+   * reported.
+   */
+  watch(range: CellRange, options?: Abortable): Watch;
   /** The counts of all pages; undefined until a `watchOverview` is ready. */
   readonly overview: Overview | undefined;
   /** Keeps `overview` up to date until stopped: a few hundred bytes a second for 10^9 cells. */
-  watchOverview(): Watch;
+  watchOverview(options?: Abortable): Watch;
   /** Calls `listener` until the returned function is called. */
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void;
-  /** Stops everything; pending changes are refused with CLOSED. */
+  /** Stops everything; pending changes are refused with CLOSED. Same as `[Symbol.dispose]`. */
   close(): void;
 }

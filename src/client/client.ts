@@ -1,10 +1,12 @@
 /* The client: one connection shared by any number of boards. It routes frames to them. */
 
+/// <reference lib="esnext.disposable" preserve="true" />
+
 import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
 import { decodeSnapshot, type Framed } from "../protocol/codec.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
-import type { ErrorBody, Refusal } from "../protocol/refusal.js";
+import { type ErrorBody, Refusal } from "../protocol/refusal.js";
 import type { Board } from "./board.js";
 import type { Line, LineListener } from "./line.js";
 import { LiveBoard } from "./live-board.js";
@@ -19,9 +21,12 @@ export interface ConnectionState {
   readonly onlineEverywhere: number;
   /** Whether the instance can reach its store. If not, reads work and writes wait. */
   readonly storeAvailable: boolean;
+  /** Number of attempts that failed since the client was last connected. */
+  readonly failedAttempts: number;
   /**
-   * If not connected: why the last connection was closed or the last attempt failed, if known. If
-   * connected: why the token grants no rights, if it grants none.
+   * If not connected: why the last connection was closed or the last attempt failed. After 5 s:
+   * what the present attempt waits for. If connected: why the token grants no rights, or why a
+   * board cannot be opened yet. Undefined if nothing is known to be wrong.
    */
   readonly reason: ErrorBody | undefined;
 }
@@ -30,7 +35,7 @@ export interface ClientEvents {
   state: (state: ConnectionState) => void;
 }
 
-export interface Client {
+export interface Client extends Disposable {
   readonly state: ConnectionState;
   /** The board of that name: the same object each time. */
   board(name: string): Board;
@@ -38,7 +43,7 @@ export interface Client {
   on<Name extends keyof ClientEvents>(name: Name, listener: ClientEvents[Name]): () => void;
   /** Drops the connection and makes a new one, to the next URL if there are several. */
   reconnect(): void;
-  /** Closes all boards and the connection. */
+  /** Closes all boards and the connection. Same as `[Symbol.dispose]`. */
   close(): void;
 }
 
@@ -63,6 +68,7 @@ export class LiveClient implements Client {
     online: 0,
     onlineEverywhere: 0,
     storeAvailable: true,
+    failedAttempts: 0,
     reason: undefined,
   };
 
@@ -74,11 +80,18 @@ export class LiveClient implements Client {
       opened: () => {
         for (const board of this.#boards.values()) board.connected();
       },
-      up: (url) => this.#set({ connected: true, url, storeAvailable: true, reason: undefined }),
+      up: (url) => this.#set({ connected: true, url, storeAvailable: true, failedAttempts: 0, reason: undefined }),
       down: (reason) => {
         for (const board of this.#boards.values()) board.disconnected();
-        this.#set({ connected: false, url: undefined, reason: reason?.toBody() });
+        const { connected, failedAttempts } = this.#state;
+        this.#set({
+          connected: false,
+          url: undefined,
+          failedAttempts: connected ? 0 : failedAttempts + 1,
+          reason: reason?.toBody(),
+        });
       },
+      waiting: (reason) => this.#set({ reason: reason.toBody() }),
       refused: (reason) => {
         this.#refusal = reason;
         for (const board of this.#boards.values()) board.end(reason);
@@ -92,6 +105,7 @@ export class LiveClient implements Client {
       looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
       frozen: (frozen) => this.#find(frozen.handle)?.receiveFrozen(frozen),
       resized: ({ handle, size }) => this.#find(handle)?.resized(size),
+      mine: (mine) => this.#find(mine.handle)?.receiveMine(mine),
       notice: (notice) => {
         if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);
         else if (notice.kind === "store") this.#set({ storeAvailable: notice.available });
@@ -110,7 +124,7 @@ export class LiveClient implements Client {
     const { clock, newSession } = this.#parts;
     const board = new LiveBoard(name, this.#line, clock, newSession(), {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
-        this.#setOnline(online, onlineEverywhere, { storeAvailable }),
+        this.#setOnline(online, onlineEverywhere, { storeAvailable, reason: undefined }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
     });
     this.#boards.set(name, board);
@@ -127,8 +141,13 @@ export class LiveClient implements Client {
   }
 
   close(): void {
+    this.#refusal ??= new Refusal("CLOSED");
     for (const board of this.#boards.values()) board.close();
     this.#line.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   #find(handle: number): LiveBoard | undefined {

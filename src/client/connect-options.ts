@@ -6,6 +6,11 @@ export type GetToken = () => string | Promise<string>;
 export interface ConnectOptions {
   /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
+  /**
+   * Keeps a secret id in the browser's `localStorage`. So an anonymous visitor keeps what is theirs
+   * on boards with claims after a reload, and in other tabs.
+   */
+  readonly remember?: boolean;
   /** `path` of the app's `new Server(http, { path })`, below the URL's. Default: `/socket.io`. */
   readonly path?: string;
   /**
@@ -16,6 +21,8 @@ export interface ConnectOptions {
 }
 
 export interface ConnectionOptions extends ConnectOptions {
+  /** The id that an anonymous visitor keeps. */
+  readonly visitor?: string | undefined;
   /** Calls `online` whenever the network may be back, until the returned function is called. */
   readonly onOnline?: (online: () => void) => () => void;
 }

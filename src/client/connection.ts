@@ -10,7 +10,8 @@
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { Reply, RequestMap, RequestName } from "../protocol/events.js";
 import { LANE_PATH, LANE_PROTOCOL } from "../protocol/lane.js";
-import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { type ErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
+import { Avoided, HUNG_MS, NO_LANE_MS } from "./avoided.js";
 import type { ConnectionOptions, GetToken } from "./connect-options.js";
 import { Endpoints } from "./endpoints.js";
 import { ConnectionLost, type Line, type LineListener } from "./line.js";
@@ -22,10 +23,9 @@ const CONNECT_MS_MAX = 5_000;
 const ANSWER_MS_MAX = 15_000;
 /** The mean pause before a rejected token is replaced. */
 const TOKEN_RETRY_MS = 10_000;
-/** A transport that hung is avoided this long. */
-const HUNG_MS = 600_000;
-/** If the lane led nowhere, or only Socket.IO got through, the lane is avoided for this long. */
-const NO_LANE_MS = 60_000;
+
+/** Only another token, or another setting of the instance, ends these refusals. */
+const STAYS_REFUSED: ReadonlySet<ErrorCode> = new Set(["UNAUTHORIZED", "ORIGIN_REFUSED"]);
 
 type Door = "lane" | "socketio";
 
@@ -46,6 +46,7 @@ export class Connection implements Line {
   readonly #clock: Clock;
   readonly #listener: LineListener;
   readonly #getToken: GetToken | undefined;
+  readonly #visitor: string | undefined;
   readonly #path: string;
   readonly #lanePath: string;
   /** The token of the present connection. */
@@ -58,10 +59,8 @@ export class Connection implements Line {
   #cancelRenewal: Cancel | undefined;
   #hasBeenUp = false;
   readonly #hasLane: boolean;
-  /** URL -> until when connections over Socket.IO start with long-polling. */
-  readonly #pollsUntilMs = new Map<string, number>();
-  /** URL -> when the lane is tried again. */
-  readonly #laneAfterMs = new Map<string, number>();
+  /** Without WebSocket, connections over Socket.IO start with long-polling. */
+  readonly #avoided: Avoided;
   readonly #stopListening: (() => void) | undefined;
   #isClosed = false;
 
@@ -72,8 +71,10 @@ export class Connection implements Line {
     this.#lanePath = lanePath || LANE_PATH;
     this.#hasLane = lanePath !== false;
     this.#clock = clock;
+    this.#avoided = new Avoided(clock);
     this.#listener = listener;
     this.#getToken = token;
+    this.#visitor = options.visitor;
     this.#stopListening = onOnline?.(() => this.#retryNow?.());
     this.#openFirst();
   }
@@ -162,12 +163,7 @@ export class Connection implements Line {
   }
 
   #mayUseLane(url: string): boolean {
-    return this.#hasLane && this.#clock.now() >= (this.#laneAfterMs.get(url) ?? 0);
-  }
-
-  /** Uses Socket.IO at this URL for a time, unless it is used for longer already. */
-  #avoidLane(url: string, ms: number): void {
-    this.#laneAfterMs.set(url, Math.max(this.#laneAfterMs.get(url) ?? 0, this.#clock.now() + ms));
+    return this.#hasLane && !this.#avoided.has("lane", url);
   }
 
   #open(url: string, door: Door): void {
@@ -180,25 +176,35 @@ export class Connection implements Line {
         const reached = stage;
         stage = "over";
         cancelLate();
+        cancelWaiting();
         attempt.link?.close();
         const isLaneLost = door === "lane" && isFailure && !this.#isClosed;
         if (isLaneLost && reached === "opening") {
+          if (reason) this.#listener.waiting(reason);
           this.#open(url, "socketio");
           return;
         }
         // Something there accepts WebSockets and is no instance, or does not pass what it says.
-        if (isLaneLost && reached === "through" && !reason) this.#avoidLane(url, NO_LANE_MS);
-        this.#lost(attempt, reason);
+        if (isLaneLost && reached === "through" && !reason) this.#avoided.add("lane", url, NO_LANE_MS);
+        this.#lost(attempt, reason ?? (isFailure && reached !== "in" ? new Refusal("UNREACHABLE") : undefined));
         for (const lost of attempt.lost) lost();
       },
     };
     this.#attempt = attempt;
     const late = () => {
-      if (door === "lane") this.#avoidLane(url, HUNG_MS);
-      if (door === "lane" || attempt.link?.isWebSocket) this.#pollsUntilMs.set(url, this.#clock.now() + HUNG_MS);
+      if (door === "lane") this.#avoided.add("lane", url, HUNG_MS);
+      if (door === "lane" || attempt.link?.isWebSocket) this.#avoided.add("websocket", url, HUNG_MS);
       attempt.end(new Refusal("UNREACHABLE", { detail: "no answer in time" }), true);
     };
     let cancelLate = this.#clock.after(CONNECT_MS_MAX, late);
+    let hasAsked = false;
+    const cancelWaiting = this.#clock.after(CONNECT_MS_MAX, () =>
+      this.#listener.waiting(
+        hasAsked
+          ? new Refusal("UNREACHABLE", { detail: "connected, but not answered yet" })
+          : new Refusal("NO_TOKEN", { message: "The app has not provided a token yet. The client waits for it." }),
+      ),
+    );
     const listener: LinkListener = {
       ...this.#listener,
       // From here on, the app may need long to get a token, and the instance to check it.
@@ -207,6 +213,7 @@ export class Connection implements Line {
         cancelLate();
       },
       asked: () => {
+        hasAsked = true;
         if (stage !== "over") cancelLate = this.#clock.after(ANSWER_MS_MAX, late);
       },
       opened: () => {
@@ -215,16 +222,18 @@ export class Connection implements Line {
       },
       up: () => {
         cancelLate();
+        cancelWaiting();
         stage = "in";
         this.#hasBeenUp = true;
         // The lane was tried before Socket.IO and did not open.
-        if (door === "socketio" && this.#mayUseLane(url)) this.#avoidLane(url, NO_LANE_MS);
+        if (door === "socketio" && this.#mayUseLane(url)) this.#avoided.add("lane", url, NO_LANE_MS);
         this.#listener.up(url);
       },
       over: (reason) => attempt.end(reason, true),
     };
     const getToken = this.#getToken && (() => this.#tokenFor(attempt));
-    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken }).catch((cause: unknown) =>
+    const visitor = this.#visitor;
+    this.#make(attempt, door, { url, clock: this.#clock, listener, getToken, visitor }).catch((cause: unknown) =>
       attempt.end(new Refusal("UNREACHABLE", { cause })),
     );
   }
@@ -236,7 +245,7 @@ export class Connection implements Line {
       if (this.#attempt === attempt) attempt.link = openLane(Socket, { ...options, lanePath: this.#lanePath });
     } else {
       const { openSocketIo } = await import("./socketio-link.js");
-      const polls = this.#clock.now() < (this.#pollsUntilMs.get(options.url) ?? 0);
+      const polls = this.#avoided.has("websocket", options.url);
       if (this.#attempt === attempt) attempt.link = openSocketIo({ ...options, path: this.#path, polls });
     }
   }
@@ -255,15 +264,16 @@ export class Connection implements Line {
     this.#cancelRenewal?.();
     const wasUp = this.isUp;
     this.isUp = false;
-    // If no token was ever accepted, the next would be refused as well.
-    const isFinal = reason?.code === "UNAUTHORIZED" && !this.#hasBeenUp;
+    // A client that was never let in would be refused the next time as well.
+    const isRefused = reason !== undefined && STAYS_REFUSED.has(reason.code);
+    const isFinal = isRefused && !this.#hasBeenUp;
     if (isFinal) this.#isClosed = true;
     if (wasUp || reason) this.#listener.down(reason);
     if (isFinal) this.#listener.refused(reason);
     if (this.#isClosed) return;
     // Otherwise all clients of a closing instance would move to the same one.
     if (reason?.code === "GOING_AWAY") this.#endpoints.skip();
-    this.#openNext(reason?.code === "UNAUTHORIZED" ? this.#tokenRetryMs() : reason?.retryAfterMs);
+    this.#openNext(isRefused ? this.#tokenRetryMs() : reason?.retryAfterMs);
   }
 
   /** Opens the next connection after a pause. `#retryNow` cuts the pause to `retryAfterMs`. */

@@ -5,11 +5,13 @@ import { realClock } from "../protocol/clock.js";
 import { type Client, LiveClient } from "./client.js";
 import type { ConnectOptions } from "./connect-options.js";
 import { Connection } from "./connection.js";
+import { visitorId } from "./visitor-id.js";
 
 export type { SetAllOptions } from "../board/steps.js";
 export type { ErrorBody, ErrorCode } from "../protocol/refusal.js";
 export { Refusal } from "../protocol/refusal.js";
 export type {
+  Abortable,
   Board,
   BoardEvents,
   BoardStatus,
@@ -34,12 +36,17 @@ export type { ConnectOptions, GetToken } from "./connect-options.js";
  *     await board.set(7, true);
  */
 export function connect(urls: string | readonly string[], options: ConnectOptions = {}): Client {
+  const visitor = options.remember ? visitorId(drawId) : undefined;
   const all = typeof urls === "string" ? [urls] : urls;
   return new LiveClient({
-    open: (listener) => new Connection(all, realClock, listener, { ...options, onOnline }),
+    open: (listener) => new Connection(all, realClock, listener, { ...options, visitor, onOnline }),
     clock: realClock,
-    newSession: () => toBase64url(crypto.getRandomValues(new Uint8Array(16))),
+    newSession: drawId,
   });
+}
+
+function drawId(): string {
+  return toBase64url(crypto.getRandomValues(new Uint8Array(16)));
 }
 
 /** Browsers report that the network is back. Node does not. */

@@ -34,6 +34,7 @@ interface LaneLinkOptions {
   readonly clock: Clock;
   readonly listener: LinkListener;
   readonly getToken: (() => Promise<string | undefined>) | undefined;
+  readonly visitor?: string | undefined;
 }
 
 type Answer = (reply: never) => void;
@@ -47,6 +48,7 @@ export class LaneLink implements Link {
   readonly #listener: LinkListener;
   readonly #clock: Clock;
   readonly #getToken: LaneLinkOptions["getToken"];
+  readonly #visitor: string | undefined;
   readonly #wire: ClientWire;
   readonly #answers = new Map<number, Answer>();
   /** By handle and sequence number. */
@@ -59,11 +61,12 @@ export class LaneLink implements Link {
   #goodbye: Refusal | undefined;
   #isOver = false;
 
-  constructor(wire: ClientWire, { clock, listener, getToken }: LaneLinkOptions) {
+  constructor(wire: ClientWire, { clock, listener, getToken, visitor }: LaneLinkOptions) {
     this.#wire = wire;
     this.#clock = clock;
     this.#listener = listener;
     this.#getToken = getToken;
+    this.#visitor = visitor;
   }
 
   /** The wire is open. */
@@ -124,7 +127,8 @@ export class LaneLink implements Link {
   #greet(token: string | undefined): void {
     if (this.#isOver) return;
     this.#listener.asked();
-    const hello = { protocol: LANE_PROTOCOL, ...(token !== undefined && { token }) };
+    const visitor = this.#visitor;
+    const hello = { protocol: LANE_PROTOCOL, ...(token !== undefined && { token }), ...(visitor && { visitor }) };
     this.#ask(HELLO, hello, () => this.#listener.up());
     this.#listener.opened();
   }
@@ -171,10 +175,11 @@ export class LaneLink implements Link {
   }
 
   #hear(name: string, payload: unknown): void {
-    const { looking, frozen, resized, notice } = this.#listener;
+    const { looking, frozen, mine, resized, notice } = this.#listener;
     // As over Socket.IO, the instance is trusted to send what the protocol says.
     if (name === "looking") looking(payload as never);
     else if (name === "frozen") frozen(payload as never);
+    else if (name === "mine") mine(payload as never);
     else if (name === "resized") resized(payload as never);
     else if (name === "notice") {
       const noticed = payload as Notice;

@@ -5,7 +5,7 @@
 
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
-import type { BoardResized, Frozen, Looking, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { BoardResized, Frozen, Looking, Mine, Notice, RequestMap, RequestName } from "../protocol/events.js";
 import type { Refusal } from "../protocol/refusal.js";
 
 /** The connection was lost before the answer arrived. No app sees this. */
@@ -21,6 +21,7 @@ export interface Incoming {
   readonly looking: (looking: Looking) => void;
   readonly frozen: (frozen: Frozen) => void;
   readonly resized: (resized: BoardResized) => void;
+  readonly mine: (mine: Mine) => void;
   readonly notice: (notice: Notice) => void;
   /** A delta or snapshot of so many bytes came in, its header included. For measurements. */
   readonly received?: (bytes: number) => void;
@@ -33,6 +34,8 @@ export interface LineListener extends Incoming {
   up(url: string): void;
   /** The connection was lost, or an attempt failed. May be called several times in a row. */
   down(reason: Refusal | undefined): void;
+  /** An attempt takes long. It continues. */
+  waiting(reason: Refusal): void;
   /** No further connection will be attempted. */
   refused(reason: Refusal): void;
 }

@@ -44,6 +44,8 @@ export interface LinkOptions {
   readonly listener: LinkListener;
   /** Rejects with a Refusal if the app has no token. Undefined if boards need none. */
   readonly getToken: (() => Promise<string | undefined>) | undefined;
+  /** The id that an anonymous visitor keeps; undefined if none is kept. */
+  readonly visitor: string | undefined;
 }
 
 /** A payload with the header of a WebSocket frame from a server. */

@@ -13,63 +13,58 @@ import type { Delta, Snapshot } from "../board/delta.js";
 import { cellsInPage, pageCount } from "../board/geometry.js";
 import type { Replica } from "../board/replica.js";
 import type { SetAllOptions } from "../board/steps.js";
-import { type Cancel, type Clock, every } from "../protocol/clock.js";
-import type { Frozen, OpenResult } from "../protocol/events.js";
+import type { Clock } from "../protocol/clock.js";
+import type { Frozen, Mine, OpenResult } from "../protocol/events.js";
 import { Refusal } from "../protocol/refusal.js";
-import type { Board, BoardEvents, BoardStatus, CellChange, CellRange, Overview, Right, Watch } from "./board.js";
+import type * as api from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
 import type { Line } from "./line.js";
+import { watchOf } from "./live-watch.js";
+import { named } from "./named.js";
 import { type BoardOwner, Opening } from "./opening.js";
+import { Overdue } from "./overdue.js";
 import { OverviewWatches } from "./overview-watches.js";
+import { OwnCells } from "./own-cells.js";
+import { untilAborted } from "./until-aborted.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
-/** The server remembers sequence numbers for longer, so it recognises a late retry. */
-const GIVE_UP_MS = 300_000;
-const TICK_MS = 1_000;
-
-export class LiveBoard implements Board {
+export class LiveBoard implements api.Board {
   readonly name: string;
   readonly overviews: OverviewWatches;
-  status: BoardStatus = "connecting";
-  right: Right | undefined;
+  status: api.BoardStatus = "connecting";
+  right: api.Right | undefined;
   failure: Refusal | undefined;
-  readonly #events = createNanoEvents<BoardEvents>();
+  readonly #events = createNanoEvents<api.BoardEvents>();
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
     released: (pages) => this.#released(pages),
   });
   readonly #frozen = new FrozenCells();
+  readonly #own: OwnCells;
   readonly #opening: Opening;
   readonly #joiner: Joiner;
   readonly #changes: UserChanges;
-  readonly #stopTicking: Cancel;
-  /** Whether the instance has been heard from since the last tick. */
-  #isHeard = false;
+  readonly #overdue: Overdue;
 
   /** `session` belongs to this board alone, because its sequence numbers do. */
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
     this.name = name;
     this.#changes = new UserChanges(this.#pages, line, session, clock, {
-      changed: (changes) => this.#emitChanges(changes),
+      changed: this.#emitChanges,
       refused: (changes, refusal) => this.#refused(changes, refusal),
-      heard: () => {
-        this.#isHeard = true;
-      },
+      heard: () => this.#overdue.heard(),
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
+    this.#own = new OwnCells(clock, this);
     this.#joiner = new Joiner(this.#pages, line, clock, {
       loaded: (page) => this.#emitChanges(this.#changes.shown.loaded(page)),
       asked: (page) => this.#frozen.asked(page),
-      joined: (page) => {
-        if (this.#frozen.joined(page)) this.#events.emit("frozen", [page]);
-      },
-      changed: () => {
-        if (this.#opening.present) this.#setStatus(this.#joiner.isLive ? "live" : "joining");
-      },
+      joined: (page) => this.#frozen.joined(page) && this.#events.emit("frozen", [page]),
+      changed: () => this.#opening.present && this.#setStatus(this.#joiner.isLive ? "live" : "joining"),
     });
     this.#opening = new Opening(name, session, line, clock, {
       opened: (opened) => this.#opened(opened, owner),
@@ -77,7 +72,9 @@ export class LiveBoard implements Board {
       problem: (problem) => owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
-    this.#stopTicking = every(clock, TICK_MS, () => this.#tick(clock.now()));
+    const changed = this.#emitChanges;
+    const parts = { changes: this.#changes, pages: this.#pages, joiner: this.#joiner, opening: this.#opening, changed };
+    this.#overdue = new Overdue(parts, clock);
     if (line.isUp) this.connected();
   }
 
@@ -85,8 +82,8 @@ export class LiveBoard implements Board {
     return this.#opening.ready;
   }
 
-  whenReady({ signal }: { readonly signal?: AbortSignal } = {}): Promise<void> {
-    return signal ? this.#opening.whenReady(signal) : this.ready;
+  whenReady({ signal }: api.Abortable = {}): Promise<void> {
+    return untilAborted(this.ready, signal);
   }
 
   get size(): number {
@@ -99,6 +96,14 @@ export class LiveBoard implements Board {
 
   get limits(): OpenResult["limits"] | undefined {
     return this.#opening.known?.limits;
+  }
+
+  get claims(): OpenResult["claims"] {
+    return this.#opening.known?.claims;
+  }
+
+  get mine(): ReadonlyMap<number, number | undefined> {
+    return this.#own.cells;
   }
 
   get instance(): string | undefined {
@@ -125,6 +130,10 @@ export class LiveBoard implements Board {
     return cellsInPage(this.size, page) || undefined;
   }
 
+  count({ start, end }: api.CellRange): number | undefined {
+    return this.size > 0 ? this.#changes.shown.count(start, Math.min(end, this.size)) : undefined;
+  }
+
   isPending(cell: number): boolean {
     return this.#changes.outbox.shown(cell) !== undefined;
   }
@@ -133,36 +142,48 @@ export class LiveBoard implements Board {
     return this.#frozen.has(cell);
   }
 
-  frozenOf(page: number): readonly CellRange[] {
+  frozenOf(page: number): readonly api.CellRange[] {
     return this.#frozen.of(page);
   }
 
-  set(cell: number, value: boolean): Promise<void> {
-    return this.#changes.set(cell, value);
+  set(cell: number, value: boolean, options: api.Abortable = {}): Promise<void> {
+    return named(this.name, this.#changes.set(cell, value, options), [cell]);
   }
 
-  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, options: SetAllOptions = {}): Promise<void> {
-    return this.#changes.setAll(changes, options);
+  setAll(changes: Iterable<readonly [number, boolean]>, options: SetAllOptions & api.Abortable = {}): Promise<void> {
+    const list = Array.from(changes);
+    const cells = list.map(([cell]) => cell);
+    return named(this.name, this.#changes.setAll(list, options), cells);
   }
 
-  watch(range: CellRange): Watch {
-    return this.#pages.watch(range);
+  watch(range: api.CellRange, { signal }: api.Abortable = {}): api.Watch {
+    const { start, end } = range;
+    const missing = this.#pages.ranges.missing({ start, end: Math.min(end, this.size) });
+    const watch = watchOf(this.name, this.#pages.watch(range), signal);
+    // Pages that are loaded later report their cells then.
+    const changes = missing.flatMap((part) => this.#changes.shown.checkedIn(part));
+    queueMicrotask(() => this.#emitChanges(changes));
+    return watch;
   }
 
-  get overview(): Overview | undefined {
+  get overview(): api.Overview | undefined {
     return this.overviews.current;
   }
 
-  watchOverview(): Watch {
-    return this.overviews.watch();
+  watchOverview({ signal }: api.Abortable = {}): api.Watch {
+    return watchOf(this.name, this.overviews.watch(), signal);
   }
 
-  on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
+  on<Name extends keyof api.BoardEvents>(name: Name, listener: api.BoardEvents[Name]): () => void {
     return this.#events.on(name, listener);
   }
 
   close(): void {
     this.end(new Refusal("CLOSED"));
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   /** The handle that frames of this board carry on this connection. */
@@ -191,7 +212,7 @@ export class LiveBoard implements Board {
   }
 
   receive(update: Delta | Snapshot): void {
-    this.#isHeard = true;
+    this.#overdue.heard();
     const page = this.#pages.get(update.page);
     if (!page) return;
     const changes = this.#changes.shown.receive(page, update);
@@ -216,11 +237,17 @@ export class LiveBoard implements Board {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
 
+  receiveMine(mine: Mine): void {
+    if (this.#pages.get(mine.page) && this.#own.receive(mine)) this.#events.emit("mine");
+  }
+
   /** Closes the board. It does not open again. */
-  end(refusal: Refusal): void {
+  end(reason: Refusal): void {
     if (this.failure) return;
+    const refusal = reason.about(this.name);
     this.failure = refusal;
-    this.#stopTicking();
+    this.#overdue.stop();
+    this.#own.close();
     this.#opening.close(refusal);
     this.overviews.close(refusal);
     this.#pages.close(refusal);
@@ -232,6 +259,7 @@ export class LiveBoard implements Board {
     const isResized = this.#pages.size !== opened.size;
     this.#pages.resize(opened.size);
     owner.opened(opened);
+    this.#own.opened(opened);
     this.#setRight(opened.right);
     // Writes are sent first. They need no page, and their deltas come with the pages.
     this.#changes.connected(opened);
@@ -240,50 +268,31 @@ export class LiveBoard implements Board {
     if (isResized) this.#events.emit("size", opened.size);
   }
 
-  /**
-   * Gives up changes that cannot be delivered, and committed changes whose delta does not come. On
-   * a silent connection that delta may still be on its way. So the wait counts only if the instance
-   * was heard, or answers now. The next tick does not wait for that answer.
-   */
-  #tick(nowMs: number): void {
-    this.#changes.expire(nowMs - GIVE_UP_MS, new Refusal("EXPIRED"));
-    const isHeard = this.#isHeard;
-    this.#isHeard = false;
-    const awaited = () =>
-      this.#pages.numbers.filter((page) => this.#joiner.isJoined(page) && this.#changes.outbox.isAwaited(page));
-    if (awaited().length === 0) return;
-    const waited = () => this.#emitChanges(this.#changes.shown.waited(awaited()));
-    if (isHeard) waited();
-    else {
-      this.#opening.isAnswered((isAnswered) => {
-        if (isAnswered) waited();
-      });
-    }
-  }
-
   #released(pages: readonly number[]): void {
     for (const page of pages) {
       this.#changes.outbox.reached(page, Number.POSITIVE_INFINITY);
       this.#frozen.forget(page);
+      this.#own.forget(page);
     }
     this.#joiner.leave(pages);
   }
 
-  #setStatus(status: BoardStatus): void {
+  #setStatus(status: api.BoardStatus): void {
     if (status === this.status || this.status === "closed") return;
     this.status = status;
     this.#events.emit("status", status);
   }
 
-  #setRight(right: Right): void {
+  #setRight(right: api.Right): void {
     if (right === this.right) return;
     this.right = right;
     this.#events.emit("right", right);
   }
 
-  #emitChanges(changes: readonly CellChange[]): void {
-    if (changes.length > 0) this.#events.emit("change", changes);
-  }
+  readonly #emitChanges = (changes: readonly api.CellChange[]): void => {
+    const seen = changes.filter(({ cell, mine }) => mine || this.#pages.ranges.has(cell));
+    if (seen.length > 0) this.#events.emit("change", seen);
+  };
 
   #refused(changes: readonly Dropped[], { code, message }: Refusal): void {
     if (code === "TOKEN_EXPIRED" && changes.length > 0) this.#setRight("view");

@@ -12,7 +12,7 @@ import { ConnectionLost, type Line } from "./line.js";
 
 export interface BoardOwner {
   opened(result: OpenResult): void;
-  /** The token grants no rights here. Another one is requested. */
+  /** The token grants no rights here, or the board cannot be opened yet. It is tried again. */
   problem(problem: Refusal): void;
 }
 
@@ -31,9 +31,7 @@ export class Opening {
   readonly #line: Line;
   readonly #clock: Clock;
   readonly #listener: Listener;
-  readonly #ready = deferred();
-  /** Resolves at the first answer; rejects if the board is closed before that. */
-  readonly ready = this.#ready.promise;
+  #ready = deferred();
   #isAsking = false;
   #cancelRetry: Cancel | undefined;
   #isClosed = false;
@@ -46,14 +44,9 @@ export class Opening {
     this.#listener = listener;
   }
 
-  /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
-  whenReady(signal: AbortSignal): Promise<void> {
-    return new Promise((done, fail) => {
-      const abort = () => fail(signal.reason);
-      if (signal.aborted) return abort();
-      signal.addEventListener("abort", abort);
-      this.ready.then(done, fail).finally(() => signal.removeEventListener("abort", abort));
-    });
+  /** Resolves at the first answer; rejects once the board is closed. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
   }
 
   /**
@@ -100,6 +93,8 @@ export class Opening {
   close(reason: Refusal): void {
     this.#isClosed = true;
     this.#cancelRetry?.();
+    // The first answer may have resolved it.
+    if (this.known) this.#ready = deferred();
     this.#ready.fail(reason);
   }
 
@@ -122,6 +117,7 @@ export class Opening {
     if (mayRenew && this.#renew(refusal)) return;
     if (!refusal.rule.retry) this.#listener.failed(refusal);
     else {
+      this.#listener.problem(refusal);
       this.#cancelRetry = this.#clock.after(refusal.pauseMs, () => {
         if (this.#line.isUp && !this.present && !this.#isClosed) this.connected();
       });

@@ -201,6 +201,19 @@ export class Outbox {
     return this.#drop(blamed, error);
   }
 
+  /** Drops the units that wait and that nobody but these calls has asked for. */
+  withdraw(calls: ReadonlySet<Settle>): Dropped[] {
+    const withdrawn: Unit[] = [];
+    this.#queue.revise((unit) => {
+      if (!unit.ops.every(({ settles }) => settles.every((settle) => calls.has(settle)))) return unit;
+      withdrawn.push(unit);
+      return [];
+    });
+    const dropped = this.#drop(withdrawn);
+    for (const { cell } of dropped) this.#findNewest(cell);
+    return dropped;
+  }
+
   /** Drops the changes that were made before `beforeMs`. */
   expire(beforeMs: number, error: Refusal): Dropped[] {
     const isOld = ({ ops }: Unit) => ops.every(({ sinceMs }) => sinceMs < beforeMs);
@@ -264,7 +277,7 @@ export class Outbox {
     return units;
   }
 
-  #drop(units: readonly Unit[], error: Refusal): Dropped[] {
+  #drop(units: readonly Unit[], error?: Refusal): Dropped[] {
     for (const unit of units) this.#queue.forget(unit);
     return opsOf(units).flatMap((op) => {
       this.#settle(op, error);

@@ -8,9 +8,10 @@ import type { Clock } from "../protocol/clock.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
 import { type Refusal, refusalOf } from "../protocol/refusal.js";
-import type { BoardEvents, Overview, Watch } from "./board.js";
+import type { BoardEvents, Overview } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
 import { ConnectionLost, type Line } from "./line.js";
+import type { Held } from "./live-watch.js";
 
 export class OverviewWatches implements Overview {
   total = 0;
@@ -51,7 +52,7 @@ export class OverviewWatches implements Overview {
     return this.#watchers.get(page) ?? 0;
   }
 
-  watch(): Watch {
+  watch(): Held {
     const ready = deferred();
     if (this.#failure) ready.fail(this.#failure);
     else {

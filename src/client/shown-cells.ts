@@ -4,11 +4,11 @@
  * the cells whose shown value has changed.
  */
 
-import { setBit } from "../board/bitmap.js";
+import { countBetween, setBit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
-import { cellAt, offsetOf, pageOf } from "../board/geometry.js";
+import { cellAt, offsetOf, PAGE_CELLS, pageOf, pagesBetween } from "../board/geometry.js";
 import type { WriteResult } from "../protocol/events.js";
-import type { CellChange } from "./board.js";
+import type { CellChange, CellRange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import type { Outbox } from "./outbox.js";
 import type { WatchedPage, WatchedPages } from "./watched-pages.js";
@@ -35,6 +35,32 @@ export class ShownCells {
     const bits = watched.replica.bits.slice();
     for (const [cell, value] of this.#outbox.shownOn(page)) setBit(bits, offsetOf(cell), value);
     return bits;
+  }
+
+  /** Number of cells that are shown as checked; undefined if some of them are not loaded. */
+  count(start: number, end: number): number | undefined {
+    let count = 0;
+    for (const page of pagesBetween(start, end)) {
+      const bits = this.bitsOf(page);
+      if (!bits) return undefined;
+      const first = cellAt(page, 0);
+      count += countBetween(bits, Math.max(0, start - first), Math.min(PAGE_CELLS, end - first));
+    }
+    return count;
+  }
+
+  /** The checked cells of a range on pages that are loaded, as if they had just been. */
+  checkedIn({ start, end }: CellRange): CellChange[] {
+    const changes: CellChange[] = [];
+    for (const page of pagesBetween(start, end)) {
+      const watched = this.#pages.get(page);
+      if (!watched?.isLoaded) continue;
+      const first = cellAt(page, 0);
+      const last = Math.min(end, first + watched.replica.cells);
+      for (let cell = Math.max(start, first); cell < last; cell++)
+        if (this.get(cell)) changes.push({ cell, value: true, mine: false });
+    }
+    return changes;
   }
 
   /** Updates the page; undefined if the update does not fit. */

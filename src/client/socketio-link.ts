@@ -10,7 +10,7 @@ import { io, type Socket } from "socket.io-client";
 import { fromBase64url } from "../protocol/base64url.js";
 import { decodeDelta } from "../protocol/delta-text.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
-import { Refusal, refusalFrom } from "../protocol/refusal.js";
+import { isErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
 import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../protocol/version.js";
 import { below } from "./endpoints.js";
 import { type Link, type LinkOptions, webSocketBytes } from "./link.js";
@@ -29,17 +29,19 @@ const AROUND_DELTA_BYTES = '42/boards,["delta",""]'.length;
 const AROUND_SNAPSHOT_BYTES = '451-/boards,["snapshot",{"_placeholder":true,"num":0}]'.length + 2;
 
 export function openSocketIo(options: SocketIoOptions): Link {
-  const { url, path, listener, getToken, polls } = options;
+  const { url, path, listener, getToken, visitor, polls } = options;
+  const known = visitor === undefined ? {} : { visitor };
   const socket: Socket<ServerToClient, ClientToServer> = io(new URL(BOARDS_NAMESPACE, url).href, {
     path: below(url, path).pathname,
     forceNew: true,
     reconnection: false,
     transports: polls ? ["polling", "websocket"] : ["websocket", "polling"],
     tryAllTransports: true,
+    ...(!getToken && { auth: known }),
     ...(getToken && {
       auth: (give) => {
         getToken().then((token) => {
-          give(token === undefined ? {} : { token });
+          give(token === undefined ? known : { ...known, token });
           listener.asked();
         }, listener.over);
       },
@@ -70,6 +72,7 @@ export function openSocketIo(options: SocketIoOptions): Link {
   socket.on("looking", listener.looking);
   socket.on("frozen", listener.frozen);
   socket.on("resized", listener.resized);
+  socket.on("mine", listener.mine);
   socket.on("notice", (notice) => {
     if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);
     listener.notice(notice);
@@ -86,10 +89,22 @@ export function openSocketIo(options: SocketIoOptions): Link {
   };
 }
 
-/** An attempt that failed below Socket.IO. Only long-polling knows the status of the answer. */
+/** An attempt that failed below Socket.IO. Only long-polling knows the answer. */
 function unreachable(error: Error): Refusal {
+  const refusal = "context" in error && refusalInText(Object(error.context).responseText);
+  if (refusal) return refusal;
   const status = "description" in error && typeof error.description === "number" ? error.description : 0;
   return new Refusal("UNREACHABLE", { cause: error, ...(status > 0 && { detail: `the answer was HTTP ${status}` }) });
+}
+
+function refusalInText(text: unknown): Refusal | undefined {
+  try {
+    const { error } = JSON.parse(String(text));
+    return isErrorCode(error.code) ? refusalFrom(error) : undefined;
+  } catch {
+    // Something else than an instance answers.
+    return undefined;
+  }
 }
 
 function refusalIn(error: Error): Refusal | undefined {

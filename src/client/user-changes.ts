@@ -10,13 +10,14 @@ import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { type ErrorCode, Refusal, refusalOf } from "../protocol/refusal.js";
-import type { BoardEvents, CellChange } from "./board.js";
+import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import { ConnectionLost, type Line } from "./line.js";
 import { Outbox, type OutboxWrite } from "./outbox.js";
 import type { Settle } from "./queue.js";
 import { ShownCells } from "./shown-cells.js";
 import { soon } from "./soon.js";
+import { untilAborted } from "./until-aborted.js";
 import type { WatchedPages } from "./watched-pages.js";
 
 /** Calls of `set`, and cells of `setAll`, that may wait on one board. */
@@ -27,7 +28,7 @@ const CELLS_AFTER_LIMIT_MIN = 16;
  * that would hold up the changes on all other pages.
  */
 const NOT_SENT_AGAIN: ReadonlySet<ErrorCode> = new Set(["PAGE_DAMAGED"]);
-const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "CELL_OUT_OF_RANGE"]);
+const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "TAKEN", "CELL_OUT_OF_RANGE"]);
 
 interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   changed(changes: readonly CellChange[]): void;
@@ -45,6 +46,8 @@ export class UserChanges {
   readonly #listener: Listener;
   /** The last answer to `open`. */
   #known: OpenResult | undefined;
+  /** Calls whose signal was aborted, and that are not settled yet. */
+  readonly #aborted = new Set<Settle>();
   #isConnected = false;
   #failure: Refusal | undefined;
   #pausedUntilMs = 0;
@@ -61,16 +64,38 @@ export class UserChanges {
     this.#listener = listener;
   }
 
-  set(cell: number, value: boolean): Promise<void> {
+  set(cell: number, value: boolean, { signal }: Abortable = {}): Promise<void> {
+    // In a write of its own it can be withdrawn without another change of the cell.
+    if (signal) return this.setAll([[cell, value]], { signal });
     const bit = value ? 1 : 0;
     return this.#enter([[[cell, bit]]], true, (_, settle) => this.outbox.set(cell, bit, this.#clock.now(), settle));
   }
 
-  setAll(changes: Iterable<readonly [cell: number, value: boolean]>, { split = false }: SetAllOptions): Promise<void> {
+  setAll(
+    changes: Iterable<readonly [cell: number, value: boolean]>,
+    { split = false, signal }: SetAllOptions & Abortable,
+  ): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
     const steps = inSteps(last, this.#known?.limits.writeCellsMax ?? Number.POSITIVE_INFINITY);
-    return this.#enter(steps, split, (step, settle) => this.outbox.setAll(step, split, this.#clock.now(), settle));
+    const calls = new Set<Settle>();
+    const settled = this.#enter(steps, split, (step, settle) => {
+      calls.add(settle);
+      this.outbox.setAll(step, split, this.#clock.now(), settle);
+    });
+    if (!signal) return settled;
+    const abort = () => {
+      for (const call of calls) this.#aborted.add(call);
+      this.#withdraw();
+    };
+    signal.addEventListener("abort", abort);
+    const forget = () => {
+      signal.removeEventListener("abort", abort);
+      for (const call of calls) this.#aborted.delete(call);
+    };
+    settled.then(forget, forget);
+    return untilAborted(settled, signal);
   }
 
   connected(opened: OpenResult): void {
@@ -129,6 +154,11 @@ export class UserChanges {
     return Promise.all(settled).then(() => undefined);
   }
 
+  /** Drops aborted changes that wait. Those on their way may return to the queue later. */
+  #withdraw(): void {
+    if (this.#aborted.size > 0) this.#listener.changed(this.shown.dropped(this.outbox.withdraw(this.#aborted), true));
+  }
+
   #check(ops: readonly Dropped[]): Refusal | undefined {
     if (this.#failure) return this.#failure;
     const size = this.#known?.size ?? BOARD_CELLS_MAX;
@@ -144,6 +174,7 @@ export class UserChanges {
 
   #send(opened: OpenResult): void {
     const { writeCellsMax, writesInFlightMax } = opened.limits;
+    this.#withdraw();
     const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
       this.#cancelWake?.();

@@ -5,8 +5,10 @@
 
 import { cellsInPage, PAGE_CELLS, pagesBetween } from "../board/geometry.js";
 import { Replica } from "../board/replica.js";
-import type { CellRange, Watch } from "./board.js";
+import type { CellRange } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
+import type { Held } from "./live-watch.js";
+import { WatchedRanges } from "./watched-ranges.js";
 
 export interface WatchedPage {
   replica: Replica;
@@ -31,13 +33,15 @@ interface Listener {
 }
 
 export class WatchedPages {
+  /** Includes cells past the end of the board. */
+  readonly ranges = new WatchedRanges();
   readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
   /** Number of cells of the board, once known. */
   size: number | undefined;
   #failure: unknown;
   /** The pages of each range are held once the size is known. */
-  readonly #ranges = new Set<WatchedRange>();
+  readonly #placed = new Set<WatchedRange>();
 
   constructor(listener: Listener) {
     this.#listener = listener;
@@ -58,19 +62,21 @@ export class WatchedPages {
   }
 
   /** Holds the pages of the range that the board has, from the first call of `resize` on. */
-  watch({ start, end }: CellRange): Watch {
+  watch({ start, end }: CellRange): Held {
     if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
     const ready = deferred();
     const range: WatchedRange = { start, end, ready, held: [] };
+    this.ranges.add(range);
     if (this.#failure) ready.fail(this.#failure);
     else {
-      this.#ranges.add(range);
+      this.#placed.add(range);
       if (this.size !== undefined) this.#holdRange(range, this.size);
     }
     return {
       ready: ready.promise,
       stop: () => {
-        if (this.#ranges.delete(range) && this.size === undefined) ready.done();
+        this.ranges.delete(range);
+        if (this.#placed.delete(range) && this.size === undefined) ready.done();
         this.release(range.held.splice(0));
       },
     };
@@ -79,7 +85,7 @@ export class WatchedPages {
   /** The pages that are watched, or will be if the board is large enough: at most so many. */
   wanted(most: number): number[] {
     const wanted = new Set(this.#pages.keys());
-    for (const { start, end } of this.size === undefined ? this.#ranges : []) {
+    for (const { start, end } of this.size === undefined ? this.#placed : []) {
       const last = Math.min(end, start + most * PAGE_CELLS);
       for (const page of pagesBetween(start, last)) if (wanted.size < most) wanted.add(page);
     }
@@ -133,8 +139,8 @@ export class WatchedPages {
   /** The board cannot be used: every watch fails. */
   close(error: unknown): void {
     this.#failure = error;
-    for (const { ready } of this.#ranges) ready.fail(error);
-    this.#ranges.clear();
+    for (const { ready } of this.#placed) ready.fail(error);
+    this.#placed.clear();
     this.fail(this.numbers, error);
   }
 
@@ -162,7 +168,7 @@ export class WatchedPages {
       page.isLoaded = false;
       resized.push(number);
     }
-    if (isOther) for (const range of this.#ranges) this.#holdRange(range, size);
+    if (isOther) for (const range of this.#placed) this.#holdRange(range, size);
     return resized;
   }
 }

@@ -11,13 +11,13 @@ interface LaneOptions extends LinkOptions {
   readonly lanePath: string;
 }
 
-export function openLane(Socket: WebSocketClass, { url, clock, listener, getToken, lanePath }: LaneOptions): Link {
+export function openLane(Socket: WebSocketClass, { url, lanePath, ...options }: LaneOptions): Link {
   let socket: WebSocketLike | undefined;
   const wire = {
     send: (message: Uint8Array) => socket?.send(message),
     close: () => socket?.close(),
   };
-  const link = new LaneLink(wire, { clock, listener, getToken });
+  const link = new LaneLink(wire, options);
   try {
     socket = new Socket(below(url, lanePath).href.replace(/^http/, "ws"), [LANE_SUBPROTOCOL]);
   } catch (error) {

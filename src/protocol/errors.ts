@@ -31,8 +31,14 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   UNAUTHORIZED: { http: 401, message: "A valid token is required: none was sent, or the one sent was not accepted." },
   TOKEN_EXPIRED: { http: 401, message: "Your token has expired. Sign in again to continue." },
   FORBIDDEN: { http: 403, message: "You are not allowed to do this on this board." },
+  ORIGIN_REFUSED: {
+    http: 403,
+    message: "Pages of this origin may not use these boards. Their operator can add it to the option ORIGINS.",
+  },
   FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },
+  TAKEN: { http: 409, message: "Somebody else has these checkboxes. Choose others." },
+  PARTLY_TAKEN: { http: 409, message: "Somebody else has some of these checkboxes. The others were changed." },
   TOO_MANY_REGIONS: { http: 409, message: "The page would have too many frozen regions. Freeze fewer, larger ones." },
   NOT_OPEN: { http: 409, message: "This connection has not opened the board. Send `open` first." },
   SESSION_CHANGED: {

@@ -49,6 +49,8 @@ export interface OpenResult {
   readonly onlineEverywhere: number;
   /** Whether the instance can reach its store. */
   readonly storeAvailable: boolean;
+  /** Present if the board has claims. `ms` is how long one lasts, 0 for no end. */
+  readonly claims?: { readonly ms: number; readonly isLease: boolean };
   readonly limits: {
     /** Most cells in one write. */
     readonly writeCellsMax: number;
@@ -165,6 +167,16 @@ export interface BoardResized {
   readonly size: number;
 }
 
+/** Cells of a watched page that belong to this client's user, on a board with claims. */
+export interface Mine {
+  readonly handle: number;
+  readonly page: number;
+  /** Each cell, and the time until its hold ends in ms, or null if it has no end. */
+  readonly cells: readonly (readonly [cell: number, leftMs: number | null])[];
+  /** Cells that are no longer theirs. Absent if `cells` are all cells of the page that are. */
+  readonly gone?: readonly number[];
+}
+
 /** The event `checkbox-update` of the teaching protocol, in both directions. */
 export interface CheckboxUpdate {
   readonly index: number;
@@ -189,5 +201,7 @@ export interface ServerToClient {
   frozen: (frozen: Frozen) => void;
   /** Pages that have another number of cells now are no longer watched. */
   resized: (resized: BoardResized) => void;
+  /** Sent when a client joins a page of a board with claims, and at each change. */
+  mine: (mine: Mine) => void;
   notice: (notice: Notice) => void;
 }

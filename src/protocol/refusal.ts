@@ -30,8 +30,11 @@ export const RULES = {
   UNAUTHORIZED: REFUSED,
   TOKEN_EXPIRED: REFUSED,
   FORBIDDEN: REFUSED,
+  ORIGIN_REFUSED: REFUSED,
   FROZEN: REFUSED,
   PARTLY_FROZEN: UNKNOWN,
+  TAKEN: REFUSED,
+  PARTLY_TAKEN: UNKNOWN,
   TOO_MANY_REGIONS: UNKNOWN,
   NOT_OPEN: REFUSED,
   SESSION_CHANGED: REFUSED,
@@ -97,6 +100,7 @@ interface RefusalOptions {
   readonly detail?: string;
   readonly retryAfterMs?: number | undefined;
   readonly cells?: readonly number[] | undefined;
+  readonly board?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -104,10 +108,15 @@ interface RefusalOptions {
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
-  /** As in ErrorBody; at most as many as one write can have. */
+  /**
+   * The cells that were refused, at most as many as one write can have. Undefined if the refusal is
+   * not about cells.
+   */
   readonly cells: readonly number[] | undefined;
+  /** Name of the board. Undefined if the refusal is not about one, and over HTTP. */
+  readonly board: string | undefined;
 
-  constructor(code: ErrorCode, { detail, retryAfterMs, cells, cause, ...options }: RefusalOptions = {}) {
+  constructor(code: ErrorCode, { detail, retryAfterMs, cells, board, cause, ...options }: RefusalOptions = {}) {
     const message = options.message || messages[code] || `The instance answered with the error ${code}.`;
     const text = detail ? withDetail(message, detail) : message;
     super(text, cause === undefined ? {} : { cause });
@@ -115,6 +124,7 @@ export class Refusal extends Error {
     this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.cells = cells;
+    this.board = board;
   }
 
   get rule(): ErrorRule {
@@ -124,6 +134,12 @@ export class Refusal extends Error {
   /** Milliseconds to wait before sending the request again. */
   get pauseMs(): number {
     return this.retryAfterMs ?? 500;
+  }
+
+  /** The same refusal, which names a board and cells. */
+  about(board: string, cells = this.cells): Refusal {
+    const { code, message, retryAfterMs, cause } = this;
+    return new Refusal(code, { message, retryAfterMs, cause, cells, board });
   }
 
   toBody(): ErrorBody {

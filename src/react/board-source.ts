@@ -19,7 +19,7 @@ export interface Shown {
   refresh(): void;
 }
 
-export type SourceBoard = Pick<Board, "name" | "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
+export type SourceBoard = Pick<Board, "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
 
 /** A change looks for ranges in its bucket only. */
 const BUCKET_CELLS = 256;
@@ -146,7 +146,7 @@ export class BoardSource {
 
   #watch(page: number): HeldPage {
     const start = page * PAGE_CELLS;
-    const watch = this.board.watch({ start, end: start + 1 });
+    const watch = this.board.watch({ start, end: start + PAGE_CELLS });
     const held: HeldPage = { watch, holders: 0, cancelStop: undefined, refusal: undefined };
     this.#held.set(page, held);
     const settled = (error?: unknown) => {

@@ -10,19 +10,26 @@
  *     }
  */
 
-import { createContext, createElement, type ReactNode, useContext, useMemo, useSyncExternalStore } from "react";
+"use client";
+
+import { createContext, createElement, type ReactNode, useContext, useMemo, useRef, useSyncExternalStore } from "react";
 import type { Client, ConnectionState } from "../client/index.js";
 import { realClock } from "../protocol/clock.js";
 import { BoardSource } from "./board-source.js";
+import { NO_BOARD, NO_CONNECTION } from "./no-client.js";
 import { type BoardView, RangeView } from "./range-view.js";
 
 export type { BoardView } from "./range-view.js";
 
-const ClientContext = createContext<Client | undefined>(undefined);
+/** Null outside of a provider. */
+const ClientContext = createContext<Client | undefined | null>(null);
 
 export interface BoardsProviderProps {
-  /** Created once by `connect`, outside of components. The provider does not close it. */
-  readonly client: Client;
+  /**
+   * Created once by `connect`, outside of components. The provider does not close it. Undefined on
+   * a server that renders the page, which connects to nothing.
+   */
+  readonly client: Client | undefined;
   readonly children?: ReactNode;
 }
 
@@ -35,6 +42,12 @@ export interface UseBoardOptions {
   /** Shows cells `start` … `end - 1`, at most 262,144. Default: the whole board. */
   readonly start?: number | undefined;
   readonly end?: number | undefined;
+  /**
+   * The cells to show until the range is loaded, and in the markup of a server: cell `start + i` is
+   * bit `7 - i % 8` of byte `i / 8`. For a whole page that is `bitsOf(page)` of the server's board.
+   * Needs `end`. Read when a range is shown that was not shown before.
+   */
+  readonly initialBits?: ArrayLike<number> | undefined;
   /** Used instead of a BoardsProvider's client. */
   readonly client?: Client | undefined;
 }
@@ -47,28 +60,40 @@ export interface UseBoardOptions {
 export function useBoard(name: string, options: UseBoardOptions = {}): BoardView {
   const client = useClient(options.client);
   const { start = 0, end } = options;
-  const view = useMemo(() => new RangeView(sourceOf(client, name), start, end), [client, name, start, end]);
-  return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getSnapshot);
+  // An app may make them again whenever it renders.
+  const initialBits = useRef(options.initialBits);
+  initialBits.current = options.initialBits;
+  const view = useMemo(
+    () => new RangeView(sourceOf(client, name), start, end, initialBits.current),
+    [client, name, start, end],
+  );
+  return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getServerSnapshot);
 }
 
 /** The state of the connection: its instance, and the people online there and everywhere. */
 export function useConnection(client?: Client): ConnectionState {
   const given = useClient(client);
-  const subscribe = useMemo(() => (listener: () => void) => given.on("state", listener), [given]);
-  const getState = () => given.state;
-  return useSyncExternalStore(subscribe, getState, getState);
+  const subscribe = useMemo(() => (listener: () => void) => given?.on("state", listener) ?? nothing, [given]);
+  const getState = () => given?.state ?? NO_CONNECTION;
+  return useSyncExternalStore(subscribe, getState, () => NO_CONNECTION);
 }
 
-function useClient(given: Client | undefined): Client {
+function nothing(): void {}
+
+function useClient(given: Client | undefined): Client | undefined {
   const provided = useContext(ClientContext);
   const client = given ?? provided;
-  if (!client) throw new Error("useBoard needs a client. Wrap it in a BoardsProvider, or pass the option `client`.");
+  if (client === null)
+    throw new Error("useBoard needs a client. Wrap it in a BoardsProvider, or pass the option `client`.");
   return client;
 }
 
 const sources = new WeakMap<Client, Map<string, BoardSource>>();
 
-function sourceOf(client: Client, name: string): BoardSource {
+const noSource = new BoardSource(NO_BOARD, realClock);
+
+function sourceOf(client: Client | undefined, name: string): BoardSource {
+  if (!client) return noSource;
   const ofClient = sources.get(client) ?? new Map<string, BoardSource>();
   sources.set(client, ofClient);
   const source = ofClient.get(name) ?? new BoardSource(client.board(name), realClock);

@@ -4,10 +4,12 @@
  * nothing before `subscribe`.
  */
 
+import { getBit } from "../board/bitmap.js";
 import type { CellChange, CellRange } from "../client/board.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { Refusal } from "../protocol/refusal.js";
-import type { BoardSource, Shown } from "./board-source.js";
+import type { BoardSource, Shown, SourceBoard } from "./board-source.js";
+import { NO_BOARD } from "./no-client.js";
 
 export interface BoardView {
   /** Item i is cell `start + i`; undefined until it is loaded. Empty until `size` is known. */
@@ -46,15 +48,21 @@ export class RangeView implements Shown {
   readonly #source: BoardSource;
   readonly #start: number;
   readonly #end: number | undefined;
+  /** Of the range; undefined once it has been loaded. */
+  #initialBits: Uint8Array | undefined;
+  readonly #serverView: BoardView;
   #view: BoardView;
   #listener: () => void = () => undefined;
 
-  constructor(source: BoardSource, start: number, end: number | undefined) {
+  constructor(source: BoardSource, start: number, end: number | undefined, initialBits?: ArrayLike<number>) {
     const isRange = Number.isSafeInteger(start) && start >= 0 && (end === undefined || end > start);
     if (!isRange) throw new RangeError(`not a range of cells: ${start} … ${end}`);
+    if (initialBits && end === undefined) throw new RangeError("initialBits needs the end of its range: pass end");
     this.#source = source;
     this.#start = start;
     this.#end = end;
+    this.#initialBits = initialBits && Uint8Array.from(initialBits);
+    this.#serverView = this.#viewOf(NO_BOARD);
     this.#view = this.#look();
   }
 
@@ -68,6 +76,9 @@ export class RangeView implements Shown {
       hide();
     };
   };
+
+  /** For the markup of a server, and while it is hydrated, whatever is loaded by then. */
+  readonly getServerSnapshot = (): BoardView => this.#serverView;
 
   /** Throws a RangeError if the range is too large. React calls it while it renders. */
   readonly getSnapshot = (): BoardView => {
@@ -91,7 +102,7 @@ export class RangeView implements Shown {
       cells ??= [...this.#view.cells];
       cells[cell - start] = value;
     }
-    if (cells) this.#replace({ ...this.#view, cells, isReady: isWhole(cells) });
+    if (cells) this.#replace({ ...this.#view, cells, isReady: !this.#initialBits && isWhole(cells) });
   }
 
   refresh(): void {
@@ -106,18 +117,27 @@ export class RangeView implements Shown {
     this.#listener();
   }
 
+  /** Until the size is known, only a range with initial bits has cells. */
   #clip(size: number): CellRange {
+    if (size === 0 && this.#initialBits && this.#end !== undefined) return { start: this.#start, end: this.#end };
     const end = Math.min(this.#end ?? size, size);
     return { start: Math.min(this.#start, end), end };
   }
 
   #look(): BoardView {
-    const { board, set } = this.#source;
+    return this.#viewOf(this.#source.board);
+  }
+
+  #viewOf(board: SourceBoard): BoardView {
     const { size, right } = board;
     const range = this.placed(size);
-    const cells = Array.from({ length: range.end - range.start }, (_, index) => board.get(range.start + index));
+    const loaded = Array.from({ length: range.end - range.start }, (_, index) => board.get(range.start + index));
+    const isReady = size > 0 && isWhole(loaded);
+    if (isReady) this.#initialBits = undefined;
+    const bits = this.#initialBits;
+    const cells = bits ? loaded.map((cell, index) => cell ?? getBit(bits, index) === 1) : loaded;
     const refusal = board.failure ?? this.#source.refusalIn(range);
-    return { ...range, size, right, refusal, set, cells, isReady: size > 0 && isWhole(cells) };
+    return { ...range, size, right, refusal, set: this.#source.set, cells, isReady };
   }
 }
 

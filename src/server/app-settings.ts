@@ -5,7 +5,8 @@
  * store.
  */
 
-import { BadOption, type Flags, OPTIONS } from "./config.js";
+import type { AccessRule } from "./access/access.js";
+import { BadOption, type Flags, flagOf, OPTIONS } from "./config.js";
 
 /** Field of attachBoards -> the environment variable with the same meaning. */
 export const INSTANCE_FIELDS = {
@@ -22,6 +23,11 @@ export const INSTANCE_FIELDS = {
   durability: "DURABILITY",
   /** Time for which change history is kept for replay. Default: `off`. */
   history: "HISTORY",
+  /**
+   * Boards on which a checked checkbox belongs to the user who checked it first, such as
+   * `seats=5m`.
+   */
+  claims: "CLAIMS",
   /** Rights that everyone has. Default: `open`, or `token` with `authorise`. */
   access: "ACCESS",
   /** Shared secret that tokens are signed with. */
@@ -36,17 +42,34 @@ export const INSTANCE_FIELDS = {
 
 type InstanceField = keyof typeof INSTANCE_FIELDS;
 
+/** One value for all boards, or `name=value`, or several of these with commas between them. */
+type ByBoard<Value extends string> = Value | `${string}=${Value}` | `${string},${Value}`;
+
+/** The fields whose mistakes a compiler can find. The others are any text. */
+interface Texts {
+  readonly durability: ByBoard<"applied" | "fsynced" | "replicated" | `replicated:${number}`>;
+  readonly history: ByBoard<"off" | `${number}${"s" | "m" | "h" | "d"}`>;
+  readonly access: ByBoard<AccessRule>;
+}
+
 /** Each field takes the same values as its environment variable. */
-export type InstanceFields = { readonly [Field in InstanceField]?: string | undefined };
+export type InstanceFields = {
+  readonly [Field in InstanceField]?: (Field extends keyof Texts ? Texts[Field] : string) | undefined;
+};
 
 const FIELDS = Object.keys(INSTANCE_FIELDS).filter((name): name is InstanceField => name in INSTANCE_FIELDS);
+
+/** The fields with types of their own. */
+const OTHER_FIELDS: ReadonlyMap<string, string> = new Map([
+  ["BOARDS", "boards"],
+  ["LANE_PATH", "lane"],
+]);
 
 /** Options that `settings` does not take, and what to use instead. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   ...FIELDS.map((field) => [INSTANCE_FIELDS[field], `the field \`${field}\``] as const),
   ["REDIS_URL", "the field `valkeyUrl`"],
-  ["BOARDS", "the field `boards`"],
-  ["LANE_PATH", "the field `lane`"],
+  ...Array.from(OTHER_FIELDS, ([env, field]) => [env, `the field \`${field}\``] as const),
   ["LOG_LEVEL", "the field `log`"],
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],
@@ -57,6 +80,23 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["TRUSTED_PROXIES", "the setting `trust proxy` of your Express app"],
   ["MESSAGE_BYTES", "the option `maxHttpBufferSize` of your Socket.IO server"],
 ]);
+
+/** Environment variable or flag -> what `attachBoards` has instead. */
+const OWN_NAMES: ReadonlyMap<string, string> = new Map(
+  Object.values(OPTIONS).flatMap((option) => {
+    const field = FIELDS.find((name) => INSTANCE_FIELDS[name] === option.env);
+    const name = field ?? OTHER_FIELDS.get(option.env) ?? `settings.${option.env}`;
+    return [
+      [option.env, name],
+      [flagOf(option), name],
+    ];
+  }),
+);
+
+/** Names options as `attachBoards` does in a message about environment variables or flags. */
+export function withOwnNames(message: string): string {
+  return message.replace(/--[a-z-]+|\b[A-Z]+(?:_[A-Z]+)*\b/g, (name) => OWN_NAMES.get(name) ?? name);
+}
 
 const KNOWN: ReadonlySet<string> = new Set(Object.values(OPTIONS).map(({ env }) => env));
 

@@ -7,8 +7,9 @@ import { EventEmitter } from "node:events";
 import type { Express, RequestHandler } from "express";
 import type { Server as SocketServer } from "socket.io";
 import { Refusal } from "../protocol/errors.js";
+import { StoreUnusable } from "../store/store.js";
 import type { AuthoriseHook } from "./access/authorise.js";
-import { flagsOf, type InstanceFields } from "./app-settings.js";
+import { flagsOf, type InstanceFields, withOwnNames } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { openDoors } from "./doors.js";
 import { ServerBoard } from "./embedding/server-board.js";
@@ -93,7 +94,7 @@ export async function attachBoards(
   inUse.add(io);
   const store = await openStore(config, log).catch((error: unknown) => {
     inUse.delete(io);
-    throw error;
+    throw named(error);
   });
   const running = runInstance(config, store, log, { authorise, address: () => io.httpServer.address() });
   const { instance, view } = running;
@@ -229,7 +230,17 @@ function configOf(options: AttachBoardsOptions): Config {
     ACCESS: authorise ? closedUnlessNamed(access) : access,
     LANE_PATH: lane === false ? "off" : lane === true ? undefined : lane,
   };
-  return readConfig(flags, {}, authorise !== undefined);
+  try {
+    return readConfig(flags, {}, authorise !== undefined);
+  } catch (error) {
+    throw named(error);
+  }
+}
+
+/** Makes a message about options name them as they are named here. */
+function named(error: unknown): unknown {
+  const isOurs = error instanceof BadOption || error instanceof StoreUnusable;
+  return isOurs ? Object.assign(error, { message: withOwnNames(error.message) }) : error;
 }
 
 /** If there is a hook, a board that `access` does not name gives nobody rights by itself. */

@@ -5,6 +5,7 @@
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { LANE_PATH } from "../protocol/lane.js";
 import { valuesOf } from "../store/by-board.js";
+import { parseClaims } from "../store/claims.js";
 import { DURABILITY_WAIT_MS, parseDurabilities } from "../store/durability.js";
 import { parseRetention } from "../store/history.js";
 import { KEY_PREFIX } from "../store/valkey/keys.js";
@@ -205,6 +206,16 @@ const TABLE = {
     help: "Maximum number of batches of changes in the history of one page",
     reason: "1 to 2 MB per page if batches are small",
     ...whole(1, 1_000_000),
+  },
+  claims: {
+    env: "CLAIMS",
+    placeholder: "name=time,…",
+    fallback: "",
+    help: "Boards on which a checked checkbox belongs to the user who checked it first: seats keeps it until it is given back, seats=5m holds it for a time, room=lease:10s keeps it while its user is connected",
+    reason: "On most boards everyone may change everything",
+    parse: parseClaims,
+    expected:
+      "board names separated by commas, each alone, with =time or with =lease:time; a time is a number with s, m, h or d",
   },
   writesPerSecond: {
     env: "WRITES_PER_SECOND",

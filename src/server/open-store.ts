@@ -9,14 +9,14 @@ import type { Log } from "./telemetry/log.js";
  * that deletes pages when its memory is full, for inspection or a backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
-  const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs } = config;
+  const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs, claims } = config;
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };
   const incident = (message: string, cause?: unknown) => log.warn(cause === undefined ? {} : { err: cause }, message);
   if (url === undefined) {
     // Its native library is loaded only if it is used.
     const { EmbeddedStore } = await import("../store/embedded/embedded-store.js");
-    return EmbeddedStore.open({ directory, durabilities, histories, incident });
+    return EmbeddedStore.open({ directory, durabilities, histories, claims, incident });
   }
   const store = await ValkeyStore.open({
     url,
@@ -30,6 +30,7 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
     durabilities,
     durabilityWaitMs,
     histories,
+    claims,
     incident,
   });
   const { warning } = store;

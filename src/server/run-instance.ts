@@ -109,12 +109,14 @@ function createInstance(config: Config, store: Store, log: Log, others: Others):
   const keys = { secret, jwksUrl, issuer, audience };
   const verify = tokenVerifier(keys, wallClock, (error) => instance.keysAway(error));
   const guard = new Guard(realClock, (hook, error) => instance.hookFailed(hook, error));
-  const ask = authorise && authoriser(authorise, guard, config.origins);
+  const ask =
+    authorise && authoriser(authorise, guard, config.origins, (request) => instance.refusedOrigins.refusal(request));
   const instance = new Instance({
     name: () => config.name || nameAt(others.address?.() ?? null),
     boards: config.boards,
     durabilities: config.durabilities,
     history: config.history,
+    claims: config.claims,
     store,
     access: new Access(config.access, verify, wallClock, ask),
     clock: realClock,

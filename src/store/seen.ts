@@ -26,11 +26,11 @@ export function takeSeq(seen: Seen, seq: number): { readonly outcome: WriteOutco
   if (ahead > 0) {
     const shifted = ahead < SEQ_WINDOW ? seen.window << ahead : 0;
     const highestBit = seen.highest > 0 && ahead <= SEQ_WINDOW ? 1 << (ahead - 1) : 0;
-    return { outcome: "taken", seen: { highest: seq, window: (shifted | highestBit) >>> 0 } };
+    return { outcome: "accepted", seen: { highest: seq, window: (shifted | highestBit) >>> 0 } };
   }
   if (ahead === 0) return { outcome: "duplicate", seen };
   if (-ahead > SEQ_WINDOW) return { outcome: "stale", seen };
   const bit = (1 << (-ahead - 1)) >>> 0;
   if ((seen.window & bit) !== 0) return { outcome: "duplicate", seen };
-  return { outcome: "taken", seen: { highest: seen.highest, window: (seen.window | bit) >>> 0 } };
+  return { outcome: "accepted", seen: { highest: seen.highest, window: (seen.window | bit) >>> 0 } };
 }

@@ -4,6 +4,7 @@
  *
  *     PageStore      bits, positions and frozen ranges of pages    writer, follower, heads
  *     PageNews       deltas as they are committed                  follower, fan-out
+ *     ClaimStore     who has which cells, and until when           mine, the app, sweep
  *     HistoryStore   past commits, with times (history.ts)         replay
  *     OverviewStore  counts of all pages (overview.ts)             overview
  *     BoardRecords   the boards, with their sizes (boards.ts)      board-keeper
@@ -15,6 +16,7 @@ import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
 import type { BoardRecords } from "./boards.js";
+import type { Claim, ClaimAct } from "./claims.js";
 import type { OffsetRange } from "./frozen.js";
 import type { HistoryStore } from "./history.js";
 import type { Unsubscribe } from "./listeners.js";
@@ -27,6 +29,10 @@ export interface Write {
   /** Positive, and unique in its session. */
   readonly seq: number;
   readonly changes: Changes;
+  /** On a board with claims, who writes (see `ownerName`). Undefined overrides all claims. */
+  readonly owner?: string | undefined;
+  /** Acts on the claims of these cells, instead of checking and unchecking them. */
+  readonly act?: ClaimAct | undefined;
 }
 
 export interface Batch {
@@ -38,21 +44,24 @@ export interface Batch {
 }
 
 /**
- * taken      first time seen; its changes are in the page
- * duplicate  taken before; nothing was done
- * frozen     contains a frozen cell; nothing was done, and it may be taken later
+ * accepted   first time seen; its changes are in the page
+ * duplicate  accepted before; nothing was done
+ * frozen     contains a frozen cell; nothing was done, and it may be accepted later
+ * claimed    contains a cell that belongs to somebody else; nothing was done, and never will be
  * stale      more than SEQ_WINDOW below its session's highest number, so it cannot be judged;
  *            nothing was done
  */
-export type WriteOutcome = "taken" | "duplicate" | "frozen" | "stale";
+export type WriteOutcome = "accepted" | "duplicate" | "frozen" | "claimed" | "stale";
 
 export interface Committed {
-  /** A position of the page that includes every taken write of the batch. */
+  /** A position of the page that includes every accepted write of the batch. */
   readonly position: Position;
   /** One outcome per write, in order. */
   readonly outcomes: readonly WriteOutcome[];
   /** The page's frozen ranges, if any write was refused because of them. */
   readonly frozen?: readonly OffsetRange[];
+  /** For each write with the outcome `claimed`, in order: the offsets that belong to others. */
+  readonly claimed?: readonly (readonly number[])[];
   /** Number of checked cells of the page at `position`. */
   readonly checked: number;
   /** The clock of the store's server at the commit, in ms, if the store has a server. */
@@ -83,9 +92,9 @@ export type HeadHeard = (index: number, head: PageHead | undefined) => void;
 export interface PageStore {
   /**
    * Commits a whole batch or nothing. Batches of one page are committed one after another. Drops
-   * writes that were taken before, and sets the bits of the others. If any cell changed, moves the
-   * page to a new position, logs the delta and publishes it. Resolves when all this is as safe as
-   * the board requires (durability.ts).
+   * writes that were accepted before, and sets the bits of the others. If any cell changed, moves
+   * the page to a new position, logs the delta and publishes it. Resolves when all this is as safe
+   * as the board requires (durability.ts).
    */
   commit(page: PageRef, batch: Batch): Promise<Committed>;
   /**
@@ -109,8 +118,27 @@ export interface PageStore {
   heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]>;
 }
 
+/** The claims of a page at a position. */
+export interface PageClaims {
+  readonly position: Position;
+  readonly claims: readonly Claim[];
+}
+
+/** Cells whose holds had ended were unchecked. Must not throw. */
+export type Released = (page: PageRef, offsets: readonly number[], committed: Committed) => void;
+
+interface ClaimStore {
+  claims(page: PageRef): Promise<PageClaims>;
+  /**
+   * Unchecks the cells of holds that have ended, on some of the pages that may have any. Call it
+   * about once a second. Resolves with how many pages were looked at.
+   */
+  releaseExpired(released: Released): Promise<number>;
+}
+
 export interface SubscriptionListener {
-  delta(delta: Delta): void;
+  /** `claims` are those that the delta's commit changed, as they are now. */
+  delta(delta: Delta, claims?: readonly Claim[]): void;
   /** The channel is live again after an interruption, so some deltas may be lost. */
   resumed(): void;
 }
@@ -146,7 +174,7 @@ interface StoreState {
   onAvailable(listener: (available: boolean) => void): Unsubscribe;
 }
 
-export interface Store extends PageStore, PageNews, HistoryStore, Roll, StoreState {
+export interface Store extends PageStore, PageNews, ClaimStore, HistoryStore, Roll, StoreState {
   readonly overview: OverviewStore;
   readonly boards: BoardRecords;
   close(): Promise<void>;

@@ -8,17 +8,36 @@ import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import express from "express";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page as BrowserPage } from "playwright-core";
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
 import { build } from "vite";
 import { launchChromium } from "../support/browser.js";
 import { watchBoard } from "../support/clients.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
+import { startInstance } from "../support/instances.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
+import { Page } from "./react-page/hydrated.js";
 import type { Shown } from "./react-page/page.js";
 
-const BOARDS = { seats: 64, row: 64, wall: 200_000, vast: 1_000_000 };
+const reactPage = fileURLToPath(new URL("react-page", import.meta.url));
+const BOARDS = { seats: 64, rendered: 64, row: 64, wall: 200_000, vast: 1_000_000 };
+
+/** As on a network that passes none. Runs in the page. */
+function failWebSockets(): void {
+  class Failing {
+    onerror?: () => void;
+
+    constructor() {
+      setTimeout(() => this.onerror?.());
+    }
+
+    close(): void {}
+  }
+  Object.assign(window, { WebSocket: Failing });
+}
 
 describe("useBoard", () => {
   let browser: Browser;
@@ -29,11 +48,15 @@ describe("useBoard", () => {
       launchChromium(),
       startServer(),
       build({
-        root: fileURLToPath(new URL("react-page", import.meta.url)),
+        root: reactPage,
         logLevel: "error",
         // The React that checks itself, and mounts twice.
         define: { "process.env.NODE_ENV": '"development"' },
-        build: { outDir: folder, minify: false },
+        build: {
+          outDir: folder,
+          minify: false,
+          rolldownOptions: { input: ["index.html", "hydrated.html"].map((name) => join(reactPage, name)) },
+        },
       }),
     ]);
   });
@@ -48,7 +71,7 @@ describe("useBoard", () => {
   async function open(
     t: TestContext,
     ...apps: EmbeddedApp[]
-  ): Promise<{ page: Page; show(shown: Shown): Promise<void> }> {
+  ): Promise<{ page: BrowserPage; show(shown: Shown): Promise<void> }> {
     const page = await browser.newPage();
     const errors: string[] = [];
     page.on("console", (message) => {
@@ -70,8 +93,8 @@ describe("useBoard", () => {
   }
 
   const seats = (...cells: number[]) => cells.map((cell) => ({ board: "seats", cell }));
-  const box = (page: Page, name: string) => page.locator(`[data-cell="${name}"]`);
-  const enabled = (page: Page, name: string) => page.locator(`[data-cell="${name}"]:enabled`).waitFor();
+  const box = (page: BrowserPage, name: string) => page.locator(`[data-cell="${name}"]`);
+  const enabled = (page: BrowserPage, name: string) => page.locator(`[data-cell="${name}"]:enabled`).waitFor();
   const pagesWatched = ({ boards }: EmbeddedApp) =>
     Array.from(boards.instance.pages.hubs()).reduce((sum, hub) => sum + hub.watchers, 0);
 
@@ -188,5 +211,82 @@ describe("useBoard", () => {
     assert.equal(await page.locator("output").getAttribute("data-right"), "write");
     await two.boards.board("seats").set(11, false);
     await until("it goes on", async () => (await page.locator("output").textContent()) === "000");
+  });
+
+  test("says in `refusal` that pages of its origin are refused, over each door", async (t) => {
+    const pageOf = await start(t);
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ORIGINS: "https://listed.example" });
+    t.after(() => instance.stop());
+    const app = await startApp(t, { boards: BOARDS, dataDir: temporaryFolder(t), authorise: () => undefined });
+    for (const [url, door] of [
+      [instance.url, ""],
+      [instance.url, "&socketio"],
+      [instance.url, "&socketio, without WebSocket"],
+      [app.url, ""],
+      [app.url, "&socketio"],
+    ] as const) {
+      const page = await browser.newPage();
+      t.after(() => page.close());
+      if (door.includes("without")) await page.addInitScript(failWebSockets);
+      await page.goto(`${pageOf.url}/?url=${encodeURIComponent(url)}${door.split(",")[0]}`);
+      await page.waitForFunction(() => "show" in window);
+      await page.evaluate(() => window.show({ cells: [], range: { board: "main" } }));
+      const output = page.locator("output[data-refusal=ORIGIN_REFUSED]");
+      await output.waitFor({ state: "attached" });
+      const message = (await output.getAttribute("title")) ?? "";
+      assert.ok(message.includes(`(${pageOf.url})`) && message.endsWith("ORIGINS."), `${door}: ${message}`);
+      await page.close();
+    }
+  });
+
+  test("shows the initial bits in a server's markup, and hydrates it without a mismatch, connected or not", async (t) => {
+    const app = await start(t);
+    const board = app.boards.board("rendered");
+    await board.setAll([
+      [3, true],
+      [4, true],
+    ]);
+    const initialBits = (await board.bitsOf(0)).subarray(0, 1);
+    const markup = renderToString(createElement(Page, { client: undefined, initialBits }));
+    assert.match(markup, /<output data-ready="false" data-connected="false">00011000</);
+    await board.setAll([
+      [3, false],
+      [5, true],
+    ]);
+    const html = readFileSync(join(folder, "hydrated.html"), "utf8");
+    app.app.get("/rendered", (_, response) => {
+      response.type("html").send(html.replace('<div id="root">', `<div id="root">${markup}`));
+    });
+    const open = async (url: string) => {
+      const page = await browser.newPage();
+      t.after(() => page.close());
+      const errors: string[] = [];
+      page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+      await page.goto(`${app.url}/rendered?url=${encodeURIComponent(url)}&bits=${initialBits[0]}`);
+      await page.waitForFunction(() => "hydrate" in window);
+      const output = page.locator("output");
+      const shown = () => output.textContent();
+      const hydrate = async () => {
+        await page.evaluate(() => Object.assign(document.querySelector("output") ?? {}, { isOfTheServer: true }));
+        assert.equal(await page.evaluate(() => Reflect.get(window, "hydrate")()), "00011000");
+        await page.locator("output[data-hydrated]").waitFor();
+        assert.equal(await output.evaluate((element) => "isOfTheServer" in element), true, "it was rendered again");
+        assert.deepEqual(
+          errors.filter((text) => !text.includes("net::ERR_")),
+          [],
+        );
+      };
+      return { page, output, shown, hydrate };
+    };
+    const nowhere = await open("http://127.0.0.1:9");
+    await nowhere.hydrate();
+    assert.equal(await nowhere.shown(), "00011000");
+
+    const late = await open(app.url);
+    await late.page.waitForFunction(() => Reflect.get(window, "isLoaded")());
+    await late.hydrate();
+    await until("it shows the board as it is", async () => (await late.shown()) === "00001100");
+    assert.equal(await late.output.getAttribute("data-ready"), "true");
+    assert.equal(await late.output.getAttribute("data-connected"), "true");
   });
 });

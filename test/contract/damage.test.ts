@@ -85,7 +85,7 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
         // Clearing what is there, or was: a count of 0 in the head must not hide that cell 1 is checked.
         const cleared = await commit(page, [[1, 0]]);
         const set = await commit(page, [[20, 1]]);
-        assert.deepEqual([cleared.outcomes, set.outcomes], [["taken"], ["taken"]]);
+        assert.deepEqual([cleared.outcomes, set.outcomes], [["accepted"], ["accepted"]]);
         const expected = [...left.filter((cell) => cell !== 1), 20];
         assert.deepEqual(await checkedCells(page), expected);
         assert.equal(set.checked, expected.length);
@@ -122,7 +122,7 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
         if (spoil === "ahead") await store.command(keys.log, "XADD", keys.log, "500-0", "f", "x");
         else await store.command(keys.log, "SET", keys.log, "text");
         const { outcomes, position } = await commit(page, [[20, 1]]);
-        assert.deepEqual([outcomes, position.version], [["taken"], 10]);
+        assert.deepEqual([outcomes, position.version], [["accepted"], 10]);
         await commit(page, [[21, 1]]);
         await assertFollowed(page, replica);
         assert.equal((await store.since(page, position)).kind, "deltas");
@@ -163,7 +163,7 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
           assert.deepEqual(otherHead, { position: other.replica.position, checked: 9, frozen: [] });
         }
         assert.deepEqual(await dump(), before);
-        assert.deepEqual((await commit(other.page, [[20, 1]])).outcomes, ["taken"]);
+        assert.deepEqual((await commit(other.page, [[20, 1]])).outcomes, ["accepted"]);
         assert.equal(new Set(incidents).size, incidents.length, "each is reported once");
         assert.ok(incidents.length >= 1 && incidents.length <= 4, incidents.join("\n"));
         assert.ok(incidents.every((line) => line.includes(`main:${page.page}`)));
@@ -178,13 +178,13 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
           ({ outcomes }): WriteOutcome | string | undefined => outcomes[0],
           (error: unknown) => (error instanceof DamagedPage ? "refused" : String(error)),
         );
-        assert.ok(["refused", "frozen", "taken"].includes(outcome ?? ""), outcome);
+        assert.ok(["refused", "frozen", "accepted"].includes(outcome ?? ""), outcome);
         for (const head of await store.heads([page, page])) {
           assert.ok(head && head.position.version >= 9, "its position is known all the same");
           assert.equal(head.frozen, undefined);
         }
         assert.equal(incidents.filter((line) => line.includes("fz")).length, 1);
-        assert.deepEqual(await checkedCells(page), outcome === "taken" ? [...NINE, 20] : NINE);
+        assert.deepEqual(await checkedCells(page), outcome === "accepted" ? [...NINE, 20] : NINE);
       }
     });
 

@@ -101,7 +101,7 @@ describe("replicated", () => {
     proxy.stall();
     const hung = await openStore(t, { ...primary, url: `valkey://127.0.0.1:${proxy.port}` }, "applied");
     await assert.rejects(store.commit(page, batchOf(2)), (error) => error instanceof StoreAway && error.sent);
-    assert.equal((await store.commit(page, batchOf(3))).outcomes[0], "taken");
+    assert.equal((await store.commit(page, batchOf(3))).outcomes[0], "accepted");
     assert.equal((await hung.read(page)).bits[0], 0b01010000);
   });
 

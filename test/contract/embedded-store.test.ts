@@ -153,7 +153,7 @@ test("a damaged page is repaired by a restore, also to no bits, and told again i
   }
   assert.equal(versions[0], 4, "newer than all that the log has");
   await root.close();
-  assert.deepEqual((await store.commit(ref, { tag: newTag(), writes: [onWrite(9)] })).outcomes, ["taken"]);
+  assert.deepEqual((await store.commit(ref, { tag: newTag(), writes: [onWrite(9)] })).outcomes, ["accepted"]);
 });
 
 test("sessions are remembered for the promised time whatever the wall clock does, and then forgotten", async (t) => {
@@ -171,11 +171,11 @@ test("sessions are remembered for the promised time whatever the wall clock does
     const writes = [{ session, seq: 1, changes: packChanges([[1, 1]]) }];
     return (await store.commit(page, { tag: newTag(), writes })).outcomes[0];
   };
-  assert.equal(await outcome("retried"), "taken");
+  assert.equal(await outcome("retried"), "accepted");
   for (const [at, jumpMs] of [seenMs * 1.1, -seenMs * 1.1, seenMs * 100, -seenMs * 200, seenMs * 1.1].entries()) {
     clock.wallMs += jumpMs;
     clock.elapsedMs += 1_000;
-    assert.equal(await outcome(`other ${at}`), "taken");
+    assert.equal(await outcome(`other ${at}`), "accepted");
     assert.equal(await outcome("retried"), "duplicate");
   }
   // The retries changed nothing, so they were remembered no longer for it.
@@ -183,7 +183,7 @@ test("sessions are remembered for the promised time whatever the wall clock does
     clock.elapsedMs += seenMs + 1;
     await outcome(`later ${generation}`);
   }
-  assert.equal(await outcome("retried"), "taken");
+  assert.equal(await outcome("retried"), "accepted");
 });
 
 function onWrite(cell: number) {

@@ -58,7 +58,7 @@ function freezing(name: string, open: () => Promise<{ store: Store; stop(): Prom
       ] as [number, 0 | 1][][];
       const writes = batch.map((changes, index) => ({ session: `s${index}`, seq: 1, changes: packChanges(changes) }));
       const { outcomes, position, frozen } = await store.commit(page, { tag: newTag(), writes });
-      assert.deepEqual(outcomes, ["taken", "frozen", "frozen", "taken"]);
+      assert.deepEqual(outcomes, ["accepted", "frozen", "frozen", "accepted"]);
       assert.deepEqual(frozen, [{ start: 10, end: 20 }], "so that the refusal can name the cells");
       assert.equal(position.version, 1);
       assert.deepEqual(await Promise.all([8, 9, 10, 19, 20].map((cell) => bit(page, cell))), [0, 1, 0, 0, 1]);
@@ -66,16 +66,16 @@ function freezing(name: string, open: () => Promise<{ store: Store; stop(): Prom
 
     test("a write refused as frozen is taken when it comes again after the thaw; one taken before is a duplicate still", async () => {
       const page = freshPage();
-      assert.equal((await write(page, [[5, 1]], { session: "s", seq: 1 })).outcome, "taken");
+      assert.equal((await write(page, [[5, 1]], { session: "s", seq: 1 })).outcome, "accepted");
       await store.freeze(page, { start: 0, end: PAGE_CELLS }, true);
       assert.equal((await write(page, [[5, 1]], { session: "s", seq: 1 })).outcome, "duplicate");
       assert.equal((await write(page, [[6, 1]], { session: "s", seq: 2 })).outcome, "frozen");
       assert.equal((await write(page, [[7, 1]], { session: "t", seq: 1 })).outcome, "frozen");
       assert.equal((await write(page, [[8, 1]])).outcome, "frozen");
       await store.freeze(page, { start: 0, end: PAGE_CELLS }, false);
-      assert.equal((await write(page, [[9, 1]], { session: "s", seq: 3 })).outcome, "taken");
-      assert.equal((await write(page, [[6, 1]], { session: "s", seq: 2 })).outcome, "taken");
-      assert.equal((await write(page, [[7, 1]], { session: "t", seq: 1 })).outcome, "taken");
+      assert.equal((await write(page, [[9, 1]], { session: "s", seq: 3 })).outcome, "accepted");
+      assert.equal((await write(page, [[6, 1]], { session: "s", seq: 2 })).outcome, "accepted");
+      assert.equal((await write(page, [[7, 1]], { session: "t", seq: 1 })).outcome, "accepted");
     });
 
     test("an older number that comes late is frozen too", async () => {
@@ -89,7 +89,7 @@ function freezing(name: string, open: () => Promise<{ store: Store; stop(): Prom
     test("an admin's batch goes through, and the page stays frozen", async () => {
       const page = freshPage();
       await store.freeze(page, { start: 0, end: 10 }, true);
-      assert.equal((await write(page, [[5, 1]], { overridesFreeze: true })).outcome, "taken");
+      assert.equal((await write(page, [[5, 1]], { overridesFreeze: true })).outcome, "accepted");
       assert.equal(await bit(page, 5), 1);
       assert.equal((await write(page, [[5, 0]])).outcome, "frozen");
     });
@@ -128,7 +128,7 @@ function freezing(name: string, open: () => Promise<{ store: Store; stop(): Prom
           );
           for (const [index, range] of ranges.entries()) assert.ok(range.start > (ranges[index - 1]?.end ?? -1));
           const [probe = 0] = steps.map(({ start }) => start);
-          assert.equal((await write(page, [[probe, 1]])).outcome, cells.has(probe) ? "frozen" : "taken");
+          assert.equal((await write(page, [[probe, 1]])).outcome, cells.has(probe) ? "frozen" : "accepted");
         }),
         { numRuns: 40 },
       );

@@ -20,7 +20,7 @@ storeContract(
       { pageBytes: 8192, logMax: CONTRACT_LIMITS.logDeltasMax },
       {
         committed: () => undefined,
-        published: (name, delta) => link.news.publish(name, delta),
+        published: (name, delta, claims) => link.news.publish(name, delta, claims),
         confused: (name) => {
           throw new Error(`two states of ${name} at one position`);
         },

@@ -93,7 +93,7 @@ export function storeContract(
       const committed = await store.commit(page, first);
       assert.deepEqual(withoutClock(committed), {
         position: { version: 1, tag: first.tag },
-        outcomes: ["taken", "taken"],
+        outcomes: ["accepted", "accepted"],
         checked: 2,
       });
       const snapshot = await store.read(page);
@@ -109,7 +109,7 @@ export function storeContract(
       const page = freshPage();
       const { deltas, unsubscribe } = await collect(store, page);
       const idle = await store.commit(page, batch(write([[5, 0]])));
-      assert.deepEqual(withoutClock(idle), { position: GENESIS, outcomes: ["taken"], checked: 0 });
+      assert.deepEqual(withoutClock(idle), { position: GENESIS, outcomes: ["accepted"], checked: 0 });
       const changed = await store.commit(page, batch(write([[5, 1]])));
       const again = await store.commit(page, batch(write([[5, 1]])));
       assert.deepEqual(again.position, changed.position);
@@ -150,7 +150,7 @@ export function storeContract(
         const committed = await store.commit(page, batch(write([[seq, 1]], "late", seq)));
         outcomes.push(...committed.outcomes);
       }
-      assert.deepEqual(outcomes, ["taken", "taken", "taken", "duplicate", "taken", "stale"]);
+      assert.deepEqual(outcomes, ["accepted", "accepted", "accepted", "duplicate", "accepted", "stale"]);
     });
 
     test("sequence numbers are judged as a set judges them, in any order", async () => {
@@ -165,7 +165,7 @@ export function storeContract(
             if (taken.has(seq)) return "duplicate";
             taken.add(seq);
             highest = Math.max(highest, seq);
-            return "taken";
+            return "accepted";
           });
           const committed = await store.commit(page, batch(...list.map((seq) => write([[0, 1]], "model", seq))));
           assert.deepEqual(committed.outcomes, expected);
@@ -196,7 +196,7 @@ export function storeContract(
         await fill();
         assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["duplicate"]);
         for (let generation = 0; generation < 3; generation++) await fill();
-        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["taken"]);
+        assert.deepEqual((await store.commit(page, batch(first))).outcomes, ["accepted"]);
       });
     }
 
@@ -282,7 +282,7 @@ export function storeContract(
       assert.deepEqual(Buffer.from(replica.bits), Buffer.from(bits));
       assert.equal((await store.since(page, GENESIS)).kind, "snapshot");
       const after = await store.commit(page, batch(retried, write([[4, 1]])));
-      assert.deepEqual([after.position.version, after.outcomes, after.checked], [4, ["duplicate", "taken"], 3]);
+      assert.deepEqual([after.position.version, after.outcomes, after.checked], [4, ["duplicate", "accepted"], 3]);
       assert.equal((await store.since(page, replica.position)).kind, "deltas");
       assert.equal((await store.since(page, { version: 2, tag: deltas[1]?.to.tag ?? "" })).kind, "snapshot");
       unsubscribe();

@@ -156,9 +156,12 @@ test("the list of rights has every command that scripts and links use", () => {
   const durabilities = parseDurabilities("fsynced,main=replicated");
   assert.ok(durabilities);
   const histories = { boards: new Map(), others: 1, deltasMax: 1 };
+  const claims = { boards: new Map(), others: { ms: 1, isLease: true } };
   const listed = new Set(
     (["PUBLISH", "SPUBLISH"] as const).flatMap((publish) =>
-      needsOf(new Names(), { boards: ["main"], publish, durabilities, histories }).commands.map(([name]) => name),
+      needsOf(new Names(), { boards: ["main"], publish, durabilities, histories, claims }).commands.map(
+        ([name]) => name,
+      ),
     ),
   );
   const store = fileURLToPath(new URL("../../src/store", import.meta.url));

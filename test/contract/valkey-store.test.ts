@@ -166,7 +166,7 @@ test("sessions are remembered for the promised time however the server's clock j
     const call = commitCall(NAMES, page, batch, CONTRACT_LIMITS, mode);
     return (await runAt(store, call, nowMs)).outcomes[0];
   };
-  assert.equal(await outcome("retried"), "taken");
+  assert.equal(await outcome("retried"), "accepted");
   for (const [at, jumpMs] of [
     seenMs * 1.1,
     -seenMs * 1.1,
@@ -176,7 +176,7 @@ test("sessions are remembered for the promised time however the server's clock j
     seenMs * 1.1,
   ].entries()) {
     nowMs += jumpMs;
-    assert.equal(await outcome(`other ${at}`), "taken");
+    assert.equal(await outcome(`other ${at}`), "accepted");
     nowMs += 1_000;
     assert.equal(await outcome("retried"), "duplicate", `after a jump of ${jumpMs} ms`);
   }
@@ -185,7 +185,7 @@ test("sessions are remembered for the promised time however the server's clock j
     nowMs += 1_000;
     await outcome(`later ${passedMs}`);
   }
-  assert.equal(await outcome("retried"), "taken");
+  assert.equal(await outcome("retried"), "accepted");
 });
 
 test("each generation of remembered sessions expires by itself, also one that has just begun", async (t) => {

@@ -74,14 +74,14 @@ describe("what admins do", () => {
         ++seq,
         cells.map((cell) => [cell, 1]),
       );
-      const { error = { code: "taken", cells: [] } } = answer;
+      const { error = { code: "accepted", cells: [] } } = answer;
       return [error.code, ...error.cells].join(" ");
     };
-    assert.equal(await write(65_530), "taken");
+    assert.equal(await write(65_530), "accepted");
     assert.deepEqual(await act(here.url, "freeze", { start: 65_500, end: 131_080 }), { ok: true, cells: 65_580 });
     assert.deepEqual(
       [await write(65_499), await write(65_500), await write(65_536), await write(131_079), await write(131_080)],
-      ["taken", "FROZEN 65500", "FROZEN 65536", "FROZEN 131079", "taken"],
+      ["accepted", "FROZEN 65500", "FROZEN 65536", "FROZEN 131079", "accepted"],
     );
     assert.equal(await write(65_500, 65_400, 65_501), "FROZEN 65500 65501", "one page is all or nothing");
     assert.equal(await write(65_510, 65_600), "FROZEN 65510 65600");
@@ -98,7 +98,7 @@ describe("what admins do", () => {
     });
     assert.equal(put.status, 423);
     await act(there.url, "thaw", {});
-    assert.equal(await write(65_536), "taken");
+    assert.equal(await write(65_536), "accepted");
   });
 
   test("clearing reaches every client, also in what is frozen; the library takes back a click on it", async (t) => {

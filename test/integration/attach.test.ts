@@ -58,13 +58,53 @@ describe("attachBoards", () => {
     assert.equal(await attempt(t, { settings: { DRAIN_MS: "0", ACCESS: undefined } }), "attached");
   });
 
+  test("names options as its fields do, in what it says of them", async (t) => {
+    const wrong = (options: object) => attempt(t, options);
+    assert.match(await wrong({ access: "opne" }), /^access is "opne": expected /);
+    assert.match(await wrong({ boards: { "a b": 5 } }), /^boards is "a b=5": expected /);
+    assert.match(await wrong({ lane: "no path" }), /^lane is "no path": expected /);
+    assert.match(await wrong({ settings: { DRAIN_MS: "soon" } }), /^settings\.DRAIN_MS is "soon": expected /);
+    assert.match(await wrong({ history: "other=1h" }), /^history names the board "other", which is not in boards: /);
+    assert.match(await wrong({ access: "token" }), /^access requires a token .*: set jwtSecret or jwksUrl$/);
+    const replicated = attachBoards(new Server(createServer()), express(), {
+      boards,
+      dataDir: temporaryFolder(t),
+      durability: "replicated",
+    });
+    await assert.rejects(replicated, /set valkeyUrl, or durability to applied or fsynced$/);
+  });
+
+  test("takes no value that the compiler knows to be wrong", () => {
+    const all: AttachBoardsOptions[] = [
+      { boards, access: "open", durability: "replicated:2", history: "30m" },
+      { boards, access: "token,main=open", durability: "applied,main=fsynced", history: "off,main=1h" },
+      { boards, access: "main=read-only,token", lane: false },
+      // @ts-expect-error A typing mistake.
+      { boards, access: "opne" },
+      // @ts-expect-error The same, for one board.
+      { boards, access: "token,main=opne" },
+      // @ts-expect-error There is no such level.
+      { boards, durability: "synced" },
+      // @ts-expect-error There is no such unit.
+      { boards, history: "1y" },
+      // @ts-expect-error A size is a number.
+      { boards: { main: "64" } },
+      // @ts-expect-error There is no such option.
+      { boards, acess: "open" },
+    ];
+    assert.equal(all.length, 9);
+  });
+
   test("drops no option that it takes: each is a field, a setting, or refused", async (t) => {
     const taken = [];
     for (const { env, fallback } of Object.values(OPTIONS)) {
       const fate = await attempt(t, { settings: { [env]: fallback ?? "x" } });
       if (fate === "attached") taken.push(env);
       else
-        assert.match(fate, new RegExp(`^settings has ${env}: use |^(SENTINEL_USERNAME|VALKEY_CERT|VALKEY_KEY) is set`));
+        assert.match(
+          fate,
+          new RegExp(`^settings has ${env}: use |^settings\\.(SENTINEL_USERNAME|VALKEY_CERT|VALKEY_KEY) is set`),
+        );
     }
     assert.deepEqual(taken, [
       "INSTANCE_NAME",

@@ -177,7 +177,7 @@ describe("the hook `authorise`", () => {
     });
     await boards.board(board).set(1, true);
     const from = (origin: string) => ({ extraHeaders: { origin, cookie: "user=ann" } });
-    assert.equal(await refusedWith(raw(t, url, from("https://evil.example"))), "FORBIDDEN");
+    assert.equal(await refusedWith(raw(t, url, from("https://evil.example"))), "ORIGIN_REFUSED");
     const clear = (origin: string) => fetch(`${url}/boards/${board}/clear`, { method: "POST", headers: { origin } });
     assert.equal((await clear("https://evil.example")).status, 403);
     assert.equal(asked, 0);

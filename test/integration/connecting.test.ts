@@ -7,6 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { SignJWT } from "jose";
 import { Server } from "socket.io";
 import { io as socketTo } from "socket.io-client";
+import { WebSocketServer } from "ws";
 import { connect } from "../../src/client/index.js";
 import { Refusal } from "../../src/protocol/errors.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
@@ -55,6 +56,7 @@ describe("connecting", () => {
     const { ready } = client.board("main");
     for (let attempt = 1; attempt <= 3; attempt++) {
       await until("an attempt fails", () => reasons.length === attempt);
+      assert.equal(client.state.failedAttempts, attempt);
       await clock.pass(50 * 2 ** attempt);
     }
     assert.deepEqual(reasons.slice(0, 3), ["UNREACHABLE", "UNREACHABLE", "UNREACHABLE"]);
@@ -74,6 +76,50 @@ describe("connecting", () => {
     assert.match(client.state.reason?.message ?? "", /HTTP 404/);
   });
 
+  for (const [what, code, told] of [
+    ["no server answers", "UNREACHABLE", /no answer in time/],
+    ["the app does not provide a token", "NO_TOKEN", /has not provided a token yet/],
+    ["the instance does not answer `hello`", "UNREACHABLE", /connected, but not answered yet/],
+  ] as const) {
+    test(`says within 5 s that ${what}`, async (t) => {
+      const http = createServer();
+      const lanes = new WebSocketServer({ noServer: true });
+      let [upgrades, heard] = [0, 0];
+      http.on("upgrade", (request, tcp, head) => {
+        upgrades++;
+        if (what === "no server answers") return;
+        lanes.handleUpgrade(request, tcp, head, (socket) => socket.once("message", () => heard++));
+      });
+      http.listen(0, "127.0.0.1");
+      await once(http, "listening");
+      t.after(() => {
+        http.closeAllConnections();
+        http.close();
+      });
+      const address = http.address();
+      assert.ok(address && typeof address === "object");
+      let asked = 0;
+      const token = () => {
+        asked++;
+        return new Promise<string>(() => undefined);
+      };
+      const { client, clock } = clientOn(t, `http://127.0.0.1:${address.port}`, code === "NO_TOKEN" ? { token } : {});
+      const isAt = {
+        "no server answers": () => upgrades === 1,
+        "the app does not provide a token": () => asked === 1,
+        "the instance does not answer `hello`": () => heard === 1,
+      }[what];
+      await until("the attempt has come that far", isAt);
+      await clock.pass(4_999);
+      const reason = () => client.state.reason;
+      assert.equal(reason(), undefined);
+      await clock.pass(1);
+      assert.equal(reason()?.code, code);
+      assert.match(reason()?.message ?? "", told);
+      assert.equal(client.state.connected, false);
+    });
+  }
+
   test("says that no token could be had, and asks for it again", async (t) => {
     const instance = await startInstance({ BOARDS: "main=10" }, store);
     t.after(() => instance.stop());
@@ -83,7 +129,7 @@ describe("connecting", () => {
     await until("the attempt fails", () => client.state.reason?.code === "NO_TOKEN");
     await clock.pass(100);
     await client.board("main").ready;
-    assert.equal(client.state.reason, undefined);
+    assert.deepEqual([client.state.reason, client.state.failedAttempts], [undefined, 0]);
   });
 
   for (const what of ["after the answer", "with the answer"] as const) {

@@ -54,9 +54,40 @@ describe("a board in the app's own code", () => {
     assert.equal((await board.bitsOf(0)).length, 8_192);
     assert.equal((await board.bitsOf(1)).at(-1), 1);
     await until("the client sees that", () => client.board.get(69_999) === true && client.board.get(7) === false);
-    await assert.rejects(board.set(70_000, true), { code: "CELL_OUT_OF_RANGE" });
+    await assert.rejects(board.set(70_000, true), { code: "CELL_OUT_OF_RANGE", board: name, cells: [70_000] });
     await assert.rejects(board.bitsOf(2), { code: "PAGE_OUT_OF_RANGE" });
     assert.throws(() => one.boards.board("another"), { code: "UNKNOWN_BOARD" });
+  });
+
+  test("is counted in the store: whole pages, parts of pages, and a last page that is short", async (t) => {
+    const name = newBoard();
+    const one = await startApp(t, { boards: { [name]: 200_000 }, valkeyUrl: valkey.url });
+    const board = one.boards.board(name);
+    const cells = [0, 9, 65_535, 65_536, 131_071, 131_072, 196_607, 196_608, 199_999];
+    await board.setAll(
+      cells.map((cell) => [cell, true] as const),
+      { split: true },
+    );
+    const counted = (start: number, end: number) => cells.filter((cell) => cell >= start && cell < end).length;
+    assert.equal(await board.count(), 9);
+    const ranges = [
+      [0, 200_000],
+      [0, 9],
+      [1, 65_536],
+      [9, 131_073],
+      [65_536, 131_072],
+      [65_535, 196_609],
+      [199_999, 200_000],
+    ];
+    for (const [start = 0, end = 0] of ranges) {
+      assert.equal(await board.count({ start, end }), counted(start, end), `${start} … ${end}`);
+    }
+    await assert.rejects(board.count({ start: 0, end: 200_001 }), RangeError);
+    await assert.rejects(board.count({ start: 5, end: 5 }), RangeError);
+    await assert.rejects(board.count({ start: -1, end: 5 }), { code: "CELL_OUT_OF_RANGE" });
+    const { store } = one.boards.instance;
+    t.mock.method(store, "heads", (pages: readonly unknown[]) => Promise.resolve(pages.map(() => undefined)));
+    assert.equal(await board.count(), 9, "a page whose head does not arrive is read");
   });
 
   test("reads what was acknowledged, also what the replica has not heard of yet", async (t) => {
@@ -100,7 +131,7 @@ describe("a board in the app's own code", () => {
       headers: { "content-type": "application/json" },
     });
     assert.equal(frozen.status, 200);
-    await assert.rejects(two.boards.board(name).set(3, true), { code: "FROZEN" });
+    await assert.rejects(two.boards.board(name).set(3, true), { code: "FROZEN", board: name, cells: [3] });
     await two.boards.board(name).set(10, true);
   });
 

@@ -1,11 +1,14 @@
 /* Who may begin a socket, and go on with one, where cookies give rights: no page of another site, by whatever means. */
 
 import assert from "node:assert/strict";
+import type { IncomingMessage } from "node:http";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { io } from "socket.io-client";
+import { RefusedOrigins } from "../../src/server/access/refused-origins.js";
 import { type EmbeddedApp, startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
+import { RawLane } from "../support/raw-lane.js";
 import { until } from "../support/until.js";
 
 const POLLING = "/socket.io/?EIO=4&transport=polling";
@@ -71,7 +74,7 @@ describe("a socket of an app with a hook", () => {
           { "sec-fetch-site": "same-site" },
           { "sec-fetch-site": "same-site", origin: "https://evil.example" },
         ]) {
-          assert.equal(await outcome(t, namespace, transport, headers), "FORBIDDEN", JSON.stringify(headers));
+          assert.equal(await outcome(t, namespace, transport, headers), "ORIGIN_REFUSED", JSON.stringify(headers));
         }
         assert.equal(asked, before, "the hook is not asked about these");
         for (const headers of [
@@ -182,11 +185,11 @@ test("every handshake that is refused is counted, once and with its code", async
   };
   const evil = { origin: "https://evil.example" };
   assert.deepEqual(await statuses([handshake, evil], [`${handshake}&j=7`], [`${handshake}&sid=gone`]), [403, 400, 400]);
-  assert.deepEqual(await counted(), { FORBIDDEN: 1, BAD_REQUEST: 1 }, "a session that has ended is no handshake");
+  assert.deepEqual(await counted(), { ORIGIN_REFUSED: 1, BAD_REQUEST: 1 }, "a session that has ended is no handshake");
 
   const joining = await begin(instance.url, {});
   assert.deepEqual(await statuses([`${handshake}&sid=${joining}`, evil]), [403]);
-  assert.equal((await counted()).FORBIDDEN, 2);
+  assert.equal((await counted()).ORIGIN_REFUSED, 2);
   await Promise.all([begin(instance.url, {}), begin(instance.url, {})]);
   assert.equal((await counted()).TOO_MANY_CONNECTIONS, 1);
 
@@ -195,4 +198,45 @@ test("every handshake that is refused is counted, once and with its code", async
   assert.equal((await counted()).GOING_AWAY, 1);
   await ask(`${handshake}&sid=${joining}`, {}, "POST", "40/boards,");
   await until("the refusal to join is counted", async () => (await counted()).GOING_AWAY === 2);
+});
+
+test("a page of another origin is refused with the reason, which is logged once for each origin", async (t) => {
+  const ORIGINS = "https://listed.example";
+  const instance = await startInstance({ DATA_DIR: temporaryFolder(t), ORIGINS });
+  t.after(() => instance.stop());
+  const logged: unknown[] = [];
+  t.mock.method(instance.instance.log, "warn", (line: unknown, text: string) => {
+    if (/another origin was refused.* ORIGINS/.test(text)) logged.push(line);
+  });
+  const origin = "https://evil.example";
+  for (let time = 0; time < 2; time++) {
+    const { status, text, headers } = await ask(`${instance.url}${POLLING}`, { origin });
+    assert.equal(status, 403);
+    const { code, message } = JSON.parse(text).error;
+    assert.equal(code, "ORIGIN_REFUSED");
+    assert.match(message, /\(https:\/\/evil\.example\).* ORIGINS\.$/);
+    assert.equal(headers.get("access-control-allow-origin"), origin, "the page may read why");
+  }
+  const onLane = async (from: string) => {
+    const lane = new RawLane(instance.url, { headers: { origin: from } });
+    t.after(() => lane.close());
+    assert.equal(await lane.upgraded(), "open");
+    return lane.hello();
+  };
+  assert.equal(await onLane(origin), "ORIGIN_REFUSED");
+  assert.equal(await onLane("https://worse.example"), "ORIGIN_REFUSED");
+  assert.equal(await onLane(ORIGINS), "in");
+  const { headers } = await ask(`${instance.url}/boards`, { origin });
+  assert.equal(headers.get("access-control-allow-origin"), null, "of a refusal alone");
+  assert.deepEqual(logged, [{ origin }, { origin: "https://worse.example" }]);
+});
+
+test("no more than 100 refused origins are logged", () => {
+  let logged = 0;
+  const refused = new RefusedOrigins(() => logged++);
+  for (let count = 0; count < 200; count++) {
+    const origin = `https://${count}.example`;
+    assert.match(refused.refusal({ headers: { origin } } as IncomingMessage).message, new RegExp(origin));
+  }
+  assert.equal(logged, 100);
 });

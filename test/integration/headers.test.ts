@@ -99,14 +99,17 @@ describe("the headers of every answer", () => {
     assert.deepEqual(told(stock), { ...SOCKETS, "cache-control": "public, max-age=0" });
   });
 
-  test("of sockets name only listed origins", async (t) => {
+  test("of sockets name only listed origins, unless they refuse", async (t) => {
     const listed = await startInstance({ DATA_DIR: temporaryFolder(t), ORIGINS: "https://a.example" });
     t.after(() => listed.stop());
     const answer = await fetch(`${listed.url}${POLLING}`, { headers: { origin: "https://a.example" } });
     assert.equal(answer.headers.get("access-control-allow-origin"), "https://a.example");
     const other = await fetch(`${listed.url}${POLLING}`, { headers: { origin: "https://b.example" } });
-    assert.equal(other.headers.get("access-control-allow-origin"), null);
     assert.equal(other.status, 403);
+    assert.equal(other.headers.get("access-control-allow-origin"), "https://b.example", "it may read why");
+    assert.deepEqual(Object.keys(await other.json()), ["error"], "and nothing else");
+    const listing = await fetch(`${listed.url}/boards`, { headers: { origin: "https://b.example" } });
+    assert.equal(listing.headers.get("access-control-allow-origin"), null);
   });
 });
 

@@ -95,7 +95,7 @@ test("a page of another site is refused before the hook is asked", async (t) => 
     await client.upgraded();
     return client.hello();
   };
-  assert.equal(await from("https://evil.example"), "FORBIDDEN");
+  assert.equal(await from("https://evil.example"), "ORIGIN_REFUSED");
   assert.equal(asked, 0);
   assert.deepEqual([await from("https://shop.example"), await from(url)], ["in", "in"]);
 });

@@ -140,8 +140,15 @@ class Line {
             assert.ok(framed, "a snapshot that cannot be read");
             world.receive(framed.handle, framed.content);
           },
-          ...{ overview: unexpected, counts: unexpected, looking: unexpected, frozen: unexpected, notice: unexpected },
-          resized: unexpected,
+          ...{
+            overview: unexpected,
+            counts: unexpected,
+            looking: unexpected,
+            frozen: unexpected,
+            mine: unexpected,
+            resized: unexpected,
+            notice: unexpected,
+          },
           ...{ through: unexpected, asked: unexpected, opened: unexpected, up: unexpected, over: unexpected },
         },
       },

@@ -16,7 +16,7 @@ export class Judge {
   readonly #server: () => StoreServer;
   readonly #trace: Trace;
   /** Writes to a page that the store took, on whatever branch. */
-  readonly #taken = new Set<string>();
+  readonly #accepted = new Set<string>();
   /** Writes to a page whose client was told that they are in it. */
   readonly acknowledged = new Set<string>();
   readonly #lastSeen = new WeakMap<Replica, Position>();
@@ -33,12 +33,12 @@ export class Judge {
 
   committed({ ref, batch, outcomes }: Entry): void {
     batch.writes.forEach(({ session, seq }, index) => {
-      if (outcomes[index] === "taken") this.#taken.add(writeKey(ref, session, seq));
+      if (outcomes[index] === "accepted") this.#accepted.add(writeKey(ref, session, seq));
     });
   }
 
   wasTaken(ref: PageRef, session: string, seq: number): boolean {
-    return this.#taken.has(writeKey(ref, session, seq));
+    return this.#accepted.has(writeKey(ref, session, seq));
   }
 
   /** Promise 2: the client is told that the store has taken it. */

@@ -41,7 +41,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "the store takes a write that is sent again",
     file: "src/store/seen.ts",
     search: 'if (ahead === 0) return { outcome: "duplicate", seen };',
-    replacement: 'if (ahead === 0) return { outcome: "taken", seen };',
+    replacement: 'if (ahead === 0) return { outcome: "accepted", seen };',
   },
   {
     name: "the writer acknowledges before the commit",

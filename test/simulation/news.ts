@@ -9,6 +9,7 @@
 import type { Delta } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
+import type { Claim } from "../../src/store/claims.js";
 import type { Unsubscribe } from "../../src/store/listeners.js";
 import { StoreAway, type SubscriptionListener } from "../../src/store/store.js";
 import { Pipe } from "./pipe.js";
@@ -80,14 +81,14 @@ export class News {
   }
 
   /** The server published this. */
-  publish(name: string, delta: Delta): void {
+  publish(name: string, delta: Delta, claims?: readonly Claim[]): void {
     const channel = this.#channels.get(name);
     if (!channel?.isLive || this.#isDeaf || this.#weather.losesNews()) return;
     const { news } = channel;
     const hear = () => {
       if (this.#isDead) return;
       this.#listener.heard(name, delta);
-      for (const listener of channel.listeners) listener.delta(delta);
+      for (const listener of channel.listeners) listener.delta(delta, claims);
     };
     news.send(hear);
     const repeatMs = this.#weather.repeatMs();

@@ -22,7 +22,9 @@ import type { Announced } from "../../src/store/roll.js";
 import {
   type Batch,
   type Committed,
+  type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   type Store,
@@ -97,6 +99,14 @@ export class StoreLink implements Store {
 
   since(page: PageRef, position: Position): Promise<Since> {
     return this.#ask(() => this.#server.since(page, position));
+  }
+
+  claims(page: PageRef): Promise<PageClaims> {
+    return this.#ask(() => this.#server.claims(page));
+  }
+
+  releaseExpired(released: Released): Promise<number> {
+    return this.#ask(() => this.#server.releaseExpired(released));
   }
 
   /** None is kept. */

@@ -11,11 +11,31 @@ import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
+import { ofBoard } from "../../src/store/by-board.js";
+import {
+  type Claim,
+  ClaimJudge,
+  type ClaimRules,
+  claimOf,
+  type Held,
+  hasNotEnded,
+  NO_CLAIMS,
+} from "../../src/store/claims.js";
+import { expiry } from "../../src/store/expiry.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../../src/store/frozen.js";
 import { loggedSince } from "../../src/store/logged.js";
 import { LocalRoll } from "../../src/store/roll.js";
 import { NOTHING_SEEN, type Seen, takeSeq } from "../../src/store/seen.js";
-import type { Batch, Committed, PageHead, Replaced, Since, WriteOutcome } from "../../src/store/store.js";
+import type {
+  Batch,
+  Committed,
+  PageClaims,
+  PageHead,
+  Released,
+  Replaced,
+  Since,
+  WriteOutcome,
+} from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { boardsInMemory, listInMemory } from "../support/list-in-memory.js";
 import { History } from "./history.js";
@@ -27,6 +47,8 @@ export interface Entry {
   readonly ref: PageRef;
   readonly batch: Batch;
   readonly outcomes: readonly WriteOutcome[];
+  /** When it was committed. */
+  readonly nowMs: number;
 }
 
 interface Page {
@@ -34,6 +56,7 @@ interface Page {
   readonly bits: Uint8Array;
   log: Delta[];
   readonly seen: Map<string, Seen>;
+  readonly claims: Map<number, Held>;
 }
 
 export interface StoreServerOptions {
@@ -49,11 +72,14 @@ export interface StoreServerOptions {
    * tags.
    */
   readonly tagFor?: (tag: string) => string;
+  readonly claims?: ClaimRules;
+  /** The server's clock, in ms. */
+  readonly now?: () => number;
 }
 
 export interface StoreServerListener {
   committed(entry: Entry, position: Position): void;
-  published(name: string, delta: Delta): void;
+  published(name: string, delta: Delta, claims?: readonly Claim[]): void;
   /** Two states of one page under one position. */
   confused(name: string, position: Position): void;
 }
@@ -111,15 +137,19 @@ export class StoreServer {
   commit(ref: PageRef, batch: Batch): Committed {
     const { tagFor } = this.#options;
     const named = tagFor ? { ...batch, tag: tagFor(batch.tag) } : batch;
-    const { outcomes, delta, page } = this.#apply(ref, named);
+    const nowMs = this.#now;
+    const { outcomes, delta, page, claimed, claims } = this.#apply(ref, named, nowMs);
     const name = pageName(ref);
-    const entry = { ref, batch: named, outcomes };
+    const entry = { ref, batch: named, outcomes, nowMs };
     this.entries.push(entry);
     if (delta && !this.history(name).add(delta.from, delta.to, page.bits)) this.#listener.confused(name, delta.to);
     this.#listener.committed(entry, page.position);
-    if (delta) this.#listener.published(name, delta);
-    const refusedFor = outcomes.includes("frozen") ? { frozen: this.#frozenOf(ref) } : {};
-    return { position: page.position, outcomes, checked: countBits(page.bits), ...refusedFor };
+    if (delta) this.#listener.published(name, delta, claims);
+    return {
+      ...{ position: page.position, outcomes, checked: countBits(page.bits) },
+      ...(outcomes.includes("frozen") && { frozen: this.#frozenOf(ref) }),
+      ...(claimed.length > 0 && { claimed }),
+    };
   }
 
   freeze(ref: PageRef, range: OffsetRange, isFrozen: boolean): boolean {
@@ -144,10 +174,33 @@ export class StoreServer {
       page.position = to;
       page.bits.set(after);
       page.log = [];
+      for (const offset of page.claims.keys()) if (getBit(after, offset) === 0) page.claims.delete(offset);
       const delta: Delta = { kind: "delta", page: ref.page, from, to: page.position, changes: new Uint32Array(0) };
       this.#listener.published(pageName(ref), delta);
     }
     return { position: page.position, checked: countBits(page.bits), isReplaced };
+  }
+
+  claims(ref: PageRef): PageClaims {
+    const { position, claims, bits } = this.#page(ref);
+    const nowMs = this.#now;
+    const counting = Array.from(claims).filter(
+      ([offset, held]) => hasNotEnded(held, nowMs) && getBit(bits, offset) === 1,
+    );
+    return { position, claims: counting.map(([offset, held]) => claimOf(offset, held, nowMs)) };
+  }
+
+  releaseExpired(released: Released): number {
+    let pages = 0;
+    for (const [name, { claims }] of this.#pages) {
+      const [board = "", page] = name.split(":");
+      const ref = { board, page: Number(page) };
+      const ended = Array.from(claims).flatMap(([offset, held]) => (hasNotEnded(held, this.#now) ? [] : offset));
+      if (ended.length === 0) continue;
+      pages++;
+      released(ref, ended, this.commit(ref, expiry(ended)));
+    }
+    return pages;
   }
 
   snapshot(ref: PageRef): Snapshot {
@@ -183,7 +236,7 @@ export class StoreServer {
     this.lost.push(...lost);
     this.entries = this.entries.filter((entry) => !lost.has(entry));
     this.#pages = new Map();
-    for (const { ref, batch } of this.entries) this.#apply(ref, batch);
+    for (const { ref, batch, nowMs } of this.entries) this.#apply(ref, batch, nowMs);
   }
 
   trimLogs(): void {
@@ -203,6 +256,10 @@ export class StoreServer {
     return this.history(pageName(ref)).leads(position, this.position(ref));
   }
 
+  get #now(): number {
+    return Math.floor(this.#options.now?.() ?? Date.now());
+  }
+
   #frozenOf(ref: PageRef): readonly OffsetRange[] {
     return this.#frozen.get(pageName(ref)) ?? [];
   }
@@ -211,27 +268,46 @@ export class StoreServer {
     const name = pageName(ref);
     const known = this.#pages.get(name);
     if (known) return known;
-    const page = { position: GENESIS, bits: new Uint8Array(this.#options.pageBytes), log: [], seen: new Map() };
+    const bits = new Uint8Array(this.#options.pageBytes);
+    const page: Page = { position: GENESIS, bits, log: [], seen: new Map(), claims: new Map() };
     this.#pages.set(name, page);
     return page;
   }
 
-  #apply(ref: PageRef, batch: Batch): { outcomes: WriteOutcome[]; delta: Delta | undefined; page: Page } {
+  #apply(ref: PageRef, batch: Batch, nowMs: number) {
     const page = this.#page(ref);
+    const rule = ofBoard(this.#options.claims ?? NO_CLAIMS, ref.board);
+    const isChecked = (offset: number) => getBit(page.bits, offset) === 1;
+    const judge = rule && new ClaimJudge(rule, nowMs, (offset) => page.claims.get(offset), isChecked);
+    const claimed: number[][] = [];
     const touched = new Set<number>();
     const frozen = batch.overridesFreeze ? [] : this.#frozenOf(ref);
     const outcomes = batch.writes.map((write): WriteOutcome => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const { outcome, seen } = takeSeq(page.seen.get(write.session) ?? NOTHING_SEEN, write.seq);
-      if (write.session !== "" && outcome !== "taken") return outcome;
-      if (isFrozen) return "frozen";
-      if (write.session !== "") page.seen.set(write.session, seen);
-      for (const change of write.changes) {
-        if (setBit(page.bits, changedOffset(change), changedValue(change))) touched.add(changedOffset(change));
+      const isSeen = write.session !== "" && outcome !== "accepted";
+      if (isSeen && outcome === "stale") return outcome;
+      if (!isSeen && isFrozen) return "frozen";
+      const refused = judge?.refusedBy(write, isSeen) ?? [];
+      if (write.session !== "" && !isSeen) page.seen.set(write.session, seen);
+      if (refused.length > 0) {
+        claimed.push(refused);
+        return "claimed";
       }
-      return "taken";
+      if (isSeen) return outcome;
+      for (const change of write.changes) {
+        const [offset, value] = [changedOffset(change), changedValue(change)];
+        const effect = judge?.apply(write, offset, value) ?? "set";
+        if (effect === "mention" || (effect === "set" && setBit(page.bits, offset, value))) touched.add(offset);
+      }
+      return "accepted";
     });
-    if (touched.size === 0) return { outcomes, delta: undefined, page };
+    for (const [offset, held] of judge?.changed ?? []) {
+      if (held) page.claims.set(offset, held);
+      else page.claims.delete(offset);
+    }
+    const claims = judge && judge.news.length > 0 ? judge.news : undefined;
+    if (touched.size === 0) return { outcomes, delta: undefined, page, claimed, claims };
     const delta: Delta = {
       kind: "delta",
       page: ref.page,
@@ -241,6 +317,6 @@ export class StoreServer {
     };
     page.position = delta.to;
     page.log = this.#options.logMax > 0 ? [...page.log, delta].slice(-this.#options.logMax) : [];
-    return { outcomes, delta, page };
+    return { outcomes, delta, page, claimed, claims };
   }
 }

@@ -78,21 +78,21 @@ export function judgeEnd(judge: Judge, server: StoreServer, users: readonly User
 }
 
 function judgeOnce(judge: Judge, server: StoreServer): void {
-  const taken = new Set<string>();
+  const accepted = new Set<string>();
   for (const { ref, batch, outcomes } of server.entries) {
     batch.writes.forEach(({ session, seq }, index) => {
-      if (outcomes[index] !== "taken") return;
+      if (outcomes[index] !== "accepted") return;
       const key = writeKey(ref, session, seq);
-      if (taken.has(key)) judge.fail(`write ${key} was taken twice`);
-      taken.add(key);
+      if (accepted.has(key)) judge.fail(`write ${key} was accepted twice`);
+      accepted.add(key);
     });
   }
-  // What was taken was acknowledged or sent again until it was: it survives, or was lost.
+  // What was accepted was acknowledged or sent again until it was: it survives, or was lost.
   const lost = new Set(
     server.lost.flatMap(({ ref, batch }) => batch.writes.map(({ session, seq }) => writeKey(ref, session, seq))),
   );
   for (const key of judge.acknowledged) {
-    if (!taken.has(key) && !lost.has(key)) judge.fail(`write ${key} was acknowledged and is not there`);
+    if (!accepted.has(key) && !lost.has(key)) judge.fail(`write ${key} was acknowledged and is not there`);
   }
 }
 
@@ -117,7 +117,7 @@ function effectsOf(entries: readonly Entry[]): Effects {
   const effects = new Map<string, number[]>();
   for (const { ref, batch, outcomes } of entries) {
     batch.writes.forEach(({ session, changes }, index) => {
-      if (outcomes[index] !== "taken") return;
+      if (outcomes[index] !== "accepted") return;
       for (const change of changes) {
         const key = effectKey(ref.board, session, cellAt(ref.page, changedOffset(change)));
         const values = effects.get(key) ?? [];

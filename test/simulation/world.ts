@@ -89,8 +89,8 @@ class World {
           judge.committed(entry);
           this.#deadlines.committed(this.#hosts, this.#users, ref, position);
         },
-        published: (name, delta) => {
-          for (const { running } of this.#hosts) running?.link.news.publish(name, delta);
+        published: (name, delta, claims) => {
+          for (const { running } of this.#hosts) running?.link.news.publish(name, delta, claims);
         },
         confused: (name, position) => judge.fail(`two states of ${name} at ${formatPosition(position)}`),
       },

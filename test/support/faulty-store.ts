@@ -36,8 +36,8 @@ export class FaultyStore extends DelegateStore<Store> {
 
   override subscribe(page: PageRef, listener: SubscriptionListener): Promise<Unsubscribe> {
     return this.store.subscribe(page, {
-      delta: (delta) => {
-        if (!this.lose(delta)) listener.delta(delta);
+      delta: (delta, claims) => {
+        if (!this.lose(delta)) listener.delta(delta, claims);
       },
       resumed: () => listener.resumed(),
     });

@@ -7,6 +7,7 @@ import type { Delta, Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/protocol/clock.js";
+import { type Claim, NO_CLAIMS } from "../../src/store/claims.js";
 import { LocalBoards } from "../../src/store/embedded/local-boards.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OffsetRange } from "../../src/store/frozen.js";
@@ -15,7 +16,9 @@ import { type Announced, LocalRoll } from "../../src/store/roll.js";
 import {
   type Batch,
   type Committed,
+  type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   type Store,
@@ -47,13 +50,13 @@ export class ModelStore implements Store {
   readonly #roll: LocalRoll;
   readonly #listeners = new Listeners<SubscriptionListener>();
 
-  constructor(clock: Clock, logMax = 100) {
+  constructor(clock: Clock, logMax = 100, claims = NO_CLAIMS) {
     this.#clock = clock;
     this.#server = new StoreServer(
-      { pageBytes: PAGE_BYTES, logMax },
+      { pageBytes: PAGE_BYTES, logMax, claims, now: () => clock.now() },
       {
         committed: () => undefined,
-        published: (name, delta) => this.#publish(name, delta),
+        published: (name, delta, claims) => this.#publish(name, delta, claims),
         confused: (name) => {
           throw new Error(`two states of ${name} at one position`);
         },
@@ -114,6 +117,14 @@ export class ModelStore implements Store {
     });
   }
 
+  claims(ref: PageRef): Promise<PageClaims> {
+    return this.#ask(() => this.#server.claims(ref));
+  }
+
+  releaseExpired(released: Released): Promise<number> {
+    return this.#ask(() => this.#server.releaseExpired(released));
+  }
+
   /** None is kept. */
   async history(): Promise<undefined> {
     return undefined;
@@ -153,9 +164,9 @@ export class ModelStore implements Store {
     this.#server.loseTail(count, ({ board, page }) => board === ref.board && page === ref.page);
   }
 
-  #publish(name: string, delta: Delta): void {
+  #publish(name: string, delta: Delta, claims: readonly Claim[] | undefined): void {
     this.#clock.after(this.delayMs.news, () => {
-      for (const listener of this.#listeners.of(name)) if (!this.lose(delta)) listener.delta(delta);
+      for (const listener of this.#listeners.of(name)) if (!this.lose(delta)) listener.delta(delta, claims);
     });
   }
 

@@ -23,5 +23,5 @@ export function written(
   seq: number,
   changes: Changes,
 ): Promise<Position> {
-  return promised((settle) => writer.write(page, session, seq, changes, settle));
+  return promised((settle) => writer.write(page, { session, seq, changes }, settle));
 }

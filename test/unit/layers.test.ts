@@ -40,6 +40,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "pages",
     "writes",
     "overview",
+    "claims",
     "telemetry",
     "instance",
     "fleet",
@@ -70,8 +71,6 @@ const ONLY_CARRY: readonly string[] = ["server/sockets", "server/lane"];
 const NOT_FOR_CARRIERS: readonly string[] = ["store", "server/writes", "server/access"];
 /** File -> what it may import of those in spite of that. */
 const YET: Readonly<Record<string, readonly string[]>> = {
-  // Socket.IO answers a page of another site before any namespace is asked.
-  "server/sockets/sockets.ts": ["server/access/origin.ts"],
   // The constant for a socket that no token names.
   "server/sockets/entry.ts": ["server/access/access.ts"],
 };
@@ -95,7 +94,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
   "cluster-key-slot": { files: ["store/valkey/slot-map.ts"] },
   lmdb: {
     files: ["store/embedded/embedded-store.ts"],
-    types: ["store/embedded/pages.ts", "store/embedded/sessions.ts"],
+    types: ["store/embedded/claims.ts", "store/embedded/pages.ts", "store/embedded/sessions.ts"],
   },
   express: {
     files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),

@@ -13,7 +13,7 @@ import type { Caller } from "./caller.js";
 import type { CellWrites, Grant, Right, Verify } from "./grant.js";
 
 const RULES = ["open", "read-only", "token"] as const;
-type AccessRule = (typeof RULES)[number];
+export type AccessRule = (typeof RULES)[number];
 
 const RANK = { nothing: 0, view: 1, write: 2, admin: 3 } as const;
 const EVERYONE = { open: "write", "read-only": "view", token: "nothing" } as const satisfies Record<
@@ -27,6 +27,8 @@ export interface Visitor {
   readonly grant: Grant | undefined;
   /** Why the visitor's token was not accepted. The visitor keeps the rights that everyone has. */
   readonly problem?: Refusal;
+  /** The secret id that an anonymous visitor's client keeps. It owns claims. */
+  readonly id?: string | undefined;
 }
 
 export const ANYBODY: Visitor = { grant: undefined };

@@ -5,9 +5,9 @@
  * and for the app's own origin or a listed one.
  */
 
-import { Refusal } from "../../protocol/errors.js";
+import type { Refusal } from "../../protocol/errors.js";
 import type { Caller } from "./caller.js";
-import { type CellWrites, type Grant, isRight, type Right } from "./grant.js";
+import { type CellWrites, type Grant, isRight, type Right, UNNAMED } from "./grant.js";
 import type { Guard } from "./guard.js";
 import { isFromOrigin } from "./origin.js";
 
@@ -43,11 +43,18 @@ export type AuthoriseHook = (caller: Caller) => Permit | undefined | Promise<Per
 /** Asks the hook. Rejects with a Refusal. */
 export type Authorise = (caller: Caller) => Promise<Grant | undefined>;
 
-/** `origins` are the other sites that may act for their visitors. */
-export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly string[]): Authorise {
+/**
+ * `origins` are the other sites that may act for their visitors. `refusal` says why another may
+ * not.
+ */
+export function authoriser(
+  hook: AuthoriseHook,
+  guard: Guard,
+  origins: readonly string[],
+  refusal: (request: Caller["request"]) => Refusal,
+): Authorise {
   return async (caller) => {
-    if (!isFromOrigin(caller.request, origins))
-      throw new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" });
+    if (!isFromOrigin(caller.request, origins)) throw refusal(caller.request);
     return guard.decide("authorise", async () => {
       const permit = await hook(caller);
       return permit ? grantOf(permit, guard) : undefined;
@@ -57,7 +64,7 @@ export function authoriser(hook: AuthoriseHook, guard: Guard, origins: readonly 
 
 /** Refuses a malformed permit completely: ignoring its expiry or `mayWrite` would permit more. */
 function grantOf(permit: Permit, guard: Guard): Grant {
-  const { subject = "unnamed", boards, expiresMs, mayWrite } = permit;
+  const { subject = UNNAMED, boards, expiresMs, mayWrite } = permit;
   if (typeof subject !== "string")
     throw new TypeError("authorise returned a subject that is not a string: return a string");
   if (expiresMs !== undefined && !Number.isFinite(expiresMs)) {

@@ -4,6 +4,9 @@ import type { Bit } from "../../board/bitmap.js";
 
 export type Right = "view" | "write" | "admin";
 
+/** The subject of a token or permit that names none. */
+export const UNNAMED = "unnamed";
+
 export interface Grant {
   readonly subject: string;
   /** Board -> right; `*` stands for every board that is not named. */

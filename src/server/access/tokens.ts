@@ -9,7 +9,7 @@ import { createRemoteJWKSet, customFetch, errors, type JWTPayload, type JWTVerif
 import { realClock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import { TokenBucket } from "../limits/token-bucket.js";
-import { type Grant, isRight, type Right, type Verify } from "./grant.js";
+import { type Grant, isRight, type Right, UNNAMED, type Verify } from "./grant.js";
 
 interface TokenKeys {
   readonly secret: string | undefined;
@@ -96,7 +96,7 @@ function grantOf(payload: JWTPayload): Grant {
     if (!isRight(right)) throw new Refusal("UNAUTHORIZED", { detail: "the claim `boards` has an unknown right" });
     boards.set(board, right);
   }
-  return { subject: payload.sub ?? "unnamed", boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
+  return { subject: payload.sub ?? UNNAMED, boards, expiresMs: ((payload.exp ?? 0) + LEEWAY_S) * 1_000 };
 }
 
 /** Translates the failure for the peer, without details about signatures. */

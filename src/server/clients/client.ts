@@ -4,7 +4,7 @@
  * as Socket.IO.
  */
 
-import { cellsInPage, pageCount, pageOf } from "../../board/geometry.js";
+import { pageCount, pageOf } from "../../board/geometry.js";
 import { GENESIS, type Position } from "../../board/position.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
 import type {
@@ -17,6 +17,7 @@ import type {
 } from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
+import { ownerOf } from "../claims/owners.js";
 import {
   openRequest,
   overviewRequest,
@@ -35,6 +36,7 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
 import { commitChanges } from "../writes/commit-changes.js";
+import { isResized, type OpenBoard, pageKey, refuseOutside } from "./open-board.js";
 import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
 
@@ -45,14 +47,6 @@ const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "un
 
 export function isRequest(name: string): name is RequestName {
   return REQUESTS.has(name);
-}
-
-interface OpenBoard {
-  readonly board: HostedBoard;
-  /** The session that this client writes under, once it is known. */
-  session: string | undefined;
-  /** Whether the client takes `resized`. */
-  resizes: boolean;
 }
 
 /** A write whose form has been checked. */
@@ -111,10 +105,10 @@ export class Client implements ResizeListener {
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
     const known = this.#boards.get(board.handle);
-    const opened = known?.board === board ? known : { board, session, resizes };
+    const opened = known?.board === board ? known : { board, session, resizes, owner: undefined };
     opened.resizes = resizes;
     this.#instance.keeper.tell(this);
-    if (session !== undefined) opened.session = this.#sessionOf(opened, session);
+    if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
     this.#boards.set(board.handle, opened);
     return {
       handle: board.handle,
@@ -127,6 +121,7 @@ export class Client implements ResizeListener {
       online: presence.online,
       onlineEverywhere: presence.onlineEverywhere,
       storeAvailable: this.#instance.store.available,
+      ...(board.claims && { claims: board.claims }),
       limits: {
         writeCellsMax: this.#writeCellsMax,
         writesInFlightMax: SEQ_WINDOW,
@@ -170,7 +165,10 @@ export class Client implements ResizeListener {
     }
     for (const page of wanted.keys()) {
       const hub = this.#pages.hub(pageKey(board, page));
-      if (hub) this.#instance.frozen.tell(hub, recipient);
+      if (!hub) continue;
+      this.#instance.frozen.tell(hub, recipient);
+      const { owner } = this.#opened(board.handle);
+      if (owner !== undefined) void this.#instance.mine.join(hub, owner, recipient);
     }
     return { watching: this.#pages.size };
   }
@@ -216,10 +214,10 @@ export class Client implements ResizeListener {
     const { access, admission, writer } = this.#instance;
     const { visitor, allowance } = this.#options;
     access.require(visitor, board.name, "write");
-    opened.session = session;
+    this.#identify(opened, session);
     admission.admitWrite(allowance.address, session, changes.length);
     const commit = () =>
-      commitChanges(writer, board.name, session, seq, changes, (outcome) => {
+      commitChanges(writer, { board: board.name, session, seq, changes, owner: opened.owner }, (outcome) => {
         if (!(outcome instanceof Refusal)) return settle({ at: outcome });
         if (outcome.code === "FROZEN" || outcome.code === "PARTLY_FROZEN") this.#showFrozen(board, changes);
         settle(outcome);
@@ -239,10 +237,7 @@ export class Client implements ResizeListener {
   resized({ board, before, frame }: Resized): void {
     const opened = this.#boards.get(board.handle);
     if (opened?.board !== board) return;
-    this.#pages.leaveThose((key) => {
-      const [handle, page] = key.split(":").map(Number);
-      return handle === board.handle && cellsInPage(before, page ?? 0) !== cellsInPage(board.size, page ?? 0);
-    });
+    this.#pages.leaveThose((key) => isResized(key, board, before));
     if (pageCount(before) !== pageCount(board.size)) this.#overviews?.leave(board);
     const { recipient } = this.#options;
     if (opened.resizes) recipient.send(frame);
@@ -270,6 +265,11 @@ export class Client implements ResizeListener {
     return session;
   }
 
+  #identify(opened: OpenBoard, session: string): void {
+    opened.session = session;
+    if (opened.board.claims) opened.owner ??= ownerOf(this.#options.visitor, { session });
+  }
+
   #board(handle: number): HostedBoard {
     return this.#opened(handle).board;
   }
@@ -286,13 +286,4 @@ export class Client implements ResizeListener {
     if (opened.board.size === 0) throw new Refusal("UNKNOWN_BOARD");
     return opened;
   }
-}
-
-function refuseOutside(board: HostedBoard, changes: ClientWrite["changes"]): void {
-  const cells = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
-  if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
-}
-
-function pageKey(board: HostedBoard, page: number): string {
-  return `${board.handle}:${page}`;
 }

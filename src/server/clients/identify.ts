@@ -1,10 +1,11 @@
 /* Identifies the visitor behind a connection, whatever its door. */
 
 import type { IncomingMessage } from "node:http";
-import { Refusal, refusalOf } from "../../protocol/errors.js";
+import { refusalOf } from "../../protocol/errors.js";
 import type { Visitor } from "../access/access.js";
 import { callerOf } from "../access/caller.js";
 import { isFromOrigin } from "../access/origin.js";
+import { visitorIdIn } from "../claims/owners.js";
 import type { Instance } from "../instance/instance.js";
 
 /** Stands for a token that is not a text: no key has signed it. */
@@ -23,9 +24,9 @@ export async function identify(
 ): Promise<Visitor> {
   const { access, boards, metrics } = instance;
   try {
-    if (!origins.includes("*") && !isFromOrigin(request, origins))
-      throw new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" });
-    const visitor = await access.visitor(callerOf("socket", request, tokenIn(auth.token), auth));
+    if (!origins.includes("*") && !isFromOrigin(request, origins)) throw instance.refusedOrigins.refusal(request);
+    const known = await access.visitor(callerOf("socket", request, tokenIn(auth.token), auth));
+    const visitor = { ...known, id: visitorIdIn(auth) };
     access.requireUse(visitor, boards.keys());
     if (visitor.problem) metrics.refused(visitor.problem.code);
     return visitor;

@@ -4,7 +4,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ANSWERS, Refusal } from "../../protocol/errors.js";
+import { ANSWERS, type Refusal } from "../../protocol/errors.js";
 import { isFromOrigin } from "../access/origin.js";
 import { isUpgrade, refuseUpgrade } from "./upgrades.js";
 
@@ -40,14 +40,34 @@ export const letNothingBeGuessed: HandshakeMiddleware = (_, response, next) => {
 export function refuseTakeovers(
   firstRequest: (engineId: string) => IncomingMessage | undefined,
   origins: readonly string[],
-  refuse: Refuse,
+  refuse: (request: IncomingMessage, response: ServerResponse) => void,
 ): HandshakeMiddleware {
   return (request, response, next) => {
     const first = firstRequest(engineIdIn(request));
     const isTakeover = first !== undefined && isFromOrigin(first, origins) && !isFromOrigin(request, origins);
-    if (isTakeover)
-      refuse(request, response, new Refusal("FORBIDDEN", { detail: "this site's origin is not listed in ORIGINS" }));
+    if (isTakeover) refuse(request, response);
     else next();
+  };
+}
+
+/**
+ * Refuses long-polling by pages of other sites. The answer may be read by the page, which can then
+ * say why. An upgrade is not refused here: no page can read the answer to it, so a connection is
+ * refused when it says who it is.
+ */
+export function refuseOtherOrigins(
+  origins: readonly string[],
+  refuse: (request: IncomingMessage, response: ServerResponse) => void,
+): HandshakeMiddleware {
+  return (request, response, next) => {
+    if (isUpgrade(request) || isFromOrigin(request, origins)) {
+      next();
+      return;
+    }
+    const { origin } = request.headers;
+    if (origin !== undefined) response.setHeader("Access-Control-Allow-Origin", origin);
+    response.setHeader("Vary", "Origin");
+    refuse(request, response);
   };
 }
 

@@ -3,17 +3,23 @@
  * and rate limits do not apply to them, but frozen cells stay frozen.
  */
 
-import { type Bit, bitmapBytes, getBit } from "../../board/bitmap.js";
-import { cellsInPage, offsetOf, pageCount, pageOf } from "../../board/geometry.js";
+import { type Bit, bitmapBytes, countBetween, countBits, getBit } from "../../board/bitmap.js";
+import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetween } from "../../board/geometry.js";
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
-import { Refusal } from "../../protocol/errors.js";
+import { Refusal, refusalOf } from "../../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
+import { actOnClaims, type BoardClaim, type ClaimAction, listClaims, ownerOfSubject } from "../claims/board-claims.js";
+import { APP_OWNER } from "../claims/owners.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
-import { committed } from "../writes/commit-changes.js";
+import { refuseAway } from "../pages/store-refusal.js";
+import { committed, PARTLY } from "../writes/commit-changes.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { type ChangeListener, ChangeQueue, LISTENED_PAGES_MAX } from "./change-queue.js";
+
+/** Pages whose heads are requested in one round trip. */
+const HEADS_MAX = 1_024;
 
 export interface ListenOptions {
   /**
@@ -26,6 +32,14 @@ export interface ListenOptions {
    */
   readonly fromEmpty?: boolean;
 }
+
+/** A user, on a board with claims: the subject of a token or permit. */
+export interface ForSubject {
+  readonly subject?: string | undefined;
+}
+
+/** Without a subject, the app itself owns what it checks. */
+export interface ServerSetOptions extends SetAllOptions, ForSubject {}
 
 export interface Listening {
   /**
@@ -41,6 +55,7 @@ export class ServerBoard {
   readonly #board: HostedBoard;
   readonly #sessions = new OwnSessions();
   readonly #queues = new Set<ChangeQueue>();
+  readonly #stops = new Set<() => void>();
 
   constructor(instance: Instance, board: HostedBoard) {
     this.name = board.name;
@@ -74,11 +89,41 @@ export class ServerBoard {
   }
 
   /**
+   * Number of checked cells in the store, of the range or of the whole board. The pages are counted
+   * one after another, so clients may change some of them meanwhile.
+   */
+  async count({ start, end }: Region = { start: 0, end: this.size }): Promise<number> {
+    this.#checkRange(start, end);
+    let count = 0;
+    const whole: number[] = [];
+    for (const page of pagesBetween(start, end)) {
+      const first = cellAt(page, 0);
+      if (start <= first && first + PAGE_CELLS <= end) whole.push(page);
+      else
+        count += countBetween(await this.bitsOf(page), Math.max(0, start - first), Math.min(end - first, PAGE_CELLS));
+    }
+    for (let at = 0; at < whole.length; at += HEADS_MAX)
+      count += await this.#countWhole(whole.slice(at, at + HEADS_MAX));
+    return count;
+  }
+
+  /** The store knows the counts of whole pages. */
+  async #countWhole(pages: readonly number[]): Promise<number> {
+    const heads = await this.#instance.store.heads(pages.map((page) => ({ board: this.name, page }))).catch(refuseAway);
+    let count = 0;
+    for (const [index, page] of pages.entries()) {
+      // A page without a head is damaged, or its part of the store did not answer: reading says so.
+      count += heads[index]?.checked ?? countBits(await this.bitsOf(page));
+    }
+    return count;
+  }
+
+  /**
    * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
    * may have happened.
    */
-  set(cell: number, value: boolean): Promise<void> {
-    return this.setAll([[cell, value]]);
+  set(cell: number, value: boolean, options: ForSubject = {}): Promise<void> {
+    return this.setAll([[cell, value]], options);
   }
 
   /**
@@ -89,22 +134,77 @@ export class ServerBoard {
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
-    { split = false }: SetAllOptions = {},
+    { split = false, subject }: ServerSetOptions = {},
   ): Promise<void> {
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
     const outside = [...last.keys()].filter((cell) => !this.#has(cell));
     if (outside.length > 0) {
-      throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
+      throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX), board: this.name });
     }
+    const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerOfSubject(subject));
     const steps = inSteps(last, BATCH_CHANGES_MAX);
-    if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT");
+    if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT", { board: this.name });
     for (const [index, step] of steps.entries()) {
       const commit = this.#sessions.run((session, seq) =>
-        committed(this.#instance.writer, this.name, session, seq, step),
+        committed(this.#instance.writer, { board: this.name, session, seq, changes: step, owner }),
       );
-      await (index === 0 ? commit : commit.catch(failInPart));
+      await (index === 0 ? commit : commit.catch(failInPart)).catch((error: unknown) => {
+        const { cells = step.map(([cell]) => cell) } = refusalOf(error);
+        throw refusalOf(error).about(this.name, cells);
+      });
     }
+  }
+
+  /**
+   * The claims in `range` (default: the whole board), ascending. Those of a hold that has ended are
+   * left out.
+   */
+  claims(range: Partial<Region> = {}): Promise<BoardClaim[]> {
+    return listClaims(this.#instance, this.#board, { start: 0, end: this.size, ...range });
+  }
+
+  /**
+   * Makes these holds last at least `ms` from now. Rejects with TAKEN if one of them has ended, or
+   * belongs to somebody other than `subject`. Then none is extended.
+   */
+  extend(cells: Iterable<number>, ms: number, options: ForSubject = {}): Promise<void> {
+    if (!(Number.isSafeInteger(ms) && ms > 0)) throw new RangeError(`extend takes a whole number of ms, not ${ms}`);
+    return this.#act(cells, { kind: "extend", ms }, options);
+  }
+
+  /** Takes the end off these holds: paid for. Rejects as `extend` does. */
+  confirm(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+    return this.#act(cells, { kind: "confirm" }, options);
+  }
+
+  /** Unchecks these cells. With `subject`, only if all of them are theirs or free. */
+  release(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+    return this.#act(cells, { kind: "release" }, options);
+  }
+
+  /**
+   * Reports the cells whose holds have ended and were unchecked. Each is reported to one instance
+   * of the app, and to none if that instance dies at this moment.
+   */
+  onExpired(listener: (cells: readonly number[]) => void): () => void {
+    const stop = this.#instance.onExpired(({ board, page }, offsets) => {
+      if (board !== this.name) return;
+      try {
+        listener(offsets.map((offset) => cellAt(page, offset)));
+      } catch (error) {
+        this.#instance.hookFailed("onExpired", error);
+      }
+    });
+    this.#stops.add(stop);
+    return () => {
+      stop();
+      this.#stops.delete(stop);
+    };
+  }
+
+  #act(cells: Iterable<number>, action: ClaimAction, { subject }: ForSubject): Promise<void> {
+    return actOnClaims(this.#instance, this.#board, [...cells], action, subject);
   }
 
   /**
@@ -115,9 +215,7 @@ export class ServerBoard {
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
     const range = { start: 0, end: this.size, ...options.range };
     const { start, end } = range;
-    this.#checkCell(start);
-    if (!(end > start && end <= this.size))
-      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
+    this.#checkRange(start, end);
     if (pageOf(end - 1) - pageOf(start) >= LISTENED_PAGES_MAX) {
       throw new RangeError(
         `onChange follows at most ${LISTENED_PAGES_MAX} of the ${pageCount(this.size)} pages: pass a range`,
@@ -150,22 +248,28 @@ export class ServerBoard {
   close(): void {
     for (const queue of this.#queues) queue.stop();
     this.#queues.clear();
+    for (const stop of this.#stops) stop();
+    this.#stops.clear();
   }
 
   #has(cell: number): boolean {
     return Number.isSafeInteger(cell) && cell >= 0 && cell < this.size;
   }
 
+  #checkRange(start: number, end: number): void {
+    this.#checkCell(start);
+    if (!(end > start && end <= this.size))
+      throw new RangeError(`not a range of cells of ${this.name}: ${start} … ${end}`);
+  }
+
   #checkCell(cell: number): void {
-    if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell] });
+    if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell], board: this.name });
   }
 }
 
 /** Throws the error for a failed later step, when the steps before it are committed. */
 function failInPart(error: unknown): never {
-  const isFrozen = error instanceof Refusal && error.code === "FROZEN";
-  throw new Refusal(isFrozen ? "PARTLY_FROZEN" : "OUTCOME_UNKNOWN", {
-    cause: error,
-    cells: isFrozen ? error.cells : undefined,
-  });
+  const partly = error instanceof Refusal ? PARTLY[error.code] : undefined;
+  const cells = error instanceof Refusal && partly ? error.cells : undefined;
+  throw new Refusal(partly ?? "OUTCOME_UNKNOWN", { cause: error, cells });
 }

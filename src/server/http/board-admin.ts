@@ -62,7 +62,7 @@ async function change(instance: Instance, name: string, size: number | undefined
   const start = size ?? 0;
   let end = board.size;
   const emptyLost = async () => {
-    if (start < end) await empty(instance, name, { start, end });
+    if (start < end) await empty(instance, board, { start, end });
   };
   await emptyLost();
   await instance.keeper.change(name, (record) => {

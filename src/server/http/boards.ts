@@ -6,6 +6,7 @@ import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
+import { ownerOf } from "../claims/owners.js";
 import { boardBody, cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
@@ -65,7 +66,8 @@ export function boardsRouter(instance: Instance): Router {
     instance.admission.admitWrite(addressOf(request), undefined, 1);
     const changes = [[cell, value ? 1 : 0]] as const;
     await instance.access.requireConsent(visitorOf(response), board.name, changes);
-    const at = await committed(instance.writer, board.name, session, 1, changes);
+    const owner = board.claims && ownerOf(visitorOf(response), { address: addressOf(request) });
+    const at = await committed(instance.writer, { board: board.name, session, seq: 1, changes, owner });
     response.json({ ok: true, cell, value: Boolean(value), at });
   });
   // For admins only, because it asks the store about each page of the board, up to 65,536.

@@ -8,12 +8,14 @@ import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { type Position, parsePosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { WriteRequest } from "../../protocol/events.js";
+import { BATCH_CHANGES_MAX } from "../../store/store.js";
 
 /** Most cells in one write. */
 export const WRITE_CELLS_MAX = 512;
 /** Most pages in one watch or unwatch. */
 export const WATCH_PAGES_MAX = 256;
 
+const YEAR_MS = 365 * 86_400_000;
 const PAGES_MAX = BOARD_CELLS_MAX / PAGE_CELLS;
 const page = z.int().min(0).max(PAGES_MAX);
 const HANDLE_MAX = 65_535;
@@ -54,6 +56,15 @@ export const historyQuery = z.object({ from: moment, to: moment });
 export const regionBody = z
   .object({ start: z.int().min(0).max(BOARD_CELLS_MAX), end: z.int().min(1).max(BOARD_CELLS_MAX) })
   .partial();
+
+const claimed = {
+  cells: z.array(z.int().min(0).max(BOARD_CELLS_MAX)).min(1).max(BATCH_CHANGES_MAX),
+  subject: z.string().min(1).max(1_024).optional(),
+};
+export const claimBody = z.discriminatedUnion("action", [
+  z.object({ action: z.literal("extend"), ms: z.int().min(1).max(YEAR_MS), ...claimed }),
+  z.object({ action: z.literal(["confirm", "release"]), ...claimed }),
+]);
 
 const amount = z.number().min(0);
 /** The record of an instance on the roll. Instances of other versions may report more or less. */

@@ -11,6 +11,7 @@
 import { type Cancel, type Clock, every, jitter, pause } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { BoardRecord, BoardRecords } from "../../store/boards.js";
+import type { ClaimRule } from "../../store/claims.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type Persistence, persist } from "../pages/persist.js";
@@ -35,6 +36,7 @@ interface KeeperOptions {
   /** The boards of BOARDS, with the number of cells that each has at least. */
   readonly boards: Readonly<Record<string, number>>;
   readonly records: BoardRecords;
+  readonly claimsOf: (board: string) => ClaimRule | undefined;
   readonly clock: Clock;
   readonly failed: (error: unknown) => void;
 }
@@ -49,7 +51,7 @@ const HANDLES = 65_536;
 
 export class BoardKeeper {
   readonly boards: ReadonlyMap<string, HostedBoard>;
-  readonly #boards = new Map<string, { readonly name: string; readonly handle: number; size: number }>();
+  readonly #boards = new Map<string, HostedBoard & { size: number }>();
   readonly #options: KeeperOptions;
   readonly #persistence: Persistence;
   readonly #listeners = new Set<ResizeListener>();
@@ -189,12 +191,12 @@ export class BoardKeeper {
   #host(name: string, size: number) {
     const taken = new Set(Array.from(this.#boards.values(), ({ handle }) => handle));
     while (taken.has(this.#made % HANDLES)) this.#made++;
-    const board = { name, size, handle: this.#made++ % HANDLES };
+    const board = { name, size, handle: this.#made++ % HANDLES, claims: this.#options.claimsOf(name) };
     this.#boards.set(name, board);
     return board;
   }
 
-  #resize(board: { readonly name: string; readonly handle: number; size: number }, size: number): void {
+  #resize(board: HostedBoard & { size: number }, size: number): void {
     const { handle, size: before } = board;
     board.size = size;
     const frame: Frame = { kind: "resized", resized: { handle, size } };

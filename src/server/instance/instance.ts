@@ -5,14 +5,19 @@
 
 import type { Server } from "node:net";
 import { cropUpdate, type Snapshot } from "../../board/delta.js";
-import { cellsInPage, pageCount } from "../../board/geometry.js";
+import { cellsInPage, type PageRef, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
+import { ofBoard, valuesOf } from "../../store/by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
 import { NO_HISTORY, type Retention } from "../../store/history.js";
-import type { Store } from "../../store/store.js";
+import type { Released, Store } from "../../store/store.js";
 import { type Access, OPEN_ACCESS } from "../access/access.js";
+import { RefusedOrigins } from "../access/refused-origins.js";
+import { Mine } from "../claims/mine.js";
+import { Sweep } from "../claims/sweep.js";
 import { Admission, type AdmissionLimits } from "../limits/admission.js";
 import { Overviews } from "../overview/overviews.js";
 import { Reporter } from "../overview/reporter.js";
@@ -23,6 +28,7 @@ import { refuseAway } from "../pages/store-refusal.js";
 import { auditLog, type Log } from "../telemetry/log.js";
 import { Metrics } from "../telemetry/metrics.js";
 import { Seldom } from "../telemetry/seldom.js";
+import { OwnSessions } from "../writes/own-sessions.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
 import { BoardKeeper } from "./board-keeper.js";
 import { Departures } from "./departures.js";
@@ -35,6 +41,7 @@ interface InstanceOptions {
   /** The store's durabilities, shown at GET /boards. */
   readonly durabilities?: Durabilities;
   readonly history?: Retention;
+  readonly claims?: ClaimRules;
   readonly store: Store;
   /** Default: everyone may view and write. */
   readonly access?: Access;
@@ -46,6 +53,9 @@ interface InstanceOptions {
   /** Most pages that one connection may watch. */
   readonly watchedPagesMax: number;
 }
+
+const ORIGIN_REFUSED =
+  "a page of another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
 
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
@@ -62,13 +72,19 @@ export class Instance {
   readonly writer: Writer;
   readonly pages: Pages;
   readonly frozen: FrozenPages;
+  readonly mine: Mine;
+  /** For writes of the app and of admins to claims. */
+  readonly sessions = new OwnSessions();
   readonly overviews: Overviews;
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly watchedPagesMax: number;
+  readonly refusedOrigins: RefusedOrigins;
   readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
+  readonly #sweep: Sweep | undefined;
+  readonly #expired = new Set<(page: PageRef, offsets: readonly number[]) => void>();
 
   constructor(options: InstanceOptions) {
     const { name, store, clock, log } = options;
@@ -79,10 +95,13 @@ export class Instance {
     this.log = log;
     this.audit = auditLog(log);
     this.watchedPagesMax = options.watchedPagesMax;
+    this.refusedOrigins = new RefusedOrigins((origin) => log.warn({ origin }, ORIGIN_REFUSED));
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
     const failed = (error: unknown) => this.failed(error, "unexpected failure");
-    this.keeper = new BoardKeeper({ boards: options.boards, records: store.boards, clock, failed });
+    const { claims = NO_CLAIMS, boards } = options;
+    const claimsOf = (board: string) => ofBoard(claims, board);
+    this.keeper = new BoardKeeper({ boards, records: store.boards, claimsOf, clock, failed });
     this.boards = this.keeper.boards;
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
@@ -113,6 +132,15 @@ export class Instance {
       failed,
     });
     this.frozen = new FrozenPages(this.pages);
+    this.mine = new Mine(store, clock, failed);
+    const hasHolds = valuesOf(claims).some((rule) => rule && rule.ms > 0);
+    if (hasHolds) {
+      const released: Released = (page, offsets, { position, checked }) => {
+        this.reporter.committed({ page, position, checked });
+        for (const listener of this.#expired) listener(page, offsets);
+      };
+      this.#sweep = new Sweep(store, clock, { released, failed });
+    }
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
     // Comes before all who use pages, so that they open the new ones.
     this.keeper.tell({
@@ -139,6 +167,12 @@ export class Instance {
   async readStored(board: HostedBoard, page: number): Promise<Snapshot> {
     const snapshot = await this.store.read({ board: board.name, page }).catch(refuseAway);
     return cropUpdate(snapshot, cellsInPage(board.size, page));
+  }
+
+  /** Calls `listener` for each hold that this instance ends, until the result is called. */
+  onExpired(listener: (page: PageRef, offsets: readonly number[]) => void): () => void {
+    this.#expired.add(listener);
+    return () => this.#expired.delete(listener);
   }
 
   /** Logs the first failure of a kind immediately, and later ones at intervals, with a count. */
@@ -181,6 +215,8 @@ export class Instance {
 
   close(): void {
     this.keeper.close();
+    this.#sweep?.close();
+    this.mine.close();
     this.reporter.close();
     this.overviews.close();
     this.pages.close();

@@ -82,6 +82,8 @@ function encode(frame: Exclude<Frame, DeltaFrame>): Uint8Array {
       return encodeEvent("frozen", frame.frozen);
     case "resized":
       return encodeEvent("resized", frame.resized);
+    case "mine":
+      return encodeEvent("mine", frame.mine);
     case "updates":
       throw new Error("the teaching protocol has no lane");
   }

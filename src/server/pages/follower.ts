@@ -13,6 +13,7 @@ import { DeltaLog } from "../../board/delta-log.js";
 import type { PageRef } from "../../board/geometry.js";
 import { Replica } from "../../board/replica.js";
 import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
+import type { Claim } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { PageNews, PageStore } from "../../store/store.js";
@@ -22,12 +23,20 @@ export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
 
 /** Called for every move of the replica, before its hub. Must not throw. */
 export interface MoveObserver {
-  /** The replica took this delta. */
-  applied(delta: Delta): void;
+  /** The replica took this delta. `claims` came with it, if any have changed and it was news. */
+  applied(delta: Delta, claims?: readonly Claim[]): void;
   /**
    * The replica was set from a snapshot. Its earlier state may not be part of the page's history.
    */
   restarted(): void;
+  /** The store was asked for what was missed, so claims may have changed without news. */
+  resynced?(): void;
+}
+
+/** A delta as it was heard. */
+interface Heard {
+  readonly delta: Delta;
+  readonly claims: readonly Claim[] | undefined;
 }
 
 export interface FollowerListener extends MoveObserver {
@@ -67,7 +76,7 @@ export class Follower {
   readonly #persistence: Persistence;
   readonly #observers = new Set<MoveObserver>();
   #unsubscribe: Unsubscribe | undefined;
-  #buffer: Delta[] | undefined = [];
+  #buffer: Heard[] | undefined = [];
   #running: Promise<void> | undefined;
   #again: Promise<void> | undefined;
   /** Rejects if the page proves damaged before it has been read once. */
@@ -135,7 +144,7 @@ export class Follower {
 
   async #start(): Promise<void> {
     const listener = {
-      delta: (delta: Delta) => this.#hear(delta),
+      delta: (delta: Delta, claims?: readonly Claim[]) => this.#hear({ delta, claims }),
       resumed: () => void this.catchUp("resumed"),
     };
     const unsubscribe = await persist(this.#persistence, () => this.#store.subscribe(this.ref, listener));
@@ -145,12 +154,12 @@ export class Follower {
     this.isReady = true;
   }
 
-  #hear(delta: Delta): void {
+  #hear(heard: Heard): void {
     if (this.#buffer) {
-      this.#buffer.push(delta);
+      this.#buffer.push(heard);
       if (this.#buffer.length <= BUFFERED_MAX) return;
       this.#buffer = [];
-    } else if (this.#receive(delta)) {
+    } else if (this.#receive(heard.delta, heard.claims)) {
       this.missedChecks = 0;
       return;
     }
@@ -158,13 +167,13 @@ export class Follower {
   }
 
   /** Applies a delta. Returns false if there is a gap before it. */
-  #receive(stored: Delta): boolean {
+  #receive(stored: Delta, claims?: readonly Claim[]): boolean {
     const delta = cropUpdate(stored, this.replica.cells);
     const outcome = this.replica.receive(delta);
     if (outcome !== "applied") return outcome === "duplicate";
     this.verifiedMs = this.#clock.now();
     this.log.push(delta);
-    for (const observer of this.#observers) observer.applied(delta);
+    for (const observer of this.#observers) observer.applied(delta, claims);
     this.#listener.applied(delta);
     return true;
   }
@@ -189,7 +198,9 @@ export class Follower {
         continue;
       }
       this.verifiedMs = this.#clock.now();
-      if (this.#drainBuffer()) return;
+      if (!this.#drainBuffer()) continue;
+      for (const observer of this.#observers) observer.resynced?.();
+      return;
     }
   }
 
@@ -199,8 +210,8 @@ export class Follower {
   #drainBuffer(): boolean {
     const buffered = this.#buffer ?? [];
     this.#buffer = [];
-    for (const delta of buffered) {
-      if (delta.to.version > this.replica.position.version && !this.#receive(delta)) return false;
+    for (const { delta, claims } of buffered) {
+      if (delta.to.version > this.replica.position.version && !this.#receive(delta, claims)) return false;
     }
     this.#buffer = undefined;
     return true;

@@ -19,7 +19,7 @@ import type { Store } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import type { Follower } from "./follower.js";
 import { Lagging } from "./lagging.js";
-import { DeltaFrame, type Frame, type PageFrame, type Recipient } from "./recipient.js";
+import { DeltaFrame, type Frame, type HubObserver, type PageFrame, type Recipient } from "./recipient.js";
 import { refuseAway } from "./store-refusal.js";
 
 /**
@@ -44,7 +44,7 @@ interface Waiter {
 
 /** Up to this many changes, a delta is smaller than any snapshot worth sending. */
 const SMALL_DELTA_CHANGES = 256;
-/** Key of the catch-up frame for clients without a usable position: the snapshot. */
+/** Key of the catch-up frame for clients without a usable position. */
 const WHOLE = "";
 /** Most catch-up frames kept, each at most the size of a snapshot. */
 const CATCH_UPS_MAX = 128;
@@ -61,7 +61,7 @@ export class Hub {
   readonly #arrived = new Set<Arrival>();
   readonly #lagging: Lagging;
   readonly #caughtUp: CatchUpObserver;
-  readonly #observers = new Set<() => void>();
+  readonly #observers = new Set<HubObserver>();
   /**
    * Starting position -> frame to the current position. Many clients that return together share it.
    */
@@ -114,11 +114,12 @@ export class Hub {
   }
 
   unwatch(recipient: Recipient): void {
-    for (const waiter of this.#drop(recipient)) waiter.done();
+    for (const { done } of this.#drop(recipient)) done();
+    for (const observer of this.#observers) observer.left?.(recipient);
   }
 
-  /** Calls `observer` after each flush, until the returned function is called. */
-  observe(observer: () => void): () => void {
+  /** Calls `observer` until the returned function is called. */
+  observe(observer: HubObserver): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
   }
@@ -147,7 +148,7 @@ export class Hub {
         }
       }
     }
-    for (const observer of this.#observers) observer();
+    for (const observer of this.#observers) observer.flushed?.();
     return sent;
   }
 

@@ -14,6 +14,7 @@
 import { cellsInPage, type PageRef, pageName } from "../../board/geometry.js";
 import { samePosition } from "../../board/position.js";
 import type { Clock } from "../../protocol/clock.js";
+import type { ClaimRule } from "../../store/claims.js";
 import type { PageHead, Store } from "../../store/store.js";
 import type { FanOut } from "./fan-out.js";
 import { Follower, type ResyncCause } from "./follower.js";
@@ -27,6 +28,8 @@ export interface HostedBoard {
   readonly size: number;
   /** The board's handle in frames of this instance. */
   readonly handle: number;
+  /** Undefined if the board has no claims. */
+  readonly claims?: ClaimRule | undefined;
 }
 
 export interface PagesObserver extends HeadsObserver {

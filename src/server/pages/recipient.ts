@@ -3,7 +3,7 @@
 import type { Delta } from "../../board/delta.js";
 import type { Position } from "../../board/position.js";
 import { encodeDelta } from "../../protocol/delta-text.js";
-import type { BoardResized, CheckboxUpdate, Frozen, Looking } from "../../protocol/events.js";
+import type { BoardResized, CheckboxUpdate, Frozen, Looking, Mine } from "../../protocol/events.js";
 
 /** A delta. Each protocol encodes it once, when the first recipient needs that. */
 export class DeltaFrame {
@@ -41,10 +41,18 @@ export type Frame =
   | { readonly kind: "looking"; readonly looking: Looking }
   | { readonly kind: "frozen"; readonly frozen: Frozen }
   | { readonly kind: "resized"; readonly resized: BoardResized }
+  | { readonly kind: "mine"; readonly mine: Mine }
   /** For the teaching protocol, which sends one event per update. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 
 export type PageFrame = Extract<Frame, { readonly kind: "delta" | "snapshot" }>;
+
+export interface HubObserver {
+  /** The hub has sent its members everything so far. */
+  flushed?(): void;
+  /** The recipient no longer watches the hub. */
+  left?(recipient: Recipient): void;
+}
 
 export interface Recipient {
   /** Whether so much data is waiting to be sent that frames should be skipped. */

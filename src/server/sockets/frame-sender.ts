@@ -150,5 +150,7 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
       return frame.frozen;
     case "resized":
       return frame.resized;
+    case "mine":
+      return frame.mine;
   }
 }

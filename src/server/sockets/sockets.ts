@@ -3,12 +3,11 @@
  * sends notices to every client. Only this file imports the package's values.
  */
 
-import type { Server as HttpServer, IncomingMessage } from "node:http";
+import type { Server as HttpServer, IncomingMessage, ServerResponse } from "node:http";
 import { type Namespace, Server } from "socket.io";
 import { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import { BOARDS_NAMESPACE } from "../../protocol/version.js";
-import { isFromOrigin } from "../access/origin.js";
 import type { Connection, Connections } from "../connections/connections.js";
 import type { HttpGate } from "../connections/gate.js";
 import {
@@ -20,6 +19,7 @@ import {
   type Refuse,
   refuseHandshakes,
   refuseJsonp,
+  refuseOtherOrigins,
   refuseTakeovers,
 } from "../connections/handshake.js";
 import type { PassGuards } from "../connections/upgrades.js";
@@ -44,7 +44,6 @@ interface SocketOptions {
 export function createSocketServer(http: HttpServer, options: SocketOptions): Server {
   const { origins, messageBytesMax, silentMsMax, basePath = "" } = options;
   const io = new Server(http, {
-    allowRequest: (request, decide) => decide(null, origins.includes("*") || isFromOrigin(request, origins)),
     cors: { origin: origins.includes("*") ? "*" : [...origins] },
     maxHttpBufferSize: messageBytesMax,
     perMessageDeflate: false,
@@ -113,7 +112,13 @@ export function attachSockets(
   io.engine.use(passing(gate, refuse));
   io.engine.use(holdBack(connections, instance));
   io.engine.use(refuseJsonp);
-  if (!origins.includes("*")) io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuse));
+  if (!origins.includes("*")) {
+    const refuseOrigin = (request: IncomingMessage, response: ServerResponse) =>
+      refuse(request, response, instance.refusedOrigins.refusal(request));
+    // In an app, other namespaces may be open to other sites.
+    if (options.countsAll) io.engine.use(refuseOtherOrigins(origins, refuseOrigin));
+    io.engine.use(refuseTakeovers((engineId) => requestOf(io, engineId), origins, refuseOrigin));
+  }
   const refusalFor = (request: IncomingMessage) =>
     instance.departures.isDraining ? new Refusal("GOING_AWAY") : connections.refusalFor(request);
   io.engine.use(refuseHandshakes(refusalFor, refuse));

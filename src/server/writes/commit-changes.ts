@@ -9,11 +9,18 @@ import { packChanges } from "../../board/delta.js";
 import { offsetOf, pageOf } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { CellChanges } from "../../board/steps.js";
-import { Refusal } from "../../protocol/errors.js";
+import { type ErrorCode, Refusal } from "../../protocol/errors.js";
 import type { WriteResult } from "../../protocol/events.js";
+import type { Write } from "../../store/store.js";
 import type { Writer } from "./writer.js";
 
 export type WrittenAt = WriteResult["at"];
+
+/** A write to the store, which may change cells on several pages. */
+export interface BoardWrite extends Omit<Write, "changes"> {
+  readonly board: string;
+  readonly changes: CellChanges;
+}
 
 /** The outcome of a write on one of its pages. */
 interface Part {
@@ -24,16 +31,13 @@ interface Part {
 /** Calls `settle` once: with a version of each page at which its part is in, or with a refusal. */
 export function commitChanges(
   writer: Writer,
-  board: string,
-  session: string,
-  seq: number,
-  changes: CellChanges,
+  { board, changes, ...write }: BoardWrite,
   settle: (outcome: WrittenAt | Refusal) => void,
 ): void {
   const pages = byPage(changes);
   const parts: Part[] = [];
   for (const [page, cells] of pages) {
-    writer.write({ board, page }, session, seq, packChanges(cells), (outcome) => {
+    writer.write({ board, page }, { ...write, changes: packChanges(cells) }, (outcome) => {
       parts.push({ page, outcome });
       if (parts.length === pages.length) settle(wholeOf(parts));
     });
@@ -41,15 +45,9 @@ export function commitChanges(
 }
 
 /** Like `commitChanges`, for a caller that awaits one write. Rejects with a Refusal. */
-export function committed(
-  writer: Writer,
-  board: string,
-  session: string,
-  seq: number,
-  changes: CellChanges,
-): Promise<WrittenAt> {
+export function committed(writer: Writer, write: BoardWrite): Promise<WrittenAt> {
   return new Promise((done, fail) => {
-    commitChanges(writer, board, session, seq, changes, (outcome) => {
+    commitChanges(writer, write, (outcome) => {
       if (outcome instanceof Refusal) fail(outcome);
       else done(outcome);
     });
@@ -72,6 +70,9 @@ function byPage(changes: CellChanges): readonly PageChanges[] {
   return [...pages];
 }
 
+/** Code of a refused part -> code of the write if other parts were committed. */
+export const PARTLY: Partial<Record<ErrorCode, ErrorCode>> = { FROZEN: "PARTLY_FROZEN", TAKEN: "PARTLY_TAKEN" };
+
 /** The outcome of a write from those of its parts. */
 function wholeOf(parts: readonly Part[]): WrittenAt | Refusal {
   const done: [page: number, version: number][] = [];
@@ -83,9 +84,10 @@ function wholeOf(parts: readonly Part[]): WrittenAt | Refusal {
   const [first] = refusals;
   if (!first) return done;
   if (parts.length === 1) return first;
-  if (refusals.every(({ code }) => code === "FROZEN")) {
+  const partly = PARTLY[first.code];
+  if (partly && refusals.every(({ code }) => code === first.code)) {
     const cells = refusals.flatMap((refusal) => refusal.cells ?? []);
-    return new Refusal(done.length > 0 ? "PARTLY_FROZEN" : "FROZEN", { cells });
+    return new Refusal(done.length > 0 ? partly : first.code, { cells });
   }
   const isWhole = done.length === 0 && refusals.every(({ rule }) => rule.outcome === "refused");
   return isWhole ? first : new Refusal("OUTCOME_UNKNOWN", { cause: first });

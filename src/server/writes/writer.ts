@@ -13,7 +13,7 @@
  * deadline a write is given up, with a code that tells whether it may have taken effect.
  */
 
-import { type Changes, changedOffset } from "../../board/delta.js";
+import { changedOffset } from "../../board/delta.js";
 import { cellAt, type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { backOffMs, type Clock, pause } from "../../protocol/clock.js";
@@ -97,7 +97,8 @@ export class Writer {
    * Takes a write into the next batch of its page. The writes of a batch are settled together, in
    * one turn. So a caller can send all answers for one connection at once.
    */
-  write(page: PageRef, session: string, seq: number, changes: Changes, settle: SettleWrite): void {
+  write(page: PageRef, write: Write, settle: SettleWrite): void {
+    const { changes } = write;
     if (this.#isClosed) {
       settle(new Refusal("GOING_AWAY", { retryAfterMs: 100 }));
       return;
@@ -107,7 +108,7 @@ export class Writer {
       return;
     }
     this.#queuedChanges += changes.length;
-    const waiting = { session, seq, changes, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
+    const waiting = { ...write, deadlineMs: this.#clock.now() + this.#limits.waitMs, settle };
     const name = pageName(page);
     const queue = this.#queues.get(name);
     if (queue) queue.push(waiting);
@@ -168,6 +169,7 @@ export class Writer {
       const now = this.#clock.now();
       const ms = now - startMs;
       const { position, outcomes, checked, frozen = [], storeMs } = committed;
+      const claimed = committed.claimed?.values();
       this.#pace.committed(page, { version: position.version, storeMs }, startMs, now);
       let changes = 0;
       for (let index = 0; index < waiting.length; index++) {
@@ -176,6 +178,7 @@ export class Writer {
         changes += write.changes.length;
         if (outcomes[index] === "stale") this.#settle(write, new Refusal("STALE_WRITE"));
         else if (outcomes[index] === "frozen") this.#settle(write, frozenRefusal(page, write, frozen));
+        else if (outcomes[index] === "claimed") this.#settle(write, takenRefusal(page, claimed?.next().value));
         else this.#settle(write, position);
       }
       this.#observer.committed({ page, position, checked, writes: waiting.length, changes, ms });
@@ -207,6 +210,10 @@ export class Writer {
 function frozenRefusal({ page }: PageRef, { changes }: Write, ranges: readonly OffsetRange[]): Refusal {
   const offsets = Array.from(changes, changedOffset).filter((offset) => isIn(ranges, offset));
   return new Refusal("FROZEN", { cells: offsets.map((offset) => cellAt(page, offset)) });
+}
+
+function takenRefusal({ page }: PageRef, offsets: readonly number[] = []): Refusal {
+  return new Refusal("TAKEN", { cells: offsets.map((offset) => cellAt(page, offset)) });
 }
 
 function batchLength(queue: readonly Waiting[]): number {

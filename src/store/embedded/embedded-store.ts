@@ -12,8 +12,10 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard, valuesOf } from "../by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import { Damages } from "../damage.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
+import { expiry } from "../expiry.js";
 import type { OffsetRange } from "../frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory } from "../history.js";
 import { Listeners, type Unsubscribe } from "../listeners.js";
@@ -22,7 +24,9 @@ import { type Announced, LocalRoll } from "../roll.js";
 import {
   type Batch,
   type Committed,
+  type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   STORE_LIMITS,
@@ -45,6 +49,8 @@ export interface EmbeddedStoreOptions {
   readonly durabilities?: Durabilities;
   /** Default: no board keeps history. */
   readonly histories?: Histories;
+  /** Default: no board has claims. */
+  readonly claims?: ClaimRules;
   /** Called when the store becomes unwritable, and when it becomes writable again. */
   readonly incident?: (message: string, cause?: unknown) => void;
   /** Milliseconds since 1970. Tests replace it. */
@@ -80,7 +86,7 @@ export class EmbeddedStore implements Store {
     // Without `noSubdir: false`, a dot in the directory's name would make it a file. With
     // `eventTurnBatching`, LMDB would begin its own transaction each turn. If one failed, nothing
     // would catch the rejection.
-    this.#root = open({ path: directory, noSubdir: false, maxDbs: 7, eventTurnBatching: false });
+    this.#root = open({ path: directory, noSubdir: false, maxDbs: 9, eventTurnBatching: false });
     const sessions = new Sessions(this.#root, limits, { now, elapsed });
     const forget = () => {
       sessions.forgetCounts();
@@ -93,6 +99,8 @@ export class EmbeddedStore implements Store {
       history: this.#history,
       damages: this.#damages,
       logDeltasMax: limits.logDeltasMax,
+      rules: options.claims ?? NO_CLAIMS,
+      now,
     });
     const tallies: Database<Tally, [board: string, page: number]> = this.#root.openDB({ name: "tallies" });
     this.overview = new LocalOverview({
@@ -145,8 +153,9 @@ export class EmbeddedStore implements Store {
   }
 
   async commit(ref: PageRef, batch: Batch): Promise<Committed> {
-    const { answer, delta } = await this.#writes.transaction(() => this.#pages.commit(ref, batch));
-    if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta);
+    const { answer, delta, claims } = await this.#writes.transaction(() => this.#pages.commit(ref, batch));
+    const told = claims?.length ? claims : undefined;
+    if (delta) for (const listener of this.#listeners.of(pageName(ref))) listener.delta(delta, told);
     await this.#safe(ref.board);
     return answer;
   }
@@ -184,6 +193,18 @@ export class EmbeddedStore implements Store {
       heads.push(this.#pages.head(page));
     }
     return heads;
+  }
+
+  async claims(ref: PageRef): Promise<PageClaims> {
+    return this.#pages.claims(ref);
+  }
+
+  async releaseExpired(released: Released): Promise<number> {
+    const ended = this.#pages.ended();
+    for (const { page, offsets } of ended) {
+      released(page, offsets, await this.commit(page, expiry(offsets)));
+    }
+    return ended.length;
   }
 
   history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {

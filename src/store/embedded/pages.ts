@@ -5,16 +5,19 @@
  */
 
 import type { Database, RootDatabase } from "lmdb";
-import { type Bit, countBits, eachDifference, setBit } from "../../board/bitmap.js";
+import { type Bit, countBits, eachDifference, getBit, setBit } from "../../board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../board/delta.js";
 import type { PageRef } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
+import { ofBoard } from "../by-board.js";
+import { type Claim, ClaimJudge, type ClaimRules } from "../claims.js";
 import { DamagedPage, type Damages } from "../damage.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../frozen.js";
 import { deltaTo, isDelta, loggedSince, PAGE_BYTES } from "../logged.js";
 import { encodeOps } from "../ops.js";
-import type { Batch, Committed, PageHead, Replaced, Since } from "../store.js";
+import type { Batch, Committed, PageClaims, PageHead, Replaced, Since } from "../store.js";
 import { newTag } from "../tag.js";
+import { EmbeddedClaims } from "./claims.js";
 import type { EmbeddedHistory } from "./history.js";
 import { decodeHead, decodePage, encodePage, type StoredPage, UNTOUCHED } from "./page-record.js";
 import type { Sessions } from "./sessions.js";
@@ -32,6 +35,8 @@ interface LogEntry {
 interface Done<Answer> {
   readonly answer: Answer;
   readonly delta?: Delta | undefined;
+  /** The claims that changed, as they are now. */
+  readonly claims?: readonly Claim[] | undefined;
 }
 
 export interface EmbeddedPagesParts {
@@ -39,6 +44,9 @@ export interface EmbeddedPagesParts {
   readonly history: EmbeddedHistory;
   readonly damages: Damages;
   readonly logDeltasMax: number;
+  readonly rules: ClaimRules;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
 }
 
 export class EmbeddedPages {
@@ -46,12 +54,14 @@ export class EmbeddedPages {
   readonly #pages: Database<Buffer, PageKey>;
   readonly #log: Database<LogEntry, LogKey>;
   readonly #frozen: Database<OffsetRange[], PageKey>;
+  readonly #claims: EmbeddedClaims;
 
   constructor(root: RootDatabase, parts: EmbeddedPagesParts) {
     this.#parts = parts;
     this.#pages = root.openDB({ name: "pages", encoding: "binary" });
     this.#log = root.openDB({ name: "log" });
     this.#frozen = root.openDB({ name: "frozen" });
+    this.#claims = new EmbeddedClaims(root);
   }
 
   /** Undefined if the record is invalid, which is reported. */
@@ -83,23 +93,43 @@ export class EmbeddedPages {
     page.bits.set(before.bits);
     const isRotated = this.#parts.sessions.rotate(ref, page);
     const effects: [number, Bit][] = [];
+    // Also the cells of which only the claim has changed.
+    const mentions: [number, Bit][] = [];
     const frozen = batch.overridesFreeze ? [] : this.frozen(ref);
+    const judge = this.#judge(ref, page.bits);
+    const claimed: number[][] = [];
     const outcomes = batch.writes.map((write) => {
       const isFrozen = frozen.length > 0 && write.changes.some((change) => isIn(frozen, changedOffset(change)));
       const outcome = this.#parts.sessions.take(ref, page.generation, write, isFrozen);
-      if (outcome !== "taken") return outcome;
+      if (outcome !== "accepted" && outcome !== "duplicate") return outcome;
+      const refused = judge?.refusedBy(write, outcome === "duplicate") ?? [];
+      if (refused.length > 0) {
+        claimed.push(refused);
+        return "claimed";
+      }
+      if (outcome === "duplicate") return outcome;
       for (const change of write.changes) {
-        const value = changedValue(change);
-        if (!setBit(page.bits, changedOffset(change), value)) continue;
-        page.checked += value ? 1 : -1;
-        effects.push([changedOffset(change), value]);
+        const [offset, value] = [changedOffset(change), changedValue(change)];
+        const effect = judge?.apply(write, offset, value) ?? "set";
+        if (effect === "none") continue;
+        if (effect === "set") {
+          if (!setBit(page.bits, offset, value)) continue;
+          page.checked += value ? 1 : -1;
+          effects.push([offset, value]);
+        }
+        mentions.push([offset, value]);
       }
       return outcome;
     });
-    const delta = effects.length > 0 ? this.#advance(ref, page, batch.tag, effects) : undefined;
+    if (judge) this.#claims.put(ref, judge.changed);
+    const delta = mentions.length > 0 ? this.#advance(ref, page, batch.tag, mentions, effects) : undefined;
     if (delta || isRotated) this.#pages.put([ref.board, ref.page], encodePage(page));
-    const refusedFor = outcomes.includes("frozen") ? { frozen } : {};
-    return { answer: { position: page.position, outcomes, checked: page.checked, ...refusedFor }, delta };
+    const answer = {
+      ...{ position: page.position, outcomes, checked: page.checked },
+      ...(outcomes.includes("frozen") && { frozen }),
+      ...(claimed.length > 0 && { claimed }),
+    };
+    return { answer, delta, claims: judge?.news };
   }
 
   replace(ref: PageRef, tag: string, bits: Uint8Array): Done<Replaced> {
@@ -119,6 +149,7 @@ export class EmbeddedPages {
     const start: LogKey = [ref.board, ref.page, 0];
     const end: LogKey = [ref.board, ref.page, Number.MAX_SAFE_INTEGER];
     for (const key of this.#log.getKeys({ start, end })) this.#log.remove(key);
+    this.#claims.forget(ref, (offset) => getBit(whole, offset) === 1);
     // A damaged record does not show which generation was current.
     if (!stored) this.#parts.sessions.forgetCounts(ref);
     // This delta builds on a position that no follower has, so they ask the store and get a
@@ -126,6 +157,24 @@ export class EmbeddedPages {
     const from = { version: position.version, tag: newTag() };
     const delta: Delta = { kind: "delta", page: ref.page, from, to, changes: new Uint32Array(0) };
     return { answer: { position: to, checked: after.checked, isReplaced: true }, delta };
+  }
+
+  claims(ref: PageRef): PageClaims {
+    const { position, bits } = this.#load(ref);
+    return { position, claims: this.#claims.read(ref, this.#parts.now(), (offset) => getBit(bits, offset) === 1) };
+  }
+
+  /** The cells whose holds have ended, by page. */
+  ended(): ReturnType<EmbeddedClaims["ended"]> {
+    return this.#claims.ended(this.#parts.now());
+  }
+
+  /** Undefined if the board has no claims. */
+  #judge(ref: PageRef, bits: Uint8Array): ClaimJudge | undefined {
+    const rule = ofBoard(this.#parts.rules, ref.board);
+    if (!rule) return undefined;
+    const stored = (offset: number) => this.#claims.get(ref, offset);
+    return new ClaimJudge(rule, this.#parts.now(), stored, (offset) => getBit(bits, offset) === 1);
   }
 
   /** False if the page would have too many ranges. */
@@ -173,10 +222,16 @@ export class EmbeddedPages {
     return { ...UNTOUCHED, position: { version: newest?.[2] ?? 0, tag: newTag() } };
   }
 
-  #advance(ref: PageRef, page: { position: Position; bits: Uint8Array }, tag: string, effects: [number, Bit][]): Delta {
+  #advance(
+    ref: PageRef,
+    page: { position: Position; bits: Uint8Array },
+    tag: string,
+    mentions: [number, Bit][],
+    effects: [number, Bit][],
+  ): Delta {
     const from = page.position;
     const to = { version: from.version + 1, tag };
-    const changes = packChanges(effects);
+    const changes = packChanges(mentions);
     page.position = to;
     this.#parts.history.add(ref, from, to, effects, page.bits);
     this.#log.put([ref.board, ref.page, to.version], { fromTag: from.tag, toTag: tag, ops: encodeOps(changes) });

@@ -28,13 +28,13 @@ export class Sessions {
   }
 
   take(ref: PageRef, generation: number, { session, seq }: Write, isFrozen: boolean): WriteOutcome {
-    if (session === "") return isFrozen ? "frozen" : "taken";
+    if (session === "") return isFrozen ? "frozen" : "accepted";
     const newer = [ref.board, ref.page, generation, session];
     const older = [ref.board, ref.page, 1 - generation, session];
     const current = this.#seen.get(newer);
     const seen = current ?? this.#seen.get(older) ?? NOTHING_SEEN;
     const after = takeSeq(seen, seq);
-    if (after.outcome === "taken" && isFrozen) return "frozen";
+    if (after.outcome === "accepted" && isFrozen) return "frozen";
     if (after.seen === seen) return after.outcome;
     this.#seen.put(newer, after.seen);
     const counted = this.#generations.get(pageName(ref));

@@ -5,6 +5,9 @@
  *     {"page":7,"position":"12.q83vEjRW","checked":3,"crc32":907060870,"deflate":"Y2BgaGBgAAA="}
  *     {"end":true,"pages":1,"checked":3}
  *
+ * On a board with claims, a page's line also has `claims`. Each is an offset, the owner, and the
+ * end of the hold in ms since 1970, or null if it has no end.
+ *
  * A page's bits are its bitmap without trailing zero bytes, deflated (RFC 1951), in base64. `crc32`
  * is the checksum of the bitmap. Pages without checked cells have no line. `position` is for human
  * readers; nothing depends on it. A file without its last line is incomplete.
@@ -15,6 +18,7 @@ import { bitmapBytes, countBits, usedBytes } from "../../board/bitmap.js";
 import type { Snapshot } from "../../board/delta.js";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { formatPosition } from "../../board/position.js";
+import { OWNER } from "../claims.js";
 
 const FORMAT = 1;
 
@@ -30,7 +34,10 @@ interface FilePage {
   readonly page: number;
   /** Without trailing zero bytes. */
   readonly bits: Uint8Array;
+  readonly claims: readonly FileClaim[];
 }
+
+export type FileClaim = readonly [offset: number, owner: string, endMs: number | null];
 
 export interface FileEnd {
   readonly pages: number;
@@ -44,12 +51,16 @@ export function writeHeader({ board, size, fromPage }: FileHeader): string {
   return `${JSON.stringify({ socketscaler: "board", format: FORMAT, board, size, fromPage })}\n`;
 }
 
-export function writePage({ page, position, bits }: Snapshot): { readonly line: string; readonly checked: number } {
+export function writePage(
+  { page, position, bits }: Snapshot,
+  claims: readonly FileClaim[] = [],
+): { readonly line: string; readonly checked: number } {
   const used = bits.subarray(0, usedBytes(bits));
   const deflate = deflateRawSync(used).toString("base64");
   const checked = countBits(used);
   const record = { page, position: formatPosition(position), checked, crc32: crc32(used), deflate };
-  return { line: `${JSON.stringify(record)}\n`, checked };
+  const owned = claims.length > 0 ? { claims } : {};
+  return { line: `${JSON.stringify({ ...record, ...owned })}\n`, checked };
 }
 
 export function writeEnd({ pages, checked }: FileEnd): string {
@@ -84,8 +95,8 @@ export function readHeader(firstLine: string): FileHeader {
 
 /** Reads a page or, at the end of the file, its totals. */
 export function readRecord(line: string): FilePage | FileEnd {
-  const record = parse(line, "page", "checked", "crc32", "deflate", "end", "pages");
-  const { page, checked, deflate, end, pages } = record;
+  const record = parse(line, "page", "checked", "crc32", "deflate", "claims", "end", "pages");
+  const { page, checked, deflate, claims = [], end, pages } = record;
   if (end === true && isWhole(pages, PAGE_CELLS) && isWhole(checked, BOARD_CELLS_MAX)) return { pages, checked };
   if (!isWhole(page, BOARD_CELLS_MAX / PAGE_CELLS) || typeof deflate !== "string")
     throw new BadFile("a line is damaged");
@@ -93,7 +104,8 @@ export function readRecord(line: string): FilePage | FileEnd {
   if (!bits || crc32(bits) !== record.crc32 || countBits(bits) !== checked) {
     throw new BadFile(`page ${page} is damaged: its checksum does not match`);
   }
-  return { page, bits: bits.subarray(0, usedBytes(bits)) };
+  if (!Array.isArray(claims) || !claims.every(isClaim)) throw new BadFile(`page ${page} is damaged: its claims`);
+  return { page, bits: bits.subarray(0, usedBytes(bits)), claims };
 }
 
 function parse<Name extends string>(line: string, ...names: Name[]): Record<Name, unknown> {
@@ -114,6 +126,12 @@ function inflate(text: string): Uint8Array | undefined {
   } catch {
     return undefined;
   }
+}
+
+function isClaim(value: unknown): value is FileClaim {
+  const [offset, owner, endMs]: readonly unknown[] = Array.isArray(value) ? value : [];
+  const isEnd = endMs === null || isWhole(endMs, Number.MAX_SAFE_INTEGER);
+  return isWhole(offset, PAGE_CELLS - 1) && typeof owner === "string" && OWNER.test(owner) && isEnd;
 }
 
 function isWhole(value: unknown, max: number): value is number {

@@ -12,8 +12,10 @@ import { countOf, formatCount } from "../../protocol/count.js";
 import type { Report } from "../overview.js";
 import type { Store } from "../store.js";
 import { newTag } from "../tag.js";
+import { fileClaims, restoreClaims } from "./board-claims.js";
 import {
   BadFile,
+  type FileClaim,
   type FileEnd,
   type FileHeader,
   readHeader,
@@ -27,6 +29,8 @@ export interface BoardOfSize {
   readonly name: string;
   /** Number of cells. */
   readonly size: number;
+  /** Whether its checked cells belong to somebody. */
+  readonly hasClaims?: boolean;
 }
 
 export function lastPageOf({ size }: BoardOfSize): number {
@@ -49,15 +53,21 @@ export async function* exportBoard(
 ): AsyncGenerator<string> {
   const end = { pages: 0, checked: 0 };
   const pages = pageCount(board.size);
+  const { hasClaims = false } = board;
   yield writeHeader({ board: board.name, size: board.size, fromPage });
   for (let start = fromPage; start < pages; start += COUNTS_AT_ONCE) {
     const last = Math.min(pages, start + COUNTS_AT_ONCE);
     const filled = await filledPages(store, board, start, last);
     for (let at = 0; at < filled.length; at += PAGES_AT_ONCE) {
       const some = filled.slice(at, at + PAGES_AT_ONCE);
-      const snapshots = await Promise.all(some.map((page) => store.read({ board: board.name, page })));
-      for (const snapshot of snapshots) {
-        const { line, checked } = writePage(cropUpdate(snapshot, cellsInPage(board.size, snapshot.page)));
+      const reads = some.map(async (page) => {
+        const ref = { board: board.name, page };
+        // The claims are read first. A cell that is given back in between has a claim and no bit.
+        const claims = hasClaims ? await fileClaims(store, ref) : [];
+        return { claims, snapshot: await store.read(ref) };
+      });
+      for (const { claims, snapshot } of await Promise.all(reads)) {
+        const { line, checked } = writePage(cropUpdate(snapshot, cellsInPage(board.size, snapshot.page)), claims);
         end.pages++;
         end.checked += checked;
         yield line;
@@ -130,7 +140,7 @@ async function restoreLines(
       throw new BadFile(`page ${record.page} has cells that the board does not have`);
     }
     await restore.clear(next, record.page);
-    await restore.set(record.page, record.bits);
+    await restore.set(record.page, record.bits, record.claims);
     pagesRead++;
     next = record.page + 1;
     progress(next, pages);
@@ -171,8 +181,8 @@ class Restore {
     this.#replacing = replacing;
   }
 
-  async set(page: number, bits: Uint8Array): Promise<void> {
-    const replacing = this.#replace(page, bits);
+  async set(page: number, bits: Uint8Array, claims: readonly FileClaim[] = []): Promise<void> {
+    const replacing = this.#replace(page, bits, claims);
     // `finish` reports the failure, however late it is called.
     replacing.catch(() => undefined);
     this.#underWay.push(replacing);
@@ -195,9 +205,11 @@ class Restore {
     await Promise.all(underWay);
   }
 
-  async #replace(page: number, bits: Uint8Array): Promise<void> {
+  async #replace(page: number, bits: Uint8Array, claims: readonly FileClaim[]): Promise<void> {
     const ref = { board: this.#board.name, page };
+    const { hasClaims = false } = this.#board;
     const { position, checked, isReplaced } = await this.#store.replace(ref, newTag(), bits);
+    if (hasClaims) await restoreClaims(this.#store, ref, claims, bits);
     if (!isReplaced) return;
     this.replaced++;
     this.#replacing(page);

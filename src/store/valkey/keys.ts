@@ -21,6 +21,8 @@ export interface PageKeys {
   readonly seen: readonly [string, string];
   /** A stream with one entry per delta, by time. Used only if the board keeps history. */
   readonly history: string;
+  /** A hash: offset -> owner and end. Used only on a board with claims. */
+  readonly claims: string;
   readonly channel: string;
 }
 
@@ -38,6 +40,8 @@ export class Names {
   readonly roll: { readonly heard: string; readonly records: string };
   /** The records of all boards, in one slot. */
   readonly boards: { readonly records: string; readonly channel: string };
+  /** The index of pages that may have holds: a sorted set, see holds.lua. */
+  readonly holds: string;
   /** Prefix of the request counters that instances share. */
   readonly limits: string;
 
@@ -47,6 +51,7 @@ export class Names {
     this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
     this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
     this.boards = { records: `${this.keys}{boards}:records`, channel: `${this.#broker}{boards}` };
+    this.holds = `${this.keys}{holds}:pages`;
     this.limits = `${this.keys}limit:`;
   }
 
@@ -59,6 +64,7 @@ export class Names {
       log: `${key}:log`,
       seen: [`${key}:seen:0`, `${key}:seen:1`],
       history: `${key}:history`,
+      claims: `${key}:claims`,
       channel: `${this.#broker}${tag}`,
     };
   }

@@ -1,6 +1,7 @@
 /* The options of the store on Valkey, and the address built from them. */
 
 import { createSecureContext } from "node:tls";
+import type { ClaimRules } from "../claims.js";
 import type { Durabilities } from "../durability.js";
 import type { Histories } from "../history.js";
 import { type StoreLimits, StoreUnusable } from "../store.js";
@@ -36,6 +37,8 @@ export interface ValkeyStoreOptions extends ValkeyAccess {
   readonly durabilityWaitMs?: number;
   /** Default: no board keeps history. */
   readonly histories?: Histories;
+  /** Default: no board has claims. */
+  readonly claims?: ClaimRules;
   /** Called once per incident. */
   readonly incident?: (message: string, cause?: unknown) => void;
 }

@@ -3,11 +3,12 @@
 import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import { type Position, parsePosition } from "../../board/position.js";
+import type { ClaimRule } from "../claims.js";
 import { DamagedPage } from "../damage.js";
 import { FROZEN_RANGES_MAX, type OffsetRange, parseRanges } from "../frozen.js";
 import { PAGE_BYTES, SINCE_BYTES_MAX } from "../logged.js";
 import { encodeOps } from "../ops.js";
-import type { Batch, Committed, Replaced, StoreLimits, WriteOutcome } from "../store.js";
+import type { Batch, Committed, Replaced, StoreLimits, Write, WriteOutcome } from "../store.js";
 import { newTag } from "../tag.js";
 import type { Names } from "./keys.js";
 import { list, loadScript, type PublishCommand, readNumbers, type ScriptCall, strings } from "./scripts.js";
@@ -17,7 +18,13 @@ const SINCE = loadScript("since");
 const REPLACE = loadScript("replace");
 const FREEZE = loadScript("freeze");
 const REPAIR = loadScript("repair");
-const OUTCOMES: Readonly<Record<string, WriteOutcome>> = { t: "taken", d: "duplicate", f: "frozen", s: "stale" };
+const OUTCOMES: Readonly<Record<string, WriteOutcome>> = {
+  a: "accepted",
+  d: "duplicate",
+  f: "frozen",
+  k: "claimed",
+  s: "stale",
+};
 
 /** How a page's script writes, apart from the change itself. */
 export interface WriteMode {
@@ -29,14 +36,29 @@ export interface WriteMode {
   readonly isMarked: boolean;
   /** `ms` is how long history is kept; 0 turns it off. */
   readonly history: { readonly ms: number; readonly deltasMax: number };
+  /** Undefined if the board has no claims. */
+  readonly claims?: ClaimRule | undefined;
 }
 
+/** The page must be added to the index of holds, with this mark, before the batch is committed. */
+export class NotIndexed extends Error {
+  readonly mark: string;
+
+  constructor(mark: string) {
+    super("the page is not in the index of holds");
+    this.name = "NotIndexed";
+    this.mark = mark;
+  }
+}
+
+/** `mark` is that of the last NotIndexed, with which the call may reject again. */
 export function commitCall(
   names: Names,
   ref: PageRef,
   batch: Batch,
   limits: StoreLimits,
-  { publish, isMarked, history }: WriteMode,
+  { publish, isMarked, history, claims }: WriteMode,
+  mark = "",
 ): ScriptCall<Committed> {
   const keys = names.page(ref);
   const args: string[] = [
@@ -51,14 +73,21 @@ export function commitCall(
     String(history.ms),
     String(history.deltasMax),
     batch.overridesFreeze ? "1" : "0",
+    claims ? String(claims.ms) : "",
+    claims?.isLease ? "1" : "0",
+    mark,
   ];
-  for (const write of batch.writes) args.push(write.session, String(write.seq), encodeOps(write.changes));
+  for (const write of batch.writes) {
+    args.push(write.session, String(write.seq), encodeOps(write.changes));
+    if (claims) args.push(writerOf(write));
+  }
   return {
     script: COMMIT,
-    keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history],
+    keys: [keys.bits, keys.head, keys.log, ...keys.seen, keys.history, keys.claims],
     args,
     read: (reply) => {
-      const [version, tag, letters, checked, storeMs, frozen] = strings(reply);
+      const [version = "", tag, letters, checked, storeMs, frozen, claimed = ""] = strings(reply);
+      if (tag === undefined) throw new NotIndexed(version);
       const outcomes = Array.from(letters ?? "", (letter) => {
         const outcome = OUTCOMES[letter];
         if (!outcome) throw new Error(`commit.lua answered outcome ${letter}`);
@@ -70,9 +99,18 @@ export function commitCall(
         checked: Number(checked),
         storeMs: Number(storeMs),
         ...(outcomes.includes("frozen") && { frozen: parseRanges(frozen ?? "") ?? [] }),
+        ...(claimed !== "" && { claimed: claimed.split(";").map((cells) => cells.split(",").map(Number)) }),
       };
     },
   };
+}
+
+/** The author of a write, or its act on claims, as commit.lua reads it. */
+function writerOf({ owner = "", act }: Write): string {
+  if (!act) return owner;
+  if (act.kind === "expire") return "!x";
+  const letter = act.kind === "confirm" ? "c" : act.kind === "extend" ? `e${act.ms}` : `g${act.ms}`;
+  return `!${letter}:${owner}`;
 }
 
 /** `bits` must not have trailing zero bytes. */
@@ -86,7 +124,7 @@ export function replaceCall(
   const keys = names.page(ref);
   return {
     script: REPLACE,
-    keys: [keys.bits, keys.head, keys.log, keys.history],
+    keys: [keys.bits, keys.head, keys.log, keys.history, keys.claims],
     args: [
       ...[keys.channel, publish, tag, newTag(), Buffer.from(bits), isMarked ? "1" : "0"],
       ...[String(history.ms), String(history.deltasMax)],

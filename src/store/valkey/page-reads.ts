@@ -7,11 +7,12 @@ import type { Delta, Snapshot } from "../../board/delta.js";
 import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
 import { GENESIS, type Position, parsePosition } from "../../board/position.js";
 import { realClock, within } from "../../protocol/clock.js";
+import type { Claim } from "../claims.js";
 import { DamagedPage, type Damages } from "../damage.js";
 import { type OffsetRange, parseRanges } from "../frozen.js";
 import { INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
-import { type PageHead, StoreAway } from "../store.js";
+import { type HeadHeard, type PageHead, StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
 import { list, readNumbers } from "./scripts.js";
@@ -19,7 +20,8 @@ import { list, readNumbers } from "./scripts.js";
 /** Bounds how long one slow server can delay the answers of the others. */
 const HEADS_MS_MAX = 500;
 const COUNT = /^\d{1,5}$/;
-const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)$/;
+const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)(?::([\w.,-]+))?$/;
+const CLAIM = /^(\d{1,5})(?:\.([\w-]{16})\.(\d{0,15}))?$/;
 
 interface StreamRecord extends Recorded {
   readonly id: string;
@@ -36,8 +38,18 @@ export class PageReads {
     this.#damages = damages;
   }
 
+  heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
+    return Promise.all(
+      pages.map(async (page, index) => {
+        const head = await this.#head(page);
+        heard?.(index, head);
+        return head;
+      }),
+    );
+  }
+
   /** Undefined if the server does not answer soon or the head is invalid. */
-  async head(page: PageRef): Promise<PageHead | undefined> {
+  async #head(page: PageRef): Promise<PageHead | undefined> {
     const key = this.#names.page(page).head;
     const found = (isValid: boolean, cause?: unknown) => this.#damages.found(page, "head (v, t, n)", isValid, cause);
     try {
@@ -105,13 +117,29 @@ export class PageReads {
   }
 }
 
+/** A published delta, and the claims that its commit changed, as they are now. */
+interface Published {
+  readonly delta: Delta;
+  readonly claims: readonly Claim[] | undefined;
+}
+
 /**
- * Parses a delta as commit.lua publishes it, `version:from-tag:tag:ops`. Undefined if malformed.
+ * Parses a message as commit.lua publishes it: `version:from-tag:tag:ops`, and `:claims` if any
+ * have changed. A claim is `offset.owner.ms`, without `ms` if it has no end, or `offset` if the
+ * cell is free. Undefined if malformed.
  */
-export function readPublished(page: number, message: string): Delta | undefined {
-  const [, version, fromTag, toTag, ops] = PUBLISHED.exec(message) ?? [];
+export function readPublished(page: number, message: string): Published | undefined {
+  const [, version, fromTag, toTag, ops, claimed] = PUBLISHED.exec(message) ?? [];
   if (fromTag === undefined || toTag === undefined || ops === undefined) return undefined;
-  return deltaTo(page, Number(version), fromTag, toTag, ops);
+  const claims = claimed?.split(",").map(readClaim);
+  if (claims?.includes(undefined)) return undefined;
+  return { delta: deltaTo(page, Number(version), fromTag, toTag, ops), claims: claims as Claim[] | undefined };
+}
+
+function readClaim(text: string): Claim | undefined {
+  const [, offset, owner, left] = CLAIM.exec(text) ?? [];
+  if (offset === undefined) return undefined;
+  return { offset: Number(offset), owner, leftMs: left ? Number(left) : undefined };
 }
 
 function parseHead(reply: unknown): PageHead | undefined {
@@ -126,9 +154,9 @@ function* deltasOf(page: number, reply: unknown): Iterable<Delta> {
   for (const entry of list(reply)) {
     const [id, fields] = list(entry);
     const [, from, , to, , ops] = list(fields);
-    const delta = readPublished(page, `${Number.parseInt(String(id), 10)}:${from}:${to}:${ops}`);
-    if (!delta) return;
-    yield delta;
+    const read = readPublished(page, `${Number.parseInt(String(id), 10)}:${from}:${to}:${ops}`);
+    if (!read) return;
+    yield read.delta;
   }
 }
 

@@ -6,7 +6,8 @@
  * Add each new command of a script or a link to this list; valkey-rights.test.ts compares.
  */
 
-import { valuesOf } from "../by-board.js";
+import { ofBoard, valuesOf } from "../by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import type { Durabilities } from "../durability.js";
 import type { Histories } from "../history.js";
 import { StoreAway } from "../store.js";
@@ -34,9 +35,10 @@ interface Uses {
   readonly publish: PublishCommand;
   readonly durabilities: Durabilities;
   readonly histories: Histories;
+  readonly claims?: ClaimRules;
 }
 
-export function needsOf(names: Names, { boards, publish, durabilities, histories }: Uses): Needs {
+export function needsOf(names: Names, { boards, publish, durabilities, histories, claims = NO_CLAIMS }: Uses): Needs {
   const levels = new Set(valuesOf(durabilities).map(({ level }) => level));
   const keepsHistory = valuesOf(histories).some((ms) => ms > 0);
   const isSharded = publish === "SPUBLISH";
@@ -58,9 +60,12 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
     ...on(records, "HGETALL", "HGET i", "HSET i t", "HDEL i"),
     [publish, names.boards.channel, ""],
     [subscribe, names.boards.channel],
+    ...(valuesOf(claims).some((rule) => rule && rule.ms > 0)
+      ? on(names.holds, "ZADD 0 i", "ZREM i", "ZSCORE i", "ZRANGEBYSCORE -inf 0")
+      : []),
   ];
   for (const board of boards.length > 0 ? boards : [first]) {
-    const { bits, head, log, seen, history, channel } = names.page({ board, page: 0 });
+    const { bits, head, log, seen, history, claims: held, channel } = names.page({ board, page: 0 });
     const overview = names.overview(board);
     commands.push(
       ...on(bits, "GET", "SET 0", "DEL", "SETBIT 0 1", "BITPOS 1", "BITCOUNT", "STRLEN"),
@@ -69,6 +74,9 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
       ...on(seen[0], "HLEN"),
       ...on(seen[1], "HSET s 1"),
       ...(keepsHistory ? on(history, "XTRIM MAXLEN 1", "XLEN") : []),
+      ...on(held, "HKEYS", "HDEL 0"),
+      ...(ofBoard(claims, board) ? [...on(bits, "GETBIT 0"), ...on(held, "HMGET 0", "HSET 0 o", "HGETALL")] : []),
+      ...(ofBoard(claims, board)?.ms ? on(head, "HINCRBY hi 1") : []),
       ...on(overview.list, "HSCAN 0", "HDEL 0"),
       [publish, channel, ""],
       [subscribe, channel],

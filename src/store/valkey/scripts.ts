@@ -24,9 +24,14 @@ export interface ScriptCall<Result> {
 
 export type PublishCommand = "PUBLISH" | "SPUBLISH";
 
+/** A line `-- include name` stands for the text of another file. */
 export function loadScript(name: string): Script {
-  const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
+  const lua = textOf(name).replace(/^-- include ([\w-]+)$/gm, (_, included: string) => textOf(included));
   return { lua, sha: createHash("sha1").update(lua).digest("hex") };
+}
+
+function textOf(name: string): string {
+  return readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), "utf8");
 }
 
 const ROLL_CALL = loadScript("roll-call");

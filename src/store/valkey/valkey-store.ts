@@ -12,6 +12,7 @@ import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
+import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
@@ -24,7 +25,9 @@ import {
   type Batch,
   type Committed,
   type HeadHeard,
+  type PageClaims,
   type PageHead,
+  type Released,
   type Replaced,
   type Since,
   STORE_LIMITS,
@@ -33,6 +36,7 @@ import {
   type SubscriptionListener,
 } from "../store.js";
 import { ValkeyBoards } from "./boards.js";
+import { ClaimedPages } from "./claimed-pages.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
 import { Names } from "./keys.js";
@@ -51,12 +55,14 @@ export class ValkeyStore implements Store {
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
+  readonly #rules: ClaimRules;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #damages: Damages;
   readonly #availability = new Set<(available: boolean) => void>();
   readonly #eviction: EvictionWatch;
   readonly #link: ValkeyLink;
   readonly #reads: PageReads;
+  readonly #claimed: ClaimedPages;
   readonly overview: OverviewStore;
   readonly boards: BoardRecords;
   #failures = 0;
@@ -69,6 +75,7 @@ export class ValkeyStore implements Store {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
+    this.#rules = options.claims ?? NO_CLAIMS;
     this.#incident = options.incident ?? (() => undefined);
     this.#damages = new Damages(this.#incident);
     this.#eviction = new EvictionWatch(() => this.everywhere("INFO", "memory"), this.#incident);
@@ -77,6 +84,7 @@ export class ValkeyStore implements Store {
       publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
       durabilities: this.#durabilities,
       histories: this.#histories,
+      claims: this.#rules,
     });
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
     this.#link = new ValkeyLink(address, wait, {
@@ -84,12 +92,16 @@ export class ValkeyStore implements Store {
         if (available) this.#eviction.available();
         for (const listener of this.#availability) listener(available);
       },
-      failure: () => {
-        this.#failures++;
-      },
+      failure: () => void this.#failures++,
       incident: this.#incident,
     });
     this.#reads = new PageReads(this.#link, this.names, this.#damages);
+    this.#claimed = new ClaimedPages(this.#link, this.names, {
+      rules: this.#rules,
+      run: (page, call) => this.#runWhole(page, call),
+      commit: (page, batch, mark) =>
+        this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark)),
+    });
     this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
     this.boards = new ValkeyBoards(this.#link, this.names, this.#durabilities, this.#damages);
   }
@@ -112,14 +124,12 @@ export class ValkeyStore implements Store {
     return this.#eviction.warning;
   }
 
-  /**
-   * Whether pages are deleted when the memory is full. No instance should start on such a Valkey.
-   */
+  /** Whether pages are deleted when memory is full. No instance should start on such a Valkey. */
   get evictsPages(): boolean {
     return this.#eviction.losesPages;
   }
 
-  /** Checks now, without waiting for the next regular check, whether Valkey may lose data. */
+  /** Checks immediately whether Valkey may lose data. */
   checkEviction(): Promise<void> {
     return this.#eviction.check();
   }
@@ -133,7 +143,15 @@ export class ValkeyStore implements Store {
   }
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
-    return this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page)));
+    return this.#claimed.commit(page, batch);
+  }
+
+  claims(page: PageRef): Promise<PageClaims> {
+    return this.#claimed.read(page);
+  }
+
+  releaseExpired(released: Released): Promise<number> {
+    return this.#claimed.releaseExpired(released);
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
@@ -165,13 +183,7 @@ export class ValkeyStore implements Store {
   }
 
   heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
-    return Promise.all(
-      pages.map(async (page, index) => {
-        const head = await this.#reads.head(page);
-        heard?.(index, head);
-        return head;
-      }),
-    );
+    return this.#reads.heads(pages, heard);
   }
 
   async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
@@ -189,9 +201,9 @@ export class ValkeyStore implements Store {
     const name = this.names.page(page).channel;
     return this.#link.subscribe(name, {
       message: (text) => {
-        const delta = readPublished(page.page, text);
-        // Checked, because anyone with access to Valkey can publish.
-        if (delta) listener.delta(delta);
+        const read = readPublished(page.page, text);
+        // Anyone with access to Valkey can publish.
+        if (read) listener.delta(read.delta, read.claims);
         else this.#incident(`a message on ${name} is not a delta`);
       },
       resumed: () => listener.resumed(),
@@ -224,9 +236,9 @@ export class ValkeyStore implements Store {
     return () => this.#availability.delete(listener);
   }
 
-  /** Counts an HTTP request from an address, in a count shared by all instances. */
+  /** Counts an HTTP request from an address, over all instances. */
   countRequest(address: string, windowMs: number): Promise<{ readonly hits: number; readonly leftMs: number }> {
-    // The name leaves out the address, so that all addresses share one line in the log.
+    // Without the address, all addresses share one line in the log.
     return this.#link.run(countCall(this.names, address, windowMs)).catch(ofNoPage(`${this.names.limits}*`));
   }
 
@@ -250,6 +262,7 @@ export class ValkeyStore implements Store {
       publish: this.#link.publish,
       isMarked: ofBoard(this.#durabilities, page.board).level !== "applied",
       history: { ms: ofBoard(this.#histories, page.board), deltasMax: this.#histories.deltasMax },
+      claims: ofBoard(this.#rules, page.board),
     };
   }
 

@@ -24,8 +24,8 @@ const commits: Record<string, number> = {};
 const mounts: Record<string, number> = {};
 Object.assign(window, { commits, mounts });
 
-const urls = new URLSearchParams(location.search).getAll("url");
-const client = connect(urls);
+const query = new URLSearchParams(location.search);
+const client = connect(query.getAll("url"), query.has("socketio") ? { lanePath: false } : {});
 
 function count(of: Record<string, number>, name: string): void {
   of[name] = (of[name] ?? 0) + 1;
@@ -54,7 +54,13 @@ function Range({ board, start, end }: { board: string; start?: number | undefine
   useLayoutEffect(() => count(commits, "range"));
   const text = cells.map((checked) => (checked === undefined ? "?" : checked ? "1" : "0")).join("");
   return (
-    <output data-ready={isReady} data-size={size} data-right={right} data-refusal={refusal?.code}>
+    <output
+      data-ready={isReady}
+      data-size={size}
+      data-right={right}
+      data-refusal={refusal?.code}
+      title={refusal?.message}
+    >
       {text}
     </output>
   );

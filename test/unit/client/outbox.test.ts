@@ -323,7 +323,7 @@ describe("the outbox", () => {
           const taken = takeSeq(seen, write.seq);
           assert.notEqual(taken.outcome, "stale");
           seen = taken.seen;
-          if (taken.outcome === "taken") for (const [cell, value] of write.changes) board.set(cell, value);
+          if (taken.outcome === "accepted") for (const [cell, value] of write.changes) board.set(cell, value);
         };
         const send = (write: OutboxWrite | undefined) => write && flight.push(write);
         const answer = () => {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
+import { watchOf } from "../../../src/client/live-watch.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
 import { RANGE_CELLS_MAX, RangeView, VIEW_FIELDS } from "../../../src/react/range-view.js";
@@ -43,7 +44,8 @@ class StandIn implements SourceBoard {
     this.asked++;
     this.watches.set(page, (this.watches.get(page) ?? 0) + 1);
     const ready = new Promise<void>((done, fail) => this.#waiting.set(page, { done, fail }));
-    return { ready, stop: () => void this.watches.set(page, (this.watches.get(page) ?? 0) - 1) };
+    const stop = () => void this.watches.set(page, (this.watches.get(page) ?? 0) - 1);
+    return watchOf("main", { ready, stop }, undefined);
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
@@ -203,6 +205,48 @@ describe("a range that a component shows", () => {
     ] as const) {
       assert.throws(() => new RangeView(source, start, end), RangeError);
     }
+  });
+
+  test("shows its initial bits until it is loaded, and never again", async () => {
+    const { board, clock, source } = setUp(0);
+    // Cells 6, 7 and 8 of the range; the board has only cell 7 of it.
+    const view = new RangeView(source, 65_530, 65_540, [0b0000_0011, 0b1000_0000]);
+    const initial = [false, false, false, false, false, false, true, true, true, false];
+    const first = view.getSnapshot();
+    assert.deepEqual(
+      [first.cells, first.start, first.end, first.size, first.isReady],
+      [initial, 65_530, 65_540, 0, false],
+    );
+    const hide = view.subscribe(() => undefined);
+    board.size = 200_000;
+    board.say("joining");
+    board.load(1);
+    await clock.pass(0);
+    assert.deepEqual(view.getSnapshot().cells, [...initial.slice(0, 6), false, false, false, false], "the loaded part");
+    assert.equal(view.getSnapshot().isReady, false);
+    board.put(65_537);
+    assert.equal(view.getSnapshot().isReady, false, "a change does not load the rest");
+    board.load(0);
+    await clock.pass(0);
+    assert.equal(view.getSnapshot().cells.indexOf(true), 7);
+    assert.equal(view.getSnapshot().isReady, true);
+    board.loaded.clear();
+    board.say("joining");
+    assert.deepEqual(new Set(view.getSnapshot().cells), new Set([undefined]), "loaded again, after a change of size");
+    assert.deepEqual(
+      view.getServerSnapshot().cells,
+      initial,
+      "so that markup of a server fits whenever it is hydrated",
+    );
+    hide();
+  });
+
+  test("without initial bits has no cells in the markup of a server; with them it needs an end", () => {
+    const { board, source } = setUp();
+    board.load(0);
+    const view = new RangeView(source, 0, 4);
+    assert.deepEqual([view.getServerSnapshot().cells, view.getSnapshot().cells.length], [[], 4]);
+    assert.throws(() => new RangeView(source, 0, undefined, [1]), /initialBits needs the end/);
   });
 
   test("has a `set` whose refusal nobody has to catch", async () => {

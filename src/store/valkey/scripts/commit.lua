@@ -2,14 +2,21 @@
 --[[
   Commits one batch to one page. After an error before the first write, nothing was changed.
 
-  KEYS   1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1 · 6 history
+  KEYS   1 bits · 2 head · 3 log · 4 seen:0 · 5 seen:1 · 6 history · 7 claims
   ARGV   1 channel · 2 PUBLISH or SPUBLISH · 3 the batch's tag · 4 log length · 5 log ms
          6 seen ms · 7 seen sessions
          8 1 to write a mark if the batch writes nothing, so that WAIT has something to wait for
          9 ms to keep history, 0 for no history · 10 history length · 11 1 to override freezes
+         12 on a board with claims, ms that a claim lasts, 0 for no end; otherwise ""
+         13 1 if claims are leases · 14 the mark of the index of holds that the page is added to
          then for each write: session ("" is not remembered) · seq · ops, 3 characters each (ops.ts)
-  Reply  version · tag · one letter per write: t taken, d duplicate, f frozen, s stale
-         cells checked · the server's clock in ms · the frozen ranges, if any letter is f
+           and on a board with claims the author: an owner, "" to override, or an act
+           !x expire · !c confirm · !e and ms extend · !g and ms grant; all but !x end in ":" and
+           an owner or ""
+  Reply  version · tag · one letter per write: a accepted, d duplicate, f frozen, s stale, k taken
+         cells checked · the server's clock in ms · the frozen ranges, if any letter is f, or ""
+         for each letter k the cells that are taken, "," between them and ";" between letters
+         or only the mark of the page, if it must be added to the index of holds first
   Error  DAMAGED the stored data is not valid · MISFIT the page lacks a part
          NOPERM the user lacks a right
 
@@ -22,19 +29,24 @@
     hb       history bytes since the last keyframe
     x        when the expiry was last extended
     m        the mark
+    hi       the mark for the index of holds: odd while the page is in it (claims.lua)
+
+  Claims are a hash: offset -> owner, 16 characters, and the end in ms unless there is none. They
+  follow claims.ts.
 ]]
 local call, may, byte, find, format = redis.call, redis.acl_check_cmd, string.byte, string.find, string.format
 local bits, head, log, seen, history = KEYS[1], KEYS[2], KEYS[3], { [0] = KEYS[4], [1] = KEYS[5] }, KEYS[6]
 local channel, publish, batchTag, logLength, logMs = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local seenMs, sessionsMax, isMarked = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8] == '1'
 local historyMs, historyLength, keepsHistory, overridesFreeze = ARGV[9], ARGV[10], ARGV[9] ~= '0', ARGV[11] == '1'
-local FIRST_WRITE, WINDOW, KEYFRAME_BYTES, UNCOUNTED_BYTES = 12, 32, 16384, 1048576
+local hasClaims, holdMs, isLease, holdMark = ARGV[12] ~= '', tonumber(ARGV[12]) or 0, ARGV[13] == '1', ARGV[14]
+local FIRST_WRITE, STRIDE, WINDOW, KEYFRAME_BYTES, UNCOUNTED_BYTES = 15, hasClaims and 4 or 3, 32, 16384, 1048576
 
 -- ── Everything that can fail comes first: an error after a write would leave half a commit. ──
 
 -- Commands that run before the first write need no check: if one is denied, nothing was changed.
 if not (may(publish, channel, '') and may('HSET', head, 'v', '1') and may('XADD', log, '*', 'f', '')
-  and may('DEL', bits) and may('BITPOS', bits, '1')
+  and may('DEL', bits) and may('BITPOS', bits, '1') and (not hasClaims or may('HDEL', KEYS[7], '0'))
   and (not keepsHistory or (may('XTRIM', history, 'MAXLEN', '1') and may('PEXPIRE', history, '1')))) then
   return redis.error_reply('NOPERM the user lacks a right that a write needs')
 end
@@ -57,7 +69,7 @@ if (checked > 0) ~= (usedBytes > 0) or not storedVersion and call('EXISTS', log)
 end
 
 local remembered, sessions, isAnyNew, NO_RECORD = {}, {}, false, string.rep('\0', 12)
-for i = FIRST_WRITE, #ARGV, 3 do
+for i = FIRST_WRITE, #ARGV, STRIDE do
   local session = ARGV[i]
   if session ~= '' and not remembered[session] then sessions[#sessions + 1], remembered[session] = session, {} end
 end
@@ -76,6 +88,37 @@ if #sessions > 0 then
   end
 end
 
+-- offset * 2 + value of the op at character `at`.
+local function changeAt(ops, at)
+  local high, middle, low = byte(ops, at, at + 2)
+  return (high - 48) * 4096 + (middle - 48) * 64 + low - 48
+end
+
+-- A page may get holds only while it is in the index of holds.
+local indexed = hasClaims and holdMs > 0 and (call('HGET', head, 'hi') or '0')
+if indexed and tonumber(indexed) % 2 == 0 then
+  if indexed ~= holdMark then return { indexed } end
+  call('HINCRBY', head, 'hi', 1)
+end
+
+-- Offset -> { owner, end }, false if there is none. `told` are changes that people should hear of.
+local claims, changed, told = {}, {}, {}
+if hasClaims then
+  local offsets = {}
+  for i = FIRST_WRITE, #ARGV, STRIDE do
+    for at = 1, #ARGV[i + 2], 3 do
+      local offset = math.floor(changeAt(ARGV[i + 2], at) / 2)
+      if claims[offset] == nil then offsets[#offsets + 1], claims[offset] = offset, false end
+    end
+  end
+  for i = 1, #offsets, 4000 do
+    local last = math.min(i + 3999, #offsets)
+    for at, stored in ipairs(call('HMGET', KEYS[7], unpack(offsets, i, last))) do
+      claims[offsets[i + at - 1]] = stored and { string.sub(stored, 1, 16), tonumber(string.sub(stored, 17)) or 0 }
+    end
+  end
+end
+
 -- ── Remembered sessions age by the server's clock, because instances' clocks differ. ──
 
 local function whole(number) return format('%.0f', number) end
@@ -91,13 +134,9 @@ if nowMs - startMs > seenMs or (isAnyNew and call('HLEN', seen[generation]) > se
 end
 if not clock or math.abs(elapsedMs) >= 1000 then call('HSET', head, 'c', whole(nowMs), 'gs', whole(startMs)) end
 
--- ── The writes. ──
+-- include claim-rules
 
--- offset * 2 + value of the op at character `at`.
-local function changeAt(ops, at)
-  local high, middle, low = byte(ops, at, at + 2)
-  return (high - 48) * 4096 + (middle - 48) * 64 + low - 48
-end
+-- ── The writes. ──
 
 local frozen = {}
 for first, last in string.gmatch(overridesFreeze and '' or ranges, '(%d+)-(%d+)') do
@@ -114,12 +153,19 @@ local function isFrozen(ops)
   return false
 end
 
--- Follows the rule of seen.ts. A write that was taken before a freeze is still a duplicate.
-local function judge(known, seq, ops)
+-- Follows the rule of seen.ts. A write that was accepted before a freeze is still a duplicate.
+local taken = {}
+local function judge(known, seq, ops, who)
   local behind = known and known.highest - seq or -1
   if behind > WINDOW then return 's' end
-  if behind == 0 or behind > 0 and bit.band(known.window, bit.lshift(1, behind - 1)) ~= 0 then return 'd' end
-  return isFrozen(ops) and 'f' or 't'
+  local isSeen = behind == 0 or behind > 0 and bit.band(known.window, bit.lshift(1, behind - 1)) ~= 0
+  if not isSeen and isFrozen(ops) then return 'f' end
+  local refused = refusedBy(who, ops, isSeen)
+  if refused then
+    taken[#taken + 1] = refused
+    return 'k', isSeen
+  end
+  return isSeen and 'd' or 'a', isSeen
 end
 local function remember(known, seq)
   local ahead, window = seq - known.highest, known.window
@@ -132,24 +178,41 @@ local function remember(known, seq)
   known.highest, known.window, known.isChanged = math.max(seq, known.highest), window, true
 end
 
-local letters, effects = {}, {}
-local function apply(ops)
+-- `effects` are changed bits; `mentions` also has the cells of which only the claim has changed.
+local letters, effects, mentions = {}, {}, {}
+if not hasClaims then mentions = effects end
+local function apply(ops, who)
   for at = 1, #ops, 3 do
     local change = changeAt(ops, at)
     local value = change % 2
+    local effect = hasClaims and claimEffect(who, (change - value) / 2, value) or 's'
     -- If nothing is checked there is nothing to clear, and SETBIT would create the bitmap.
-    if (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
+    if effect == 's' and (value == 1 or checked > 0) and call('SETBIT', bits, (change - value) / 2, value) ~= value then
       checked = checked + value * 2 - 1
       effects[#effects + 1] = string.sub(ops, at, at + 2)
+      effect = hasClaims and 'm'
     end
+    if effect == 'm' then mentions[#mentions + 1] = string.sub(ops, at, at + 2) end
   end
 end
-for i = FIRST_WRITE, #ARGV, 3 do
-  local known, seq, ops = remembered[ARGV[i]], tonumber(ARGV[i + 1]), ARGV[i + 2]
-  letters[#letters + 1] = judge(known, seq, ops)
-  if letters[#letters] == 't' then
-    if known then remember(known, seq) end
-    apply(ops)
+for i = FIRST_WRITE, #ARGV, STRIDE do
+  local known, seq, ops, who = remembered[ARGV[i]], tonumber(ARGV[i + 1]), ARGV[i + 2], hasClaims and ARGV[i + 3]
+  local letter, isSeen = judge(known, seq, ops, who)
+  letters[#letters + 1] = letter
+  -- A refused claim uses up its number, so that a late copy cannot win what its user knows is lost.
+  if known and not isSeen and (letter == 'a' or letter == 'k') then remember(known, seq) end
+  if letter == 'a' then apply(ops, who) end
+end
+local news = {}
+for offset in pairs(changed) do
+  local now = claims[offset]
+  if now then
+    call('HSET', KEYS[7], offset, now[1] .. (now[2] == 0 and '' or whole(now[2])))
+  else
+    call('HDEL', KEYS[7], offset)
+  end
+  if told[offset] then
+    news[#news + 1] = offset .. (now and '.' .. now[1] .. '.' .. (now[2] == 0 and '' or whole(now[2] - nowMs)) or '')
   end
 end
 local records = {}
@@ -171,8 +234,8 @@ local function append(stream, ...)
   end
 end
 
-if #effects > 0 then
-  local fromTag, changes = tag, table.concat(effects)
+if #mentions > 0 then
+  local fromTag, changes = tag, table.concat(mentions)
   version, tag = version + 1, batchTag
   local number, bytes = whole(version), 24 + #changes
   -- Lets since.lua know the log's size without reading it. An uncounted version exceeds any answer.
@@ -184,7 +247,7 @@ if #effects > 0 then
   append(log, 'MAXLEN', '~', logLength, number .. '-0', 'f', fromTag, 't', tag, 'c', changes, 'b', whole(bytesBefore))
   if keepsHistory then
     -- The stream's ids follow the server's clock and never go back, even after a failover.
-    local record = { 'v', number, 'f', fromTag, 't', tag, 'c', changes }
+    local record = { 'v', number, 'f', fromTag, 't', tag, 'c', table.concat(effects) }
     local sinceKeyframe = (tonumber(historyBytes) or KEYFRAME_BYTES) + bytes
     -- A keyframe also holds the bits, so that few deltas must be undone to find a past state.
     if sinceKeyframe > KEYFRAME_BYTES then
@@ -195,9 +258,10 @@ if #effects > 0 then
     call('XTRIM', history, 'MINID', '~', whole(nowMs - tonumber(historyMs)))
     call('PEXPIRE', history, historyMs)
   end
-  call(publish, channel, number .. ':' .. fromTag .. ':' .. tag .. ':' .. changes)
+  local owners = #news > 0 and ':' .. table.concat(news, ',') or ''
+  call(publish, channel, number .. ':' .. fromTag .. ':' .. tag .. ':' .. changes .. owners)
 end
-if isMarked and #effects == 0 and #records == 0 then call('HSET', head, 'm', '1') end
+if isMarked and #mentions == 0 and #records == 0 then call('HSET', head, 'm', '1') end
 -- Expiry has time to spare, so not every commit extends it. Until there is a log, each one tries.
 if nowMs - putOffMs > seenMs / 4 or nowMs < putOffMs then
   call('PEXPIRE', seen[generation], seenMs * 3)
@@ -205,4 +269,5 @@ if nowMs - putOffMs > seenMs / 4 or nowMs < putOffMs then
 end
 
 local outcomes = table.concat(letters)
-return { whole(version), tag, outcomes, checked, whole(nowMs), find(outcomes, 'f', 1, true) and fz or nil }
+local refusedFor = find(outcomes, 'f', 1, true) and fz or ''
+return { whole(version), tag, outcomes, checked, whole(nowMs), refusedFor, table.concat(taken, ';') }

@@ -3,7 +3,7 @@
   Sets all bits of a page, for a restore, at a new position. No delta leads there, so every follower
   takes a snapshot. A page that already has these bits is left alone.
 
-  KEYS  1 bits · 2 head · 3 log · 4 history
+  KEYS  1 bits · 2 head · 3 log · 4 history · 5 claims
   ARGV  1 channel · 2 PUBLISH or SPUBLISH · 3 tag of the new position · 4 a tag of no position
         5 the bits, without trailing zero bytes
         6 1 to write a mark if nothing else is written, so that WAIT has something to wait for
@@ -16,6 +16,7 @@ local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 -- Checked first, as in commit.lua, because nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', log) and may('BITCOUNT', bits)
+  and may('HDEL', KEYS[5], '0')
   and (ARGV[7] == '0' or (may('XADD', KEYS[4], '*', 'f', '') and may('PEXPIRE', KEYS[4], '1')))) then
   return redis.error_reply('NOPERM the user lacks a right that a write needs')
 end
@@ -57,6 +58,10 @@ if ARGV[7] ~= '0' then
   call('PEXPIRE', KEYS[4], ARGV[7])
 end
 call('HSET', head, 'v', number, 't', tag, 'n', checked)
+-- Cells that are unchecked now belong to nobody.
+for _, offset in ipairs(call('HKEYS', KEYS[5])) do
+  if call('GETBIT', bits, offset) == 0 then call('HDEL', KEYS[5], offset) end
+end
 call('DEL', log)
 -- This delta builds on a position that no follower has, so followers ask and get the snapshot.
 call(ARGV[2], ARGV[1], number .. ':' .. ARGV[4] .. ':' .. tag .. ':')

@@ -16,7 +16,7 @@ function ask(permit: unknown) {
   // What JavaScript may give, whatever the types say.
   const hook = () => permit as Permit;
   const caller = callerOf("http", new IncomingMessage(new Socket()), undefined);
-  return { granted: authoriser(hook, guard, [])(caller), failures };
+  return { granted: authoriser(hook, guard, [], () => new Refusal("ORIGIN_REFUSED"))(caller), failures };
 }
 
 describe("a permit", () => {

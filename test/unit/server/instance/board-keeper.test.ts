@@ -20,7 +20,13 @@ function storedIn(table = boardsInMemory()) {
 
 async function keep(records: BoardRecords, boards: Record<string, number>, clock = new VirtualClock()) {
   const failures: unknown[] = [];
-  const keeper = new BoardKeeper({ boards, records, clock, failed: (error) => failures.push(error) });
+  const keeper = new BoardKeeper({
+    boards,
+    records,
+    clock,
+    claimsOf: () => undefined,
+    failed: (error) => failures.push(error),
+  });
   const resized: string[] = [];
   keeper.tell({ resized: ({ board, before }) => resized.push(`${board.name} ${before} ${board.size}`) });
   const started = keeper.start();

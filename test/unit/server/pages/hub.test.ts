@@ -321,7 +321,7 @@ describe("the follower", () => {
     const recipient = new TestRecipient();
     await join(recipient);
     const versions: number[] = [];
-    hub.observe(() => versions.push(hub.follower.replica.position.version));
+    hub.observe({ flushed: () => versions.push(hub.follower.replica.position.version) });
     store.delayMs = { request: 0, answer: 60, news: 30 };
     //  0 ms  commit 1, and a question that is answered with a snapshot at 1
     // 30 ms  the news of 1 arrives

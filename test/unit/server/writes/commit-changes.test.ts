@@ -9,7 +9,7 @@ import type { Writer } from "../../../../src/server/writes/writer.js";
 
 /** A writer whose pages answer as they are told to: with a version, or a refusal. */
 function writerThat(...answers: readonly (number | Refusal)[]): Writer {
-  const write: Writer["write"] = ({ page }, _session, _seq, _changes, settle) => {
+  const write: Writer["write"] = ({ page }, _write, settle) => {
     const answer = answers[page];
     queueMicrotask(() => settle(answer instanceof Refusal ? answer : { version: answer ?? 0, tag: "AAAAAAAA" }));
   };
@@ -17,13 +17,12 @@ function writerThat(...answers: readonly (number | Refusal)[]): Writer {
 }
 
 const commit = (writer: Writer, pages = 2) =>
-  committed(
-    writer,
-    "main",
-    "s",
-    1,
-    Array.from({ length: pages }, (_, page) => [page * PAGE_CELLS, 1] as const),
-  );
+  committed(writer, {
+    board: "main",
+    session: "s",
+    seq: 1,
+    changes: Array.from({ length: pages }, (_, page) => [page * PAGE_CELLS, 1] as const),
+  });
 
 describe("a write over several pages", () => {
   test("is answered with a version of each page", async () => {

@@ -83,7 +83,7 @@ test("a process that does not come to answer still has the lock", async (t) => {
     const socket = connect(join(directory, path));
     t.after(() => socket.destroy());
     code = await once(socket, "connect").then(
-      () => "taken",
+      () => "accepted",
       (error) => error.code,
     );
   }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createNanoEvents } from "nanoevents";
 import type { BoardEvents } from "../../../../../src/client/index.js";
+import { watchOf } from "../../../../../src/client/live-watch.js";
 import { Densities } from "../../../../../src/web/canvas/held/densities.js";
 
 describe("densities", () => {
@@ -22,7 +23,7 @@ describe("densities", () => {
     const board = {
       size: SIZE,
       overview,
-      watchOverview: () => ({ ready: Promise.resolve(), stop: () => {} }),
+      watchOverview: () => watchOf("main", { ready: Promise.resolve(), stop: () => {} }, undefined),
       on: <Name extends keyof Events>(name: Name, listener: Events[Name]) => events.on(name, listener),
     };
     const happened: [page: number, cells: number][] = [];

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import fc from "fast-check";
 import { pageOf } from "../../../../../src/board/geometry.js";
 import type { CellRange } from "../../../../../src/client/index.js";
+import { watchOf } from "../../../../../src/client/live-watch.js";
 import { PageKeeper } from "../../../../../src/web/canvas/held/page-keeper.js";
 
 class CountingSource {
@@ -16,13 +17,14 @@ class CountingSource {
     const page = pageOf(start);
     this.watches++;
     this.open.set(page, (this.open.get(page) ?? 0) + 1);
-    return {
+    const held = {
       ready: this.isRefusing ? Promise.reject(new Error("too many")) : Promise.resolve(),
       stop: () => {
         this.open.set(page, (this.open.get(page) ?? 0) - 1);
         if (this.open.get(page) === 0) this.open.delete(page);
       },
     };
+    return watchOf("main", held, undefined);
   }
 }
 
@@ -47,7 +49,7 @@ describe("the page keeper", () => {
     assert.deepEqual([...source.open.keys()].sort(), [1, 2]);
     keeper.want([2], 11_001);
     assert.deepEqual([...source.open.keys()], [2]);
-    await Promise.resolve();
+    await new Promise(setImmediate);
     assert.deepEqual(events, ["left 1", "loaded 2"]);
   });
 

@@ -1,0 +1,27 @@
+/* The parts that all watches share: three ways to end them, and refusals that name the board. */
+
+import { refusalOf } from "../protocol/refusal.js";
+import type { Watch } from "./board.js";
+import { untilAborted } from "./until-aborted.js";
+
+/** The pages or counts that a watch holds. */
+export interface Held {
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+export function watchOf(board: string, held: Held, signal: AbortSignal | undefined): Watch {
+  const named = held.ready.catch((error: unknown) => {
+    throw refusalOf(error).about(board);
+  });
+  // Before `stop`, which settles `ready`.
+  const ready = untilAborted(named, signal);
+  ready.catch(() => undefined);
+  const stop = () => {
+    signal?.removeEventListener("abort", stop);
+    held.stop();
+  };
+  if (signal?.aborted) stop();
+  else signal?.addEventListener("abort", stop);
+  return { ready, stop, [Symbol.dispose]: stop };
+}

@@ -1,0 +1,29 @@
+/* A board and a connection where there is no client: while a server renders, and for its markup. */
+
+import type { ConnectionState } from "../client/index.js";
+import { Refusal } from "../protocol/refusal.js";
+import type { SourceBoard } from "./board-source.js";
+
+const never = new Promise<never>(() => undefined);
+const nothing = () => undefined;
+
+export const NO_BOARD: SourceBoard = {
+  ready: never,
+  size: 0,
+  right: undefined,
+  failure: undefined,
+  get: nothing,
+  set: () => Promise.reject(new Refusal("CLOSED", { message: "BoardsProvider has no client, so nothing is changed." })),
+  watch: () => ({ ready: never, stop: nothing, [Symbol.dispose]: nothing }),
+  on: () => nothing,
+};
+
+export const NO_CONNECTION: ConnectionState = {
+  connected: false,
+  url: undefined,
+  online: 0,
+  onlineEverywhere: 0,
+  storeAvailable: true,
+  failedAttempts: 0,
+  reason: undefined,
+};

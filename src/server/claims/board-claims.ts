@@ -1,0 +1,84 @@
+/* The claims of one board, for the app and for admins: list, extend, confirm and release. */
+
+import { cellAt, pagesBetween } from "../../board/geometry.js";
+import { Refusal } from "../../protocol/errors.js";
+import { type ClaimAct, ownerName } from "../../store/claims.js";
+import { BATCH_CHANGES_MAX, type Store } from "../../store/store.js";
+import type { HostedBoard } from "../pages/pages.js";
+import { refuseAway } from "../pages/store-refusal.js";
+import { committed } from "../writes/commit-changes.js";
+import type { OwnSessions } from "../writes/own-sessions.js";
+import type { Writer } from "../writes/writer.js";
+
+/** A cell that belongs to somebody. */
+export interface BoardClaim {
+  readonly cell: number;
+  /** The owner's name in the store: compare it with `ownerOf(subject)`. */
+  readonly owner: string;
+  /** When the hold ends, in ms since 1970; undefined if it has no end. */
+  readonly endMs: number | undefined;
+}
+
+/** Cells `start` … `end - 1`. */
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+export type ClaimAction = { readonly kind: "release" } | Exclude<ClaimAct, { readonly kind: "expire" | "grant" }>;
+
+interface Parts {
+  readonly store: Pick<Store, "heads" | "claims">;
+  readonly writer: Writer;
+  readonly sessions: OwnSessions;
+}
+
+const PAGES_AT_ONCE = 500;
+
+/** The name under which the store knows the user with this subject of a token or permit. */
+export function ownerOfSubject(subject: string): string {
+  return ownerName("subject", subject);
+}
+
+/** The claims in a range of the board, ascending. Rejects with a Refusal. */
+export async function listClaims({ store }: Parts, board: HostedBoard, { start, end }: Range): Promise<BoardClaim[]> {
+  const found: BoardClaim[] = [];
+  const pages = pagesBetween(start, Math.min(end, board.size)).map((page) => ({ board: board.name, page }));
+  for (let at = 0; at < pages.length; at += PAGES_AT_ONCE) {
+    const some = pages.slice(at, at + PAGES_AT_ONCE);
+    const heads = await store.heads(some).catch(refuseAway);
+    // A page whose head did not come in time may have claims.
+    for (const page of some.filter((_, index) => heads[index]?.checked !== 0)) {
+      const { claims } = await store.claims(page).catch(refuseAway);
+      const nowMs = Date.now();
+      for (const { offset, owner, leftMs } of claims) {
+        const cell = cellAt(page.page, offset);
+        if (owner === undefined || cell < start || cell >= end) continue;
+        found.push({ cell, owner, endMs: leftMs === undefined ? undefined : nowMs + leftMs });
+      }
+    }
+  }
+  return found.sort((one, other) => one.cell - other.cell);
+}
+
+/**
+ * Acts on the claims of some cells, all or nothing on each page. Refused with TAKEN if one of them
+ * belongs to nobody, or not to `subject`. Rejects with a Refusal.
+ */
+export async function actOnClaims(
+  { writer, sessions }: Parts,
+  board: HostedBoard,
+  cells: readonly number[],
+  action: ClaimAction,
+  subject?: string,
+): Promise<void> {
+  if (!board.claims) throw new Refusal("BAD_REQUEST", { detail: "this board has no claims; name it in CLAIMS" });
+  const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= board.size);
+  if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
+  if (cells.length === 0 || cells.length > BATCH_CHANGES_MAX) throw new Refusal("TOO_MANY_CELLS");
+  const owner = subject === undefined ? undefined : ownerOfSubject(subject);
+  const isReleased = action.kind === "release";
+  const changes = Array.from(new Set(cells), (cell) => [cell, isReleased ? 0 : 1] as const);
+  const write = { board: board.name, changes, owner, ...(!isReleased && { act: action }) };
+  await sessions.run((session, seq) => committed(writer, { ...write, session, seq }));
+}

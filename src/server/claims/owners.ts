@@ -1,0 +1,27 @@
+/* Owners of claims: who a visitor is on a board with claims. */
+
+import { ownerName } from "../../store/claims.js";
+import type { Visitor } from "../access/access.js";
+import { UNNAMED } from "../access/grant.js";
+
+/** A visitor id as clients draw and keep it: 22 characters of base64url. */
+const VISITOR_ID = /^[\w-]{22}$/;
+
+/** The id that a client keeps over reloads (`remember`). Undefined if it sent no valid one. */
+export function visitorIdIn(auth: Readonly<Record<string, unknown>>): string | undefined {
+  return typeof auth.visitor === "string" && VISITOR_ID.test(auth.visitor) ? auth.visitor : undefined;
+}
+
+/**
+ * The owner that a visitor is: the subject of the token or permit, otherwise the remembered id. A
+ * visitor with neither is known by `fallback`: the connection's session, or the address of an HTTP
+ * request.
+ */
+export function ownerOf({ grant, id }: Visitor, fallback: { readonly session: string } | { readonly address: string }) {
+  if (grant && grant.subject !== UNNAMED) return ownerName("subject", grant.subject);
+  if (id !== undefined) return ownerName("visitor", id);
+  return "session" in fallback ? ownerName("session", fallback.session) : ownerName("address", fallback.address);
+}
+
+/** The owner of the cells that the app's own code checks without naming a subject. */
+export const APP_OWNER = ownerName("app", "");

@@ -1,0 +1,121 @@
+/*
+ * The claims of one watched page, in step with the page: read once, then changed by the news that
+ * come with deltas. After every resync they are read again, because the store's log has no owners.
+ */
+
+import type { Clock } from "../../protocol/clock.js";
+import type { Claim } from "../../store/claims.js";
+import type { Store } from "../../store/store.js";
+import type { Follower } from "../pages/follower.js";
+import { type Persistence, persist } from "../pages/persist.js";
+
+export interface Owned {
+  readonly owner: string;
+  /** By the instance's clock; undefined if the claim has no end. */
+  readonly endMs: number | undefined;
+}
+
+interface Listener {
+  /** Some claims have changed. `before` and `now` are undefined for a free cell. */
+  changed(changes: readonly OwnedChange[]): void;
+  failed(error: unknown): void;
+}
+
+export interface OwnedChange {
+  readonly offset: number;
+  readonly before: Owned | undefined;
+  readonly now: Owned | undefined;
+}
+
+interface News {
+  readonly version: number;
+  readonly claims: readonly Claim[];
+}
+
+const RETRY_MS = { first: 50, most: 1_000 };
+
+export class PageOwners {
+  readonly owned = new Map<number, Owned>();
+  /** Resolves when the claims have been read once. */
+  readonly ready: Promise<void>;
+  readonly #follower: Follower;
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #listener: Listener;
+  readonly #persistence: Persistence;
+  readonly #stop: () => void;
+  /** News that arrived while the claims are being read. */
+  #waiting: News[] | undefined;
+  #isStale = false;
+  #isClosed = false;
+
+  constructor(follower: Follower, store: Store, clock: Clock, listener: Listener) {
+    this.#follower = follower;
+    this.#store = store;
+    this.#clock = clock;
+    this.#listener = listener;
+    this.#persistence = { clock, retryMs: RETRY_MS, isClosed: () => this.#isClosed, failed: listener.failed };
+    this.#stop = follower.observe({
+      applied: (delta, claims) => {
+        if (claims) this.#hear({ version: delta.to.version, claims });
+      },
+      restarted: () => undefined,
+      resynced: () => void this.#read(),
+    });
+    this.ready = this.#read();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#stop();
+  }
+
+  /** The cells of an owner. */
+  of(owner: string): (readonly [offset: number, owned: Owned])[] {
+    return Array.from(this.owned).filter(([, owned]) => owned.owner === owner);
+  }
+
+  #hear(news: News): void {
+    if (this.#waiting) this.#waiting.push(news);
+    else this.#listener.changed(news.claims.map((claim) => this.#take(claim)));
+  }
+
+  async #read(): Promise<void> {
+    // Read again after the present answer, which may be older than the reason to read.
+    if (this.#waiting) {
+      this.#isStale = true;
+      return;
+    }
+    this.#waiting = [];
+    do {
+      this.#isStale = false;
+      const read = await persist(this.#persistence, () => this.#store.claims(this.#follower.ref));
+      if (!read) return;
+      const { position, claims } = read;
+      const changes = this.#replace(claims);
+      const later = this.#waiting.filter(({ version }) => version > position.version);
+      this.#waiting = [];
+      for (const { claims } of later) for (const claim of claims) changes.push(this.#take(claim));
+      if (changes.length > 0) this.#listener.changed(changes);
+    } while (this.#isStale && !this.#isClosed);
+    this.#waiting = undefined;
+  }
+
+  #replace(claims: readonly Claim[]): OwnedChange[] {
+    const held = new Set(claims.map(({ offset }) => offset));
+    const gone = Array.from(this.owned.keys()).filter((offset) => !held.has(offset));
+    const free = gone.map((offset) => this.#take({ offset, owner: undefined, leftMs: undefined }));
+    const before = new Map(this.owned);
+    const taken = claims.map((claim) => this.#take(claim));
+    return [...free, ...taken.filter(({ offset, now }) => before.get(offset)?.owner !== now?.owner)];
+  }
+
+  #take({ offset, owner, leftMs }: Claim): OwnedChange {
+    const before = this.owned.get(offset);
+    const endMs = leftMs === undefined ? undefined : this.#clock.now() + leftMs;
+    const now = owner === undefined ? undefined : { owner, endMs };
+    if (now) this.owned.set(offset, now);
+    else this.owned.delete(offset);
+    return { offset, before, now };
+  }
+}

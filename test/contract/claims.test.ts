@@ -1,0 +1,450 @@
+/* Claims (src/store/claims.ts), for every implementation of the store: the same writes have the same outcomes, bits and owners. */
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { after, before, describe, test } from "node:test";
+import fc from "fast-check";
+import { type Bit, getBit } from "../../src/board/bitmap.js";
+import { packChanges } from "../../src/board/delta.js";
+import { type PageRef, pageName } from "../../src/board/geometry.js";
+import { Replica } from "../../src/board/replica.js";
+import { realClock } from "../../src/protocol/clock.js";
+import { type Claim, type ClaimAct, ownerName, parseClaims } from "../../src/store/claims.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import type { Store, WriteOutcome } from "../../src/store/store.js";
+import { newTag } from "../../src/store/tag.js";
+import { exportBoard, importBoard } from "../../src/store/transfer/board-transfer.js";
+import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
+import { ModelStore } from "../support/model-store.js";
+import { until } from "../support/until.js";
+import { startCluster } from "../support/valkey-cluster.js";
+import { startServer } from "../support/valkey-server.js";
+
+const MINUTE = 60_000;
+const claims = parseClaims("seats,lockers=5m,room=lease:10s");
+assert.ok(claims);
+const [ann, ben] = [ownerName("subject", "ann"), ownerName("subject", "ben")];
+
+interface Opened {
+  readonly store: Store;
+  /** `ms` pass by the store's clock, as far as the claims of this page are concerned. */
+  pass(page: PageRef, ms: number): Promise<void> | void;
+  close(): Promise<unknown>;
+}
+
+let pages = 0;
+const fresh = (board: string): PageRef => ({ board, page: pages++ });
+
+interface Made {
+  readonly owner?: string | undefined;
+  readonly act?: ClaimAct | undefined;
+  readonly session?: string;
+  readonly seq?: number;
+}
+
+function make(changes: readonly (readonly [number, Bit])[], { owner, act, session = "", seq = 1 }: Made = {}) {
+  return { session, seq, changes: packChanges(changes), owner, act };
+}
+
+function claiming(name: string, open: () => Promise<Opened>): void {
+  describe(`claims: ${name}`, () => {
+    let opened: Opened;
+    let store: Store;
+    before(async () => {
+      opened = await open();
+      store = opened.store;
+    });
+    after(() => opened.close());
+
+    const commit = (page: PageRef, ...writes: ReturnType<typeof make>[]) =>
+      store.commit(page, { tag: newTag(), writes });
+    const one = async (page: PageRef, ...args: Parameters<typeof make>): Promise<WriteOutcome | undefined> =>
+      (await commit(page, make(...args))).outcomes[0];
+    const owners = async (page: PageRef) =>
+      Object.fromEntries((await store.claims(page)).claims.map(({ offset, owner }) => [offset, owner]));
+    const bits = async (page: PageRef, ...cells: number[]) => {
+      const snapshot = await store.read(page);
+      return cells.map((cell) => getBit(snapshot.bits, cell));
+    };
+
+    test("the first to check a cell has it; others can neither check nor uncheck it, and are told which cells", async () => {
+      const page = fresh("seats");
+      assert.equal(await one(page, [[7, 1]], { owner: ann }), "accepted");
+      const answer = await commit(
+        page,
+        make([[6, 1]], { owner: ben }),
+        make(
+          [
+            [5, 1],
+            [7, 1],
+          ],
+          { owner: ben },
+        ),
+        make([[7, 0]], { owner: ben }),
+      );
+      assert.deepEqual(answer.outcomes, ["accepted", "claimed", "claimed"]);
+      assert.deepEqual(answer.claimed, [[7], [7]]);
+      assert.deepEqual(await owners(page), { 6: ben, 7: ann });
+      assert.deepEqual(await bits(page, 5, 6, 7), [0, 1, 1], "a refused write does nothing, whole");
+      assert.equal(await one(page, [[7, 1]], { owner: ann }), "accepted", "it is hers already");
+      assert.equal(await one(page, [[7, 0]], { owner: ann }), "accepted");
+      assert.deepEqual(await owners(page), { 6: ben });
+      assert.equal(await one(page, [[7, 1]], { owner: ben }), "accepted");
+    });
+
+    test("of many in one batch, the first has the cell", async () => {
+      const page = fresh("seats");
+      const all = Array.from({ length: 20 }, (_, index) => ownerName("session", `s${index}`));
+      const { outcomes } = await commit(
+        page,
+        ...all.map((owner, index) => make([[3, 1]], { owner, session: `s${index}` })),
+      );
+      assert.deepEqual(outcomes, ["accepted", ...Array(19).fill("claimed")]);
+      assert.deepEqual(await owners(page), { 3: all[0] });
+    });
+
+    test("a refusal uses up its number; a duplicate is answered by the present owner", async () => {
+      const page = fresh("seats");
+      await one(page, [[1, 1]], { owner: ann, session: "ann", seq: 1 });
+      assert.equal(await one(page, [[1, 1]], { owner: ben, session: "ben", seq: 1 }), "claimed");
+      assert.equal(await one(page, [[1, 1]], { owner: ann, session: "ann", seq: 1 }), "duplicate");
+      await one(page, [[1, 0]], { owner: ann, session: "ann", seq: 2 });
+      assert.equal(
+        await one(page, [[1, 1]], { owner: ben, session: "ben", seq: 1 }),
+        "claimed",
+        "a late copy wins nothing",
+      );
+      assert.deepEqual(await owners(page), {});
+      assert.equal(await one(page, [[1, 0]], { owner: ann, session: "ann", seq: 2 }), "duplicate");
+      assert.equal(await one(page, [[1, 1]], { owner: ben, session: "ben", seq: 2 }), "accepted");
+      assert.equal(
+        await one(page, [[1, 1]], { owner: ann, session: "ann", seq: 1 }),
+        "claimed",
+        "it is no longer hers",
+      );
+      // Numbers around the one that was refused are judged as ever.
+      assert.equal(await one(page, [[2, 1]], { owner: ben, session: "ben", seq: 34 }), "accepted");
+      assert.equal(await one(page, [[2, 1]], { owner: ben, session: "ben", seq: 3 }), "accepted");
+      assert.equal(await one(page, [[2, 1]], { owner: ben, session: "ben", seq: 1 }), "stale");
+    });
+
+    test("without an owner a write overrides claims", async () => {
+      const page = fresh("seats");
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+        ],
+        { owner: ann },
+      );
+      assert.equal(
+        await one(page, [
+          [1, 0],
+          [3, 1],
+        ]),
+        "accepted",
+      );
+      assert.deepEqual(await owners(page), { 2: ann });
+      assert.equal(
+        await one(page, [[3, 1]], { owner: ben }),
+        "accepted",
+        "a checked cell that nobody has can be taken",
+      );
+      assert.deepEqual(await owners(page), { 2: ann, 3: ben });
+    });
+
+    test("a hold ends: the cell is free for the next claim, and is unchecked otherwise", async () => {
+      const page = fresh("lockers");
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+        ],
+        { owner: ann },
+      );
+      const [claim] = (await store.claims(page)).claims;
+      assert.ok(claim?.leftMs !== undefined && claim.leftMs > 4 * MINUTE && claim.leftMs <= 5 * MINUTE);
+      await opened.pass(page, 2 * MINUTE);
+      assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
+      assert.equal(await one(page, [[1, 1]], { owner: ben }), "claimed");
+      await opened.pass(page, 3 * MINUTE + 1);
+      assert.deepEqual(await owners(page), {}, "checking it again did not extend it");
+      assert.equal(await one(page, [[1, 1]], { owner: ben }), "accepted");
+      const released: string[] = [];
+      await until("the page's turn", async () => {
+        await store.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+        return released.length > 0;
+      });
+      assert.ok(released.includes(`${pageName(page)} 2`), released.join());
+      assert.deepEqual([await bits(page, 1, 2), await owners(page)], [[1, 0], { 1: ben }]);
+    });
+
+    test("holds are extended and confirmed, but only those that are there, and are the owner's if one is named", async () => {
+      const page = fresh("lockers");
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+          [3, 1],
+        ],
+        { owner: ann },
+      );
+      assert.equal(await one(page, [[1, 1]], { act: { kind: "confirm" }, owner: ann }), "accepted");
+      assert.equal(await one(page, [[2, 1]], { act: { kind: "extend", ms: 10 * MINUTE } }), "accepted");
+      assert.equal(await one(page, [[3, 1]], { act: { kind: "extend", ms: 1 } }), "accepted", "never shorter");
+      assert.equal(await one(page, [[2, 1]], { act: { kind: "confirm" }, owner: ben }), "claimed");
+      assert.equal(await one(page, [[4, 1]], { act: { kind: "confirm" } }), "claimed");
+      await opened.pass(page, 4 * MINUTE);
+      assert.deepEqual(await owners(page), { 1: ann, 2: ann, 3: ann });
+      await opened.pass(page, 2 * MINUTE);
+      assert.deepEqual(await owners(page), { 1: ann, 2: ann });
+      assert.equal(
+        await one(page, [[3, 1]], { act: { kind: "extend", ms: MINUTE }, owner: ann }),
+        "claimed",
+        "too late",
+      );
+      await opened.pass(page, 5 * MINUTE);
+      assert.deepEqual((await store.claims(page)).claims, [{ offset: 1, owner: ann, leftMs: undefined }]);
+    });
+
+    test("a lease starts again whenever its owner checks the cell", async () => {
+      const page = fresh("room");
+      await one(page, [[1, 1]], { owner: ann, session: "a", seq: 1 });
+      const { position } = await store.read(page);
+      await opened.pass(page, 6_000);
+      assert.equal(await one(page, [[1, 1]], { owner: ann, session: "a", seq: 2 }), "accepted");
+      assert.deepEqual((await store.read(page)).position, position, "of which nobody needs to hear");
+      await opened.pass(page, 6_000);
+      assert.deepEqual(await owners(page), { 1: ann });
+      await opened.pass(page, 4_001);
+      assert.deepEqual(await owners(page), {});
+    });
+
+    test("deltas tell of each change of an owner, even where no bit changes, and replicas follow", async () => {
+      const page = fresh("lockers");
+      const replica = new Replica(page.page, 65_536);
+      const news: (readonly Claim[] | undefined)[] = [];
+      const unsubscribe = await store.subscribe(page, {
+        delta: (delta, changed) => {
+          assert.equal(replica.receive(delta), "applied");
+          news.push(
+            changed?.map(({ leftMs, ...claim }) => ({ ...claim, leftMs: leftMs && Math.ceil(leftMs / MINUTE) })),
+          );
+        },
+        resumed: () => undefined,
+      });
+      await one(page, [[1, 1]], { owner: ann });
+      await opened.pass(page, 5 * MINUTE + 1);
+      await one(page, [[1, 1]], { owner: ben });
+      await one(page, [[1, 1]], { owner: ben, act: { kind: "confirm" } });
+      await one(page, [[1, 0]], { owner: ben });
+      await until("all is heard", () => news.length === 4);
+      unsubscribe();
+      assert.deepEqual(news, [
+        [{ offset: 1, owner: ann, leftMs: 5 }],
+        [{ offset: 1, owner: ben, leftMs: 5 }],
+        [{ offset: 1, owner: ben, leftMs: undefined }],
+        [{ offset: 1, owner: undefined, leftMs: undefined }],
+      ]);
+      const { position } = await store.read(page);
+      assert.deepEqual(replica.position, position);
+    });
+
+    test("cells that a restore unchecks belong to nobody", async () => {
+      const page = fresh("seats");
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+        ],
+        { owner: ann },
+      );
+      await store.replace(page, newTag(), Uint8Array.of(0b0010_0000));
+      await one(page, [[1, 1]]);
+      assert.deepEqual(await owners(page), { 2: ann });
+    });
+
+    test("an exported board comes back with its owners, whatever has happened since", async () => {
+      const page = { board: pages % 2 === 0 ? "lockers" : "room", page: pages++ };
+      const board = { name: page.board, size: (page.page + 1) * 65_536, hasClaims: true };
+      await one(
+        page,
+        [
+          [1, 1],
+          [2, 1],
+          [3, 1],
+        ],
+        { owner: ann },
+      );
+      await one(page, [[2, 1]], { owner: ann, act: { kind: "confirm" } });
+      const lines: string[] = [];
+      for await (const line of exportBoard(store, board, page.page)) lines.push(line);
+      await one(
+        page,
+        [
+          [1, 0],
+          [3, 0],
+        ],
+        { owner: ann },
+      );
+      await one(
+        page,
+        [
+          [1, 1],
+          [4, 1],
+        ],
+        { owner: ben },
+      );
+      await importBoard(store, board, Readable.from(lines));
+      assert.deepEqual(await owners(page), { 1: ann, 2: ann, 3: ann });
+      assert.deepEqual(await bits(page, 1, 2, 3, 4), [1, 1, 1, 0]);
+      const ends = (await store.claims(page)).claims.map(({ leftMs }) => leftMs !== undefined);
+      assert.deepEqual(ends.sort(), [false, true, true]);
+    });
+
+    test("a board without claims has none", async () => {
+      const page = fresh("plain");
+      assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
+      assert.equal(await one(page, [[1, 0]], { owner: ben }), "accepted");
+      assert.deepEqual((await store.claims(page)).claims, []);
+    });
+  });
+}
+
+const openers: Record<string, () => Promise<Opened>> = {
+  model: async () => {
+    let passedMs = 0;
+    const clock = { ...realClock, now: () => realClock.now() + passedMs };
+    const store = new ModelStore(clock, 100, claims);
+    const pass = (_: PageRef, ms: number) => {
+      passedMs += ms;
+    };
+    return { store, pass, close: () => store.close() };
+  },
+  embedded: async () => {
+    let passedMs = 0;
+    const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+    const store = await EmbeddedStore.open({ directory, claims, now: () => Date.now() + passedMs });
+    return {
+      store,
+      pass: (_, ms) => {
+        passedMs += ms;
+      },
+      close: async () => {
+        await store.close();
+        rmSync(directory, { recursive: true, force: true });
+      },
+    };
+  },
+  valkey: async () => {
+    const server = await startServer();
+    const store = await ValkeyStore.open({ url: server.url, claims });
+    return { store, pass: passOn(store), close: () => store.close().then(() => server.stop()) };
+  },
+  cluster: async () => {
+    const cluster = await startCluster({ replicasEach: 0 });
+    const store = await ValkeyStore.open({ url: cluster.url, claims });
+    return { store, pass: passOn(store), close: () => store.close().then(() => cluster.stop()) };
+  },
+};
+
+/** Shifts the ends of a page's claims, instead of the server's clock, and makes all pages due. */
+function passOn(store: ValkeyStore) {
+  return async (page: PageRef, ms: number) => {
+    const { claims: key } = store.names.page(page);
+    const stored = (await store.command(key, "HGETALL", key)) as string[];
+    for (let at = 0; at < stored.length; at += 2) {
+      const [offset = "", claim = ""] = stored.slice(at, at + 2).map(String);
+      if (claim.length > 16)
+        await store.command(key, "HSET", key, offset, claim.slice(0, 16) + (Number(claim.slice(16)) - ms));
+    }
+    const { holds } = store.names;
+    const indexed = (await store.command(holds, "ZRANGE", holds, "0", "-1")) as string[];
+    for (const name of indexed.map(String)) await store.command(holds, "ZADD", holds, "1", name);
+  };
+}
+
+for (const [name, open] of Object.entries(openers)) claiming(name, open);
+
+describe("claims on every store", () => {
+  const opened: Opened[] = [];
+  before(async () => {
+    for (const name of ["model", "embedded", "valkey"]) {
+      const open = openers[name];
+      if (open) opened.push(await open());
+    }
+  });
+  after(() => Promise.all(opened.map(({ close }) => close())));
+
+  test("have the same outcomes, bits and owners, whatever is written", async () => {
+    const cell = fc.nat(4);
+    const write = fc.record({
+      who: fc.constantFrom("ann", "ben", "eve", undefined),
+      changes: fc.array(fc.tuple(cell, fc.constantFrom<Bit>(0, 1)), { minLength: 1, maxLength: 3 }),
+      seq: fc.integer({ min: 1, max: 4 }),
+      act: fc.option(
+        fc.constantFrom<ClaimAct>(
+          { kind: "confirm" },
+          { kind: "extend", ms: 7 * MINUTE },
+          { kind: "expire" },
+          { kind: "grant", ms: 3 * MINUTE },
+          { kind: "grant", ms: 0 },
+        ),
+        {
+          nil: undefined,
+          freq: 5,
+        },
+      ),
+    });
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ writes: fc.array(write, { minLength: 1, maxLength: 4 }) }) },
+      { weight: 1, arbitrary: fc.record({ passMs: fc.constantFrom(8_000, MINUTE, 6 * MINUTE) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom("seats", "lockers", "room"),
+        fc.array(step, { maxLength: 12 }),
+        async (board, steps) => {
+          const page = fresh(board);
+          for (const each of steps) {
+            const seen = [];
+            for (const { store, pass } of opened) {
+              if ("passMs" in each) {
+                await pass(page, each.passMs);
+                continue;
+              }
+              const writes = each.writes.map(({ who, changes, seq, act }) => {
+                const owner = who && ownerName("subject", who);
+                if (act)
+                  return make(
+                    changes.map(([cell]) => [cell, act.kind === "expire" ? 0 : 1]),
+                    { owner, act },
+                  );
+                return make(changes, { owner, session: who ?? "", seq });
+              });
+              const { outcomes, claimed, checked } = await store.commit(page, { tag: newTag(), writes });
+              const { position, bits } = await store.read(page);
+              const held = await store.claims(page);
+              const owners = held.claims.map(({ offset, owner, leftMs }) => [
+                offset,
+                owner,
+                leftMs && Math.round(leftMs / 7_000),
+              ]);
+              owners.sort(([one], [other]) => Number(one) - Number(other));
+              seen.push({ outcomes, claimed, checked, version: position.version, first: bits[0] ?? 0, owners });
+            }
+            for (const other of seen.slice(1)) assert.deepEqual(other, seen[0]);
+          }
+        },
+      ),
+      { numRuns: 150 },
+    );
+  });
+});
