@@ -29,9 +29,10 @@ async function storeOf(t: TestContext, engine: (typeof ENGINES)[number]) {
 }
 
 /** Starts instances on one store. On the embedded store they share the process, as `demo` does. */
-async function deploy(t: TestContext, engine: (typeof ENGINES)[number]) {
-  const flags = { JWT_SECRET: SECRET, HTTP_PER_MINUTE: "100000", ...(await storeOf(t, engine)) };
-  const config = readConfig({ LOG_LEVEL: "silent", ...flags }, {});
+async function deploy(t: TestContext, engine: (typeof ENGINES)[number], common: Record<string, string> = {}) {
+  const flags = { ...common, JWT_SECRET: SECRET, HTTP_PER_MINUTE: "100000", ...(await storeOf(t, engine)) };
+  const boards = common.CLAIMS ? { BOARDS: "main=1" } : {};
+  const config = readConfig({ LOG_LEVEL: "silent", ...boards, ...flags }, {});
   const store = engine === "embedded" ? await openStore(config, createLog("silent")) : undefined;
   if (store) t.after(() => store.close());
   return async (BOARDS: string, others: Record<string, string> = {}): Promise<LocalInstance> => {
@@ -137,6 +138,21 @@ for (const engine of ENGINES) {
       assert.equal(board.isFrozen(2 * PAGE_CELLS), false);
       await board.set(2 * PAGE_CELLS, true);
       await until("it is counted", () => board.overview?.total === 1);
+    });
+
+    test("with claims, frees the boxes that it loses, on whole pages too", async (t) => {
+      const start = await deploy(t, engine, { CLAIMS: "main=1h" });
+      const instances = [await start(`main=${2 * PAGE_CELLS}`), await start(`main=${2 * PAGE_CELLS}`)] as const;
+      const [ann, ben] = [await visit(t, instances[0], true), await visit(t, instances[1], true)];
+      const cells = [5, 500, PAGE_CELLS + 7];
+      for (const cell of cells) await ann.set(cell, true);
+      for (const cell of cells) await assert.rejects(ben.set(cell, true), { code: "TAKEN" });
+      await resizeBoard(instances[0].instance, "main", 100);
+      await resizeBoard(instances[0].instance, "main", 2 * PAGE_CELLS);
+      await until("it is back", () => ben.size === 2 * PAGE_CELLS && ben.status === "live");
+      await assert.rejects(ben.set(5, true), { code: "TAKEN" });
+      for (const cell of cells.slice(1)) await ben.set(cell, true);
+      await assert.rejects(ann.set(500, false), { code: "TAKEN" });
     });
 
     test("is added and removed on all instances, and an open one fails with UNKNOWN_BOARD", async (t) => {

@@ -52,6 +52,10 @@ interface QueuedPage {
   readonly hold: HubUse<Hub>;
   readonly reported: Uint8Array;
   isBehind: boolean;
+  /** Nothing counts as reported yet: what is there when the page is ready will. */
+  isFresh: boolean;
+  /** Another has taken its place, and reports what this one has not. */
+  isGone: boolean;
   stop(): void;
 }
 
@@ -86,23 +90,24 @@ export class ChangeQueue {
   constructor(listener: ChangeListener, options: QueueOptions) {
     this.#listener = listener;
     this.#options = options;
-    const joined = this.#numbers.map((page) => this.#follow(page));
+    const joined = this.#numbers.map((page) => this.#follow(page, options.fromEmpty ? NOTHING : undefined));
     this.ready = Promise.all(joined).then(() => undefined);
   }
 
   /** Follows the pages that the board has now, and reports what differs on them. */
   resized(): void {
     const numbers = new Set(this.#numbers);
-    const before = new Map<number, Uint8Array>();
+    const before = new Map<number, Uint8Array | undefined>();
     this.#pages = this.#pages.filter((page) => {
-      const { number, hold, reported } = page;
+      const { number, hold, reported, isFresh } = page;
       if (numbers.has(number) && this.#options.pages.isHeld(hold.hub)) return numbers.delete(number);
+      page.isGone = true;
       page.stop();
       hold.release();
-      before.set(number, reported);
+      before.set(number, isFresh ? undefined : reported);
       return false;
     });
-    for (const number of numbers) void this.#follow(number, before.get(number) ?? NOTHING);
+    for (const number of numbers) void this.#follow(number, before.has(number) ? before.get(number) : NOTHING);
   }
 
   get #range(): Region {
@@ -127,23 +132,23 @@ export class ChangeQueue {
   }
 
   /** Reports what differs from `before`, or only what changes from now on. */
-  async #follow(number: number, before = this.#options.fromEmpty ? NOTHING : undefined): Promise<void> {
+  async #follow(number: number, before: Uint8Array | undefined): Promise<void> {
     const hold = this.#options.pages.use(this.#options.board, number);
     const { follower } = hold.hub;
     const reported = new Uint8Array(follower.replica.bits.length);
-    const page: QueuedPage = { number, hold, reported, isBehind: false, stop: () => undefined };
+    const state = { isBehind: false, isFresh: !before, isGone: false };
+    const page: QueuedPage = { number, hold, reported, ...state, stop: () => undefined };
+    if (before) reported.set(before.subarray(0, reported.length));
     this.#pages.push(page);
     await follower.ready;
-    if (this.#isStopped || !this.#pages.includes(page)) return;
+    if (this.#isStopped || page.isGone) return;
     page.stop = follower.observe({
       applied: (delta) => this.#push(page, delta),
       restarted: () => this.#fallBehind(page),
     });
-    if (!before) reported.set(follower.replica.bits);
-    else {
-      reported.set(before.subarray(0, reported.length));
-      this.#fallBehind(page);
-    }
+    if (before) this.#fallBehind(page);
+    else reported.set(follower.replica.bits);
+    page.isFresh = false;
   }
 
   #push(page: QueuedPage, delta: Delta): void {
@@ -177,6 +182,7 @@ export class ChangeQueue {
         await new Promise(setImmediate);
         this.#queuedChanges -= delta?.changes.length ?? 0;
         if (this.#isStopped) return;
+        if (page.isGone) continue;
         const change = delta ? this.#fromDelta(page, delta) : this.#fromReplica(page);
         if (change.changes.length > 0) await this.#report(change);
       }
