@@ -11,6 +11,7 @@ import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
 import { ofBoard } from "../store/by-board.js";
+import type { Store } from "../store/store.js";
 import {
   type BoardOfSize,
   exportBoard,
@@ -31,13 +32,13 @@ export interface TransferChoice {
 }
 
 export async function exportTo(config: Config, choice: TransferChoice): Promise<void> {
-  const board = boardNamed(config, choice.board);
-  const fromPage = Number(choice.fromPage);
-  if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
-    throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${lastPageOf(board)}`);
-  }
   const store = await openStore(config, createLog("warn"), { mayEvict: true });
   try {
+    const board = await boardNamed(store, config, choice.board);
+    const fromPage = Number(choice.fromPage);
+    if (!/^\d{1,6}$/.test(choice.fromPage) || fromPage > lastPageOf(board)) {
+      throw new BadOption(`--from-page is "${choice.fromPage}": expected a page from 0 to ${lastPageOf(board)}`);
+    }
     const lines = exportBoard(store, board, fromPage, showProgress("exported"));
     if (choice.out === undefined) await pipeline(lines, process.stdout, { end: false });
     // Never overwrites a file, which may be the only backup.
@@ -48,13 +49,13 @@ export async function exportTo(config: Config, choice: TransferChoice): Promise<
 }
 
 export async function importFrom(config: Config, choice: TransferChoice): Promise<void> {
-  const board = boardNamed(config, choice.board);
   const input = choice.file === "-" ? process.stdin : createReadStream(choice.file);
   if (choice.file !== "-") await once(input, "open");
   const store = await openStore(config, createLog("warn"), { mayEvict: true });
   let replaced = 0;
   let outcome = "stopped";
   try {
+    const board = await boardForImport(store, config, choice.board);
     const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY });
     const { pages, checked } = await importBoard(store, board, lines, showProgress("imported"), () => replaced++);
     outcome = "done";
@@ -64,7 +65,7 @@ export async function importFrom(config: Config, choice: TransferChoice): Promis
     );
   } finally {
     const file = choice.file === "-" ? choice.file : resolve(choice.file);
-    const line = { audit: "import", board: board.name, pages: replaced, file, by: nameOfUser(), outcome };
+    const line = { audit: "import", board: choice.board, pages: replaced, file, by: nameOfUser(), outcome };
     // Goes to standard output, like the log of an instance.
     auditLog(createLog(config.logLevel)).info(line, "admin action");
     input.destroy();
@@ -81,10 +82,26 @@ function nameOfUser(): string {
   }
 }
 
-function boardNamed({ boards, claims }: Config, name: string): BoardOfSize {
-  const size = Object.hasOwn(boards, name) ? boards[name] : undefined;
-  if (size === undefined) throw new BadOption(`--board is "${name}": expected one of the boards in BOARDS`);
-  return { name, size, hasClaims: ofBoard(claims, name) !== undefined };
+/** The board as the store knows it; otherwise as BOARDS has it. */
+async function boardNamed(store: Store, config: Config, name: string): Promise<BoardOfSize> {
+  const size = (await store.boards.list())?.get(name)?.size ?? sizeIn(config, name);
+  if (size === undefined) throw new BadOption(`--board is "${name}": expected a board of the store or of BOARDS`);
+  return { name, size, hasClaims: ofBoard(config.claims, name) !== undefined };
+}
+
+/** Like an instance at its start, makes the board at least as large as BOARDS has it. */
+async function boardForImport(store: Store, config: Config, name: string): Promise<BoardOfSize> {
+  for (;;) {
+    const board = await boardNamed(store, config, name);
+    const record = (await store.boards.list())?.get(name);
+    const size = Math.max(board.size, sizeIn(config, name) ?? 0);
+    const isThere = record?.size === size || (await store.boards.change(name, record, { ...record, size }));
+    if (isThere) return { ...board, size };
+  }
+}
+
+function sizeIn({ boards }: Config, name: string): number | undefined {
+  return Object.hasOwn(boards, name) ? boards[name] : undefined;
 }
 
 function showProgress(done: string): Progress {

@@ -109,7 +109,7 @@ function judgeBoards(boards: readonly Board[]): Finding[] {
     const sizes = new Set(boards.filter(({ name }) => name === board).map(({ size }) => size));
     if (sizes.size === 1) continue;
     const what = `board ${board} has ${[...sizes].join(" or ")} checkboxes, depending on the instance`;
-    findings.push(bad(what, "give all instances the same BOARDS"));
+    findings.push(bad(what, "give all instances the same VALKEY_URL; the store knows the size of each board"));
   }
   if (findings.length === 0) findings.push(good(foundText(instances.size)));
   if (instances.size > 1 && boards.some(({ engine }) => engine === "embedded")) {

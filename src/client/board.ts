@@ -56,6 +56,8 @@ export interface BoardEvents {
   /** The shown values of watched cells have changed, or of any cells by this client. */
   change: (changes: readonly CellChange[]) => void;
   status: (status: BoardStatus) => void;
+  /** `board.size` has changed. */
+  size: (size: number) => void;
   /** `board.right` has changed. */
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
@@ -96,7 +98,7 @@ export interface Board extends Disposable {
   readonly ready: Promise<void>;
   /** Like `ready`, but rejects with the signal's reason if the signal is aborted first. */
   whenReady(options?: Abortable): Promise<void>;
-  /** Number of cells; 0 until `ready`. */
+  /** Number of cells; 0 until `ready`. May change later: see the event `size`. */
   readonly size: number;
   /** Number of pages; 0 until `ready`. */
   readonly pages: number;
@@ -157,8 +159,9 @@ export interface Board extends Disposable {
     options?: SetAllOptions & Abortable,
   ): Promise<void>;
   /**
-   * Keeps the range up to date until it is stopped or the signal is aborted. `get` may also know
-   * other cells of its pages, but their changes are not reported.
+   * Keeps the range up to date until it is stopped or the signal is aborted. It may end beyond the
+   * board, which may grow. `get` may also know other cells of its pages, but their changes are not
+   * reported.
    */
   watch(range: CellRange, options?: Abortable): Watch;
   /** The counts of all pages; undefined until a `watchOverview` is ready. */

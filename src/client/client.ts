@@ -104,6 +104,7 @@ export class LiveClient implements Client {
         this.#receive(decodeCounts(frame, pagesOf), ({ overviews }, counts) => overviews.receiveSome(counts)),
       looking: ({ handle, pages }) => this.#find(handle)?.overviews.receiveWatchers(pages),
       frozen: (frozen) => this.#find(frozen.handle)?.receiveFrozen(frozen),
+      resized: ({ handle, size }) => this.#find(handle)?.resized(size),
       mine: (mine) => this.#find(mine.handle)?.receiveMine(mine),
       notice: (notice) => {
         if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);

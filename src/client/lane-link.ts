@@ -175,11 +175,12 @@ export class LaneLink implements Link {
   }
 
   #hear(name: string, payload: unknown): void {
-    const { looking, frozen, mine, notice } = this.#listener;
+    const { looking, frozen, mine, resized, notice } = this.#listener;
     // As over Socket.IO, the instance is trusted to send what the protocol says.
     if (name === "looking") looking(payload as never);
     else if (name === "frozen") frozen(payload as never);
     else if (name === "mine") mine(payload as never);
+    else if (name === "resized") resized(payload as never);
     else if (name === "notice") {
       const noticed = payload as Notice;
       if (noticed.kind !== "goodbye") notice(noticed);

@@ -5,7 +5,7 @@
 
 import type { Delta } from "../board/delta.js";
 import type { Framed } from "../protocol/codec.js";
-import type { Frozen, Looking, Mine, Notice, RequestMap, RequestName } from "../protocol/events.js";
+import type { BoardResized, Frozen, Looking, Mine, Notice, RequestMap, RequestName } from "../protocol/events.js";
 import type { Refusal } from "../protocol/refusal.js";
 
 /** The connection was lost before the answer arrived. No app sees this. */
@@ -20,6 +20,7 @@ export interface Incoming {
   readonly counts: (frame: Uint8Array) => void;
   readonly looking: (looking: Looking) => void;
   readonly frozen: (frozen: Frozen) => void;
+  readonly resized: (resized: BoardResized) => void;
   readonly mine: (mine: Mine) => void;
   readonly notice: (notice: Notice) => void;
   /** A delta or snapshot of so many bytes came in, its header included. For measurements. */

@@ -16,17 +16,7 @@ import type { SetAllOptions } from "../board/steps.js";
 import type { Clock } from "../protocol/clock.js";
 import type { Frozen, Mine, OpenResult } from "../protocol/events.js";
 import { Refusal } from "../protocol/refusal.js";
-import type {
-  Abortable,
-  Board,
-  BoardEvents,
-  BoardStatus,
-  CellChange,
-  CellRange,
-  Overview,
-  Right,
-  Watch,
-} from "./board.js";
+import type * as api from "./board.js";
 import type { Dropped } from "./confirmed.js";
 import { FrozenCells } from "./frozen-cells.js";
 import { Joiner } from "./joiner.js";
@@ -41,13 +31,13 @@ import { untilAborted } from "./until-aborted.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
 
-export class LiveBoard implements Board {
+export class LiveBoard implements api.Board {
   readonly name: string;
   readonly overviews: OverviewWatches;
-  status: BoardStatus = "connecting";
-  right: Right | undefined;
+  status: api.BoardStatus = "connecting";
+  right: api.Right | undefined;
   failure: Refusal | undefined;
-  readonly #events = createNanoEvents<BoardEvents>();
+  readonly #events = createNanoEvents<api.BoardEvents>();
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
     released: (pages) => this.#released(pages),
@@ -63,7 +53,7 @@ export class LiveBoard implements Board {
   constructor(name: string, line: Line, clock: Clock, session: string, owner: BoardOwner) {
     this.name = name;
     this.#changes = new UserChanges(this.#pages, line, session, clock, {
-      changed: (changes) => this.#emitChanges(changes),
+      changed: this.#emitChanges,
       refused: (changes, refusal) => this.#refused(changes, refusal),
       heard: () => this.#overdue.heard(),
       delayed: (delay) => this.#events.emit("delayed", delay),
@@ -82,7 +72,7 @@ export class LiveBoard implements Board {
       problem: (problem) => owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
-    const changed = (changes: readonly CellChange[]) => this.#emitChanges(changes);
+    const changed = this.#emitChanges;
     const parts = { changes: this.#changes, pages: this.#pages, joiner: this.#joiner, opening: this.#opening, changed };
     this.#overdue = new Overdue(parts, clock);
     if (line.isUp) this.connected();
@@ -92,7 +82,7 @@ export class LiveBoard implements Board {
     return this.#opening.ready;
   }
 
-  whenReady({ signal }: Abortable = {}): Promise<void> {
+  whenReady({ signal }: api.Abortable = {}): Promise<void> {
     return untilAborted(this.ready, signal);
   }
 
@@ -140,7 +130,7 @@ export class LiveBoard implements Board {
     return cellsInPage(this.size, page) || undefined;
   }
 
-  count({ start, end }: CellRange): number | undefined {
+  count({ start, end }: api.CellRange): number | undefined {
     return this.size > 0 ? this.#changes.shown.count(start, Math.min(end, this.size)) : undefined;
   }
 
@@ -152,24 +142,21 @@ export class LiveBoard implements Board {
     return this.#frozen.has(cell);
   }
 
-  frozenOf(page: number): readonly CellRange[] {
+  frozenOf(page: number): readonly api.CellRange[] {
     return this.#frozen.of(page);
   }
 
-  set(cell: number, value: boolean, options: Abortable = {}): Promise<void> {
+  set(cell: number, value: boolean, options: api.Abortable = {}): Promise<void> {
     return named(this.name, this.#changes.set(cell, value, options), [cell]);
   }
 
-  setAll(
-    changes: Iterable<readonly [cell: number, value: boolean]>,
-    options: SetAllOptions & Abortable = {},
-  ): Promise<void> {
+  setAll(changes: Iterable<readonly [number, boolean]>, options: SetAllOptions & api.Abortable = {}): Promise<void> {
     const list = Array.from(changes);
     const cells = list.map(([cell]) => cell);
     return named(this.name, this.#changes.setAll(list, options), cells);
   }
 
-  watch(range: CellRange, { signal }: Abortable = {}): Watch {
+  watch(range: api.CellRange, { signal }: api.Abortable = {}): api.Watch {
     const { start, end } = range;
     const missing = this.#pages.ranges.missing({ start, end: Math.min(end, this.size) });
     const watch = watchOf(this.name, this.#pages.watch(range), signal);
@@ -179,15 +166,15 @@ export class LiveBoard implements Board {
     return watch;
   }
 
-  get overview(): Overview | undefined {
+  get overview(): api.Overview | undefined {
     return this.overviews.current;
   }
 
-  watchOverview({ signal }: Abortable = {}): Watch {
+  watchOverview({ signal }: api.Abortable = {}): api.Watch {
     return watchOf(this.name, this.overviews.watch(), signal);
   }
 
-  on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
+  on<Name extends keyof api.BoardEvents>(name: Name, listener: api.BoardEvents[Name]): () => void {
     return this.#events.on(name, listener);
   }
 
@@ -234,6 +221,18 @@ export class LiveBoard implements Board {
     else this.#joiner.leave([update.page]);
   }
 
+  /** The instance no longer sends pages that have another number of cells now. */
+  resized(size: number): void {
+    const { pages } = this;
+    if (size === 0) this.end(new Refusal("UNKNOWN_BOARD"));
+    const opened = this.failure ? undefined : this.#opening.resized(size);
+    if (!opened) return;
+    this.#joiner.leave(this.#pages.resize(size));
+    this.#changes.connected(opened);
+    if (opened.pages !== pages) this.overviews.connected(opened);
+    this.#events.emit("size", size);
+  }
+
   receiveFrozen(frozen: Frozen): void {
     if (this.#pages.get(frozen.page) && this.#frozen.receive(frozen)) this.#events.emit("frozen", [frozen.page]);
   }
@@ -257,6 +256,7 @@ export class LiveBoard implements Board {
   }
 
   #opened(opened: OpenResult, owner: BoardOwner): void {
+    const isResized = this.#pages.size !== opened.size;
     this.#pages.resize(opened.size);
     owner.opened(opened);
     this.#own.opened(opened);
@@ -265,6 +265,7 @@ export class LiveBoard implements Board {
     this.#changes.connected(opened);
     this.#joiner.connected(opened);
     this.overviews.connected(opened);
+    if (isResized) this.#events.emit("size", opened.size);
   }
 
   #released(pages: readonly number[]): void {
@@ -276,22 +277,22 @@ export class LiveBoard implements Board {
     this.#joiner.leave(pages);
   }
 
-  #setStatus(status: BoardStatus): void {
+  #setStatus(status: api.BoardStatus): void {
     if (status === this.status || this.status === "closed") return;
     this.status = status;
     this.#events.emit("status", status);
   }
 
-  #setRight(right: Right): void {
+  #setRight(right: api.Right): void {
     if (right === this.right) return;
     this.right = right;
     this.#events.emit("right", right);
   }
 
-  #emitChanges(changes: readonly CellChange[]): void {
+  readonly #emitChanges = (changes: readonly api.CellChange[]): void => {
     const seen = changes.filter(({ cell, mine }) => mine || this.#pages.ranges.has(cell));
     if (seen.length > 0) this.#events.emit("change", seen);
-  }
+  };
 
   #refused(changes: readonly Dropped[], { code, message }: Refusal): void {
     if (code === "TOKEN_EXPIRED" && changes.length > 0) this.#setRight("view");

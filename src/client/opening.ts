@@ -3,6 +3,7 @@
  * and the last answer on any.
  */
 
+import { pageCount } from "../board/geometry.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { OpenResult } from "../protocol/events.js";
 import { type Refusal, refusalFrom, refusalOf } from "../protocol/refusal.js";
@@ -78,6 +79,12 @@ export class Opening {
     if (opened.problem) this.#renew(refusalFrom(opened.problem));
   }
 
+  /** The open board has another size now. */
+  resized(size: number): OpenResult | undefined {
+    if (this.present) this.known = this.present = { ...this.present, size, pages: pageCount(size) };
+    return this.present;
+  }
+
   disconnected(): void {
     this.present = undefined;
     this.#cancelRetry?.();
@@ -93,7 +100,7 @@ export class Opening {
 
   #ask(settle: (outcome: OpenResult | Error) => void): void {
     const { protocol } = this.#line;
-    this.#line.request("open", { board: this.#board, protocol, session: this.#session }, settle);
+    this.#line.request("open", { board: this.#board, protocol, resizes: true, session: this.#session }, settle);
   }
 
   #renew(problem: Refusal): boolean {

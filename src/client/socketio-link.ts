@@ -71,6 +71,7 @@ export function openSocketIo(options: SocketIoOptions): Link {
   socket.on("counts", (text) => listener.counts(fromBase64url(text) ?? UNREADABLE));
   socket.on("looking", listener.looking);
   socket.on("frozen", listener.frozen);
+  socket.on("resized", listener.resized);
   socket.on("mine", listener.mine);
   socket.on("notice", (notice) => {
     if (notice.kind === "goodbye") goodbye = refusalFrom(notice.error);

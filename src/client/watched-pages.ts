@@ -21,7 +21,7 @@ export interface WatchedPage {
   loading: Deferred;
 }
 
-interface WaitingRange extends CellRange {
+interface WatchedRange extends CellRange {
   readonly ready: Deferred;
   held: WatchedPage[];
 }
@@ -37,10 +37,11 @@ export class WatchedPages {
   readonly ranges = new WatchedRanges();
   readonly #listener: Listener;
   readonly #pages = new Map<number, WatchedPage>();
-  #size: number | undefined;
+  /** Number of cells of the board, once known. */
+  size: number | undefined;
   #failure: unknown;
-  /** Ranges that wait for the board's size. */
-  readonly #waiting = new Set<WaitingRange>();
+  /** The pages of each range are held once the size is known. */
+  readonly #placed = new Set<WatchedRange>();
 
   constructor(listener: Listener) {
     this.#listener = listener;
@@ -60,20 +61,22 @@ export class WatchedPages {
     return checked;
   }
 
-  /** Holds the pages of the range as soon as the board's size is known, at the call of `resize`. */
+  /** Holds the pages of the range that the board has, from the first call of `resize` on. */
   watch({ start, end }: CellRange): Held {
     if (!(start >= 0 && end > start)) throw new RangeError(`not a range of cells: ${start} … ${end}`);
     const ready = deferred();
-    const range: WaitingRange = { start, end, ready, held: [] };
+    const range: WatchedRange = { start, end, ready, held: [] };
     this.ranges.add(range);
     if (this.#failure) ready.fail(this.#failure);
-    else if (this.#size === undefined) this.#waiting.add(range);
-    else this.#holdRange(range, this.#size);
+    else {
+      this.#placed.add(range);
+      if (this.size !== undefined) this.#holdRange(range, this.size);
+    }
     return {
       ready: ready.promise,
       stop: () => {
         this.ranges.delete(range);
-        if (this.#waiting.delete(range)) ready.done();
+        if (this.#placed.delete(range) && this.size === undefined) ready.done();
         this.release(range.held.splice(0));
       },
     };
@@ -82,15 +85,17 @@ export class WatchedPages {
   /** The pages that are watched, or will be if the board is large enough: at most so many. */
   wanted(most: number): number[] {
     const wanted = new Set(this.#pages.keys());
-    for (const { start, end } of this.#waiting) {
+    for (const { start, end } of this.size === undefined ? this.#placed : []) {
       const last = Math.min(end, start + most * PAGE_CELLS);
       for (const page of pagesBetween(start, last)) if (wanted.size < most) wanted.add(page);
     }
     return [...wanted].slice(0, most);
   }
 
-  #holdRange(range: WaitingRange, size: number): void {
+  #holdRange(range: WatchedRange, size: number): void {
+    const before = range.held;
     range.held = this.hold(pagesBetween(range.start, Math.min(range.end, size)), size);
+    this.release(before);
     Promise.all(range.held.map(({ loading }) => loading.promise)).then(range.ready.done, range.ready.fail);
   }
 
@@ -134,8 +139,8 @@ export class WatchedPages {
   /** The board cannot be used: every watch fails. */
   close(error: unknown): void {
     this.#failure = error;
-    for (const { ready } of this.#waiting) ready.fail(error);
-    this.#waiting.clear();
+    for (const { ready } of this.#placed) ready.fail(error);
+    this.#placed.clear();
     this.fail(this.numbers, error);
   }
 
@@ -147,18 +152,23 @@ export class WatchedPages {
     }
   }
 
-  /** The board has `size` cells now: pages of another size are loaded again. */
-  resize(size: number): void {
-    this.#size = size;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const range of waiting) this.#holdRange(range, size);
+  /**
+   * The board has `size` cells now. Pages of another size are loaded again; their numbers are
+   * returned.
+   */
+  resize(size: number): number[] {
+    const isOther = size !== this.size;
+    this.size = size;
+    const resized: number[] = [];
     for (const [number, page] of this.#pages) {
       const cells = cellsInPage(size, number);
       if (page.replica.cells === cells) continue;
       page.replica = new Replica(number, cells);
       if (page.isLoaded) page.loading = deferred();
       page.isLoaded = false;
+      resized.push(number);
     }
+    if (isOther) for (const range of this.#placed) this.#holdRange(range, size);
+    return resized;
   }
 }

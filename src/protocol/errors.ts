@@ -17,7 +17,7 @@ interface Answer {
 export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   BAD_REQUEST: { http: 400, message: "The request is malformed. See PROTOCOL.md for the format." },
   UNSUPPORTED_PROTOCOL: { http: 400, message: "This server does not support this protocol version. Reload to update." },
-  UNKNOWN_BOARD: { http: 404, message: "There is no board with that name. Check the name." },
+  UNKNOWN_BOARD: { http: 404 },
   NOT_FOUND: { http: 404, message: "There is nothing at this address." },
   CELL_OUT_OF_RANGE: { http: 400 },
   PAGE_OUT_OF_RANGE: {

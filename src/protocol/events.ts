@@ -25,6 +25,8 @@ import type { ErrorBody } from "./errors.js";
 interface OpenRequest {
   readonly board: string;
   readonly protocol: number;
+  /** Whether the client takes `resized`. If not, it is asked to connect again when that is due. */
+  readonly resizes?: boolean;
   /** As in WriteRequest. Protocol 2 states it here, and not with each write. */
   readonly session?: string;
 }
@@ -158,6 +160,13 @@ export interface Frozen {
   readonly cells: readonly (readonly [start: number, end: number])[];
 }
 
+/** An open board has another size now. Frames that were sent before fit the old one. */
+export interface BoardResized {
+  readonly handle: number;
+  /** Number of cells; 0 if the board was removed. */
+  readonly size: number;
+}
+
 /** Cells of a watched page that belong to this client's user, on a board with claims. */
 export interface Mine {
   readonly handle: number;
@@ -190,6 +199,8 @@ export interface ServerToClient {
   looking: (looking: Looking) => void;
   /** Sent when a client joins a page with frozen cells, and within seconds of a change to them. */
   frozen: (frozen: Frozen) => void;
+  /** Pages that have another number of cells now are no longer watched. */
+  resized: (resized: BoardResized) => void;
   /** Sent when a client joins a page of a board with claims, and at each change. */
   mine: (mine: Mine) => void;
   notice: (notice: Notice) => void;

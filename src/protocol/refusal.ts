@@ -68,6 +68,7 @@ export type ErrorCode = keyof typeof RULES;
 
 /** Of the errors that a client finds itself. A server sends the message with its own. */
 const messages: Partial<Record<ErrorCode, string>> = {
+  UNKNOWN_BOARD: "There is no board with that name. Check the name.",
   CELL_OUT_OF_RANGE: "The board has no such checkbox. Numbers run from 0 to size - 1.",
   NEEDS_SPLIT: "This setAll exceeds one page or the write limit. Pass { split: true } to send it in steps.",
   INTERNAL: "The instance failed to handle this request. Send it again.",

@@ -83,6 +83,7 @@ export class BoardSource {
     this.#size = this.board.size;
     this.#stops = [
       this.board.on("change", (changes) => this.#changed(changes)),
+      this.board.on("size", () => this.#refreshAll()),
       this.board.on("status", () => this.#refreshAll()),
       this.board.on("right", () => this.#refreshAll()),
     ];

@@ -13,15 +13,17 @@ import { flagsOf, type InstanceFields, withOwnNames } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { openDoors } from "./doors.js";
 import { ServerBoard } from "./embedding/server-board.js";
+import { addBoard, removeBoard, resizeBoard } from "./http/board-admin.js";
 import { boardRoutes } from "./http/routes.js";
 import type { Instance } from "./instance/instance.js";
 import { trustOf } from "./limits/client-address.js";
 import { openStore } from "./open-store.js";
+import type { HostedBoard } from "./pages/pages.js";
 import { connectionLimits, httpOptions, runInstance } from "./run-instance.js";
 import { createLog, type Log } from "./telemetry/log.js";
 
 export interface AttachBoardsOptions extends InstanceFields {
-  /** Board name -> number of cells. */
+  /** Board name -> number of cells. A board that the store knows as a larger one stays larger. */
   readonly boards: Readonly<Record<string, number>>;
   /** Identifies a client and gives it rights. Called for each socket and each HTTP request. */
   readonly authorise?: AuthoriseHook | undefined;
@@ -49,6 +51,15 @@ export interface AttachedBoards {
    * A board to read, write and listen to. Each call returns the same object. Throws UNKNOWN_BOARD.
    */
   board(name: string): ServerBoard;
+  /**
+   * Adds a board, on all instances. Its name has 1 to 64 letters, digits, - and _. Does nothing if
+   * it exists with that size.
+   */
+  add(name: string, size: number): Promise<void>;
+  /** Removes a board with its cells, on all instances. Clients get UNKNOWN_BOARD. */
+  remove(name: string): Promise<void>;
+  /** Grows or shrinks a board, on all instances. Cells that it loses are emptied. */
+  resize(name: string, size: number): Promise<void>;
   /**
    * Ends the connections of a user, at every door, and returns their number. `subject` is the one
    * of the permit or token. The clients connect again, so refuse them first in `authorise`.
@@ -87,6 +98,7 @@ export async function attachBoards(
   });
   const running = runInstance(config, store, log, { authorise, address: () => io.httpServer.address() });
   const { instance, view } = running;
+  await running.start();
   const trust = trustOf(app);
   const httpDoor = httpOptions(config, store, trust);
   app.use(leaveToSockets(log));
@@ -106,7 +118,13 @@ export async function attachBoards(
     silentMsMax: SILENT_MS_MAX,
   });
   running.counts(doors.online);
-  const boards = new Map(Array.from(instance.boards, ([name, board]) => [name, new ServerBoard(instance, board)]));
+  const boards = new Map<HostedBoard, ServerBoard>();
+  instance.keeper.tell({
+    resized: ({ board }) => {
+      boards.get(board)?.resized();
+      if (board.size === 0) boards.delete(board);
+    },
+  });
   let ending: Promise<void> | undefined;
   const end = () => {
     ending ??= (async () => {
@@ -122,10 +140,15 @@ export async function attachBoards(
   return {
     instance,
     board: (name) => {
-      const board = boards.get(name);
-      if (!board) throw new Refusal("UNKNOWN_BOARD");
+      const hosted = instance.boards.get(name);
+      if (!hosted) throw new Refusal("UNKNOWN_BOARD");
+      const board = boards.get(hosted) ?? new ServerBoard(instance, hosted);
+      boards.set(hosted, board);
       return board;
     },
+    add: (name, size) => addBoard(instance, name, size),
+    remove: (name) => removeBoard(instance, name),
+    resize: (name, size) => resizeBoard(instance, name, size),
     disconnect: doors.disconnect,
     drain: () => instance.departures.drain(config.drainMs, config.writeWaitMs).then(end),
     close: () => instance.departures.drain(0, config.writeWaitMs).then(end),

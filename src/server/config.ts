@@ -170,7 +170,7 @@ const TABLE = {
     env: "BOARDS",
     placeholder: "name=size,…",
     fallback: "main=100",
-    help: "Name and number of checkboxes of each board",
+    help: "Name and minimum number of checkboxes of each board; the store keeps the size",
     reason: "Fits on one screen",
     parse: parseBoards,
     expected: `name=size,name=size with names of letters, digits, - and _, and sizes from 1 to ${BOARD_CELLS_MAX}`,

@@ -80,6 +80,8 @@ export function runInstance(config: Config, store: Store, log: Log, others: Othe
   return {
     instance,
     presence: fleet.presence,
+    /** Resolves when the boards are as the store says. */
+    start: () => instance.keeper.start(),
     view: { cluster: () => fleet.state(), metrics: () => instance.metrics.text() },
     /** Sets the function that counts open connections. */
     counts: (connections: () => number) => {

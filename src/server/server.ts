@@ -76,6 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = () => listening?.address() ?? { port: config.port };
   const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
   const { instance } = running;
+  await running.start();
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);

@@ -7,6 +7,7 @@
  *     ClaimStore     who has which cells, and until when           mine, the app, sweep
  *     HistoryStore   past commits, with times (history.ts)         replay
  *     OverviewStore  counts of all pages (overview.ts)             overview
+ *     BoardRecords   the boards, with their sizes (boards.ts)      board-keeper
  *     Roll           the instances that are running (roll.ts)      fleet
  *     StoreState     the health of the store itself                metrics, doors
  */
@@ -14,6 +15,7 @@
 import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
+import type { BoardRecords } from "./boards.js";
 import type { Claim, ClaimAct } from "./claims.js";
 import type { OffsetRange } from "./frozen.js";
 import type { HistoryStore } from "./history.js";
@@ -174,6 +176,7 @@ interface StoreState {
 
 export interface Store extends PageStore, PageNews, ClaimStore, HistoryStore, Roll, StoreState {
   readonly overview: OverviewStore;
+  readonly boards: BoardRecords;
   close(): Promise<void>;
 }
 

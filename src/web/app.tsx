@@ -52,6 +52,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
+  const isShown = size > 0 && live.failure === undefined;
   const View = size > GRID_CELLS_MAX ? LargeBoard : GridView;
   const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere;
   return (
@@ -60,7 +61,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
         {!isCompact && <Title board={board.name} size={size} />}
         <Status live={live} checked={checked} />
       </header>
-      {!isCompact && size > 0 && (
+      {!isCompact && isShown && (
         <div class="toolbar">
           <GoToNumber size={size} onGo={goTo} />
           <Boards names={boards} current={board.name} />
@@ -68,7 +69,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
       )}
       {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
       <main class="main" aria-label="Board">
-        {size > 0 && (
+        {isShown && (
           <View
             board={board}
             size={size}
@@ -82,7 +83,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             onRefused={onRefused}
           />
         )}
-        {size === 0 && <Absence access={access} failure={hint?.text} names={boards} board={board.name} />}
+        {!isShown && <Absence access={access} failure={hint?.text} names={boards} board={board.name} />}
       </main>
       <Announcer live={live} delay={delay} refusal={refusal} />
     </div>

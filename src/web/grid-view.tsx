@@ -35,7 +35,9 @@ export function GridView(props: BoardViewProps) {
   const rows = Math.ceil(size / columns);
   const root = useRef<HTMLDivElement>(null);
   const grid = useRef<CellGrid | undefined>(undefined);
-  const [pointed, setPointed] = useState<number>();
+  const [lastPointed, setPointed] = useState<number>();
+  // The board may have shrunk.
+  const pointed = lastPointed !== undefined && lastPointed < size ? lastPointed : undefined;
   const frozen = useFrozen(board, "with a dashed blue edge") ?? usual;
   const placeOf = (cell: number) => ({ x: cell % columns, y: Math.floor(cell / columns) });
 

@@ -28,7 +28,8 @@ export function useLive(client: Client, board: Board): Live {
     );
     const undo = [
       client.on("state", () => update()),
-      board.on("status", () => update()),
+      board.on("size", () => update()),
+      board.on("status", () => update(removed(board))),
       board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
       board.on("right", () => update()),
       board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenExpired: true } : {})),
@@ -40,6 +41,11 @@ export function useLive(client: Client, board: Board): Live {
     };
   }, [client, board]);
   return live;
+}
+
+/** The board may be removed while it is shown. */
+function removed({ failure }: Board): Partial<Live> {
+  return failure?.code === "UNKNOWN_BOARD" ? { failure: failure.toBody() } : {};
 }
 
 /** `size` is 0 until known; `waiting` counts this user's changes that have no answer yet. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { LANE_PATH } from "../../src/protocol/lane.js";
+import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-admin.js";
 import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
@@ -175,6 +176,35 @@ describe("the page", () => {
     await untilChecked(page, 33);
     await page.close();
     await second.stop();
+  });
+
+  test("a board that grows, shrinks and is removed while it is shown is shown as it is, first as boxes, then drawn", async () => {
+    const [first] = instances;
+    assert.ok(first);
+    await addBoard(first.instance, "hall", 100);
+    const { page, errors } = await openBoard(browser, `${first.url}/?board=hall`);
+    const boxes = (count: number) =>
+      until(`${count} boxes are shown`, async () => (await page.locator("input[data-cell]").count()) === count);
+    await boxes(100);
+    await cell(page, 99).click();
+    await untilChecked(page, 99);
+    await resizeBoard(first.instance, "hall", 144);
+    await boxes(144);
+    await untilChecked(page, 99);
+    await cell(page, 143).click();
+    await until("it is taken", async () => (await first.store.heads([{ board: "hall", page: 0 }]))[0]?.checked === 2);
+    await resizeBoard(first.instance, "hall", 80);
+    await boxes(80);
+    await untilText(page, "message", /Check a box/);
+    await resizeBoard(first.instance, "hall", 70_000);
+    await page.locator("[data-testid=canvas]").waitFor();
+    await page.locator('[data-testid=grid][aria-busy="false"][aria-label*="70,000"]').waitFor();
+    await resizeBoard(first.instance, "hall", 140_000);
+    await page.locator('[data-testid=grid][aria-busy="false"][aria-label*="140,000"]').waitFor();
+    await removeBoard(first.instance, "hall");
+    await untilText(page, "absence", /There is no board with that name/);
+    assert.deepEqual(errors, []);
+    await page.close();
   });
 
   test("/demo shows four panes, and a click in one shows in all", async () => {

@@ -136,8 +136,12 @@ describe("names", () => {
       channel: "server:broker:{main:overview}",
     });
     assert.deepEqual(
-      [names.roll, names.limits],
-      [{ heard: "ss:{roll}:heard", records: "ss:{roll}:records" }, "ss:limit:"],
+      [names.roll, names.limits, names.boards],
+      [
+        { heard: "ss:{roll}:heard", records: "ss:{roll}:records" },
+        "ss:limit:",
+        { records: "ss:{boards}:records", channel: "server:broker:{boards}" },
+      ],
     );
   });
 });

@@ -23,6 +23,7 @@ import {
 } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { until } from "../support/until.js";
+import { boardsContract } from "./boards-contract.js";
 import { overviewContract } from "./overview-contract.js";
 
 export const CONTRACT_LIMITS: StoreLimits = {
@@ -76,6 +77,7 @@ export function storeContract(
     after(() => close());
 
     overviewContract(() => store);
+    boardsContract(() => store);
 
     test("an untouched page is at genesis with no bits", async () => {
       const page = freshPage(7);

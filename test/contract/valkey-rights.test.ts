@@ -145,8 +145,8 @@ describe("a user that lacks a right", () => {
 
   test("need have no more than the boards that there are", async (t) => {
     const server = await start(t);
-    await allow(server, "resetkeys", "~ss:{seats:*", "~ss:{instances}*", "~ss:{roll}*", "~ss:limit:*");
-    await allow(server, "resetchannels", "&server:broker:{seats:*");
+    await allow(server, "resetkeys", "~ss:{seats:*", "~ss:{instances}*", "~ss:{roll}*", "~ss:{boards}*", "~ss:limit:*");
+    await allow(server, "resetchannels", "&server:broker:{seats:*", "&server:broker:{boards}");
     await (await ValkeyStore.open({ url: asBoards(server.url), boards: ["seats"] })).close();
     await assert.rejects(ValkeyStore.open({ url: asBoards(server.url), boards: ["main"] }), StoreUnusable);
   });

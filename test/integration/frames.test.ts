@@ -14,6 +14,8 @@ import { Backlog } from "../../src/server/connections/backlog.js";
 import { FrameEncoder, SocketRecipient } from "../../src/server/sockets/frame-sender.js";
 import { createSocketServer } from "../../src/server/sockets/sockets.js";
 
+const ENDS = { giveUp: assert.fail, move: assert.fail };
+
 let io: Server;
 let url: string;
 before(async () => {
@@ -35,9 +37,7 @@ describe("a frame written straight to the connection", () => {
     assert.ok(socket);
     const direct: number[] = [];
     const backlog = new Backlog(socket.conn, 10_000_000, assert.fail);
-    const recipient = new SocketRecipient(socket, new FrameEncoder(io), backlog, assert.fail, (bytes) =>
-      direct.push(bytes),
-    );
+    const recipient = new SocketRecipient(socket, new FrameEncoder(io), backlog, ENDS, (bytes) => direct.push(bytes));
     // The packet around it takes some 20 bytes: lengths on both sides of 126 and of 65,536.
     const lengths = [1, 90, 95, 100, 105, 110, 65_500, 65_505, 65_510, 65_515, 65_520, 70_000, 200_000];
     for (const length of lengths) {
@@ -69,7 +69,7 @@ describe("a frame written straight to the connection", () => {
       socket,
       new FrameEncoder(io),
       new Backlog(conn, 1_000_000, assert.fail),
-      assert.fail,
+      ENDS,
       () => undefined,
     );
     const send = () => {

@@ -40,7 +40,7 @@ describe("a giant board", () => {
     t.after(() => instance.stop());
     const keys = async () => {
       const all: unknown = await store.command("any", "KEYS", "*");
-      const instancesOwn: readonly string[] = Object.values(NAMES.roll);
+      const instancesOwn: readonly string[] = [...Object.values(NAMES.roll), NAMES.boards.records];
       const shared = (key: string) => instancesOwn.includes(key) || key.startsWith(NAMES.limits);
       return (Array.isArray(all) ? all.map(String) : []).filter((key) => !shared(key)).toSorted();
     };
@@ -87,11 +87,12 @@ describe("a giant board", () => {
       await board.set(7, true);
       await until("the count is reported", () => calls.has("overview.report"));
       // Told by the clock, or of the world outside.
-      for (const name of ["enroll", "heads", "wake", "available", "command"]) calls.delete(name);
+      for (const name of ["enroll", "heads", "wake", "available", "command", "boards.list"]) calls.delete(name);
       asked.push(Object.fromEntries(calls));
     }
     assert.deepEqual(asked[0], asked[1]);
-    assert.deepEqual(asked[1], { onAvailable: 1, subscribe: 1, since: 1, commit: 1, "overview.report": 1 });
+    const start = { onAvailable: 1, "boards.change": 1, "boards.subscribe": 1 };
+    assert.deepEqual(asked[1], { ...start, subscribe: 1, since: 1, commit: 1, "overview.report": 1 });
   });
 
   test("any page of a billion is read by one question to the store, or none, while writes go on", async (t) => {

@@ -199,7 +199,8 @@ describe("/boards", () => {
   });
 
   test("more pages than a connection may watch are refused", async (t) => {
-    const small = await startInstance({ BOARDS: "main=1000000", WATCHED_PAGES: "4" }, store);
+    const flags = { BOARDS: "main=1000000", DATA_DIR: temporaryFolder(t) };
+    const small = await startInstance({ ...flags, WATCHED_PAGES: "4" });
     t.after(() => small.stop());
     const client = await rawClient(small.url);
     assert.deepEqual(await client.watch([0, 1, 2, 3]), { watching: 4 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { io, type Socket } from "socket.io-client";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
+import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { newTag } from "../../src/store/tag.js";
 import { watchBoard } from "../support/clients.js";
@@ -54,6 +55,37 @@ describe("the teaching protocol", () => {
     const response = await fetch(`${instances[0]?.url}/socket.io/socket.io.js`);
     assert.equal(response.status, 200);
     assert.match(await response.text(), /socket\.io/i);
+  });
+
+  test("goes on when the board is resized: with the new boxes, and none beyond", async (t) => {
+    const instance = await startInstance({ DATA_DIR: temporaryFolder(t), BOARDS: "main=100" });
+    t.after(() => instance.stop());
+    const socket = io(instance.url, { forceNew: true });
+    t.after(() => socket.disconnect());
+    const updates: string[] = [];
+    socket.on("checkbox-update", ({ index, value }: Update) => updates.push(`${index} ${value}`));
+    const click = (index: number) => socket.timeout(5_000).emitWithAck("checkbox-update", { index, value: true });
+    const cells = async () => ((await (await fetch(`${instance.url}/state`)).json()) as { state: boolean[] }).state;
+    assert.deepEqual(await click(99), { ok: true });
+    await resizeBoard(instance.instance, "main", 240);
+    assert.deepEqual(await click(239), { ok: true });
+    await until("both are heard", () => updates.includes("99 true") && updates.includes("239 true"));
+    assert.deepEqual([(await cells()).length, (await cells())[99], (await cells())[239]], [240, true, true]);
+    await resizeBoard(instance.instance, "main", 100);
+    assert.equal((await click(239)).error.code, "CELL_OUT_OF_RANGE");
+    assert.deepEqual(await click(3), { ok: true });
+    await until(
+      "the lost one and the next are heard",
+      () => updates.includes("239 false") && updates.includes("3 true"),
+    );
+    assert.equal((await cells()).length, 100);
+    await resizeBoard(instance.instance, "main", 200_000);
+    assert.equal((await click(5)).error.code, "BOARD_TOO_LARGE");
+    await removeBoard(instance.instance, "main");
+    assert.equal((await click(5)).error.code, "UNKNOWN_BOARD");
+    await addBoard(instance.instance, "main", 50);
+    assert.deepEqual(await click(5), { ok: true });
+    await until("it is heard", () => updates.includes("5 true"));
   });
 
   test("GET /state gives every cell", async () => {
@@ -197,8 +229,8 @@ describe("the teaching protocol", () => {
     });
   }
 
-  test("a board too large to send whole is refused, with a pointer to its pages", async () => {
-    const large = await startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100001" });
+  test("a board too large to send whole is refused, with a pointer to its pages", async (t) => {
+    const large = await startInstance({ DATA_DIR: temporaryFolder(t), BOARDS: "main=100001" });
     const response = await fetch(`${large.url}/state`);
     assert.equal(response.status, 413);
     const body: { error: { code: string; message: string } } = await response.json();
@@ -211,8 +243,8 @@ describe("the teaching protocol", () => {
     await large.stop();
   });
 
-  test("/state of 100,000 cells is whole", async () => {
-    const largest = await startInstance({ VALKEY_URL: valkey.url, BOARDS: "main=100000" });
+  test("/state of 100,000 cells is whole", async (t) => {
+    const largest = await startInstance({ DATA_DIR: temporaryFolder(t), BOARDS: "main=100000" });
     await fetch(`${largest.url}/boards/main/cells/99999`, {
       method: "PUT",
       headers: { "content-type": "application/json" },

@@ -8,6 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { usedBytes } from "../../src/board/bitmap.js";
 import { packChanges } from "../../src/board/delta.js";
+import { addBoard } from "../../src/server/http/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { type Store, StoreAway } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
@@ -432,6 +433,33 @@ describe("socketscaler export and import", () => {
     assert.match(fates["a board of Object's"] ?? "", /--board is "constructor"/);
     assert.match(fates["to a closed pipe"] ?? "", /^the output was closed/);
     assert.match(fates["from a folder"] ?? "", /this is a folder/);
+  });
+
+  test("take a board's size from the store: one added at run time is written, and an import grows one", async (t) => {
+    const folder = temporaryFolder(t);
+    const server = await startServer();
+    t.after(() => server.stop());
+    const flags = { VALKEY_URL: server.url, BOARDS: "main=100" };
+    const instance = await startInstance(flags);
+    t.after(() => instance.stop());
+    await addBoard(instance.instance, "hall", 240);
+    const { board, close } = await watchBoard(instance.url, "hall");
+    t.after(close);
+    await board.set(239, true);
+    const file = join(folder, "hall.jsonl");
+    const exported = await runCommand(["export", "--board", "hall", "--out", file], flags);
+    assert.equal(exported.code, 0, exported.stderr);
+    assert.match(readFileSync(file, "utf8"), /"size":240,.*\n.*"checked":1/);
+    const into = (size: number) =>
+      runCommand(["import", file, "--board", "copy"], { ...flags, BOARDS: `main=100,copy=${size}` });
+    const small = await into(100);
+    assert.deepEqual([small.code, /resize it, or enlarge it in BOARDS/.test(small.stderr)], [1, true], small.stderr);
+    const large = await into(240);
+    assert.equal(large.code, 0, large.stderr);
+    await until("the instance serves the copy", () => instance.instance.boards.get("copy")?.size === 240);
+    const copy = await watchBoard(instance.url, "copy");
+    t.after(copy.close);
+    assert.equal(copy.board.get(239), true);
   });
 
   test("say in one line what is wrong", async (t) => {

@@ -146,6 +146,7 @@ class Line {
             looking: unexpected,
             frozen: unexpected,
             mine: unexpected,
+            resized: unexpected,
             notice: unexpected,
           },
           ...{ through: unexpected, asked: unexpected, opened: unexpected, up: unexpected, over: unexpected },

@@ -12,6 +12,8 @@ import type { Snapshot } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
+import type { BoardRecords } from "../../src/store/boards.js";
+import { LocalBoards } from "../../src/store/embedded/local-boards.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OffsetRange } from "../../src/store/frozen.js";
 import type { Unsubscribe } from "../../src/store/listeners.js";
@@ -48,6 +50,8 @@ export class StoreLink implements Store {
   readonly news: News;
   /** What one instance reports the others find by their checks: there is no news of it. */
   readonly overview: OverviewStore;
+  /** None change in a simulation. */
+  readonly boards: BoardRecords;
   readonly #server: StoreServer;
   readonly #clock: Clock;
   readonly #weather: Weather;
@@ -67,6 +71,11 @@ export class StoreLink implements Store {
     this.#commands = this.#connection();
     this.overview = new LocalOverview({
       ...server.tallies,
+      read: (action) => this.#ask(action),
+      atomically: (action) => this.#ask(action),
+    });
+    this.boards = new LocalBoards({
+      ...server.boards,
       read: (action) => this.#ask(action),
       atomically: (action) => this.#ask(action),
     });

@@ -37,7 +37,7 @@ import type {
   WriteOutcome,
 } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
-import { listInMemory } from "../support/list-in-memory.js";
+import { boardsInMemory, listInMemory } from "../support/list-in-memory.js";
 import { History } from "./history.js";
 
 const UNTOUCHED = { position: GENESIS, checked: 0 };
@@ -91,6 +91,7 @@ export class StoreServer {
   readonly lost: Entry[] = [];
   /** Lives on another server than the pages, as on a cluster: it does not go back with them. */
   readonly tallies = listInMemory();
+  readonly boards = boardsInMemory();
   readonly roll = new LocalRoll(() => 0);
   readonly #options: StoreServerOptions;
   readonly #listener: StoreServerListener;

@@ -1,5 +1,6 @@
-/* The list of an overview (local-overview.ts) in memory. */
+/* The list of an overview (local-overview.ts), and the records of boards (local-boards.ts), in memory. */
 
+import type { BoardsParts } from "../../src/store/embedded/local-boards.js";
 import { isNone, type OverviewParts } from "../../src/store/embedded/local-overview.js";
 import type { Tally } from "../../src/store/overview.js";
 
@@ -17,6 +18,18 @@ export function listInMemory(): Pick<OverviewParts, "entry" | "entries" | "put">
       boards.set(board, list);
       if (isNone(entry)) list.delete(entry.page);
       else list.set(entry.page, entry);
+    },
+  };
+}
+
+export function boardsInMemory(): Pick<BoardsParts, "entries" | "get" | "put"> {
+  const records = new Map<string, string>();
+  return {
+    entries: () => records,
+    get: (name) => records.get(name),
+    put: (name, text) => {
+      if (text === undefined) records.delete(name);
+      else records.set(name, text);
     },
   };
 }

@@ -8,6 +8,7 @@ import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/protocol/clock.js";
 import { type Claim, NO_CLAIMS } from "../../src/store/claims.js";
+import { LocalBoards } from "../../src/store/embedded/local-boards.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OffsetRange } from "../../src/store/frozen.js";
 import { Listeners, type Unsubscribe } from "../../src/store/listeners.js";
@@ -43,6 +44,7 @@ export class ModelStore implements Store {
   restarts = 0;
   commits: Batch[] = [];
   readonly overview: LocalOverview;
+  readonly boards: LocalBoards;
   readonly #clock: Clock;
   readonly #server: StoreServer;
   readonly #roll: LocalRoll;
@@ -63,6 +65,11 @@ export class ModelStore implements Store {
     this.#roll = new LocalRoll(() => clock.now());
     this.overview = new LocalOverview({
       ...this.#server.tallies,
+      read: (action) => this.#ask(action),
+      atomically: (action) => this.#ask(action),
+    });
+    this.boards = new LocalBoards({
+      ...this.#server.boards,
       read: (action) => this.#ask(action),
       atomically: (action) => this.#ask(action),
     });

@@ -28,6 +28,7 @@ import {
   WRITE_CELLS_MAX,
   watchRequest,
 } from "../input/requests.js";
+import type { Resized, ResizeListener } from "../instance/board-keeper.js";
 import { checkPage, type Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 import type { OverviewHub } from "../overview/hub.js";
@@ -35,6 +36,7 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
 import { commitChanges } from "../writes/commit-changes.js";
+import { isResized, type OpenBoard, pageKey, refuseOutside } from "./open-board.js";
 import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
 
@@ -45,14 +47,6 @@ const REQUESTS: ReadonlySet<string> = new Set<RequestName>(["open", "watch", "un
 
 export function isRequest(name: string): name is RequestName {
   return REQUESTS.has(name);
-}
-
-interface OpenBoard {
-  readonly board: HostedBoard;
-  /** The session that this client writes under, once it is known. */
-  session: string | undefined;
-  /** The owner that this client is on a board with claims, once that is known. */
-  owner: string | undefined;
 }
 
 /** A write whose form has been checked. */
@@ -68,7 +62,7 @@ interface ClientOptions {
   readonly presence: { readonly online: number; readonly onlineEverywhere: number };
 }
 
-export class Client {
+export class Client implements ResizeListener {
   readonly #instance: Instance;
   readonly #options: ClientOptions;
   readonly #boards = new Map<number, OpenBoard>();
@@ -104,13 +98,16 @@ export class Client {
   }
 
   open(input: unknown): OpenResult {
-    const { board: name, protocol, session } = parseRequest(openRequest, input);
+    const { board: name, protocol, session, resizes = false } = parseRequest(openRequest, input);
     if (protocol !== this.#options.protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#boardNamed(name);
     const { visitor, presence } = this.#options;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
-    const opened = this.#boards.get(board.handle) ?? { board, session, owner: undefined };
+    const known = this.#boards.get(board.handle);
+    const opened = known?.board === board ? known : { board, session, resizes, owner: undefined };
+    opened.resizes = resizes;
+    this.#instance.keeper.tell(this);
     if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
     this.#boards.set(board.handle, opened);
     return {
@@ -231,8 +228,20 @@ export class Client {
   }
 
   close(): void {
+    this.#instance.keeper.forget(this);
     this.#pages.close();
     this.#overviews?.close();
+  }
+
+  /** The client asks for pages of another size again. */
+  resized({ board, before, frame }: Resized): void {
+    const opened = this.#boards.get(board.handle);
+    if (opened?.board !== board) return;
+    this.#pages.leaveThose((key) => isResized(key, board, before));
+    if (pageCount(before) !== pageCount(board.size)) this.#overviews?.leave(board);
+    const { recipient } = this.#options;
+    if (opened.resizes) recipient.send(frame);
+    else recipient.move?.();
   }
 
   /**
@@ -274,15 +283,7 @@ export class Client {
   #opened(handle: number): OpenBoard {
     const opened = this.#boards.get(handle);
     if (!opened) throw new Refusal("NOT_OPEN");
+    if (opened.board.size === 0) throw new Refusal("UNKNOWN_BOARD");
     return opened;
   }
-}
-
-function refuseOutside(board: HostedBoard, changes: ClientWrite["changes"]): void {
-  const cells = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
-  if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
-}
-
-function pageKey(board: HostedBoard, page: number): string {
-  return `${board.handle}:${page}`;
 }

@@ -64,8 +64,12 @@ export class Watches<Key, Hub extends Watchable> {
     if (this.#watches.get(key)?.request === request) this.leave(key);
   }
 
+  leaveThose(isOne: (key: Key) => boolean): void {
+    for (const key of [...this.#watches.keys()]) if (isOne(key)) this.leave(key);
+  }
+
   close(): void {
     this.#isClosed = true;
-    for (const key of [...this.#watches.keys()]) this.leave(key);
+    this.leaveThose(() => true);
   }
 }

@@ -12,7 +12,7 @@
 
 import { eachDifference, setBit } from "../../board/bitmap.js";
 import { changedOffset, changedValue, type Delta } from "../../board/delta.js";
-import { cellAt, pageOf } from "../../board/geometry.js";
+import { cellAt, pagesBetween } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { Clock } from "../../protocol/clock.js";
 import type { HookFailed } from "../access/guard.js";
@@ -45,6 +45,8 @@ const QUEUED_CHANGES_MAX = 65_536;
 /** A call of a listener that takes longer is logged once. */
 const LISTENER_MS_MAX = 30_000;
 
+const NOTHING: Uint8Array = new Uint8Array(0);
+
 interface QueuedPage {
   readonly number: number;
   readonly hold: HubUse<Hub>;
@@ -61,7 +63,8 @@ interface Queued {
 
 interface QueueOptions {
   readonly board: HostedBoard;
-  readonly range: Region;
+  /** Undefined: the whole board. */
+  readonly range: Region | undefined;
   readonly pages: Pages;
   readonly clock: Clock;
   readonly failed: HookFailed;
@@ -73,7 +76,7 @@ export class ChangeQueue {
   readonly ready: Promise<void>;
   readonly #listener: ChangeListener;
   readonly #options: QueueOptions;
-  readonly #pages: QueuedPage[] = [];
+  #pages: QueuedPage[] = [];
   #queue: Queued[] = [];
   #queuedChanges = 0;
   #isReporting = false;
@@ -83,10 +86,34 @@ export class ChangeQueue {
   constructor(listener: ChangeListener, options: QueueOptions) {
     this.#listener = listener;
     this.#options = options;
-    const { start, end } = options.range;
-    const joined: Promise<void>[] = [];
-    for (let page = pageOf(start); page <= pageOf(end - 1); page++) joined.push(this.#follow(page));
+    const joined = this.#numbers.map((page) => this.#follow(page));
     this.ready = Promise.all(joined).then(() => undefined);
+  }
+
+  /** Follows the pages that the board has now, and reports what differs on them. */
+  resized(): void {
+    const numbers = new Set(this.#numbers);
+    const before = new Map<number, Uint8Array>();
+    this.#pages = this.#pages.filter((page) => {
+      const { number, hold, reported } = page;
+      if (numbers.has(number) && this.#options.pages.isHeld(hold.hub)) return numbers.delete(number);
+      page.stop();
+      hold.release();
+      before.set(number, reported);
+      return false;
+    });
+    for (const number of numbers) void this.#follow(number, before.get(number) ?? NOTHING);
+  }
+
+  get #range(): Region {
+    return this.#options.range ?? { start: 0, end: this.#options.board.size };
+  }
+
+  /** The pages to follow. */
+  get #numbers(): number[] {
+    const { start, end } = this.#range;
+    const pages = pagesBetween(start, Math.min(end, this.#options.board.size));
+    return pages.slice(0, LISTENED_PAGES_MAX);
   }
 
   stop(): void {
@@ -99,20 +126,24 @@ export class ChangeQueue {
     }
   }
 
-  async #follow(number: number): Promise<void> {
+  /** Reports what differs from `before`, or only what changes from now on. */
+  async #follow(number: number, before = this.#options.fromEmpty ? NOTHING : undefined): Promise<void> {
     const hold = this.#options.pages.use(this.#options.board, number);
     const { follower } = hold.hub;
     const reported = new Uint8Array(follower.replica.bits.length);
     const page: QueuedPage = { number, hold, reported, isBehind: false, stop: () => undefined };
     this.#pages.push(page);
     await follower.ready;
-    if (this.#isStopped) return;
+    if (this.#isStopped || !this.#pages.includes(page)) return;
     page.stop = follower.observe({
       applied: (delta) => this.#push(page, delta),
       restarted: () => this.#fallBehind(page),
     });
-    if (this.#options.fromEmpty) this.#fallBehind(page);
-    else reported.set(follower.replica.bits);
+    if (!before) reported.set(follower.replica.bits);
+    else {
+      reported.set(before.subarray(0, reported.length));
+      this.#fallBehind(page);
+    }
   }
 
   #push(page: QueuedPage, delta: Delta): void {
@@ -177,7 +208,7 @@ export class ChangeQueue {
   }
 
   #add(changes: { cell: number; value: boolean }[], cell: number, value: boolean): void {
-    const { start, end } = this.#options.range;
+    const { start, end } = this.#range;
     if (cell >= start && cell < end) changes.push({ cell, value });
   }
 

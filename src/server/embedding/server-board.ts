@@ -23,7 +23,7 @@ const HEADS_MAX = 1_024;
 
 export interface ListenOptions {
   /**
-   * The cells to report. Default: the whole board, which may then have at most 67,108,864 cells.
+   * The cells to report. Default: the whole board, also as it grows, up to 67,108,864 cells.
    */
   readonly range?: Region;
   /**
@@ -51,7 +51,6 @@ export interface Listening {
 
 export class ServerBoard {
   readonly name: string;
-  readonly size: number;
   readonly #instance: Instance;
   readonly #board: HostedBoard;
   readonly #sessions = new OwnSessions();
@@ -60,9 +59,13 @@ export class ServerBoard {
 
   constructor(instance: Instance, board: HostedBoard) {
     this.name = board.name;
-    this.size = board.size;
     this.#instance = instance;
     this.#board = board;
+  }
+
+  /** Number of cells; 0 once the board is removed. */
+  get size(): number {
+    return this.#board.size;
   }
 
   /**
@@ -79,7 +82,9 @@ export class ServerBoard {
     if (!Number.isSafeInteger(page) || page < 0) throw new Refusal("PAGE_OUT_OF_RANGE");
     checkPage(this.#board, page);
     const bits = new Uint8Array(bitmapBytes(cellsInPage(this.size, page)));
-    bits.set((await this.#instance.readStored(this.#board, page)).bits);
+    const { bits: stored } = await this.#instance.readStored(this.#board, page);
+    // The board may have been resized meanwhile.
+    bits.set(stored.subarray(0, bits.length));
     return bits;
   }
 
@@ -208,7 +213,8 @@ export class ServerBoard {
    * guarantees.
    */
   onChange(listener: ChangeListener, options: ListenOptions = {}): Listening {
-    const { start = 0, end = this.size } = options.range ?? {};
+    const range = { start: 0, end: this.size, ...options.range };
+    const { start, end } = range;
     this.#checkRange(start, end);
     if (pageOf(end - 1) - pageOf(start) >= LISTENED_PAGES_MAX) {
       throw new RangeError(
@@ -218,7 +224,7 @@ export class ServerBoard {
     const { pages, clock } = this.#instance;
     const queue = new ChangeQueue(listener, {
       board: this.#board,
-      range: { start, end },
+      range: options.range && range,
       pages,
       clock,
       failed: (hook, error) => this.#instance.hookFailed(hook, error),
@@ -232,6 +238,11 @@ export class ServerBoard {
         this.#queues.delete(queue);
       },
     };
+  }
+
+  /** The board has another size. */
+  resized(): void {
+    for (const queue of this.#queues) queue.resized();
   }
 
   close(): void {

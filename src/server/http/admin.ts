@@ -34,23 +34,51 @@ interface Part extends OffsetRange {
 const PAGES_AT_ONCE = 32;
 const HEADS_AT_ONCE = 1_000;
 
-/** Rejects with a Refusal. `address` is the client's address, for the log. */
-export async function administer(
+/** The admin, with the client's address for the log. */
+export interface Actor {
+  readonly visitor: Visitor;
+  readonly address: string;
+}
+
+/** Rejects with a Refusal. */
+export function administer(
   instance: Instance,
   board: HostedBoard,
   action: AdminAction,
   region: Region,
-  by: { readonly visitor: Visitor; readonly address: string },
+  by: Actor,
 ): Promise<{ readonly cells: number }> {
-  const line = { audit: action, board: board.name, ...region, by: by.visitor.grant?.subject, address: by.address };
+  const line = { audit: action, board: board.name, ...region };
+  return audited(instance, line, by, async (begin) => {
+    if (region.end > board.size || region.start >= region.end) throw new Refusal("CELL_OUT_OF_RANGE");
+    begin();
+    const cells = await (action === "clear"
+      ? clear(instance, board.name, region)
+      : freeze(instance, board, region, action));
+    return { cells };
+  });
+}
+
+/**
+ * Logs an action that only admins may take, with what it returns. It calls `begin` once nothing is
+ * wrong with the request. Rejects with a Refusal.
+ */
+export async function audited<Result extends object>(
+  instance: Instance,
+  action: { readonly audit: string; readonly board: string; readonly [more: string]: unknown },
+  { visitor, address }: Actor,
+  run: (begin: () => void) => Promise<Result>,
+): Promise<Result> {
+  const line = { ...action, by: visitor.grant?.subject, address };
   let isBegun = false;
   try {
-    instance.access.require(by.visitor, board.name, "admin");
-    if (region.end > board.size || region.start >= region.end) throw new Refusal("CELL_OUT_OF_RANGE");
-    isBegun = true;
-    const cells = await (action === "clear" ? clear(instance, board, region) : freeze(instance, board, region, action));
-    instance.audit.info({ ...line, outcome: "done", cells }, "admin action");
-    return { cells };
+    instance.access.require(visitor, action.board, "admin");
+    const result = await run(() => {
+      isBegun = true;
+    });
+    const done: object = { ...line, outcome: "done", ...result };
+    instance.audit.info(done, "admin action");
+    return result;
   } catch (error) {
     const refusal = asRefusal(error);
     const refused = { ...line, outcome: refusal.code };
@@ -106,12 +134,12 @@ async function freeze(instance: Instance, board: HostedBoard, region: Region, ac
 }
 
 /** Unchecks all cells in the region that are checked at that moment, frozen or not. */
-async function clear(instance: Instance, board: HostedBoard, region: Region): Promise<number> {
+async function clear(instance: Instance, board: string, region: Region): Promise<number> {
   const parts = partsOf(region);
   let cleared = 0;
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
-    const heads = await instance.store.heads(some.map(({ page }) => ({ board: board.name, page })));
+    const heads = await instance.store.heads(some.map(({ page }) => ({ board, page })));
     // Most pages of a large board were never written to, so they have nothing to clear.
     const written = some.filter((_, index) => heads[index]?.position.version !== 0);
     await eachPart(written, async (part) => {
@@ -122,8 +150,34 @@ async function clear(instance: Instance, board: HostedBoard, region: Region): Pr
   return cleared;
 }
 
-async function clearPart(instance: Instance, board: HostedBoard, { page, start, end }: Part): Promise<number> {
-  const ref = { board: board.name, page };
+/**
+ * Thaws and unchecks all cells of the region, and frees those of a board with claims. On other
+ * boards, pages that lie in it whole are replaced, damaged ones too.
+ */
+export async function empty(instance: Instance, { name: board, claims }: HostedBoard, region: Region): Promise<void> {
+  const parts = partsOf(region);
+  for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
+    const some = parts.slice(at, at + HEADS_AT_ONCE);
+    const heads = await instance.store.heads(some.map(({ page }) => ({ board, page })));
+    const used = some.filter((_, index) => {
+      const { position, frozen = [] } = heads[index] ?? {};
+      return position?.version !== 0 || frozen.length > 0;
+    });
+    await eachPart(used, async (part) => {
+      const { page, start, end } = part;
+      const ref = { board, page };
+      await instance.store.freeze(ref, part, false);
+      if (claims || start > 0 || end < PAGE_CELLS) await clearPart(instance, board, part);
+      else {
+        const { position, checked } = await instance.store.replace(ref, newTag(), new Uint8Array(0));
+        instance.reporter.committed({ page: ref, position, checked });
+      }
+    });
+  }
+}
+
+async function clearPart(instance: Instance, board: string, { page, start, end }: Part): Promise<number> {
+  const ref = { board, page };
   const { bits } = await instance.store.read(ref);
   const offsets: number[] = [];
   eachDifference(new Uint8Array(bits.length), bits, (offset) => {

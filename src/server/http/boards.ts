@@ -1,17 +1,18 @@
 /* Boards over HTTP: descriptions, pages, their history, writes of one cell, and admin actions. */
 
 import { randomBytes } from "node:crypto";
-import express, { Router } from "express";
+import express, { type Request, type Response, Router } from "express";
 import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
 import { ownerOf } from "../claims/owners.js";
-import { cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
+import { boardBody, cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
-import { ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { type Actor, ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { deleteBoard, putBoard } from "./board-admin.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
@@ -30,6 +31,18 @@ export function boardsRouter(instance: Instance): Router {
   });
   router.get("/boards/:board", (request, response) => {
     response.json(describeBoard(instance, boardFor(instance, response, request.params.board, "view")));
+  });
+  router.put("/boards/:board", express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
+    const { board: name } = request.params;
+    const { size } = parseRequest(boardBody, request.body ?? {});
+    response.locals.isAudited = true;
+    await putBoard(instance, String(name), size, actorOf(request, response));
+    response.json(describeBoard(instance, boardFor(instance, response, String(name), "admin")));
+  });
+  router.delete("/boards/:board", async (request, response) => {
+    response.locals.isAudited = true;
+    await deleteBoard(instance, String(request.params.board), actorOf(request, response));
+    response.json({ ok: true });
   });
   router.get("/boards/:board/pages/:page", pageSender(instance));
   const histories = new HistoryReads(instance);
@@ -67,12 +80,16 @@ export function boardsRouter(instance: Instance): Router {
       const board = instance.boards.get(request.params.board ?? "");
       if (!board) throw new Refusal("UNKNOWN_BOARD");
       const { start = 0, end = board.size } = parseRequest(regionBody, request.body ?? {});
-      const by = { visitor: visitorOf(response), address: addressOf(request) };
       response.locals.isAudited = true;
+      const by = actorOf(request, response);
       response.json({ ok: true, ...(await administer(instance, board, action, { start, end }, by)) });
     });
   }
   return router;
+}
+
+function actorOf(request: Request, response: Response): Actor {
+  return { visitor: visitorOf(response), address: addressOf(request) };
 }
 
 function describeBoard(instance: Instance, board: HostedBoard) {

@@ -6,6 +6,11 @@ import type { Instance } from "../instance/instance.js";
 import { ADMIN_ACTIONS } from "./admin.js";
 import { addressOf } from "./request-context.js";
 
+const BOARD_PATH = /^\/boards\/([^/]+)\/?$/i;
+const BOARD_ACTIONS: ReadonlyMap<string, string> = new Map([
+  ["PUT", "resize"],
+  ["DELETE", "remove"],
+]);
 const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
 const LOGGED_CHARACTERS_MAX = 100;
 
@@ -37,11 +42,18 @@ function asRefusal(instance: Instance, error: unknown): Refusal {
 
 /** Audits an admin action that failed early: bad token, malformed body or unknown board. */
 function auditRefusal(instance: Instance, request: Request, response: Response, { code }: Refusal): void {
-  const [, board = "", action] = (request.method === "POST" && ADMIN_PATH.exec(request.path)) || [];
+  const [, board = "", action] = actionOf(request);
   // `administer` has logged the actions that reached it.
   if (action === undefined || response.locals.isAudited === true) return;
   const where = { board: board.slice(0, LOGGED_CHARACTERS_MAX), address: addressOf(request) };
   instance.auditRefused({ audit: action.toLowerCase(), ...where, outcome: code });
+}
+
+/** As ADMIN_PATH finds it. */
+function actionOf({ method, path }: Request): readonly (string | undefined)[] {
+  if (method === "POST") return ADMIN_PATH.exec(path) ?? [];
+  const [action, found] = [BOARD_ACTIONS.get(method), BOARD_PATH.exec(path)];
+  return action && found ? [...found, action] : [];
 }
 
 function sendRefusal(instance: Instance, response: Response, refusal: Refusal): void {

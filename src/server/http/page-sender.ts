@@ -8,7 +8,7 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Request, RequestHandler } from "express";
 import { bitmapBytes } from "../../board/bitmap.js";
-import type { Snapshot } from "../../board/delta.js";
+import { cropUpdate, type Snapshot } from "../../board/delta.js";
 import { cellsInPage } from "../../board/geometry.js";
 import { keepNewest } from "../../board/keep-newest.js";
 import { formatPosition } from "../../board/position.js";
@@ -83,9 +83,10 @@ class PageBodies {
   }
 }
 
-function whole({ bits }: Snapshot, cells: number): Buffer {
+function whole(snapshot: Snapshot, cells: number): Buffer {
   const body = Buffer.alloc(bitmapBytes(cells));
-  body.set(bits);
+  // The board may have shrunk since the page was read.
+  body.set(cropUpdate(snapshot, cells).bits);
   return body;
 }
 

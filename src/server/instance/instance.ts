@@ -8,7 +8,7 @@ import { cropUpdate, type Snapshot } from "../../board/delta.js";
 import { cellsInPage, type PageRef, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
-import { ofBoard } from "../../store/by-board.js";
+import { ofBoard, valuesOf } from "../../store/by-board.js";
 import { type ClaimRules, NO_CLAIMS } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
@@ -30,12 +30,13 @@ import { Metrics } from "../telemetry/metrics.js";
 import { Seldom } from "../telemetry/seldom.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
+import { BoardKeeper } from "./board-keeper.js";
 import { Departures } from "./departures.js";
 
 interface InstanceOptions {
   /** A function is called for each use, because a port may become known later. */
   readonly name: string | (() => string);
-  /** Board name -> number of cells. */
+  /** Board name -> number of cells, at least. */
   readonly boards: Readonly<Record<string, number>>;
   /** The store's durabilities, shown at GET /boards. */
   readonly durabilities?: Durabilities;
@@ -58,6 +59,7 @@ const ORIGIN_REFUSED =
 
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
+  readonly keeper: BoardKeeper;
   readonly durabilities: Durabilities;
   readonly history: Retention;
   readonly store: Store;
@@ -96,13 +98,11 @@ export class Instance {
     this.refusedOrigins = new RefusedOrigins((origin) => log.warn({ origin }, ORIGIN_REFUSED));
     this.durabilities = options.durabilities ?? ALL_APPLIED;
     this.history = options.history ?? NO_HISTORY;
-    this.boards = new Map(
-      Object.entries(options.boards).map(([name, size], handle) => [
-        name,
-        { name, size, handle, claims: ofBoard(options.claims ?? NO_CLAIMS, name) },
-      ]),
-    );
     const failed = (error: unknown) => this.failed(error, "unexpected failure");
+    const { claims = NO_CLAIMS, boards } = options;
+    const claimsOf = (board: string) => ofBoard(claims, board);
+    this.keeper = new BoardKeeper({ boards, records: store.boards, claimsOf, clock, failed });
+    this.boards = this.keeper.boards;
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
       flushMs: this.#fanOut.flushMs,
@@ -133,7 +133,7 @@ export class Instance {
     });
     this.frozen = new FrozenPages(this.pages);
     this.mine = new Mine(store, clock, failed);
-    const hasHolds = Array.from(this.boards.values()).some(({ claims }) => claims && claims.ms > 0);
+    const hasHolds = valuesOf(claims).some((rule) => rule && rule.ms > 0);
     if (hasHolds) {
       const released: Released = (page, offsets, { position, checked }) => {
         this.reporter.committed({ page, position, checked });
@@ -142,6 +142,13 @@ export class Instance {
       this.#sweep = new Sweep(store, clock, { released, failed });
     }
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
+    // Comes before all who use pages, so that they open the new ones.
+    this.keeper.tell({
+      resized: ({ board, before }) => {
+        this.pages.resized(board);
+        if (pageCount(before) !== pageCount(board.size)) this.overviews.resized(board);
+      },
+    });
   }
 
   get name(): string {
@@ -207,6 +214,7 @@ export class Instance {
   }
 
   close(): void {
+    this.keeper.close();
     this.#sweep?.close();
     this.mine.close();
     this.reporter.close();

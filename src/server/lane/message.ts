@@ -80,6 +80,8 @@ function encode(frame: Exclude<Frame, DeltaFrame>): Uint8Array {
       return encodeEvent("looking", frame.looking);
     case "frozen":
       return encodeEvent("frozen", frame.frozen);
+    case "resized":
+      return encodeEvent("resized", frame.resized);
     case "mine":
       return encodeEvent("mine", frame.mine);
     case "updates":

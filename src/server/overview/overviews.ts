@@ -46,6 +46,11 @@ export class Overviews {
     this.#held.get(board)?.looked(pages);
   }
 
+  /** The board has another number of pages. The next user opens its overview again. */
+  resized(board: HostedBoard): void {
+    this.#held.drop(board.name);
+  }
+
   close(): void {
     this.#held.close();
   }

@@ -24,7 +24,7 @@ import { type HubUse, SharedHubs } from "./shared-hubs.js";
 
 export interface HostedBoard {
   readonly name: string;
-  /** Number of cells. */
+  /** Number of cells. Changes when the board is resized; 0 once it is removed. */
   readonly size: number;
   /** The board's handle in frames of this instance. */
   readonly handle: number;
@@ -95,6 +95,20 @@ export class Pages {
   use(board: HostedBoard, page: number): HubUse<Hub> {
     const ref = { board: board.name, page };
     return this.#held.use(pageName(ref), () => this.#open(board, ref));
+  }
+
+  /** Whether this is the hub of its page, and not one that was closed. */
+  isHeld(hub: Hub): boolean {
+    return this.#held.get(pageName(hub.follower.ref)) === hub;
+  }
+
+  /** Closes the pages of another size than the board's. The next user opens them again. */
+  resized(board: HostedBoard): void {
+    for (const { follower } of [...this.#held.hubs()]) {
+      const { ref, replica } = follower;
+      const isFit = replica.cells === cellsInPage(board.size, ref.page);
+      if (ref.board === board.name && !isFit) this.#held.drop(pageName(ref));
+    }
   }
 
   close(): void {

@@ -3,7 +3,7 @@
 import type { Delta } from "../../board/delta.js";
 import type { Position } from "../../board/position.js";
 import { encodeDelta } from "../../protocol/delta-text.js";
-import type { CheckboxUpdate, Frozen, Looking, Mine } from "../../protocol/events.js";
+import type { BoardResized, CheckboxUpdate, Frozen, Looking, Mine } from "../../protocol/events.js";
 
 /** A delta. Each protocol encodes it once, when the first recipient needs that. */
 export class DeltaFrame {
@@ -40,6 +40,7 @@ export type Frame =
   | { readonly kind: "counts"; readonly bytes: Uint8Array }
   | { readonly kind: "looking"; readonly looking: Looking }
   | { readonly kind: "frozen"; readonly frozen: Frozen }
+  | { readonly kind: "resized"; readonly resized: BoardResized }
   | { readonly kind: "mine"; readonly mine: Mine }
   /** For the teaching protocol, which sends one event per update. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
@@ -59,4 +60,6 @@ export interface Recipient {
   send(frame: Frame): void;
   /** Closes the connection, because its client has not read for too long. */
   giveUp(): void;
+  /** Asks the client to connect again. */
+  move?(): void;
 }

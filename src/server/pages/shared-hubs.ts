@@ -53,6 +53,7 @@ export class SharedHubs<Hub extends { close(): void }> {
       release: () => {
         if (released || this.#closed) return;
         released = true;
+        if (this.#held.get(name) !== held) return;
         held.users--;
         if (held.users > 0) return;
         held.closing = this.#clock.after(LINGER_MS, () => {
@@ -61,6 +62,15 @@ export class SharedHubs<Hub extends { close(): void }> {
         });
       },
     };
+  }
+
+  /** Closes the hub at once. The next user opens another. */
+  drop(name: string): void {
+    const held = this.#held.get(name);
+    if (!held) return;
+    this.#held.delete(name);
+    held.closing?.();
+    held.hub.close();
   }
 
   close(): void {

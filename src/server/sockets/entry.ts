@@ -98,13 +98,15 @@ export class Entry {
     if (!join(socket, admitted, goodbye)) return;
     const { allowance, backlog } = admitted;
     const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-    const recipient = new SocketRecipient(socket, this.#encoder, backlog, giveUp, (bytes) => metrics.sent(bytes));
+    const ends = { giveUp, move: () => move() };
+    const recipient = new SocketRecipient(socket, this.#encoder, backlog, ends, (bytes) => metrics.sent(bytes));
     const responder = new Responder(this.#instance, allowance, { goodbye });
     const visitor = this.#visitors.get(socket) ?? ANYBODY;
     const leave = serve({ socket, visitor, allowance, recipient, responder });
     // The connection is closed below the namespaces. A stock client treats that as a lost
     // connection and reconnects by itself.
-    const gone = departures.add(() => askToMove(clock, responder, notify, () => socket.conn.close()));
+    const move = () => askToMove(clock, responder, notify, () => socket.conn.close());
+    const gone = departures.add(move);
     socket.on("disconnect", () => {
       gone();
       leave();

@@ -76,6 +76,7 @@ export class SocketRecipient implements Recipient {
   readonly #encoder: FrameEncoder;
   readonly #backlog: Backlog;
   readonly giveUp: () => void;
+  readonly move: () => void;
   readonly #sent: (bytes: number) => void;
 
   /** `sent` is called for the packets that Engine.IO does not see. */
@@ -83,7 +84,7 @@ export class SocketRecipient implements Recipient {
     socket: Socket,
     encoder: FrameEncoder,
     backlog: Backlog,
-    giveUp: () => void,
+    { giveUp, move }: Pick<SocketRecipient, "giveUp" | "move">,
     sent: (bytes: number) => void,
   ) {
     this.#sent = sent;
@@ -91,6 +92,7 @@ export class SocketRecipient implements Recipient {
     this.#encoder = encoder;
     this.#backlog = backlog;
     this.giveUp = giveUp;
+    this.move = move;
   }
 
   get backlogged(): boolean {
@@ -146,6 +148,8 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
       return frame.looking;
     case "frozen":
       return frame.frozen;
+    case "resized":
+      return frame.resized;
     case "mine":
       return frame.mine;
   }

@@ -10,6 +10,7 @@ import { type Database, open, type RootDatabase } from "lmdb";
 import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
+import type { BoardRecords } from "../boards.js";
 import { ofBoard, valuesOf } from "../by-board.js";
 import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import { Damages } from "../damage.js";
@@ -36,6 +37,7 @@ import {
 } from "../store.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { EmbeddedHistory } from "./history.js";
+import { LocalBoards } from "./local-boards.js";
 import { isNone, LocalOverview } from "./local-overview.js";
 import { EmbeddedPages } from "./pages.js";
 import { Sessions } from "./sessions.js";
@@ -63,6 +65,7 @@ const HEADS_AT_ONCE = 500;
 export class EmbeddedStore implements Store {
   readonly engine = "embedded";
   readonly overview: OverviewStore;
+  readonly boards: BoardRecords;
   readonly #durabilities: Durabilities;
   readonly #damages: Damages;
   readonly #lock: DirectoryLock;
@@ -83,7 +86,7 @@ export class EmbeddedStore implements Store {
     // Without `noSubdir: false`, a dot in the directory's name would make it a file. With
     // `eventTurnBatching`, LMDB would begin its own transaction each turn. If one failed, nothing
     // would catch the rejection.
-    this.#root = open({ path: directory, noSubdir: false, maxDbs: 8, eventTurnBatching: false });
+    this.#root = open({ path: directory, noSubdir: false, maxDbs: 9, eventTurnBatching: false });
     const sessions = new Sessions(this.#root, limits, { now, elapsed });
     const forget = () => {
       sessions.forgetCounts();
@@ -115,6 +118,15 @@ export class EmbeddedStore implements Store {
         await new Promise(setImmediate);
         return action();
       },
+      atomically: (action) => this.#writes.transaction(action),
+    });
+    // LMDB has no empty key, so each name follows a letter.
+    const records: Database<string, string> = this.#root.openDB({ name: "boards" });
+    this.boards = new LocalBoards({
+      entries: () => Array.from(records.getRange(), ({ key, value }) => [key.slice(1), value] as const),
+      get: (name) => records.get(`b${name}`),
+      put: (name, text) => (text === undefined ? records.remove(`b${name}`) : records.put(`b${name}`, text)),
+      read: async (action) => action(),
       atomically: (action) => this.#writes.transaction(action),
     });
   }

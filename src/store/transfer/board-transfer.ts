@@ -124,7 +124,7 @@ async function restoreLines(
       if (header.size > board.size) {
         throw new BadFile(
           `the file's board has ${countOf(header.size, "cell")}, but "${board.name}" has only ` +
-            `${formatCount(board.size)}: enlarge it in BOARDS`,
+            `${formatCount(board.size)}: resize it, or enlarge it in BOARDS`,
         );
       }
       next = header.fromPage;

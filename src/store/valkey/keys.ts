@@ -38,6 +38,8 @@ export class Names {
   readonly #broker: string;
   /** The roll of instances, in one slot: when each announced itself last, and its record. */
   readonly roll: { readonly heard: string; readonly records: string };
+  /** The records of all boards, in one slot. */
+  readonly boards: { readonly records: string; readonly channel: string };
   /** The index of pages that may have holds: a sorted set, see holds.lua. */
   readonly holds: string;
   /** Prefix of the request counters that instances share. */
@@ -48,6 +50,7 @@ export class Names {
     this.channels = `${prefix}server:broker:`;
     this.#broker = database === 0 ? this.channels : `${this.channels}${database}:`;
     this.roll = { heard: `${this.keys}{roll}:heard`, records: `${this.keys}{roll}:records` };
+    this.boards = { records: `${this.keys}{boards}:records`, channel: `${this.#broker}{boards}` };
     this.holds = `${this.keys}{holds}:pages`;
     this.limits = `${this.keys}limit:`;
   }

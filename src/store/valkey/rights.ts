@@ -46,6 +46,7 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
   const [first = "main"] = boards;
   const { head, channel } = names.page({ board: first, page: 0 });
   const limit = `${names.limits}0`;
+  const { records } = names.boards;
   const commands: Command[] = [
     ["EVALSHA", RIGHTS_SHA, "1", head],
     ["SCRIPT", "LOAD", "return 1"],
@@ -56,6 +57,9 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
     ...on(names.roll.records, "HGET i", "HSET i t", "HDEL i", "PEXPIRE 1"),
     ...on(names.roll.heard, "ZADD 1 i", "ZREM i", "ZRANGE 0 -1", "ZRANGEBYSCORE -inf 0"),
     ...on(limit, "SET 1", "INCR", "PTTL"),
+    ...on(records, "HGETALL", "HGET i", "HSET i t", "HDEL i"),
+    [publish, names.boards.channel, ""],
+    [subscribe, names.boards.channel],
     ...(valuesOf(claims).some((rule) => rule && rule.ms > 0)
       ? on(names.holds, "ZADD 0 i", "ZREM i", "ZSCORE i", "ZRANGEBYSCORE -inf 0")
       : []),

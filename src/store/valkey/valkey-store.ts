@@ -10,6 +10,7 @@ import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
+import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
 import { type ClaimRules, NO_CLAIMS } from "../claims.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
@@ -34,6 +35,7 @@ import {
   type StoreLimits,
   type SubscriptionListener,
 } from "../store.js";
+import { ValkeyBoards } from "./boards.js";
 import { ClaimedPages } from "./claimed-pages.js";
 import { checkDurabilities } from "./durability-check.js";
 import { EvictionWatch } from "./eviction.js";
@@ -62,6 +64,7 @@ export class ValkeyStore implements Store {
   readonly #reads: PageReads;
   readonly #claimed: ClaimedPages;
   readonly overview: OverviewStore;
+  readonly boards: BoardRecords;
   #failures = 0;
   /** Number of `wake` calls that have not called back yet. */
   #waking = 0;
@@ -89,9 +92,7 @@ export class ValkeyStore implements Store {
         if (available) this.#eviction.available();
         for (const listener of this.#availability) listener(available);
       },
-      failure: () => {
-        this.#failures++;
-      },
+      failure: () => void this.#failures++,
       incident: this.#incident,
     });
     this.#reads = new PageReads(this.#link, this.names, this.#damages);
@@ -102,6 +103,7 @@ export class ValkeyStore implements Store {
         this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark)),
     });
     this.overview = new ValkeyOverview(this.#link, this.names, this.#damages);
+    this.boards = new ValkeyBoards(this.#link, this.names, this.#durabilities, this.#damages);
   }
 
   /** Rejects with StoreUnusable. */

@@ -45,7 +45,8 @@ export function CanvasView(props: BoardViewProps) {
   }, [target, goTo]);
   const stage = useShortcuts(parts?.canvas);
 
-  const shown = pointed ?? focused;
+  // The board may have shrunk.
+  const shown = [pointed, focused].find((cell) => cell !== undefined && cell < size);
   return (
     <>
       <div ref={stage} class="stage" data-testid="stage">

@@ -74,6 +74,7 @@ function setUp(getToken?: () => Promise<string | undefined>) {
     counts: (bytes) => heard.push(["counts", ...bytes]),
     looking: (looking) => heard.push(["looking", looking]),
     frozen: (frozen) => heard.push(["frozen", frozen]),
+    resized: (resized) => heard.push(["resized", resized]),
     mine: (mine) => heard.push(["mine", mine]),
     notice: ({ kind }) => heard.push(["notice", kind]),
     received: (bytes) => heard.push(bytes),

@@ -24,10 +24,11 @@ class StandIn implements SourceBoard {
   readonly #change = new Set<BoardEvents["change"]>();
   readonly #status = new Set<BoardEvents["status"]>();
   readonly #right = new Set<BoardEvents["right"]>();
+  readonly #size = new Set<BoardEvents["size"]>();
   readonly #waiting = new Map<number, { done(): void; fail(error: unknown): void }>();
 
   get listeners(): number {
-    return this.#change.size + this.#status.size + this.#right.size;
+    return this.#change.size + this.#status.size + this.#right.size + this.#size.size;
   }
 
   get(cell: number): boolean | undefined {
@@ -48,13 +49,19 @@ class StandIn implements SourceBoard {
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
-    const listeners: Set<unknown> = name === "change" ? this.#change : name === "right" ? this.#right : this.#status;
+    const others: Set<unknown> = name === "size" ? this.#size : this.#status;
+    const listeners: Set<unknown> = name === "change" ? this.#change : name === "right" ? this.#right : others;
     listeners.add(listener);
     return () => listeners.delete(listener);
   }
 
   say(status: BoardStatus): void {
     for (const listener of this.#status) listener(status);
+  }
+
+  resize(size: number): void {
+    this.size = size;
+    for (const listener of this.#size) listener(size);
   }
 
   allow(right: Right): void {
@@ -154,6 +161,19 @@ describe("a range that a component shows", () => {
     assert.deepEqual(view.getSnapshot().cells, [false, false, false, false, false, false, false, true]);
   });
 
+  test("follows a board that is resized while it is shown", async () => {
+    const { board, clock, show } = setUp(4);
+    const { view } = show(0);
+    board.load(0);
+    await clock.pass(0);
+    board.resize(6);
+    assert.deepEqual([view.getSnapshot().size, view.getSnapshot().cells.length], [6, 6]);
+    board.put(5);
+    assert.equal(view.getSnapshot().cells[5], true);
+    board.resize(2);
+    assert.deepEqual([view.getSnapshot().size, view.getSnapshot().cells], [2, [false, false]]);
+  });
+
   test("tells why it cannot be had, and what this client may do", async () => {
     const { board, clock, show } = setUp();
     const here = show(0, 4);
@@ -242,7 +262,7 @@ describe("the watches that components share", () => {
     const { board, clock, show } = setUp();
     const all = Array.from({ length: 500 }, (_, cell) => show(cell, cell + 1));
     const across = show(65_000, 66_000);
-    assert.deepEqual([board.asked, board.listeners], [2, 3]);
+    assert.deepEqual([board.asked, board.listeners], [2, 4]);
     across.hide();
     for (const { hide } of all.slice(1)) hide();
     await clock.pass(1_000);

@@ -29,10 +29,17 @@ export class Teaching {
   readonly #instance: Instance;
   /** Clients do not number their writes, and one may have more of them open than a session can. */
   readonly #sessions = new OwnSessions();
+  /** Recipient -> what takes it out of the present fan-out, if there is one. */
+  readonly #recipients = new Map<PacedRecipient, (() => void) | undefined>();
   #following: { readonly fanOut: PacedFanOut; stop(): void } | undefined;
 
   constructor(instance: Instance) {
     this.#instance = instance;
+    instance.keeper.tell({
+      resized: ({ board }) => {
+        if (board.name === TEACHING_BOARD && this.#recipients.size > 0) this.#refollow(board);
+      },
+    });
   }
 
   /** Throws a Refusal if the board does not exist or is too large for this protocol. */
@@ -46,13 +53,11 @@ export class Teaching {
   /** Sends `recipient` all changes from now on, until the returned function is called. */
   join(recipient: PacedRecipient): () => void {
     this.#following ??= this.#follow(this.board());
-    const following = this.#following;
-    const leave = following.fanOut.add(recipient);
+    this.#recipients.set(recipient, this.#following.fanOut.add(recipient));
     return () => {
-      leave();
-      if (following.fanOut.size > 0 || this.#following !== following) return;
-      following.stop();
-      this.#following = undefined;
+      this.#recipients.get(recipient)?.();
+      this.#recipients.delete(recipient);
+      if (this.#recipients.size === 0) this.#stop();
     };
   }
 
@@ -93,10 +98,25 @@ export class Teaching {
     const parsed = teachingUpdate.safeParse(input);
     if (!parsed.success) return undefined;
     const { index } = parsed.data;
-    const board = this.board();
-    if (index < 0 || index >= board.size) return undefined;
-    const follower = this.#instance.pages.peek({ board: board.name, page: pageOf(index) });
+    const size = this.#instance.boards.get(TEACHING_BOARD)?.size ?? 0;
+    if (index < 0 || index >= size) return undefined;
+    const follower = this.#instance.pages.peek({ board: TEACHING_BOARD, page: pageOf(index) });
     return follower && { index, value: follower.replica.get(offsetOf(index)) === 1 };
+  }
+
+  /** No changes are sent while the board is gone, or too large. */
+  #refollow(board: HostedBoard): void {
+    this.#stop();
+    if (board.size > 0 && board.size <= STATE_CELLS_MAX) this.#following = this.#follow(board);
+    for (const [recipient, leave] of this.#recipients) {
+      leave?.();
+      this.#recipients.set(recipient, this.#following?.fanOut.add(recipient));
+    }
+  }
+
+  #stop(): void {
+    this.#following?.stop();
+    this.#following = undefined;
   }
 
   #follow(board: HostedBoard): { readonly fanOut: PacedFanOut; stop(): void } {

@@ -1,0 +1,31 @@
+/* A board that a client has open, and the names of its pages among the client's watches. */
+
+import { cellsInPage } from "../../board/geometry.js";
+import { Refusal } from "../../protocol/errors.js";
+import type { WriteRequest } from "../../protocol/events.js";
+import type { HostedBoard } from "../pages/pages.js";
+
+export interface OpenBoard {
+  readonly board: HostedBoard;
+  /** The session that this client writes under, once it is known. */
+  session: string | undefined;
+  /** Whether the client takes `resized`. */
+  resizes: boolean;
+  /** The owner that this client is on a board with claims, once that is known. */
+  owner: string | undefined;
+}
+
+export function refuseOutside(board: HostedBoard, changes: WriteRequest["changes"]): void {
+  const cells = changes.flatMap(([cell]) => (cell >= board.size ? cell : []));
+  if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
+}
+
+export function pageKey(board: HostedBoard, page: number): string {
+  return `${board.handle}:${page}`;
+}
+
+/** Whether a page of the board has another number of cells than when the board had `before`. */
+export function isResized(key: string, board: HostedBoard, before: number): boolean {
+  const [handle, page = 0] = key.split(":").map(Number);
+  return handle === board.handle && cellsInPage(before, page) !== cellsInPage(board.size, page);
+}
