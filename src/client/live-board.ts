@@ -72,9 +72,8 @@ export class LiveBoard implements api.Board {
       problem: (problem) => owner.problem(problem),
     });
     this.overviews = new OverviewWatches(line, clock, (...changed) => this.#events.emit("overview", ...changed));
-    const changed = this.#emitChanges;
-    const parts = { changes: this.#changes, pages: this.#pages, joiner: this.#joiner, opening: this.#opening, changed };
-    this.#overdue = new Overdue(parts, clock);
+    const own = { changes: this.#changes, pages: this.#pages, joiner: this.#joiner, opening: this.#opening };
+    this.#overdue = new Overdue({ ...own, changed: this.#emitChanges }, clock);
     if (line.isUp) this.connected();
   }
 

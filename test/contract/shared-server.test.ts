@@ -129,6 +129,7 @@ describe("names", () => {
       log: "ss:{main:7}:log",
       seen: ["ss:{main:7}:seen:0", "ss:{main:7}:seen:1"],
       history: "ss:{main:7}:history",
+      claims: "ss:{main:7}:claims",
       channel: "server:broker:{main:7}",
     });
     assert.deepEqual(names.overview("main"), {
