@@ -18,6 +18,7 @@ import { hostile, hostileEmbedded } from "./faults/hostile.js";
 import { jitter } from "./faults/jitter.js";
 import { outage } from "./faults/outage.js";
 import { restore } from "./faults/restore.js";
+import { seats } from "./faults/seats.js";
 import { frameCost } from "./frame-cost.js";
 import { giant } from "./giant.js";
 import { idleClick } from "./idle-click.js";
@@ -43,7 +44,7 @@ const compared = [
   manyIdle,
   join,
 ];
-const faults = [drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
+const faults = [seats, drain, failover, outage, restore, drift, jitter, hostile, hostileEmbedded];
 const micros = [microCodec, microReplica, microFanOut, microCommit];
 
 export const scenarios: readonly Scenario[] = [

@@ -1,14 +1,28 @@
 import { readFileSync } from "node:fs";
 import { type Store, StoreUnusable } from "../store/store.js";
 import { ValkeyStore } from "../store/valkey/valkey-store.js";
+import { agreeOnClaims } from "./claims/agreement.js";
 import type { Config } from "./config.js";
 import type { Log } from "./telemetry/log.js";
 
 /**
  * Opens the store that the options name. Rejects with StoreUnusable. `mayEvict` accepts a Valkey
- * that deletes pages when its memory is full, for inspection or a backup.
+ * that deletes pages when its memory is full, and other rules of claims, for inspection or a
+ * backup.
  */
 export async function openStore(config: Config, log: Log, { mayEvict = false } = {}): Promise<Store> {
+  const store = await open(config, log, mayEvict);
+  if (mayEvict) return store;
+  try {
+    await agreeOnClaims(store, config.claims);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function open(config: Config, log: Log, mayEvict: boolean): Promise<Store> {
   const { valkeyUrl: url, dataDir: directory, durabilities, durabilityWaitMs, claims } = config;
   const { sentinelUsername: username, sentinelPassword: password } = config;
   const histories = { ...config.history, deltasMax: config.historyDeltas };

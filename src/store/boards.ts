@@ -12,7 +12,7 @@ import type { Unsubscribe } from "./listeners.js";
 export interface BoardRecord {
   /** Number of cells. */
   readonly size: number;
-  /** The rule of the board's claims, as CLAIMS spells it. Absent: the board has none. */
+  /** The rule of the board's claims (see `formatRule`). Absent: the board has none. */
   readonly claims?: string;
 }
 
@@ -46,7 +46,7 @@ export function isBoardSize(size: number): boolean {
   return Number.isSafeInteger(size) && size >= 1 && size <= BOARD_CELLS_MAX;
 }
 
-/** `240`, or `240 5m` with claims. Equal records have equal texts. */
+/** `240`, or `240 hold:300000` with claims. Equal records have equal texts. */
 export function formatBoardRecord({ size, claims }: BoardRecord): string {
   return claims === undefined ? String(size) : `${size} ${claims}`;
 }

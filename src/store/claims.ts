@@ -88,6 +88,11 @@ function parseRule(text: string): ClaimRule | undefined {
   return ms <= MS_MAX && (!isLease || ms >= LEASE_MS_MIN) ? { ms, isLease } : undefined;
 }
 
+/** The text of a rule in a board's record, the same for equal rules. Undefined without claims. */
+export function formatRule(rule: ClaimRule | undefined): string | undefined {
+  return rule && `${rule.isLease ? "lease" : "hold"}:${rule.ms}`;
+}
+
 type OwnerKind = "subject" | "visitor" | "session" | "address" | "app";
 
 /** The name under which the store knows an owner: a hash, so that it holds nobody's name. */

@@ -184,6 +184,22 @@ describe("claims by other ways in", () => {
     assert.equal(answer.error.code, "TAKEN");
   });
 
+  test("an instance that disagrees about claims does not start while others run", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const flags = { BOARDS: "main=100,seats=100", VALKEY_URL: valkey.url };
+    const first = await startInstance({ ...flags, CLAIMS: "seats=5m" });
+    await assert.rejects(
+      startInstance({ ...flags, CLAIMS: "seats" }),
+      /CLAIMS says "hold:0" for board seats, but "hold:300000" holds/,
+    );
+    await assert.rejects(startInstance(flags), /CLAIMS says no claims for board seats/);
+    const second = await startInstance({ ...flags, CLAIMS: "seats=300s" });
+    await Promise.all([first.stop(), second.stop()]);
+    const third = await startInstance({ ...flags, CLAIMS: "main" });
+    await third.stop();
+  });
+
   test("a claim is acknowledged once, and is not lost with its instance", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());

@@ -6,18 +6,21 @@ import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
+import { actOnClaims, type ClaimAction, listClaims } from "../claims/board-claims.js";
 import { ownerOf } from "../claims/owners.js";
-import { boardBody, cellBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
+import { boardBody, cellBody, claimBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
-import { type Actor, ADMIN_ACTIONS, administer, frozenRegions } from "./admin.js";
+import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "./admin.js";
 import { deleteBoard, putBoard } from "./board-admin.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
 
 const BODY_BYTES_MAX = 16_384;
+/** For as many cells as one write may have. */
+const CLAIMS_BYTES_MAX = 65_536;
 /** Base cost of reading history, in Admission's work units. Each KiB costs one more unit. */
 const HISTORY_WORK = 20;
 const KIB = 1_024;
@@ -74,6 +77,26 @@ export function boardsRouter(instance: Instance): Router {
   router.get("/boards/:board/frozen", async (request, response) => {
     const board = boardFor(instance, response, request.params.board, "admin");
     response.json(await frozenRegions(instance, board));
+  });
+  router.get("/boards/:board/claims", async (request, response) => {
+    const board = boardFor(instance, response, request.params.board, "admin");
+    const claims = await listClaims(instance, board, { start: 0, end: board.size });
+    response.json({ claims: claims.map((claim) => ({ ...claim, endMs: claim.endMs ?? null })) });
+  });
+  router.post("/boards/:board/claims", express.json({ limit: CLAIMS_BYTES_MAX }), async (request, response) => {
+    const board = instance.boards.get(String(request.params.board));
+    if (!board) throw new Refusal("UNKNOWN_BOARD");
+    const body = parseRequest(claimBody, request.body ?? {});
+    const { action, cells, subject } = body;
+    const act: ClaimAction = body.action === "extend" ? { kind: "extend", ms: body.ms } : { kind: body.action };
+    response.locals.isAudited = true;
+    const line = { audit: action, board: board.name, cells: cells.length, subject };
+    await audited(instance, line, actorOf(request, response), async (begin) => {
+      begin();
+      await actOnClaims(instance, board, cells, act, subject);
+      return {};
+    });
+    response.json({ ok: true });
   });
   for (const action of ADMIN_ACTIONS) {
     router.post(`/boards/:board/${action}`, express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {

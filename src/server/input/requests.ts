@@ -61,7 +61,8 @@ const claimed = {
   cells: z.array(z.int().min(0).max(BOARD_CELLS_MAX)).min(1).max(BATCH_CHANGES_MAX),
   subject: z.string().min(1).max(1_024).optional(),
 };
-export const claimBody = z.discriminatedUnion("action", [
+/** An admin's action on claims. Only `extend` takes a time. */
+export const claimBody = z.union([
   z.object({ action: z.literal("extend"), ms: z.int().min(1).max(YEAR_MS), ...claimed }),
   z.object({ action: z.literal(["confirm", "release"]), ...claimed }),
 ]);

@@ -11,7 +11,7 @@
 import { type Cancel, type Clock, every, jitter, pause } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { BoardRecord, BoardRecords } from "../../store/boards.js";
-import type { ClaimRule } from "../../store/claims.js";
+import { type ClaimRule, formatRule } from "../../store/claims.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type Persistence, persist } from "../pages/persist.js";
@@ -114,7 +114,9 @@ export class BoardKeeper {
     const { clock, records } = this.#options;
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const before = (await records.list())?.get(name);
-      if (await records.change(name, before, next(before))) return this.#refresh();
+      const after = next(before);
+      const whole = after && { ...this.#recordOf(name, before), ...after };
+      if (await records.change(name, before, whole)) return this.#refresh();
       await pause(clock, RETRY_MS.first * clock.random());
     }
     throw new Refusal("BUSY", { retryAfterMs: RETRY_MS.most });
@@ -162,10 +164,16 @@ export class BoardKeeper {
       }
       for (const { name, size } of due) {
         const before = records?.get(name);
-        await this.#options.records.change(name, before, { ...(before ?? this.#records.get(name)), size });
+        await this.#options.records.change(name, before, { ...this.#recordOf(name, before), size });
       }
     }
     throw new Error("the records of the boards cannot be written: see the log for a damaged one");
+  }
+
+  /** The record to write for a board that has the record `before`, or none. */
+  #recordOf(name: string, before: BoardRecord | undefined): Omit<BoardRecord, "size"> {
+    const claims = formatRule(this.#options.claimsOf(name));
+    return before ?? this.#records.get(name) ?? (claims === undefined ? {} : { claims });
   }
 
   /** The boards whose record is missing, or too small at the start. */

@@ -1,0 +1,40 @@
+/*
+ * The agreement on claims: every instance of a store must judge a board's claims by the same rule.
+ * The rule stands in the board's record. An instance whose CLAIMS differ changes the records if no
+ * other instance runs, and does not start otherwise.
+ */
+
+import { ofBoard } from "../../store/by-board.js";
+import { type ClaimRules, formatRule } from "../../store/claims.js";
+import { type Store, StoreUnusable } from "../../store/store.js";
+
+/** An id that no instance has. It lists the others without joining them. */
+const NOBODY = "-";
+const ATTEMPTS_MAX = 10;
+
+/** Rejects with StoreUnusable if running instances have other rules, or with StoreAway. */
+export async function agreeOnClaims(store: Pick<Store, "boards" | "enroll">, rules: ClaimRules): Promise<void> {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
+    const records = (await store.boards.list()) ?? new Map();
+    const other = Array.from(records).filter(([name, { claims }]) => claims !== formatRule(ofBoard(rules, name)));
+    if (other.length === 0) return;
+    const running = await store.enroll(NOBODY, "");
+    const [[name, { claims }] = ["", { claims: undefined }]] = other;
+    if (running.length > 0) {
+      throw new StoreUnusable(
+        `CLAIMS says ${shown(formatRule(ofBoard(rules, name)))} for board ${name}, but ${shown(claims)} holds, ` +
+          "and instances are running or ran a moment ago: set CLAIMS as they have it, or stop all of them first",
+      );
+    }
+    for (const [name, record] of other) {
+      const { claims: _, ...rest } = record;
+      const rule = formatRule(ofBoard(rules, name));
+      await store.boards.change(name, record, rule === undefined ? rest : { ...rest, claims: rule });
+    }
+  }
+  throw new StoreUnusable("the rules of claims cannot be written: another program changes the boards all the time");
+}
+
+function shown(rule: string | undefined): string {
+  return rule === undefined ? "no claims" : `"${rule}"`;
+}

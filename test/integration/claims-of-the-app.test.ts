@@ -1,0 +1,121 @@
+/* What the app's server and admins do with claims: list, extend, confirm, release, and hear of holds that have ended. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { SignJWT } from "jose";
+import { connect } from "../../src/client/index.js";
+import { ownerOfSubject } from "../../src/server/index.js";
+import { startApp } from "../support/embedded-app.js";
+import { temporaryFolder } from "../support/folder.js";
+import { outcome } from "../support/outcome.js";
+import { until } from "../support/until.js";
+
+const SECRET = "a secret of at least thirty-two bytes";
+
+function tokenOf(sub: string, right = "write"): Promise<string> {
+  return new SignJWT({ sub, boards: { "*": right } })
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime("1h")
+    .sign(new TextEncoder().encode(SECRET));
+}
+
+async function hall(t: TestContext, claims: string) {
+  const options = { boards: { seats: 70_000, plain: 100 }, claims, jwtSecret: SECRET, dataDir: temporaryFolder(t) };
+  const { url, boards, logged } = await startApp(t, options);
+  const user = async (name: string) => {
+    const client = connect(url, { token: () => tokenOf(name) });
+    t.after(() => client.close());
+    const board = client.board("seats");
+    await board.watch({ start: 0, end: 70_000 }).ready;
+    return board;
+  };
+  return { url, seats: boards.board("seats"), plain: boards.board("plain"), user, logged };
+}
+
+test("the app sees who has which seats, confirms them for their owner, and for nobody else", async (t) => {
+  const { seats, user } = await hall(t, "seats=5m");
+  const [ann, ben] = [await user("ann"), await user("ben")];
+  await Promise.all([ann.set(7, true), ann.set(66_000, true), ben.set(8, true)]);
+  const claims = await seats.claims();
+  const owners = claims.map(({ cell, owner }) => [cell, owner]);
+  assert.deepEqual(owners, [
+    [7, ownerOfSubject("ann")],
+    [8, ownerOfSubject("ben")],
+    [66_000, ownerOfSubject("ann")],
+  ]);
+  for (const { endMs = 0 } of claims) {
+    assert.ok(endMs > Date.now() + 290_000 && endMs <= Date.now() + 300_000, `five minutes, not until ${endMs}`);
+  }
+  assert.equal(await outcome(seats.confirm([7, 8], { subject: "ann" })), "TAKEN", "all or nothing");
+  assert.equal(await outcome(seats.confirm([7], { subject: "ann" })), "done");
+  await until("her client knows that it has no end", () => ann.mine.has(7) && ann.mine.get(7) === undefined);
+  const before = ben.mine.get(8) ?? 0;
+  await seats.extend([8], 600_000);
+  await until("his knows the new end", () => (ben.mine.get(8) ?? 0) > before + 200_000);
+  assert.equal(await outcome(seats.extend([9], 1_000)), "TAKEN", "nobody has it");
+  assert.throws(() => seats.extend([8], 0.5), RangeError);
+  assert.deepEqual(
+    (await seats.claims({ start: 7, end: 9 })).map(({ cell }) => cell),
+    [7, 8],
+  );
+});
+
+test("the app writes for a user, or for itself; it releases what anybody has", async (t) => {
+  const { seats, plain, user } = await hall(t, "seats");
+  const ann = await user("ann");
+  await seats.set(1, true, { subject: "ann" });
+  await until("it is hers", () => ann.mine.has(1));
+  await seats.set(2, true);
+  assert.equal(await outcome(ann.set(2, false)), "TAKEN", "it is the app's");
+  assert.equal(await outcome(seats.set(1, false)), "TAKEN", "the app is not she");
+  assert.equal(await outcome(seats.release([1], { subject: "ben" })), "TAKEN");
+  await seats.release([1, 2]);
+  await until("both are free", () => ann.mine.size === 0 && ann.get(2) === false);
+  await ann.set(2, true);
+  assert.deepEqual(await plain.claims(), []);
+  assert.equal(await outcome(plain.confirm([1])), "BAD_REQUEST", "it has no claims");
+  assert.equal(await outcome(seats.confirm([70_000])), "CELL_OUT_OF_RANGE");
+});
+
+test("the app hears of holds that have ended, and a listener that throws harms nobody", async (t) => {
+  const { seats, user, logged } = await hall(t, "seats=1s");
+  const heard: number[] = [];
+  seats.onExpired(() => {
+    throw new Error("of the app");
+  });
+  const stop = seats.onExpired((cells) => heard.push(...cells));
+  const ann = await user("ann");
+  await ann.setAll([
+    [3, true],
+    [4, true],
+  ]);
+  await seats.confirm([4]);
+  await until("one has ended", () => heard.length > 0);
+  assert.deepEqual(heard, [3]);
+  assert.deepEqual([...ann.mine.keys()], [4]);
+  await until("the failure is logged", () => logged.some(({ hook }) => hook === "onExpired"));
+  stop();
+});
+
+test("admins do the same over HTTP, and nobody else", async (t) => {
+  const { url, user } = await hall(t, "seats=5m");
+  const ann = await user("ann");
+  await ann.set(7, true);
+  const ask = async (right: string, body?: object) => {
+    const headers = { Authorization: `Bearer ${await tokenOf("root", right)}`, "Content-Type": "application/json" };
+    const post = body && { method: "POST", body: JSON.stringify(body) };
+    const response = await fetch(`${url}/boards/seats/claims`, { headers, ...post });
+    return { status: response.status, body: await response.json() };
+  };
+  assert.equal((await ask("write")).status, 403);
+  assert.equal((await ask("write", { action: "release", cells: [7] })).status, 403);
+  const { claims } = (await ask("admin")).body;
+  assert.deepEqual([claims.length, claims[0].cell, claims[0].owner], [1, 7, ownerOfSubject("ann")]);
+  assert.equal((await ask("admin", { action: "confirm", cells: [7], subject: "ben" })).body.error.code, "TAKEN");
+  assert.deepEqual((await ask("admin", { action: "confirm", cells: [7], subject: "ann" })).body, { ok: true });
+  assert.equal((await ask("admin")).body.claims[0].endMs, null);
+  assert.equal((await ask("admin", { action: "extend", cells: [7] })).status, 400, "a time is missing");
+  assert.equal((await ask("admin", { action: "release", cells: [70_000] })).body.error.code, "CELL_OUT_OF_RANGE");
+  assert.deepEqual((await ask("admin", { action: "release", cells: [7] })).body, { ok: true });
+  await until("she has lost it", () => ann.mine.size === 0);
+});
