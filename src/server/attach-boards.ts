@@ -13,7 +13,7 @@ import { flagsOf, type InstanceFields, withOwnNames } from "./app-settings.js";
 import { BadOption, type Config, type Flags, readConfig } from "./config.js";
 import { openDoors } from "./doors.js";
 import { ServerBoard } from "./embedding/server-board.js";
-import { addBoard, removeBoard, resizeBoard } from "./http/board-admin.js";
+import { addBoard, type BoardRules, removeBoard, resizeBoard } from "./http/board-admin.js";
 import { boardRoutes } from "./http/routes.js";
 import type { Instance } from "./instance/instance.js";
 import { trustOf } from "./limits/client-address.js";
@@ -52,10 +52,11 @@ export interface AttachedBoards {
    */
   board(name: string): ServerBoard;
   /**
-   * Adds a board, on all instances. Its name has 1 to 64 letters, digits, - and _. Does nothing if
-   * it exists with that size.
+   * Adds a board, on all instances. Its name has 1 to 64 letters, digits, - and _. `claims` is its
+   * rule as in CLAIMS: `5m`, `lease:10s`, or `""` for claims without an end. Does nothing if the
+   * board exists with that size and rule.
    */
-  add(name: string, size: number): Promise<void>;
+  add(name: string, size: number, rules?: BoardRules): Promise<void>;
   /** Removes a board with its cells, on all instances. Clients get UNKNOWN_BOARD. */
   remove(name: string): Promise<void>;
   /** Grows or shrinks a board, on all instances. Cells that it loses are emptied. */
@@ -146,7 +147,7 @@ export async function attachBoards(
       boards.set(hosted, board);
       return board;
     },
-    add: (name, size) => addBoard(instance, name, size),
+    add: (name, size, rules) => addBoard(instance, name, size, rules),
     remove: (name) => removeBoard(instance, name),
     resize: (name, size) => resizeBoard(instance, name, size),
     disconnect: doors.disconnect,

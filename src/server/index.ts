@@ -12,6 +12,7 @@ export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";
 export type { BoardChange, ChangeListener } from "./embedding/change-queue.js";
 export type { ForSubject, Listening, ListenOptions, ServerBoard, ServerSetOptions } from "./embedding/server-board.js";
 export type { Region } from "./http/admin.js";
+export type { BoardRules } from "./http/board-admin.js";
 export { openStore } from "./open-store.js";
 export { type RunningServer, type ServerOptions, startServer } from "./server.js";
 export { createLog, type Log } from "./telemetry/log.js";

@@ -14,7 +14,7 @@ export async function openStore(config: Config, log: Log, { mayEvict = false } =
   const store = await open(config, log, mayEvict);
   if (mayEvict) return store;
   try {
-    await agreeOnClaims(store, config.claims);
+    await agreeOnClaims(store, Object.keys(config.boards), config.claims);
     return store;
   } catch (error) {
     await store.close();

@@ -28,6 +28,23 @@ export type ClaimRules = ByBoard<ClaimRule | undefined>;
 
 export const NO_CLAIMS: ClaimRules = { boards: new Map(), others: undefined };
 
+/** The rules of all boards. Boards that are added at run time bring their own. */
+export class RuleBook {
+  readonly #rules: Map<string, ClaimRule | undefined>;
+
+  constructor({ boards }: ClaimRules = NO_CLAIMS) {
+    this.#rules = new Map(boards);
+  }
+
+  of(board: string): ClaimRule | undefined {
+    return this.#rules.get(board);
+  }
+
+  set(board: string, rule: ClaimRule | undefined): void {
+    this.#rules.set(board, rule);
+  }
+}
+
 /** A claim as it is stored. */
 export interface Held {
   readonly owner: string;
@@ -81,7 +98,8 @@ export function parseClaims(text: string): ClaimRules | undefined {
   return { boards, others: undefined };
 }
 
-function parseRule(text: string): ClaimRule | undefined {
+/** Parses `5m` or `lease:10s`. Undefined for other texts. */
+export function parseRule(text: string): ClaimRule | undefined {
   const [, lease, number, unit = ""] = RULE.exec(text) ?? [];
   const ms = Number(number) * (UNITS[unit] ?? Number.NaN);
   const isLease = lease !== undefined;
@@ -91,6 +109,13 @@ function parseRule(text: string): ClaimRule | undefined {
 /** The text of a rule in a board's record, the same for equal rules. Undefined without claims. */
 export function formatRule(rule: ClaimRule | undefined): string | undefined {
   return rule && `${rule.isLease ? "lease" : "hold"}:${rule.ms}`;
+}
+
+/** The rule in a board's record. A text that is none is taken for claims without an end. */
+export function ruleIn(text: string | undefined): ClaimRule | undefined {
+  if (text === undefined) return undefined;
+  const [, kind, ms] = /^(lease|hold):(\d{1,11})$/.exec(text) ?? [];
+  return { ms: Number(ms ?? 0), isLease: kind === "lease" };
 }
 
 type OwnerKind = "subject" | "visitor" | "session" | "address" | "app";

@@ -16,7 +16,7 @@ import type { Changes, Delta, Snapshot } from "../board/delta.js";
 import type { PageRef } from "../board/geometry.js";
 import type { Position } from "../board/position.js";
 import type { BoardRecords } from "./boards.js";
-import type { Claim, ClaimAct } from "./claims.js";
+import type { Claim, ClaimAct, ClaimRule } from "./claims.js";
 import type { OffsetRange } from "./frozen.js";
 import type { HistoryStore } from "./history.js";
 import type { Unsubscribe } from "./listeners.js";
@@ -128,6 +128,8 @@ export interface PageClaims {
 export type Released = (page: PageRef, offsets: readonly number[], committed: Committed) => void;
 
 interface ClaimStore {
+  /** From now on, the claims of the board are judged by this rule. */
+  setRule(board: string, rule: ClaimRule | undefined): void;
   claims(page: PageRef): Promise<PageClaims>;
   /**
    * Unchecks the cells of holds that have ended, on some of the pages that may have any. Call it

@@ -9,6 +9,7 @@ import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { outcome } from "../support/outcome.js";
 import { until } from "../support/until.js";
+import { startServer } from "../support/valkey-server.js";
 
 const SECRET = "a secret of at least thirty-two bytes";
 
@@ -95,6 +96,30 @@ test("the app hears of holds that have ended, and a listener that throws harms n
   assert.deepEqual([...ann.mine.keys()], [4]);
   await until("the failure is logged", () => logged.some(({ hook }) => hook === "onExpired"));
   stop();
+});
+
+test("a hall that is added at run time has claims of its own, on every instance", async (t) => {
+  const valkey = await startServer();
+  t.after(() => valkey.stop());
+  const options = { boards: { main: 100 }, valkeyUrl: valkey.url, jwtSecret: SECRET };
+  const [here, there] = [await startApp(t, options), await startApp(t, options)];
+  await here.boards.add("hall", 240, { claims: "2s" });
+  await assert.rejects(here.boards.add("hall", 240, { claims: "5m" }), /other claims/);
+  await assert.rejects(here.boards.add("other", 240, { claims: "soon" }), /expected a time such as 5m/);
+  await here.boards.add("hall", 240);
+  await until("the other instance has it", async () => (await fetch(`${there.url}/boards/hall`)).ok);
+  const client = connect(there.url, { token: () => tokenOf("ann") });
+  t.after(() => client.close());
+  const board = client.board("hall");
+  await board.watch({ start: 0, end: 240 }).ready;
+  assert.deepEqual(board.claims, { ms: 2_000, isLease: false });
+  await board.set(7, true);
+  assert.equal(await outcome(here.boards.board("hall").set(7, false)), "TAKEN");
+  await until("the hold ends", () => board.get(7) === false);
+  // An instance that starts later takes the rule from the store.
+  const late = await startApp(t, options);
+  await board.set(8, true);
+  assert.equal(await outcome(late.boards.board("hall").set(8, false)), "TAKEN");
 });
 
 test("admins do the same over HTTP, and nobody else", async (t) => {

@@ -13,6 +13,7 @@ import type { PageRef } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import type { Cancel, Clock } from "../../src/protocol/clock.js";
 import type { BoardRecords } from "../../src/store/boards.js";
+import type { ClaimRule } from "../../src/store/claims.js";
 import { LocalBoards } from "../../src/store/embedded/local-boards.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OffsetRange } from "../../src/store/frozen.js";
@@ -99,6 +100,10 @@ export class StoreLink implements Store {
 
   since(page: PageRef, position: Position): Promise<Since> {
     return this.#ask(() => this.#server.since(page, position));
+  }
+
+  setRule(board: string, rule: ClaimRule | undefined): void {
+    this.#server.rules.set(board, rule);
   }
 
   claims(page: PageRef): Promise<PageClaims> {

@@ -11,7 +11,6 @@ import { countBits, getBit, setBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import { GENESIS, type Position, samePosition } from "../../src/board/position.js";
-import { ofBoard } from "../../src/store/by-board.js";
 import {
   type Claim,
   ClaimJudge,
@@ -19,7 +18,7 @@ import {
   claimOf,
   type Held,
   hasNotEnded,
-  NO_CLAIMS,
+  RuleBook,
 } from "../../src/store/claims.js";
 import { expiry } from "../../src/store/expiry.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../../src/store/frozen.js";
@@ -93,6 +92,7 @@ export class StoreServer {
   readonly tallies = listInMemory();
   readonly boards = boardsInMemory();
   readonly roll = new LocalRoll(() => 0);
+  readonly rules: RuleBook;
   readonly #options: StoreServerOptions;
   readonly #listener: StoreServerListener;
   readonly #histories = new Map<string, History>();
@@ -102,6 +102,7 @@ export class StoreServer {
 
   constructor(options: StoreServerOptions, listener: StoreServerListener) {
     this.#options = options;
+    this.rules = new RuleBook(options.claims);
     this.#listener = listener;
   }
 
@@ -276,7 +277,7 @@ export class StoreServer {
 
   #apply(ref: PageRef, batch: Batch, nowMs: number) {
     const page = this.#page(ref);
-    const rule = ofBoard(this.#options.claims ?? NO_CLAIMS, ref.board);
+    const rule = this.rules.of(ref.board);
     const isChecked = (offset: number) => getBit(page.bits, offset) === 1;
     const judge = rule && new ClaimJudge(rule, nowMs, (offset) => page.claims.get(offset), isChecked);
     const claimed: number[][] = [];

@@ -7,7 +7,7 @@ import type { Delta, Snapshot } from "../../src/board/delta.js";
 import { type PageRef, pageName } from "../../src/board/geometry.js";
 import type { Position } from "../../src/board/position.js";
 import { type Clock, pause } from "../../src/protocol/clock.js";
-import { type Claim, NO_CLAIMS } from "../../src/store/claims.js";
+import { type Claim, type ClaimRule, NO_CLAIMS } from "../../src/store/claims.js";
 import { LocalBoards } from "../../src/store/embedded/local-boards.js";
 import { LocalOverview } from "../../src/store/embedded/local-overview.js";
 import type { OffsetRange } from "../../src/store/frozen.js";
@@ -115,6 +115,10 @@ export class ModelStore implements Store {
         this.subscriptions--;
       };
     });
+  }
+
+  setRule(board: string, rule: ClaimRule | undefined): void {
+    this.#server.rules.set(board, rule);
   }
 
   claims(ref: PageRef): Promise<PageClaims> {

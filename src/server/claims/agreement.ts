@@ -12,11 +12,22 @@ import { type Store, StoreUnusable } from "../../store/store.js";
 const NOBODY = "-";
 const ATTEMPTS_MAX = 10;
 
-/** Rejects with StoreUnusable if running instances have other rules, or with StoreAway. */
-export async function agreeOnClaims(store: Pick<Store, "boards" | "enroll">, rules: ClaimRules): Promise<void> {
+/**
+ * `boards` are those of BOARDS. Rejects with StoreUnusable if running instances have other rules, or
+ * with StoreAway.
+ */
+export async function agreeOnClaims(
+  store: Pick<Store, "boards" | "enroll">,
+  boards: readonly string[],
+  rules: ClaimRules,
+): Promise<void> {
+  // Other boards were added at run time, and have the rules that they were added with.
+  const isNamed = (name: string) => boards.includes(name) || rules.boards.has(name);
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
     const records = (await store.boards.list()) ?? new Map();
-    const other = Array.from(records).filter(([name, { claims }]) => claims !== formatRule(ofBoard(rules, name)));
+    const other = Array.from(records).filter(
+      ([name, { claims }]) => isNamed(name) && claims !== formatRule(ofBoard(rules, name)),
+    );
     if (other.length === 0) return;
     const running = await store.enroll(NOBODY, "");
     const [[name, { claims }] = ["", { claims: undefined }]] = other;

@@ -11,6 +11,8 @@ const SWEEP_MS = 800;
 const MANY_PAGES = 32;
 
 interface Listener {
+  /** Whether any board has holds that end. */
+  isDue(): boolean;
   readonly released: Released;
   failed(error: unknown): void;
 }
@@ -35,6 +37,7 @@ export class Sweep {
   }
 
   async #sweep(): Promise<void> {
+    if (!this.#listener.isDue()) return;
     try {
       let looked = MANY_PAGES;
       while (looked >= MANY_PAGES) looked = await this.#store.releaseExpired(this.#listener.released);

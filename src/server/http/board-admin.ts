@@ -9,20 +9,33 @@
 
 import { Refusal } from "../../protocol/errors.js";
 import { BOARDS_MAX, isBoardName, isBoardSize } from "../../store/boards.js";
+import { type ClaimRule, formatRule, parseRule } from "../../store/claims.js";
 import type { Instance } from "../instance/instance.js";
 import { type Actor, audited, empty } from "./admin.js";
 
 /** After this, every instance has taken up a change, and answered its last writes from before. */
 const TAKEN_UP_MS = 8_000;
 
-/** Resolves if the board exists with that size already. */
-export async function addBoard({ boards, keeper }: Instance, name: string, size: number): Promise<void> {
+export interface BoardRules {
+  /** Its rule of claims, as in CLAIMS: `""` for claims without an end, `5m` or `lease:10s`. */
+  readonly claims?: string | undefined;
+}
+
+/** Resolves if the board exists with that size and rule already. */
+export async function addBoard(
+  { boards, keeper }: Instance,
+  name: string,
+  size: number,
+  { claims }: BoardRules = {},
+): Promise<void> {
   requireNamed(name);
   requireSize(size);
+  const rule = claims === undefined ? undefined : formatRule(requireRule(claims));
   await keeper.change(name, (record) => {
     if (record && record.size !== size) throw malformed(`board ${name} exists with ${record.size} cells: resize it`);
+    if (record && rule !== undefined && record.claims !== rule) throw malformed(`board ${name} has other claims`);
     if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are ${BOARDS_MAX} boards already: remove some`);
-    return record ?? { size };
+    return record ?? { size, ...(rule !== undefined && { claims: rule }) };
   });
 }
 
@@ -36,13 +49,20 @@ export function removeBoard(instance: Instance, name: string): Promise<void> {
 }
 
 /** Adds the board if there is none of that name, and resizes it otherwise. */
-export async function putBoard(instance: Instance, name: string, size: number, by: Actor): Promise<void> {
+export async function putBoard(
+  instance: Instance,
+  name: string,
+  size: number,
+  rules: BoardRules,
+  by: Actor,
+): Promise<void> {
   const exists = instance.boards.has(name);
-  await audited(instance, { audit: exists ? "resize" : "add", board: name, size }, by, async (begin) => {
+  await audited(instance, { audit: exists ? "resize" : "add", board: name, size, ...rules }, by, async (begin) => {
     requireNamed(name);
     requireSize(size);
+    if (exists && rules.claims !== undefined) throw malformed("only a board that is added takes claims");
     begin();
-    await (exists ? resizeBoard(instance, name, size) : addBoard(instance, name, size));
+    await (exists ? resizeBoard(instance, name, size) : addBoard(instance, name, size, rules));
     return {};
   });
 }
@@ -86,6 +106,12 @@ function requireNamed(name: string): void {
 
 function requireSize(size: number): void {
   if (!isBoardSize(size)) throw malformed("a size is a whole number from 1 to 4,294,967,296");
+}
+
+function requireRule(claims: string): ClaimRule {
+  const rule = claims === "" ? { ms: 0, isLease: false } : parseRule(claims);
+  if (!rule) throw malformed(`claims is "${claims}": expected a time such as 5m, lease:10s, or an empty text`);
+  return rule;
 }
 
 function malformed(detail: string): Refusal {

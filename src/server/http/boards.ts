@@ -37,9 +37,9 @@ export function boardsRouter(instance: Instance): Router {
   });
   router.put("/boards/:board", express.json({ limit: BODY_BYTES_MAX }), async (request, response) => {
     const { board: name } = request.params;
-    const { size } = parseRequest(boardBody, request.body ?? {});
+    const { size, claims } = parseRequest(boardBody, request.body ?? {});
     response.locals.isAudited = true;
-    await putBoard(instance, String(name), size, actorOf(request, response));
+    await putBoard(instance, String(name), size, { claims }, actorOf(request, response));
     response.json(describeBoard(instance, boardFor(instance, response, String(name), "admin")));
   });
   router.delete("/boards/:board", async (request, response) => {

@@ -48,7 +48,10 @@ export const watchRequest = z.union([
 export const unwatchRequest = z.object({ handle, pages: z.array(page).min(1).max(WATCH_PAGES_MAX) });
 export const overviewRequest = z.object({ handle, watch: z.boolean() });
 export const teachingUpdate = z.object({ index: z.int(), value: z.boolean() });
-export const boardBody = z.object({ size: z.int().min(1).max(BOARD_CELLS_MAX) });
+export const boardBody = z.object({
+  size: z.int().min(1).max(BOARD_CELLS_MAX),
+  claims: z.string().max(32).optional(),
+});
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
 const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();

@@ -11,7 +11,8 @@
 import { type Cancel, type Clock, every, jitter, pause } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { BoardRecord, BoardRecords } from "../../store/boards.js";
-import { type ClaimRule, formatRule } from "../../store/claims.js";
+import { ofBoard } from "../../store/by-board.js";
+import { type ClaimRule, type ClaimRules, formatRule, ruleIn } from "../../store/claims.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type Persistence, persist } from "../pages/persist.js";
@@ -32,11 +33,16 @@ export interface ResizeListener {
   resized(resized: Resized): void;
 }
 
+type Hosted = HostedBoard & { size: number; claims?: ClaimRule | undefined };
+
 interface KeeperOptions {
   /** The boards of BOARDS, with the number of cells that each has at least. */
   readonly boards: Readonly<Record<string, number>>;
   readonly records: BoardRecords;
-  readonly claimsOf: (board: string) => ClaimRule | undefined;
+  /** The rules of CLAIMS. Other boards have those of their records. */
+  readonly claims: ClaimRules;
+  /** A board has this rule from now on. */
+  readonly ruled: (board: string, rule: ClaimRule | undefined) => void;
   readonly clock: Clock;
   readonly failed: (error: unknown) => void;
 }
@@ -51,7 +57,7 @@ const HANDLES = 65_536;
 
 export class BoardKeeper {
   readonly boards: ReadonlyMap<string, HostedBoard>;
-  readonly #boards = new Map<string, HostedBoard & { size: number }>();
+  readonly #boards = new Map<string, Hosted>();
   readonly #options: KeeperOptions;
   readonly #persistence: Persistence;
   readonly #listeners = new Set<ResizeListener>();
@@ -172,7 +178,7 @@ export class BoardKeeper {
 
   /** The record to write for a board that has the record `before`, or none. */
   #recordOf(name: string, before: BoardRecord | undefined): Omit<BoardRecord, "size"> {
-    const claims = formatRule(this.#options.claimsOf(name));
+    const claims = formatRule(ofBoard(this.#options.claims, name));
     return before ?? this.#records.get(name) ?? (claims === undefined ? {} : { claims });
   }
 
@@ -184,10 +190,11 @@ export class BoardKeeper {
 
   #serve(records: ReadonlyMap<string, BoardRecord>): void {
     this.#records = records;
-    for (const [name, { size }] of records) {
-      const board = this.#boards.get(name);
-      if (!board) this.#resize(this.#host(name, 0), size);
-      else if (board.size !== size) this.#resize(board, size);
+    for (const [name, { size, claims }] of records) {
+      const board = this.#boards.get(name) ?? this.#host(name, 0);
+      // First, as a board that has grown may be written to at once.
+      if (formatRule(board.claims) !== claims) this.#rule(board, ruleIn(claims));
+      if (board.size !== size) this.#resize(board, size);
     }
     for (const board of this.#boards.values()) {
       if (records.has(board.name)) continue;
@@ -199,12 +206,17 @@ export class BoardKeeper {
   #host(name: string, size: number) {
     const taken = new Set(Array.from(this.#boards.values(), ({ handle }) => handle));
     while (taken.has(this.#made % HANDLES)) this.#made++;
-    const board = { name, size, handle: this.#made++ % HANDLES, claims: this.#options.claimsOf(name) };
+    const board = { name, size, handle: this.#made++ % HANDLES, claims: ofBoard(this.#options.claims, name) };
     this.#boards.set(name, board);
     return board;
   }
 
-  #resize(board: HostedBoard & { size: number }, size: number): void {
+  #rule(board: Hosted, rule: ClaimRule | undefined): void {
+    board.claims = rule;
+    this.#options.ruled(board.name, rule);
+  }
+
+  #resize(board: Hosted, size: number): void {
     const { handle, size: before } = board;
     board.size = size;
     const frame: Frame = { kind: "resized", resized: { handle, size } };

@@ -8,8 +8,7 @@ import { cropUpdate, type Snapshot } from "../../board/delta.js";
 import { cellsInPage, type PageRef, pageCount } from "../../board/geometry.js";
 import type { Clock } from "../../protocol/clock.js";
 import { Refusal } from "../../protocol/errors.js";
-import { ofBoard, valuesOf } from "../../store/by-board.js";
-import { type ClaimRules, NO_CLAIMS } from "../../store/claims.js";
+import { type ClaimRule, type ClaimRules, NO_CLAIMS } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import { ALL_APPLIED, type Durabilities } from "../../store/durability.js";
 import { NO_HISTORY, type Retention } from "../../store/history.js";
@@ -83,7 +82,7 @@ export class Instance {
   readonly #name: () => string;
   readonly #fanOut: FanOut;
   readonly #seldom = new Seldom();
-  readonly #sweep: Sweep | undefined;
+  readonly #sweep: Sweep;
   readonly #expired = new Set<(page: PageRef, offsets: readonly number[]) => void>();
 
   constructor(options: InstanceOptions) {
@@ -100,8 +99,8 @@ export class Instance {
     this.history = options.history ?? NO_HISTORY;
     const failed = (error: unknown) => this.failed(error, "unexpected failure");
     const { claims = NO_CLAIMS, boards } = options;
-    const claimsOf = (board: string) => ofBoard(claims, board);
-    this.keeper = new BoardKeeper({ boards, records: store.boards, claimsOf, clock, failed });
+    const ruled = (board: string, rule: ClaimRule | undefined) => store.setRule(board, rule);
+    this.keeper = new BoardKeeper({ boards, records: store.boards, claims, ruled, clock, failed });
     this.boards = this.keeper.boards;
     this.metrics = new Metrics(() => ({
       pages: this.pages.size,
@@ -133,14 +132,12 @@ export class Instance {
     });
     this.frozen = new FrozenPages(this.pages);
     this.mine = new Mine(store, clock, failed);
-    const hasHolds = valuesOf(claims).some((rule) => rule && rule.ms > 0);
-    if (hasHolds) {
-      const released: Released = (page, offsets, { position, checked }) => {
-        this.reporter.committed({ page, position, checked });
-        for (const listener of this.#expired) listener(page, offsets);
-      };
-      this.#sweep = new Sweep(store, clock, { released, failed });
-    }
+    const released: Released = (page, offsets, { position, checked }) => {
+      this.reporter.committed({ page, position, checked });
+      for (const listener of this.#expired) listener(page, offsets);
+    };
+    const isDue = () => Array.from(this.boards.values()).some(({ claims }) => claims && claims.ms > 0);
+    this.#sweep = new Sweep(store, clock, { isDue, released, failed });
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
     // Comes before all who use pages, so that they open the new ones.
     this.keeper.tell({
@@ -215,7 +212,7 @@ export class Instance {
 
   close(): void {
     this.keeper.close();
-    this.#sweep?.close();
+    this.#sweep.close();
     this.mine.close();
     this.reporter.close();
     this.overviews.close();

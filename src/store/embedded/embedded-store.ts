@@ -12,7 +12,7 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard, valuesOf } from "../by-board.js";
-import { type ClaimRules, NO_CLAIMS } from "../claims.js";
+import { type ClaimRule, type ClaimRules, RuleBook } from "../claims.js";
 import { Damages } from "../damage.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
 import { expiry } from "../expiry.js";
@@ -74,12 +74,14 @@ export class EmbeddedStore implements Store {
   readonly #pages: EmbeddedPages;
   readonly #history: EmbeddedHistory;
   readonly #roll: LocalRoll;
+  readonly #rules: RuleBook;
   readonly #listeners = new Listeners<SubscriptionListener>();
 
   private constructor(options: EmbeddedStoreOptions, lock: DirectoryLock) {
     const { directory, limits = STORE_LIMITS, histories = NO_HISTORY, now = Date.now } = options;
     const { elapsed = () => performance.now(), incident = () => undefined } = options;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
+    this.#rules = new RuleBook(options.claims);
     this.#damages = new Damages(incident);
     this.#roll = new LocalRoll(now);
     this.#lock = lock;
@@ -99,7 +101,7 @@ export class EmbeddedStore implements Store {
       history: this.#history,
       damages: this.#damages,
       logDeltasMax: limits.logDeltasMax,
-      rules: options.claims ?? NO_CLAIMS,
+      rules: this.#rules,
       now,
     });
     const tallies: Database<Tally, [board: string, page: number]> = this.#root.openDB({ name: "tallies" });
@@ -193,6 +195,10 @@ export class EmbeddedStore implements Store {
       heads.push(this.#pages.head(page));
     }
     return heads;
+  }
+
+  setRule(board: string, rule: ClaimRule | undefined): void {
+    this.#rules.set(board, rule);
   }
 
   async claims(ref: PageRef): Promise<PageClaims> {

@@ -9,8 +9,7 @@ import { type Bit, countBits, eachDifference, getBit, setBit } from "../../board
 import { changedOffset, changedValue, type Delta, packChanges, type Snapshot } from "../../board/delta.js";
 import type { PageRef } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
-import { ofBoard } from "../by-board.js";
-import { type Claim, ClaimJudge, type ClaimRules } from "../claims.js";
+import { type Claim, ClaimJudge, type RuleBook } from "../claims.js";
 import { DamagedPage, type Damages } from "../damage.js";
 import { FROZEN_RANGES_MAX, isIn, type OffsetRange, withRange } from "../frozen.js";
 import { deltaTo, isDelta, loggedSince, PAGE_BYTES } from "../logged.js";
@@ -44,7 +43,7 @@ export interface EmbeddedPagesParts {
   readonly history: EmbeddedHistory;
   readonly damages: Damages;
   readonly logDeltasMax: number;
-  readonly rules: ClaimRules;
+  readonly rules: RuleBook;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -171,7 +170,7 @@ export class EmbeddedPages {
 
   /** Undefined if the board has no claims. */
   #judge(ref: PageRef, bits: Uint8Array): ClaimJudge | undefined {
-    const rule = ofBoard(this.#parts.rules, ref.board);
+    const rule = this.#parts.rules.of(ref.board);
     if (!rule) return undefined;
     const stored = (offset: number) => this.#claims.get(ref, offset);
     return new ClaimJudge(rule, this.#parts.now(), stored, (offset) => getBit(bits, offset) === 1);

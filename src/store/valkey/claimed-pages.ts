@@ -10,8 +10,7 @@
 
 import { type PageRef, pageName } from "../../board/geometry.js";
 import { parsePosition } from "../../board/position.js";
-import { ofBoard } from "../by-board.js";
-import { type Claim, type ClaimRules, OWNER } from "../claims.js";
+import { type Claim, OWNER, type RuleBook } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
 import { expiry } from "../expiry.js";
 import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
@@ -29,6 +28,7 @@ const MARKS_MAX = 5;
 const AGAIN_MS = 3_000;
 /** The pause for pages of a board that has no holds any more. */
 const PAUSE_MS_MAX = 60_000;
+const PAUSE_MS_UNKNOWN = 1_000;
 
 /** A page that was handed out, and when. */
 interface Due {
@@ -46,7 +46,7 @@ interface Read extends PageClaims {
 }
 
 interface Options {
-  readonly rules: ClaimRules;
+  readonly rules: RuleBook;
   run<Result>(page: PageRef, call: ScriptCall<Result>): Promise<Result>;
   /** `mark` is that of the last NotIndexed, with which this may reject again. */
   commit(page: PageRef, batch: Batch, mark: string): Promise<Committed>;
@@ -105,7 +105,9 @@ export class ClaimedPages {
     const page = pageOfName(due.name);
     // Anyone with access to Valkey can write the index.
     if (!page) return { ...due, pauseMs: undefined };
-    const usualMs = ofBoard(this.#options.rules, page.board)?.ms || PAUSE_MS_MAX;
+    const rule = this.#options.rules.of(page.board);
+    // This instance may not know yet that the board was added.
+    const usualMs = rule ? rule.ms || PAUSE_MS_MAX : PAUSE_MS_UNKNOWN;
     try {
       const { claims, hasLeft } = await this.#options.run(page, claimsCall(this.#names, page, true));
       if (hasLeft) return { ...due, pauseMs: undefined };

@@ -12,7 +12,7 @@ import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
-import { type ClaimRules, NO_CLAIMS } from "../claims.js";
+import { type ClaimRule, RuleBook } from "../claims.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
@@ -52,10 +52,11 @@ import { withoutPassword } from "./url.js";
 export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly names: Names;
+  readonly setRule = (board: string, rule: ClaimRule | undefined) => this.#rules.set(board, rule);
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
   readonly #histories: Histories;
-  readonly #rules: ClaimRules;
+  readonly #rules: RuleBook;
   readonly #incident: (message: string, cause?: unknown) => void;
   readonly #damages: Damages;
   readonly #availability = new Set<(available: boolean) => void>();
@@ -75,7 +76,7 @@ export class ValkeyStore implements Store {
     this.#limits = options.limits ?? STORE_LIMITS;
     this.#durabilities = options.durabilities ?? ALL_APPLIED;
     this.#histories = options.histories ?? NO_HISTORY;
-    this.#rules = options.claims ?? NO_CLAIMS;
+    this.#rules = new RuleBook(options.claims);
     this.#incident = options.incident ?? (() => undefined);
     this.#damages = new Damages(this.#incident);
     this.#eviction = new EvictionWatch(() => this.everywhere("INFO", "memory"), this.#incident);
@@ -84,7 +85,7 @@ export class ValkeyStore implements Store {
       publish: address.kind === "cluster" ? "SPUBLISH" : "PUBLISH",
       durabilities: this.#durabilities,
       histories: this.#histories,
-      claims: this.#rules,
+      ...(options.claims && { claims: options.claims }),
     });
     const wait = { durabilityWaitMs: options.durabilityWaitMs ?? DURABILITY_WAIT_MS, needs };
     this.#link = new ValkeyLink(address, wait, {
@@ -262,7 +263,7 @@ export class ValkeyStore implements Store {
       publish: this.#link.publish,
       isMarked: ofBoard(this.#durabilities, page.board).level !== "applied",
       history: { ms: ofBoard(this.#histories, page.board), deltasMax: this.#histories.deltasMax },
-      claims: ofBoard(this.#rules, page.board),
+      claims: this.#rules.of(page.board),
     };
   }
 

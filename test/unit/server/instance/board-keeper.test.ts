@@ -6,6 +6,7 @@ import { packChanges } from "../../../../src/board/delta.js";
 import { resizeBoard } from "../../../../src/server/http/board-admin.js";
 import { BoardKeeper } from "../../../../src/server/instance/board-keeper.js";
 import type { BoardRecord, BoardRecords } from "../../../../src/store/boards.js";
+import { NO_CLAIMS } from "../../../../src/store/claims.js";
 import { LocalBoards } from "../../../../src/store/embedded/local-boards.js";
 import { StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
@@ -24,7 +25,8 @@ async function keep(records: BoardRecords, boards: Record<string, number>, clock
     boards,
     records,
     clock,
-    claimsOf: () => undefined,
+    claims: NO_CLAIMS,
+    ruled: () => undefined,
     failed: (error) => failures.push(error),
   });
   const resized: string[] = [];
