@@ -13,8 +13,8 @@ const NOBODY = "-";
 const ATTEMPTS_MAX = 10;
 
 /**
- * `boards` are those of BOARDS. Rejects with StoreUnusable if running instances have other rules, or
- * with StoreAway.
+ * `boards` are those of BOARDS. Rejects with StoreAway, or with StoreUnusable if running instances
+ * have other rules.
  */
 export async function agreeOnClaims(
   store: Pick<Store, "boards" | "enroll">,
