@@ -62,7 +62,7 @@ export interface BoardEvents {
   right: (right: Right) => void;
   /** The frozen cells of these watched pages have changed: see `board.isFrozen`. */
   frozen: (pages: readonly number[]) => void;
-  /** `board.mine` has changed. */
+  /** `board.mine` has changed, or the user's cells of a page are known. */
   mine: () => void;
   /** A change was refused. A `change` event has already reset the cell. */
   refused: (refused: RefusedChange) => void;
@@ -114,6 +114,11 @@ export interface Board extends Disposable {
    * hold ends, in ms since 1970, or undefined if it has no end. Live: it changes as news arrive.
    */
   readonly mine: ReadonlyMap<number, number | undefined>;
+  /**
+   * Whether somebody else has the cell, on a board with claims. Known only for watched pages, once
+   * the server has reported which cells are the user's.
+   */
+  isTaken(cell: number): boolean;
   /** Why the board was closed, if it was. A closed board never opens again. */
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */

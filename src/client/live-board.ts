@@ -37,6 +37,7 @@ export class LiveBoard implements api.Board {
   status: api.BoardStatus = "connecting";
   right: api.Right | undefined;
   failure: Refusal | undefined;
+  readonly isTaken = (cell: number): boolean => this.#own.isTaken(cell);
   readonly #events = createNanoEvents<api.BoardEvents>();
   readonly #pages = new WatchedPages({
     held: () => this.#joiner.joinSoon(),
@@ -181,9 +182,7 @@ export class LiveBoard implements api.Board {
     this.end(new Refusal("CLOSED"));
   }
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
+  readonly [Symbol.dispose] = (): void => this.close();
 
   /** The handle that frames of this board carry on this connection. */
   get handle(): number | undefined {

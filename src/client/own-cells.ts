@@ -14,6 +14,8 @@ const RENEWALS = 3;
 export class OwnCells {
   /** Cell -> when its hold ends, in ms since 1970. */
   readonly cells = new Map<number, number | undefined>();
+  /** Pages whose cells were reported. */
+  readonly #known = new Set<number>();
   readonly #clock: Clock;
   readonly #board: Pick<Board, "get" | "isPending" | "set">;
   #leaseMs = 0;
@@ -32,17 +34,24 @@ export class OwnCells {
     if (leaseMs > 0) this.#stop = every(this.#clock, leaseMs / RENEWALS, () => this.#renewAll());
   }
 
+  isTaken(cell: number): boolean {
+    if (!this.#known.has(pageOf(cell)) || this.cells.has(cell)) return false;
+    return this.#board.get(cell) === true && !this.#board.isPending(cell);
+  }
+
   /** True if anything may have changed. */
   receive({ page, cells, gone }: Mine): boolean {
     const before = this.cells.size;
     if (!gone) this.forget(page);
+    this.#known.add(page);
     for (const cell of gone ?? []) this.cells.delete(cell);
     const nowMs = Date.now();
     for (const [cell, leftMs] of cells) this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
-    return cells.length > 0 || this.cells.size !== before;
+    return !gone || cells.length > 0 || this.cells.size !== before;
   }
 
   forget(page: number): void {
+    this.#known.delete(page);
     for (const cell of this.cells.keys()) if (pageOf(cell) === page) this.cells.delete(cell);
   }
 

@@ -15,11 +15,14 @@ export interface Shown {
   placed(size: number): CellRange;
   /** Some of the changed cells may be in the range. */
   changed(changes: readonly CellChange[]): void;
-  /** Size, right, failure or readable cells may have changed. */
+  /** Size, right, failure, owners or readable cells may have changed. */
   refresh(): void;
 }
 
-export type SourceBoard = Pick<Board, "ready" | "size" | "right" | "failure" | "get" | "set" | "watch" | "on">;
+export type SourceBoard = Pick<
+  Board,
+  "ready" | "size" | "right" | "claims" | "mine" | "isTaken" | "failure" | "get" | "set" | "watch" | "on"
+>;
 
 /** A change looks for ranges in its bucket only. */
 const BUCKET_CELLS = 256;
@@ -86,6 +89,8 @@ export class BoardSource {
       this.board.on("size", () => this.#refreshAll()),
       this.board.on("status", () => this.#refreshAll()),
       this.board.on("right", () => this.#refreshAll()),
+      this.board.on("mine", () => this.#refreshAll()),
+      this.board.on("refused", ({ code }) => code === "TAKEN" && this.#refreshAll()),
     ];
   }
 

@@ -23,6 +23,13 @@ export interface BoardView {
   readonly isReady: boolean;
   /** The rights of this client on the board. */
   readonly right: OpenResult["right"] | undefined;
+  /**
+   * On a board with claims: the user's own cells of the range. Each has the time when its hold
+   * ends, in ms since 1970, or undefined if it has no end.
+   */
+  readonly mine: ReadonlyMap<number, number | undefined>;
+  /** On a board with claims: the cells of the range that somebody else has. */
+  readonly taken: ReadonlySet<number>;
   /** Why the board, or a part of the range, was refused. */
   readonly refusal: Refusal | undefined;
   /** Like `set` of the board. The promise may go unhandled. */
@@ -37,9 +44,13 @@ export const VIEW_FIELDS: readonly (keyof BoardView)[] = [
   "size",
   "isReady",
   "right",
+  "mine",
+  "taken",
   "refusal",
   "set",
 ];
+
+const NO_OWNERS: Pick<BoardView, "mine" | "taken"> = { mine: new Map(), taken: new Set() };
 
 /** One component should not render more elements. Draw more on a canvas, with `board.bitsOf`. */
 export const RANGE_CELLS_MAX = 262_144;
@@ -102,17 +113,25 @@ export class RangeView implements Shown {
       cells ??= [...this.#view.cells];
       cells[cell - start] = value;
     }
-    if (cells) this.#replace({ ...this.#view, cells, isReady: !this.#initialBits && isWhole(cells) });
+    if (!cells) return;
+    const isReady = !this.#initialBits && isWhole(cells);
+    this.#show({ ...this.#view, cells, isReady, ...ownersIn(this.#source.board, { start, end }) });
   }
 
   refresh(): void {
-    const seen = this.#look();
-    const before = this.#view;
-    const view = { ...seen, cells: isEqual(seen.cells, before.cells) ? before.cells : seen.cells };
-    if (VIEW_FIELDS.some((key) => view[key] !== before[key])) this.#replace(view);
+    this.#show(this.#look());
   }
 
-  #replace(view: BoardView): void {
+  /** Lists that are equal stay the same objects. */
+  #show(seen: BoardView): void {
+    const before = this.#view;
+    const view = {
+      ...seen,
+      cells: isEqual(seen.cells, before.cells) ? before.cells : seen.cells,
+      mine: isEqual([...seen.mine].flat(), [...before.mine].flat()) ? before.mine : seen.mine,
+      taken: isEqual([...seen.taken], [...before.taken]) ? before.taken : seen.taken,
+    };
+    if (VIEW_FIELDS.every((key) => view[key] === before[key])) return;
     this.#view = view;
     this.#listener();
   }
@@ -137,14 +156,26 @@ export class RangeView implements Shown {
     const bits = this.#initialBits;
     const cells = bits ? loaded.map((cell, index) => cell ?? getBit(bits, index) === 1) : loaded;
     const refusal = board.failure ?? this.#source.refusalIn(range);
-    return { ...range, size, right, refusal, set: this.#source.set, cells, isReady };
+    return { ...range, size, right, refusal, set: this.#source.set, cells, isReady, ...ownersIn(board, range) };
   }
+}
+
+/** Ascending. */
+function ownersIn(board: SourceBoard, { start, end }: CellRange): typeof NO_OWNERS {
+  if (!board.claims) return NO_OWNERS;
+  const mine = new Map<number, number | undefined>();
+  const taken = new Set<number>();
+  for (let cell = start; cell < end; cell++) {
+    if (board.mine.has(cell)) mine.set(cell, board.mine.get(cell));
+    else if (board.isTaken(cell)) taken.add(cell);
+  }
+  return { mine, taken };
 }
 
 function isWhole(cells: BoardView["cells"]): boolean {
   return !cells.includes(undefined);
 }
 
-function isEqual(one: BoardView["cells"], other: BoardView["cells"]): boolean {
+function isEqual(one: readonly unknown[], other: readonly unknown[]): boolean {
   return one.length === other.length && one.every((value, index) => value === other[index]);
 }

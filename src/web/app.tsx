@@ -8,10 +8,12 @@ import type { Board, Client } from "../client/index.js";
 import { countOf } from "../protocol/count.js";
 import { AccessBar } from "./access-bar.js";
 import { Announcer } from "./announcer.js";
+import { claimsText } from "./claims.js";
 import { GridView } from "./grid-view.js";
 import { LargeBoard } from "./large-board.js";
 import { GRID_CELLS_MAX } from "./layout.js";
 import { useDelay, useLive } from "./live.js";
+import { reportLost } from "./lost-cells.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { Status } from "./status.js";
@@ -46,6 +48,8 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
     return () => clearTimeout(timer);
   }, [refusal]);
 
+  useEffect(() => reportLost(board, Date.now, (text) => onRefused(text, false)), [board, onRefused]);
+
   const { size } = live;
   const goTo = (cell: number) => setTarget({ cell });
   // For a refusal whose cell is not on the screen.
@@ -59,7 +63,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
         {!isCompact && <Title board={board.name} size={size} />}
-        <Status live={live} checked={checked} />
+        <Status live={live} board={board} checked={checked} />
       </header>
       {!isCompact && isShown && (
         <div class="toolbar">
@@ -78,7 +82,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             isViewer={live.isViewer}
             isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : usualText(size, live.isViewer)}
+            usual={isCompact ? undefined : usualText(board, size, live.isViewer)}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -90,8 +94,14 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   );
 }
 
-function usualText(size: number, isViewer: boolean): string {
-  if (size > GRID_CELLS_MAX) return `Drag to move, scroll or pinch to zoom${isViewer ? "" : ", click to check"}.`;
+function usualText(board: Board, size: number, isViewer: boolean): string {
+  const claims = claimsText(board, isViewer);
+  if (size > GRID_CELLS_MAX) {
+    const moves = "Drag to move, scroll or pinch to zoom";
+    if (claims !== undefined) return `${moves}. ${claims}`;
+    return `${moves}${isViewer ? "" : ", click to check"}.`;
+  }
+  if (claims !== undefined) return claims;
   return isViewer ? "You see other people's changes right away." : "Check a box, and everyone sees it right away.";
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { Board } from "../client/index.js";
+import { isAnnounced, leftOf, type Owned, type Owner, ownerAt, ownerText } from "./claims.js";
 import { lockReasonAt } from "./permission.js";
 
 export class CellElements {
@@ -53,11 +54,17 @@ export class CellElements {
     if (this.#current) this.#current.tabIndex = 0;
   }
 
-  markLocked(board: Board): void {
-    for (const [cell, input] of this.inputs.entries()) {
-      input.toggleAttribute("data-frozen", board.isFrozen(cell));
-      setLocked(input, lockReasonAt(board, cell));
-    }
+  /** Shows whether the cell is frozen, whose it is, and why it cannot be changed. */
+  mark(board: Board, cell: number): void {
+    const input = this.inputs[cell];
+    if (!input) return;
+    input.toggleAttribute("data-frozen", board.isFrozen(cell));
+    setLocked(input, lockReasonAt(board, cell));
+    if (board.claims) setOwner(input, board, cell, ownerAt(board, cell));
+  }
+
+  markAll(board: Board): void {
+    for (const cell of this.inputs.keys()) this.mark(board, cell);
   }
 }
 
@@ -73,7 +80,7 @@ export function makeInput(cell: number, className: string): HTMLInputElement {
   input.className = className;
   input.tabIndex = -1;
   input.dataset.cell = String(cell);
-  input.ariaLabel = `Checkbox ${cell}`;
+  input.ariaLabel = labelOf(cell);
   // Firefox would restore the checks from before a reload.
   input.autocomplete = "off";
   return input;
@@ -84,6 +91,22 @@ export function makeElement(tag: "div" | "span", role: string, className = ""): 
   made.className = className;
   made.role = role;
   return made;
+}
+
+function labelOf(cell: number, owner?: string): string {
+  return owner === undefined ? `Checkbox ${cell}` : `Checkbox ${cell}, ${owner}`;
+}
+
+/** Shows whose the cell is, and in its name how long it still is the user's. */
+export function setOwner(input: HTMLInputElement, board: Owned, cell: number, owner: Owner | undefined): void {
+  const isSame = input.dataset.owner === owner;
+  if (isSame && owner === undefined) return;
+  const nowMs = Date.now();
+  if (owner === undefined) delete input.dataset.owner;
+  else input.dataset.owner = owner;
+  const isSilent = isSame && input === document.activeElement && !isAnnounced(leftOf(board, cell, nowMs) ?? 0);
+  const label = labelOf(cell, owner && ownerText(board, cell, nowMs));
+  if (!isSilent && input.ariaLabel !== label) input.ariaLabel = label;
 }
 
 /** Shows why the cell cannot be changed. It is not `disabled`, so that it stays readable. */

@@ -5,6 +5,8 @@
 
 import type { Board, CellChange, RefusedChange, Watch } from "../client/index.js";
 import { CellElements, cellOf } from "./cell-elements.js";
+import { countdownText, TICK_MS } from "./claims.js";
+import { HoldNote } from "./hold-note.js";
 import { moveByKey } from "./keys.js";
 import { gridOf } from "./layout.js";
 import { PendingCells } from "./pending-cells.js";
@@ -35,6 +37,8 @@ export class CellGrid {
   readonly #refused = new TimedMark("refused", MARKED_MAX);
   readonly #found = new TimedMark("found", 1);
   readonly #note: RefusalNote;
+  readonly #hold: HoldNote;
+  readonly #ticks: ReturnType<typeof setInterval> | undefined;
   readonly #reportRun = reportRuns((text) => this.#report(text));
   readonly #abort = new AbortController();
   readonly #undo: (() => void)[];
@@ -47,10 +51,16 @@ export class CellGrid {
     this.#root = root;
     this.#options = options;
     this.#cells = new CellElements(root, size, columns);
-    this.#pending = new PendingCells(board, (cell, isPending) =>
-      this.#cells.inputs[cell]?.toggleAttribute("data-pending", isPending),
-    );
+    this.#pending = new PendingCells(board, (cell, isPending) => {
+      this.#cells.inputs[cell]?.toggleAttribute("data-pending", isPending);
+      this.#cells.mark(board, cell);
+    });
     this.#note = new RefusalNote(root);
+    this.#hold = new HoldNote(root, {
+      textAt: (cell) => (this.#note.isShown ? undefined : countdownText(board, cell, Date.now())),
+      elementAt: (cell) => this.#cells.inputs[cell],
+    });
+    if (board.claims && !board.claims.isLease) this.#ticks = setInterval(() => this.#tick(), TICK_MS);
     root.ariaBusy = "true";
     const { signal } = this.#abort;
     root.addEventListener("click", (event) => this.#clicked(event), { signal });
@@ -58,12 +68,14 @@ export class CellGrid {
     root.addEventListener("keydown", (event) => this.#pressed(event), { signal });
     root.addEventListener("focusin", (event) => this.#pointed(event), { signal });
     root.addEventListener("pointerover", (event) => this.#pointed(event), { signal });
-    root.addEventListener("pointerleave", () => options.onPointed(undefined), { signal });
+    root.addEventListener("focusout", (event) => this.#left(event), { signal });
+    root.addEventListener("pointerleave", (event) => this.#left(event), { signal });
     this.#undo = [
       board.on("change", (changes) => this.#apply(changes)),
       board.on("refused", (refused) => this.#gather(refused)),
-      board.on("right", () => this.#cells.markLocked(board)),
-      board.on("frozen", () => this.#cells.markLocked(board)),
+      board.on("right", () => this.#cells.markAll(board)),
+      board.on("frozen", () => this.#cells.markAll(board)),
+      board.on("mine", () => this.#cells.markAll(board)),
     ];
     this.#watch = board.watch({ start: 0, end: size });
     // The status line reports an unavailable board.
@@ -89,6 +101,8 @@ export class CellGrid {
     for (const mark of [this.#flash, this.#refused, this.#found]) mark.clear();
     this.#pending.close();
     this.#note.close();
+    this.#hold.close();
+    clearInterval(this.#ticks);
     // Delayed, so that a page that the next grid needs too stays watched.
     setTimeout(() => this.#watch.stop());
   }
@@ -100,7 +114,7 @@ export class CellGrid {
       this.#cells.show(cell, board.get(cell) ?? false);
       this.#pending.follow(cell);
     }
-    this.#cells.markLocked(board);
+    this.#cells.markAll(board);
     this.#isFilled = true;
     this.#root.ariaBusy = "false";
     onChecked(this.#cells.checked);
@@ -108,10 +122,12 @@ export class CellGrid {
 
   #apply(changes: readonly CellChange[]): void {
     if (!this.#isFilled) return;
+    const { board } = this.#options;
     const before = this.#cells.checked;
     for (const { cell, value, mine } of changes) {
       const input = this.#cells.show(cell, value);
       if (input && !mine) this.#flash.put(input);
+      if (board.claims) this.#cells.mark(board, cell);
     }
     if (this.#cells.checked !== before) this.#options.onChecked(this.#cells.checked);
   }
@@ -153,12 +169,35 @@ export class CellGrid {
     if (cell === undefined) return;
     if (event.type === "focusin") this.#cells.focusable(cell);
     this.#options.onPointed(cell);
+    // Under a finger, a note would only hide other cells.
+    const isMouse = event instanceof PointerEvent && event.pointerType !== "touch";
+    if (isMouse || this.#cells.inputs[cell]?.matches(":focus-visible")) this.#countDown(cell);
+  }
+
+  #left(event: Event): void {
+    if (event.type === "pointerleave") this.#options.onPointed(undefined);
+    // A click moves the focus away from another cell.
+    else if (cellOf(event) !== this.#hold.cell) return;
+    this.#countDown(undefined);
+  }
+
+  #countDown(cell: number | undefined): void {
+    this.#hold.cell = cell;
+    this.#hold.follow();
+  }
+
+  #tick(): void {
+    const { board } = this.#options;
+    for (const cell of board.mine.keys()) this.#cells.mark(board, cell);
+    this.#hold.follow();
   }
 
   #gather(refused: RefusedChange): void {
     // A click on a cell that cannot be set has changed the input itself.
-    const input = this.#cells.show(refused.cell, this.#options.board.get(refused.cell) ?? false);
+    const { board } = this.#options;
+    const input = this.#cells.show(refused.cell, board.get(refused.cell) ?? false);
     if (input) this.#refused.put(input);
+    this.#cells.mark(board, refused.cell);
     this.#reportRun(refused);
   }
 

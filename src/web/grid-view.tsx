@@ -4,8 +4,9 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
 import { countOf } from "../protocol/count.js";
 import { CellGrid } from "./cell-grid.js";
+import { ownerText } from "./claims.js";
 import { columnsOf } from "./layout.js";
-import { useFrozen } from "./live.js";
+import { useFrozen, useTicking } from "./live.js";
 import { MessageLine } from "./message-line.js";
 import { formatPlace, parsePlace } from "./place-link.js";
 import { MARK_MS } from "./timed-mark.js";
@@ -40,6 +41,10 @@ export function GridView(props: BoardViewProps) {
   const pointed = lastPointed !== undefined && lastPointed < size ? lastPointed : undefined;
   const frozen = useFrozen(board, "with a dashed blue edge") ?? usual;
   const placeOf = (cell: number) => ({ x: cell % columns, y: Math.floor(cell / columns) });
+  const usualNow = useTicking(board.claims !== undefined, () => {
+    if (pointed === undefined) return frozen;
+    return placeText(pointed, placeOf(pointed), board.isFrozen(pointed), ownerText(board, pointed, Date.now()));
+  });
 
   useLayoutEffect(() => {
     if (!root.current) return;
@@ -82,10 +87,7 @@ export function GridView(props: BoardViewProps) {
           data-delayed={isDelayed ? "" : undefined}
         />
       </div>
-      <MessageLine
-        hint={hint}
-        usual={pointed === undefined ? frozen : placeText(pointed, placeOf(pointed), board.isFrozen(pointed))}
-      />
+      <MessageLine hint={hint} usual={usualNow} />
     </>
   );
 }

@@ -1,6 +1,6 @@
 /* The state of the client and the board, as state of a component. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
 import { refusalOf } from "../protocol/refusal.js";
 import { frozenText } from "./permission.js";
@@ -60,6 +60,19 @@ export function useFrozen(board: Board, look: string): string | undefined {
   const [text, setText] = useState(() => frozenText(board, look));
   useEffect(() => board.on("frozen", () => setText(frozenText(board, look))), [board, look]);
   return text;
+}
+
+/** A text that changes as time passes, read four times a second while `isLive`. */
+export function useTicking(isLive: boolean, read: () => string | undefined): string | undefined {
+  const [, setText] = useState<string>();
+  const latest = useRef(read);
+  latest.current = read;
+  useEffect(() => {
+    if (!isLive) return;
+    const timer = setInterval(() => setText(latest.current()), TICK_MS);
+    return () => clearInterval(timer);
+  }, [isLive]);
+  return read();
 }
 
 export interface Delay {

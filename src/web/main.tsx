@@ -18,7 +18,7 @@ let visits = 0;
 
 function visit(page: Element): void {
   client?.close();
-  const next = connect(homeUrl(), { token: readToken });
+  const next = connect(homeUrl(), { token: readToken, remember: true });
   client = next;
   const useToken = (token: string) => {
     keepToken(token);

@@ -4,10 +4,12 @@ import type { Board } from "../client/index.js";
 
 export const VIEW_ONLY = "You can view this board but not change it.";
 const FROZEN = "This checkbox is frozen. Nobody can change it right now.";
+const TAKEN = "Somebody else has this checkbox. Choose a free one.";
 
 export function lockReasonAt(board: Board, cell: number): string | undefined {
   if (board.right === "view") return VIEW_ONLY;
-  return board.isFrozen(cell) ? FROZEN : undefined;
+  if (board.isFrozen(cell)) return FROZEN;
+  return board.isTaken(cell) ? TAKEN : undefined;
 }
 
 /** A text about the frozen part of the board and its look; undefined if nothing is frozen. */

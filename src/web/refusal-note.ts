@@ -1,68 +1,37 @@
-/*
- * A note at a cell with the reason why its change was refused. It lives in the browser's top
- * layer, so that the scrolling grid does not clip it. It follows its cell and disappears by itself.
- */
+/* A note at a cell with the reason why its change was refused. It disappears by itself. */
 
+import { Note } from "./note.js";
 import { MARK_MS } from "./timed-mark.js";
 
-const GAP_PX = 8;
-const EDGE_PX = 8;
-
 export class RefusalNote {
-  readonly #scroller: HTMLElement | null;
-  readonly #note = document.createElement("div");
-  #cell: HTMLElement | undefined;
+  readonly #note: Note;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(grid: HTMLElement) {
-    this.#scroller = grid.parentElement;
-    this.#note.className = "refusal-note";
-    this.#note.translate = false;
-    this.#note.dataset.testid = "refusal-note";
-    this.#note.popover = "manual";
-    document.body.append(this.#note);
+    this.#note = new Note(grid, "refusal-note");
+  }
+
+  get isShown(): boolean {
+    return this.#note.isShown;
   }
 
   show(cell: HTMLElement, text: string): void {
     this.#hide();
-    this.#cell = cell;
-    this.#note.textContent = text;
-    this.#note.showPopover();
-    this.follow();
-    this.#scroller?.addEventListener("scroll", this.follow, { passive: true });
-    window.addEventListener("resize", this.follow);
+    this.#note.show(cell, text);
     this.#timer = setTimeout(() => this.#hide(), MARK_MS.refused);
   }
 
-  /** Moves the note above or below its cell. Hides it while the cell is out of view. */
-  readonly follow = () => {
-    if (!this.#cell) return;
-    const cell = this.#cell.getBoundingClientRect();
-    const { width, height } = this.#note.getBoundingClientRect();
-    const center = cell.left + cell.width / 2;
-    const leftMax = document.documentElement.clientWidth - width - EDGE_PX;
-    const left = Math.max(EDGE_PX, Math.min(leftMax, center - width / 2));
-    const isAbove = cell.top - height - GAP_PX >= EDGE_PX;
-    const top = isAbove ? cell.top - height - GAP_PX : cell.bottom + GAP_PX;
-    this.#note.dataset.side = isAbove ? "above" : "below";
-    this.#note.style.left = `${left}px`;
-    this.#note.style.top = `${top}px`;
-    this.#note.style.setProperty("--tip", `${center - left}px`);
-    const view = this.#scroller?.getBoundingClientRect();
-    const isOutside = view !== undefined && (cell.bottom < view.top || cell.top > view.bottom);
-    this.#note.style.visibility = isOutside ? "hidden" : "visible";
-  };
+  follow(): void {
+    this.#note.follow();
+  }
 
   close(): void {
-    this.#hide();
-    this.#note.remove();
+    clearTimeout(this.#timer);
+    this.#note.close();
   }
 
   #hide(): void {
     clearTimeout(this.#timer);
-    this.#scroller?.removeEventListener("scroll", this.follow);
-    window.removeEventListener("resize", this.follow);
-    if (this.#note.matches(":popover-open")) this.#note.hidePopover();
-    this.#cell = undefined;
+    this.#note.hide();
   }
 }

@@ -6,15 +6,24 @@
  */
 
 import type { ComponentChildren } from "preact";
+import type { Board } from "../client/index.js";
 import { formatCount } from "../protocol/count.js";
-import type { Live } from "./live.js";
+import { summaryText } from "./claims.js";
+import { type Live, useTicking } from "./live.js";
 import { connectionWording, formatMs } from "./wording.js";
 
 const UNKNOWN = "–";
 
-export function Status({ live, checked }: { live: Live; checked: number | undefined }) {
+interface StatusProps {
+  readonly live: Live;
+  readonly board: Board;
+  readonly checked: number | undefined;
+}
+
+export function Status({ live, board, checked }: StatusProps) {
   const { connection, instance, roundTripMs, size } = live;
   const { tone, text } = connectionWording(live);
+  const own = useTicking(board.claims !== undefined, () => summaryText(board, Date.now()));
   const people = connection.connected ? Math.max(connection.online, connection.onlineEverywhere) : 0;
   return (
     <dl class="status" translate={false}>
@@ -33,6 +42,11 @@ export function Status({ live, checked }: { live: Live; checked: number | undefi
         {checked === undefined ? UNKNOWN : formatCount(checked)}
         {checked !== undefined && <span class="of">{` of ${formatCount(size)}`}</span>}
       </Fact>
+      {own !== undefined && (
+        <Fact label="Yours" name="own">
+          {own}
+        </Fact>
+      )}
       <Fact label="Round trip" name="round-trip">
         {roundTripMs === undefined ? UNKNOWN : formatMs(roundTripMs)}
       </Fact>

@@ -17,13 +17,15 @@ export function formatMs(ms: number): string {
   return ms < 1 ? "under 1 ms" : `${ms < 10 ? ms.toFixed(1) : formatCount(Math.round(ms))} ms`;
 }
 
-/** `place` counts columns and rows from 0. */
+/** `place` counts columns and rows from 0. `owner` says whose the cell is. */
 export function placeText(
   cell: number,
   { x, y }: { readonly x: number; readonly y: number },
   isFrozen: boolean,
+  owner: string | undefined,
 ): string {
-  return `Checkbox ${cell} · row ${y + 1}, column ${x + 1}${isFrozen ? " · frozen" : ""}`;
+  const marks = [isFrozen ? "frozen" : undefined, owner].filter((mark) => mark !== undefined);
+  return [`Checkbox ${cell}`, `row ${y + 1}, column ${x + 1}`, ...marks].join(" · ");
 }
 
 /** The wording for a missing token, or for a right that this user lacks. */

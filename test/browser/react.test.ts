@@ -23,7 +23,7 @@ import { Page } from "./react-page/hydrated.js";
 import type { Shown } from "./react-page/page.js";
 
 const reactPage = fileURLToPath(new URL("react-page", import.meta.url));
-const BOARDS = { seats: 64, rendered: 64, row: 64, wall: 200_000, vast: 1_000_000 };
+const BOARDS = { seats: 64, stalls: 64, rendered: 64, row: 64, wall: 200_000, vast: 1_000_000 };
 
 /** As on a network that passes none. Runs in the page. */
 function failWebSockets(): void {
@@ -66,7 +66,9 @@ describe("useBoard", () => {
   });
 
   const start = (t: TestContext) =>
-    startApp(t, { boards: BOARDS, valkeyUrl: valkey.url }, (app) => app.use(express.static(folder)));
+    startApp(t, { boards: BOARDS, claims: "stalls=5m", valkeyUrl: valkey.url }, (app) =>
+      app.use(express.static(folder)),
+    );
 
   async function open(
     t: TestContext,
@@ -185,6 +187,28 @@ describe("useBoard", () => {
       [],
     );
     assert.equal(texts[0], "010", "a range on a page that is here already was not shown at once");
+  });
+
+  test("shows which cells are the user's and which somebody else's, as it changes", async (t) => {
+    const app = await start(t);
+    const { page, show } = await open(t, app);
+    const other = await watchBoard(app.url, "stalls");
+    t.after(() => other.close());
+    await other.board.set(3, true);
+    await show({ cells: [{ board: "stalls", cell: 2 }], range: { board: "stalls", start: 1, end: 6 } });
+    const output = page.locator("output");
+    const shown = async () => `${await output.getAttribute("data-mine")}|${await output.getAttribute("data-taken")}`;
+    await until("one is taken", async () => (await shown()) === "|3");
+    await box(page, "stalls:2").click();
+    await until("one is theirs", async () => (await shown()) === "2|3");
+    const endMs = Number(await output.getAttribute("data-end"));
+    assert.ok(endMs > Date.now() + 200_000 && endMs < Date.now() + 301_000, `a hold until ${endMs}`);
+    await other.board.set(3, false);
+    await until("it is free", async () => (await shown()) === "2|");
+    await box(page, "stalls:2").click();
+    await until("both are free", async () => (await shown()) === "|");
+    await other.board.set(2, true);
+    await until("it is the other's", async () => (await shown()) === "|2");
   });
 
   test("says what cannot be had: an unknown board, and, while rendering, a range that is too large", async (t) => {

@@ -6,6 +6,8 @@
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
+import { setOwner } from "../cell-elements.js";
+import { ownerAt } from "../claims.js";
 import { PendingCells } from "../pending-cells.js";
 import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
@@ -72,6 +74,7 @@ export class CanvasBoard {
 
   /** `start` is the first view; by default the whole board. */
   constructor(canvas: HTMLCanvasElement, board: Board, plane: Plane, start: Camera | undefined) {
+    canvas.toggleAttribute("data-owners", board.claims !== undefined);
     this.#context = contextOf(canvas);
     this.#board = board;
     this.#plane = plane;
@@ -128,7 +131,11 @@ export class CanvasBoard {
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
     });
-    this.#undo = [board.on("frozen", () => this.draw()), board.on("right", () => this.use(this.brush.tool))];
+    this.#undo = [
+      board.on("frozen", () => this.draw()),
+      board.on("mine", () => this.draw()),
+      board.on("right", () => this.use(this.brush.tool)),
+    ];
     this.#surface.resize();
   }
 
@@ -147,6 +154,8 @@ export class CanvasBoard {
   /** Shows the past instead of the present. Nothing can be drawn on it. */
   set replay(replay: Replay | undefined) {
     this.#replay = replay;
+    // The past is recorded without its owners.
+    this.#surface.hasOwners = replay === undefined && this.#board.claims !== undefined;
     this.#toolsChanged();
   }
 
@@ -166,6 +175,11 @@ export class CanvasBoard {
 
   lockReasonAt(cell: number): string | undefined {
     return this.#replay ? IS_PAST : lockReasonAt(this.#board, cell);
+  }
+
+  /** Names the owner of the cell, on a board with claims. */
+  describe(input: HTMLInputElement, cell: number): void {
+    if (this.#board.claims) setOwner(input, this.#board, cell, this.#replay ? undefined : ownerAt(this.#board, cell));
   }
 
   use(tool: Tool): void {
@@ -224,6 +238,7 @@ export class CanvasBoard {
       nowMs,
       fadeMs: isStill ? 0 : FADE_MS,
       frozen: this.#replay ? [] : pages.inSight.flatMap((page) => this.#board.frozenOf(page)),
+      own: this.#replay ? [] : pages.own(),
       active: this.#replay ? [] : activity.all(nowMs),
       marks: this.#marks,
       pending: this.#pending.longerThan(PENDING_FROM_MS, nowMs),

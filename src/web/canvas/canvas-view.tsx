@@ -3,8 +3,9 @@
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
+import { ownerText } from "../claims.js";
 import type { BoardViewProps } from "../grid-view.js";
-import { useFrozen } from "../live.js";
+import { useFrozen, useTicking } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { type Announcement, Said } from "../said.js";
 import { placeText } from "../wording.js";
@@ -29,7 +30,7 @@ export function CanvasView(props: BoardViewProps) {
     () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
     [onChecked, onRefused],
   );
-  const { canvas, grid, anchor, parts } = useParts(board, plane, listener);
+  const { canvas, grid, notes, parts } = useParts(board, plane, listener);
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
   const goTo = useCallback(
     (cell: number) => {
@@ -47,6 +48,11 @@ export function CanvasView(props: BoardViewProps) {
 
   // The board may have shrunk.
   const shown = [pointed, focused].find((cell) => cell !== undefined && cell < size);
+  const usualNow = useTicking(board.claims !== undefined, () => {
+    if (shown === undefined) return frozen ?? usual;
+    const owner = parts?.canvas.replay ? undefined : ownerText(board, shown, Date.now());
+    return placeText(shown, placeOf(shown), board.isFrozen(shown), owner);
+  });
   return (
     <>
       <div ref={stage} class="stage" data-testid="stage">
@@ -65,7 +71,7 @@ export function CanvasView(props: BoardViewProps) {
             aria-readonly={isViewer}
             data-testid="grid"
           />
-          <div ref={anchor} class="stage-anchor" />
+          <div ref={notes} />
           {parts && !isCompact && (
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
@@ -81,10 +87,7 @@ export function CanvasView(props: BoardViewProps) {
           <Said what={said} />
         </div>
       </div>
-      <MessageLine
-        hint={hint}
-        usual={shown === undefined ? (frozen ?? usual) : placeText(shown, placeOf(shown), board.isFrozen(shown))}
-      />
+      <MessageLine hint={hint} usual={usualNow} />
     </>
   );
 }
@@ -92,12 +95,12 @@ export function CanvasView(props: BoardViewProps) {
 function useParts(board: Board, plane: Plane, listener: PartsListener) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = useRef<HTMLDivElement>(null);
-  const anchor = useRef<HTMLDivElement>(null);
+  const notes = useRef<HTMLDivElement>(null);
   const [parts, setParts] = useState<Parts>();
 
   useLayoutEffect(() => {
-    if (!canvas.current || !grid.current || !anchor.current) return;
-    const elements = { canvas: canvas.current, grid: grid.current, anchor: anchor.current };
+    if (!canvas.current || !grid.current || !notes.current) return;
+    const elements = { canvas: canvas.current, grid: grid.current, notes: notes.current };
     const made = makeParts(elements, board, plane, listener);
     setParts(made);
     return () => {
@@ -108,7 +111,7 @@ function useParts(board: Board, plane: Plane, listener: PartsListener) {
 
   const [, setTools] = useState({});
   useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
-  return { canvas, grid, anchor, parts };
+  return { canvas, grid, notes, parts };
 }
 
 /** Handles keys pressed within the stage, or while nothing has the focus. */

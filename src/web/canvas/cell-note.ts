@@ -1,40 +1,63 @@
-/* A refusal note at a cell of the canvas, held by an element that moves with the cell. */
+/* Notes at cells of the canvas: why a change was refused, and how long a hold lasts. */
 
+import { HoldNote } from "../hold-note.js";
 import { RefusalNote } from "../refusal-note.js";
 import type { Viewport } from "./view/viewport.js";
 
-export class CellNote {
-  readonly #anchor: HTMLElement;
+export class CellNotes {
   readonly #viewport: Viewport;
-  readonly #note: RefusalNote;
-  #cell: number | undefined;
+  readonly #anchors: Readonly<Record<"refused" | "held", HTMLElement>>;
+  readonly #refusal: RefusalNote;
+  readonly #hold: HoldNote;
+  #refused: number | undefined;
 
-  constructor(grid: HTMLElement, anchor: HTMLElement, viewport: Viewport) {
-    this.#anchor = anchor;
+  /** `holder` gets an element for each note, which moves with the note's cell. */
+  constructor(
+    grid: HTMLElement,
+    holder: HTMLElement,
+    viewport: Viewport,
+    countdownAt: (cell: number) => string | undefined,
+  ) {
     this.#viewport = viewport;
-    this.#note = new RefusalNote(grid);
+    this.#anchors = { refused: anchorIn(holder), held: anchorIn(holder) };
+    this.#refusal = new RefusalNote(grid);
+    this.#hold = new HoldNote(grid, {
+      textAt: (cell) => (this.#refusal.isShown ? undefined : countdownAt(cell)),
+      elementAt: (cell) => (viewport.shows(cell) ? this.#place(this.#anchors.held, cell) : undefined),
+    });
   }
 
-  show(cell: number, text: string): void {
-    this.#cell = cell;
-    this.#place(cell);
-    this.#note.show(this.#anchor, text);
+  refuse(cell: number, text: string): void {
+    this.#refused = cell;
+    this.#refusal.show(this.#place(this.#anchors.refused, cell), text);
   }
 
-  /** Call it after the view has moved. */
-  follow(): void {
-    if (this.#cell === undefined) return;
-    this.#place(this.#cell);
-    this.#note.follow();
+  /** Call it after the view has moved, and once a second. `cell` is pointed at, or has the focus. */
+  follow(cell: number | undefined): void {
+    this.#hold.cell = cell;
+    this.#hold.follow();
+    if (this.#refused === undefined) return;
+    this.#place(this.#anchors.refused, this.#refused);
+    this.#refusal.follow();
   }
 
   close(): void {
-    this.#note.close();
+    this.#refusal.close();
+    this.#hold.close();
+    for (const anchor of Object.values(this.#anchors)) anchor.remove();
   }
 
-  #place(cell: number): void {
+  #place(anchor: HTMLElement, cell: number): HTMLElement {
     const { x, y } = this.#viewport.pointOf(cell);
-    this.#anchor.style.translate = `${x}px ${y}px`;
-    this.#anchor.style.width = `${this.#viewport.camera.scale}px`;
+    anchor.style.translate = `${x}px ${y}px`;
+    anchor.style.width = `${this.#viewport.camera.scale}px`;
+    return anchor;
   }
+}
+
+function anchorIn(holder: HTMLElement): HTMLElement {
+  const anchor = document.createElement("div");
+  anchor.className = "stage-anchor";
+  holder.append(anchor);
+  return anchor;
 }

@@ -2,9 +2,10 @@
 
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";
+import { countdownText, TICK_MS } from "../claims.js";
 import { type RefusalText, reportRuns } from "../refusals.js";
 import { CanvasBoard } from "./canvas-board.js";
-import { CellNote } from "./cell-note.js";
+import { CellNotes } from "./cell-note.js";
 import { FocusAnnouncer } from "./focus/announcer.js";
 import { FocusCells } from "./focus/cells.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
@@ -12,7 +13,7 @@ import type { Plane } from "./view/plane.js";
 
 const TOTAL_MS = 500;
 
-type PartsElements = Readonly<Record<"grid" | "anchor", HTMLElement> & { canvas: HTMLCanvasElement }>;
+type PartsElements = Readonly<Record<"grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
 export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
@@ -32,20 +33,31 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
     announcer.focused = cell;
     listener.onFocused(cell);
   });
-  const note = new CellNote(elements.grid, elements.anchor, canvas.viewport);
+  const notes = new CellNotes(elements.grid, elements.notes, canvas.viewport, (cell) =>
+    canvas.replay ? undefined : countdownText(board, cell, Date.now()),
+  );
+  let pointed: number | undefined;
   const report = (refusal: RefusalText) => {
-    note.show(refusal.cell, refusal.note);
+    notes.refuse(refusal.cell, refusal.note);
     listener.onRefused(refusal.text, canvas.viewport.shows(refusal.cell));
   };
   const reportRun = reportRuns(report);
+  const followNotes = () => {
+    // After a tap, a note would only hide other cells.
+    const isByKey = document.activeElement?.matches(":focus-visible");
+    notes.follow(pointed ?? (isByKey ? announcer.focused : undefined));
+  };
   const undo = [
-    canvas.on("pointed", listener.onPointed),
+    canvas.on("pointed", (cell) => {
+      pointed = cell;
+      listener.onPointed(cell);
+    }),
     canvas.on("chosen", (cell) => focus.focus(cell)),
     canvas.on("notDone", report),
     canvas.on("changed", (changes) => announcer.changed(changes)),
     canvas.on("drawn", () => {
       focus.follow();
-      note.follow();
+      followNotes();
       places.moved();
     }),
     board.on("refused", (refused) => {
@@ -53,11 +65,13 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
       reportRun(refused);
     }),
   ];
+  const ticks = board.claims && setInterval(followNotes, TICK_MS);
   const total = setInterval(() => listener.onChecked(canvas.pages.densities.total), TOTAL_MS);
   const close = () => {
+    clearInterval(ticks);
     clearInterval(total);
     for (const off of undo) off();
-    for (const part of [places, announcer, focus, note, canvas]) part.close();
+    for (const part of [places, announcer, focus, notes, canvas]) part.close();
   };
   return { canvas, focus, places, close };
 }

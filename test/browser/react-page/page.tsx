@@ -50,7 +50,7 @@ const Cell = memo(function Cell({ board, cell }: { board: string; cell: number }
 });
 
 function Range({ board, start, end }: { board: string; start?: number | undefined; end?: number | undefined }) {
-  const { cells, size, isReady, right, refusal } = useBoard(board, { start, end });
+  const { cells, size, isReady, right, mine, taken, refusal } = useBoard(board, { start, end });
   useLayoutEffect(() => count(commits, "range"));
   const text = cells.map((checked) => (checked === undefined ? "?" : checked ? "1" : "0")).join("");
   return (
@@ -58,6 +58,9 @@ function Range({ board, start, end }: { board: string; start?: number | undefine
       data-ready={isReady}
       data-size={size}
       data-right={right}
+      data-mine={[...mine.keys()].join()}
+      data-end={[...mine.values()][0]}
+      data-taken={[...taken].join()}
       data-refusal={refusal?.code}
       title={refusal?.message}
     >

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
+import type { Board, BoardEvents, BoardStatus, Right } from "../../../src/client/board.js";
 import { watchOf } from "../../../src/client/live-watch.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { BoardSource, type SourceBoard } from "../../../src/react/board-source.js";
@@ -15,9 +15,12 @@ class StandIn implements SourceBoard {
   readonly ready = Promise.resolve();
   size = 0;
   right: Right | undefined;
+  claims: Board["claims"];
   failure: Refusal | undefined;
+  readonly mine = new Map<number, number | undefined>();
   readonly checked = new Set<number>();
   readonly loaded = new Set<number>();
+  readonly pending = new Set<number>();
   /** Page -> watches that are not stopped. */
   readonly watches = new Map<number, number>();
   asked = 0;
@@ -25,14 +28,23 @@ class StandIn implements SourceBoard {
   readonly #status = new Set<BoardEvents["status"]>();
   readonly #right = new Set<BoardEvents["right"]>();
   readonly #size = new Set<BoardEvents["size"]>();
+  readonly #mine = new Set<BoardEvents["mine"]>();
+  readonly #refused = new Set<BoardEvents["refused"]>();
   readonly #waiting = new Map<number, { done(): void; fail(error: unknown): void }>();
 
   get listeners(): number {
-    return this.#change.size + this.#status.size + this.#right.size + this.#size.size;
+    return [this.#change, this.#status, this.#right, this.#size, this.#mine, this.#refused].reduce(
+      (sum, { size }) => sum + size,
+      0,
+    );
   }
 
   get(cell: number): boolean | undefined {
     return this.loaded.has(Math.floor(cell / 65_536)) ? this.checked.has(cell) : undefined;
+  }
+
+  isTaken(cell: number): boolean {
+    return this.get(cell) === true && !this.mine.has(cell) && !this.pending.has(cell);
   }
 
   async set(cell: number): Promise<void> {
@@ -49,10 +61,27 @@ class StandIn implements SourceBoard {
   }
 
   on<Name extends keyof BoardEvents>(name: Name, listener: BoardEvents[Name]): () => void {
-    const others: Set<unknown> = name === "size" ? this.#size : this.#status;
-    const listeners: Set<unknown> = name === "change" ? this.#change : name === "right" ? this.#right : others;
+    const listeners: Set<unknown> = {
+      change: this.#change,
+      status: this.#status,
+      right: this.#right,
+      size: this.#size,
+      mine: this.#mine,
+      refused: this.#refused,
+    }[name as "change" | "status" | "right" | "size" | "mine" | "refused"];
     listeners.add(listener);
     return () => listeners.delete(listener);
+  }
+
+  own(...cells: (readonly [cell: number, endMs: number | undefined])[]): void {
+    this.mine.clear();
+    for (const [cell, endMs] of cells) this.mine.set(cell, endMs);
+    for (const listener of this.#mine) listener();
+  }
+
+  refuseChange(cell: number): void {
+    this.pending.delete(cell);
+    for (const listener of this.#refused) listener({ cell, value: true, code: "TAKEN", message: "" });
   }
 
   say(status: BoardStatus): void {
@@ -190,6 +219,42 @@ describe("a range that a component shows", () => {
     assert.equal(here.view.getSnapshot().refusal?.code, "CLOSED");
   });
 
+  test("of a board with claims tells which cells are the user's and until when, and which are somebody else's", async () => {
+    const { board, clock, show } = setUp();
+    const before = show(0, 4);
+    board.load(0);
+    await clock.pass(0);
+    board.put(1);
+    assert.deepEqual(
+      [before.view.getSnapshot().mine.size, before.view.getSnapshot().taken.size],
+      [0, 0],
+      "a board without claims",
+    );
+    board.claims = { ms: 1_000, isLease: false };
+    const one = show(0, 4);
+    const other = show(4, 6);
+    const owners = () => [[...one.view.getSnapshot().mine], [...one.view.getSnapshot().taken]];
+    assert.deepEqual(owners(), [[], [1]]);
+    const rendered = other.seen.length;
+    board.own([1, 5_000], [9, undefined]);
+    assert.deepEqual(owners(), [[[1, 5_000]], []]);
+    assert.equal(other.seen.length, rendered, "a range without any of them is not rendered again");
+    const kept = one.view.getSnapshot();
+    board.own([1, 5_000]);
+    board.say("live");
+    assert.equal(one.view.getSnapshot(), kept);
+    board.own([1, 6_000]);
+    assert.deepEqual(owners(), [[[1, 6_000]], []], "another end");
+    board.put(2, 3);
+    assert.deepEqual(owners(), [[[1, 6_000]], [2, 3]]);
+    // Somebody else was faster: the cell looks the same, and is not the user's.
+    board.pending.add(5);
+    board.put(5);
+    assert.equal(other.view.getSnapshot().taken.size, 0);
+    board.refuseChange(5);
+    assert.deepEqual([...other.view.getSnapshot().taken], [5]);
+  });
+
   test("that is too large throws when it is rendered, not when the board tells its size", () => {
     const { board, source } = setUp(0);
     const view = new RangeView(source, 0, undefined);
@@ -262,7 +327,7 @@ describe("the watches that components share", () => {
     const { board, clock, show } = setUp();
     const all = Array.from({ length: 500 }, (_, cell) => show(cell, cell + 1));
     const across = show(65_000, 66_000);
-    assert.deepEqual([board.asked, board.listeners], [2, 4]);
+    assert.deepEqual([board.asked, board.listeners], [2, 6]);
     across.hide();
     for (const { hide } of all.slice(1)) hide();
     await clock.pass(1_000);

@@ -22,6 +22,7 @@ interface FocusBoard {
   readonly pages: Pick<ShownPages, "focus" | "isComplete">;
   shownAt(cell: number): boolean | undefined;
   lockReasonAt(cell: number): string | undefined;
+  describe(input: HTMLInputElement, cell: number): void;
   toggle(cell: number): void;
   goTo(cell: number): void;
   draw(): void;
@@ -79,6 +80,7 @@ export class FocusCells {
       const value = this.#board.shownAt(cell);
       if (input.checked !== (value ?? false)) input.checked = value ?? false;
       setLocked(input, this.#board.lockReasonAt(cell));
+      this.#board.describe(input, cell);
       // Until a cell is loaded, a screen reader says that it is neither checked nor unchecked.
       if (input.indeterminate !== (value === undefined)) input.indeterminate = value === undefined;
     }

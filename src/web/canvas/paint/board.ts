@@ -1,19 +1,22 @@
-/* Draws one frame of the canvas: pages, activity, cells, frozen ranges and marks. */
+/* Draws one frame of the canvas: pages, activity, cells, own cells, frozen ranges and marks. */
 
 import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";
 import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
-import { paintCells } from "./cells.js";
+import { paintCells, showsBoxes } from "./cells.js";
 import type { Context } from "./context.js";
 import { paintFrozen } from "./frozen.js";
 import { paintHeat } from "./heat.js";
 import { type MarksScene, paintMarks } from "./marks.js";
+import { paintOwn } from "./own.js";
 import { type PagesScene, paintPages } from "./pages.js";
 
 interface BoardScene extends PagesScene, MarksScene {
   readonly active: Iterable<ActivePage>;
   readonly frozen: Iterable<CellRange>;
+  /** The user's own cells, on a board with claims. */
+  readonly own: Iterable<number>;
 }
 
 /** True if the picture needs another frame to be complete. */
@@ -29,6 +32,7 @@ export function paintBoard(context: Context, screen: Screen, scene: BoardScene):
     paintHeat(context, scene.active, middleOf, screen.cellPx * PAGE_SIDE, palette.flash, screen.density);
   }
   const areCellsUnfinished = paintCells(context, screen, scene);
+  paintOwn(context, screen, palette, scene.own, showsBoxes(screen) ? scene.boxes.current : undefined);
   paintFrozen(context, screen, palette, scene.frozen);
   paintMarks(context, screen, scene);
   return arePagesUnfinished || areCellsUnfinished;

@@ -33,6 +33,11 @@ export class BoxTiles {
   #made = 0;
   #madeMax = 1;
 
+  /** How boxes look; undefined until `style` was called. */
+  get current(): BoxStyle | undefined {
+    return this.#style;
+  }
+
   /** How boxes look in this frame. Call it once per frame. */
   style(screen: Screen, cells: number, palette: Palette): BoxStyle {
     const style = boxStyle(screen, cells, palette, this.#style);
@@ -95,7 +100,14 @@ export class BoxTiles {
         const bit = 128 >> across;
         if ((changed & bit) === 0 || first + across >= picture.cells) continue;
         const cell = cellAt(page, first + across);
-        paintBox(tile.context, style, across * style.cellPx, down * style.cellPx, cell, (byte & bit) !== 0);
+        paintBox(
+          tile.context,
+          style,
+          across * style.cellPx,
+          down * style.cellPx,
+          cell,
+          byte & bit ? "checked" : "empty",
+        );
       }
     }
     return tile;

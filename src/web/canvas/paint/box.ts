@@ -50,12 +50,14 @@ export function paintBox(
   left: number,
   top: number,
   cell: number,
-  isChecked: boolean,
+  look: keyof BoxStyle["sprites"],
 ): void {
-  context.drawImage(isChecked ? sprites.checked : sprites.empty, left, top);
+  const sprite = sprites[look];
+  if (!sprite) return;
+  context.drawImage(sprite, left, top);
   if (font === undefined) return;
-  context.fillStyle = isChecked ? palette.onAccent : palette.textSoft;
-  context.fillText(String(cell), left + cellPx / 2, top + cellPx * (isChecked ? 0.72 : 0.52));
+  context.fillStyle = { empty: palette.textSoft, checked: palette.onAccent, own: palette.onOwn }[look];
+  context.fillText(String(cell), left + cellPx / 2, top + cellPx * (look === "empty" ? 0.52 : 0.72));
 }
 
 /** Draws a part of a page, given in cells of the page. */
@@ -76,7 +78,7 @@ export function paintBoxes(
       const isChecked = picture.get(offset);
       if (offset >= picture.cells || (isTiled && !isChecked)) continue;
       const [left, top] = [screen.left(x * PAGE_SIDE + column), screen.top(y * PAGE_SIDE + row)];
-      paintBox(context, style, left, top, cellAt(page, offset), isChecked);
+      paintBox(context, style, left, top, cellAt(page, offset), isChecked ? "checked" : "empty");
     }
   }
 }
@@ -100,9 +102,9 @@ function fontPx({ cellCssPx }: Screen, cells: number): number | undefined {
   return cellCssPx < NUMBERS_FROM_PX || fitting < FONT_PX.min ? undefined : Math.min(FONT_PX.max, fitting);
 }
 
-/** Pictures of both boxes. They look like the real checkboxes of a small board (cells.css). */
+/** Pictures of the boxes. They look like the real checkboxes of a small board (cells.css). */
 function makeSprites(pitchPx: number, density: number, isNumbered: boolean, palette: Palette) {
-  const make = (fill: string, line: string, isChecked: boolean) => {
+  const make = (fill: string, line: string, mark?: "check" | "cross", ink = palette.onAccent) => {
     const canvas = new OffscreenCanvas(pitchPx, pitchPx);
     const context = contextOf(canvas);
     context.fillStyle = palette.ground;
@@ -117,22 +119,40 @@ function makeSprites(pitchPx: number, density: number, isNumbered: boolean, pale
     context.strokeStyle = line;
     context.lineWidth = edge;
     context.stroke();
-    if (isChecked) strokeCheck(context, pitchPx, isNumbered, palette.onAccent);
+    if (mark) strokeMark(context, pitchPx, isNumbered, mark, ink);
     return canvas;
   };
-  return { empty: make(palette.cell, palette.cellLine, false), checked: make(palette.accent, palette.accent, true) };
+  const { cell, cellLine, accent, hasOwners, takenGround, own, onOwn } = palette;
+  return {
+    empty: make(cell, cellLine),
+    checked: hasOwners ? make(takenGround, accent, "cross", accent) : make(accent, accent, "check"),
+    own: hasOwners ? make(own, own, "check", onOwn) : undefined,
+  };
 }
 
-/** The check of check-light.svg, whose view box is 16 × 16. */
-function strokeCheck(context: Context, pitchPx: number, isNumbered: boolean, color: string): void {
+/** The check of check-light.svg, whose view box is 16 × 16, or a cross of that size. */
+function strokeMark(
+  context: Context,
+  pitchPx: number,
+  isNumbered: boolean,
+  mark: "check" | "cross",
+  color: string,
+): void {
   const size = pitchPx * (isNumbered ? CHECK_NUMBERED_SHARE : CHECK_SHARE);
   const unit = size / 16;
   const left = (pitchPx - size) / 2;
   const top = isNumbered ? pitchPx * 0.16 : left;
   context.beginPath();
-  context.moveTo(left + 3 * unit, top + 8.4 * unit);
-  context.lineTo(left + 6.4 * unit, top + 11.8 * unit);
-  context.lineTo(left + 13 * unit, top + 5 * unit);
+  if (mark === "cross") {
+    context.moveTo(left + 3 * unit, top + 3 * unit);
+    context.lineTo(left + 13 * unit, top + 13 * unit);
+    context.moveTo(left + 13 * unit, top + 3 * unit);
+    context.lineTo(left + 3 * unit, top + 13 * unit);
+  } else {
+    context.moveTo(left + 3 * unit, top + 8.4 * unit);
+    context.lineTo(left + 6.4 * unit, top + 11.8 * unit);
+    context.lineTo(left + 13 * unit, top + 5 * unit);
+  }
   context.strokeStyle = color;
   context.lineWidth = 2.2 * unit;
   context.lineCap = "round";

@@ -11,8 +11,12 @@ import { type PagesScene, shareShown } from "./pages.js";
 const LINES_FROM_PX = 5;
 const BOXES_FROM_PX = 20;
 
+export function showsBoxes({ cellCssPx }: Screen): boolean {
+  return cellCssPx >= BOXES_FROM_PX;
+}
+
 export function paintCells(context: Context, screen: Screen, scene: PagesScene): boolean {
-  if (screen.cellCssPx >= BOXES_FROM_PX) return paintBoxes(context, screen, scene);
+  if (showsBoxes(screen)) return paintBoxes(context, screen, scene);
   if (screen.cellCssPx < LINES_FROM_PX) return false;
   const thin = Math.max(1, Math.round(screen.density / 2));
   paintLines(context, screen, span(screen, scene), 1, thin, scene.palette.line);

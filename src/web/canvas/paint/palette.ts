@@ -9,6 +9,8 @@ export interface Palette extends Readonly<ReturnType<typeof readColors>> {
   /** `steps + 1` colours as ImageData holds them. With `power` below 1, low values look higher. */
   ramp(steps: number, power: number): Uint32Array;
   readonly unknown: number;
+  /** Whether a checked box belongs to somebody: see `own.ts`. */
+  readonly hasOwners: boolean;
 }
 
 export function readPalette(canvas: HTMLCanvasElement): Palette {
@@ -16,6 +18,7 @@ export function readPalette(canvas: HTMLCanvasElement): Palette {
   const [empty, full] = [channelsOf(colors.cell), channelsOf(colors.accent)];
   return {
     ...colors,
+    hasOwners: canvas.hasAttribute("data-owners"),
     unknown: pack(channelsOf(colors.line)),
     ramp: (steps, power) =>
       Uint32Array.from({ length: steps + 1 }, (_, step) => {
@@ -43,6 +46,9 @@ function readColors(canvas: HTMLCanvasElement) {
     bad: read("--bad"),
     waiting: read("--waiting"),
     frozen: read("--frozen"),
+    own: read("--own"),
+    onOwn: read("--on-own"),
+    takenGround: read("--taken-ground"),
   };
 }
 

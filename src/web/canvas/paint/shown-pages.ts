@@ -44,7 +44,9 @@ export class ShownPages {
   readonly #keeper: PageKeeper;
   readonly #pagesMax: number;
   readonly #listener: ShownPagesListener;
-  readonly #off: () => void;
+  readonly #off: (() => void)[];
+  /** The pages of the user's own cells. */
+  #ownPages: readonly number[] = [];
   #palette: Palette;
   #map: DensityMap;
   #inSight: readonly number[] = [];
@@ -78,7 +80,12 @@ export class ShownPages {
         this.#map.set(page, this.densities.shareOf(page));
       },
     });
-    this.#off = board.on("change", (changes) => this.#apply(changes));
+    this.#off = [
+      board.on("change", (changes) => this.#apply(changes)),
+      board.on("mine", () => {
+        this.#ownPages = [...new Set(Array.from(board.mine.keys(), pageOf))];
+      }),
+    ];
   }
 
   get map(): DensityMap {
@@ -87,6 +94,11 @@ export class ShownPages {
 
   get inSight(): readonly number[] {
     return this.#inSight;
+  }
+
+  /** The user's own cells, on a board with claims. Their pages stay watched while there is room. */
+  *own(): Iterable<number> {
+    for (const cell of this.#board.mine.keys()) if (this.get(cell)) yield cell;
   }
 
   get isComplete(): boolean {
@@ -102,7 +114,8 @@ export class ShownPages {
     const isAmong = new Set(this.#inSight);
     const focused = this.focus === undefined ? [] : [pageOf(this.focus)];
     const loading = this.#loading?.pages ?? [];
-    const wanted = [...loading, ...focused, ...this.#inSight, ...ahead.filter((page) => !isAmong.has(page))];
+    const others = [...ahead, ...this.#ownPages].filter((page) => !isAmong.has(page));
+    const wanted = [...loading, ...focused, ...this.#inSight, ...others];
     this.#awaited = wanted.slice(0, this.#pagesMax).filter((page) => isAmong.has(page));
     this.#firstMs ??= nowMs;
     const isFirst = !this.densities.isKnown && nowMs - this.#firstMs < FIRST_MS;
@@ -141,7 +154,7 @@ export class ShownPages {
   }
 
   close(): void {
-    this.#off();
+    for (const off of this.#off) off();
     this.#keeper.close();
     this.densities.close();
   }

@@ -40,6 +40,13 @@ export class Surface {
     this.#listener.resized({ width, height, density });
   }
 
+  /** Sets whether checked boxes look as if they were somebody's: see `own.ts`. */
+  set hasOwners(hasOwners: boolean) {
+    if (this.#palette.hasOwners === hasOwners) return;
+    this.#canvas.toggleAttribute("data-owners", hasOwners);
+    this.#recolor();
+  }
+
   close(): void {
     for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
     this.#resolution?.removeEventListener("change", this.#rescale);

@@ -1,0 +1,70 @@
+/*
+ * A note at a cell. It lives in the browser's top layer, so that the scrolling grid does not clip
+ * it, and follows its cell.
+ */
+
+const GAP_PX = 8;
+const EDGE_PX = 8;
+
+export class Note {
+  readonly #scroller: HTMLElement | null;
+  readonly #note = document.createElement("div");
+  #cell: HTMLElement | undefined;
+
+  constructor(grid: HTMLElement, kind: "refusal-note" | "hold-note") {
+    this.#scroller = grid.parentElement;
+    this.#note.className = `cell-note ${kind}`;
+    this.#note.translate = false;
+    this.#note.dataset.testid = kind;
+    this.#note.popover = "manual";
+    document.body.append(this.#note);
+  }
+
+  get isShown(): boolean {
+    return this.#cell !== undefined;
+  }
+
+  show(cell: HTMLElement, text: string): void {
+    const wasShown = this.isShown;
+    this.#cell = cell;
+    if (this.#note.textContent !== text) this.#note.textContent = text;
+    if (!wasShown) {
+      this.#note.showPopover();
+      this.#scroller?.addEventListener("scroll", this.follow, { passive: true });
+      window.addEventListener("resize", this.follow);
+    }
+    this.follow();
+  }
+
+  /** Moves the note above or below its cell. Hides it while the cell is out of view. */
+  readonly follow = () => {
+    if (!this.#cell) return;
+    const cell = this.#cell.getBoundingClientRect();
+    const { width, height } = this.#note.getBoundingClientRect();
+    const center = cell.left + cell.width / 2;
+    const leftMax = document.documentElement.clientWidth - width - EDGE_PX;
+    const left = Math.max(EDGE_PX, Math.min(leftMax, center - width / 2));
+    const isAbove = cell.top - height - GAP_PX >= EDGE_PX;
+    const top = isAbove ? cell.top - height - GAP_PX : cell.bottom + GAP_PX;
+    this.#note.dataset.side = isAbove ? "above" : "below";
+    this.#note.style.left = `${left}px`;
+    this.#note.style.top = `${top}px`;
+    this.#note.style.setProperty("--tip", `${center - left}px`);
+    const view = this.#scroller?.getBoundingClientRect();
+    const isOutside = view !== undefined && (cell.bottom < view.top || cell.top > view.bottom);
+    this.#note.style.visibility = isOutside ? "hidden" : "visible";
+  };
+
+  hide(): void {
+    if (!this.#cell) return;
+    this.#cell = undefined;
+    this.#scroller?.removeEventListener("scroll", this.follow);
+    window.removeEventListener("resize", this.follow);
+    this.#note.hidePopover();
+  }
+
+  close(): void {
+    this.hide();
+    this.#note.remove();
+  }
+}
