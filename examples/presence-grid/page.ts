@@ -51,6 +51,7 @@ async function sit(desk: number): Promise<void> {
   await room.setAll(state === "free" ? [...left, [desk, true]] : left).then(
     () => say(state === "free" ? `You sit at desk ${desk + 1}.` : "You got up."),
     (error: unknown) => {
+      asked = undefined;
       const isTaken = error instanceof Refusal && error.code === "TAKEN";
       say(isTaken ? `Desk ${desk + 1} has just been taken.` : `Desk ${desk + 1} did not change: ${error}`);
     },

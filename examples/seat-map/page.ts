@@ -39,13 +39,13 @@ for (const [index, row] of [...ROWS].entries()) {
   hall.append(line);
 }
 
-type State = "free" | "held" | "paid" | "taken";
-const WORDS: Readonly<Record<State, string>> = { free: "free", held: "held for you", paid: "yours", taken: "taken" };
+const WORDS = { free: "free", asked: "asked for", held: "held for you", paid: "yours", taken: "taken" } as const;
+type State = keyof typeof WORDS;
 
 function stateOf(seat: number): State {
   if (!seats.get(seat)) return "free";
   if (seats.mine.has(seat)) return seats.mine.get(seat) === undefined ? "paid" : "held";
-  return asked.has(seat) ? "held" : "taken";
+  return asked.has(seat) ? "asked" : "taken";
 }
 
 function draw(): void {
@@ -58,7 +58,7 @@ function draw(): void {
       box.checked = state !== "free";
     });
     box.setAttribute("aria-label", `Seat ${seatName(seat)}, ${WORDS[state]}`);
-    box.setAttribute("aria-disabled", String(state === "taken" || state === "paid"));
+    box.setAttribute("aria-disabled", String(state !== "free" && state !== "held"));
   }
   const own = [...seats.mine].sort(([one], [other]) => one - other);
   const paid = own.flatMap(([seat, endMs]) => (endMs === undefined ? seatName(seat) : []));
@@ -84,9 +84,11 @@ async function pick(seat: number): Promise<void> {
   const state = stateOf(seat);
   if (state === "taken") return say(`${name} is taken.`);
   if (state === "paid") return say(`${name} is yours and paid for.`);
+  if (state === "asked") return;
   if (state === "free") asked.add(seat);
   else held.delete(seat); // Given back by hand, so it is no news that the hold ends.
   await seats.set(seat, state === "free").catch((error: unknown) => {
+    asked.delete(seat);
     const isTaken = error instanceof Refusal && error.code === "TAKEN";
     say(isTaken ? `${name} has just been taken. Please pick another seat.` : `${name} did not change: ${error}`);
   });
