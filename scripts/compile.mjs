@@ -25,6 +25,7 @@ const PROGRAMS = [
   "test/simulation/simulate.ts",
   "examples/embed.ts",
   "examples/attendance-sheet/server.ts",
+  "examples/presence-grid/server.ts",
   "examples/seat-map/server.ts",
   "examples/tutorial/main.ts",
   "examples/tutorial/naive/serve.ts",

@@ -46,7 +46,7 @@ const LONGEST = [
   "integration/slow-clients",
   "integration/burst",
   "contract/valkey-store",
-  "browser/examples",
+  "browser/example-seat-map",
   "integration/bench",
   "integration/transfer",
   "integration/balancers",

@@ -26,6 +26,9 @@ const documents = [
   ...readdirSync(join(root, "docs"))
     .filter((name) => name.endsWith(".md"))
     .map((name) => join("docs", name)),
+  ...readdirSync(join(root, "examples"))
+    .map((name) => join("examples", name, "README.md"))
+    .filter((name) => existsSync(join(root, name))),
 ];
 
 const DIFFERING_LINES_MAX = 20;

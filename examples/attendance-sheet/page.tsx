@@ -1,44 +1,58 @@
 /*
  * In the browser. Each row uses its own range of the board, so a change renders only one row; the
  * totals use the whole board. The checkboxes are real, so the keyboard works as usual. Arrow keys
- * move between them.
+ * move between them. The server decides which rows somebody may fill in, and the page follows it.
  */
 
-import { type FormEvent, type KeyboardEvent, StrictMode, useState } from "react";
+import { createContext, type FormEvent, type KeyboardEvent, StrictMode, useContext, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { type Client, connect } from "socketscaler/client";
 import { BoardsProvider, useBoard, useConnection } from "socketscaler/react";
-import { DAYS, NAMES } from "./sheet.js";
+import { DAYS, NAMES, TEACHER } from "./sheet.js";
 
 const BOARD = "attendance";
 
-const first = clientWith(sessionStorage.getItem("token"));
+/** Somebody who has signed in. */
+interface User {
+  readonly name: string;
+  readonly token: string;
+}
+type Become = (user: User | undefined) => void;
+
+/** The name of the user, if somebody has signed in. */
+const Name = createContext<string | undefined>(undefined);
+
+const saved: User | undefined = JSON.parse(sessionStorage.getItem("user") ?? "null") ?? undefined;
+const first = clientOf(saved);
 
 function App() {
-  const [client, setClient] = useState(first);
-  const become = (token: string | null) => {
-    if (token === null) sessionStorage.removeItem("token");
-    else sessionStorage.setItem("token", token);
+  const [{ user, client }, setState] = useState({ user: saved, client: first });
+  const become: Become = (next) => {
+    if (next) sessionStorage.setItem("user", JSON.stringify(next));
+    else sessionStorage.removeItem("user");
     client.close();
-    setClient(clientWith(token));
+    setState({ user: next, client: clientOf(next) });
   };
   return (
     <BoardsProvider client={client}>
-      <main>
-        <Header become={become} />
-        <Sheet />
-      </main>
+      <Name value={user?.name}>
+        <main>
+          <Header become={become} />
+          <Sheet />
+        </main>
+      </Name>
     </BoardsProvider>
   );
 }
 
-function clientWith(token: string | null): Client {
-  return connect(location.origin, token === null ? {} : { token: () => token });
+function clientOf(user: User | undefined): Client {
+  return connect(location.origin, user ? { token: () => user.token } : {});
 }
 
-function Header({ become }: { become: (token: string | null) => void }) {
+function Header({ become }: { become: Become }) {
   const { connected, onlineEverywhere, reason } = useConnection();
   const { right } = useBoard(BOARD, { start: 0, end: 1 });
+  const name = useContext(Name);
   const state = connected ? `Live · ${onlineEverywhere} online` : (reason?.message ?? "Connecting …");
   return (
     <header>
@@ -47,8 +61,8 @@ function Header({ become }: { become: (token: string | null) => void }) {
         <p role="status">{state}</p>
       </div>
       {right === "write" ? (
-        <button type="button" onClick={() => become(null)}>
-          Teacher · sign out
+        <button type="button" onClick={() => become(undefined)}>
+          {name} · sign out
         </button>
       ) : (
         <SignIn become={become} />
@@ -57,20 +71,28 @@ function Header({ become }: { become: (token: string | null) => void }) {
   );
 }
 
-function SignIn({ become }: { become: (token: string | null) => void }) {
+function SignIn({ become }: { become: Become }) {
   const [isWrong, setWrong] = useState(false);
   const signIn = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
-    const code = new FormData(event.currentTarget).get("code");
+    const { name, code } = Object.fromEntries(new FormData(event.currentTarget));
     const headers = { "content-type": "application/json" };
-    const response = await fetch("/token", { method: "POST", headers, body: JSON.stringify({ code }) });
+    const response = await fetch("/token", { method: "POST", headers, body: JSON.stringify({ name, code }) });
     setWrong(!response.ok);
-    if (response.ok) become((await response.json()).token);
+    if (response.ok) become({ name: String(name), token: (await response.json()).token });
   };
   return (
     <form onSubmit={signIn}>
       <label>
-        Teacher's code <input name="code" type="password" required aria-invalid={isWrong} autoComplete="off" />
+        Name{" "}
+        <select name="name">
+          {[TEACHER, ...NAMES].map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Code <input name="code" type="password" required aria-invalid={isWrong} autoComplete="off" />
       </label>
       <button type="submit">Sign in</button>
       {isWrong && <span role="alert">That is not the code. Please try again.</span>}
@@ -79,6 +101,9 @@ function SignIn({ become }: { become: (token: string | null) => void }) {
 }
 
 function Sheet() {
+  const { isReady, refusal } = useBoard(BOARD);
+  if (refusal) return <p role="alert">{refusal.message}</p>;
+  if (!isReady) return <p>Loading …</p>;
   return (
     <table onKeyDown={moveFocus}>
       <thead>
@@ -104,16 +129,18 @@ function Sheet() {
 
 function Row({ name, row }: { name: string; row: number }) {
   const start = row * DAYS.length;
-  const { cells, isReady, right, set } = useBoard(BOARD, { start, end: start + DAYS.length });
+  const { cells, right, set } = useBoard(BOARD, { start, end: start + DAYS.length });
+  const user = useContext(Name);
+  const mayFillIn = right === "write" && (user === TEACHER || user === name);
   return (
-    <tr>
+    <tr aria-current={user === name}>
       <th scope="row">{name}</th>
       {DAYS.map((day, index) => (
         <td key={day}>
           <input
             type="checkbox"
             aria-label={`${name}, ${day}`}
-            disabled={!isReady || right === "view"}
+            disabled={!mayFillIn}
             checked={cells[index] ?? false}
             onChange={(event) => set(start + index, event.target.checked)}
           />

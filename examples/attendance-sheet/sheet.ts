@@ -1,6 +1,8 @@
 /* The sheet: participants by days. The cell of a participant's day is `row * DAYS.length + day`. */
 
-export const NAMES = [
+export const TEACHER = "Teacher";
+
+export const NAMES: readonly string[] = [
   "Ada Lovelace",
   "Alan Turing",
   "Annie Easley",
@@ -19,7 +21,7 @@ export const NAMES = [
   "Margaret Hamilton",
   "Mary Jackson",
   "Radia Perlman",
-] as const;
+];
 
 export const DAYS = [
   "Mon 2",
@@ -35,3 +37,7 @@ export const DAYS = [
 ] as const;
 
 export const CELLS = NAMES.length * DAYS.length;
+
+export function rowOf(cell: number): number {
+  return Math.floor(cell / DAYS.length);
+}

@@ -1,7 +1,7 @@
-/* The hall: eight rows of twelve seats. A seat is a cell of the board. */
+/* The hall: eight rows of ten seats. A seat is a cell of the board. */
 
 export const ROWS = "ABCDEFGH";
-export const SEATS_IN_ROW = 12;
+export const SEATS_IN_ROW = 10;
 export const SEATS = ROWS.length * SEATS_IN_ROW;
 
 export function seatName(seat: number): string {

@@ -1,13 +1,25 @@
-/* In the browser: a checkbox for each seat of the board, and a list of the visitor's own seats. */
+/*
+ * In the browser: a checkbox for each seat of the board. `seats.mine` says which seats are the
+ * visitor's, and until when. A seat without an end is paid for.
+ */
 
-import { io } from "socket.io-client";
 import { connect, Refusal } from "socketscaler/client";
 import { ROWS, SEATS, SEATS_IN_ROW, seatName } from "./hall.js";
 
-const [hall, news, mineText] = [part("hall"), part("news"), part("mine")];
+const [hall, news] = [part("hall", HTMLElement), part("news", HTMLElement)];
+const [heldText, paidText] = [part("held", HTMLElement), part("paid", HTMLElement)];
+const payButton = part("pay", HTMLButtonElement);
 
-const seats = connect(location.origin).board("seats");
-const mine = new Set<number>();
+// This page's own instance first, and the others if it is gone.
+const others: string[] = await (await fetch("/instances")).json();
+const urls = [...new Set([location.origin, ...others])];
+const seats = connect(urls).board("seats");
+/** Seats that were asked for, until the board says whose they are. */
+const asked = new Set<number>();
+/** Seats that the visitor holds, each with the time when its hold ends. */
+let held = new Map<number, number>();
+/** Seats that were not paid in time, until the board shows that they are free. */
+const ended = new Set<number>();
 
 const boxes = Array.from({ length: SEATS }, (_, seat) => {
   const box = document.createElement("input");
@@ -27,48 +39,94 @@ for (const [index, row] of [...ROWS].entries()) {
   hall.append(line);
 }
 
+const WORDS = { free: "free", asked: "asked for", held: "held for you", paid: "yours", taken: "taken" } as const;
+type State = keyof typeof WORDS;
+
+function stateOf(seat: number): State {
+  if (!seats.get(seat)) return "free";
+  if (seats.mine.has(seat)) return seats.mine.get(seat) === undefined ? "paid" : "held";
+  return asked.has(seat) ? "asked" : "taken";
+}
+
 function draw(): void {
   for (const [seat, box] of boxes.entries()) {
-    const taken = seats.get(seat) === true;
-    const state = mine.has(seat) && taken ? "mine" : taken ? "taken" : "free";
+    const state = stateOf(seat);
     if (box.dataset.state === state) continue;
     box.dataset.state = state;
     // Runs after the current click event, which would reset the checkbox.
     setTimeout(() => {
-      box.checked = taken;
+      box.checked = state !== "free";
     });
-    box.setAttribute("aria-label", `Seat ${seatName(seat)}, ${state === "mine" ? "yours" : state}`);
-    box.setAttribute("aria-disabled", String(state === "taken"));
+    box.setAttribute("aria-label", `Seat ${seatName(seat)}, ${WORDS[state]}`);
+    box.setAttribute("aria-disabled", String(state !== "free" && state !== "held"));
   }
-  const own = [...mine].filter((seat) => seats.get(seat) === true).sort((one, other) => one - other);
-  mineText.textContent = own.map(seatName).join(", ") || "none yet";
+  const own = [...seats.mine].sort(([one], [other]) => one - other);
+  const paid = own.flatMap(([seat, endMs]) => (endMs === undefined ? seatName(seat) : []));
+  paidText.textContent = paid.join(", ") || "none";
+  payButton.disabled = held.size === 0 || payButton.ariaBusy === "true";
+  drawTimes();
+}
+
+function drawTimes(): void {
+  const entries = [...held].sort(([one], [other]) => one - other);
+  for (const [seat, endMs] of entries) boxes[seat]?.setAttribute("data-left", timeLeft(endMs));
+  const text = entries.map(([seat, endMs]) => `${seatName(seat)} (${timeLeft(endMs)})`).join(", ") || "none";
+  if (heldText.textContent !== text) heldText.textContent = text;
+}
+
+function timeLeft(endMs: number): string {
+  const seconds = Math.max(0, Math.ceil((endMs - Date.now()) / 1_000));
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
 async function pick(seat: number): Promise<void> {
-  const isTaken = seats.get(seat) === true;
-  if (isTaken && !mine.has(seat)) return say(`${seatName(seat)} is taken.`);
-  if (isTaken) {
-    const { ok } = await fetch(`/my/seats/${seat}`, { method: "DELETE" });
-    if (ok) mine.delete(seat);
-    else say(`${seatName(seat)} could not be given back. Please try again.`);
-  } else {
-    mine.add(seat);
-    await seats.set(seat, true).catch((error: unknown) => {
-      mine.delete(seat);
-      const isForbidden = error instanceof Refusal && error.code === "FORBIDDEN";
-      say(
-        isForbidden
-          ? `${seatName(seat)} has just been taken by someone else. Please pick another seat.`
-          : `${seatName(seat)} could not be taken: ${error}`,
-      );
-    });
-  }
+  const name = seatName(seat);
+  const state = stateOf(seat);
+  if (state === "taken") return say(`${name} is taken.`);
+  if (state === "paid") return say(`${name} is yours and paid for.`);
+  if (state === "asked") return;
+  if (state === "free") asked.add(seat);
+  else held.delete(seat); // Given back by hand, so it is no news that the hold ends.
+  await seats.set(seat, state === "free").catch((error: unknown) => {
+    asked.delete(seat);
+    const isTaken = error instanceof Refusal && error.code === "TAKEN";
+    say(isTaken ? `${name} has just been taken. Please pick another seat.` : `${name} did not change: ${error}`);
+  });
   draw();
 }
 
-function part(id: string): HTMLElement {
+/** The visitor's seats have changed. */
+function receiveMine(): void {
+  const lost = [...held.keys()].filter((seat) => !seats.mine.has(seat));
+  if (lost.length > 0) say(`Not paid in time: ${lost.map(seatName).join(", ")}.`);
+  for (const seat of lost) if (seats.get(seat)) ended.add(seat);
+  held = new Map([...seats.mine].flatMap(([seat, endMs]) => (endMs === undefined ? [] : [[seat, endMs] as const])));
+  for (const seat of seats.mine.keys()) asked.delete(seat);
+  draw();
+}
+
+async function pay(): Promise<void> {
+  payButton.ariaBusy = "true";
+  draw();
+  say("Paying …");
+  const response = await fetchFromAny("/pay");
+  say(response?.ok ? `Paid: ${(await response.json()).join(", ")}.` : "Nothing was paid. Please try again.");
+  payButton.ariaBusy = "false";
+  draw();
+}
+
+/** The answer of the first instance that gives one. */
+async function fetchFromAny(path: string): Promise<Response | undefined> {
+  for (const url of urls) {
+    const response = await fetch(url + path, { method: "POST", credentials: "include" }).catch(() => undefined);
+    if (response) return response;
+  }
+  return undefined;
+}
+
+function part<Kind extends HTMLElement>(id: string, kind: { new (): Kind }): Kind {
   const found = document.getElementById(id);
-  if (!found) throw new Error(`the page has no #${id}`);
+  if (!(found instanceof kind)) throw new Error(`the page has no #${id}`);
   return found;
 }
 
@@ -85,17 +143,19 @@ hall.addEventListener("keydown", (event) => {
   for (const box of boxes) box.tabIndex = box === to ? 0 : -1;
   to.focus();
 });
+payButton.addEventListener("click", () => void pay());
 
-seats.on("change", draw);
 await seats.watch({ start: 0, end: SEATS }).ready;
-for (const seat of await (await fetch("/my/seats")).json()) {
-  mine.add(seat);
-  // The page was closed between the claim and the write to the board.
-  if (seats.get(seat) === false) void seats.set(seat, true).catch(() => mine.delete(seat));
-}
-draw();
-hall.ariaBusy = "false";
-
-io().on("news", ({ seat, taken, left }: { seat: string; taken: boolean; left: number }) => {
-  say(`${seat} was ${taken ? "taken" : "given back"}; ${left} ${left === 1 ? "seat is" : "seats are"} left.`);
+seats.on("mine", receiveMine);
+seats.on("change", (changes) => {
+  for (const { cell, value } of changes) if (!value) asked.delete(cell);
+  const theirs = changes.find(({ cell, mine }) => !mine && !seats.mine.has(cell) && !ended.delete(cell));
+  const left = SEATS - (seats.count({ start: 0, end: SEATS }) ?? 0);
+  if (theirs) {
+    say(`${seatName(theirs.cell)} is ${theirs.value ? "taken" : "free again"}. Seats left: ${left}.`);
+  }
+  draw();
 });
+receiveMine();
+hall.ariaBusy = "false";
+setInterval(drawTimes, 1_000);

@@ -1,116 +1,81 @@
 /*
- * Seats for an evening: everyone sees the hall live, and the first visitor to pick a seat gets it,
- * whichever instance they use.
+ * Seats for an evening: everyone sees the hall live. The first visitor to pick a seat holds it for
+ * five minutes, whichever instance they use, and a payment makes it theirs.
  *
- * The board shows which seats are taken; the app itself stores the owners (owners.ts). `mayWrite`
- * runs before a write reaches the board and claims the seat in one atomic step, so no seat is given
- * away twice. If a process dies between the claim and the write, the next start or page load makes
- * the board agree with the owners (`settle`).
+ * The app stores nothing itself. The board has claims, so the store knows who has each seat, and
+ * until when. A hold that ends is freed by any instance that runs.
  */
 
 import { randomUUID } from "node:crypto";
-import { createServer } from "node:http";
+import { createServer, type IncomingMessage } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseCookie } from "cookie";
 import express from "express";
 import { Server } from "socket.io";
-import { attachBoards } from "socketscaler";
+import { attachBoards, ownerOfSubject, Refusal } from "socketscaler";
 import { SEATS, seatName } from "./hall.js";
-import { openOwners } from "./owners.js";
 
-const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir } = process.env;
-const owners = openOwners(valkeyUrl);
+const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir, HOLD = "5m" } = process.env;
+/** All instances. A page whose own instance is gone uses another one. */
+const { INSTANCES = `http://localhost:${PORT}` } = process.env;
+/** Longer than the bank ever takes. */
+const PAYMENT_MS = 60_000;
 
 const app = express();
 const http = createServer(app);
 const io = new Server(http);
 
-// A cookie identifies the visitor. A real shop would use its session.
+// A cookie identifies the visitor, to the board and to /pay. A real shop would use its session.
+const visitorOf = (request: IncomingMessage) => parseCookie(request.headers.cookie ?? "").visitor;
 app.get("/", (request, response, next) => {
-  const { visitor = randomUUID() } = parseCookie(request.headers.cookie ?? "");
-  response.cookie("visitor", visitor, { httpOnly: true, sameSite: "lax" });
+  response.cookie("visitor", visitorOf(request) ?? randomUUID(), { httpOnly: true, sameSite: "lax" });
   next();
 });
 app.use(express.static(fileURLToPath(new URL("dist", import.meta.url))));
+app.get("/instances", (_request, response) => void response.json(INSTANCES.split(",")));
 
 const boards = await attachBoards(io, app, {
   boards: { seats: SEATS },
+  claims: `seats=${HOLD}`,
   valkeyUrl,
   dataDir,
-  authorise: ({ cookies: { visitor } }) => {
-    if (visitor === undefined) return { boards: { seats: "view" } };
-    return {
-      subject: visitor,
-      boards: { seats: "write" },
-      // A write takes seats; HTTP gives them back (below). A write is allowed whole or not at all.
-      mayWrite: async ({ changes }) =>
-        changes.every(({ value }) => value) &&
-        owners.take(
-          changes.map(({ cell }) => cell),
-          visitor,
-        ),
-    };
-  },
+  settings: { ORIGINS: INSTANCES },
+  authorise: ({ cookies: { visitor } }) =>
+    visitor === undefined ? { boards: { seats: "view" } } : { subject: visitor, boards: { seats: "write" } },
 });
 const seats = boards.board("seats");
 
-const isOwned = async (seat: number) => (await owners.all()).has(seat);
-
-/** Shows on the board whether the seat is owned. Repeats if the owner has changed meanwhile. */
-async function settle(seat: number): Promise<void> {
-  let shown: boolean;
-  do {
-    shown = await isOwned(seat);
-    await seats.set(seat, shown);
-  } while (shown !== (await isOwned(seat)));
-}
-
-/** Settles every seat whose state on the board differs from the owners. */
-async function settleAll(): Promise<void> {
-  const bits = await seats.bitsOf(0);
-  const owned = await owners.all();
-  const isShown = (seat: number) => ((bits[seat >> 3] ?? 0) & (128 >> (seat & 7))) !== 0;
-  const odd = Array.from({ length: SEATS }, (_, seat) => seat).filter((seat) => isShown(seat) !== owned.has(seat));
-  await Promise.all(odd.map((seat) => settle(seat).catch(settleLater)));
-}
-
-/** The next page load settles the rest. */
-function settleLater(error: unknown): void {
-  process.stderr.write(`The board does not match the owners yet; the next page load tries again. ${error}\n`);
-}
-
-void settleAll().catch(settleLater);
-
-app.get("/my/seats", async (request, response) => {
-  const { visitor = "" } = parseCookie(request.headers.cookie ?? "");
-  await settleAll().catch(settleLater);
-  response.json(Array.from(await owners.all()).flatMap(([seat, owner]) => (owner === visitor ? [seat] : [])));
+app.post("/pay", async (request, response) => {
+  // The page of another instance may pay here.
+  const { origin = "" } = request.headers;
+  if (INSTANCES.split(",").includes(origin)) {
+    response.set({ "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" });
+  }
+  const subject = visitorOf(request) ?? "";
+  const owner = ownerOfSubject(subject);
+  const held = (await seats.claims()).filter((claim) => claim.owner === owner && claim.endMs !== undefined);
+  const cells = held.map(({ cell }) => cell);
+  if (cells.length === 0) return void response.sendStatus(409);
+  try {
+    // No hold ends while the bank is at work.
+    await seats.extend(cells, PAYMENT_MS, { subject });
+    await pause(1_000); // The bank takes the money.
+    await seats.confirm(cells, { subject });
+    response.json(cells.map(seatName));
+  } catch (error) {
+    if (!(error instanceof Refusal && error.code === "TAKEN")) throw error;
+    // The visitor has given a seat back meanwhile, so nothing is sold. The bank returns the money.
+    response.sendStatus(409);
+  }
 });
 
-app.delete("/my/seats/:seat", async (request, response) => {
-  const { visitor = "" } = parseCookie(request.headers.cookie ?? "");
-  const seat = Number(request.params.seat);
-  if (!(await owners.leave(seat, visitor))) return void response.sendStatus(403);
-  await settle(seat).catch(settleLater);
-  response.sendStatus(204);
-});
-
-// Every instance receives every change, so each notifies only its own visitors (`local`).
-let left = SEATS;
-seats.onChange(
-  ({ kind, changes }) => {
-    for (const { value } of changes) left += value ? -1 : 1;
-    const [change] = changes;
-    if (kind === "delta" && change) io.local.emit("news", { seat: seatName(change.cell), taken: change.value, left });
-  },
-  { fromEmpty: true },
-);
+seats.onExpired((cells) => console.log(`Not paid in time: ${cells.map(seatName).join(", ")}`));
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, async () => {
     await boards.drain();
     await io.close();
-    owners.close();
   });
 }
-http.listen(Number(PORT), () => process.stdout.write(`http://localhost:${PORT}\n`));
+http.listen(Number(PORT), () => console.log(`http://localhost:${PORT}`));
