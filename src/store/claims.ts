@@ -178,7 +178,8 @@ export class ClaimJudge {
     if (holder) {
       // Not reported, because only its end has moved, and its owner knows by how much.
       if (holder.owner === owner && this.#rule.isLease && holder.endMs > 0)
-        this.changed.set(offset, { ...holder, endMs });
+        // The app may have extended it.
+        this.changed.set(offset, { ...holder, endMs: Math.max(holder.endMs, endMs) });
       return "none";
     }
     const isNew = owner !== undefined;

@@ -226,6 +226,17 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await owners(page), {});
     });
 
+    test("a lease that the app has extended is not shortened by its renewal", async () => {
+      const page = fresh("room");
+      await one(page, [[1, 1]], { owner: ann, session: "a", seq: 1 });
+      await one(page, [[1, 1]], { act: { kind: "extend", ms: MINUTE } });
+      assert.equal(await one(page, [[1, 1]], { owner: ann, session: "a", seq: 2 }), "accepted");
+      await opened.pass(page, 30_000);
+      assert.deepEqual(await owners(page), { 1: ann });
+      await opened.pass(page, 30_001);
+      assert.deepEqual(await owners(page), {});
+    });
+
     test("deltas tell of each change of an owner, even where no bit changes, and replicas follow", async () => {
       const page = fresh("lockers");
       const replica = new Replica(page.page, 65_536);

@@ -49,7 +49,10 @@ local function claimEffect(who, offset, value)
     return 's'
   elseif holder then
     -- Not reported, because only its end has moved, and its owner knows by how much.
-    if holder[1] == who and isLease and holder[2] > 0 then claims[offset], changed[offset] = { who, endMs }, true end
+    if holder[1] == who and isLease and holder[2] > 0 then
+      -- The app may have extended it.
+      claims[offset], changed[offset] = { who, math.max(holder[2], endMs) }, true
+    end
     return 'n'
   end
   if who ~= '' or claims[offset] then claim(offset, who ~= '' and who, endMs) end
