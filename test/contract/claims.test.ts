@@ -320,6 +320,18 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(ends.sort(), [false, true, true]);
     });
 
+    test("a restored hold ends, even on a board whose own claims have no end", async () => {
+      const page = fresh("seats");
+      await one(page, [[1, 1]], { owner: ann, act: { kind: "grant", ms: MINUTE } });
+      await one(page, [[2, 1]], { owner: ann, act: { kind: "grant", ms: 0 } });
+      await opened.pass(page, MINUTE + 1);
+      const released: string[] = [];
+      for (let sweeps = 0; sweeps < 20; sweeps++)
+        await store.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+      assert.ok(released.includes(`${pageName(page)} 1`), released.join());
+      assert.deepEqual([await bits(page, 1, 2), await owners(page)], [[0, 1], { 2: ann }]);
+    });
+
     test("a board without claims has none", async () => {
       const page = fresh("plain");
       assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
@@ -457,5 +469,46 @@ describe("claims on every store", () => {
       ),
       { numRuns: 150 },
     );
+  });
+});
+
+describe("the index of holds", () => {
+  let server: Awaited<ReturnType<typeof startServer>>;
+  let store: ValkeyStore;
+  before(async () => {
+    server = await startServer();
+    store = await ValkeyStore.open({ url: server.url, claims });
+  });
+  after(() => store.close().then(() => server.stop()));
+
+  const released: string[] = [];
+  const sweep = () => store.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+  const check = (page: PageRef, cell: number) =>
+    store.commit(page, { tag: newTag(), writes: [make([[cell, 1]], { owner: ann })] });
+  const scoreOf = async (page: PageRef) =>
+    Number(await store.command(store.names.holds, "ZSCORE", store.names.holds, pageName(page)));
+  /** Shifts only the ends of claims. */
+  const endAll = async (page: PageRef) => {
+    const { claims: key } = store.names.page(page);
+    for (const offset of ((await store.command(key, "HKEYS", key)) as string[]).map(String))
+      await store.command(key, "HSET", key, offset, `${ann}1`);
+  };
+
+  test("has a page looked at within a minute, so that a shorter rule or a restored hold is not missed", async () => {
+    const page = fresh("lockers");
+    await check(page, 1);
+    await sweep();
+    const aheadMs = (await scoreOf(page)) - Date.now();
+    assert.ok(aheadMs > 0 && aheadMs < 61_000, `the next look is in ${aheadMs} ms`);
+  });
+
+  test("has a page looked at whose time is further ahead, because the clock was set back", async () => {
+    const page = fresh("lockers");
+    await check(page, 1);
+    await sweep();
+    await store.command(store.names.holds, "ZADD", store.names.holds, String(Date.now() + 3_600_000), pageName(page));
+    await endAll(page);
+    await sweep();
+    assert.ok(released.includes(`${pageName(page)} 1`), `released: ${released}`);
   });
 });

@@ -133,8 +133,8 @@ export class Instance {
     });
     this.frozen = new FrozenPages(this.pages);
     this.mine = new Mine(store, clock, failed);
-    const hasHolds = valuesOf(claims).some((rule) => rule && rule.ms > 0);
-    if (hasHolds) {
+    // Holds that began under another rule, or were restored, may end on any board with claims.
+    if (valuesOf(claims).some((rule) => rule !== undefined)) {
       const released: Released = (page, offsets, { position, checked }) => {
         this.reporter.committed({ page, position, checked });
         for (const listener of this.#expired) listener(page, offsets);

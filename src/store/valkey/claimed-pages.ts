@@ -27,7 +27,7 @@ const PAGES_AT_ONCE = 32;
 const MARKS_MAX = 5;
 /** If an instance dies while it looks at a page, the page is due again after this long. */
 const AGAIN_MS = 3_000;
-/** The pause for pages of a board that has no holds any more. */
+/** A page is looked at this often, as the rule may have been another when its holds began. */
 const PAUSE_MS_MAX = 60_000;
 
 /** A page that was handed out, and when. */
@@ -105,7 +105,7 @@ export class ClaimedPages {
     const page = pageOfName(due.name);
     // Anyone with access to Valkey can write the index.
     if (!page) return { ...due, pauseMs: undefined };
-    const usualMs = ofBoard(this.#options.rules, page.board)?.ms || PAUSE_MS_MAX;
+    const usualMs = Math.min(ofBoard(this.#options.rules, page.board)?.ms || PAUSE_MS_MAX, PAUSE_MS_MAX);
     try {
       const { claims, hasLeft } = await this.#options.run(page, claimsCall(this.#names, page, true));
       if (hasLeft) return { ...due, pauseMs: undefined };
@@ -153,7 +153,7 @@ function readClaims(ref: PageRef, parts: readonly string[]): Claim[] {
 }
 
 function holdsCall(names: Names, looked: readonly Looked[], pagesMax: number): ScriptCall<Due[]> {
-  const args = [String(pagesMax), String(AGAIN_MS)];
+  const args = [String(pagesMax), String(AGAIN_MS), String(PAUSE_MS_MAX)];
   for (const { name, handedOut, pauseMs } of looked) {
     args.push(name, handedOut, pauseMs === undefined ? "" : String(Math.ceil(pauseMs)));
   }
