@@ -512,3 +512,54 @@ describe("the index of holds", () => {
     assert.ok(released.includes(`${pageName(page)} 1`), `released: ${released}`);
   });
 });
+
+describe("a store that is opened with other CLAIMS", () => {
+  const only = parseClaims("lockers=5m");
+  assert.ok(only);
+  const kinds: Record<string, () => Promise<{ open(rules: typeof only): Promise<Store>; close(): Promise<unknown> }>> =
+    {
+      embedded: async () => {
+        const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+        // The holds of the first time have ended in the second.
+        let passedMs = -10 * MINUTE;
+        const open = async (rules: typeof only) => {
+          passedMs += 6 * MINUTE;
+          const ms = passedMs;
+          return EmbeddedStore.open({ directory, claims: rules, now: () => Date.now() + ms });
+        };
+        return { open, close: async () => rmSync(directory, { recursive: true, force: true }) };
+      },
+      valkey: async () => {
+        const server = await startServer();
+        let opened = 0;
+        const open = async (rules: typeof only) => {
+          const store = await ValkeyStore.open({ url: server.url, claims: rules });
+          if (opened++ > 0)
+            for (const page of [1, 2])
+              await passOn(store)({ board: page === 1 ? "room" : "lockers", page }, 6 * MINUTE);
+          return store;
+        };
+        return { open, close: () => server.stop() };
+      },
+    };
+  for (const [name, start] of Object.entries(kinds)) {
+    test(`${name}: leaves the cells of a board alone that has no claims any more`, async (t) => {
+      const { open, close } = await start();
+      t.after(close);
+      const first = await open(parseClaims("room=lease:10s,lockers=5m") ?? only);
+      const room = { board: "room", page: 1 };
+      const lockers = { board: "lockers", page: 2 };
+      for (const page of [room, lockers])
+        await first.commit(page, { tag: newTag(), writes: [make([[3, 1]], { owner: ann })] });
+      await first.close();
+      const second = await open(only);
+      const released: string[] = [];
+      for (let sweeps = 0; sweeps < 3; sweeps++)
+        await second.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+      const checked = async (page: PageRef) => getBit((await second.read(page)).bits, 3);
+      const seen = [await checked(room), await checked(lockers)];
+      await second.close();
+      assert.deepEqual([seen, released], [[1, 0], ["lockers:2 3"]]);
+    });
+  }
+});

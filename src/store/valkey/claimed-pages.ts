@@ -105,7 +105,10 @@ export class ClaimedPages {
     const page = pageOfName(due.name);
     // Anyone with access to Valkey can write the index.
     if (!page) return { ...due, pauseMs: undefined };
-    const usualMs = Math.min(ofBoard(this.#options.rules, page.board)?.ms || PAUSE_MS_MAX, PAUSE_MS_MAX);
+    const rule = ofBoard(this.#options.rules, page.board);
+    // The board may have claims again, so the page stays in the index.
+    if (!rule) return { ...due, pauseMs: PAUSE_MS_MAX };
+    const usualMs = Math.min(rule.ms || PAUSE_MS_MAX, PAUSE_MS_MAX);
     try {
       const { claims, hasLeft } = await this.#options.run(page, claimsCall(this.#names, page, true));
       if (hasLeft) return { ...due, pauseMs: undefined };
