@@ -49,7 +49,7 @@ export interface Claim {
  *
  *     extend   the claim lasts at least `ms` from now
  *     confirm  the claim has no end from now on
- *     expire   the cell is unchecked if its hold has ended
+ *     expire   the cell is unchecked. Refused if its hold has not ended
  *     grant    the cell is checked, and is the write's owner's for `ms`, 0 for no end, whoever had
  *              it. Without an owner it is nobody's. For restores
  *
@@ -145,7 +145,8 @@ export class ClaimJudge {
 
   #refuses({ owner, act }: ClaimingWrite, offset: number, value: number, isDuplicate: boolean): boolean {
     const holder = this.#holder(offset);
-    if (act?.kind === "expire" || act?.kind === "grant") return false;
+    if (act?.kind === "expire") return holder !== undefined || !this.#claim(offset);
+    if (act?.kind === "grant") return false;
     if (act) return !holder || (owner !== undefined && owner !== holder.owner);
     if (owner === undefined) return false;
     return holder ? holder.owner !== owner : isDuplicate && value === 1;
@@ -155,8 +156,6 @@ export class ClaimJudge {
   apply({ owner, act }: ClaimingWrite, offset: number, value: number): Effect {
     const holder = this.#holder(offset);
     if (act?.kind === "expire") {
-      const claim = this.#claim(offset);
-      if (!claim || holder) return "none";
       this.#put(offset, undefined);
       return "set";
     }

@@ -14,6 +14,7 @@ import { Replica } from "../../src/board/replica.js";
 import { realClock } from "../../src/protocol/clock.js";
 import { type Claim, type ClaimAct, ownerName, parseClaims } from "../../src/store/claims.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { releaseEnded } from "../../src/store/expiry.js";
 import type { Store, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { exportBoard, importBoard } from "../../src/store/transfer/board-transfer.js";
@@ -318,6 +319,19 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await bits(page, 1, 2, 3, 4), [1, 1, 1, 0]);
       const ends = (await store.claims(page)).claims.map(({ leftMs }) => leftMs !== undefined);
       assert.deepEqual(ends.sort(), [false, true, true]);
+    });
+
+    test("only cells whose holds have ended are released, though others may act meanwhile", async () => {
+      const page = fresh("lockers");
+      for (const cell of [1, 2, 3]) await one(page, [[cell, 1]], { owner: ann });
+      await opened.pass(page, 6 * MINUTE);
+      const ended = [1, 2, 3];
+      await one(page, [[2, 1]], { owner: ben });
+      await one(page, [[3, 0]], { owner: ben });
+      const released = await releaseEnded(ended, (batch) => store.commit(page, batch));
+      assert.deepEqual(released?.offsets, [1]);
+      assert.deepEqual([await bits(page, 1, 2, 3), await owners(page)], [[0, 1, 0], { 2: ben }]);
+      assert.equal(await releaseEnded(ended, (batch) => store.commit(page, batch)), undefined);
     });
 
     test("a restored hold ends, even on a board whose own claims have no end", async () => {

@@ -13,7 +13,7 @@ import { parsePosition } from "../../board/position.js";
 import { ofBoard } from "../by-board.js";
 import { type Claim, type ClaimRules, OWNER } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
-import { expiry } from "../expiry.js";
+import { releaseEnded } from "../expiry.js";
 import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
@@ -113,9 +113,8 @@ export class ClaimedPages {
       const { claims, hasLeft } = await this.#options.run(page, claimsCall(this.#names, page, true));
       if (hasLeft) return { ...due, pauseMs: undefined };
       const ended = claims.filter(({ leftMs = 1 }) => leftMs <= 0).map(({ offset }) => offset);
-      if (ended.length > 0) {
-        released(page, ended, await this.commit(page, expiry(ended)));
-      }
+      const done = await releaseEnded(ended, (batch) => this.commit(page, batch));
+      if (done) released(page, done.offsets, done.committed);
       // A hold that is new since then ends later than `usualMs` from then.
       const ahead = claims.flatMap(({ leftMs }) => (leftMs !== undefined && leftMs > 0 ? leftMs : []));
       return { ...due, pauseMs: Math.min(usualMs, ...ahead) };
