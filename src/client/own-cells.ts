@@ -18,6 +18,7 @@ export class OwnCells {
   readonly #known = new Set<number>();
   readonly #clock: Clock;
   readonly #board: Pick<Board, "get" | "isPending" | "set">;
+  readonly #renewing = new Set<number>();
   #leaseMs = 0;
   #stop: Cancel | undefined;
 
@@ -61,11 +62,13 @@ export class OwnCells {
 
   #renewAll(): void {
     const endMs = Date.now() + this.#leaseMs;
-    for (const cell of this.cells.keys()) {
-      // The user may be giving it back.
-      if (!this.#board.get(cell) || this.#board.isPending(cell)) continue;
-      this.cells.set(cell, endMs);
-      this.#board.set(cell, true).catch(() => undefined);
+    for (const [cell, knownMs] of this.cells) {
+      // It has no end, or the user is giving it back, or the last renewal is on its way.
+      if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;
+      this.cells.set(cell, Math.max(knownMs, endMs));
+      const settled = () => this.#renewing.delete(cell);
+      this.#renewing.add(cell);
+      this.#board.set(cell, true).then(settled, settled);
     }
   }
 }

@@ -66,7 +66,7 @@ export interface Claim {
  *
  *     extend   the claim lasts at least `ms` from now
  *     confirm  the claim has no end from now on
- *     expire   the cell is unchecked if its hold has ended
+ *     expire   the cell is unchecked. Refused if its hold has not ended
  *     grant    the cell is checked, and is the write's owner's for `ms`, 0 for no end, whoever had
  *              it. Without an owner it is nobody's. For restores
  *
@@ -170,7 +170,8 @@ export class ClaimJudge {
 
   #refuses({ owner, act }: ClaimingWrite, offset: number, value: number, isDuplicate: boolean): boolean {
     const holder = this.#holder(offset);
-    if (act?.kind === "expire" || act?.kind === "grant") return false;
+    if (act?.kind === "expire") return holder !== undefined || !this.#claim(offset);
+    if (act?.kind === "grant") return false;
     if (act) return !holder || (owner !== undefined && owner !== holder.owner);
     if (owner === undefined) return false;
     return holder ? holder.owner !== owner : isDuplicate && value === 1;
@@ -180,8 +181,6 @@ export class ClaimJudge {
   apply({ owner, act }: ClaimingWrite, offset: number, value: number): Effect {
     const holder = this.#holder(offset);
     if (act?.kind === "expire") {
-      const claim = this.#claim(offset);
-      if (!claim || holder) return "none";
       this.#put(offset, undefined);
       return "set";
     }
@@ -203,7 +202,8 @@ export class ClaimJudge {
     if (holder) {
       // Not reported, because only its end has moved, and its owner knows by how much.
       if (holder.owner === owner && this.#rule.isLease && holder.endMs > 0)
-        this.changed.set(offset, { ...holder, endMs });
+        // The app may have extended it.
+        this.changed.set(offset, { ...holder, endMs: Math.max(holder.endMs, endMs) });
       return "none";
     }
     const isNew = owner !== undefined;

@@ -14,6 +14,7 @@ import { Replica } from "../../src/board/replica.js";
 import { realClock } from "../../src/protocol/clock.js";
 import { type Claim, type ClaimAct, ownerName, parseClaims } from "../../src/store/claims.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { releaseEnded } from "../../src/store/expiry.js";
 import type { Store, WriteOutcome } from "../../src/store/store.js";
 import { newTag } from "../../src/store/tag.js";
 import { exportBoard, importBoard } from "../../src/store/transfer/board-transfer.js";
@@ -226,6 +227,17 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await owners(page), {});
     });
 
+    test("a lease that the app has extended is not shortened by its renewal", async () => {
+      const page = fresh("room");
+      await one(page, [[1, 1]], { owner: ann, session: "a", seq: 1 });
+      await one(page, [[1, 1]], { act: { kind: "extend", ms: MINUTE } });
+      assert.equal(await one(page, [[1, 1]], { owner: ann, session: "a", seq: 2 }), "accepted");
+      await opened.pass(page, 30_000);
+      assert.deepEqual(await owners(page), { 1: ann });
+      await opened.pass(page, 30_001);
+      assert.deepEqual(await owners(page), {});
+    });
+
     test("deltas tell of each change of an owner, even where no bit changes, and replicas follow", async () => {
       const page = fresh("lockers");
       const replica = new Replica(page.page, 65_536);
@@ -307,6 +319,31 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await bits(page, 1, 2, 3, 4), [1, 1, 1, 0]);
       const ends = (await store.claims(page)).claims.map(({ leftMs }) => leftMs !== undefined);
       assert.deepEqual(ends.sort(), [false, true, true]);
+    });
+
+    test("only cells whose holds have ended are released, though others may act meanwhile", async () => {
+      const page = fresh("lockers");
+      for (const cell of [1, 2, 3]) await one(page, [[cell, 1]], { owner: ann });
+      await opened.pass(page, 6 * MINUTE);
+      const ended = [1, 2, 3];
+      await one(page, [[2, 1]], { owner: ben });
+      await one(page, [[3, 0]], { owner: ben });
+      const released = await releaseEnded(ended, (batch) => store.commit(page, batch));
+      assert.deepEqual(released?.offsets, [1]);
+      assert.deepEqual([await bits(page, 1, 2, 3), await owners(page)], [[0, 1, 0], { 2: ben }]);
+      assert.equal(await releaseEnded(ended, (batch) => store.commit(page, batch)), undefined);
+    });
+
+    test("a restored hold ends, even on a board whose own claims have no end", async () => {
+      const page = fresh("seats");
+      await one(page, [[1, 1]], { owner: ann, act: { kind: "grant", ms: MINUTE } });
+      await one(page, [[2, 1]], { owner: ann, act: { kind: "grant", ms: 0 } });
+      await opened.pass(page, MINUTE + 1);
+      const released: string[] = [];
+      for (let sweeps = 0; sweeps < 20; sweeps++)
+        await store.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+      assert.ok(released.includes(`${pageName(page)} 1`), released.join());
+      assert.deepEqual([await bits(page, 1, 2), await owners(page)], [[0, 1], { 2: ann }]);
     });
 
     test("a board without claims has none", async () => {
@@ -447,4 +484,96 @@ describe("claims on every store", () => {
       { numRuns: 150 },
     );
   });
+});
+
+describe("the index of holds", () => {
+  let server: Awaited<ReturnType<typeof startServer>>;
+  let store: ValkeyStore;
+  before(async () => {
+    server = await startServer();
+    store = await ValkeyStore.open({ url: server.url, claims });
+  });
+  after(() => store.close().then(() => server.stop()));
+
+  const released: string[] = [];
+  const sweep = () => store.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+  const check = (page: PageRef, cell: number) =>
+    store.commit(page, { tag: newTag(), writes: [make([[cell, 1]], { owner: ann })] });
+  const scoreOf = async (page: PageRef) =>
+    Number(await store.command(store.names.holds, "ZSCORE", store.names.holds, pageName(page)));
+  /** Shifts only the ends of claims. */
+  const endAll = async (page: PageRef) => {
+    const { claims: key } = store.names.page(page);
+    for (const offset of ((await store.command(key, "HKEYS", key)) as string[]).map(String))
+      await store.command(key, "HSET", key, offset, `${ann}1`);
+  };
+
+  test("has a page looked at within a minute, so that a shorter rule or a restored hold is not missed", async () => {
+    const page = fresh("lockers");
+    await check(page, 1);
+    await sweep();
+    const aheadMs = (await scoreOf(page)) - Date.now();
+    assert.ok(aheadMs > 0 && aheadMs < 61_000, `the next look is in ${aheadMs} ms`);
+  });
+
+  test("has a page looked at whose time is further ahead, because the clock was set back", async () => {
+    const page = fresh("lockers");
+    await check(page, 1);
+    await sweep();
+    await store.command(store.names.holds, "ZADD", store.names.holds, String(Date.now() + 3_600_000), pageName(page));
+    await endAll(page);
+    await sweep();
+    assert.ok(released.includes(`${pageName(page)} 1`), `released: ${released}`);
+  });
+});
+
+describe("a store that is opened with other CLAIMS", () => {
+  const only = parseClaims("lockers=5m");
+  assert.ok(only);
+  const kinds: Record<string, () => Promise<{ open(rules: typeof only): Promise<Store>; close(): Promise<unknown> }>> =
+    {
+      embedded: async () => {
+        const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+        // The holds of the first time have ended in the second.
+        let passedMs = -10 * MINUTE;
+        const open = async (rules: typeof only) => {
+          passedMs += 6 * MINUTE;
+          const ms = passedMs;
+          return EmbeddedStore.open({ directory, claims: rules, now: () => Date.now() + ms });
+        };
+        return { open, close: async () => rmSync(directory, { recursive: true, force: true }) };
+      },
+      valkey: async () => {
+        const server = await startServer();
+        let opened = 0;
+        const open = async (rules: typeof only) => {
+          const store = await ValkeyStore.open({ url: server.url, claims: rules });
+          if (opened++ > 0)
+            for (const page of [1, 2])
+              await passOn(store)({ board: page === 1 ? "room" : "lockers", page }, 6 * MINUTE);
+          return store;
+        };
+        return { open, close: () => server.stop() };
+      },
+    };
+  for (const [name, start] of Object.entries(kinds)) {
+    test(`${name}: leaves the cells of a board alone that has no claims any more`, async (t) => {
+      const { open, close } = await start();
+      t.after(close);
+      const first = await open(parseClaims("room=lease:10s,lockers=5m") ?? only);
+      const room = { board: "room", page: 1 };
+      const lockers = { board: "lockers", page: 2 };
+      for (const page of [room, lockers])
+        await first.commit(page, { tag: newTag(), writes: [make([[3, 1]], { owner: ann })] });
+      await first.close();
+      const second = await open(only);
+      const released: string[] = [];
+      for (let sweeps = 0; sweeps < 3; sweeps++)
+        await second.releaseExpired((ref, offsets) => released.push(`${pageName(ref)} ${offsets}`));
+      const checked = async (page: PageRef) => getBit((await second.read(page)).bits, 3);
+      const seen = [await checked(room), await checked(lockers)];
+      await second.close();
+      assert.deepEqual([seen, released], [[1, 0], ["lockers:2 3"]]);
+    });
+  }
 });

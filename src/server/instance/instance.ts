@@ -136,7 +136,8 @@ export class Instance {
       this.reporter.committed({ page, position, checked });
       for (const listener of this.#expired) listener(page, offsets);
     };
-    const isDue = () => Array.from(this.boards.values()).some(({ claims }) => claims && claims.ms > 0);
+    // Holds that began under another rule, or were restored, may end on any board with claims.
+    const isDue = () => Array.from(this.boards.values()).some(({ claims }) => claims !== undefined);
     this.#sweep = new Sweep(store, clock, { isDue, released, failed });
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
     // Comes before all who use pages, so that they open the new ones.

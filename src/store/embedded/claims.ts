@@ -59,11 +59,17 @@ export class EmbeddedClaims {
     );
   }
 
-  /** Page -> its cells whose holds have ended at `nowMs`, the earliest first. */
-  ended(nowMs: number): { readonly page: PageRef; readonly offsets: number[] }[] {
+  /** Page -> its cells whose holds have ended at `nowMs`, the earliest first; of boards with claims. */
+  ended(
+    nowMs: number,
+    hasClaims: (board: string) => boolean,
+  ): { readonly page: PageRef; readonly offsets: number[] }[] {
     const pages = new Map<string, { page: PageRef; offsets: number[] }>();
     const end: EndKey = [nowMs + 1, "", 0, 0];
-    for (const [, board, page, offset] of this.#ends.getKeys({ end, limit: ENDED_MAX })) {
+    let cells = 0;
+    for (const [, board, page, offset] of this.#ends.getKeys({ end })) {
+      if (!hasClaims(board)) continue;
+      if (cells++ === ENDED_MAX) break;
       const name = `${board}:${page}`;
       const found = pages.get(name) ?? { page: { board, page }, offsets: [] };
       pages.set(name, found);

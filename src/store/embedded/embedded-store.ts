@@ -15,7 +15,7 @@ import { ofBoard, valuesOf } from "../by-board.js";
 import { type ClaimRule, type ClaimRules, RuleBook } from "../claims.js";
 import { Damages } from "../damage.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
-import { expiry } from "../expiry.js";
+import { releaseEnded } from "../expiry.js";
 import type { OffsetRange } from "../frozen.js";
 import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory } from "../history.js";
 import { Listeners, type Unsubscribe } from "../listeners.js";
@@ -208,7 +208,8 @@ export class EmbeddedStore implements Store {
   async releaseExpired(released: Released): Promise<number> {
     const ended = this.#pages.ended();
     for (const { page, offsets } of ended) {
-      released(page, offsets, await this.commit(page, expiry(offsets)));
+      const done = await releaseEnded(offsets, (batch) => this.commit(page, batch));
+      if (done) released(page, done.offsets, done.committed);
     }
     return ended.length;
   }

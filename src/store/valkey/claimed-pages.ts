@@ -12,7 +12,7 @@ import { type PageRef, pageName } from "../../board/geometry.js";
 import { parsePosition } from "../../board/position.js";
 import { type Claim, OWNER, type RuleBook } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
-import { expiry } from "../expiry.js";
+import { releaseEnded } from "../expiry.js";
 import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
 import type { ValkeyLink } from "./link.js";
@@ -26,7 +26,7 @@ const PAGES_AT_ONCE = 32;
 const MARKS_MAX = 5;
 /** If an instance dies while it looks at a page, the page is due again after this long. */
 const AGAIN_MS = 3_000;
-/** The pause for pages of a board that has no holds any more. */
+/** A page is looked at this often, as the rule may have been another when its holds began. */
 const PAUSE_MS_MAX = 60_000;
 const PAUSE_MS_UNKNOWN = 1_000;
 
@@ -106,15 +106,15 @@ export class ClaimedPages {
     // Anyone with access to Valkey can write the index.
     if (!page) return { ...due, pauseMs: undefined };
     const rule = this.#options.rules.of(page.board);
-    // This instance may not know yet that the board was added.
-    const usualMs = rule ? rule.ms || PAUSE_MS_MAX : PAUSE_MS_UNKNOWN;
+    // The board may get claims again, or this instance does not know yet that it was added.
+    if (!rule) return { ...due, pauseMs: PAUSE_MS_UNKNOWN };
+    const usualMs = Math.min(rule.ms || PAUSE_MS_MAX, PAUSE_MS_MAX);
     try {
       const { claims, hasLeft } = await this.#options.run(page, claimsCall(this.#names, page, true));
       if (hasLeft) return { ...due, pauseMs: undefined };
       const ended = claims.filter(({ leftMs = 1 }) => leftMs <= 0).map(({ offset }) => offset);
-      if (ended.length > 0) {
-        released(page, ended, await this.commit(page, expiry(ended)));
-      }
+      const done = await releaseEnded(ended, (batch) => this.commit(page, batch));
+      if (done) released(page, done.offsets, done.committed);
       // A hold that is new since then ends later than `usualMs` from then.
       const ahead = claims.flatMap(({ leftMs }) => (leftMs !== undefined && leftMs > 0 ? leftMs : []));
       return { ...due, pauseMs: Math.min(usualMs, ...ahead) };
@@ -155,7 +155,7 @@ function readClaims(ref: PageRef, parts: readonly string[]): Claim[] {
 }
 
 function holdsCall(names: Names, looked: readonly Looked[], pagesMax: number): ScriptCall<Due[]> {
-  const args = [String(pagesMax), String(AGAIN_MS)];
+  const args = [String(pagesMax), String(AGAIN_MS), String(PAUSE_MS_MAX)];
   for (const { name, handedOut, pauseMs } of looked) {
     args.push(name, handedOut, pauseMs === undefined ? "" : String(Math.ceil(pauseMs)));
   }

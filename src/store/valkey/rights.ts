@@ -60,7 +60,7 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
     ...on(records, "HGETALL", "HGET i", "HSET i t", "HDEL i"),
     [publish, names.boards.channel, ""],
     [subscribe, names.boards.channel],
-    ...(valuesOf(claims).some((rule) => rule && rule.ms > 0)
+    ...(valuesOf(claims).some((rule) => rule !== undefined)
       ? on(names.holds, "ZADD 0 i", "ZREM i", "ZSCORE i", "ZRANGEBYSCORE -inf 0")
       : []),
   ];
@@ -75,8 +75,9 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
       ...on(seen[1], "HSET s 1"),
       ...(keepsHistory ? on(history, "XTRIM MAXLEN 1", "XLEN") : []),
       ...on(held, "HKEYS", "HDEL 0"),
-      ...(ofBoard(claims, board) ? [...on(bits, "GETBIT 0"), ...on(held, "HMGET 0", "HSET 0 o", "HGETALL")] : []),
-      ...(ofBoard(claims, board)?.ms ? on(head, "HINCRBY hi 1") : []),
+      ...(ofBoard(claims, board)
+        ? [...on(bits, "GETBIT 0"), ...on(head, "HINCRBY hi 1"), ...on(held, "HMGET 0", "HSET 0 o", "HGETALL")]
+        : []),
       ...on(overview.list, "HSCAN 0", "HDEL 0"),
       [publish, channel, ""],
       [subscribe, channel],

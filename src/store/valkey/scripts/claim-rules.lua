@@ -13,7 +13,8 @@ end
 local function refuses(who, offset, value, isDuplicate)
   local holder = holderOf(offset)
   local act, owner = string.match(who, '^!([xceg])%d*:?(.*)$')
-  if act then return act ~= 'x' and act ~= 'g' and (not holder or owner ~= '' and owner ~= holder[1]) end
+  if act == 'x' then return holder or not claims[offset] end
+  if act then return act ~= 'g' and (not holder or owner ~= '' and owner ~= holder[1]) end
   if who == '' then return false end
   if holder then return holder[1] ~= who end
   return isDuplicate and value == 1
@@ -34,7 +35,6 @@ local function claimEffect(who, offset, value)
   local holder, endMs = holderOf(offset), holdMs == 0 and 0 or nowMs + holdMs
   local act, ms, owner = string.match(who, '^!([xceg])(%d*):?(.*)$')
   if act == 'x' then
-    if not claims[offset] or holder then return 'n' end
     claim(offset, false)
     return 's'
   elseif act == 'g' then
@@ -49,7 +49,10 @@ local function claimEffect(who, offset, value)
     return 's'
   elseif holder then
     -- Not reported, because only its end has moved, and its owner knows by how much.
-    if holder[1] == who and isLease and holder[2] > 0 then claims[offset], changed[offset] = { who, endMs }, true end
+    if holder[1] == who and isLease and holder[2] > 0 then
+      -- The app may have extended it.
+      claims[offset], changed[offset] = { who, math.max(holder[2], endMs) }, true
+    end
     return 'n'
   end
   if who ~= '' or claims[offset] then claim(offset, who ~= '' and who, endMs) end
