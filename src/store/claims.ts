@@ -125,8 +125,8 @@ export class ClaimJudge {
   }
 
   /**
-   * The cells for which the write is refused, because they belong to others. The present owner
-   * decides how a duplicate is answered.
+   * The cells for which the write is refused, because they belong to others. A duplicate may have
+   * been refused before, so it succeeds only if its cells are as it wants them now.
    */
   refusedBy(write: ClaimingWrite, isDuplicate: boolean): number[] {
     return Array.from(write.changes).flatMap((change) => {
@@ -139,7 +139,8 @@ export class ClaimJudge {
     const holder = this.#holder(offset);
     if (act) return act.kind !== "expire" && (!holder || (owner !== undefined && owner !== holder.owner));
     if (owner === undefined) return false;
-    return holder ? holder.owner !== owner : isDuplicate && value === 1;
+    if (isDuplicate) return value === 1 ? holder?.owner !== owner : this.#isChecked(offset);
+    return holder !== undefined && holder.owner !== owner;
   }
 
   /** Carries out a change that is not refused. */
@@ -165,7 +166,7 @@ export class ClaimJudge {
     if (holder) {
       // Not reported, because only its end has moved, and its owner knows by how much.
       if (holder.owner === owner && this.#rule.isLease && holder.endMs > 0)
-        this.changed.set(offset, { ...holder, endMs });
+        this.changed.set(offset, { ...holder, endMs: Math.max(holder.endMs, endMs) });
       return "none";
     }
     const isNew = owner !== undefined;

@@ -15,8 +15,9 @@ local function refuses(who, offset, value, isDuplicate)
   local act, owner = string.match(who, '^!([xce])%d*:?(.*)$')
   if act then return act ~= 'x' and (not holder or owner ~= '' and owner ~= holder[1]) end
   if who == '' then return false end
+  if isDuplicate and value == 0 then return isChecked(offset) end
   if holder then return holder[1] ~= who end
-  return isDuplicate and value == 1
+  return isDuplicate
 end
 local function refusedBy(who, ops, isDuplicate)
   local offsets = {}
@@ -46,7 +47,9 @@ local function claimEffect(who, offset, value)
     return 's'
   elseif holder then
     -- Not reported, because only its end has moved, and its owner knows by how much.
-    if holder[1] == who and isLease and holder[2] > 0 then claims[offset], changed[offset] = { who, endMs }, true end
+    if holder[1] == who and isLease and holder[2] > 0 then
+      claims[offset], changed[offset] = { who, math.max(holder[2], endMs) }, true
+    end
     return 'n'
   end
   if who ~= '' or claims[offset] then claim(offset, who ~= '' and who, endMs) end
