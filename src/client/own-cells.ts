@@ -52,10 +52,10 @@ export class OwnCells {
 
   #renewAll(): void {
     const endMs = Date.now() + this.#leaseMs;
-    for (const cell of this.cells.keys()) {
-      // The user may be giving it back.
-      if (!this.#board.get(cell) || this.#board.isPending(cell)) continue;
-      this.cells.set(cell, endMs);
+    for (const [cell, knownMs] of this.cells) {
+      // It has no end, or the user is giving it back.
+      if (knownMs === undefined || !this.#board.get(cell) || this.#board.isPending(cell)) continue;
+      this.cells.set(cell, Math.max(knownMs, endMs));
       this.#board.set(cell, true).catch(() => undefined);
     }
   }
