@@ -15,11 +15,12 @@ export class OwnCells {
   /** Cell -> when its hold ends, in ms since 1970. */
   readonly cells = new Map<number, number | undefined>();
   readonly #clock: Clock;
-  readonly #board: Pick<Board, "get" | "isPending" | "set">;
+  readonly #board: Pick<Board, "get" | "set">;
+  readonly #renewing = new Set<number>();
   #leaseMs = 0;
   #stop: Cancel | undefined;
 
-  constructor(clock: Clock, board: Pick<Board, "get" | "isPending" | "set">) {
+  constructor(clock: Clock, board: Pick<Board, "get" | "set">) {
     this.#clock = clock;
     this.#board = board;
   }
@@ -53,10 +54,12 @@ export class OwnCells {
   #renewAll(): void {
     const endMs = Date.now() + this.#leaseMs;
     for (const [cell, knownMs] of this.cells) {
-      // It has no end, or the user is giving it back.
-      if (knownMs === undefined || !this.#board.get(cell) || this.#board.isPending(cell)) continue;
+      // It has no end, or the user is giving it back, or the last renewal is on its way.
+      if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;
       this.cells.set(cell, Math.max(knownMs, endMs));
-      this.#board.set(cell, true).catch(() => undefined);
+      const settled = () => this.#renewing.delete(cell);
+      this.#renewing.add(cell);
+      this.#board.set(cell, true).then(settled, settled);
     }
   }
 }
