@@ -176,9 +176,9 @@ export class Outbox {
 
   /**
    * Refused finally: drops the units that `error` names, or all units if it names no cells. The
-   * others are sent again; their number follows the rule of `requeue`. If `isUnclear`, some cells
-   * are to blame but are not named, so halves of the write are tried. Returns the cells that
-   * changed.
+   * others are sent again. Their number follows the rule of `requeue`, but TAKEN always uses up the
+   * number: sent again under it, they would count as duplicates. If `isUnclear`, some cells are to
+   * blame but are not named, so halves of the write are tried. Returns the cells that changed.
    */
   refused(seq: number, error: Refusal, isUnclear = false): Dropped[] {
     const write = this.#inFlight.get(seq);
@@ -190,7 +190,7 @@ export class Outbox {
     if (blamed.length === 0) [blamed, rest] = [rest, []];
     const halves = isUnclear && !write.isUncertain ? halved(blamed) : undefined;
     if (halves) [blamed, rest] = [[], halves];
-    if (write.isUncertain && rest.length > 0) {
+    if (write.isUncertain && rest.length > 0 && error.code !== "TAKEN") {
       write.units = rest;
       for (const { cell } of opsOf(blamed)) this.#cellsInFlight.delete(cell);
       this.unsettled(seq);

@@ -158,8 +158,8 @@ export class ClaimJudge {
   }
 
   /**
-   * The cells for which the write is refused, because they belong to others. The present owner
-   * decides how a duplicate is answered.
+   * The cells for which the write is refused, because they belong to others. A duplicate may have
+   * been refused before, so it succeeds only if its cells are as it wants them now.
    */
   refusedBy(write: ClaimingWrite, isDuplicate: boolean): number[] {
     return Array.from(write.changes).flatMap((change) => {
@@ -174,7 +174,8 @@ export class ClaimJudge {
     if (act?.kind === "grant") return false;
     if (act) return !holder || (owner !== undefined && owner !== holder.owner);
     if (owner === undefined) return false;
-    return holder ? holder.owner !== owner : isDuplicate && value === 1;
+    if (isDuplicate) return value === 1 ? holder?.owner !== owner : this.#isChecked(offset);
+    return holder !== undefined && holder.owner !== owner;
   }
 
   /** Carries out a change that is not refused. */

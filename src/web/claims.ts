@@ -49,7 +49,7 @@ export function summaryText(board: Owned, nowMs: number): string | undefined {
   return `${cells.length}, ${isSame ? "" : "first "}${timeText(first)} left`;
 }
 
-/** What a click does, and how the boxes of others look. */
+/** A text on the effect of a click, and on the look of the boxes of others. */
 export function claimsText({ claims }: Owned, isViewer: boolean): string | undefined {
   if (!claims) return undefined;
   const isTaken = "Crossed boxes are taken.";

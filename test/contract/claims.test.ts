@@ -132,6 +132,20 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.equal(await one(page, [[2, 1]], { owner: ben, session: "ben", seq: 1 }), "stale");
     });
 
+    test("a copy of an uncheck that was refused succeeds only if the cell is unchecked", async () => {
+      const page = fresh("seats");
+      const uncheck = () => one(page, [[1, 0]], { owner: ben, session: "ben", seq: 1 });
+      await one(page, [[1, 1]], { owner: ann });
+      assert.equal(await uncheck(), "claimed");
+      await one(page, [[1, 0]], { owner: ann });
+      assert.equal(await uncheck(), "duplicate");
+      await one(page, [[1, 1]]);
+      assert.equal(await uncheck(), "claimed", "nobody has it, but it is checked");
+      await one(page, [[1, 1]], { owner: ben });
+      assert.equal(await uncheck(), "claimed", "it is checked, and stays so");
+      assert.deepEqual([await bits(page, 1), await owners(page)], [[1], { 1: ben }]);
+    });
+
     test("without an owner a write overrides claims", async () => {
       const page = fresh("seats");
       await one(
@@ -227,14 +241,18 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(await owners(page), {});
     });
 
-    test("a lease that the app has extended is not shortened by its renewal", async () => {
+    test("a lease that was extended does not get shorter when its owner checks the cell", async () => {
       const page = fresh("room");
-      await one(page, [[1, 1]], { owner: ann, session: "a", seq: 1 });
+      await one(page, [[1, 1]], { owner: ann });
       await one(page, [[1, 1]], { act: { kind: "extend", ms: MINUTE } });
-      assert.equal(await one(page, [[1, 1]], { owner: ann, session: "a", seq: 2 }), "accepted");
       await opened.pass(page, 30_000);
+      assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
+      await opened.pass(page, 25_000);
       assert.deepEqual(await owners(page), { 1: ann });
-      await opened.pass(page, 30_001);
+      assert.equal(await one(page, [[1, 1]], { owner: ann }), "accepted");
+      await opened.pass(page, 9_000);
+      assert.deepEqual(await owners(page), { 1: ann }, "then it is renewed as ever");
+      await opened.pass(page, 1_001);
       assert.deepEqual(await owners(page), {});
     });
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { test } from "node:test";
 import { packChanges } from "../../src/board/delta.js";
 import type { PageRef } from "../../src/board/geometry.js";
@@ -11,6 +12,7 @@ import { newTag } from "../../src/store/tag.js";
 import { commitCall, sinceCall } from "../../src/store/valkey/page-calls.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { NAMES, pageKeys } from "../support/keys.js";
+import { ask } from "../support/resp.js";
 import { bytesRead, runAt } from "../support/script-run.js";
 import { until } from "../support/until.js";
 import { freePort, startServer } from "../support/valkey-server.js";
@@ -88,6 +90,43 @@ test("a server that forgot the scripts gets them again", async (t) => {
   await commitOne(store, 1);
   await store.command("any", "SCRIPT", "FLUSH");
   assert.equal((await commitOne(store, 2)).position.version, 2);
+});
+
+test("a server that forgets a script as soon as it has it gets it again", async (t) => {
+  const server = await startServer();
+  t.after(() => server.stop());
+  let isForgetting = false;
+  const proxy = createServer((client) => {
+    const upstream = connect(server.port, "127.0.0.1");
+    client.on("data", (bytes) => {
+      upstream.write(bytes);
+      if (!isForgetting || !bytes.includes("LOAD")) return;
+      isForgetting = false;
+      upstream.pause();
+      // The script is there, which the store does not know yet.
+      void untilLoaded().then(() => upstream.resume());
+    });
+    upstream.on("data", (bytes) => client.write(bytes));
+    for (const end of [client, upstream]) end.on("close", () => [client, upstream].map((each) => each.destroy()));
+    for (const end of [client, upstream]) end.on("error", () => undefined);
+  });
+  const memory = async () =>
+    /number_of_cached_scripts:(\d+)/.exec(String(await ask(server.port, "INFO", "memory")))?.[1];
+  const untilLoaded = async () => {
+    await until("the script is loaded", async () => (await memory()) !== "0");
+    await ask(server.port, "SCRIPT", "FLUSH");
+  };
+  await new Promise<void>((done) => proxy.listen(0, "127.0.0.1", done));
+  t.after(() => proxy.close());
+  const address = proxy.address();
+  assert.ok(address && typeof address === "object", "the proxy has a port");
+  const store = await ValkeyStore.open({ url: `valkey://127.0.0.1:${address.port}` });
+  t.after(() => store.close());
+  await commitOne(store, 1);
+  await ask(server.port, "SCRIPT", "FLUSH");
+  isForgetting = true;
+  assert.equal((await commitOne(store, 2)).position.version, 2);
+  assert.equal(isForgetting, false, "the script was forgotten twice");
 });
 
 test("what came since a position costs no more than a few snapshots, and a made-up position no more than one", async (t) => {

@@ -67,19 +67,23 @@ export class Mine {
 
   #changed(hub: Hub, watchers: ReadonlyMap<Recipient, string>, changes: readonly OwnedChange[]): void {
     const page = hub.follower.ref.page;
-    const concerned = new Map<string, { cells: [number, Owned][]; gone: number[] }>();
+    /** Owner -> offset -> what the owner has there now. A cell may change more than once. */
+    const concerned = new Map<string, Map<number, Owned | undefined>>();
     const of = (owner: string) => {
-      const found = concerned.get(owner) ?? { cells: [], gone: [] };
+      const found = concerned.get(owner) ?? new Map<number, Owned | undefined>();
       concerned.set(owner, found);
       return found;
     };
     for (const { offset, before, now } of changes) {
-      if (now) of(now.owner).cells.push([offset, now]);
-      if (before && before.owner !== now?.owner) of(before.owner).gone.push(cellAt(page, offset));
+      if (before) of(before.owner).set(offset, undefined);
+      if (now) of(now.owner).set(offset, now);
     }
     for (const [recipient, owner] of watchers) {
       const theirs = concerned.get(owner);
-      if (theirs) this.#send(hub, recipient, { cells: this.#cells(hub, theirs.cells), gone: theirs.gone });
+      if (!theirs) continue;
+      const owned = Array.from(theirs).flatMap(([offset, now]) => (now ? [[offset, now] as const] : []));
+      const gone = Array.from(theirs).flatMap(([offset, now]) => (now ? [] : cellAt(page, offset)));
+      this.#send(hub, recipient, { cells: this.#cells(hub, owned), gone });
     }
   }
 

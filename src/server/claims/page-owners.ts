@@ -32,6 +32,8 @@ interface News {
   readonly claims: readonly Claim[];
 }
 
+/** Each reading puts the same end at another time, because answers take their time. */
+const END_MS_OFF = 500;
 const RETRY_MS = { first: 50, most: 1_000 };
 
 export class PageOwners {
@@ -107,7 +109,7 @@ export class PageOwners {
     const free = gone.map((offset) => this.#take({ offset, owner: undefined, leftMs: undefined }));
     const before = new Map(this.owned);
     const taken = claims.map((claim) => this.#take(claim));
-    return [...free, ...taken.filter(({ offset, now }) => before.get(offset)?.owner !== now?.owner)];
+    return [...free, ...taken.filter(({ offset, now }) => !isSame(before.get(offset), now))];
   }
 
   #take({ offset, owner, leftMs }: Claim): OwnedChange {
@@ -118,4 +120,10 @@ export class PageOwners {
     else this.owned.delete(offset);
     return { offset, before, now };
   }
+}
+
+function isSame(before: Owned | undefined, now: Owned | undefined): boolean {
+  if (before?.owner !== now?.owner) return false;
+  const [one, other] = [before?.endMs, now?.endMs];
+  return one === other || (one !== undefined && other !== undefined && Math.abs(one - other) < END_MS_OFF);
 }

@@ -59,7 +59,7 @@ export class EmbeddedClaims {
     );
   }
 
-  /** Page -> its cells whose holds have ended at `nowMs`, the earliest first; of boards with claims. */
+  /** The cells of boards with claims whose holds have ended at `nowMs`, the earliest first. */
   ended(
     nowMs: number,
     hasClaims: (board: string) => boolean,

@@ -165,7 +165,7 @@ export class EmbeddedPages {
 
   /** The cells whose holds have ended, by page. */
   ended(): ReturnType<EmbeddedClaims["ended"]> {
-    return this.#claims.ended(this.#parts.now(), (board) => ofBoard(this.#parts.rules, board) !== undefined);
+    return this.#claims.ended(this.#parts.now(), (board) => this.#parts.rules.of(board) !== undefined);
   }
 
   /** Undefined if the board has no claims. */

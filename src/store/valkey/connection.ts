@@ -121,15 +121,18 @@ export class ValkeyConnection {
     });
   }
 
-  /** Runs a script by its hash, loading it first if the server does not have it. */
+  /**
+   * Runs a script by its hash, loading it first if the server does not have it. The server may
+   * forget it again before it runs.
+   */
   async run<Result>({ script, keys, args, read }: ScriptCall<Result>, isAsking = false): Promise<Result> {
     const evaluate = () => this.bytes(["EVALSHA", script.sha, String(keys.length), ...keys, ...args], isAsking);
-    const reply = await evaluate().catch(async (error: unknown) => {
+    const load = async (error: unknown) => {
       if (errorCode(error) !== "NOSCRIPT") throw error;
       await this.command(["SCRIPT", "LOAD", script.lua]);
       return evaluate();
-    });
-    return read(reply);
+    };
+    return read(await evaluate().catch(load).catch(load));
   }
 
   /** Set `isAsking` after an ASK redirection: the server does not own the slot yet. */

@@ -32,7 +32,7 @@ export class CellNotes {
     this.#refusal.show(this.#place(this.#anchors.refused, cell), text);
   }
 
-  /** Call it after the view has moved, and once a second. `cell` is pointed at, or has the focus. */
+  /** Call it when the view has moved, and once a second. `cell` is pointed at or has the focus. */
   follow(cell: number | undefined): void {
     this.#hold.cell = cell;
     this.#hold.follow();

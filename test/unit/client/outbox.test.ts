@@ -258,6 +258,20 @@ describe("the outbox", () => {
     assert.deepEqual(outbox.take(10, 32), { seq: 3, changes: [[1, 0]] });
   });
 
+  test("cells that somebody else has use up the number, even if an earlier attempt may have taken effect", () => {
+    const outbox = new Outbox();
+    const fates: unknown[] = [];
+    for (const cell of [1, 2]) outbox.set(cell, 0, 0, (error) => fates.push([cell, error?.code]));
+    assert.equal(outbox.take(10, 32)?.seq, 1);
+    outbox.disconnected();
+    assert.equal(outbox.takeUnsent().length, 1);
+    outbox.refused(1, new Refusal("TAKEN", { cells: [1] }));
+    // Under the old number the store would answer as to a duplicate, and leave the cell as it is.
+    assert.deepEqual(outbox.takeUnsent(), []);
+    assert.deepEqual(outbox.take(10, 32), { seq: 2, changes: [[2, 0]] });
+    assert.deepEqual(fates, [[1, "TAKEN"]]);
+  });
+
   test("a write that may have taken effect keeps its number when a later attempt is refused", () => {
     for (const lose of [(outbox: Outbox) => outbox.disconnected(), (outbox: Outbox) => outbox.unsettled(1)]) {
       const outbox = new Outbox();

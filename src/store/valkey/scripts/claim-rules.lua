@@ -16,8 +16,9 @@ local function refuses(who, offset, value, isDuplicate)
   if act == 'x' then return holder or not claims[offset] end
   if act then return act ~= 'g' and (not holder or owner ~= '' and owner ~= holder[1]) end
   if who == '' then return false end
+  if isDuplicate and value == 0 then return isChecked(offset) end
   if holder then return holder[1] ~= who end
-  return isDuplicate and value == 1
+  return isDuplicate
 end
 local function refusedBy(who, ops, isDuplicate)
   local offsets = {}

@@ -94,7 +94,8 @@ local function changeAt(ops, at)
   return (high - 48) * 4096 + (middle - 48) * 64 + low - 48
 end
 
--- A page may get holds only while it is in the index of holds. A restored hold may end on any board.
+-- A page may get holds only while it is in the index of holds. A restored hold may end on any
+-- board.
 local mayEnd = hasClaims and holdMs > 0
 for i = FIRST_WRITE, hasClaims and #ARGV or 0, STRIDE do mayEnd = mayEnd or find(ARGV[i + 3], '^!g[1-9]') end
 local indexed = mayEnd and (call('HGET', head, 'hi') or '0')

@@ -2,10 +2,12 @@
 --[[
   The index of pages that may have holds: a sorted set, each page with the time to look at it next.
   Puts back the pages that were looked at, and hands out those that are due. If an instance does not
-  put a page back, it is due again soon. So is one whose time is too far ahead, as after a clock was set back.
+  put a page back, it is due again soon. So is one whose time is too far ahead, as after a clock was
+  set back.
 
   KEYS  1 the index
-  ARGV  1 most pages to hand out · 2 ms until a page that is not put back is due again · 3 longest ms to the next look
+  ARGV  1 most pages to hand out · 2 ms until a page that is not put back is due again
+        3 longest ms to the next look
         then for each page that was looked at: page · the time it was handed out with
         · ms until the next look, or "" to remove it. Nothing is done if its time has changed since
   Reply for each page: page · the time it is handed out with
