@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { parseCookie } from "cookie";
 import express from "express";
 import { Server } from "socket.io";
-import { attachBoards, ownerOfSubject, Refusal } from "socketscaler";
+import { attachBoards, ownerOf, Refusal } from "socketscaler";
 import { SEATS, seatName } from "./hall.js";
 
 const { VALKEY_URL: valkeyUrl, PORT = "3000", DATA_DIR: dataDir, HOLD = "5m" } = process.env;
@@ -53,7 +53,7 @@ app.post("/pay", async (request, response) => {
     response.set({ "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" });
   }
   const subject = visitorOf(request) ?? "";
-  const owner = ownerOfSubject(subject);
+  const owner = ownerOf({ subject });
   const held = (await seats.claims()).filter((claim) => claim.owner === owner && claim.endMs !== undefined);
   const cells = held.map(({ cell }) => cell);
   if (cells.length === 0) return void response.sendStatus(409);

@@ -37,6 +37,11 @@ export interface ClientEvents {
 
 export interface Client extends Disposable {
   readonly state: ConnectionState;
+  /**
+   * With `remember`: the visitor's secret id. Send it to your own server only, which names the
+   * visitor by it (`confirm(cells, { visitor })`).
+   */
+  readonly visitor: string | undefined;
   /** The board of that name: the same object each time. */
   board(name: string): Board;
   /** Calls `listener` until the returned function is called. */
@@ -53,9 +58,11 @@ interface Parts {
   readonly clock: Clock;
   /** Generates a session id: 22 characters of base64url that nobody can guess. */
   readonly newSession: () => string;
+  readonly visitor?: string | undefined;
 }
 
 export class LiveClient implements Client {
+  readonly visitor: string | undefined;
   readonly #boards = new Map<string, LiveBoard>();
   readonly #events = createNanoEvents<ClientEvents>();
   readonly #line: Line;
@@ -74,6 +81,7 @@ export class LiveClient implements Client {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.visitor = parts.visitor;
     const pagesOf = (handle: number) => this.#find(handle)?.pages;
     const cellsOf = (handle: number, page: number) => this.#find(handle)?.cellsOf(page);
     this.#line = parts.open({

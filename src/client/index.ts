@@ -42,6 +42,7 @@ export function connect(urls: string | readonly string[], options: ConnectOption
     open: (listener) => new Connection(all, realClock, listener, { ...options, visitor, onOnline }),
     clock: realClock,
     newSession: drawId,
+    visitor,
   });
 }
 

@@ -56,7 +56,10 @@ export class LiveBoard implements api.Board {
     this.#changes = new UserChanges(this.#pages, line, session, clock, {
       changed: this.#emitChanges,
       refused: (changes, refusal) => this.#refused(changes, refusal),
-      heard: () => this.#overdue.heard(),
+      committed: (...write) => {
+        this.#overdue.heard();
+        if (this.#own.committed(...write)) this.#events.emit("mine");
+      },
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
@@ -178,11 +181,8 @@ export class LiveBoard implements api.Board {
     return this.#events.on(name, listener);
   }
 
-  close(): void {
-    this.end(new Refusal("CLOSED"));
-  }
-
-  readonly [Symbol.dispose] = (): void => this.close();
+  readonly close = (): void => this.end(new Refusal("CLOSED"));
+  readonly [Symbol.dispose] = this.close;
 
   /** The handle that frames of this board carry on this connection. */
   get handle(): number | undefined {

@@ -4,8 +4,9 @@
  */
 
 import { pageOf } from "../board/geometry.js";
+import type { CellChanges } from "../board/steps.js";
 import { type Cancel, type Clock, every } from "../protocol/clock.js";
-import type { Mine, OpenResult } from "../protocol/events.js";
+import type { Mine, OpenResult, WriteResult } from "../protocol/events.js";
 import type { Board } from "./board.js";
 
 /** A lease is renewed this often while it lasts, so that one lost renewal does no harm. */
@@ -14,12 +15,12 @@ const RENEWALS = 3;
 export class OwnCells {
   /** Cell -> when its hold ends, in ms since 1970. */
   readonly cells = new Map<number, number | undefined>();
-  /** Pages whose cells were reported. */
-  readonly #known = new Set<number>();
+  /** Page -> the version of its last report. */
+  readonly #known = new Map<number, number>();
   readonly #clock: Clock;
   readonly #board: Pick<Board, "get" | "isPending" | "set">;
   readonly #renewing = new Set<number>();
-  #leaseMs = 0;
+  #rule: OpenResult["claims"];
   #stop: Cancel | undefined;
 
   constructor(clock: Clock, board: Pick<Board, "get" | "isPending" | "set">) {
@@ -28,11 +29,27 @@ export class OwnCells {
   }
 
   opened({ claims }: OpenResult): void {
-    const leaseMs = claims?.isLease ? claims.ms : 0;
-    if (leaseMs === this.#leaseMs) return;
+    const before = this.#rule;
+    this.#rule = claims;
+    if (claims?.ms === before?.ms && claims?.isLease === before?.isLease) return;
     this.close();
-    this.#leaseMs = leaseMs;
-    if (leaseMs > 0) this.#stop = every(this.#clock, leaseMs / RENEWALS, () => this.#renewAll());
+    if (claims?.isLease) this.#stop = every(this.#clock, claims.ms / RENEWALS, () => this.#renewAll(claims.ms));
+  }
+
+  /** The user's changes were committed. Their report may come later, and must not be waited for. */
+  committed(changes: CellChanges, at: WriteResult["at"]): boolean {
+    const versions = new Map(at);
+    let isChanged = false;
+    for (const [cell, value] of this.#rule ? changes : []) {
+      const known = this.#known.get(pageOf(cell));
+      // A report of that version has it, and perhaps what became of it.
+      if (known === undefined || known >= (versions.get(pageOf(cell)) ?? 0)) continue;
+      if (this.cells.has(cell) === (value === 1)) continue;
+      isChanged = true;
+      if (value === 0) this.cells.delete(cell);
+      else this.cells.set(cell, this.#rule?.ms ? Date.now() + this.#rule.ms : undefined);
+    }
+    return isChanged;
   }
 
   isTaken(cell: number): boolean {
@@ -41,10 +58,10 @@ export class OwnCells {
   }
 
   /** True if anything may have changed. */
-  receive({ page, cells, gone }: Mine): boolean {
+  receive({ page, version, cells, gone }: Mine): boolean {
     const before = this.cells.size;
     if (!gone) this.forget(page);
-    this.#known.add(page);
+    this.#known.set(page, version);
     for (const cell of gone ?? []) this.cells.delete(cell);
     const nowMs = Date.now();
     for (const [cell, leftMs] of cells) this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
@@ -60,8 +77,8 @@ export class OwnCells {
     this.#stop?.();
   }
 
-  #renewAll(): void {
-    const endMs = Date.now() + this.#leaseMs;
+  #renewAll(leaseMs: number): void {
+    const endMs = Date.now() + leaseMs;
     for (const [cell, knownMs] of this.cells) {
       // It has no end, or the user is giving it back, or the last renewal is on its way.
       if (knownMs === undefined || !this.#board.get(cell) || this.#renewing.has(cell)) continue;

@@ -33,8 +33,8 @@ const CELL_REFUSALS: ReadonlySet<ErrorCode> = new Set(["FROZEN", "TAKEN", "CELL_
 interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   changed(changes: readonly CellChange[]): void;
   refused(changes: readonly Dropped[], refusal: Refusal): void;
-  /** The instance has acknowledged a write. */
-  heard(): void;
+  /** The instance has acknowledged a write. Called before its promises are settled. */
+  committed(changes: CellChanges, at: WriteResult["at"]): void;
 }
 
 export class UserChanges {
@@ -193,17 +193,17 @@ export class UserChanges {
   #post({ handle, limits }: OpenResult, write: OutboxWrite): void {
     const sentMs = this.#clock.now();
     this.#line.request("write", { handle, session: this.#session, ...write }, (outcome) => {
-      if (!(outcome instanceof Error)) this.#acknowledged(write.seq, outcome, limits.writeCellsMax, sentMs);
+      if (!(outcome instanceof Error)) this.#acknowledged(write, outcome, limits.writeCellsMax, sentMs);
       // After a lost connection everything without an answer is sent again.
       else if (!(outcome instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(outcome));
     });
   }
 
-  #acknowledged(seq: number, { at }: WriteResult, writeCellsMax: number, sentMs: number): void {
+  #acknowledged({ seq, changes }: OutboxWrite, { at }: WriteResult, writeCellsMax: number, sentMs: number): void {
     this.#isCareful = false;
     this.#cellsMax = Math.min(writeCellsMax, this.#cellsMax * 2);
+    this.#listener.committed(changes, at);
     this.outbox.acknowledged(seq, new Map(at));
-    this.#listener.heard();
     this.#listener.changed(this.shown.acknowledged(at));
     this.#listener.roundTrip(this.#clock.now() - sentMs);
     this.#wake();

@@ -171,6 +171,8 @@ export interface BoardResized {
 export interface Mine {
   readonly handle: number;
   readonly page: number;
+  /** The version of the page that this is of. */
+  readonly version: number;
   /** Each cell, and the time until its hold ends in ms, or null if it has no end. */
   readonly cells: readonly (readonly [cell: number, leftMs: number | null])[];
   /** Cells that are no longer theirs. Absent if `cells` are all cells of the page that are. */

@@ -88,6 +88,7 @@ export async function attachBoards(
   options: AttachBoardsOptions,
 ): Promise<AttachedBoards> {
   const { teaching = false, authorise, log = createLog("warn") } = options;
+  refuseSwapped(io);
   refuseSkipping(io);
   refuseUnready(io, app);
   // The size of messages is limited by the app's own Socket.IO server.
@@ -160,6 +161,11 @@ export async function attachBoards(
 const SILENT_MS_MAX = 10_000;
 
 /** A socket recovered past Socket.IO's middlewares would be neither identified nor counted. */
+function refuseSwapped(io: Partial<SocketServer>): void {
+  if (typeof io.of !== "function")
+    throw new BadOption("call attachBoards(io, app, options), with the Socket.IO server first");
+}
+
 function refuseSkipping(io: SocketServer): void {
   if (!io._opts.connectionStateRecovery?.skipMiddlewares) return;
   throw new BadOption(

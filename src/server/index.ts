@@ -7,10 +7,10 @@ export type { AuthoriseHook, Permit, ProposedWrite, WriteConsent } from "./acces
 export type { Caller } from "./access/caller.js";
 export type { Right } from "./access/grant.js";
 export { type AttachBoardsOptions, type AttachedBoards, attachBoards } from "./attach-boards.js";
-export { type BoardClaim, ownerOfSubject } from "./claims/board-claims.js";
+export { type BoardClaim, type ForUser, ownerOf } from "./claims/board-claims.js";
 export { BadOption, type Config, OPTIONS, readConfig } from "./config.js";
 export type { BoardChange, ChangeListener } from "./embedding/change-queue.js";
-export type { ForSubject, Listening, ListenOptions, ServerBoard, ServerSetOptions } from "./embedding/server-board.js";
+export type { Listening, ListenOptions, ServerBoard, ServerSetOptions } from "./embedding/server-board.js";
 export type { Region } from "./http/admin.js";
 export type { BoardRules } from "./http/board-admin.js";
 export { openStore } from "./open-store.js";

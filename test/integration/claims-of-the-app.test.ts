@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SignJWT } from "jose";
 import { connect } from "../../src/client/index.js";
-import { ownerOfSubject } from "../../src/server/index.js";
+import { ownerOf } from "../../src/server/index.js";
 import { startApp } from "../support/embedded-app.js";
 import { temporaryFolder } from "../support/folder.js";
 import { outcome } from "../support/outcome.js";
@@ -40,9 +40,9 @@ test("the app sees who has which seats, confirms them for their owner, and for n
   const claims = await seats.claims();
   const owners = claims.map(({ cell, owner }) => [cell, owner]);
   assert.deepEqual(owners, [
-    [7, ownerOfSubject("ann")],
-    [8, ownerOfSubject("ben")],
-    [66_000, ownerOfSubject("ann")],
+    [7, ownerOf({ subject: "ann" })],
+    [8, ownerOf({ subject: "ben" })],
+    [66_000, ownerOf({ subject: "ann" })],
   ]);
   for (const { endMs = 0 } of claims) {
     assert.ok(endMs > Date.now() + 290_000 && endMs <= Date.now() + 300_000, `five minutes, not until ${endMs}`);
@@ -76,6 +76,27 @@ test("the app writes for a user, or for itself; it releases what anybody has", a
   assert.deepEqual(await plain.claims(), []);
   assert.equal(await outcome(plain.confirm([1])), "BAD_REQUEST", "it has no claims");
   assert.equal(await outcome(seats.confirm([70_000])), "CELL_OUT_OF_RANGE");
+});
+
+test("the app confirms for a visitor who is only remembered, by the id that their page sends", async (t) => {
+  const { url, seats } = await hall(t, "seats=5m");
+  const kept = new Map<string, string>();
+  const localStorage = {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, id: string) => void kept.set(key, id),
+  };
+  Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true });
+  t.after(() => Reflect.deleteProperty(globalThis, "localStorage"));
+  const client = connect(url, { remember: true });
+  t.after(() => client.close());
+  const board = client.board("seats");
+  await board.watch({ start: 0, end: 100 }).ready;
+  await board.set(5, true);
+  const { visitor } = client;
+  assert.match(visitor ?? "", /^[\w-]{22}$/);
+  assert.equal(await outcome(seats.confirm([5], { visitor: "A".repeat(22) })), "TAKEN");
+  await seats.confirm([5], { visitor });
+  assert.deepEqual(await seats.claims(), [{ cell: 5, owner: ownerOf({ visitor }), endMs: undefined }]);
 });
 
 test("the app hears of holds that have ended, and a listener that throws harms nobody", async (t) => {
@@ -135,7 +156,7 @@ test("admins do the same over HTTP, and nobody else", async (t) => {
   assert.equal((await ask("write")).status, 403);
   assert.equal((await ask("write", { action: "release", cells: [7] })).status, 403);
   const { claims } = (await ask("admin")).body;
-  assert.deepEqual([claims.length, claims[0].cell, claims[0].owner], [1, 7, ownerOfSubject("ann")]);
+  assert.deepEqual([claims.length, claims[0].cell, claims[0].owner], [1, 7, ownerOf({ subject: "ann" })]);
   assert.equal((await ask("admin", { action: "confirm", cells: [7], subject: "ben" })).body.error.code, "TAKEN");
   assert.deepEqual((await ask("admin", { action: "confirm", cells: [7], subject: "ann" })).body, { ok: true });
   assert.equal((await ask("admin")).body.claims[0].endMs, null);

@@ -20,7 +20,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const START_MS_MAX = 60_000;
 
 /** What a README has in its code blocks, block by block. */
-export function commandsOf(name: string): string[] {
+function commandsOf(name: string): string[] {
   const readme = readFileSync(join(root, "examples", name, "README.md"), "utf8");
   return Array.from(readme.matchAll(/^```sh\n(.*?)^```$/gms), ([, block = ""]) => block);
 }

@@ -13,7 +13,7 @@ import type { Writer } from "../writes/writer.js";
 /** A cell that belongs to somebody. */
 export interface BoardClaim {
   readonly cell: number;
-  /** The owner's name in the store: compare it with `ownerOf(subject)`. */
+  /** The owner's name in the store: compare it with `ownerOf({ subject })`. */
   readonly owner: string;
   /** When the hold ends, in ms since 1970; undefined if it has no end. */
   readonly endMs: number | undefined;
@@ -34,10 +34,20 @@ interface Parts {
 }
 
 const PAGES_AT_ONCE = 500;
+const NOT_THEIRS = "Some of these cells are free, or belong to somebody else. Nothing was changed.";
 
-/** The name under which the store knows the user with this subject of a token or permit. */
-export function ownerOfSubject(subject: string): string {
-  return ownerName("subject", subject);
+/** A user of a board with claims. */
+export interface ForUser {
+  /** The subject of the user's token or permit. */
+  readonly subject?: string | undefined;
+  /** The id of an anonymous visitor who is remembered: `client.visitor` in the browser. */
+  readonly visitor?: string | undefined;
+}
+
+/** The name under which the store knows a user. Undefined if none is named. */
+export function ownerOf({ subject, visitor }: ForUser): string | undefined {
+  if (subject !== undefined) return ownerName("subject", subject);
+  return visitor === undefined ? undefined : ownerName("visitor", visitor);
 }
 
 /** The claims in a range of the board, ascending. Rejects with a Refusal. */
@@ -63,22 +73,27 @@ export async function listClaims({ store }: Parts, board: HostedBoard, { start, 
 
 /**
  * Acts on the claims of some cells, all or nothing on each page. Refused with TAKEN if one of them
- * belongs to nobody, or not to `subject`. Rejects with a Refusal.
+ * belongs to nobody, or not to the user. Rejects with a Refusal.
  */
 export async function actOnClaims(
   { writer, sessions }: Parts,
   board: HostedBoard,
   cells: readonly number[],
   action: ClaimAction,
-  subject?: string,
+  user: ForUser = {},
 ): Promise<void> {
   if (!board.claims) throw new Refusal("BAD_REQUEST", { detail: "this board has no claims; name it in CLAIMS" });
   const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= board.size);
   if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
   if (cells.length === 0 || cells.length > BATCH_CHANGES_MAX) throw new Refusal("TOO_MANY_CELLS");
-  const owner = subject === undefined ? undefined : ownerOfSubject(subject);
+  const owner = ownerOf(user);
   const isReleased = action.kind === "release";
   const changes = Array.from(new Set(cells), (cell) => [cell, isReleased ? 0 : 1] as const);
   const write = { board: board.name, changes, owner, ...(!isReleased && { act: action }) };
-  await sessions.run((session, seq) => committed(writer, { ...write, session, seq }));
+  await sessions
+    .run((session, seq) => committed(writer, { ...write, session, seq }))
+    .catch((error: unknown) => {
+      if (!(error instanceof Refusal) || error.code !== "TAKEN") throw error;
+      throw new Refusal("TAKEN", { message: NOT_THEIRS, cells: error.cells });
+    });
 }

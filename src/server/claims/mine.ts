@@ -36,7 +36,8 @@ export class Mine {
     watched.watchers.set(recipient, owner);
     await watched.owners.ready;
     if (watched.watchers.get(recipient) !== owner) return;
-    this.#send(hub, recipient, { cells: this.#cells(hub, watched.owners.of(owner)) });
+    const { owners } = watched;
+    this.#send(hub, recipient, { version: owners.version, cells: this.#cells(hub, owners.of(owner)) });
   }
 
   close(): void {
@@ -49,8 +50,8 @@ export class Mine {
 
   #open(hub: Hub): Watched {
     const watchers = new Map<Recipient, string>();
-    const owners = new PageOwners(hub.follower, this.#store, this.#clock, {
-      changed: (changes) => this.#changed(hub, watchers, changes),
+    const owners: PageOwners = new PageOwners(hub.follower, this.#store, this.#clock, {
+      changed: (changes) => this.#changed(hub, watchers, owners.version, changes),
       failed: this.#failed,
     });
     const left = (recipient: Recipient) => {
@@ -65,7 +66,7 @@ export class Mine {
     return watched;
   }
 
-  #changed(hub: Hub, watchers: ReadonlyMap<Recipient, string>, changes: readonly OwnedChange[]): void {
+  #changed(hub: Hub, watchers: ReadonlyMap<Recipient, string>, version: number, changes: readonly OwnedChange[]): void {
     const page = hub.follower.ref.page;
     /** Owner -> offset -> what the owner has there now. A cell may change more than once. */
     const concerned = new Map<string, Map<number, Owned | undefined>>();
@@ -83,7 +84,7 @@ export class Mine {
       if (!theirs) continue;
       const owned = Array.from(theirs).flatMap(([offset, now]) => (now ? [[offset, now] as const] : []));
       const gone = Array.from(theirs).flatMap(([offset, now]) => (now ? [] : cellAt(page, offset)));
-      this.#send(hub, recipient, { cells: this.#cells(hub, owned), gone });
+      this.#send(hub, recipient, { version, cells: this.#cells(hub, owned), gone });
     }
   }
 
@@ -95,7 +96,7 @@ export class Mine {
     ]);
   }
 
-  #send(hub: Hub, recipient: Recipient, mine: Pick<MineMessage, "cells" | "gone">): void {
+  #send(hub: Hub, recipient: Recipient, mine: Omit<MineMessage, "handle" | "page">): void {
     recipient.send({ kind: "mine", mine: { handle: hub.handle, page: hub.follower.ref.page, ...mine } });
   }
 }

@@ -38,6 +38,8 @@ const RETRY_MS = { first: 50, most: 1_000 };
 
 export class PageOwners {
   readonly owned = new Map<number, Owned>();
+  /** The version of the page that `owned` is of. */
+  version = 0;
   /** Resolves when the claims have been read once. */
   readonly ready: Promise<void>;
   readonly #follower: Follower;
@@ -79,7 +81,12 @@ export class PageOwners {
 
   #hear(news: News): void {
     if (this.#waiting) this.#waiting.push(news);
-    else this.#listener.changed(news.claims.map((claim) => this.#take(claim)));
+    else this.#listener.changed(this.#apply(news));
+  }
+
+  #apply({ version, claims }: News): OwnedChange[] {
+    this.version = version;
+    return claims.map((claim) => this.#take(claim));
   }
 
   async #read(): Promise<void> {
@@ -94,10 +101,11 @@ export class PageOwners {
       const read = await persist(this.#persistence, () => this.#store.claims(this.#follower.ref));
       if (!read) return;
       const { position, claims } = read;
+      this.version = position.version;
       const changes = this.#replace(claims);
       const later = this.#waiting.filter(({ version }) => version > position.version);
       this.#waiting = [];
-      for (const { claims } of later) for (const claim of claims) changes.push(this.#take(claim));
+      for (const news of later) changes.push(...this.#apply(news));
       if (changes.length > 0) this.#listener.changed(changes);
     } while (this.#isStale && !this.#isClosed);
     this.#waiting = undefined;

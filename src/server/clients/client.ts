@@ -153,7 +153,12 @@ export class Client implements ResizeListener {
         pageKey(board, page),
         mark,
         () => this.#instance.pages.use(board, page),
-        (hub) => hub.watch(recipient, position),
+        async (hub) => {
+          await hub.watch(recipient, position);
+          // Before the answer, so that a client knows what is its own when its watch is ready.
+          const { owner } = this.#opened(board.handle);
+          if (owner !== undefined) await this.#instance.mine.join(hub, owner, recipient);
+        },
       );
     try {
       await Promise.all(Array.from(wanted, ([page, position]) => join(page, position)));
@@ -165,10 +170,7 @@ export class Client implements ResizeListener {
     }
     for (const page of wanted.keys()) {
       const hub = this.#pages.hub(pageKey(board, page));
-      if (!hub) continue;
-      this.#instance.frozen.tell(hub, recipient);
-      const { owner } = this.#opened(board.handle);
-      if (owner !== undefined) void this.#instance.mine.join(hub, owner, recipient);
+      if (hub) this.#instance.frozen.tell(hub, recipient);
     }
     return { watching: this.#pages.size };
   }

@@ -8,7 +8,14 @@ import { cellAt, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf, pagesBetw
 import { inSteps, type SetAllOptions } from "../../board/steps.js";
 import { Refusal, refusalOf } from "../../protocol/errors.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
-import { actOnClaims, type BoardClaim, type ClaimAction, listClaims, ownerOfSubject } from "../claims/board-claims.js";
+import {
+  actOnClaims,
+  type BoardClaim,
+  type ClaimAction,
+  type ForUser,
+  listClaims,
+  ownerOf,
+} from "../claims/board-claims.js";
 import { APP_OWNER } from "../claims/owners.js";
 import type { Region } from "../http/admin.js";
 import { checkPage, type Instance } from "../instance/instance.js";
@@ -33,13 +40,8 @@ export interface ListenOptions {
   readonly fromEmpty?: boolean;
 }
 
-/** A user, on a board with claims: the subject of a token or permit. */
-export interface ForSubject {
-  readonly subject?: string | undefined;
-}
-
-/** Without a subject, the app itself owns what it checks. */
-export interface ServerSetOptions extends SetAllOptions, ForSubject {}
+/** Without a user, the app itself owns what it checks. */
+export interface ServerSetOptions extends SetAllOptions, ForUser {}
 
 export interface Listening {
   /**
@@ -122,7 +124,7 @@ export class ServerBoard {
    * Resolves after the commit. If it rejects, the Refusal's `rule.outcome` tells whether the write
    * may have happened.
    */
-  set(cell: number, value: boolean, options: ForSubject = {}): Promise<void> {
+  set(cell: number, value: boolean, options: ForUser = {}): Promise<void> {
     return this.setAll([[cell, value]], options);
   }
 
@@ -134,7 +136,7 @@ export class ServerBoard {
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
-    { split = false, subject }: ServerSetOptions = {},
+    { split = false, ...user }: ServerSetOptions = {},
   ): Promise<void> {
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
@@ -142,7 +144,7 @@ export class ServerBoard {
     if (outside.length > 0) {
       throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX), board: this.name });
     }
-    const owner = this.#board.claims && (subject === undefined ? APP_OWNER : ownerOfSubject(subject));
+    const owner = this.#board.claims && (ownerOf(user) ?? APP_OWNER);
     const steps = inSteps(last, BATCH_CHANGES_MAX);
     if (steps.length > 1 && !split) throw new Refusal("NEEDS_SPLIT", { board: this.name });
     for (const [index, step] of steps.entries()) {
@@ -166,20 +168,20 @@ export class ServerBoard {
 
   /**
    * Makes these holds last at least `ms` from now. Rejects with TAKEN if one of them has ended, or
-   * belongs to somebody other than `subject`. Then none is extended.
+   * belongs to another user. Then none is extended.
    */
-  extend(cells: Iterable<number>, ms: number, options: ForSubject = {}): Promise<void> {
+  extend(cells: Iterable<number>, ms: number, options: ForUser = {}): Promise<void> {
     if (!(Number.isSafeInteger(ms) && ms > 0)) throw new RangeError(`extend takes a whole number of ms, not ${ms}`);
     return this.#act(cells, { kind: "extend", ms }, options);
   }
 
   /** Takes the end off these holds: paid for. Rejects as `extend` does. */
-  confirm(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+  confirm(cells: Iterable<number>, options: ForUser = {}): Promise<void> {
     return this.#act(cells, { kind: "confirm" }, options);
   }
 
-  /** Unchecks these cells. With `subject`, only if all of them are theirs or free. */
-  release(cells: Iterable<number>, options: ForSubject = {}): Promise<void> {
+  /** Unchecks these cells. If a user is named, only if all of them are theirs or free. */
+  release(cells: Iterable<number>, options: ForUser = {}): Promise<void> {
     return this.#act(cells, { kind: "release" }, options);
   }
 
@@ -203,8 +205,8 @@ export class ServerBoard {
     };
   }
 
-  #act(cells: Iterable<number>, action: ClaimAction, { subject }: ForSubject): Promise<void> {
-    return actOnClaims(this.#instance, this.#board, [...cells], action, subject);
+  #act(cells: Iterable<number>, action: ClaimAction, user: ForUser): Promise<void> {
+    return actOnClaims(this.#instance, this.#board, [...cells], action, user);
   }
 
   /**

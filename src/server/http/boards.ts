@@ -87,13 +87,13 @@ export function boardsRouter(instance: Instance): Router {
     const board = instance.boards.get(String(request.params.board));
     if (!board) throw new Refusal("UNKNOWN_BOARD");
     const body = parseRequest(claimBody, request.body ?? {});
-    const { action, cells, subject } = body;
+    const { action, cells, subject, visitor } = body;
     const act: ClaimAction = body.action === "extend" ? { kind: "extend", ms: body.ms } : { kind: body.action };
     response.locals.isAudited = true;
     const line = { audit: action, board: board.name, cells: cells.length, subject };
     await audited(instance, line, actorOf(request, response), async (begin) => {
       begin();
-      await actOnClaims(instance, board, cells, act, subject);
+      await actOnClaims(instance, board, cells, act, { subject, visitor });
       return {};
     });
     response.json({ ok: true });

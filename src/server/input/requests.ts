@@ -63,6 +63,7 @@ export const regionBody = z
 const claimed = {
   cells: z.array(z.int().min(0).max(BOARD_CELLS_MAX)).min(1).max(BATCH_CHANGES_MAX),
   subject: z.string().min(1).max(1_024).optional(),
+  visitor: z.string().min(1).max(64).optional(),
 };
 /** An admin's action on claims. Only `extend` takes a time. */
 export const claimBody = z.union([

@@ -26,11 +26,11 @@ describe("cells of a board with claims", () => {
   test("are somebody else's if they are checked and not the user's, once the page is reported", () => {
     const { own, checked, taken } = setUp();
     assert.deepEqual(taken(), [], "not known yet");
-    assert.equal(own.receive({ handle: 0, page: 0, cells: [[1, null]] }), true);
+    assert.equal(own.receive({ handle: 0, page: 0, version: 1, cells: [[1, null]] }), true);
     assert.deepEqual(taken(), [2]);
-    assert.equal(own.receive({ handle: 0, page: 1, cells: [] }), true, "that none is the user's is news");
+    assert.equal(own.receive({ handle: 0, page: 1, version: 1, cells: [] }), true, "that none is the user's is news");
     assert.deepEqual(taken(), [2, FAR]);
-    own.receive({ handle: 0, page: 0, cells: [[2, null]], gone: [1] });
+    own.receive({ handle: 0, page: 0, version: 1, cells: [[2, null]], gone: [1] });
     assert.deepEqual(taken(), [1, FAR]);
     checked.delete(1);
     assert.deepEqual(taken(), [FAR]);
@@ -40,12 +40,25 @@ describe("cells of a board with claims", () => {
 
   test("are not somebody else's while the user's own change of them waits", () => {
     const { own, checked, pending, taken } = setUp();
-    own.receive({ handle: 0, page: 0, cells: [] });
+    own.receive({ handle: 0, page: 0, version: 1, cells: [] });
     checked.add(0);
     pending.add(0);
     assert.deepEqual(taken(), [1, 2]);
     pending.delete(0);
     assert.deepEqual(taken(), [0, 1, 2]);
+  });
+
+  test("are the user's as soon as the change is committed, unless a report of that version has come", () => {
+    const { own, taken } = setUp();
+    own.receive({ handle: 0, page: 0, version: 5, cells: [[1, null]] });
+    assert.equal(own.committed([[2, 1]], [[0, 6]]), true);
+    assert.deepEqual([[...own.cells.keys()], taken()], [[1, 2], []]);
+    assert.equal(own.committed([[1, 0]], [[0, 7]]), true);
+    assert.deepEqual([...own.cells.keys()], [2]);
+    own.receive({ handle: 0, page: 0, version: 9, cells: [], gone: [2] });
+    assert.equal(own.committed([[2, 1]], [[0, 8]]), false, "it was released meanwhile");
+    assert.equal(own.committed([[FAR, 1]], [[1, 3]]), false, "the page is not watched");
+    assert.deepEqual([...own.cells.keys()], []);
   });
 
   test("of nobody else on a board without claims, which reports none", () => {
@@ -72,6 +85,7 @@ test("a lease is renewed while it has an end; an end that the app has put off st
   const mine = {
     handle: 0,
     page: 0,
+    version: 1,
     cells: [
       [1, 3_000],
       [2, null],
