@@ -286,6 +286,29 @@ function claiming(name: string, open: () => Promise<Opened>): void {
       assert.deepEqual(replica.position, position);
     });
 
+    test("deltas and the owners in them are told apart, whatever the number of the cell", async () => {
+      const page = fresh("seats");
+      const replica = new Replica(page.page, 65_536);
+      const heard: number[][] = [];
+      const unsubscribe = await store.subscribe(page, {
+        delta: (delta, changed = []) => {
+          assert.equal(replica.receive(delta), "applied");
+          heard.push(changed.map(({ offset }) => offset));
+        },
+        resumed: () => undefined,
+      });
+      const cells = [0, 9, 10, 34, 99, 100, 999, 1_000, 9_999, 10_000, 12_345, 65_535];
+      for (const cell of cells)
+        for (const value of [1, 0, 1] as const) await one(page, [[cell, value]], { owner: ann });
+      await until("all is heard", () => heard.length === 3 * cells.length);
+      unsubscribe();
+      assert.deepEqual(
+        heard,
+        cells.flatMap((cell) => [[cell], [cell], [cell]]),
+      );
+      assert.deepEqual(Buffer.from(replica.bits), Buffer.from((await store.read(page)).bits, 0, 8_192));
+    });
+
     test("cells that a restore unchecks belong to nobody", async () => {
       const page = fresh("seats");
       await one(

@@ -20,7 +20,7 @@ import { list, readNumbers } from "./scripts.js";
 /** Bounds how long one slow server can delay the answers of the others. */
 const HEADS_MS_MAX = 500;
 const COUNT = /^\d{1,5}$/;
-const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)(?::([\w.,-]+))?$/;
+const PUBLISHED = /^([1-9]\d{0,15}):([\w-]{8}):([\w-]{8}):((?:[0-O][0-o]{2})*)(?:\|([\w.,-]+))?$/;
 const CLAIM = /^(\d{1,5})(?:\.([\w-]{16})\.(\d{0,15}))?$/;
 
 interface StreamRecord extends Recorded {
@@ -124,7 +124,7 @@ interface Published {
 }
 
 /**
- * Parses a message as commit.lua publishes it: `version:from-tag:tag:ops`, and `:claims` if any
+ * Parses a message as commit.lua publishes it: `version:from-tag:tag:ops`, and `|claims` if any
  * have changed. A claim is `offset.owner.ms`, without `ms` if it has no end, or `offset` if the
  * cell is free. Undefined if malformed.
  */

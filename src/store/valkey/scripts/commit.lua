@@ -261,7 +261,8 @@ if #mentions > 0 then
     call('XTRIM', history, 'MINID', '~', whole(nowMs - tonumber(historyMs)))
     call('PEXPIRE', history, historyMs)
   end
-  local owners = #news > 0 and ':' .. table.concat(news, ',') or ''
+  -- Ops may contain a colon.
+  local owners = #news > 0 and '|' .. table.concat(news, ',') or ''
   call(publish, channel, number .. ':' .. fromTag .. ':' .. tag .. ':' .. changes .. owners)
 end
 if isMarked and #mentions == 0 and #records == 0 then call('HSET', head, 'm', '1') end
