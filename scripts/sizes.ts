@@ -22,8 +22,8 @@ const SOCKET_IO = "socketio-link-";
 
 /** The largest accepted sizes with brotli. A larger one needs a decision. */
 const BROTLI_BYTES_MAX = {
-  smallBoard: 34_000,
-  largeBoard: 53_000,
+  smallBoard: 36_000,
+  largeBoard: 56_000,
   demo: 8_000,
   cluster: 10_000,
   client: 15_000,

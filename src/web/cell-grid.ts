@@ -169,9 +169,9 @@ export class CellGrid {
     if (cell === undefined) return;
     if (event.type === "focusin") this.#cells.focusable(cell);
     this.#options.onPointed(cell);
-    // Under a finger, a note would only hide other cells.
-    const isMouse = event instanceof PointerEvent && event.pointerType !== "touch";
-    if (isMouse || this.#cells.inputs[cell]?.matches(":focus-visible")) this.#countDown(cell);
+    // After a tap, a note would only hide other cells.
+    const isByKey = this.#cells.inputs[cell]?.matches(":focus-visible");
+    if (event.type === "pointerover" || isByKey) this.#countDown(cell);
   }
 
   #left(event: Event): void {
@@ -194,10 +194,8 @@ export class CellGrid {
 
   #gather(refused: RefusedChange): void {
     // A click on a cell that cannot be set has changed the input itself.
-    const { board } = this.#options;
-    const input = this.#cells.show(refused.cell, board.get(refused.cell) ?? false);
+    const input = this.#cells.show(refused.cell, this.#options.board.get(refused.cell) ?? false);
     if (input) this.#refused.put(input);
-    this.#cells.mark(board, refused.cell);
     this.#reportRun(refused);
   }
 

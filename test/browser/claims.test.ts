@@ -275,6 +275,8 @@ describe("the app on a board with claims", () => {
     await until("a ring around mine, and none around another", async () => {
       return (await stepsIn(-10)) >= 4 && (await stepsIn(-4)) < 3;
     });
+    // The page of the focused cell would stay for its own sake.
+    await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
     // Away over a page without any of theirs, which is let go after a while.
     const go = (to: number) =>
       page.evaluate((hash) => {

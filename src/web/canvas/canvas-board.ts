@@ -74,21 +74,24 @@ export class CanvasBoard {
 
   /** `start` is the first view; by default the whole board. */
   constructor(canvas: HTMLCanvasElement, board: Board, plane: Plane, start: Camera | undefined) {
-    canvas.toggleAttribute("data-owners", board.claims !== undefined);
     this.#context = contextOf(canvas);
     this.#board = board;
     this.#plane = plane;
-    this.#surface = new Surface(canvas, {
-      resized: (view) => {
-        this.viewport.resize(view);
-        // Immediately, because resizing a canvas empties it.
-        this.#frames.now();
+    this.#surface = new Surface(
+      canvas,
+      {
+        resized: (view) => {
+          this.viewport.resize(view);
+          // Immediately, because resizing a canvas empties it.
+          this.#frames.now();
+        },
+        recolored: (palette) => {
+          this.pages.recolor(palette);
+          this.#replay?.recolor(palette);
+        },
       },
-      recolored: (palette) => {
-        this.pages.recolor(palette);
-        this.#replay?.recolor(palette);
-      },
-    });
+      board.claims !== undefined,
+    );
     this.viewport = new Viewport(plane, () => this.#still.matches);
     this.travel = new Travel(this.viewport, () => this.draw());
     if (start) this.viewport.startAt(start);

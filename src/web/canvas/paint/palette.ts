@@ -9,16 +9,16 @@ export interface Palette extends Readonly<ReturnType<typeof readColors>> {
   /** `steps + 1` colours as ImageData holds them. With `power` below 1, low values look higher. */
   ramp(steps: number, power: number): Uint32Array;
   readonly unknown: number;
-  /** Whether a checked box belongs to somebody: see `own.ts`. */
+  /** Whether what is checked is somebody else's, except for the user's own: see `own.ts`. */
   readonly hasOwners: boolean;
 }
 
-export function readPalette(canvas: HTMLCanvasElement): Palette {
-  const colors = readColors(canvas);
+export function readPalette(canvas: HTMLCanvasElement, hasOwners: boolean): Palette {
+  const colors = readColors(canvas, hasOwners);
   const [empty, full] = [channelsOf(colors.cell), channelsOf(colors.accent)];
   return {
     ...colors,
-    hasOwners: canvas.hasAttribute("data-owners"),
+    hasOwners,
     unknown: pack(channelsOf(colors.line)),
     ramp: (steps, power) =>
       Uint32Array.from({ length: steps + 1 }, (_, step) => {
@@ -28,7 +28,7 @@ export function readPalette(canvas: HTMLCanvasElement): Palette {
   };
 }
 
-function readColors(canvas: HTMLCanvasElement) {
+function readColors(canvas: HTMLCanvasElement, hasOwners: boolean) {
   const style = getComputedStyle(canvas);
   const read = (name: string) => resolved(canvas, style.getPropertyValue(name).trim());
   return {
@@ -36,9 +36,9 @@ function readColors(canvas: HTMLCanvasElement) {
     cell: read("--cell"),
     cellLine: read("--cell-line"),
     line: read("--line"),
-    accent: read("--accent"),
+    accent: read(hasOwners ? "--taken" : "--accent"),
     accentStrong: read("--accent-strong"),
-    onAccent: read("--on-accent"),
+    onAccent: read(hasOwners ? "--text" : "--on-accent"),
     text: read("--text"),
     textSoft: read("--text-soft"),
     flash: read("--flash"),
@@ -46,8 +46,8 @@ function readColors(canvas: HTMLCanvasElement) {
     bad: read("--bad"),
     waiting: read("--waiting"),
     frozen: read("--frozen"),
-    own: read("--own"),
-    onOwn: read("--on-own"),
+    own: read("--accent"),
+    onOwn: read("--on-accent"),
     takenGround: read("--taken-ground"),
   };
 }

@@ -18,12 +18,12 @@ export class Surface {
   #resolution: MediaQueryList | undefined;
   #palette: Palette;
 
-  constructor(canvas: HTMLCanvasElement, listener: SurfaceListener) {
+  constructor(canvas: HTMLCanvasElement, listener: SurfaceListener, hasOwners = false) {
     this.#canvas = canvas;
     this.#listener = listener;
-    this.#palette = readPalette(canvas);
+    this.#palette = readPalette(canvas, hasOwners);
     this.#resized.observe(canvas);
-    for (const theme of this.#themes) theme.addEventListener("change", this.#recolor);
+    for (const theme of this.#themes) theme.addEventListener("change", this.#rethemed);
     this.#watchResolution();
   }
 
@@ -40,15 +40,13 @@ export class Surface {
     this.#listener.resized({ width, height, density });
   }
 
-  /** Sets whether checked boxes look as if they were somebody's: see `own.ts`. */
+  /** Sets whether what is checked looks like somebody's: see `own.ts`. */
   set hasOwners(hasOwners: boolean) {
-    if (this.#palette.hasOwners === hasOwners) return;
-    this.#canvas.toggleAttribute("data-owners", hasOwners);
-    this.#recolor();
+    if (this.#palette.hasOwners !== hasOwners) this.#recolor(hasOwners);
   }
 
   close(): void {
-    for (const theme of this.#themes) theme.removeEventListener("change", this.#recolor);
+    for (const theme of this.#themes) theme.removeEventListener("change", this.#rethemed);
     this.#resolution?.removeEventListener("change", this.#rescale);
     this.#resized.disconnect();
   }
@@ -68,8 +66,10 @@ export class Surface {
     this.resize();
   };
 
-  readonly #recolor = () => {
-    this.#palette = readPalette(this.#canvas);
+  readonly #rethemed = () => this.#recolor(this.#palette.hasOwners);
+
+  #recolor(hasOwners: boolean): void {
+    this.#palette = readPalette(this.#canvas, hasOwners);
     this.#listener.recolored(this.#palette);
-  };
+  }
 }
