@@ -10,7 +10,7 @@ import express from "express";
 import { Server } from "socket.io";
 import { cells, holdMs, ours, port, serve, valkeyUrl } from "./serve.js";
 
-const { attachBoards, ownerOfSubject } = await ours();
+const { attachBoards, ownerOf } = await ours();
 const app = express();
 const http = createServer(app);
 
@@ -26,7 +26,7 @@ const seats = boards.board("seats");
 
 app.post("/pay", async (request, response) => {
   const subject = request.get("authorization") ?? "";
-  const own = (await seats.claims()).filter(({ owner }) => owner === ownerOfSubject(subject)).map(({ cell }) => cell);
+  const own = (await seats.claims()).filter(({ owner }) => owner === ownerOf({ subject })).map(({ cell }) => cell);
   await seats.confirm(own, { subject });
   response.json(own);
 });
