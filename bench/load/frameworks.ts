@@ -16,7 +16,7 @@ const SYNC_MS_MAX = 20_000;
  * The client takes the WebSocket of its environment, and `ws` if there is none. That is cheaper than
  * Node's own, so more CPU is left to the servers.
  */
-function requireColyseus() {
+export function colyseusSdk() {
   const own = Object.getOwnPropertyDescriptor(globalThis, "WebSocket");
   Reflect.deleteProperty(globalThis, "WebSocket");
   const sdk = require("@colyseus/sdk");
@@ -33,7 +33,7 @@ export const colyseus: System = {
   args: peerArgs("colyseus.ts"),
   stored: storedBitmap,
   connect: async (url, cells, changed) => {
-    const { Callbacks, Client } = requireColyseus();
+    const { Callbacks, Client } = colyseusSdk();
     const room = await new Client(url).joinOrCreate("board", { server: url });
     room.reconnection.enabled = false;
     const values = new Uint8Array(cells);

@@ -27,6 +27,7 @@ import { knee } from "./knee.js";
 import { manyIdle } from "./many-idle.js";
 import { manyInstances } from "./many-instances.js";
 import { memory } from "./memory.js";
+import { seatMap } from "./seat-map.js";
 import { sizing } from "./sizing.js";
 import { wireBytes } from "./wire-bytes.js";
 
@@ -51,6 +52,7 @@ export const scenarios: readonly Scenario[] = [
   ...compared,
   manyInstances,
   claims,
+  seatMap,
   sizing,
   giant,
   firstPicture,

@@ -12,8 +12,6 @@ const [grid, free, news] = [part("room"), part("free"), part("news")];
 const others: string[] = await (await fetch("/instances")).json();
 const client = connect([...new Set([location.origin, ...others])], { remember: true });
 const room = client.board("room");
-/** The desk that was asked for, until the board says whose it is. */
-let asked: number | undefined;
 /** The visitor's desk, as the board last said. */
 let own: number | undefined;
 
@@ -27,7 +25,7 @@ grid.append(...buttons);
 
 function stateOf(desk: number): "free" | "yours" | "taken" {
   if (!room.get(desk)) return "free";
-  return desk === asked || room.mine.has(desk) ? "yours" : "taken";
+  return room.mine.has(desk) || room.isPending(desk) ? "yours" : "taken";
 }
 
 function draw(): void {
@@ -46,12 +44,10 @@ async function sit(desk: number): Promise<void> {
   const state = stateOf(desk);
   if (state === "taken") return say(`Desk ${desk + 1} is taken.`);
   const left = [...room.mine.keys()].map((old) => [old, false] as const);
-  asked = state === "free" ? desk : undefined;
   own = undefined;
   await room.setAll(state === "free" ? [...left, [desk, true]] : left).then(
     () => say(state === "free" ? `You sit at desk ${desk + 1}.` : "You got up."),
     (error: unknown) => {
-      asked = undefined;
       const isTaken = error instanceof Refusal && error.code === "TAKEN";
       say(isTaken ? `Desk ${desk + 1} has just been taken.` : `Desk ${desk + 1} did not change: ${error}`);
     },
@@ -65,7 +61,6 @@ function receiveMine(): void {
   // A browser may stop the clocks of a page that nobody looks at.
   if (own !== undefined && now === undefined) say(`Desk ${own + 1} was freed, because this page was asleep.`);
   own = now;
-  if (now === asked) asked = undefined;
   draw();
 }
 

@@ -14,8 +14,6 @@ const payButton = part("pay", HTMLButtonElement);
 const others: string[] = await (await fetch("/instances")).json();
 const urls = [...new Set([location.origin, ...others])];
 const seats = connect(urls).board("seats");
-/** Seats that were asked for, until the board says whose they are. */
-const asked = new Set<number>();
 /** Seats that the visitor holds, each with the time when its hold ends. */
 let held = new Map<number, number>();
 /** Seats that were not paid in time, until the board shows that they are free. */
@@ -45,7 +43,7 @@ type State = keyof typeof WORDS;
 function stateOf(seat: number): State {
   if (!seats.get(seat)) return "free";
   if (seats.mine.has(seat)) return seats.mine.get(seat) === undefined ? "paid" : "held";
-  return asked.has(seat) ? "asked" : "taken";
+  return seats.isTaken(seat) ? "taken" : "asked";
 }
 
 function draw(): void {
@@ -85,10 +83,8 @@ async function pick(seat: number): Promise<void> {
   if (state === "taken") return say(`${name} is taken.`);
   if (state === "paid") return say(`${name} is yours and paid for.`);
   if (state === "asked") return;
-  if (state === "free") asked.add(seat);
-  else held.delete(seat); // Given back by hand, so it is no news that the hold ends.
+  if (state === "held") held.delete(seat); // Given back by hand, so it is no news that the hold ends.
   await seats.set(seat, state === "free").catch((error: unknown) => {
-    asked.delete(seat);
     const isTaken = error instanceof Refusal && error.code === "TAKEN";
     say(isTaken ? `${name} has just been taken. Please pick another seat.` : `${name} did not change: ${error}`);
   });
@@ -101,7 +97,6 @@ function receiveMine(): void {
   if (lost.length > 0) say(`Not paid in time: ${lost.map(seatName).join(", ")}.`);
   for (const seat of lost) if (seats.get(seat)) ended.add(seat);
   held = new Map([...seats.mine].flatMap(([seat, endMs]) => (endMs === undefined ? [] : [[seat, endMs] as const])));
-  for (const seat of seats.mine.keys()) asked.delete(seat);
   draw();
 }
 
@@ -148,7 +143,6 @@ payButton.addEventListener("click", () => void pay());
 await seats.watch({ start: 0, end: SEATS }).ready;
 seats.on("mine", receiveMine);
 seats.on("change", (changes) => {
-  for (const { cell, value } of changes) if (!value) asked.delete(cell);
   const theirs = changes.find(({ cell, mine }) => !mine && !seats.mine.has(cell) && !ended.delete(cell));
   const left = SEATS - (seats.count({ start: 0, end: SEATS }) ?? 0);
   if (theirs) {
