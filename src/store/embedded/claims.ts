@@ -60,7 +60,10 @@ export class EmbeddedClaims {
   }
 
   /** Page -> its cells whose holds have ended at `nowMs`, the earliest first; of boards with claims. */
-  ended(nowMs: number, hasClaims: (board: string) => boolean): { readonly page: PageRef; readonly offsets: number[] }[] {
+  ended(
+    nowMs: number,
+    hasClaims: (board: string) => boolean,
+  ): { readonly page: PageRef; readonly offsets: number[] }[] {
     const pages = new Map<string, { page: PageRef; offsets: number[] }>();
     const end: EndKey = [nowMs + 1, "", 0, 0];
     let cells = 0;
