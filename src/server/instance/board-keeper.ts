@@ -184,16 +184,31 @@ export class BoardKeeper {
 
   #serve(records: ReadonlyMap<string, BoardRecord>): void {
     this.#records = records;
-    for (const [name, { size }] of records) {
+    const served = Array.from(records).filter(([name, record]) => this.#agrees(name, record));
+    for (const [name, { size }] of served) {
       const board = this.#boards.get(name);
       if (!board) this.#resize(this.#host(name, 0), size);
       else if (board.size !== size) this.#resize(board, size);
     }
+    const names = new Set(served.map(([name]) => name));
     for (const board of this.#boards.values()) {
-      if (records.has(board.name)) continue;
+      if (names.has(board.name)) continue;
       this.#boards.delete(board.name);
       this.#resize(board, 0);
     }
+  }
+
+  /**
+   * Whether this instance judges the board's claims as its record says. An instance that starts
+   * makes sure of that (claims/agreement.ts), but others may add boards later.
+   */
+  #agrees(name: string, { claims }: BoardRecord): boolean {
+    const own = formatRule(this.#options.claimsOf(name));
+    if (claims === own) return true;
+    const [theirs, ours] = [claims, own].map((rule) => (rule === undefined ? "no claims" : `"${rule}"`));
+    const message = `board ${name} has ${theirs} in the store, but CLAIMS here says ${ours}, so it is not served`;
+    this.#options.failed(new Error(`${message}: start all instances with the same CLAIMS`));
+    return false;
   }
 
   #host(name: string, size: number) {

@@ -6,6 +6,7 @@ import { packChanges } from "../../../../src/board/delta.js";
 import { resizeBoard } from "../../../../src/server/http/board-admin.js";
 import { BoardKeeper } from "../../../../src/server/instance/board-keeper.js";
 import type { BoardRecord, BoardRecords } from "../../../../src/store/boards.js";
+import type { ClaimRule } from "../../../../src/store/claims.js";
 import { LocalBoards } from "../../../../src/store/embedded/local-boards.js";
 import { StoreAway } from "../../../../src/store/store.js";
 import { newTag } from "../../../../src/store/tag.js";
@@ -18,13 +19,18 @@ function storedIn(table = boardsInMemory()) {
   return new LocalBoards({ ...table, read: async (action) => action(), atomically: async (action) => action() });
 }
 
-async function keep(records: BoardRecords, boards: Record<string, number>, clock = new VirtualClock()) {
+async function keep(
+  records: BoardRecords,
+  boards: Record<string, number>,
+  clock = new VirtualClock(),
+  claimsOf: (board: string) => ClaimRule | undefined = () => undefined,
+) {
   const failures: unknown[] = [];
   const keeper = new BoardKeeper({
     boards,
     records,
     clock,
-    claimsOf: () => undefined,
+    claimsOf,
     failed: (error) => failures.push(error),
   });
   const resized: string[] = [];
@@ -58,6 +64,23 @@ describe("the keeper of boards", () => {
     assert.deepEqual((await records.list())?.get("main"), { size: 100, claims: "5m" });
   });
 
+  test("does not serve a board whose record has other claims, as another instance made it", async () => {
+    const records = storedIn();
+    const rule = { ms: 0, isLease: false };
+    const one = await keep(records, { main: 100 });
+    await records.change("seats", undefined, { size: 10, claims: "hold:0" });
+    await one.clock.pass(3_000);
+    assert.deepEqual(one.sizes(), { main: 100 }, "its writes would not be judged");
+    assert.match(String(one.failures[0]), /board seats .*"hold:0".*CLAIMS/);
+    await records.change("seats", { size: 10, claims: "hold:0" }, { size: 10 });
+    await one.clock.pass(3_000);
+    assert.deepEqual(one.sizes(), { main: 100, seats: 10 });
+    const two = await keep(records, { main: 100, seats: 10 }, undefined, () => rule);
+    assert.deepEqual(two.sizes(), {}, "both are without claims in the store");
+    const three = await keep(storedIn(), { seats: 10 }, undefined, () => rule);
+    assert.deepEqual(three.sizes(), { seats: 10 });
+  });
+
   test("finds a change within 3 s whose news was lost", async () => {
     const records = storedIn();
     records.subscribe = async () => () => undefined;
@@ -75,13 +98,15 @@ describe("the keeper of boards", () => {
   test("gives a store that has lost all records those of the boards that are served, added ones too", async () => {
     const table = boardsInMemory();
     const records = storedIn(table);
-    const { clock, sizes } = await keep(records, { main: 100 });
-    await records.change("hall", undefined, { size: 9, claims: "5m" });
+    const { clock, sizes } = await keep(records, { main: 100 }, undefined, (board) =>
+      board === "hall" ? { ms: 300_000, isLease: false } : undefined,
+    );
+    await records.change("hall", undefined, { size: 9, claims: "hold:300000" });
     await records.change("main", { size: 100 }, { size: 50 });
     await clock.pass(0);
     for (const [name] of [...table.entries()]) table.put(name, undefined);
     await clock.pass(3_000);
-    const expected: Record<string, BoardRecord> = { main: { size: 50 }, hall: { size: 9, claims: "5m" } };
+    const expected: Record<string, BoardRecord> = { main: { size: 50 }, hall: { size: 9, claims: "hold:300000" } };
     assert.deepEqual(await records.list(), new Map(Object.entries(expected)));
     assert.deepEqual(sizes(), { main: 50, hall: 9 });
   });
