@@ -12,6 +12,7 @@ const MANY_PAGES = 32;
 
 interface Listener {
   readonly released: Released;
+  swept(): void;
   failed(error: unknown): void;
 }
 
@@ -38,6 +39,7 @@ export class Sweep {
     try {
       let looked = MANY_PAGES;
       while (looked >= MANY_PAGES) looked = await this.#store.releaseExpired(this.#listener.released);
+      this.#listener.swept();
     } catch (error) {
       if (!(error instanceof StoreAway)) this.#listener.failed(error);
     }

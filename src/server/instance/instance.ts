@@ -139,7 +139,7 @@ export class Instance {
         this.reporter.committed({ page, position, checked });
         for (const listener of this.#expired) listener(page, offsets);
       };
-      this.#sweep = new Sweep(store, clock, { released, failed });
+      this.#sweep = new Sweep(store, clock, { released, swept: () => this.mine.checkEnds(), failed });
     }
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
     // Comes before all who use pages, so that they open the new ones.
