@@ -35,7 +35,8 @@ export interface ListenOptions {
 
 /** A user, on a board with claims: the subject of a token or permit. */
 export interface ForSubject {
-  readonly subject?: string | undefined;
+  /** Absent, or a text. Anything else is an error, such as the `user` of a request without one. */
+  readonly subject?: string;
 }
 
 /** Without a subject, the app itself owns what it checks. */
@@ -134,8 +135,9 @@ export class ServerBoard {
    */
   async setAll(
     changes: Iterable<readonly [cell: number, value: boolean]>,
-    { split = false, subject }: ServerSetOptions = {},
+    { split = false, ...options }: ServerSetOptions = {},
   ): Promise<void> {
+    const subject = subjectOf(options);
     const last = new Map<number, Bit>();
     for (const [cell, value] of changes) last.set(cell, value ? 1 : 0);
     const outside = [...last.keys()].filter((cell) => !this.#has(cell));
@@ -203,8 +205,8 @@ export class ServerBoard {
     };
   }
 
-  #act(cells: Iterable<number>, action: ClaimAction, { subject }: ForSubject): Promise<void> {
-    return actOnClaims(this.#instance, this.#board, [...cells], action, subject);
+  #act(cells: Iterable<number>, action: ClaimAction, options: ForSubject): Promise<void> {
+    return actOnClaims(this.#instance, this.#board, [...cells], action, subjectOf(options));
   }
 
   /**
@@ -265,6 +267,14 @@ export class ServerBoard {
   #checkCell(cell: number): void {
     if (!this.#has(cell)) throw new Refusal("CELL_OUT_OF_RANGE", { cells: [cell], board: this.name });
   }
+}
+
+/** A subject that is missing by mistake must not stand for anybody. */
+function subjectOf(options: ForSubject): string | undefined {
+  if (!("subject" in options)) return undefined;
+  const { subject }: { subject?: unknown } = options;
+  if (typeof subject === "string" && subject !== "") return subject;
+  throw new TypeError(`subject is ${String(subject)}: pass a text, or leave it out to act on anybody's cells`);
 }
 
 /** Throws the error for a failed later step, when the steps before it are committed. */
