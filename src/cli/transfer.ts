@@ -11,6 +11,7 @@ import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
 import { ofBoard } from "../store/by-board.js";
+import { formatRule } from "../store/claims.js";
 import type { Store } from "../store/store.js";
 import {
   type BoardOfSize,
@@ -82,11 +83,13 @@ function nameOfUser(): string {
   }
 }
 
-/** The board as the store knows it; otherwise as BOARDS has it. */
+/** The board as the store knows it; otherwise as BOARDS and CLAIMS have it. */
 async function boardNamed(store: Store, config: Config, name: string): Promise<BoardOfSize> {
-  const size = (await store.boards.list())?.get(name)?.size ?? sizeIn(config, name);
+  const record = (await store.boards.list())?.get(name);
+  const size = record?.size ?? sizeIn(config, name);
   if (size === undefined) throw new BadOption(`--board is "${name}": expected a board of the store or of BOARDS`);
-  return { name, size, hasClaims: ofBoard(config.claims, name) !== undefined };
+  const claims = record ? record.claims : formatRule(ofBoard(config.claims, name));
+  return { name, size, hasClaims: claims !== undefined };
 }
 
 /** Like an instance at its start, makes the board at least as large as BOARDS has it. */
@@ -94,8 +97,14 @@ async function boardForImport(store: Store, config: Config, name: string): Promi
   for (;;) {
     const board = await boardNamed(store, config, name);
     const record = (await store.boards.list())?.get(name);
+    const claims = formatRule(ofBoard(config.claims, name));
+    if (record && record.claims !== claims) {
+      const rule = record.claims === undefined ? "no claims" : `"${record.claims}"`;
+      throw new BadOption(`board ${name} has ${rule} in the store: set CLAIMS as its instances have it`);
+    }
     const size = Math.max(board.size, sizeIn(config, name) ?? 0);
-    const isThere = record?.size === size || (await store.boards.change(name, record, { ...record, size }));
+    const next = record ?? (claims === undefined ? {} : { claims });
+    const isThere = record?.size === size || (await store.boards.change(name, record, { ...next, size }));
     if (isThere) return { ...board, size };
   }
 }

@@ -167,16 +167,18 @@ describe("the audit", () => {
     const forged = { authorization: "Bearer forged", "content-type": "application/json" };
     const attempts: [string, RequestInit][] = [
       ["main/clear", { headers: forged, body: "{}" }],
+      ["main/claims", { headers: forged, body: "{}" }],
       ["Main/thaw", { headers: { "content-type": "application/json" }, body: "{" }],
     ];
     for (const [path, init] of attempts) await fetch(`${instance.url}/boards/${path}`, { method: "POST", ...init });
-    await until("what did not get so far is there too", () => lines().length === 4);
+    await until("what did not get so far is there too", () => lines().length === 5);
     assert.deepEqual(
       lines()
         .slice(2)
         .map(({ audit, board, address, outcome }) => [audit, board, address, outcome]),
       [
         ["clear", "main", "127.0.0.1", "UNAUTHORIZED"],
+        ["claims", "main", "127.0.0.1", "BAD_REQUEST"],
         ["thaw", "Main", "127.0.0.1", "BAD_REQUEST"],
       ],
     );

@@ -92,11 +92,24 @@ test("the app confirms for a visitor who is only remembered, by the id that thei
   const board = client.board("seats");
   await board.watch({ start: 0, end: 100 }).ready;
   await board.set(5, true);
-  const { visitor } = client;
-  assert.match(visitor ?? "", /^[\w-]{22}$/);
+  const { visitor = "" } = client;
+  assert.match(visitor, /^[\w-]{22}$/);
   assert.equal(await outcome(seats.confirm([5], { visitor: "A".repeat(22) })), "TAKEN");
   await seats.confirm([5], { visitor });
   assert.deepEqual(await seats.claims(), [{ cell: 5, owner: ownerOf({ visitor }), endMs: undefined }]);
+});
+
+test("a subject that is named but unknown is nobody, not anybody", async (t) => {
+  const { seats } = await hall(t, "seats=5m");
+  await seats.set(1, true, { subject: "ann" });
+  for (const subject of [undefined, null, ""] as unknown as string[]) {
+    assert.throws(() => seats.confirm([1], { subject }), TypeError, `confirm for ${subject}`);
+    assert.throws(() => seats.release([1], { subject }), TypeError, `release for ${subject}`);
+    await assert.rejects(seats.set(2, true, { subject }), TypeError, `set for ${subject}`);
+  }
+  const [claim, ...others] = await seats.claims();
+  assert.deepEqual([claim?.owner, others], [ownerOf({ subject: "ann" }), []]);
+  assert.ok(claim?.endMs !== undefined, "it was not confirmed");
 });
 
 test("the app hears of holds that have ended, and a listener that throws harms nobody", async (t) => {

@@ -6,11 +6,13 @@ import { io } from "socket.io-client";
 import { type Board, type ConnectOptions, connect, Refusal } from "../../src/client/index.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
+import { Names } from "../../src/store/valkey/keys.js";
 import { watchBoard } from "../support/clients.js";
 import { forEachDoor } from "../support/doors.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, spawnInstance, startInstance } from "../support/instances.js";
 import { outcome } from "../support/outcome.js";
+import { ask } from "../support/resp.js";
 import { until } from "../support/until.js";
 import { type ServerProcess, startServer } from "../support/valkey-server.js";
 
@@ -197,6 +199,19 @@ describe("claims by other ways in", () => {
     await Promise.all([first.stop(), second.stop()]);
     const third = await startInstance({ ...flags, CLAIMS: "main" });
     await third.stop();
+  });
+
+  test("holds on a watched page end, though the index of holds was lost", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const here = await startInstance({ ...BOARDS, VALKEY_URL: valkey.url });
+    t.after(() => here.stop());
+    const { board, close } = await watchBoard(here.url, "lockers");
+    t.after(close);
+    await board.set(1, true);
+    await until("it is theirs", () => board.mine.has(1));
+    await ask(valkey.port, "DEL", new Names().holds);
+    await until("it is free again", () => board.get(1) === false && board.mine.size === 0);
   });
 
   test("a claim is acknowledged once, and is not lost with its instance", async (t) => {

@@ -462,6 +462,35 @@ describe("socketscaler export and import", () => {
     assert.equal(copy.board.get(239), true);
   });
 
+  test("keep owners whatever CLAIMS is here, or say that it is needed", async (t) => {
+    const folder = temporaryFolder(t);
+    const server = await startServer();
+    t.after(() => server.stop());
+    const flags = { VALKEY_URL: server.url, BOARDS: "seats=100" };
+    const instance = await startInstance({ ...flags, CLAIMS: "seats=5m" });
+    t.after(() => instance.stop());
+    const { board, close } = await watchBoard(instance.url, "seats");
+    t.after(close);
+    await board.set(7, true);
+    const file = join(folder, "seats.jsonl");
+    const exported = await runCommand(["export", "--board", "seats", "--out", file], { VALKEY_URL: server.url });
+    assert.equal(exported.code, 0, exported.stderr);
+    await board.set(7, false);
+    const without = await runCommand(["import", file, "--board", "seats"], flags);
+    assert.equal(without.code, 2, "the cells would be nobody's");
+    assert.match(without.stderr, /board seats has "hold:300000" in the store: set CLAIMS/);
+    const copied = await runCommand(["import", file, "--board", "copy"], {
+      ...flags,
+      BOARDS: "copy=100",
+      CLAIMS: "seats=5m,copy=2m",
+    });
+    assert.equal(copied.code, 0, copied.stderr);
+    assert.deepEqual((await instance.instance.store.boards.list())?.get("copy"), { size: 100, claims: "hold:120000" });
+    const restored = await runCommand(["import", file, "--board", "seats"], { ...flags, CLAIMS: "seats=5m" });
+    assert.equal(restored.code, 0, restored.stderr);
+    await until("it is theirs again", () => board.get(7) === true && board.mine.has(7));
+  });
+
   test("say in one line what is wrong", async (t) => {
     const folder = temporaryFolder(t);
     const file = join(folder, "bad.jsonl");

@@ -39,15 +39,23 @@ const NOT_THEIRS = "Some of these cells are free, or belong to somebody else. No
 /** A user of a board with claims. */
 export interface ForUser {
   /** The subject of the user's token or permit. */
-  readonly subject?: string | undefined;
+  readonly subject?: string;
   /** The id of an anonymous visitor who is remembered: `client.visitor` in the browser. */
-  readonly visitor?: string | undefined;
+  readonly visitor?: string;
 }
 
-/** The name under which the store knows a user. Undefined if none is named. */
-export function ownerOf({ subject, visitor }: ForUser): string | undefined {
-  if (subject !== undefined) return ownerName("subject", subject);
-  return visitor === undefined ? undefined : ownerName("visitor", visitor);
+/**
+ * The name under which the store knows a user. Undefined if none is named. Throws TypeError for a
+ * user who is named by mistake, such as the user of a request that has none.
+ */
+export function ownerOf(user: ForUser): string | undefined {
+  for (const kind of ["subject", "visitor"] as const) {
+    if (!(kind in user)) continue;
+    const id: unknown = user[kind];
+    if (typeof id !== "string" || id === "") throw new TypeError(`${kind} is ${id}: pass a text, or leave it out`);
+    return ownerName(kind, id);
+  }
+  return undefined;
 }
 
 /** The claims in a range of the board, ascending. Rejects with a Refusal. */

@@ -40,6 +40,11 @@ export class Mine {
     this.#send(hub, recipient, { version: owners.version, cells: this.#cells(hub, owners.of(owner)) });
   }
 
+  /** Call it from time to time, so that no hold outlives its end. */
+  checkEnds(): void {
+    for (const { owners } of this.#watched.values()) owners.checkEnds();
+  }
+
   close(): void {
     for (const { owners, stop } of this.#watched.values()) {
       stop();

@@ -34,6 +34,8 @@ interface News {
 
 /** Each reading puts the same end at another time, because answers take their time. */
 const END_MS_OFF = 500;
+/** A hold that ended this long ago should have been released, and reported, by now. */
+const LATE_MS = 3_000;
 const RETRY_MS = { first: 50, most: 1_000 };
 
 export class PageOwners {
@@ -77,6 +79,15 @@ export class PageOwners {
   /** The cells of an owner. */
   of(owner: string): (readonly [offset: number, owned: Owned])[] {
     return Array.from(this.owned).filter(([, owned]) => owned.owner === owner);
+  }
+
+  /**
+   * Reads the claims again if some should have been released. The store may have lost the page's
+   * entry in the index of holds, and reading the claims adds it again.
+   */
+  checkEnds(): void {
+    const lateMs = this.#clock.now() - LATE_MS;
+    for (const { endMs = lateMs } of this.owned.values()) if (endMs < lateMs) return void this.#read();
   }
 
   #hear(news: News): void {

@@ -14,6 +14,7 @@ interface Listener {
   /** Whether any board has holds that end. */
   isDue(): boolean;
   readonly released: Released;
+  swept(): void;
   failed(error: unknown): void;
 }
 
@@ -41,6 +42,7 @@ export class Sweep {
     try {
       let looked = MANY_PAGES;
       while (looked >= MANY_PAGES) looked = await this.#store.releaseExpired(this.#listener.released);
+      this.#listener.swept();
     } catch (error) {
       if (!(error instanceof StoreAway)) this.#listener.failed(error);
     }

@@ -93,7 +93,10 @@ export function boardsRouter(instance: Instance): Router {
     const line = { audit: action, board: board.name, cells: cells.length, subject };
     await audited(instance, line, actorOf(request, response), async (begin) => {
       begin();
-      await actOnClaims(instance, board, cells, act, { subject, visitor });
+      await actOnClaims(instance, board, cells, act, {
+        ...(subject !== undefined && { subject }),
+        ...(visitor !== undefined && { visitor }),
+      });
       return {};
     });
     response.json({ ok: true });

@@ -11,7 +11,7 @@ const BOARD_ACTIONS: ReadonlyMap<string, string> = new Map([
   ["PUT", "resize"],
   ["DELETE", "remove"],
 ]);
-const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${ADMIN_ACTIONS.join("|")})/?$`, "i");
+const ADMIN_PATH = new RegExp(`^/boards/([^/]+)/(${[...ADMIN_ACTIONS, "claims"].join("|")})/?$`, "i");
 const LOGGED_CHARACTERS_MAX = 100;
 
 export function answerErrors(instance: Instance): ErrorRequestHandler {

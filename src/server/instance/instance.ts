@@ -138,7 +138,7 @@ export class Instance {
     };
     // Holds that began under another rule, or were restored, may end on any board with claims.
     const isDue = () => Array.from(this.boards.values()).some(({ claims }) => claims !== undefined);
-    this.#sweep = new Sweep(store, clock, { isDue, released, failed });
+    this.#sweep = new Sweep(store, clock, { isDue, released, swept: () => this.mine.checkEnds(), failed });
     this.overviews = new Overviews(store.overview, this.pages.heads, clock, this.#fanOut, failed);
     // Comes before all who use pages, so that they open the new ones.
     this.keeper.tell({

@@ -10,7 +10,7 @@
 
 import { type PageRef, pageName } from "../../board/geometry.js";
 import { parsePosition } from "../../board/position.js";
-import { type Claim, OWNER, type RuleBook } from "../claims.js";
+import type { Claim, RuleBook } from "../claims.js";
 import { DamagedPage, ofNoPage } from "../damage.js";
 import { releaseEnded } from "../expiry.js";
 import { type Batch, type Committed, type PageClaims, type Released, StoreAway } from "../store.js";
@@ -141,15 +141,14 @@ function claimsCall(names: Names, ref: PageRef, mayLeave: boolean): ScriptCall<R
       const [version, tag, hasLeft, ...parts] = strings(reply);
       const position = parsePosition(`${version}.${tag}`);
       if (!position) throw new DamagedPage(`the head of page ${pageName(ref)} has no valid position`);
-      return { position, hasLeft: hasLeft === "1", claims: readClaims(ref, parts) };
+      return { position, hasLeft: hasLeft === "1", claims: readClaims(parts) };
     },
   };
 }
 
-function readClaims(ref: PageRef, parts: readonly string[]): Claim[] {
+function readClaims(parts: readonly string[]): Claim[] {
   return Array.from({ length: parts.length / 3 }, (_, index) => {
     const [offset, owner = "", left = ""] = parts.slice(3 * index);
-    if (!OWNER.test(owner)) throw new DamagedPage(`a claim of page ${pageName(ref)} is not valid`);
     return { offset: Number(offset), owner, leftMs: left === "" ? undefined : Number(left) };
   });
 }

@@ -74,10 +74,8 @@ export function needsOf(names: Names, { boards, publish, durabilities, histories
       ...on(seen[0], "HLEN"),
       ...on(seen[1], "HSET s 1"),
       ...(keepsHistory ? on(history, "XTRIM MAXLEN 1", "XLEN") : []),
-      ...on(held, "HKEYS", "HDEL 0"),
-      ...(ofBoard(claims, board)
-        ? [...on(bits, "GETBIT 0"), ...on(head, "HINCRBY hi 1"), ...on(held, "HMGET 0", "HSET 0 o", "HGETALL")]
-        : []),
+      ...on(held, "HGETALL", "HDEL 0", "DEL"),
+      ...(ofBoard(claims, board) ? [...on(bits, "GETBIT 0"), ...on(held, "HMGET 0", "HSET 0 o")] : []),
       ...on(overview.list, "HSCAN 0", "HDEL 0"),
       [publish, channel, ""],
       [subscribe, channel],

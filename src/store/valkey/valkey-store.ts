@@ -99,7 +99,7 @@ export class ValkeyStore implements Store {
     this.#reads = new PageReads(this.#link, this.names, this.#damages);
     this.#claimed = new ClaimedPages(this.#link, this.names, {
       rules: this.#rules,
-      run: (page, call) => this.#runWhole(page, call),
+      run: (page, call) => this.#runWhole(page, call, undefined, "list of claims"),
       commit: (page, batch, mark) =>
         this.#write(page, commitCall(this.names, page, batch, this.#limits, this.#modeOf(page), mark)),
     });
@@ -272,16 +272,21 @@ export class ValkeyStore implements Store {
   }
 
   /** Runs a script on a page. If the page lacks a part, repairs it first. */
-  async #runWhole<Result>(page: PageRef, call: ScriptCall<Result>, durability?: Durability): Promise<Result> {
+  async #runWhole<Result>(
+    page: PageRef,
+    call: ScriptCall<Result>,
+    durability?: Durability,
+    what = "data",
+  ): Promise<Result> {
     try {
       const result = await this.#link.run(call, durability).catch((error: unknown) => {
         if (!(error instanceof MisfitPage)) throw error;
         return this.#repair(page).then(() => this.#link.run(call, durability));
       });
-      this.#damages.found(page, "data", true);
+      this.#damages.found(page, what, true);
       return result;
     } catch (error) {
-      if (error instanceof DamagedPage) this.#damages.found(page, "data", false, error);
+      if (error instanceof DamagedPage) this.#damages.found(page, what, false, error);
       throw error;
     }
   }

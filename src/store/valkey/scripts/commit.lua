@@ -98,11 +98,9 @@ end
 -- board.
 local mayEnd = hasClaims and holdMs > 0
 for i = FIRST_WRITE, hasClaims and #ARGV or 0, STRIDE do mayEnd = mayEnd or find(ARGV[i + 3], '^!g[1-9]') end
-local indexed = mayEnd and (call('HGET', head, 'hi') or '0')
-if indexed and tonumber(indexed) % 2 == 0 then
-  if indexed ~= holdMark then return { indexed } end
-  call('HINCRBY', head, 'hi', 1)
-end
+local mark = mayEnd and (tonumber(call('HGET', head, 'hi') or '0') or 0)
+local isUnindexed = mark and mark % 2 == 0
+if isUnindexed and format('%.0f', mark) ~= holdMark then return { format('%.0f', mark) } end
 
 -- Offset -> { owner, end }, false if there is none. `told` are changes that people should hear of.
 local claims, changed, told = {}, {}, {}
@@ -121,6 +119,8 @@ if hasClaims then
     end
   end
 end
+
+if isUnindexed then call('HSET', head, 'hi', format('%.0f', mark + 1)) end
 
 -- ── Remembered sessions age by the server's clock, because instances' clocks differ. ──
 

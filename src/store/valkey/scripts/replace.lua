@@ -10,13 +10,14 @@
         7 ms to keep history, 0 for no history · 8 history length
   Reply version · tag · cells checked · 1 if the bits were different before
 ]]
-local call, byte, sub = redis.call, string.byte, string.sub
+local call, byte, sub, find = redis.call, string.byte, string.sub, string.find
+local CLAIM = '^' .. string.rep('[%w_-]', 16) .. '%d*$'
 local bits, head, log, after = KEYS[1], KEYS[2], KEYS[3], ARGV[5]
 
 -- Checked first, as in commit.lua, because nothing may be written without being published.
 local may = redis.acl_check_cmd
 if not (may(ARGV[2], ARGV[1], '') and may('HSET', head, 'v', '1') and may('DEL', log) and may('BITCOUNT', bits)
-  and may('HDEL', KEYS[5], '0')
+  and may('HDEL', KEYS[5], '0') and may('DEL', KEYS[5])
   and (ARGV[7] == '0' or (may('XADD', KEYS[4], '*', 'f', '') and may('PEXPIRE', KEYS[4], '1')))) then
   return redis.error_reply('NOPERM the user lacks a right that a write needs')
 end
@@ -24,12 +25,22 @@ end
 local at = call('HMGET', head, 'v', 't', 'n')
 -- A damaged page is replaced as well, so a restore repairs it.
 local version, tag, checked = tonumber(at[1] or 0) or 0, at[2] or 'AAAAAAAA', tonumber(at[3] or 0)
-local before = call('GET', bits) or ''
+local before, claims = call('GET', bits) or '', redis.pcall('HGETALL', KEYS[5])
+if claims.err and not string.find(claims.err, 'WRONGTYPE', 1, true) then return claims end
+-- Cells that are unchecked now belong to nobody. Claims that are not valid go as well.
+local function clean()
+  if claims.err then call('DEL', KEYS[5]) end
+  for i = 1, #claims, 2 do
+    local isValid = find(claims[i], '^%d%d?%d?%d?%d?$') and find(claims[i + 1], CLAIM)
+    if not isValid or call('GETBIT', bits, claims[i]) == 0 then call('HDEL', KEYS[5], claims[i]) end
+  end
+end
 local length = #before
 while length > 0 and byte(before, length) == 0 do length = length - 1 end
 
-local isValid = #tag == 8 and not string.find(tag, '[^%w_-]') and checked and (checked > 0) == (length > 0)
+local isValid = #tag == 8 and not find(tag, '[^%w_-]') and checked and (checked > 0) == (length > 0)
 if isValid and sub(before, 1, length) == after then
+  clean()
   if ARGV[6] == '1' and version > 0 then call('HSET', head, 'm', '1') end
   return { string.format('%.0f', version), tag, checked, 0 }
 end
@@ -58,10 +69,7 @@ if ARGV[7] ~= '0' then
   call('PEXPIRE', KEYS[4], ARGV[7])
 end
 call('HSET', head, 'v', number, 't', tag, 'n', checked)
--- Cells that are unchecked now belong to nobody.
-for _, offset in ipairs(call('HKEYS', KEYS[5])) do
-  if call('GETBIT', bits, offset) == 0 then call('HDEL', KEYS[5], offset) end
-end
+clean()
 call('DEL', log)
 -- This delta builds on a position that no follower has, so followers ask and get the snapshot.
 call(ARGV[2], ARGV[1], number .. ':' .. ARGV[4] .. ':' .. tag .. ':')
