@@ -64,11 +64,12 @@ export class ClaimBook {
   }
 
   #refused({ changes, owner, act }: Write, isCopy: boolean, nowMs: number): number[] {
-    if (act?.kind === "expire" || (!act && owner === undefined)) return [];
+    if (!act && owner === undefined) return [];
     return Array.from(changes).flatMap((change) => {
       const offset = changedOffset(change);
       const holder = this.#holder(offset, nowMs);
       const isTheirs = holder !== undefined && (owner === undefined || holder.owner === owner);
+      if (act?.kind === "expire") return this.owned.has(offset) && !holder ? [] : offset;
       if (act || (isCopy && changedValue(change) === 1)) return isTheirs ? [] : offset;
       if (isCopy) return this.#checked.has(offset) ? offset : [];
       return holder === undefined || isTheirs ? [] : offset;
@@ -81,8 +82,10 @@ export class ClaimBook {
       const offset = changedOffset(change);
       const holder = this.#holder(offset, nowMs);
       if (act?.kind === "expire") {
-        if (!holder && this.owned.delete(offset)) this.#checked.delete(offset);
-      } else if (act && holder) {
+        this.owned.delete(offset);
+        this.#checked.delete(offset);
+      } else if (act?.kind === "grant") throw new Error("nobody restores claims in a simulation");
+      else if (act && holder) {
         const later = act.kind === "confirm" ? Number.POSITIVE_INFINITY : nowMs + act.ms;
         this.#prolong(offset, holder, later);
       } else if (changedValue(change) === 0) {

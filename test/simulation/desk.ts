@@ -13,6 +13,7 @@ import type { Trace } from "./trace.js";
 /** By far longer than a simulation takes. */
 const EXTEND_MS = 60_000;
 const ACT_EVERY_MS = 150;
+const SESSION = "app___________________";
 
 interface DeskParts {
   readonly plan: Plan;
@@ -26,6 +27,7 @@ export class Desk {
   readonly #parts: DeskParts;
   /** Of each act without an answer, whether its instance lives. */
   readonly #open = new Set<() => boolean>();
+  #seq = 0;
 
   constructor(parts: DeskParts) {
     this.#parts = parts;
@@ -63,11 +65,11 @@ export class Desk {
   #write(cell: number): [name: string, Write] {
     const { random } = this.#parts;
     const change = (value: 0 | 1) => packChanges([[offsetOf(cell), value]]);
-    const unnumbered = { session: "", seq: 1 };
+    const numbered = { session: SESSION, seq: ++this.#seq };
     const chance = random.next();
-    if (chance < 0.3) return ["confirms", { ...unnumbered, changes: change(1), act: { kind: "confirm" } }];
-    if (chance < 0.6) return ["extends", { ...unnumbered, changes: change(1), act: { kind: "extend", ms: EXTEND_MS } }];
-    if (chance < 0.85) return ["releases", { ...unnumbered, changes: change(0) }];
-    return ["takes", { ...unnumbered, changes: change(1), owner: APP_OWNER }];
+    if (chance < 0.3) return ["confirms", { ...numbered, changes: change(1), act: { kind: "confirm" } }];
+    if (chance < 0.6) return ["extends", { ...numbered, changes: change(1), act: { kind: "extend", ms: EXTEND_MS } }];
+    if (chance < 0.85) return ["releases", { ...numbered, changes: change(0) }];
+    return ["takes", { ...numbered, changes: change(1), owner: APP_OWNER }];
   }
 }
