@@ -37,6 +37,10 @@ export class Clustered implements CommonTopology {
     return (await this.cluster.primaryOf(this.slotOf(page))).command(...args);
   }
 
+  async commandOn(key: string, ...args: readonly (string | number)[]): Promise<Reply> {
+    return (await this.cluster.primaryOf(await this.cluster.slotOf(key))).command(...args);
+  }
+
   async everywhere(...args: readonly (string | number)[]): Promise<void> {
     const roles = await Promise.all(this.cluster.nodes.map(async (node) => ({ node, role: await node.role() })));
     await Promise.all(roles.flatMap(({ node, role }) => (role === "primary" ? [node.command(...args)] : [])));

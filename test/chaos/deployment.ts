@@ -6,9 +6,10 @@
 import { type ProcessInstance, spawnInstance } from "../support/instances.js";
 import type { Random } from "../support/random.js";
 import { TcpProxy } from "../support/tcp-proxy.js";
+import { CLAIM_BOARD_NAMES, CLAIMED_CELLS, CLAIMS, type Claimed } from "./claimed.js";
 import type { History, State } from "./history.js";
 import { BOARD_CELLS } from "./register.js";
-import { readStored } from "./stored-state.js";
+import { readClaimed, readStored } from "./stored-state.js";
 import type { CommonTopology } from "./topology.js";
 import { User } from "./user.js";
 
@@ -39,8 +40,9 @@ export class ChaosInstance {
 
   static async start(valkeyUrl: string, durability: string): Promise<ChaosInstance> {
     const limits = { WRITES_PER_SECOND: "1000000", WRITE_BURST: "1000000", WRITE_WAIT_MS: "500" };
+    const boards = [`main=${BOARD_CELLS}`, ...CLAIM_BOARD_NAMES.map((board) => `${board}=${CLAIMED_CELLS}`)].join(",");
     const spawn = () =>
-      spawnInstance({ ...limits, DURABILITY: durability, BOARDS: `main=${BOARD_CELLS}`, VALKEY_URL: valkeyUrl });
+      spawnInstance({ ...limits, DURABILITY: durability, BOARDS: boards, CLAIMS, VALKEY_URL: valkeyUrl });
     const process = await spawn();
     return new ChaosInstance(await TcpProxy.start(portOf(process)), process, spawn);
   }
@@ -139,6 +141,12 @@ export class Deployment<Store extends CommonTopology> {
 
   stored(): Promise<{ state: State; counted: number }> {
     return readStored((page, ...args) => this.store.command(page, ...args), this.users.length);
+  }
+
+  /** What is stored and shown of the boards with claims. */
+  async claimed(): Promise<Claimed> {
+    const stored = await readClaimed((key, ...args) => this.store.commandOn(key, ...args));
+    return { stored, users: this.users.map((user) => user.claimed()) };
   }
 
   async stop(): Promise<void> {

@@ -3,6 +3,8 @@
  * the harness did to them. The judge reads nothing else.
  */
 
+import type { Claimed, ClaimedCell } from "./claimed.js";
+
 /** What one party holds: each register's word and ledger, and each contended cell, by number. */
 export interface State {
   readonly words: readonly number[];
@@ -14,6 +16,7 @@ export interface State {
 }
 
 export type Target =
+  | { readonly kind: "claim"; readonly cell: ClaimedCell; readonly value: boolean }
   | { readonly kind: "register"; readonly register: number; readonly counter: number }
   | { readonly kind: "cell"; readonly cell: number; readonly value: boolean };
 
@@ -21,8 +24,14 @@ export type Target =
 export type WriteOutcome = "acknowledged" | "refused" | "unknown";
 
 export type Happening =
-  | { readonly kind: "invoked"; readonly write: number; readonly user: number; readonly target: Target }
-  | { readonly kind: "settled"; readonly write: number; readonly outcome: WriteOutcome }
+  | {
+      readonly kind: "invoked";
+      readonly ms: number;
+      readonly write: number;
+      readonly user: number;
+      readonly target: Target;
+    }
+  | { readonly kind: "settled"; readonly ms: number; readonly write: number; readonly outcome: WriteOutcome }
   | { readonly kind: "seen"; readonly user: number; readonly register: number; readonly word: number }
   /** A fault begins; ends. */
   | { readonly kind: "struck"; readonly fault: string }
@@ -40,6 +49,8 @@ export type Happening =
     }
   /** Nobody writes. `users` are what they show when they equal the store, or when the time for that is over. */
   | { readonly kind: "quiet"; readonly store: State; readonly counted: number; readonly users: readonly State[] }
+  /** The same of the boards with claims. `ms` is when all was read. */
+  | { readonly kind: "owned"; readonly ms: number; readonly claimed: Claimed }
   /** Something that must happen did not. */
   | { readonly kind: "stuck"; readonly what: string };
 
@@ -65,7 +76,7 @@ export class History {
   /** Records a write's beginning; returns how to record its end. */
   invoke(user: number, target: Target): (outcome: WriteOutcome) => void {
     const write = this.#writes++;
-    this.add({ kind: "invoked", write, user, target });
-    return (outcome) => this.add({ kind: "settled", write, outcome });
+    this.add({ kind: "invoked", ms: performance.now(), write, user, target });
+    return (outcome) => this.add({ kind: "settled", ms: performance.now(), write, outcome });
   }
 }

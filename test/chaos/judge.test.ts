@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { Claimed, ClaimedCell } from "./claimed.js";
 import type { Happening, State, WriteOutcome } from "./history.js";
 import { Judge } from "./judge.js";
 import { encodeWord } from "./register.js";
@@ -19,16 +20,16 @@ function verdict(...happenings: readonly (Happening | readonly Happening[])[]): 
 function write(counter: number, outcome: WriteOutcome = "acknowledged", register = 0): Happening[] {
   const number = writes++;
   return [
-    { kind: "invoked", write: number, user: 0, target: { kind: "register", register, counter } },
-    { kind: "settled", write: number, outcome },
+    { kind: "invoked", ms: 0, write: number, user: 0, target: { kind: "register", register, counter } },
+    { kind: "settled", ms: 0, write: number, outcome },
   ];
 }
 
 function begin(cell: number, value: boolean): { invoked: Happening; settled(outcome?: WriteOutcome): Happening } {
   const number = writes++;
   return {
-    invoked: { kind: "invoked", write: number, user: 0, target: { kind: "cell", cell, value } },
-    settled: (outcome = "acknowledged") => ({ kind: "settled", write: number, outcome }),
+    invoked: { kind: "invoked", ms: 0, write: number, user: 0, target: { kind: "cell", cell, value } },
+    settled: (outcome = "acknowledged") => ({ kind: "settled", ms: 0, write: number, outcome }),
   };
 }
 
@@ -42,6 +43,31 @@ function state(counter: number, cells: readonly boolean[] = [], checked = 0, mis
     index > 0 && index <= counter && index !== missing ? "1" : "0",
   );
   return { words: [encodeWord(0, counter)], ledgers: [ledger.join("")], cells, checked };
+}
+
+/** A user takes a cell of a board with claims, or gives it back. */
+function take(user: number, cell: ClaimedCell, ms: number, outcome: WriteOutcome = "acknowledged", value = true) {
+  const write = writes++;
+  return [
+    { kind: "invoked", ms, write, user, target: { kind: "claim", cell, value } },
+    { kind: "settled", ms: ms + 10, write, outcome },
+  ] as const satisfies readonly Happening[];
+}
+
+function giveBack(user: number, cell: ClaimedCell, ms: number, outcome: WriteOutcome = "acknowledged") {
+  return take(user, cell, ms, outcome, false);
+}
+
+/** Users 0 and 1 have these cells, by the store and by what they are shown. */
+function owned(
+  ms: number,
+  mine: readonly (readonly ClaimedCell[])[],
+  changed: Partial<Claimed["stored"]> = {},
+): Happening {
+  const cells = mine.flat().sort();
+  const claims = mine.flatMap((theirs, user) => theirs.map((cell) => ({ cell, owner: `owner${user}`, leftMs: 100 })));
+  const users = mine.map((theirs) => ({ checked: cells, mine: theirs }));
+  return { kind: "owned", ms, claimed: { stored: { checked: cells, claims, ...changed }, users } };
 }
 
 function quiet(store: State, users: readonly State[] = [store], counted = store.checked): Happening {
@@ -140,6 +166,49 @@ describe("the judge", () => {
     assert.deepEqual(verdict(write(1), quiet(state(1), [state(1), state(0)])), ["apart"]);
     assert.deepEqual(verdict(quiet(state(0, [], 5), [state(0, [], 4)])), ["apart"]);
     assert.deepEqual(verdict(quiet(state(0, [], 5), [], 6)), ["miscount"]);
+  });
+
+  test("sees a cell with two owners, and lets one follow the other", () => {
+    const first = take(0, "seats:1", 0);
+    assert.deepEqual(verdict(first, take(1, "seats:1", 20)), ["stolen"]);
+    assert.deepEqual(verdict(first, take(1, "seats:1", 20, "refused"), owned(40, [["seats:1"], []])), []);
+    assert.deepEqual(verdict(first, giveBack(0, "seats:1", 20), take(1, "seats:1", 40)), []);
+    assert.deepEqual(verdict(first, giveBack(0, "seats:1", 20, "refused"), take(1, "seats:1", 40)), [], "lost since");
+    assert.deepEqual(verdict(first, fork(undefined), take(1, "seats:1", 40)), [], "lost with the tail");
+    assert.deepEqual(verdict(first, fork(undefined, true), take(1, "seats:1", 40)), ["stolen"], "not lost");
+    const hold = take(0, "lockers:1", 0);
+    assert.deepEqual(verdict(hold, take(1, "lockers:1", 1_900)), ["stolen"]);
+    assert.deepEqual(verdict(hold, take(1, "lockers:1", 2_000)), []);
+    assert.deepEqual(verdict(hold, take(0, "lockers:1", 1_900), take(1, "lockers:1", 2_000)), [], "no new claim");
+  });
+
+  test("sees a claim that is lost, kept too long, or never asked for", () => {
+    const first = take(0, "seats:1", 0);
+    assert.deepEqual(verdict(first, owned(40, [[], []])), ["stolen"]);
+    assert.deepEqual(verdict(first, fork(undefined), owned(40, [[], []])), []);
+    assert.deepEqual(verdict(take(0, "seats:1", 0, "unknown"), owned(40, [[], []])), []);
+    assert.deepEqual(verdict(owned(9_000, [["seats:1"], []])), ["stolen"], "not asked for");
+    assert.deepEqual(verdict(take(0, "seats:1", 0, "refused"), owned(9_000, [["seats:1"], []])), ["stolen"], "refused");
+    assert.deepEqual(
+      verdict(first, giveBack(0, "seats:1", 20), owned(9_000, [["seats:1"], []])),
+      ["stolen"],
+      "given back",
+    );
+    assert.deepEqual(verdict(take(0, "lockers:1", 0), owned(9_000, [["lockers:1"], []])), ["stolen"], "ended");
+    assert.deepEqual(verdict(take(0, "room:1", 0), owned(9_000, [["room:1"], []])), [], "renewed");
+    const moved = [take(0, "seats:1", 0), take(1, "seats:2", 0), owned(40, [["seats:1"], ["seats:2"]])];
+    assert.deepEqual(verdict(...moved, take(0, "seats:2", 50), owned(90, [["seats:1"], ["seats:2"]])), ["stolen"]);
+  });
+
+  test("sees users and store apart about claims", () => {
+    const first = take(0, "seats:1", 0);
+    const claims = [{ cell: "seats:1", owner: "owner0", leftMs: Number.POSITIVE_INFINITY }] as const;
+    assert.deepEqual(verdict(first, owned(40, [["seats:1"], []], { claims })), []);
+    assert.deepEqual(verdict(first, owned(40, [["seats:1"], []], { claims: [] })), ["apart"]);
+    assert.deepEqual(verdict(first, owned(40, [["seats:1"], []], { checked: [] })), ["apart"]);
+    assert.deepEqual(verdict(first, owned(40, [["seats:1"], ["seats:1"]], { claims })), ["apart", "stolen"]);
+    const ended = [{ cell: "lockers:1", owner: "owner0", leftMs: -2_001 }] as const;
+    assert.deepEqual(verdict(take(0, "lockers:1", 0), owned(4_100, [["lockers:1"], []], { claims: ended })), ["apart"]);
   });
 
   test("names the fault during which it happened", () => {

@@ -8,17 +8,20 @@
  *     lost       nobody writes, and the store holds less than what was acknowledged: of the last write by the register, of
  *                those before by their marks in the ledger
  *     unfounded  nobody writes, and a contended cell holds a value for which no write accounts, see contended.ts
+ *     stolen     a claimed cell has two owners, see claimed.ts; one that was refused, or is over, is kept; one that was
+ *                acknowledged is missing
  *     apart      nobody writes, and someone shows something else than the store
  *     miscount   the store's count of checked cells differs from its bits
  *     stuck      the harness waited in vain
  */
 
+import { ClaimedCells, type ClaimWrite, differences } from "./claimed.js";
 import { type CellWrite, ContendedCells } from "./contended.js";
-import type { Happening, State, Target, WriteOutcome } from "./history.js";
+import type { Happening, State, Target } from "./history.js";
 import { decodeWord, markOf, pageOfRegister } from "./register.js";
 
 export interface Violation {
-  readonly rule: "torn" | "invented" | "back" | "lost" | "unfounded" | "apart" | "miscount" | "stuck";
+  readonly rule: "torn" | "invented" | "back" | "lost" | "unfounded" | "stolen" | "apart" | "miscount" | "stuck";
   readonly text: string;
   /** The faults that were on, or the last that was. */
   readonly during: string;
@@ -29,6 +32,8 @@ interface WriteRecord {
   readonly invokedAt: number;
   /** Where it is one to a contended cell. */
   readonly cellWrite: CellWrite | undefined;
+  /** Where it is one to a claimed cell. */
+  readonly claim: (ClaimWrite & { readonly isNew: boolean }) | undefined;
 }
 
 type Fork = Extract<Happening, { kind: "forked" }>;
@@ -52,6 +57,7 @@ export class Judge {
   readonly violations: Violation[] = [];
   readonly #writes = new Map<number, WriteRecord>();
   readonly #contended = new ContendedCells();
+  readonly #claimed = new ClaimedCells();
   readonly #invoked: number[] = [];
   readonly #acknowledged: number[] = [];
   /** Of each register, the acknowledged writes that its ledger must show, by the index of the mark. */
@@ -67,10 +73,10 @@ export class Judge {
     this.#at++;
     switch (happening.kind) {
       case "invoked":
-        this.#invoke(happening.write, happening.target);
+        this.#invoke(happening);
         break;
       case "settled":
-        this.#settle(happening.write, happening.outcome);
+        this.#settle(happening);
         break;
       case "seen":
         this.#see(happening.user, happening.register, happening.word);
@@ -88,33 +94,43 @@ export class Judge {
       case "quiet":
         this.#compare(happening.store, happening.counted, happening.users);
         break;
+      case "owned":
+        for (const text of differences(happening.claimed)) this.#accuse("apart", text);
+        for (const text of this.#claimed.judge(happening.claimed, happening.ms)) this.#accuse("stolen", text);
+        break;
       case "stuck":
         this.#accuse("stuck", happening.what);
         break;
     }
   }
 
-  #invoke(number: number, target: Target): void {
+  #invoke({ write, user, target, ms }: Extract<Happening, { kind: "invoked" }>): void {
     const at = this.#at;
-    const isCell = target.kind === "cell";
-    const cellWrite = isCell ? this.#contended.begin(target.cell, target.value, at) : undefined;
-    this.#writes.set(number, { target, invokedAt: at, cellWrite });
-    if (isCell) return;
+    const cellWrite = target.kind === "cell" ? this.#contended.begin(target.cell, target.value, at) : undefined;
+    const claim = target.kind === "claim" ? { ...target, user, invokedAt: at, invokedMs: ms } : undefined;
+    const begun = claim && { ...claim, isNew: this.#claimed.begin(claim) };
+    this.#writes.set(write, { target, invokedAt: at, cellWrite, claim: begun });
+    if (target.kind !== "register") return;
     this.#invoked[target.register] = target.counter;
     // From now on the mark of a lap ago may be written over.
     this.#marksOf(target.register).delete(markOf(target.counter).index);
   }
 
-  #settle(number: number, outcome: WriteOutcome): void {
+  #settle({ write: number, outcome, ms }: Extract<Happening, { kind: "settled" }>): void {
     const write = this.#writes.get(number);
     if (!write) throw new Error(`write ${number} was settled but never invoked`);
     this.#writes.delete(number);
-    const { target, cellWrite } = write;
+    const { target, cellWrite, claim } = write;
     if (cellWrite) {
       cellWrite.outcome = outcome;
       if (outcome !== "unknown") cellWrite.settledAt = this.#at;
     }
-    if (target.kind === "cell") return;
+    if (claim) {
+      const isSure = !this.#forks.some((fork) => fork.at > write.invokedAt && !fork.keepsAcknowledged);
+      const stolen = this.#claimed.settle(claim, outcome, claim.isNew, isSure, this.#at, ms);
+      if (stolen) this.#accuse("stolen", stolen);
+    }
+    if (target.kind !== "register") return;
     if (outcome === "refused") this.#refused.add(`${target.register}:${target.counter}`);
     // One that was under way while the store forked may have been acknowledged by the side that was lost.
     const isFromBefore = this.#forks.some(
@@ -171,6 +187,7 @@ export class Judge {
       const marks = this.#marksOf(register);
       for (const [index, counter] of marks) if (counter > kept) marks.delete(index);
     }
+    this.#claimed.fork();
     this.#contended.fork(fork.pages, fork.survivor?.cells, this.#at);
   }
 

@@ -48,6 +48,10 @@ class Remote implements CommonTopology {
     }
   }
 
+  commandOn(_key: string, ...args: readonly (string | number)[]): Promise<Reply> {
+    return this.command(0, ...args);
+  }
+
   async everywhere(...args: readonly (string | number)[]): Promise<void> {
     await this.command(0, ...args);
   }

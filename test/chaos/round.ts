@@ -12,6 +12,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { Random } from "../support/random.js";
 import { until } from "../support/until.js";
+import { differences } from "./claimed.js";
 import type { Deployment } from "./deployment.js";
 import type { Fault, Heal } from "./faults.js";
 import type { History } from "./history.js";
@@ -113,16 +114,19 @@ async function compare<Store extends CommonTopology>(deployment: Deployment<Stor
   const { users, history } = deployment;
   const look = async () => {
     const { state, counted } = await deployment.stored();
-    return { store: state, counted, users: users.map((user) => user.shows(users.length)) };
+    const shown = { store: state, counted, users: users.map((user) => user.shows(users.length)) };
+    return { shown, claimed: await deployment.claimed(), ms: performance.now() };
   };
   let seen = await look();
   const isEqual = async () => {
     seen = await look();
-    return seen.users.every((shown) => isDeepStrictEqual(shown, seen.store));
+    const { shown, claimed } = seen;
+    return shown.users.every((each) => isDeepStrictEqual(each, shown.store)) && [...differences(claimed)].length === 0;
   };
   // Whether they ever were equal is for the judge to say.
   await until("everybody shows what the store holds", isEqual, withinMs).catch(() => undefined);
-  history.add({ kind: "quiet", ...seen });
+  history.add({ kind: "quiet", ...seen.shown });
+  history.add({ kind: "owned", ms: seen.ms, claimed: seen.claimed });
 }
 
 /** Past a thing that never happened there is nothing to judge: it goes on record, and the run ends. */

@@ -65,6 +65,10 @@ export class Standalone implements CommonTopology {
     return ask(this.#primary.port, ...args);
   }
 
+  commandOn(_key: string, ...args: readonly (string | number)[]): Promise<Reply> {
+    return ask(this.#primary.port, ...args);
+  }
+
   async everywhere(...args: readonly (string | number)[]): Promise<void> {
     await ask(this.#primary.port, ...args);
   }

@@ -16,6 +16,8 @@ export interface CommonTopology {
   urlFor(instance: number): string;
   /** Runs a command on the server that holds `page` now. */
   command(page: number, ...args: readonly (string | number)[]): Promise<Reply>;
+  /** Runs a command on the server that holds `key` now. */
+  commandOn(key: string, ...args: readonly (string | number)[]): Promise<Reply>;
   /** Runs a command on every primary. */
   everywhere(...args: readonly (string | number)[]): Promise<void>;
   /** Where the page's primary runs, and which pages would suffer with it. */

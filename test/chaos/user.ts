@@ -8,6 +8,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { type Board, type Client, connect, Refusal } from "../../src/client/index.js";
 import type { Random } from "../support/random.js";
+import { CLAIM_BOARD_NAMES, CLAIMED_CELLS, type ClaimBoard, type Claimed, cellOf } from "./claimed.js";
 import type { History, State, Target, WriteOutcome } from "./history.js";
 import {
   BOARD_CELLS,
@@ -26,12 +27,14 @@ import { stateOf } from "./stored-state.js";
 /** Between two writes of one user, at most: a load that the machine can carry beside the faults. */
 const THINK_MS_MAX = 12;
 const CONTENDED_PART = 0.3;
+const CLAIMS_PART = 0.3;
 /** In turns. With two or three instances, each has users of the lane. */
 const DOORS = ["lane", "lane", "lane", "socketio", "socketio", "lane"] as const;
 
 export class User {
   readonly index: number;
   readonly board: Board;
+  readonly #claimBoards: ReadonlyMap<ClaimBoard, Board>;
   /** Writes acknowledged so far. */
   acknowledged = 0;
   readonly #client: Client;
@@ -47,6 +50,7 @@ export class User {
     this.#random = random;
     this.#client = connect(urls, User.usesLane(index) ? {} : { lanePath: false });
     this.board = this.#client.board("main");
+    this.#claimBoards = new Map(CLAIM_BOARD_NAMES.map((name) => [name, this.#client.board(name)]));
   }
 
   static usesLane(index: number): boolean {
@@ -60,7 +64,10 @@ export class User {
       const registers = new Set(changes.map(({ cell }) => registerOfCell(cell)));
       for (const register of registers) if (register !== undefined) user.#look(register);
     });
-    await user.board.watch({ start: 0, end: BOARD_CELLS }).ready;
+    const claimBoards = Array.from(user.#claimBoards.values(), (board) =>
+      board.watch({ start: 0, end: CLAIMED_CELLS }),
+    );
+    await Promise.all([user.board.watch({ start: 0, end: BOARD_CELLS }), ...claimBoards].map(({ ready }) => ready));
     return user;
   }
 
@@ -79,6 +86,16 @@ export class User {
     return stateOf((cell) => this.board.get(cell) === true, registers, this.board.checked);
   }
 
+  /** What it shows of the boards with claims. */
+  claimed(): Claimed["users"][number] {
+    const boards = [...this.#claimBoards];
+    const cells = Array.from({ length: CLAIMED_CELLS }, (_, index) => index);
+    return {
+      checked: boards.flatMap(([name, board]) => cells.flatMap((cell) => (board.get(cell) ? cellOf(name, cell) : []))),
+      mine: boards.flatMap(([name, board]) => Array.from(board.mine.keys(), (cell) => cellOf(name, cell))),
+    };
+  }
+
   close(): void {
     this.#client.close();
   }
@@ -87,6 +104,7 @@ export class User {
     while (this.#isWriting) {
       await this.#writeRegister();
       if (this.#random.chance(CONTENDED_PART)) await this.#writeContended();
+      if (this.#random.chance(CLAIMS_PART)) await this.#takeOrGiveBack();
       await pause(this.#random.between(0, THINK_MS_MAX));
     }
   }
@@ -106,10 +124,21 @@ export class User {
     await this.#set({ kind: "cell", cell, value }, [[contendedCell(cell), value]]);
   }
 
+  async #takeOrGiveBack(): Promise<void> {
+    const [name, board] = this.#random.pick([...this.#claimBoards]);
+    const cell = this.#random.whole(0, CLAIMED_CELLS - 1);
+    const value = !board.mine.has(cell);
+    await this.#set({ kind: "claim", cell: cellOf(name, cell), value }, [[cell, value]], board);
+  }
+
   /** All cells in one task, so that they travel as one write. */
-  async #set(target: Target, cells: readonly (readonly [cell: number, value: boolean])[]): Promise<void> {
+  async #set(
+    target: Target,
+    cells: readonly (readonly [cell: number, value: boolean])[],
+    board = this.board,
+  ): Promise<void> {
     const settle = this.#history.invoke(this.index, target);
-    const results = await Promise.allSettled(cells.map(([cell, value]) => this.board.set(cell, value)));
+    const results = await Promise.allSettled(cells.map(([cell, value]) => board.set(cell, value)));
     const failure = results.find((result) => result.status === "rejected");
     if (!failure) this.acknowledged++;
     settle(failure ? outcomeOf(failure.reason) : "acknowledged");

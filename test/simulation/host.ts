@@ -19,6 +19,7 @@ export class Host {
   readonly name: string;
   /** When a request to the store last failed. */
   troubledMs = Number.NEGATIVE_INFINITY;
+  startedMs = Number.POSITIVE_INFINITY;
   readonly #plan: Plan;
   readonly #clock: Clock;
   readonly #openLink: (host: Host) => StoreLink;
@@ -45,12 +46,13 @@ export class Host {
   }
 
   start(): void {
-    const { boards, writeWaitMs, writesPerSecond, queuedChangesMax } = this.#plan;
+    const { boards, claims, writeWaitMs, writesPerSecond, queuedChangesMax } = this.#plan;
     const clock = new ProcessClock(this.#clock);
     const link = this.#openLink(this);
     const instance = new Instance({
       name: this.name,
       boards,
+      claims,
       store: link,
       clock,
       log: this.#log,
@@ -66,6 +68,7 @@ export class Host {
       watchedPagesMax: 100,
     });
     this.#running = { instance, link, clock };
+    this.startedMs = clock.now();
   }
 
   /** As SIGKILL does it: nothing is closed in order. */

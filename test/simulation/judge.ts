@@ -17,6 +17,8 @@ export class Judge {
   readonly #trace: Trace;
   /** Writes to a page that the store took, on whatever branch. */
   readonly #accepted = new Set<string>();
+  /** Writes to a page that the store refused because of their cells' owners, on whatever branch. */
+  readonly #claimed = new Set<string>();
   /** Writes to a page whose client was told that they are in it. */
   readonly acknowledged = new Set<string>();
   readonly #lastSeen = new WeakMap<Replica, Position>();
@@ -33,12 +35,18 @@ export class Judge {
 
   committed({ ref, batch, outcomes }: Entry): void {
     batch.writes.forEach(({ session, seq }, index) => {
-      if (outcomes[index] === "accepted") this.#accepted.add(writeKey(ref, session, seq));
+      const key = writeKey(ref, session, seq);
+      if (outcomes[index] === "claimed") this.#claimed.add(key);
+      else if (outcomes[index] === "accepted" || this.#claimed.has(key)) this.#accepted.add(key);
     });
   }
 
   wasTaken(ref: PageRef, session: string, seq: number): boolean {
     return this.#accepted.has(writeKey(ref, session, seq));
+  }
+
+  wasClaimed(ref: PageRef, session: string, seq: number): boolean {
+    return this.#claimed.has(writeKey(ref, session, seq));
   }
 
   /** Promise 2: the client is told that the store has taken it. */

@@ -11,7 +11,7 @@ import { LaneLink } from "../../src/client/lane-link.js";
 import type { LinkListener } from "../../src/client/link.js";
 import { type Cancel, type Clock, every, pause } from "../../src/protocol/clock.js";
 import type { ErrorBody } from "../../src/protocol/errors.js";
-import { ANYBODY } from "../../src/server/access/access.js";
+import type { Visitor } from "../../src/server/access/access.js";
 import { type Identify, LaneConnection, type LaneContext, type Wire } from "../../src/server/lane/lane-connection.js";
 import type { Message } from "../../src/server/lane/message.js";
 import type { Allowance } from "../../src/server/limits/allowance.js";
@@ -39,6 +39,7 @@ interface LaneOptions {
   readonly random: Random;
   readonly host: Host;
   readonly running: Running;
+  readonly visitor: Visitor;
   readonly delayMsMax: number;
   readonly listener: LinkListener;
   readonly witness: LaneWitness;
@@ -71,7 +72,7 @@ export class SimulatedLane {
   #isBroken = false;
 
   constructor(options: LaneOptions) {
-    const { clock, random, host, running, delayMsMax, listener, witness } = options;
+    const { clock, random, host, running, visitor, delayMsMax, listener, witness } = options;
     this.#options = options;
     this.host = host;
     const delayMs = () => random.between(0.1, delayMsMax);
@@ -81,7 +82,7 @@ export class SimulatedLane {
     const { instance } = running;
     const identify = async () => {
       if (identifyMs > 0) await pause(running.clock, identifyMs);
-      return ANYBODY;
+      return visitor;
     };
     this.#connection = new WitnessedConnection(
       { instance, presence: { online: 1, onlineEverywhere: 1 }, bufferBytesMax: BUFFER_MAX, greeted: () => undefined },
@@ -141,8 +142,9 @@ export class SimulatedLane {
         const frame = this.#frame;
         if (frame) witness.encoded(frame, message);
         const deliver = () => this.link.receive(message.bytes);
-        if (frame) down.send(() => witness.delivered(frame, deliver), WEIGHT.frame);
-        else down.send(deliver, WEIGHT.other);
+        const weight = frame && frame.kind !== "mine" ? WEIGHT.frame : WEIGHT.other;
+        if (frame) down.send(() => witness.delivered(frame, deliver), weight);
+        else down.send(deliver, weight);
       },
       close: () => down.send(() => this.cut()),
       cut: () => {

@@ -8,14 +8,15 @@
  */
 
 import type { Delta } from "../../src/board/delta.js";
-import { pageOf } from "../../src/board/geometry.js";
+import { offsetOf, pageOf } from "../../src/board/geometry.js";
 import { formatPosition, samePosition } from "../../src/board/position.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
-import type { RequestMap, RequestName } from "../../src/protocol/events.js";
+import type { Mine, RequestMap, RequestName } from "../../src/protocol/events.js";
 import { type ErrorBody, type ErrorCode, RULES } from "../../src/protocol/refusal.js";
 import type { Message } from "../../src/server/lane/message.js";
 import type { DeltaFrame, Frame } from "../../src/server/pages/recipient.js";
+import type { ClaimsJudge } from "./claims-judge.js";
 import type { EncodeCount } from "./encode-count.js";
 import type { Host } from "./host.js";
 import type { Judge } from "./judge.js";
@@ -30,6 +31,7 @@ export interface WitnessParts {
   readonly name: string;
   readonly clock: Clock;
   readonly judge: Judge;
+  readonly claimsJudge: ClaimsJudge;
   readonly trace: Trace;
   readonly encodeCount: EncodeCount;
   /** By the handle that the instances give their boards. */
@@ -76,7 +78,9 @@ export class Witness implements LineWitness {
   answered<Name extends RequestName>(name: Name, request: RequestMap[Name][0], reply: object): void {
     this.#say(() => `<- ${name} ${"seq" in request ? request.seq : ""} ${JSON.stringify(reply)}`);
     const error = "error" in reply ? (reply.error as ErrorBody) : undefined;
-    if (error && !BAD_TIMES.has(error.code)) this.#fail(`${name} is answered with ${error.code}`);
+    if (error && !BAD_TIMES.has(error.code) && !this.#isTaken(request, error)) {
+      this.#fail(`${name} is answered with ${error.code}`);
+    }
     if ("pages" in request) {
       const { joins } = this.#screenOf(request);
       for (const entry of request.pages) joins.answered(typeof entry === "number" ? entry : entry[0], name, !error);
@@ -87,7 +91,7 @@ export class Witness implements LineWitness {
   }
 
   sent(host: Host, frame: Frame, isBacklogged: boolean): void {
-    if (isBacklogged) this.#fail("a frame is sent to a client that does not read");
+    if (isBacklogged && frame.kind !== "mine") this.#fail("a frame is sent to a client that does not read");
     this.#parts.encodeCount.sent(host.name, frame);
   }
 
@@ -108,6 +112,12 @@ export class Witness implements LineWitness {
 
   delivered(frame: Frame, deliver: () => void): void {
     const { judge, name } = this.#parts;
+    if (frame.kind === "mine") {
+      this.#say(() => `is told ${JSON.stringify(frame.mine)}`);
+      this.#ownsOrFails(frame.mine);
+      deliver();
+      return;
+    }
     if (frame.kind !== "delta" && frame.kind !== "snapshot") {
       this.#fail("a frame that nobody asked for");
       return;
@@ -146,7 +156,33 @@ export class Witness implements LineWitness {
     for (const page of pages) judge.checkAcknowledged(name, { board: board.name, page }, session, seq);
   }
 
+  /** On a board with claims, a write may be refused for cells of it that are others'. */
+  #isTaken(request: object, { code, cells = [] }: ErrorBody): boolean {
+    if (code !== "TAKEN" || !("seq" in request)) return false;
+    const { handle, session, seq, changes } = request as RequestMap["write"][0];
+    const { board, owner } = this.#screen(handle);
+    const written = new Set(changes.map(([cell]) => cell));
+    return (
+      owner !== undefined &&
+      cells.length > 0 &&
+      cells.every(
+        (cell) =>
+          written.has(cell) && this.#parts.judge.wasClaimed({ board: board.name, page: pageOf(cell) }, session, seq),
+      )
+    );
+  }
+
+  #ownsOrFails({ handle, page, cells }: Mine): void {
+    const { board, owner = "" } = this.#screen(handle);
+    for (const [cell] of cells) {
+      if (this.#parts.claimsJudge.hasOwned(owner, { board: board.name, page }, offsetOf(cell))) continue;
+      this.#fail(`is told to have ${board.name} ${cell}, which was never theirs`);
+    }
+  }
+
   #refused({ session, seq }: RequestMap["write"][0], code: ErrorCode): void {
+    // A copy that others have overtaken is refused too: claim-book.ts sees that nothing comes of it later.
+    if (code === "TAKEN") return;
     if (RULES[code].outcome === "refused" && this.#sent.get(`${session}:${seq}`) === 1) {
       this.refusedAtOnce.push({ session, seq });
     }

@@ -11,6 +11,7 @@ import type { Framed } from "../../src/protocol/codec.js";
 import type { Reply, RequestMap, RequestName } from "../../src/protocol/events.js";
 import { LANE_PROTOCOL } from "../../src/protocol/lane.js";
 import { refusalFrom } from "../../src/protocol/refusal.js";
+import type { Visitor } from "../../src/server/access/access.js";
 import type { Random } from "../support/random.js";
 import type { Host } from "./host.js";
 import { type LaneWitness, SimulatedLane } from "./lane.js";
@@ -29,6 +30,7 @@ export interface LineOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly hosts: readonly Host[];
+  readonly visitor: Visitor;
   readonly delayMsMax: number;
   readonly listener: LineListener;
   readonly witness: LineWitness;
@@ -122,7 +124,7 @@ export class SimulatedLine implements Line {
 
   #connect(): void {
     if (this.#isAway || this.#isClosed || this.#lane) return;
-    const { hosts, clock, random, delayMsMax, listener, witness } = this.#options;
+    const { hosts, clock, random, visitor, delayMsMax, listener, witness } = this.#options;
     const host = hosts[this.#next++ % hosts.length];
     const running = host?.running;
     if (!host || !running) {
@@ -145,7 +147,7 @@ export class SimulatedLine implements Line {
       up: () => listener.up(host.name),
       over: () => this.#over(),
     };
-    this.#lane = new SimulatedLane({ clock, random, host, running, delayMsMax, listener: ends, witness });
+    this.#lane = new SimulatedLane({ clock, random, host, running, visitor, delayMsMax, listener: ends, witness });
     this.#lane.link.opened();
   }
 

@@ -4,6 +4,7 @@ import type { Bit } from "../../src/board/bitmap.js";
 import { cellAt, pageCount, pageOf } from "../../src/board/geometry.js";
 import type { Watch } from "../../src/client/board.js";
 import type { LiveBoard } from "../../src/client/live-board.js";
+import { Refusal } from "../../src/protocol/refusal.js";
 import { Joins } from "./joins.js";
 
 export interface Wish {
@@ -15,6 +16,8 @@ export class Screen {
   readonly board: LiveBoard;
   readonly session: string;
   readonly size: number;
+  /** The owner that the user is, if the board has claims. */
+  readonly owner: string | undefined;
   readonly joins = new Joins();
   /** cell -> the user's wishes, in the order they were made. */
   readonly wishes = new Map<number, Wish[]>();
@@ -23,11 +26,24 @@ export class Screen {
   readonly #watches = new Map<number, Watch>();
   readonly #refused: (reason: string) => void;
 
-  constructor(board: LiveBoard, session: string, size: number, refused: (reason: string) => void) {
+  constructor(
+    board: LiveBoard,
+    session: string,
+    size: number,
+    owner: string | undefined,
+    refused: (reason: string) => void,
+  ) {
     this.board = board;
     this.session = session;
     this.size = size;
+    this.owner = owner;
     this.#refused = refused;
+    const set = board.set.bind(board);
+    board.set = (cell, value, options) => {
+      const fate = set(cell, value, options);
+      this.#note(cell, value ? 1 : 0, fate);
+      return fate;
+    };
     board.on("change", (changes) => {
       for (const { cell, value } of changes) this.#reported.set(cell, value);
     });
@@ -54,17 +70,22 @@ export class Screen {
 
   /** Calls `then` when the wish has come true. */
   set(cell: number, value: Bit, then: () => void = () => undefined): void {
+    this.board.set(cell, value === 1).then(then, () => undefined);
+  }
+
+  /** Also the wishes that the library has in the user's name, when it renews a lease. */
+  #note(cell: number, value: Bit, fate: Promise<void>): void {
     const wish: Wish = { value, fate: "open" };
     const wishes = this.wishes.get(cell) ?? [];
     this.wishes.set(cell, wishes);
     wishes.push(wish);
-    this.board.set(cell, value === 1).then(
+    fate.then(
       () => {
         wish.fate = "kept";
-        then();
       },
       (error: unknown) => {
         wish.fate = "refused";
+        if (this.owner !== undefined && error instanceof Refusal && error.code === "TAKEN") return;
         this.#refused(`the wish for cell ${cell} is refused: ${error}`);
       },
     );

@@ -34,7 +34,7 @@ let lost = 0;
 let held = 0;
 for (let seed = from; held < seeds && performance.now() - startMs < secondsMax * 1000; seed++) {
   const result = await simulate(seed);
-  commits += result.commits;
+  commits += result.commits.length;
   lost += result.lost;
   if (result.failure) {
     console.log(`seed ${seed} fails: ${result.failure}`);

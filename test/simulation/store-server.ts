@@ -46,6 +46,8 @@ export interface Entry {
   readonly ref: PageRef;
   readonly batch: Batch;
   readonly outcomes: readonly WriteOutcome[];
+  /** As in `Committed`. */
+  readonly claimed: readonly (readonly number[])[];
   /** When it was committed. */
   readonly nowMs: number;
 }
@@ -79,6 +81,8 @@ export interface StoreServerOptions {
 export interface StoreServerListener {
   committed(entry: Entry, position: Position): void;
   published(name: string, delta: Delta, claims?: readonly Claim[]): void;
+  /** The last commits are lost: those that are left are in `entries`. */
+  lostTail?(): void;
   /** Two states of one page under one position. */
   confused(name: string, position: Position): void;
 }
@@ -141,7 +145,7 @@ export class StoreServer {
     const nowMs = this.#now;
     const { outcomes, delta, page, claimed, claims } = this.#apply(ref, named, nowMs);
     const name = pageName(ref);
-    const entry = { ref, batch: named, outcomes, nowMs };
+    const entry = { ref, batch: named, outcomes, claimed, nowMs };
     this.entries.push(entry);
     if (delta && !this.history(name).add(delta.from, delta.to, page.bits)) this.#listener.confused(name, delta.to);
     this.#listener.committed(entry, page.position);
@@ -180,6 +184,12 @@ export class StoreServer {
       this.#listener.published(pageName(ref), delta);
     }
     return { position: page.position, checked: countBits(page.bits), isReplaced };
+  }
+
+  /** The claims of checked cells, also those that have ended and were not released yet. */
+  held(ref: PageRef): ReadonlyMap<number, Held> {
+    const { claims, bits } = this.#page(ref);
+    return new Map(Array.from(claims).filter(([offset]) => getBit(bits, offset) === 1));
   }
 
   claims(ref: PageRef): PageClaims {
@@ -238,6 +248,7 @@ export class StoreServer {
     this.entries = this.entries.filter((entry) => !lost.has(entry));
     this.#pages = new Map();
     for (const { ref, batch, nowMs } of this.entries) this.#apply(ref, batch, nowMs);
+    this.#listener.lostTail?.();
   }
 
   trimLogs(): void {

@@ -2,7 +2,11 @@
 
 import { LiveClient } from "../../src/client/client.js";
 import type { Clock } from "../../src/protocol/clock.js";
+import type { Visitor } from "../../src/server/access/access.js";
+import { ownerOf } from "../../src/server/claims/owners.js";
+import { ofBoard } from "../../src/store/by-board.js";
 import type { Random } from "../support/random.js";
+import type { ClaimsJudge } from "./claims-judge.js";
 import type { EncodeCount } from "./encode-count.js";
 import type { Host } from "./host.js";
 import type { Judge } from "./judge.js";
@@ -15,12 +19,14 @@ import type { Trace } from "./trace.js";
 
 export interface UserParts {
   readonly name: string;
+  readonly visitor: Visitor;
   readonly plan: Plan;
   readonly clock: Clock;
   readonly random: Random;
   readonly hosts: readonly Host[];
   readonly server: StoreServer;
   readonly judge: Judge;
+  readonly claimsJudge: ClaimsJudge;
   readonly trace: Trace;
   readonly encodeCount: EncodeCount;
 }
@@ -41,7 +47,7 @@ export class User {
   #line: SimulatedLine | undefined;
 
   constructor(parts: UserParts) {
-    const { name, plan, clock, random, hosts, judge, trace } = parts;
+    const { name, visitor, plan, clock, random, hosts, judge, trace } = parts;
     this.name = name;
     this.#parts = parts;
     const screens: Screen[] = [];
@@ -52,7 +58,7 @@ export class User {
     this.client = new LiveClient({
       open: (listener) => {
         const { delayMsMax } = plan;
-        this.#line = new SimulatedLine({ clock, random, hosts, delayMsMax, listener, witness: this.witness });
+        this.#line = new SimulatedLine({ clock, random, hosts, visitor, delayMsMax, listener, witness: this.witness });
         return this.#line;
       },
       clock,
@@ -60,7 +66,9 @@ export class User {
     });
     for (const [board, size] of Object.entries(plan.boards)) {
       const refused = (reason: string) => judge.fail(`${name}: ${reason}`);
-      const screen = new Screen(this.client.board(board), sessionName(screens.length), size, refused);
+      const session = sessionName(screens.length);
+      const owner = ofBoard(plan.claims, board) && ownerOf(visitor, { session });
+      const screen = new Screen(this.client.board(board), session, size, owner, refused);
       screens.push(screen);
       screen.watchAll();
       screen.board.on("change", (changes) => {

@@ -9,13 +9,17 @@
 
 import { getBit } from "../../src/board/bitmap.js";
 import { changedOffset, changedValue } from "../../src/board/delta.js";
-import { cellAt, offsetOf, pageCount, pageName, pageOf } from "../../src/board/geometry.js";
+import { cellAt, offsetOf, type PageRef, pageCount, pageName, pageOf } from "../../src/board/geometry.js";
 import { formatPosition, samePosition } from "../../src/board/position.js";
+import type { Write } from "../../src/store/store.js";
 import type { Host } from "./host.js";
 import { type Judge, writeKey } from "./judge.js";
 import type { Screen, Wish } from "./screen.js";
 import type { Entry, StoreServer } from "./store-server.js";
 import type { User } from "./user.js";
+
+/** How far an end may be off: messages take their time, and holds that were extended differ by far more. */
+const END_MS_OFF = 2_000;
 
 /** Why the world is not level yet; undefined when it is. */
 export function unlevel(
@@ -49,10 +53,31 @@ function unlevelScreen(server: StoreServer, screen: Screen, cells: readonly numb
   if (pending !== undefined) return `${board.name} shows ${pending} as on its way`;
   for (let page = 0; page < screen.pages; page++) {
     const at = board.replicaOf(page)?.position;
-    const stored = server.position({ board: board.name, page });
+    const ref = { board: board.name, page };
+    const stored = server.position(ref);
     if (!at || !samePosition(at, stored)) {
       return `${board.name}:${page} is at ${at && formatPosition(at)}, not ${formatPosition(stored)}`;
     }
+    const reason = screen.owner && otherThanMine(server, screen, ref, screen.owner);
+    if (reason) return reason;
+  }
+  return undefined;
+}
+
+/** How what the user has by `board.mine` differs from what the store has as theirs. */
+function otherThanMine(server: StoreServer, { board }: Screen, ref: PageRef, owner: string): string | undefined {
+  const stored = new Map(
+    Array.from(server.held(ref)).flatMap(([offset, claim]) =>
+      claim.owner === owner ? [[cellAt(ref.page, offset), claim.endMs || undefined] as const] : [],
+    ),
+  );
+  const mine = new Map(Array.from(board.mine).filter(([cell]) => pageOf(cell) === ref.page));
+  for (const cell of new Set([...stored.keys(), ...mine.keys()])) {
+    if (stored.has(cell) !== mine.has(cell)) return `${board.name} ${cell} is ${mine.has(cell) ? "" : "not "}mine`;
+    const [endMs, shownMs] = [stored.get(cell) ?? Number.POSITIVE_INFINITY, mine.get(cell) ?? Number.POSITIVE_INFINITY];
+    // An end is told as the time left, which travels.
+    if (endMs !== shownMs && !(Math.abs(endMs - shownMs) < END_MS_OFF))
+      return `${board.name} ${cell} is mine until ${shownMs}, not ${endMs}`;
   }
   return undefined;
 }
@@ -79,13 +104,10 @@ export function judgeEnd(judge: Judge, server: StoreServer, users: readonly User
 
 function judgeOnce(judge: Judge, server: StoreServer): void {
   const accepted = new Set<string>();
-  for (const { ref, batch, outcomes } of server.entries) {
-    batch.writes.forEach(({ session, seq }, index) => {
-      if (outcomes[index] !== "accepted") return;
-      const key = writeKey(ref, session, seq);
-      if (accepted.has(key)) judge.fail(`write ${key} was accepted twice`);
-      accepted.add(key);
-    });
+  for (const { ref, write } of carriedOut(server.entries)) {
+    const key = writeKey(ref, write.session, write.seq);
+    if (accepted.has(key)) judge.fail(`write ${key} was accepted twice`);
+    accepted.add(key);
   }
   // What was accepted was acknowledged or sent again until it was: it survives, or was lost.
   const lost = new Set(
@@ -115,18 +137,36 @@ type Effects = ReadonlyMap<string, readonly number[]>;
 
 function effectsOf(entries: readonly Entry[]): Effects {
   const effects = new Map<string, number[]>();
-  for (const { ref, batch, outcomes } of entries) {
-    batch.writes.forEach(({ session, changes }, index) => {
-      if (outcomes[index] !== "accepted") return;
-      for (const change of changes) {
-        const key = effectKey(ref.board, session, cellAt(ref.page, changedOffset(change)));
-        const values = effects.get(key) ?? [];
-        effects.set(key, values);
-        values.push(changedValue(change));
-      }
-    });
+  for (const { ref, write } of carriedOut(entries)) {
+    for (const change of write.changes) {
+      const key = effectKey(ref.board, write.session, cellAt(ref.page, changedOffset(change)));
+      const values = effects.get(key) ?? [];
+      effects.set(key, values);
+      values.push(changedValue(change));
+    }
   }
   return effects;
+}
+
+/**
+ * The numbered writes that were carried out. A copy of one that was refused because cells are others' may be answered as a
+ * duplicate: its cells are as it wants them now (claim-book.ts), so it was carried out then, without an effect.
+ */
+function* carriedOut(entries: readonly Entry[]): Iterable<{ readonly ref: PageRef; readonly write: Write }> {
+  /** Write -> whether it was carried out. */
+  const isDone = new Map<string, boolean>();
+  for (const { ref, batch, outcomes } of entries) {
+    for (const [index, write] of batch.writes.entries()) {
+      if (write.session === "") continue;
+      const key = writeKey(ref, write.session, write.seq);
+      const outcome = outcomes[index];
+      const isMoot = outcome === "duplicate" && isDone.get(key) === false;
+      if (outcome === "accepted" || isMoot) {
+        isDone.set(key, true);
+        yield { ref, write };
+      } else if (outcome === "claimed" && !isDone.has(key)) isDone.set(key, false);
+    }
+  }
 }
 
 function effectKey(board: string, session: string, cell: number): string {
@@ -137,14 +177,28 @@ function judgeWishes(judge: Judge, name: string, screen: Screen, effects: Effect
   const { board, session, wishes } = screen;
   for (const [cell, made] of wishes) {
     const key = effectKey(board.name, session, cell);
-    const done = effects.get(key) ?? [];
+    const all = effects.get(key) ?? [];
+    const done = screen.owner === undefined ? all : once(all);
     const wished = made.map(({ value }) => value).join(" ");
     const history = `wished ${board.name} ${cell}=${wished}, wrote ${done.join(" ")}`;
+    // A wish that was refused may have had its effect, and lost it again before it was answered.
+    const sure = made.findLastIndex(({ fate }) => fate === "kept");
+    const last = made.slice(Math.max(0, sure)).map(({ value }) => value);
     // A late attempt at a write that was lost, with the memory of it, takes effect: once, but out of order.
     const isRight = lost.has(key) ? done.length <= made.length : runsThrough(made, done);
     if (!isRight) judge.fail(`${name}: ${history}`);
-    else if (!lost.has(key) && done.at(-1) !== made.at(-1)?.value) judge.fail(`${name}: ${history}, not the last`);
+    else if (!lost.has(key) && (done.length > 0 ? !last.some((value) => value === done.at(-1)) : sure >= 0)) {
+      judge.fail(`${name}: ${history}, not the last`);
+    }
   }
+}
+
+/**
+ * What is left if a value that follows itself counts once. If others have some cells of a write, its other changes are made
+ * by another write: again, if the refusal was of a copy of a write that was accepted.
+ */
+function once(values: readonly number[]): number[] {
+  return values.filter((value, index) => value !== values[index - 1]);
 }
 
 /** Whether the values are those of some of the wishes, in their order. */
