@@ -81,20 +81,19 @@ export async function listClaims({ store }: Parts, board: HostedBoard, { start, 
 
 /**
  * Acts on the claims of some cells, all or nothing on each page. Refused with TAKEN if one of them
- * belongs to nobody, or not to the user. Rejects with a Refusal.
+ * belongs to nobody, or not to `owner` if one is named. Rejects with a Refusal.
  */
 export async function actOnClaims(
   { writer, sessions }: Parts,
   board: HostedBoard,
   cells: readonly number[],
   action: ClaimAction,
-  user: ForUser = {},
+  owner?: string,
 ): Promise<void> {
   if (!board.claims) throw new Refusal("BAD_REQUEST", { detail: "this board has no claims; name it in CLAIMS" });
   const outside = cells.filter((cell) => !Number.isSafeInteger(cell) || cell < 0 || cell >= board.size);
   if (outside.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells: outside.slice(0, BATCH_CHANGES_MAX) });
   if (cells.length === 0 || cells.length > BATCH_CHANGES_MAX) throw new Refusal("TOO_MANY_CELLS");
-  const owner = ownerOf(user);
   const isReleased = action.kind === "release";
   const changes = Array.from(new Set(cells), (cell) => [cell, isReleased ? 0 : 1] as const);
   const write = { board: board.name, changes, owner, ...(!isReleased && { act: action }) };

@@ -206,7 +206,7 @@ export class ServerBoard {
   }
 
   #act(cells: Iterable<number>, action: ClaimAction, user: ForUser): Promise<void> {
-    return actOnClaims(this.#instance, this.#board, [...cells], action, user);
+    return actOnClaims(this.#instance, this.#board, [...cells], action, ownerOf(user));
   }
 
   /**

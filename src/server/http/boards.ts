@@ -6,7 +6,7 @@ import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
-import { actOnClaims, type ClaimAction, listClaims } from "../claims/board-claims.js";
+import { actOnClaims, type ClaimAction, listClaims, ownerOf as ownerNamed } from "../claims/board-claims.js";
 import { ownerOf } from "../claims/owners.js";
 import { boardBody, cellBody, claimBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
@@ -89,14 +89,12 @@ export function boardsRouter(instance: Instance): Router {
     const body = parseRequest(claimBody, request.body ?? {});
     const { action, cells, subject, visitor } = body;
     const act: ClaimAction = body.action === "extend" ? { kind: "extend", ms: body.ms } : { kind: body.action };
+    const owner = ownerNamed({ ...(subject !== undefined && { subject }), ...(visitor !== undefined && { visitor }) });
     response.locals.isAudited = true;
     const line = { audit: action, board: board.name, cells: cells.length, subject };
     await audited(instance, line, actorOf(request, response), async (begin) => {
       begin();
-      await actOnClaims(instance, board, cells, act, {
-        ...(subject !== undefined && { subject }),
-        ...(visitor !== undefined && { visitor }),
-      });
+      await actOnClaims(instance, board, cells, act, owner);
       return {};
     });
     response.json({ ok: true });

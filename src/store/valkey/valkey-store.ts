@@ -52,6 +52,8 @@ import { withoutPassword } from "./url.js";
 export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly names: Names;
+  readonly claims = (page: PageRef): Promise<PageClaims> => this.#claimed.read(page);
+  readonly releaseExpired = (released: Released): Promise<number> => this.#claimed.releaseExpired(released);
   readonly setRule = (board: string, rule: ClaimRule | undefined) => this.#rules.set(board, rule);
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -145,14 +147,6 @@ export class ValkeyStore implements Store {
 
   commit(page: PageRef, batch: Batch): Promise<Committed> {
     return this.#claimed.commit(page, batch);
-  }
-
-  claims(page: PageRef): Promise<PageClaims> {
-    return this.#claimed.read(page);
-  }
-
-  releaseExpired(released: Released): Promise<number> {
-    return this.#claimed.releaseExpired(released);
   }
 
   replace(page: PageRef, tag: string, bits: Uint8Array): Promise<Replaced> {
