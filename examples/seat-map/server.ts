@@ -29,7 +29,7 @@ const io = new Server(http);
 // A cookie identifies the visitor, to the board and to /pay. A real shop would use its session.
 const visitorOf = (request: IncomingMessage) => parseCookie(request.headers.cookie ?? "").visitor;
 app.get("/", (request, response, next) => {
-  response.cookie("visitor", visitorOf(request) ?? randomUUID(), { httpOnly: true, sameSite: "lax" });
+  response.cookie("visitor", visitorOf(request) || randomUUID(), { httpOnly: true, sameSite: "lax" });
   next();
 });
 app.use(express.static(fileURLToPath(new URL("dist", import.meta.url))));
@@ -42,7 +42,7 @@ const boards = await attachBoards(io, app, {
   dataDir,
   settings: { ORIGINS: INSTANCES },
   authorise: ({ cookies: { visitor } }) =>
-    visitor === undefined ? { boards: { seats: "view" } } : { subject: visitor, boards: { seats: "write" } },
+    visitor ? { subject: visitor, boards: { seats: "write" } } : { boards: { seats: "view" } },
 });
 const seats = boards.board("seats");
 
@@ -52,7 +52,8 @@ app.post("/pay", async (request, response) => {
   if (INSTANCES.split(",").includes(origin)) {
     response.set({ "Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true" });
   }
-  const subject = visitorOf(request) ?? "";
+  const subject = visitorOf(request);
+  if (!subject) return void response.sendStatus(401);
   const owner = ownerOf({ subject });
   const held = (await seats.claims()).filter((claim) => claim.owner === owner && claim.endMs !== undefined);
   const cells = held.map(({ cell }) => cell);

@@ -161,7 +161,7 @@ describe("the example of a seat map", () => {
       body: '{"value":true}',
     });
     assert.equal(nobody.status, 403, "without a cookie one may only look");
-    assert.equal((await fetch(`${one}/pay`, { method: "POST" })).status, 409);
+    assert.equal((await fetch(`${one}/pay`, { method: "POST" })).status, 401);
 
     await ann.reload();
     await becomes(ann, "B2", "held for you");
