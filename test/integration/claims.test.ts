@@ -186,6 +186,25 @@ describe("claims by other ways in", () => {
     assert.equal(answer.error.code, "TAKEN");
   });
 
+  test("a stock client with a visitor id hears of its cells, even if it states no session", async (t) => {
+    const visitor = "abcdefghijklmnopqrstuv";
+    const enter = async () => {
+      const socket = io(`${instance.url}/boards`, { transports: ["websocket"], forceNew: true, auth: { visitor } });
+      t.after(() => socket.disconnect());
+      const { handle } = await socket.emitWithAck("open", { board: "main", protocol: 1 });
+      return { socket, handle };
+    };
+    const one = await enter();
+    const write = { handle: one.handle, session: "A".repeat(22), seq: 1, changes: [[30, 1]] };
+    assert.ok((await one.socket.emitWithAck("write", write)).at, "it is written");
+    const other = await enter();
+    const heard: unknown[] = [];
+    other.socket.on("mine", ({ cells }) => heard.push(...cells));
+    await other.socket.emitWithAck("watch", { handle: other.handle, pages: [0] });
+    await until("the cell is reported", () => heard.length > 0);
+    assert.deepEqual(heard[0], [30, null]);
+  });
+
   test("an instance that disagrees about claims does not start while others run", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
