@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { io } from "socket.io-client";
 import { type Board, type ConnectOptions, connect, Refusal } from "../../src/client/index.js";
+import { addBoard, removeBoard } from "../../src/server/http/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
 import { Names } from "../../src/store/valkey/keys.js";
@@ -232,6 +233,27 @@ describe("claims by other ways in", () => {
     await until("it is theirs", () => board.mine.has(1));
     await ask(valkey.port, "DEL", new Names().holds);
     await until("it is free again", () => board.get(1) === false && board.mine.size === 0);
+  });
+
+  test("a board with a damaged page is removed, and its cells are free if it is added again", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const here = await startInstance({ ...BOARDS, VALKEY_URL: valkey.url });
+    t.after(() => here.stop());
+    const first = await watchBoard(here.url, "seats");
+    t.after(first.close);
+    await first.board.set(1, true);
+    await until("it is theirs", () => first.board.mine.has(1));
+    const { head, claims } = new Names().page({ board: "seats", page: 0 });
+    await ask(valkey.port, "HSET", head, "n", "many");
+    await removeBoard(here.instance, "seats");
+    assert.equal(await ask(valkey.port, "EXISTS", claims), 0);
+    await addBoard(here.instance, "seats", 100);
+    const again = await watchBoard(here.url, "seats");
+    t.after(again.close);
+    assert.equal(again.board.get(1), false);
+    assert.equal(await outcome(again.board.set(1, true)), "done");
+    await until("it is theirs now", () => again.board.mine.has(1));
   });
 
   test("a claim is acknowledged once, and is not lost with its instance", async (t) => {
