@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { io } from "socket.io-client";
 import { type Board, type ConnectOptions, connect, Refusal } from "../../src/client/index.js";
+import { addBoard, removeBoard } from "../../src/server/http/board-admin.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import type { Store } from "../../src/store/store.js";
 import { Names } from "../../src/store/valkey/keys.js";
@@ -185,6 +186,25 @@ describe("claims by other ways in", () => {
     assert.equal(answer.error.code, "TAKEN");
   });
 
+  test("a stock client with a visitor id hears of its cells, even if it states no session", async (t) => {
+    const visitor = "abcdefghijklmnopqrstuv";
+    const enter = async () => {
+      const socket = io(`${instance.url}/boards`, { transports: ["websocket"], forceNew: true, auth: { visitor } });
+      t.after(() => socket.disconnect());
+      const { handle } = await socket.emitWithAck("open", { board: "main", protocol: 1 });
+      return { socket, handle };
+    };
+    const one = await enter();
+    const write = { handle: one.handle, session: "A".repeat(22), seq: 1, changes: [[30, 1]] };
+    assert.ok((await one.socket.emitWithAck("write", write)).at, "it is written");
+    const other = await enter();
+    const heard: unknown[] = [];
+    other.socket.on("mine", ({ cells }) => heard.push(...cells));
+    await other.socket.emitWithAck("watch", { handle: other.handle, pages: [0] });
+    await until("the cell is reported", () => heard.length > 0);
+    assert.deepEqual(heard[0], [30, null]);
+  });
+
   test("an instance that disagrees about claims does not start while others run", async (t) => {
     const valkey = await startServer();
     t.after(() => valkey.stop());
@@ -212,6 +232,27 @@ describe("claims by other ways in", () => {
     await until("it is theirs", () => board.mine.has(1));
     await ask(valkey.port, "DEL", new Names().holds);
     await until("it is free again", () => board.get(1) === false && board.mine.size === 0);
+  });
+
+  test("a board with a damaged page is removed, and its cells are free if it is added again", async (t) => {
+    const valkey = await startServer();
+    t.after(() => valkey.stop());
+    const here = await startInstance({ ...BOARDS, VALKEY_URL: valkey.url });
+    t.after(() => here.stop());
+    const first = await watchBoard(here.url, "seats");
+    t.after(first.close);
+    await first.board.set(1, true);
+    await until("it is theirs", () => first.board.mine.has(1));
+    const { head, claims } = new Names().page({ board: "seats", page: 0 });
+    await ask(valkey.port, "HSET", head, "n", "many");
+    await removeBoard(here.instance, "seats");
+    assert.equal(await ask(valkey.port, "EXISTS", claims), 0);
+    await addBoard(here.instance, "seats", 100);
+    const again = await watchBoard(here.url, "seats");
+    t.after(again.close);
+    assert.equal(again.board.get(1), false);
+    assert.equal(await outcome(again.board.set(1, true)), "done");
+    await until("it is theirs now", () => again.board.mine.has(1));
   });
 
   test("a claim is acknowledged once, and is not lost with its instance", async (t) => {

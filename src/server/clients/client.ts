@@ -17,7 +17,7 @@ import type {
 } from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
-import { ownerOf } from "../claims/owners.js";
+import { namedOwnerOf, ownerOf } from "../claims/owners.js";
 import {
   openRequest,
   overviewRequest,
@@ -109,6 +109,7 @@ export class Client implements ResizeListener {
     opened.resizes = resizes;
     this.#instance.keeper.tell(this);
     if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
+    else if (board.claims) opened.owner ??= namedOwnerOf(visitor);
     this.#boards.set(board.handle, opened);
     return {
       handle: board.handle,

@@ -151,10 +151,10 @@ async function clear(instance: Instance, board: string, region: Region): Promise
 }
 
 /**
- * Thaws and unchecks all cells of the region, and frees those of a board with claims. On other
- * boards, pages that lie in it whole are replaced, damaged ones too.
+ * Thaws and unchecks the cells that a board loses, up to its end, and so frees them on a board with
+ * claims. Pages of which nothing is left are replaced, damaged ones too.
  */
-export async function empty(instance: Instance, { name: board, claims }: HostedBoard, region: Region): Promise<void> {
+export async function empty(instance: Instance, { name: board }: HostedBoard, region: Region): Promise<void> {
   const parts = partsOf(region);
   for (let at = 0; at < parts.length; at += HEADS_AT_ONCE) {
     const some = parts.slice(at, at + HEADS_AT_ONCE);
@@ -164,10 +164,10 @@ export async function empty(instance: Instance, { name: board, claims }: HostedB
       return position?.version !== 0 || frozen.length > 0;
     });
     await eachPart(used, async (part) => {
-      const { page, start, end } = part;
+      const { page, start } = part;
       const ref = { board, page };
       await instance.store.freeze(ref, part, false);
-      if (claims || start > 0 || end < PAGE_CELLS) await clearPart(instance, board, part);
+      if (start > 0) await clearPart(instance, board, part);
       else {
         const { position, checked } = await instance.store.replace(ref, newTag(), new Uint8Array(0));
         instance.reporter.committed({ page: ref, position, checked });
