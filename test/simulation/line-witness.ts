@@ -46,6 +46,8 @@ export class Witness implements LineWitness {
   connection = 0;
   /** `session:seq` of writes, and how often each was sent. */
   readonly #sent = new Map<string, number>();
+  /** `session:seq` of writes that were refused because of their cells' owners. */
+  readonly #usedUp = new Set<string>();
   /** Writes that were refused when they were sent for the first time. */
   readonly refusedAtOnce: { session: string; seq: number }[] = [];
 
@@ -72,6 +74,7 @@ export class Witness implements LineWitness {
     } else if ("seq" in request) {
       const key = `${request.session}:${request.seq}`;
       this.#sent.set(key, (this.#sent.get(key) ?? 0) + 1);
+      if (this.#usedUp.has(key)) this.#fail(`number ${request.seq} is sent again after TAKEN, which used it up`);
     }
   }
 
@@ -182,7 +185,10 @@ export class Witness implements LineWitness {
 
   #refused({ session, seq }: RequestMap["write"][0], code: ErrorCode): void {
     // A copy that others have overtaken is refused too: claim-book.ts sees that nothing comes of it later.
-    if (code === "TAKEN") return;
+    if (code === "TAKEN") {
+      this.#usedUp.add(`${session}:${seq}`);
+      return;
+    }
     if (RULES[code].outcome === "refused" && this.#sent.get(`${session}:${seq}`) === 1) {
       this.refusedAtOnce.push({ session, seq });
     }

@@ -255,10 +255,10 @@ export const MUTATIONS: readonly Mutation[] = [
     replacement: "resynced: () => undefined,",
   },
   {
-    name: "after a gap, changed ends are not told",
+    name: "watchers are not told of claims that were read again",
     file: "src/server/claims/page-owners.ts",
-    search: "  const [one, other] = [before?.endMs, now?.endMs];\n",
-    replacement: "  const one: number | undefined = undefined;\n  const other: number | undefined = undefined;\n",
+    search: "if (this.#isRead) this.#listener.reread();",
+    replacement: "",
   },
   {
     name: "an owner is not told that a cell is lost",

@@ -36,8 +36,7 @@ export class Mine {
     watched.watchers.set(recipient, owner);
     await watched.owners.ready;
     if (watched.watchers.get(recipient) !== owner) return;
-    const { owners } = watched;
-    this.#send(hub, recipient, { version: owners.version, cells: this.#cells(hub, owners.of(owner)) });
+    this.#sendAll(hub, watched.owners, recipient, owner);
   }
 
   /** Call it from time to time, so that no hold outlives its end. */
@@ -57,6 +56,10 @@ export class Mine {
     const watchers = new Map<Recipient, string>();
     const owners: PageOwners = new PageOwners(hub.follower, this.#store, this.#clock, {
       changed: (changes) => this.#changed(hub, watchers, owners.version, changes),
+      // A client knows its own claim before its instance does, which may have missed how it ended.
+      reread: () => {
+        for (const [recipient, owner] of watchers) this.#sendAll(hub, owners, recipient, owner);
+      },
       failed: this.#failed,
     });
     const left = (recipient: Recipient) => {
@@ -91,6 +94,10 @@ export class Mine {
       const gone = Array.from(theirs).flatMap(([offset, now]) => (now ? [] : cellAt(page, offset)));
       this.#send(hub, recipient, { version, cells: this.#cells(hub, owned), gone });
     }
+  }
+
+  #sendAll(hub: Hub, owners: PageOwners, recipient: Recipient, owner: string): void {
+    this.#send(hub, recipient, { version: owners.version, cells: this.#cells(hub, owners.of(owner)) });
   }
 
   #cells(hub: Hub, owned: readonly (readonly [offset: number, owned: Owned])[]): MineMessage["cells"] {

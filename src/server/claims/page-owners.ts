@@ -18,6 +18,8 @@ export interface Owned {
 interface Listener {
   /** Some claims have changed. `before` and `now` are undefined for a free cell. */
   changed(changes: readonly OwnedChange[]): void;
+  /** The claims were read again, because changes may have been missed. */
+  reread(): void;
   failed(error: unknown): void;
 }
 
@@ -32,8 +34,6 @@ interface News {
   readonly claims: readonly Claim[];
 }
 
-/** Each reading puts the same end at another time, because answers take their time. */
-const END_MS_OFF = 500;
 /** A hold that ended this long ago should have been released, and reported, by now. */
 const LATE_MS = 3_000;
 const RETRY_MS = { first: 50, most: 1_000 };
@@ -52,6 +52,7 @@ export class PageOwners {
   readonly #stop: () => void;
   /** News that arrived while the claims are being read. */
   #waiting: News[] | undefined;
+  #isRead = false;
   #isStale = false;
   #isClosed = false;
 
@@ -113,22 +114,15 @@ export class PageOwners {
       if (!read) return;
       const { position, claims } = read;
       this.version = position.version;
-      const changes = this.#replace(claims);
       const later = this.#waiting.filter(({ version }) => version > position.version);
       this.#waiting = [];
-      for (const news of later) changes.push(...this.#apply(news));
-      if (changes.length > 0) this.#listener.changed(changes);
+      this.owned.clear();
+      for (const claim of claims) this.#take(claim);
+      for (const news of later) this.#apply(news);
+      if (this.#isRead) this.#listener.reread();
+      this.#isRead = true;
     } while (this.#isStale && !this.#isClosed);
     this.#waiting = undefined;
-  }
-
-  #replace(claims: readonly Claim[]): OwnedChange[] {
-    const held = new Set(claims.map(({ offset }) => offset));
-    const gone = Array.from(this.owned.keys()).filter((offset) => !held.has(offset));
-    const free = gone.map((offset) => this.#take({ offset, owner: undefined, leftMs: undefined }));
-    const before = new Map(this.owned);
-    const taken = claims.map((claim) => this.#take(claim));
-    return [...free, ...taken.filter(({ offset, now }) => !isSame(before.get(offset), now))];
   }
 
   #take({ offset, owner, leftMs }: Claim): OwnedChange {
@@ -139,10 +133,4 @@ export class PageOwners {
     else this.owned.delete(offset);
     return { offset, before, now };
   }
-}
-
-function isSame(before: Owned | undefined, now: Owned | undefined): boolean {
-  if (before?.owner !== now?.owner) return false;
-  const [one, other] = [before?.endMs, now?.endMs];
-  return one === other || (one !== undefined && other !== undefined && Math.abs(one - other) < END_MS_OFF);
 }

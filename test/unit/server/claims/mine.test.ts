@@ -19,7 +19,7 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 const PAGE = { board: "seats", page: 0 };
 const ann = ownerName("subject", "ann");
 
-test("a cell that was won and given back between two messages is gone", async () => {
+test("watchers are told all that is theirs when the claims are read again, without what ended meanwhile", async () => {
   const clock = new VirtualClock();
   const store = new ModelStore(clock, 100, parseClaims("seats"));
   const failed = (error: unknown) => assert.fail(String(error));
@@ -55,7 +55,7 @@ test("a cell that was won and given back between two messages is gone", async ()
   store.lose = () => false;
   void set(7, 0);
   await clock.pass(1_000);
-  assert.deepEqual(told, [{ cells: [], gone: [7] }]);
+  assert.deepEqual(told, [{ cells: [[3, null]] }]);
   mine.close();
   hub.close();
 });
