@@ -63,7 +63,7 @@ export class LiveBoard implements api.Board {
       delayed: (delay) => this.#events.emit("delayed", delay),
       roundTrip: (ms) => this.#events.emit("roundTrip", ms),
     });
-    this.#own = new OwnCells(clock, this);
+    this.#own = new OwnCells(clock, this, () => this.#events.emit("mine"));
     this.#joiner = new Joiner(this.#pages, line, clock, {
       loaded: (page) => this.#emitChanges(this.#changes.shown.loaded(page)),
       asked: (page) => this.#frozen.asked(page),

@@ -11,6 +11,8 @@ import type { Board } from "./board.js";
 
 /** A lease is renewed this often while it lasts, so that one lost renewal does no harm. */
 const RENEWALS = 3;
+/** An instance that hears of a commit late finds it out by its checks in less time. */
+const REPORT_MS_MAX = 5_000;
 
 export class OwnCells {
   /** Cell -> when its hold ends, in ms since 1970. */
@@ -19,13 +21,17 @@ export class OwnCells {
   readonly #known = new Map<number, number>();
   readonly #clock: Clock;
   readonly #board: Pick<Board, "get" | "isPending" | "set">;
+  readonly #changed: () => void;
+  /** Committed cell of which the instance has not reported yet -> ends the wait for that. */
+  readonly #unreported = new Map<number, Cancel>();
   readonly #renewing = new Set<number>();
   #rule: OpenResult["claims"];
   #stop: Cancel | undefined;
 
-  constructor(clock: Clock, board: Pick<Board, "get" | "isPending" | "set">) {
+  constructor(clock: Clock, board: Pick<Board, "get" | "isPending" | "set">, changed: () => void = () => undefined) {
     this.#clock = clock;
     this.#board = board;
+    this.#changed = changed;
   }
 
   opened({ claims }: OpenResult): void {
@@ -46,10 +52,32 @@ export class OwnCells {
       if (known === undefined || known >= (versions.get(pageOf(cell)) ?? 0)) continue;
       if (this.cells.has(cell) === (value === 1)) continue;
       isChanged = true;
-      if (value === 0) this.cells.delete(cell);
-      else this.cells.set(cell, this.#rule?.ms ? Date.now() + this.#rule.ms : undefined);
+      if (value === 0) this.#delete(cell);
+      else {
+        this.cells.set(cell, this.#rule?.ms ? Date.now() + this.#rule.ms : undefined);
+        this.#await(cell);
+      }
     }
     return isChanged;
+  }
+
+  /** A failover may lose a claim of which the instance has never heard. Then no report comes. */
+  #await(cell: number): void {
+    const late = () => {
+      this.#delete(cell);
+      this.#changed();
+    };
+    this.#unreported.set(cell, this.#clock.after(REPORT_MS_MAX, late));
+  }
+
+  #reported(cell: number): void {
+    this.#unreported.get(cell)?.();
+    this.#unreported.delete(cell);
+  }
+
+  #delete(cell: number): void {
+    this.cells.delete(cell);
+    this.#reported(cell);
   }
 
   isTaken(cell: number): boolean {
@@ -62,19 +90,24 @@ export class OwnCells {
     const before = this.cells.size;
     if (!gone) this.forget(page);
     this.#known.set(page, version);
-    for (const cell of gone ?? []) this.cells.delete(cell);
+    for (const cell of gone ?? []) this.#delete(cell);
     const nowMs = Date.now();
-    for (const [cell, leftMs] of cells) this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
+    for (const [cell, leftMs] of cells) {
+      this.cells.set(cell, leftMs === null ? undefined : nowMs + leftMs);
+      this.#reported(cell);
+    }
     return !gone || cells.length > 0 || this.cells.size !== before;
   }
 
   forget(page: number): void {
     this.#known.delete(page);
-    for (const cell of this.cells.keys()) if (pageOf(cell) === page) this.cells.delete(cell);
+    for (const cell of this.cells.keys()) if (pageOf(cell) === page) this.#delete(cell);
   }
 
   close(): void {
     this.#stop?.();
+    for (const cancel of this.#unreported.values()) cancel();
+    this.#unreported.clear();
   }
 
   #renewAll(leaseMs: number): void {

@@ -12,14 +12,13 @@ function setUp() {
   const checked = new Set([1, 2, FAR]);
   const pending = new Set<number>();
   const set = async () => undefined;
-  const own = new OwnCells(new VirtualClock(), {
-    get: (cell) => checked.has(cell),
-    isPending: (cell) => pending.has(cell),
-    set,
-  });
+  const clock = new VirtualClock();
+  const changes: number[] = [];
+  const board = { get: (cell: number) => checked.has(cell), isPending: (cell: number) => pending.has(cell), set };
+  const own = new OwnCells(clock, board, () => changes.push(own.cells.size));
   own.opened({ ...OPENED, claims: { ms: 0, isLease: false } });
   const taken = () => [0, 1, 2, FAR].filter((cell) => own.isTaken(cell));
-  return { own, checked, pending, taken };
+  return { own, checked, pending, taken, clock, changes };
 }
 
 describe("cells of a board with claims", () => {
@@ -59,6 +58,23 @@ describe("cells of a board with claims", () => {
     assert.equal(own.committed([[2, 1]], [[0, 8]]), false, "it was released meanwhile");
     assert.equal(own.committed([[FAR, 1]], [[1, 3]]), false, "the page is not watched");
     assert.deepEqual([...own.cells.keys()], []);
+  });
+
+  test("are the user's no longer if no report of them comes", async () => {
+    const { own, clock, changes } = setUp();
+    own.receive({ handle: 0, page: 0, version: 1, cells: [] });
+    own.committed(
+      [
+        [1, 1],
+        [2, 1],
+      ],
+      [[0, 2]],
+    );
+    own.receive({ handle: 0, page: 0, version: 2, cells: [[2, null]], gone: [] });
+    await clock.pass(4_900);
+    assert.deepEqual([...own.cells.keys()], [1, 2]);
+    await clock.pass(200);
+    assert.deepEqual([[...own.cells.keys()], changes.length], [[2], 1]);
   });
 
   test("of nobody else on a board without claims, which reports none", () => {
