@@ -95,7 +95,7 @@ async function churnUntil(
       await measured();
       return isEnough();
     },
-    60_000,
+    150_000,
   );
   for (let count = 0; count < 50; count++) await measured();
   return most;
