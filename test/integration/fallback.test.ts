@@ -98,7 +98,9 @@ describe("the client library's doors", () => {
         return instance.io.of("/boards").sockets.size === 1;
       });
       await board.set(3, true);
-      assert.deepEqual(seen, reasons);
+      // On a busy machine, the clock of the test passes further attempts meanwhile.
+      assert.deepEqual(seen.slice(0, reasons.length), reasons);
+      assert.deepEqual([...new Set(seen)], ["UNREACHABLE"]);
       assert.equal(doorOf(instance), "polling");
       proxy.swallow(undefined);
       await clock.pass(600_000);
