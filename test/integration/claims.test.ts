@@ -99,6 +99,14 @@ forEachDoor((door) => {
       await until("each seat is somebody's", () => owned().join() === cells.join());
     });
 
+    test("whoever is told TAKEN again and again is not cut off for it", async (t) => {
+      const [ann, ben] = [await user(t, "seats"), await user(t, "seats", 1)];
+      await ann.set(60, true);
+      for (let count = 0; count < 300; count++) assert.equal(await outcome(ben.set(60, false)), "TAKEN");
+      await ben.set(61, true);
+      assert.equal(ben.status, "live");
+    });
+
     test("a hold ends by itself, everybody sees it, and its owner learns when", async (t) => {
       const [ann, ben] = [await user(t, "lockers"), await user(t, "lockers", 1)];
       await ann.set(1, true);

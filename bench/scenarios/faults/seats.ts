@@ -71,9 +71,9 @@ export const seats: Scenario = {
     const faults: string[] = [];
     for (const { rounds, ...deployment } of DEPLOYMENTS) {
       const what = `${deployment.instances} instances on ${deployment.store}, ${deployment.trial}`;
-      const counts = await play({ ...deployment, rounds: isQuick ? 2 : rounds });
+      const counts = await play({ ...deployment, rounds: isQuick ? 12 : rounds });
       tell(`${what}: ${JSON.stringify(counts)}`);
-      const expected = isQuick ? 2 : rounds;
+      const expected = isQuick ? 12 : rounds;
       rows.push({ system: what, rounds: expected, ...counts });
       const isRight =
         counts.owners === expected * SEATS && counts.taken === expected * SEATS * (CLIENTS - 1) && counts.wrong === 0;

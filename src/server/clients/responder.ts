@@ -17,6 +17,8 @@ import type { Allowance } from "../limits/allowance.js";
  */
 const LIGHT_STRIKE = 0.1;
 const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
+/** Others may take every cell that a user tries. The rate of writes bounds how often. */
+const BLAMELESS: ReadonlySet<ErrorCode> = new Set(["TAKEN", "PARTLY_TAKEN"]);
 const IN_PROGRESS_MAX = 256;
 
 /** Throws, or calls `settle` once: with its result, or with what went wrong. */
@@ -113,7 +115,7 @@ export class Responder {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    const strike = LIGHT.has(refusal.code) ? LIGHT_STRIKE : Number(!refusal.rule.retry);
+    const strike = LIGHT.has(refusal.code) ? LIGHT_STRIKE : Number(!refusal.rule.retry && !BLAMELESS.has(refusal.code));
     if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
