@@ -7,6 +7,7 @@ import type { Clock } from "../../protocol/clock.js";
 import type { Claim } from "../../store/claims.js";
 import type { Store } from "../../store/store.js";
 import type { Follower } from "../pages/follower.js";
+import { oneAtATime } from "../pages/one-at-a-time.js";
 import { type Persistence, persist } from "../pages/persist.js";
 
 export interface Owned {
@@ -50,10 +51,10 @@ export class PageOwners {
   readonly #listener: Listener;
   readonly #persistence: Persistence;
   readonly #stop: () => void;
+  readonly #read = oneAtATime(() => this.#readOnce());
   /** News that arrived while the claims are being read. */
   #waiting: News[] | undefined;
   #isRead = false;
-  #isStale = false;
   #isClosed = false;
 
   constructor(follower: Follower, store: Store, clock: Clock, listener: Listener) {
@@ -101,28 +102,19 @@ export class PageOwners {
     return claims.map((claim) => this.#take(claim));
   }
 
-  async #read(): Promise<void> {
-    // Read again after the present answer, which may be older than the reason to read.
-    if (this.#waiting) {
-      this.#isStale = true;
-      return;
-    }
-    this.#waiting = [];
-    do {
-      this.#isStale = false;
-      const read = await persist(this.#persistence, () => this.#store.claims(this.#follower.ref));
-      if (!read) return;
-      const { position, claims } = read;
-      this.version = position.version;
-      const later = this.#waiting.filter(({ version }) => version > position.version);
-      this.#waiting = [];
-      this.owned.clear();
-      for (const claim of claims) this.#take(claim);
-      for (const news of later) this.#apply(news);
-      if (this.#isRead) this.#listener.reread();
-      this.#isRead = true;
-    } while (this.#isStale && !this.#isClosed);
+  async #readOnce(): Promise<void> {
+    const waiting: News[] = [];
+    this.#waiting = waiting;
+    const read = await persist(this.#persistence, () => this.#store.claims(this.#follower.ref));
     this.#waiting = undefined;
+    if (!read) return;
+    const { position, claims } = read;
+    this.version = position.version;
+    this.owned.clear();
+    for (const claim of claims) this.#take(claim);
+    for (const news of waiting) if (news.version > position.version) this.#apply(news);
+    if (this.#isRead) this.#listener.reread();
+    this.#isRead = true;
   }
 
   #take({ offset, owner, leftMs }: Claim): OwnedChange {

@@ -14,6 +14,7 @@ import type { BoardRecord, BoardRecords } from "../../store/boards.js";
 import { ofBoard } from "../../store/by-board.js";
 import { type ClaimRule, type ClaimRules, formatRule, ruleIn } from "../../store/claims.js";
 import type { Unsubscribe } from "../../store/listeners.js";
+import { oneAtATime } from "../pages/one-at-a-time.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { type Persistence, persist } from "../pages/persist.js";
 import type { Frame } from "../pages/recipient.js";
@@ -62,11 +63,11 @@ export class BoardKeeper {
   readonly #persistence: Persistence;
   readonly #listeners = new Set<ResizeListener>();
   readonly #timers = new Set<Cancel>();
+  /** Reads the records, and serves what they say. */
+  readonly #refresh = oneAtATime(() => persist(this.#persistence, () => this.#catchUp()));
   #records: ReadonlyMap<string, BoardRecord> = new Map();
   #made = 0;
   #isSettled = false;
-  #running: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
   #unsubscribe: Unsubscribe | undefined;
   #isClosed = false;
 
@@ -141,21 +142,6 @@ export class BoardKeeper {
     this.#isClosed = true;
     this.#unsubscribe?.();
     for (const cancel of this.#timers) cancel();
-  }
-
-  /** Reads the records. A call while they are being read makes them be read once more. */
-  #refresh(): Promise<void> {
-    if (!this.#running) {
-      this.#running = persist(this.#persistence, () => this.#catchUp()).finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    this.#again ??= this.#running.then(() => {
-      this.#again = undefined;
-      return this.#refresh();
-    });
-    return this.#again;
   }
 
   async #catchUp(): Promise<void> {

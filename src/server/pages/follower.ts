@@ -17,6 +17,7 @@ import type { Claim } from "../../store/claims.js";
 import { DamagedPage } from "../../store/damage.js";
 import type { Unsubscribe } from "../../store/listeners.js";
 import type { PageNews, PageStore } from "../../store/store.js";
+import { oneAtATime } from "./one-at-a-time.js";
 import { type Persistence, persist } from "./persist.js";
 
 export type ResyncCause = "start" | "gap" | "resumed" | "check" | "ahead";
@@ -54,6 +55,8 @@ export class Follower {
   readonly ref: PageRef;
   readonly replica: Replica;
   readonly log = new DeltaLog(LOG_LIMITS);
+  /** Brings the replica to the store's current position or a later one. */
+  readonly catchUp = oneAtATime((cause: ResyncCause) => this.#resync(cause));
   /**
    * Resolves when the replica first equals the store's page. Pending while the store is
    * unavailable.
@@ -77,8 +80,6 @@ export class Follower {
   readonly #observers = new Set<MoveObserver>();
   #unsubscribe: Unsubscribe | undefined;
   #buffer: Heard[] | undefined = [];
-  #running: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
   /** Rejects if the page proves damaged before it has been read once. */
   readonly #damaged: Promise<never>;
   #setDamaged: (error: DamagedPage) => void = () => undefined;
@@ -118,23 +119,6 @@ export class Follower {
   observe(observer: MoveObserver): () => void {
     this.#observers.add(observer);
     return () => this.#observers.delete(observer);
-  }
-
-  /** Brings the replica to the store's current position or a later one. */
-  catchUp(cause: ResyncCause): Promise<void> {
-    if (!this.#running) {
-      this.#running = this.#resync(cause).finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    // The running request may have been answered before the caller's reason arose. So one more is
-    // made, for all such callers.
-    this.#again ??= this.#running.then(() => {
-      this.#again = undefined;
-      return this.catchUp(cause);
-    });
-    return this.#again;
   }
 
   close(): void {
