@@ -15,6 +15,7 @@
 import { createHash } from "node:crypto";
 import { type Changes, changedOffset, changedValue } from "../board/delta.js";
 import type { ByBoard } from "./by-board.js";
+import { parseTime } from "./time-text.js";
 
 /** How long a claim lasts: `ms`, or until its owner gives it back if `ms` is 0. */
 export interface ClaimRule {
@@ -67,8 +68,8 @@ export interface Claim {
  *     extend   the claim lasts at least `ms` from now
  *     confirm  the claim has no end from now on
  *     expire   the cell is unchecked. Refused if its hold has not ended
- *     grant    the cell is checked, and is the write's owner's for `ms`, 0 for no end, whoever had
- *              it. Without an owner it is nobody's. For restores
+ *     grant    the cell is checked, and belongs to the write's owner for `ms`, 0 for no end, even
+ *              if somebody else had it. Without an owner it is nobody's. For restores
  *
  * With an owner, `extend` and `confirm` are refused if the cell is not theirs.
  */
@@ -80,8 +81,7 @@ export type ClaimAct =
 
 const OWNER_CHARACTERS = 16;
 export const OWNER = /^[\w-]{16}$/;
-const RULE = /^(?:(lease):)?([1-9]\d{0,5})([smhd])$/;
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const LEASE = "lease:";
 const MS_MAX = 365 * 86_400_000;
 const LEASE_MS_MIN = 2_000;
 
@@ -91,19 +91,19 @@ export function parseClaims(text: string): ClaimRules | undefined {
   const boards = new Map<string, ClaimRule>();
   for (const item of text.split(",")) {
     const [, board, , spelled] = /^([\w-]+)(=(.+))?$/.exec(item.trim()) ?? [];
-    const rule = spelled === undefined ? { ms: 0, isLease: false } : parseRule(spelled);
+    const rule = parseRule(spelled ?? "");
     if (board === undefined || !rule || boards.has(board)) return undefined;
     boards.set(board, rule);
   }
   return { boards, others: undefined };
 }
 
-/** Parses `5m` or `lease:10s`. Undefined for other texts. */
+/** Parses `5m`, `lease:10s`, or an empty text for claims without an end. Undefined for others. */
 export function parseRule(text: string): ClaimRule | undefined {
-  const [, lease, number, unit = ""] = RULE.exec(text) ?? [];
-  const ms = Number(number) * (UNITS[unit] ?? Number.NaN);
-  const isLease = lease !== undefined;
-  return ms <= MS_MAX && (!isLease || ms >= LEASE_MS_MIN) ? { ms, isLease } : undefined;
+  if (text === "") return { ms: 0, isLease: false };
+  const isLease = text.startsWith(LEASE);
+  const ms = parseTime(isLease ? text.slice(LEASE.length) : text, MS_MAX);
+  return ms === undefined || (isLease && ms < LEASE_MS_MIN) ? undefined : { ms, isLease };
 }
 
 /** The text of a rule in a board's record, the same for equal rules. Undefined without claims. */

@@ -17,6 +17,7 @@ import { samePosition } from "../board/position.js";
 import { type ByBoard, parseByBoard } from "./by-board.js";
 import { PAGE_BYTES, publishedBytes } from "./logged.js";
 import { eachOp } from "./ops.js";
+import { parseTime } from "./time-text.js";
 
 /** How long each board keeps its record, in ms. 0 turns history off. */
 export type Retention = ByBoard<number>;
@@ -28,8 +29,6 @@ export interface Histories extends Retention {
 
 export const NO_HISTORY: Histories = { boards: new Map(), others: 0, deltasMax: 0 };
 
-const KEPT = /^([1-9]\d{0,5})([smhd])$/;
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const KEPT_MS_MAX = 30 * 86_400_000;
 
 /**
@@ -41,10 +40,7 @@ export function parseRetention(text: string): Retention | undefined {
 }
 
 function parseKept(text: string): number | undefined {
-  if (text === "off") return 0;
-  const [, count, unit = ""] = KEPT.exec(text) ?? [];
-  const ms = Number(count) * (UNITS[unit] ?? Number.NaN);
-  return ms <= KEPT_MS_MAX ? ms : undefined;
+  return text === "off" ? 0 : parseTime(text, KEPT_MS_MAX);
 }
 
 /** One delta in the record, with its changes in the order they were made. */

@@ -109,7 +109,7 @@ function requireSize(size: number): void {
 }
 
 function requireRule(claims: string): ClaimRule {
-  const rule = claims === "" ? { ms: 0, isLease: false } : parseRule(claims);
+  const rule = parseRule(claims);
   if (!rule) throw malformed(`claims is "${claims}": expected a time such as 5m, lease:10s, or an empty text`);
   return rule;
 }
