@@ -1,15 +1,13 @@
 /* Owners of claims: who a visitor is on a board with claims. */
 
+import { SECRET_ID } from "../../protocol/secret-id.js";
 import { ownerName } from "../../store/claims.js";
 import type { Visitor } from "../access/access.js";
 import { UNNAMED } from "../access/grant.js";
 
-/** A visitor id as clients draw and keep it: 22 characters of base64url. */
-const VISITOR_ID = /^[\w-]{22}$/;
-
 /** The id that a client keeps over reloads (`remember`). Undefined if it sent no valid one. */
 export function visitorIdIn(auth: Readonly<Record<string, unknown>>): string | undefined {
-  return typeof auth.visitor === "string" && VISITOR_ID.test(auth.visitor) ? auth.visitor : undefined;
+  return typeof auth.visitor === "string" && SECRET_ID.test(auth.visitor) ? auth.visitor : undefined;
 }
 
 /**

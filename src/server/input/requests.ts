@@ -8,6 +8,7 @@ import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../board/geometry.js";
 import { type Position, parsePosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { WriteRequest } from "../../protocol/events.js";
+import { SECRET_ID } from "../../protocol/secret-id.js";
 import { BATCH_CHANGES_MAX } from "../../store/store.js";
 
 /** Most cells in one write. */
@@ -31,13 +32,12 @@ const position = z
     return z.NEVER;
   });
 
-const SESSION = /^[\w-]{22}$/;
 const boardName = z.string().min(1).max(64);
 export const openRequest = z.object({
   board: boardName,
   protocol: z.int(),
   resizes: z.boolean().optional(),
-  session: z.string().regex(SESSION).optional(),
+  session: z.string().regex(SECRET_ID).optional(),
 });
 const watched = z.union([page, z.tuple([page, position])]);
 const pagesToWatch = z.array(watched).min(1).max(WATCH_PAGES_MAX);
@@ -103,7 +103,8 @@ export function parseWrite(input: unknown): WriteRequest {
   if (typeof input !== "object" || input === null) throw malformed("request: not an object");
   const { handle, session, seq, changes }: Partial<Record<keyof WriteRequest, unknown>> = input;
   if (!isWhole(handle, 0, HANDLE_MAX)) throw malformed("handle: not a board's handle");
-  if (typeof session !== "string" || !SESSION.test(session)) throw malformed("session: not 22 characters of base64url");
+  if (typeof session !== "string" || !SECRET_ID.test(session))
+    throw malformed("session: not 22 characters of base64url");
   if (!isWhole(seq, 1, Number.MAX_SAFE_INTEGER)) throw malformed("seq: not a positive whole number");
   if (!areChanges(changes)) throw malformed("changes: not a list of [cell, 0 or 1]");
   return { handle, session, seq, changes };
