@@ -41,6 +41,8 @@ const RETRY_MS = { first: 50, most: 1_000 };
 
 export class PageOwners {
   readonly owned = new Map<number, Owned>();
+  /** The same by owner, because many watchers may ask at once for what is theirs. */
+  readonly #cells = new Map<string, Map<number, Owned>>();
   /** The version of the page that `owned` is of. */
   version = 0;
   /** Resolves when the claims have been read once. */
@@ -80,7 +82,7 @@ export class PageOwners {
 
   /** The cells of an owner. */
   of(owner: string): (readonly [offset: number, owned: Owned])[] {
-    return Array.from(this.owned).filter(([, owned]) => owned.owner === owner);
+    return Array.from(this.#cells.get(owner) ?? []);
   }
 
   /**
@@ -111,6 +113,7 @@ export class PageOwners {
     const { position, claims } = read;
     this.version = position.version;
     this.owned.clear();
+    this.#cells.clear();
     for (const claim of claims) this.#take(claim);
     for (const news of waiting) if (news.version > position.version) this.#apply(news);
     if (this.#isRead) this.#listener.reread();
@@ -121,8 +124,21 @@ export class PageOwners {
     const before = this.owned.get(offset);
     const endMs = leftMs === undefined ? undefined : this.#clock.now() + leftMs;
     const now = owner === undefined ? undefined : { owner, endMs };
-    if (now) this.owned.set(offset, now);
-    else this.owned.delete(offset);
+    if (before) this.#lose(offset, before);
+    if (now) this.#gain(offset, now);
     return { offset, before, now };
+  }
+
+  #gain(offset: number, owned: Owned): void {
+    this.owned.set(offset, owned);
+    const theirs = this.#cells.get(owned.owner) ?? new Map<number, Owned>();
+    this.#cells.set(owned.owner, theirs.set(offset, owned));
+  }
+
+  #lose(offset: number, { owner }: Owned): void {
+    this.owned.delete(offset);
+    const theirs = this.#cells.get(owner);
+    theirs?.delete(offset);
+    if (theirs?.size === 0) this.#cells.delete(owner);
   }
 }

@@ -13,8 +13,10 @@ import { VirtualClock } from "../../../support/virtual-clock.js";
 const PAGE = { board: "lockers", page: 0 };
 const MINUTE = 60_000;
 const ann = ownerName("subject", "ann");
+const bob = ownerName("subject", "bob");
 
-test("an owner hears that a hold was extended or confirmed, also if the news was lost", async () => {
+/** The claims of a page of lockers, and what was heard of them. */
+function setUp() {
   const clock = new VirtualClock();
   const store = new ModelStore(clock, 100, parseClaims("lockers=5m"));
   const failed = (error: unknown) => assert.fail(String(error));
@@ -25,30 +27,63 @@ test("an owner hears that a hold was extended or confirmed, also if the news was
     resync: ignored,
     failed,
   });
-  let rereads = 0;
-  const heard: (readonly OwnedChange[])[] = [];
-  const changed = (changes: readonly OwnedChange[]) => heard.push(changes);
-  const owners = new PageOwners(follower, store, clock, { changed, reread: () => rereads++, failed });
-  const commit = (act?: ClaimAct) => {
-    const write = { session: "", seq: 1, changes: packChanges([[7, 1]]), owner: ann, act };
+  const heard = { changes: [] as OwnedChange[], rereads: 0 };
+  const owners = new PageOwners(follower, store, clock, {
+    changed: (changes) => heard.changes.push(...changes),
+    reread: () => heard.rereads++,
+    failed,
+  });
+  const commit = (owner: string, value: 0 | 1, act?: ClaimAct) => {
+    const write = { session: "", seq: 1, changes: packChanges([[7, value]]), owner, act };
     return store.commit(PAGE, { tag: newTag(), writes: [write] });
   };
+  const close = () => {
+    owners.close();
+    follower.close();
+  };
+  return { clock, store, follower, owners, heard, commit, close };
+}
+
+test("an owner hears that a hold was extended or confirmed, also if the news was lost", async () => {
+  const { clock, store, follower, owners, heard, commit, close } = setUp();
   const ends = () => owners.of(ann).map(([, { endMs }]) => endMs);
   await clock.pass(0);
-  await commit();
+  await commit(ann, 1);
   await clock.pass(1_000);
-  assert.deepEqual([heard.flat().map(({ now }) => now?.endMs), ends()], [[5 * MINUTE], [5 * MINUTE]]);
-  rereads = 0;
+  assert.deepEqual([heard.changes.map(({ now }) => now?.endMs), ends()], [[5 * MINUTE], [5 * MINUTE]]);
+  heard.rereads = 0;
 
   store.lose = () => true;
-  await commit({ kind: "extend", ms: 7 * MINUTE });
+  await commit(ann, 1, { kind: "extend", ms: 7 * MINUTE });
   void follower.catchUp("check");
   await clock.pass(1_000);
-  assert.deepEqual([rereads, ends()], [1, [7 * MINUTE + 1_000]]);
-  await commit({ kind: "confirm" });
+  assert.deepEqual([heard.rereads, ends()], [1, [7 * MINUTE + 1_000]]);
+  await commit(ann, 1, { kind: "confirm" });
   void follower.catchUp("check");
   await clock.pass(1_000);
-  assert.deepEqual([rereads, ends()], [2, [undefined]]);
-  owners.close();
-  follower.close();
+  assert.deepEqual([heard.rereads, ends()], [2, [undefined]]);
+  close();
+});
+
+test("a cell is its owner's alone, also after it has changed hands unheard", async () => {
+  const { clock, store, follower, owners, commit, close } = setUp();
+  const cells = () => [ann, bob].map((owner) => owners.of(owner).map(([offset]) => offset));
+  await clock.pass(0);
+  await commit(ann, 1);
+  await clock.pass(1_000);
+  assert.deepEqual(cells(), [[7], []]);
+  await commit(ann, 0);
+  await clock.pass(1_000);
+  assert.deepEqual(cells(), [[], []]);
+  await commit(bob, 1);
+  await clock.pass(1_000);
+  assert.deepEqual(cells(), [[], [7]]);
+
+  store.lose = () => true;
+  await commit(bob, 0);
+  await commit(ann, 1);
+  void follower.catchUp("check");
+  await clock.pass(1_000);
+  assert.deepEqual(cells(), [[7], []]);
+  close();
 });
