@@ -133,9 +133,9 @@ interface ClaimStore {
   claims(page: PageRef): Promise<PageClaims>;
   /**
    * Unchecks the cells of holds that have ended, on some of the pages that may have any. Call it
-   * about once a second. Resolves with how many pages were looked at.
+   * about once a second. Resolves with whether more pages may be due.
    */
-  releaseExpired(released: Released): Promise<number>;
+  releaseExpired(released: Released): Promise<boolean>;
 }
 
 export interface SubscriptionListener {

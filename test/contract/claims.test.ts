@@ -568,6 +568,39 @@ describe("the index of holds", () => {
     await sweep();
     assert.ok(released.includes(`${pageName(page)} 1`), `released: ${released}`);
   });
+
+  test("says whether more pages may be due", async () => {
+    const many = Array.from({ length: 40 }, () => fresh("lockers"));
+    for (const page of many) {
+      await check(page, 1);
+      await endAll(page);
+    }
+    assert.equal(await sweep(), true);
+    while (await sweep());
+    const missing = many.map((page) => `${pageName(page)} 1`).filter((name) => !released.includes(name));
+    assert.deepEqual(missing, []);
+  });
+});
+
+test("the embedded store says whether more holds may have ended", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "socketscaler-test-"));
+  let passedMs = 0;
+  const store = await EmbeddedStore.open({ directory, claims, now: () => Date.now() + passedMs });
+  try {
+    const page = fresh("lockers");
+    const all = Array.from({ length: 9_000 }, (_, cell) => cell);
+    const changes = all.map((cell) => [cell, 1] as const);
+    await store.commit(page, { tag: newTag(), writes: [make(changes, { owner: ann })] });
+    passedMs = 6 * MINUTE;
+    const released: number[][] = [];
+    const sweep = () => store.releaseExpired((_, offsets) => released.push([...offsets]));
+    assert.equal(await sweep(), true);
+    while (await sweep());
+    assert.deepEqual([released.length, released.flat().sort((one, other) => one - other)], [3, all]);
+  } finally {
+    await store.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 describe("a store that is opened with other CLAIMS", () => {

@@ -110,7 +110,7 @@ export class StoreLink implements Store {
     return this.#ask(() => this.#server.claims(page));
   }
 
-  releaseExpired(released: Released): Promise<number> {
+  releaseExpired(released: Released): Promise<boolean> {
     return this.#ask(() => this.#server.releaseExpired(released));
   }
 

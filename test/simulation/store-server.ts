@@ -201,17 +201,15 @@ export class StoreServer {
     return { position, claims: counting.map(([offset, held]) => claimOf(offset, held, nowMs)) };
   }
 
-  releaseExpired(released: Released): number {
-    let pages = 0;
+  releaseExpired(released: Released): boolean {
     for (const [name, { claims }] of this.#pages) {
       const [board = "", page] = name.split(":");
       const ref = { board, page: Number(page) };
       const ended = Array.from(claims).flatMap(([offset, held]) => (hasNotEnded(held, this.#now) ? [] : offset));
       if (ended.length === 0) continue;
-      pages++;
       released(ref, ended, this.commit(ref, expiry(ended)));
     }
-    return pages;
+    return false;
   }
 
   snapshot(ref: PageRef): Snapshot {

@@ -125,7 +125,7 @@ export class ModelStore implements Store {
     return this.#ask(() => this.#server.claims(ref));
   }
 
-  releaseExpired(released: Released): Promise<number> {
+  releaseExpired(released: Released): Promise<boolean> {
     return this.#ask(() => this.#server.releaseExpired(released));
   }
 

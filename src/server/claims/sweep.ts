@@ -7,8 +7,6 @@ import { type Cancel, type Clock, every, jitter } from "../../protocol/clock.js"
 import { type Released, type Store, StoreAway } from "../../store/store.js";
 
 const SWEEP_MS = 800;
-/** A sweep that looked at this many pages may have left others. */
-const MANY_PAGES = 32;
 
 interface Listener {
   /** Whether any board has holds that end. */
@@ -40,8 +38,7 @@ export class Sweep {
   async #sweep(): Promise<void> {
     if (!this.#listener.isDue()) return;
     try {
-      let looked = MANY_PAGES;
-      while (looked >= MANY_PAGES) looked = await this.#store.releaseExpired(this.#listener.released);
+      while (await this.#store.releaseExpired(this.#listener.released));
       this.#listener.swept();
     } catch (error) {
       if (!(error instanceof StoreAway)) this.#listener.failed(error);

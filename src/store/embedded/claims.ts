@@ -11,7 +11,7 @@ type ClaimKey = [board: string, page: number, offset: number];
 type EndKey = [endMs: number, ...ClaimKey];
 
 /** Most cells that one call of `ended` finds. Bounds how long a release blocks the process. */
-const ENDED_MAX = 4_096;
+export const ENDED_MAX = 4_096;
 
 export class EmbeddedClaims {
   readonly #claims: Database<Held, ClaimKey>;

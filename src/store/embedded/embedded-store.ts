@@ -35,6 +35,7 @@ import {
   StoreUnusable,
   type SubscriptionListener,
 } from "../store.js";
+import { ENDED_MAX } from "./claims.js";
 import { type DirectoryLock, lockDirectory } from "./directory-lock.js";
 import { EmbeddedHistory } from "./history.js";
 import { LocalBoards } from "./local-boards.js";
@@ -205,13 +206,16 @@ export class EmbeddedStore implements Store {
     return this.#pages.claims(ref);
   }
 
-  async releaseExpired(released: Released): Promise<number> {
-    const ended = this.#pages.ended();
-    for (const { page, offsets } of ended) {
+  async releaseExpired(released: Released): Promise<boolean> {
+    let cells = 0;
+    for (const { page, offsets } of this.#pages.ended()) {
       const done = await releaseEnded(offsets, (batch) => this.commit(page, batch));
-      if (done) released(page, done.offsets, done.committed);
+      if (!done) continue;
+      cells += done.offsets.length;
+      released(page, done.offsets, done.committed);
     }
-    return ended.length;
+    // If it released fewer, those that it could not release would be found again at once.
+    return cells >= ENDED_MAX;
   }
 
   history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {

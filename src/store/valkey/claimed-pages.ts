@@ -90,11 +90,11 @@ export class ClaimedPages {
     return { position, claims: claims.filter(({ leftMs = 1 }) => leftMs > 0) };
   }
 
-  async releaseExpired(released: Released): Promise<number> {
+  async releaseExpired(released: Released): Promise<boolean> {
     const due = await this.#exchange([], PAGES_AT_ONCE);
     const looked = await Promise.all(due.map((page) => this.#look(page, released)));
     if (looked.length > 0) await this.#exchange(looked, 0);
-    return due.length;
+    return due.length >= PAGES_AT_ONCE;
   }
 
   #exchange(looked: readonly Looked[], pagesMax: number): Promise<Due[]> {

@@ -53,7 +53,7 @@ export class ValkeyStore implements Store {
   readonly engine = "valkey";
   readonly names: Names;
   readonly claims = (page: PageRef): Promise<PageClaims> => this.#claimed.read(page);
-  readonly releaseExpired = (released: Released): Promise<number> => this.#claimed.releaseExpired(released);
+  readonly releaseExpired = (released: Released): Promise<boolean> => this.#claimed.releaseExpired(released);
   readonly setRule = (board: string, rule: ClaimRule | undefined) => this.#rules.set(board, rule);
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
