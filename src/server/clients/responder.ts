@@ -11,14 +11,18 @@ import type { Instance } from "../instance/instance.js";
 import type { Allowance } from "../limits/allowance.js";
 
 /**
- * Weight of a refusal that a well-behaved client may cause; a bad request weighs 1. Such a client
- * may be too fast. Or a host app refuses some cells of a write without naming them, and the library
- * searches for them.
+ * Weights of refusals that a well-behaved client may cause. Others weigh 1, or nothing if the same
+ * request may succeed later.
  */
-const LIGHT_STRIKE = 0.1;
-const LIGHT: ReadonlySet<ErrorCode> = new Set(["RATE_LIMITED", "FORBIDDEN"]);
-/** Others may take every cell that a user tries. The rate of writes bounds how often. */
-const BLAMELESS: ReadonlySet<ErrorCode> = new Set(["TAKEN", "PARTLY_TAKEN"]);
+const STRIKES: Partial<Record<ErrorCode, number>> = {
+  // The client may be too fast.
+  RATE_LIMITED: 0.1,
+  // A host app refuses some cells of a write without naming them, and the library searches for them.
+  FORBIDDEN: 0.1,
+  // Others may take every cell that a user tries. The rate of writes bounds how often.
+  TAKEN: 0,
+  PARTLY_TAKEN: 0,
+};
 const IN_PROGRESS_MAX = 256;
 
 /** Throws, or calls `settle` once: with its result, or with what went wrong. */
@@ -115,7 +119,7 @@ export class Responder {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    const strike = LIGHT.has(refusal.code) ? LIGHT_STRIKE : Number(!refusal.rule.retry && !BLAMELESS.has(refusal.code));
+    const strike = STRIKES[refusal.code] ?? Number(!refusal.rule.retry);
     if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
