@@ -6,30 +6,11 @@ import { createNanoEvents } from "nanoevents";
 import type { Clock } from "../protocol/clock.js";
 import { decodeSnapshot, type Framed } from "../protocol/codec.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
-import { type ErrorBody, Refusal } from "../protocol/refusal.js";
+import { Refusal } from "../protocol/refusal.js";
 import type { Board } from "./board.js";
+import { type ConnectionState, NOT_CONNECTED } from "./connection-state.js";
 import type { Line, LineListener } from "./line.js";
 import { LiveBoard } from "./live-board.js";
-
-export interface ConnectionState {
-  readonly connected: boolean;
-  /** The instance's URL, while connected. */
-  readonly url: string | undefined;
-  /** Number of sockets on that instance, a few seconds out of date. */
-  readonly online: number;
-  /** Number of sockets on all instances, a few seconds out of date. */
-  readonly onlineEverywhere: number;
-  /** Whether the instance can reach its store. If not, reads work and writes wait. */
-  readonly storeAvailable: boolean;
-  /** Number of attempts that failed since the client was last connected. */
-  readonly failedAttempts: number;
-  /**
-   * If not connected: why the last connection was closed or the last attempt failed. After 5 s:
-   * what the present attempt waits for. If connected: why the token grants no rights, or why a
-   * board cannot be opened yet. Undefined if nothing is known to be wrong.
-   */
-  readonly reason: ErrorBody | undefined;
-}
 
 export interface ClientEvents {
   state: (state: ConnectionState) => void;
@@ -69,15 +50,7 @@ export class LiveClient implements Client {
   readonly #parts: Parts;
   /** Why no further connection will be attempted. */
   #refusal: Refusal | undefined;
-  #state: ConnectionState = {
-    connected: false,
-    url: undefined,
-    online: 0,
-    onlineEverywhere: 0,
-    storeAvailable: true,
-    failedAttempts: 0,
-    reason: undefined,
-  };
+  #state = NOT_CONNECTED;
 
   constructor(parts: Parts) {
     this.#parts = parts;

@@ -22,8 +22,9 @@ export type {
   Right,
   Watch,
 } from "./board.js";
-export type { Client, ClientEvents, ConnectionState } from "./client.js";
+export type { Client, ClientEvents } from "./client.js";
 export type { ConnectOptions, GetToken } from "./connect-options.js";
+export type { ConnectionState } from "./connection-state.js";
 
 /**
  * Connects to one of the instances at `urls`, and to the next if that connection is lost. The path

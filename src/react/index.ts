@@ -13,10 +13,11 @@
 "use client";
 
 import { createContext, createElement, type ReactNode, useContext, useMemo, useRef, useSyncExternalStore } from "react";
+import { NOT_CONNECTED } from "../client/connection-state.js";
 import type { Client, ConnectionState } from "../client/index.js";
 import { realClock } from "../protocol/clock.js";
 import { BoardSource } from "./board-source.js";
-import { NO_BOARD, NO_CONNECTION } from "./no-client.js";
+import { NO_BOARD } from "./no-client.js";
 import { type BoardView, RangeView } from "./range-view.js";
 
 export type { BoardView } from "./range-view.js";
@@ -74,8 +75,8 @@ export function useBoard(name: string, options: UseBoardOptions = {}): BoardView
 export function useConnection(client?: Client): ConnectionState {
   const given = useClient(client);
   const subscribe = useMemo(() => (listener: () => void) => given?.on("state", listener) ?? nothing, [given]);
-  const getState = () => given?.state ?? NO_CONNECTION;
-  return useSyncExternalStore(subscribe, getState, () => NO_CONNECTION);
+  const getState = () => given?.state ?? NOT_CONNECTED;
+  return useSyncExternalStore(subscribe, getState, () => NOT_CONNECTED);
 }
 
 function nothing(): void {}

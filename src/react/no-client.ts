@@ -1,6 +1,5 @@
-/* A board and a connection where there is no client: while a server renders, and for its markup. */
+/* A board where there is no client: while a server renders, and for its markup. */
 
-import type { ConnectionState } from "../client/index.js";
 import { Refusal } from "../protocol/refusal.js";
 import type { SourceBoard } from "./board-source.js";
 
@@ -19,14 +18,4 @@ export const NO_BOARD: SourceBoard = {
   set: () => Promise.reject(new Refusal("CLOSED", { message: "BoardsProvider has no client, so nothing is changed." })),
   watch: () => ({ ready: never, stop: nothing, [Symbol.dispose]: nothing }),
   on: () => nothing,
-};
-
-export const NO_CONNECTION: ConnectionState = {
-  connected: false,
-  url: undefined,
-  online: 0,
-  onlineEverywhere: 0,
-  storeAvailable: true,
-  failedAttempts: 0,
-  reason: undefined,
 };
