@@ -3,7 +3,7 @@
 import { LiveClient } from "../../src/client/client.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Visitor } from "../../src/server/access/access.js";
-import { ownerOf } from "../../src/server/claims/owners.js";
+import { visitorOwner } from "../../src/server/claims/owners.js";
 import { ofBoard } from "../../src/store/by-board.js";
 import type { Random } from "../support/random.js";
 import type { ClaimsJudge } from "./claims-judge.js";
@@ -67,7 +67,7 @@ export class User {
     for (const [board, size] of Object.entries(plan.boards)) {
       const refused = (reason: string) => judge.fail(`${name}: ${reason}`);
       const session = sessionName(screens.length);
-      const owner = ofBoard(plan.claims, board) && ownerOf(visitor, { session });
+      const owner = ofBoard(plan.claims, board) && visitorOwner(visitor, { session });
       const screen = new Screen(this.client.board(board), session, size, owner, refused);
       screens.push(screen);
       screen.watchAll();

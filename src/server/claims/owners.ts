@@ -15,14 +15,14 @@ export function visitorIdIn(auth: Readonly<Record<string, unknown>>): string | u
  * visitor with neither is known by `fallback`: the connection's session, or the address of an HTTP
  * request.
  */
-export function ownerOf(visitor: Visitor, fallback: { readonly session: string } | { readonly address: string }) {
-  const named = namedOwnerOf(visitor);
+export function visitorOwner(visitor: Visitor, fallback: { readonly session: string } | { readonly address: string }) {
+  const named = namedOwner(visitor);
   if (named !== undefined) return named;
   return "session" in fallback ? ownerName("session", fallback.session) : ownerName("address", fallback.address);
 }
 
 /** The owner that a visitor is on every connection. Undefined without a subject and an id. */
-export function namedOwnerOf({ grant, id }: Visitor): string | undefined {
+export function namedOwner({ grant, id }: Visitor): string | undefined {
   if (grant && grant.subject !== UNNAMED) return ownerName("subject", grant.subject);
   return id === undefined ? undefined : ownerName("visitor", id);
 }

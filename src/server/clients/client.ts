@@ -17,7 +17,7 @@ import type {
 } from "../../protocol/events.js";
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
-import { namedOwnerOf, ownerOf } from "../claims/owners.js";
+import { namedOwner, visitorOwner } from "../claims/owners.js";
 import {
   openRequest,
   overviewRequest,
@@ -109,7 +109,7 @@ export class Client implements ResizeListener {
     opened.resizes = resizes;
     this.#instance.keeper.tell(this);
     if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
-    else if (board.claims) opened.owner ??= namedOwnerOf(visitor);
+    else if (board.claims) opened.owner ??= namedOwner(visitor);
     this.#boards.set(board.handle, opened);
     return {
       handle: board.handle,
@@ -270,7 +270,7 @@ export class Client implements ResizeListener {
 
   #identify(opened: OpenBoard, session: string): void {
     opened.session = session;
-    if (opened.board.claims) opened.owner ??= ownerOf(this.#options.visitor, { session });
+    if (opened.board.claims) opened.owner ??= visitorOwner(this.#options.visitor, { session });
   }
 
   #board(handle: number): HostedBoard {

@@ -6,8 +6,8 @@ import { PAGE_CELLS, pageCount } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
-import { actOnClaims, type ClaimAction, listClaims, ownerOf as ownerNamed } from "../claims/board-claims.js";
-import { ownerOf } from "../claims/owners.js";
+import { actOnClaims, type ClaimAction, listClaims, ownerOf } from "../claims/board-claims.js";
+import { visitorOwner } from "../claims/owners.js";
 import { boardBody, cellBody, claimBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
@@ -69,7 +69,7 @@ export function boardsRouter(instance: Instance): Router {
     instance.admission.admitWrite(addressOf(request), undefined, 1);
     const changes = [[cell, value ? 1 : 0]] as const;
     await instance.access.requireConsent(visitorOf(response), board.name, changes);
-    const owner = board.claims && ownerOf(visitorOf(response), { address: addressOf(request) });
+    const owner = board.claims && visitorOwner(visitorOf(response), { address: addressOf(request) });
     const at = await committed(instance.writer, { board: board.name, session, seq: 1, changes, owner });
     response.json({ ok: true, cell, value: Boolean(value), at });
   });
@@ -89,7 +89,7 @@ export function boardsRouter(instance: Instance): Router {
     const body = parseRequest(claimBody, request.body ?? {});
     const { action, cells, subject, visitor } = body;
     const act: ClaimAction = body.action === "extend" ? { kind: "extend", ms: body.ms } : { kind: body.action };
-    const owner = ownerNamed({ ...(subject !== undefined && { subject }), ...(visitor !== undefined && { visitor }) });
+    const owner = ownerOf({ ...(subject !== undefined && { subject }), ...(visitor !== undefined && { visitor }) });
     response.locals.isAudited = true;
     const line = { audit: action, board: board.name, cells: cells.length, subject };
     await audited(instance, line, actorOf(request, response), async (begin) => {

@@ -12,7 +12,7 @@ import { Refusal } from "../../../protocol/errors.js";
 import type { CheckboxUpdate } from "../../../protocol/events.js";
 import { TEACHING_BOARD } from "../../../protocol/version.js";
 import type { Visitor } from "../../access/access.js";
-import { ownerOf } from "../../claims/owners.js";
+import { visitorOwner } from "../../claims/owners.js";
 import { parseRequest, teachingUpdate } from "../../input/requests.js";
 import type { Instance } from "../../instance/instance.js";
 import type { Hub } from "../../pages/hub.js";
@@ -77,7 +77,7 @@ export class Teaching {
       this.require(visitor, "write");
       this.#instance.admission.admitWrite(address, client, 1);
       const changes = [[index, value ? 1 : 0]] as const;
-      const owner = board.claims && ownerOf(visitor, { session: client });
+      const owner = board.claims && visitorOwner(visitor, { session: client });
       const consent = this.#instance.access.requireConsent(visitor, board.name, changes);
       // Wrapped in an object, so that the next write waits for this commit's start, not for its
       // answer.
