@@ -1,4 +1,4 @@
-/* What a client knows of its connection. */
+/* The state of a client's connection, as the client knows it. */
 
 import type { ErrorBody } from "../protocol/refusal.js";
 

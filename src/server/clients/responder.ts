@@ -17,7 +17,7 @@ import type { Allowance } from "../limits/allowance.js";
 const STRIKES: Partial<Record<ErrorCode, number>> = {
   // The client may be too fast.
   RATE_LIMITED: 0.1,
-  // A host app refuses some cells of a write without naming them, and the library searches for them.
+  // A host app refuses some cells of a write without naming them. The library searches for them.
   FORBIDDEN: 0.1,
   // Others may take every cell that a user tries. The rate of writes bounds how often.
   TAKEN: 0,
