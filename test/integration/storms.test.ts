@@ -75,6 +75,8 @@ function attempt(url: string, localAddress = "127.0.0.1"): Promise<Attempt> {
     transports: ["websocket"],
     forceNew: true,
     reconnection: false,
+    // A busy machine may take longer than Socket.IO's 20 s to answer a thousand of them.
+    timeout: 120_000,
     agent: agent as never,
   });
   const close = () => void socket.disconnect();

@@ -123,7 +123,14 @@ export async function typeCommands(t: TestContext, name: string): Promise<readon
 
 function killAll(pids: readonly number[]): void {
   assert.ok(pids.length > 0, "there is a process to kill");
-  for (const pid of pids) process.kill(pid, "SIGKILL");
+  for (const pid of pids) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      // `npx` may have ended already, because what it had started was killed.
+      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    }
+  }
 }
 
 /** The processes of an instance: `npx`, and what it started. They have its port in their environment. */
