@@ -33,7 +33,7 @@ export function adviceOn(result: BenchResult): string[] {
   if (connected < scenario.clients) {
     advice.push(
       `Only ${connected} of ${scenario.clients} clients connected. Each instance accepts at most ` +
-        "CONNECTIONS_PER_ADDRESS sockets from one address and closes the rest without an answer. Raise this limit on the servers.",
+        "CONNECTIONS_PER_ADDRESS sockets from one address and refuses the rest. Raise this limit on the servers.",
     );
   }
   if (verdict.lostWrites > 0 || verdict.mismatchCount > 0) {

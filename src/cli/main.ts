@@ -176,7 +176,7 @@ function systemWords({ code, syscall, path, port, message }: SystemError): strin
     ENOSPC: full,
     EDQUOT: full,
     EEXIST: `the file already exists${file}: choose another name, or remove it`,
-    ENOENT: `the file does not exist${file}`,
+    ENOENT: `the file does not exist${file}: check its name`,
     EISDIR: `this is a folder${file}: name a file`,
     EACCES: denied,
     EPERM: denied,

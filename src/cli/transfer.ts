@@ -11,7 +11,7 @@ import { BadOption, type Config } from "../server/config.js";
 import { openStore } from "../server/open-store.js";
 import { auditLog, createLog } from "../server/telemetry/log.js";
 import { ofBoard } from "../store/by-board.js";
-import { formatRule } from "../store/claims.js";
+import { describeRule, formatRule } from "../store/claims.js";
 import type { Store } from "../store/store.js";
 import {
   type BoardOfSize,
@@ -99,8 +99,10 @@ async function boardForImport(store: Store, config: Config, name: string): Promi
     const record = (await store.boards.list())?.get(name);
     const claims = formatRule(ofBoard(config.claims, name));
     if (record && record.claims !== claims) {
-      const rule = record.claims === undefined ? "no claims" : `"${record.claims}"`;
-      throw new BadOption(`board ${name} has ${rule} in the store: set CLAIMS as its instances have it`);
+      const [stored, own] = [describeRule(record.claims), describeRule(claims)];
+      throw new BadOption(
+        `board ${name} has ${stored} in the store, but CLAIMS gives it ${own}: set CLAIMS as the instances have it`,
+      );
     }
     const size = Math.max(board.size, sizeIn(config, name) ?? 0);
     const next = record ?? (claims === undefined ? {} : { claims });

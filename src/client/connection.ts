@@ -201,7 +201,7 @@ export class Connection implements Line {
     const cancelWaiting = this.#clock.after(CONNECT_MS_MAX, () =>
       this.#listener.waiting(
         hasAsked
-          ? new Refusal("UNREACHABLE", { detail: "connected, but not answered yet" })
+          ? new Refusal("UNREACHABLE", { detail: "connected, but no answer yet" })
           : new Refusal("NO_TOKEN", { message: "The app has not provided a token yet. The client waits for it." }),
       ),
     );

@@ -33,7 +33,8 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
   FORBIDDEN: { http: 403, message: "You are not allowed to do this on this board." },
   ORIGIN_REFUSED: {
     http: 403,
-    message: "Pages of this origin may not use these boards. Their operator can add it to the option ORIGINS.",
+    message:
+      "Websites of this origin may not use these boards. Ask the operator to add the origin to the option ORIGINS.",
   },
   FROZEN: { http: 423, message: "These checkboxes are frozen. Nobody can change them now." },
   PARTLY_FROZEN: { http: 423, message: "Some of these checkboxes are frozen. The others were changed." },

@@ -187,7 +187,7 @@ const TABLE = {
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
     fallback: String(DURABILITY_WAIT_MS),
-    help: "Time that one attempt at a write waits for its durability before the next attempt",
+    help: "Time for which one attempt at a write waits to be as safe as DURABILITY requires, before the next attempt",
     reason: "Half of WRITE_WAIT_MS, which leaves time for a second attempt",
     ...whole(1, 60_000, "ms"),
   },
@@ -211,7 +211,7 @@ const TABLE = {
     env: "CLAIMS",
     placeholder: "name=time,…",
     fallback: "",
-    help: "Boards on which a checked checkbox belongs to the user who checked it first: seats keeps it until it is given back, seats=5m holds it for a time, room=lease:10s keeps it while its user is connected",
+    help: "Boards on which a checked box belongs to its first user: name (until unchecked), name=5m (for 5 minutes) or name=lease:10s (while that user is connected)",
     reason: "On most boards everyone may change everything",
     parse: parseClaims,
     expected:
@@ -295,7 +295,7 @@ const TABLE = {
   flushUnseenMs: {
     env: "FLUSH_UNSEEN_MS",
     fallback: String(UNSEEN_MS),
-    help: "Upper limit for lengthening the flush interval merely to save CPU; under heavy load it may grow further",
+    help: "Longest flush interval used only to save CPU; under heavy load the interval may grow further",
     reason: "People do not notice this delay, and most of an instance's CPU time goes into frames",
     ...whole(1, 1_000, "ms"),
   },

@@ -111,6 +111,13 @@ export function formatRule(rule: ClaimRule | undefined): string | undefined {
   return rule && `${rule.isLease ? "lease" : "hold"}:${rule.ms}`;
 }
 
+/** A rule in a board's record, in words. */
+export function describeRule(text: string | undefined): string {
+  const rule = ruleIn(text);
+  if (!rule) return "no claims";
+  return rule.ms === 0 ? "claims without an end" : `${rule.isLease ? "leases" : "holds"} of ${rule.ms / 1_000} s`;
+}
+
 /** The rule in a board's record. A text that is none is taken for claims without an end. */
 export function ruleIn(text: string | undefined): ClaimRule | undefined {
   if (text === undefined) return undefined;

@@ -51,9 +51,19 @@ export class Damages {
       if (this.#reported.delete(name)) this.#incident(`the ${name} is valid again`);
       return;
     }
-    if (this.#reported.has(name)) return;
-    this.#reported.set(name, true);
+    this.#once(name, `the ${name} is not valid in the store and is ignored: restore or delete it`, cause);
+  }
+
+  /** Reports that a channel delivered something else than the messages of a store. */
+  strayMessage(channel: string): void {
+    const text = `a message on the ${channel} is not valid and was ignored: check which program publishes there`;
+    this.#once(`channel ${channel}`, text);
+  }
+
+  #once(key: string, message: string, cause?: unknown): void {
+    if (this.#reported.has(key)) return;
+    this.#reported.set(key, true);
     keepNewest(this.#reported, REPORTED_MAX);
-    this.#incident(`the ${name} is not valid in the store and is ignored: restore or delete it`, cause);
+    this.#incident(message, cause);
   }
 }

@@ -46,13 +46,13 @@ export function summaryText(board: Owned, nowMs: number): string | undefined {
   if (ends.length === 0) return String(cells.length);
   const [first, last] = [Math.min(...ends), Math.max(...ends)];
   const isSame = ends.length === cells.length && last - first < SECOND_MS;
-  return `${cells.length}, ${isSame ? "" : "first "}${timeText(first)} left`;
+  return `${cells.length}, ${isSame ? "" : "next "}${timeText(first)} left`;
 }
 
 /** A text on the effect of a click, and on the look of the boxes of others. */
 export function claimsText({ claims }: Owned, isViewer: boolean): string | undefined {
   if (!claims) return undefined;
-  const isTaken = "Crossed boxes are taken.";
+  const isTaken = "Boxes of others have a cross, or are grey when small.";
   if (isViewer) return isTaken;
   const until = claims.isLease ? " while you are here" : claims.ms > 0 ? ` for ${spanText(claims.ms)}` : "";
   return `Check a free box, and it is yours${until}. ${isTaken}`;

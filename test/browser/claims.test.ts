@@ -71,7 +71,7 @@ describe("the app on a board with claims", () => {
     await somebodyElse(t, "seats", 3, 4);
     const page = await open(t, "seats");
     await until("two are taken", async () => (await owners(page, "taken").count()) === 2);
-    await untilText(page, "message", /yours for 5 min.*Crossed boxes are taken/);
+    await untilText(page, "message", /yours for 5 min.*Boxes of others have a cross, or are grey when small/);
     await untilText(page, "status-own", /^0$/);
     assert.equal(await labelOf(page, 3), "Checkbox 3, taken");
     assert.equal(await labelOf(page, 5), "Checkbox 5");
@@ -198,7 +198,7 @@ describe("the app on a board with claims", () => {
     await cell(page, 5).tap();
     await cell(page, 6).tap();
     await untilText(page, "message", /Checkbox 6 .* yours, 4:5\d left/);
-    await untilText(page, "status-own", /^2, (first )?4:5\d left$/);
+    await untilText(page, "status-own", /^2, (next )?4:5\d left$/);
     assert.equal(await field(page, "hold-note").isVisible(), false);
     const header = await page.locator(".status").evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
     assert.equal(header, 0, "the header is wider than the screen");

@@ -79,7 +79,7 @@ describe("connecting", () => {
   for (const [what, code, told] of [
     ["no server answers", "UNREACHABLE", /no answer in time/],
     ["the app does not provide a token", "NO_TOKEN", /has not provided a token yet/],
-    ["the instance does not answer `hello`", "UNREACHABLE", /connected, but not answered yet/],
+    ["the instance does not answer `hello`", "UNREACHABLE", /connected, but no answer yet/],
   ] as const) {
     test(`says within 5 s that ${what}`, async (t) => {
       const http = createServer();

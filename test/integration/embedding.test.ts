@@ -206,7 +206,7 @@ describe("a board in the app's own code", () => {
     await until("the client sees all", () => client.board.get(49) === true);
     await until("the third listener hears all", () => well.length === 50);
     assert.ok(one.logged.length > 0);
-    assert.ok(one.logged.every(({ hook, msg }) => hook === "onChange" && msg === "a hook of the app failed"));
+    assert.ok(one.logged.every(({ hook, msg }) => hook === "onChange" && msg === "a hook of the host app failed"));
   });
 
   test("follows no more pages than a listener may", async (t) => {

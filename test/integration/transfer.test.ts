@@ -478,7 +478,10 @@ describe("socketscaler export and import", () => {
     await board.set(7, false);
     const without = await runCommand(["import", file, "--board", "seats"], flags);
     assert.equal(without.code, 2, "the cells would be nobody's");
-    assert.match(without.stderr, /board seats has "hold:300000" in the store: set CLAIMS/);
+    assert.match(
+      without.stderr,
+      /board seats has holds of 300 s in the store, but CLAIMS gives it no claims: set CLAIMS/,
+    );
     const copied = await runCommand(["import", file, "--board", "copy"], {
       ...flags,
       BOARDS: "copy=100",

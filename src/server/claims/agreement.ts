@@ -5,7 +5,7 @@
  */
 
 import { ofBoard } from "../../store/by-board.js";
-import { type ClaimRules, formatRule } from "../../store/claims.js";
+import { type ClaimRules, describeRule, formatRule } from "../../store/claims.js";
 import { type Store, StoreUnusable } from "../../store/store.js";
 
 /** An id that no instance has. It lists the others without joining them. */
@@ -33,8 +33,9 @@ export async function agreeOnClaims(
     const [[name, { claims }] = ["", { claims: undefined }]] = other;
     if (running.length > 0) {
       throw new StoreUnusable(
-        `CLAIMS says ${shown(formatRule(ofBoard(rules, name)))} for board ${name}, but ${shown(claims)} holds, ` +
-          "and instances are running or ran a moment ago: set CLAIMS as they have it, or stop all of them first",
+        `board ${name} has ${describeRule(claims)} in the store, ` +
+          `but CLAIMS gives it ${describeRule(formatRule(ofBoard(rules, name)))}. ` +
+          "Instances are running, or ran a moment ago: set CLAIMS as they have it, or stop all of them first",
       );
     }
     for (const [name, record] of other) {
@@ -43,9 +44,7 @@ export async function agreeOnClaims(
       await store.boards.change(name, record, rule === undefined ? rest : { ...rest, claims: rule });
     }
   }
-  throw new StoreUnusable("the rules of claims cannot be written: another program changes the boards all the time");
-}
-
-function shown(rule: string | undefined): string {
-  return rule === undefined ? "no claims" : `"${rule}"`;
+  throw new StoreUnusable(
+    "the rules of claims cannot be written: another program keeps changing the boards. Stop it, then start again",
+  );
 }

@@ -52,7 +52,7 @@ export function ownerOf(user: ForUser): string | undefined {
   for (const kind of ["subject", "visitor"] as const) {
     if (!(kind in user)) continue;
     const id: unknown = user[kind];
-    if (typeof id !== "string" || id === "") throw new TypeError(`${kind} is ${id}: pass a text, or leave it out`);
+    if (typeof id !== "string" || id === "") throw new TypeError(`${kind} is ${id}: pass a string, or leave it out`);
     return ownerName(kind, id);
   }
   return undefined;

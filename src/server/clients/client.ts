@@ -263,7 +263,7 @@ export class Client implements ResizeListener {
   /** A client has one session on a board, which it states when it opens the board or writes. */
   #sessionOf(opened: OpenBoard, stated: string | undefined): string {
     const session = stated ?? opened.session;
-    if (session === undefined) throw new Refusal("BAD_REQUEST", { detail: "open stated no session" });
+    if (session === undefined) throw new Refusal("BAD_REQUEST", { detail: "`open` named no session" });
     if ((opened.session ?? session) !== session) throw new Refusal("SESSION_CHANGED");
     return session;
   }

@@ -175,7 +175,7 @@ export class ServerBoard {
     return this.#act(cells, { kind: "extend", ms }, options);
   }
 
-  /** Takes the end off these holds: paid for. Rejects as `extend` does. */
+  /** Makes these holds permanent: paid for. Rejects as `extend` does. */
   confirm(cells: Iterable<number>, options: ForUser = {}): Promise<void> {
     return this.#act(cells, { kind: "confirm" }, options);
   }

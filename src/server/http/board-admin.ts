@@ -33,7 +33,8 @@ export async function addBoard(
   const rule = claims === undefined ? undefined : formatRule(requireRule(claims));
   await keeper.change(name, (record) => {
     if (record && record.size !== size) throw malformed(`board ${name} exists with ${record.size} cells: resize it`);
-    if (record && rule !== undefined && record.claims !== rule) throw malformed(`board ${name} has other claims`);
+    if (record && rule !== undefined && record.claims !== rule)
+      throw malformed(`board ${name} exists with another rule of claims: leave claims out`);
     if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are ${BOARDS_MAX} boards already: remove some`);
     return record ?? { size, ...(rule !== undefined && { claims: rule }) };
   });
@@ -60,7 +61,7 @@ export async function putBoard(
   await audited(instance, { audit: exists ? "resize" : "add", board: name, size, ...rules }, by, async (begin) => {
     requireNamed(name);
     requireSize(size);
-    if (exists && rules.claims !== undefined) throw malformed("only a board that is added takes claims");
+    if (exists && rules.claims !== undefined) throw malformed("claims can be set only when a board is added");
     begin();
     await (exists ? resizeBoard(instance, name, size) : addBoard(instance, name, size, rules));
     return {};
@@ -101,16 +102,16 @@ async function change(instance: Instance, name: string, size: number | undefined
 }
 
 function requireNamed(name: string): void {
-  if (!isBoardName(name)) throw malformed("a name has 1 to 64 letters, digits, - and _");
+  if (!isBoardName(name)) throw malformed("a name must have 1 to 64 letters, digits, - or _");
 }
 
 function requireSize(size: number): void {
-  if (!isBoardSize(size)) throw malformed("a size is a whole number from 1 to 4,294,967,296");
+  if (!isBoardSize(size)) throw malformed("a size must be a whole number from 1 to 4,294,967,296");
 }
 
 function requireRule(claims: string): ClaimRule {
   const rule = parseRule(claims);
-  if (!rule) throw malformed(`claims is "${claims}": expected a time such as 5m, lease:10s, or an empty text`);
+  if (!rule) throw malformed(`claims is "${claims}": expected a time such as 5m, lease:10s, or an empty string`);
   return rule;
 }
 

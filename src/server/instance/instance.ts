@@ -54,7 +54,7 @@ interface InstanceOptions {
 }
 
 const ORIGIN_REFUSED =
-  "a page of another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
+  "a request from another origin was refused. To allow it, add the origin to ORIGINS (in attachBoards: `settings`)";
 
 export class Instance {
   readonly boards: ReadonlyMap<string, HostedBoard>;
@@ -203,7 +203,9 @@ export class Instance {
 
   hookFailed(hook: string, error: unknown): void {
     this.metrics.hookFailed(hook);
-    this.#seldomly(`hook ${hook}`, (times) => this.log.error({ err: error, hook, times }, "a hook of the app failed"));
+    this.#seldomly(`hook ${hook}`, (times) =>
+      this.log.error({ err: error, hook, times }, "a hook of the host app failed"),
+    );
   }
 
   keysAway(error: unknown): void {

@@ -69,12 +69,11 @@ export class ValkeyConnection {
     this.#redis.on("ready", () => void this.#begin());
     this.#redis.on("close", () => {
       // Not every close comes with an error.
-      if (!this.#isUp && this.#lastError === undefined)
-        this.#fail(new Error("it was closed before the server answered"));
+      if (!this.#isUp && this.#lastError === undefined) this.#fail(new Error("closed before the server answered"));
       this.#isUp = false;
       this.wake();
       events.down?.();
-      this.#settle(this.#lastError ?? new Error("it was closed"));
+      this.#settle(this.#lastError ?? new Error("closed by the server"));
     });
     this.#redis.on("connecting", () => {
       this.#lastError = undefined;

@@ -72,7 +72,9 @@ export class Incidents {
   lost(why: string): void {
     this.#lost = { sinceMs: performance.now(), failures: 0 };
     if (this.#isSilent) return;
-    this.write(`Valkey at ${this.#name} is unavailable: ${why}. Writes wait, then are refused`);
+    this.write(
+      `Valkey at ${this.#name} is unavailable: ${why}. Writes wait, and are refused if it does not return in time`,
+    );
   }
 
   back(): void {

@@ -142,7 +142,7 @@ function exchange(endpoint: Endpoint, address: ValkeyAddress, asked: string, isV
       if ("code" in error && /^ERR_SSL_.*ALERT/.test(String(error.code))) isSecure = true;
       end(error);
     });
-    socket.on("close", () => end(new Error("it was closed before the server answered")));
+    socket.on("close", () => end(new Error("closed before the server answered")));
     socket.on(address.tls ? "secureConnect" : "connect", () => {
       isSecure = address.tls;
       asking = setTimeout(() => socket.write(asked), UNASKED_MS);

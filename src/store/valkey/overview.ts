@@ -64,7 +64,7 @@ export class ValkeyOverview implements OverviewStore {
         const tallies = text.split(",").map(parseTally);
         const known = tallies.filter((tally) => tally !== undefined);
         const areValid = known.length === tallies.length;
-        if (!areValid) this.#damages.found(board, "news of the overview", false);
+        if (!areValid) this.#damages.strayMessage(`overview channel of board ${board}`);
         listener.changed(areValid ? known : []);
       },
       resumed: () => listener.resumed(),

@@ -116,7 +116,7 @@ export function explain(error: unknown, address: ValkeyAddress): Trouble | undef
   if (CERTIFICATE_WANTED.test(code)) {
     return address.cert === undefined
       ? say("certificate", `it requires a client certificate (${code}). Set VALKEY_CERT and VALKEY_KEY`)
-      : say("certificate", `it refuses TLS with VALKEY_CERT (${code}). Check its log`);
+      : say("certificate", `it refuses TLS although VALKEY_CERT is set (${code}). Check the server's log`);
   }
   if (CERTIFICATE_REFUSED.test(code)) {
     const todo = "Set VALKEY_CERT to a certificate signed by an authority that the server trusts";
@@ -131,7 +131,7 @@ export function explainAtLast(error: unknown, address: ValkeyAddress): Trouble {
   if (known) return known;
   const words = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Silent) && !/ETIMEDOUT/.test(words)) {
-    return { kind: "closed", text: `it closes the connection (${words}). Check its log`, isAnswer: false };
+    return { kind: "closed", text: `the connection failed (${words}). Check the server's log`, isAnswer: false };
   }
   const text = `it does not answer (${words}). Check whether the server hangs, and check the network between it and this machine`;
   return { kind: "silent", text, isAnswer: false };

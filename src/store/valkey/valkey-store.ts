@@ -199,7 +199,7 @@ export class ValkeyStore implements Store {
         const read = readPublished(page.page, text);
         // Anyone with access to Valkey can publish.
         if (read) listener.delta(read.delta, read.claims);
-        else this.#incident(`a message on ${name} is not a delta`);
+        else this.#incident(`a message on ${name} is not a delta and was ignored: check which program publishes there`);
       },
       resumed: () => listener.resumed(),
     });
@@ -292,7 +292,7 @@ export class ValkeyStore implements Store {
     this.#incident(
       `page ${pageName(page)} had lost a key in Valkey and was repaired. ` +
         `${countOf(repaired.checked, "cell is", "cells are")} checked now; ` +
-        `the rest of its head said ${formatCount(repaired.checkedBefore)}. ` +
+        `the page's count was ${formatCount(repaired.checkedBefore)} before. ` +
         "If Valkey evicts keys, set maxmemory-policy noeviction",
     );
   }

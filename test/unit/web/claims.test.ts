@@ -67,8 +67,8 @@ describe("the summary", () => {
     assert.equal(of(), "0");
     assert.equal(of([1, 252_000]), "1, 4:12 left");
     assert.equal(of([1, 252_000], [2, 252_900]), "2, 4:12 left");
-    assert.equal(of([1, 252_000], [2, 12_000]), "2, first 0:12 left");
-    assert.equal(of([1, undefined], [2, 12_000]), "2, first 0:12 left");
+    assert.equal(of([1, 252_000], [2, 12_000]), "2, next 0:12 left");
+    assert.equal(of([1, undefined], [2, 12_000]), "2, next 0:12 left");
     assert.equal(of([1, undefined], [2, undefined]), "2");
     assert.equal(summaryText(board({ ms: 9_000, isLease: true }, [[1, 8_000]]), NOW_MS), "1");
     assert.equal(summaryText(board(undefined), NOW_MS), undefined);
@@ -78,13 +78,13 @@ describe("the summary", () => {
 describe("texts about claims", () => {
   test("say what a click does", () => {
     const of = (ms: number, isLease = false) => claimsText(board({ ms, isLease }), false);
-    assert.equal(of(0), "Check a free box, and it is yours. Crossed boxes are taken.");
+    assert.equal(of(0), "Check a free box, and it is yours. Boxes of others have a cross, or are grey when small.");
     assert.match(of(300_000) ?? "", /yours for 5 min\./);
     assert.match(of(90_000) ?? "", /yours for 90 s\./);
     assert.match(of(7_200_000) ?? "", /yours for 2 h\./);
     assert.match(of(259_200_000) ?? "", /yours for 3 d\./);
     assert.match(of(10_000, true) ?? "", /yours while you are here\./);
-    assert.equal(claimsText(board(HELD), true), "Crossed boxes are taken.");
+    assert.equal(claimsText(board(HELD), true), "Boxes of others have a cross, or are grey when small.");
     assert.equal(claimsText(board(undefined), false), undefined);
   });
 
