@@ -29,7 +29,7 @@ export function writeTables(): void {
 export function withTables(text: string): string {
   let made = text;
   for (const [name, { from, make }] of Object.entries(PARTS)) {
-    const begin = `<!-- ${name}: made from ${from}; not to be edited -->`;
+    const begin = `<!-- ${name}: made from ${from}, not to be edited -->`;
     const end = `<!-- /${name} -->`;
     const [start, stop] = [made.indexOf(begin), made.indexOf(end)];
     if (start < 0 || stop < start) throw new Error(`docs/operations.md lacks the markers ${begin} and ${end}`);

@@ -2,7 +2,7 @@
  * The prose linter. It checks documents, comments and texts in the source against the rules in
  * CONTRIBUTING.md, "Words". It finds words that have a better one, long sentences, sentences with
  * several thoughts, and lines past column 100. It leaves out text that no rule can judge: code
- * blocks, tables and quoted code.
+ * blocks, pictures and quoted code.
  *
  *     node scripts/prose.mjs              everything that is checked
  *     node scripts/prose.mjs FILE …       some files
@@ -19,7 +19,8 @@ const COLUMNS_MAX = 100;
 /** Documents that keep the rules. The others follow when they are rewritten. */
 const DOCUMENTS = [
   ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
-  ...["docs/app.md", "docs/client.md", "docs/embedding.md", "docs/teaching-protocol.md"],
+  ...["docs/app.md", "docs/claims.md", "docs/client.md", "docs/embedding.md", "docs/first-hour.md"],
+  "docs/teaching-protocol.md",
 ];
 /** Files whose comments and texts keep the rules. */
 const SOURCES = [
@@ -56,17 +57,19 @@ if (found > 0) {
 
 function check(file) {
   const text = readFileSync(join(root, file), "utf8");
-  for (const { line, prose, wide } of file.endsWith(".md") ? paragraphs(text) : comments(text, file)) {
+  for (const { line, prose, wide, isCell } of file.endsWith(".md") ? paragraphs(text) : comments(text, file)) {
     for (const at of wide ?? []) report(file, at, `wider than ${COLUMNS_MAX} columns`, "");
     for (const sentence of sentences(prose)) {
       for (const [pattern, better] of BETTER) {
         const match = pattern.exec(sentence);
-        if (match) report(file, line, `"${match[0].trim()}": ${better}`, sentence);
+        // A cell may be a phrase, such as "what to do", instead of a sentence.
+        const isPhrase = isCell && /^wh(?:o|at)\s/i.test(match?.[0] ?? "");
+        if (match && !isPhrase) report(file, line, `"${match[0].trim()}": ${better}`, sentence);
       }
       const words = sentence.split(/\s+/).filter((word) => /\w/.test(word)).length;
       if (words > WORDS_MAX) report(file, line, `${words} words`, sentence);
       const stops = sentence.match(/[:;](?=\s)/g)?.length ?? 0;
-      if (stops > 1) report(file, line, `${stops} colons and semicolons`, sentence);
+      if (stops > 1 && !isCell) report(file, line, `${stops} colons and semicolons`, sentence);
     }
   }
 }
@@ -76,7 +79,7 @@ function report(file, line, what, sentence) {
   console.log(`${file}:${line}: ${what}${sentence ? `\n    ${sentence.slice(0, 160)}` : ""}`);
 }
 
-/** Paragraphs and list items of a document, without code, tables and comments. */
+/** Paragraphs, list items and table cells of a document, without code and comments. */
 function paragraphs(text) {
   const blocks = [];
   let block;
@@ -85,8 +88,12 @@ function paragraphs(text) {
   for (const [index, line] of text.split("\n").entries()) {
     if (/^\s*```/.test(line)) isCode = !isCode;
     if (/^<!--/.test(line)) isComment = true;
-    const isOther = isCode || isComment || /^\s*```|^\||^#|^ {4}|^!\[|^<|^\[!/.test(line);
+    // Indented text that continues a paragraph or a list item is no code.
+    const isIndented = !block && /^ {4}/.test(line);
+    const isOther = isCode || isComment || isIndented || /^\s*```|^\||^#|^!\[|^<|^\[!/.test(line);
     if (/-->\s*$/.test(line)) isComment = false;
+    if (!isCode && /^\|/.test(line))
+      for (const prose of cells(line)) blocks.push({ line: index + 1, prose, isCell: true });
     if (isOther || line.trim() === "" || /^\s*(?:[-*]|\d+\.)\s/.test(line)) block = undefined;
     if (isOther || line.trim() === "") continue;
     if (!block) {
@@ -100,6 +107,11 @@ function paragraphs(text) {
   return blocks.map((each) => ({ ...each, prose: plain(each.prose) }));
 }
 
+/** The cells of a row. A `|` within code is escaped, as GitHub requires. */
+function cells(row) {
+  return row.split(/(?<!\\)\|/).map((cell) => cell.trim());
+}
+
 /** Comments, and texts of four words or more in quotes. */
 function comments(text, file) {
   const isLua = file.endsWith(".lua");
@@ -107,12 +119,21 @@ function comments(text, file) {
     ? /(?<block>--\[\[[\s\S]*?\]\])|(?<line>(?:^[ \t]*--(?!\[\[)[^\n]*\n?)+)/gm
     : /(?<block>\/\*[\s\S]*?\*\/)|(?<line>(?:(?<=^|[\s;{,(])\/\/[^\n]*\n?[ \t]*)+)|(?<text>"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|'(?:[^'\\\n]|\\.)*')/gm;
   const found = [];
+  let before;
   for (const match of text.matchAll(pattern)) {
     const { block, line: lines, text: quoted } = match.groups ?? {};
     const line = text.slice(0, match.index).split("\n").length;
     if (quoted !== undefined) {
-      const words = quoted.slice(1, -1).replace(/\$\{[^}]*\}/g, "X");
-      if (/^[^<>{}=\n]*$/.test(words) && words.split(/\s+/).length >= 4) found.push({ line, prose: plain(words) });
+      const words = quoted
+        .slice(1, -1)
+        .replace(/\$\{[^}]*\}/g, "X")
+        .replace(/\S*[<>{}=]\S*/g, "X");
+      const end = match.index + quoted.length;
+      const isContinued = before && /^\s*\+\s*$/.test(text.slice(before.end, match.index));
+      before = isContinued ? { ...before, words: before.words + words, end } : { line, words, end };
+      if (/^\s*\+\s*["'`]/.test(text.slice(end))) continue;
+      if (!before.words.includes("\n") && before.words.split(/\s+/).length >= 4)
+        found.push({ line: before.line, prose: plain(before.words) });
       continue;
     }
     const raw = (block ?? lines).split("\n");

@@ -65,8 +65,8 @@ export async function lockDirectory(directory: string): Promise<DirectoryLock> {
       return { release };
     }
     throw new StoreUnusable(
-      `the data directory ${directory} is in use by another process: stop that process, choose another DATA_DIR, ` +
-        "or set VALKEY_URL to run several processes on one board",
+      `the data directory ${directory} is in use by another process: stop that process, or choose another DATA_DIR. ` +
+        "To run several processes on one board, set VALKEY_URL",
     );
   } catch (error) {
     release();
