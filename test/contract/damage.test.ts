@@ -230,6 +230,20 @@ for (const engine of ["valkey-server", "redis-server"] as const) {
       assert.equal(incidents.length, 1);
     });
 
+    test("a message on the overview's channel that no store publishes is ignored, and reported once", async () => {
+      const { channel } = NAMES.overview("strange");
+      let messages = 0;
+      const unsubscribe = await store.overview.subscribe("strange", { changed: () => messages++, resumed: () => {} });
+      incidents = [];
+      for (let count = 0; count < 2; count++) await store.command(channel, "PUBLISH", channel, "hello");
+      await until("both have arrived", () => messages === 2);
+      unsubscribe();
+      assert.deepEqual(incidents, [
+        "a message on the overview channel of board strange is not valid and was ignored: " +
+          "check which program publishes there",
+      ]);
+    });
+
     test("a key of no page that has a wrong type is a failure to log, which names it, and no damaged page", async () => {
       const { list } = NAMES.overview("spoilt");
       const limit = `${NAMES.limits}address`;

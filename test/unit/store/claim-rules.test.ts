@@ -1,8 +1,8 @@
-/* What CLAIMS may say. */
+/* What CLAIMS may say, and how messages name its rules. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseClaims } from "../../../src/store/claims.js";
+import { describeRule, formatRule, parseClaims, parseRule } from "../../../src/store/claims.js";
 
 const read = (text: string) => {
   const rules = parseClaims(text);
@@ -33,4 +33,12 @@ test("CLAIMS that says anything else is refused", () => {
     "a=lease:lease:5s",
   ])
     assert.equal(read(text), undefined, text);
+});
+
+test("a rule is named in words", () => {
+  const named = (text: string) => describeRule(formatRule(parseRule(text)));
+  assert.equal(describeRule(undefined), "no claims");
+  assert.equal(named(""), "claims without an end");
+  assert.equal(named("5m"), "holds of 300 s");
+  assert.equal(named("lease:10s"), "leases of 10 s");
 });
