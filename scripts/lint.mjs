@@ -14,5 +14,8 @@ const linters = [
 
 for (const linter of linters) {
   const { status } = spawnSync(process.execPath, linter, { cwd: root, stdio: "inherit" });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) {
+    if (linter[1] === "check") console.error("`npm run format` fixes what can be fixed automatically.");
+    process.exit(status ?? 1);
+  }
 }
