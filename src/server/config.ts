@@ -187,7 +187,7 @@ const TABLE = {
   durabilityWaitMs: {
     env: "DURABILITY_WAIT_MS",
     fallback: String(DURABILITY_WAIT_MS),
-    help: "Time for which one attempt at a write waits to be as safe as DURABILITY requires, before the next attempt",
+    help: "Time that one attempt waits for a write to become as safe as DURABILITY requires, before the next attempt",
     reason: "Half of WRITE_WAIT_MS, which leaves time for a second attempt",
     ...whole(1, 60_000, "ms"),
   },

@@ -1,13 +1,15 @@
 /* The texts that say why a change was not made: for a note at the cell, and for elsewhere. */
 
 import type { RefusedChange } from "../client/index.js";
+import { countOf } from "../protocol/count.js";
 
 export type RefusalText = Readonly<ReturnType<typeof refusalText>>;
 
 export function refusalText(cell: number, reason: string, others = 0) {
   const also = others > 0 ? ` (and ${others} more)` : "";
+  const more = others > 0 ? ` ${countOf(others, "other box was", "other boxes were")} not changed either.` : "";
   const verb = others > 0 ? "were" : "was";
-  return { cell, note: reason + also, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };
+  return { cell, note: reason + more, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };
 }
 
 /** Refusals come in runs, one for each cell of a write. Each run is reported once, by its first. */

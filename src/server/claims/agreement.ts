@@ -35,7 +35,7 @@ export async function agreeOnClaims(
       throw new StoreUnusable(
         `board ${name} has ${describeRule(claims)} in the store, ` +
           `but CLAIMS gives it ${describeRule(formatRule(ofBoard(rules, name)))}. ` +
-          "Instances are running, or ran a moment ago: set CLAIMS as they have it, or stop all of them first",
+          "Instances are running, or ran a moment ago: use the same CLAIMS as they do, or stop all of them first",
       );
     }
     for (const [name, record] of other) {

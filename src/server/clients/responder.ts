@@ -14,7 +14,7 @@ import type { Allowance } from "../limits/allowance.js";
  * Weights of refusals that a well-behaved client may cause. Others weigh 1, or nothing if the same
  * request may succeed later.
  */
-const STRIKES: Partial<Record<ErrorCode, number>> = {
+const WEIGHTS: Partial<Record<ErrorCode, number>> = {
   // The client may be too fast.
   RATE_LIMITED: 0.1,
   // A host app refuses some cells of a write without naming them. The library searches for them.
@@ -119,7 +119,7 @@ export class Responder {
     const refusal = refusalOf(error);
     if (refusal.code === "INTERNAL") this.#instance.failed(error, "a request failed");
     this.#instance.metrics.refused(refusal.code);
-    const strike = STRIKES[refusal.code] ?? Number(!refusal.rule.retry);
+    const strike = WEIGHTS[refusal.code] ?? Number(!refusal.rule.retry);
     if (this.#allowance.strikes.take(strike, this.#instance.clock.now()) > 0) this.#giveUp();
     return refusal.toBody();
   }
