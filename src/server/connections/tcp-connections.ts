@@ -11,39 +11,51 @@ import { addressKey } from "../limits/address.js";
 import type { Trust } from "../limits/client-address.js";
 
 export class TcpConnections {
-  readonly #open = new Map<string, Set<TcpSocket>>();
+  /** Open connection -> its address. */
+  readonly #open = new Map<TcpSocket, string>();
+  readonly #counts = new Map<string, number>();
   readonly #perAddressMax: number;
   readonly #allMax: number;
-  #all = 0;
   readonly #trust: Trust;
+  /** One listener for all connections, as a server may hold many idle ones. */
+  readonly #closed: (this: TcpSocket) => void;
 
   constructor(server: HttpServer, perAddressMax: number, allMax: number, trust: Trust) {
     this.#trust = trust;
     this.#allMax = allMax;
     // If the system allows few connections, one address must not take them all.
     this.#perAddressMax = Math.min(perAddressMax, allMax / 2);
+    const remove = (socket: TcpSocket) => this.#remove(socket);
+    this.#closed = function () {
+      remove(this);
+    };
     server.on("connection", (socket: TcpSocket) => this.#add(socket));
   }
 
   destroyAll(): void {
-    for (const sockets of this.#open.values()) for (const socket of sockets) socket.destroy();
+    for (const socket of this.#open.keys()) socket.destroy();
   }
 
   #add(socket: TcpSocket): void {
     const { remoteAddress = "" } = socket;
     const address = addressKey(remoteAddress);
-    const sockets = this.#open.get(address) ?? new Set();
-    const isOverShare = sockets.size >= this.#perAddressMax && !this.#trust(remoteAddress, 0);
-    if (isOverShare || this.#all >= this.#allMax) {
+    const count = this.#counts.get(address) ?? 0;
+    const isOverShare = count >= this.#perAddressMax && !this.#trust(remoteAddress, 0);
+    if (isOverShare || this.#open.size >= this.#allMax) {
       socket.destroy();
       return;
     }
-    this.#open.set(address, sockets.add(socket));
-    this.#all++;
-    socket.once("close", () => {
-      this.#all--;
-      sockets.delete(socket);
-      if (sockets.size === 0) this.#open.delete(address);
-    });
+    this.#open.set(socket, address);
+    this.#counts.set(address, count + 1);
+    socket.on("close", this.#closed);
+  }
+
+  #remove(socket: TcpSocket): void {
+    const address = this.#open.get(socket);
+    if (address === undefined) return;
+    this.#open.delete(socket);
+    const left = (this.#counts.get(address) ?? 0) - 1;
+    if (left > 0) this.#counts.set(address, left);
+    else this.#counts.delete(address);
   }
 }

@@ -32,7 +32,7 @@ export class UpgradeResponse extends EventEmitter {
 
   readonly #closed = () => this.emit("close");
 
-  /** The upgrade is answered: nothing holds this response, or its request, any more. */
+  /** The upgrade gets its answer now: nothing holds this response, or its request, any more. */
   answered(): void {
     this.socket.off("close", this.#closed);
     this.emit("finish");

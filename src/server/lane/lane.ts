@@ -114,18 +114,17 @@ export class Lane {
     tcp.on("error", ignore);
     const response = new UpgradeResponse(request, tcp);
     const late = setTimeout(() => tcp.destroy(), this.#options.silentMsMax);
-    const gone = () => clearTimeout(late);
-    tcp.once("close", gone);
+    response.once("close", () => clearTimeout(late));
     this.#options.passGuards(request, response, (error) => {
       // A middleware's own error is no business of the client.
       if (error) return this.#refuse(response, error instanceof Refusal ? error : new Refusal("BAD_REQUEST"));
-      tcp.off("close", gone);
-      gone();
       const add = (headers: string[]) => headers.push(...response.headerLines());
+      // Listeners that leave before those of `ws` come leave no array behind.
+      response.answered();
+      tcp.off("error", ignore);
       this.#ws.on("headers", add);
       this.#ws.handleUpgrade(request, tcp, head, (socket) => this.#serve(socket, tcp, request));
       this.#ws.off("headers", add);
-      response.answered();
     });
   }
 

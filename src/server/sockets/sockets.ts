@@ -51,6 +51,9 @@ export function createSocketServer(http: HttpServer, options: SocketOptions): Se
     pingInterval: 10_000,
     pingTimeout: 8_000,
     connectTimeout: silentMsMax,
+    // No upgrade comes here that nothing takes (connections/upgrades.ts). For each that is not its
+    // own, the engine would add a listener that stays, and end the connection after a second.
+    destroyUpgrade: false,
   });
   // Express does not see the answers that Socket.IO sends itself. Browsers must not interpret
   // user-written text as a document there either.
