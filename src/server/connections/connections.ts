@@ -36,7 +36,6 @@ export interface AdmittedConnection {
 interface AdmittedWebSocket {
   readonly allowance: Allowance;
   readonly refusal: Refusal | undefined;
-  readonly ended: () => void;
 }
 
 /** A refused client has this long to join a namespace and read why. */
@@ -127,15 +126,14 @@ export class Connections {
 
   /**
    * Counts a connection that is no Engine.IO connection. If it is refused, it is cut once the
-   * client can have read why. Call `ended` at its end.
+   * client can have read why. If it is not, call `disconnect` of the admission at its end.
    */
   admitWebSocket(request: IncomingMessage, socket: { cut(): void }): AdmittedWebSocket {
     const { admission } = this.#instance;
     const address = this.addressOf(request);
     const refusal = this.#connect(address);
     if (refusal) this.#closeRefused(address, () => socket.cut());
-    const ended = refusal ? () => undefined : admission.release(address);
-    return { allowance: admission.allowance(address), refusal, ended };
+    return { allowance: admission.allowance(address), refusal };
   }
 
   #closeRefused(address: string, close: () => void): void {

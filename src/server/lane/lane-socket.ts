@@ -3,7 +3,8 @@
  * while the client reads, and writes finished frames straight to the TCP connection. That keeps the
  * order, because `ws` has no queue of its own without compression.
  *
- * A server may hold many idle connections, so nothing here is a function made for one of them.
+ * A server may hold many idle connections, so nothing here is a function made for one of them, and
+ * what they share is one object.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -16,9 +17,29 @@ import { Meter, type Metered } from "../limits/meter.js";
 import type { LaneConnection, Wire } from "./lane-connection.js";
 import type { Message } from "./message.js";
 
-/** A WebSocket that knows the object that serves it. */
+/** What the sockets of a lane share. */
+export interface LaneDoor {
+  readonly instance: Instance;
+  readonly limits: ConnectionLimits;
+  /** Called when the WebSocket of a connection has closed. */
+  closed(connection: LaneConnection, wasAdmitted: boolean): void;
+}
+
+/** A WebSocket that knows the object that serves it, so it needs no table of listeners. */
 export class LaneWebSocket extends WebSocket {
   lane: LaneSocket | undefined;
+
+  override emit(event: string | symbol, ...[data, isBinary, ...more]: unknown[]): boolean {
+    const { lane } = this;
+    if (!lane) return super.emit(event, data, isBinary, ...more);
+    if (event === "close") lane.closed();
+    // After an error `ws` closes the connection.
+    else if (!Buffer.isBuffer(data)) return false;
+    else if (event === "message") lane.message(data, isBinary === true);
+    else if (event === "ping") lane.ping(data);
+    else if (event === "pong") lane.pong();
+    return true;
+  }
 
   /** `ws` calls it too: when the client closes, and after what is no WebSocket. */
   override close(code?: number, data?: string | Buffer): void {
@@ -32,30 +53,27 @@ const EMPTY = new Uint8Array();
 export class LaneSocket implements Wire, Metered {
   readonly #socket: LaneWebSocket;
   readonly #tcp: TcpSocket;
-  readonly #instance: Instance;
-  readonly #bufferBytesMax: number;
+  readonly #door: LaneDoor;
   readonly #meter: Meter;
   #connection: LaneConnection | undefined;
+  #isAdmitted = false;
+  /** Whether what is read goes no further. */
+  #isDeaf = false;
   #bytesRead = 0;
   #isClosing = false;
 
-  constructor(socket: LaneWebSocket, tcp: TcpSocket, instance: Instance, limits: ConnectionLimits) {
+  constructor(socket: LaneWebSocket, tcp: TcpSocket, door: LaneDoor) {
     this.#socket = socket;
     this.#tcp = tcp;
-    this.#instance = instance;
-    this.#bufferBytesMax = limits.bufferBytesMax;
-    this.#meter = new Meter(limits.inflow, instance.clock, this);
+    this.#door = door;
+    this.#meter = new Meter(door.limits.inflow, door.instance.clock, this);
     socket.lane = this;
     socket.binaryType = "nodebuffer";
-    socket.on("message", onMessage);
-    socket.on("ping", onPing);
-    socket.on("pong", onPong);
-    // After an error `ws` closes the connection.
-    socket.on("error", ignore);
   }
 
-  serve(connection: LaneConnection): void {
+  serve(connection: LaneConnection, isAdmitted: boolean): void {
     this.#connection = connection;
+    this.#isAdmitted = isAdmitted;
   }
 
   get waiting(): number {
@@ -83,18 +101,18 @@ export class LaneSocket implements Wire, Metered {
 
   cut(): void {
     // `ws` passes on what it has read so far.
-    this.#connection = undefined;
+    this.#isDeaf = true;
     this.#socket.terminate();
   }
 
   message(data: Buffer, isBinary: boolean): void {
     this.#charge(1);
-    this.#connection?.receive(isBinary ? data : EMPTY);
+    if (!this.#isDeaf) this.#connection?.receive(isBinary ? data : EMPTY);
   }
 
   ping(data: Buffer): void {
     this.#chargeControl();
-    if (this.waiting <= this.#bufferBytesMax / 2) this.#socket.pong(data);
+    if (this.waiting <= this.#door.limits.bufferBytesMax / 2) this.#socket.pong(data);
   }
 
   pong(): void {
@@ -104,6 +122,7 @@ export class LaneSocket implements Wire, Metered {
   /** It has ended, and is held no longer. */
   closed(): void {
     this.#meter.close();
+    if (this.#connection) this.#door.closed(this.#connection, this.#isAdmitted);
   }
 
   pause(): void {
@@ -117,17 +136,18 @@ export class LaneSocket implements Wire, Metered {
   /** A flood came in. The part of it that was read goes no further. */
   end(): void {
     const connection = this.#connection;
-    if (!connection) return;
-    this.#connection = undefined;
-    this.#instance.metrics.refused("TOO_MANY_ERRORS");
-    this.#instance.admission.offended(connection.address);
+    if (!connection || this.#isDeaf) return;
+    this.#isDeaf = true;
+    const { metrics, admission } = this.#door.instance;
+    metrics.refused("TOO_MANY_ERRORS");
+    admission.offended(connection.address);
     connection.goodbye(new Refusal("TOO_MANY_ERRORS").toBody());
   }
 
   /** The client may never read the answers to its pings. */
   #chargeControl(): void {
     this.#charge(1);
-    if (this.#meter.isSpent || this.waiting > this.#bufferBytesMax) this.cut();
+    if (this.#meter.isSpent || this.waiting > this.#door.limits.bufferBytesMax) this.cut();
   }
 
   /** All bytes since the last message are charged with it. `ws` bounds those that complete none. */
@@ -137,17 +157,3 @@ export class LaneSocket implements Wire, Metered {
     this.#bytesRead = bytesRead;
   }
 }
-
-function onMessage(this: WebSocket, data: WebSocket.RawData, isBinary: boolean): void {
-  if (this instanceof LaneWebSocket && Buffer.isBuffer(data)) this.lane?.message(data, isBinary);
-}
-
-function onPing(this: WebSocket, data: Buffer): void {
-  if (this instanceof LaneWebSocket) this.lane?.ping(data);
-}
-
-function onPong(this: WebSocket): void {
-  if (this instanceof LaneWebSocket) this.lane?.pong();
-}
-
-function ignore(): void {}

@@ -19,7 +19,7 @@ import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
 import type { Instance } from "../instance/instance.js";
 import { type Identify, LaneConnection, type LaneContext } from "./lane-connection.js";
-import { LaneSocket, LaneWebSocket } from "./lane-socket.js";
+import { type LaneDoor, LaneSocket, LaneWebSocket } from "./lane-socket.js";
 import { noticeMessage } from "./message.js";
 
 export interface LaneOptions {
@@ -42,6 +42,7 @@ export class Lane {
   readonly #connections: Connections;
   readonly #options: LaneOptions;
   readonly #context: LaneContext;
+  readonly #door: LaneDoor;
   readonly #ws: Server<typeof LaneWebSocket>;
   readonly #parts = Array.from({ length: BEAT_PARTS }, () => new Set<LaneConnection>());
   /** Connections without `hello`, oldest first -> when they are closed. */
@@ -60,6 +61,11 @@ export class Lane {
       presence: options.presence,
       bufferBytesMax,
       greeted: (connection) => this.#silent.delete(connection),
+    };
+    this.#door = {
+      instance,
+      limits: connections.limits,
+      closed: (connection, wasAdmitted) => this.#closed(connection, wasAdmitted),
     };
     this.#ws = new WebSocketServer({
       noServer: true,
@@ -134,34 +140,21 @@ export class Lane {
   }
 
   #serve(socket: LaneWebSocket, tcp: TcpSocket, request: IncomingMessage): void {
-    const wire = new LaneSocket(socket, tcp, this.#instance, this.#connections.limits);
-    const { allowance, refusal, ended } = this.#connections.admitWebSocket(request, wire);
+    const wire = new LaneSocket(socket, tcp, this.#door);
+    const { allowance, refusal } = this.#connections.admitWebSocket(request, wire);
     const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
-    wire.serve(connection);
-    const part = this.#parts[this.#made++ % BEAT_PARTS];
-    part?.add(connection);
+    wire.serve(connection, !refusal);
+    this.#parts[this.#made++ % BEAT_PARTS]?.add(connection);
     this.#silent.set(connection, this.#instance.clock.now() + this.#options.silentMsMax);
     this.#open++;
-    this.#whenClosed(socket, connection, part, ended);
   }
 
-  // The next two are apart, because functions made in one place hold whatever any of them uses, and
-  // the request of the upgrade is large.
-
-  #whenClosed(
-    socket: LaneWebSocket,
-    connection: LaneConnection,
-    part: Set<LaneConnection> | undefined,
-    ended: () => void,
-  ): void {
-    socket.on("close", () => {
-      socket.lane?.closed();
-      part?.delete(connection);
-      this.#silent.delete(connection);
-      this.#open--;
-      ended();
-      connection.close();
-    });
+  #closed(connection: LaneConnection, wasAdmitted: boolean): void {
+    for (const part of this.#parts) part.delete(connection);
+    this.#silent.delete(connection);
+    this.#open--;
+    if (wasAdmitted) this.#instance.admission.disconnect(connection.address);
+    connection.close();
   }
 
   #identifies(request: IncomingMessage, refusal: Refusal | undefined): Identify {

@@ -89,11 +89,6 @@ export class Admission {
     else this.#connections.delete(address);
   }
 
-  /** A function that calls `disconnect`, and holds nothing else. */
-  release(address: string): () => void {
-    return () => this.disconnect(address);
-  }
-
   offended(address: string): void {
     this.#connects.charge(address, OFFENCE_CONNECTS, this.#clock.now());
   }
