@@ -5,9 +5,15 @@
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
 
+/** Objects, as there is one for each client. */
+export interface Departing {
+  /** Asks the client to leave. */
+  move(): void;
+}
+
 export class Departures {
   readonly #clock: Clock;
-  readonly #present = new Set<() => void>();
+  readonly #present = new Set<Departing>();
   #isDraining = false;
   #emptied: () => void = () => undefined;
 
@@ -19,14 +25,14 @@ export class Departures {
     return this.#isDraining;
   }
 
-  /** `leave` asks the client to leave. Call the returned function once it has left. */
-  add(leave: () => void): () => void {
-    this.#present.add(leave);
-    if (this.#isDraining) leave();
-    return () => {
-      this.#present.delete(leave);
-      if (this.#present.size === 0) this.#emptied();
-    };
+  /** The client is here until it has `left`. */
+  add(client: Departing): void {
+    this.#present.add(client);
+    if (this.#isDraining) client.move();
+  }
+
+  left(client: Departing): void {
+    if (this.#present.delete(client) && this.#present.size === 0) this.#emptied();
   }
 
   begin(): void {
@@ -51,8 +57,8 @@ export class Departures {
       const dueMs = () => startedMs + (asked * overMs) / order.length;
       const ask = () => {
         for (; asked < order.length && dueMs() <= this.#clock.now(); asked++) {
-          const leave = order[asked];
-          if (leave && this.#present.has(leave)) leave();
+          const client = order[asked];
+          if (client && this.#present.has(client)) client.move();
         }
         if (this.#present.size === 0) return done();
         cancel =

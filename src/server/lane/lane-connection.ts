@@ -6,7 +6,7 @@
  *     hello ──► identify ──► requests and writes      what comes before `hello` is answered: waits
  */
 
-import { samePosition } from "../../board/position.js";
+import { type Position, samePosition } from "../../board/position.js";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
 import type { WriteResult } from "../../protocol/events.js";
 import {
@@ -57,6 +57,7 @@ export type Identify = (auth: Readonly<Record<string, unknown>>) => Promise<Visi
 /** Bounds of the messages that a client sends before it knows whether it may enter. */
 const EARLY_MAX = 256;
 const EARLY_BYTES_MAX = 131_072;
+const NOWHERE: Position = { version: -1, tag: "" };
 const BEAT = new Message(Uint8Array.of(DOWN.beat));
 
 export class LaneConnection implements Recipient {
@@ -74,13 +75,12 @@ export class LaneConnection implements Recipient {
   /** The page and position of the delta or snapshot sent last. */
   #lastHandle = -1;
   #lastPage = -1;
-  #lastPosition = { version: -1, tag: "" };
+  #lastPosition = NOWHERE;
   /** Acknowledgements of this turn, by board. */
   #acks: Map<number, Ack[]> | undefined;
   #isHeard = true;
   #isEnding = false;
   #isGone = false;
-  #forget: () => void = () => undefined;
 
   constructor(context: LaneContext, wire: Wire, allowance: Allowance, identify: Identify) {
     this.#context = context;
@@ -163,7 +163,7 @@ export class LaneConnection implements Recipient {
   close(): void {
     this.#isGone = true;
     this.#isEnding = true;
-    this.#forget();
+    this.#context.instance.departures.left(this);
     this.#client?.close();
   }
 
@@ -204,7 +204,7 @@ export class LaneConnection implements Recipient {
     this.subject = visitor.grant?.subject;
     const client = new Client(instance, { recipient: this, allowance, visitor, presence, protocol: LANE_PROTOCOL });
     this.#client = client;
-    this.#forget = instance.departures.add(() => this.move());
+    instance.departures.add(this);
     this.#send(new Message(encodeReply(id, {})));
     const early = this.#early ?? [];
     this.#early = undefined;
@@ -259,7 +259,7 @@ export class LaneConnection implements Recipient {
     this.#send(deltaMessage(frame, continues));
   }
 
-  #setLast(handle: number, page: number, position: { version: number; tag: string }): void {
+  #setLast(handle: number, page: number, position: Position): void {
     this.#lastHandle = handle;
     this.#lastPage = page;
     this.#lastPosition = position;

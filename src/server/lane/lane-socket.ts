@@ -3,8 +3,7 @@
  * while the client reads, and writes finished frames straight to the TCP connection. That keeps the
  * order, because `ws` has no queue of its own without compression.
  *
- * A server may hold many idle connections, so nothing here is a function made for one of them, and
- * what they share is one object.
+ * A server may hold many idle connections, so nothing here is a function made for one of them.
  */
 
 import type { Socket as TcpSocket } from "node:net";
@@ -17,7 +16,7 @@ import { Meter, type Metered } from "../limits/meter.js";
 import type { LaneConnection, Wire } from "./lane-connection.js";
 import type { Message } from "./message.js";
 
-/** What the sockets of a lane share. */
+/** The part of a lane that all its sockets share. */
 export interface LaneDoor {
   readonly instance: Instance;
   readonly limits: ConnectionLimits;

@@ -98,17 +98,17 @@ export class Entry {
     if (!join(socket, admitted, goodbye)) return;
     const { allowance, backlog } = admitted;
     const giveUp = () => goodbye(new Refusal("TOO_SLOW").toBody());
-    const ends = { giveUp, move: () => move() };
+    // The connection is closed below the namespaces. A stock client treats that as a lost
+    // connection and reconnects by itself.
+    const move = () => askToMove(clock, responder, notify, () => socket.conn.close());
+    const ends = { giveUp, move };
     const recipient = new SocketRecipient(socket, this.#encoder, backlog, ends, (bytes) => metrics.sent(bytes));
     const responder = new Responder(this.#instance, allowance, { goodbye });
     const visitor = this.#visitors.get(socket) ?? ANYBODY;
     const leave = serve({ socket, visitor, allowance, recipient, responder });
-    // The connection is closed below the namespaces. A stock client treats that as a lost
-    // connection and reconnects by itself.
-    const move = () => askToMove(clock, responder, notify, () => socket.conn.close());
-    const gone = departures.add(move);
+    departures.add(ends);
     socket.on("disconnect", () => {
-      gone();
+      departures.left(ends);
       leave();
     });
   }

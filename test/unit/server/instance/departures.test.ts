@@ -14,10 +14,14 @@ function crowd(seed: number, count: number, afterMs: number | null = 200) {
   const departures = new Departures(clock);
   const asked: { index: number; atMs: number }[] = [];
   const gone = Array.from({ length: count }, (_, index) => {
-    const go = departures.add(() => {
-      asked.push({ index, atMs: clock.now() });
-      if (afterMs !== null) clock.after(afterMs, go);
-    });
+    const client = {
+      move() {
+        asked.push({ index, atMs: clock.now() });
+        if (afterMs !== null) clock.after(afterMs, go);
+      },
+    };
+    const go = () => departures.left(client);
+    departures.add(client);
     return go;
   });
   return { clock, departures, asked, gone };
@@ -83,7 +87,7 @@ describe("an instance that drains", () => {
     assert.ok(departures.isDraining);
     await clock.pass(0);
     assert.ok(drain.isOver);
-    departures.add(() => asked.push({ index: 0, atMs: clock.now() }));
+    departures.add({ move: () => asked.push({ index: 0, atMs: clock.now() }) });
     assert.equal(asked.length, 1);
   });
 });
