@@ -26,7 +26,7 @@ export type AccessRules = ByBoard<AccessRule>;
 export interface Visitor {
   readonly grant: Grant | undefined;
   /** Why the visitor's token was not accepted. The visitor keeps the rights that everyone has. */
-  readonly problem?: Refusal;
+  readonly problem?: Refusal | undefined;
   /** The secret id that an anonymous visitor's client keeps. It owns claims. */
   readonly id?: string | undefined;
 }

@@ -36,6 +36,7 @@ import type { Hub } from "../pages/hub.js";
 import type { HostedBoard } from "../pages/pages.js";
 import type { Recipient } from "../pages/recipient.js";
 import { commitChanges } from "../writes/commit-changes.js";
+import { Few } from "./few.js";
 import { isResized, type OpenBoard, pageKey, refuseOutside } from "./open-board.js";
 import { settleWith } from "./responder.js";
 import { Watches } from "./watches.js";
@@ -65,10 +66,13 @@ interface ClientOptions {
 export class Client implements ResizeListener {
   readonly #instance: Instance;
   readonly #options: ClientOptions;
-  readonly #boards = new Map<number, OpenBoard>();
-  readonly #pages: Watches<string, Hub>;
+  /** Handle -> the board. */
+  readonly #boards = new Few<number, OpenBoard>();
+  readonly #pages: Watches<number, Hub>;
   /** Made when an overview is asked for, as most clients ask for none. */
   #overviews: Watches<HostedBoard, OverviewHub> | undefined;
+  /** Requests to watch, which the watches tell apart. */
+  #asked = 0;
 
   constructor(instance: Instance, options: ClientOptions) {
     this.#instance = instance;
@@ -136,8 +140,7 @@ export class Client implements ResizeListener {
     const request = parseRequest(watchRequest, input);
     const board = this.#board("board" in request ? this.#boardNamed(request.board).handle : request.handle);
     const wanted = new Map<number, Position>();
-    // Stands for this request as long as its pages are watched, and is small.
-    const mark = {};
+    const asked = this.#asked++;
     for (const entry of request.pages) {
       const [page, position] = typeof entry === "number" ? [entry, GENESIS] : entry;
       // A client that names the board does not know its size yet.
@@ -152,7 +155,7 @@ export class Client implements ResizeListener {
     const join = (page: number, position: Position) =>
       this.#pages.join(
         pageKey(board, page),
-        mark,
+        asked,
         () => this.#instance.pages.use(board, page),
         async (hub) => {
           await hub.watch(recipient, position);
@@ -166,7 +169,7 @@ export class Client implements ResizeListener {
     } catch (error) {
       // A watch is refused as a whole, so none of its pages is sent unless a later request asks for
       // it.
-      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), mark);
+      for (const page of wanted.keys()) this.#pages.giveUp(pageKey(board, page), asked);
       throw error;
     }
     for (const page of wanted.keys()) {
@@ -190,16 +193,17 @@ export class Client implements ResizeListener {
     else {
       const { recipient, allowance } = this.#options;
       this.#overviews ??= new Watches(recipient, this.#instance.clock);
+      const asked = this.#asked++;
       this.#instance.admission.admitWatch(allowance, OVERVIEW_WATCHES);
       try {
         await this.#overviews.join(
           board,
-          request,
+          asked,
           () => this.#instance.overviews.use(board),
           (hub) => hub.watch(recipient),
         );
       } catch (error) {
-        this.#overviews.giveUp(board, request);
+        this.#overviews.giveUp(board, asked);
         throw error;
       }
     }

@@ -25,8 +25,9 @@ export async function identify(
   const { access, boards, metrics } = instance;
   try {
     if (!origins.includes("*") && !isFromOrigin(request, origins)) throw instance.refusedOrigins.refusal(request);
-    const known = await access.visitor(callerOf("socket", request, tokenIn(auth.token), auth));
-    const visitor = { ...known, id: visitorIdIn(auth) };
+    const { grant, problem } = await access.visitor(callerOf("socket", request, tokenIn(auth.token), auth));
+    // Objects made by `...` have a shape each, which takes more than their fields.
+    const visitor: Visitor = { grant, problem, id: visitorIdIn(auth) };
     access.requireUse(visitor, boards.keys());
     if (visitor.problem) metrics.refused(visitor.problem.code);
     return visitor;

@@ -1,6 +1,6 @@
-/* A board that a client has open, and the names of its pages among the client's watches. */
+/* A board that a client has open, and the keys of its pages among the client's watches. */
 
-import { cellsInPage } from "../../board/geometry.js";
+import { BOARD_CELLS_MAX, cellsInPage } from "../../board/geometry.js";
 import { Refusal } from "../../protocol/errors.js";
 import type { WriteRequest } from "../../protocol/events.js";
 import type { HostedBoard } from "../pages/pages.js";
@@ -20,12 +20,13 @@ export function refuseOutside(board: HostedBoard, changes: WriteRequest["changes
   if (cells.length > 0) throw new Refusal("CELL_OUT_OF_RANGE", { cells });
 }
 
-export function pageKey(board: HostedBoard, page: number): string {
-  return `${board.handle}:${page}`;
+/** A number, which takes no memory of its own on the first board. */
+export function pageKey(board: HostedBoard, page: number): number {
+  return board.handle * BOARD_CELLS_MAX + page;
 }
 
 /** Whether a page of the board has another number of cells than when the board had `before`. */
-export function isResized(key: string, board: HostedBoard, before: number): boolean {
-  const [handle, page = 0] = key.split(":").map(Number);
-  return handle === board.handle && cellsInPage(before, page) !== cellsInPage(board.size, page);
+export function isResized(key: number, board: HostedBoard, before: number): boolean {
+  const page = key - pageKey(board, 0);
+  return page >= 0 && page < BOARD_CELLS_MAX && cellsInPage(before, page) !== cellsInPage(board.size, page);
 }

@@ -5,16 +5,11 @@
 
 import type { Cancel, Clock } from "../../protocol/clock.js";
 
+/** A hub as one user holds it. */
 export interface HubUse<Hub> {
   readonly hub: Hub;
   /** Releases the hub. Calling it again does nothing. */
   release(): void;
-}
-
-interface Held<Hub> {
-  readonly hub: Hub;
-  users: number;
-  closing: Cancel | undefined;
 }
 
 const LINGER_MS = 10_000;
@@ -42,26 +37,23 @@ export class SharedHubs<Hub extends { close(): void }> {
 
   /** The hub of that name, which `open` creates if there is none. */
   use(name: string, open: () => Hub): HubUse<Hub> {
-    const held = this.#held.get(name) ?? { hub: open(), users: 0, closing: undefined };
+    const held = this.#held.get(name) ?? new Held(name, open(), this);
     this.#held.set(name, held);
     held.users++;
     held.closing?.();
     held.closing = undefined;
-    let released = false;
-    return {
-      hub: held.hub,
-      release: () => {
-        if (released || this.#closed) return;
-        released = true;
-        if (this.#held.get(name) !== held) return;
-        held.users--;
-        if (held.users > 0) return;
-        held.closing = this.#clock.after(LINGER_MS, () => {
-          this.#held.delete(name);
-          held.hub.close();
-        });
-      },
-    };
+    return new Use(held);
+  }
+
+  /** One user fewer. */
+  released(held: Held<Hub>): void {
+    if (this.#closed || this.#held.get(held.name) !== held) return;
+    held.users--;
+    if (held.users > 0) return;
+    held.closing = this.#clock.after(LINGER_MS, () => {
+      this.#held.delete(held.name);
+      held.hub.close();
+    });
   }
 
   /** Closes the hub at once. The next user opens another. */
@@ -80,5 +72,36 @@ export class SharedHubs<Hub extends { close(): void }> {
       hub.close();
     }
     this.#held.clear();
+  }
+}
+
+class Held<Hub extends { close(): void }> {
+  readonly name: string;
+  readonly hub: Hub;
+  readonly hubs: SharedHubs<Hub>;
+  users = 0;
+  closing: Cancel | undefined;
+
+  constructor(name: string, hub: Hub, hubs: SharedHubs<Hub>) {
+    this.name = name;
+    this.hub = hub;
+    this.hubs = hubs;
+  }
+}
+
+/** One for each page that a client watches, so it is small. */
+class Use<Hub extends { close(): void }> implements HubUse<Hub> {
+  #held: Held<Hub> | undefined;
+  readonly hub: Hub;
+
+  constructor(held: Held<Hub>) {
+    this.#held = held;
+    this.hub = held.hub;
+  }
+
+  release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    held?.hubs.released(held);
   }
 }

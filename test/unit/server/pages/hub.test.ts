@@ -53,7 +53,8 @@ function setUp(seed = 1, logMax = 100) {
     caughtUp: () => undefined,
     failed: (error) => assert.fail(String(error)),
   });
-  const { hub, release } = pages.use(board, 0);
+  const use = pages.use(board, 0);
+  const { hub } = use;
   const commit = (...changes: [number, 0 | 1][]) =>
     store.commit(page, { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges(changes) }] });
   const join = async (recipient: TestRecipient, position: Position = recipient.replica.position) => {
@@ -67,7 +68,7 @@ function setUp(seed = 1, logMax = 100) {
     assert.deepEqual(recipient.replica.bits, bits);
     assert.ok(!recipient.outcomes.includes("gap"), "a frame did not fit");
   };
-  return { clock, store, pages, hub, release, commit, join, assertLevel, resyncs, fanOut };
+  return { clock, store, pages, hub, use, commit, join, assertLevel, resyncs, fanOut };
 }
 
 describe("the hub", () => {
@@ -400,10 +401,10 @@ describe("the position check", () => {
 
 describe("pages", () => {
   test("are held while watched and a little longer, then let go with their subscription", async () => {
-    const { clock, pages, release, hub, commit } = setUp();
+    const { clock, pages, use, hub, commit } = setUp();
     await clock.pass(10);
-    release();
-    release();
+    use.release();
+    use.release();
     await clock.pass(5_000);
     const again = pages.use(board, 0);
     assert.equal(again.hub, hub, "a page held again in time is the same, warm");
