@@ -27,6 +27,8 @@ export interface LaneDoor {
 /** A WebSocket that knows the object that serves it, so it needs no table of listeners. */
 export class LaneWebSocket extends WebSocket {
   lane: LaneSocket | undefined;
+  /** The part of `ws` that reads. */
+  declare private readonly _receiver: { _mask: Uint8Array | undefined } | null;
 
   override emit(event: string | symbol, ...[data, isBinary, ...more]: unknown[]): boolean {
     const { lane } = this;
@@ -37,6 +39,8 @@ export class LaneWebSocket extends WebSocket {
     else if (event === "message") lane.message(data, isBinary === true);
     else if (event === "ping") lane.ping(data);
     else if (event === "pong") lane.pong();
+    // `ws` needs it no more, but keeps it, and it keeps all that this read of the socket brought.
+    if (this._receiver) this._receiver._mask = undefined;
     return true;
   }
 
