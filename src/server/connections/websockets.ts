@@ -10,6 +10,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Clock } from "../../protocol/clock.js";
 import { type InflowLimits, Meter, type Metered } from "../limits/meter.js";
+import { forgetInactivity } from "./inactivity.js";
 
 interface WebSocket extends EventEmitter {
   readonly bufferedAmount: number;
@@ -106,6 +107,7 @@ export class WebSockets {
     const handleUpgrade = ws.handleUpgrade.bind(ws);
     ws.handleUpgrade = (request, tcp, head, done) =>
       handleUpgrade(request, tcp, head, (socket, ...rest) => {
+        forgetInactivity(tcp);
         const metered = new MeteredWebSocket(socket, tcp, inflow, clock);
         metered.chargeControlFrames(bufferBytesMax);
         this.#metered.set(socket, metered);

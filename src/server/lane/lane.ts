@@ -14,6 +14,7 @@ import type { Notice } from "../../protocol/events.js";
 import { BEAT_MS, LANE_SUBPROTOCOL } from "../../protocol/lane.js";
 import { identify } from "../clients/identify.js";
 import type { Connections } from "../connections/connections.js";
+import { forgetInactivity } from "../connections/inactivity.js";
 import { type PassGuards, UpgradeResponse } from "../connections/upgrades.js";
 import { piecesMax } from "../connections/websockets.js";
 import type { Presence } from "../fleet/presence.js";
@@ -140,6 +141,7 @@ export class Lane {
   }
 
   #serve(socket: LaneWebSocket, tcp: TcpSocket, request: IncomingMessage): void {
+    forgetInactivity(tcp);
     const wire = new LaneSocket(socket, tcp, this.#door);
     const { allowance, refusal } = this.#connections.admitWebSocket(request, wire);
     const connection = new LaneConnection(this.#context, wire, allowance, this.#identifies(request, refusal));
