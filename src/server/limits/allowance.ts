@@ -57,7 +57,7 @@ export class Turns {
   readonly #clock: Clock;
   readonly #atOnce: TokenBucket;
   /** The caller of `take` bounds this, because it counts requests in progress. */
-  readonly #waiting: (() => void)[] = [];
+  #waiting: (() => void)[] | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -66,15 +66,21 @@ export class Turns {
 
   /** Undefined if the request may proceed now. Otherwise resolves when it may, in order. */
   take(): Promise<void> | undefined {
-    if (this.#waiting.length === 0) {
+    if (!this.#waiting) {
       if (this.#atOnce.take(1, this.#clock.now()) === 0) return undefined;
-      this.#clock.after(0, () => this.#serve());
+      this.#serveLater();
     }
-    return new Promise((done) => this.#waiting.push(done));
+    this.#waiting ??= [];
+    const waiting = this.#waiting;
+    return new Promise((done) => waiting.push(done));
   }
 
-  #serve(): void {
-    for (const done of this.#waiting.splice(0, REQUESTS_A_TURN)) done();
-    if (this.#waiting.length > 0) this.#clock.after(0, () => this.#serve());
+  #serveLater(): void {
+    this.#clock.after(0, () => {
+      const served = this.#waiting?.splice(0, REQUESTS_A_TURN) ?? [];
+      if (this.#waiting?.length === 0) this.#waiting = undefined;
+      else this.#serveLater();
+      for (const done of served) done();
+    });
   }
 }

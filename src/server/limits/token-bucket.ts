@@ -1,6 +1,9 @@
 /*
  * A token bucket. It starts with `burst` tokens and gains `perSecond`, up to `burst`. Pure: the
  * time is passed in.
+ *
+ * It counts whole milliseconds. V8 keeps fractions outside the object, and a server has several
+ * buckets for each client, most of them full.
  */
 
 export interface Rate {
@@ -16,7 +19,7 @@ export class TokenBucket {
   constructor(rate: Rate, nowMs: number) {
     this.#rate = rate;
     this.#tokens = rate.burst;
-    this.#atMs = nowMs;
+    this.#atMs = Math.floor(nowMs);
   }
 
   /** Takes `count` tokens and returns 0, or takes none and returns the milliseconds to wait. */
@@ -48,8 +51,9 @@ export class TokenBucket {
   }
 
   #refill(nowMs: number): void {
-    const grown = this.#tokens + ((nowMs - this.#atMs) / 1000) * this.#rate.perSecond;
+    const atMs = Math.floor(nowMs);
+    const grown = this.#tokens + ((atMs - this.#atMs) / 1000) * this.#rate.perSecond;
     this.#tokens = Math.min(this.#rate.burst, grown);
-    this.#atMs = nowMs;
+    this.#atMs = atMs;
   }
 }
