@@ -65,7 +65,11 @@ interface ClientOptions {
 
 export class Client implements ResizeListener {
   readonly #instance: Instance;
-  readonly #options: ClientOptions;
+  readonly #protocol: number;
+  readonly #recipient: Recipient;
+  readonly #allowance: Allowance;
+  readonly #visitor: Visitor;
+  readonly #presence: ClientOptions["presence"];
   /** Handle -> the board. */
   readonly #boards = new Few<number, OpenBoard>();
   readonly #pages: Watches<number, Hub>;
@@ -76,7 +80,12 @@ export class Client implements ResizeListener {
 
   constructor(instance: Instance, options: ClientOptions) {
     this.#instance = instance;
-    this.#options = options;
+    // One by one: an object for them would take as much again.
+    this.#protocol = options.protocol;
+    this.#recipient = options.recipient;
+    this.#allowance = options.allowance;
+    this.#visitor = options.visitor;
+    this.#presence = options.presence;
     this.#pages = new Watches(options.recipient, instance.clock);
   }
 
@@ -103,9 +112,9 @@ export class Client implements ResizeListener {
 
   open(input: unknown): OpenResult {
     const { board: name, protocol, session, resizes = false } = parseRequest(openRequest, input);
-    if (protocol !== this.#options.protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
+    if (protocol !== this.#protocol) throw new Refusal("UNSUPPORTED_PROTOCOL");
     const board = this.#boardNamed(name);
-    const { visitor, presence } = this.#options;
+    const visitor = this.#visitor;
     this.#instance.access.require(visitor, board.name, "view");
     const right = this.#instance.access.rightOf(visitor, board.name);
     const known = this.#boards.get(board.handle);
@@ -123,8 +132,8 @@ export class Client implements ResizeListener {
       right: right === "nothing" ? "view" : right,
       ...(visitor.problem && { problem: visitor.problem.toBody() }),
       instance: this.#instance.name,
-      online: presence.online,
-      onlineEverywhere: presence.onlineEverywhere,
+      online: this.#presence.online,
+      onlineEverywhere: this.#presence.onlineEverywhere,
       storeAvailable: this.#instance.store.available,
       ...(board.claims && { claims: board.claims }),
       limits: {
@@ -150,8 +159,8 @@ export class Client implements ResizeListener {
     }
     const added = Array.from(wanted.keys()).filter((page) => !this.#pages.hub(pageKey(board, page)));
     if (this.#pages.size + added.length > this.#instance.watchedPagesMax) throw new Refusal("TOO_MANY_PAGES");
-    const { recipient, allowance } = this.#options;
-    this.#instance.admission.admitWatch(allowance, wanted.size);
+    const recipient = this.#recipient;
+    this.#instance.admission.admitWatch(this.#allowance, wanted.size);
     const join = (page: number, position: Position) =>
       this.#pages.join(
         pageKey(board, page),
@@ -191,10 +200,10 @@ export class Client implements ResizeListener {
     const board = this.#board(request.handle);
     if (!request.watch) this.#overviews?.leave(board);
     else {
-      const { recipient, allowance } = this.#options;
+      const recipient = this.#recipient;
       this.#overviews ??= new Watches(recipient, this.#instance.clock);
       const asked = this.#asked++;
-      this.#instance.admission.admitWatch(allowance, OVERVIEW_WATCHES);
+      this.#instance.admission.admitWatch(this.#allowance, OVERVIEW_WATCHES);
       try {
         await this.#overviews.join(
           board,
@@ -219,10 +228,10 @@ export class Client implements ResizeListener {
     refuseOutside(board, changes);
     const session = this.#sessionOf(opened, write.session);
     const { access, admission, writer } = this.#instance;
-    const { visitor, allowance } = this.#options;
+    const visitor = this.#visitor;
     access.require(visitor, board.name, "write");
     this.#identify(opened, session);
-    admission.admitWrite(allowance.address, session, changes.length);
+    admission.admitWrite(this.#allowance.address, session, changes.length);
     const commit = () =>
       commitChanges(writer, { board: board.name, session, seq, changes, owner: opened.owner }, (outcome) => {
         if (!(outcome instanceof Refusal)) return settle({ at: outcome });
@@ -246,9 +255,8 @@ export class Client implements ResizeListener {
     if (opened?.board !== board) return;
     this.#pages.leaveThose((key) => isResized(key, board, before));
     if (pageCount(before) !== pageCount(board.size)) this.#overviews?.leave(board);
-    const { recipient } = this.#options;
-    if (opened.resizes) recipient.send(frame);
-    else recipient.move?.();
+    if (opened.resizes) this.#recipient.send(frame);
+    else this.#recipient.move?.();
   }
 
   /**
@@ -274,7 +282,7 @@ export class Client implements ResizeListener {
 
   #identify(opened: OpenBoard, session: string): void {
     opened.session = session;
-    if (opened.board.claims) opened.owner ??= visitorOwner(this.#options.visitor, { session });
+    if (opened.board.claims) opened.owner ??= visitorOwner(this.#visitor, { session });
   }
 
   #board(handle: number): HostedBoard {

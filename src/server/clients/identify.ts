@@ -2,7 +2,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { refusalOf } from "../../protocol/errors.js";
-import type { Visitor } from "../access/access.js";
+import { ANYBODY, type Visitor } from "../access/access.js";
 import { callerOf } from "../access/caller.js";
 import { isFromOrigin } from "../access/origin.js";
 import { visitorIdIn } from "../claims/owners.js";
@@ -26,8 +26,8 @@ export async function identify(
   try {
     if (!origins.includes("*") && !isFromOrigin(request, origins)) throw instance.refusedOrigins.refusal(request);
     const { grant, problem } = await access.visitor(callerOf("socket", request, tokenIn(auth.token), auth));
-    // Objects made by `...` have a shape each, which takes more than their fields.
-    const visitor: Visitor = { grant, problem, id: visitorIdIn(auth) };
+    const id = visitorIdIn(auth);
+    const visitor: Visitor = grant || problem || id !== undefined ? { grant, problem, id } : ANYBODY;
     access.requireUse(visitor, boards.keys());
     if (visitor.problem) metrics.refused(visitor.problem.code);
     return visitor;
