@@ -84,7 +84,10 @@ interface Bundle {
   readonly socketIo: Buffer[];
 }
 
-/** Bundled as a part of an app: what its files share lies in the one that is loaded first. */
+/**
+ * Bundled as a part of an app: what its files share lies in the one that is loaded first. Such a
+ * bundle keeps no hints to other bundlers (`@__PURE__`), as a bundled library would.
+ */
 async function bundleClient(): Promise<Bundle> {
   const built = await build({
     configFile: false,
@@ -95,7 +98,7 @@ async function bundleClient(): Promise<Bundle> {
       write: false,
       minify: true,
       lib: { entry: join(root, "dist", "client", "index.js"), formats: ["es"] },
-      rolldownOptions: { preserveEntrySignatures: "allow-extension", output: { minify: true } },
+      rolldownOptions: { preserveEntrySignatures: "allow-extension", output: { minify: true, comments: false } },
     },
   });
   const [first] = Array.isArray(built) ? built : [built];
