@@ -7,9 +7,9 @@
  */
 
 import { io, type Socket } from "socket.io-client";
-import { fromBase64url } from "../protocol/base64url.js";
 import { decodeDelta } from "../protocol/delta-text.js";
 import type { ClientToServer, ServerToClient } from "../protocol/events.js";
+import { fromBase64url } from "../protocol/from-base64url.js";
 import { isErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
 import { BOARDS_NAMESPACE, PROTOCOL_VERSION } from "../protocol/version.js";
 import { below } from "./endpoints.js";

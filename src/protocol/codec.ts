@@ -13,7 +13,8 @@
 import { bitmapBytes, countBits, eachDifference, setBit, usedBytes } from "../board/bitmap.js";
 import type { Snapshot } from "../board/delta.js";
 import type { Position } from "../board/position.js";
-import { fromBase64url, toBase64url } from "./base64url.js";
+import { toBase64url } from "./base64url.js";
+import { fromBase64url } from "./from-base64url.js";
 import { Reader, Writer } from "./varint.js";
 
 export interface Framed<Content> {

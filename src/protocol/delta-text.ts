@@ -4,9 +4,10 @@
  */
 
 import type { Delta } from "../board/delta.js";
-import { fromBase64url, toBase64url } from "./base64url.js";
+import { toBase64url } from "./base64url.js";
 import { varintsOf } from "./changes-codec.js";
 import type { Framed } from "./codec.js";
+import { fromBase64url } from "./from-base64url.js";
 import { readWhole, writeWhole } from "./lane-delta.js";
 import { Reader, Writer } from "./varint.js";
 

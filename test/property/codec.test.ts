@@ -6,9 +6,10 @@ import fc from "fast-check";
 import { type Bit, bitmapBytes, countBits, eachDifference, getBit, setBit, usedBytes } from "../../src/board/bitmap.js";
 import { type Delta, packChanges } from "../../src/board/delta.js";
 import { PAGE_CELLS } from "../../src/board/geometry.js";
-import { fromBase64url, toBase64url } from "../../src/protocol/base64url.js";
+import { toBase64url } from "../../src/protocol/base64url.js";
 import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
 import { decodeDelta, encodeDelta } from "../../src/protocol/delta-text.js";
+import { fromBase64url } from "../../src/protocol/from-base64url.js";
 import { Reader, Writer } from "../../src/protocol/varint.js";
 
 const tag = fc.uint8Array({ minLength: 6, maxLength: 6 }).map(toBase64url);

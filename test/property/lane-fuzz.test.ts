@@ -14,8 +14,9 @@ import { type Bit, bitmapBytes, eachDifference, usedBytes } from "../../src/boar
 import { type Changes, changedOffset, changedValue, type Delta, packChanges } from "../../src/board/delta.js";
 import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
-import { fromBase64url, toBase64url } from "../../src/protocol/base64url.js";
+import { toBase64url } from "../../src/protocol/base64url.js";
 import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
+import { fromBase64url } from "../../src/protocol/from-base64url.js";
 import {
   DOWN,
   type DownMessage,

@@ -1,9 +1,9 @@
 /* Reads a board's history over HTTP. A malformed answer counts as none. */
 
 import { bitmapBytes } from "../../../board/bitmap.js";
-import { fromBase64url } from "../../../protocol/base64url.js";
 import { decodeSnapshot } from "../../../protocol/codec.js";
 import { decodeDelta } from "../../../protocol/delta-text.js";
+import { fromBase64url } from "../../../protocol/from-base64url.js";
 import { isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./replay.js";
