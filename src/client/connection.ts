@@ -14,7 +14,7 @@ import { type ErrorCode, Refusal, refusalFrom } from "../protocol/refusal.js";
 import { Avoided, HUNG_MS, NO_LANE_MS } from "./avoided.js";
 import type { ConnectionOptions, GetToken } from "./connect-options.js";
 import { Endpoints } from "./endpoints.js";
-import { ConnectionLost, type Line, type LineListener } from "./line.js";
+import type { Line, LineListener, Outcome } from "./line.js";
 import type { Link, LinkListener, LinkOptions } from "./link.js";
 import { openLane } from "./web-socket.js";
 import { loadWebSocket } from "./web-socket-class.js";
@@ -86,17 +86,17 @@ export class Connection implements Line {
   request<Name extends RequestName>(
     name: Name,
     request: RequestMap[Name][0],
-    settle: (outcome: RequestMap[Name][1] | Error) => void,
+    settle: (outcome: Outcome<RequestMap[Name][1]>) => void,
   ): void {
     const attempt = this.#attempt;
     const link = attempt?.link;
     if (!link || !this.isUp) {
-      queueMicrotask(() => settle(new ConnectionLost()));
+      queueMicrotask(() => settle(undefined));
       return;
     }
     const lost = () => {
       cancelLate();
-      settle(new ConnectionLost());
+      settle(undefined);
     };
     // An instance that does not answer at all is as good as gone.
     const cancelLate = this.#clock.after(ANSWER_MS_MAX, () => attempt.end(undefined));
@@ -106,7 +106,7 @@ export class Connection implements Line {
       attempt.lost.delete(lost);
       const result = resultOf(reply);
       if (result instanceof Refusal && result.code === "TOKEN_EXPIRED")
-        void this.#renew(attempt).then((renewed) => settle(renewed ? new ConnectionLost() : result));
+        void this.#renew(attempt).then((renewed) => settle(renewed ? undefined : result));
       else settle(result);
     });
   }

@@ -15,8 +15,8 @@ import { formatPosition, GENESIS } from "../board/position.js";
 import type { Replica } from "../board/replica.js";
 import type { Clock } from "../protocol/clock.js";
 import type { OpenResult, WatchResult } from "../protocol/events.js";
-import { type Refusal, refusalOf } from "../protocol/refusal.js";
-import { ConnectionLost, type Line } from "./line.js";
+import { Refusal } from "../protocol/refusal.js";
+import type { Line, Outcome } from "./line.js";
 import { soon } from "./soon.js";
 import type { WatchedPage, WatchedPages } from "./watched-pages.js";
 
@@ -154,9 +154,9 @@ export class Joiner {
     });
   }
 
-  #answered(opened: OpenResult, asked: readonly Asked[], outcome: WatchResult | Error): void {
-    if (outcome instanceof ConnectionLost) return;
-    if (outcome instanceof Error) this.#refused(asked, refusalOf(outcome));
+  #answered(opened: OpenResult, asked: readonly Asked[], outcome: Outcome<WatchResult>): void {
+    if (!outcome) return;
+    if (outcome instanceof Refusal) this.#refused(asked, outcome);
     else this.#joined(asked);
     this.#askAll(opened);
   }
@@ -186,8 +186,9 @@ export class Joiner {
 
   #unwatch(opened: OpenResult, pages: readonly number[], pauseMs: number): void {
     this.#line.request("unwatch", { handle: opened.handle, pages }, (outcome) => {
-      if (outcome instanceof Error) {
-        this.#later(opened, refusalOf(outcome).pauseMs, () => this.#unwatch(opened, pages, pauseMs));
+      if (!outcome) return;
+      if (outcome instanceof Refusal) {
+        this.#later(opened, outcome.pauseMs, () => this.#unwatch(opened, pages, pauseMs));
         return;
       }
       this.#later(opened, pauseMs, () => {

@@ -8,8 +8,8 @@ import type { Framed } from "../protocol/codec.js";
 import type { BoardResized, Frozen, Looking, Mine, Notice, RequestMap, RequestName } from "../protocol/events.js";
 import type { Refusal } from "../protocol/refusal.js";
 
-/** The connection was lost before the answer arrived. No app sees this. */
-export class ConnectionLost extends Error {}
+/** Undefined if the connection was lost before the answer arrived. */
+export type Outcome<Result> = Result | Refusal | undefined;
 
 /** Messages that the instance sends unasked. Handlers are called without `this`. */
 export interface Incoming {
@@ -46,13 +46,13 @@ export interface Line {
   /** Requests may be sent. */
   readonly isUp: boolean;
   /**
-   * Calls `settle` once: with the result, with a Refusal, or with ConnectionLost if no answer will
-   * arrive on this connection. Frames that follow the answer are given out after that.
+   * Calls `settle` once: with the result, with a Refusal, or with nothing if no answer will arrive
+   * on this connection. Frames that follow the answer are given out after that.
    */
   request<Name extends RequestName>(
     name: Name,
     request: RequestMap[Name][0],
-    settle: (outcome: RequestMap[Name][1] | Error) => void,
+    settle: (outcome: Outcome<RequestMap[Name][1]>) => void,
   ): void;
   /** Requests succeed: the pauses after the next loss start short again. */
   settled(): void;

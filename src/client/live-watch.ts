@@ -1,7 +1,7 @@
 /* The parts that all watches share: three ways to end them, and refusals that name the board. */
 
-import { refusalOf } from "../protocol/refusal.js";
 import type { Watch } from "./board.js";
+import { named } from "./named.js";
 import { untilAborted } from "./until-aborted.js";
 
 /** The pages or counts that a watch holds. */
@@ -11,11 +11,8 @@ export interface Held {
 }
 
 export function watchOf(board: string, held: Held, signal: AbortSignal | undefined): Watch {
-  const named = held.ready.catch((error: unknown) => {
-    throw refusalOf(error).about(board);
-  });
   // Before `stop`, which settles `ready`.
-  const ready = untilAborted(named, signal);
+  const ready = untilAborted(named(board, held.ready), signal);
   ready.catch(() => undefined);
   const stop = () => {
     signal?.removeEventListener("abort", stop);

@@ -6,9 +6,9 @@
 import { pageCount } from "../board/geometry.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { OpenResult } from "../protocol/events.js";
-import { type Refusal, refusalFrom, refusalOf } from "../protocol/refusal.js";
+import { Refusal, refusalFrom } from "../protocol/refusal.js";
 import { deferred } from "./deferred.js";
-import { ConnectionLost, type Line } from "./line.js";
+import type { Line, Outcome } from "./line.js";
 
 export interface BoardOwner {
   opened(result: OpenResult): void;
@@ -58,19 +58,20 @@ export class Opening {
     this.#isAsking = true;
     this.#ask((outcome) => {
       this.#isAsking = false;
-      answered(!(outcome instanceof ConnectionLost));
+      answered(outcome !== undefined);
     });
   }
 
   connected(): void {
     this.#ask((outcome) => {
-      if (outcome instanceof Error) this.#refused(outcome);
+      // After a lost connection this is called again.
+      if (!outcome || this.#isClosed) return;
+      if (outcome instanceof Refusal) this.#refused(outcome);
       else this.#opened(outcome);
     });
   }
 
   #opened(opened: OpenResult): void {
-    if (this.#isClosed) return;
     this.#line.settled();
     this.present = opened;
     this.known = opened;
@@ -98,7 +99,7 @@ export class Opening {
     this.#ready.fail(reason);
   }
 
-  #ask(settle: (outcome: OpenResult | Error) => void): void {
+  #ask(settle: (outcome: Outcome<OpenResult>) => void): void {
     const { protocol } = this.#line;
     this.#line.request("open", { board: this.#board, protocol, resizes: true, session: this.#session }, settle);
   }
@@ -108,10 +109,7 @@ export class Opening {
     return this.#line.renew(problem);
   }
 
-  #refused(error: unknown): void {
-    // After a lost connection, `connected` is called again.
-    if (error instanceof ConnectionLost || this.#isClosed) return;
-    const refusal = refusalOf(error);
+  #refused(refusal: Refusal): void {
     // The app has provided a good token before, so it may provide another.
     const mayRenew = refusal.code === "TOKEN_EXPIRED" || (refusal.code === "UNAUTHORIZED" && this.known !== undefined);
     if (mayRenew && this.#renew(refusal)) return;

@@ -7,10 +7,10 @@
 import type { Clock } from "../protocol/clock.js";
 import type { OpenResult } from "../protocol/events.js";
 import type { PageCount } from "../protocol/overview-codec.js";
-import { type Refusal, refusalOf } from "../protocol/refusal.js";
+import { Refusal } from "../protocol/refusal.js";
 import type { BoardEvents, Overview } from "./board.js";
 import { type Deferred, deferred } from "./deferred.js";
-import { ConnectionLost, type Line } from "./line.js";
+import type { Line } from "./line.js";
 import type { Held } from "./live-watch.js";
 
 export class OverviewWatches implements Overview {
@@ -140,11 +140,10 @@ export class OverviewWatches implements Overview {
     this.#isAsked = true;
     this.#isBehind = true;
     this.#line.request("overview", { handle: opened.handle, watch: true }, (outcome) => {
-      if (!(outcome instanceof Error) || outcome instanceof ConnectionLost || this.#opened !== opened) return;
-      const refusal = refusalOf(outcome);
+      if (!(outcome instanceof Refusal) || this.#opened !== opened) return;
       this.#isAsked = false;
-      if (refusal.rule.retry) this.#clock.after(refusal.pauseMs, () => this.#ask());
-      else for (const { fail } of this.#watches) fail(refusal);
+      if (outcome.rule.retry) this.#clock.after(outcome.pauseMs, () => this.#ask());
+      else for (const { fail } of this.#watches) fail(outcome);
     });
   }
 

@@ -9,10 +9,10 @@ import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import { type CellChanges, inSteps, type SetAllOptions } from "../board/steps.js";
 import type { Cancel, Clock } from "../protocol/clock.js";
 import type { OpenResult, WriteResult } from "../protocol/events.js";
-import { type ErrorCode, Refusal, refusalOf } from "../protocol/refusal.js";
+import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
-import { ConnectionLost, type Line } from "./line.js";
+import type { Line } from "./line.js";
 import { Outbox, type OutboxWrite } from "./outbox.js";
 import type { Settle } from "./queue.js";
 import { ShownCells } from "./shown-cells.js";
@@ -193,9 +193,10 @@ export class UserChanges {
   #post({ handle, limits }: OpenResult, write: OutboxWrite): void {
     const sentMs = this.#clock.now();
     this.#line.request("write", { handle, session: this.#session, ...write }, (outcome) => {
-      if (!(outcome instanceof Error)) this.#acknowledged(write, outcome, limits.writeCellsMax, sentMs);
       // After a lost connection everything without an answer is sent again.
-      else if (!(outcome instanceof ConnectionLost)) this.#refused(write.seq, refusalOf(outcome));
+      if (!outcome) return;
+      if (outcome instanceof Refusal) this.#refused(write.seq, outcome);
+      else this.#acknowledged(write, outcome, limits.writeCellsMax, sentMs);
     });
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { Delta } from "../../src/board/delta.js";
-import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
+import type { Line, LineListener, Outcome } from "../../src/client/line.js";
 import type { LinkListener } from "../../src/client/link.js";
 import type { Clock } from "../../src/protocol/clock.js";
 import type { Framed } from "../../src/protocol/codec.js";
@@ -63,15 +63,15 @@ export class SimulatedLine implements Line {
   request<Name extends RequestName>(
     name: Name,
     request: RequestMap[Name][0],
-    settle: (outcome: RequestMap[Name][1] | Error) => void,
+    settle: (outcome: Outcome<RequestMap[Name][1]>) => void,
   ): void {
     const lane = this.#lane;
     if (!lane || !this.isUp) {
-      queueMicrotask(() => settle(new ConnectionLost()));
+      queueMicrotask(() => settle(undefined));
       return;
     }
     const { witness } = this.#options;
-    const lost = () => settle(new ConnectionLost());
+    const lost = () => settle(undefined);
     this.#lost.add(lost);
     witness.requested(name, request);
     lane.link.request(name, request, (reply) => {

@@ -4,7 +4,7 @@
 
 import { packChanges } from "../../src/board/delta.js";
 import { LiveClient } from "../../src/client/client.js";
-import { ConnectionLost, type Line, type LineListener } from "../../src/client/line.js";
+import type { Line, LineListener, Outcome } from "../../src/client/line.js";
 import type { Refusal } from "../../src/protocol/errors.js";
 import type { OpenResult, RequestMap, RequestName, WriteRequest } from "../../src/protocol/events.js";
 import { OPENED } from "./opened.js";
@@ -23,7 +23,7 @@ class ScriptedLine implements Line {
   /** What it answers to `open`. */
   opens: () => OpenResult | Refusal = () => OPENED;
   readonly #listener: LineListener;
-  readonly #lose = new Set<(lost: ConnectionLost) => void>();
+  readonly #lose = new Set<(lost: undefined) => void>();
   #version = 0;
 
   constructor(listener: LineListener) {
@@ -33,10 +33,10 @@ class ScriptedLine implements Line {
   request<Name extends RequestName>(
     name: Name,
     request: RequestMap[Name][0],
-    answered: (outcome: RequestMap[Name][1] | Error) => void,
+    answered: (outcome: Outcome<RequestMap[Name][1]>) => void,
   ): void {
     if (!this.isUp) {
-      queueMicrotask(() => answered(new ConnectionLost()));
+      queueMicrotask(() => answered(undefined));
       return;
     }
     if (name === "write") this.writes.push(request as WriteRequest);
@@ -66,7 +66,7 @@ class ScriptedLine implements Line {
   down(reason?: Refusal): Promise<void> {
     this.isUp = false;
     this.#listener.down(reason);
-    for (const lose of this.#lose) lose(new ConnectionLost());
+    for (const lose of this.#lose) lose(undefined);
     this.#lose.clear();
     return settle();
   }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PAGE_CELLS } from "../../../src/board/geometry.js";
 import { Joiner } from "../../../src/client/joiner.js";
-import { ConnectionLost, type Line } from "../../../src/client/line.js";
+import type { Line } from "../../../src/client/line.js";
 import { WatchedPages } from "../../../src/client/watched-pages.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { OPENED } from "../../support/opened.js";
@@ -13,7 +13,9 @@ import { settle, VirtualClock } from "../../support/virtual-clock.js";
 interface Asked {
   readonly name: string;
   readonly pages: readonly number[];
-  readonly answer: (error?: Error) => Promise<void>;
+  readonly answer: (refusal?: Refusal) => Promise<void>;
+  /** The connection is lost before the answer. */
+  readonly lose: () => Promise<void>;
 }
 
 /** The joiner of a board that is being opened, on a line of that protocol. */
@@ -28,8 +30,12 @@ function begin(protocol: number, ...pages: number[]) {
       asked.push({
         name,
         pages: entries.map((entry) => (typeof entry === "number" ? entry : entry[0])),
-        answer: (error) => {
-          answered((error ?? { watching: 0 }) as never);
+        answer: (refusal) => {
+          answered((refusal ?? { watching: 0 }) as never);
+          return settle();
+        },
+        lose: () => {
+          answered(undefined as never);
           return settle();
         },
       });
@@ -135,7 +141,7 @@ describe("the joiner", () => {
     await clock.pass(50);
     assert.deepEqual(shown(), ["watch 0", "unwatch 0", "unwatch 0"]);
     joiner.disconnected();
-    await asked[2]?.answer(new ConnectionLost());
+    await asked[2]?.lose();
     await clock.pass(1_000);
     assert.equal(asked.length, 3);
   });
@@ -161,7 +167,7 @@ describe("the joiner, with protocol 2", () => {
     const { joiner, asked, shown } = begin(2, 0);
     joiner.connecting("main");
     joiner.disconnected();
-    await asked[0]?.answer(new ConnectionLost());
+    await asked[0]?.lose();
     joiner.connecting("main");
     joiner.connected(OPENED);
     await asked[1]?.answer(new Refusal("STORE_AWAY", { retryAfterMs: 0 }));
