@@ -12,9 +12,8 @@ import type { Delta } from "../board/delta.js";
 import type { Position } from "../board/position.js";
 import { type CodedChanges, decodeChanges, encodeChanges } from "./changes-codec.js";
 import { readTag, writeTag } from "./codec.js";
+import * as DOWN from "./down-kinds.js";
 import { type Reader, Writer } from "./varint.js";
-
-export const DELTA_KINDS = { delta: 8, riceDelta: 9, continuation: 10, riceContinuation: 11 } as const;
 
 /** The page and position of the last delta or snapshot that was sent on a connection. */
 export interface LastSent {
@@ -46,7 +45,7 @@ export class LaneDelta {
   get whole(): Uint8Array {
     const { isRice, bytes } = this.#changes();
     const writer = new Writer(48 + bytes.length);
-    writer.varint(isRice ? DELTA_KINDS.riceDelta : DELTA_KINDS.delta);
+    writer.varint(isRice ? DOWN.riceDelta : DOWN.delta);
     writeWhole(writer, this.#handle, this.#delta, bytes);
     return writer.bytes();
   }
@@ -55,7 +54,7 @@ export class LaneDelta {
     const { isRice, bytes } = this.#changes();
     const { from, to } = this.#delta;
     const writer = new Writer(16 + bytes.length);
-    writer.varint(isRice ? DELTA_KINDS.riceContinuation : DELTA_KINDS.continuation);
+    writer.varint(isRice ? DOWN.riceContinuation : DOWN.continuation);
     writer.varint(to.version - from.version);
     writeTag(writer, to.tag);
     writer.copy(bytes);

@@ -23,8 +23,9 @@
 import type { Bit } from "../board/bitmap.js";
 import { BOARD_CELLS_MAX } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
+import * as DOWN from "./down-kinds.js";
 import type { WriteResult } from "./events.js";
-import { DELTA_KINDS, type DecodedDelta, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
+import { type DecodedDelta, type LastSent, readContinuation, readWhole } from "./lane-delta.js";
 import { readJson, readNamed, withJson } from "./lane-json.js";
 import { Reader, Writer } from "./varint.js";
 
@@ -42,17 +43,7 @@ export const BEAT_MS = 10_000;
 export const SILENT_MS_MAX = 18_000;
 
 const UP = { request: 1, write: 2, beat: 3 } as const;
-export const DOWN = {
-  reply: 1,
-  acks: 2,
-  refusal: 3,
-  event: 4,
-  snapshot: 5,
-  overview: 6,
-  counts: 7,
-  ...DELTA_KINDS,
-  beat: 12,
-} as const;
+const FRAMED = { snapshot: DOWN.snapshot, overview: DOWN.overview, counts: DOWN.counts } as const;
 
 const BEAT = { kind: "beat" } as const;
 /** Of a later version. A client ignores it. */
@@ -144,9 +135,9 @@ export function encodeEvent(name: string, payload: unknown): Uint8Array {
 }
 
 /** A snapshot, an overview or counts, whose bytes codec.ts and overview-codec.ts write. */
-export function encodeFramed(kind: "snapshot" | "overview" | "counts", framed: Uint8Array): Uint8Array {
+export function encodeFramed(kind: keyof typeof FRAMED, framed: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(1 + framed.length);
-  bytes[0] = DOWN[kind];
+  bytes[0] = FRAMED[kind];
   bytes.set(framed, 1);
   return bytes;
 }

@@ -15,7 +15,7 @@ import { Replica } from "../../src/board/replica.js";
 import { LaneLink } from "../../src/client/lane-link.js";
 import { toBase64url } from "../../src/protocol/base64url.js";
 import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
-import { DELTA_KINDS } from "../../src/protocol/lane-delta.js";
+import * as DOWN from "../../src/protocol/down-kinds.js";
 import { LaneConnection } from "../../src/server/lane/lane-connection.js";
 import { DeltaFrame, type PageFrame } from "../../src/server/pages/recipient.js";
 import { modelInstance } from "../support/model-instance.js";
@@ -25,7 +25,7 @@ import { VirtualClock } from "../support/virtual-clock.js";
 const CELLS = 256;
 const clock = new VirtualClock();
 const instance = modelInstance({ clock, store: new ModelStore(clock), cells: CELLS });
-const CONTINUATIONS: ReadonlySet<number> = new Set([DELTA_KINDS.continuation, DELTA_KINDS.riceContinuation]);
+const CONTINUATIONS: ReadonlySet<number> = new Set([DOWN.continuation, DOWN.riceContinuation]);
 
 let tags = 0;
 const newTag = () => toBase64url(Uint8Array.from({ length: 6 }, (_, byte) => (++tags >>> (byte * 5)) & 255));
@@ -308,7 +308,7 @@ describe("the deltas of a lane connection", () => {
       send(next, next, { version: 9, tag: newTag() });
       return sent;
     };
-    const { delta, continuation } = DELTA_KINDS;
+    const { delta, continuation } = DOWN;
     assert.deepEqual(kindAfterLast(last), [delta, continuation]);
     for (const other of [{ handle: 2 }, { page: 3 }, { version: 4 }, { tag: newTag() }])
       assert.deepEqual(kindAfterLast({ ...last, ...other }), [delta, delta], JSON.stringify(other));

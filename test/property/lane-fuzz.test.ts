@@ -16,9 +16,9 @@ import { BOARD_CELLS_MAX, PAGE_CELLS } from "../../src/board/geometry.js";
 import { Replica } from "../../src/board/replica.js";
 import { toBase64url } from "../../src/protocol/base64url.js";
 import { decodeSnapshot, encodeSnapshot } from "../../src/protocol/codec.js";
+import * as DOWN from "../../src/protocol/down-kinds.js";
 import { fromBase64url } from "../../src/protocol/from-base64url.js";
 import {
-  DOWN,
   type DownMessage,
   decodeDown,
   decodeUp,

@@ -7,11 +7,11 @@
  */
 
 import { type Position, samePosition } from "../../board/position.js";
+import * as DOWN from "../../protocol/down-kinds.js";
 import { type ErrorBody, Refusal, refusalOf } from "../../protocol/errors.js";
 import type { WriteResult } from "../../protocol/events.js";
 import {
   type Ack,
-  DOWN,
   decodeUp,
   encodeAcks,
   encodeRefusal,

@@ -6,10 +6,10 @@ import { packChanges } from "../../../src/board/delta.js";
 import { LaneLink } from "../../../src/client/lane-link.js";
 import type { LinkListener } from "../../../src/client/link.js";
 import { encodeSnapshot } from "../../../src/protocol/codec.js";
+import * as DOWN from "../../../src/protocol/down-kinds.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import {
   BEAT_MS,
-  DOWN,
   decodeUp,
   encodeAcks,
   encodeEvent,

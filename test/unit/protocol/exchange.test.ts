@@ -12,6 +12,7 @@ import { changedOffset, changedValue } from "../../../src/board/delta.js";
 import { cellsInPage, pageCount } from "../../../src/board/geometry.js";
 import { formatPosition } from "../../../src/board/position.js";
 import { decodeSnapshot, encodeSnapshot } from "../../../src/protocol/codec.js";
+import * as DOWN from "../../../src/protocol/down-kinds.js";
 import {
   type DownMessage,
   decodeDown,
@@ -22,7 +23,7 @@ import {
   encodeWrite,
   type UpMessage,
 } from "../../../src/protocol/lane.js";
-import { DELTA_KINDS, LaneDelta, type LastSent } from "../../../src/protocol/lane-delta.js";
+import { LaneDelta, type LastSent } from "../../../src/protocol/lane-delta.js";
 import { decodeCounts, decodeOverview, encodeCounts, encodeOverview } from "../../../src/protocol/overview-codec.js";
 
 const SIZE = 100_000;
@@ -93,7 +94,7 @@ function encoded(message: UpMessage | DownMessage, listedBytes: Uint8Array): Uin
   switch (message.kind) {
     case "delta": {
       const coded = new LaneDelta(message.handle, message.delta);
-      const continues: readonly number[] = [DELTA_KINDS.continuation, DELTA_KINDS.riceContinuation];
+      const continues: readonly number[] = [DOWN.continuation, DOWN.riceContinuation];
       return continues.includes(listedBytes[0] ?? 0) ? coded.continuation : coded.whole;
     }
     case "snapshot": {

@@ -6,9 +6,9 @@ import { packChanges } from "../../../../src/board/delta.js";
 import { PAGE_CELLS } from "../../../../src/board/geometry.js";
 import type { CellChanges } from "../../../../src/board/steps.js";
 import { readSnapshotHead } from "../../../../src/protocol/codec.js";
+import * as DOWN from "../../../../src/protocol/down-kinds.js";
 import { Refusal } from "../../../../src/protocol/errors.js";
 import {
-  DOWN,
   type DownMessage,
   decodeDown,
   encodeBeat,
