@@ -24,7 +24,11 @@ const manifest = {
   license,
   type,
   engines,
-  exports: { ".": whole.exports["./client"], "./react": whole.exports["./react"] },
+  exports: {
+    ".": whole.exports["./client"],
+    "./keep": whole.exports["./client/keep"],
+    "./react": whole.exports["./react"],
+  },
   browser,
   files: ["dist"],
   dependencies: Object.fromEntries(DEPENDENCIES.map((name) => [name, whole.dependencies[name]])),

@@ -26,7 +26,7 @@ const BROTLI_BYTES_MAX = {
   largeBoard: 56_000,
   demo: 8_000,
   cluster: 10_000,
-  client: 14_600,
+  client: 14_900,
   socketIo: 12_500,
 };
 

@@ -8,12 +8,15 @@ import { decodeSnapshot, type Framed } from "../protocol/codec.js";
 import { decodeCounts, decodeOverview } from "../protocol/overview-codec.js";
 import { Refusal } from "../protocol/refusal.js";
 import type { Board } from "./board.js";
+import type { ChangeKeeper, EarlierChanges } from "./connect-options.js";
 import { type ConnectionState, NOT_CONNECTED } from "./connection-state.js";
 import type { Line, LineListener } from "./line.js";
 import { LiveBoard } from "./live-board.js";
 
 export interface ClientEvents {
   state: (state: ConnectionState) => void;
+  /** With `keep`: the delivery of changes that an earlier page left has moved on. */
+  earlier: (changes: EarlierChanges) => void;
 }
 
 export interface Client extends Disposable {
@@ -40,6 +43,7 @@ interface Parts {
   /** Generates a session id: 22 characters of base64url that nobody can guess. */
   readonly newSession: () => string;
   readonly visitor?: string | undefined;
+  readonly keep?: ChangeKeeper | undefined;
 }
 
 export class LiveClient implements Client {
@@ -51,6 +55,7 @@ export class LiveClient implements Client {
   /** Why no further connection will be attempted. */
   #refusal: Refusal | undefined;
   #state = NOT_CONNECTED;
+  readonly #stopRecovery: (() => void) | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -93,6 +98,9 @@ export class LiveClient implements Client {
         else if (notice.kind === "goodbye") this.#set({ reason: notice.error });
       },
     });
+    const { open, clock } = parts;
+    const progress = (earlier: EarlierChanges) => this.#events.emit("earlier", earlier);
+    this.#stopRecovery = parts.keep?.recover({ open, clock, progress });
   }
 
   get state(): ConnectionState {
@@ -102,11 +110,14 @@ export class LiveClient implements Client {
   board(name: string): LiveBoard {
     const known = this.#boards.get(name);
     if (known) return known;
-    const { clock, newSession } = this.#parts;
-    const board = new LiveBoard(name, this.#line, clock, newSession(), {
+    const { clock, newSession, keep } = this.#parts;
+    const session = newSession();
+    const kept = keep?.begin(name, session);
+    const board = new LiveBoard(name, this.#line, clock, session, {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
         this.#setOnline(online, onlineEverywhere, { storeAvailable, reason: undefined }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
+      waits: (outbox) => kept?.(outbox.saved),
     });
     this.#boards.set(name, board);
     if (this.#refusal) board.end(this.#refusal);
@@ -123,6 +134,7 @@ export class LiveClient implements Client {
 
   close(): void {
     this.#refusal ??= new Refusal("CLOSED");
+    this.#stopRecovery?.();
     for (const board of this.#boards.values()) board.close();
     this.#line.close();
   }

@@ -1,9 +1,39 @@
 /* How an app says where the instances are to be found, and who its user is. */
 
+import type { Clock } from "../protocol/clock.js";
+import type { Line, LineListener } from "./line.js";
+import type { SavedOutbox } from "./saved-outbox.js";
+
 /** Returns the user's token. */
 export type GetToken = () => string | Promise<string>;
 
+/** Changes that an earlier page of this browser could not deliver while it was open. */
+export interface EarlierChanges {
+  readonly board: string;
+  /** Cells whose change still waits, is in the store, or was refused or too old to be sent. */
+  readonly waiting: number;
+  readonly delivered: number;
+  readonly lost: number;
+}
+
+/** Keeps waiting changes outside of the page: see `keepChanges`. */
+export interface ChangeKeeper {
+  /** Returns the function that keeps what waits in a session, in place of what it kept before. */
+  begin(board: string, session: string): (waiting: SavedOutbox | undefined) => void;
+  /** Delivers what earlier pages left, until the returned function is called. */
+  recover(parts: {
+    readonly open: (listener: LineListener) => Line;
+    readonly clock: Clock;
+    readonly progress: (earlier: EarlierChanges) => void;
+  }): () => void;
+}
+
 export interface ConnectOptions {
+  /**
+   * Keeps changes that wait, so that they outlive a page that is reloaded, closed or crashes. Made
+   * by `keepChanges` of `socketscaler/client/keep`.
+   */
+  readonly keep?: ChangeKeeper | undefined;
   /** For boards that need a token. Called for a fresh token whenever a connection is made. */
   readonly token?: GetToken;
   /**

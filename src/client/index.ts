@@ -23,7 +23,7 @@ export type {
   Watch,
 } from "./board.js";
 export type { Client, ClientEvents } from "./client.js";
-export type { ConnectOptions, GetToken } from "./connect-options.js";
+export type { ChangeKeeper, ConnectOptions, EarlierChanges, GetToken } from "./connect-options.js";
 export type { ConnectionState } from "./connection-state.js";
 
 /**
@@ -44,6 +44,7 @@ export function connect(urls: string | readonly string[], options: ConnectOption
     clock: realClock,
     newSession: drawId,
     visitor,
+    keep: options.keep,
   });
 }
 

@@ -9,11 +9,14 @@ import type { OpenResult } from "../protocol/events.js";
 import { Refusal, refusalFrom } from "../protocol/refusal.js";
 import { deferred } from "./deferred.js";
 import type { Line, Outcome } from "./line.js";
+import type { Outbox } from "./outbox.js";
 
 export interface BoardOwner {
   opened(result: OpenResult): void;
   /** The token grants no rights here, or the board cannot be opened yet. It is tried again. */
   problem(problem: Refusal): void;
+  /** The changes that wait are others now. Called before any of them is sent. */
+  waits?(outbox: Outbox): void;
 }
 
 interface Listener extends BoardOwner {

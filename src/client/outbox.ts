@@ -20,31 +20,15 @@ import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
 import { Refusal } from "../protocol/refusal.js";
 import { Confirmed, type Dropped } from "./confirmed.js";
+import { InFlight, type OutboxWrite } from "./in-flight.js";
 import { changesOf, cut, halved, type Op, opsOf, Queue, type Settle, type Unit } from "./queue.js";
-
-export interface OutboxWrite {
-  readonly seq: number;
-  readonly changes: CellChanges;
-}
-
-interface InFlight {
-  units: readonly Unit[];
-  /** Whether it was sent on the current connection. */
-  isSent: boolean;
-  /** An earlier attempt may have taken effect, or may still do so. */
-  isUncertain: boolean;
-}
+import { restoredUnit, type SavedOutbox, savedUnit } from "./saved-outbox.js";
 
 export class Outbox {
   /** The newest change of each cell that is not settled yet. */
   readonly #newest = new Map<number, Op>();
   readonly #queue = new Queue((op) => this.#newest.get(op.cell) === op);
-  readonly #inFlight = new Map<number, InFlight>();
-  /**
-   * A later change of one of these cells waits. If it were sent now, an earlier attempt could
-   * overtake it.
-   */
-  readonly #cellsInFlight = new Set<number>();
+  readonly #inFlight = new InFlight();
   readonly #confirmed = new Confirmed();
   #seq = 0;
   #waiting = 0;
@@ -63,6 +47,24 @@ export class Outbox {
 
   get inFlight(): number {
     return this.#inFlight.size;
+  }
+
+  /** All that is not settled yet; undefined if there is nothing. */
+  get saved(): SavedOutbox | undefined {
+    if (this.#waiting === 0) return undefined;
+    const inFlight = this.#inFlight.all.map(([seq, units]) => [seq, units.map(savedUnit)] as const);
+    return { seq: this.#seq, inFlight, queued: this.#queue.all.map(savedUnit) };
+  }
+
+  /** Takes over what another outbox saved. Any of its writes in flight may have arrived. */
+  restore({ seq, inFlight, queued }: SavedOutbox, settle: Settle): void {
+    this.#seq = seq;
+    for (const [number, saved] of inFlight) {
+      const units = saved.map((unit) => restoredUnit(unit, settle));
+      for (const unit of units) this.#enter(unit);
+      this.#inFlight.add(number, units, true);
+    }
+    for (const unit of queued) this.#add(restoredUnit(unit, settle));
   }
 
   /** The value to show at `cell`; undefined to show the replica's. */
@@ -114,43 +116,33 @@ export class Outbox {
 
   /** The next write, of at most `cellsMax` cells, if fewer than `windowMax` numbers are open. */
   take(cellsMax: number, windowMax: number): OutboxWrite | undefined {
-    const [oldest = this.#seq + 1] = this.#inFlight.keys();
+    const { oldest = this.#seq + 1 } = this.#inFlight;
     if (this.#seq + 1 - oldest >= windowMax) return undefined;
-    const units = this.#queue.take(cellsMax, this.#cellsInFlight);
+    const units = this.#queue.take(cellsMax, this.#inFlight.cells);
     if (units.length === 0) return undefined;
-    for (const { cell } of opsOf(units)) this.#cellsInFlight.add(cell);
     const seq = ++this.#seq;
-    this.#inFlight.set(seq, { units, isSent: true, isUncertain: false });
+    this.#inFlight.add(seq, units);
     return { seq, changes: changesOf(units) };
   }
 
   /** The writes to send again, oldest first. */
   takeUnsent(): OutboxWrite[] {
-    const writes: OutboxWrite[] = [];
-    for (const [seq, write] of this.#inFlight) {
-      if (write.isSent) continue;
-      write.isSent = true;
-      writes.push({ seq, changes: changesOf(write.units) });
-    }
-    return writes;
+    return this.#inFlight.takeUnsent();
   }
 
   disconnected(): void {
-    for (const seq of this.#inFlight.keys()) this.unsettled(seq);
+    this.#inFlight.disconnected();
     this.#confirmed.disconnected();
   }
 
   /** The outcome is unknown, so the write must be sent again. */
   unsettled(seq: number): void {
-    const write = this.#inFlight.get(seq);
-    if (!write) return;
-    write.isSent = false;
-    write.isUncertain = true;
+    this.#inFlight.unsettled(seq);
   }
 
   /** Committed: `at` has the version at which each page has the write. */
   acknowledged(seq: number, at: ReadonlyMap<number, number>): void {
-    for (const op of opsOf(this.#close(seq))) {
+    for (const op of opsOf(this.#inFlight.close(seq))) {
       const version = at.get(pageOf(op.cell));
       if (this.#newest.get(op.cell) === op) {
         this.#newest.delete(op.cell);
@@ -170,7 +162,7 @@ export class Outbox {
       this.unsettled(seq);
       return;
     }
-    const units = this.#close(seq);
+    const units = this.#inFlight.close(seq);
     this.#queue.putBack(inParts ? (halved(units) ?? units) : units);
   }
 
@@ -191,11 +183,10 @@ export class Outbox {
     const halves = isUnclear && !write.isUncertain ? halved(blamed) : undefined;
     if (halves) [blamed, rest] = [[], halves];
     if (write.isUncertain && rest.length > 0 && error.code !== "TAKEN") {
-      write.units = rest;
-      for (const { cell } of opsOf(blamed)) this.#cellsInFlight.delete(cell);
+      this.#inFlight.reduce(seq, rest);
       this.unsettled(seq);
     } else {
-      this.#close(seq);
+      this.#inFlight.close(seq);
       this.#queue.putBack(rest);
     }
     return this.#drop(blamed, error);
@@ -225,7 +216,7 @@ export class Outbox {
     });
     const dropped = this.#drop(old, error);
     // A write in flight may still succeed, so its old changes wait as long as one of them is young.
-    for (const [seq, { units }] of this.#inFlight) if (units.every(isOld)) dropped.push(...this.refused(seq, error));
+    for (const [seq, units] of this.#inFlight.all) if (units.every(isOld)) dropped.push(...this.refused(seq, error));
     return dropped;
   }
 
@@ -253,9 +244,13 @@ export class Outbox {
   }
 
   #add(unit: Unit): void {
-    this.#waiting += unit.ops.length;
-    for (const op of unit.ops) this.#newest.set(op.cell, op);
+    this.#enter(unit);
     this.#queue.add(unit);
+  }
+
+  #enter({ ops }: Unit): void {
+    this.#waiting += ops.length;
+    for (const op of ops) this.#newest.set(op.cell, op);
   }
 
   #settle(op: Op, error?: Refusal): void {
@@ -264,17 +259,10 @@ export class Outbox {
   }
 
   #findNewest(cell: number): void {
-    const units = [...this.#inFlight.values()].flatMap((write) => write.units);
+    const units = this.#inFlight.all.flatMap(([, each]) => each);
     for (const op of opsOf([...units, ...this.#queue.on(pageOf(cell))])) {
       if (op.cell === cell) this.#newest.set(cell, op);
     }
-  }
-
-  #close(seq: number): readonly Unit[] {
-    const { units } = this.#inFlight.get(seq) ?? { units: [] };
-    this.#inFlight.delete(seq);
-    for (const { cell } of opsOf(units)) this.#cellsInFlight.delete(cell);
-    return units;
   }
 
   #drop(units: readonly Unit[], error?: Refusal): Dropped[] {

@@ -13,7 +13,7 @@ import type { UserChanges } from "./user-changes.js";
 import type { WatchedPages } from "./watched-pages.js";
 
 /** The server remembers sequence numbers for longer, so it recognises a late retry. */
-const GIVE_UP_MS = 300_000;
+export const GIVE_UP_MS = 300_000;
 const TICK_MS = 1_000;
 
 interface Parts {

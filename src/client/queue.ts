@@ -55,6 +55,10 @@ export class Queue {
     this.#isNewest = isNewest;
   }
 
+  get all(): Unit[] {
+    return Array.from(this.#pages.values(), (units) => [...units]).flat();
+  }
+
   /** All units that wait on a page. */
   on(page: number): Iterable<Unit> {
     return this.#pages.get(page) ?? [];

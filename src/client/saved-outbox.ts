@@ -1,11 +1,17 @@
 /*
- * An outbox as text, so that it can outlive its page. Writes in flight keep their numbers and cells,
- * because the store recognises a write by its session and number. Times are those of the wall clock.
+ * An outbox as text, so that it can outlive its page. Writes in flight keep their numbers and
+ * cells, because the store recognises a write by its session and number. Times are those of the
+ * wall clock.
  */
 
+import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
 import type { Settle, Unit } from "./queue.js";
+
+/** The kinds of a unit in a text, which may be added. */
+const WHOLE = 1;
+const SPLITS = 2;
 
 export interface SavedUnit {
   readonly changes: CellChanges;
@@ -39,57 +45,60 @@ export function cellsIn({ inFlight, queued }: SavedOutbox): number {
   return units.reduce((cells, { changes }) => cells + changes.length, 0);
 }
 
-/** `aheadMs`: how far the wall clock is ahead of the clock that the outbox uses. */
-export function toText(outbox: SavedOutbox, aheadMs: number): string {
-  return JSON.stringify(moved(outbox, aheadMs));
+/**
+ * `[fromMs, seq, writes, units]`, where a write is `[seq, units]` and a unit is `[age, kind, cell,
+ * value, …]` with its age at `fromMs`. `aheadMs`: how far the wall clock is ahead of the clock that
+ * the outbox uses.
+ */
+export function toText({ seq, inFlight, queued }: SavedOutbox, aheadMs: number): string {
+  const times = [...inFlight.flatMap(([, units]) => units), ...queued].map(({ sinceMs }) => sinceMs);
+  const fromMs = Math.ceil(times.reduce((latest, ms) => Math.max(latest, ms), Number.NEGATIVE_INFINITY));
+  const unit = ({ changes, sinceMs, isWhole, canSplit }: SavedUnit) => {
+    const kind = (isWhole ? WHOLE : 0) + (canSplit ? SPLITS : 0);
+    return [Math.ceil(fromMs - sinceMs), kind, ...changes.flat()];
+  };
+  const writes = inFlight.map(([number, units]) => [number, units.map(unit)]);
+  return JSON.stringify([Math.round(fromMs + aheadMs), seq, writes, queued.map(unit)]);
 }
 
 /** Undefined for a text that no outbox has written. */
 export function fromText(text: string, aheadMs: number): SavedOutbox | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return isOutbox(value) ? moved(value, -aheadMs) : undefined;
+    const [fromMs, seq, writes, units] = listOf(JSON.parse(text));
+    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), numberOf(fromMs) - aheadMs);
+    const inFlight = listOf(writes).map((write) => {
+      const [number, parts] = listOf(write);
+      return [countOf(number), listOf(parts).map(restored)] as const;
+    });
+    return { seq: countOf(seq), inFlight, queued: listOf(units).map(restored) };
   } catch {
     return undefined;
   }
 }
 
-function moved({ seq, inFlight, queued }: SavedOutbox, byMs: number): SavedOutbox {
-  const all = (units: readonly SavedUnit[]) => units.map((unit) => ({ ...unit, sinceMs: unit.sinceMs + byMs }));
-  return { seq, inFlight: inFlight.map(([number, units]) => [number, all(units)] as const), queued: all(queued) };
+/** Throws unless the cells lie on one page. */
+function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: number): SavedUnit {
+  const changes: [cell: number, value: Bit][] = [];
+  for (let at = 0; at < numbers.length; at += 2) {
+    const cell = countOf(numbers[at]);
+    if (pageOf(cell) !== pageOf(numbers[0] ?? 0)) throw new RangeError("cells of two pages");
+    changes.push([cell, numbers[at + 1] === 1 ? 1 : 0]);
+  }
+  if (changes.length === 0) throw new RangeError("a unit without cells");
+  return { changes, sinceMs: fromMs - age, isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0 };
 }
 
-function isOutbox(value: unknown): value is SavedOutbox {
-  if (!isObject(value)) return false;
-  const { seq, inFlight, queued } = value;
-  if (!isCount(seq) || !Array.isArray(inFlight) || !Array.isArray(queued)) return false;
-  const isWrite = (write: unknown) =>
-    Array.isArray(write) && isCount(write[0]) && write[0] <= seq && areUnits(write[1]);
-  return inFlight.every(isWrite) && areUnits(queued);
+function listOf(value: unknown): unknown[] {
+  if (!Array.isArray(value)) throw new TypeError("not a list");
+  return value;
 }
 
-function areUnits(value: unknown): boolean {
-  return Array.isArray(value) && value.every(isUnit);
+function numberOf(value: unknown): number {
+  if (typeof value !== "number") throw new TypeError("not a number");
+  return value;
 }
 
-/** The cells of a unit lie on one page. */
-function isUnit(value: unknown): boolean {
-  if (!isObject(value)) return false;
-  const { changes, sinceMs, isWhole, canSplit } = value;
-  if (!Array.isArray(changes) || changes.length === 0 || !changes.every(isChange)) return false;
-  const page = pageOf(changes[0][0]);
-  const isOnePage = changes.every(([cell]) => pageOf(cell) === page);
-  return isOnePage && Number.isFinite(sinceMs) && typeof isWhole === "boolean" && typeof canSplit === "boolean";
-}
-
-function isChange(value: unknown): boolean {
-  return Array.isArray(value) && isCount(value[0]) && (value[1] === 0 || value[1] === 1);
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+function countOf(value: unknown): number {
+  if (!Number.isSafeInteger(value) || Number(value) < 0) throw new RangeError("not a count");
+  return Number(value);
 }

@@ -12,9 +12,11 @@ import type { OpenResult, WriteResult } from "../protocol/events.js";
 import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { Abortable, BoardEvents, CellChange } from "./board.js";
 import type { Dropped } from "./confirmed.js";
+import type { OutboxWrite } from "./in-flight.js";
 import type { Line } from "./line.js";
-import { Outbox, type OutboxWrite } from "./outbox.js";
+import { Outbox } from "./outbox.js";
 import type { Settle } from "./queue.js";
+import type { SavedOutbox } from "./saved-outbox.js";
 import { ShownCells } from "./shown-cells.js";
 import { soon } from "./soon.js";
 import { untilAborted } from "./until-aborted.js";
@@ -35,6 +37,8 @@ interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   refused(changes: readonly Dropped[], refusal: Refusal): void;
   /** The instance has acknowledged a write. Called before its promises are settled. */
   committed(changes: CellChanges, at: WriteResult["at"]): void;
+  /** Other changes wait now. Called before any of them is sent. */
+  waits(outbox: Outbox): void;
 }
 
 export class UserChanges {
@@ -167,27 +171,36 @@ export class UserChanges {
     return this.outbox.waiting + ops.length > PENDING_MAX ? new Refusal("OUTBOX_FULL") : undefined;
   }
 
+  /** Takes over the changes of an earlier page, before any others. */
+  restore(saved: SavedOutbox, settle: Settle): void {
+    this.outbox.restore(saved, settle);
+    this.#wake();
+  }
+
   /** Sends after the current task, so that changes made together travel together. */
   readonly #wake = soon(() => {
-    if (this.#isConnected && this.#known) this.#send(this.#known);
+    this.#withdraw();
+    const opened = this.#isConnected ? this.#known : undefined;
+    const writes = opened ? this.#take(opened.limits) : [];
+    this.#listener.waits(this.outbox);
+    if (opened) for (const write of writes) this.#post(opened, write);
   });
 
-  #send(opened: OpenResult): void {
-    const { writeCellsMax, writesInFlightMax } = opened.limits;
-    this.#withdraw();
+  #take({ writeCellsMax, writesInFlightMax }: OpenResult["limits"]): OutboxWrite[] {
     const waitMs = this.#pausedUntilMs - this.#clock.now();
     if (waitMs > 0) {
       this.#cancelWake?.();
       this.#cancelWake = this.#clock.after(waitMs, this.#wake);
-      return;
+      return [];
     }
-    for (const write of this.outbox.takeUnsent()) this.#post(opened, write);
+    const writes = this.outbox.takeUnsent();
     const inFlightMax = this.#isCareful ? 1 : writesInFlightMax;
     while (this.outbox.inFlight < inFlightMax) {
       const write = this.outbox.take(Math.min(this.#cellsMax, writeCellsMax), writesInFlightMax);
-      if (!write) return;
-      this.#post(opened, write);
+      if (!write) break;
+      writes.push(write);
     }
+    return writes;
   }
 
   #post({ handle, limits }: OpenResult, write: OutboxWrite): void {
@@ -238,6 +251,7 @@ export class UserChanges {
   }
 
   #dropped(dropped: readonly Dropped[], refusal: Refusal): void {
+    if (dropped.length > 0) this.#wake();
     this.#listener.changed(this.shown.dropped(dropped, true));
     this.#listener.refused(dropped, refusal);
   }

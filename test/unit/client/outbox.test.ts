@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Outbox, type OutboxWrite } from "../../../src/client/outbox.js";
+import type { OutboxWrite } from "../../../src/client/in-flight.js";
+import { Outbox } from "../../../src/client/outbox.js";
 import { Refusal } from "../../../src/protocol/errors.js";
 import { NOTHING_SEEN, SEQ_WINDOW, takeSeq } from "../../../src/store/seen.js";
 

@@ -1,0 +1,92 @@
+/*
+ * Delivers the changes that another page left: over a connection of its own, under the session and
+ * the numbers of that page. So a write that had arrived before takes effect once.
+ */
+
+import { type Clock, every } from "../protocol/clock.js";
+import { Refusal } from "../protocol/refusal.js";
+import type { EarlierChanges } from "./connect-options.js";
+import type { Line, LineListener } from "./line.js";
+import { Opening } from "./opening.js";
+import { GIVE_UP_MS } from "./overdue.js";
+import { cellsIn, type SavedOutbox } from "./saved-outbox.js";
+import { UserChanges } from "./user-changes.js";
+import { WatchedPages } from "./watched-pages.js";
+
+interface Left {
+  readonly board: string;
+  readonly session: string;
+  readonly waiting: SavedOutbox;
+}
+
+interface Parts {
+  readonly open: (listener: LineListener) => Line;
+  readonly clock: Clock;
+  readonly progress: (earlier: EarlierChanges) => void;
+  /** Called before anything is sent, with all that waits. */
+  readonly kept: (waiting: SavedOutbox | undefined) => void;
+}
+
+const TICK_MS = 1_000;
+const ignore = (): void => undefined;
+
+/** Resolves once each change is delivered, refused, or too old. `signal` breaks it off. */
+export function resend({ board, session, waiting }: Left, parts: Parts, signal: AbortSignal): Promise<void> {
+  const { clock } = parts;
+  const all = cellsIn(waiting);
+  const counts = { delivered: 0, lost: 0 };
+  return new Promise((done) => {
+    const end = () => {
+      cancelTick();
+      line.close();
+      signal.removeEventListener("abort", end);
+      done();
+    };
+    const settle = (error?: Refusal) => {
+      counts[error ? "lost" : "delivered"]++;
+      const left = all - counts.delivered - counts.lost;
+      parts.progress({ board, waiting: left, ...counts });
+      // The outbox is between two states here. It is empty after this task.
+      if (left === 0) queueMicrotask(end);
+    };
+    const giveUp = (reason: Refusal) => changes.close(reason);
+    const line = parts.open({
+      opened: () => opening.connected(),
+      down: () => {
+        opening.disconnected();
+        changes.disconnected();
+      },
+      refused: giveUp,
+      up: ignore,
+      waiting: ignore,
+      delta: ignore,
+      snapshot: ignore,
+      overview: ignore,
+      counts: ignore,
+      looking: ignore,
+      frozen: ignore,
+      resized: ignore,
+      mine: ignore,
+      notice: ignore,
+    });
+    const changes = new UserChanges(new WatchedPages({ held: ignore, released: ignore }), line, session, clock, {
+      changed: ignore,
+      refused: ignore,
+      committed: ignore,
+      delayed: ignore,
+      roundTrip: ignore,
+      waits: (outbox) => parts.kept(outbox.saved),
+    });
+    const opening = new Opening(board, session, line, clock, {
+      opened: (opened) => changes.connected(opened),
+      failed: giveUp,
+      problem: ignore,
+    });
+    const expire = () => changes.expire(clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
+    const cancelTick = every(clock, TICK_MS, expire);
+    opening.ready.catch(ignore);
+    signal.addEventListener("abort", end);
+    changes.restore(waiting, settle);
+    expire();
+  });
+}
