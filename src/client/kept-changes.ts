@@ -1,7 +1,7 @@
 /*
- * `socketscaler/client/keep`. Keeps changes that wait in `localStorage`, which outlives the page and
- * can be written before a write is sent. Each board of each page has an entry of its own, under its
- * session:
+ * `socketscaler/client/keep`. Keeps changes that wait in `localStorage`, which outlives the page,
+ * and can be written before a write is sent. Each board of each page has an entry of its own, under
+ * its session:
  *
  *     page ──keeps──► entry      while the page lives, it holds the lock of its entry
  *     another page ──lock──► entry ──resend──► the store, then the entry is removed
