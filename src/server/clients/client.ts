@@ -91,23 +91,9 @@ export class Client implements ResizeListener {
 
   /** Answers a request of that name. Throws, or calls `settle` once. */
   ask(name: RequestName, input: unknown, settle: (outcome: object) => void): void {
-    switch (name) {
-      case "open":
-        settle(this.open(input));
-        return;
-      case "watch":
-        settleWith(this.watch(input), settle);
-        return;
-      case "unwatch":
-        settle(this.unwatch(input));
-        return;
-      case "overview":
-        settleWith(this.overview(input), settle);
-        return;
-      case "write":
-        this.write(parseWrite(input), settle);
-        return;
-    }
+    if (name === "write") this.write(parseWrite(input), settle);
+    else if (name === "open" || name === "unwatch") settle(this[name](input));
+    else settleWith(this[name](input), settle);
   }
 
   open(input: unknown): OpenResult {
