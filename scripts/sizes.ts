@@ -17,13 +17,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const page = join(root, "dist", "page");
 const DOCUMENT = join(root, "docs", "operations.md");
 const MARKER = "<!-- sizes";
-/** The names of files with the code for Socket.IO begin so. */
-const SOCKET_IO = "socketio-link-";
 
 /** The largest accepted sizes with brotli. A larger one needs a decision. */
 const BROTLI_BYTES_MAX = {
-  smallBoard: 36_000,
-  largeBoard: 56_000,
+  board: 56_000,
   demo: 8_000,
   cluster: 10_000,
   client: 14_900,
@@ -42,12 +39,10 @@ export interface Size {
 /** In the order of the table. Reads the build. */
 export async function measureSizes(): Promise<Size[]> {
   const board = filesOf("index.html");
-  const canvas = laterFilesOf(board);
   const { entry, socketIo } = await bundleClient();
   const most = BROTLI_BYTES_MAX;
   return [
-    sizeOf("the page of a board up to 10,000", most.smallBoard, [...board.values()]),
-    sizeOf("… and of a larger one", most.largeBoard, [...board.values(), ...canvas.values()]),
+    sizeOf("the page of a board", most.board, [...board.values()]),
     sizeOf("`/demo`, besides its panes", most.demo, [...filesOf("demo.html").values()]),
     sizeOf("`/cluster`", most.cluster, [...filesOf("cluster.html").values()]),
     sizeOf("`socketscaler/client`, bundled", most.client, entry),
@@ -60,22 +55,6 @@ function filesOf(document: string): Map<string, Buffer> {
   const html = readFileSync(join(page, document), "utf8");
   const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+)"/g), ([, path = ""]) => path);
   return new Map([document, ...loaded].map((path) => [basename(path), readFileSync(join(page, path))]));
-}
-
-/** The files that these scripts load later, without the code for Socket.IO. */
-function laterFilesOf(files: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
-  const later = new Map<string, Buffer>();
-  const load = (text: string, pattern: RegExp) => {
-    for (const [, name = ""] of text.matchAll(pattern)) {
-      if (files.has(name) || later.has(name) || name.startsWith(SOCKET_IO)) continue;
-      const file = readFileSync(join(page, "assets", name));
-      later.set(name, file);
-      load(String(file), /(?:from|import)"\.\/([\w-]+\.js)"/g);
-    }
-  };
-  for (const file of files.values()) load(String(file), /import\(`\.\/([\w-]+\.js)`\)/g);
-  if (later.size === 0) throw new Error("the page loads no canvas: its size would not be counted");
-  return later;
 }
 
 interface Bundle {

@@ -1,22 +1,20 @@
 /*
- * The app for one board: header, navigation, cells. Small boards are real checkboxes
- * (grid-view.tsx), larger ones a canvas (canvas/canvas-view.tsx).
+ * The app for one board. The board fills the window below one line of facts, and everything else
+ * floats over it.
  */
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client } from "../client/index.js";
-import { countOf } from "../protocol/count.js";
 import { AccessBar } from "./access-bar.js";
 import { Announcer } from "./announcer.js";
+import { CanvasView } from "./canvas/canvas-view.js";
 import { claimsText } from "./claims.js";
-import { GridView } from "./grid-view.js";
-import { LargeBoard } from "./large-board.js";
-import { GRID_CELLS_MAX } from "./layout.js";
-import { useDelay, useLive } from "./live.js";
+import { useDelay, useLive, useMedia } from "./live.js";
 import { reportLost } from "./lost-cells.js";
+import { More } from "./more.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
-import { Status } from "./status.js";
+import { ConnectionFacts, Status } from "./status.js";
 import { type AccessWording, accessWording, problem } from "./wording.js";
 
 interface AppProps {
@@ -30,11 +28,14 @@ interface AppProps {
 }
 
 const REFUSAL_SHOWN_MS = 8_000;
+/** So wide that the header has room for the jump to a number. */
+const WIDE = "(min-width: 60rem)";
 
 export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
   const live = useLive(client, board);
   const delay = useDelay(board);
   const boards = useResolved(names);
+  const isWide = useMedia(WIDE);
   const [checked, setChecked] = useState<number>();
   const [target, setTarget] = useState<{ cell: number }>();
   const [refusal, setRefusal] = useState<Announcement & { readonly isShown: boolean }>({ text: "", isShown: true });
@@ -51,38 +52,37 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   useEffect(() => reportLost(board, Date.now, (text) => onRefused(text, false)), [board, onRefused]);
 
   const { size } = live;
-  const goTo = (cell: number) => setTarget({ cell });
   // For a refusal whose cell is not on the screen.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
-  const isDelayed = delay !== undefined || !live.connection.connected || !live.connection.storeAvailable;
   const access = accessWording(live, hasToken);
   const isShown = size > 0 && live.failure === undefined;
-  const View = size > GRID_CELLS_MAX ? LargeBoard : GridView;
   const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere;
+  const goTo = isShown && <GoToNumber size={size} onGo={(cell) => setTarget({ cell })} />;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>
       <header class="header">
-        {!isCompact && <Title board={board.name} size={size} />}
+        {!isCompact && <Title board={board.name} />}
         <Status live={live} board={board} checked={checked} />
+        {isCompact && <ConnectionFacts live={live} />}
+        {!isCompact && isWide && goTo}
+        {!isCompact && (
+          <More live={live} closing={target}>
+            {!isWide && goTo}
+            <Boards names={boards} current={board.name} />
+          </More>
+        )}
       </header>
-      {!isCompact && isShown && (
-        <div class="toolbar">
-          <GoToNumber size={size} onGo={goTo} />
-          <Boards names={boards} current={board.name} />
-        </div>
-      )}
       {access && <AccessBar access={access} hasToken={hasToken} onToken={onToken} />}
       <main class="main" aria-label="Board">
         {isShown && (
-          <View
+          <CanvasView
             board={board}
             size={size}
             target={target}
             isCompact={isCompact}
             isViewer={live.isViewer}
-            isDelayed={isDelayed}
             hint={hint}
-            usual={isCompact ? undefined : usualText(board, size, live.isViewer)}
+            usual={isCompact ? undefined : usualText(board, live.isViewer)}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -94,29 +94,19 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   );
 }
 
-function usualText(board: Board, size: number, isViewer: boolean): string {
+function usualText(board: Board, isViewer: boolean): string {
   const claims = claimsText(board, isViewer);
-  if (size > GRID_CELLS_MAX) {
-    const moves = "Drag to move, scroll or pinch to zoom";
-    if (claims !== undefined) return `${moves}. ${claims}`;
-    return `${moves}${isViewer ? "" : ", click to check"}.`;
-  }
   if (claims !== undefined) return claims;
-  return isViewer ? "You see other people's changes right away." : "Check a box, and everyone sees it right away.";
+  return isViewer ? "You see other people’s changes right away." : "Check a box, and everyone sees it right away.";
 }
 
-function Title({ board, size }: { board: string; size: number }) {
+function Title({ board }: { board: string }) {
   return (
     <div class="title">
-      <img src="favicon.svg" alt="" width="36" height="36" />
-      <div>
-        <h1>SocketScaler</h1>
-        <p translate={false}>
-          Board <strong>{board}</strong>
-          {size > 0 && ` · ${countOf(size, "checkbox", "checkboxes")}`}
-          {size > 0 && <span class="numbered">, numbered from 0</span>}
-        </p>
-      </div>
+      <img src="favicon.svg" alt="" width="24" height="24" />
+      <h1 translate={false}>
+        <span>SocketScaler</span> <strong>{board}</strong>
+      </h1>
     </div>
   );
 }

@@ -1,83 +1,11 @@
-/*
- * The elements of a grid of cells: rows of real checkboxes with the roles of the ARIA grid pattern.
- * They are outside the virtual DOM, which would compare 10,000 elements for each change.
- */
+/* The elements of a grid of cells: real checkboxes with the roles of the ARIA grid pattern. */
 
-import type { Board } from "../client/index.js";
-import { isAnnounced, leftOf, type Owned, type Owner, ownerAt, ownerText } from "./claims.js";
-import { lockReasonAt } from "./permission.js";
+import { isAnnounced, leftOf, type Owned, type Owner, ownerText } from "./claims.js";
 
-export class CellElements {
-  readonly inputs: readonly HTMLInputElement[];
-  /** The values shown. The inputs cannot tell, because a click changes them first. */
-  readonly #shown: Uint8Array;
-  #checked = 0;
-  #current: HTMLInputElement | undefined;
-
-  constructor(root: HTMLElement, size: number, columns: number) {
-    const rows = document.createDocumentFragment();
-    const inputs: HTMLInputElement[] = [];
-    for (let first = 0; first < size; first += columns) {
-      const row = makeElement("div", "row", "cells-row");
-      for (let cell = first; cell < Math.min(size, first + columns); cell++) {
-        const input = makeInput(cell, "cell");
-        inputs.push(input);
-        const holder = makeElement("span", "gridcell", "cell-holder");
-        holder.append(input);
-        row.append(holder);
-      }
-      rows.append(row);
-    }
-    root.replaceChildren(rows);
-    this.inputs = inputs;
-    this.#shown = new Uint8Array(size);
-    this.focusable(0);
-  }
-
-  get checked(): number {
-    return this.#checked;
-  }
-
-  show(cell: number, value: boolean): HTMLInputElement | undefined {
-    const input = this.inputs[cell];
-    if (!input) return undefined;
-    if (input.checked !== value) input.checked = value;
-    const bit = value ? 1 : 0;
-    this.#checked += bit - (this.#shown[cell] ?? 0);
-    this.#shown[cell] = bit;
-    return input;
-  }
-
-  focusable(cell: number): void {
-    if (this.#current) this.#current.tabIndex = -1;
-    this.#current = this.inputs[cell];
-    if (this.#current) this.#current.tabIndex = 0;
-  }
-
-  /** Shows whether the cell is frozen, whose it is, and why it cannot be changed. */
-  mark(board: Board, cell: number): void {
-    const input = this.inputs[cell];
-    if (!input) return;
-    input.toggleAttribute("data-frozen", board.isFrozen(cell));
-    setLocked(input, lockReasonAt(board, cell));
-    if (board.claims) setOwner(input, board, cell, ownerAt(board, cell));
-  }
-
-  markAll(board: Board): void {
-    for (const cell of this.inputs.keys()) this.mark(board, cell);
-  }
-}
-
-/** The cell that an event concerns; undefined if it concerns none. */
-export function cellOf({ target }: Event): number | undefined {
-  const cell = target instanceof HTMLElement ? target.dataset.cell : undefined;
-  return cell === undefined ? undefined : Number(cell);
-}
-
-export function makeInput(cell: number, className: string): HTMLInputElement {
+export function makeInput(cell: number): HTMLInputElement {
   const input = document.createElement("input");
   input.type = "checkbox";
-  input.className = className;
+  input.className = "cell";
   input.tabIndex = -1;
   input.dataset.cell = String(cell);
   input.ariaLabel = labelOf(cell);
@@ -86,9 +14,8 @@ export function makeInput(cell: number, className: string): HTMLInputElement {
   return input;
 }
 
-export function makeElement(tag: "div" | "span", role: string, className = ""): HTMLElement {
+export function makeElement(tag: "div" | "span", role: string): HTMLElement {
   const made = document.createElement(tag);
-  made.className = className;
   made.role = role;
   return made;
 }

@@ -75,6 +75,17 @@ export function useTicking(isLive: boolean, read: () => string | undefined): str
   return read();
 }
 
+export function useMedia(query: string): boolean {
+  const [matches, setMatches] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const media = matchMedia(query);
+    const update = () => setMatches(media.matches);
+    media.addEventListener("change", update);
+    return () => media.removeEventListener("change", update);
+  }, [query]);
+  return matches;
+}
+
 export interface Delay {
   readonly code: ErrorCode;
   readonly secondsLeft: number;

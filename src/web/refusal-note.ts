@@ -1,7 +1,7 @@
 /* A note at a cell with the reason why its change was refused. It disappears by itself. */
 
+import { MARK_MS } from "./canvas/held/marks.js";
 import { Note } from "./note.js";
-import { MARK_MS } from "./timed-mark.js";
 
 export class RefusalNote {
   readonly #note: Note;

@@ -83,6 +83,7 @@ describe("the page of a board with rules", () => {
     await cell(page, 7).click();
     await until("the store has it", async () => (await store.read({ board: "seats", page: 0 })).bits[0] === 1);
     // The list of boards is asked for with the token as well.
+    await field(page, "more").click();
     await page.getByTestId("boards").getByRole("link", { name: "seats" }).waitFor();
     await page.reload();
     await filled(page);
@@ -230,7 +231,7 @@ describe("the page of a board with rules", () => {
     await page.keyboard.press("d");
     await page.keyboard.press("+");
     await until("the keys are heard", () => /zoom=(?!24$)/.test(page.url()));
-    assert.equal(await field(page, "canvas").getAttribute("data-tool"), "move");
+    assert.equal(await field(page, "surface").getAttribute("data-tool"), "move");
     assert.equal((await store.read({ board: "lookout", page: 0 })).position.version, 0);
     await page.context().close();
   });

@@ -182,7 +182,7 @@ describe("pictures of pages", () => {
       [10_000, PAGE_CELLS],
     ]);
     for (const [page, count] of counts) await put("whole", page, bitsOf(count));
-    const { page, errors } = await openBoard(browser, `${instance.url}/?board=whole`, () => {
+    const { page, errors } = await openBoard(browser, `${instance.url}/?board=whole#all`, () => {
       // Time advances in leaps for drawing.
       const [now, frame] = [performance.now.bind(performance), requestAnimationFrame];
       performance.now = () => now() + Number(document.documentElement.dataset.leapMs ?? 0);
@@ -191,7 +191,7 @@ describe("pictures of pages", () => {
     const leap = () => page.evaluate(() => (document.documentElement.dataset.leapMs = "600000"));
     const plane = planeOf(SIZE);
     const { width, height } = await sizeOf(page);
-    const scale = fitScale(plane, { width, height, density: 1 });
+    const scale = fitScale(plane, { width, height, density: 1, covered: 56 });
     const [left, top] = [width / 2 - (plane.columns / 2) * scale, height / 2 - (plane.rows / 2) * scale];
     const [empty, full, flash] = await Promise.all(
       ["--cell", "--accent", "--flash"].map((name) => styleColor(page, name)),

@@ -164,7 +164,7 @@ describe("the canvas", () => {
     await until("it is shown", async () => (await middle()) !== empty);
     await page
       .getByTestId("canvas")
-      .evaluate((canvas) => canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: 1 })));
+      .evaluate((canvas) => canvas.dispatchEvent(new PointerEvent("pointercancel", { pointerId: 1, bubbles: true })));
     await until("it is gone", async () => (await middle()) === empty);
     await page.mouse.up();
     assert.equal(await page.getByTestId("undo").getAttribute("aria-disabled"), "true", "nothing was filled");
@@ -409,7 +409,7 @@ describe("the canvas", () => {
         if (message?.kind === "overview") askedBefore ??= asked.length;
       });
     });
-    await page.goto(url("/?board=move"));
+    await page.goto(url("/?board=move#all"));
     await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
     assert.ok(askedBefore !== undefined && askedBefore <= 2, `${askedBefore} pages were asked for before it`);
     assert.equal(asked.length, 16);
@@ -497,7 +497,7 @@ describe("the canvas", () => {
   });
 
   test("where the focus is, a checkbox can be set although the view shows none so small", async () => {
-    const { page } = await openBoard(browser, url("/?board=far"));
+    const { page } = await openBoard(browser, url("/?board=far#all"));
     const box = page.locator("[data-testid=grid] input[tabindex='0']");
     await box.focus();
     await until("its page is here", () =>

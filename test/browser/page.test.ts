@@ -33,7 +33,10 @@ describe("the page", () => {
   before(async () => {
     ({ browser, store, instances, stop } = await startSite(
       { after },
-      [1, 2].map((number) => ({ INSTANCE_NAME: `instance ${number}`, BOARDS: "main=100,large=10000" })),
+      [1, 2].map((number) => ({
+        INSTANCE_NAME: `instance ${number}`,
+        BOARDS: "main=100,mid=1000,large=10000,tools=100,vast=1000000",
+      })),
     ));
   });
   after(() => stop());
@@ -59,18 +62,18 @@ describe("the page", () => {
   });
 
   test("a link leads to its checkbox, a jump makes one, and back and forward follow them", async () => {
-    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large#cell=9950`);
+    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large#cell=5050`);
     const focused = () => page.evaluate(() => document.activeElement?.getAttribute("data-cell"));
-    assert.equal(await focused(), "9950");
-    await until("it is in sight", () => cell(page, 9_950).isVisible());
-    await field(page, "go-to-number").fill("17");
+    const inMiddle = () => /#cell=(\d+)&/.exec(page.url())?.[1];
+    assert.equal(await focused(), "5050");
+    await until("it is in sight", () => cell(page, 5_050).isVisible());
+    await field(page, "go-to-number").fill("6060");
     await page.keyboard.press("Enter");
-    await until("the jump has arrived", async () => (await focused()) === "17");
-    assert.match(page.url(), /#cell=17$/);
+    await until("the jump has arrived", async () => (await focused()) === "6060" && inMiddle() === "6060");
     await page.goBack();
-    await until("back is where it was", async () => (await focused()) === "9950");
+    await until("back is where it was", () => inMiddle() === "5050");
     await page.goForward();
-    await until("forward is there again", async () => (await focused()) === "17");
+    await until("forward is there again", () => inMiddle() === "6060");
     await page.close();
   });
 
@@ -113,17 +116,103 @@ describe("the page", () => {
     await page.close();
   });
 
-  test("10,000 cells are real checkboxes in 100 columns, on a phone too", async () => {
-    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=large`);
-    assert.equal(await page.locator("input[type=checkbox][data-cell]").count(), 10_000);
+  test("1,000 cells are real checkboxes, and 10,000 in 100 columns are seen whole, on a phone too", async () => {
+    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=mid`);
+    assert.equal(await page.locator("input[type=checkbox][data-cell]").count(), 1_000);
+    await page.goto(`${instances[0]?.url}/?board=large`);
+    await page.locator('[data-testid=grid][aria-busy="false"][aria-colcount="100"]').waitFor();
+    const pitch = () =>
+      field(page, "grid").evaluate((grid) => Number.parseFloat(grid.style.getPropertyValue("--pitch")));
     for (const width of [1_280, 360]) {
       await page.setViewportSize({ width, height: 740 });
-      const [first, below] = await Promise.all([cell(page, 3).boundingBox(), cell(page, 103).boundingBox()]);
-      assert.ok(first && below && Math.abs(first.x - below.x) < 0.5, `at ${width} px the columns hold`);
+      await field(page, "zoom-fit").click();
+      await until(`at ${width} px all columns are in sight`, async () => 100 * (await pitch()) <= width);
+      assert.ok((await pitch()) > 3);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(overflow <= 0, `at ${width} px the page itself does not scroll sideways`);
     }
     await page.close();
+  });
+
+  test("a small board uses the screen, a press means what the tool says, and what is drawn is undone", async () => {
+    const { page, errors } = await openBoard(browser, `${instances[0]?.url}/?board=tools`);
+    const [first, last] = await Promise.all([cell(page, 0).boundingBox(), cell(page, 99).boundingBox()]);
+    const stage = await field(page, "stage").boundingBox();
+    assert.ok(first && last && stage);
+    assert.ok(last.y + last.height - first.y > 0.75 * stage.height, "it is nearly as high as the window");
+    await field(page, "tool-draw").click();
+    await cell(page, 3).hover();
+    await page.mouse.down();
+    await cell(page, 6).hover();
+    await page.mouse.up();
+    for (const number of [3, 4, 5, 6]) await untilChecked(page, number);
+    await cell(page, 6).hover();
+    await page.mouse.down();
+    await page.mouse.up();
+    await field(page, "undo").click();
+    await field(page, "zoom-in").click();
+    await until("the boxes are larger", async () => ((await cell(page, 44).boundingBox())?.width ?? 0) > first.width);
+    await field(page, "zoom-fit").click();
+    await until("and as before", async () => (await cell(page, 0).boundingBox())?.width === first.width);
+    assert.deepEqual(errors, []);
+    await page.close();
+  });
+
+  test("the first view of a large empty board shows boxes, and one press checks one", async () => {
+    for (const viewport of [
+      { width: 390, height: 844 },
+      { width: 1_280, height: 720 },
+    ]) {
+      const context = await browser.newContext({ viewport });
+      const page = await context.newPage();
+      await page.goto(`${instances[0]?.url}/?board=vast`);
+      await page.locator('[data-testid=grid][aria-busy="false"]').waitFor();
+      const stage = await field(page, "stage").boundingBox();
+      assert.ok(stage && stage.width * stage.height > 0.9 * viewport.width * viewport.height, "the board comes first");
+      const before = await field(page, "status-checked").textContent();
+      await page.mouse.click(stage.x + stage.width / 2, stage.y + stage.height / 2);
+      await until("one more is checked", async () => (await field(page, "status-checked").textContent()) !== before);
+      await context.close();
+    }
+  });
+
+  test("what floats over the board covers nothing else that floats, at any size and with large text", async () => {
+    for (const board of ["main", "vast"]) {
+      const { page } = await openBoard(browser, `${instances[0]?.url}/?board=${board}`);
+      for (const [width, height, text] of [
+        [320, 480, 100],
+        [390, 844, 100],
+        [844, 390, 100],
+        [820, 1_180, 100],
+        [1_440, 900, 100],
+        [320, 480, 200],
+        [390, 844, 200],
+        [1_440, 900, 200],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        await page.evaluate((percent) => {
+          document.documentElement.style.fontSize = `${percent}%`;
+        }, text);
+        const covering = await page.evaluate(() => {
+          const floats = [...document.querySelectorAll(".header, .tools, .overview, .replay, .message")]
+            .map((float) => ({ name: float.className, box: float.getBoundingClientRect() }))
+            .filter(({ box }) => box.width > 0);
+          const isOver = (one: DOMRect, other: DOMRect) =>
+            one.left < other.right - 1 &&
+            other.left < one.right - 1 &&
+            one.top < other.bottom - 1 &&
+            other.top < one.bottom - 1;
+          return floats.flatMap(({ name, box }, index) => [
+            ...floats
+              .slice(index + 1)
+              .flatMap((other) => (isOver(box, other.box) ? [`${name} and ${other.name}`] : [])),
+            ...(box.right > innerWidth + 1 || box.bottom > innerHeight + 1 ? [`${name} and the edge`] : []),
+          ]);
+        });
+        assert.deepEqual(covering, [], `${board} at ${width} × ${height} with ${text} % text`);
+      }
+      await page.close();
+    }
   });
 
   test("changes held back by the rate limit are marked, said, and go through", async () => {
@@ -145,11 +234,10 @@ describe("the page", () => {
     const { page } = await openBoard(browser, instance.url);
     faulty.judgesStale = true;
     await cell(page, 88).click();
-    await until(
-      "the cell is marked as refused",
-      async () => (await page.locator('input[data-cell="88"][data-refused]').count()) === 1,
-    );
     await untilText(page, "refusal-note", /dropped\. Make it again/);
+    const [box, note] = await Promise.all([cell(page, 88).boundingBox(), field(page, "refusal-note").boundingBox()]);
+    assert.ok(box && note && note.x < box.x + box.width && note.x + note.width > box.x, "in its column");
+    assert.ok(Math.abs(box.y - note.y - note.height) < 20 || Math.abs(note.y - box.y - box.height) < 20, "beside it");
     await untilChecked(page, 88, false);
     faulty.judgesStale = false;
     await cell(page, 88).click();

@@ -1,6 +1,7 @@
 /*
- * A large board on a canvas. It connects the parts: the viewport selects what is in view, the
- * shown pages hold it, the painters draw it, pointer and brush change it.
+ * A board on a canvas. It connects the parts: the viewport selects what is in view, the
+ * shown pages hold it, the painters draw it, pointer and brush change it. The cells of a small
+ * board are elements below the canvas (focus/cells.ts), and the painters draw only marks.
  */
 
 import { createNanoEvents } from "nanoevents";
@@ -25,6 +26,7 @@ import { ShownPages } from "./paint/shown-pages.js";
 import { Surface } from "./paint/surface.js";
 import type { Replay } from "./replay/replay.js";
 import type { Camera } from "./view/camera.js";
+import { belowTools, firstCamera } from "./view/first-view.js";
 import { type Plane, placeOf } from "./view/plane.js";
 import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
@@ -51,6 +53,18 @@ const PENDING_FROM_MS = 200;
 const JUMP_PX = 24;
 const MOVING_PX_PER_S = 1;
 
+interface CanvasBoardOptions {
+  readonly canvas: HTMLCanvasElement;
+  /** Holds the canvas and the cells, and takes the pointer for both. */
+  readonly surface: HTMLElement;
+  readonly board: Board;
+  readonly plane: Plane;
+  /** The first view; "whole" for the whole board, however small its cells. */
+  readonly start: Camera | "whole" | undefined;
+  /** Whether tools lie over the board. */
+  readonly hasTools: boolean;
+}
+
 export class CanvasBoard {
   readonly viewport: Viewport;
   readonly travel: Travel;
@@ -71,9 +85,9 @@ export class CanvasBoard {
   readonly #surface: Surface;
   readonly #still = matchMedia("(prefers-reduced-motion: reduce)");
   #replay: Replay | undefined;
+  #hasStarted: boolean;
 
-  /** `start` is the first view; by default the whole board. */
-  constructor(canvas: HTMLCanvasElement, board: Board, plane: Plane, start: Camera | undefined) {
+  constructor({ canvas, surface, board, plane, start, hasTools }: CanvasBoardOptions) {
     this.#context = contextOf(canvas);
     this.#board = board;
     this.#plane = plane;
@@ -81,7 +95,10 @@ export class CanvasBoard {
       canvas,
       {
         resized: (view) => {
-          this.viewport.resize(view);
+          this.viewport.resize(hasTools ? belowTools(view) : view);
+          const first = this.#hasStarted ? undefined : this.firstCamera;
+          this.#hasStarted = true;
+          if (first) this.viewport.startAt(first);
           // Immediately, because resizing a canvas empties it.
           this.#frames.now();
         },
@@ -94,7 +111,8 @@ export class CanvasBoard {
     );
     this.viewport = new Viewport(plane, () => this.#still.matches);
     this.travel = new Travel(this.viewport, () => this.draw());
-    if (start) this.viewport.startAt(start);
+    this.#hasStarted = start !== undefined;
+    if (start !== undefined && start !== "whole") this.viewport.startAt(start);
     this.pages = new ShownPages(board, plane, this.palette, {
       changed: () => this.draw(),
       cellsChanged: (changes) => this.#changed(changes),
@@ -128,7 +146,7 @@ export class CanvasBoard {
       done: () => this.#toolsChanged(),
       gaveUp: (cell) => this.#events.emit("notDone", refusalText(cell, NOT_LOADED)),
     });
-    this.#pointer = new Pointer(canvas, this.viewport, this.brush, {
+    this.#pointer = new Pointer(surface, this.viewport, this.brush, {
       changed: () => this.draw(),
       pointed: (cell) => this.#events.emit("pointed", cell),
       chosen: (cell) => this.#events.emit("chosen", cell),
@@ -162,6 +180,12 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
+  /** Undefined if the first view is the whole board. */
+  get firstCamera(): Camera | undefined {
+    const pointer = matchMedia("(pointer: coarse)").matches ? "coarse" : "fine";
+    return firstCamera(this.#plane, this.viewport.view, pointer);
+  }
+
   shownAt(cell: number): boolean | undefined {
     return this.#replay ? this.#replay.get(cell) : this.pages.get(cell);
   }
@@ -171,7 +195,7 @@ export class CanvasBoard {
   }
 
   goTo(cell: number): void {
-    const { x, y } = placeOf(cell);
+    const { x, y } = placeOf(this.#plane, cell);
     this.#marks.put("found", cell, performance.now());
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
@@ -180,8 +204,9 @@ export class CanvasBoard {
     return this.#replay ? IS_PAST : lockReasonAt(this.#board, cell);
   }
 
-  /** Names the owner of the cell, on a board with claims. */
+  /** Shows whether the cell is frozen, and names its owner on a board with claims. */
   describe(input: HTMLInputElement, cell: number): void {
+    input.toggleAttribute("data-frozen", !this.#replay && this.#board.isFrozen(cell));
     if (this.#board.claims) setOwner(input, this.#board, cell, this.#replay ? undefined : ownerAt(this.#board, cell));
   }
 
@@ -248,6 +273,7 @@ export class CanvasBoard {
       hovered: this.#pointer.hovered,
       rectangle: brush.rectangle,
       isStill,
+      areElements: this.#plane.areElements,
     });
   }
 

@@ -1,14 +1,13 @@
-/* A large board in the app: the canvas, the controls over it, and the line under it. */
+/* A board in the app: the canvas and the cells, with the controls and the message over them. */
 
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
 import { ownerText } from "../claims.js";
-import type { BoardViewProps } from "../grid-view.js";
-import { useFrozen, useTicking } from "../live.js";
+import { useFrozen, useMedia, useTicking } from "../live.js";
 import { MessageLine } from "../message-line.js";
 import { type Announcement, Said } from "../said.js";
-import { placeText } from "../wording.js";
+import { placeText, type Wording } from "../wording.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { OverviewPanel } from "./overview-panel.js";
 import { makeParts, type Parts, type PartsListener } from "./parts.js";
@@ -17,7 +16,23 @@ import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
 import { type Plane, placeOf, planeOf } from "./view/plane.js";
 
-const WIDE = "(min-width: 40rem)";
+interface BoardViewProps {
+  readonly board: Board;
+  /** Cells of the board; at least one. */
+  readonly size: number;
+  /** The cell to go to. Each new object is a new request, even for the same cell. */
+  readonly target: { readonly cell: number } | undefined;
+  /** A reduced app, for a pane of the demo. */
+  readonly isCompact: boolean;
+  readonly isViewer: boolean;
+  readonly hint: Wording | undefined;
+  readonly usual: string | undefined;
+  readonly onChecked: (checked: number | undefined) => void;
+  /** `text` explains a refusal. `isShown`: a note at the cell explains it too. */
+  readonly onRefused: (text: string, isShown: boolean) => void;
+}
+
+const WIDE = "(min-width: 60rem)";
 
 export function CanvasView(props: BoardViewProps) {
   const { board, size, target, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
@@ -26,11 +41,12 @@ export function CanvasView(props: BoardViewProps) {
   const [focused, onFocused] = useState<number>();
   const [said, setSaid] = useState<Announcement>({ text: "" });
   const frozen = useFrozen(board, "hatched in blue");
+  const isWide = useMedia(WIDE);
   const listener = useMemo(
     () => ({ onPointed, onFocused, onSaid: (text: string) => setSaid({ text }), onChecked, onRefused }),
     [onChecked, onRefused],
   );
-  const { canvas, grid, notes, parts } = useParts(board, plane, listener);
+  const { surface, canvas, grid, notes, parts } = useParts(board, plane, !isCompact, listener);
   const jump = useCallback(() => parts?.places.jumps(), [parts]);
   const goTo = useCallback(
     (cell: number) => {
@@ -51,67 +67,76 @@ export function CanvasView(props: BoardViewProps) {
   const usualNow = useTicking(board.claims !== undefined, () => {
     if (shown === undefined) return frozen ?? usual;
     const owner = parts?.canvas.replay ? undefined : ownerText(board, shown, Date.now());
-    return placeText(shown, placeOf(shown), board.isFrozen(shown), owner);
+    return placeText(shown, placeOf(plane, shown), board.isFrozen(shown), owner);
   });
   return (
-    <>
-      <div ref={stage} class="stage" data-testid="stage">
+    <div ref={stage} class="stage" data-testid="stage">
+      <div
+        ref={surface}
+        class="surface"
+        data-testid="surface"
+        data-elements={plane.areElements}
+        data-tool={parts?.canvas.brush.tool}
+      >
+        <canvas ref={canvas} class="stage-canvas" data-testid="canvas" />
+        {/* biome-ignore lint/a11y/useSemanticElements: a table cannot omit distant cells */}
+        <div
+          ref={grid}
+          class="cells"
+          role="grid"
+          aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${plane.columns} columns`}
+          aria-colcount={plane.columns}
+          aria-rowcount={plane.rows}
+          aria-describedby="canvas-keys"
+          aria-readonly={isViewer}
+          data-testid="grid"
+        />
+        <div ref={notes} />
+      </div>
+      <div class="floats">
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
-        <div class="stage-view">
-          <canvas ref={canvas} class="stage-canvas" data-testid="canvas" data-tool={parts?.canvas.brush.tool} />
-          {/* biome-ignore lint/a11y/useSemanticElements: a table cannot omit distant cells */}
-          <div
-            ref={grid}
-            class="focus-cells"
-            role="grid"
-            aria-label={`Board ${board.name}, ${countOf(size, "checkbox", "checkboxes")} in ${plane.columns} columns`}
-            aria-colcount={plane.columns}
-            aria-rowcount={plane.rows}
-            aria-describedby="canvas-keys"
-            aria-readonly={isViewer}
-            data-testid="grid"
-          />
-          <div ref={notes} />
+        <div class="stage-panels">
           {parts && !isCompact && (
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
+          <MessageLine hint={hint} usual={usualNow} />
           {parts && !isCompact && plane.pages > 1 && (
-            <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={matchMedia(WIDE).matches} />
+            <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={isWide} />
           )}
         </div>
-        <p id="canvas-keys" class="for-screen-readers">
-          Arrow keys move the focus, and Space checks the box. Plus and minus zoom, 0 shows the whole board, and Shift
-          with arrow keys moves the view. Control+Z undoes.
-        </p>
-        <div class="for-screen-readers" translate={false} role="status" data-testid="focus-announcer">
-          <Said what={said} />
-        </div>
       </div>
-      <MessageLine hint={hint} usual={usualNow} />
-    </>
+      <p id="canvas-keys" class="for-screen-readers">
+        Arrow keys move the focus, and Space checks the box. Plus and minus zoom, 0 shows the whole board, and Shift
+        with arrow keys moves the view. Control+Z undoes.
+      </p>
+      <div class="for-screen-readers" translate={false} role="status" data-testid="focus-announcer">
+        <Said what={said} />
+      </div>
+    </div>
   );
 }
 
-function useParts(board: Board, plane: Plane, listener: PartsListener) {
+function useParts(board: Board, plane: Plane, hasTools: boolean, listener: PartsListener) {
+  const surface = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const notes = useRef<HTMLDivElement>(null);
   const [parts, setParts] = useState<Parts>();
 
   useLayoutEffect(() => {
-    if (!canvas.current || !grid.current || !notes.current) return;
-    const elements = { canvas: canvas.current, grid: grid.current, notes: notes.current };
-    const made = makeParts(elements, board, plane, listener);
+    if (!surface.current || !canvas.current || !grid.current || !notes.current) return;
+    const elements = { surface: surface.current, canvas: canvas.current, grid: grid.current, notes: notes.current };
+    const made = makeParts(elements, board, plane, hasTools, listener);
     setParts(made);
     return () => {
       setParts(undefined);
       made.close();
     };
-  }, [board, plane, listener]);
+  }, [board, plane, hasTools, listener]);
 
   const [, setTools] = useState({});
   useEffect(() => parts?.canvas.on("tools", () => setTools({})), [parts]);
-  return { canvas, grid, notes, parts };
+  return { surface, canvas, grid, notes, parts };
 }
 
 /** Handles keys pressed within the stage, or while nothing has the focus. */

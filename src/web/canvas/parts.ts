@@ -1,8 +1,9 @@
-/* Makes and connects the parts of a large board that draw and listen. */
+/* Makes and connects the parts of a board that draw and listen. */
 
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";
 import { countdownText, TICK_MS } from "../claims.js";
+import { parsePlace } from "../place-link.js";
 import { type RefusalText, reportRuns } from "../refusals.js";
 import { CanvasBoard } from "./canvas-board.js";
 import { CellNotes } from "./cell-note.js";
@@ -13,7 +14,7 @@ import type { Plane } from "./view/plane.js";
 
 const TOTAL_MS = 500;
 
-type PartsElements = Readonly<Record<"grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;
+type PartsElements = Readonly<Record<"surface" | "grid" | "notes", HTMLElement> & { canvas: HTMLCanvasElement }>;
 
 export interface PartsListener {
   readonly onPointed: (cell: number | undefined) => void;
@@ -25,18 +26,31 @@ export interface PartsListener {
 
 export type Parts = ReturnType<typeof makeParts>;
 
-export function makeParts(elements: PartsElements, board: Board, plane: Plane, listener: PartsListener) {
-  const canvas = new CanvasBoard(elements.canvas, board, plane, linkedCamera(plane));
+export function makeParts(
+  elements: PartsElements,
+  board: Board,
+  plane: Plane,
+  hasTools: boolean,
+  listener: PartsListener,
+) {
+  const { canvas: element, surface } = elements;
+  const canvas = new CanvasBoard({ canvas: element, surface, board, plane, start: linkedCamera(plane), hasTools });
   const places = new PlaceHistory(canvas);
+  let pointed: number | undefined;
+  /** The focused cell, if a press gave it the focus. */
+  let pressed: number | undefined;
   const announcer = new FocusAnnouncer(realClock, listener.onSaid);
   const focus = new FocusCells(elements.grid, canvas, (cell) => {
     announcer.focused = cell;
+    if (cell !== pressed) pressed = undefined;
     listener.onFocused(cell);
   });
+  // A link without a zoom names the cell itself, and not the place in view.
+  const linked = parsePlace(location.hash, plane.size);
+  if (linked && linked.scale === undefined) focus.focus(linked.cell);
   const notes = new CellNotes(elements.grid, elements.notes, canvas.viewport, (cell) =>
     canvas.replay ? undefined : countdownText(board, cell, Date.now()),
   );
-  let pointed: number | undefined;
   const report = (refusal: RefusalText) => {
     notes.refuse(refusal.cell, refusal.note);
     listener.onRefused(refusal.text, canvas.viewport.shows(refusal.cell));
@@ -44,7 +58,7 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
   const reportRun = reportRuns(report);
   const followNotes = () => {
     // After a tap, a note would only hide other cells.
-    const isByKey = document.activeElement?.matches(":focus-visible");
+    const isByKey = pressed === undefined && document.activeElement?.matches(":focus-visible");
     notes.follow(pointed ?? (isByKey ? announcer.focused : undefined));
   };
   const undo = [
@@ -52,7 +66,10 @@ export function makeParts(elements: PartsElements, board: Board, plane: Plane, l
       pointed = cell;
       listener.onPointed(cell);
     }),
-    canvas.on("chosen", (cell) => focus.focus(cell)),
+    canvas.on("chosen", (cell) => {
+      pressed = cell;
+      focus.focus(cell);
+    }),
     canvas.on("notDone", report),
     canvas.on("changed", (changes) => announcer.changed(changes)),
     canvas.on("drawn", () => {

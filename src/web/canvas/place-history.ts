@@ -10,6 +10,8 @@ import type { Camera } from "./view/camera.js";
 import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 const REST_MS = 250;
+/** The whole board, if that is not the first view. */
+const WHOLE = "#all";
 /** The smallest cells, in CSS pixels, for a link without a zoom. */
 const LINK_PX = 24;
 
@@ -54,10 +56,10 @@ export class PlaceHistory {
     history.replaceState(null, "", place === "" ? location.pathname + location.search : place);
   }
 
-  /** As a link; empty for the whole board, undefined over a hole of the plane. */
+  /** As a link; undefined over a hole of the plane. */
   #place(): string | undefined {
     const { viewport } = this.#board;
-    if (viewport.isFitted) return "";
+    if (viewport.isFitted) return this.#board.firstCamera ? WHOLE : "";
     const { x, y, scale } = viewport.camera;
     const cell = cellAt(viewport.plane, { x: Math.floor(x), y: Math.floor(y) });
     return cell === undefined ? undefined : formatPlace(cell, scale);
@@ -68,16 +70,17 @@ export class PlaceHistory {
     this.#timer = undefined;
     this.#written = location.hash;
     const { viewport } = this.#board;
-    const camera = linkedCamera(viewport.plane, viewport.target.scale);
-    if (camera) this.#board.travel.to(camera);
-    else this.#board.travel.toAll();
+    const linked = linkedCamera(viewport.plane, viewport.target.scale) ?? this.#board.firstCamera ?? "whole";
+    if (linked === "whole") this.#board.travel.toAll();
+    else this.#board.travel.to(linked);
   }
 }
 
 /** The view that the address asks for; undefined if it does not name a place on the board. */
-export function linkedCamera(plane: Plane, scaleNow = 0): Camera | undefined {
+export function linkedCamera(plane: Plane, scaleNow = 0): Camera | "whole" | undefined {
+  if (location.hash === WHOLE) return "whole";
   const place = parsePlace(location.hash, plane.size);
   if (!place) return undefined;
-  const { x, y } = placeOf(place.cell);
+  const { x, y } = placeOf(plane, place.cell);
   return { x: x + 0.5, y: y + 0.5, scale: place.scale ?? Math.max(scaleNow, LINK_PX) };
 }

@@ -1,6 +1,7 @@
 /*
- * The canvas for people who use a screen reader or a keyboard: a grid of real checkboxes. Only the
- * focused one and its neighbours exist. Except for the focus ring they are invisible.
+ * The cells as a grid of real checkboxes. On a small board all of them exist, and are its picture.
+ * On a larger one they are for people who use a screen reader or a keyboard. There only the focused
+ * one and its neighbours exist, and except for the focus ring they are invisible.
  *
  *     grid (all rows and columns of the plane)     A move makes nine inputs around the next cell
  *       row 7    □ □ □                             and focuses it before the old ones go. A screen
@@ -10,7 +11,8 @@
 
 import { makeElement, makeInput, setLocked } from "../../cell-elements.js";
 import type { ShownPages } from "../paint/shown-pages.js";
-import { cellAt, placeOf } from "../view/plane.js";
+import { toView } from "../view/camera.js";
+import { cellAt, type Point, placeOf } from "../view/plane.js";
 import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
@@ -32,6 +34,10 @@ interface FocusBoard {
 const SEEN_FROM_PX = 4;
 /** The focus keeps this many CSS pixels from the edge of the view. */
 const MARGIN_PX = 60;
+/** The smallest cell with a number, in CSS pixels. */
+const NUMBERED_PX = 34;
+/** A click belongs to a press that began at most this long before. */
+const CLICK_MS = 2_000;
 
 export class FocusCells {
   readonly #root: HTMLElement;
@@ -41,6 +47,9 @@ export class FocusCells {
   readonly #inputs = new Map<number, HTMLInputElement>();
   #rows: HTMLElement[] = [];
   #current = 0;
+  /** The place that the elements are positioned from. */
+  #origin: Point = { x: 0, y: 0 };
+  #pressedMs = Number.NEGATIVE_INFINITY;
   #isMoving = false;
   #placed = "";
   #pitch: number | undefined;
@@ -54,8 +63,15 @@ export class FocusCells {
     root.addEventListener("change", (event) => this.#toggled(event), { signal });
     root.addEventListener("focusin", (event) => this.#focused(event), { signal });
     root.addEventListener("focusout", (event) => this.#blurred(event), { signal });
+    root.addEventListener("pointerdown", ({ timeStamp }) => this.#press(timeStamp), { signal });
+    root.addEventListener("click", (event) => this.#clicked(event), { signal });
+    root.toggleAttribute("data-whole", this.#isWhole);
     root.ariaBusy = "true";
     this.#show(this.#middle());
+  }
+
+  get #isWhole(): boolean {
+    return this.#board.viewport.plane.areElements;
   }
 
   focus(cell: number): void {
@@ -67,10 +83,14 @@ export class FocusCells {
 
   /** Call it after the view has moved or cells have changed. */
   follow(): void {
-    const { x, y } = this.#board.viewport.pointOf(this.#current);
-    const { scale } = this.#board.viewport.camera;
+    const { camera, view } = this.#board.viewport;
+    const { x, y } = toView(camera, view, this.#origin);
+    const { scale } = camera;
     // A custom property is inherited: with the place in one, each frame would restyle all cells.
-    if (scale !== this.#pitch) this.#root.style.setProperty("--pitch", `${scale}px`);
+    if (scale !== this.#pitch) {
+      this.#root.style.setProperty("--pitch", `${scale}px`);
+      this.#root.toggleAttribute("data-numbered", scale >= NUMBERED_PX);
+    }
     this.#pitch = scale;
     const placed = `${x}px ${y}px`;
     if (placed !== this.#placed) this.#root.style.translate = placed;
@@ -92,34 +112,47 @@ export class FocusCells {
   }
 
   #show(cell: number): void {
-    const before = this.#rows;
     const hadFocus = this.#root.contains(document.activeElement) || this.#isMoving;
+    const before = this.#inputs.get(this.#current);
     this.#current = cell;
-    this.#inputs.clear();
-    const { x, y } = placeOf(cell);
-    this.#rows = [-1, 0, 1].flatMap((down) => this.#makeRow(x, y + down, down));
-    this.#root.append(...this.#rows);
+    const isMade = this.#isWhole && this.#rows.length > 0;
+    const outgoing = isMade ? [] : this.#rows;
+    if (!isMade) this.#makeRows();
+    else if (before) before.tabIndex = -1;
+    const input = this.#inputs.get(cell);
+    if (input) input.tabIndex = 0;
     this.follow();
     if (hadFocus) {
       this.#board.pages.focus = cell;
-      this.#inputs.get(cell)?.focus({ preventScroll: true });
+      input?.focus({ preventScroll: true });
     }
-    for (const row of before) row.remove();
+    for (const row of outgoing) row.remove();
     this.#board.draw();
   }
 
-  #makeRow(x: number, y: number, down: number): HTMLElement[] {
+  #makeRows(): void {
+    const { plane } = this.#board.viewport;
+    this.#inputs.clear();
+    const { x, y } = placeOf(plane, this.#current);
+    const [columns, rows] = this.#isWhole
+      ? [numbers(0, plane.columns), numbers(0, plane.rows)]
+      : [numbers(x - 1, x + 2), numbers(y - 1, y + 2)];
+    this.#origin = this.#isWhole ? { x: 0, y: 0 } : { x, y };
+    this.#rows = rows.flatMap((row) => this.#makeRow(columns, row));
+    this.#root.append(...this.#rows);
+  }
+
+  #makeRow(columns: readonly number[], y: number): HTMLElement[] {
     const row = makeElement("div", "row");
     row.ariaRowIndex = String(y + 1);
-    for (const across of [-1, 0, 1]) {
-      const cell = cellAt(this.#board.viewport.plane, { x: x + across, y });
+    for (const x of columns) {
+      const cell = cellAt(this.#board.viewport.plane, { x, y });
       if (cell === undefined) continue;
       const holder = makeElement("span", "gridcell");
-      holder.ariaColIndex = String(x + across + 1);
-      const input = makeInput(cell, "focus-cell");
-      if (cell === this.#current) input.tabIndex = 0;
-      input.style.setProperty("--across", String(across));
-      input.style.setProperty("--down", String(down));
+      holder.ariaColIndex = String(x + 1);
+      const input = makeInput(cell);
+      input.style.setProperty("--across", String(x - this.#origin.x));
+      input.style.setProperty("--down", String(y - this.#origin.y));
       this.#inputs.set(cell, input);
       holder.append(input);
       row.append(holder);
@@ -138,6 +171,16 @@ export class FocusCells {
     this.#reveal(to);
   }
 
+  #press(nowMs: number): void {
+    this.#pressedMs = nowMs;
+  }
+
+  /** The tool decides what a press does. So only keys and screen readers click the checkbox. */
+  #clicked(event: MouseEvent): void {
+    const isPressed = event.detail > 0 && event.timeStamp - this.#pressedMs < CLICK_MS;
+    if (isPressed) event.preventDefault();
+  }
+
   #toggled(event: Event): void {
     const { target } = event;
     if (!(target instanceof HTMLInputElement) || target.dataset.cell === undefined) return;
@@ -152,6 +195,8 @@ export class FocusCells {
     const isEntering = !(relatedTarget instanceof Node && this.#root.contains(relatedTarget));
     // On entry by the Tab key the focus goes to where the view is.
     const to = isEntering && !this.#board.viewport.shows(cell) ? this.#middle() : cell;
+    // A screen reader may go to any of the elements.
+    if (to === cell && this.#isWhole) this.#reveal(cell);
     if (to !== this.#current) {
       this.focus(to);
       return;
@@ -175,7 +220,7 @@ export class FocusCells {
 
   #reveal(cell: number): void {
     const { viewport } = this.#board;
-    const { x, y } = placeOf(cell);
+    const { x, y } = placeOf(viewport.plane, cell);
     const { target, view } = viewport;
     if (target.scale < SEEN_FROM_PX) {
       this.#board.goTo(cell);
@@ -190,4 +235,8 @@ export class FocusCells {
     };
     if (to.x !== target.x || to.y !== target.y) this.#board.travel.to(to);
   }
+}
+
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }

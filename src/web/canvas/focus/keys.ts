@@ -8,7 +8,7 @@ export function moveOnPlane(press: KeyPress, cell: number, plane: Plane, pageRow
     size: plane.size,
     rows: plane.rows,
     pageRows,
-    placeOf,
+    placeOf: (from) => placeOf(plane, from),
     cellAt: (place) => cellAt(plane, place),
     lastInRow: (y) => lastInRow(plane, y),
   });

@@ -3,7 +3,10 @@
  * marks says nothing. Time comes from outside.
  */
 
-import { MARK_MS, type MarkKind } from "../../timed-mark.js";
+/** How long a cell stands out: changed by someone else, refused, or just found. */
+export const MARK_MS = { flash: 700, refused: 6_000, found: 3_000 } as const;
+
+type MarkKind = keyof typeof MARK_MS;
 
 export const MARKED_CELLS_MAX = 400;
 

@@ -17,12 +17,19 @@ interface BoardScene extends PagesScene, MarksScene {
   readonly frozen: Iterable<CellRange>;
   /** The user's own cells, on a board with claims. */
   readonly own: Iterable<number>;
+  /** The cells are elements of the document, below the canvas. */
+  readonly areElements: boolean;
 }
 
 /** True if the picture needs another frame to be complete. */
 export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
   const { palette } = scene;
   context.clearRect(0, 0, screen.width, screen.height);
+  if (scene.areElements) {
+    paintFrozen(context, screen, scene.plane, palette, scene.frozen);
+    paintMarks(context, screen, scene);
+    return false;
+  }
   const arePagesUnfinished = paintPages(context, screen, scene);
   if (scene.inSight.length === 0) {
     const middleOf = (page: number) => {
@@ -32,8 +39,8 @@ export function paintBoard(context: Context, screen: Screen, scene: BoardScene):
     paintHeat(context, scene.active, middleOf, screen.cellPx * PAGE_SIDE, palette.flash, screen.density);
   }
   const areCellsUnfinished = paintCells(context, screen, scene);
-  paintOwn(context, screen, palette, scene.own, showsBoxes(screen) ? scene.boxes.current : undefined);
-  paintFrozen(context, screen, palette, scene.frozen);
+  paintOwn(context, screen, scene.plane, palette, scene.own, showsBoxes(screen) ? scene.boxes.current : undefined);
+  paintFrozen(context, screen, scene.plane, palette, scene.frozen);
   paintMarks(context, screen, scene);
   return arePagesUnfinished || areCellsUnfinished;
 }

@@ -98,16 +98,10 @@ export class BoxTiles {
       tile.shown[down] = byte;
       for (let across = 0; across < SIDE; across++) {
         const bit = 128 >> across;
-        if ((changed & bit) === 0 || first + across >= picture.cells) continue;
-        const cell = cellAt(page, first + across);
-        paintBox(
-          tile.context,
-          style,
-          across * style.cellPx,
-          down * style.cellPx,
-          cell,
-          byte & bit ? "checked" : "empty",
-        );
+        const offset = (changed & bit) === 0 ? undefined : picture.offsetAt(first + across);
+        if (offset === undefined) continue;
+        const [left, top] = [across * style.cellPx, down * style.cellPx];
+        paintBox(tile.context, style, left, top, cellAt(page, offset), byte & bit ? "checked" : "empty");
       }
     }
     return tile;

@@ -74,9 +74,10 @@ export function paintBoxes(
   if (isTiled) paintEmpty(context, screen, style, page, part);
   for (let row = part.top; row < part.bottom; row++) {
     for (let column = part.left; column < part.right; column++) {
-      const offset = row * PAGE_SIDE + column;
+      const offset = picture.offsetAt(row * PAGE_SIDE + column);
+      if (offset === undefined) continue;
       const isChecked = picture.get(offset);
-      if (offset >= picture.cells || (isTiled && !isChecked)) continue;
+      if (isTiled && !isChecked) continue;
       const [left, top] = [screen.left(x * PAGE_SIDE + column), screen.top(y * PAGE_SIDE + row)];
       paintBox(context, style, left, top, cellAt(page, offset), isChecked ? "checked" : "empty");
     }

@@ -11,7 +11,7 @@
 
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import type { CellRange } from "../../../client/index.js";
-import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
@@ -21,12 +21,18 @@ const TINT = 0.2;
 
 let held: { readonly color: string; readonly density: number; readonly pattern: CanvasPattern | null } | undefined;
 
-export function paintFrozen(context: Context, screen: Screen, palette: Palette, ranges: Iterable<CellRange>): void {
+export function paintFrozen(
+  context: Context,
+  screen: Screen,
+  plane: Plane,
+  palette: Palette,
+  ranges: Iterable<CellRange>,
+): void {
   const hatch = hatchFor(context, screen, palette.frozen);
   // The hatching moves with the board.
   hatch?.setTransform(new DOMMatrix([1, 0, 0, 1, screen.left(0), screen.top(0)]));
   for (const range of ranges) {
-    for (const { x, y, columns, rows } of rectanglesOf(range)) {
+    for (const { x, y, columns, rows } of rectanglesOf(plane, range)) {
       const [left, top] = [screen.left(x), screen.top(y)];
       const [width, height] = [screen.left(x + columns) - left, screen.top(y + rows) - top];
       context.globalAlpha = TINT;
@@ -40,11 +46,11 @@ export function paintFrozen(context: Context, screen: Screen, palette: Palette, 
   }
 }
 
-export function rectanglesOf({ start, end }: CellRange) {
+export function rectanglesOf({ across }: Plane, { start, end }: CellRange) {
   const page = placeOfPage(pageOf(start));
   const [first, last] = [offsetOf(start), offsetOf(end - 1)];
-  const [top, bottom] = [Math.floor(first / PAGE_SIDE), Math.floor(last / PAGE_SIDE)];
-  const [from, to] = [first % PAGE_SIDE, last % PAGE_SIDE];
+  const [top, bottom] = [Math.floor(first / across), Math.floor(last / across)];
+  const [from, to] = [first % across, last % across];
   const at = (x: number, y: number, columns: number, rows: number) => ({
     x: page.x * PAGE_SIDE + x,
     y: page.y * PAGE_SIDE + y,
@@ -53,11 +59,11 @@ export function rectanglesOf({ start, end }: CellRange) {
   });
   if (top === bottom) return [at(from, top, to - from + 1, 1)];
   const wholeFrom = from === 0 ? top : top + 1;
-  const wholeTo = to === PAGE_SIDE - 1 ? bottom : bottom - 1;
+  const wholeTo = to === across - 1 ? bottom : bottom - 1;
   return [
-    ...(from === 0 ? [] : [at(from, top, PAGE_SIDE - from, 1)]),
-    ...(wholeTo < wholeFrom ? [] : [at(0, wholeFrom, PAGE_SIDE, wholeTo - wholeFrom + 1)]),
-    ...(to === PAGE_SIDE - 1 ? [] : [at(0, bottom, to + 1, 1)]),
+    ...(from === 0 ? [] : [at(from, top, across - from, 1)]),
+    ...(wholeTo < wholeFrom ? [] : [at(0, wholeFrom, across, wholeTo - wholeFrom + 1)]),
+    ...(to === across - 1 ? [] : [at(0, bottom, to + 1, 1)]),
   ];
 }
 

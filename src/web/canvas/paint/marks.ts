@@ -22,27 +22,35 @@ const MARK_PX_MIN = 3;
 const HOVER_FROM_PX = 4;
 
 export function paintMarks(context: Context, screen: Screen, scene: MarksScene): void {
-  const { palette, marks, pending, hovered, rectangle, nowMs, isStill } = scene;
+  const { plane, palette, marks, pending, hovered, rectangle, nowMs, isStill } = scene;
   const thin = Math.max(1, Math.round(screen.density * Math.min(2, screen.cellCssPx * 0.1)));
-  for (const cell of pending) outline(context, screen, cell, palette.waiting, thin, 0);
+  for (const cell of pending) outline(context, screen, plane, cell, palette.waiting, thin, 0);
   for (const [cell, left] of marks.of("flash", nowMs)) {
     context.globalAlpha = isStill ? 1 : left;
-    outline(context, screen, cell, palette.flash, 2 * thin, 0);
+    outline(context, screen, plane, cell, palette.flash, 2 * thin, 0);
   }
   context.globalAlpha = 1;
-  for (const [cell] of marks.of("refused", nowMs)) outline(context, screen, cell, palette.bad, 2 * thin, 0);
+  for (const [cell] of marks.of("refused", nowMs)) outline(context, screen, plane, cell, palette.bad, 2 * thin, 0);
   for (const [cell] of marks.of("found", nowMs)) {
-    outline(context, screen, cell, palette.focus, 3 * thin, 3 * screen.density);
-    outline(context, screen, cell, palette.flash, 2 * thin, 0);
+    outline(context, screen, plane, cell, palette.focus, 3 * thin, 3 * screen.density);
+    outline(context, screen, plane, cell, palette.flash, 2 * thin, 0);
   }
   if (hovered !== undefined && screen.cellCssPx >= HOVER_FROM_PX) {
-    outline(context, screen, hovered, palette.accentStrong, thin, 0);
+    outline(context, screen, plane, hovered, palette.accentStrong, thin, 0);
   }
   if (rectangle) paintRectangle(context, screen, rectangle, palette);
 }
 
-function outline(context: Context, screen: Screen, cell: number, color: string, width: number, around: number): void {
-  const { x, y } = placeOf(cell);
+function outline(
+  context: Context,
+  screen: Screen,
+  plane: Plane,
+  cell: number,
+  color: string,
+  width: number,
+  around: number,
+): void {
+  const { x, y } = placeOf(plane, cell);
   const { left, top, right, bottom } = screen.area;
   if (x < left - 1 || y < top - 1 || x > right || y > bottom) return;
   const side = Math.max(screen.left(x + 1) - screen.left(x), MARK_PX_MIN * screen.density);

@@ -4,7 +4,7 @@
  * without colour, and keep a size that can be seen.
  */
 
-import { placeOf } from "../view/plane.js";
+import { type Plane, placeOf } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type BoxStyle, paintBox, prepareBoxes } from "./box.js";
 import type { Context } from "./context.js";
@@ -19,6 +19,7 @@ const RINGED_PX_MIN = 9;
 export function paintOwn(
   context: Context,
   screen: Screen,
+  plane: Plane,
   palette: Palette,
   cells: Iterable<number>,
   boxes: BoxStyle | undefined,
@@ -27,7 +28,7 @@ export function paintOwn(
   if (boxes) prepareBoxes(context, boxes);
   let drawn = 0;
   for (const cell of cells) {
-    const { x, y } = placeOf(cell);
+    const { x, y } = placeOf(plane, cell);
     if (x < left - 1 || y < top - 1 || x > right || y > bottom) continue;
     if (++drawn > OWN_CELLS_MAX) return;
     if (boxes) paintBox(context, boxes, screen.left(x), screen.top(y), cell, "own");

@@ -2,11 +2,15 @@
  * One page as pictures with sides of 256, 128, 64 and 32 pixels. At any zoom one of them is about
  * as fine as the screen, and drawing it costs no more than its pixels.
  *
+ * Each row of cells takes 256 bits, also on a small board with shorter rows. A place is a bit among
+ * them.
+ *
  * A picture is made when it is first drawn. Later, a changed cell changes one pixel of each
  * existing picture. The changed rows go to the canvas together, when the picture is drawn again.
  */
 
-import { getBit, setBit } from "../../../board/bitmap.js";
+import { countBits, getBit, setBit } from "../../../board/bitmap.js";
+import { PAGE_CELLS } from "../../../board/geometry.js";
 import { PAGE_SIDE } from "../view/plane.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
@@ -28,17 +32,25 @@ interface Level {
 
 export class PagePicture {
   readonly cells: number;
+  readonly #across: number;
+  /** By place. */
   readonly #bits: Uint8Array;
   readonly #palette: Palette;
   readonly #levels: (Level | undefined)[] = [];
   #checked = 0;
 
-  /** The picture owns `bits` from now on. */
-  constructor(cells: number, bits: Uint8Array, checked: number, palette: Palette) {
+  private constructor(cells: number, bits: Uint8Array, checked: number, palette: Palette, across: number) {
     this.cells = cells;
+    this.#across = across;
     this.#bits = bits;
     this.#checked = checked;
     this.#palette = palette;
+  }
+
+  /** The picture owns `bits` from now on. `across` is the cells of a row. */
+  static of(cells: number, bits: Uint8Array, palette: Palette, across: number): PagePicture {
+    const spread = across === PAGE_SIDE ? bits : spreadOut(cells, bits, across);
+    return new PagePicture(cells, spread, countBits(bits), palette, across);
   }
 
   get checked(): number {
@@ -46,22 +58,30 @@ export class PagePicture {
   }
 
   get(offset: number): boolean {
-    return getBit(this.#bits, offset) === 1;
+    return getBit(this.#bits, this.#placeOf(offset)) === 1;
   }
 
-  /** Eight cells in a row, the first in the highest bit. `offset` must be a multiple of 8. */
-  byteAt(offset: number): number {
-    return this.#bits[offset >> 3] ?? 0;
+  /** The cell at a place; undefined if there is none. */
+  offsetAt(place: number): number | undefined {
+    const column = place % PAGE_SIDE;
+    const offset = Math.floor(place / PAGE_SIDE) * this.#across + column;
+    return column < this.#across && offset < this.cells ? offset : undefined;
+  }
+
+  /** Eight places in a row, the first in the highest bit. `place` must be a multiple of 8. */
+  byteAt(place: number): number {
+    return this.#bits[place >> 3] ?? 0;
   }
 
   set(offset: number, value: boolean): void {
-    if (!setBit(this.#bits, offset, value ? 1 : 0)) return;
+    const place = this.#placeOf(offset);
+    if (!setBit(this.#bits, place, value ? 1 : 0)) return;
     const by = value ? 1 : -1;
     this.#checked += by;
     for (const [number, level] of this.#levels.entries()) {
       if (!level) continue;
-      const row = (offset >> 8) >> number;
-      const index = row * (PAGE_SIDE >> number) + ((offset & 255) >> number);
+      const row = (place >> 8) >> number;
+      const index = row * (PAGE_SIDE >> number) + ((place & 255) >> number);
       const count = (level.counts[index] ?? 0) + by;
       level.counts[index] = count;
       level.pixels[index] = level.ramp[count] ?? 0;
@@ -72,7 +92,7 @@ export class PagePicture {
   }
 
   recolored(palette: Palette): PagePicture {
-    return new PagePicture(this.cells, this.#bits, this.#checked, palette);
+    return new PagePicture(this.cells, this.#bits, this.#checked, palette, this.#across);
   }
 
   has(cellPx: number): boolean {
@@ -98,6 +118,10 @@ export class PagePicture {
     for (const number of this.#levels.keys()) if (number !== kept) this.#levels[number] = undefined;
   }
 
+  #placeOf(offset: number): number {
+    return placeIn(this.#across, offset);
+  }
+
   #make(number: number): Level {
     const side = PAGE_SIDE >> number;
     const canvas = new OffscreenCanvas(side, side);
@@ -106,9 +130,9 @@ export class PagePicture {
     const counts = new Uint8Array(side * side);
     for (let at = 0; at < this.#bits.length; at++) {
       let byte = this.#bits[at] ?? 0;
-      for (let offset = at * 8; byte; offset++, byte = (byte << 1) & 255) {
+      for (let place = at * 8; byte; place++, byte = (byte << 1) & 255) {
         if (byte & 128) {
-          const index = ((offset >> 8) >> number) * side + ((offset & 255) >> number);
+          const index = ((place >> 8) >> number) * side + ((place & 255) >> number);
           counts[index] = (counts[index] ?? 0) + 1;
         }
       }
@@ -117,12 +141,22 @@ export class PagePicture {
     // Nothing is drawn after the last cell.
     for (let index = 0; index < counts.length; index++) {
       const first = Math.floor(index / side) * (PAGE_SIDE << number) + ((index % side) << number);
-      if (first < this.cells) pixels[index] = ramp[counts[index] ?? 0] ?? 0;
+      if (this.offsetAt(first) !== undefined) pixels[index] = ramp[counts[index] ?? 0] ?? 0;
     }
     const level = { canvas, image, pixels, counts, ramp, stale: { from: 0, to: side } };
     this.#levels[number] = level;
     return level;
   }
+}
+
+function placeIn(across: number, offset: number): number {
+  return across === PAGE_SIDE ? offset : Math.floor(offset / across) * PAGE_SIDE + (offset % across);
+}
+
+function spreadOut(cells: number, bits: Uint8Array, across: number): Uint8Array {
+  const places = new Uint8Array(PAGE_CELLS / 8);
+  for (let offset = 0; offset < cells; offset++) if (getBit(bits, offset)) setBit(places, placeIn(across, offset), 1);
+  return places;
 }
 
 /** The coarsest picture whose pixels are not much larger than the screen's. */

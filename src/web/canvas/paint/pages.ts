@@ -39,8 +39,8 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   const { plane, densities, pages, inSight } = scene;
   const [left, top] = [screen.left(0), screen.top(0)];
   context.imageSmoothingEnabled = false;
-  const width = screen.left(plane.pageColumns * PAGE_SIDE) - left;
-  const height = screen.top(plane.pageRows * PAGE_SIDE) - top;
+  const width = screen.left(plane.columns) - left;
+  const height = screen.top(plane.rows) - top;
   if (densities) context.drawImage(densities.image(), left, top, width, height);
   else {
     context.fillStyle = scene.palette.line;

@@ -3,7 +3,6 @@
  * loaded page. Every change of the board updates pictures and densities.
  */
 
-import { countBits } from "../../../board/bitmap.js";
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import type { Board, CellChange } from "../../../client/index.js";
 import { Densities } from "../held/densities.js";
@@ -167,7 +166,7 @@ export class ShownPages {
     const bits = this.#board.bitsOf(page);
     const cells = this.#board.cellsOf(page);
     if (!bits || cells === undefined) return;
-    const picture = new PagePicture(cells, bits, countBits(bits), this.#palette);
+    const picture = PagePicture.of(cells, bits, this.#palette, this.#plane.across);
     this.pages.set(page, { picture, sinceMs: performance.now() });
     this.#count(page, picture);
     this.#checkLoading();

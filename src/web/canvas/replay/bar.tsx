@@ -14,6 +14,7 @@ const UNAVAILABLE = "The history is unavailable right now. Try again in a moment
 
 interface ReplayBoard {
   readonly palette: Palette;
+  readonly viewport: { readonly plane: { readonly across: number } };
   readonly pages: { readonly inSight: readonly number[] };
   replay: Replay | undefined;
   draw(): void;
@@ -102,6 +103,7 @@ function useReplay(canvas: ReplayBoard, name: string, cellsOf: ReplayBarProps["c
         fromMs: toMs - spanMs,
         toMs,
         palette: canvas.palette,
+        across: canvas.viewport.plane.across,
         read: async (page, fromMs, toMs) => {
           const cells = cellsOf(page);
           return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });

@@ -4,7 +4,6 @@
  * as unknown.
  */
 
-import { countBits } from "../../../board/bitmap.js";
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import { PagePicture } from "../paint/page-picture.js";
 import type { ShownPage } from "../paint/pages.js";
@@ -25,6 +24,8 @@ interface ReplayOptions {
   readonly fromMs: number;
   readonly toMs: number;
   readonly palette: Palette;
+  /** Cells in a row of a page. */
+  readonly across: number;
   /** Reads the page's record of that time, or its last part; undefined if unavailable. */
   readonly read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>;
   /** This computer's clock, for the pause after a failure. */
@@ -111,7 +112,7 @@ export class Replay {
     known.replay.moveTo(this.#atMs, (offset, value) => shown?.picture.set(offset, value));
     if (shown) return;
     const { bits } = known.replay;
-    const picture = new PagePicture(known.cells, bits, countBits(bits), this.#palette);
+    const picture = PagePicture.of(known.cells, bits, this.#palette, this.#options.across);
     this.pages.set(page, { picture, sinceMs: performance.now() });
   }
 

@@ -18,6 +18,8 @@ export interface View {
   readonly height: number;
   /** Device pixels per CSS pixel. */
   readonly density: number;
+  /** How much of its top, and of its bottom, lies below the tools, in CSS pixels. */
+  readonly covered?: number;
 }
 
 /** A rectangle of the plane, in cells. `right` and `bottom` are exclusive. */
@@ -29,18 +31,29 @@ export interface Area {
 }
 
 const WHOLE_FROM_PX = 4;
-const FIT_MARGIN_PX = 12;
+export const FIT_MARGIN_PX = 12;
+/** The largest cells of a board that has so few that they are elements. */
+const ELEMENT_PX_MAX = 128;
 /** The share of the view that may lie beyond the board's edge. */
 const BEYOND_SHARE = 0.375;
 
 export function fitScale(plane: Plane, view: View): number {
   const width = Math.max(1, view.width - 2 * FIT_MARGIN_PX);
-  const height = Math.max(1, view.height - 2 * FIT_MARGIN_PX);
-  return Math.min(SCALE_MAX, width / plane.columns, height / plane.rows);
+  const height = Math.max(1, view.height - 2 * marginY(view));
+  return Math.min(scaleMax(plane), width / plane.columns, height / plane.rows);
+}
+
+/** Above and below a board that fits. */
+export function marginY({ covered = 0 }: View): number {
+  return Math.max(FIT_MARGIN_PX, covered);
+}
+
+function scaleMax({ areElements }: Plane): number {
+  return areElements ? ELEMENT_PX_MAX : SCALE_MAX;
 }
 
 export function limitScale(scale: number, plane: Plane, view: View): number {
-  return Math.max(Math.min(1, fitScale(plane, view)), Math.min(SCALE_MAX, scale));
+  return Math.max(Math.min(1, fitScale(plane, view)), Math.min(scaleMax(plane), scale));
 }
 
 export function boundScale(scale: number, plane: Plane, view: View): number {

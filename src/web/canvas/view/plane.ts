@@ -1,7 +1,8 @@
 /*
- * Where the cells of a large board lie: on a plane of pages, each a square of 256 × 256 cells.
- * Pages form shells around the first one, so every board is about square, and a page's place does
- * not depend on the board's size:
+ * Where the cells of a board lie: on a plane of pages, each a square of 256 × 256 cells. A board of
+ * up to 10,000 is a square of its own, since most of a page would be empty. Pages form shells
+ * around the first one, so every board is about square, and a page's place does not depend on the
+ * board's size:
  *
  *     0 1 4 9        page n is in shell k = ⌊√n⌋: down its right side, then along its bottom
  *     2 3 5 10
@@ -13,6 +14,9 @@
 import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
 
 export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
+const SQUARE_CELLS_MAX = 10_000;
+/** More elements would make browsers slow. */
+const ELEMENTS_MAX = 1_000;
 
 export interface Point {
   readonly x: number;
@@ -24,9 +28,13 @@ export interface Plane {
   readonly pages: number;
   readonly pageColumns: number;
   readonly pageRows: number;
+  /** Cells in a row of a page. */
+  readonly across: number;
   /** Cells across and down, including holes in the last shell and the last page. */
   readonly columns: number;
   readonly rows: number;
+  /** So few cells that each is an element of the document. */
+  readonly areElements: boolean;
 }
 
 export function planeOf(size: number): Plane {
@@ -35,9 +43,11 @@ export function planeOf(size: number): Plane {
   const shell = Math.floor(Math.sqrt(last));
   const pageColumns = shell + 1;
   const pageRows = Math.max(1, last - shell * shell < shell ? shell : shell + 1);
+  const across = size <= SQUARE_CELLS_MAX ? Math.ceil(Math.sqrt(size)) : PAGE_SIDE;
+  const columns = pages === 1 ? across : pageColumns * PAGE_SIDE;
   // The rows of a single page end with its last cell.
-  const rows = pages === 1 ? Math.ceil(size / PAGE_SIDE) : pageRows * PAGE_SIDE;
-  return { size, pages, pageColumns, pageRows, columns: pageColumns * PAGE_SIDE, rows };
+  const rows = pages === 1 ? Math.ceil(size / across) : pageRows * PAGE_SIDE;
+  return { size, pages, pageColumns, pageRows, across, columns, rows, areElements: size <= ELEMENTS_MAX };
 }
 
 export function placeOfPage(page: number): Point {
@@ -53,19 +63,20 @@ export function pageAt(plane: Plane, column: number, row: number): number | unde
   return page < plane.pages ? page : undefined;
 }
 
-export function placeOf(cell: number): Point {
+export function placeOf({ across }: Plane, cell: number): Point {
   const page = placeOfPage(pageOf(cell));
   const offset = offsetOf(cell);
   return {
-    x: page.x * PAGE_SIDE + (offset % PAGE_SIDE),
-    y: page.y * PAGE_SIDE + Math.floor(offset / PAGE_SIDE),
+    x: page.x * PAGE_SIDE + (offset % across),
+    y: page.y * PAGE_SIDE + Math.floor(offset / across),
   };
 }
 
 export function cellAt(plane: Plane, { x, y }: Point): number | undefined {
   const page = pageAt(plane, Math.floor(x / PAGE_SIDE), Math.floor(y / PAGE_SIDE));
-  if (page === undefined) return undefined;
-  const offset = (Math.floor(y) % PAGE_SIDE) * PAGE_SIDE + (Math.floor(x) % PAGE_SIDE);
+  const column = Math.floor(x) % PAGE_SIDE;
+  if (page === undefined || column >= plane.across) return undefined;
+  const offset = (Math.floor(y) % PAGE_SIDE) * plane.across + column;
   return offset < cellsInPage(plane.size, page) ? cellOnPage(page, offset) : undefined;
 }
 
@@ -73,8 +84,8 @@ export function lastInRow(plane: Plane, y: number): number | undefined {
   for (let column = plane.pageColumns - 1; column >= 0; column--) {
     const page = pageAt(plane, column, Math.floor(y / PAGE_SIDE));
     if (page === undefined) continue;
-    const first = (y % PAGE_SIDE) * PAGE_SIDE;
-    const cells = Math.min(PAGE_SIDE, cellsInPage(plane.size, page) - first);
+    const first = (y % PAGE_SIDE) * plane.across;
+    const cells = Math.min(plane.across, cellsInPage(plane.size, page) - first);
     if (cells > 0) return cellOnPage(page, first + cells - 1);
   }
   return undefined;

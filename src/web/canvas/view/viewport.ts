@@ -71,7 +71,7 @@ export class Viewport {
 
   /** The cell's upper left corner, in CSS pixels of the view. */
   pointOf(cell: number): Point {
-    return toView(this.#camera, this.#view, placeOf(cell));
+    return toView(this.#camera, this.#view, placeOf(this.plane, cell));
   }
 
   shows(cell: number): boolean {

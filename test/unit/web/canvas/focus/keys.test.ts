@@ -34,7 +34,7 @@ describe("keys on the plane", () => {
       fc.property(fc.integer({ min: 1, max: 600_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (size, share) => {
         const board = planeOf(size);
         const cell = Math.min(size - 1, Math.floor(share * size));
-        const { y } = placeOf(cell);
+        const { y } = placeOf(board, cell);
         let x = board.columns - 1;
         while (cellAt(board, { x, y }) === undefined) x--;
         assert.equal(moveOnPlane({ key: "End", ctrlKey: false }, cell, board, 10), cellAt(board, { x, y }));

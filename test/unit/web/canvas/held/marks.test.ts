@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { MARKED_CELLS_MAX, Marks } from "../../../../../src/web/canvas/held/marks.js";
-import { MARK_MS } from "../../../../../src/web/timed-mark.js";
+import { MARK_MS, MARKED_CELLS_MAX, Marks } from "../../../../../src/web/canvas/held/marks.js";
 
 describe("marks", () => {
   test("last their time, and are bounded", () => {

@@ -19,7 +19,7 @@ test("the rectangles of a frozen range cover its cells, each once, and nothing e
       assert.ok(start !== undefined && end !== undefined);
       const seen = new Set<number>();
       let cells = 0;
-      for (const { x, y, columns, rows } of rectanglesOf({ start, end })) {
+      for (const { x, y, columns, rows } of rectanglesOf(plane, { start, end })) {
         assert.ok(columns > 0 && rows > 0);
         cells += columns * rows;
         for (const [across, down] of [

@@ -25,7 +25,7 @@ function part(fromMs: number, toMs: number): PageRecord {
 
 function make(read: (page: number, fromMs: number, toMs: number) => Promise<PageRecord | undefined>) {
   let nowMs = 0;
-  const options = { fromMs: 0, toMs: 60_000, palette, read, changed: () => {}, now: () => nowMs };
+  const options = { fromMs: 0, toMs: 60_000, palette, across: 256, read, changed: () => {}, now: () => nowMs };
   return { replay: new Replay(options), pass: (ms: number) => (nowMs += ms) };
 }
 

@@ -15,7 +15,7 @@ describe("the plane", () => {
         (size, share) => {
           const plane = planeOf(size);
           const cell = Math.min(size - 1, Math.floor(share * size));
-          const { x, y } = placeOf(cell);
+          const { x, y } = placeOf(plane, cell);
           assert.ok(x >= 0 && x < plane.columns && y >= 0 && y < plane.rows);
           assert.equal(cellAt(plane, { x, y }), cell);
         },
@@ -44,6 +44,9 @@ describe("the plane", () => {
       const { pageColumns, pageRows, columns, rows } = planeOf(size);
       return [pageColumns, pageRows, columns, rows];
     };
+    assert.deepEqual(measure(1), [1, 1, 1, 1]);
+    assert.deepEqual(measure(100), [1, 1, 10, 10]);
+    assert.deepEqual(measure(10_000), [1, 1, 100, 100]);
     assert.deepEqual(measure(20_000), [1, 1, 256, 79]);
     assert.deepEqual(measure(2 * 65_536), [2, 1, 512, 256]);
     assert.deepEqual(measure(1_000_000), [4, 4, 1_024, 1_024]);
@@ -52,7 +55,7 @@ describe("the plane", () => {
 
   test("past the last cell there is nothing", () => {
     const plane = planeOf(1_000_000);
-    const { x, y } = placeOf(999_999);
+    const { x, y } = placeOf(plane, 999_999);
     assert.equal(cellAt(plane, { x: x + 1, y }), undefined);
     assert.equal(cellAt(plane, { x, y: y + 1 }), undefined);
     assert.equal(cellAt(plane, { x: -1, y }), undefined);
