@@ -14,7 +14,7 @@ import { paintScene, paintSpiral } from "./paint-board.js";
 const VIEWPORT = { width: 1100, height: 720 };
 const CELL = 5 * 65_536 + 70 * 256 + 20;
 const ZOOMS = [
-  { name: "million-whole", hash: "" },
+  { name: "million-whole", hash: "#all" },
   { name: "million-pixels", hash: `#cell=${CELL}&zoom=2` },
   { name: "million-squares", hash: `#cell=${CELL}&zoom=9` },
   { name: "million-numbered", hash: `#cell=${CELL}&zoom=56` },
@@ -42,11 +42,11 @@ export async function pictureLargeBoards(browser: Browser, store: Store, images:
   for (const { name, hash } of ZOOMS)
     await take(browser, options, `${instance.url}/?board=million${hash}`, name, images);
   const phone = { viewport: { width: 360, height: 640 }, colorScheme: "dark", reducedMotion: "reduce" } as const;
-  await take(browser, phone, `${instance.url}/?board=million`, "million-phone-dark", images);
+  await take(browser, phone, `${instance.url}/?board=million#all`, "million-phone-dark", images);
   // A few changes, so that there is activity to see.
   const busy = Array.from({ length: 40 }, () => billion.set(Math.floor(Math.random() * billion.size), true));
   await Promise.all(busy);
-  await take(browser, options, `${instance.url}/?board=billion`, "billion-overview", images, async (page) => {
+  await take(browser, options, `${instance.url}/?board=billion#all`, "billion-overview", images, async (page) => {
     const again = Array.from({ length: 40 }, () => billion.set(Math.floor(Math.random() * billion.size), true));
     await Promise.all(again);
     await until("places are listed", async () => (await page.getByTestId("places").locator("button").count()) > 0);

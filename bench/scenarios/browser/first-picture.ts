@@ -25,7 +25,7 @@ export const firstPicture: Scenario = {
       for (const [board, cells] of boards) {
         tell(board);
         const pictures: Picture[] = [];
-        for (let look = 0; look < looks; look++) pictures.push(await lookAt(browser, `${url}/?board=${board}`));
+        for (let look = 0; look < looks; look++) pictures.push(await lookAt(browser, `${url}/?board=${board}#all`));
         const middle = (key: keyof Picture) => median(pictures.map((picture) => picture[key]));
         rows.push({
           cells,
@@ -102,14 +102,15 @@ async function lookAt(browser: Browser, url: string): Promise<Picture> {
 const twoFrames = (page: Page) =>
   page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 
-/** Calls `drawn` once the middle of the canvas has a known colour, or the grid is filled. */
+/** Calls `drawn` once the middle of the canvas has a known colour, or all checkboxes are there. */
 function tellFirstDrawn(): void {
   const unknown = [0xdd, 0xe2, 0xdf];
   const look = () => {
     const canvas = document.querySelector<HTMLCanvasElement>("[data-testid=canvas]");
     const pixel = canvas?.getContext("2d")?.getImageData(canvas.width / 2, canvas.height / 2, 1, 1).data;
     const isDrawn = pixel !== undefined && pixel[3] !== 0 && unknown.some((channel, at) => pixel[at] !== channel);
-    const isFilled = !canvas && document.querySelector('[data-testid=grid][aria-busy="false"]') !== null;
+    const filled = '[data-elements="true"] [data-testid=grid][aria-busy="false"]';
+    const isFilled = document.querySelector(filled) !== null;
     if (isDrawn || isFilled) Reflect.get(window, "drawn")();
     else requestAnimationFrame(look);
   };
