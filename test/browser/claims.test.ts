@@ -200,7 +200,7 @@ describe("the app on a board with claims", () => {
     await untilText(page, "message", /Checkbox 6 .* yours, 4:5\d left/);
     await untilText(page, "status-own", /^2, (next )?4:5\d left$/);
     assert.equal(await field(page, "hold-note").isVisible(), false);
-    const header = await page.locator(".status").evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
+    const header = await page.locator(".header").evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
     assert.equal(header, 0, "the header is wider than the screen");
   });
 

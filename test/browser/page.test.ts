@@ -35,6 +35,7 @@ describe("the page", () => {
       { after },
       [1, 2].map((number) => ({
         INSTANCE_NAME: `instance ${number}`,
+        HISTORY: "2h",
         BOARDS: "main=100,mid=1000,large=10000,tools=100,vast=1000000",
       })),
     ));
@@ -214,6 +215,17 @@ describe("the page", () => {
       }
       await page.close();
     }
+  });
+
+  test("the way back from a replay is not covered on the smallest phone, with an open overview", async () => {
+    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=vast`);
+    await page.setViewportSize({ width: 320, height: 480 });
+    await field(page, "overview").locator("summary").click();
+    await field(page, "minimap").waitFor();
+    await field(page, "replay-open").click();
+    await field(page, "replay-close").click();
+    await field(page, "replay-open").waitFor();
+    await page.close();
   });
 
   test("changes held back by the rate limit are marked, said, and go through", async () => {
