@@ -8,6 +8,7 @@ import { addBoard, removeBoard, resizeBoard } from "../../src/server/http/board-
 import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
+import { temporaryFolder } from "../support/folder.js";
 import { startInstance } from "../support/instances.js";
 import { type Site, startSite } from "../support/site.js";
 import { until } from "../support/until.js";
@@ -218,7 +219,9 @@ describe("the page", () => {
   });
 
   test("the way back from a replay is not covered on the smallest phone, with an open overview", async () => {
-    const { page } = await openBoard(browser, `${instances[0]?.url}/?board=vast`);
+    const DATA_DIR = temporaryFolder({ after });
+    const instance = await startInstance({ BOARDS: "vast=1000000", HISTORY: "2h", DATA_DIR });
+    const { page } = await openBoard(browser, `${instance.url}/?board=vast`);
     await page.setViewportSize({ width: 320, height: 480 });
     await field(page, "overview").locator("summary").click();
     await field(page, "minimap").waitFor();
@@ -226,6 +229,7 @@ describe("the page", () => {
     await field(page, "replay-close").click();
     await field(page, "replay-open").waitFor();
     await page.close();
+    await instance.stop();
   });
 
   test("changes held back by the rate limit are marked, said, and go through", async () => {
