@@ -15,6 +15,7 @@ import { More } from "./more.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { ConnectionFacts, Status } from "./status.js";
+import { askBeforeLeaving, useEarlier } from "./unsent.js";
 import { type AccessWording, accessWording, problem } from "./wording.js";
 
 interface AppProps {
@@ -34,6 +35,7 @@ const WIDE = "(min-width: 60rem)";
 export function App({ client, board, isCompact, names, hasToken, onToken }: AppProps) {
   const live = useLive(client, board);
   const delay = useDelay(board);
+  const earlier = useEarlier(client);
   const boards = useResolved(names);
   const isWide = useMedia(WIDE);
   const [checked, setChecked] = useState<number>();
@@ -49,6 +51,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
     return () => clearTimeout(timer);
   }, [refusal]);
 
+  useEffect(() => askBeforeLeaving(board), [board]);
   useEffect(() => reportLost(board, Date.now, (text) => onRefused(text, false)), [board, onRefused]);
 
   const { size } = live;
@@ -56,7 +59,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
   const access = accessWording(live, hasToken);
   const isShown = size > 0 && live.failure === undefined;
-  const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere;
+  const hint = problem(live, delay, hasBeenLive.current) ?? elsewhere ?? earlier;
   const goTo = isShown && <GoToNumber size={size} onGo={(cell) => setTarget({ cell })} />;
   return (
     <div class="page" data-compact={isCompact ? "" : undefined}>

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { Board, Client, ErrorBody, ErrorCode } from "../client/index.js";
 import { refusalOf } from "../protocol/refusal.js";
 import { frozenText } from "./permission.js";
+import { SendingPace } from "./sending-pace.js";
 
 export interface Live extends ReturnType<typeof read> {
   readonly roundTripMs: number | undefined;
@@ -88,26 +89,35 @@ export function useMedia(query: string): boolean {
 
 export interface Delay {
   readonly code: ErrorCode;
+  /** Until the next attempt. */
   readonly secondsLeft: number;
+  /** Until nothing waits; undefined while that is not known. */
+  readonly secondsToGo: number | undefined;
 }
 
 const TICK_MS = 250;
+
+function isSame(one: Delay | undefined, other: Delay): boolean {
+  const { code, secondsLeft, secondsToGo } = other;
+  return one?.code === code && one.secondsLeft === secondsLeft && one.secondsToGo === secondsToGo;
+}
 
 /** The current delay: from the server's request to wait until no change is pending. */
 export function useDelay(board: Board): Delay | undefined {
   const [delay, setDelay] = useState<Delay>();
   useEffect(() => {
     let timer: ReturnType<typeof setInterval> | undefined;
+    const pace = new SendingPace();
     const off = board.on("delayed", ({ code, retryAfterMs }) => {
       const endMs = performance.now() + retryAfterMs;
       const tick = () => {
         const isOver = board.pending === 0;
         if (isOver) clearInterval(timer);
-        const secondsLeft = Math.max(1, Math.ceil((endMs - performance.now()) / 1000));
-        setDelay((before) => {
-          if (isOver) return undefined;
-          return before?.code === code && before.secondsLeft === secondsLeft ? before : { code, secondsLeft };
-        });
+        const nowMs = performance.now();
+        pace.note(board.pending, nowMs);
+        const secondsLeft = Math.max(1, Math.ceil((endMs - nowMs) / 1000));
+        const next = { code, secondsLeft, secondsToGo: pace.secondsToGo(nowMs) };
+        setDelay((before) => (isOver ? undefined : isSame(before, next) ? before : next));
       };
       clearInterval(timer);
       timer = setInterval(tick, TICK_MS);

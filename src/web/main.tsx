@@ -5,10 +5,11 @@
 
 import { render } from "preact";
 import { type Client, connect } from "../client/index.js";
+import { keepChanges } from "../client/kept-changes.js";
 import { App } from "./app.js";
 import { homeUrl, readBoardNames } from "./instance-answers.js";
 import { readQuery } from "./query.js";
-import { keepToken, readToken, takeToken } from "./visitor-token.js";
+import { keepToken, readToken, readUser, takeToken } from "./visitor-token.js";
 
 const { board, isCompact } = readQuery(location.search);
 const root = document.getElementById("page");
@@ -18,7 +19,7 @@ let visits = 0;
 
 function visit(page: Element): void {
   client?.close();
-  const next = connect(homeUrl(), { token: readToken, remember: true });
+  const next = connect(homeUrl(), { token: readToken, remember: true, keep: keepChanges(readUser()) });
   client = next;
   const useToken = (token: string) => {
     keepToken(token);

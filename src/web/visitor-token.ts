@@ -34,6 +34,19 @@ export function readToken(): string {
   }
 }
 
+/** Tells the users apart who share this browser: the app's path, and the subject of the token. */
+export function readUser(): string {
+  const { pathname } = new URL(".", location.href);
+  const [, payload = ""] = readToken().split(".");
+  try {
+    const { sub } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
+    return `${pathname} ${sub}`;
+  } catch {
+    // There is no token, or only the server can read it.
+    return `${pathname} ${payload}`;
+  }
+}
+
 export function keepToken(token: string): void {
   remembered = token.trim();
   try {

@@ -83,10 +83,10 @@ function refusalOf({ connection: { reason } }: Live): string | undefined {
   return reason === undefined || TEMPORARY.has(reason.code) ? undefined : reason.message;
 }
 
-function delayText({ code, secondsLeft }: Delay, queued: string): string {
+function delayText({ code, secondsLeft, secondsToGo }: Delay, queued: string): string {
   switch (code) {
     case "RATE_LIMITED":
-      return `That was fast! ${queued}: about ${secondsLeft} s to go.`;
+      return `That was fast! ${queued}${secondsToGo === undefined ? "" : `: about ${secondsToGo} s to go`}.`;
     case "STORE_AWAY":
     case "OUTCOME_UNKNOWN":
       return `The store is unavailable. ${queued}. Next attempt in ${secondsLeft} s.`;
