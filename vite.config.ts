@@ -3,6 +3,7 @@
 import { fileURLToPath } from "node:url";
 import preact from "@preact/preset-vite";
 import { defineConfig } from "vite";
+import { loadingFrame } from "./scripts/loading-frame.js";
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -10,7 +11,7 @@ export default defineConfig({
   root: pathOf("src/web"),
   // The app may be served below a path, so its URLs are relative.
   base: "./",
-  plugins: [preact()],
+  plugins: [preact(), loadingFrame(pathOf("src/web"))],
   resolve: {
     // As `browser` in package.json says of the compiled file.
     alias: [{ find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") }],

@@ -1,5 +1,6 @@
 /*
- * Builds everything into dist/: the compiled layers, the Lua scripts next to them, and the app.
+ * Builds everything into dist/: the compiled layers, the Lua scripts next to them, and the app with
+ * its compressed copies.
  * With `--if-stale` it builds only if a source is newer than the last build. So `npm start` is
  * quick, and a second terminal does not rebuild under a running instance.
  */
@@ -8,10 +9,18 @@ import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { compressAssets } from "./compress-assets.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const stamp = join(root, "dist", ".built");
-const sources = ["src", "package-lock.json", "tsconfig.base.json", "tsconfig.json", "vite.config.ts"];
+const sources = [
+  "src",
+  "scripts/compress-assets.mjs",
+  "package-lock.json",
+  "tsconfig.base.json",
+  "tsconfig.json",
+  "vite.config.ts",
+];
 
 if (process.argv.includes("--if-stale") && existsSync(stamp)) {
   const builtMs = statSync(stamp).mtimeMs;
@@ -25,6 +34,7 @@ cpSync(join(root, "src", "store", "valkey", "scripts"), join(root, "dist", "stor
   recursive: true,
 });
 run("vite", ["build", "--logLevel", "warn"]);
+compressAssets(join(root, "dist", "page"));
 writeFileSync(stamp, "");
 process.stderr.write("done\n");
 

@@ -53,7 +53,7 @@ export async function measureSizes(): Promise<Size[]> {
 /** The document and every file that it loads, as they are sent, by their names. */
 function filesOf(document: string): Map<string, Buffer> {
   const html = readFileSync(join(page, document), "utf8");
-  const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+)"/g), ([, path = ""]) => path);
+  const loaded = Array.from(html.matchAll(/(?:src|href)="\.\/([^"]+\.(?:js|css|svg))"/g), ([, path = ""]) => path);
   return new Map([document, ...loaded].map((path) => [basename(path), readFileSync(join(page, path))]));
 }
 

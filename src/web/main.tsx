@@ -14,6 +14,8 @@ import { keepToken, readToken, readUser, takeToken } from "./visitor-token.js";
 const { board, isCompact } = readQuery(location.search);
 const root = document.getElementById("page");
 if (!root) throw new Error("index.html has no #page");
+// The frame that was shown until now.
+root.replaceChildren();
 let client: Client | undefined;
 let visits = 0;
 

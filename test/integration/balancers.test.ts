@@ -2,17 +2,21 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
 import { Agent, createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { networkInterfaces } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { io } from "socket.io-client";
 import { BEAT_MS, LANE_PATH, SILENT_MS_MAX } from "../../src/protocol/lane.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { BALANCERS, type BalancerName, balancerFile, startBalancer } from "../support/balancers.js";
 import { watchBoard } from "../support/clients.js";
 import { temporaryFolder } from "../support/folder.js";
-import { spawnInstance, startInstance } from "../support/instances.js";
+import { pageFolder, spawnInstance, startInstance } from "../support/instances.js";
+import { rawRequest } from "../support/raw-answer.js";
 import { newSession, RawClient } from "../support/raw-client.js";
 import { RawLane } from "../support/raw-lane.js";
 import { until } from "../support/until.js";
@@ -92,6 +96,37 @@ for (const name of BALANCERS) {
       await until("a stock client goes over from polling to WebSocket", () => {
         return stock.connected && stock.io.engine.transport.name === "websocket";
       });
+    });
+
+    test("hands on the files of the app compressed, each to who accepts it, and the origin that the browser sees", async (t) => {
+      const instance = await startInstance({ TRUSTED_PROXIES: "127.0.0.1" }, store);
+      t.after(() => instance.stop());
+      const url = await startBalancer(t, name, [instance.port]);
+      const script = readdirSync(join(pageFolder, "assets")).find((each) => each.endsWith(".js"));
+      const plain = readFileSync(join(pageFolder, "assets", script ?? ""));
+      for (const [accepted, coding, unpack] of [
+        ["gzip, deflate, br", "br", brotliDecompressSync],
+        ["gzip", "gzip", gunzipSync],
+        ["identity", undefined, (body: Buffer) => body],
+      ] as const) {
+        const { status, headers, body } = await rawRequest(`${url}/assets/${script}`, { "accept-encoding": accepted });
+        assert.equal(status, 200);
+        assert.equal(headers["content-encoding"], coding);
+        assert.match(headers.vary ?? "", /accept-encoding/i);
+        assert.equal(headers["cache-control"], "public, max-age=31536000, immutable");
+        assert.deepEqual(unpack(body), plain);
+        const etag = headers.etag ?? "";
+        const again = await rawRequest(`${url}/assets/${script}`, {
+          "accept-encoding": accepted,
+          "if-none-match": etag,
+        });
+        assert.equal(again.status, 304);
+      }
+      const forged = { "x-forwarded-host": "evil.example", "x-forwarded-proto": "https" };
+      const { headers, body } = await rawRequest(`${url}/`, { "accept-encoding": "br", ...forged });
+      assert.equal(headers["content-encoding"], "br");
+      const image = `<meta property="og:image" content="${url}/boards/main/preview.png" />`;
+      assert.ok(String(brotliDecompressSync(body)).includes(image), image);
     });
 
     test("keeps what is for operators from strangers, however they write it", async (t) => {

@@ -97,10 +97,12 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     types: ["store/embedded/claims.ts", "store/embedded/pages.ts", "store/embedded/sessions.ts"],
   },
   express: {
-    files: ["app", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
+    files: ["app", "assets", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
     types: [
       "server/attach-boards.ts",
-      ...["browsers", "errors", "page-sender", "rate-limit", "request-context"].map((name) => `server/http/${name}.ts`),
+      ...["browsers", "codings", "errors", "front-page", "page-sender", "preview", "rate-limit", "request-context"].map(
+        (name) => `server/http/${name}.ts`,
+      ),
     ],
   },
   helmet: { files: ["server/http/browsers.ts"] },

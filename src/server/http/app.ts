@@ -6,8 +6,10 @@ import express, { type Express } from "express";
 import { refuseChunked } from "../connections/gate.js";
 import type { Instance } from "../instance/instance.js";
 import type { Trust } from "../limits/client-address.js";
-import { cacheHashed, paneOrigins, redirectBrowsers, securityHeaders } from "./browsers.js";
+import { sendDocument, serveAssets } from "./assets.js";
+import { paneOrigins, redirectBrowsers, securityHeaders } from "./browsers.js";
 import { answerErrors, refuseUnknown } from "./errors.js";
+import { frontPage } from "./front-page.js";
 import type { OperatorView } from "./operators.js";
 import { boardRoutes, type HttpOptions } from "./routes.js";
 
@@ -22,7 +24,8 @@ interface AppOptions extends HttpOptions {
 }
 
 export function createApp(instance: Instance, view: OperatorView, options: AppOptions): Express {
-  const { pageFolder: root, demoUrls } = options;
+  const { demoUrls } = options;
+  const assets = serveAssets(options.pageFolder);
   const app = express();
   app.set("trust proxy", options.trust);
   app.disable("x-powered-by");
@@ -39,9 +42,9 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
   app.use(redirectBrowsers(options.basePath));
   app.use(boardRoutes(instance, view, options));
   app.get("/demo/instances", (_, response) => void response.json({ urls: demoUrls() }));
-  app.get("/demo", (_, response) => response.sendFile("demo.html", { root }));
-  // No redirects, because they would drop a path that a proxy has removed.
-  app.use(express.static(root, { redirect: false, setHeaders: cacheHashed }));
+  app.get("/demo", sendDocument(assets, "demo.html"));
+  app.get(["/", "/index.html"], frontPage(instance, options));
+  app.use(assets);
   app.use(refuseUnknown);
   app.use(answerErrors(instance));
   return app;

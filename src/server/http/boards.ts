@@ -16,6 +16,7 @@ import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from ".
 import { deleteBoard, putBoard } from "./board-admin.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
+import { previewSender } from "./preview.js";
 import { addressOf, boardFor, pageFor, visitorOf, wholeNumber } from "./request-context.js";
 
 const BODY_BYTES_MAX = 16_384;
@@ -48,6 +49,7 @@ export function boardsRouter(instance: Instance): Router {
     response.json({ ok: true });
   });
   router.get("/boards/:board/pages/:page", pageSender(instance));
+  router.get("/boards/:board/preview.png", previewSender(instance));
   const histories = new HistoryReads(instance);
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);

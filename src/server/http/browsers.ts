@@ -3,7 +3,7 @@
  * work, and the sources that the app may load. Only this file imports helmet.
  */
 
-import type { Request, RequestHandler, Response } from "express";
+import type { Request, RequestHandler } from "express";
 import helmet from "helmet";
 import { rightAddress } from "../input/base-path.js";
 
@@ -56,9 +56,4 @@ export function paneOrigins(urls: readonly string[]): string {
     return hosts.map((host) => `${protocol}//${host}:${port}`);
   });
   return origins.join(" ");
-}
-
-export function cacheHashed(response: Response, path: string): void {
-  const isHashed = /[/\\]assets[/\\]/.test(path);
-  response.set("Cache-Control", isHashed ? "public, max-age=31536000, immutable" : "no-cache");
 }

@@ -7,7 +7,8 @@ import express, { type Express, Router } from "express";
 import { type HttpGate, refuseChunked } from "../connections/gate.js";
 import type { ClusterState } from "../fleet/fleet.js";
 import type { Instance } from "../instance/instance.js";
-import { cacheHashed, redirectBrowsers, securityHeaders, wantsPage } from "./browsers.js";
+import { sendDocument, serveAssets } from "./assets.js";
+import { redirectBrowsers, securityHeaders, wantsPage } from "./browsers.js";
 import { answerErrors, refuseUnknown } from "./errors.js";
 import { pace } from "./rate-limit.js";
 import { addressOf } from "./request-context.js";
@@ -32,10 +33,10 @@ export function operatorRoutes(
     if (isPublic) instance.admission.admitWork(addressOf(request), METRICS_WORK);
     response.type(instance.metrics.registry.contentType).send(await view.metrics());
   });
-  router.get("/cluster", (request, response) => {
+  const document = pageFolder === undefined ? undefined : sendDocument(serveAssets(pageFolder), "cluster.html");
+  router.get("/cluster", (request, response, next) => {
     response.vary("Accept").set("Cache-Control", "no-store");
-    const isPage = pageFolder !== undefined && wantsPage(request);
-    if (isPage) response.sendFile("cluster.html", { root: pageFolder, cacheControl: false });
+    if (document && wantsPage(request)) document(request, response, next);
     else response.json(view.cluster());
   });
   return router;
@@ -49,7 +50,7 @@ export function createOperatorApp(instance: Instance, view: OperatorView, gate: 
   app.use(securityHeaders(() => ""));
   app.use(redirectBrowsers(""));
   app.use(operatorRoutes(instance, view, pageFolder, false));
-  app.use(express.static(pageFolder, { index: false, setHeaders: cacheHashed }));
+  app.use(serveAssets(pageFolder));
   app.use(refuseUnknown);
   app.use(answerErrors(instance));
   return app;

@@ -4,8 +4,6 @@
  * cells is part of it because a board that grew has a longer last page at the same position.
  */
 
-import { promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Request, RequestHandler } from "express";
 import { bitmapBytes } from "../../board/bitmap.js";
 import { cropUpdate, type Snapshot } from "../../board/delta.js";
@@ -13,20 +11,11 @@ import { cellsInPage } from "../../board/geometry.js";
 import { keepNewest } from "../../board/keep-newest.js";
 import { formatPosition } from "../../board/position.js";
 import type { Instance } from "../instance/instance.js";
+import { type Coding, codingsFor, compress } from "./codings.js";
 import { addressOf, pageFor, visitorOf } from "./request-context.js";
-
-type Coding = "br" | "gzip" | "identity";
-
-/** In order of preference. */
-const CODINGS: readonly Coding[] = ["br", "gzip", "identity"];
 
 /** Most bodies kept, of at most about 8 KiB each. */
 const KEPT_MAX = 512;
-/** Low effort suffices, because random bits never shrink and sparse bits always do. */
-const BROTLI_QUALITY = 4;
-
-const brotli = promisify(brotliCompress);
-const gzipped = promisify(gzip);
 
 /** Cost of sending a page, in Admission's work units. */
 const PAGE_WORK = 10;
@@ -39,11 +28,10 @@ export function pageSender(instance: Instance): RequestHandler {
     instance.admission.admitWork(addressOf(request), PAGE_WORK);
     const snapshot = await (isFromStore ? instance.readStored(board, page) : instance.readPage(board, page));
     // A body compressed earlier is also a copy.
-    const accepted = isFromStore ? "identity" : request.acceptsEncodings([...CODINGS]);
-    const coding = CODINGS.find((each) => each === accepted) ?? "identity";
+    const [coding] = isFromStore ? [] : codingsFor(request);
     const cells = cellsInPage(board.size, page);
     // A compressed body is another representation of the same page, so its ETag is weak.
-    const weak = coding === "identity" ? "" : "W/";
+    const weak = coding ? "W/" : "";
     response.set({
       ETag: `${weak}"${formatPosition(snapshot.position)}.${cells}"`,
       "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
@@ -54,7 +42,7 @@ export function pageSender(instance: Instance): RequestHandler {
       return;
     }
     const body = await bodies.encode(board.name, snapshot, cells, coding);
-    if (coding !== "identity") response.set("Content-Encoding", coding);
+    if (coding) response.set("Content-Encoding", coding);
     response.type("application/octet-stream").send(body);
   };
 }
@@ -72,8 +60,8 @@ class PageBodies {
   /** Bodies by page, position and coding, least recently used first. */
   readonly #kept = new Map<string, Promise<Buffer>>();
 
-  encode(board: string, snapshot: Snapshot, cells: number, coding: Coding): Promise<Buffer> {
-    if (coding === "identity") return Promise.resolve(whole(snapshot, cells));
+  encode(board: string, snapshot: Snapshot, cells: number, coding: Coding | undefined): Promise<Buffer> {
+    if (!coding) return Promise.resolve(whole(snapshot, cells));
     const key = `${board}:${snapshot.page} ${formatPosition(snapshot.position)} ${cells} ${coding}`;
     const body = this.#kept.get(key) ?? compress(whole(snapshot, cells), coding);
     this.#kept.delete(key);
@@ -88,14 +76,4 @@ function whole(snapshot: Snapshot, cells: number): Buffer {
   // The board may have shrunk since the page was read.
   body.set(cropUpdate(snapshot, cells).bits);
   return body;
-}
-
-function compress(body: Buffer, coding: "br" | "gzip"): Promise<Buffer> {
-  if (coding === "gzip") return gzipped(body);
-  return brotli(body, {
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY,
-      [constants.BROTLI_PARAM_SIZE_HINT]: body.length,
-    },
-  });
 }
