@@ -74,6 +74,7 @@ const INSTEAD: ReadonlyMap<string, string> = new Map([
   ["PORT", "the port of your own HTTP server"],
   ["HOST", "the address of your own HTTP server"],
   ["BASE_PATH", "an Express app of your own that you mount there, and the option `path` of your Socket.IO server"],
+  ["FRAME_ORIGINS", "the Content-Security-Policy of your own pages"],
   ["METRICS_PORT", "a middleware of yours before /metrics and /cluster, which are routes of your app"],
   ["METRICS_HOST", "a middleware of yours before /metrics and /cluster, which are routes of your app"],
   ["WORKERS", "several processes of your app with one `valkeyUrl`"],

@@ -20,6 +20,9 @@ import { LOG_LEVELS } from "./telemetry/log.js";
 /** A delay that nobody notices: the default of FLUSH_UNSEEN_MS. */
 export const UNSEEN_MS = 60;
 
+const ORIGINS_EXPECTED =
+  "* or origins such as https://example.org:8443, separated by commas, without a path or wildcard";
+
 /** The message names the option, its value and what was expected. */
 export class BadOption extends Error {}
 
@@ -319,11 +322,18 @@ const TABLE = {
     fallback: "*",
     help: "Web origins that may connect besides the instance's own, or * for all",
     reason: "On an open board other sites can do no more than any visitor; set it if tokens give rights",
-    parse: (value) => {
-      const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
-      return origins.includes(undefined) ? undefined : origins.filter((origin) => origin !== undefined);
-    },
-    expected: "* or origins such as https://example.org:8443, separated by commas, without a path or wildcard",
+    parse: parseOrigins,
+    expected: ORIGINS_EXPECTED,
+  },
+  frameOrigins: {
+    env: "FRAME_ORIGINS",
+    placeholder: "origin,…",
+    fallback: "",
+    help: "Web origins whose pages may show the app in an iframe, besides the instance's own, or * for all",
+    reason:
+      "A page that frames the app can lure its visitors into clicks; the panes of /demo on this machine are always allowed",
+    parse: (value) => (value === "" ? [] : parseOrigins(value)),
+    expected: ORIGINS_EXPECTED,
   },
   access: {
     env: "ACCESS",
@@ -475,6 +485,11 @@ function parseBoards(value: string): Readonly<Record<string, number>> | undefine
     boards.set(name, size);
   }
   return Object.fromEntries(boards);
+}
+
+function parseOrigins(value: string): readonly string[] | undefined {
+  const origins = value.split(",").map((item) => (item.trim() === "*" ? "*" : parseOrigin(item.trim())));
+  return origins.includes(undefined) ? undefined : origins.filter((origin) => origin !== undefined);
 }
 
 function isKeysUrl(value: string): boolean {

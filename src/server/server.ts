@@ -71,7 +71,7 @@ const CLOSING_MS_MAX = 2_000;
 /** Rejects with the system's error if it cannot listen on the port. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, store, log, pageFolder, silentMsMax = SILENT_MS_MAX, demoUrls = () => [] } = options;
-  const { basePath } = config;
+  const { basePath, frameOrigins } = config;
   let listening: HttpServer | undefined;
   const address = () => listening?.address() ?? { port: config.port };
   const running = runInstance(config, store, log, { wallClock: options.wallClock, address });
@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const view = { ...running.view, ...(options.metrics ? { metrics: options.metrics } : {}) };
   const trust = trustIn(config.trustedProxies) ?? trustNobody;
   const httpDoor = httpOptions(config, store, trust);
-  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath });
+  const app = createApp(instance, view, { ...httpDoor, trust, pageFolder, demoUrls, basePath, frameOrigins });
   const http = createServer(
     {
       headersTimeout: silentMsMax,

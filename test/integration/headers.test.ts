@@ -90,6 +90,23 @@ describe("the headers of every answer", () => {
     });
   }
 
+  test("let pages of FRAME_ORIGINS frame the app, and no others", async (t) => {
+    for (const [origins, ancestors] of [
+      ["https://a.example, http://b.example:8080", "https://a.example http://b.example:8080"],
+      ["*", "*"],
+    ] as const) {
+      const framed = await startInstance({ DATA_DIR: temporaryFolder(t), FRAME_ORIGINS: origins });
+      t.after(() => framed.stop());
+      const panes = "http://localhost:* http://127.0.0.1:*";
+      const { "x-frame-options": _, ...others } = APP;
+      assert.deepEqual(told(await fetch(`${framed.url}/demo`)), {
+        ...others,
+        ...kept,
+        "content-security-policy": policy(panes, `${panes} ${ancestors}`),
+      });
+    }
+  });
+
   test("of /metrics and /cluster on a port of their own name no frames of others", async () => {
     const url = instance.metricsUrl?.replace("localhost", "127.0.0.1");
     const own = expected("");

@@ -21,10 +21,12 @@ interface AppOptions extends HttpOptions {
    */
   readonly demoUrls: () => readonly string[];
   readonly basePath: string;
+  /** Origins whose pages may frame the app, or `*`. */
+  readonly frameOrigins: readonly string[];
 }
 
 export function createApp(instance: Instance, view: OperatorView, options: AppOptions): Express {
-  const { demoUrls } = options;
+  const { demoUrls, frameOrigins } = options;
   const assets = serveAssets(options.pageFolder);
   const app = express();
   app.set("trust proxy", options.trust);
@@ -32,7 +34,7 @@ export function createApp(instance: Instance, view: OperatorView, options: AppOp
   app.use(
     options.gate.pass,
     refuseChunked,
-    securityHeaders(() => paneOrigins(demoUrls())),
+    securityHeaders(() => paneOrigins(demoUrls()), frameOrigins),
   );
   app.use((_, response, next) => {
     // Otherwise the next request on this connection would reach an instance that is gone.

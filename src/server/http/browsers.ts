@@ -22,9 +22,9 @@ export function redirectBrowsers(basePath: string): RequestHandler {
 
 /**
  * `frames` is called for each answer and returns the origins of the demo's panes, separated by
- * spaces.
+ * spaces. `ancestors` are the other origins whose pages may frame the app.
  */
-export function securityHeaders(frames: () => string): RequestHandler {
+export function securityHeaders(frames: () => string, ancestors: readonly string[]): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -38,10 +38,12 @@ export function securityHeaders(frames: () => string): RequestHandler {
         "base-uri": ["'none'"],
         "form-action": ["'none'"],
         "frame-src": ["'self'", frames],
-        "frame-ancestors": ["'self'", frames],
+        "frame-ancestors": ["'self'", frames, ...ancestors],
         // No upgrade-insecure-requests, because many machines serve the app over plain HTTP.
       },
     },
+    // It can name no other origin. Browsers that know `frame-ancestors` ignore it.
+    xFrameOptions: ancestors.length === 0 && { action: "sameorigin" },
     strictTransportSecurity: false,
   });
 }

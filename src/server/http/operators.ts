@@ -47,7 +47,7 @@ export function createOperatorApp(instance: Instance, view: OperatorView, gate: 
   const app = express();
   app.disable("x-powered-by");
   app.use(gate.pass, refuseChunked, pace(instance));
-  app.use(securityHeaders(() => ""));
+  app.use(securityHeaders(() => "", []));
   app.use(redirectBrowsers(""));
   app.use(operatorRoutes(instance, view, pageFolder, false));
   app.use(serveAssets(pageFolder));
