@@ -15,7 +15,9 @@ import { More } from "./more.js";
 import { Boards, GoToNumber } from "./navigation.js";
 import type { Announcement } from "./said.js";
 import { ConnectionFacts, Status } from "./status.js";
+import { useTabTitle } from "./tab-title.js";
 import { askBeforeLeaving, useEarlier } from "./unsent.js";
+import { emptyText, Welcome } from "./welcome.js";
 import { type AccessWording, accessWording, problem } from "./wording.js";
 
 interface AppProps {
@@ -54,6 +56,8 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   useEffect(() => askBeforeLeaving(board), [board]);
   useEffect(() => reportLost(board, Date.now, (text) => onRefused(text, false)), [board, onRefused]);
 
+  useTabTitle(board.name, checked);
+
   const { size } = live;
   // For a refusal whose cell is not on the screen.
   const elsewhere = refusal.isShown ? undefined : { tone: "bad" as const, text: refusal.text };
@@ -84,8 +88,9 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             target={target}
             isCompact={isCompact}
             isViewer={live.isViewer}
+            welcome={!isCompact && <Welcome board={board} isViewer={live.isViewer} />}
             hint={hint}
-            usual={isCompact ? undefined : usualText(board, live.isViewer)}
+            usual={isCompact ? undefined : (emptyText(checked, live.isViewer) ?? usualText(board, live.isViewer))}
             onChecked={setChecked}
             onRefused={onRefused}
           />

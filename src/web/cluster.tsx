@@ -15,6 +15,7 @@ import {
   pointsOf,
   withAnswer,
 } from "./cluster-history.js";
+import { SiteHeader } from "./site-header.js";
 
 const ASK_MS = 2_000;
 const CHART = { width: 160, height: 36 };
@@ -65,57 +66,58 @@ function Cluster() {
   }, []);
   const { instances, self, warning } = history;
   return (
-    <main class="cluster">
-      <header>
-        <h1>Cluster</h1>
+    <>
+      <SiteHeader page="Cluster">
         <p role="status" translate={false} data-testid="cluster-status">
           {isLost ? "This instance is not responding. Trying again …" : summary(instances)}
         </p>
+      </SiteHeader>
+      <main class="cluster">
         {warning !== undefined && (
-          <p role="alert" data-testid="cluster-warning">
+          <p class="warning" role="alert" data-tone="waiting" data-testid="cluster-warning">
             {warning}
           </p>
         )}
-      </header>
-      <dl class="whole" translate={false}>
-        {WHOLE.map(({ measure, label, format }) => {
-          const line = lineOf(history, measure);
-          return (
-            <div key={measure}>
-              <dt>{label}</dt>
-              <dd data-testid={`whole-${measure}`}>{format(line.at(-1) ?? 0)}</dd>
-              <Chart line={line} label={`${label} in the last two minutes`} />
-            </div>
-          );
-        })}
-      </dl>
-      <div class="table">
-        <table>
-          <thead>
-            <tr>
-              {["Instance", ...Object.keys(COLUMNS)].map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody translate={false}>
-            {instances.map((instance) => (
-              <tr key={instance.id} data-testid="cluster-instance">
-                <th scope="row">
-                  {instance.name}
-                  {instance.id === self && <span class="self"> (this one)</span>}
-                </th>
-                {Object.entries(COLUMNS).map(([head, show]) => (
-                  <td key={head}>{show(instance, history)}</td>
+        <dl class="whole" translate={false}>
+          {WHOLE.map(({ measure, label, format }) => {
+            const line = lineOf(history, measure);
+            return (
+              <div key={measure}>
+                <dt>{label}</dt>
+                <dd data-testid={`whole-${measure}`}>{format(line.at(-1) ?? 0)}</dd>
+                <Chart line={line} label={`${label} in the last two minutes`} />
+              </div>
+            );
+          })}
+        </dl>
+        <div class="table">
+          <table>
+            <thead>
+              <tr>
+                {["Instance", ...Object.keys(COLUMNS)].map((head) => (
+                  <th key={head} scope="col">
+                    {head}
+                  </th>
                 ))}
               </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </main>
+            </thead>
+            <tbody translate={false}>
+              {instances.map((instance) => (
+                <tr key={instance.id} data-testid="cluster-instance">
+                  <th scope="row">
+                    {instance.name}
+                    {instance.id === self && <span class="self"> (this one)</span>}
+                  </th>
+                  {Object.entries(COLUMNS).map(([head, show]) => (
+                    <td key={head}>{show(instance, history)}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </main>
+    </>
   );
 }
 

@@ -3,22 +3,21 @@
 import { render } from "preact";
 import { homeUrl, readDemoUrls } from "./instance-answers.js";
 import { type Query, readQuery } from "./query.js";
+import { SiteHeader } from "./site-header.js";
 
 const PANES_ALONE = 4;
+const LEAD = {
+  one: "Check a box in one pane, and it is checked in all. All panes show this instance.",
+  several:
+    "Check a box in one pane, and it is checked in all. Each shows another instance, and they share only the store.",
+};
 
 function Demo({ urls, board }: { urls: readonly string[]; board: string }) {
   return (
     <div class="demo">
-      <header class="title">
-        <img src="favicon.svg" alt="" width="36" height="36" />
-        <div>
-          <h1>SocketScaler</h1>
-          <p>
-            Check a box in one pane and watch it appear in all of them. With several instances running, each pane
-            connects to a different one, and they share only the store.
-          </p>
-        </div>
-      </header>
+      <SiteHeader page="Demo">
+        <p>{LEAD[new Set(urls).size > 1 ? "several" : "one"]}</p>
+      </SiteHeader>
       <main class="panes">
         {urls.map((url, index) => (
           // Not the URL: the same instance may appear more than once.

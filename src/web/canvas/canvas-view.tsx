@@ -1,5 +1,6 @@
 /* A board in the app: the canvas and the cells, with the controls and the message over them. */
 
+import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
@@ -25,6 +26,8 @@ interface BoardViewProps {
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
   readonly isViewer: boolean;
+  /** A sentence for a first visit. */
+  readonly welcome: ComponentChildren;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
   readonly onChecked: (checked: number | undefined) => void;
@@ -35,7 +38,7 @@ interface BoardViewProps {
 const WIDE = "(min-width: 60rem)";
 
 export function CanvasView(props: BoardViewProps) {
-  const { board, size, target, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
+  const { board, size, target, welcome, hint, usual, isCompact, isViewer, onChecked, onRefused } = props;
   const plane = useMemo(() => planeOf(size), [size]);
   const [pointed, onPointed] = useState<number>();
   const [focused, onFocused] = useState<number>();
@@ -95,6 +98,7 @@ export function CanvasView(props: BoardViewProps) {
       </div>
       <div class="floats">
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
+        {welcome}
         <div class="stage-panels">
           {parts && !isCompact && (
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />

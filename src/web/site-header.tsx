@@ -1,0 +1,17 @@
+/* The header of the pages beside the board: the product, and the page's name. */
+
+import type { ComponentChildren } from "preact";
+
+export function SiteHeader({ page, children }: { page: string; children?: ComponentChildren }) {
+  return (
+    <header class="site-header">
+      <div class="title">
+        <img src="favicon.svg" alt="" width="24" height="24" />
+        <h1>
+          <span>SocketScaler</span> <strong>{page}</strong>
+        </h1>
+      </div>
+      {children}
+    </header>
+  );
+}
