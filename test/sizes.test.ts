@@ -24,7 +24,7 @@ describe("what a browser loads", () => {
     for (const { name, raw, gzip, brotli } of sizes) {
       assert.ok(raw > gzip && gzip > brotli && brotli > 1_000, name);
     }
-    const [board, , , client, socketIo] = sizes.map(({ raw }) => raw);
+    const [board, , , , client, socketIo] = sizes.map(({ raw }) => raw);
     assert.ok(board && client && socketIo);
     assert.ok(board > 100_000, "the canvas is in it");
     assert.ok(client > 30_000, "the client is in its bundle");

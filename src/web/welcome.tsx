@@ -1,6 +1,7 @@
 /*
- * What this is, for someone who opens a board for the first time: one sentence, until they close it
- * or check a box. The browser remembers that for all boards of this address.
+ * One sentence about the board, for someone who opens one for the first time. It stays until they
+ * close it, because a board that moved under the pointer would spoil a stroke. Once they have closed
+ * it or checked a box, the browser remembers that, for all boards of this address.
  */
 
 import { useEffect, useState } from "preact/hooks";
@@ -17,7 +18,7 @@ export function Welcome({ board, isViewer }: WelcomeProps) {
   const [isShown, setShown] = useState(isFirstVisit);
   useEffect(() => {
     if (!isShown) return;
-    return board.on("change", (changes) => changes.some(({ mine }) => mine) && setShown(false));
+    return board.on("change", (changes) => changes.some(({ mine }) => mine) && remember());
   }, [board, isShown]);
   useEffect(() => {
     if (!isShown) remember();

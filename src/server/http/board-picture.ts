@@ -1,6 +1,6 @@
 /*
- * The coarse picture of a board, for link previews: the sign of the app, and beside it the boxes,
- * laid out as the app lays them out. Boxes of ten pixels look like checkboxes, smaller ones like
+ * The coarse picture of a board, for link previews: the sign of the app, and beside it the boxes.
+ * They lie as in the app. Boxes of ten pixels look like checkboxes, smaller ones like
  * squares. If several share a pixel, it shows the root of their density, so that few show. Pure.
  */
 

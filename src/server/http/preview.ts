@@ -147,7 +147,7 @@ class Previews {
   }
 }
 
-/** What a picture shows, read from the store. */
+/** The state of a board for one picture, read from the store. */
 interface State {
   readonly tag: string;
   draw(size: number): Promise<Buffer>;
