@@ -90,7 +90,10 @@ describe("the page of a board with rules", () => {
     // The store has it; the instance may hear of it a moment later.
     await until("it is shown", () => cell(page, 7).isChecked());
     // Of what lasts longer there is only the id of a visitor without a token.
-    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), ["socketscaler.visitor", "socketscaler.welcomed"]);
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), [
+      "socketscaler.visitor",
+      "socketscaler.welcomed",
+    ]);
     const other = await page.context().newPage();
     await other.goto(`${here.url}/?board=seats`);
     await untilText(other, "access-text", /needs a token/);
