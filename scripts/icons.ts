@@ -1,7 +1,7 @@
 /*
  * `tsx scripts/icons.ts`: draws the icons of the app from src/web/public/favicon.svg. Run it after
- * a change to the sign. A maskable icon fills its square, because a system cuts it to its own shape,
- * and so does Apple's.
+ * a change to the sign. A maskable icon fills its square, because a system cuts it to its own
+ * shape, and so does Apple's.
  */
 
 import { readFileSync } from "node:fs";

@@ -1,7 +1,7 @@
 /*
  * One sentence about the board, for someone who opens one for the first time. It stays until they
- * close it, because a board that moved under the pointer would spoil a stroke. Once they have closed
- * it or checked a box, the browser remembers that, for all boards of this address.
+ * close it, because a board that moved under the pointer would spoil a stroke. Once they have
+ * closed it or checked a box, the browser remembers that, for all boards of this address.
  */
 
 import { useEffect, useState } from "preact/hooks";
