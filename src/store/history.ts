@@ -70,9 +70,18 @@ export interface HistoryRange {
   readonly toMs: number;
 }
 
+export interface PageActivity {
+  /** The time of the first batch in the range, by the store's clock; undefined if there is none. */
+  readonly firstMs: number | undefined;
+  /** The number of batches in each part of the range. */
+  readonly counts: readonly number[];
+}
+
 export interface HistoryStore {
   /** Undefined if the board keeps no history. */
   history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined>;
+  /** How much happened in each of `parts` equal parts of the range. Undefined as for `history`. */
+  activity(page: PageRef, range: HistoryRange, parts: number): Promise<PageActivity | undefined>;
 }
 
 /**
@@ -110,12 +119,16 @@ export interface RecordReader<Kept extends Recorded> {
 const AT_ONCE_FIRST = 8;
 const AT_ONCE_MAX = 128;
 
-/** Walks backwards from a keyframe or the present until a record does not fit the next one. */
+/**
+ * Walks backwards from a keyframe or the present until a record does not fit the next one.
+ * Undefined without a reader.
+ */
 export async function readHistory<Kept extends Recorded>(
   page: number,
-  reader: RecordReader<Kept>,
+  reader: RecordReader<Kept> | undefined,
   range: HistoryRange,
-): Promise<PageHistory> {
+): Promise<PageHistory | undefined> {
+  if (!reader) return undefined;
   const nowMs = await reader.nowMs();
   const base = range.toMs < nowMs ? await firstKeyframe(reader, range.toMs) : undefined;
   const newest = base?.bits

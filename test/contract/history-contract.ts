@@ -158,10 +158,41 @@ export function historyContract(name: string, open: () => Promise<{ store: Store
       assert.deepEqual(replay(history).position, (await store.read(page)).position);
     });
 
+    test("the activity of any period counts the batches of each part, and dates the first", async () => {
+      const page = freshPage();
+      for (let cell = 0; cell < 40; cell++) {
+        await commit(page, [[cell, 1]]);
+        // So that the batches are spread over several milliseconds, with gaps.
+        if (cell % 7 === 0) for (let wait = 0; wait < 5; wait++) await read(page);
+      }
+      const times = (await read(page)).deltas.map(({ ms }) => ms);
+      const [first = 0, last = 0] = [times[0], times.at(-1)];
+      await fc.assert(
+        fc.asyncProperty(
+          fc.nat(last - first + 20),
+          fc.nat(last - first + 20),
+          fc.integer({ min: 1, max: 30 }),
+          async (skipped, lengthMs, parts) => {
+            const range = { fromMs: first - 10 + skipped, toMs: first - 10 + skipped + lengthMs };
+            const within = times.filter((ms) => ms >= range.fromMs && ms <= range.toMs);
+            const partMs = Math.ceil((lengthMs + 1) / parts);
+            const counts = Array.from(
+              { length: parts },
+              (_, part) => within.filter((ms) => Math.floor((ms - range.fromMs) / partMs) === part).length,
+            );
+            assert.deepEqual(await store.activity(page, range, parts), { firstMs: within[0], counts });
+            assert.deepEqual(await store.activity(page, range, 0), { firstMs: within[0], counts: [] });
+          },
+        ),
+        { numRuns: 60 },
+      );
+    });
+
     test("a board that keeps none gives none", async () => {
       const page = { board: "quiet", page: 0 };
       await commit(page, [[1, 1]]);
       assert.equal(await store.history(page, ALWAYS), undefined);
+      assert.equal(await store.activity(page, ALWAYS, 4), undefined);
     });
   });
 }

@@ -9,7 +9,7 @@ import { Replica } from "../../src/board/replica.js";
 import { decodeSnapshot } from "../../src/protocol/codec.js";
 import { decodeDelta } from "../../src/protocol/delta-text.js";
 import { fromBase64url } from "../../src/protocol/from-base64url.js";
-import type { HistoryBody } from "../../src/server/http/page-history.js";
+import type { ActivityBody, HistoryBody } from "../../src/server/http/page-history.js";
 import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
 import { ValkeyStore } from "../../src/store/valkey/valkey-store.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -177,6 +177,25 @@ describe("HTTP", () => {
     assert.deepEqual(later.deltas, []);
     const { historyMs }: { historyMs: number } = JSON.parse(await (await fetch(`${recording.url}/boards/main`)).text());
     assert.equal(historyMs, 3_600_000);
+    const activity = await fetch(`${recording.url}/boards/main/history?from=0&to=${now}&pages=0`);
+    const { from, to, counts }: ActivityBody = JSON.parse(await activity.text());
+    assert.deepEqual([from, to], [deltas[0]?.[0], now]);
+    assert.equal(
+      counts.reduce((sum, count) => sum + count, 0),
+      3,
+    );
+    const none = await fetch(`${recording.url}/boards/main/history?from=${now + 1}&to=${now + 2}&pages=0`);
+    assert.deepEqual(await none.json(), { from: now + 2, to: now + 2, counts: [] });
+    for (const [query, status] of [
+      ["from=0&to=1&pages=0,x", 400],
+      ["from=0&to=1", 400],
+      ["from=0&pages=0", 400],
+      [`from=0&to=1&pages=${Array.from({ length: 65 }, (_, page) => page)}`, 400],
+      ["from=0&to=1&pages=1", 404],
+    ] as const) {
+      assert.equal((await fetch(`${recording.url}/boards/main/history?${query}`)).status, status, query);
+    }
+    assert.equal((await get("/boards/main/history?from=0&to=1&pages=0")).status, 404);
     assert.equal((await fetch(`${recording.url}/boards/main/pages/0/history?from=abc`)).status, 400);
     assert.equal((await get("/boards/main/pages/0/history")).status, 404);
   });

@@ -119,6 +119,10 @@ export class StoreLink implements Store {
     return undefined;
   }
 
+  async activity(): Promise<undefined> {
+    return undefined;
+  }
+
   freeze(page: PageRef, range: OffsetRange, isFrozen: boolean): Promise<boolean> {
     return this.#ask(() => this.#server.freeze(page, range, isFrozen));
   }

@@ -134,6 +134,10 @@ export class ModelStore implements Store {
     return undefined;
   }
 
+  async activity(): Promise<undefined> {
+    return undefined;
+  }
+
   enroll(id: string, record: string): Promise<Announced[]> {
     return this.#ask(() => this.#roll.enroll(id, record));
   }

@@ -8,8 +8,16 @@ import { ofBoard } from "../../store/by-board.js";
 import { formatDurability } from "../../store/durability.js";
 import { actOnClaims, type ClaimAction, listClaims, ownerOf } from "../claims/board-claims.js";
 import { visitorOwner } from "../claims/owners.js";
-import { boardBody, cellBody, claimBody, historyQuery, parseRequest, regionBody } from "../input/requests.js";
-import type { Instance } from "../instance/instance.js";
+import {
+  activityQuery,
+  boardBody,
+  cellBody,
+  claimBody,
+  historyQuery,
+  parseRequest,
+  regionBody,
+} from "../input/requests.js";
+import { checkPage, type Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
 import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "./admin.js";
@@ -24,6 +32,8 @@ const BODY_BYTES_MAX = 16_384;
 const CLAIMS_BYTES_MAX = 65_536;
 /** Base cost of reading history, in Admission's work units. Each KiB costs one more unit. */
 const HISTORY_WORK = 20;
+/** Cost of one page's activity, which is up to 50 short reads. */
+const ACTIVITY_WORK = 40;
 const KIB = 1_024;
 
 export function boardsRouter(instance: Instance): Router {
@@ -59,6 +69,14 @@ export function boardsRouter(instance: Instance): Router {
     const body = JSON.stringify(await histories.read(board, page, from, to));
     instance.admission.chargeWork(addressOf(request), body.length / KIB);
     response.set("Cache-Control", "no-store").type("json").send(body);
+  });
+  router.get("/boards/:board/history", async (request, response) => {
+    const board = boardFor(instance, response, request.params.board, "view");
+    const { from, to, pages } = parseRequest(activityQuery, request.query);
+    for (const page of pages) checkPage(board, page);
+    requireHistory(instance, board);
+    instance.admission.admitWork(addressOf(request), pages.length * ACTIVITY_WORK);
+    response.set("Cache-Control", "no-store").json(await histories.activity(board, pages, from, to));
   });
   const setsCell = express.json({ limit: BODY_BYTES_MAX, strict: false });
   router.put("/boards/:board/cells/:index", setsCell, async (request, response) => {

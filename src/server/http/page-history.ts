@@ -1,6 +1,7 @@
 /*
- * The history of a page over a period, for replay: a snapshot of its start, and each later delta
- * with its time. Both are protocol frames in base64url, which clients can decode already.
+ * The history of pages over a period, for replay. Of one page: a snapshot of the start, and each
+ * later delta with its time. Both are protocol frames in base64url, which clients can decode
+ * already. Of several pages: when the first change was, and how much happened since.
  */
 
 import { cropUpdate } from "../../board/delta.js";
@@ -28,6 +29,16 @@ export interface HistoryBody {
   readonly deltas: readonly (readonly [ms: number, frame: string])[];
 }
 
+export interface ActivityBody {
+  /** The time of the first change in the period, by the store's clock; `to` if there is none. */
+  readonly from: number;
+  readonly to: number;
+  /** The number of batches in each equal part of `from` to `to`; empty if there is none. */
+  readonly counts: readonly number[];
+}
+
+/** Parts of the answer about activity: a few pixels of a slider each. */
+const PARTS = 48;
 /**
  * Most requests in the queue. A replay asks for up to 64 pages, so this is enough for several
  * viewers.
@@ -48,9 +59,35 @@ export class HistoryReads {
 
   /** Reads the whole record by default: from its start to the present. */
   async read(board: HostedBoard, page: number, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Promise<HistoryBody> {
+    return this.#inTurn(() => readHistory(this.#instance, board, page, { fromMs, toMs }));
+  }
+
+  /** How much happened on the pages together, since the first change in the period. */
+  async activity(board: HostedBoard, pages: readonly number[], fromMs: number, toMs: number): Promise<ActivityBody> {
+    const { store } = this.#instance;
+    const read = (page: number, fromMs: number, parts: number) =>
+      this.#inTurn(() => store.activity({ board: board.name, page }, { fromMs, toMs }, parts).catch(refuseAway));
+    const active: number[] = [];
+    let firstMs = toMs;
+    for (const page of pages) {
+      const found = await read(page, fromMs, 0);
+      if (found?.firstMs === undefined) continue;
+      active.push(page);
+      firstMs = Math.min(firstMs, found.firstMs);
+    }
+    const counts = new Array<number>(active.length === 0 ? 0 : PARTS).fill(0);
+    for (const page of active) {
+      const found = await read(page, firstMs, PARTS);
+      for (const [part, count] of (found?.counts ?? []).entries()) counts[part] = (counts[part] ?? 0) + count;
+    }
+    return { from: firstMs, to: toMs, counts };
+  }
+
+  /** Each page is a turn of its own, so that a question about many does not hold up the others. */
+  async #inTurn<Answer>(read: () => Promise<Answer>): Promise<Answer> {
     if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
     this.#waiting++;
-    const answer = this.#last.then(() => readHistory(this.#instance, board, page, { fromMs, toMs }));
+    const answer = this.#last.then(read);
     this.#last = answer.catch(() => undefined);
     try {
       return await answer;

@@ -17,7 +17,7 @@ import { Damages } from "../damage.js";
 import { ALL_APPLIED, type Durabilities } from "../durability.js";
 import { releaseEnded } from "../expiry.js";
 import type { OffsetRange } from "../frozen.js";
-import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory } from "../history.js";
+import { type Histories, type HistoryRange, NO_HISTORY, type PageActivity, type PageHistory } from "../history.js";
 import { Listeners, type Unsubscribe } from "../listeners.js";
 import type { OverviewStore, Tally } from "../overview.js";
 import { type Announced, LocalRoll } from "../roll.js";
@@ -220,6 +220,10 @@ export class EmbeddedStore implements Store {
 
   history(ref: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
     return this.#history.read(ref, () => this.read(ref), range);
+  }
+
+  activity(ref: PageRef, range: HistoryRange, parts: number): Promise<PageActivity | undefined> {
+    return this.#history.activity(ref, () => this.read(ref), range, parts);
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {

@@ -7,12 +7,14 @@ import { type Bit, usedBytes } from "../../board/bitmap.js";
 import { packChange, type Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
+import { readActivity } from "../activity.js";
 import { ofBoard } from "../by-board.js";
 import {
   type Histories,
   type HistoryRange,
   INVALID_RECORD,
   KEYFRAME_BYTES,
+  type PageActivity,
   type PageHistory,
   type Recorded,
   type RecordReader,
@@ -96,7 +98,21 @@ export class EmbeddedHistory {
   }
 
   read(ref: PageRef, present: () => Promise<Snapshot>, range: HistoryRange): Promise<PageHistory | undefined> {
-    if (ofBoard(this.#histories, ref.board) === 0) return Promise.resolve(undefined);
+    return readHistory(ref.page, this.#reader(ref, present), range);
+  }
+
+  activity(
+    ref: PageRef,
+    present: () => Promise<Snapshot>,
+    range: HistoryRange,
+    parts: number,
+  ): Promise<PageActivity | undefined> {
+    return readActivity(this.#reader(ref, present), range, parts);
+  }
+
+  /** Undefined if the board keeps no history. */
+  #reader(ref: PageRef, present: () => Promise<Snapshot>): RecordReader<Recorded> | undefined {
+    if (ofBoard(this.#histories, ref.board) === 0) return undefined;
     const keyOf = (ms: number, version: number): RecordKey => [ref.board, ref.page, ms, version];
     const { start: first, end: last } = allOf(ref);
     // Other work gets a turn between two parts, because LMDB reads are synchronous.
@@ -104,7 +120,7 @@ export class EmbeddedHistory {
       await new Promise(setImmediate);
       return Array.from(this.#records.getRange(range), ({ value }) => valid(value));
     };
-    const reader: RecordReader<Recorded> = {
+    return {
       after: (ms, read, limit) =>
         part({ start: read ? keyOf(read.ms, read.version + 1) : keyOf(ms + 1, 0), end: last, limit }),
       before: (newest, limit) =>
@@ -113,7 +129,6 @@ export class EmbeddedHistory {
       nowMs: async () => Math.max(this.#now(), this.#lastMs),
       isTrimmed: async () => this.#countOf(ref) >= this.#histories.deltasMax,
     };
-    return readHistory(ref.page, reader, range);
   }
 
   #countOf(ref: PageRef): number {

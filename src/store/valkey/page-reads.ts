@@ -7,10 +7,11 @@ import type { Delta, Snapshot } from "../../board/delta.js";
 import { PAGE_CELLS, type PageRef } from "../../board/geometry.js";
 import { GENESIS, type Position, parsePosition } from "../../board/position.js";
 import { realClock, within } from "../../protocol/clock.js";
+import { ofBoard } from "../by-board.js";
 import type { Claim } from "../claims.js";
 import { DamagedPage, type Damages } from "../damage.js";
 import { type OffsetRange, parseRanges } from "../frozen.js";
-import { INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
+import { type Histories, INVALID_RECORD, type Recorded, type RecordReader } from "../history.js";
 import { deltaTo, isDelta, PAGE_BYTES } from "../logged.js";
 import { type HeadHeard, type PageHead, StoreAway } from "../store.js";
 import type { Names } from "./keys.js";
@@ -90,8 +91,13 @@ export class PageReads {
     return deltasOf(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
-  /** Reads the page's history (store/history.ts) from its stream. */
-  history(page: PageRef, deltasMax: number, present: () => Promise<Snapshot>): RecordReader<StreamRecord> {
+  /** Reads the page's history (store/history.ts) from its stream. Undefined if the board keeps none. */
+  history(
+    page: PageRef,
+    histories: Histories,
+    present: () => Promise<Snapshot>,
+  ): RecordReader<StreamRecord> | undefined {
+    if (ofBoard(histories, page.board) === 0) return undefined;
     const key = this.#names.page(page).history;
     const found = (isValid: boolean, cause?: unknown) => this.#damages.found(page, "history", isValid, cause);
     const records = async (...command: [name: string, ...args: string[]]) => {
@@ -112,7 +118,7 @@ export class PageReads {
         const [seconds = 0, micros = 0] = readNumbers(await this.#link.command(key, "TIME"));
         return seconds * 1_000 + Math.floor(micros / 1_000);
       },
-      isTrimmed: async () => Number(await this.#link.command(key, "XLEN", key)) >= deltasMax,
+      isTrimmed: async () => Number(await this.#link.command(key, "XLEN", key)) >= histories.deltasMax,
     };
   }
 }

@@ -10,13 +10,14 @@ import type { Snapshot } from "../../board/delta.js";
 import { type PageRef, pageName } from "../../board/geometry.js";
 import type { Position } from "../../board/position.js";
 import { countOf, formatCount } from "../../protocol/count.js";
+import { readActivity } from "../activity.js";
 import type { BoardRecords } from "../boards.js";
 import { ofBoard } from "../by-board.js";
 import { type ClaimRule, RuleBook } from "../claims.js";
 import { DamagedPage, Damages, MisfitPage, ofNoPage } from "../damage.js";
 import { ALL_APPLIED, DURABILITY_WAIT_MS, type Durabilities, type Durability } from "../durability.js";
 import type { OffsetRange } from "../frozen.js";
-import { type Histories, type HistoryRange, NO_HISTORY, type PageHistory, readHistory } from "../history.js";
+import { type Histories, type HistoryRange, NO_HISTORY, readHistory } from "../history.js";
 import type { Unsubscribe } from "../listeners.js";
 import { loggedSince } from "../logged.js";
 import type { OverviewStore } from "../overview.js";
@@ -54,6 +55,10 @@ export class ValkeyStore implements Store {
   readonly names: Names;
   readonly claims = (page: PageRef): Promise<PageClaims> => this.#claimed.read(page);
   readonly releaseExpired = (released: Released): Promise<boolean> => this.#claimed.releaseExpired(released);
+  readonly history = (page: PageRef, range: HistoryRange) => readHistory(page.page, this.#recorded(page), range);
+  readonly activity = (page: PageRef, range: HistoryRange, parts: number) =>
+    readActivity(this.#recorded(page), range, parts);
+  readonly #recorded = (page: PageRef) => this.#reads.history(page, this.#histories, () => this.read(page));
   readonly setRule = (board: string, rule: ClaimRule | undefined) => this.#rules.set(board, rule);
   readonly #limits: StoreLimits;
   readonly #durabilities: Durabilities;
@@ -179,12 +184,6 @@ export class ValkeyStore implements Store {
 
   heads(pages: readonly PageRef[], heard?: HeadHeard): Promise<(PageHead | undefined)[]> {
     return this.#reads.heads(pages, heard);
-  }
-
-  async history(page: PageRef, range: HistoryRange): Promise<PageHistory | undefined> {
-    if (ofBoard(this.#histories, page.board) === 0) return undefined;
-    const reader = this.#reads.history(page, this.#histories.deltasMax, () => this.read(page));
-    return readHistory(page.page, reader, range);
   }
 
   enroll(id: string, record: string): Promise<Announced[]> {
