@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { packChanges } from "../../src/board/delta.js";
 import { type Board, type Client, connect } from "../../src/client/index.js";
 import { decodeDown, decodeUp } from "../../src/protocol/lane.js";
-import type { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { EmbeddedStore } from "../../src/store/embedded/embedded-store.js";
+import { newTag } from "../../src/store/tag.js";
 import { openBoard } from "../support/browser.js";
 import { FaultyStore } from "../support/faulty-store.js";
 import { temporaryFolder } from "../support/folder.js";
@@ -533,12 +535,12 @@ describe("the canvas", () => {
     await untilPainted(page, 1);
     await page.getByTestId("replay-open").click();
     const spans = page.getByTestId("replay-span");
-    const chosen = () => page.locator("[data-testid=replay-span][aria-pressed=true]").allTextContents();
-    await spans.first().waitFor();
-    assert.deepEqual(await spans.allTextContents(), ["Last hour", "Last 110 minutes"]);
-    assert.deepEqual(await chosen(), ["Last hour"]);
-    await spans.last().click();
-    await until("it is the chosen one", async () => (await chosen())[0] === "Last 110 minutes");
+    const chosen = () => spans.locator("option:checked").textContent();
+    await spans.waitFor();
+    assert.deepEqual(await spans.locator("option").allTextContents(), ["Last hour", "Last 110 minutes"]);
+    assert.equal(await chosen(), "Last hour");
+    await spans.selectOption("Last 110 minutes");
+    await until("it is the chosen one", async () => (await chosen()) === "Last 110 minutes");
     const time = page.getByTestId("replay-time");
     await time.focus();
     await page.keyboard.press("Home");
@@ -573,7 +575,57 @@ describe("the canvas", () => {
     await page.getByTestId("replay-close").click();
     await untilPainted(page, 1);
     assert.equal(await isPainted(page), false, "nothing can be set in the past");
+    await until("the focus is not lost", () =>
+      page.evaluate(() => document.activeElement?.getAttribute("data-testid") === "replay-open"),
+    );
     writer.close();
+    await page.close();
+    await instance.stop();
+  });
+
+  test("a replay plays from the first change, without the time in which nothing happened, and Escape ends it", async () => {
+    const DATA_DIR = temporaryFolder({ after });
+    const dayMs = 86_400_000;
+    const nowMs = Date.now();
+    let clockMs = nowMs - dayMs / 2;
+    const settings = { BOARDS: "past=1000000", HISTORY: "2d", ...LIMITS };
+    const histories = { boards: new Map<string, number>(), others: 2 * dayMs, deltasMax: 20_000 };
+    const recorder = await EmbeddedStore.open({ directory: DATA_DIR, histories, now: () => clockMs });
+    const write = (cell: number) =>
+      recorder.commit(
+        { board: "past", page: 0 },
+        { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] },
+      );
+    await write(40_000);
+    clockMs = nowMs - 60_000;
+    await write(40_001);
+    await recorder.close();
+    const instance = await startInstance({ ...settings, DATA_DIR });
+    const { page, errors } = await openBoard(browser, `${instance.url}${at("past", 40_000)}`);
+    await untilPainted(page, 0);
+    await page.getByTestId("replay-open").click();
+    await page.getByTestId("replay-span").selectOption("Last day");
+    // It plays by itself: neither is checked in the beginning, then the first one alone, then both.
+    const states: string[] = [];
+    await until("both are shown, one after the other", async () => {
+      const state = `${await isPainted(page)} ${await isPainted(page, 1)}`;
+      if (states.at(-1) !== state) states.push(state);
+      return states.slice(-3).join() === "false false,true false,true true";
+    });
+    assert.equal(
+      await page
+        .getByTestId("replay-activity")
+        .locator("path")
+        .getAttribute("d")
+        .then((d) => d?.match(/M/g)?.length),
+      2,
+    );
+    await page.getByTestId("replay-speed").selectOption("600 ×");
+    await page.getByTestId("go-to-number").focus();
+    await page.keyboard.press("Escape");
+    await page.getByTestId("replay-open").waitFor();
+    assert.equal(await page.getByTestId("replay-time").count(), 0);
+    assert.deepEqual(errors, []);
     await page.close();
     await instance.stop();
   });

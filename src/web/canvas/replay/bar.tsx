@@ -1,71 +1,126 @@
 /*
- * The controls of a replay: how far back, a timeline, and the way back to now. They appear only if
- * the server keeps the board's history.
+ * The controls of a replay: how far back, how fast, a timeline, and the way back to now, which
+ * Escape takes too. They appear only if the server keeps the board's history.
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Palette } from "../paint/palette.js";
-import { readHistoryMs, readPageRecord, readStoreMs } from "./recorded-pages.js";
-import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
+import { type Past, type PastOptions, type ReplayBoard, usePast } from "./past.js";
+import { paceOf, SPEEDS } from "./playback.js";
+import { usePlayer } from "./player.js";
+import { readHistoryMs } from "./recorded-pages.js";
+import { REPLAYED_PAGES_MAX } from "./replay.js";
 import { replaySpans } from "./spans.js";
 import { Timeline } from "./timeline.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
+const DAY_MS = 86_400_000;
+const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
 
-interface ReplayBoard {
-  readonly palette: Palette;
-  readonly viewport: { readonly plane: { readonly across: number } };
-  readonly pages: { readonly inSight: readonly number[] };
-  replay: Replay | undefined;
-  draw(): void;
-  on(event: "drawn", listener: () => void): () => void;
-}
-
-interface ReplayBarProps {
-  readonly canvas: ReplayBoard;
-  readonly name: string;
-  readonly cellsOf: (page: number) => number | undefined;
-}
-
-export function ReplayBar({ canvas, name, cellsOf }: ReplayBarProps) {
+export function ReplayBar(options: PastOptions) {
+  const { canvas, name } = options;
   const spans = replaySpans(useHistoryMs(name));
-  const { replay, hasFailed, open, close } = useReplay(canvas, name, cellsOf);
-  const isPart = useIsPart(canvas);
+  const { past, hasFailed, open, close } = usePast(options);
+  const opener = useReturnedFocus(past !== undefined);
+  useEscape(past && close);
   const [shortest] = spans;
   if (!shortest) return null;
-  if (!replay) {
-    return (
-      <div class="replay" translate={false} data-testid="replay">
-        <button type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
-          Replay
-        </button>
-        <span role="status">{hasFailed && UNAVAILABLE}</span>
-      </div>
-    );
-  }
+  const failure = hasFailed ? UNAVAILABLE : undefined;
+  if (past) return <OpenBar {...{ canvas, past, spans, failure, open, close }} key={past.replay.fromMs} />;
+  return (
+    <div class="replay" translate={false} data-testid="replay">
+      <button ref={opener} type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
+        Replay
+      </button>
+      <span role="status">{failure}</span>
+    </div>
+  );
+}
+
+interface OpenBarProps {
+  readonly canvas: ReplayBoard;
+  readonly past: Past;
+  readonly spans: ReturnType<typeof replaySpans>;
+  readonly failure: string | undefined;
+  readonly open: (spanMs: number) => void;
+  readonly close: () => void;
+}
+
+function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
+  const { replay, activity, isQuiet } = past;
+  const [speed, setSpeed] = useState(SPEEDS[0]);
+  const player = usePlayer(replay, activity.beginMs, paceOf(speed, activity));
+  const isPart = useIsPart(canvas);
+  const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    first.current?.focus();
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    player.play(!isStill && activity.counts.length > 0);
+  }, []);
+  const spanMs = replay.toMs - replay.fromMs;
+  const text = (spanMs < DAY_MS ? timeOfDay : dayAndTime).format(player.atMs);
+  const quiet = isQuiet && `Nothing here changed: ${nameOf(spans, spanMs)}.`;
+  const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || (player.isWaiting && "Loading…"));
   return (
     <fieldset class="replay" translate={false} aria-label="Replay" data-testid="replay">
-      <Timeline key={replay.fromMs} replay={replay} />
-      {spans.length > 1 &&
-        spans.map(({ name, ms }) => (
-          <button
-            key={name}
-            type="button"
-            aria-pressed={replay.toMs - replay.fromMs === ms}
+      <Timeline activity={activity} atMs={player.atMs} text={text} onSeek={player.seek} />
+      <div class="replay-controls">
+        <button
+          ref={first}
+          type="button"
+          class="replay-play"
+          aria-label={player.isPlaying ? "Pause" : "Play"}
+          data-testid="replay-play"
+          onClick={() => player.play(!player.isPlaying)}
+        >
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path d={player.isPlaying ? "M3 2h4v12H3zM9 2h4v12H9z" : "M4 2l10 6-10 6z"} />
+          </svg>
+        </button>
+        <output>{text}</output>
+        <select
+          aria-label="Speed"
+          data-testid="replay-speed"
+          onChange={(event) => setSpeed(SPEEDS[event.currentTarget.selectedIndex] ?? SPEEDS[0])}
+        >
+          {SPEEDS.map((each) => (
+            <option key={each.name} selected={each === speed}>
+              {each.name}
+            </option>
+          ))}
+        </select>
+        {spans.length > 1 && (
+          <select
+            aria-label="How far back"
             data-testid="replay-span"
-            onClick={() => open(ms)}
+            onChange={(event) => open(spans[event.currentTarget.selectedIndex]?.ms ?? spanMs)}
           >
-            {name}
-          </button>
-        ))}
-      <button type="button" data-testid="replay-close" onClick={close}>
-        Back to now
-      </button>
+            {spans.map(({ name, ms }) => (
+              <option key={name} selected={ms === spanMs}>
+                {name}
+              </option>
+            ))}
+          </select>
+        )}
+        <button
+          type="button"
+          class="replay-close"
+          aria-keyshortcuts="Escape"
+          data-testid="replay-close"
+          onClick={close}
+        >
+          Back to now
+        </button>
+      </div>
       <span role="status" class="replay-note" data-testid="replay-note">
-        {hasFailed ? UNAVAILABLE : isPart && "Zoom in to replay all boxes in view."}
+        {note}
       </span>
     </fieldset>
   );
+}
+
+function nameOf(spans: ReturnType<typeof replaySpans>, spanMs: number): string {
+  return (spans.find(({ ms }) => ms === spanMs)?.name ?? "").toLowerCase();
 }
 
 function useHistoryMs(name: string): number {
@@ -76,44 +131,31 @@ function useHistoryMs(name: string): number {
   return keptMs;
 }
 
-function useReplay(canvas: ReplayBoard, name: string, cellsOf: ReplayBarProps["cellsOf"]) {
-  const [replay, setReplay] = useState<Replay>();
-  const [hasFailed, setFailed] = useState(false);
-  /** Counts the user's choices: an answer to an earlier choice is ignored. */
-  const choice = useRef(0);
-  useEffect(
-    () => () => {
-      choice.current++;
-    },
-    [],
-  );
-  const show = (next: Replay | undefined) => {
-    choice.current++;
-    canvas.replay = next;
-    setReplay(next);
-  };
-  const open = async (spanMs: number) => {
-    const mine = ++choice.current;
-    const toMs = await readStoreMs(name).catch(() => undefined);
-    if (choice.current !== mine) return;
-    setFailed(toMs === undefined);
-    if (toMs === undefined) return;
-    show(
-      new Replay({
-        fromMs: toMs - spanMs,
-        toMs,
-        palette: canvas.palette,
-        across: canvas.viewport.plane.across,
-        read: async (page, fromMs, toMs) => {
-          const cells = cellsOf(page);
-          return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
-        },
-        now: () => performance.now(),
-        changed: () => canvas.draw(),
-      }),
-    );
-  };
-  return { replay, hasFailed, open, close: () => show(undefined) };
+/** Wherever the focus is, Escape leads back to now. An open dialog closes first. */
+function useEscape(close: (() => void) | undefined): void {
+  useEffect(() => {
+    if (!close) return;
+    const press = (event: KeyboardEvent) => {
+      if (event.key !== "Escape" || event.isComposing) return;
+      if (event.target instanceof Element && event.target.closest("dialog, [popover]")) return;
+      event.preventDefault();
+      event.stopPropagation();
+      close();
+    };
+    document.addEventListener("keydown", press, true);
+    return () => document.removeEventListener("keydown", press, true);
+  }, [close !== undefined]);
+}
+
+/** Focuses the element again if the focus was lost when the replay was closed. */
+function useReturnedFocus(isOpen: boolean) {
+  const opener = useRef<HTMLButtonElement>(null);
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    if (wasOpen.current && !isOpen && document.activeElement === document.body) opener.current?.focus();
+    wasOpen.current = isOpen;
+  }, [isOpen]);
+  return opener;
 }
 
 /** Whether the view shows pages that the replay leaves out: they are too small, or too many. */

@@ -29,6 +29,17 @@ export class PageReplay {
     return this.#bits.slice();
   }
 
+  /** When the page changes next after `ms`; undefined if the record has nothing later. */
+  nextAfter(ms: number): number | undefined {
+    let [low, high] = [0, this.record.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.record[middle]?.ms ?? 0) > ms) high = middle;
+      else low = middle + 1;
+    }
+    return this.record[low]?.ms;
+  }
+
   /** `visit` gets each cell whose value differs at that moment. */
   moveTo(ms: number, visit: (offset: number, value: boolean) => void): void {
     const last = this.record[this.#done - 1];

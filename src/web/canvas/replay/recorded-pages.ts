@@ -6,7 +6,7 @@ import { decodeDelta } from "../../../protocol/delta-text.js";
 import { fromBase64url } from "../../../protocol/from-base64url.js";
 import { isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
-import type { PageRecord } from "./replay.js";
+import type { PageRecord } from "./track.js";
 
 /** How long the server keeps the board's changes; 0 if it keeps none. */
 export async function readHistoryMs(board: string): Promise<number> {
@@ -21,13 +21,29 @@ export async function readStoreMs(board: string): Promise<number | undefined> {
   return isObject(answer) && typeof answer.now === "number" ? answer.now : undefined;
 }
 
+/**
+ * When these pages first changed in that time, and how much happened on them together since then.
+ * Undefined if unavailable.
+ */
+export async function readActivity(
+  board: string,
+  pages: readonly number[],
+  range: { readonly fromMs: number; readonly toMs: number },
+): Promise<{ readonly fromMs: number; readonly counts: readonly number[] } | undefined> {
+  const query = `from=${range.fromMs}&to=${range.toMs}&pages=${pages.join()}`;
+  const answer = await readJson(`${boardPath(board)}/history?${query}`);
+  if (!isObject(answer) || typeof answer.from !== "number" || !Array.isArray(answer.counts)) return undefined;
+  const counts = answer.counts.map((count: unknown) => (typeof count === "number" ? count : 0));
+  return { fromMs: answer.from, counts };
+}
+
 export async function readPageRecord(
   board: string,
   page: number,
   cells: number,
   range: { readonly fromMs: number; readonly toMs: number },
 ): Promise<PageRecord | undefined> {
-  const query = `from=${Math.floor(range.fromMs)}&to=${Math.ceil(range.toMs)}`;
+  const query = `from=${range.fromMs}&to=${range.toMs}`;
   const answer = await readJson(`${boardPath(board)}/pages/${page}/history?${query}`);
   if (!isObject(answer) || typeof answer.from !== "number") return undefined;
   if (typeof answer.start !== "string" || !Array.isArray(answer.deltas)) return undefined;

@@ -1,24 +1,14 @@
 /*
- * The board as it was: pictures of the pages in sight at one moment of their record. Each page's
- * record is read from its end, part by part, as far back as the user looks. Before that it is shown
- * as unknown.
+ * The board as it was: pictures of the pages in sight at one moment of their record. Records are
+ * read in parts, for the moment that the user looks at and the time after it. A page is shown as
+ * unknown until its part is there, and before its record begins.
  */
 
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import { PagePicture } from "../paint/page-picture.js";
 import type { ShownPage } from "../paint/pages.js";
 import type { Palette } from "../paint/palette.js";
-import { PageReplay, type RecordedChanges } from "./page-replay.js";
-
-export interface PageRecord {
-  readonly cells: number;
-  /**
-   * Where the record starts: as requested, or later. All times are the store's, in ms since 1970.
-   */
-  readonly fromMs: number;
-  readonly start: Uint8Array;
-  readonly record: readonly RecordedChanges[];
-}
+import { type PageRecord, type Part, Track } from "./track.js";
 
 interface ReplayOptions {
   readonly fromMs: number;
@@ -33,9 +23,11 @@ interface ReplayOptions {
   readonly changed: () => void;
 }
 
-interface Track {
-  known: { readonly fromMs: number; readonly cells: number; readonly replay: PageReplay; isWhole: boolean } | undefined;
-  isReading: boolean;
+interface Reading {
+  readonly track: Track;
+  /** The part that is shown. */
+  shown: Part | undefined;
+  isUnderWay: boolean;
   retryMs: number;
 }
 
@@ -48,7 +40,8 @@ export class Replay {
   readonly toMs: number;
   readonly pages = new Map<number, ShownPage>();
   readonly #options: ReplayOptions;
-  readonly #tracks = new Map<number, Track>();
+  readonly #readings = new Map<number, Reading>();
+  #wanted: readonly number[] = [];
   #palette: Palette;
   #atMs: number;
 
@@ -64,26 +57,42 @@ export class Replay {
     return this.#atMs;
   }
 
+  /** Whether all that is recorded of the moment is shown. */
+  get isReady(): boolean {
+    return this.#wanted.every((page) => this.#readings.get(page)?.track.isKnown(this.#atMs));
+  }
+
+  /** The moment until which nothing changes on the pages in sight, as far as that is known. */
+  get quietUntilMs(): number {
+    const until = this.#wanted.map((page) => this.#readings.get(page)?.track.quietUntil(this.#atMs) ?? this.#atMs);
+    return Math.min(this.toMs, ...until);
+  }
+
   /** Call it for each frame with the pages in sight, the most important first. */
   want(pages: readonly number[]): void {
-    const wanted = pages.slice(0, REPLAYED_PAGES_MAX);
-    for (const page of wanted) {
-      const track = this.#tracks.get(page) ?? { known: undefined, isReading: false, retryMs: 0 };
+    this.#wanted = pages.slice(0, REPLAYED_PAGES_MAX);
+    for (const page of this.#wanted) {
+      const reading = this.#readings.get(page) ?? {
+        track: new Track(this.toMs),
+        shown: undefined,
+        isUnderWay: false,
+        retryMs: 0,
+      };
       // The map keeps the order of last use: the first is dropped first.
-      this.#tracks.delete(page);
-      this.#tracks.set(page, track);
-      if (!this.#isKnown(track) && !track.known?.isWhole) this.#read(page, track);
+      this.#readings.delete(page);
+      this.#readings.set(page, reading);
+      this.#read(page, reading);
     }
-    for (const page of this.#tracks.keys()) {
-      if (this.#tracks.size <= REPLAYED_PAGES_MAX) break;
-      this.#tracks.delete(page);
+    for (const page of this.#readings.keys()) {
+      if (this.#readings.size <= REPLAYED_PAGES_MAX) break;
+      this.#readings.delete(page);
       this.pages.delete(page);
     }
   }
 
   moveTo(ms: number): void {
     this.#atMs = Math.max(this.fromMs, Math.min(this.toMs, ms));
-    for (const [page, track] of this.#tracks) this.#show(page, track);
+    for (const [page, reading] of this.#readings) this.#show(page, reading);
     this.#options.changed();
   }
 
@@ -98,52 +107,42 @@ export class Replay {
     }
   }
 
-  #isKnown({ known }: Track): boolean {
-    return known !== undefined && known.fromMs <= this.#atMs;
-  }
-
-  #show(page: number, track: Track): void {
-    const { known } = track;
-    if (!known || !this.#isKnown(track)) {
+  #show(page: number, reading: Reading): void {
+    const part = reading.track.at(this.#atMs);
+    const before = this.pages.get(page);
+    const isSame = part === reading.shown;
+    reading.shown = part;
+    if (!part) {
       this.pages.delete(page);
       return;
     }
-    const shown = this.pages.get(page);
-    known.replay.moveTo(this.#atMs, (offset, value) => shown?.picture.set(offset, value));
-    if (shown) return;
-    const { bits } = known.replay;
-    const picture = PagePicture.of(known.cells, bits, this.#palette, this.#options.across);
-    this.pages.set(page, { picture, sinceMs: performance.now() });
+    part.replay.moveTo(this.#atMs, (offset, value) => isSame && before?.picture.set(offset, value));
+    if (isSame && before) return;
+    const { bits } = part.replay;
+    const picture = PagePicture.of(part.cells, bits, this.#palette, this.#options.across);
+    // A page that goes on in another part does not fade in again.
+    this.pages.set(page, { picture, sinceMs: before?.sinceMs ?? performance.now() });
   }
 
-  #read(page: number, track: Track): void {
-    const { fromMs, toMs, read, now, changed } = this.#options;
-    if (track.isReading || now() < track.retryMs) return;
-    track.isReading = true;
-    const { known } = track;
-    read(page, fromMs, known?.fromMs ?? toMs)
-      .then((part) => {
-        if (part) track.known = joined(part, known, fromMs);
-        else track.retryMs = now() + RETRY_MS;
+  #read(page: number, reading: Reading): void {
+    const { read, now, changed } = this.#options;
+    if (reading.isUnderWay || now() < reading.retryMs) return;
+    const missing = reading.track.missing(this.#atMs);
+    if (!missing) return;
+    reading.isUnderWay = true;
+    read(page, missing.fromMs, missing.toMs)
+      .then((record) => {
+        if (record) reading.track.add(missing, record, this.#atMs);
+        else reading.retryMs = now() + RETRY_MS;
       })
       .catch(() => {
-        track.retryMs = now() + RETRY_MS;
+        reading.retryMs = now() + RETRY_MS;
       })
       .finally(() => {
-        track.isReading = false;
-        if (this.#tracks.get(page) !== track) return;
-        this.pages.delete(page);
-        this.#show(page, track);
+        reading.isUnderWay = false;
+        if (this.#readings.get(page) !== reading) return;
+        this.#show(page, reading);
         changed();
       });
   }
-}
-
-/** Both parts may hold the deltas of the moment where they meet, which does no harm. */
-function joined(part: PageRecord, known: Track["known"], wantedMs: number): Track["known"] {
-  const isNoEarlier = known !== undefined && part.fromMs >= known.fromMs;
-  if (isNoEarlier) return { ...known, isWhole: true };
-  const record = [...part.record, ...(known?.replay.record ?? [])];
-  const replay = new PageReplay(part.start, record);
-  return { fromMs: part.fromMs, cells: part.cells, replay, isWhole: part.fromMs <= wantedMs };
 }

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { packChange } from "../../../../../src/board/delta.js";
 import type { Palette } from "../../../../../src/web/canvas/paint/palette.js";
-import { type PageRecord, REPLAYED_PAGES_MAX, Replay } from "../../../../../src/web/canvas/replay/replay.js";
+import { REPLAYED_PAGES_MAX, Replay } from "../../../../../src/web/canvas/replay/replay.js";
 import { replaySpans } from "../../../../../src/web/canvas/replay/spans.js";
+import type { PageRecord } from "../../../../../src/web/canvas/replay/track.js";
 
 const PARTS_OF = 10;
 const palette = {} as Palette;
@@ -17,7 +18,7 @@ function part(fromMs: number, toMs: number): PageRecord {
   const start = new Uint8Array(8_192);
   for (let cell = 1; cell * 1_000 <= begin; cell++) start[cell >> 3] = (start[cell >> 3] ?? 0) | (128 >> (cell & 7));
   const record = [];
-  for (let ms = begin + 1_000; ms <= toMs; ms += 1_000) {
+  for (let ms = 1_000 * (Math.floor(begin / 1_000) + 1); ms <= toMs; ms += 1_000) {
     record.push({ ms, changes: Uint32Array.of(packChange(ms / 1_000, 1)) });
   }
   return { cells: 65_536, fromMs: begin, start, record };
@@ -30,31 +31,42 @@ function make(read: (page: number, fromMs: number, toMs: number) => Promise<Page
 }
 
 describe("a replay", () => {
-  test("reads a page's record as far back as one looks, and shows nothing of a moment that it does not know", async () => {
-    const asked: [number, number][] = [];
-    const { replay } = make(async (_, fromMs, toMs) => {
-      asked.push([fromMs, toMs]);
-      return part(fromMs, toMs);
-    });
-    replay.want([0]);
-    assert.equal(replay.get(1), undefined);
+  test("shows nothing of a moment that it does not know, and says when it knows all pages in sight", async () => {
+    const { replay } = make(async (_, fromMs, toMs) => part(fromMs, toMs));
+    replay.want([0, 1]);
+    assert.deepEqual([replay.get(1), replay.isReady], [undefined, false]);
     await settled();
-    assert.deepEqual([replay.get(60), replay.get(61)], [true, false]);
-    replay.moveTo(35_000);
-    assert.equal(replay.get(1), undefined, "not read yet");
-    for (let look = 0; look < 5; look++) {
-      replay.want([0]);
+    assert.deepEqual([replay.get(60), replay.get(61), replay.isReady], [true, false, true]);
+    replay.moveTo(5_000);
+    assert.deepEqual([replay.get(1), replay.isReady], [undefined, false], "not read yet");
+    for (let look = 0; look < 8; look++) {
+      replay.want([0, 1]);
       await settled();
     }
-    assert.deepEqual([replay.get(35), replay.get(36)], [true, false]);
-    assert.deepEqual(asked, [
-      [0, 60_000],
-      [0, 50_000],
-      [0, 40_000],
-    ]);
-    for (let seconds = 30; seconds <= 60; seconds++) {
+    assert.deepEqual([replay.get(5), replay.get(6), replay.isReady], [true, false, true]);
+    for (let seconds = 6; seconds <= 60; seconds++) {
+      assert.equal(replay.quietUntilMs, seconds * 1_000);
+      replay.moveTo(seconds * 1_000 - 1);
+      assert.deepEqual([replay.get(seconds), replay.isReady], [false, true], `before ${seconds} s`);
       replay.moveTo(seconds * 1_000);
-      assert.deepEqual([replay.get(seconds), replay.get(seconds + 1)], [true, false]);
+      assert.deepEqual([replay.get(seconds), replay.get(seconds + 1)], [true, false], `at ${seconds} s`);
+      replay.want([0, 1]);
+      await settled();
+    }
+  });
+
+  test("a page keeps its picture's age from one part to the next, so that it does not fade in again", async () => {
+    const { replay } = make(async (_, fromMs, toMs) => part(fromMs, Math.min(toMs, fromMs + 10_000)));
+    replay.moveTo(0);
+    replay.want([0]);
+    await settled();
+    const sinceMs = replay.pages.get(0)?.sinceMs;
+    assert.ok(sinceMs !== undefined);
+    for (let seconds = 1; seconds < 60; seconds++) {
+      replay.moveTo(seconds * 1_000);
+      replay.want([0]);
+      assert.equal(replay.pages.get(0)?.sinceMs, sinceMs);
+      await settled();
     }
   });
 

@@ -1,0 +1,137 @@
+/*
+ * The replay that is open, if any: opened for a span of time, from the first change in sight, and
+ * closed to return to the present. While it is open, activity follows the view.
+ */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Palette } from "../paint/palette.js";
+import type { Activity } from "./playback.js";
+import { readActivity, readPageRecord, readStoreMs } from "./recorded-pages.js";
+import { REPLAYED_PAGES_MAX, Replay } from "./replay.js";
+
+export interface ReplayBoard {
+  readonly palette: Palette;
+  readonly viewport: { readonly plane: { readonly across: number } };
+  readonly pages: { readonly inSight: readonly number[] };
+  replay: Replay | undefined;
+  draw(): void;
+  on(event: "drawn", listener: () => void): () => void;
+}
+
+export interface PastOptions {
+  readonly canvas: ReplayBoard;
+  readonly name: string;
+  readonly cellsOf: (page: number) => number | undefined;
+}
+
+export interface Past {
+  readonly replay: Replay;
+  readonly activity: Activity;
+  /** Whether it is known that nothing in sight changed. */
+  readonly isQuiet: boolean;
+}
+
+/** After the view has come to rest for this long, the activity of the pages in sight is read. */
+const REST_MS = 500;
+/** The slider begins a little before the first change, so that one sees what it changed. */
+const LEAD_SHARE = 0.02;
+const LEAD_MS_MIN = 1_000;
+
+export function usePast({ canvas, name, cellsOf }: PastOptions) {
+  const [past, setPast] = useState<Past>();
+  const [hasFailed, setFailed] = useState(false);
+  /** Counts the user's choices: an answer to an earlier choice is ignored. */
+  const choice = useRef(0);
+  useEffect(
+    () => () => {
+      choice.current++;
+    },
+    [],
+  );
+  useActivity(canvas, name, past, setPast);
+  const show = (next: Past | undefined) => {
+    choice.current++;
+    canvas.replay = next?.replay;
+    setPast(next);
+  };
+  const open = async (spanMs: number) => {
+    const mine = ++choice.current;
+    const toMs = await readStoreMs(name).catch(() => undefined);
+    const range = toMs === undefined ? undefined : { fromMs: Math.max(0, toMs - spanMs), toMs };
+    const happened = range && ((await activityIn(canvas, name, range)) ?? unknownIn(range));
+    if (choice.current !== mine) return;
+    setFailed(happened === undefined);
+    if (!range || !happened) return;
+    const replay = new Replay({
+      ...range,
+      palette: canvas.palette,
+      across: canvas.viewport.plane.across,
+      read: async (page, fromMs, toMs) => {
+        const cells = cellsOf(page);
+        return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
+      },
+      now: () => performance.now(),
+      changed: () => canvas.draw(),
+    });
+    // Without changes, the board looked then as it does now.
+    if (!happened.isQuiet) replay.moveTo(happened.activity.beginMs);
+    show({ replay, ...happened });
+  };
+  return { past, hasFailed, open, close: () => show(undefined) };
+}
+
+type Range = Pick<Replay, "fromMs" | "toMs">;
+type Happened = Omit<Past, "replay">;
+
+/** Undefined if unavailable. */
+async function activityIn({ pages }: ReplayBoard, name: string, range: Range): Promise<Happened | undefined> {
+  const inSight = pages.inSight.slice(0, REPLAYED_PAGES_MAX);
+  if (inSight.length === 0) return unknownIn(range);
+  const read = await readActivity(name, inSight, range).catch(() => undefined);
+  if (!read) return undefined;
+  if (read.counts.length === 0) return { ...unknownIn(range), isQuiet: true };
+  const { toMs } = range;
+  const leadMs = Math.max(LEAD_MS_MIN, (toMs - read.fromMs) * LEAD_SHARE);
+  return {
+    activity: { ...read, beginMs: Math.max(range.fromMs, Math.floor(read.fromMs - leadMs)), toMs },
+    isQuiet: false,
+  };
+}
+
+function unknownIn({ fromMs, toMs }: Range): Happened {
+  return { activity: { beginMs: fromMs, fromMs, toMs, counts: [] }, isQuiet: false };
+}
+
+/** Reads the activity again when other pages have come into sight. */
+function useActivity(canvas: ReplayBoard, name: string, past: Past | undefined, found: (past: Past) => void): void {
+  const replay = past?.replay;
+  useEffect(() => {
+    if (!replay) return;
+    let seen = keyOf(canvas);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let isOver = false;
+    const read = async () => {
+      const happened = await activityIn(canvas, name, replay);
+      if (happened && !isOver) found({ replay, ...happened });
+    };
+    const off = canvas.on("drawn", () => {
+      const key = keyOf(canvas);
+      if (key === seen) return;
+      seen = key;
+      clearTimeout(timer);
+      timer = setTimeout(read, REST_MS);
+    });
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      off();
+    };
+  }, [canvas, name, replay, found]);
+}
+
+function keyOf({ pages }: ReplayBoard): string {
+  return pages.inSight
+    .slice(0, REPLAYED_PAGES_MAX)
+    .toSorted((a, b) => a - b)
+    .join();
+}
