@@ -64,6 +64,8 @@ export interface BoardEvents {
   frozen: (pages: readonly number[]) => void;
   /** `board.mine` has changed, or the user's cells of a page are known. */
   mine: () => void;
+  /** `board.people` has changed. */
+  people: () => void;
   /** A change was refused. A `change` event has already reset the cell. */
   refused: (refused: RefusedChange) => void;
   /** The server asks for a slower pace, or is unavailable. The changes will be sent again. */
@@ -123,6 +125,11 @@ export interface Board extends Disposable {
   readonly failure: Refusal | undefined;
   /** Name of the instance that this client is, or was last, connected to. */
   readonly instance: string | undefined;
+  /**
+   * Number of connections that have the board open, on all instances, and a few seconds old.
+   * Undefined until `ready`, and if the instance is older than this number.
+   */
+  readonly people: number | undefined;
   /** Number of changes that are not acknowledged yet. */
   readonly pending: number;
   /** Number of checked cells on the watched pages, without pending changes. */

@@ -94,6 +94,7 @@ export class LiveClient implements Client {
       mine: (mine) => this.#find(mine.handle)?.receiveMine(mine),
       notice: (notice) => {
         if (notice.kind === "online") this.#setOnline(notice.online, notice.onlineEverywhere);
+        else if (notice.kind === "people") this.#find(notice.handle)?.counted(notice.people);
         else if (notice.kind === "store") this.#set({ storeAvailable: notice.available });
         else if (notice.kind === "goodbye") this.#set({ reason: notice.error });
       },

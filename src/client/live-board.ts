@@ -37,6 +37,10 @@ export class LiveBoard implements api.Board {
   status: api.BoardStatus = "connecting";
   right: api.Right | undefined;
   failure: Refusal | undefined;
+  people: number | undefined;
+  readonly whenReady = ({ signal }: api.Abortable = {}): Promise<void> => untilAborted(this.ready, signal);
+  readonly isFrozen = (cell: number): boolean => this.#frozen.has(cell);
+  readonly frozenOf = (page: number): readonly api.CellRange[] => this.#frozen.of(page);
   readonly isTaken = (cell: number): boolean => this.#own.isTaken(cell);
   readonly #events = createNanoEvents<api.BoardEvents>();
   readonly #pages = new WatchedPages({
@@ -84,10 +88,6 @@ export class LiveBoard implements api.Board {
 
   get ready(): Promise<void> {
     return this.#opening.ready;
-  }
-
-  whenReady({ signal }: api.Abortable = {}): Promise<void> {
-    return untilAborted(this.ready, signal);
   }
 
   get size(): number {
@@ -140,14 +140,6 @@ export class LiveBoard implements api.Board {
 
   isPending(cell: number): boolean {
     return this.#changes.outbox.shown(cell) !== undefined;
-  }
-
-  isFrozen(cell: number): boolean {
-    return this.#frozen.has(cell);
-  }
-
-  frozenOf(page: number): readonly api.CellRange[] {
-    return this.#frozen.of(page);
   }
 
   set(cell: number, value: boolean, options: api.Abortable = {}): Promise<void> {
@@ -240,6 +232,12 @@ export class LiveBoard implements api.Board {
     if (this.#pages.get(mine.page) && this.#own.receive(mine)) this.#events.emit("mine");
   }
 
+  counted(people: number | undefined): void {
+    if (people === this.people) return;
+    this.people = people;
+    this.#events.emit("people");
+  }
+
   /** Closes the board. It does not open again. */
   end(reason: Refusal): void {
     if (this.failure) return;
@@ -260,6 +258,7 @@ export class LiveBoard implements api.Board {
     owner.opened(opened);
     this.#own.opened(opened);
     this.#setRight(opened.right);
+    this.counted(opened.people);
     // Writes are sent first. They need no page, and their deltas come with the pages.
     this.#changes.connected(opened);
     this.#joiner.connected(opened);

@@ -47,6 +47,11 @@ export interface OpenResult {
   readonly online: number;
   /** Number of sockets on all instances of the store, a few seconds old. */
   readonly onlineEverywhere: number;
+  /**
+   * Number of sockets that have the board open, on all instances; a few seconds old. Older
+   * instances do not report it.
+   */
+  readonly people?: number;
   /** Whether the instance can reach its store. */
   readonly storeAvailable: boolean;
   /** Present if the board has claims. `ms` is how long one lasts, 0 for no end. */
@@ -131,9 +136,11 @@ export type ClientToServer = {
 export type Notice =
   /**
    * The number of sockets on this instance, and on all instances of the store. Sent at most once a
-   * second.
+   * second, and less often the larger it is.
    */
   | { readonly kind: "online"; readonly online: number; readonly onlineEverywhere: number }
+  /** The number of sockets that have an open board open, on all instances. Sent as often. */
+  | { readonly kind: "people"; readonly handle: number; readonly people: number }
   /**
    * Whether the instance can reach its store. If not, reads work, and writes wait or are refused.
    */

@@ -33,6 +33,7 @@ export function useLive(client: Client, board: Board): Live {
       board.on("status", () => update(removed(board))),
       board.on("change", (changes) => changes.some(({ mine }) => mine) && update()),
       board.on("right", () => update()),
+      board.on("people", () => update()),
       board.on("refused", ({ code }) => update(code === "TOKEN_EXPIRED" ? { isTokenExpired: true } : {})),
       board.on("delayed", () => update()),
       board.on("roundTrip", (roundTripMs) => update({ roundTripMs })),
@@ -51,9 +52,9 @@ function removed({ failure }: Board): Partial<Live> {
 
 /** `size` is 0 until known; `waiting` counts this user's changes that have no answer yet. */
 function read(client: Client, board: Board) {
-  const { status, size, instance, right, pending } = board;
+  const { status, size, instance, right, pending, people } = board;
   const isViewer = right === "view";
-  return { connection: client.state, status, size, instance, right, isViewer, waiting: pending };
+  return { connection: client.state, status, size, instance, right, isViewer, people, waiting: pending };
 }
 
 /** A text about the frozen cells. `look` describes how they look. */

@@ -29,7 +29,7 @@ interface StatusProps {
 export function Status({ live, board, checked }: StatusProps) {
   const { connection, size } = live;
   const own = useTicking(board.claims !== undefined, () => summaryText(board, Date.now()));
-  const people = connection.connected ? Math.max(connection.online, connection.onlineEverywhere) : 0;
+  const people = connection.connected ? (live.people ?? connection.onlineEverywhere) : 0;
   return (
     <dl class="status" translate={false}>
       <Fact label="People here" name="online" icon={ICONS.online}>

@@ -119,6 +119,25 @@ for (const engine of ["embedded", "valkey"] as const) {
       await until("the other client is told as well", () => other.state.onlineEverywhere === everywhere());
     });
 
+    test("a board counts its own people, on all instances and through every door", async () => {
+      const [one, two, stock] = [0, 1, 1].map((instance, index) =>
+        connect(instances[instance]?.url ?? "", index === 2 ? { lanePath: false } : {}),
+      );
+      assert.ok(one && two && stock);
+      clients.push(one, two, stock);
+      const alone = one.board("small");
+      await alone.ready;
+      assert.equal(alone.people, 1);
+      await two.board("small").ready;
+      await stock.board("small").ready;
+      await until("the first is told of the others", () => alone.people === 3);
+      await until("and the one at the other door too", () => stock.board("small").people === 3);
+      two.close();
+      stock.close();
+      await until("and that they have left", () => alone.people === 1);
+      one.close();
+    });
+
     test("the overview goes on after a reconnect, also on another instance", async () => {
       const client = connect(instances.map(({ url }) => url));
       clients.push(client);

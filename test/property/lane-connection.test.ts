@@ -115,7 +115,7 @@ class Line {
       close: () => undefined,
       cut: () => undefined,
     };
-    const presence = { online: 1, onlineEverywhere: 1 };
+    const presence = { online: 1, onlineEverywhere: 1, people: () => 1 };
     const identify = () => Promise.reject(new Error("nobody asks"));
     const allowance = instance.admission.allowance("a");
     this.connection = new LaneConnection(

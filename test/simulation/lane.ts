@@ -85,7 +85,12 @@ export class SimulatedLane {
       return visitor;
     };
     this.#connection = new WitnessedConnection(
-      { instance, presence: { online: 1, onlineEverywhere: 1 }, bufferBytesMax: BUFFER_MAX, greeted: () => undefined },
+      {
+        instance,
+        presence: { online: 1, onlineEverywhere: 1, people: () => 1 },
+        bufferBytesMax: BUFFER_MAX,
+        greeted: () => undefined,
+      },
       this.#wire(),
       instance.admission.allowance(ADDRESS),
       identify,

@@ -43,7 +43,7 @@ export function modelInstance(options: ModelInstanceOptions): Instance {
 /** A client with board `main` open, whose frames go to `recipient`. */
 export async function openClient(instance: Instance, recipient: Recipient): Promise<Client> {
   const allowance = instance.admission.allowance("a");
-  const presence = { online: 1, onlineEverywhere: 1 };
+  const presence = { online: 1, onlineEverywhere: 1, people: () => 1 };
   const client = new Client(instance, { recipient, allowance, visitor: ANYBODY, presence, protocol: 1 });
   client.open({ board: "main", protocol: 1 });
   return client;

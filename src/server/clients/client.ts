@@ -18,6 +18,7 @@ import type {
 import { SEQ_WINDOW } from "../../store/seen.js";
 import type { Visitor } from "../access/access.js";
 import { namedOwner, visitorOwner } from "../claims/owners.js";
+import type { Presence } from "../fleet/presence.js";
 import {
   openRequest,
   overviewRequest,
@@ -59,8 +60,8 @@ interface ClientOptions {
   readonly recipient: Recipient;
   readonly allowance: Allowance;
   readonly visitor: Visitor;
-  /** Number of connections on this instance, and on all instances. */
-  readonly presence: { readonly online: number; readonly onlineEverywhere: number };
+  /** Number of connections on this instance, on all instances, and of people on a board. */
+  readonly presence: Pick<Presence, "online" | "onlineEverywhere" | "people">;
 }
 
 export class Client implements ResizeListener {
@@ -110,6 +111,7 @@ export class Client implements ResizeListener {
     if (session !== undefined) this.#identify(opened, this.#sessionOf(opened, session));
     else if (board.claims) opened.owner ??= namedOwner(visitor);
     this.#boards.set(board.handle, opened);
+    this.#instance.audiences.join(board, this.#recipient);
     return {
       handle: board.handle,
       name: board.name,
@@ -120,6 +122,7 @@ export class Client implements ResizeListener {
       instance: this.#instance.name,
       online: this.#presence.online,
       onlineEverywhere: this.#presence.onlineEverywhere,
+      people: this.#presence.people(board),
       storeAvailable: this.#instance.store.available,
       ...(board.claims && { claims: board.claims }),
       limits: {
@@ -231,6 +234,7 @@ export class Client implements ResizeListener {
 
   close(): void {
     this.#instance.keeper.forget(this);
+    for (const { board } of this.#boards.values()) this.#instance.audiences.leave(board, this.#recipient);
     this.#pages.close();
     this.#overviews?.close();
   }

@@ -60,7 +60,7 @@ export class Fleet {
   state(): ClusterState {
     const now = performance.now();
     const { name, store } = this.#instance;
-    const others = this.#others.flatMap(({ id, atMs, announcement: { looking: _, ...record } }) => {
+    const others = this.#others.flatMap(({ id, atMs, announcement: { looking: _, people: __, ...record } }) => {
       const heardMsAgo = Math.round(now - atMs);
       return heardMsAgo < GONE_MS ? [{ ...record, id, heardMsAgo }] : [];
     });
@@ -86,7 +86,9 @@ export class Fleet {
     // Other parts report that the store is unavailable.
     if (!store.available) return;
     try {
-      const text = JSON.stringify({ ...this.#last, looking: Object.fromEntries(this.presence.looking()) });
+      const [looking, people] = [this.presence.looking(), this.presence.peopleHere()];
+      const boards = { looking: Object.fromEntries(looking), people: Object.fromEntries(people) };
+      const text = JSON.stringify({ ...this.#last, ...boards });
       const roll = await store.enroll(this.#id, text);
       if (this.#isClosed) return;
       const now = performance.now();

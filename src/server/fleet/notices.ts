@@ -6,6 +6,7 @@
 import type { Refusal } from "../../protocol/errors.js";
 import type { Notice } from "../../protocol/events.js";
 import type { Instance } from "../instance/instance.js";
+import { everyMs, People } from "./people.js";
 import type { Presence } from "./presence.js";
 
 const ONLINE_EVERY_MS = 1_000;
@@ -15,11 +16,16 @@ export class Notices {
   readonly #stop: () => void;
 
   constructor(instance: Instance, presence: Presence) {
+    const people = new People(instance, presence);
     let sent = "";
+    let sentMs = Number.NEGATIVE_INFINITY;
     const timer = setInterval(() => {
       const { online, onlineEverywhere } = presence;
       instance.metrics.connected(online);
-      if (sent === `${online} ${onlineEverywhere}`) return;
+      const nowMs = performance.now();
+      people.send(nowMs);
+      if (sent === `${online} ${onlineEverywhere}` || nowMs - sentMs < everyMs(online) - ONLINE_EVERY_MS / 2) return;
+      sentMs = nowMs;
       sent = `${online} ${onlineEverywhere}`;
       this.#send({ kind: "online", online, onlineEverywhere });
     }, ONLINE_EVERY_MS);

@@ -1,8 +1,12 @@
-/* Tracks the number of people on all instances, and the pages with the most watchers. */
+/*
+ * Tracks the number of people on all instances, in all and on each board, and the pages with the
+ * most watchers.
+ */
 
 import type { PageCount } from "../../protocol/overview-codec.js";
 import type { Announcement } from "../input/requests.js";
 import type { Instance } from "../instance/instance.js";
+import type { HostedBoard } from "../pages/pages.js";
 
 /** Most pages per board that an instance reports to other instances and to clients. */
 const LOOKING_MAX = 32;
@@ -11,6 +15,8 @@ export class Presence {
   readonly #instance: Instance;
   readonly #online: () => number;
   #others = 0;
+  /** Board -> the people on other instances. */
+  readonly #othersOn = new Map<string, number>();
   /** Board -> the pages that were last sent to clients. */
   readonly #sent = new Map<string, string>();
 
@@ -28,6 +34,17 @@ export class Presence {
     return this.online + this.#others;
   }
 
+  /** Number of people who have the board open, on all instances; a few seconds old. */
+  people(board: HostedBoard): number {
+    return this.#instance.audiences.count(board) + (this.#othersOn.get(board.name) ?? 0);
+  }
+
+  /** Board -> its people on this instance. */
+  peopleHere(): Map<string, number> {
+    const { audiences } = this.#instance;
+    return new Map(Array.from(audiences.boards(), (board) => [board.name, audiences.count(board)]));
+  }
+
   /** Board -> the pages with the most watchers on this instance. */
   looking(): Map<string, PageCount[]> {
     const boards = new Map<string, PageCount[]>();
@@ -43,6 +60,11 @@ export class Presence {
 
   hear(others: readonly Announcement[]): void {
     this.#others = others.reduce((sum, { clients }) => sum + clients, 0);
+    this.#othersOn.clear();
+    for (const [board, count] of others.flatMap(({ people }) => [...people])) {
+      // Whoever can write to the store can name any board.
+      if (this.#instance.boards.has(board)) this.#othersOn.set(board, (this.#othersOn.get(board) ?? 0) + count);
+    }
     const here = this.looking();
     for (const board of this.#instance.boards.keys()) {
       const counts = [...(here.get(board) ?? []), ...others.flatMap(({ looking }) => looking.get(board) ?? [])];

@@ -148,17 +148,26 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, input: un
   throw malformed(`${where}: ${issue?.message ?? "invalid"}`.slice(0, 200));
 }
 
+// Not a record, because a board's name may be `__proto__` or another name that every object has.
+const entriesOf = (input: unknown) => (typeof input === "object" && input !== null ? Object.entries(input) : input);
 const looking = z
   .preprocess(
-    // Not a record, because a board's name may be `__proto__` or another name that every object
-    // has.
-    (input) => (typeof input === "object" && input !== null ? Object.entries(input) : input),
+    entriesOf,
     z.array(z.tuple([z.string(), z.array(z.tuple([page, z.int().min(0)]).readonly()).max(WATCH_PAGES_MAX)])),
   )
   .transform((entries) => new Map(entries));
+const people = z
+  .preprocess(entriesOf, z.array(z.tuple([z.string(), z.int().min(0)])))
+  .transform((entries) => new Map(entries));
 
-/** An instance's record, plus the most watched pages of each board on that instance. */
-const announcement = instanceRecord.extend({ looking: looking.catch(() => new Map()) });
+/**
+ * An instance's record, plus the most watched pages and the people of each board on that instance.
+ * An instance of an older version may not report them.
+ */
+const announcement = instanceRecord.extend({
+  looking: looking.catch(() => new Map()),
+  people: people.catch(() => new Map()),
+});
 export type Announcement = z.output<typeof announcement>;
 
 /** Undefined if the text is not an announcement. */

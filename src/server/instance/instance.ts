@@ -29,6 +29,7 @@ import { Metrics } from "../telemetry/metrics.js";
 import { Seldom } from "../telemetry/seldom.js";
 import { OwnSessions } from "../writes/own-sessions.js";
 import { Writer, type WriterLimits } from "../writes/writer.js";
+import { Audiences } from "./audiences.js";
 import { BoardKeeper } from "./board-keeper.js";
 import { Departures } from "./departures.js";
 
@@ -72,6 +73,7 @@ export class Instance {
   readonly pages: Pages;
   readonly frozen: FrozenPages;
   readonly mine: Mine;
+  readonly audiences = new Audiences();
   /** For writes of the app and of admins to claims. */
   readonly sessions = new OwnSessions();
   readonly overviews: Overviews;

@@ -44,7 +44,7 @@ export interface Wire {
 
 export interface LaneContext {
   readonly instance: Instance;
-  readonly presence: Pick<Presence, "online" | "onlineEverywhere">;
+  readonly presence: Pick<Presence, "online" | "onlineEverywhere" | "people">;
   /** Called when the client has sent `hello`. */
   greeted(connection: LaneConnection): void;
   /** Bytes that may wait. Half of it is kept for messages that cannot be skipped. */

@@ -84,6 +84,8 @@ function encode(frame: Exclude<Frame, DeltaFrame>): Uint8Array {
       return encodeEvent("resized", frame.resized);
     case "mine":
       return encodeEvent("mine", frame.mine);
+    case "notice":
+      return encodeEvent("notice", frame.notice);
     case "updates":
       throw new Error("the teaching protocol has no lane");
   }

@@ -3,7 +3,7 @@
 import type { Delta } from "../../board/delta.js";
 import type { Position } from "../../board/position.js";
 import { encodeDelta } from "../../protocol/delta-text.js";
-import type { BoardResized, CheckboxUpdate, Frozen, Looking, Mine } from "../../protocol/events.js";
+import type { BoardResized, CheckboxUpdate, Frozen, Looking, Mine, Notice } from "../../protocol/events.js";
 
 /** A delta. Each protocol encodes it once, when the first recipient needs that. */
 export class DeltaFrame {
@@ -42,6 +42,7 @@ export type Frame =
   | { readonly kind: "frozen"; readonly frozen: Frozen }
   | { readonly kind: "resized"; readonly resized: BoardResized }
   | { readonly kind: "mine"; readonly mine: Mine }
+  | { readonly kind: "notice"; readonly notice: Notice }
   /** For the teaching protocol, which sends one event per update. */
   | { readonly kind: "updates"; readonly updates: readonly CheckboxUpdate[] };
 

@@ -152,5 +152,7 @@ function payloadOf(frame: Exclude<Frame, { readonly kind: "updates" }>): unknown
       return frame.resized;
     case "mine":
       return frame.mine;
+    case "notice":
+      return frame.notice;
   }
 }

@@ -70,7 +70,15 @@ function serveTeaching(instance: Instance, teaching: Teaching, chat: Chat, enter
   socket.onAny((name: string) => {
     if (name !== "checkbox-update" && name !== "message") responder.reject("there is no such event");
   });
-  return teaching.join(recipient);
+  const leave = teaching.join(recipient);
+  // It counts as one of the board's people, and is not sent their number.
+  const person = { backlogged: true, send: () => undefined };
+  const board = teaching.board();
+  instance.audiences.join(board, person);
+  return () => {
+    instance.audiences.leave(board, person);
+    leave();
+  };
 }
 
 function acknowledge(ack: unknown, reply: object): void {

@@ -13,9 +13,9 @@ import { replaySpans } from "./spans.js";
 import { Timeline } from "./timeline.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "short" });
+const dayAndTime = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
@@ -58,7 +58,7 @@ function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
     player.play(!isStill && activity.counts.length > 0);
   }, []);
   const spanMs = replay.toMs - replay.fromMs;
-  const text = (spanMs < DAY_MS ? timeOfDay : dayAndTime).format(player.atMs);
+  const text = (spanMs <= 2 * HOUR_MS ? timeOfDay : dayAndTime).format(player.atMs);
   const quiet = isQuiet && `Nothing here changed: ${nameOf(spans, spanMs)}.`;
   const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || (player.isWaiting && "Loading…"));
   return (
@@ -78,6 +78,15 @@ function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
           </svg>
         </button>
         <output>{text}</output>
+        <button
+          type="button"
+          class="replay-close"
+          aria-keyshortcuts="Escape"
+          data-testid="replay-close"
+          onClick={close}
+        >
+          Back to now
+        </button>
         <select
           aria-label="Speed"
           data-testid="replay-speed"
@@ -102,15 +111,6 @@ function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
             ))}
           </select>
         )}
-        <button
-          type="button"
-          class="replay-close"
-          aria-keyshortcuts="Escape"
-          data-testid="replay-close"
-          onClick={close}
-        >
-          Back to now
-        </button>
       </div>
       <span role="status" class="replay-note" data-testid="replay-note">
         {note}

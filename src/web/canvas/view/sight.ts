@@ -9,8 +9,9 @@ import { PAGE_SIDE, type Plane, type Point, pageAt } from "./plane.js";
 
 /** With more pages in sight, their cells are not requested. */
 export const SEEN_PAGES_MAX = 300;
-/** For smaller pages, in CSS pixels, the density is enough. */
+/** For smaller pages, in CSS pixels, the density is enough, except on a board of a few pages. */
 const PAGE_PX_MIN = 48;
+const FEW_PAGES = 16;
 /** How far ahead the view's motion is followed, up to one view. */
 const AHEAD_S = 0.4;
 
@@ -31,7 +32,7 @@ export function pagesIn(plane: Plane, area: Area): number[] {
 
 /** Whether the view shows cells, or only the density of each page. */
 export function showsCells(plane: Plane, camera: Camera, view: View): boolean {
-  if (camera.scale * PAGE_SIDE < PAGE_PX_MIN) return false;
+  if (camera.scale * PAGE_SIDE < PAGE_PX_MIN && plane.pages > FEW_PAGES) return false;
   const { left, top, right, bottom } = seenArea(camera, view);
   const across = Math.min(plane.pageColumns, (right - left) / PAGE_SIDE + 1);
   const down = Math.min(plane.pageRows, (bottom - top) / PAGE_SIDE + 1);

@@ -53,7 +53,7 @@ class TestClient {
       close: () => this.ends.push("close"),
       cut: () => this.ends.push("cut"),
     };
-    const presence = { online: 1, onlineEverywhere: 1 };
+    const presence = { online: 1, onlineEverywhere: 1, people: () => 1 };
     const context = { instance, presence, bufferBytesMax: BUFFER_BYTES_MAX, greeted: () => undefined };
     this.connection = new LaneConnection(context, wire, instance.admission.allowance("a"), identify);
   }
