@@ -26,9 +26,18 @@ export async function readDemoUrls(): Promise<readonly string[]> {
 
 /** `path` is relative to where the app is served. */
 export async function readJson(path: string): Promise<unknown> {
-  const token = readToken();
-  const response = await fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });
+  const response = await request(path);
   return response.ok ? response.json() : undefined;
+}
+
+export async function readBytes(path: string): Promise<Uint8Array | undefined> {
+  const response = await request(path);
+  return response.ok ? new Uint8Array(await response.arrayBuffer()) : undefined;
+}
+
+function request(path: string): Promise<Response> {
+  const token = readToken();
+  return fetch(path, token === "" ? {} : { headers: { authorization: `Bearer ${token}` } });
 }
 
 function listIn(answer: unknown, name: string): readonly unknown[] {

@@ -38,8 +38,8 @@ describe("HTTP", () => {
     fetch(`${instance.url}${path}`, { method: "PUT", headers: { "content-type": type }, body });
 
   /** By hand, because `fetch` adds `Cache-Control: no-cache` to a conditional request, which asks for the body. */
-  const conditionalStatus = async (etag: string) => {
-    const request = httpGet(`${instance.url}/boards/main/pages/1`, { headers: { "if-none-match": etag } });
+  const conditionalStatus = async (etag: string, url = `${instance.url}/boards/main/pages/1`) => {
+    const request = httpGet(url, { headers: { "if-none-match": etag } });
     const [response]: IncomingMessage[] = await once(request, "response");
     response?.resume();
     return response?.statusCode;
@@ -196,6 +196,21 @@ describe("HTTP", () => {
       assert.equal((await fetch(`${recording.url}/boards/main/history?${query}`)).status, status, query);
     }
     assert.equal((await get("/boards/main/history?from=0&to=1&pages=0")).status, 404);
+    const picture = await fetch(`${recording.url}/boards/main/overview?pages=0`);
+    const blocks = new Uint8Array(await picture.arrayBuffer());
+    assert.deepEqual([picture.status, blocks.length, blocks[0], blocks[1]], [200, 256, 1, 0]);
+    const etag = picture.headers.get("etag") ?? "";
+    assert.equal(await conditionalStatus(etag, `${recording.url}/boards/main/overview?pages=0`), 304);
+    await put(50, true);
+    assert.equal(await conditionalStatus(etag, `${recording.url}/boards/main/overview?pages=0`), 200);
+    await put(50, false);
+    for (const [query, status] of [
+      ["", 400],
+      ["?pages=x", 400],
+      ["?pages=1", 404],
+    ] as const) {
+      assert.equal((await fetch(`${recording.url}/boards/main/overview${query}`)).status, status, query);
+    }
     assert.equal((await fetch(`${recording.url}/boards/main/pages/0/history?from=abc`)).status, 400);
     assert.equal((await get("/boards/main/pages/0/history")).status, 404);
   });

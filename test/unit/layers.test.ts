@@ -100,7 +100,17 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
     files: ["app", "assets", "boards", "operators", "routes"].map((name) => `server/http/${name}.ts`),
     types: [
       "server/attach-boards.ts",
-      ...["browsers", "codings", "errors", "front-page", "page-sender", "preview", "rate-limit", "request-context"].map(
+      ...[
+        "browsers",
+        "codings",
+        "errors",
+        "front-page",
+        "overview-picture",
+        "page-sender",
+        "preview",
+        "rate-limit",
+        "request-context",
+      ].map(
         (name) => `server/http/${name}.ts`,
       ),
     ],

@@ -22,6 +22,7 @@ import type { HostedBoard } from "../pages/pages.js";
 import { committed } from "../writes/commit-changes.js";
 import { type Actor, ADMIN_ACTIONS, administer, audited, frozenRegions } from "./admin.js";
 import { deleteBoard, putBoard } from "./board-admin.js";
+import { overviewPicture } from "./overview-picture.js";
 import { HistoryReads, requireHistory } from "./page-history.js";
 import { pageSender } from "./page-sender.js";
 import { previewSender } from "./preview.js";
@@ -60,6 +61,7 @@ export function boardsRouter(instance: Instance): Router {
   });
   router.get("/boards/:board/pages/:page", pageSender(instance));
   router.get("/boards/:board/preview.png", previewSender(instance));
+  router.get("/boards/:board/overview", overviewPicture(instance));
   const histories = new HistoryReads(instance);
   router.get("/boards/:board/pages/:page/history", async (request, response) => {
     const { board, page } = pageFor(instance, request, response);

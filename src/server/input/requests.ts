@@ -56,16 +56,18 @@ export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
 const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
 export const historyQuery = z.object({ from: moment, to: moment });
-/** Most pages of one question about activity: as many as the app replays together. */
-const ACTIVITY_PAGES_MAX = 64;
+/** Most pages of one question: as many as the app replays together. */
+const ASKED_PAGES_MAX = 64;
+const pages = z
+  .string()
+  .regex(/^\d{1,5}(,\d{1,5})*$/)
+  .transform((text) => [...new Set(text.split(",").map(Number))])
+  .pipe(z.array(z.number()).max(ASKED_PAGES_MAX));
+export const coarseQuery = z.object({ pages });
 export const activityQuery = z.object({
   from: z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER),
   to: z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER),
-  pages: z
-    .string()
-    .regex(/^\d{1,5}(,\d{1,5})*$/)
-    .transform((text) => [...new Set(text.split(",").map(Number))])
-    .pipe(z.array(z.number()).max(ACTIVITY_PAGES_MAX)),
+  pages,
 });
 export const regionBody = z
   .object({ start: z.int().min(0).max(BOARD_CELLS_MAX), end: z.int().min(1).max(BOARD_CELLS_MAX) })

@@ -63,9 +63,10 @@ export class Minimap {
       this.#canvas.height = height;
     }
     const context = contextOf(this.#canvas);
-    context.imageSmoothingEnabled = false;
+    const image = pages.map.image();
+    context.imageSmoothingEnabled = image.width > width;
     context.clearRect(0, 0, width, height);
-    context.drawImage(pages.map.image(), 0, 0, width, height);
+    context.drawImage(image, 0, 0, width, height);
     const middleOf = (page: number) => {
       const { x, y } = placeOfPage(page);
       return { x: (x + 0.5) * pagePx, y: (y + 0.5) * pagePx };

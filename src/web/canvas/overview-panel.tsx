@@ -53,6 +53,11 @@ export function OverviewPanel({ board, onJump, onGo, isOpen }: OverviewPanelProp
         aria-label="Map of the whole board, showing how full each part is"
         data-testid="minimap"
       />
+      <p class="legend" data-testid="legend">
+        <span>Empty</span>
+        <span class="legend-ramp" />
+        <span>Full</span>
+      </p>
       <h2>Active now</h2>
       <ul data-testid="places" translate={false}>
         {places.map(({ page, cell }) => (

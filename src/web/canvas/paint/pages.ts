@@ -41,8 +41,11 @@ export function paintPages(context: Context, screen: Screen, scene: PagesScene):
   context.imageSmoothingEnabled = false;
   const width = screen.left(plane.columns) - left;
   const height = screen.top(plane.rows) - top;
-  if (densities) context.drawImage(densities.image(), left, top, width, height);
-  else {
+  if (densities) {
+    const image = densities.image();
+    context.imageSmoothingEnabled = image.width > width;
+    context.drawImage(image, left, top, width, height);
+  } else {
     context.fillStyle = scene.palette.line;
     context.fillRect(left, top, width, height);
   }

@@ -3,8 +3,11 @@
  * loaded page. Every change of the board updates pictures and densities.
  */
 
+import { coarseOf } from "../../../board/coarse.js";
 import { offsetOf, pageOf } from "../../../board/geometry.js";
 import type { Board, CellChange } from "../../../client/index.js";
+import { realClock } from "../../../protocol/clock.js";
+import { Coarse } from "../held/coarse.js";
 import { Densities } from "../held/densities.js";
 import { PageKeeper } from "../held/page-keeper.js";
 import type { Camera } from "../view/camera.js";
@@ -12,7 +15,7 @@ import { seenArea } from "../view/camera.js";
 import type { Plane } from "../view/plane.js";
 import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../view/sight.js";
 import type { Viewport } from "../view/viewport.js";
-import { DensityMap } from "./density-map.js";
+import { DensityMap, isCoarse } from "./density-map.js";
 import { PagePicture } from "./page-picture.js";
 import type { ShownPage } from "./pages.js";
 import type { Palette } from "./palette.js";
@@ -22,6 +25,8 @@ interface ShownPagesListener {
   cellsChanged(changes: readonly CellChange[]): void;
   /** `cells` is how many cells changed on a page that is not loaded. */
   pageChanged(page: number, cells: number): void;
+  /** Reads coarse pictures of pages that are not loaded: see Coarse. */
+  readCoarse?(pages: readonly number[]): Promise<Uint8Array | undefined>;
 }
 
 const WATCHED_PAGES_MAX = SEEN_PAGES_MAX + 100;
@@ -47,6 +52,7 @@ export class ShownPages {
   /** The pages of the user's own cells. */
   #ownPages: readonly number[] = [];
   #palette: Palette;
+  readonly #coarse: Coarse;
   #map: DensityMap;
   #inSight: readonly number[] = [];
   /** The pages in sight that may be watched. */
@@ -63,10 +69,18 @@ export class ShownPages {
     this.#listener = listener;
     this.densities = new Densities(board, {
       changed: (pages) => {
-        for (const page of pages) this.#map.set(page, this.densities.shareOf(page));
+        for (const page of pages) this.#update(page);
         listener.changed();
       },
       happened: (page, cells) => listener.pageChanged(page, cells),
+    });
+    this.#coarse = new Coarse({
+      read: async (pages) => listener.readCoarse?.(pages),
+      clock: realClock,
+      changed: (page) => {
+        this.#map.update(page);
+        listener.changed();
+      },
     });
     this.#map = this.#makeMap();
     const allowed = Math.ceil((board.limits?.watchedPagesMax ?? WATCHED_PAGES_MAX) * LIMIT_SHARE);
@@ -76,7 +90,7 @@ export class ShownPages {
       left: (page) => {
         this.pages.delete(page);
         this.densities.setLoaded(page, undefined);
-        this.#map.set(page, this.densities.shareOf(page));
+        this.#update(page);
       },
     });
     this.#off = [
@@ -156,10 +170,24 @@ export class ShownPages {
     for (const off of this.#off) off();
     this.#keeper.close();
     this.densities.close();
+    this.#coarse.close();
   }
 
   #makeMap(): DensityMap {
-    return new DensityMap(this.#plane, this.#palette, (page) => this.densities.shareOf(page));
+    return new DensityMap(this.#plane, this.#palette, {
+      shareOf: (page) => this.densities.shareOf(page),
+      coarseOf: (page) => {
+        const bits = this.pages.has(page) ? this.#board.bitsOf(page) : undefined;
+        return bits ? coarseOf(bits) : this.#coarse.of(page);
+      },
+    });
+  }
+
+  /** The page's count has changed, or whether it is loaded. */
+  #update(page: number): void {
+    this.#map.update(page);
+    if (this.pages.has(page) || !this.densities.shareOf(page)) this.#coarse.forget(page);
+    else if (isCoarse(this.#plane) && this.#listener.readCoarse) this.#coarse.want(page);
   }
 
   #loaded(page: number): void {
@@ -197,6 +225,6 @@ export class ShownPages {
 
   #count(page: number, picture: PagePicture): void {
     this.densities.setLoaded(page, picture.checked);
-    this.#map.set(page, this.densities.shareOf(page));
+    this.#update(page);
   }
 }

@@ -45,7 +45,9 @@ describe("a replay", () => {
     }
     assert.deepEqual([replay.get(5), replay.get(6), replay.isReady], [true, false, true]);
     for (let seconds = 6; seconds <= 60; seconds++) {
-      assert.equal(replay.quietUntilMs, seconds * 1_000);
+      // Less than that at the end of a part, since the next may not be known.
+      const { quietUntilMs } = replay;
+      assert.ok(quietUntilMs >= seconds * 1_000 - 1 && quietUntilMs <= seconds * 1_000, `${quietUntilMs}`);
       replay.moveTo(seconds * 1_000 - 1);
       assert.deepEqual([replay.get(seconds), replay.isReady], [false, true], `before ${seconds} s`);
       replay.moveTo(seconds * 1_000);

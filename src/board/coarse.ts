@@ -1,0 +1,29 @@
+/*
+ * A page as a coarse picture: how many cells are checked in each of 16 × 16 blocks of 16 × 16
+ * cells, where a row of the page has 256 cells. Pure.
+ */
+
+import { PAGE_CELLS } from "./geometry.js";
+
+/** Blocks in a row and in a column of a page. */
+export const COARSE_SIDE = 16;
+/** A block takes a byte: 0 is empty, and 255 stands for 255 and for all 256 cells. */
+export const COARSE_BYTES = COARSE_SIDE * COARSE_SIDE;
+
+const ROW_BYTES = Math.sqrt(PAGE_CELLS) / 8;
+const BLOCK_ROW_BYTES = ROW_BYTES / COARSE_SIDE;
+const BLOCK_ROWS = ROW_BYTES * COARSE_SIDE;
+
+/** `bits` may end before the page does. */
+export function coarseOf(bits: Uint8Array): Uint8Array {
+  const blocks = new Uint8Array(COARSE_BYTES);
+  for (let at = 0; at < bits.length; at++) {
+    let byte = bits[at] ?? 0;
+    if (byte === 0) continue;
+    const block = Math.floor(at / BLOCK_ROWS) * COARSE_SIDE + Math.floor((at % ROW_BYTES) / BLOCK_ROW_BYTES);
+    let count = blocks[block] ?? 0;
+    for (; byte; byte &= byte - 1) count++;
+    blocks[block] = Math.min(255, count);
+  }
+  return blocks;
+}

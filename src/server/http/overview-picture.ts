@@ -1,0 +1,41 @@
+/*
+ * Sends coarse pictures of pages, for the app's overview. The ETag is made from the pages'
+ * positions, so that `If-None-Match` can avoid a body.
+ */
+
+import { createHash } from "node:crypto";
+import type { RequestHandler } from "express";
+import { coarseQuery, parseRequest } from "../input/requests.js";
+import type { Instance } from "../instance/instance.js";
+import { checkPage } from "../instance/instance.js";
+import { CoarsePages } from "../overview/coarse-pages.js";
+import { refuseAway } from "../pages/store-refusal.js";
+import { addressOf, boardFor, visitorOf } from "./request-context.js";
+
+/** Cost of a page whose picture is known, and of reading one, in Admission's work units. */
+const KNOWN_WORK = 1;
+const READ_WORK = 10;
+
+export function overviewPicture(instance: Instance): RequestHandler {
+  const coarse = new CoarsePages({
+    positions: async (board, pages) => {
+      const heads = await instance.store.heads(pages.map((page) => ({ board: board.name, page }))).catch(refuseAway);
+      return heads.map((head) => head?.position);
+    },
+    read: (board, page) => instance.readPage(board, page),
+  });
+  return async (request, response) => {
+    const board = boardFor(instance, response, String(request.params.board), "view");
+    const { pages } = parseRequest(coarseQuery, request.query);
+    for (const page of pages) checkPage(board, page);
+    instance.admission.admitWork(addressOf(request), pages.length * KNOWN_WORK);
+    const { bytes, at, read } = await coarse.read(board, pages);
+    instance.admission.chargeWork(addressOf(request), read * READ_WORK);
+    response.set({
+      ETag: `"${createHash("sha256").update(at.join()).digest("base64url")}"`,
+      "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",
+    });
+    if (request.fresh) response.status(304).end();
+    else response.type("application/octet-stream").send(bytes);
+  };
+}
