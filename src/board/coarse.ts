@@ -1,6 +1,6 @@
 /*
- * A page as a coarse picture: how many cells are checked in each of 16 × 16 blocks of 16 × 16
- * cells, where a row of the page has 256 cells. Pure.
+ * A page as a coarse picture. It has 16 × 16 blocks, each of 16 × 16 cells, and counts the checked
+ * cells of each. A row of the page has 256 cells. Pure.
  */
 
 import { PAGE_CELLS } from "./geometry.js";

@@ -1,7 +1,7 @@
 /*
  * How much happened to a page in each part of a period, for the slider of a replay. Versions count
- * a page's batches, so the first record of each part is enough: the cost grows with the number of
- * parts, not with what happened in them.
+ * a page's batches, so the first record of each part is enough. The cost grows with the number of
+ * parts alone.
  */
 
 import type { HistoryRange, PageActivity, Recorded, RecordReader } from "./history.js";

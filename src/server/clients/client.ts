@@ -234,7 +234,10 @@ export class Client implements ResizeListener {
 
   close(): void {
     this.#instance.keeper.forget(this);
-    for (const { board } of this.#boards.values()) this.#instance.audiences.leave(board, this.#recipient);
+    for (const handle of this.#boards.keys()) {
+      const opened = this.#boards.get(handle);
+      if (opened) this.#instance.audiences.leave(opened.board, this.#recipient);
+    }
     this.#pages.close();
     this.#overviews?.close();
   }

@@ -62,7 +62,7 @@ export class Presence {
     this.#others = others.reduce((sum, { clients }) => sum + clients, 0);
     this.#othersOn.clear();
     for (const [board, count] of others.flatMap(({ people }) => [...people])) {
-      // Whoever can write to the store can name any board.
+      // Anyone with access to the store can name any board.
       if (this.#instance.boards.has(board)) this.#othersOn.set(board, (this.#othersOn.get(board) ?? 0) + count);
     }
     const here = this.looking();

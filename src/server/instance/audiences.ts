@@ -1,6 +1,6 @@
 /*
- * Who has which board open on this instance. It counts the people of each board, and sends them
- * what concerns all of them.
+ * The clients of this instance by the board that they have open. It counts the people of each
+ * board, and sends them frames that concern all of them.
  */
 
 import type { HostedBoard } from "../pages/pages.js";

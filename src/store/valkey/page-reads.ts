@@ -91,7 +91,7 @@ export class PageReads {
     return deltasOf(ref.page, await this.#link.command(log, "XRANGE", log, ...range));
   }
 
-  /** Reads the page's history (store/history.ts) from its stream. Undefined if the board keeps none. */
+  /** Reads the page's history from its stream. Undefined if the board keeps none. */
   history(
     page: PageRef,
     histories: Histories,

@@ -35,7 +35,7 @@ export class Coarse {
     return this.#pictures.get(page);
   }
 
-  /** What is known of the page, if anything, is no longer right. */
+  /** The page has changed. */
   want(page: number): void {
     if (this.#due.has(page)) return;
     this.#due.set(page, (this.#askedMs.get(page) ?? Number.NEGATIVE_INFINITY) + AGAIN_MS);

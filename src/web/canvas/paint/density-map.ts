@@ -1,7 +1,7 @@
 /*
  * The whole board as one small picture, for the minimap and for a canvas of tiny cells. On a board
- * of up to 1,024 pages, a page has 16 × 16 pixels: those of its coarse picture, or all in the tone
- * of its count. On a larger one it has one.
+ * of up to 1,024 pages, a page has 16 × 16 pixels. They show its coarse picture, or all have the
+ * tone of its count. On a larger board, a page has one pixel.
  */
 
 import { COARSE_SIDE } from "../../../board/coarse.js";

@@ -1,6 +1,6 @@
 /*
- * The replay that is open, if any: opened for a span of time, from the first change in sight, and
- * closed to return to the present. While it is open, activity follows the view.
+ * The replay that is open, if any. It is opened for a span of time, from the first change in sight,
+ * and closed to return to the present. While it is open, activity follows the view.
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";

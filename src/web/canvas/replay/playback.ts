@@ -33,7 +33,7 @@ export interface Activity {
   readonly counts: readonly number[];
 }
 
-/** What playing at this speed does to time: both in ms of the record per ms of playing. */
+/** `times` is in ms of the record per ms of playing, and `pauseMs` in ms of the record. */
 export interface Pace {
   readonly times: number;
   readonly pauseMs: number;

@@ -5,7 +5,7 @@ import { nextMoment, type Pace } from "./playback.js";
 import type { Replay } from "./replay.js";
 
 const TICK_MS = 40;
-/** A tab in the background has few ticks: playing goes on where it was. */
+/** A tab in the background has few ticks, and must not jump ahead. */
 const TICK_MS_MAX = 200;
 
 export function usePlayer(replay: Replay, beginMs: number, pace: Pace) {

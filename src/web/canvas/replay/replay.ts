@@ -120,7 +120,7 @@ export class Replay {
     if (isSame && before) return;
     const { bits } = part.replay;
     const picture = PagePicture.of(part.cells, bits, this.#palette, this.#options.across);
-    // A page that goes on in another part does not fade in again.
+    // A page does not fade in again when its next part begins.
     this.pages.set(page, { picture, sinceMs: before?.sinceMs ?? performance.now() });
   }
 

@@ -1,5 +1,5 @@
 /*
- * What is known of one page's past: parts of its record, each from a snapshot at its start. A part
+ * The known past of one page: parts of its record, each from a snapshot at its start. A part
  * is read from the moment that is looked at forwards, so a long record shows its beginning at once.
  * If an answer holds only the end of what was asked for, the next one is asked for less. Pure.
  */
@@ -58,7 +58,7 @@ export class Track {
     return ms < this.#beginsMs ? this.#beginsMs : ms;
   }
 
-  /** What to read in order to show `ms`, or what comes after it; undefined if that is known. */
+  /** The period to read in order to show `ms` and the time after it; undefined if it is known. */
   missing(ms: number): Period | undefined {
     const fromMs = this.isKnown(ms) ? this.at(ms)?.toMs : Math.min(Math.floor(ms), this.#endMs - 1);
     if (fromMs === undefined || fromMs >= this.#endMs || (this.at(fromMs)?.toMs ?? fromMs) > fromMs) return undefined;
