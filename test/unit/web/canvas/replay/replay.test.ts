@@ -47,7 +47,7 @@ describe("a replay", () => {
     for (let seconds = 6; seconds <= 60; seconds++) {
       // Less than that at the end of a part, since the next may not be known.
       const { quietUntilMs } = replay;
-      assert.ok(quietUntilMs >= seconds * 1_000 - 1 && quietUntilMs <= seconds * 1_000, `${quietUntilMs}`);
+      assert.ok(quietUntilMs >= (seconds - 1) * 1_000 && quietUntilMs <= seconds * 1_000, `${quietUntilMs}`);
       replay.moveTo(seconds * 1_000 - 1);
       assert.deepEqual([replay.get(seconds), replay.isReady], [false, true], `before ${seconds} s`);
       replay.moveTo(seconds * 1_000);
