@@ -110,9 +110,7 @@ const DOORS: Readonly<Record<string, { files: readonly string[]; types?: readonl
         "preview",
         "rate-limit",
         "request-context",
-      ].map(
-        (name) => `server/http/${name}.ts`,
-      ),
+      ].map((name) => `server/http/${name}.ts`),
     ],
   },
   helmet: { files: ["server/http/browsers.ts"] },
