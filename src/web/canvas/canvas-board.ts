@@ -6,7 +6,6 @@
 
 import { createNanoEvents } from "nanoevents";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
-import { countOf } from "../../protocol/count.js";
 import { setOwner } from "../cell-elements.js";
 import { ownerAt } from "../claims.js";
 import { readBytes } from "../instance-answers.js";
@@ -18,6 +17,7 @@ import { Pointer } from "./drawing/pointer.js";
 import { Undoing } from "./drawing/undoing.js";
 import { Activity } from "./held/activity.js";
 import { Marks } from "./held/marks.js";
+import { missedText, notLoadedText, tooSmallText } from "./not-done.js";
 import { paintBoard } from "./paint/board.js";
 import { BoxTiles } from "./paint/box-tiles.js";
 import { contextOf } from "./paint/context.js";
@@ -46,8 +46,6 @@ export interface CanvasBoardEvents {
 }
 
 const IS_PAST = "You are viewing a replay. Choose “Back to now” to make changes.";
-const STILL_LOADING = "part of the board is still loading. Try again in a moment.";
-const NOT_LOADED = "This part of the board did not load in time. Go there, then try again.";
 const FADE_MS = 180;
 const PENDING_FROM_MS = 200;
 /** The smallest size of a cell after a jump to it, in CSS pixels. */
@@ -73,6 +71,8 @@ export class CanvasBoard {
   readonly brush: Brush;
   readonly undoing: Undoing;
   readonly activity = new Activity();
+  /** The cell of a link. It stands out until the user acts. */
+  linked: number | undefined;
   readonly #events = createNanoEvents<CanvasBoardEvents>();
   readonly #undo: (() => void)[];
   readonly #context: CanvasRenderingContext2D;
@@ -126,19 +126,15 @@ export class CanvasBoard {
       read: (cell) => this.pages.get(cell),
       set: (cell, value) => {
         this.#marks.remove("refused", cell);
-        this.#pending.set(cell, value);
+        return this.#pending.set(cell, value);
       },
       mayChange: (cell) => this.lockReasonAt(cell) === undefined,
       locked: (cell) => {
         const reason = this.lockReasonAt(cell);
         if (reason !== undefined) this.#events.emit("notDone", refusalText(cell, reason));
       },
-      missed: (cell, cells) => {
-        const note = `${countOf(cells, "box was", "boxes were")} left out, because this ${STILL_LOADING}`;
-        const alone = refusalText(cell, `This ${STILL_LOADING}`);
-        this.#events.emit("notDone", cells === 1 ? alone : { cell, note, text: note });
-      },
-      fillCellsMax: () => board.limits?.writeCellsMax ?? 1,
+      missed: (cell, cells) => this.#events.emit("notDone", missedText(cell, cells)),
+      sent: () => this.#toolsChanged(),
     });
     this.undoing = new Undoing({
       brush: this.brush,
@@ -146,13 +142,14 @@ export class CanvasBoard {
       release: () => this.pages.release(),
       isOff: () => this.#replay !== undefined,
       done: () => this.#toolsChanged(),
-      gaveUp: (cell) => this.#events.emit("notDone", refusalText(cell, NOT_LOADED)),
+      gaveUp: (cell) => this.#events.emit("notDone", notLoadedText(cell)),
     });
     this.#pointer = new Pointer(surface, this.viewport, this.brush, {
       changed: () => this.draw(),
       pointed: (cell) => this.#events.emit("pointed", cell),
       chosen: (cell) => this.#events.emit("chosen", cell),
       drawn: () => this.#toolsChanged(),
+      tooSmall: (cell) => this.#events.emit("notDone", tooSmallText(cell)),
     });
     this.#undo = [
       board.on("frozen", () => this.draw()),
@@ -179,7 +176,7 @@ export class CanvasBoard {
     this.#replay = replay;
     // The past is recorded without its owners.
     this.#surface.hasOwners = replay === undefined && this.#board.claims !== undefined;
-    this.#toolsChanged();
+    this.use(this.brush.tool);
   }
 
   /** Undefined if the first view is the whole board. */
@@ -196,9 +193,15 @@ export class CanvasBoard {
     this.#frames.request();
   }
 
+  /** The cell stands out for a while. */
+  mark(cell: number): void {
+    this.#marks.put("found", cell, performance.now());
+    this.draw();
+  }
+
   goTo(cell: number): void {
     const { x, y } = placeOf(this.#plane, cell);
-    this.#marks.put("found", cell, performance.now());
+    this.mark(cell);
     this.travel.to({ x: x + 0.5, y: y + 0.5, scale: Math.max(this.viewport.target.scale, JUMP_PX) });
   }
 
@@ -213,7 +216,7 @@ export class CanvasBoard {
   }
 
   use(tool: Tool): void {
-    this.brush.tool = this.#board.right === "view" ? "move" : tool;
+    this.brush.tool = this.#board.right === "view" || this.#replay ? "move" : tool;
     this.#toolsChanged();
   }
 
@@ -222,9 +225,10 @@ export class CanvasBoard {
     this.#toolsChanged();
   }
 
-  /** Cancels the stroke in progress. If there is none, puts the tool away. */
+  /** Cancels the stroke in progress, or stops what is still to be sent, or puts the tool away. */
   cancel(): void {
     if (this.brush.isDrawing) this.brush.cancel();
+    else if (this.brush.portions.progress) this.brush.portions.stop();
     else this.brush.tool = "move";
     this.#toolsChanged();
   }
@@ -273,6 +277,7 @@ export class CanvasBoard {
       marks: this.#marks,
       pending: this.#pending.longerThan(PENDING_FROM_MS, nowMs),
       hovered: this.#pointer.hovered,
+      linked: this.linked,
       rectangle: brush.rectangle,
       isStill,
       areElements: this.#plane.areElements,

@@ -2,6 +2,8 @@
  * Keeps the place in view in the address bar, as a link to share. A jump adds a step to the
  * browser's history, so that "back" returns. It writes only when the view rests, since browsers
  * limit the rate.
+ *
+ * The box that a link names is marked until the user acts. Then the mark fades.
  */
 
 import { formatPlace, parsePlace } from "../place-link.js";
@@ -12,6 +14,7 @@ import { cellAt, type Plane, placeOf } from "./view/plane.js";
 const REST_MS = 250;
 /** The whole board, if that is not the first view. */
 const WHOLE = "#all";
+const ACTIONS = ["pointerdown", "keydown", "wheel"];
 /** The smallest cells, in CSS pixels, for a link without a zoom. */
 const LINK_PX = 24;
 
@@ -26,6 +29,10 @@ export class PlaceHistory {
     this.#written = location.hash;
     const { signal } = this.#abort;
     window.addEventListener("popstate", () => this.#follow(), { signal });
+    // On the way down, since some keys and presses are used up by an element.
+    const options = { signal, capture: true, passive: true };
+    for (const action of ACTIONS) window.addEventListener(action, () => this.#fade(), options);
+    this.#mark();
   }
 
   /** Call it after each frame. */
@@ -73,6 +80,19 @@ export class PlaceHistory {
     const linked = linkedCamera(viewport.plane, viewport.target.scale) ?? this.#board.firstCamera ?? "whole";
     if (linked === "whole") this.#board.travel.toAll();
     else this.#board.travel.to(linked);
+    this.#mark();
+  }
+
+  #mark(): void {
+    this.#board.linked = parsePlace(location.hash, this.#board.viewport.plane.size)?.cell;
+    this.#board.draw();
+  }
+
+  #fade(): void {
+    const { linked } = this.#board;
+    if (linked === undefined) return;
+    this.#board.linked = undefined;
+    this.#board.mark(linked);
   }
 }
 

@@ -8,7 +8,7 @@ import type { Tool } from "./drawing/brush.js";
 
 const STEP = 2;
 const PAN_SHARE = 0.25;
-const TOOL_KEYS: Readonly<Record<string, Tool>> = { m: "move", d: "draw", e: "erase", r: "fill" };
+const TOOL_KEYS: Readonly<Record<string, Tool>> = { m: "move", d: "draw", e: "erase", r: "fill", c: "clear" };
 
 /** True if the key was used. `isFree`: nothing has the focus. */
 export function pressShortcut(event: KeyboardEvent, board: CanvasBoard, isFree: boolean): boolean {

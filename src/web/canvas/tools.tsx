@@ -1,19 +1,23 @@
-/* The buttons over the canvas: tools, undo and redo, zoom. */
+/* The buttons over the canvas: tools, undo and redo, zoom, the list of keys. */
 
-import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { Tool } from "./drawing/brush.js";
+import { FillStatus } from "./fill-status.js";
+import { IconButton } from "./icon-button.js";
+import { KeysDialog } from "./keys-dialog.js";
 
-const TOOLS: readonly { readonly tool: Tool; readonly name: string; readonly icon: string }[] = [
+const TOOLS: readonly Readonly<{ tool: Tool } & Record<"name" | "shortcut" | "icon", string>>[] = [
   {
     tool: "move",
     name: "Move and click",
+    shortcut: "M",
     icon: "M8 2v12M2 8h12M8 2l-2 2M8 2l2 2M8 14l-2-2M8 14l2-2M2 8l2-2M2 8l2 2M14 8l-2-2M14 8l-2 2",
   },
-  { tool: "draw", name: "Draw", icon: "M3 13l1-3.5L11 2.5l2.5 2.5-7 7L3 13zM9.5 4L12 6.5" },
-  { tool: "erase", name: "Erase", icon: "M6.5 13.5L2.5 9.5l6.5-7 5 5-6 6zM5.5 6.5l5 5M6.5 13.5H14" },
-  { tool: "fill", name: "Fill a rectangle", icon: "M3 4h10v8H3zM3 8l4-4M3 12l8-8M7 12l6-6" },
+  { tool: "draw", name: "Draw", shortcut: "D", icon: "M3 13l1-3.5L11 2.5l2.5 2.5-7 7L3 13zM9.5 4L12 6.5" },
+  { tool: "erase", name: "Erase", shortcut: "E", icon: "M6.5 13.5L2.5 9.5l6.5-7 5 5-6 6zM5.5 6.5l5 5M6.5 13.5H14" },
+  { tool: "fill", name: "Fill a rectangle", shortcut: "R", icon: "M3 4h10v8H3zM3 8l4-4M3 12l8-8M7 12l6-6" },
+  { tool: "clear", name: "Clear a rectangle", shortcut: "C", icon: "M3 4h10v8H3zM6 6l4 4M10 6l-4 4" },
 ];
 
 const STEP = 2;
@@ -28,6 +32,7 @@ export function Tools({ board, isViewer, onGo }: ToolsProps) {
   return (
     <div class="stage-tools">
       {!isViewer && <DrawingTools board={board} onGo={onGo} />}
+      <FillStatus portions={board.brush.portions} />
       <div class="tools" role="toolbar" aria-label="Zoom">
         <IconButton name="Zoom in" icon="M8 3v10M3 8h10" id="zoom-in" onPress={() => board.travel.zoom(STEP)} />
         <IconButton name="Zoom out" icon="M3 8h10" id="zoom-out" onPress={() => board.travel.zoom(1 / STEP)} />
@@ -37,6 +42,7 @@ export function Tools({ board, isViewer, onGo }: ToolsProps) {
           id="zoom-fit"
           onPress={() => board.travel.toAll()}
         />
+        <KeysDialog />
       </div>
     </div>
   );
@@ -57,11 +63,10 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
   useEffect(() => setVisited(places.length), [places.length, drawn]);
   return (
     <div class="tools" role="toolbar" aria-label="Drawing">
-      {TOOLS.map(({ tool, name, icon }) => (
+      {TOOLS.map(({ tool, ...button }) => (
         <IconButton
           key={tool}
-          name={name}
-          icon={icon}
+          {...button}
           id={`tool-${tool}`}
           isPressed={brush.tool === tool}
           isOff={isPast && tool !== "move"}
@@ -97,34 +102,5 @@ function DrawingTools({ board, onGo }: Omit<ToolsProps, "isViewer">) {
         onPress={() => visit(visited + 1)}
       />
     </div>
-  );
-}
-
-interface IconButtonProps {
-  readonly name: string;
-  readonly icon: string;
-  readonly id: string;
-  readonly isPressed?: boolean;
-  /** Not `disabled`: a disabled button would drop the keyboard focus. */
-  readonly isOff?: boolean;
-  readonly onPress: () => void;
-}
-
-function IconButton({ name, icon, id, isPressed, isOff, onPress }: IconButtonProps): ComponentChildren {
-  return (
-    <button
-      type="button"
-      class="tool"
-      title={name}
-      aria-label={name}
-      aria-pressed={isPressed}
-      aria-disabled={isOff}
-      data-testid={id}
-      onClick={() => !isOff && onPress()}
-    >
-      <svg viewBox="0 0 16 16" width="18" height="18" aria-hidden="true">
-        <path d={icon} />
-      </svg>
-    </button>
   );
 }

@@ -1,24 +1,37 @@
 /*
- * Turns the input of fingers, mouse and wheel into gestures. Points are CSS pixels from the
+ * Turns the input of fingers, pen, mouse and wheel into gestures. Points are CSS pixels from the
  * canvas's corner. The listener decides what a gesture means.
  *
- *     one finger, left button      a tap; if moved, a stroke if the listener accepts it, or a pan
- *     middle button, held space    a pan
- *     two fingers                  pan and zoom; a stroke in progress breaks off
- *     wheel                        zoom; with Shift a pan; a trackpad's pinch is a wheel with Ctrl
+ *     finger, pen, left button        a tap; if moved, a stroke or a pan, as the listener decides
+ *     a pen's other end               the same, as an eraser
+ *     middle button, held space       a pan
+ *     two fingers                     pan and zoom; a stroke in progress ends
+ *     wheel, trackpad                 see wheel.ts; Safari reports a trackpad's pinch by itself
+ *
+ * While a pen touches, fingers are ignored: the hand rests on the screen.
  */
 
 import type { Point } from "../view/plane.js";
+import { Wheel } from "./wheel.js";
+
+/** How the user pressed. */
+export interface Press {
+  readonly isTouch: boolean;
+  /** The end of a pen that erases. */
+  readonly isEraser: boolean;
+}
 
 interface GestureListener {
   hovered(point: Point | undefined): void;
-  tapped(point: Point): void;
-  /** False if a drag from here should move the view. */
-  strokeStarts(point: Point): boolean;
+  tapped(point: Point, press: Press): void;
+  /** Decides the effect of a drag from here. */
+  dragStarts(point: Point, press: Press): "stroke" | "pan" | "nothing";
   stroked(point: Point): void;
   strokeEnds(): void;
   /** The user did not end it: a second finger arrived, or the browser took the pointer. */
   strokeBreaksOff(): void;
+  /** The second finger arrived so soon that no stroke was meant. */
+  strokeCancelled(): void;
   panned(dx: number, dy: number): void;
   /** CSS pixels per second. */
   thrown(velocity: Point): void;
@@ -33,17 +46,25 @@ interface GestureListener {
 const TAP_PX = 5;
 const TOUCH_TAP_PX = 10;
 const THROW_MS = 80;
-const LINE_PX = 16;
-const WHEEL_RATE = 0.0018;
-const PINCH_RATE = 0.012;
+/** The fingers of a pinch do not land at the same moment. */
+const PINCH_MS = 300;
+const MIDDLE_BUTTON = 1;
+const ERASER_BUTTON = 5;
 
-type Drag = "undecided" | "stroke" | "pan";
+type Drag = "undecided" | "stroke" | "pan" | "nothing";
+
+/** Safari's event of a trackpad's pinch. `scale` counts from its start. */
+type PinchEvent = MouseEvent & { readonly scale: number };
 
 export class Gestures {
   readonly #element: HTMLElement;
   readonly #listener: GestureListener;
   readonly #abort = new AbortController();
+  readonly #wheel = new Wheel();
   readonly #fingers = new Map<number, Point>();
+  #press: Press = { isTouch: false, isEraser: false };
+  #isPen = false;
+  #pinchScale = 1;
   #drag: Drag | undefined;
   #from: Point = { x: 0, y: 0 };
   #trail: { readonly point: Point; readonly ms: number }[] = [];
@@ -60,10 +81,15 @@ export class Gestures {
     element.addEventListener("pointerup", (event) => this.#up(event, true), { signal });
     element.addEventListener("pointercancel", (event) => this.#up(event, false), { signal });
     element.addEventListener("pointerleave", () => listener.hovered(undefined), { signal });
-    element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
+    element.addEventListener("wheel", (event) => this.#wheeled(event), { signal, passive: false });
+    for (const name of ["gesturestart", "gesturechange"]) {
+      element.addEventListener(name, (event) => this.#pinchedTrackpad(event as PinchEvent), { signal });
+    }
     // Otherwise a middle click would paste, or start to scroll.
     element.addEventListener("auxclick", (event) => event.preventDefault(), { signal });
-    element.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });
+    element.addEventListener("mousedown", (event) => event.button === MIDDLE_BUTTON && event.preventDefault(), {
+      signal,
+    });
     document.addEventListener("keydown", (event) => this.#space(event, true), { signal });
     document.addEventListener("keyup", (event) => this.#space(event, false), { signal, capture: true });
     // Releasing Space in another window sends no event here.
@@ -75,30 +101,43 @@ export class Gestures {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button > 1) return;
+    const { button, pointerId, pointerType, timeStamp } = event;
+    if (button > MIDDLE_BUTTON && button !== ERASER_BUTTON) return;
+    const isTouch = pointerType === "touch";
+    if (this.#isPen && isTouch) return;
+    if (pointerType === "pen") {
+      if (this.#drag === "stroke") this.#listener.strokeCancelled();
+      this.#fingers.clear();
+      this.#isPen = true;
+    }
     const point = this.#pointOf(event);
-    this.#element.setPointerCapture(event.pointerId);
-    this.#fingers.set(event.pointerId, point);
+    this.#element.setPointerCapture(pointerId);
+    this.#fingers.set(pointerId, point);
     if (this.#fingers.size > 1) {
-      if (this.#drag === "stroke") this.#listener.strokeBreaksOff();
+      if (this.#drag === "stroke") this.#endEarly(timeStamp);
       this.#drag = "pan";
       this.#trail = [];
       return;
     }
     this.#from = point;
-    this.#trail = [{ point, ms: event.timeStamp }];
-    const isPan = event.button === 1 || this.#isSpaceHeld;
+    this.#press = { isTouch, isEraser: button === ERASER_BUTTON };
+    this.#trail = [{ point, ms: timeStamp }];
+    const isPan = button === MIDDLE_BUTTON || this.#isSpaceHeld;
     this.#wasSpaceUsed ||= this.#isSpaceHeld;
     this.#drag = isPan ? "pan" : "undecided";
+  }
+
+  #endEarly(nowMs: number): void {
+    const isPinch = nowMs - (this.#trail[0]?.ms ?? nowMs) < PINCH_MS;
+    if (isPinch) this.#listener.strokeCancelled();
+    else this.#listener.strokeBreaksOff();
   }
 
   #moved(event: PointerEvent): void {
     const before = this.#fingers.get(event.pointerId);
     const point = this.#pointOf(event);
-    if (!before) {
-      if (event.pointerType === "mouse") this.#listener.hovered(point);
-      return;
-    }
+    if (event.pointerType !== "touch") this.#listener.hovered(point);
+    if (!before) return;
     this.#fingers.set(event.pointerId, point);
     if (this.#fingers.size > 1) {
       this.#pinched(event.pointerId, before, point);
@@ -107,7 +146,7 @@ export class Gestures {
     if (this.#drag === "undecided") {
       const least = event.pointerType === "touch" ? TOUCH_TAP_PX : TAP_PX;
       if (Math.hypot(point.x - this.#from.x, point.y - this.#from.y) < least) return;
-      this.#drag = this.#listener.strokeStarts(this.#from) ? "stroke" : "pan";
+      this.#drag = this.#listener.dragStarts(this.#from, this.#press);
     }
     if (this.#drag === "stroke") {
       for (const each of event.getCoalescedEvents?.() ?? []) this.#listener.stroked(this.#pointOf(each));
@@ -130,6 +169,7 @@ export class Gestures {
 
   #up(event: PointerEvent, isDone: boolean): void {
     if (!this.#fingers.delete(event.pointerId)) return;
+    if (event.pointerType === "pen") this.#isPen = false;
     if (this.#fingers.size > 0) {
       if (this.#middle) this.#listener.pinchEnds(this.#middle);
       this.#middle = undefined;
@@ -140,7 +180,7 @@ export class Gestures {
     this.#drag = undefined;
     if (drag === "stroke" && isDone) this.#listener.strokeEnds();
     else if (drag === "stroke") this.#listener.strokeBreaksOff();
-    else if (drag === "undecided" && isDone) this.#listener.tapped(this.#pointOf(event));
+    else if (drag === "undecided" && isDone) this.#listener.tapped(this.#pointOf(event), this.#press);
     else if (drag === "pan" && isDone) this.#listener.thrown(this.#throwAt(event.timeStamp));
   }
 
@@ -152,19 +192,28 @@ export class Gestures {
     return { x: (last.point.x - first.point.x) / seconds, y: (last.point.y - first.point.y) / seconds };
   }
 
-  #wheel(event: WheelEvent): void {
+  #wheeled(event: WheelEvent): void {
     event.preventDefault();
-    const unit = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : LINE_PX;
-    const [dx, dy] = [event.deltaX * unit, event.deltaY * unit];
-    if (event.shiftKey && !event.ctrlKey) this.#listener.panned(-(dx || dy), 0);
-    else this.#listener.wheeled(this.#pointOf(event), Math.exp(-dy * (event.ctrlKey ? PINCH_RATE : WHEEL_RATE)));
+    const move = this.#wheel.read(event);
+    if (move.kind === "pan") this.#listener.panned(-move.dx, -move.dy);
+    else this.#listener.wheeled(this.#pointOf(event), move.factor);
+  }
+
+  #pinchedTrackpad(event: PinchEvent): void {
+    event.preventDefault();
+    const before = event.type === "gesturestart" ? 1 : this.#pinchScale;
+    this.#pinchScale = event.scale;
+    // On a touch screen, Safari sends this event besides those of the fingers.
+    if (this.#fingers.size === 0) this.#listener.wheeled(this.#pointOf(event), event.scale / before);
   }
 
   /** Space toggles the focused cell, unless it was held for a drag. */
   #space(event: KeyboardEvent, isDown: boolean): void {
     if (event.code !== "Space") return;
-    if (isDown) this.#isSpaceHeld = true;
-    else {
+    if (isDown) {
+      this.#isSpaceHeld = true;
+      this.#element.dataset.hand = "";
+    } else {
       if (this.#wasSpaceUsed) event.preventDefault();
       this.#releaseSpace();
     }
@@ -173,6 +222,7 @@ export class Gestures {
   #releaseSpace(): void {
     this.#isSpaceHeld = false;
     this.#wasSpaceUsed = false;
+    delete this.#element.dataset.hand;
   }
 
   #pointOf(event: MouseEvent): Point {

@@ -51,8 +51,18 @@ export class Strokes {
     return this.#done.flatMap(({ changes }) => [...changes.keys()].slice(0, 1));
   }
 
+  /** The number of the last step. */
+  get step(): number {
+    return this.#steps;
+  }
+
   next(step: "undo" | "redo"): ReadonlyMap<number, StrokeChange> | undefined {
-    return (step === "undo" ? this.#done : this.#undone).at(-1)?.changes;
+    return this.#next(step)?.changes;
+  }
+
+  /** The number of the step that drew the next stroke, or took it back. */
+  nextStep(step: "undo" | "redo"): number | undefined {
+    return this.#next(step)?.step;
   }
 
   add(changes: readonly StrokeChange[]): void {
@@ -67,16 +77,17 @@ export class Strokes {
   refused({ cell, value }: CellValue): void {
     const drawn = this.#done.filter(({ changes }) => changes.get(cell)?.after === value);
     const takenBack = [...this.#undone, ...this.#dropped].filter(({ changes }) => changes.get(cell)?.before === value);
-    const stroke = [...drawn, ...takenBack].toSorted((a, b) => a.step - b.step).at(-1);
-    const change = stroke?.changes.get(cell);
-    if (!stroke || !change) return;
-    // A refused undo leaves the change in place, to be undone later.
-    if (!this.#done.includes(stroke)) this.#stillStands(stroke, change);
-    stroke.changes.delete(cell);
-    const isLeft = (each: Stroke) => each.changes.size > 0;
-    this.#done = this.#done.filter(isLeft);
-    this.#undone = this.#undone.filter(isLeft);
-    this.#dropped = this.#dropped.filter(isLeft);
+    this.#leaveOut([...drawn, ...takenBack].toSorted((a, b) => a.step - b.step).at(-1), [cell]);
+  }
+
+  /** These changes of a step were never asked for. */
+  leftOut(step: number, cells: readonly number[]): void {
+    // A part that still stands has the number of the step, too, but was drawn before it.
+    const strokes = [...this.#undone, ...this.#dropped, ...this.#done];
+    this.#leaveOut(
+      strokes.find((stroke) => stroke.step === step),
+      cells,
+    );
   }
 
   undo(read: Reader): readonly CellValue[] {
@@ -97,6 +108,25 @@ export class Strokes {
     return [...stroke.changes.values()].flatMap(({ cell, before, after }) =>
       read(cell) === before ? { cell, value: after } : [],
     );
+  }
+
+  #next(step: "undo" | "redo"): Stroke | undefined {
+    return (step === "undo" ? this.#done : this.#undone).at(-1);
+  }
+
+  #leaveOut(stroke: Stroke | undefined, cells: readonly number[]): void {
+    if (!stroke) return;
+    const isDrawn = this.#done.includes(stroke);
+    for (const cell of cells) {
+      const change = stroke.changes.get(cell);
+      // An undo that was not made leaves the change in place, to be undone later.
+      if (change && !isDrawn) this.#stillStands(stroke, change);
+      stroke.changes.delete(cell);
+    }
+    const isLeft = (each: Stroke) => each.changes.size > 0;
+    this.#done = this.#done.filter(isLeft);
+    this.#undone = this.#undone.filter(isLeft);
+    this.#dropped = this.#dropped.filter(isLeft);
   }
 
   #stillStands({ number, step }: Stroke, change: StrokeChange): void {

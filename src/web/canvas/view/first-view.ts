@@ -11,7 +11,7 @@ const WHOLE_PX_MIN = { fine: 6, coarse: 16 };
 const FIRST_PX = 40;
 /** The height of the tools with the space around them. On a narrow screen they need two rows. */
 const TOOLS_PX = { oneRow: 56, twoRows: 100 };
-const ONE_ROW_FROM_PX = 460;
+const ONE_ROW_FROM_PX = 540;
 
 export function belowTools(view: View): View {
   return { ...view, covered: view.width < ONE_ROW_FROM_PX ? TOOLS_PX.twoRows : TOOLS_PX.oneRow };

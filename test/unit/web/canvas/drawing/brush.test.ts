@@ -6,17 +6,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Brush, placesBetween } from "../../../../../src/web/canvas/drawing/brush.js";
+import { Brush, FILL_CELLS_MAX, placesBetween } from "../../../../../src/web/canvas/drawing/brush.js";
 import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
-function make(
-  fillCellsMax = 100,
-  mayChange: (cell: number) => boolean = () => true,
-  isHere: (cell: number) => boolean = () => true,
-) {
+function make(mayChange: (cell: number) => boolean = () => true, isHere: (cell: number) => boolean = () => true) {
   const cells = new Map<number, boolean>();
   const sets: [number, boolean][] = [];
   const locked: number[] = [];
+  const acknowledge: (() => void)[] = [];
   const missed: [first: number, cells: number][] = [];
   const brush = new Brush({
     plane: planeOf(20_000),
@@ -24,21 +21,31 @@ function make(
     set: (cell, value) => {
       sets.push([cell, value]);
       cells.set(cell, value);
+      return new Promise((done) => acknowledge.push(done));
     },
     mayChange,
     locked: (cell) => locked.push(cell),
     missed: (cell, cells) => missed.push([cell, cells]),
-    fillCellsMax: () => fillCellsMax,
+    sent: () => undefined,
   });
-  return { brush, cells, sets, locked, missed };
+  return { brush, cells, sets, locked, missed, acknowledge };
+}
+
+/** And lets the promises run that wait for it. */
+async function acknowledgeAll(waiting: (() => void)[]): Promise<void> {
+  for (const acknowledge of waiting.splice(0)) acknowledge();
+  await Promise.resolve();
+  await Promise.resolve();
 }
 
 describe("the brush", () => {
   test("spares what may not be changed, and says so once for each stroke, undo and redo", () => {
     let frozen = new Set([2, 3]);
-    const { brush, sets, locked } = make(100, (cell) => !frozen.has(cell));
+    const { brush, sets, locked } = make((cell) => !frozen.has(cell));
     brush.tool = "draw";
-    assert.equal(brush.start({ x: 2, y: 0 }), false);
+    assert.equal(brush.start({ x: 2, y: 0 }), true, "the boxes after it may be free");
+    brush.moveTo({ x: 3, y: 0 });
+    brush.end();
     assert.deepEqual([sets, locked], [[], [2]]);
     assert.equal(brush.start({ x: 0, y: 0 }), true);
     brush.moveTo({ x: 5, y: 0 });
@@ -78,54 +85,89 @@ describe("the brush", () => {
     );
   });
 
-  test("a stroke draws the opposite of its first cell, each cell once, and stops at the board's edge", () => {
+  test("a stroke checks, whatever its first cell shows, each cell once, and stops at the board's edge", () => {
     const { brush, cells, sets } = make();
-    cells.set(1, true);
+    cells.set(0, true);
+    cells.set(2, true);
     brush.tool = "draw";
     assert.equal(brush.start({ x: 0, y: 0 }), true);
-    brush.moveTo({ x: 3, y: 0 });
+    brush.moveTo({ x: 4, y: 0 });
     brush.moveTo({ x: 0, y: 0 });
     brush.moveTo({ x: -5, y: 0 });
     brush.end();
     assert.deepEqual(sets, [
-      [0, true],
-      [2, true],
+      [1, true],
       [3, true],
-    ]);
-    brush.start({ x: 1, y: 0 });
-    brush.moveTo({ x: 2, y: 0 });
-    brush.end();
-    assert.deepEqual(sets.slice(3), [
-      [1, false],
-      [2, false],
+      [4, true],
     ]);
     assert.equal(brush.start({ x: 0, y: 9_999 }), false, "no cell there");
   });
 
-  test("the eraser only unchecks, and the hand draws nothing", () => {
+  test("the eraser only unchecks, as does a pen held upside down; the hand draws nothing", () => {
     const { brush, cells, sets } = make();
-    cells.set(1, true);
-    brush.tool = "erase";
-    brush.start({ x: 0, y: 0 });
-    brush.moveTo({ x: 3, y: 0 });
-    brush.end();
-    assert.deepEqual(sets, [[1, false]]);
+    for (const [tool, isEraser] of [
+      ["erase", false],
+      ["draw", true],
+      ["move", true],
+    ] as const) {
+      cells.clear();
+      sets.length = 0;
+      cells.set(1, true);
+      brush.tool = tool;
+      brush.start({ x: 0, y: 0 }, isEraser);
+      brush.moveTo({ x: 3, y: 0 });
+      brush.end();
+      assert.deepEqual(sets, [[1, false]], tool);
+    }
     brush.tool = "move";
     assert.equal(brush.start({ x: 0, y: 0 }), false);
   });
 
-  test("a rectangle has at most the cells it may have, from its first corner", () => {
-    const { brush, sets } = make(12);
+  test("a tap with a tool has its value; without one it toggles", () => {
+    const { brush, cells } = make();
+    for (const [tool, values] of [
+      ["draw", [true, true]],
+      ["fill", [true, true]],
+      ["erase", [false, false]],
+      ["clear", [false, false]],
+      ["move", [true, false]],
+    ] as const) {
+      brush.tool = tool;
+      for (const [times, value] of values.entries()) {
+        brush.tap(7);
+        assert.equal(cells.get(7) ?? false, value, `${tool}, ${times}`);
+      }
+    }
+  });
+
+  test("a rectangle is filled or cleared at its end, whatever its first cell shows", () => {
+    const { brush, cells, sets } = make();
+    cells.set(0, true);
+    for (const [tool, changed] of [
+      ["fill", 5],
+      ["clear", 6],
+    ] as const) {
+      sets.length = 0;
+      brush.tool = tool;
+      brush.start({ x: 0, y: 0 });
+      brush.moveTo({ x: 2, y: 1 });
+      assert.deepEqual(brush.rectangle, { from: { x: 0, y: 0 }, to: { x: 2, y: 1 }, isCut: false });
+      assert.equal(sets.length, 0);
+      brush.end();
+      assert.equal(sets.length, changed);
+      assert.equal(brush.rectangle, undefined);
+    }
+  });
+
+  test("a rectangle has at most the cells it may have, from its first corner, and says so", () => {
+    const { brush } = make();
     brush.tool = "fill";
-    brush.start({ x: 10, y: 10 });
-    brush.moveTo({ x: 7, y: 200 });
-    assert.deepEqual(brush.rectangle, [
-      { x: 10, y: 10 },
-      { x: 7, y: 12 },
-    ]);
-    brush.end();
-    assert.equal(sets.length, 12);
-    assert.equal(brush.rectangle, undefined);
+    brush.start({ x: 200, y: 70 });
+    brush.moveTo({ x: 1, y: 0 });
+    assert.deepEqual(brush.rectangle, { from: { x: 200, y: 70 }, to: { x: 1, y: 21 }, isCut: true });
+    assert.equal(200 * 50, FILL_CELLS_MAX);
+    brush.moveTo({ x: 190, y: 60 });
+    assert.equal(brush.rectangle?.isCut, false);
   });
 
   test("undo takes back what still stands and writes nothing else; redo draws it again", () => {
@@ -255,7 +297,6 @@ describe("the brush", () => {
   test("cells that are not loaded are left out and counted once, unless they load during the stroke", () => {
     const away = new Set([2, 3, 4]);
     const { brush, sets, locked, missed } = make(
-      100,
       (cell) => cell !== 3,
       (cell) => !away.has(cell),
     );
@@ -288,5 +329,58 @@ describe("the brush", () => {
     brush.moveTo({ x: 0, y: 1 });
     brush.cancel();
     assert.equal(missed.length, 4, "of what is taken back nothing is said");
+  });
+
+  const fill = (brush: Brush, columns: number, rows: number) => {
+    brush.tool = "fill";
+    brush.start({ x: 0, y: 0 });
+    brush.moveTo({ x: columns - 1, y: rows - 1 });
+    brush.end();
+  };
+
+  test("a large rectangle is sent in portions, as earlier ones are acknowledged, and is one stroke", async () => {
+    const { brush, cells, sets, acknowledge } = make();
+    fill(brush, 100, 20);
+    assert.equal(sets.length, 100);
+    let underWayMax = 0;
+    while (acknowledge.length > 0) {
+      underWayMax = Math.max(underWayMax, acknowledge.length);
+      await acknowledgeAll(acknowledge);
+    }
+    assert.equal(sets.length, 2_000);
+    assert.ok(underWayMax <= 100, `${underWayMax} were on their way at a time`);
+    assert.equal(brush.portions.progress, undefined);
+    assert.equal(brush.strokes.places.length, 1);
+    brush.undo();
+    assert.equal(sets.length, 2_100, "and so is its undo");
+    brush.portions.stop();
+    await acknowledgeAll(acknowledge);
+    brush.undo();
+    assert.equal([...cells.values()].filter((value) => value).length, 1_800, "what a stop left is undone later");
+  });
+
+  test("what a stop or an undo leaves unsent is in no stroke", () => {
+    for (const end of ["stop", "undo"] as const) {
+      const { brush, cells, sets } = make();
+      fill(brush, 100, 20);
+      if (end === "stop") brush.portions.stop();
+      brush.undo();
+      assert.equal(brush.portions.progress, undefined);
+      assert.equal(sets.length, 200, "the sent ones, set and reset");
+      assert.ok([...cells.values()].every((value) => !value));
+      assert.deepEqual([brush.strokes.canUndo, brush.strokes.canRedo], [false, true]);
+    }
+  });
+
+  test("a cell that waits is not set after the user has changed it in another way", async () => {
+    const { brush, cells, sets, acknowledge } = make();
+    fill(brush, 100, 2);
+    const waiting = 256 + 7;
+    brush.tool = "erase";
+    brush.start({ x: 7, y: 1 });
+    brush.end();
+    await acknowledgeAll(acknowledge);
+    assert.equal(sets.length, 199);
+    assert.equal(cells.get(waiting) ?? false, false);
   });
 });

@@ -7,13 +7,14 @@ import { Gestures } from "../../../../../src/web/canvas/drawing/gestures.js";
 
 /** The part of an element that gestures use. */
 class Surface extends EventTarget {
+  readonly dataset = {};
   setPointerCapture(): void {}
   getBoundingClientRect() {
     return { left: 0, top: 0 };
   }
 }
 
-// Gestures listens to 11 events with one signal. Browsers do not mind. Node warns from 11 on, as of
+// Gestures listens to 13 events with one signal. Browsers do not mind. Node warns from 11 on, as of
 // a leak.
 setMaxListeners(20);
 
@@ -37,33 +38,43 @@ after(() => {
 function make(isDrawing: boolean) {
   const surface = new Surface();
   const told: string[] = [];
+  const hovered: { at: number | undefined } = { at: undefined };
   const tell = (what: string) => () => {
     told.push(what);
   };
   const gestures = new Gestures(surface as unknown as HTMLElement, {
-    hovered: () => undefined,
-    tapped: tell("tap"),
-    strokeStarts: () => {
-      if (isDrawing) told.push("start");
-      return isDrawing;
+    hovered: (point) => {
+      hovered.at = point?.x;
+    },
+    tapped: (_, { isEraser }) => told.push(isEraser ? "erasing tap" : "tap"),
+    dragStarts: (_, { isEraser }) => {
+      if (isDrawing) told.push(isEraser ? "start erasing" : "start");
+      return isDrawing ? "stroke" : "pan";
     },
     stroked: tell("stroke"),
     strokeEnds: tell("end"),
     strokeBreaksOff: tell("break off"),
+    strokeCancelled: tell("cancel"),
     panned: (dx, dy) => told.push(`pan ${dx},${dy}`),
     thrown: tell("throw"),
     pinched: tell("pinch"),
     pinchEnds: tell("pinch ends"),
-    wheeled: tell("wheel"),
+    wheeled: (_, factor) => told.push(`zoom ${factor.toFixed(2)}`),
   });
-  const pointer = (type: string, clientX: number, more: object = {}) => {
+  const pointer = (type: string, clientX: number, more: object = {}, timeMs = 0) => {
     const fields = { pointerId: 1, pointerType: "mouse", button: 0, clientX, clientY: 0, ...more };
-    surface.dispatchEvent(Object.assign(new Event(`pointer${type}`), fields));
+    const event = Object.assign(new Event(`pointer${type}`), fields);
+    surface.dispatchEvent(Object.defineProperty(event, "timeStamp", { value: timeMs }));
   };
   const space = (type: "keydown" | "keyup") => {
     document.dispatchEvent(Object.assign(new Event(type), { code: "Space" }));
   };
-  return { gestures, told, pointer, space };
+  const send = (type: string, fields: object) => {
+    const event = Object.assign(new Event(type, { cancelable: true }), { clientX: 0, clientY: 0, ...fields });
+    surface.dispatchEvent(event);
+    return event;
+  };
+  return { gestures, told, hovered, pointer, space, send };
 }
 
 describe("gestures", () => {
@@ -80,19 +91,83 @@ describe("gestures", () => {
     }
   });
 
-  test("a stroke that a second finger or the browser ends is broken off", () => {
+  test("a stroke that a second finger or the browser ends is broken off, or cancelled if it was a pinch", () => {
+    for (const [timeMs, ending] of [
+      [5_000, "break off"],
+      [100, "cancel"],
+    ] as const) {
+      const { told, pointer } = make(true);
+      const touch = { pointerType: "touch" };
+      pointer("down", 0, touch, 0);
+      pointer("move", 20, touch, 10);
+      pointer("down", 90, { ...touch, pointerId: 2 }, timeMs);
+      assert.deepEqual(told.splice(0), ["start", "stroke", ending]);
+    }
     const { told, pointer } = make(true);
-    pointer("down", 0, { pointerType: "touch" });
-    pointer("move", 20, { pointerType: "touch" });
-    pointer("down", 90, { pointerType: "touch", pointerId: 2 });
-    assert.deepEqual(told.splice(0), ["start", "stroke", "break off"]);
-    pointer("up", 90, { pointerId: 2 });
-    pointer("up", 20);
-    told.length = 0;
     pointer("down", 0);
     pointer("move", 20);
     pointer("cancel", 20);
     assert.deepEqual(told, ["start", "stroke", "break off"]);
+  });
+
+  test("two fingers pan and zoom at once, and the one that remains pans", () => {
+    const { told, pointer } = make(false);
+    const touch = { pointerType: "touch" };
+    pointer("down", 0, touch);
+    pointer("down", 100, { ...touch, pointerId: 2 });
+    pointer("move", 200, { ...touch, pointerId: 2 });
+    assert.deepEqual(told.splice(0), ["pan 50,0", "pinch"]);
+    pointer("up", 200, { ...touch, pointerId: 2 });
+    pointer("move", 10, touch);
+    assert.deepEqual(told, ["pinch ends", "pan 10,0"]);
+  });
+
+  test("a pen draws, its other end erases, and the hand that rests on the screen does nothing", () => {
+    const { told, pointer } = make(true);
+    const pen = { pointerType: "pen", pointerId: 7 };
+    const palm = { pointerType: "touch", pointerId: 8 };
+    pointer("down", 0, pen);
+    pointer("down", 50, palm);
+    pointer("move", 20, pen);
+    pointer("move", 90, palm);
+    pointer("up", 90, palm);
+    pointer("up", 20, pen);
+    assert.deepEqual(told.splice(0), ["start", "stroke", "end"]);
+    pointer("down", 50, palm);
+    pointer("down", 0, { ...pen, button: 5 });
+    pointer("move", 20, pen);
+    pointer("up", 20, pen);
+    assert.deepEqual(told, ["start erasing", "stroke", "end"], "also if the hand came first");
+  });
+
+  test("the place pointed at follows a stroke and a pan", () => {
+    for (const isDrawing of [true, false]) {
+      const { hovered, pointer } = make(isDrawing);
+      pointer("move", 3);
+      assert.equal(hovered.at, 3);
+      pointer("down", 3);
+      pointer("move", 40);
+      assert.equal(hovered.at, 40);
+    }
+  });
+
+  test("a drag that does nothing is not a tap either", () => {
+    const { told, pointer } = make(true);
+    pointer("down", 0, { button: 2 });
+    pointer("move", 30);
+    pointer("up", 30);
+    assert.deepEqual(told, []);
+  });
+
+  test("a wheel zooms, a trackpad moves, and nothing of it scrolls the page; Safari's pinch zooms", () => {
+    const { told, send } = make(false);
+    const turn = { deltaX: 0, deltaY: 0, deltaMode: 0, shiftKey: false, ctrlKey: false };
+    assert.ok(send("wheel", { ...turn, deltaX: 7, deltaY: -3 }).defaultPrevented);
+    send("wheel", { ...turn, deltaY: 4, ctrlKey: true });
+    send("gesturestart", { scale: 1 });
+    send("gesturechange", { scale: 2 });
+    assert.ok(send("gesturechange", { scale: 3 }).defaultPrevented);
+    assert.deepEqual(told, ["pan -7,3", "zoom 0.95", "zoom 1.00", "zoom 2.00", "zoom 1.50"]);
   });
 
   test("a drag with space held moves the view, and space is held no longer once the window is left", () => {

@@ -1,0 +1,148 @@
+/*
+ * Sends many changes in portions: the next ones as earlier ones are acknowledged. So a large area
+ * never fills the client's outbox, and the server's write budget sets the pace. Changes that still
+ * wait here can be stopped. Their number is bounded by the caller.
+ */
+
+import type { CellValue, Reader } from "./strokes.js";
+
+/** The most changes that are on their way at a time. */
+const PORTION_CELLS_MAX = 100;
+/** At first, the burst is faster than the pace that lasts. So the pace is measured after it. */
+const BURST_MS = 2_000;
+const MEASURED_MS_MIN = 1_500;
+/** The changes of one write are acknowledged together. */
+const TOGETHER_MS = 100;
+
+interface PortionsOptions {
+  readonly read: Reader;
+  /** Resolves when the change is committed, and rejects if it is refused. */
+  readonly set: (cell: number, value: boolean) => Promise<void>;
+  /** These changes of a step will not be made. */
+  readonly leftOut: (step: number, cells: readonly number[]) => void;
+  readonly changed: () => void;
+  readonly nowMs: () => number;
+}
+
+interface Progress {
+  readonly done: number;
+  readonly total: number;
+  /** An estimate from the pace so far; undefined until there is one. */
+  readonly secondsLeft: number | undefined;
+}
+
+export class Portions {
+  readonly #options: PortionsOptions;
+  readonly #waiting = new Map<number, CellValue & { readonly step: number }>();
+  #underWay = 0;
+  #done = 0;
+  /** Refusals since the last change that was accepted. */
+  #refusals = 0;
+  #startMs: number | undefined;
+  /** Since when, and since how many, the pace is measured. */
+  #measured: { readonly done: number; readonly ms: number } | undefined;
+
+  constructor(options: PortionsOptions) {
+    this.#options = options;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** Undefined while nothing waits. */
+  get progress(): Progress | undefined {
+    if (this.#waiting.size === 0) return undefined;
+    const total = this.#done + this.#underWay + this.#waiting.size;
+    return { done: this.#done, total, secondsLeft: this.#secondsLeft(total - this.#done) };
+  }
+
+  /** A few changes are made immediately, even if others wait. */
+  send(step: number, values: readonly CellValue[]): void {
+    if (values.length <= PORTION_CELLS_MAX) {
+      for (const { cell, value } of values) {
+        this.forget(cell);
+        this.#options.set(cell, value).catch(() => undefined);
+      }
+      return;
+    }
+    for (const { cell, value } of values) {
+      this.forget(cell);
+      this.#waiting.set(cell, { cell, value, step });
+    }
+    this.#more();
+    this.#options.changed();
+  }
+
+  /** The user has changed this cell in another way since. */
+  forget(cell: number): void {
+    const change = this.#waiting.get(cell);
+    if (change) this.#leaveOut([change]);
+  }
+
+  /** Makes no more changes of this step; without one, of any. */
+  stop(step?: number): void {
+    this.#leaveOut([...this.#waiting.values()].filter((change) => step === undefined || change.step === step));
+  }
+
+  #leaveOut(changes: readonly (CellValue & { readonly step: number })[]): void {
+    for (const { cell } of changes) this.#waiting.delete(cell);
+    const steps = new Map<number, number[]>();
+    for (const { step, cell } of changes) {
+      const cells = steps.get(step);
+      if (cells) cells.push(cell);
+      else steps.set(step, [cell]);
+    }
+    for (const [step, cells] of steps) this.#options.leftOut(step, cells);
+    this.#ended();
+  }
+
+  #more(): void {
+    const { read, set, leftOut } = this.#options;
+    for (const [cell, { value, step }] of this.#waiting) {
+      if (this.#underWay >= PORTION_CELLS_MAX) break;
+      this.#waiting.delete(cell);
+      // Somebody else has set it meanwhile, so it is not this user's to undo.
+      if (read(cell) === value) leftOut(step, [cell]);
+      else {
+        this.#underWay++;
+        set(cell, value).then(
+          () => this.#settled(true),
+          () => this.#settled(false),
+        );
+      }
+    }
+    this.#ended();
+  }
+
+  #settled(isAccepted: boolean): void {
+    this.#underWay--;
+    this.#done++;
+    this.#refusals = isAccepted ? 0 : this.#refusals + 1;
+    const nowMs = this.#options.nowMs();
+    this.#startMs ??= nowMs;
+    const { ms: sinceMs = nowMs } = this.#measured ?? {};
+    if (nowMs - this.#startMs >= BURST_MS && nowMs - sinceMs < TOGETHER_MS) {
+      this.#measured = { done: this.#done, ms: sinceMs };
+    }
+    // The reason for so many refusals would hold for the others, too.
+    if (this.#refusals >= PORTION_CELLS_MAX) this.stop();
+    if (this.#underWay <= PORTION_CELLS_MAX / 2) this.#more();
+    this.#options.changed();
+  }
+
+  #ended(): void {
+    if (this.#waiting.size > 0 || this.#underWay > 0) return;
+    this.#done = 0;
+    this.#refusals = 0;
+    this.#startMs = undefined;
+    this.#measured = undefined;
+  }
+
+  #secondsLeft(left: number): number | undefined {
+    if (!this.#measured) return undefined;
+    const done = this.#done - this.#measured.done;
+    const ms = this.#options.nowMs() - this.#measured.ms;
+    return done > 0 && ms >= MEASURED_MS_MIN ? Math.ceil((left * ms) / done / 1000) : undefined;
+  }
+}
