@@ -23,7 +23,7 @@ const BROTLI_BYTES_MAX = {
   script: 60_000,
   demo: 8_000,
   cluster: 10_500,
-  client: 14_900,
+  client: 15_000,
   socketIo: 12_500,
 };
 
