@@ -7,7 +7,7 @@
 import type { HistoryRange, PageActivity, Recorded, RecordReader } from "./history.js";
 
 /** Most parts of one answer. Each costs one read of one record, if anything happened in it. */
-export const ACTIVITY_PARTS_MAX = 64;
+const ACTIVITY_PARTS_MAX = 64;
 
 /** Undefined without a reader. `parts` may be 0, to find only the first batch. */
 export async function readActivity<Kept extends Recorded>(

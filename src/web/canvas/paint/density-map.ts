@@ -17,7 +17,7 @@ export interface DensitySource {
   coarseOf(page: number): Uint8Array | undefined;
 }
 
-export const COARSE_PAGES_MAX = 1_024;
+const COARSE_PAGES_MAX = 1_024;
 const STEPS = 255;
 const TONE_MIN = 0.18;
 const BLOCK_CELLS = (PAGE_SIDE / COARSE_SIDE) ** 2;
