@@ -59,7 +59,7 @@ function head(results: readonly Recorded[]): string[] {
     "absolute numbers depend on the machine. A scenario without a section here is not recorded yet.",
     "",
     "All systems run on one version of Node, which every peer supports, and as compiled JavaScript. There",
-    "is no floor of µWebSockets: the npm registry has no package of it.",
+    "is no floor based on µWebSockets, because it is not in the npm registry.",
     "",
     "| folder | holds |",
     "| --- | --- |",
@@ -83,11 +83,11 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "## Targets",
     "",
-    "| | measured | target | at best | |",
+    "| | measured | target | stretch goal | |",
     "| --- | --- | --- | --- | --- |",
     ...results.flatMap(({ name, targets }) => targets.map((target) => targetLine(name, target))),
     "",
-    "Targets that were renamed or whose bound was changed, with the protocol of the lane:",
+    "These targets were renamed, or their bounds changed, when the lane was introduced:",
     "",
     "| before | now |",
     "| --- | --- |",
@@ -98,9 +98,12 @@ function head(results: readonly Recorded[]): string[] {
 
 /** Targets of earlier records -> where they are now. */
 const RENAMED = [
-  ["p99 of a click at N writes/s: at most 120 ms", "at most what was measured before the lane; p50 is beside it"],
+  [
+    "p99 of a click at N writes/s: at most 120 ms",
+    "at most the value measured before the lane existed; p50 is shown next to it",
+  ],
   ["CPU per frame with 1000 clients, relative to bare ws sending the same bytes: at most 1.25 ×", "at most 1.15 ×"],
-  ["p50, relative to ws + Pub/Sub: at most 1.15 ×", "at most 1.25 ×, at best 1.1 ×"],
+  ["p50, relative to ws + Pub/Sub: at most 1.15 ×", "at most 1.25 ×, stretch goal 1.1 ×"],
   [
     "memory per idle client, relative to bare Socket.IO",
     "memory per idle client over Socket.IO, relative to bare Socket.IO",

@@ -71,7 +71,7 @@ function textOf({ name, question, columns, rows, targets, notes }: Outcome, seco
   for (const row of rows) lines.push(columns.map(({ key }) => show(row[key])).join(" | "));
   for (const target of targets) {
     const { text, measured, bound, sense, unit, stretch } = target;
-    const beyond = stretch === undefined ? "" : `, at best ${show(stretch)}`;
+    const beyond = stretch === undefined ? "" : `, stretch goal ${show(stretch)}`;
     const met = isMet(target) ? "met" : "NOT MET";
     lines.push(`  ${met}: ${text}: ${show(measured)} ${unit}, ${sense} ${show(bound)}${beyond}`);
   }

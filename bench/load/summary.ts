@@ -59,7 +59,8 @@ const METRICS: readonly Metric[] = [
     where: { clients: 1_000 },
     others: ["bare ws"],
     better: (times) => `A plain loop that sends the same bytes takes ${times} the CPU.`,
-    worse: (times) => `Sending takes ${times} the CPU of a plain loop with the same bytes, which promises nothing.`,
+    worse: (times) =>
+      `Sending takes ${times} the CPU of a plain loop that sends the same bytes and guarantees nothing.`,
   },
   {
     scenario: "knee",
@@ -73,7 +74,7 @@ const METRICS: readonly Metric[] = [
   {
     scenario: "idle-click",
     column: "p50",
-    what: "one click when idle, p50",
+    what: "p50 of one click when idle",
     others: [COLYSEUS, COALESCED, PLAIN, ADAPTER],
     better: (times) => `On a quiet board, the others take ${times} as long to show a click.`,
     worse: (times) => `On a quiet board, a click takes ${times} as long to be seen.`,
@@ -98,11 +99,11 @@ const METRICS: readonly Metric[] = [
   {
     scenario: "join",
     column: "ms",
-    what: "joining a board of 1,000,000 cells",
+    what: "time to join a board of 1,000,000 cells",
     mine: "join: connect, open, watch 16 pages",
     others: ["HTTP GET of the bitmap's bytes"],
     better: (times) => `A download of as many bytes takes ${times} as long.`,
-    worse: (times) => `A large board appears ${times} as late as a download of as many bytes would.`,
+    worse: (times) => `A large board takes ${times} as long to appear as a download of the same number of bytes.`,
   },
 ];
 
@@ -156,7 +157,9 @@ function listOf(
     const of = compared.filter((each) => each.metric === metric);
     if (of.length === 0) return [];
     const ratios = of
-      .map(({ other, cost }) => `${show(metric.isMoreBetter ? 1 / cost : cost)} × of ${other.replace("floor: ", "")}`)
+      .map(
+        ({ other, cost }) => `${show(metric.isMoreBetter ? 1 / cost : cost)} × that of ${other.replace("floor: ", "")}`,
+      )
       .join(", ");
     const means = meaning(
       metric,
@@ -178,7 +181,7 @@ function wrongOf(results: readonly Outcome[]): string[] {
       ? `These lost writes or had clients that differ from the store: ${wrong.join(", ")}.`
       : "No system lost a write.";
   return [
-    `${end} In these runs no connection breaks. What happens if one does is measured in the scenarios of \`faults/\`; the floors and Colyseus do not acknowledge writes.`,
+    `${end} In these runs no connection breaks. The scenarios of \`faults/\` measure what happens if one does. The floors and Colyseus do not acknowledge writes.`,
     "",
   ];
 }

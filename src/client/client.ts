@@ -100,7 +100,8 @@ export class LiveClient implements Client {
       },
     });
     const { open, clock } = parts;
-    const progress = (earlier: EarlierChanges) => this.#events.emit("earlier", earlier);
+    // A listener that throws must not break off the delivery.
+    const progress = (earlier: EarlierChanges) => queueMicrotask(() => this.#events.emit("earlier", earlier));
     this.#stopRecovery = parts.keep?.recover({ open, clock, progress });
   }
 
@@ -118,7 +119,7 @@ export class LiveClient implements Client {
       opened: ({ online, onlineEverywhere, storeAvailable }) =>
         this.#setOnline(online, onlineEverywhere, { storeAvailable, reason: undefined }),
       problem: (problem) => this.#set({ reason: problem.toBody() }),
-      waits: (outbox) => kept?.(outbox.saved),
+      waits: (outbox, isUrgent) => kept?.(() => outbox.saved, isUrgent),
     });
     this.#boards.set(name, board);
     if (this.#refusal) board.end(this.#refusal);

@@ -18,8 +18,11 @@ export interface EarlierChanges {
 
 /** Keeps waiting changes outside of the page: see `keepChanges`. */
 export interface ChangeKeeper {
-  /** Returns the function that keeps what waits in a session, in place of what it kept before. */
-  begin(board: string, session: string): (waiting: SavedOutbox | undefined) => void;
+  /**
+   * Returns the function that keeps what waits in a session, in place of what it kept before. It is
+   * urgent if some of it is about to be sent.
+   */
+  begin(board: string, session: string): (waiting: () => SavedOutbox | undefined, isUrgent: boolean) => void;
   /** Delivers what earlier pages left, until the returned function is called. */
   recover(parts: {
     readonly open: (listener: LineListener) => Line;

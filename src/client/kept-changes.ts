@@ -3,42 +3,42 @@
  * and can be written before a write is sent. Each board of each page has an entry of its own, under
  * its session:
  *
- *     page ──keeps──► entry      while the page lives, it holds the lock of its entry
+ *     page ──keeps──► entry      while the page lives, it holds the Web Lock of its entry
  *     another page ──lock──► entry ──resend──► the store, then the entry is removed
  *
  * The browser gives the lock to another page only once the first is gone. So an entry is delivered
- * by one page at a time, and never beside its owner.
+ * by one page at a time, and never beside its owner. A page without Web Locks keeps nothing.
  */
 
+import { realClock } from "../protocol/clock.js";
 import type { ChangeKeeper } from "./connect-options.js";
-import { withLock } from "./page-lock.js";
 import { resend } from "./resend.js";
-import { fromText, type SavedOutbox, toText } from "./saved-outbox.js";
+import { fromText, type SavedOutbox, savedBefore, toText } from "./saved-outbox.js";
 
-const PREFIX = "socketscaler.changes";
+const PREFIX = "socketscaler.changes|";
+/** A change that is not sent yet may be kept a moment later, so that a stroke is kept once. */
+const LAZY_MS = 250;
 
 /**
  * Keeps changes of boards that wait when the page is reloaded, closed or crashes. The next page of
  * this browser that does the same delivers them, each once, if they are not older than five
  * minutes. `user` separates the changes of users who share the browser; it may name the deployment
- * too. Without `localStorage`, as in Node, nothing is kept.
+ * too. Nothing is kept without `localStorage`, as in Node, or without Web Locks, as over plain
+ * HTTP.
  */
 export function keepChanges(user = ""): ChangeKeeper {
-  const prefix = [PREFIX, encodeURIComponent(user), ""].join("|");
-  const keyOf = (board: string, session: string) => `${prefix}${board}|${session}`;
+  const { locks } = globalThis.navigator ?? {};
+  const prefix = `${PREFIX}${encodeURIComponent(user)}|`;
   /** Entries of this page, and those that it waits for. */
   const known = new Set<string>();
-  const keep = (key: string, waiting: SavedOutbox | undefined) => {
-    if (waiting) write(key, toText(waiting, aheadMs()));
-    else write(key, undefined);
-  };
   return {
     begin: (board, session) => {
-      const key = keyOf(board, session);
+      if (!locks) return () => undefined;
+      const key = `${prefix}${board}|${session}`;
       known.add(key);
       // Held as long as the page lives.
-      withLock(key, () => new Promise(() => undefined)).catch(() => undefined);
-      return (waiting) => keep(key, waiting);
+      locks.request(key, () => new Promise(() => undefined)).catch(() => undefined);
+      return lazily((waiting) => keep(key, waiting));
     },
     recover: ({ open, clock, progress }) => {
       const ended = new AbortController();
@@ -46,31 +46,56 @@ export function keepChanges(user = ""): ChangeKeeper {
       let last = Promise.resolve();
       const deliver = async (key: string) => {
         const [board = "", session = ""] = key.slice(prefix.length).split("|");
-        const waiting = fromText(read(key) ?? "", aheadMs());
-        if (waiting) {
-          const kept = (rest: SavedOutbox | undefined) => keep(key, rest);
-          await resend({ board, session, waiting }, { open, clock, progress, kept }, signal);
-        }
-        if (!signal.aborted) write(key, undefined);
+        const waiting = fromText(read(key) ?? "", aheadMs(), clock.now());
+        const kept = (rest: SavedOutbox | undefined) => keep(key, rest);
+        const parts = { open, clock, progress, kept };
+        if (!waiting || (await resend({ board, session, waiting }, parts, signal))) write(key, undefined);
       };
       const consider = (key: string | null) => {
-        if (!key?.startsWith(prefix) || known.has(key)) return;
+        if (!locks || !key?.startsWith(prefix) || known.has(key)) return;
         known.add(key);
         const inTurn = () => {
-          last = last.then(() => (signal.aborted ? undefined : deliver(key)));
+          last = last.then(() => (signal.aborted ? undefined : deliver(key))).catch(() => undefined);
           return last;
         };
-        withLock(key, inTurn, signal).then(
-          () => known.delete(key),
-          () => undefined,
-        );
+        const forget = () => known.delete(key);
+        locks.request(key, { signal }, inTurn).then(forget, forget);
       };
       const heard = ({ key, newValue }: StorageEvent) => newValue !== null && consider(key);
-      for (const key of keys()) consider(key);
+      for (const key of keys()) {
+        consider(key);
+        if (key.startsWith(PREFIX) && !key.startsWith(prefix)) forgetOld(key, clock.now());
+      }
       globalThis.addEventListener?.("storage", heard, { signal });
       return () => ended.abort();
     },
   };
+}
+
+/** Calls `run` at once if it is urgent, or else a moment later and when the page is hidden. */
+function lazily(run: (waiting: SavedOutbox | undefined) => void): ReturnType<ChangeKeeper["begin"]> {
+  let later: (() => SavedOutbox | undefined) | undefined;
+  const flush = () => {
+    const waiting = later;
+    later = undefined;
+    if (waiting) run(waiting());
+  };
+  globalThis.addEventListener?.("pagehide", flush);
+  globalThis.document?.addEventListener("visibilitychange", flush);
+  return (waiting, isUrgent) => {
+    if (!later && !isUrgent) realClock.after(LAZY_MS, flush);
+    later = waiting;
+    if (isUrgent) flush();
+  };
+}
+
+function keep(key: string, waiting: SavedOutbox | undefined): void {
+  write(key, waiting && toText(waiting, aheadMs()));
+}
+
+/** Of users who do not come back. */
+function forgetOld(key: string, nowMs: number): void {
+  if (savedBefore(read(key) ?? "", nowMs + aheadMs())) write(key, undefined);
 }
 
 /** How far the wall clock is ahead of the clients' clock. */
@@ -94,12 +119,13 @@ function read(key: string): string | null {
   }
 }
 
-/** Does nothing if there is no storage, it is full, or the browser forbids it. */
+/** Does nothing if there is no storage, or the browser forbids it. A full one loses the entry. */
 function write(key: string, text: string | undefined): void {
   try {
-    if (text === undefined) globalThis.localStorage.removeItem(key);
-    else globalThis.localStorage.setItem(key, text);
+    if (text !== undefined) globalThis.localStorage.setItem(key, text);
+    else globalThis.localStorage.removeItem(key);
   } catch {
-    // The change is sent nevertheless.
+    // It is full. An older state must not stay, because its numbers are used up.
+    if (text !== undefined) write(key, undefined);
   }
 }

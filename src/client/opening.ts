@@ -15,8 +15,8 @@ export interface BoardOwner {
   opened(result: OpenResult): void;
   /** The token grants no rights here, or the board cannot be opened yet. It is tried again. */
   problem(problem: Refusal): void;
-  /** The changes that wait are others now. Called before any of them is sent. */
-  waits?(outbox: Outbox): void;
+  /** The changes that wait are others now. Urgent before any of them is sent. */
+  waits?(outbox: Outbox, isUrgent: boolean): void;
 }
 
 interface Listener extends BoardOwner {

@@ -7,13 +7,12 @@
 import { type Cancel, type Clock, every } from "../protocol/clock.js";
 import { Refusal } from "../protocol/refusal.js";
 import type { CellChange } from "./board.js";
+import { GIVE_UP_MS } from "./give-up.js";
 import type { Joiner } from "./joiner.js";
 import type { Opening } from "./opening.js";
 import type { UserChanges } from "./user-changes.js";
 import type { WatchedPages } from "./watched-pages.js";
 
-/** The server remembers sequence numbers for longer, so it recognises a late retry. */
-export const GIVE_UP_MS = 300_000;
 const TICK_MS = 1_000;
 
 interface Parts {

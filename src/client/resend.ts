@@ -4,11 +4,11 @@
  */
 
 import { type Clock, every } from "../protocol/clock.js";
-import { Refusal } from "../protocol/refusal.js";
+import { type ErrorCode, Refusal } from "../protocol/refusal.js";
 import type { EarlierChanges } from "./connect-options.js";
+import { GIVE_UP_MS } from "./give-up.js";
 import type { Line, LineListener } from "./line.js";
 import { Opening } from "./opening.js";
-import { GIVE_UP_MS } from "./overdue.js";
 import { cellsIn, type SavedOutbox } from "./saved-outbox.js";
 import { UserChanges } from "./user-changes.js";
 import { WatchedPages } from "./watched-pages.js";
@@ -29,27 +29,41 @@ interface Parts {
 
 const TICK_MS = 1_000;
 const ignore = (): void => undefined;
+/** Refusals of the client, not of its changes. Another page may be let in. */
+const KEEPS: ReadonlySet<ErrorCode> = new Set(["UNAUTHORIZED", "ORIGIN_REFUSED", "UNSUPPORTED_PROTOCOL"]);
 
-/** Resolves once each change is delivered, refused, or too old. `signal` breaks it off. */
-export function resend({ board, session, waiting }: Left, parts: Parts, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves with true once each change is delivered, refused, or too old. Resolves with false if it
+ * was broken off: by `signal`, or because the client may not connect.
+ */
+export function resend({ board, session, waiting }: Left, parts: Parts, signal: AbortSignal): Promise<boolean> {
   const { clock } = parts;
   const all = cellsIn(waiting);
   const counts = { delivered: 0, lost: 0 };
   return new Promise((done) => {
-    const end = () => {
+    let isOver = false;
+    const end = (isDone: boolean) => {
+      if (isOver) return;
+      isOver = true;
       cancelTick();
+      changes.stop();
+      opening.disconnected();
       line.close();
-      signal.removeEventListener("abort", end);
-      done();
+      signal.removeEventListener("abort", abort);
+      done(isDone);
     };
+    const abort = () => end(false);
     const settle = (error?: Refusal) => {
       counts[error ? "lost" : "delivered"]++;
       const left = all - counts.delivered - counts.lost;
       parts.progress({ board, waiting: left, ...counts });
       // The outbox is between two states here. It is empty after this task.
-      if (left === 0) queueMicrotask(end);
+      if (left === 0) queueMicrotask(() => end(true));
     };
-    const giveUp = (reason: Refusal) => changes.close(reason);
+    const giveUp = (reason: Refusal) => {
+      if (KEEPS.has(reason.code)) abort();
+      else changes.close(reason);
+    };
     const line = parts.open({
       opened: () => opening.connected(),
       down: () => {
@@ -75,7 +89,9 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
       committed: ignore,
       delayed: ignore,
       roundTrip: ignore,
-      waits: (outbox) => parts.kept(outbox.saved),
+      waits: (outbox) => {
+        if (!isOver) parts.kept(outbox.saved);
+      },
     });
     const opening = new Opening(board, session, line, clock, {
       opened: (opened) => changes.connected(opened),
@@ -85,7 +101,7 @@ export function resend({ board, session, waiting }: Left, parts: Parts, signal: 
     const expire = () => changes.expire(clock.now() - GIVE_UP_MS, new Refusal("EXPIRED"));
     const cancelTick = every(clock, TICK_MS, expire);
     opening.ready.catch(ignore);
-    signal.addEventListener("abort", end);
+    signal.addEventListener("abort", abort);
     changes.restore(waiting, settle);
     expire();
   });

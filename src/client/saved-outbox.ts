@@ -7,8 +7,11 @@
 import type { Bit } from "../board/bitmap.js";
 import { pageOf } from "../board/geometry.js";
 import type { CellChanges } from "../board/steps.js";
+import { GIVE_UP_MS } from "./give-up.js";
 import type { Settle, Unit } from "./queue.js";
 
+/** More than an outbox takes. */
+const CELLS_MAX = 65_536;
 /** The kinds of a unit in a text, which may be added. */
 const WHOLE = 1;
 const SPLITS = 2;
@@ -61,16 +64,24 @@ export function toText({ seq, inFlight, queued }: SavedOutbox, aheadMs: number):
   return JSON.stringify([Math.round(fromMs + aheadMs), seq, writes, queued.map(unit)]);
 }
 
-/** Undefined for a text that no outbox has written. */
-export function fromText(text: string, aheadMs: number): SavedOutbox | undefined {
+/** Whether the text is too old to be of use. `nowMs` is of the wall clock. */
+export function savedBefore(text: string, nowMs: number): boolean {
+  const fromMs = Number.parseInt(text.slice(1), 10);
+  return !(nowMs - fromMs < GIVE_UP_MS);
+}
+
+/** Undefined for a text that no outbox has written. No change is younger than `nowMs`. */
+export function fromText(text: string, aheadMs: number, nowMs: number): SavedOutbox | undefined {
   try {
     const [fromMs, seq, writes, units] = listOf(JSON.parse(text));
-    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), numberOf(fromMs) - aheadMs);
+    const latestMs = Math.min(nowMs, numberOf(fromMs) - aheadMs);
+    const restored = (unit: unknown) => unitOf(listOf(unit).map(numberOf), latestMs);
     const inFlight = listOf(writes).map((write) => {
       const [number, parts] = listOf(write);
       return [countOf(number), listOf(parts).map(restored)] as const;
     });
-    return { seq: countOf(seq), inFlight, queued: listOf(units).map(restored) };
+    const outbox = { seq: countOf(seq), inFlight, queued: listOf(units).map(restored) };
+    return isSound(outbox) ? outbox : undefined;
   } catch {
     return undefined;
   }
@@ -85,7 +96,15 @@ function unitOf([age = 0, kind = 0, ...numbers]: readonly number[], fromMs: numb
     changes.push([cell, numbers[at + 1] === 1 ? 1 : 0]);
   }
   if (changes.length === 0) throw new RangeError("a unit without cells");
-  return { changes, sinceMs: fromMs - age, isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0 };
+  return { changes, sinceMs: fromMs - Math.max(0, age), isWhole: (kind & WHOLE) > 0, canSplit: (kind & SPLITS) > 0 };
+}
+
+/** Numbers rise up to the last one that was used. */
+function isSound(outbox: SavedOutbox): boolean {
+  const numbers = outbox.inFlight.map(([number]) => number);
+  const rise = numbers.every((number, at) => number > (numbers[at - 1] ?? 0) && number <= outbox.seq);
+  const cells = cellsIn(outbox);
+  return rise && cells > 0 && cells <= CELLS_MAX;
 }
 
 function listOf(value: unknown): unknown[] {
@@ -94,7 +113,7 @@ function listOf(value: unknown): unknown[] {
 }
 
 function numberOf(value: unknown): number {
-  if (typeof value !== "number") throw new TypeError("not a number");
+  if (typeof value !== "number" || !Number.isFinite(value)) throw new TypeError("not a number");
   return value;
 }
 

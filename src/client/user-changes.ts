@@ -37,8 +37,8 @@ interface Listener extends Pick<BoardEvents, "delayed" | "roundTrip"> {
   refused(changes: readonly Dropped[], refusal: Refusal): void;
   /** The instance has acknowledged a write. Called before its promises are settled. */
   committed(changes: CellChanges, at: WriteResult["at"]): void;
-  /** Other changes wait now. Called before any of them is sent. */
-  waits(outbox: Outbox): void;
+  /** Other changes wait now. Urgent before any of them is sent. */
+  waits(outbox: Outbox, isUrgent: boolean): void;
 }
 
 export class UserChanges {
@@ -92,6 +92,7 @@ export class UserChanges {
     const abort = () => {
       for (const call of calls) this.#aborted.add(call);
       this.#withdraw();
+      this.#wake();
     };
     signal.addEventListener("abort", abort);
     const forget = () => {
@@ -125,7 +126,15 @@ export class UserChanges {
 
   /** Gives up the changes that were made before `beforeMs`. */
   expire(beforeMs: number, reason: Refusal): void {
+    const { waiting } = this.outbox;
     this.#dropped(this.outbox.expire(beforeMs, reason), reason);
+    if (this.outbox.waiting < waiting) this.#wake();
+  }
+
+  /** Sends nothing more, and settles nothing. */
+  stop(): void {
+    this.#isConnected = false;
+    this.#cancelWake?.();
   }
 
   #enter(
@@ -182,8 +191,11 @@ export class UserChanges {
     this.#withdraw();
     const opened = this.#isConnected ? this.#known : undefined;
     const writes = opened ? this.#take(opened.limits) : [];
-    this.#listener.waits(this.outbox);
-    if (opened) for (const write of writes) this.#post(opened, write);
+    try {
+      this.#listener.waits(this.outbox, writes.length > 0);
+    } finally {
+      if (opened) for (const write of writes) this.#post(opened, write);
+    }
   });
 
   #take({ writeCellsMax, writesInFlightMax }: OpenResult["limits"]): OutboxWrite[] {
@@ -251,7 +263,6 @@ export class UserChanges {
   }
 
   #dropped(dropped: readonly Dropped[], refusal: Refusal): void {
-    if (dropped.length > 0) this.#wake();
     this.#listener.changed(this.shown.dropped(dropped, true));
     this.#listener.refused(dropped, refusal);
   }

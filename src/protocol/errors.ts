@@ -74,7 +74,7 @@ export const ANSWERS: Readonly<Record<ErrorCode, Answer>> = {
     message: "The change was made, but is not yet stored as safely as this board requires. Send it again.",
   },
   KEYS_AWAY: { http: 503, message: "The keys that verify tokens are unavailable. Try again in a moment." },
-  UNDECIDED: { http: 503, message: "The app could not decide whether you may do this. Try again in a moment." },
+  UNDECIDED: { http: 503, message: "The server could not decide whether you may do this. Try again in a moment." },
   INTERNAL: { http: 500 },
   OUTBOX_FULL: { http: 503 },
   UNREACHABLE: { http: 503 },

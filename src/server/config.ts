@@ -292,7 +292,7 @@ const TABLE = {
     env: "FLUSH_MS",
     fallback: "16",
     help: "Shortest flush interval, the time between two frames of a page; it grows with the load",
-    reason: `One frame of a 60 Hz screen; after a quiet period, changes go out at once, within ${UNSEEN_MS} ms if other pages are busy`,
+    reason: `One frame of a 60 Hz screen; after a quiet period, changes go out at once, or within ${UNSEEN_MS} ms if other pages are busy`,
     ...whole(1, 1_000, "ms"),
   },
   flushUnseenMs: {

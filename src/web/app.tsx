@@ -17,7 +17,7 @@ import type { Announcement } from "./said.js";
 import { ConnectionFacts, Status } from "./status.js";
 import { useTabTitle } from "./tab-title.js";
 import { askBeforeLeaving, useEarlier } from "./unsent.js";
-import { emptyText, Welcome } from "./welcome.js";
+import { emptyText, useWelcome } from "./welcome.js";
 import { type AccessWording, accessWording, problem } from "./wording.js";
 
 interface AppProps {
@@ -38,6 +38,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   const live = useLive(client, board);
   const delay = useDelay(board);
   const earlier = useEarlier(client);
+  const welcome = useWelcome(board);
   const boards = useResolved(names);
   const isWide = useMedia(WIDE);
   const [checked, setChecked] = useState<number>();
@@ -88,7 +89,7 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             target={target}
             isCompact={isCompact}
             isViewer={live.isViewer}
-            welcome={!isCompact && <Welcome board={board} isViewer={live.isViewer} />}
+            welcome={isCompact ? undefined : welcome}
             hint={hint}
             usual={isCompact ? undefined : (emptyText(checked, live.isViewer) ?? usualText(board, live.isViewer))}
             onChecked={setChecked}

@@ -46,7 +46,7 @@ export function summaryText(board: Owned, nowMs: number): string | undefined {
   if (ends.length === 0) return String(cells.length);
   const [first, last] = [Math.min(...ends), Math.max(...ends)];
   const isSame = ends.length === cells.length && last - first < SECOND_MS;
-  return `${cells.length}, ${isSame ? "" : "next "}${timeText(first)} left`;
+  return `${cells.length}, ${isSame ? `${timeText(first)} left` : `first ends in ${timeText(first)}`}`;
 }
 
 /** A text on the effect of a click, and on the look of the boxes of others. */

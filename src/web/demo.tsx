@@ -9,7 +9,7 @@ const PANES_ALONE = 4;
 const LEAD = {
   one: "Check a box in one pane, and it is checked in all. All panes show this instance.",
   several:
-    "Check a box in one pane, and it is checked in all. Each shows another instance, and they share only the store.",
+    "Check a box in one pane, and it is checked in all. Each pane shows a different instance. The instances share only the store.",
 };
 
 function Demo({ urls, board }: { urls: readonly string[]; board: string }) {

@@ -6,7 +6,7 @@ import { countOf } from "../protocol/count.js";
 export type RefusalText = Readonly<ReturnType<typeof refusalText>>;
 
 export function refusalText(cell: number, reason: string, others = 0) {
-  const also = others > 0 ? ` (and ${others} more)` : "";
+  const also = others > 0 ? ` and ${countOf(others, "other")}` : "";
   const more = others > 0 ? ` ${countOf(others, "other box was", "other boxes were")} not changed either.` : "";
   const verb = others > 0 ? "were" : "was";
   return { cell, note: reason + more, text: `Checkbox ${cell}${also} ${verb} not changed. ${reason}` };

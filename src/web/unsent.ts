@@ -32,15 +32,15 @@ export function earlierText({ waiting, delivered, lost }: EarlierChanges): Wordi
   if (waiting > 0) {
     const text = countOf(
       waiting,
-      "change of your last visit is being saved",
-      "changes of your last visit are being saved",
+      "change from your last visit is being saved",
+      "changes from your last visit are being saved",
     );
     return { tone: "waiting", text: `${text} …` };
   }
   if (lost === 0) {
-    const text = countOf(delivered, "change of your last visit is saved", "changes of your last visit are saved");
+    const text = countOf(delivered, "change from your last visit is saved", "changes from your last visit are saved");
     return { tone: "good", text: `${text}.` };
   }
-  const text = countOf(lost, "change of your last visit was", "changes of your last visit were");
+  const text = countOf(lost, "change from your last visit was", "changes from your last visit were");
   return { tone: "bad", text: `${text} refused, or too old to be saved. Check the board.` };
 }

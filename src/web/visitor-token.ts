@@ -40,11 +40,11 @@ export function readUser(): string {
   const [, payload = ""] = readToken().split(".");
   try {
     const { sub } = JSON.parse(atob(payload.replaceAll("-", "+").replaceAll("_", "/")));
-    return `${pathname} ${sub}`;
+    if (typeof sub === "string") return `${pathname} ${sub}`;
   } catch {
     // There is no token, or only the server can read it.
-    return `${pathname} ${payload}`;
   }
+  return `${pathname} ${payload}`;
 }
 
 export function keepToken(token: string): void {

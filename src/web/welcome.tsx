@@ -1,35 +1,28 @@
 /*
- * One sentence about the board, for someone who opens one for the first time. It stays until they
- * close it, because a board that moved under the pointer would spoil a stroke. Once they have
- * closed it or checked a box, the browser remembers that, for all boards of this address.
+ * One sentence for someone who opens a board for the first time, until they close it or check a
+ * box. The browser remembers that for all boards of this address.
  */
 
+import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Board } from "../client/index.js";
 
 const KEY = "socketscaler.welcomed";
 
-interface WelcomeProps {
-  readonly board: Board;
-  readonly isViewer: boolean;
-}
-
-export function Welcome({ board, isViewer }: WelcomeProps) {
+/** Undefined after the first visit. */
+export function useWelcome(board: Board): ComponentChildren {
   const [isShown, setShown] = useState(isFirstVisit);
   useEffect(() => {
     if (!isShown) return;
-    return board.on("change", (changes) => changes.some(({ mine }) => mine) && remember());
+    return board.on("change", (changes) => changes.some(({ mine }) => mine) && setShown(false));
   }, [board, isShown]);
   useEffect(() => {
     if (!isShown) remember();
   }, [isShown]);
-  if (!isShown) return null;
+  if (!isShown) return undefined;
   return (
     <aside class="welcome" aria-label="About this board" data-testid="welcome">
-      <p>
-        Everyone shares this board, live.
-        {!isViewer && " A box that you check is checked for all."}
-      </p>
+      <p>Everyone shares this board, live.</p>
       <button type="button" onClick={() => setShown(false)}>
         Got it
       </button>

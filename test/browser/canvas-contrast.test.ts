@@ -66,6 +66,8 @@ describe("a canvas", () => {
   const fillOf = async (page: Page, across: number) => (await rowOf(page, across))[PITCH_PX / 2] ?? [0, 0, 0];
 
   async function untilFilled(page: Page): Promise<{ readonly checked: Color; readonly empty: Color }> {
+    // Ends the mark of the box that the link names.
+    await page.keyboard.press("Shift");
     let fills: { readonly checked: Color; readonly empty: Color } | undefined;
     await until("checked boxes stand out", async () => {
       fills = { checked: await fillOf(page, 0), empty: await fillOf(page, -1) };

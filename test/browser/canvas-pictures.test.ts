@@ -87,6 +87,8 @@ async function differenceIn(page: Page, bits: Uint8Array, zoom: number): Promise
 }
 
 async function untilShown(page: Page, bits: Uint8Array, zoom: number): Promise<void> {
+  // Ends the mark of the box that the link names.
+  await page.keyboard.press("Shift");
   let difference: string | undefined;
   await until("the picture is that of the bits", async () => {
     difference = await differenceIn(page, bits, zoom);

@@ -198,7 +198,7 @@ describe("the app on a board with claims", () => {
     await cell(page, 5).tap();
     await cell(page, 6).tap();
     await untilText(page, "message", /Checkbox 6 .* yours, 4:5\d left/);
-    await untilText(page, "status-own", /^2, (next )?4:5\d left$/);
+    await untilText(page, "status-own", /^2, (first ends in 4:5\d|4:5\d left)$/);
     assert.equal(await field(page, "hold-note").isVisible(), false);
     const header = await page.locator(".header").evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth);
     assert.equal(header, 0, "the header is wider than the screen");

@@ -166,8 +166,8 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the client does not send again what was on a lost connection",
-    file: "src/client/outbox.ts",
-    search: "for (const seq of this.#inFlight.keys()) this.unsettled(seq);",
+    file: "src/client/in-flight.ts",
+    search: "for (const seq of this.#writes.keys()) this.unsettled(seq);",
     replacement: "",
   },
   {

@@ -247,6 +247,7 @@ export class Client implements ResizeListener {
     const opened = this.#boards.get(board.handle);
     if (opened?.board !== board) return;
     this.#pages.leaveThose((key) => isResized(key, board, before));
+    if (board.size === 0) this.#instance.audiences.leave(board, this.#recipient);
     if (pageCount(before) !== pageCount(board.size)) this.#overviews?.leave(board);
     if (opened.resizes) this.#recipient.send(frame);
     else this.#recipient.move?.();

@@ -48,13 +48,17 @@ export function frontPage(instance: Instance, { pageFolder, basePath }: FrontPag
     bodies.delete(key);
     bodies.set(key, body);
     keepNewest(bodies, KEPT_MAX);
+    const bytes = await body.catch((error: unknown) => {
+      bodies.delete(key);
+      throw error;
+    });
     allow(response, styles);
     response
       .vary("Accept-Encoding")
       .set({ ETag: `W/"${hash}"`, "Cache-Control": "no-cache" })
       .type("html");
     if (coding) response.set("Content-Encoding", coding);
-    response.send(await body);
+    response.send(bytes);
   };
 }
 

@@ -10,11 +10,13 @@ import type { Instance } from "../instance/instance.js";
 import { checkPage } from "../instance/instance.js";
 import { CoarsePages } from "../overview/coarse-pages.js";
 import { refuseAway } from "../pages/store-refusal.js";
+import { InTurn } from "./in-turn.js";
 import { addressOf, boardFor, visitorOf } from "./request-context.js";
 
 /** Cost of a page whose picture is known, and of reading one, in Admission's work units. */
 const KNOWN_WORK = 1;
 const READ_WORK = 10;
+const WAITING_MAX = 32;
 
 export function overviewPicture(instance: Instance): RequestHandler {
   const coarse = new CoarsePages({
@@ -24,13 +26,19 @@ export function overviewPicture(instance: Instance): RequestHandler {
     },
     read: (board, page) => instance.readPage(board, page),
   });
+  const turns = new InTurn(WAITING_MAX);
   return async (request, response) => {
     const board = boardFor(instance, response, String(request.params.board), "view");
     const { pages } = parseRequest(coarseQuery, request.query);
     for (const page of pages) checkPage(board, page);
-    instance.admission.admitWork(addressOf(request), pages.length * KNOWN_WORK);
-    const { bytes, at, read } = await coarse.read(board, pages);
-    instance.admission.chargeWork(addressOf(request), read * READ_WORK);
+    const address = addressOf(request);
+    // In turn, so that each is judged by what the ones before it have cost.
+    const { bytes, at } = await turns.run(async () => {
+      instance.admission.admitWork(address, pages.length * KNOWN_WORK);
+      const picture = await coarse.read(board, pages);
+      instance.admission.chargeWork(address, picture.read * READ_WORK);
+      return picture;
+    });
     response.set({
       ETag: `"${createHash("sha256").update(at.join()).digest("base64url")}"`,
       "Cache-Control": visitorOf(response).grant ? "private, no-cache" : "no-cache",

@@ -14,6 +14,7 @@ import { ofBoard } from "../../store/by-board.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { refuseAway } from "../pages/store-refusal.js";
+import { InTurn } from "./in-turn.js";
 
 export interface HistoryBody {
   readonly page: number;
@@ -50,8 +51,7 @@ const ENCODED_AT_ONCE = 200;
 /** Answers requests one after another, because several at the same time would delay clicks. */
 export class HistoryReads {
   readonly #instance: Instance;
-  #last: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #turns = new InTurn(WAITING_MAX);
 
   constructor(instance: Instance) {
     this.#instance = instance;
@@ -59,14 +59,19 @@ export class HistoryReads {
 
   /** Reads the whole record by default: from its start to the present. */
   async read(board: HostedBoard, page: number, fromMs = 0, toMs = Number.POSITIVE_INFINITY): Promise<HistoryBody> {
-    return this.#inTurn(() => readHistory(this.#instance, board, page, { fromMs, toMs }));
+    return this.#turns.run(() => readHistory(this.#instance, board, page, { fromMs, toMs }));
   }
 
-  /** How much happened on the pages together, since the first change in the period. */
-  async activity(board: HostedBoard, pages: readonly number[], fromMs: number, toMs: number): Promise<ActivityBody> {
+  /**
+   * How much happened on the pages together, since the first change in the period. Each page is a
+   * turn of its own, so that a question about many does not hold up the others.
+   */
+  async activity(board: HostedBoard, pages: readonly number[], askedMs: number, toMs: number): Promise<ActivityBody> {
     const { store } = this.#instance;
+    // The store may have more than it promises.
+    const fromMs = Math.max(askedMs, Date.now() - requireHistory(this.#instance, board));
     const read = (page: number, fromMs: number, parts: number) =>
-      this.#inTurn(() => store.activity({ board: board.name, page }, { fromMs, toMs }, parts).catch(refuseAway));
+      this.#turns.run(() => store.activity({ board: board.name, page }, { fromMs, toMs }, parts).catch(refuseAway));
     const active: number[] = [];
     let firstMs = toMs;
     for (const page of pages) {
@@ -81,19 +86,6 @@ export class HistoryReads {
       for (const [part, count] of (found?.counts ?? []).entries()) counts[part] = (counts[part] ?? 0) + count;
     }
     return { from: firstMs, to: toMs, counts };
-  }
-
-  /** Each page is a turn of its own, so that a question about many does not hold up the others. */
-  async #inTurn<Answer>(read: () => Promise<Answer>): Promise<Answer> {
-    if (this.#waiting >= WAITING_MAX) throw new Refusal("BUSY", { retryAfterMs: 1_000 });
-    this.#waiting++;
-    const answer = this.#last.then(read);
-    this.#last = answer.catch(() => undefined);
-    try {
-      return await answer;
-    } finally {
-      this.#waiting--;
-    }
   }
 }
 

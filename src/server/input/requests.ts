@@ -54,8 +54,8 @@ export const boardBody = z.object({
 });
 export const cellBody = z.object({ value: z.union([z.boolean(), bit]) });
 
-const moment = z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER).optional();
-export const historyQuery = z.object({ from: moment, to: moment });
+const moment = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+export const historyQuery = z.object({ from: moment.optional(), to: moment.optional() });
 /** Most pages of one question: as many as the app replays together. */
 const ASKED_PAGES_MAX = 64;
 const pages = z
@@ -65,8 +65,8 @@ const pages = z
   .pipe(z.array(z.number()).max(ASKED_PAGES_MAX));
 export const coarseQuery = z.object({ pages });
 export const activityQuery = z.object({
-  from: z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER),
-  to: z.coerce.number().min(0).max(Number.MAX_SAFE_INTEGER),
+  from: moment,
+  to: moment,
   pages,
 });
 export const regionBody = z

@@ -26,7 +26,7 @@ interface BoardViewProps {
   /** A reduced app, for a pane of the demo. */
   readonly isCompact: boolean;
   readonly isViewer: boolean;
-  /** A sentence for a first visit. */
+  /** A sentence for a first visit, while there is nothing else to say. */
   readonly welcome: ComponentChildren;
   readonly hint: Wording | undefined;
   readonly usual: string | undefined;
@@ -98,12 +98,11 @@ export function CanvasView(props: BoardViewProps) {
       </div>
       <div class="floats">
         {parts && !isCompact && <Tools board={parts.canvas} isViewer={isViewer} onGo={goTo} />}
-        {welcome}
         <div class="stage-panels">
           {parts && !isCompact && (
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
-          <MessageLine hint={hint} usual={usualNow} />
+          {welcome && !hint && shown === undefined ? welcome : <MessageLine hint={hint} usual={usualNow} />}
           {parts && !isCompact && plane.pages > 1 && (
             <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={isWide} />
           )}

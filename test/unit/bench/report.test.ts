@@ -67,8 +67,8 @@ describe("the summary", () => {
       const at = lines.findIndex((line) => line.includes(title));
       return lines[at + 2] ?? "";
     });
-    assert.match(better, /0\.25 × of ws \+ Pub\/Sub\. The same servers carry 4 × as many changes\.$/);
-    assert.match(worse, /2 × of Colyseus \+ Redis presence\. The same traffic needs 2 × the CPU\.$/);
+    assert.match(better, /0\.25 × that of ws \+ Pub\/Sub\. The same servers carry 4 × as many changes\.$/);
+    assert.match(worse, /2 × that of Colyseus \+ Redis presence\. The same traffic needs 2 × the CPU\.$/);
   });
 
   test("calls a small difference none, and compares with nobody that was not measured", () => {
@@ -83,7 +83,7 @@ describe("the summary", () => {
       { system: PLAIN, knee: 300 },
     ];
     const lines = summaryOf([{ ...recorded, name: "knee", rows }]).join("\n");
-    assert.match(lines, /is better[\s\S]*3 × of ws \+ Pub\/Sub\. A deployment takes 3 × the writes/);
+    assert.match(lines, /is better[\s\S]*3 × that of ws \+ Pub\/Sub\. A deployment takes 3 × the writes/);
   });
 
   test("names systems that were wrong, and is not there without results", () => {

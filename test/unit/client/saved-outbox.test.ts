@@ -11,6 +11,8 @@ import { Refusal } from "../../../src/protocol/errors.js";
 
 /** How far the wall clock is ahead, in the page that saves and in the one that restores. */
 const [AHEAD_MS, LATER_AHEAD_MS] = [1_700_000_000_000, 1_700_000_400_000];
+/** By the clock of the page that restores. */
+const NOW_MS = 10_000_000;
 const ignore = () => undefined;
 
 /** What the page after the next load restores. */
@@ -18,7 +20,7 @@ function reloaded(outbox: Outbox, settle: (error?: Refusal) => void = ignore): O
   const { saved } = outbox;
   const next = new Outbox();
   if (!saved) return next;
-  const restored = fromText(toText(saved, AHEAD_MS), LATER_AHEAD_MS);
+  const restored = fromText(toText(saved, AHEAD_MS), LATER_AHEAD_MS, NOW_MS);
   assert.ok(restored, "the text can be read");
   next.restore(restored, settle);
   return next;
@@ -91,22 +93,29 @@ describe("a saved outbox", () => {
     const { saved } = outbox;
     assert.ok(saved);
     const good = toText(saved, AHEAD_MS);
-    assert.ok(fromText(good, AHEAD_MS));
+    assert.ok(fromText(good, AHEAD_MS, NOW_MS));
     for (const text of [
       "",
       "{}",
       "null",
       "[]",
       "[0,1,[],[[]]]",
+      "[0,0,[],[]]",
+      "[null,5,[],[]]",
+      "[0,1,[],[[1e999,0,1,1]]]",
+      "[0,1,[[2,[[0,0,1,1]]]],[]]",
+      "[0,2,[[1,[[0,0,1,1]]],[1,[[0,0,2,1]]]],[]]",
       "[0,1,[],[[0,0,-1,1]]]",
       `[0,1,[],[[0,0,1,1,${PAGE_CELLS},1]]]`,
     ]) {
-      assert.equal(fromText(text, AHEAD_MS), undefined, text);
+      assert.equal(fromText(text, AHEAD_MS, NOW_MS), undefined, text);
     }
+    const early = fromText(toText(saved, 2 * AHEAD_MS), AHEAD_MS, NOW_MS);
+    assert.ok((early?.queued[0]?.sinceMs ?? NOW_MS + 1) <= NOW_MS, "nothing comes from the future");
     fc.assert(
       fc.property(fc.nat(good.length - 1), fc.string({ maxLength: 3 }), (at, put) => {
         const changed = good.slice(0, at) + put + good.slice(at + 1);
-        const read = fromText(changed, AHEAD_MS);
+        const read = fromText(changed, AHEAD_MS, NOW_MS);
         if (read) new Outbox().restore(read, ignore);
       }),
     );
@@ -124,7 +133,8 @@ describe("a saved outbox", () => {
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         let outbox = new Outbox();
         const store = new Map<number, number>();
-        const committed = new Map<number, OutboxWrite>();
+        /** Of the present session. */
+        let committed = new Map<number, OutboxWrite>();
         const wanted = new Map<number, number>();
         /** Sent on the present connection, not answered yet. */
         let sent: OutboxWrite[] = [];
@@ -162,10 +172,13 @@ describe("a saved outbox", () => {
             const write = sent.shift();
             if (write) outbox.acknowledged(write.seq, new Map());
           } else {
+            // A page that leaves nothing is followed by a new session.
+            if (!outbox.saved) committed = new Map();
             outbox = reloaded(outbox);
             sent = [];
           }
         }
+        if (!outbox.saved) committed = new Map();
         outbox = reloaded(outbox);
         for (let rounds = 0; outbox.saved; rounds++) {
           assert.ok(rounds < 200, "it comes to an end");

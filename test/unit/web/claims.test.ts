@@ -67,8 +67,8 @@ describe("the summary", () => {
     assert.equal(of(), "0");
     assert.equal(of([1, 252_000]), "1, 4:12 left");
     assert.equal(of([1, 252_000], [2, 252_900]), "2, 4:12 left");
-    assert.equal(of([1, 252_000], [2, 12_000]), "2, next 0:12 left");
-    assert.equal(of([1, undefined], [2, 12_000]), "2, next 0:12 left");
+    assert.equal(of([1, 252_000], [2, 12_000]), "2, first ends in 0:12");
+    assert.equal(of([1, undefined], [2, 12_000]), "2, first ends in 0:12");
     assert.equal(of([1, undefined], [2, undefined]), "2");
     assert.equal(summaryText(board({ ms: 9_000, isLease: true }, [[1, 8_000]]), NOW_MS), "1");
     assert.equal(summaryText(board(undefined), NOW_MS), undefined);

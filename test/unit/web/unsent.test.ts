@@ -35,14 +35,14 @@ describe("the pace of changes that wait", () => {
 test("the app says what becomes of the changes of an earlier page", () => {
   assert.deepEqual(earlierText({ board: "main", waiting: 382, delivered: 118, lost: 0 }), {
     tone: "waiting",
-    text: "382 changes of your last visit are being saved …",
+    text: "382 changes from your last visit are being saved …",
   });
   assert.deepEqual(earlierText({ board: "main", waiting: 0, delivered: 1, lost: 0 }), {
     tone: "good",
-    text: "1 change of your last visit is saved.",
+    text: "1 change from your last visit is saved.",
   });
   assert.deepEqual(earlierText({ board: "main", waiting: 0, delivered: 1, lost: 2 }), {
     tone: "bad",
-    text: "2 changes of your last visit were refused, or too old to be saved. Check the board.",
+    text: "2 changes from your last visit were refused, or too old to be saved. Check the board.",
   });
 });

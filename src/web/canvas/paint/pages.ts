@@ -87,7 +87,8 @@ function paintBorders(context: Context, screen: Screen, { plane, palette, pages,
   context.strokeStyle = palette.line;
   context.lineWidth = thin;
   const half = thin / 2;
-  if (screen.cellPx * PAGE_SIDE >= BORDER_FROM_PX * screen.density) {
+  // The only page of a small board ends where the board does.
+  if (plane.pages > 1 && screen.cellPx * PAGE_SIDE >= BORDER_FROM_PX * screen.density) {
     context.beginPath();
     for (const page of inSight) {
       // No lines through a picture of small cells.

@@ -59,7 +59,7 @@ function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
   }, []);
   const spanMs = replay.toMs - replay.fromMs;
   const text = (spanMs <= 2 * HOUR_MS ? timeOfDay : dayAndTime).format(player.atMs);
-  const quiet = isQuiet && `Nothing here changed: ${nameOf(spans, spanMs)}.`;
+  const quiet = isQuiet && `Nothing here changed in the ${nameOf(spans, spanMs)}.`;
   const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || (player.isWaiting && "Loading…"));
   return (
     <fieldset class="replay" translate={false} aria-label="Replay" data-testid="replay">
