@@ -89,9 +89,9 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
             target={target}
             isCompact={isCompact}
             isViewer={live.isViewer}
-            welcome={isCompact ? undefined : welcome}
+            welcome={isCompact || board.claims ? undefined : welcome}
             hint={hint}
-            usual={isCompact ? undefined : (emptyText(checked, live.isViewer) ?? usualText(board, live.isViewer))}
+            usual={isCompact ? undefined : usualText(board, checked, live.isViewer)}
             onChecked={setChecked}
             onRefused={onRefused}
           />
@@ -103,9 +103,9 @@ export function App({ client, board, isCompact, names, hasToken, onToken }: AppP
   );
 }
 
-function usualText(board: Board, isViewer: boolean): string {
-  const claims = claimsText(board, isViewer);
-  if (claims !== undefined) return claims;
+function usualText(board: Board, checked: number | undefined, isViewer: boolean): string {
+  const text = claimsText(board, isViewer) ?? emptyText(checked, isViewer);
+  if (text !== undefined) return text;
   return isViewer ? "You see other people’s changes right away." : "Check a box, and everyone sees it right away.";
 }
 

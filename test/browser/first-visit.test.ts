@@ -60,10 +60,10 @@ describe("a first visit", () => {
     await page.goto(`${instance.url}/`);
     await page.getByTestId("welcome").waitFor();
     assert.equal(await page.locator(".frame").count(), 0);
-    await page.getByText("No box is checked yet.").first().waitFor();
     await page.reload();
     await page.getByTestId("welcome").getByRole("button").click();
     await page.getByTestId("welcome").waitFor({ state: "detached" });
+    await page.getByText("No box is checked yet.").first().waitFor();
     await page.reload();
     await until("the title counts", async () => (await page.title()) === "main · 0 checked · SocketScaler");
     assert.equal(await page.getByTestId("welcome").count(), 0);
@@ -77,7 +77,7 @@ describe("a first visit", () => {
     await page.getByTestId("welcome").waitFor();
     await page.getByRole("checkbox").first().click();
     await until("the title counts", async () => (await page.title()) === "main · 1 checked · SocketScaler");
-    assert.ok(await page.getByTestId("welcome").isVisible());
+    await page.getByTestId("welcome").waitFor({ state: "detached" });
     await page.reload();
     await page.getByRole("checkbox", { checked: true }).waitFor();
     assert.equal(await page.getByTestId("welcome").count(), 0);

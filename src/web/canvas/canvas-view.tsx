@@ -72,6 +72,7 @@ export function CanvasView(props: BoardViewProps) {
     const owner = parts?.canvas.replay ? undefined : ownerText(board, shown, Date.now());
     return placeText(shown, placeOf(plane, shown), board.isFrozen(shown), owner);
   });
+  const isWelcomed = welcome !== undefined && !hint && shown === undefined;
   return (
     <div ref={stage} class="stage" data-testid="stage">
       <div
@@ -102,7 +103,8 @@ export function CanvasView(props: BoardViewProps) {
           {parts && !isCompact && (
             <ReplayBar canvas={parts.canvas} name={board.name} cellsOf={(page) => board.cellsOf(page)} />
           )}
-          {welcome && !hint && shown === undefined ? welcome : <MessageLine hint={hint} usual={usualNow} />}
+          {isWelcomed && welcome}
+          <MessageLine hint={hint} usual={isWelcomed ? undefined : usualNow} />
           {parts && !isCompact && plane.pages > 1 && (
             <OverviewPanel board={parts.canvas} onJump={jump} onGo={goTo} isOpen={isWide} />
           )}
