@@ -141,6 +141,9 @@ describe("a canvas", () => {
       (["no-preference", "more"] as const).map(async (contrast) => {
         const page = await open({ contrast });
         const { empty } = await untilFilled(page);
+        await until("the mark of the link has faded", async () =>
+          (await rowOf(page, -1)).every(([red, , blue]) => blue - red < 15),
+        );
         const strongest = Math.max(...(await rowOf(page, -1)).map((color) => contrastOf(color, empty)));
         await page.close();
         return strongest;

@@ -398,7 +398,7 @@ test("a flood is not held back by dozes", async (t) => {
     const told = store.command(channel, "PUBLISH", channel, `${version}:AAAAAAAA:BBBBBBBB:${ops}`);
     if (version % 100 === 0) await told;
   }
-  await until("all of 30 MB are told", () => deltas === count);
+  await until("all of 30 MB are told", () => deltas === count, 120_000);
 });
 
 test("a server that hangs is given up and found again", async (t) => {
