@@ -120,7 +120,7 @@ function nameOf(name) {
 function announce() {
   if (!isWhole) say(`${tests.length} test files: ${tests.join(", ")}\n`);
   else if (values.fast) say(`Lint, types and ${tests.length} test files. About a minute on two idle cores.\n`);
-  else say(`Lint, types, build and ${tests.length} test files. This takes about five minutes on two cores.\n`);
+  else say(`Lint, types, build and ${tests.length} test files. This takes about ten minutes on two cores.\n`);
   const packages = missingPackages(programs);
   if (packages.length > 0) say(`First, ${packages.join(", ")} will be installed, which takes a minute or two.\n`);
 }
