@@ -5,8 +5,8 @@
  */
 
 import type { Page } from "playwright-core";
+import { cellAt, PAGE_SIDE, planeOf } from "../src/board/plane.js";
 import type { Board } from "../src/client/index.js";
-import { cellAt, PAGE_SIDE, planeOf } from "../src/web/canvas/view/plane.js";
 
 const BAYER = [
   0, 32, 8, 40, 2, 34, 10, 42, 48, 16, 56, 24, 50, 18, 58, 26, 12, 44, 4, 36, 14, 46, 6, 38, 60, 28, 52, 20, 62, 30, 54,

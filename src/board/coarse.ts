@@ -3,14 +3,14 @@
  * cells of each. A row of the page has 256 cells. Pure.
  */
 
-import { PAGE_CELLS } from "./geometry.js";
+import { PAGE_SIDE } from "./plane.js";
 
 /** Blocks in a row and in a column of a page. */
 export const COARSE_SIDE = 16;
 /** A block takes a byte: 0 is empty, and 255 stands for 255 and for all 256 cells. */
 export const COARSE_BYTES = COARSE_SIDE * COARSE_SIDE;
 
-const ROW_BYTES = Math.sqrt(PAGE_CELLS) / 8;
+const ROW_BYTES = PAGE_SIDE / 8;
 const BLOCK_ROW_BYTES = ROW_BYTES / COARSE_SIDE;
 const BLOCK_ROWS = ROW_BYTES * COARSE_SIDE;
 

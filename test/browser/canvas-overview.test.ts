@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { cellAt, pageOf } from "../../src/board/geometry.js";
-import { placeOfPage, planeOf } from "../../src/web/canvas/view/plane.js";
+import { placeOfPage, planeOf } from "../../src/board/plane.js";
 import { openBoard } from "../support/browser.js";
 import { type Color, colorsAt, isNear, sizeOf, styleColor } from "../support/canvas-pixels.js";
 import { type Site, startSite } from "../support/site.js";

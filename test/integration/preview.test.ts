@@ -3,9 +3,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { PNG } from "pngjs";
-import { PAGE_CELLS } from "../../src/board/geometry.js";
-import * as picture from "../../src/server/http/board-picture.js";
-import { placeOfPage, planeOf } from "../../src/web/canvas/view/plane.js";
 import { temporaryFolder } from "../support/folder.js";
 import { type LocalInstance, startInstance } from "../support/instances.js";
 
@@ -125,20 +122,3 @@ describe("the picture of a board", () => {
 function boards(count: number): string {
   return Array.from({ length: count }, (_, index) => `b${index}=4000000`).join();
 }
-
-test("the picture has the layout of the app", () => {
-  for (const [size, columns, rows] of [
-    [1, 1, 1],
-    [2, 2, 1],
-    [99, 10, 10],
-    [10_000, 100, 100],
-  ] as const) {
-    assert.deepEqual(picture.layoutOfCells(size), { columns, rows }, `${size}`);
-  }
-  for (const size of [10_001, PAGE_CELLS, PAGE_CELLS + 1, 1_000_000, 4_194_304]) {
-    const { columns, rows, pageColumns, pageRows } = planeOf(size);
-    assert.deepEqual(picture.layoutOfCells(size), { columns, rows }, `${size}`);
-    assert.deepEqual(picture.layoutOfPages(size), { columns: pageColumns, rows: pageRows }, `${size}`);
-  }
-  for (let page = 0; page < 1_000; page++) assert.deepEqual(picture.placeOfPage(page), placeOfPage(page));
-});

@@ -8,8 +8,8 @@
 
 import type { Page } from "playwright-core";
 import { pace } from "../../../src/bench/pace.js";
+import { cellAt, planeOf } from "../../../src/board/plane.js";
 import { type Board, connect } from "../../../src/client/index.js";
-import { cellAt, planeOf } from "../../../src/web/canvas/view/plane.js";
 import { percentile, type Scenario } from "../../load/outcome.js";
 import { withBoards } from "./boards.js";
 import { traceScript } from "./script-time.js";

@@ -5,7 +5,8 @@
  */
 
 import { getBit } from "../../board/bitmap.js";
-import { cellsInPage, PAGE_CELLS, pageCount } from "../../board/geometry.js";
+import { cellsInPage } from "../../board/geometry.js";
+import { PAGE_SIDE, type Plane, placeOfPage, planeOf } from "../../board/plane.js";
 import { type Colour, encodePng, type Picture } from "./png.js";
 
 export const SIZE = { width: 1_200, height: 630 };
@@ -44,44 +45,20 @@ const CHECK: readonly (readonly [number, number, number, number])[] = [
   [12, 19, 20.5, 9],
 ];
 
-/** The app lays a board of up to so many cells out as a square of its own. */
-const SMALL_CELLS_MAX = 10_000;
-const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
-
 /** Where things lie: columns and rows of cells or, on a giant board, of pages. */
 export interface Layout {
   readonly columns: number;
   readonly rows: number;
 }
 
-export function layoutOfCells(size: number): Layout {
-  if (size <= SMALL_CELLS_MAX) {
-    const columns = Math.ceil(Math.sqrt(size));
-    return { columns, rows: Math.ceil(size / columns) };
-  }
-  const pages = layoutOfPages(size);
-  const rows = pageCount(size) === 1 ? Math.ceil(size / PAGE_SIDE) : pages.rows * PAGE_SIDE;
-  return { columns: pages.columns * PAGE_SIDE, rows };
-}
-
-/** As `planeOf` in src/web/canvas/view/plane.ts. */
 export function layoutOfPages(size: number): Layout {
-  const last = pageCount(size) - 1;
-  const shell = Math.floor(Math.sqrt(last));
-  return { columns: shell + 1, rows: Math.max(1, last - shell * shell < shell ? shell : shell + 1) };
-}
-
-/** As `placeOfPage` in src/web/canvas/view/plane.ts. */
-export function placeOfPage(page: number): { readonly x: number; readonly y: number } {
-  const shell = Math.floor(Math.sqrt(page));
-  const along = page - shell * shell;
-  return along < shell ? { x: shell, y: along } : { x: along - shell, y: shell };
+  const { pageColumns, pageRows } = planeOf(size);
+  return { columns: pageColumns, rows: pageRows };
 }
 
 export class BoardPicture {
   readonly #pixels = new Uint8Array(SIZE.width * SIZE.height).fill(RAMP.ground);
-  readonly #size: number;
-  readonly #columns: number;
+  readonly #plane: Plane;
   /** Pixels from one place to the next. */
   readonly #pitch: number;
   readonly #left: number;
@@ -92,8 +69,7 @@ export class BoardPicture {
   readonly #density: { readonly width: number; readonly all: Uint32Array; readonly checked: Uint32Array } | undefined;
 
   constructor(size: number, layout: Layout) {
-    this.#size = size;
-    this.#columns = layout.columns;
+    this.#plane = planeOf(size);
     const room = { width: FRAME.width - 2 * PADDING, height: FRAME.height - 2 * PADDING };
     const fit = Math.min(room.width / layout.columns, room.height / layout.rows);
     this.#pitch = fit < 1 ? fit : Math.floor(fit);
@@ -112,11 +88,11 @@ export class BoardPicture {
 
   /** Draws the cells of a page from its bits. */
   drawCells(page: number, bits: Uint8Array): void {
-    const cells = cellsInPage(this.#size, page);
+    const { size, across } = this.#plane;
+    const cells = cellsInPage(size, page);
     const place = placeOfPage(page);
-    const columns = this.#size <= SMALL_CELLS_MAX ? this.#columns : PAGE_SIDE;
-    for (let start = 0, y = place.y * PAGE_SIDE; start < cells; start += columns, y++) {
-      const end = Math.min(cells, start + columns);
+    for (let start = 0, y = place.y * PAGE_SIDE; start < cells; start += across, y++) {
+      const end = Math.min(cells, start + across);
       for (let offset = start, x = place.x * PAGE_SIDE; offset < end; offset++, x++) {
         this.#cell(x, y, getBit(bits, offset));
       }
@@ -126,7 +102,7 @@ export class BoardPicture {
   /** Draws a page as a whole. Even one checked cell among thousands shows. */
   drawCount(page: number, checked: number): void {
     const { x, y } = placeOfPage(page);
-    const share = Math.sqrt(checked / cellsInPage(this.#size, page));
+    const share = Math.sqrt(checked / cellsInPage(this.#plane.size, page));
     this.#fill(x, y, checked === 0 ? 0 : Math.max(1, Math.round(share * LAST)));
   }
 

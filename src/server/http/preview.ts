@@ -12,13 +12,14 @@ import type { RequestHandler } from "express";
 import type { Snapshot } from "../../board/delta.js";
 import { pageCount } from "../../board/geometry.js";
 import { keepNewest } from "../../board/keep-newest.js";
+import { planeOf } from "../../board/plane.js";
 import { formatPosition } from "../../board/position.js";
 import { Refusal } from "../../protocol/errors.js";
 import { ANYBODY } from "../access/access.js";
 import type { Instance } from "../instance/instance.js";
 import type { HostedBoard } from "../pages/pages.js";
 import { refuseAway } from "../pages/store-refusal.js";
-import { BoardPicture, layoutOfCells, layoutOfPages, SIZE } from "./board-picture.js";
+import { BoardPicture, layoutOfPages, SIZE } from "./board-picture.js";
 import { addressOf, boardFor } from "./request-context.js";
 
 export const PREVIEW = SIZE;
@@ -119,7 +120,7 @@ class Previews {
     return {
       tag: tagOf(`${board.size} ${positions.join(" ")}`),
       draw: async (size) => {
-        const picture = new BoardPicture(size, layoutOfCells(size));
+        const picture = new BoardPicture(size, planeOf(size));
         for (const { page, bits } of snapshots) {
           // A page takes about a millisecond.
           await new Promise(setImmediate);

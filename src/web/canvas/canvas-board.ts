@@ -5,6 +5,7 @@
  */
 
 import { createNanoEvents } from "nanoevents";
+import { type Plane, placeOf } from "../../board/plane.js";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { setOwner } from "../cell-elements.js";
 import { ownerAt } from "../claims.js";
@@ -28,7 +29,6 @@ import { Surface } from "./paint/surface.js";
 import type { Replay } from "./replay/replay.js";
 import type { Camera } from "./view/camera.js";
 import { belowTools, firstCamera } from "./view/first-view.js";
-import { type Plane, placeOf } from "./view/plane.js";
 import { Screen } from "./view/screen.js";
 import { Travel } from "./view/travel.js";
 import { Viewport } from "./view/viewport.js";
@@ -280,7 +280,6 @@ export class CanvasBoard {
       linked: this.linked,
       rectangle: brush.rectangle,
       isStill,
-      areElements: this.#plane.areElements,
     });
   }
 

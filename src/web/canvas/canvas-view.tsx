@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { type Plane, placeOf, planeOf } from "../../board/plane.js";
 import type { Board } from "../../client/index.js";
 import { countOf } from "../../protocol/count.js";
 import { ownerText } from "../claims.js";
@@ -15,7 +16,7 @@ import { makeParts, type Parts, type PartsListener } from "./parts.js";
 import { ReplayBar } from "./replay/bar.js";
 import { pressShortcut } from "./shortcuts.js";
 import { Tools } from "./tools.js";
-import { type Plane, placeOf, planeOf } from "./view/plane.js";
+import { areElements } from "./view/elements.js";
 
 interface BoardViewProps {
   readonly board: Board;
@@ -79,7 +80,7 @@ export function CanvasView(props: BoardViewProps) {
         ref={surface}
         class="surface"
         data-testid="surface"
-        data-elements={plane.areElements}
+        data-elements={areElements(plane)}
         data-tool={parts?.canvas.brush.tool}
       >
         <canvas ref={canvas} class="stage-canvas" data-testid="canvas" />

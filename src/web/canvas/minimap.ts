@@ -3,11 +3,11 @@
  * looking, and what is in view. A press or a drag moves the view there.
  */
 
+import { PAGE_SIDE, placeOfPage } from "../../board/plane.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import { contextOf } from "./paint/context.js";
 import { paintHeat } from "./paint/heat.js";
 import { seenArea } from "./view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "./view/plane.js";
 
 const SIDE_PX_MAX = 148;
 const EVERY_MS = 60;

@@ -1,5 +1,6 @@
 /* Makes and connects the parts of a board that draw and listen. */
 
+import type { Plane } from "../../board/plane.js";
 import type { Board } from "../../client/index.js";
 import { realClock } from "../../protocol/clock.js";
 import { countdownText, TICK_MS } from "../claims.js";
@@ -10,7 +11,6 @@ import { CellNotes } from "./cell-note.js";
 import { FocusAnnouncer } from "./focus/announcer.js";
 import { FocusCells } from "./focus/cells.js";
 import { linkedCamera, PlaceHistory } from "./place-history.js";
-import type { Plane } from "./view/plane.js";
 
 const TOTAL_MS = 500;
 

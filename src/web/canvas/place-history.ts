@@ -6,10 +6,10 @@
  * The box that a link names is marked until the user acts. Then the mark fades.
  */
 
+import { cellAt, type Plane, placeOf } from "../../board/plane.js";
 import { formatPlace, parsePlace } from "../place-link.js";
 import type { CanvasBoard } from "./canvas-board.js";
 import type { Camera } from "./view/camera.js";
-import { cellAt, type Plane, placeOf } from "./view/plane.js";
 
 const REST_MS = 250;
 /** The whole board, if that is not the first view. */

@@ -3,7 +3,7 @@
  * stroke sets each cell once, and all to the tool's value. Rectangles are sent in portions.
  */
 
-import { cellAt, type Plane, type Point } from "../view/plane.js";
+import { cellAt, type Plane, type Point } from "../../../board/plane.js";
 import { Portions } from "./portions.js";
 import { type CellValue, type Reader, type StrokeChange, Strokes } from "./strokes.js";
 

@@ -11,7 +11,7 @@
  * While a pen touches, fingers are ignored: the hand rests on the screen.
  */
 
-import type { Point } from "../view/plane.js";
+import type { Point } from "../../../board/plane.js";
 import { Wheel } from "./wheel.js";
 
 /** How the user pressed. */

@@ -3,8 +3,8 @@
  * or moves the view. If cells are too small to hit, both zoom in and say so.
  */
 
+import { cellAt, type Point } from "../../../board/plane.js";
 import { toPlane } from "../view/camera.js";
-import { cellAt, type Point } from "../view/plane.js";
 import type { Viewport } from "../view/viewport.js";
 import type { Brush } from "./brush.js";
 import { Gestures, type Press } from "./gestures.js";

@@ -9,10 +9,11 @@
  *       row 9    □ □ □
  */
 
+import { cellAt, type Point, placeOf } from "../../../board/plane.js";
 import { makeElement, makeInput, setLocked } from "../../cell-elements.js";
 import type { ShownPages } from "../paint/shown-pages.js";
 import { toView } from "../view/camera.js";
-import { cellAt, type Point, placeOf } from "../view/plane.js";
+import { areElements } from "../view/elements.js";
 import type { Travel } from "../view/travel.js";
 import type { Viewport } from "../view/viewport.js";
 import { moveOnPlane } from "./keys.js";
@@ -71,7 +72,7 @@ export class FocusCells {
   }
 
   get #isWhole(): boolean {
-    return this.#board.viewport.plane.areElements;
+    return areElements(this.#board.viewport.plane);
   }
 
   focus(cell: number): void {

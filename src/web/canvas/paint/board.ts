@@ -1,8 +1,9 @@
 /* Draws one frame of the canvas: pages, activity, cells, own cells, frozen ranges and marks. */
 
+import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { CellRange } from "../../../client/index.js";
 import type { ActivePage } from "../held/activity.js";
-import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
+import { areElements } from "../view/elements.js";
 import type { Screen } from "../view/screen.js";
 import { paintCells, showsBoxes } from "./cells.js";
 import type { Context } from "./context.js";
@@ -17,15 +18,14 @@ interface BoardScene extends PagesScene, MarksScene {
   readonly frozen: Iterable<CellRange>;
   /** The user's own cells, on a board with claims. */
   readonly own: Iterable<number>;
-  /** The cells are elements of the document, below the canvas. */
-  readonly areElements: boolean;
 }
 
 /** True if the picture needs another frame to be complete. */
 export function paintBoard(context: Context, screen: Screen, scene: BoardScene): boolean {
   const { palette } = scene;
   context.clearRect(0, 0, screen.width, screen.height);
-  if (scene.areElements) {
+  // The cells lie below the canvas.
+  if (areElements(scene.plane)) {
     paintFrozen(context, screen, scene.plane, palette, scene.frozen);
     paintMarks(context, screen, scene);
     return false;

@@ -6,8 +6,8 @@
  */
 
 import { cellAt } from "../../../board/geometry.js";
+import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type BoxStyle, boxStyle, paintBox, paintBoxes, prepareBoxes } from "./box.js";
 import { type Context, contextOf } from "./context.js";

@@ -1,8 +1,8 @@
 /* Draws the boxes of the canvas one by one: a picture, and a number if it fits. */
 
 import { cellAt, PAGE_CELLS } from "../../../board/geometry.js";
+import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { PagePicture } from "./page-picture.js";

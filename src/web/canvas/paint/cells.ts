@@ -1,7 +1,7 @@
 /* Draws large enough cells over the pictures of pages: lines between them, or boxes. */
 
+import { PAGE_SIDE, placeOfPage } from "../../../board/plane.js";
 import type { Area } from "../view/camera.js";
-import { PAGE_SIDE, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { prepareBoxes } from "./box.js";
 import type { Context } from "./context.js";

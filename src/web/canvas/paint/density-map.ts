@@ -6,7 +6,7 @@
 
 import { COARSE_SIDE } from "../../../board/coarse.js";
 import { cellsInPage, PAGE_CELLS } from "../../../board/geometry.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "../../../board/plane.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 

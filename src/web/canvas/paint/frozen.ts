@@ -10,8 +10,8 @@
  */
 
 import { offsetOf, pageOf } from "../../../board/geometry.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "../../../board/plane.js";
 import type { CellRange } from "../../../client/index.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type Context, contextOf } from "./context.js";
 import type { Palette } from "./palette.js";

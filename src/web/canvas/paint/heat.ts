@@ -1,7 +1,7 @@
 /* Draws how active pages are: a spot on a small page, a frame around a larger one. */
 
+import type { Point } from "../../../board/plane.js";
 import type { ActivePage } from "../held/activity.js";
-import type { Point } from "../view/plane.js";
 import type { Context } from "./context.js";
 
 /** The smallest page and the largest spot, and the width of a frame, in CSS pixels. */

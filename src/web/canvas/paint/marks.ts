@@ -3,9 +3,9 @@
  * with its size. The cell of a link stands out at every zoom level, so its mark has a least size.
  */
 
+import { type Plane, type Point, placeOf } from "../../../board/plane.js";
 import { countOf, formatCount } from "../../../protocol/count.js";
 import type { Marks } from "../held/marks.js";
-import { type Plane, type Point, placeOf } from "../view/plane.js";
 import type { Screen } from "../view/screen.js";
 import type { Context } from "./context.js";
 import type { Palette } from "./palette.js";

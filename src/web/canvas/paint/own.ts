@@ -4,7 +4,7 @@
  * without colour, and keep a size that can be seen.
  */
 
-import { type Plane, placeOf } from "../view/plane.js";
+import { type Plane, placeOf } from "../../../board/plane.js";
 import type { Screen } from "../view/screen.js";
 import { type BoxStyle, paintBox, prepareBoxes } from "./box.js";
 import type { Context } from "./context.js";

@@ -11,7 +11,7 @@
 
 import { countBits, getBit, setBit } from "../../../board/bitmap.js";
 import { PAGE_CELLS } from "../../../board/geometry.js";
-import { PAGE_SIDE } from "../view/plane.js";
+import { PAGE_SIDE } from "../../../board/plane.js";
 import { contextOf } from "./context.js";
 import type { Palette } from "./palette.js";
 

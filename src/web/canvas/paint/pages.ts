@@ -4,7 +4,7 @@
  */
 
 import { PAGE_CELLS } from "../../../board/geometry.js";
-import { PAGE_SIDE, type Plane, placeOfPage } from "../view/plane.js";
+import { PAGE_SIDE, type Plane, placeOfPage } from "../../../board/plane.js";
 import type { Screen } from "../view/screen.js";
 import type { BoxTiles } from "./box-tiles.js";
 import type { Context } from "./context.js";

@@ -5,6 +5,7 @@
 
 import { coarseOf } from "../../../board/coarse.js";
 import { offsetOf, pageOf } from "../../../board/geometry.js";
+import type { Plane } from "../../../board/plane.js";
 import type { Board, CellChange } from "../../../client/index.js";
 import { realClock } from "../../../protocol/clock.js";
 import { Coarse } from "../held/coarse.js";
@@ -12,7 +13,6 @@ import { Densities } from "../held/densities.js";
 import { PageKeeper } from "../held/page-keeper.js";
 import type { Camera } from "../view/camera.js";
 import { seenArea } from "../view/camera.js";
-import type { Plane } from "../view/plane.js";
 import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../view/sight.js";
 import type { Viewport } from "../view/viewport.js";
 import { DensityMap, isCoarse } from "./density-map.js";

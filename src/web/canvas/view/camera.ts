@@ -4,8 +4,9 @@
  * From a few pixels on, cells are whole device pixels wide, so that all are drawn equal and sharp.
  */
 
+import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "../../../board/plane.js";
 import { SCALE_MAX } from "../../place-link.js";
-import { PAGE_SIDE, type Plane, type Point, placeOfPage } from "./plane.js";
+import { areElements } from "./elements.js";
 
 export interface Camera extends Point {
   /** The side of a cell, in CSS pixels. */
@@ -48,8 +49,8 @@ export function marginY({ covered = 0 }: View): number {
   return Math.max(FIT_MARGIN_PX, covered);
 }
 
-function scaleMax({ areElements }: Plane): number {
-  return areElements ? ELEMENT_PX_MAX : SCALE_MAX;
+function scaleMax(plane: Plane): number {
+  return areElements(plane) ? ELEMENT_PX_MAX : SCALE_MAX;
 }
 
 export function limitScale(scale: number, plane: Plane, view: View): number {

@@ -3,8 +3,8 @@
  * begins at the first cell, so that there are boxes to check. Pure.
  */
 
+import type { Plane } from "../../../board/plane.js";
 import { boundCamera, boundScale, type Camera, FIT_MARGIN_PX, fitScale, marginY, type View } from "./camera.js";
-import type { Plane } from "./plane.js";
 
 /** The smallest cells of a first view with the whole board, in CSS pixels: by mouse, by finger. */
 const WHOLE_PX_MIN = { fine: 6, coarse: 16 };

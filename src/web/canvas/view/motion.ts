@@ -1,7 +1,7 @@
 /* How the view moves by itself: flight to a target, zoom, glide after a throw. Pure. */
 
+import type { Point } from "../../../board/plane.js";
 import { between, type Camera } from "./camera.js";
-import type { Point } from "./plane.js";
 
 export type Motion =
   | { readonly kind: "flight"; readonly from: Camera; readonly to: Camera; readonly startMs: number }

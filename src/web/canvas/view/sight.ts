@@ -3,9 +3,9 @@
  * density is enough, because they are small or many. Pure.
  */
 
+import { PAGE_SIDE, type Plane, type Point, pageAt } from "../../../board/plane.js";
 import type { Area, Camera, View } from "./camera.js";
 import { seenArea } from "./camera.js";
-import { PAGE_SIDE, type Plane, type Point, pageAt } from "./plane.js";
 
 /** With more pages in sight, their cells are not requested. */
 export const SEEN_PAGES_MAX = 300;

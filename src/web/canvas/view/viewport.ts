@@ -3,6 +3,7 @@
  * glides after a throw. With reduced motion, a flight is a jump. Call `tick` for each frame.
  */
 
+import { type Plane, type Point, placeOf } from "../../../board/plane.js";
 import {
   boundCamera,
   boundScale,
@@ -15,7 +16,6 @@ import {
   zoomTo,
 } from "./camera.js";
 import { flightAt, isThrow, type Motion, Speed, slowed, zoomStep } from "./motion.js";
-import { type Plane, type Point, placeOf } from "./plane.js";
 
 /** A longer flight, in views, would show nothing on its way. */
 const FLIGHT_VIEWS_MAX = 3;

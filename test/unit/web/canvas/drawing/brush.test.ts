@@ -6,8 +6,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { planeOf } from "../../../../../src/board/plane.js";
 import { Brush, FILL_CELLS_MAX, placesBetween } from "../../../../../src/web/canvas/drawing/brush.js";
-import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 function make(mayChange: (cell: number) => boolean = () => true, isHere: (cell: number) => boolean = () => true) {
   const cells = new Map<number, boolean>();

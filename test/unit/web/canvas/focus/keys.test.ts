@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { cellAt, placeOf, planeOf } from "../../../../../src/board/plane.js";
 import { moveOnPlane } from "../../../../../src/web/canvas/focus/keys.js";
-import { cellAt, placeOf, planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 describe("keys on the plane", () => {
   const plane = planeOf(1_000_000);

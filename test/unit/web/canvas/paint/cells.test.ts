@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { planeOf } from "../../../../../src/board/plane.js";
 import { paintCells } from "../../../../../src/web/canvas/paint/cells.js";
 import type { Context } from "../../../../../src/web/canvas/paint/context.js";
 import type { PagesScene } from "../../../../../src/web/canvas/paint/pages.js";
-import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 import { Screen } from "../../../../../src/web/canvas/view/screen.js";
 
 describe("cells", () => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { PAGE_CELLS } from "../../../../../src/board/geometry.js";
+import { cellAt, planeOf } from "../../../../../src/board/plane.js";
 import { rectanglesOf } from "../../../../../src/web/canvas/paint/frozen.js";
-import { cellAt, planeOf } from "../../../../../src/web/canvas/view/plane.js";
 
 test("the rectangles of a frozen range cover its cells, each once, and nothing else", () => {
   const pages = 7;

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { pageOf } from "../../../../../src/board/geometry.js";
+import { planeOf } from "../../../../../src/board/plane.js";
 import type { Board, CellRange } from "../../../../../src/client/index.js";
 import type { Palette } from "../../../../../src/web/canvas/paint/palette.js";
 import { ShownPages } from "../../../../../src/web/canvas/paint/shown-pages.js";
-import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 import { Viewport } from "../../../../../src/web/canvas/view/viewport.js";
 
 const SIZE = 100_000_000;

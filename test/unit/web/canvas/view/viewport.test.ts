@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { planeOf } from "../../../../../src/board/plane.js";
 import {
   boundCamera,
   boundScale,
@@ -12,7 +13,6 @@ import {
   toView,
   zoomTo,
 } from "../../../../../src/web/canvas/view/camera.js";
-import { planeOf } from "../../../../../src/web/canvas/view/plane.js";
 import { areaAhead, pagesIn, SEEN_PAGES_MAX, showsCells } from "../../../../../src/web/canvas/view/sight.js";
 import { Viewport } from "../../../../../src/web/canvas/view/viewport.js";
 

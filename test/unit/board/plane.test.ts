@@ -3,10 +3,22 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { BOARD_CELLS_MAX } from "../../../../../src/board/geometry.js";
-import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../../../../src/web/canvas/view/plane.js";
+import { BOARD_CELLS_MAX } from "../../../src/board/geometry.js";
+import { cellAt, pageAt, placeOf, placeOfPage, planeOf } from "../../../src/board/plane.js";
 
 describe("the plane", () => {
+  test("a small board is a square of its own", () => {
+    for (const [size, columns, rows] of [
+      [1, 1, 1],
+      [2, 2, 1],
+      [99, 10, 10],
+      [10_000, 100, 100],
+    ] as const) {
+      const plane = planeOf(size);
+      assert.deepEqual([plane.columns, plane.rows], [columns, rows], `${size}`);
+    }
+  });
+
   test("every cell has a place of its own, and the place leads back to it", () => {
     fc.assert(
       fc.property(

@@ -11,12 +11,10 @@
  * Pure. `x` and `y` count cells from the upper left corner.
  */
 
-import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "../../../board/geometry.js";
+import { cellAt as cellOnPage, cellsInPage, offsetOf, PAGE_CELLS, pageCount, pageOf } from "./geometry.js";
 
 export const PAGE_SIDE = Math.sqrt(PAGE_CELLS);
 const SQUARE_CELLS_MAX = 10_000;
-/** More elements would make browsers slow. */
-const ELEMENTS_MAX = 1_000;
 
 export interface Point {
   readonly x: number;
@@ -33,8 +31,6 @@ export interface Plane {
   /** Cells across and down, including holes in the last shell and the last page. */
   readonly columns: number;
   readonly rows: number;
-  /** So few cells that each is an element of the document. */
-  readonly areElements: boolean;
 }
 
 export function planeOf(size: number): Plane {
@@ -47,7 +43,7 @@ export function planeOf(size: number): Plane {
   const columns = pages === 1 ? across : pageColumns * PAGE_SIDE;
   // The rows of a single page end with its last cell.
   const rows = pages === 1 ? Math.ceil(size / across) : pageRows * PAGE_SIDE;
-  return { size, pages, pageColumns, pageRows, across, columns, rows, areElements: size <= ELEMENTS_MAX };
+  return { size, pages, pageColumns, pageRows, across, columns, rows };
 }
 
 export function placeOfPage(page: number): Point {
