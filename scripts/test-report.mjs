@@ -24,16 +24,20 @@ const maps = new Map();
 export async function* report(events) {
   const seconds = new Map();
   const said = new Map();
+  /** Of each file, the test that ended last: it tells where a file was broken off. */
+  const ended = new Map();
   const failed = [];
   const counts = [];
   for await (const { type, data } of events) {
     const file = sourceOf(data.file ?? "");
+    if ((type === "test:pass" || type === "test:fail") && data.name !== data.file) ended.set(file, data.name);
     if (type === "test:complete" && data.name === data.file) {
       seconds.set(file, data.details.duration_ms / 1_000);
       yield `${data.details.passed ? "✓" : "✗"} ${file} ${seconds.get(file).toFixed(1)} s\n`;
     } else if (type === "test:fail" && data.todo === undefined && isCause(data.details.error)) {
       failed.push({ file, name: sourceOf(data.name) });
-      yield `\n✗ ${file}: ${sourceOf(data.name)}\n${inSources(textOf(data.details.error))}\n\n`;
+      const last = data.name === data.file && ended.has(file) ? `\nThe last test that ended: ${ended.get(file)}` : "";
+      yield `\n✗ ${file}: ${sourceOf(data.name)}\n${inSources(textOf(data.details.error))}${last}\n\n`;
     } else if (type === "test:stderr" && !CHATTER.test(data.message)) {
       yield inSources(data.message);
     } else if (type === "test:diagnostic") {

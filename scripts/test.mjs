@@ -12,7 +12,8 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
@@ -135,6 +136,7 @@ function step(name, args) {
 
 async function runTests() {
   process.env.COMPILED_TESTS = COMPILED;
+  process.env.TEST_RUN = randomUUID();
   process.chdir(root);
   const files = tests.map(compiledName);
   const events = run({ files, concurrency: FILES_AT_ONCE, timeout: FILE_MS_MAX });
@@ -151,6 +153,25 @@ async function runTests() {
     quiet.refresh();
   }
   clearInterval(quiet);
+  endWhatIsLeft();
+  // A file that was broken off may have left its output open.
+  process.exit();
+}
+
+/** Ends the servers and browsers of a test file that was broken off. They still write to its output. */
+function endWhatIsLeft() {
+  if (process.platform !== "linux") return;
+  const mark = `TEST_RUN=${process.env.TEST_RUN}`;
+  for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
+    try {
+      if (pid === process.pid || !readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark)) continue;
+      const command = readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+      process.kill(pid, "SIGKILL");
+      process.stdout.write(`ended, because a test left it running: ${command}\n`);
+    } catch {
+      // It has ended, or belongs to somebody else.
+    }
+  }
 }
 
 function giveUp(message) {

@@ -540,8 +540,11 @@ describe("the canvas", () => {
     await spans.waitFor();
     assert.deepEqual(await spans.locator("option").allTextContents(), ["Last hour", "Last 110 minutes"]);
     assert.equal(await chosen(), "Last hour");
+    await spans.focus();
     await spans.selectOption("Last 110 minutes");
-    await until("it is the chosen one", async () => (await chosen()) === "Last 110 minutes");
+    await page.locator("[data-testid=replay][aria-busy=false]").waitFor();
+    assert.equal(await chosen(), "Last 110 minutes");
+    assert.ok(await spans.evaluate((element) => element === document.activeElement), "the focus was taken away");
     const time = page.getByTestId("replay-time");
     await time.focus();
     await page.keyboard.press("Home");
@@ -598,6 +601,11 @@ describe("the canvas", () => {
         { tag: newTag(), writes: [{ session: "", seq: 1, changes: packChanges([[cell, 1]]) }] },
       );
     await write(40_000);
+    // A second of playing each, so that the time between those two can be seen.
+    for (const minutes of [10, 8, 6, 4]) {
+      clockMs = nowMs - minutes * 60_000;
+      await write(50_000 + minutes);
+    }
     clockMs = nowMs - 60_000;
     await write(40_001);
     await recorder.close();
@@ -605,6 +613,7 @@ describe("the canvas", () => {
     const { page, errors } = await openBoard(browser, `${instance.url}${at("past", 40_000)}`);
     await untilPainted(page, 0);
     await page.getByTestId("replay-open").click();
+    await page.getByTestId("replay-speed").selectOption("60 ×");
     await page.getByTestId("replay-span").selectOption("Last day");
     // It plays by itself: neither is checked in the beginning, then the first one alone, then both.
     const states: string[] = [];

@@ -20,13 +20,13 @@ const dayAndTime = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
   const spans = replaySpans(useHistoryMs(name));
-  const { past, hasFailed, open, close } = usePast(options);
+  const { past, isOpening, hasFailed, open, close } = usePast(options);
   const opener = useReturnedFocus(past !== undefined);
   useEscape(past && close);
   const [shortest] = spans;
   if (!shortest) return null;
   const failure = hasFailed ? UNAVAILABLE : undefined;
-  if (past) return <OpenBar {...{ canvas, past, spans, failure, open, close }} key={past.replay.fromMs} />;
+  if (past) return <OpenBar {...{ canvas, past, spans, isOpening, failure, open, close }} />;
   return (
     <div class="replay" translate={false} data-testid="replay">
       <button ref={opener} type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
@@ -41,28 +41,31 @@ interface OpenBarProps {
   readonly canvas: ReplayBoard;
   readonly past: Past;
   readonly spans: ReturnType<typeof replaySpans>;
+  /** Whether another span is on its way. */
+  readonly isOpening: boolean;
   readonly failure: string | undefined;
   readonly open: (spanMs: number) => void;
   readonly close: () => void;
 }
 
-function OpenBar({ canvas, past, spans, failure, open, close }: OpenBarProps) {
+function OpenBar({ canvas, past, spans, isOpening, failure, open, close }: OpenBarProps) {
   const { replay, activity, isQuiet } = past;
   const [speed, setSpeed] = useState(SPEEDS[0]);
   const player = usePlayer(replay, activity.beginMs, paceOf(speed, activity));
   const isPart = useIsPart(canvas);
   const first = useRef<HTMLButtonElement>(null);
+  useEffect(() => first.current?.focus(), []);
   useEffect(() => {
-    first.current?.focus();
     const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
     player.play(!isStill && activity.counts.length > 0);
-  }, []);
+  }, [replay]);
   const spanMs = replay.toMs - replay.fromMs;
   const text = (spanMs <= 2 * HOUR_MS ? timeOfDay : dayAndTime).format(player.atMs);
-  const quiet = isQuiet && `Nothing here changed in the ${nameOf(spans, spanMs)}.`;
-  const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || (player.isWaiting && "Loading…"));
+  const quiet = isQuiet && !isOpening && `Nothing here changed in the ${nameOf(spans, spanMs)}.`;
+  const loading = (isOpening || player.isWaiting) && "Loading…";
+  const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || loading);
   return (
-    <fieldset class="replay" translate={false} aria-label="Replay" data-testid="replay">
+    <fieldset class="replay" translate={false} aria-label="Replay" aria-busy={isOpening} data-testid="replay">
       <Timeline activity={activity} atMs={player.atMs} text={text} onSeek={player.seek} />
       <div class="replay-controls">
         <button

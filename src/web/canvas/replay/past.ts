@@ -39,6 +39,7 @@ const LEAD_MS_MIN = 1_000;
 
 export function usePast({ canvas, name, cellsOf }: PastOptions) {
   const [past, setPast] = useState<Past>();
+  const [isOpening, setOpening] = useState(false);
   const [hasFailed, setFailed] = useState(false);
   /** Counts the user's choices: an answer to an earlier choice is ignored. */
   const choice = useRef(0);
@@ -51,15 +52,18 @@ export function usePast({ canvas, name, cellsOf }: PastOptions) {
   useActivity(canvas, name, past, setPast);
   const show = (next: Past | undefined) => {
     choice.current++;
+    setOpening(false);
     canvas.replay = next?.replay;
     setPast(next);
   };
   const open = async (spanMs: number) => {
     const mine = ++choice.current;
+    setOpening(true);
     const toMs = await readStoreMs(name).catch(() => undefined);
     const range = toMs === undefined ? undefined : { fromMs: Math.max(0, toMs - spanMs), toMs };
     const happened = range && ((await activityIn(canvas, name, range)) ?? unknownIn(range));
     if (choice.current !== mine) return;
+    setOpening(false);
     setFailed(happened === undefined);
     if (!range || !happened) return;
     const replay = new Replay({
@@ -77,7 +81,7 @@ export function usePast({ canvas, name, cellsOf }: PastOptions) {
     if (!happened.isQuiet) replay.moveTo(happened.activity.beginMs);
     show({ replay, ...happened });
   };
-  return { past, hasFailed, open, close: () => show(undefined) };
+  return { past, isOpening, hasFailed, open, close: () => show(undefined) };
 }
 
 type Range = Pick<Replay, "fromMs" | "toMs">;

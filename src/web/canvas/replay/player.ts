@@ -1,6 +1,6 @@
 /* Plays a replay, or moves it to a moment. Waits while the record of that moment is on its way. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useReducer, useState } from "preact/hooks";
 import { nextMoment, type Pace } from "./playback.js";
 import type { Replay } from "./replay.js";
 
@@ -9,12 +9,12 @@ const TICK_MS = 40;
 const TICK_MS_MAX = 200;
 
 export function usePlayer(replay: Replay, beginMs: number, pace: Pace) {
-  const [atMs, setAt] = useState(replay.atMs);
+  const [, render] = useReducer((count: number) => count + 1, 0);
   const [isPlaying, setPlaying] = useState(false);
   const [isWaiting, setWaiting] = useState(false);
   const moveTo = (ms: number) => {
     replay.moveTo(ms);
-    setAt(replay.atMs);
+    render(undefined);
   };
   useEffect(() => {
     if (!isPlaying) return;
@@ -34,7 +34,7 @@ export function usePlayer(replay: Replay, beginMs: number, pace: Pace) {
     };
   }, [replay, isPlaying, pace.times, pace.pauseMs]);
   return {
-    atMs,
+    atMs: replay.atMs,
     isPlaying,
     isWaiting,
     seek: (ms: number) => {
