@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { Agent, createServer, type IncomingMessage, request } from "node:http";
 import { hostname } from "node:os";
 import { describe, type TestContext, test } from "node:test";
 import express from "express";
@@ -226,6 +226,27 @@ describe("attachBoards", () => {
       logged.map(({ msg }) => /both answer long-polling/.test(msg)),
       [true],
     );
+  });
+
+  test("lets the Socket.IO server end although a client goes on polling over a connection that is kept open", async (t) => {
+    const { io, url } = await startApp(t, { boards, dataDir: temporaryFolder(t) });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    const poll = async (sid = "") => {
+      const asked = request(`${url}/socket.io/?EIO=4&transport=polling${sid}`, { agent }).end();
+      const [response] = (await once(asked, "response")) as [IncomingMessage];
+      const chunks = await response.toArray();
+      return { isKept: response.headers.connection !== "close", body: Buffer.concat(chunks).toString() };
+    };
+    const opened = await poll();
+    assert.ok(opened.isKept);
+    const arrived = once(io.httpServer, "request");
+    const waiting = poll(`&sid=${JSON.parse(opened.body.slice(1)).sid}`);
+    await arrived;
+    const ended = io.close();
+    await waiting;
+    assert.equal((await poll()).isKept, false);
+    await ended;
   });
 
   test("is called by the port that is listened on, or as the option says", async (t) => {

@@ -39,8 +39,8 @@ export async function startApp(
   http.listen(0, "127.0.0.1");
   await once(http, "listening");
   t.after(async () => {
-    await io.close();
     await boards.close();
+    await io.close();
   });
   const bound = http.address();
   if (bound === null || typeof bound === "string") throw new Error("no port");
