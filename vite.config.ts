@@ -2,16 +2,37 @@
 
 import { fileURLToPath } from "node:url";
 import preact from "@preact/preset-vite";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 import { loadingFrame } from "./scripts/loading-frame.js";
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** What all three documents load. A module outside of both groups is loaded only where it is used. */
+const FRAME = {
+  name: "frame",
+  test: /preact|\/src\/web\/(instance-answers|site-header|query|visitor-token|theme)\b|\/src\/protocol\/count\b/,
+  priority: 2,
+};
+/** One file compresses better than several. `$initial` leaves out what is imported when needed. */
+const BOARD = { name: "board", tags: ["$initial"], test: /^(?!.*\/src\/web\/(demo|cluster))/, priority: 1 };
+
+/**
+ * A bare `import()`. What the app imports later has no stylesheet, and needs no module that is not
+ * here, so Vite's code to preload these would do nothing.
+ */
+const plainImports: Plugin = {
+  name: "plain-imports",
+  transform: {
+    filter: { id: /vite\/preload-helper/ },
+    handler: () => "export const __vitePreload = (load) => load();",
+  },
+};
 
 export default defineConfig({
   root: pathOf("src/web"),
   // The app may be served below a path, so its URLs are relative.
   base: "./",
-  plugins: [preact(), loadingFrame(pathOf("src/web"))],
+  plugins: [preact(), loadingFrame(pathOf("src/web")), plainImports],
   resolve: {
     // As `browser` in package.json says of the compiled file.
     alias: [{ find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") }],
@@ -23,6 +44,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     rolldownOptions: {
       input: [pathOf("src/web/index.html"), pathOf("src/web/demo.html"), pathOf("src/web/cluster.html")],
+      output: { codeSplitting: { groups: [FRAME, BOARD] } },
     },
   },
 });

@@ -19,9 +19,9 @@ const MARKER = "<!-- sizes";
 
 /** The largest accepted sizes with brotli. A larger one needs a decision. */
 const BROTLI_BYTES_MAX = {
-  board: 61_000,
-  script: 55_000,
-  demo: 8_000,
+  board: 57_000,
+  script: 50_000,
+  demo: 9_000,
   cluster: 10_500,
   client: 15_000,
   socketIo: 12_500,

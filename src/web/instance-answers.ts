@@ -24,6 +24,16 @@ export async function readDemoUrls(): Promise<readonly string[]> {
   );
 }
 
+/** How long the server keeps the board's changes; 0 if it keeps none. */
+export async function readHistoryMs(board: string): Promise<number> {
+  const answer = await readJson(boardPath(board));
+  return isObject(answer) && typeof answer.historyMs === "number" ? answer.historyMs : 0;
+}
+
+export function boardPath(board: string): string {
+  return `boards/${encodeURIComponent(board)}`;
+}
+
 /** `path` is relative to where the app is served. */
 export async function readJson(path: string): Promise<unknown> {
   const response = await request(path);

@@ -18,8 +18,10 @@ export class SendingPace {
       this.#left.length = 0;
     } else {
       this.#sinceMs ??= nowMs;
-      if (waiting < this.#waiting) this.#left.push({ ms: nowMs, count: this.#waiting - waiting });
-      while ((this.#left[0]?.ms ?? nowMs) < nowMs - WINDOW_MS) this.#left.shift();
+      // The time that the first changes took is unknown.
+      if (waiting < this.#waiting && nowMs > this.#sinceMs)
+        this.#left.push({ ms: nowMs, count: this.#waiting - waiting });
+      while ((this.#left[0]?.ms ?? nowMs) <= nowMs - WINDOW_MS) this.#left.shift();
     }
     this.#waiting = waiting;
   }

@@ -171,7 +171,7 @@ describe("the tools of the canvas", () => {
     await page.getByTestId("tool-draw").focus();
     await page.keyboard.press("?");
     await dialog.waitFor();
-    assert.match((await dialog.textContent()) ?? "", /erase: uncheck the boxes along a line/);
+    await dialog.getByText("erase: uncheck the boxes along a line").waitFor();
     const isWithin = () => dialog.evaluate((element) => element.contains(document.activeElement));
     for (let times = 0; times < 3; times++) {
       assert.ok(await isWithin());

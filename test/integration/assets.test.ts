@@ -12,7 +12,7 @@ import { rawRequest } from "../support/raw-answer.js";
 const BROWSER = "gzip, deflate, br, zstd";
 const names = readdirSync(join(pageFolder, "assets"));
 const files = names.filter((name) => /\.(js|css)$/.test(name)).map((name) => `/assets/${name}`);
-const [script = ""] = files.filter((name) => name.includes("index-") && name.endsWith(".js"));
+const [script = ""] = files.filter((name) => name.includes("board-") && name.endsWith(".js"));
 const original = (path: string) => readFileSync(join(pageFolder, path));
 
 describe("the files of the app", () => {

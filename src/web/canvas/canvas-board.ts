@@ -9,7 +9,7 @@ import { type Plane, placeOf } from "../../board/plane.js";
 import type { Board, CellChange, RefusedChange } from "../../client/index.js";
 import { setOwner } from "../cell-elements.js";
 import { ownerAt } from "../claims.js";
-import { readBytes } from "../instance-answers.js";
+import { boardPath, readBytes } from "../instance-answers.js";
 import { PendingCells } from "../pending-cells.js";
 import { lockReasonAt } from "../permission.js";
 import { type RefusalText, refusalText } from "../refusals.js";
@@ -118,7 +118,7 @@ export class CanvasBoard {
       changed: () => this.draw(),
       cellsChanged: (changes) => this.#changed(changes),
       pageChanged: (page, cells) => this.activity.add(page, cells, performance.now()),
-      readCoarse: (pages) => readBytes(`boards/${encodeURIComponent(board.name)}/overview?pages=${pages.join()}`),
+      readCoarse: (pages) => readBytes(`${boardPath(board.name)}/overview?pages=${pages.join()}`),
     });
     this.#pending = new PendingCells(board, () => this.draw());
     this.brush = new Brush({

@@ -2,13 +2,20 @@
  * The list of keys and gestures, opened with "?" or its button. The browser keeps the focus in it.
  */
 
-import { useEffect, useRef } from "preact/hooks";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { IconButton } from "./icon-button.js";
-import { GESTURES, KEYS } from "./key-list.js";
 
 export function KeysDialog() {
   const dialog = useRef<HTMLDialogElement>(null);
-  const open = () => dialog.current?.open || dialog.current?.showModal();
+  const [lists, setLists] = useState<ComponentChildren>("Loading…");
+  const open = () => {
+    if (!dialog.current?.open) dialog.current?.showModal();
+    import("./key-lists.js").then(
+      ({ KeyLists }) => setLists(<KeyLists />),
+      () => setLists("The list is unavailable right now. Try again in a moment."),
+    );
+  };
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
@@ -44,24 +51,9 @@ export function KeysDialog() {
             Close
           </button>
           <h2 id="keys-title">Keys</h2>
-          <Entries entries={KEYS} />
-          <h2>Mouse, touch and pen</h2>
-          <Entries entries={GESTURES} />
+          {lists}
         </div>
       </dialog>
     </>
-  );
-}
-
-function Entries({ entries }: { readonly entries: typeof KEYS }) {
-  return (
-    <dl>
-      {entries.map(([input, effect]) => (
-        <div key={input}>
-          <dt>{input}</dt>
-          <dd>{effect}</dd>
-        </div>
-      ))}
-    </dl>
   );
 }

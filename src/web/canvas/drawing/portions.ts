@@ -4,15 +4,13 @@
  * wait here can be stopped. Their number is bounded by the caller.
  */
 
+import { SendingPace } from "../../sending-pace.js";
 import type { CellValue, Reader } from "./strokes.js";
 
 /** The most changes that are on their way at a time. */
 const PORTION_CELLS_MAX = 100;
 /** At first, the burst is faster than the pace that lasts. So the pace is measured after it. */
 const BURST_MS = 2_000;
-const MEASURED_MS_MIN = 1_500;
-/** The changes of one write are acknowledged together. */
-const TOGETHER_MS = 100;
 
 interface PortionsOptions {
   readonly read: Reader;
@@ -39,8 +37,7 @@ export class Portions {
   /** Refusals since the last change that was accepted. */
   #refusals = 0;
   #startMs: number | undefined;
-  /** Since when, and since how many, the pace is measured. */
-  #measured: { readonly done: number; readonly ms: number } | undefined;
+  readonly #pace = new SendingPace();
 
   constructor(options: PortionsOptions) {
     this.#options = options;
@@ -53,8 +50,12 @@ export class Portions {
   /** Undefined while nothing waits. */
   get progress(): Progress | undefined {
     if (this.#waiting.size === 0) return undefined;
-    const total = this.#done + this.#underWay + this.#waiting.size;
-    return { done: this.#done, total, secondsLeft: this.#secondsLeft(total - this.#done) };
+    const secondsLeft = this.#pace.secondsToGo(this.#options.nowMs());
+    return { done: this.#done, total: this.#done + this.#left, secondsLeft };
+  }
+
+  get #left(): number {
+    return this.#underWay + this.#waiting.size;
   }
 
   /** A few changes are made immediately, even if others wait. */
@@ -121,10 +122,7 @@ export class Portions {
     this.#refusals = isAccepted ? 0 : this.#refusals + 1;
     const nowMs = this.#options.nowMs();
     this.#startMs ??= nowMs;
-    const { ms: sinceMs = nowMs } = this.#measured ?? {};
-    if (nowMs - this.#startMs >= BURST_MS && nowMs - sinceMs < TOGETHER_MS) {
-      this.#measured = { done: this.#done, ms: sinceMs };
-    }
+    if (nowMs - this.#startMs >= BURST_MS) this.#pace.note(this.#left, nowMs);
     // The reason for so many refusals would hold for the others, too.
     if (this.#refusals >= PORTION_CELLS_MAX) this.stop();
     if (this.#underWay <= PORTION_CELLS_MAX / 2) this.#more();
@@ -132,17 +130,10 @@ export class Portions {
   }
 
   #ended(): void {
-    if (this.#waiting.size > 0 || this.#underWay > 0) return;
+    if (this.#left > 0) return;
     this.#done = 0;
     this.#refusals = 0;
     this.#startMs = undefined;
-    this.#measured = undefined;
-  }
-
-  #secondsLeft(left: number): number | undefined {
-    if (!this.#measured) return undefined;
-    const done = this.#done - this.#measured.done;
-    const ms = this.#options.nowMs() - this.#measured.ms;
-    return done > 0 && ms >= MEASURED_MS_MIN ? Math.ceil((left * ms) / done / 1000) : undefined;
+    this.#pace.note(0, 0);
   }
 }

@@ -1,32 +1,28 @@
 /*
- * The controls of a replay: how far back, how fast, a timeline, and the way back to now, which
- * Escape takes too. They appear only if the server keeps the board's history.
+ * The button that opens a replay, and the controls that replace it meanwhile. Both appear only if
+ * the server keeps the board's history. "Back to now" and Escape close the replay.
  */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Past, type PastOptions, type ReplayBoard, usePast } from "./past.js";
-import { paceOf, SPEEDS } from "./playback.js";
-import { usePlayer } from "./player.js";
-import { readHistoryMs } from "./recorded-pages.js";
-import { REPLAYED_PAGES_MAX } from "./replay.js";
+import { readHistoryMs } from "../../instance-answers.js";
+import type { Past, PastOptions } from "./past.js";
 import { replaySpans } from "./spans.js";
-import { Timeline } from "./timeline.js";
 
 const UNAVAILABLE = "The history is unavailable right now. Try again in a moment.";
-const HOUR_MS = 3_600_000;
-const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const dayAndTime = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "numeric", minute: "2-digit" });
 
 export function ReplayBar(options: PastOptions) {
   const { canvas, name } = options;
   const spans = replaySpans(useHistoryMs(name));
-  const { past, isOpening, hasFailed, open, close } = usePast(options);
-  const opener = useReturnedFocus(past !== undefined);
-  useEscape(past && close);
+  const { opened, isOpening, hasFailed, onPast, open, close } = useReplay(options);
+  const opener = useReturnedFocus(opened !== undefined);
+  useEscape(opened && close);
   const [shortest] = spans;
   if (!shortest) return null;
   const failure = hasFailed ? UNAVAILABLE : undefined;
-  if (past) return <OpenBar {...{ canvas, past, spans, isOpening, failure, open, close }} />;
+  if (opened) {
+    const { OpenBar, past } = opened;
+    return <OpenBar {...{ canvas, name, past, spans, isOpening, failure, onPast, open, close }} />;
+  }
   return (
     <div class="replay" translate={false} data-testid="replay">
       <button ref={opener} type="button" data-testid="replay-open" onClick={() => open(shortest.ms)}>
@@ -37,93 +33,48 @@ export function ReplayBar(options: PastOptions) {
   );
 }
 
-interface OpenBarProps {
-  readonly canvas: ReplayBoard;
+interface Opened {
   readonly past: Past;
-  readonly spans: ReturnType<typeof replaySpans>;
-  /** Whether another span is on its way. */
-  readonly isOpening: boolean;
-  readonly failure: string | undefined;
-  readonly open: (spanMs: number) => void;
-  readonly close: () => void;
+  readonly OpenBar: typeof import("./open-bar.js").OpenBar;
 }
 
-function OpenBar({ canvas, past, spans, isOpening, failure, open, close }: OpenBarProps) {
-  const { replay, activity, isQuiet } = past;
-  const [speed, setSpeed] = useState(SPEEDS[0]);
-  const player = usePlayer(replay, activity.beginMs, paceOf(speed, activity));
-  const isPart = useIsPart(canvas);
-  const first = useRef<HTMLButtonElement>(null);
-  useEffect(() => first.current?.focus(), []);
-  useEffect(() => {
-    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    player.play(!isStill && activity.counts.length > 0);
-  }, [replay]);
-  const spanMs = replay.toMs - replay.fromMs;
-  const text = (spanMs <= 2 * HOUR_MS ? timeOfDay : dayAndTime).format(player.atMs);
-  const quiet = isQuiet && !isOpening && `Nothing here changed in the ${nameOf(spans, spanMs)}.`;
-  const loading = (isOpening || player.isWaiting) && "Loading…";
-  const note = failure ?? (isPart ? "Zoom in to replay all boxes in view." : quiet || loading);
-  return (
-    <fieldset class="replay" translate={false} aria-label="Replay" aria-busy={isOpening} data-testid="replay">
-      <Timeline activity={activity} atMs={player.atMs} text={text} onSeek={player.seek} />
-      <div class="replay-controls">
-        <button
-          ref={first}
-          type="button"
-          class="replay-play"
-          aria-label={player.isPlaying ? "Pause" : "Play"}
-          data-testid="replay-play"
-          onClick={() => player.play(!player.isPlaying)}
-        >
-          <svg viewBox="0 0 16 16" aria-hidden="true">
-            <path d={player.isPlaying ? "M3 2h4v12H3zM9 2h4v12H9z" : "M4 2l10 6-10 6z"} />
-          </svg>
-        </button>
-        <output>{text}</output>
-        <button
-          type="button"
-          class="replay-close"
-          aria-keyshortcuts="Escape"
-          data-testid="replay-close"
-          onClick={close}
-        >
-          Back to now
-        </button>
-        <select
-          aria-label="Speed"
-          data-testid="replay-speed"
-          onChange={(event) => setSpeed(SPEEDS[event.currentTarget.selectedIndex] ?? SPEEDS[0])}
-        >
-          {SPEEDS.map((each) => (
-            <option key={each.name} selected={each === speed}>
-              {each.name}
-            </option>
-          ))}
-        </select>
-        {spans.length > 1 && (
-          <select
-            aria-label="How far back"
-            data-testid="replay-span"
-            onChange={(event) => open(spans[event.currentTarget.selectedIndex]?.ms ?? spanMs)}
-          >
-            {spans.map(({ name, ms }) => (
-              <option key={name} selected={ms === spanMs}>
-                {name}
-              </option>
-            ))}
-          </select>
-        )}
-      </div>
-      <span role="status" class="replay-note" data-testid="replay-note">
-        {note}
-      </span>
-    </fieldset>
-  );
+/** The replay that is open, if any. */
+function useReplay(options: PastOptions) {
+  const { canvas } = options;
+  const [opened, setOpened] = useState<Opened>();
+  const [isOpening, setOpening] = useState(false);
+  const [hasFailed, setFailed] = useState(false);
+  /** Counts the user's choices: an answer to an earlier choice is ignored. */
+  const choice = useRef(0);
+  const forget = () => {
+    choice.current++;
+  };
+  useEffect(() => forget, []);
+  const show = (next: Opened | undefined) => {
+    forget();
+    setOpening(false);
+    canvas.replay = next?.past.replay;
+    setOpened(next);
+  };
+  const open = async (spanMs: number) => {
+    forget();
+    const mine = choice.current;
+    setOpening(true);
+    const next = await load(options, spanMs).catch(() => undefined);
+    if (choice.current !== mine) return;
+    setOpening(false);
+    setFailed(next === undefined);
+    if (next) show(next);
+  };
+  const onPast = (past: Past) => setOpened((now) => now && { ...now, past });
+  return { opened, isOpening, hasFailed, onPast, open, close: () => show(undefined) };
 }
 
-function nameOf(spans: ReturnType<typeof replaySpans>, spanMs: number): string {
-  return (spans.find(({ ms }) => ms === spanMs)?.name ?? "").toLowerCase();
+/** Undefined if the history is unavailable. */
+async function load(options: PastOptions, spanMs: number): Promise<Opened | undefined> {
+  const { OpenBar, openPast } = await import("./open-bar.js");
+  const past = await openPast(options, spanMs);
+  return past && { past, OpenBar };
 }
 
 function useHistoryMs(name: string): number {
@@ -159,18 +110,4 @@ function useReturnedFocus(isOpen: boolean) {
     wasOpen.current = isOpen;
   }, [isOpen]);
   return opener;
-}
-
-/** Whether the view shows pages that the replay leaves out: they are too small, or too many. */
-function useIsPart(canvas: ReplayBoard): boolean {
-  const [isPart, setPart] = useState(false);
-  useEffect(
-    () =>
-      canvas.on("drawn", () => {
-        const { length } = canvas.pages.inSight;
-        setPart(length === 0 || length > REPLAYED_PAGES_MAX);
-      }),
-    [canvas],
-  );
-  return isPart;
 }

@@ -1,9 +1,9 @@
 /*
- * The replay that is open, if any. It is opened for a span of time, from the first change in sight,
- * and closed to return to the present. While it is open, activity follows the view.
+ * The past of a board: a replay of a span of time, from the first change in sight, and what
+ * happened in that time. Activity follows the view.
  */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { Palette } from "../paint/palette.js";
 import type { Activity } from "./playback.js";
 import { readActivity, readPageRecord, readStoreMs } from "./recorded-pages.js";
@@ -37,51 +37,26 @@ const REST_MS = 500;
 const LEAD_SHARE = 0.02;
 const LEAD_MS_MIN = 1_000;
 
-export function usePast({ canvas, name, cellsOf }: PastOptions) {
-  const [past, setPast] = useState<Past>();
-  const [isOpening, setOpening] = useState(false);
-  const [hasFailed, setFailed] = useState(false);
-  /** Counts the user's choices: an answer to an earlier choice is ignored. */
-  const choice = useRef(0);
-  useEffect(
-    () => () => {
-      choice.current++;
+/** Opens the replay of that time until now. Undefined if the history is unavailable. */
+export async function openPast({ canvas, name, cellsOf }: PastOptions, spanMs: number): Promise<Past | undefined> {
+  const toMs = await readStoreMs(name).catch(() => undefined);
+  if (toMs === undefined) return undefined;
+  const range = { fromMs: Math.max(0, toMs - spanMs), toMs };
+  const happened = (await activityIn(canvas, name, range)) ?? unknownIn(range);
+  const replay = new Replay({
+    ...range,
+    palette: canvas.palette,
+    across: canvas.viewport.plane.across,
+    read: async (page, fromMs, toMs) => {
+      const cells = cellsOf(page);
+      return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
     },
-    [],
-  );
-  useActivity(canvas, name, past, setPast);
-  const show = (next: Past | undefined) => {
-    choice.current++;
-    setOpening(false);
-    canvas.replay = next?.replay;
-    setPast(next);
-  };
-  const open = async (spanMs: number) => {
-    const mine = ++choice.current;
-    setOpening(true);
-    const toMs = await readStoreMs(name).catch(() => undefined);
-    const range = toMs === undefined ? undefined : { fromMs: Math.max(0, toMs - spanMs), toMs };
-    const happened = range && ((await activityIn(canvas, name, range)) ?? unknownIn(range));
-    if (choice.current !== mine) return;
-    setOpening(false);
-    setFailed(happened === undefined);
-    if (!range || !happened) return;
-    const replay = new Replay({
-      ...range,
-      palette: canvas.palette,
-      across: canvas.viewport.plane.across,
-      read: async (page, fromMs, toMs) => {
-        const cells = cellsOf(page);
-        return cells === undefined ? undefined : readPageRecord(name, page, cells, { fromMs, toMs });
-      },
-      now: () => performance.now(),
-      changed: () => canvas.draw(),
-    });
-    // Without changes, the board looked then as it does now.
-    if (!happened.isQuiet) replay.moveTo(happened.activity.beginMs);
-    show({ replay, ...happened });
-  };
-  return { past, isOpening, hasFailed, open, close: () => show(undefined) };
+    now: () => performance.now(),
+    changed: () => canvas.draw(),
+  });
+  // Without changes, the board looked then as it does now.
+  if (!happened.isQuiet) replay.moveTo(happened.activity.beginMs);
+  return { replay, ...happened };
 }
 
 type Range = Pick<Replay, "fromMs" | "toMs">;
@@ -107,16 +82,14 @@ function unknownIn({ fromMs, toMs }: Range): Happened {
 }
 
 /** Reads the activity again when other pages have come into sight. */
-function useActivity(canvas: ReplayBoard, name: string, past: Past | undefined, found: (past: Past) => void): void {
-  const replay = past?.replay;
+export function useActivity(canvas: ReplayBoard, name: string, { replay }: Past, onPast: (past: Past) => void): void {
   useEffect(() => {
-    if (!replay) return;
     let seen = keyOf(canvas);
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isOver = false;
     const read = async () => {
       const happened = await activityIn(canvas, name, replay);
-      if (happened && !isOver) found({ replay, ...happened });
+      if (happened && !isOver) onPast({ replay, ...happened });
     };
     const off = canvas.on("drawn", () => {
       const key = keyOf(canvas);
@@ -130,7 +103,7 @@ function useActivity(canvas: ReplayBoard, name: string, past: Past | undefined, 
       clearTimeout(timer);
       off();
     };
-  }, [canvas, name, replay, found]);
+  }, [canvas, name, replay]);
 }
 
 function keyOf({ pages }: ReplayBoard): string {

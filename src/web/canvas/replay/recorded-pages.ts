@@ -4,15 +4,9 @@ import { bitmapBytes } from "../../../board/bitmap.js";
 import { decodeSnapshot } from "../../../protocol/codec.js";
 import { decodeDelta } from "../../../protocol/delta-text.js";
 import { fromBase64url } from "../../../protocol/from-base64url.js";
-import { isObject, readJson } from "../../instance-answers.js";
+import { boardPath, isObject, readJson } from "../../instance-answers.js";
 import type { RecordedChanges } from "./page-replay.js";
 import type { PageRecord } from "./track.js";
-
-/** How long the server keeps the board's changes; 0 if it keeps none. */
-export async function readHistoryMs(board: string): Promise<number> {
-  const answer = await readJson(boardPath(board));
-  return isObject(answer) && typeof answer.historyMs === "number" ? answer.historyMs : 0;
-}
 
 /** The store's clock, which dates the record; undefined if it is unavailable. */
 export async function readStoreMs(board: string): Promise<number | undefined> {
@@ -59,8 +53,4 @@ function readChanges(item: unknown): RecordedChanges[] {
   const [ms, frame]: unknown[] = Array.isArray(item) ? item : [];
   const delta = typeof frame === "string" ? decodeDelta(frame) : undefined;
   return typeof ms === "number" && delta ? [{ ms, changes: delta.content.changes }] : [];
-}
-
-function boardPath(board: string): string {
-  return `boards/${encodeURIComponent(board)}`;
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import type { CanvasBoard } from "../../../../src/web/canvas/canvas-board.js";
-import { GESTURES, KEYS } from "../../../../src/web/canvas/key-list.js";
+import { GESTURES, KEYS } from "../../../../src/web/canvas/key-lists.js";
 import { pressShortcut } from "../../../../src/web/canvas/shortcuts.js";
 
 const text = readFileSync(new URL("../../../../docs/app.md", import.meta.url), "utf8");

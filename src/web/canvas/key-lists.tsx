@@ -27,3 +27,26 @@ export const GESTURES: readonly Entry[] = [
   ["two fingers on a trackpad", "move the view in any direction"],
   ["pen", "use the tool; its other end erases"],
 ];
+
+export function KeyLists() {
+  return (
+    <>
+      <Entries entries={KEYS} />
+      <h2>Mouse, touch and pen</h2>
+      <Entries entries={GESTURES} />
+    </>
+  );
+}
+
+function Entries({ entries }: { readonly entries: readonly Entry[] }) {
+  return (
+    <dl>
+      {entries.map(([input, effect]) => (
+        <div key={input}>
+          <dt>{input}</dt>
+          <dd>{effect}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
