@@ -156,10 +156,13 @@ export class Standalone implements CommonTopology {
     await ask(replica.port, "REPLICAOF", "127.0.0.1", this.#replication.port);
   }
 
+  /** Whether the replica has what the primary had a moment ago. Users may be writing meanwhile. */
   async #isFollowing(): Promise<boolean> {
-    const replica = String(await ask(this.#replica.port, "INFO", "replication"));
     const primary = String(await ask(this.#primary.port, "INFO", "replication"));
-    const offset = /^master_repl_offset:(\d+)/m;
-    return replica.includes("master_link_status:up") && offset.exec(replica)?.[1] === offset.exec(primary)?.[1];
+    const replica = String(await ask(this.#replica.port, "INFO", "replication"));
+    const field = (info: string, name: string) => new RegExp(`^${name}:(.*)\\r`, "m").exec(info)?.[1];
+    const offset = (info: string) => Number(field(info, "master_repl_offset"));
+    const isSame = field(replica, "master_replid") === field(primary, "master_replid");
+    return isSame && field(replica, "master_link_status") === "up" && offset(replica) >= offset(primary);
   }
 }
