@@ -164,7 +164,8 @@ function endWhatIsLeft() {
   const mark = `TEST_RUN=${process.env.TEST_RUN}`;
   for (const pid of readdirSync("/proc").map(Number).filter(Number.isInteger)) {
     try {
-      if (pid === process.pid || !readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark)) continue;
+      const isOurs = readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(mark);
+      if (!isOurs || pid === process.pid) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
       process.kill(pid, "SIGKILL");
       process.stdout.write(`ended, because a test left it running: ${command}\n`);
