@@ -158,7 +158,7 @@ async function runTests() {
   process.exit();
 }
 
-/** Ends the servers and browsers of a test file that was broken off. They still write to its output. */
+/** Ends the servers and browsers of test files that were broken off. */
 function endWhatIsLeft() {
   if (process.platform !== "linux") return;
   const mark = `TEST_RUN=${process.env.TEST_RUN}`;
