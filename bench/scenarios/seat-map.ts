@@ -28,7 +28,8 @@ const YES = "yes";
 
 export const seatMap: Scenario = {
   name: "seat-map",
-  question: "The same seat map on three systems: how much code does it need, what does it promise, and what does a booking cost?",
+  question:
+    "The same seat map on three systems: how much code does it need, what does it promise, and what does a booking cost?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const seconds = isQuick ? 1 : 6;
