@@ -158,7 +158,7 @@ async function runTests() {
   process.exit();
 }
 
-/** Ends the servers and browsers of a test file that was broken off. They still write to its output. */
+/** Ends servers and browsers that a broken-off test file left. They still write to its output. */
 function endWhatIsLeft() {
   if (process.platform !== "linux") return;
   const mark = `TEST_RUN=${process.env.TEST_RUN}`;
