@@ -22,7 +22,7 @@ if (!/^\d+\.\d+\.\d+$/.test(version)) stop("Name the version: npm run release --
 if (!isNewer(version, manifest.version)) stop(`The version is ${manifest.version} already. Name a later one.`);
 if (notes.trim() === "") stop('CHANGELOG.md lists nothing under "Unreleased". Describe the changes there first.');
 if (git("status", "--porcelain") !== "") stop("There are uncommitted changes. Commit or stash them first.");
-if (git("tag", "--list", `v${version}`) !== "") stop(`The tag v${version} exists already.`);
+if (git("tag", "--list", `v${version}`) !== "") stop(`The tag v${version} already exists.`);
 
 const date = new Date().toISOString().slice(0, 10);
 process.stdout.write(`Release ${version} of ${date}:\n${notes}`);

@@ -73,7 +73,7 @@ function head(results: readonly Recorded[]): string[] {
     "",
     "- `main.ts` and `report.ts` are the two commands above.",
     "- `load/fleet-host.ts`, `load/page-readers.ts` and, in `scenarios/faults/`, `drain-probe.ts`,",
-    "  `hostile-reader.ts` and `hostile-crowd.ts` are parts of a scenario that run in a process of their",
+    "  `hostile-reader.ts` and `hostile-crowd.ts` are parts of scenarios that run in processes of their",
     "  own, so that their work does not distort the measurements.",
     "- The files of `peers/` are servers that a scenario starts.",
     "",

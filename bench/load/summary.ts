@@ -124,11 +124,11 @@ export function summaryOf(results: readonly Outcome[]): string[] {
   return [
     "## In short",
     "",
-    ...listOf("SocketScaler is better in these", better, (metric, costs) =>
+    ...listOf("SocketScaler does better in these measurements", better, (metric, costs) =>
       metric.better(range(costs.map((cost) => 1 / cost))),
     ),
-    ...listOf("SocketScaler is worse in these", worse, (metric, costs) => metric.worse(range(costs))),
-    ...listOf("There is no difference to speak of in these", level, () => ""),
+    ...listOf("SocketScaler does worse in these measurements", worse, (metric, costs) => metric.worse(range(costs))),
+    ...listOf("These measurements show no significant difference", level, () => ""),
     ...wrongOf(results),
   ];
 }
@@ -178,7 +178,7 @@ function wrongOf(results: readonly Outcome[]): string[] {
   const wrong = rows.filter(isWrong).map(({ system }) => String(system));
   const end =
     wrong.length > 0
-      ? `These lost writes or had clients that differ from the store: ${wrong.join(", ")}.`
+      ? `These systems lost writes, or had clients that differed from the store: ${wrong.join(", ")}.`
       : "No system lost a write.";
   return [
     `${end} In these runs no connection breaks. The scenarios of \`faults/\` measure what happens if one does. The floors and Colyseus do not acknowledge writes.`,

@@ -54,7 +54,7 @@ export const microFanOut: Scenario = {
     });
     await io.close();
     return {
-      method: `Merging the deltas that have arrived, then encoding delta and WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
+      method: `Merging the deltas that have arrived, then encoding the delta and the WebSocket frame once for all clients; and, computed from that, once for each of ${CLIENTS} clients.`,
       columns: {
         system: "arrived",
         merge: "merging alone, µs",

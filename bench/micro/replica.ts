@@ -41,7 +41,7 @@ export const microReplica: Scenario = {
     };
     return {
       method:
-        "Microseconds per call of `receive`, creation of the positions included. A visitor is called with each changed cell.",
+        "Microseconds per call of `receive`, including the creation of the positions. A visitor is called with each changed cell.",
       columns: { system: "received", cost: "µs", visited: "with a visitor, µs" },
       rows: [
         ...rows,

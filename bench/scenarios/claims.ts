@@ -59,11 +59,11 @@ export const claims: Scenario = {
       }));
       const ratio = (name: string) => cpu.spread(name).median / cpu.spread(PLAIN).median;
       return {
-        method: `Two instances over a Valkey of its own for each board, 40 clients that watch it, ${RATE} writes/s for ${seconds} s, ${rounds} rounds in turns. CPU of instances and Valkey, divided by the writes.`,
+        method: `Each board has two instances, a Valkey of its own and 40 clients that watch it; ${RATE} writes/s for ${seconds} s, ${rounds} alternating rounds. CPU of instances and Valkey, divided by the writes.`,
         columns: {
           system: "board",
           cpu: "CPU per write, µs",
-          valkey: "of it Valkey's, µs",
+          valkey: "Valkey's share of it, µs",
           bytes: "Valkey's memory per claim, bytes",
         },
         rows,

@@ -101,7 +101,7 @@ export const cpu10000 = cpuScenario("cpu-10000", {
 function cpuScenario(name: string, load: Load): Scenario {
   return {
     name,
-    question: `What CPU does a change delivered to a client cost at ${SERVERS} instances, ${CLIENTS} clients, ${load.rate} writes/s?`,
+    question: `How much CPU does it take to deliver a change to a client, with ${SERVERS} instances, ${CLIENTS} clients and ${load.rate} writes/s?`,
     run: (settings) => measure(settings, name, { ...load, seconds: settings.isQuick ? 1 : load.seconds }),
   };
 }
@@ -156,7 +156,7 @@ async function measure({ isQuick, tell }: Settings, name: string, { rate, second
     return {
       method:
         `Each system: ${SERVERS} server processes over a Valkey of its own, ${CLIENTS} clients in one other process, ${rate} writes/s for ${seconds} s over ` +
-        `${CELLS} cells, ${rounds} rounds in turns, after ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
+        `${CELLS} cells, ${rounds} alternating rounds, after ${warmSeconds} s at up to ${WARM_RATE} writes/s. CPU is the servers' user and system time in /proc until the last change has arrived. ` +
         "Median (lowest–highest). Delivered: share of the changes that should have reached clients.",
       columns: COLUMNS,
       rows,
@@ -169,7 +169,7 @@ async function measure({ isQuick, tell }: Settings, name: string, { rate, second
       }),
       notes: [
         ...remarks.notes,
-        `The floor is a plain design without guarantees, not a lower bound.${Number.isFinite(best) ? ` It costs ${(floor / best).toFixed(2)} × of the best peer that sends a frame per change.` : ""}`,
+        `The floor is a plain design without guarantees, not a lower bound.${Number.isFinite(best) ? ` It costs ${(floor / best).toFixed(2)} × as much as the best peer that sends a frame per change.` : ""}`,
         ...cheaperNotes(rows),
         ...systems.map(({ name, about }) => `${name}: ${about}.`),
       ],

@@ -85,13 +85,13 @@ export const idleClick: Scenario = {
     };
     return {
       method:
-        `${rounds} rounds of ${clicks} clicks each, in turns, ${PAUSE_MS} ms apart, two servers each, after ${warmSeconds} s at ${WARM_RATE} writes/s; writer and watcher in one process, ` +
+        `${rounds} alternating rounds of ${clicks} clicks each, ${PAUSE_MS} ms apart, two servers each, after ${warmSeconds} s at ${WARM_RATE} writes/s; writer and watcher in one process, ` +
         "on one connection each. Median of the rounds (lowest–highest).",
       columns: { system: "system", p50: "p50, ms", p90: "p90, ms", p99: "p99, ms" },
       rows,
       targets: [atMost(RATIO, "×", `p50, relative to ${plain.name}`, ofPlain(mine))],
       notes: [
-        `${adapter.name}, which gives no guarantees, takes ${show(ofPlain(adapter))} × of ${plain.name}.`,
+        `${adapter.name}, which gives no guarantees, takes ${show(ofPlain(adapter))} × as long as ${plain.name}.`,
         ...remarks.notes,
       ],
       faults: remarks.faults,

@@ -55,7 +55,7 @@ export const join: Scenario = {
       }
       const middle = { join: median(joinMs), get: median(getMs) };
       return {
-        method: `${joins} joins and GETs in turns, each on a new connection; median. Half of the cells are checked, at random: nothing can be compressed.`,
+        method: `${joins} joins and GETs, alternately, each on a new connection; median. Half of the cells are checked, at random, so nothing can be compressed.`,
         columns: { system: "way", bytes: "bytes received", ms: "time, ms" },
         rows: [
           { system: "join: connect, open, watch 16 pages", bytes, ms: middle.join },

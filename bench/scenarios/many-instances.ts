@@ -63,7 +63,7 @@ export const manyInstances: Scenario = {
     return {
       method:
         `${INSTANCES} subscribers of one page and ${INSTANCES} writers of ${RATE} single changes a second, over one Valkey. Each writer is that of an instance, with a connection of its own; ` +
-        "one subscriber measures a click, from the write to a flush every 60 ms; the others only read. Both rules in turns. " +
+        "one subscriber measures a click, from the write to a flush every 60 ms; the others only read. The two rules alternate. " +
         `The last row has as many subscribers, but ${REAL} real instances with ${CLIENTS} clients, whose clicks it measures, and ${BESIDE_REAL} writers.`,
       columns: {
         system: "pace",
@@ -85,7 +85,7 @@ export const manyInstances: Scenario = {
         ),
       ],
       notes: [
-        `Valkey now uses ${((now?.cores.median ?? Number.NaN) / (before?.cores.median ?? Number.NaN)).toFixed(2)} × of the CPU before.`,
+        `Valkey now uses ${((now?.cores.median ?? Number.NaN) / (before?.cores.median ?? Number.NaN)).toFixed(2)} × as much CPU as before.`,
         ...remarks.notes,
       ],
       faults: remarks.faults,

@@ -46,7 +46,7 @@ export const memory: Scenario = {
     }
     const ratio = (one: System, other: System) => found.spread(one.name).median / found.spread(other.name).median;
     return {
-      method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} rounds in turns, each with new processes.`,
+      method: `Growth of one process's resident memory with ${clients} WebSocket clients, divided by their number, after garbage collection; ${rounds} alternating rounds, each with new processes.`,
       columns: { system: "system", kib: "KiB per client" },
       rows: found.rows("kib"),
       targets: [

@@ -28,7 +28,8 @@ const YES = "yes";
 
 export const seatMap: Scenario = {
   name: "seat-map",
-  question: "The same seat map on three systems: how long is it, what does it promise, and what does a booking cost?",
+  question:
+    "The same seat map on three systems: how much code does it need, what does it promise, and what does a booking cost?",
   run: async ({ isQuick, tell }) => {
     installPeers();
     const seconds = isQuick ? 1 : 6;
@@ -44,7 +45,7 @@ export const seatMap: Scenario = {
     }
     const cpu = await measureCost(rounds, seconds, tell);
     return {
-      method: `Two servers each, ${VISITORS} visitors who see all seats. All of them take ${WANTED} seats at once. While others are taken, a server is killed: the one that the first visitor uses. Cost: ${RATE} bookings/s for ${seconds} s, ${rounds} rounds in turns; CPU of servers and Valkey, divided by the bookings. Lines are code without comments.`,
+      method: `Two servers each, ${VISITORS} visitors who see all seats. All of them take ${WANTED} seats at once. While others are taken, a server is killed: the one that the first visitor uses. Cost: ${RATE} bookings/s for ${seconds} s, ${rounds} alternating rounds; CPU of servers and Valkey, divided by the bookings. Lines are code without comments.`,
       columns: {
         system: "system",
         lines: "lines of server code",
@@ -60,7 +61,7 @@ export const seatMap: Scenario = {
       notes: [
         ...SEAT_MAPS.map(({ name, about, file }) => `${name}: ${about} (\`peers/${file}\`).`),
         "A number for each request, kept with the seat, would let the peers refuse a late copy.",
-        "A database of its own would let Colyseus keep bookings, and would cost what the other peer's does.",
+        "A database of its own would let Colyseus keep bookings, and would cost as much as the other peer's.",
       ],
       faults,
     };

@@ -229,8 +229,8 @@ export function partsNote({ bytes, changes, bound }: Frame): string {
     changes: new Uint32Array(),
   }).continuation.length;
   return (
-    `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes. The WebSocket header takes ${framing}, ` +
-    `kind, steps and tag of a continuation ${positions}, together ${framing + positions} before the first change; the changes take ${show(bytes - framing - positions)}.`
+    `For a frame of ${show(changes)} changes the bound is ${show(bound)} bytes. The WebSocket header takes ${framing}. ` +
+    `The kind, steps and tag of a continuation take ${positions}, so the first change follows after ${framing + positions}. The changes take ${show(bytes - framing - positions)}.`
   );
 }
 

@@ -10,7 +10,7 @@ import type { BenchResult } from "./result.js";
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   RATE_LIMITED:
-    "Raise the servers' WRITES_PER_SECOND and WRITE_BURST. They apply to a session; an address may do twenty times as much.",
+    "Raise the servers' WRITES_PER_SECOND and WRITE_BURST. These limits apply to a session; an address may write twenty times as much.",
   TOO_MANY_CONNECTIONS: "Raise the servers' CONNECTIONS_PER_ADDRESS or CONNECTS_PER_SECOND, or use a longer --ramp.",
   TOO_MANY_PAGES: "Raise the servers' WATCHED_PAGES, or use fewer --pages.",
   BUSY: "An instance had too much work queued: this is its limit.",

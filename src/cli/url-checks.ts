@@ -27,7 +27,7 @@ export async function checkUrls(urls: readonly string[]): Promise<Finding[]> {
   for (const url of urls) {
     const health = await statusOf(url, "/health");
     if (health !== "200") {
-      const fix = "check the address, and whether an instance listens there and the balancer knows it";
+      const fix = "check the address, that an instance listens there, and that the balancer knows it";
       findings.push(bad(`${url}: /health answered ${health}`, fix));
       continue;
     }

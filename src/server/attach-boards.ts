@@ -184,7 +184,7 @@ const inUse = new WeakSet<SocketServer>();
 function refuseUnready(io: SocketServer, app: Express): void {
   if (inUse.has(io)) {
     throw new BadOption(
-      "your Socket.IO server has boards already: call attachBoards once, with all boards in `boards`, and create a new " +
+      "your Socket.IO server already has boards: call attachBoards once, with all boards in `boards`, and create a new " +
         "Socket.IO server after closing this one",
     );
   }

@@ -168,9 +168,9 @@ describe("attachBoards", () => {
     assert.match(await mistake(t, unheard), /is closed: create a new one/);
 
     const { io, boards: attached } = await startApp(t, { boards, dataDir: temporaryFolder(t) });
-    assert.match(await mistake(t, io), /has boards already: call attachBoards once/);
+    assert.match(await mistake(t, io), /already has boards: call attachBoards once/);
     await attached.close();
-    assert.match(await mistake(t, io), /has boards already/);
+    assert.match(await mistake(t, io), /already has boards/);
     const twice = new Server(createServer());
     const both = await Promise.allSettled(
       [1, 2].map(() => attachBoards(twice, express(), { boards, dataDir: temporaryFolder(t) })),

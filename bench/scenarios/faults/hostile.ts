@@ -115,7 +115,7 @@ async function measure({ instances, urls, closing }: Deployment, { isQuick, tell
   }
   const spreads = (crowd: string) => Object.fromEntries(found.map(({ key, rounds }) => [key, rounds.spread(crowd)]));
   return {
-    method: `${rounds} rounds of ${seconds} s each with and without the crowd, in turns; ${BYSTANDERS} bystanders write. Median (lowest–highest).`,
+    method: `${rounds} rounds of ${seconds} s each, alternately with and without the crowd; ${BYSTANDERS} bystanders write. Median (lowest–highest).`,
     columns: { crowd: "hostile crowd", ...COLUMNS },
     rows: ["without", "with"].map((crowd) => ({ crowd, ...spreads(crowd) })),
   };

@@ -65,7 +65,7 @@ const DEPLOYMENTS: readonly Deployment[] = [
 
 export const seats: Scenario = {
   name: "seats",
-  question: "If 20 clients take each of 50 free seats at once, has each seat one owner?",
+  question: "If 20 clients take each of 50 free seats at once, does each seat have one owner?",
   run: async ({ isQuick, tell }) => {
     const rows: Record<string, Value>[] = [];
     const faults: string[] = [];
@@ -80,13 +80,13 @@ export const seats: Scenario = {
       if (!isRight) faults.push(`${what}: ${JSON.stringify(counts)}`);
     }
     return {
-      method: `${CLIENTS} clients (8 of the library over the lane, 4 over Socket.IO, 4 stock, 4 over HTTP), each a user of its own. In each round all take all ${SEATS} seats at once.`,
+      method: `${CLIENTS} clients (8 of the library over the lane, 4 over Socket.IO, 4 stock, 4 over HTTP), each a user of its own. In each round, every client tries to take all ${SEATS} seats at once.`,
       columns: {
         system: "deployment",
         rounds: "rounds",
         owners: "seats with one owner",
         taken: "TAKEN",
-        wrong: "other answers, or an owner who was told otherwise",
+        wrong: "other answers, or owners that got a wrong answer",
       },
       rows,
       faults,

@@ -35,7 +35,7 @@ export async function addBoard(
     if (record && record.size !== size) throw malformed(`board ${name} exists with ${record.size} cells: resize it`);
     if (record && rule !== undefined && record.claims !== rule)
       throw malformed(`board ${name} already exists with a different claims rule: leave claims out`);
-    if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are ${BOARDS_MAX} boards already: remove some`);
+    if (!record && boards.size >= BOARDS_MAX) throw malformed(`there are already ${BOARDS_MAX} boards: remove some`);
     return record ?? { size, ...(rule !== undefined && { claims: rule }) };
   });
 }

@@ -82,7 +82,7 @@ function headOf({ name, size }: HostedBoard, origin: string | undefined, basePat
     ["og:image:type", home && "image/png"],
     ["og:image:width", home && String(PREVIEW.width)],
     ["og:image:height", home && String(PREVIEW.height)],
-    ["og:image:alt", home && `The boxes of the board ${name}, the checked ones filled`],
+    ["og:image:alt", home && `The board ${name}, with its checked boxes filled in`],
   ];
   const tags = properties.map(([property, content]) =>
     content === undefined ? [] : [`<meta property="${property}" content="${escaped(content)}" />`],

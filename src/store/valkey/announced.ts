@@ -59,7 +59,7 @@ export class Announced {
       if (last || this.#address.seeds.some(({ host }) => host === announced.host)) return;
       this.#events.incident(
         `the cluster announces ${name}, which cannot be reached, so its pages cannot be written. ` +
-          `Set VALKEY_NAT_MAP=${name}=host:port, with the address at which it is reached from here`,
+          `Set VALKEY_NAT_MAP=${name}=host:port, with the address that reaches it from here`,
       );
     });
     const attempt: Attempt = { done, againMs: Number.POSITIVE_INFINITY };

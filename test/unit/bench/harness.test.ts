@@ -142,9 +142,10 @@ describe("the bound of a frame", () => {
 
   test("stands in a note beside what framing and positions take, which add up to the frame", () => {
     const note = partsNote({ bytes: 80, changes: 12, bound: 22 });
-    const numbers = /takes (\d+), kind, steps and tag of a continuation (\d+), together (\d+) .* take (\d+)\./.exec(
-      note,
-    );
+    const numbers =
+      /takes (\d+)\. The kind, steps and tag of a continuation take (\d+), so .* after (\d+)\. The changes take (\d+)\./.exec(
+        note,
+      );
     const [framing = 0, positions = 0, together = 0, changes = 0] = (numbers ?? []).slice(1).map(Number);
     assert.match(note, /the bound is 22 bytes\./);
     // A tag alone is 6 bytes.
