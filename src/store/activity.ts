@@ -23,7 +23,8 @@ export async function readActivity<Kept extends Recorded>(
   };
   const counts = new Array<number>(Math.min(parts, ACTIVITY_PARTS_MAX)).fill(0);
   const first = await firstFrom(fromMs);
-  if (!first || counts.length === 0) return { firstMs: first?.ms, counts };
+  const nowMs = await reader.nowMs();
+  if (!first || counts.length === 0) return { firstMs: first?.ms, counts, nowMs };
   const partMs = Math.max(1, Math.ceil((toMs - fromMs + 1) / counts.length));
   for (let record: Kept | undefined = first; record; ) {
     const part = Math.floor((record.ms - fromMs) / partMs);
@@ -33,7 +34,7 @@ export async function readActivity<Kept extends Recorded>(
     counts[part] = Math.max(1, end - record.version + 1);
     record = next;
   }
-  return { firstMs: first.ms, counts };
+  return { firstMs: first.ms, counts, nowMs };
 }
 
 /** The version of the last batch up to `ms`. */

@@ -75,6 +75,8 @@ export interface PageActivity {
   readonly firstMs: number | undefined;
   /** The number of batches in each part of the range. */
   readonly counts: readonly number[];
+  /** As in PageHistory. */
+  readonly nowMs: number;
 }
 
 export interface HistoryStore {

@@ -136,12 +136,15 @@ describe("HTTP", () => {
   });
 
   test("gives what happened on a page, where that is recorded, as frames to replay", async () => {
-    const recording = await startInstance({
-      BOARDS: "main=100",
-      HISTORY: "main=1h",
-      DATA_DIR: temporaryFolder({ after }),
+    const histories = { boards: new Map([["main", 3_600_000]]), others: 0, deltasMax: 20_000 };
+    // The store's clock counts, which may differ from the instance's by a day.
+    const now = () => Date.now() - 86_400_000;
+    const recorded = await EmbeddedStore.open({ directory: temporaryFolder({ after }), histories, now });
+    const recording = await startInstance({ BOARDS: "main=100", HISTORY: "main=1h" }, recorded);
+    after(async () => {
+      await recording.stop();
+      await recorded.close();
     });
-    after(() => recording.stop());
     const put = (cell: number, value: boolean) =>
       fetch(`${recording.url}/boards/main/cells/${cell}`, {
         method: "PUT",
@@ -161,7 +164,7 @@ describe("HTTP", () => {
       const body: HistoryBody = JSON.parse(await response.text());
       return body;
     };
-    const { start, deltas, now } = await ask("");
+    const { start, deltas, now: askedMs } = await ask("");
     const replica = new Replica(0, 100);
     replica.receive(decodeSnapshot(fromBase64url(start) ?? new Uint8Array(), () => 100)?.content ?? assert.fail());
     const states = deltas.map(([, frame]) => {
@@ -173,19 +176,19 @@ describe("HTTP", () => {
       [1, 1],
       [0, 1],
     ]);
-    const later = await ask(`?from=${now + 1}`);
+    const later = await ask(`?from=${askedMs + 1}`);
     assert.deepEqual(later.deltas, []);
     const { historyMs }: { historyMs: number } = JSON.parse(await (await fetch(`${recording.url}/boards/main`)).text());
     assert.equal(historyMs, 3_600_000);
-    const activity = await fetch(`${recording.url}/boards/main/history?from=0&to=${now}&pages=0`);
+    const activity = await fetch(`${recording.url}/boards/main/history?from=0&to=${askedMs}&pages=0`);
     const { from, to, counts }: ActivityBody = JSON.parse(await activity.text());
-    assert.deepEqual([from, to], [deltas[0]?.[0], now]);
+    assert.deepEqual([from, to], [deltas[0]?.[0], askedMs]);
     assert.equal(
       counts.reduce((sum, count) => sum + count, 0),
       3,
     );
-    const none = await fetch(`${recording.url}/boards/main/history?from=${now + 1}&to=${now + 2}&pages=0`);
-    assert.deepEqual(await none.json(), { from: now + 2, to: now + 2, counts: [] });
+    const none = await fetch(`${recording.url}/boards/main/history?from=${askedMs + 1}&to=${askedMs + 2}&pages=0`);
+    assert.deepEqual(await none.json(), { from: askedMs + 2, to: askedMs + 2, counts: [] });
     for (const [query, status] of [
       ["from=0&to=1&pages=0,x", 400],
       ["from=0&to=1", 400],

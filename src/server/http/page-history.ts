@@ -66,10 +66,9 @@ export class HistoryReads {
    * How much happened on the pages together, since the first change in the period. Each page is a
    * turn of its own, so that a question about many does not hold up the others.
    */
-  async activity(board: HostedBoard, pages: readonly number[], askedMs: number, toMs: number): Promise<ActivityBody> {
+  async activity(board: HostedBoard, pages: readonly number[], fromMs: number, toMs: number): Promise<ActivityBody> {
     const { store } = this.#instance;
-    // The store may have more than it promises.
-    const fromMs = Math.max(askedMs, Date.now() - requireHistory(this.#instance, board));
+    const keptMs = requireHistory(this.#instance, board);
     const read = (page: number, fromMs: number, parts: number) =>
       this.#turns.run(() => store.activity({ board: board.name, page }, { fromMs, toMs }, parts).catch(refuseAway));
     const active: number[] = [];
@@ -78,7 +77,8 @@ export class HistoryReads {
       const found = await read(page, fromMs, 0);
       if (found?.firstMs === undefined) continue;
       active.push(page);
-      firstMs = Math.min(firstMs, found.firstMs);
+      // The store may have more than it promises.
+      firstMs = Math.min(firstMs, Math.max(found.firstMs, found.nowMs - keptMs));
     }
     const counts = new Array<number>(active.length === 0 ? 0 : PARTS).fill(0);
     for (const page of active) {
