@@ -6,7 +6,7 @@
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compressAssets } from "./compress-assets.mjs";
@@ -35,8 +35,16 @@ cpSync(join(root, "src", "store", "valkey", "scripts"), join(root, "dist", "stor
 });
 run("vite", ["build", "--logLevel", "warn"]);
 compressAssets(join(root, "dist", "page"));
+writeFileSync(join(root, "dist", "theme.css"), packageTheme(join(root, "src", "web")));
 writeFileSync(stamp, "");
 process.stderr.write("done\n");
+
+/** The stylesheet `socketscaler/theme.css`, which needs no other file. */
+function packageTheme(folder) {
+  const styles = ["theme.css", "page.css"].map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+  const sign = readFileSync(join(folder, "public", "favicon.svg"), "base64");
+  return styles.replace("/favicon.svg", `data:image/svg+xml;base64,${sign}`);
+}
 
 function run(tool, args) {
   const script = { tsc: "typescript/bin/tsc", vite: "vite/bin/vite.js" }[tool];

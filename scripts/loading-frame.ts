@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Plugin } from "vite";
+import { readTheme, type Theme } from "./theme.js";
 
 export function loadingFrame(folder: string): Plugin {
   return {
@@ -30,10 +31,9 @@ export function loadingFrame(folder: string): Plugin {
 
 function frameStyle(folder: string): string {
   const frame = compact(readFileSync(join(folder, "frame.css"), "utf8"));
-  const theme = compact(readFileSync(join(folder, "theme.css"), "utf8"));
-  const [light = "", dark = ""] = Array.from(theme.matchAll(/:root ?{([^}]*)}/g), ([, rules]) => rules);
   const used = [...new Set(frame.match(/--[a-z0-9-]+/g))];
-  const valuesIn = (rules: string) => used.flatMap((name) => new RegExp(`${name}:[^;}]*`).exec(rules)?.[0] ?? []);
+  const { light, dark } = readTheme();
+  const valuesIn = (theme: Theme) => used.flatMap((name) => (theme.has(name) ? `${name}:${theme.get(name)}` : []));
   const values = valuesIn(light);
   if (values.length < used.length) throw new Error("frame.css uses a variable that theme.css does not set");
   return `:root{${values.join(";")}}@media (prefers-color-scheme:dark){:root{${valuesIn(dark).join(";")}}}${frame}`;

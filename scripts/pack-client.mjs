@@ -28,6 +28,7 @@ const manifest = {
     ".": whole.exports["./client"],
     "./keep": whole.exports["./client/keep"],
     "./react": whole.exports["./react"],
+    "./theme.css": whole.exports["./theme.css"],
   },
   browser,
   files: ["dist"],
@@ -39,6 +40,7 @@ const manifest = {
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 for (const layer of LAYERS) cpSync(join(root, "dist", layer), join(folder, "dist", layer), { recursive: true });
+cpSync(join(root, "dist", "theme.css"), join(folder, "dist", "theme.css"));
 cpSync(join(root, "LICENSE"), join(folder, "LICENSE"));
 const manual = readFileSync(join(root, "docs", "client.md"), "utf8");
 writeFileSync(join(folder, "README.md"), manual.replaceAll("socketscaler/client", "socketscaler-client"));

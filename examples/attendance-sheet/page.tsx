@@ -36,8 +36,8 @@ function App() {
   return (
     <BoardsProvider client={client}>
       <Name value={user?.name}>
-        <main>
-          <Header become={become} />
+        <Header become={become} />
+        <main className="content">
           <Sheet />
         </main>
       </Name>
@@ -53,13 +53,19 @@ function Header({ become }: { become: Become }) {
   const { connected, onlineEverywhere, reason } = useConnection();
   const { right } = useBoard(BOARD, { start: 0, end: 1 });
   const name = useContext(Name);
-  const state = connected ? `Live · ${onlineEverywhere} online` : (reason?.message ?? "Connecting …");
   return (
-    <header>
-      <div>
-        <h1>Attendance</h1>
-        <p role="status">{state}</p>
+    <header className="site-header">
+      <div className="title">
+        <h1>
+          <span>SocketScaler</span> <strong>Attendance sheet</strong>
+        </h1>
       </div>
+      <p role="status">
+        <span className="pill" data-tone={connected ? "good" : "bad"}>
+          {connected ? "Live" : "Connecting"}
+        </span>{" "}
+        {connected ? `People here: ${onlineEverywhere}` : reason?.message}
+      </p>
       {right === "write" ? (
         <button type="button" onClick={() => become(undefined)}>
           {name} · sign out
@@ -94,7 +100,9 @@ function SignIn({ become }: { become: Become }) {
       <label>
         Code <input name="code" type="password" required aria-invalid={isWrong} autoComplete="off" />
       </label>
-      <button type="submit">Sign in</button>
+      <button type="submit" className="primary">
+        Sign in
+      </button>
       {isWrong && <span role="alert">That is not the code. Please try again.</span>}
     </form>
   );
@@ -105,25 +113,27 @@ function Sheet() {
   if (refusal) return <p role="alert">{refusal.message}</p>;
   if (!isReady) return <p>Loading …</p>;
   return (
-    <table onKeyDown={moveFocus}>
-      <thead>
-        <tr>
-          <th scope="col">Participant</th>
-          {DAYS.map((day) => (
-            <th scope="col" key={day}>
-              {day}
-            </th>
+    <div className="table">
+      <table onKeyDown={moveFocus}>
+        <thead>
+          <tr>
+            <th scope="col">Participant</th>
+            {DAYS.map((day) => (
+              <th scope="col" key={day}>
+                {day}
+              </th>
+            ))}
+            <th scope="col">Days</th>
+          </tr>
+        </thead>
+        <tbody>
+          {NAMES.map((name, row) => (
+            <Row key={name} name={name} row={row} />
           ))}
-          <th scope="col">Days</th>
-        </tr>
-      </thead>
-      <tbody>
-        {NAMES.map((name, row) => (
-          <Row key={name} name={name} row={row} />
-        ))}
-      </tbody>
-      <Totals />
-    </table>
+        </tbody>
+        <Totals />
+      </table>
+    </div>
   );
 }
 

@@ -31,7 +31,7 @@ const TONES: Readonly<Record<string, string>> = { healthy: "good", busy: "waitin
 
 const COLUMNS: Readonly<Record<string, (of: InstanceSample, history: ClusterHistory) => ComponentChildren>> = {
   Health: (of) => (
-    <span class="health" data-tone={TONES[healthOf(of)] ?? "bad"}>
+    <span class="pill" data-tone={TONES[healthOf(of)] ?? "bad"}>
       {healthOf(of)}
     </span>
   ),
@@ -72,13 +72,13 @@ function Cluster() {
           {isLost ? "This instance is not responding. Trying again …" : summary(instances)}
         </p>
       </SiteHeader>
-      <main class="cluster">
+      <main class="content">
         {warning !== undefined && (
-          <p class="warning" role="alert" data-tone="waiting" data-testid="cluster-warning">
+          <p class="notice" role="alert" data-tone="waiting" data-testid="cluster-warning">
             {warning}
           </p>
         )}
-        <dl class="whole" translate={false}>
+        <dl class="tiles" translate={false}>
           {WHOLE.map(({ measure, label, format }) => {
             const line = lineOf(history, measure);
             return (

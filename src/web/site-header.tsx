@@ -6,7 +6,6 @@ export function SiteHeader({ page, children }: { page: string; children?: Compon
   return (
     <header class="site-header">
       <div class="title">
-        <img src="favicon.svg" alt="" width="24" height="24" />
         <h1>
           <span>SocketScaler</span> <strong>{page}</strong>
         </h1>

@@ -35,7 +35,7 @@ test("/cluster shows each instance, its health and live rates, from PORT and fro
       await client.board.set(3, value);
       value = !value;
       const text = await page.getByTestId("whole-writesPerSecond").textContent();
-      const points = await page.locator(".whole polyline").first().getAttribute("points");
+      const points = await page.locator(".tiles polyline").first().getAttribute("points");
       return Number.parseFloat(text ?? "0") > 0 && (points ?? "").split(" ").length >= 2;
     });
     // On a busy machine an instance may be busy for a moment, and the page says so.
