@@ -154,12 +154,18 @@ export function conditionsOf({ name, date, commit, machine, versions }: Recorded
   return `${date.slice(0, 10)} · commit ${commit} · ${of.join(" · ")} · ${machine.cores} × ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system} · results/${name}.json`;
 }
 
-function barsOf({ rows, chart }: Outcome): Bar[] {
+function barsOf({ rows, columns, chart }: Outcome): Bar[] {
   if (chart === undefined) return [];
+  // The columns between the system and what is charted tell the rows of one system apart.
+  const between = columns.slice(
+    1,
+    columns.findIndex(({ key }) => key === chart),
+  );
   return rows.flatMap((row) => {
     const value = numberOf(row[chart]);
     const label = String(row.system);
-    return value === null ? [] : [{ label, value, isOurs: label === "SocketScaler" }];
+    const group = between.map(({ key, label }) => `${label}: ${show(row[key])}`).join(", ");
+    return value === null ? [] : [{ label, value, isOurs: label === "SocketScaler", group }];
   });
 }
 

@@ -1,4 +1,4 @@
-/* Line charts as SVG without scripts or fonts, on light and dark screens. */
+/* Line charts as SVG, in the colours of the page that they are a part of (html.ts). */
 
 export interface Series {
   readonly name: string;
@@ -22,11 +22,7 @@ const RIGHT = 16;
 const TOP = 56;
 const BOTTOM = 44;
 const TICKS = 5;
-const COLOURS = ["#2563eb", "#ea580c", "#059669", "#a21caf", "#b45309", "#475569"];
-
-const STYLE =
-  `svg{font:12px system-ui,sans-serif;background:#fff;color:#1e293b}text{fill:currentColor}.grid{stroke:#e2e8f0}
-@media(prefers-color-scheme:dark){svg{background:#0f172a;color:#e2e8f0}.grid{stroke:#334155}}`.replaceAll("\n", "");
+const COLOURS = ["var(--accent)", "var(--waiting)", "var(--frozen)"];
 
 export function lineChart({ title, xLabel, yLabel, series, bound }: Chart): string {
   const all = series.flatMap(({ points }) => points);
@@ -40,7 +36,7 @@ export function lineChart({ title, xLabel, yLabel, series, bound }: Chart): stri
 
   const parts: string[] = [];
   for (let y = 0; y <= yMax + step / 2; y += step) {
-    parts.push(`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${atY(y)}" y2="${atY(y)}"/>`);
+    parts.push(`<line stroke="var(--line)" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${atY(y)}" y2="${atY(y)}"/>`);
     parts.push(label(LEFT - 8, atY(y) + 4, "end", short(y)));
   }
   const xStep = niceStep((xMax - xMin) / TICKS);
@@ -49,7 +45,7 @@ export function lineChart({ title, xLabel, yLabel, series, bound }: Chart): stri
   }
   if (bound) {
     parts.push(
-      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${atY(bound.y)}" y2="${atY(bound.y)}" stroke="#dc2626" stroke-dasharray="6 4"/>`,
+      `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${atY(bound.y)}" y2="${atY(bound.y)}" stroke="var(--bad)" stroke-dasharray="6 4"/>`,
     );
     parts.push(label(WIDTH - RIGHT, atY(bound.y) - 6, "end", bound.name));
   }
@@ -67,9 +63,8 @@ export function lineChart({ title, xLabel, yLabel, series, bound }: Chart): stri
     parts.push(`<rect x="${x}" y="34" width="12" height="4" fill="${colour}"/>`, label(x + 18, 40, "start", name));
   }
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${escapeMarkup(title)}">`,
-    `<style>${STYLE}</style>`,
-    `<text x="${LEFT}" y="20" font-size="15" font-weight="600">${escapeMarkup(title)}</text>`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" class="chart" role="img" aria-label="${escapeMarkup(title)}">`,
+    `<text x="${LEFT}" y="20" class="chart-title">${escapeMarkup(title)}</text>`,
     label(WIDTH - RIGHT, 20, "end", yLabel),
     label(WIDTH - RIGHT, HEIGHT - 8, "end", xLabel),
     ...parts,

@@ -1,5 +1,6 @@
-/* A run as a self-contained HTML page: no scripts, no fonts, no network. */
+/* A run as a self-contained HTML page in the design of the app: no scripts, fonts or network. */
 
+import { readFileSync } from "node:fs";
 import { adviceOn } from "./advice.js";
 import { escapeMarkup, lineChart, type Series } from "./chart.js";
 import type { Second } from "./recorder.js";
@@ -7,16 +8,9 @@ import type { BenchResult } from "./result.js";
 import { ms, number, rate, resultRows, verdictText } from "./terminal.js";
 
 const STYLE = `
-body{font:15px/1.5 system-ui,sans-serif;max-width:780px;margin:2rem auto;padding:0 1rem;color:#1e293b;background:#f8fafc}
-h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
-.verdict{padding:.7rem 1rem;border-radius:8px;margin:1rem 0;border-left:6px solid}
-.ok{background:#ecfdf5;border-color:#059669}.bad{background:#fef2f2;border-color:#dc2626}.note{background:#fffbeb;border-color:#d97706}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:.7rem}
-.tile{background:#fff;border:1px solid #e2e8f0;border-radius:8px;padding:.6rem .9rem}.tile b{display:block;font-size:1.3rem}
-svg{width:100%;height:auto;border:1px solid #e2e8f0;border-radius:8px;margin:.5rem 0}
-table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #e2e8f0;vertical-align:top}
-@media(prefers-color-scheme:dark){body{color:#e2e8f0;background:#020617}.tile{background:#0f172a;border-color:#334155}
-.ok{background:#052e26}.bad{background:#3f1212}.note{background:#3a2a06}svg,td,th{border-color:#334155}}`;
+.content{max-width:56rem}
+.chart{display:block;width:100%;font-size:12px}.chart text{fill:currentColor}.chart-title{font-size:15px;font-weight:680}
+th,td{text-align:left;vertical-align:top}td{white-space:normal}`;
 
 export function htmlReport(result: BenchResult): string {
   const { scenario, machine, startedAt, connected, counts, loadMs, shown, settled, verdict } = result;
@@ -37,25 +31,34 @@ export function htmlReport(result: BenchResult): string {
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>SocketScaler bench: ${escapeMarkup(scenario.board)}</title>
+<title>Bench · ${escapeMarkup(scenario.board)} · SocketScaler</title>
 <link rel="icon" href="data:,">
-<style>${STYLE}</style>
-<h1>SocketScaler bench</h1>
-<p class="verdict ${verdict.ok ? "ok" : "bad"}">${escapeMarkup(capital(verdictText(result)))}</p>
+<style>${readFileSync(new URL(import.meta.resolve("socketscaler/theme.css")), "utf8")}${STYLE}</style>
+<header class="site-header">
+<div class="title"><h1><span>SocketScaler</span> <strong>Bench</strong></h1></div>
+<p>Board ${escapeMarkup(scenario.board)}</p>
+</header>
+<main class="content">
+${notice(verdict.ok ? "good" : "bad", verdictText(result))}
 ${adviceOn(result)
-  .map((line) => `<p class="verdict note">${escapeMarkup(line)}</p>`)
+  .map((line) => notice("waiting", line))
   .join("\n")}
-<div class="tiles">
-${tiles.map(([name = "", value = ""]) => `<div class="tile">${escapeMarkup(name)}<b>${escapeMarkup(value)}</b></div>`).join("\n")}
-</div>
-${kneeChart(result)}
-${charts(result.seconds).join("\n")}
-<h2>The run</h2>
+<dl class="tiles">
+${tiles.map(([name = "", value = ""]) => `<div><dt>${escapeMarkup(capital(name))}</dt><dd>${escapeMarkup(value)}</dd></div>`).join("\n")}
+</dl>
+${[kneeChart(result), ...charts(result.seconds)].map((chart) => chart && `<div class="table">${chart}</div>`).join("\n")}
+<div class="table">
 <table>
-${facts.map(([name = "", value = ""]) => `<tr><th>${escapeMarkup(name)}</th><td>${escapeMarkup(value)}</td></tr>`).join("\n")}
+${facts.map(([name = "", value = ""]) => `<tr><th scope="row">${escapeMarkup(capital(name))}</th><td>${escapeMarkup(value)}</td></tr>`).join("\n")}
 </table>
+</div>
+</main>
 </html>
 `;
+}
+
+function notice(tone: "good" | "waiting" | "bad", text: string): string {
+  return `<p class="notice" data-tone="${tone}">${escapeMarkup(capital(text))}</p>`;
 }
 
 function charts(seconds: readonly Second[]): string[] {

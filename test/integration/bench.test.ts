@@ -118,7 +118,7 @@ describe("socketscaler bench", { concurrency: 3 }, () => {
     await page.goto(pathToFileURL(html).href);
     assert.equal(await page.locator("svg").count(), 4);
     assert.ok((await page.locator("svg circle").count()) > 8);
-    assert.match(await page.locator(".verdict.ok").innerText(), /All 8 clients match the store/);
+    assert.match(await page.locator(".notice[data-tone=good]").innerText(), /All 8 clients match the store/);
     assert.deepEqual(errors, []);
   });
 

@@ -80,6 +80,14 @@ function checkSourceMaps(folder: string): void {
   assert.ok(maps > 20);
 }
 
+/** The stylesheet is there, and loads nothing else. */
+function checkTheme(folder: string): void {
+  const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const theme = readFileSync(join(folder, exports["./theme.css"]), "utf8");
+  assert.match(theme, /--accent: .*\.site-header \{/s);
+  assert.doesNotMatch(theme, /@import|url\("(?!data:)/);
+}
+
 function pack(t: TestContext, ...command: string[]): { folder: string; install(): void } {
   const folder = temporaryFolder(t);
   execFileSync(command[0] ?? "", [...command.slice(1), folder], { cwd: root, stdio: "pipe" });
@@ -107,6 +115,7 @@ describe("the package", () => {
       assert.equal(stdout.trim(), "set", file);
     }
     const modules = join(folder, "node_modules");
+    checkTheme(join(modules, "socketscaler-client"));
     for (const name of ["lmdb", "express", "ioredis", "zod", "react"])
       assert.ok(!existsSync(join(modules, name)), name);
     checkSourceMaps(join(modules, "socketscaler-client"));
@@ -130,6 +139,7 @@ describe("the package", () => {
     if (canRequire)
       assert.equal(String(execFileSync(process.execPath, ["use.cjs"], { cwd: folder })).trim(), "function function");
     checkSourceMaps(join(folder, "node_modules/socketscaler/dist"));
+    checkTheme(join(folder, "node_modules/socketscaler"));
     // React is the app's own, and need not be there for the rest.
     assert.ok(!existsSync(join(folder, "node_modules/react")), "the package brings React along");
     useWithReact(folder);
@@ -148,9 +158,10 @@ describe("the package", () => {
     const port = /localhost:(\d+)/.exec(output)?.[1];
     const page = await fetch(`http://127.0.0.1:${port}/`);
     assert.match(await page.text(), /SocketScaler/);
-    const load = ["--clients", "2", "--rate", "10", "--ramp", "0", "--duration", "1"];
+    const load = ["--clients", "2", "--rate", "10", "--ramp", "0", "--duration", "1", "--html", "run.html"];
     const bench = ["socketscaler", "bench", `http://127.0.0.1:${port}`, ...load];
     assert.match(String(execFileSync("npx", bench, { cwd: folder, stdio: "pipe" })), /all 2 clients match the store/);
+    assert.match(readFileSync(join(folder, "run.html"), "utf8"), /--accent: .*class="site-header"/s);
   });
 });
 

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { isMet, median, show, spreadOf, type Target } from "../../../bench/load/outcome.js";
 import { makeReport, type Recorded } from "../../../bench/load/report-text.js";
 import { summaryOf } from "../../../bench/load/summary.js";
+import { readTheme } from "../../../scripts/theme.js";
 
 const target: Target = { text: "cost, of the peer's", measured: 0.1, bound: 0.125, sense: "at most", unit: "×" };
 
@@ -111,6 +112,19 @@ describe("the report", () => {
     assert.equal(svg.match(/<rect/g)?.length, 2);
     assert.equal(svg.match(/class="ours"/g)?.length, 1);
     assert.ok(svg.includes("a &lt;peer&gt;"));
+  });
+
+  test("draws charts in the colours of the app, and says what tells the rows of one system apart", () => {
+    const sizes = [1, 1_000].map((sockets) => ({ system: "SocketScaler", sockets, cost: sockets }));
+    const columns = [
+      ...recorded.columns.slice(0, 1),
+      { key: "sockets", label: "sockets" },
+      ...recorded.columns.slice(1),
+    ];
+    const svg = makeReport([{ ...recorded, columns, rows: sizes }]).charts.get("cost.svg") ?? "";
+    const groups = Array.from(svg.matchAll(/class="group">([^<]*)</g), ([, name]) => name);
+    assert.deepEqual(groups, ["sockets: 1", "sockets: 1,000"]);
+    for (const theme of Object.values(readTheme())) assert.ok(svg.includes(`.ours{fill:${theme.get("--accent")}}`));
   });
 
   test("says plainly what is not met", () => {
