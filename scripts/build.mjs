@@ -1,6 +1,6 @@
 /*
- * Builds everything into dist/: the compiled layers, the Lua scripts next to them, and the app with
- * its compressed copies.
+ * Builds everything into dist/: the compiled layers, the Lua scripts next to them, the app with its
+ * compressed copies, and the package's stylesheet.
  * With `--if-stale` it builds only if a source is newer than the last build. So `npm start` is
  * quick, and a second terminal does not rebuild under a running instance.
  */
