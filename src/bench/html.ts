@@ -8,8 +8,8 @@ import type { BenchResult } from "./result.js";
 import { ms, number, rate, resultRows, verdictText } from "./terminal.js";
 
 const STYLE = `
-.content{max-width:56rem}
-.chart{display:block;width:100%;font-size:12px}.chart text{fill:currentColor}.chart-title{font-size:15px;font-weight:680}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,40rem),1fr));gap:var(--space-4)}
+.chart{display:block;width:100%;min-width:40rem;font-size:12px}.chart text{fill:currentColor}.chart-title{font-size:15px;font-weight:680}
 th,td{text-align:left;vertical-align:top}td{white-space:normal}`;
 
 export function htmlReport(result: BenchResult): string {
@@ -46,7 +46,9 @@ ${adviceOn(result)
 <dl class="tiles">
 ${tiles.map(([name = "", value = ""]) => `<div><dt>${escapeMarkup(capital(name))}</dt><dd>${escapeMarkup(value)}</dd></div>`).join("\n")}
 </dl>
+<div class="charts">
 ${[kneeChart(result), ...charts(result.seconds)].map((chart) => chart && `<div class="table">${chart}</div>`).join("\n")}
+</div>
 <div class="table">
 <table>
 ${facts.map(([name = "", value = ""]) => `<tr><th scope="row">${escapeMarkup(capital(name))}</th><td>${escapeMarkup(value)}</td></tr>`).join("\n")}
