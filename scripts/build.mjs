@@ -41,7 +41,9 @@ process.stderr.write("done\n");
 
 /** The stylesheet `socketscaler/theme.css`, which needs no other file. */
 function packageTheme(folder) {
-  const styles = ["theme.css", "page.css"].map((name) => readFileSync(join(folder, name), "utf8")).join("\n");
+  const styles = ["theme.css", "site-header.css", "page.css"]
+    .map((name) => readFileSync(join(folder, name), "utf8"))
+    .join("\n");
   const sign = readFileSync(join(folder, "public", "favicon.svg"), "base64");
   return styles.replace("/favicon.svg", `data:image/svg+xml;base64,${sign}`);
 }
