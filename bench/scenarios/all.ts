@@ -8,6 +8,8 @@ import { microReplica } from "../micro/replica.js";
 import { boardSize } from "./board-size.js";
 import { firstPicture } from "./browser/first-picture.js";
 import { frames } from "./browser/frames.js";
+import { interactions } from "./browser/interactions.js";
+import { panningMemory } from "./browser/panning-memory.js";
 import { claims } from "./claims.js";
 import { commits } from "./commits.js";
 import { cpu200, cpu2000, cpu10000 } from "./cpu.js";
@@ -57,6 +59,8 @@ export const scenarios: readonly Scenario[] = [
   giant,
   firstPicture,
   frames,
+  interactions,
+  panningMemory,
   ...faults,
   ...micros,
 ];

@@ -18,6 +18,8 @@ export interface NetworkNamespace {
   readonly inside: readonly string[];
   cut(): Promise<void>;
   mend(): Promise<void>;
+  /** Lets so many kilobits a second through in each direction, behind a queue of `queueMs`. */
+  shape(kilobits: number, queueMs: number): Promise<void>;
   /** What still runs inside loses its network. */
   remove(): Promise<void>;
 }
@@ -61,6 +63,12 @@ export async function createNamespace(): Promise<NetworkNamespace> {
     inside: ["ip", "netns", "exec", name],
     cut: () => set("down"),
     mend: () => set("up"),
+    shape: async (kilobits, queueMs) => {
+      // A packet must fit into the bucket, and little more: a burst would pass as on a faster line.
+      const bucket = ["root", "tbf", "rate", `${kilobits}kbit`, "burst", "2kb", "latency", `${queueMs}ms`];
+      await run("tc", ["qdisc", "replace", "dev", outer, ...bucket]);
+      await run("tc", ["-n", name, "qdisc", "replace", "dev", inner, ...bucket]);
+    },
     remove,
   };
 }

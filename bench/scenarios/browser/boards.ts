@@ -8,6 +8,7 @@ import { EmbeddedStore } from "../../../src/store/embedded/embedded-store.js";
 import { newTag } from "../../../src/store/tag.js";
 import { launchChromium } from "../../../test/support/browser.js";
 import { spawnInstance } from "../../../test/support/instances.js";
+import type { NetworkNamespace } from "../../../test/support/network-namespace.js";
 import { Random } from "../../../test/support/random.js";
 import { NO_LIMITS } from "../../load/ours.js";
 
@@ -22,20 +23,27 @@ export interface Seeded {
   readonly surroundings: string;
 }
 
-/** An instance with these boards, and Chromium, for as long as `use` takes. */
+/**
+ * An instance with these boards, and Chromium, for as long as `use` takes. With `network`, the
+ * instance runs in that network, and Chromium in ours.
+ */
 export async function withBoards<Found>(
   boards: ReadonlyMap<string, number>,
   use: (seeded: Seeded) => Promise<Found>,
+  network?: NetworkNamespace,
 ): Promise<Found> {
   const folder = mkdtempSync(join(tmpdir(), "socketscaler-frames-"));
   try {
     await seed(folder, boards);
     const names = Array.from(boards, ([name, size]) => `${name}=${size}`).join(",");
-    const instance = await spawnInstance({ ...NO_LIMITS, DATA_DIR: folder, BOARDS: names });
+    const flags = { ...NO_LIMITS, DATA_DIR: folder, BOARDS: names, HOST: network ? "0.0.0.0" : "127.0.0.1" };
+    const before = network && `set -- ${network.inside.join(" ")} "$@"`;
+    const instance = await spawnInstance(flags, before);
+    const url = network ? instance.url.replace("127.0.0.1", network.address) : instance.url;
     const browser = await launchChromium();
     try {
       const surroundings = `Chromium ${browser.version()}, 1280 × 800, software rendering on ${cpus().length} cores that it shares with the instance`;
-      return await use({ browser, url: instance.url, surroundings });
+      return await use({ browser, url, surroundings });
     } finally {
       await browser.close();
       await instance.kill("SIGTERM");
@@ -47,8 +55,8 @@ export async function withBoards<Found>(
 
 async function seed(directory: string, boards: ReadonlyMap<string, number>): Promise<void> {
   const store = await EmbeddedStore.open({ directory });
-  const random = new Random(SEED);
   for (const [board, size] of boards) {
+    const random = new Random(SEED);
     const pages = Math.ceil(size / 65_536);
     for (let first = 0; first < pages; first += AT_ONCE) {
       const count = Math.min(AT_ONCE, pages - first);
