@@ -28,11 +28,29 @@ const plainImports: Plugin = {
   },
 };
 
+/**
+ * Lets a browser compile all functions of the two files while they arrive, beside the main thread.
+ * Otherwise it compiles each function when it is first called, on the main thread.
+ */
+const compileHint: Plugin = {
+  name: "compile-hint",
+  generateBundle: {
+    // Vite puts a line before the script, and the hint must be first.
+    order: "post",
+    handler: (_, files) => {
+      for (const file of Object.values(files)) {
+        const isInitial = file.type === "chunk" && [FRAME.name, BOARD.name].includes(file.name);
+        if (isInitial) file.code = `//# allFunctionsCalledOnLoad\n${file.code}`;
+      }
+    },
+  },
+};
+
 export default defineConfig({
   root: pathOf("src/web"),
   // The app may be served below a path, so its URLs are relative.
   base: "./",
-  plugins: [preact(), loadingFrame(pathOf("src/web")), plainImports],
+  plugins: [preact(), loadingFrame(pathOf("src/web")), plainImports, compileHint],
   resolve: {
     // As `browser` in package.json says of the compiled file.
     alias: [{ find: /^\.\/web-socket-class\.js$/, replacement: pathOf("src/client/web-socket-class.browser.ts") }],
