@@ -4,7 +4,7 @@
  * the cells whose shown value has changed.
  */
 
-import { countBetween, setBit } from "../board/bitmap.js";
+import { type Bit, countBetween, eachDifference, setBit } from "../board/bitmap.js";
 import type { Delta, Snapshot } from "../board/delta.js";
 import { cellAt, offsetOf, PAGE_CELLS, pageOf, pagesBetween } from "../board/geometry.js";
 import type { WriteResult } from "../protocol/events.js";
@@ -66,12 +66,11 @@ export class ShownCells {
   /** Updates the page; undefined if the update does not fit. */
   receive(page: WatchedPage, update: Delta | Snapshot): CellChange[] | undefined {
     const changes: CellChange[] = [];
-    const outcome = page.replica.receive(update, (offset, value) => {
+    const report = (offset: number, value: Bit) => {
       const cell = cellAt(update.page, offset);
-      if (page.isLoaded && this.#outbox.shown(cell) === undefined) {
-        changes.push({ cell, value: value === 1, mine: false });
-      }
-    });
+      if (this.#outbox.shown(cell) === undefined) changes.push({ cell, value: value === 1, mine: false });
+    };
+    const outcome = page.replica.receive(update, page.isLoaded ? report : undefined);
     if (outcome === "gap") return undefined;
     // A snapshot may belong to another history, which never reaches an older acknowledgement.
     const version = update.kind === "snapshot" ? Number.POSITIVE_INFINITY : page.replica.position.version;
@@ -88,8 +87,8 @@ export class ShownCells {
     const report = (cell: number, value: boolean) => {
       if (this.#outbox.shown(cell) === undefined) changes.push({ cell, value, mine: false });
     };
-    for (let offset = 0; offset < replica.cells; offset++)
-      if (replica.get(offset)) report(cellAt(number, offset), true);
+    const first = cellAt(number, 0);
+    eachDifference(new Uint8Array(replica.bits.length), replica.bits, (offset) => report(first + offset, true));
     for (const cell of unreported) if (!replica.get(offsetOf(cell))) report(cell, false);
     unreported.clear();
     return changes;
